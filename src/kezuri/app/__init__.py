@@ -1,0 +1,1 @@
+"""One function per verb a user can ask for; wires the concretes; prints nothing."""

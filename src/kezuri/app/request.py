@@ -1,0 +1,163 @@
+"""What a user can ask of a build or a run, as frozen values: argv has been understood, nothing has happened yet."""
+
+from typing import NamedTuple
+
+from kezuri.sandbox.step import Port
+
+
+class SecretSource(NamedTuple):
+    """`--secret id=…`: `kind` is `file`, `env`, `stdin` (src=-) or `auto` (an environment variable of that name, else
+    a file); `value` is the path or the variable's name."""
+
+    id: str
+    kind: str
+    value: str
+
+
+class AgentSource(NamedTuple):
+    """`--ssh default|id[=socket]`; an empty socket means $SSH_AUTH_SOCK. Key files are not sockets: refused clearly."""
+
+    id: str
+    socket: str
+
+
+class Output(NamedTuple):
+    """`--output type=…,dest=…`: `type` is oci, docker, tar, local, image or cacheonly; `dest` is a path or `-`.
+
+    `attributes` are the remaining key=value pairs, in order.
+    """
+
+    type: str
+    dest: str
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+class BuildRequest(NamedTuple):
+    """Everything that `kezuri build` can be asked for. Empty texts and tuples mean: not given.
+
+    `context` is a directory or `-`; `file` is the Dockerfile's path as given (`-` for stdin). `build_args` values are
+    resolved already (a `--build-arg K` without a value and without a variable K is left out). `ulimits` are (name,
+    soft, hard); `hosts` are (name, address); `shm_size` is bytes, 0 for the default.
+    """
+
+    context: str = "."
+    file: str = ""
+    tags: tuple[str, ...] = ()
+    target: str = ""
+    platforms: tuple[str, ...] = ()
+    build_args: tuple[tuple[str, str], ...] = ()
+    build_contexts: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[SecretSource, ...] = ()
+    agents: tuple[AgentSource, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    iidfile: str = ""
+    metadata_file: str = ""
+    no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
+    pull: bool = False
+    network: str = "default"
+    hosts: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    shm_size: int = 0
+    allow: tuple[str, ...] = ()
+    compression: str = "gzip"
+    compression_level: int | None = None
+    source_date_epoch: str = ""
+
+
+class BuildResult(NamedTuple):
+    """What a build gave: digests of the manifest and the config (empty for outputs that make no image), the names
+    that the image got, and the size of its layers in bytes, compressed and not."""
+
+    digest: str
+    config_digest: str
+    names: tuple[str, ...]
+    size: int
+    cached: int
+    ran: int
+
+
+class RunRequest(NamedTuple):
+    """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `volumes` are (host path,
+    container path, read-only). `command` empty means the image's CMD."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    entrypoint: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    ports: tuple[Port, ...] = ()
+    volumes: tuple[tuple[str, str, bool], ...] = ()
+    user: str = ""
+    workdir: str = ""
+    hostname: str = ""
+    name: str = ""
+    network: str = ""
+    interactive: bool = False
+    tty: bool = False
+    remove: bool = True
+    readonly: bool = False
+    pull: str = "missing"
+    init: bool = False
+    platform: str = ""
+    hosts: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    shm_size: int = 0
+
+
+class Settings(NamedTuple):
+    """What the machine's owner has set, from flags, environment and the config file, in that order of precedence.
+
+    `root` is the store's directory; `runtime` is `kezuri` (our own sandbox) or the name or path of an OCI runtime;
+    `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
+    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP.
+    """
+
+    root: str
+    runtime: str = "kezuri"
+    ca_certificates: str = ""
+    mirrors: tuple[tuple[str, str], ...] = ()
+    insecure: tuple[str, ...] = ()
+    max_parallelism: int = 0
+
+
+class ImageSummary(NamedTuple):
+    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the layers in bytes
+    uncompressed as far as known, else compressed."""
+
+    name: str
+    digest: str
+    id: str
+    created: str
+    size: int
+    platform: str
+
+
+class HistoryLine(NamedTuple):
+    """A line of `kezuri history`, newest first. `size` is the layer's compressed size in bytes, `layer` its digest."""
+
+    created: str
+    created_by: str
+    size: int
+    comment: str
+    layer: str
+    empty: bool
+
+
+class Removed(NamedTuple):
+    """Something that rmi or prune took away: `what` is untagged, deleted, record, snapshot, blob, mount or
+    temporary; `size` is bytes freed."""
+
+    what: str
+    name: str
+    size: int = 0
+
+
+class Check(NamedTuple):
+    """One finding of `kezuri doctor`: `state` is ok, warning or error; `remedy` says what to do."""
+
+    name: str
+    state: str
+    detail: str
+    remedy: str = ""

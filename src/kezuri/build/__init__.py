@@ -1,0 +1,1 @@
+"""Walks the graph: schedule, steps, failures that point at the Dockerfile."""

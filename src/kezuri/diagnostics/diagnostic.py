@@ -1,0 +1,50 @@
+"""One thing that is wrong, as a value, and the error that carries such values."""
+
+from typing import Literal, NamedTuple
+
+from kezuri.diagnostics.text import SourceText, Span
+
+Severity = Literal["error", "warning", "info"]
+
+
+class Diagnostic(NamedTuple):
+    """What is wrong, where, and what to do about it.
+
+    `message` is one line without a full stop; `hint` says what to do; `code` names the rule, if a rule found it;
+    `output` is verbatim text (the last lines that a failed step printed).
+    """
+
+    severity: Severity
+    message: str
+    source: SourceText | None = None
+    span: Span | None = None
+    hint: str = ""
+    code: str = ""
+    output: str = ""
+
+
+class KezuriError(Exception):
+    """A failure that a user can act upon: one or more diagnostics and the exit code that the command should give.
+
+    Exit codes: 1 the build or the findings failed, 2 wrong usage, 125 the engine itself could not work
+    (see docs/exit-codes.md).
+    """
+
+    def __init__(self, *diagnostics: Diagnostic, exit_code: int = 1) -> None:
+        super().__init__("; ".join(d.message for d in diagnostics))
+        self.diagnostics = diagnostics
+        self.exit_code = exit_code
+
+    @classmethod
+    def of(
+        cls,
+        message: str,
+        *,
+        hint: str = "",
+        source: SourceText | None = None,
+        span: Span | None = None,
+        output: str = "",
+        exit_code: int = 1,
+    ) -> "KezuriError":
+        """An error with one diagnostic."""
+        return cls(Diagnostic("error", message, source, span, hint, "", output), exit_code=exit_code)

@@ -1,0 +1,1 @@
+"""Dockerfile text to tree and back, losing nothing; expansion; ignore files."""

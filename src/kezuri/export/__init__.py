@@ -1,0 +1,1 @@
+"""Images leave: OCI layout, docker archive, root directory, root tar."""

@@ -1,0 +1,35 @@
+"""One entry of a layer: the metadata that a tar header, an overlay directory and a recipe have in common."""
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["file", "dir", "symlink", "hardlink", "char", "block", "fifo", "whiteout", "opaque"]
+
+Content = str | bytes | None
+"""Where a file's bytes are: the path of a file on this machine, the bytes themselves, or None for no content."""
+
+
+class Entry(NamedTuple):
+    """One entry of a layer.
+
+    `path` is relative to the root, `/`-separated, without leading or trailing slash, never with `.` or `..`
+    components; names that are not UTF-8 are carried as surrogate escapes. The root itself is the empty path.
+    `mode` holds permission, set-id and sticky bits only (07777). `size` is in bytes, of files only; `mtime` is in
+    nanoseconds. `link` is a symlink's target as written, or the path of a hard link's first name. A `whiteout` names
+    the path that is removed, without the `.wh.` prefix; an `opaque` names the directory whose lower contents are
+    hidden. `xattrs` is sorted by name.
+    """
+
+    path: str
+    kind: Kind
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    mtime: int = 0
+    link: str = ""
+    device: tuple[int, int] = (0, 0)
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+
+
+Item = tuple[Entry, Content]
+"""An entry with the place of its bytes."""

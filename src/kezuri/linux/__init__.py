@@ -1,0 +1,1 @@
+"""The kernel: mounts, namespaces, ids, extended attributes; knows nothing of images."""

@@ -1,0 +1,164 @@
+"""The image config (OCI image spec: config.md, with the Docker fields that BuildKit keeps)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.platform import Platform
+
+_EMPTY: Mapping[str, Any] = {}
+
+
+class HistoryEntry(NamedTuple):
+    """One line of an image's history; `created` is RFC 3339 text or empty."""
+
+    created: str = ""
+    created_by: str = ""
+    comment: str = ""
+    empty_layer: bool = False
+    author: str = ""
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "HistoryEntry":
+        """From the JSON object."""
+        return cls(
+            str(raw.get("created") or ""),
+            str(raw.get("created_by") or ""),
+            str(raw.get("comment") or ""),
+            bool(raw.get("empty_layer")),
+            str(raw.get("author") or ""),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As the JSON object, empty fields left out."""
+        out: dict[str, Any] = {}
+        if self.created:
+            out["created"] = self.created
+        if self.author:
+            out["author"] = self.author
+        if self.created_by:
+            out["created_by"] = self.created_by
+        if self.comment:
+            out["comment"] = self.comment
+        if self.empty_layer:
+            out["empty_layer"] = True
+        return out
+
+
+class ImageConfig(NamedTuple):
+    """What an image is and how it starts. Tuples of strings keep the order of the source; None means not set.
+
+    `healthcheck` is the JSON object as stored; durations in it are nanoseconds.
+    """
+
+    platform: Platform
+    diff_ids: tuple[str, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+    created: str = ""
+    author: str = ""
+    user: str = ""
+    exposed_ports: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    volumes: tuple[str, ...] = ()
+    working_dir: str = ""
+    labels: Mapping[str, str] = _EMPTY
+    stop_signal: str = ""
+    args_escaped: bool = False
+    healthcheck: Mapping[str, Any] | None = None
+    on_build: tuple[str, ...] = ()
+    shell: tuple[str, ...] | None = None
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> "ImageConfig":
+        """From the raw bytes; KezuriError naming `where` when they are no image config. Unknown fields are dropped,
+        as BuildKit's typed round trip drops them."""
+        try:
+            raw = json.loads(data)
+            c = raw.get("config") or {}
+            return cls(
+                Platform.parse_json(raw),
+                tuple(str(d) for d in (raw.get("rootfs") or {}).get("diff_ids") or ()),
+                tuple(HistoryEntry.parse(h) for h in raw.get("history") or ()),
+                str(raw.get("created") or ""),
+                str(raw.get("author") or ""),
+                str(c.get("User") or ""),
+                tuple(sorted(c.get("ExposedPorts") or ())),
+                tuple(c.get("Env") or ()),
+                _strings(c.get("Entrypoint")),
+                _strings(c.get("Cmd")),
+                tuple(sorted(c.get("Volumes") or ())),
+                str(c.get("WorkingDir") or ""),
+                dict(c.get("Labels") or {}),
+                str(c.get("StopSignal") or ""),
+                bool(c.get("ArgsEscaped")),
+                c.get("Healthcheck") or None,
+                tuple(c.get("OnBuild") or ()),
+                _strings(c.get("Shell")),
+            )
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise KezuriError.of(f"{where}: not an image config", exit_code=125) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the JSON document, in a fixed order, empty fields left out."""
+        config: dict[str, Any] = {}
+        if self.user:
+            config["User"] = self.user
+        if self.exposed_ports:
+            config["ExposedPorts"] = {p: {} for p in sorted(self.exposed_ports)}
+        if self.env:
+            config["Env"] = list(self.env)
+        if self.entrypoint is not None:
+            config["Entrypoint"] = list(self.entrypoint)
+        if self.cmd is not None:
+            config["Cmd"] = list(self.cmd)
+        if self.volumes:
+            config["Volumes"] = {v: {} for v in sorted(self.volumes)}
+        if self.working_dir:
+            config["WorkingDir"] = self.working_dir
+        if self.labels:
+            config["Labels"] = {k: self.labels[k] for k in sorted(self.labels)}
+        if self.stop_signal:
+            config["StopSignal"] = self.stop_signal
+        if self.args_escaped:
+            config["ArgsEscaped"] = True
+        if self.healthcheck is not None:
+            config["Healthcheck"] = dict(self.healthcheck)
+        if self.on_build:
+            config["OnBuild"] = list(self.on_build)
+        if self.shell is not None:
+            config["Shell"] = list(self.shell)
+        out: dict[str, Any] = {}
+        if self.created:
+            out["created"] = self.created
+        if self.author:
+            out["author"] = self.author
+        out["architecture"] = self.platform.architecture
+        if self.platform.variant:
+            out["variant"] = self.platform.variant
+        out["os"] = self.platform.os
+        if self.platform.os_version:
+            out["os.version"] = self.platform.os_version
+        out["config"] = config
+        out["rootfs"] = {"type": "layers", "diff_ids": list(self.diff_ids)}
+        out["history"] = [h.to_json() for h in self.history]
+        return out
+
+    def env_map(self) -> dict[str, str]:
+        """The environment as a mapping; entries without `=` are left out."""
+        return dict(e.split("=", 1) for e in self.env if "=" in e)
+
+
+def chain_id(diff_ids: Sequence[str]) -> str:
+    """The ChainID of a stack of layers, lowest first (config.md, Layer ChainID); empty for no layers."""
+    chain = ""
+    for diff_id in diff_ids:
+        chain = diff_id if not chain else "sha256:" + sha256(f"{chain} {diff_id}".encode()).hexdigest()
+    return chain
+
+
+def _strings(value: Any) -> tuple[str, ...] | None:
+    return None if value is None else tuple(str(v) for v in value)

@@ -1,0 +1,102 @@
+"""Platforms: an operating system, an architecture and sometimes a variant."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kezuri.diagnostics import KezuriError
+
+_ARCH = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+    "i686": ("386", ""),
+}
+
+
+class Platform(NamedTuple):
+    """A platform in normal form: `amd64` never carries `v1`, `arm64` never `v8`, `arm` always a variant."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+    os_version: str = ""
+
+    @classmethod
+    def normal(cls, system: str, architecture: str, variant: str = "", os_version: str = "") -> "Platform":
+        """The platform with the field's synonyms folded (containerd's platforms package)."""
+        system, architecture, variant = system.lower() or "linux", architecture.lower(), variant.lower()
+        if system == "macos":
+            system = "darwin"
+        architecture, implied = _ARCH.get(architecture, (architecture, ""))
+        variant = variant or implied
+        if architecture == "arm64" and variant in ("v8", "8"):
+            variant = ""
+        elif architecture == "amd64" and variant == "v1":
+            variant = ""
+        elif architecture == "arm":
+            variant = {"": "v7", "5": "v5", "6": "v6", "7": "v7", "8": "v8"}.get(variant, variant)
+        return cls(system, architecture, variant, os_version)
+
+    @classmethod
+    def parse(cls, text: str) -> "Platform":
+        """From `linux/arm64/v8`, `arm64` or `linux`; KezuriError when it is none of these."""
+        if text == "local":
+            return cls.host()
+        parts = text.split("/")
+        if not text or len(parts) > 3 or not all(p and all(c.isalnum() or c in "_-." for c in p) for p in parts):
+            raise KezuriError.of(
+                f"not a platform: {text!r}", hint="write os/architecture, for instance linux/amd64", exit_code=2
+            )
+        if len(parts) == 1:
+            if parts[0].lower() in ("linux", "windows", "darwin", "freebsd", "macos"):
+                host = cls.host()
+                return cls.normal(parts[0], host.architecture, host.variant)
+            return cls.normal("linux", parts[0])
+        return cls.normal(*parts)
+
+    @classmethod
+    def parse_json(cls, raw: Any) -> "Platform":
+        """From the `platform` object of a descriptor or the fields of an image config."""
+        return cls.normal(
+            str(raw.get("os") or "linux"),
+            str(raw.get("architecture") or ""),
+            str(raw.get("variant") or ""),
+            str(raw.get("os.version") or ""),
+        )
+
+    @classmethod
+    def host(cls) -> "Platform":
+        """The platform of this machine."""
+        return cls.normal("linux", os.uname().machine)
+
+    def to_json(self) -> dict[str, str]:
+        """As the `platform` object of a descriptor."""
+        out = {"architecture": self.architecture, "os": self.os}
+        if self.os_version:
+            out["os.version"] = self.os_version
+        if self.variant:
+            out["variant"] = self.variant
+        return out
+
+    def __str__(self) -> str:
+        return f"{self.os}/{self.architecture}" + (f"/{self.variant}" if self.variant else "")
+
+    def accepted(self) -> Iterator["Platform"]:
+        """The platforms whose images run on this one, best first (containerd's platform vector)."""
+        yield self
+        if self.architecture == "amd64" and self.variant.startswith("v") and self.variant[1:].isdigit():
+            for v in range(int(self.variant[1:]) - 1, 1, -1):
+                yield self._replace(variant=f"v{v}")
+            yield self._replace(variant="")
+        elif self.architecture == "arm" and self.variant[1:].isdigit():
+            for v in range(int(self.variant[1:]) - 1, 4, -1):
+                yield self._replace(variant=f"v{v}")
+        elif self.architecture == "arm64":
+            if self.variant:
+                yield self._replace(variant="")
+            for v in (8, 7, 6, 5):
+                yield self._replace(architecture="arm", variant=f"v{v}")

@@ -1,0 +1,79 @@
+"""Image references: `[host/]path[:tag][@digest]` (the distribution project's reference grammar)."""
+
+import re
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError
+
+_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z")
+_HOST = re.compile(
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+    r"|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?\Z"
+)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+_DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}\Z")
+
+
+class Reference(NamedTuple):
+    """A reference in full: `docker.io/library/node:20` for what people write as `node:20`.
+
+    `tag` and `digest` may be empty, both or either may be given; `digest` wins where both are.
+    """
+
+    host: str
+    path: str
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str, *, default_tag: bool = True) -> "Reference":
+        """From what a user writes; KezuriError saying which part is wrong. Without tag and digest the tag is `latest`."""
+        rest, _, digest = text.partition("@")
+        if "@" in text and not _DIGEST.match(digest):
+            raise _wrong(text, f"{digest!r} is not a digest")
+        if digest and (not digest.startswith("sha256:") or len(digest) != 71):
+            raise _wrong(text, "only sha256 digests are supported")
+        first, slash, remainder = rest.partition("/")
+        if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
+            host, path = first, remainder
+        else:
+            host, path = "docker.io", rest
+        path, _, tag = path.partition(":")
+        if ":" in rest.rpartition("/")[2] and not _TAG.match(tag):
+            raise _wrong(text, f"{tag!r} is not a tag")
+        if not _HOST.match(host):
+            raise _wrong(text, f"{host!r} is not a registry host")
+        if host in ("index.docker.io", "registry-1.docker.io"):
+            host = "docker.io"
+        if host == "docker.io" and "/" not in path:
+            path = f"library/{path}"
+        if not _PATH.match(path):
+            why = "repository names are lower-case" if path != path.lower() else f"{path!r} is not a repository name"
+            raise _wrong(text, why)
+        if len(host) + len(path) + 1 > 255:
+            raise _wrong(text, "a repository name has at most 255 characters")
+        if not tag and not digest and default_tag:
+            tag = "latest"
+        return cls(host, path, tag, digest)
+
+    @property
+    def repository(self) -> str:
+        """Host and path, without tag and digest."""
+        return f"{self.host}/{self.path}"
+
+    @property
+    def familiar(self) -> str:
+        """The short form that people write: `node:20` for `docker.io/library/node:20`."""
+        name = (
+            self.repository.removeprefix("docker.io/").removeprefix("library/")
+            if self.host == "docker.io"
+            else self.repository
+        )
+        return name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    def __str__(self) -> str:
+        return self.repository + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+
+def _wrong(text: str, why: str) -> KezuriError:
+    return KezuriError.of(f"not an image reference: {text!r}: {why}", exit_code=2)

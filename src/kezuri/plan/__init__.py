@@ -1,0 +1,1 @@
+"""Dockerfile to graph of operations and their keys; nothing runs."""

@@ -1,0 +1,1 @@
+"""The distribution protocol: pure exchanges, one socket."""

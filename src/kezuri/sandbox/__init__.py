@@ -1,0 +1,1 @@
+"""One process in a root file system."""

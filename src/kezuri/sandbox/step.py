@@ -1,0 +1,148 @@
+"""A process to be run in a root file system, described as a value, and the door behind which runtimes stand."""
+
+import threading
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
+
+
+class Root(NamedTuple):
+    """The root file system: layer directories in overlay form, topmost first, and where changes go.
+
+    `upper` and `work` are empty directories on one file system; changes are found in `upper` afterwards, in overlay
+    form, and nothing else: mount points that had to be made are gone again. Without `upper` changes are discarded.
+    """
+
+    lowers: tuple[str, ...]
+    upper: str = ""
+    work: str = ""
+
+
+class TreeMount(NamedTuple):
+    """Part of another stack of layer directories (topmost first), mounted at `target`; writes are discarded.
+
+    `source` is a path inside the merged stack, symlinks resolved within it. A stack of one ordinary directory is the
+    way to mount a host directory or file read-only.
+    """
+
+    lowers: tuple[str, ...]
+    source: str
+    target: str
+    writable: bool = False
+
+
+class HostMount(NamedTuple):
+    """A directory or file of this machine, at `target`; writes stay (cache mounts, volumes)."""
+
+    source: str
+    target: str
+    writable: bool = True
+
+
+class TmpfsMount(NamedTuple):
+    """An empty tmpfs of at most `size` bytes (0: the kernel's default)."""
+
+    target: str
+    size: int = 0
+    mode: int = 0o1777
+
+
+class SecretMount(NamedTuple):
+    """A file on a tmpfs of its own, never written to a disk, read-only, nodev, nosuid."""
+
+    target: str
+    data: bytes
+    mode: int = 0o400
+    uid: int = 0
+    gid: int = 0
+
+
+class AgentMount(NamedTuple):
+    """An SSH agent's socket, forwarded to the socket `agent` of this machine."""
+
+    target: str
+    agent: str
+    mode: int = 0o600
+    uid: int = 0
+    gid: int = 0
+
+
+class FileMount(NamedTuple):
+    """A small read-only file made for the step (a heredoc script)."""
+
+    target: str
+    data: bytes
+    mode: int = 0o644
+
+
+Mount = TreeMount | HostMount | TmpfsMount | SecretMount | AgentMount | FileMount
+
+
+class Port(NamedTuple):
+    """A port of the process that is published on this machine."""
+
+    container: int
+    host: int
+    address: str = "0.0.0.0"
+    protocol: Literal["tcp", "udp"] = "tcp"
+
+
+class Step(NamedTuple):
+    """One process: what to run, as whom, where, and what it may see.
+
+    `uid`, `gid` and `groups` are numbers in the image's own view. `network`: `host` shares this machine's, `none` has
+    only a loopback interface, `private` has only a loopback interface too, and `ports` are forwarded into it.
+    `hosts` are (name, address) lines for /etc/hosts. `ulimits` are (name, soft, hard), -1 for unlimited.
+    `ca_bundle` is a file of this machine with PEM certificates, shown to the process read-only at a private path and
+    announced by the variables that clients read (only those that `env` does not set already); it leaves no trace in
+    the layer. `tty` gives the process a terminal; `stdin` is the file descriptor it reads from (-1: nothing).
+    `insecure` gives all capabilities, no seccomp, writable /sys.
+    """
+
+    root: Root
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    cwd: str = "/"
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    hostname: str = "kezuri"
+    mounts: tuple[Mount, ...] = ()
+    network: Literal["host", "none", "private"] = "host"
+    hosts: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    shm_size: int = 64 << 20
+    insecure: bool = False
+    ca_bundle: str = ""
+    tty: bool = False
+    stdin: int = -1
+    ports: tuple[Port, ...] = ()
+    readonly: bool = False
+    stop_signal: int = 15
+
+
+class Outcome(NamedTuple):
+    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it for memory."""
+
+    exit_code: int
+    signal: int = 0
+    oom: bool = False
+
+
+Output = Callable[[int, bytes], None]
+"""Receives what the process prints: the stream (1 or 2) and the bytes, from one thread at a time."""
+
+
+class Sandbox(Protocol):
+    """Runs steps. Several threads may run steps at once."""
+
+    name: str
+
+    def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
+        """Run the step to its end. When `cancel` is set the process is stopped (stop signal, then SIGKILL after ten
+        seconds). KezuriError when the process could not be started: a command that is not there is no such error but
+        exit code 127, one that cannot be executed 126, with the reason on stream 2, as a shell would have it."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything that is still running and release what is held."""
+        ...
