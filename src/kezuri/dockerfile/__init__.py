@@ -1,1 +1,1 @@
-"""Dockerfile text to tree and back, losing nothing; expansion; ignore files."""
+"""Text ↔ tree, losing nothing: the Dockerfile language, its variables and its ignore files."""

@@ -33,9 +33,7 @@ class Platform(NamedTuple):
             system = "darwin"
         architecture, implied = _ARCH.get(architecture, (architecture, ""))
         variant = variant or implied
-        if architecture == "arm64" and variant in ("v8", "8"):
-            variant = ""
-        elif architecture == "amd64" and variant == "v1":
+        if (architecture == "arm64" and variant in ("v8", "8")) or (architecture == "amd64" and variant == "v1"):
             variant = ""
         elif architecture == "arm":
             variant = {"": "v7", "5": "v5", "6": "v6", "7": "v7", "8": "v8"}.get(variant, variant)

@@ -1,0 +1,5 @@
+"""The name under which one of the Dockerfiles starts the application: `uvicorn main:app`."""
+
+from app.main import app
+
+__all__ = ["app"]

@@ -1,0 +1,12 @@
+// A small HTTP service.
+package main
+
+import (
+	"log"
+
+	"example.com/greeting/internal/greeting"
+)
+
+func main() {
+	log.Fatal(greeting.Serve())
+}

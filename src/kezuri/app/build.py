@@ -1,0 +1,424 @@
+"""`build`: from a request to an image, wired from the concrete parts."""
+
+import json
+import os
+import sys
+import threading
+from contextlib import ExitStack
+from time import time
+
+from kezuri.app.request import BuildRequest, BuildResult, Output, SecretSource, Settings
+from kezuri.app.session import Session
+from kezuri.build.builder import Builder, Built
+from kezuri.build.cachemounts import CacheMounts
+from kezuri.build.copying import CopySteps
+from kezuri.build.forms import PULLED, Packing
+from kezuri.build.image import ImageDocuments, LayerBlob, assemble
+from kezuri.build.keys import RunSurroundings
+from kezuri.build.reporting import Reporter
+from kezuri.build.running import RunSteps
+from kezuri.build.surroundings import Options
+from kezuri.build.trees import Context, Trees
+from kezuri.cache.results import Results
+from kezuri.diagnostics import KezuriError
+from kezuri.dockerfile.parser import Dockerfile, decode, parse
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.plan.operation import BaseImage, ImageSource, Plan, RunOperation, StageInput
+from kezuri.plan.planner import NamedContext, Planner, PlanRequest, context_name
+from kezuri.progress.events import Listener, Warned
+from kezuri.source.context import BuildContext, open_context
+from kezuri.source.stat_index import StatIndex
+
+
+def build(request: BuildRequest, settings: Settings, listener: Listener) -> BuildResult:
+    """Build the image that the request asks for; KezuriError when that fails, with nothing half-done left behind."""
+    return _Build(request, settings, listener).run()
+
+
+class GivenSecrets:
+    """The secrets that the command line gives. Values are read once, when a step first wants them."""
+
+    def __init__(self, sources: tuple[SecretSource, ...]) -> None:
+        self._sources = {s.id: s for s in sources}
+        self._values: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def get(self, id: str) -> bytes | None:
+        """The value of a secret, None when there is no such secret."""
+        source = self._sources.get(id)
+        if source is None:
+            return None
+        with self._lock:
+            if id not in self._values:
+                self._values[id] = _read_secret(source)
+            return self._values[id]
+
+    def check(self) -> None:
+        """Read what must be there when the build starts, so that a typo shows at once; standard input waits."""
+        for source in self._sources.values():
+            if source.kind != "stdin":
+                self.get(source.id)
+
+
+def _read_secret(source: SecretSource) -> bytes:
+    kind, value = source.kind, source.value
+    if kind == "auto":
+        kind = "env" if value in os.environ else "file"
+    if kind == "env":
+        if value not in os.environ:
+            raise KezuriError.of(
+                f"secret {source.id}: the environment variable {value} is not set", hint="export it, or use src=FILE"
+            )
+        return os.environ[value].encode("utf-8", "surrogateescape")
+    limit = 500 << 10
+    try:
+        if kind == "stdin":
+            data = sys.stdin.buffer.read(limit + 1)
+        else:
+            with open(os.path.expanduser(value), "rb") as file:
+                data = file.read(limit + 1)
+    except OSError as error:
+        raise KezuriError.of(
+            f"secret {source.id}: {value} cannot be read: {error.strerror}",
+            hint="--secret id=ID,src=FILE or --secret id=ID,env=VARIABLE",
+        ) from error
+    if len(data) > limit:
+        raise KezuriError.of(f"secret {source.id}: larger than the maximum of {limit} bytes")
+    return data
+
+
+class _Build:
+    def __init__(self, request: BuildRequest, settings: Settings, listener: Listener) -> None:
+        self._request = request
+        self._settings = settings
+        self._listener = listener
+        self._reporter = Reporter(listener)
+        self._cancel = threading.Event()
+        self._epoch = _epoch(request)
+        self._outputs = request.outputs or (Output("image", ""),)
+        self._packing = self._choose_packing()
+        self._names = tuple(str(_tag(name)) for name in self._all_tags())
+
+    def _all_tags(self) -> tuple[str, ...]:
+        names = list(self._request.tags)
+        for output in self._outputs:
+            for key, value in output.attributes:
+                if key == "name":
+                    names += [n for n in value.split(",") if n]
+        return tuple(dict.fromkeys(names))
+
+    def _choose_packing(self) -> Packing:
+        kind = {"uncompressed": "none", "": "gzip"}.get(self._request.compression, self._request.compression)
+        if any(o.type == "docker" for o in self._outputs) and kind == "zstd":
+            raise KezuriError.of(
+                "a docker archive with zstd layers cannot be loaded by most versions of docker",
+                hint="use --compression gzip, or --output type=oci",
+                exit_code=2,
+            )
+        return Packing(kind, self._request.compression_level, self._epoch)
+
+    def run(self) -> BuildResult:
+        with ExitStack() as held:
+            progress = self._fetch_progress
+            session = held.enter_context(Session(self._settings, pull=self._request.pull, progress=progress))
+            self._session = session
+            context = held.enter_context(
+                open_context(self._request.context, self._request.file, session.store.path("tmp"))
+            )
+            dockerfile = self._parse(context)
+            named = _named_contexts(self._request.build_contexts)
+            plan = self._plan(dockerfile, named)
+            built = self._build(plan, dockerfile, context, named, held)
+            return self._export(plan, built)
+
+    # reading and planning
+
+    def _parse(self, context: BuildContext) -> Dockerfile:
+        with self._reporter.step(f"[internal] load build definition from {os.path.basename(context.dockerfile_name)}"):
+            dockerfile = parse(decode(context.dockerfile), context.dockerfile_name)
+            for diagnostic in dockerfile.diagnostics:
+                if diagnostic.severity != "error":
+                    self._listener(Warned(time(), diagnostic))
+            return dockerfile
+
+    def _plan(self, dockerfile: Dockerfile, named: dict[str, NamedContext]) -> Plan:
+        platform = self._platform()
+        arguments = dict(self._request.build_args)
+        if self._epoch is not None:
+            arguments.setdefault("SOURCE_DATE_EPOCH", str(self._epoch))
+        request = PlanRequest(
+            target=self._request.target,
+            arguments=arguments,
+            contexts=named,
+            platform=platform,
+            build_platform=Platform.host(),
+            network="" if self._request.network == "default" else self._request.network,
+        )
+        return Planner(dockerfile, request, self._resolve).plan()
+
+    def _platform(self) -> Platform | None:
+        given = [p for text in self._request.platforms for p in text.split(",") if p]
+        if len(given) > 1:
+            raise KezuriError.of(
+                "building for several platforms at once is not supported yet", hint="build one platform after the other"
+            )
+        return Platform.parse(given[0]) if given else None
+
+    def _resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
+        title = source.text
+        if source.kind == "registry":
+            title = str(Reference.parse(source.text))
+        with self._reporter.step(f"[internal] load metadata for {title}"):
+            image = self._session.images.resolve(source, platform)
+            have = image.config.platform
+            if have.architecture and have not in platform.accepted():
+                # BuildKit warns (InvalidBaseImagePlatform) and goes on: the step that cannot run will say so.
+                from kezuri.diagnostics import Diagnostic
+
+                text = f"base image {title} was pulled with platform {have}, expected {platform} for current build"
+                self._listener(Warned(time(), Diagnostic("warning", text, code="InvalidBaseImagePlatform")))
+            return image
+
+    def _fetch_progress(self, digest: str, current: int, total: int) -> None:
+        pass
+
+    # building
+
+    def _build(
+        self,
+        plan: Plan,
+        dockerfile: Dockerfile,
+        context: BuildContext,
+        named: dict[str, NamedContext],
+        held: ExitStack,
+    ) -> Built:
+        session, store = self._session, self._session.store
+        indexes = store.path("contexts")
+        contexts = {"": Context(context.tree, held.enter_context(StatIndex(indexes, context.root)))}
+        for name in plan.contexts:
+            tree, root = context.named(named[name].text)
+            contexts[name] = Context(tree, held.enter_context(StatIndex(indexes, root)))
+        layers_index = held.enter_context(StatIndex(indexes, store.path("layers")))
+        secrets = GivenSecrets(self._request.secrets)
+        secrets.check()
+        options = Options(
+            surroundings=RunSurroundings(
+                plan.stage(plan.target).platform,
+                self._request.hosts,
+                self._request.ulimits,
+                self._request.shm_size,
+                dict(self._request.build_args).get("BUILDKIT_SANDBOX_HOSTNAME", "buildkitsandbox"),
+            ),
+            secrets=secrets,
+            agents={a.id: a.socket for a in self._request.agents},
+            ca_bundle=session.ca_bundle,
+            no_cache=self._request.no_cache,
+            no_cache_stages=frozenset(s.lower() for s in self._request.no_cache_filter),
+            allow=frozenset(self._request.allow),
+            parallelism=self._settings.max_parallelism or max(2, os.cpu_count() or 1),
+        )
+        trees = Trees(contexts, session.forms, store.database, layers_index)
+        mounts = CacheMounts(store, session.forms, trees)
+        runs = RunSteps(store, session.forms, trees, mounts, session.sandbox, options, dockerfile.source, self._cancel)
+        copies = CopySteps(store, session.forms, trees, self._packing, dockerfile.source)
+        wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
+        builder = Builder(
+            plan,
+            store,
+            Results(store.database, session.forms.usable),
+            session.forms,
+            runs,
+            copies,
+            options,
+            self._packing if wants_blobs else None,
+            self._reporter,
+            self._cancel,
+            lambda: self._prepare(plan),
+        )
+        return builder.build()
+
+    def _prepare(self, plan: Plan) -> None:
+        """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
+        operations = [o for stage in plan.stages for o in stage.operations]
+        if any(isinstance(o, RunOperation) for o in operations):
+            self._session.open_sandbox()
+        elif any(isinstance(getattr(o, "input", None), StageInput) for o in operations) and os.geteuid() != 0:
+            self._session.privileged()
+
+    # leaving
+
+    def _export(self, plan: Plan, built: Built) -> BuildResult:
+        documents: ImageDocuments | None = None
+        if any(o.type in ("image", "oci", "docker") for o in self._outputs):
+            documents = self._documents(plan, built)
+        for output in self._outputs:
+            self._write(output, plan, built, documents)
+        digest = documents.descriptor.digest if documents else ""
+        config = documents.config_descriptor.digest if documents else ""
+        self._write_files(documents)
+        size = sum(layer.size for layer in documents.layers) if documents else 0
+        return BuildResult(digest, config, self._names, size, built.cached, built.ran)
+
+    def _documents(self, plan: Plan, built: Built) -> ImageDocuments:
+        session = self._session
+        with self._reporter.step("exporting layers"):
+            target = plan.stage(plan.target)
+            base, number = target.base, plan.target
+            while isinstance(base, StageInput):
+                number = base.stage
+                base = plan.stage(number).base
+            base_layers = []
+            history = ()
+            if isinstance(base, BaseImage):
+                history = base.config.history
+                for layer, descriptor in zip(base.config.diff_ids, base.layers):
+                    form = session.forms.blob(layer, self._packing)
+                    kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
+                    base_layers.append(LayerBlob(layer, kept, 0.0))
+            made: dict[tuple[int, int], LayerBlob] = {}
+            for item in target.history:
+                if item.operation >= 0:
+                    place = (item.stage, item.operation)
+                    made[place] = self._blob(built.layers[place])
+            config = target.config
+            return assemble(
+                config,
+                base_layers,
+                history,
+                target.history,
+                made,
+                dict(self._request.labels),
+                dict(self._request.annotations),
+                self._epoch,
+                time(),
+            )
+
+    def _blob(self, layer: str) -> LayerBlob:
+        forms = self._session.forms
+        form = forms.blob(layer, self._packing)
+        row = self._session.store.database.layer(layer)
+        created = row.created if row is not None else time()
+        assert form.encoder != PULLED
+        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
+
+    def _write(self, output: Output, plan: Plan, built: Built, documents: ImageDocuments | None) -> None:
+        if output.type == "cacheonly":
+            return
+        if output.type in ("local", "tar"):
+            self._write_root(output, built)
+            return
+        assert documents is not None
+        if output.type == "image":
+            with self._reporter.step("exporting to image"):
+                self._keep(documents)
+            return
+        from kezuri.export.layout import Exported, output_file, write_directory, write_tar
+
+        image = Exported(
+            self._names,
+            documents.descriptor,
+            documents.config_descriptor,
+            documents.layers,
+            {documents.descriptor.digest: documents.manifest, documents.config_descriptor.digest: documents.config},
+        )
+        attributes = dict(output.attributes)
+        path_of = self._session.store.blobs.path
+        with self._reporter.step(
+            f"exporting to {'oci image format' if output.type == 'oci' else 'docker image format'}"
+        ):
+            if output.type == "oci" and attributes.get("tar", "true").lower() in ("false", "0"):
+                write_directory(image, output.dest, path_of)
+            else:
+                with output_file(output.dest, sys.stdout.buffer) as sink:
+                    write_tar(image, sink, path_of, docker=output.type == "docker", epoch=self._epoch)
+            if output.type == "docker" or self._request.tags:
+                self._keep(documents)
+
+    def _keep(self, documents: ImageDocuments) -> None:
+        """Put the image into the local store under its names."""
+        store = self._session.store
+        store.blobs.put(documents.config)
+        store.blobs.put(documents.manifest)
+        store.sync_new()
+        for name in self._names:
+            store.names.put(name, documents.descriptor)
+
+    def _write_root(self, output: Output, built: Built) -> None:
+        from kezuri.diagnostics import Diagnostic
+        from kezuri.export.layout import output_file
+        from kezuri.export.root import merged_items, write_directory
+        from kezuri.layer.packer import compression, pack
+        from kezuri.source.stack import StackTree
+
+        def warn(text: str) -> None:
+            self._listener(Warned(time(), Diagnostic("warning", text)))
+
+        self._session.privileged()
+        tree = StackTree(self._session.forms.directories(built.state.layers), "the image")
+        if output.type == "local":
+            with self._reporter.step("exporting to client directory"):
+                write_directory(tree, output.dest, warn, self._epoch)
+        else:
+            with (
+                self._reporter.step("exporting to client tarball"),
+                output_file(output.dest, sys.stdout.buffer) as sink,
+            ):
+                pack(merged_items(tree), sink, compression("none", None), epoch=self._epoch)
+
+    def _write_files(self, documents: ImageDocuments | None) -> None:
+        from kezuri.store.names import publish
+
+        if self._request.iidfile:
+            publish(self._request.iidfile, (documents.config_descriptor.digest if documents else "").encode())
+        if self._request.metadata_file:
+            report: dict[str, object] = {}
+            if documents is not None:
+                report = {
+                    "containerimage.config.digest": documents.config_descriptor.digest,
+                    "containerimage.descriptor": documents.descriptor.to_json(),
+                    "containerimage.digest": documents.descriptor.digest,
+                }
+                if self._names:
+                    report["image.name"] = ",".join(self._names)
+            publish(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
+
+
+def _epoch(request: BuildRequest) -> int | None:
+    text = dict(request.build_args).get("SOURCE_DATE_EPOCH", request.source_date_epoch)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise KezuriError.of(
+            f"SOURCE_DATE_EPOCH is not a number of seconds: {text!r}",
+            hint="for instance `git log -1 --format=%ct`",
+            exit_code=2,
+        )
+    return int(text)
+
+
+def _tag(name: str) -> Reference:
+    reference = Reference.parse(name)
+    if reference.digest:
+        raise KezuriError.of(f"a name for a new image cannot carry a digest: {name}", exit_code=2)
+    return reference
+
+
+def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContext]:
+    contexts: dict[str, NamedContext] = {}
+    for name, value in given:
+        if value.startswith("oci-layout://"):
+            context = NamedContext("layout", value.removeprefix("oci-layout://"))
+        elif value.startswith("docker-image://"):
+            context = NamedContext("registry", value.removeprefix("docker-image://"))
+        elif "://" in value or value.startswith("git@"):
+            raise KezuriError.of(
+                f"build context {name}: {value.partition(':')[0]} sources are not supported yet",
+                hint="give a directory, oci-layout://DIR or docker-image://NAME",
+                exit_code=2,
+            )
+        else:
+            context = NamedContext("directory", value)
+        contexts[context_name(name)] = context
+    return contexts

@@ -1,0 +1,136 @@
+"""The collaborators of one command, wired once: store, forms, images, sandbox."""
+
+import os
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from kezuri.app.request import Settings
+from kezuri.build.forms import Forms
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.plan.operation import BaseImage
+from kezuri.source.images import Images, Progress
+from kezuri.store.store import Store
+
+if TYPE_CHECKING:
+    from kezuri.registry.client import Registry
+    from kezuri.registry.layout import Layout
+    from kezuri.sandbox.step import Sandbox
+
+
+class Session:
+    """What a command works with. Use it in a `with`; everything is released at the end.
+
+    Nothing privileged happens before `privileged` is called: a command that finds everything in the cache, or only
+    reads, needs no namespaces.
+    """
+
+    def __init__(self, settings: Settings, *, pull: bool = False, progress: Progress | None = None) -> None:
+        self.settings = settings
+        self.ca_bundle = _ca_bundle(settings.ca_certificates)
+        self._pull = pull
+        self._progress = progress
+        self._held = ExitStack()
+        self._sandbox: Sandbox | None = None
+        self._registry: Registry | None = None
+        self._layouts: dict[str, Layout] = {}
+        self._privileged = False
+
+    def __enter__(self) -> Self:
+        with ExitStack() as held:
+            self.store = held.enter_context(Store(self.settings.root))
+            self._held = held.pop_all()
+        self.images = Images(self.store, self.registry, self.layout, self._pull, self._progress, self._embedded_base)
+        self.forms = Forms(self.store, _marks_with_user_xattrs(), self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.__exit__(kind, error, trace)
+
+    def fetch(self, layer: str, descriptor: Descriptor) -> None:
+        """Bring a layer's blob (the door that Forms asks at)."""
+        self.images.fetch(layer, descriptor)
+
+    def privileged(self) -> None:
+        """Become able to mount and to own files of many ids. To be called while there is one thread only."""
+        if not self._privileged:
+            from kezuri.linux.userns import enter
+
+            enter()
+            self._privileged = True
+
+    def open_sandbox(self) -> None:
+        """Make the sandbox, while there is one thread only."""
+        if self._sandbox is None:
+            from kezuri.sandbox.choose import choose
+
+            self.privileged()
+            sandbox = choose(self.settings.runtime)
+            self._held.callback(sandbox.close)
+            self._sandbox = sandbox
+
+    def sandbox(self) -> "Sandbox":
+        """The sandbox, made before."""
+        if self._sandbox is None:
+            raise RuntimeError("the sandbox is opened before threads start")
+        return self._sandbox
+
+    def registry(self) -> "Registry":
+        """The client of registries."""
+        if self._registry is None:
+            from kezuri.registry.client import Registry
+            from kezuri.registry.config import RegistryConfig
+
+            config = RegistryConfig.of_machine(
+                self.settings.mirrors, self.settings.insecure, self.ca_bundle, os.environ
+            )
+            self._registry = Registry(config)
+            self._held.callback(self._registry.close)
+        return self._registry
+
+    def layout(self, text: str) -> "Layout":
+        """The image that `directory[:tag|@digest]` names in an image layout."""
+        known = self._layouts.get(text)
+        if known is None:
+            from kezuri.registry.layout import open_layout
+
+            known = self._layouts[text] = open_layout(text)
+        return known
+
+    def _embedded_base(self, reference: Reference, platform: Platform) -> BaseImage | None:
+        return None
+
+
+def _marks_with_user_xattrs() -> bool:
+    """Whether overlay keeps its marks in `user.` attributes: everywhere but as the machine's real root."""
+    if os.geteuid() != 0:
+        return True
+    from kezuri.linux.namespaces import is_initial_user
+
+    return not is_initial_user()
+
+
+def _ca_bundle(path: str) -> str:
+    if not path:
+        return ""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(1 << 20)
+    except OSError as error:
+        raise KezuriError.of(
+            f"the ca-certificates file {path} cannot be read: {error.strerror}",
+            hint="--ca-certificates, KEZURI_CA_CERTIFICATES or the config file names it",
+            exit_code=2,
+        ) from error
+    if b"-----BEGIN CERTIFICATE-----" not in head:
+        raise KezuriError.of(
+            f"the ca-certificates file {path} holds no PEM certificate",
+            hint="it must contain at least one -----BEGIN CERTIFICATE----- block",
+            exit_code=2,
+        )
+    return os.path.abspath(path)

@@ -1,0 +1,366 @@
+"""Walks a plan: finds what is paid for already, and runs the rest, independent stages at the same time."""
+
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kezuri.build.copying import CopySteps
+from kezuri.build.forms import Forms, Packing
+from kezuri.build.keys import workdir_components
+from kezuri.build.reporting import Reporter, Ticket
+from kezuri.build.running import RunSteps
+from kezuri.build.state import SCRATCH, State, base_state, next_state
+from kezuri.build.surroundings import Options
+from kezuri.cache.results import Results
+from kezuri.diagnostics import KezuriError
+from kezuri.plan.key import Components, digest
+from kezuri.plan.operation import (
+    BaseImage,
+    CopyOperation,
+    Operation,
+    Plan,
+    RunOperation,
+    StageInput,
+    StagePlan,
+)
+from kezuri.store.store import Store
+
+
+class Built(NamedTuple):
+    """What a build came to: the target's final state, the layer of each operation by (stage, position), and how many
+    steps ran and how many were paid for already."""
+
+    state: State
+    layers: dict[tuple[int, int], str]
+    ran: int
+    cached: int
+
+
+class _Stage:
+    """A stage on its way: how far it has come and what it has become."""
+
+    def __init__(self, plan: StagePlan) -> None:
+        self.plan = plan
+        self.state = SCRATCH
+        self.position = -1
+        self.finished = threading.Event()
+        self.error: BaseException | None = None
+
+
+class _Canceled(Exception):
+    """Another stage failed; this one need not go on."""
+
+
+class Builder:
+    """Builds one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        results: Results,
+        forms: Forms,
+        runs: RunSteps,
+        copies: CopySteps,
+        options: Options,
+        packing: Packing | None,
+        reporter: Reporter,
+        cancel: threading.Event,
+        prepare: Callable[[], None],
+    ) -> None:
+        """`packing` says how the target's layers leave, None when no blobs are wanted; `prepare` is called once
+        before the first step runs, while there is still one thread only."""
+        self._plan = plan
+        self._store = store
+        self._results = results
+        self._forms = forms
+        self._runs = runs
+        self._copies = copies
+        self._options = options
+        self._packing = packing
+        self._reporter = reporter
+        self._cancel = cancel
+        self._prepare = prepare
+        self._stages = {stage.number: _Stage(stage) for stage in plan.stages}
+        self._layers: dict[tuple[int, int], str] = {}
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(max(1, options.parallelism))
+        self._fresh: dict[str, str] = {}
+        self._counts = {"ran": 0, "cached": 0}
+        self._directories = self._needing_directories()
+        self._exported = self._chain(plan.target)
+        self._packers: list[threading.Thread] = []
+
+    def build(self) -> Built:
+        """Build the target; KezuriError with the first failure. Nothing of a failed step remains."""
+        waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
+        if waiting:
+            self._results.flush()
+            self._prepare()
+            self._run_all(waiting)
+        self._results.flush()
+        return Built(self._stages[self._plan.target].state, self._layers, self._counts["ran"], self._counts["cached"])
+
+    # what needs which form
+
+    def _chain(self, number: int) -> set[int]:
+        chain = set()
+        while True:
+            chain.add(number)
+            base = self._stages[number].plan.base
+            if not isinstance(base, StageInput):
+                return chain
+            number = base.stage
+
+    def _needing_directories(self) -> set[tuple[int, int]]:
+        """The operations whose layers something is mounted on: a later RUN, a stage based on theirs that has one, or
+        a step that takes files from their stage."""
+        mounted: dict[int, int] = {}
+
+        def mount(number: int, position: int) -> None:
+            while True:
+                if mounted.get(number, 0) >= position:
+                    return
+                mounted[number] = position
+                plan = self._stages[number].plan
+                if not isinstance(plan.base, StageInput):
+                    return
+                number = plan.base.stage
+                position = len(self._stages[number].plan.operations)
+
+        for stage in self._stages.values():
+            for position, operation in enumerate(stage.plan.operations):
+                if isinstance(operation, RunOperation):
+                    mount(stage.plan.number, position)
+                for source in _inputs(operation):
+                    if isinstance(source, StageInput):
+                        mount(source.stage, len(self._stages[source.stage].plan.operations))
+        return {(number, i) for number, position in mounted.items() for i in range(position)}
+
+    # looking up
+
+    def _resolve(self, stage: _Stage) -> bool:
+        """Go through the stage as far as results are there already; whether that was the whole stage."""
+        if not self._start(stage):
+            return False
+        for position in range(stage.position, len(stage.plan.operations)):
+            operation = stage.plan.operations[position]
+            if self._ignored(stage) or not self._inputs_finished(operation):
+                return False
+            components = self._components(operation, stage.state)
+            record = self._results.find(components)
+            if record is None:
+                return False
+            self._title(stage, position).cached()
+            self._counts["cached"] += 1
+            self._advance(stage, position, record.layer)
+        stage.finished.set()
+        return True
+
+    def _start(self, stage: _Stage) -> bool:
+        base = stage.plan.base
+        if isinstance(base, StageInput):
+            parent = self._stages[base.stage]
+            if not parent.finished.is_set():
+                return False
+            stage.state = parent.state
+        elif isinstance(base, BaseImage):
+            for layer, descriptor in zip(base.config.diff_ids, base.layers):
+                self._forms.know_pulled(layer, descriptor)
+            stage.state = base_state(base)
+            ticket = self._reporter.start(self._name(stage, 0, f"FROM {_base_title(base)}"))
+            if all(self._forms.usable(layer) for layer in base.config.diff_ids):
+                ticket.cached()
+            else:
+                ticket.done()
+        stage.position = 0
+        return True
+
+    def _ignored(self, stage: _Stage) -> bool:
+        chosen = self._options.no_cache_stages
+        return self._options.no_cache or stage.plan.name in chosen or str(stage.plan.number) in chosen
+
+    def _inputs_finished(self, operation: Operation) -> bool:
+        return all(
+            self._stages[source.stage].finished.is_set()
+            for source in _inputs(operation)
+            if isinstance(source, StageInput)
+        )
+
+    def _components(self, operation: Operation, before: State) -> Components:
+        if isinstance(operation, RunOperation):
+            return self._runs.components(operation, before, self._state_of)
+        if isinstance(operation, CopyOperation):
+            return self._copies.components(operation, before, self._state_of)
+        return workdir_components(operation, before)
+
+    def _state_of(self, source: StageInput) -> State:
+        stage = self._stages[source.stage]
+        while not stage.finished.wait(0.2):
+            if self._cancel.is_set():
+                raise _Canceled
+        if stage.error is not None:
+            raise _Canceled
+        return stage.state
+
+    def _advance(self, stage: _Stage, position: int, layer: str) -> None:
+        with self._lock:
+            self._layers[(stage.plan.number, position)] = layer
+        stage.state = next_state(stage.state, layer)
+        stage.position = position + 1
+
+    # running
+
+    def _run_all(self, waiting: list[_Stage]) -> None:
+        threads = [
+            threading.Thread(target=self._run_stage, args=(stage,), name=stage.plan.label, daemon=True)
+            for stage in waiting
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in (*threads, *self._packers):
+                while thread.is_alive():
+                    thread.join(0.5)
+        except BaseException:
+            self._cancel.set()
+            for thread in threads:
+                thread.join()
+            raise
+        for packer in self._packers:
+            packer.join()
+        errors = [s.error for s in waiting if s.error is not None and not isinstance(s.error, _Canceled)]
+        if errors:
+            raise errors[0]
+
+    def _run_stage(self, stage: _Stage) -> None:
+        try:
+            if stage.position < 0:
+                base = stage.plan.base
+                if isinstance(base, StageInput):
+                    self._state_of(base)
+                self._start(stage)
+            for position in range(stage.position, len(stage.plan.operations)):
+                if self._cancel.is_set():
+                    raise _Canceled
+                self._run_operation(stage, position)
+        except BaseException as error:
+            stage.error = error
+            self._cancel.set()
+        finally:
+            stage.finished.set()
+
+    def _run_operation(self, stage: _Stage, position: int) -> None:
+        operation = stage.plan.operations[position]
+        components = self._components(operation, stage.state)
+        key = digest(components)
+        with self._slots:
+            if self._cancel.is_set():
+                raise _Canceled
+            with self._store.lock(f"key-{key[:40]}"):
+                layer = self._paid_for(stage, components, key)
+                ticket = self._title(stage, position, key)
+                if layer:
+                    ticket.cached()
+                    self._count("cached")
+                else:
+                    layer = self._execute(stage, position, components, ticket)
+        self._advance(stage, position, layer)
+        if self._packing is not None and stage.plan.number in self._exported:
+            self._pack_aside(layer)
+
+    def _paid_for(self, stage: _Stage, components: Components, key: str) -> str:
+        with self._lock:
+            fresh = self._fresh.get(key)
+        if fresh is not None:
+            return fresh
+        if self._ignored(stage):
+            return ""
+        record = self._results.find(components)
+        return record.layer if record is not None else ""
+
+    def _execute(self, stage: _Stage, position: int, components: Components, ticket: Ticket) -> str:
+        operation = stage.plan.operations[position]
+        directory = (stage.plan.number, position) in self._directories
+        detail = ""
+        try:
+            if isinstance(operation, RunOperation):
+                kind = "RUN"
+                layer = self._runs.execute(operation, stage.state, self._state_of, ticket.output)
+            elif isinstance(operation, CopyOperation):
+                kind = "ADD" if operation.add else "COPY"
+                layer = self._copies.execute(operation, components, stage.state, self._state_of, directory)
+                detail = self._copies.detail(operation)
+            else:
+                kind = "WORKDIR"
+                layer = self._copies.make_directory(operation, components, stage.state, directory)
+        except BaseException as error:
+            ticket.failed(str(error) or type(error).__name__)
+            raise
+        state = next_state(stage.state, layer)
+        record = self._results.keep(
+            components,
+            state=state.id,
+            layer=layer,
+            kind=kind,
+            title=operation.title,
+            seconds=ticket.seconds,
+            detail=detail,
+        )
+        with self._lock:
+            self._fresh[record.key] = layer
+        self._count("ran")
+        ticket.done()
+        return layer
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self._counts[what] += 1
+
+    def _pack_aside(self, layer: str) -> None:
+        """Compress the layer while the next step runs. What goes wrong here goes wrong again when the image is put
+        together, and is told then."""
+        packing = self._packing
+        assert packing is not None
+
+        def pack() -> None:
+            try:
+                self._forms.blob(layer, packing)
+            except (KezuriError, OSError):
+                pass
+
+        thread = threading.Thread(target=pack, name="pack", daemon=True)
+        self._packers.append(thread)
+        thread.start()
+
+    # telling
+
+    def _title(self, stage: _Stage, position: int, key: str = "") -> Ticket:
+        operation = stage.plan.operations[position]
+        return self._reporter.start(self._name(stage, position + 1, operation.title), key)
+
+    def _name(self, stage: _Stage, position: int, title: str) -> str:
+        plan = stage.plan
+        label = f"{plan.label} " if plan.name or len(self._plan.stages) > 1 or plan.number else ""
+        lines = " ".join(title.split())
+        return f"[{label}{position + 1}/{len(plan.operations) + 1}] {lines}"
+
+
+def _inputs(operation: Operation) -> list[object]:
+    if isinstance(operation, CopyOperation):
+        return [operation.input]
+    if isinstance(operation, RunOperation):
+        return [found for m in operation.mounts if (found := getattr(m, "input", None)) is not None]
+    return []
+
+
+def _base_title(base: BaseImage) -> str:
+    from kezuri.oci.reference import Reference
+
+    if base.source.kind != "registry":
+        return f"{base.name}@{base.digest}"
+    try:
+        reference = Reference.parse(base.source.text)
+    except KezuriError:
+        return base.name
+    return f"{reference}" if reference.digest else f"{reference}@{base.digest}"

@@ -1,0 +1,81 @@
+"""Cache mounts: directories that outlive builds, shared, private or locked (BuildKit's RUN --mount=type=cache)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kezuri.build.forms import Forms
+from kezuri.build.trees import Choice, StateOf, Trees
+from kezuri.plan.key import state_of
+from kezuri.plan.operation import CacheMount
+from kezuri.store.store import Store
+
+_MOST_PRIVATE = 64
+
+
+class CacheMounts:
+    """Hands out the directories of cache mounts and keeps the promises of their sharing modes."""
+
+    def __init__(self, store: Store, forms: Forms, trees: Trees, namespace: str = "") -> None:
+        self._store = store
+        self._forms = forms
+        self._trees = trees
+        self._namespace = namespace
+
+    @contextmanager
+    def hold(self, mount: CacheMount, states: StateOf) -> Iterator[str]:
+        """The directory for a step that runs now. `locked` waits until nobody else holds it; `private` gives one that
+        nobody else holds."""
+        identity = self._identity(mount, states)
+        if mount.sharing == "shared":
+            yield self._directory(identity, mount, states)
+            return
+        if mount.sharing == "locked":
+            with self._store.lock(f"mount-{identity}"):
+                yield self._directory(identity, mount, states)
+            return
+        for number in range(_MOST_PRIVATE):
+            name = identity if number == 0 else state_of(identity, str(number))[:32]
+            with self._store.lock(f"mount-{name}", wait=False) as free:
+                if free:
+                    yield self._directory(name, mount, states)
+                    return
+        with self._store.scratch("private") as scratch:
+            yield scratch
+
+    def _identity(self, mount: CacheMount, states: StateOf) -> str:
+        # A mode or an owner makes another cache than the one without (BuildKit's seed reference does the same).
+        seed = ""
+        if mount.input is not None:
+            seed = self._trees.digest(Choice(mount.input, (mount.source,)), states)
+        owner = (
+            f"{mount.mode}:{mount.uid}:{mount.gid}" if (mount.mode, mount.uid, mount.gid) != (None, None, None) else ""
+        )
+        return state_of("mount", self._namespace, mount.id, owner, seed)[:32]
+
+    def _directory(self, identity: str, mount: CacheMount, states: StateOf) -> str:
+        known = self._store.database.mount(identity)
+        path = self._store.path("mounts", identity)
+        if known is not None and os.path.isdir(path):
+            return path
+        with self._store.lock(f"make-{identity}"):
+            if not os.path.isdir(path):
+                self._make(path, mount, states)
+            self._store.database.put_mount(identity, identity)
+            self._store.database.put_memo(f"mount {identity}", mount.id)
+        return path
+
+    def _make(self, path: str, mount: CacheMount, states: StateOf) -> None:
+        with self._store.scratch("mount") as scratch:
+            made = os.path.join(scratch, "m")
+            if mount.input is not None:
+                from kezuri.build.copying import selected_items
+
+                items, _ = selected_items(self._trees.select(Choice(mount.input, (mount.source,)), states))
+                self._forms.materialise(items, made)
+            else:
+                os.mkdir(made, 0o755)
+            os.chmod(made, 0o755 if mount.mode is None else mount.mode)
+            if (mount.uid or 0, mount.gid or 0) != (0, 0):
+                os.chown(made, mount.uid or 0, mount.gid or 0)
+            os.rename(made, path)

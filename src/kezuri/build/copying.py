@@ -1,0 +1,163 @@
+"""COPY, ADD and WORKDIR: their keys, and making their layers from recipes."""
+
+import os
+from collections.abc import Sequence
+from time import time_ns
+
+from kezuri.build.forms import Forms, Packing
+from kezuri.build.keys import copy_components
+from kezuri.build.state import State
+from kezuri.build.trees import Choice, StateOf, Trees
+from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.layer.entry import Entry, Item
+from kezuri.plan.key import Components, digest
+from kezuri.plan.operation import CopyOperation, WorkdirOperation
+from kezuri.source.accounts import chown_ids, user_ids
+from kezuri.source.checksum import verify_unchanged
+from kezuri.source.chmod import parse_chmod
+from kezuri.source.copying import CopyOptions, recipe
+from kezuri.source.selection import Root, Selected, Selection, SourceError
+from kezuri.store.store import Store
+
+
+class CopySteps:
+    """Makes the layers of COPY, ADD and WORKDIR steps."""
+
+    def __init__(self, store: Store, forms: Forms, trees: Trees, packing: Packing, source: SourceText) -> None:
+        self._store = store
+        self._forms = forms
+        self._trees = trees
+        self._packing = packing
+        self._source = source
+
+    def components(self, operation: CopyOperation, before: State, states: StateOf) -> Components:
+        """The step's key, part by part."""
+        try:
+            return copy_components(operation, before, self._trees.digest(_choice(operation), states))
+        except KezuriError as error:
+            raise self._at(error, operation) from error
+
+    def detail(self, operation: CopyOperation) -> str:
+        """What counted of each file, for telling differences later."""
+        return self._trees.detail(_choice(operation))
+
+    def _at(self, error: KezuriError, operation: CopyOperation | WorkdirOperation) -> KezuriError:
+        first, *rest = error.diagnostics
+        if first.source is None:
+            span = operation.node.span
+            if isinstance(error, SourceError) and isinstance(operation, CopyOperation):
+                spans = operation.source_spans
+                span = spans[error.word] if error.word < len(spans) else span
+            first = first._replace(source=self._source, span=span)
+        return KezuriError(first, *rest, exit_code=error.exit_code)
+
+    def execute(
+        self, operation: CopyOperation, components: Components, before: State, states: StateOf, directory: bool
+    ) -> str:
+        """Make the layer and return its id. `directory`: steps will run on top of it, so it is written out as a
+        directory; otherwise it goes straight from the source into a blob."""
+        layer = f"copy-{digest(components)}"
+        try:
+            with self._store.scratch("add") as scratch:
+                selection = self._trees.select(_choice(operation), states)
+                options = self._options(operation, before, scratch)
+                items = recipe(_with_heredocs(selection, operation), options, self._forms.view(before.layers))
+                self._make(layer, items, directory)
+                # Files of the context may be written while they are read: what was packed must be what the key says.
+                try:
+                    verify_unchanged(selection)
+                except KezuriError:
+                    self._store.database.drop_layer(layer)
+                    raise
+        except KezuriError as error:
+            raise self._at(error, operation) from error
+        return layer
+
+    def _options(self, operation: CopyOperation, before: State, scratch: str) -> CopyOptions:
+        unpack = None
+        if operation.unpack or (operation.add and operation.unpack is None):
+            from kezuri.source.archive import Archives
+
+            unpack = Archives(scratch).extract
+        view = self._forms.view(() if operation.link else before.layers)
+        return CopyOptions(
+            destination=operation.destination,
+            now=time_ns(),
+            chown=chown_ids(operation.chown, view) if operation.chown else None,
+            chmod=parse_chmod(operation.chmod) if operation.chmod else None,
+            link=operation.link,
+            unpack=unpack,
+        )
+
+    def _make(self, layer: str, items: Sequence[Item], directory: bool) -> None:
+        if not directory:
+            self._forms.pack(layer, items, self._packing)
+            return
+        with self._store.scratch("copy") as scratch:
+            made = os.path.join(scratch, "diff")
+            self._forms.materialise(items, made)
+            self._forms.publish_directory(layer, made)
+
+    def make_directory(
+        self, operation: WorkdirOperation, components: Components, before: State, directory: bool
+    ) -> str:
+        """Make the layer of a WORKDIR and return its id: it is empty when the directory is there already."""
+        layer = f"copy-{digest(components)}"
+        try:
+            self._make(layer, self._missing_directories(operation, before), directory)
+        except KezuriError as error:
+            raise self._at(error, operation) from error
+        return layer
+
+    def _missing_directories(self, operation: WorkdirOperation, before: State) -> list[Item]:
+        view = self._forms.view(before.layers)
+        path = view.resolve(operation.path)
+        found = view.lookup(path)
+        if found is not None:
+            if found.kind != "dir":
+                raise KezuriError.of(f"WORKDIR {operation.path} is a {found.kind} in the image, not a directory")
+            return []
+        uid, gid = 0, 0
+        if operation.user:
+            name, _, group = operation.user.partition(":")
+            if name.isdigit() and not group:
+                # A lone number is the group as well, as for --chown and unlike for RUN.
+                uid, gid = chown_ids(operation.user, view)
+            else:
+                uid, gid, _ = user_ids(operation.user, view)
+        now = time_ns()
+        items: list[Item] = []
+        parts = path.split("/")
+        for i in range(1, len(parts) + 1):
+            parent = "/".join(parts[:i])
+            there = view.lookup(parent)
+            if there is not None and there.kind != "dir":
+                raise KezuriError.of(f"WORKDIR {operation.path}: /{parent} is a {there.kind}, not a directory")
+            items.append((there or Entry(parent, "dir", 0o755, uid, gid, 0, now), None))
+        return items
+
+
+def _choice(operation: CopyOperation) -> Choice:
+    return Choice(operation.input, operation.sources, operation.parents, operation.excludes)
+
+
+def _with_heredocs(selection: Selection, operation: CopyOperation) -> Selection:
+    """The selection with the heredoc files: they come after the words, as BuildKit copies them."""
+    roots = []
+    for name, data in operation.heredocs:
+        entry = Entry(name, "file", 0o644, 0, 0, len(data), time_ns())
+        roots.append(Root(name, Selected("", entry, data)))
+    return (*selection, *roots)
+
+
+def selected_items(selection: Selection) -> tuple[tuple[Item, ...], str]:
+    """What one source word selects, as entries of a tree of its own, and the path in it that stands for the word."""
+    items: list[Item] = []
+    place = "/"
+    for root in selection:
+        if root.directory:
+            items += [(item.entry._replace(path=item.path), item.content) for item in root.items]
+        else:
+            place = f"/{root.name}"
+            items.append((root.top.entry._replace(path=root.name), root.top.content))
+    return tuple(items), place

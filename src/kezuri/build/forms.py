@@ -1,0 +1,281 @@
+"""The forms of layers: directories, blobs and listings, made only when somebody needs them."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.entry import Item
+from kezuri.layer.listing import Listing
+from kezuri.layer.stack import DirectoryLayer, LayerForm, ListedLayer, StackView
+from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor
+from kezuri.store.database import FormRow, LayerRow
+from kezuri.store.store import Store, remove_tree
+
+PULLED = "pulled"
+
+
+class Packing(NamedTuple):
+    """How layers leave: the kind of compression (`gzip`, `zstd`, `none`), its level, and the time that no
+    modification time is later than (seconds since the epoch, None for no such time)."""
+
+    kind: str = "gzip"
+    level: int | None = None
+    epoch: int | None = None
+
+
+class Fetcher:
+    """Brings a layer's blob into the store when it is not there yet."""
+
+    def fetch(self, layer: str, descriptor: Descriptor) -> None:
+        """Bring the blob; KezuriError when nobody has it."""
+        raise KezuriError.of(f"layer {descriptor.digest} is not in the store", exit_code=125)
+
+
+class Forms:
+    """Makes and finds the forms of layers. Threads may share it: each form is made once."""
+
+    def __init__(self, store: Store, userxattr: bool, fetcher: Fetcher) -> None:
+        self._store = store
+        self._userxattr = userxattr
+        self._fetcher = fetcher
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._listings: dict[str, Listing] = {}
+        self._fetching: dict[str, Descriptor] = {}
+
+    def know_pulled(self, layer: str, descriptor: Descriptor) -> None:
+        """Make a layer known that came, or can come, as a blob from elsewhere; its id is its diff id."""
+        self._fetching[layer] = descriptor
+        database = self._store.database
+        known = database.form(layer, PULLED)
+        if known is None or (known.digest != descriptor.digest and not self._store.blobs.has(known.digest)):
+            with database.transaction():
+                database.put_layer(layer, diff_id=layer)
+                database.put_form(
+                    FormRow(layer, PULLED, descriptor.digest, descriptor.size, descriptor.media_type, layer)
+                )
+
+    def _lock(self, name: str) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(name, threading.Lock())
+
+    def usable(self, layer: str) -> bool:
+        """Whether some form of the layer is at hand, without fetching."""
+        row = self._store.database.layer(layer)
+        if row is None:
+            return False
+        if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
+            return True
+        return any(self._store.blobs.has(form.digest) for form in self._store.database.forms(layer))
+
+    # directories
+
+    def publish_directory(self, layer: str, made: str) -> str:
+        """Put a finished overlay directory of the store's scratch space in place as the layer's directory form."""
+        name = _directory_name(layer)
+        target = self._store.layer_directory(name)
+        size = _size_of(made)
+        if os.path.lexists(target):
+            remove_tree(target)
+        os.rename(made, target)
+        self._store.database.put_layer(layer, directory=name, size=size)
+        return target
+
+    def directory(self, layer: str, below: Sequence[str]) -> str:
+        """The layer as an overlay directory, unpacked if need be. `below` are the layers under it, lowest first."""
+        found = self._directory(layer)
+        if found:
+            return found
+        with self._lock(layer), self._store.lock(f"layer-{_directory_name(layer)}"):
+            return self._directory(layer) or self._unpack(layer, below)
+
+    def _directory(self, layer: str) -> str:
+        row = self._store.database.layer(layer)
+        if row is None or not row.directory:
+            return ""
+        path = self._store.layer_directory(row.directory)
+        return path if os.path.isdir(path) else ""
+
+    def _unpack(self, layer: str, below: Sequence[str]) -> str:
+        from kezuri.layer.unpacker import unpack
+
+        with self._store.scratch("unpack") as scratch, self._tar(layer) as tar:
+            made = os.path.join(scratch, "diff")
+            os.mkdir(made, 0o755)
+            watched = _Hashing(tar)
+            lower = self.view(below) if below else None
+            listing = unpack(watched, made, lower=lower, userxattr=self._userxattr, where=f"layer {layer}")
+            watched.drain()
+            self._verify(layer, watched.digest())
+            self._keep_listing(layer, listing)
+            return self.publish_directory(layer, made)
+
+    def _verify(self, layer: str, diff_id: str) -> None:
+        row = self._store.database.layer(layer)
+        if row is not None and row.diff_id and row.diff_id != diff_id:
+            raise KezuriError.of(
+                f"layer {row.diff_id}: its content has the digest {diff_id}",
+                hint="the image's config and its layers do not belong together; nothing of it was used",
+                exit_code=125,
+            )
+
+    @contextmanager
+    def _tar(self, layer: str) -> Iterator[BinaryIO]:
+        """The layer's tar stream, from whichever blob is at hand."""
+        from kezuri.layer.tar_reader import decompress
+
+        form = self.any_blob(layer)
+        with open(self._store.blobs.path(form.digest), "rb", buffering=0) as file:
+            yield decompress(file, f"layer {form.digest}")
+
+    def directories(self, layers: Sequence[str]) -> tuple[str, ...]:
+        """The directories of a stack, topmost first, as overlay wants them."""
+        made = [self.directory(layer, layers[:i]) for i, layer in enumerate(layers)]
+        return tuple(reversed(made))
+
+    # views
+
+    def view(self, layers: Sequence[str]) -> StackView:
+        """The stack seen as one tree; nothing is unpacked for it."""
+        return StackView([self._form(layer) for layer in layers])
+
+    def _form(self, layer: str) -> LayerForm:
+        path = self._directory(layer)
+        if path:
+            return DirectoryLayer(path, self._userxattr)
+        return ListedLayer(self._listing(layer), lambda: self._tar(layer))
+
+    def _listing(self, layer: str) -> Listing:
+        with self._lock(f"listing {layer}"):
+            known = self._listings.get(layer)
+            if known is not None:
+                return known
+            path = self._store.path("listings", _directory_name(layer))
+            if os.path.exists(path):
+                listing = Listing.load(path)
+            else:
+                with self._tar(layer) as tar:
+                    watched = _Hashing(tar)
+                    listing = Listing.of_tar(watched, f"layer {layer}")
+                    watched.drain()
+                    self._verify(layer, watched.digest())
+                listing.save(path)
+            self._listings[layer] = listing
+            return listing
+
+    def _keep_listing(self, layer: str, listing: Listing) -> None:
+        path = self._store.path("listings", _directory_name(layer))
+        if not os.path.exists(path):
+            listing.save(path)
+
+    # blobs
+
+    def any_blob(self, layer: str) -> FormRow:
+        """Some blob of the layer, fetched or packed if there is none."""
+        for form in self._store.database.forms(layer):
+            if self._store.blobs.has(form.digest):
+                return form
+        with self._lock(f"fetch {layer}"):
+            form_row = self._store.database.form(layer, PULLED)
+            if form_row is not None and not self._store.blobs.has(form_row.digest):
+                descriptor = self._fetching.get(layer)
+                if descriptor is None:
+                    descriptor = Descriptor(form_row.media_type, form_row.digest, form_row.size)
+                self._fetcher.fetch(layer, descriptor)
+                form_row = form_row._replace(digest=descriptor.digest, size=descriptor.size)
+                self._store.database.put_form(form_row)
+            if form_row is not None:
+                return form_row
+        return self.blob(layer, Packing())
+
+    def blob(self, layer: str, packing: Packing) -> FormRow:
+        """The layer as a blob of the wanted kind. A layer that came from elsewhere stays as it came."""
+        pulled = self._store.database.form(layer, PULLED)
+        if pulled is not None:
+            return self.any_blob(layer)
+        encoder = self.encoder(packing)
+        with self._lock(f"blob {layer}"):
+            known = self._store.database.form(layer, encoder)
+            if known is not None and self._store.blobs.has(known.digest):
+                return known
+            directory = self._directory(layer)
+            if not directory:
+                directory = self.directory(layer, ())
+            from kezuri.layer.upper import walk
+
+            return self.pack(layer, walk(directory, userxattr=self._userxattr), packing)
+
+    def encoder(self, packing: Packing) -> str:
+        """What names the blobs that this packing makes: same name, same bytes."""
+        from kezuri.layer.packer import compression
+
+        epoch = "" if packing.epoch is None else f"@{packing.epoch}"
+        return compression(packing.kind, packing.level).encoder + epoch
+
+    def pack(self, layer: str, items: Iterable[Item], packing: Packing) -> FormRow:
+        """Pack entries into a blob of the store and make it known as a form of the layer."""
+        from kezuri.layer.packer import compression, pack
+
+        with self._store.blobs.writer(hashed=True) as writer:
+            packed = pack(items, writer, compression(packing.kind, packing.level), epoch=packing.epoch)
+            digest = writer.commit_known(packed.digest)
+        media = {"gzip": LAYER_GZIP, "zstd": LAYER_ZSTD, "none": LAYER}[packing.kind]
+        form = FormRow(layer, self.encoder(packing), digest, packed.size, media, packed.diff_id)
+        database = self._store.database
+        with database.transaction():
+            row: LayerRow | None = database.layer(layer)
+            if row is None or not row.diff_id:
+                database.put_layer(layer, diff_id=packed.diff_id)
+            database.put_form(form)
+        return form
+
+
+def _directory_name(layer: str) -> str:
+    return layer.removeprefix("sha256:")[:40]
+
+
+def _size_of(directory: str) -> int:
+    """What the files of a directory take on the disk, in bytes; hard links count once."""
+    total = 0
+    seen: set[int] = set()
+    stack = [directory]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+                if status.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
+                    if status.st_ino in seen:
+                        continue
+                    seen.add(status.st_ino)
+                total += status.st_blocks * 512
+    return total
+
+
+class _Hashing:
+    """A stream that hashes what is read through it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        from hashlib import sha256
+
+        self._stream = stream
+        self._hash = sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._hash.update(data)
+        return data
+
+    def drain(self) -> None:
+        while self.read(1 << 20):
+            pass
+
+    def digest(self) -> str:
+        return "sha256:" + self._hash.hexdigest()
+
+
+Opener = Callable[[], BinaryIO]

@@ -1,0 +1,122 @@
+"""From a finished stage to an image: config, history and manifest."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from kezuri.oci.config import HistoryEntry, ImageConfig
+from kezuri.oci.descriptor import (
+    CONFIG,
+    DOCKER_LAYER,
+    LAYER_GZIP,
+    MANIFEST,
+    Descriptor,
+    Manifest,
+    canonical,
+    digest_of,
+)
+from kezuri.plan.operation import HistoryItem
+
+COMMENT = "buildkit.dockerfile.v0"
+
+
+class LayerBlob(NamedTuple):
+    """A layer as it goes into a manifest; `created` is seconds since the epoch."""
+
+    diff_id: str
+    descriptor: Descriptor
+    created: float
+
+
+class ImageDocuments(NamedTuple):
+    """An image's two documents and the descriptors of its layers, lowest first."""
+
+    manifest: bytes
+    descriptor: Descriptor
+    config: bytes
+    config_descriptor: Descriptor
+    layers: tuple[Descriptor, ...]
+    image_config: ImageConfig
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 text in UTC, as Go prints a time: no trailing zeros of the fraction."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{moment.microsecond:06d}".rstrip("0").rstrip(".")
+    return f"{text}{fraction}Z"
+
+
+def assemble(
+    config: ImageConfig,
+    base_layers: Sequence[LayerBlob],
+    base_history: Sequence[HistoryEntry],
+    items: Sequence[HistoryItem],
+    made: Mapping[tuple[int, int], LayerBlob],
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    epoch: int | None,
+    now: float,
+) -> ImageDocuments:
+    """Put the documents together (OCI image spec: config.md, manifest.md; times as BuildKit's exporter sets them).
+
+    `made` gives the layer of each operation that `items` name. Entries without a layer take the time of the next
+    layer, else of the one before. With `epoch` (seconds) no time of the new part is later than it.
+    """
+    layers = [*base_layers]
+    times: list[float | None] = []
+    for item in items:
+        blob = made.get((item.stage, item.operation)) if item.operation >= 0 else None
+        if blob is not None:
+            layers.append(blob)
+            times.append(blob.created)
+        else:
+            times.append(None)
+    filled = _fill(times, now)
+    if epoch is not None:
+        filled = [min(t, float(epoch)) for t in filled]
+    history = list(base_history)
+    missing = len(base_layers) - sum(not h.empty_layer for h in base_history)
+    if missing > 0:
+        # A base without a full history still has its layers: readers count entries against layers.
+        history += [HistoryEntry(comment="imported from base image")] * missing
+    for item, when in zip(items, filled):
+        history.append(HistoryEntry(timestamp(when), item.created_by, COMMENT, item.operation < 0))
+    created = history[-1].created if items else config.created
+    if not created:
+        created = next((h.created for h in reversed(history) if h.created), timestamp(now if epoch is None else epoch))
+    done = config._replace(
+        created=created,
+        diff_ids=tuple(layer.diff_id for layer in layers),
+        history=tuple(history),
+        labels={**config.labels, **labels},
+    )
+    config_bytes = canonical(done.to_json())
+    config_descriptor = Descriptor(CONFIG, digest_of(config_bytes), len(config_bytes))
+    descriptors = tuple(_plain(layer.descriptor) for layer in layers)
+    manifest_bytes = canonical(Manifest(config_descriptor, descriptors, MANIFEST, dict(annotations)).to_json())
+    descriptor = Descriptor(MANIFEST, digest_of(manifest_bytes), len(manifest_bytes), platform=done.platform)
+    return ImageDocuments(manifest_bytes, descriptor, config_bytes, config_descriptor, descriptors, done)
+
+
+def _plain(descriptor: Descriptor) -> Descriptor:
+    kind = LAYER_GZIP if descriptor.media_type == DOCKER_LAYER else descriptor.media_type
+    return Descriptor(kind, descriptor.digest, descriptor.size)
+
+
+def _fill(times: Sequence[float | None], now: float) -> list[float]:
+    filled: list[float] = [0.0] * len(times)
+    following: float | None = None
+    for i in range(len(times) - 1, -1, -1):
+        own = times[i]
+        if own is not None:
+            following = own
+        if following is not None:
+            filled[i] = following
+    before: float | None = None
+    for i, own in enumerate(times):
+        if own is not None:
+            before = own
+        if not filled[i]:
+            filled[i] = before if before is not None else now
+    return filled

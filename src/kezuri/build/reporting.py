@@ -1,0 +1,79 @@
+"""Tells a listener what the steps of a build do."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, time
+
+from kezuri.progress.events import (
+    Listener,
+    StepCached,
+    StepDone,
+    StepFailed,
+    StepOutput,
+    StepStarted,
+    StepStatus,
+)
+
+
+class Ticket:
+    """A step that has begun. It is ended by exactly one of `cached`, `done` and `failed`."""
+
+    def __init__(self, listener: Listener, number: int) -> None:
+        self._listener = listener
+        self.number = number
+        self._start = monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the step has been going, in seconds."""
+        return monotonic() - self._start
+
+    def output(self, stream: int, data: bytes) -> None:
+        """The step printed something."""
+        self._listener(StepOutput(self.number, time(), stream, data))
+
+    def status(self, what: str, current: int, total: int, done: bool = False) -> None:
+        """Part of the step has come this far, in bytes."""
+        self._listener(StepStatus(self.number, time(), what, current, total, done))
+
+    def cached(self) -> None:
+        """The result was there already."""
+        self._listener(StepCached(self.number, time()))
+
+    def done(self) -> None:
+        """The step has given its result."""
+        self._listener(StepDone(self.number, time(), self.seconds))
+
+    def failed(self, message: str) -> None:
+        """The step has failed."""
+        self._listener(StepFailed(self.number, time(), self.seconds, message))
+
+
+class Reporter:
+    """Numbers the steps of a build in the order in which they appear."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def start(self, name: str, digest: str = "") -> Ticket:
+        """A step begins."""
+        with self._lock:
+            self._count += 1
+            number = self._count
+        ticket = Ticket(self._listener, number)
+        self._listener(StepStarted(number, name, time(), digest))
+        return ticket
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Ticket]:
+        """A step that is done when the block ends, and has failed when the block raises."""
+        ticket = self.start(name)
+        try:
+            yield ticket
+        except BaseException as error:
+            ticket.failed(str(error) or type(error).__name__)
+            raise
+        ticket.done()

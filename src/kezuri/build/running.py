@@ -1,0 +1,204 @@
+"""RUN: its key, and running it in the sandbox on the stage's layers."""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from kezuri.build.cachemounts import CacheMounts
+from kezuri.build.failure import Tail, step_failed
+from kezuri.build.forms import Forms
+from kezuri.build.keys import run_components
+from kezuri.build.redaction import Redaction
+from kezuri.build.state import State
+from kezuri.build.surroundings import Options
+from kezuri.build.trees import Choice, StateOf, Trees
+from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.layer.stack import StackView
+from kezuri.plan.key import Components
+from kezuri.plan.operation import (
+    AgentMount,
+    BindMount,
+    CacheMount,
+    ContextInput,
+    RunOperation,
+    SecretMount,
+    TmpfsMount,
+)
+from kezuri.sandbox import step as door
+from kezuri.source.accounts import home, user_ids
+from kezuri.store.store import Store
+
+
+class RunSteps:
+    """Runs the RUN steps of one build."""
+
+    def __init__(
+        self,
+        store: Store,
+        forms: Forms,
+        trees: Trees,
+        mounts: CacheMounts,
+        sandbox: Callable[[], door.Sandbox],
+        options: Options,
+        source: SourceText,
+        cancel: threading.Event,
+    ) -> None:
+        self._store = store
+        self._forms = forms
+        self._trees = trees
+        self._cache_mounts = mounts
+        self._sandbox = sandbox
+        self._options = options
+        self._source = source
+        self._cancel = cancel
+
+    def components(self, operation: RunOperation, before: State, states: StateOf) -> Components:
+        """The step's key, part by part."""
+        if operation.insecure and "security.insecure" not in self._options.allow:
+            raise KezuriError.of(
+                "security.insecure is not allowed", hint="`--allow security.insecure` allows it for this build"
+            )
+        self._check_secrets(operation)
+        bound = {
+            position: self._trees.digest(Choice(mount.input, (mount.source,)), states)
+            for position, mount in enumerate(operation.mounts)
+            if isinstance(mount, BindMount)
+        }
+        return run_components(operation, before, self._options.surroundings, bound)
+
+    def _check_secrets(self, operation: RunOperation) -> None:
+        for mount in operation.mounts:
+            if isinstance(mount, SecretMount) and mount.required and self._options.secrets.get(mount.id) is None:
+                raise KezuriError.of(
+                    f"secret {mount.id}: not found", hint=f"give it with --secret id={mount.id},src=FILE or env=NAME"
+                )
+            if isinstance(mount, AgentMount) and mount.required and mount.id not in self._options.agents:
+                raise KezuriError.of(f"ssh agent {mount.id}: not found", hint=f"give it with --ssh {mount.id}")
+
+    def execute(self, operation: RunOperation, before: State, states: StateOf, output: door.Output) -> str:
+        """Run the command; the id of the layer with its changes. KezuriError when it ends badly: then nothing of it
+        remains."""
+        lowers = self._forms.directories(before.layers)
+        view = self._forms.view(before.layers)
+        tail = Tail()
+
+        def heard(stream: int, data: bytes) -> None:
+            tail.add(data)
+            output(stream, data)
+
+        with self._store.scratch("step") as scratch, ExitStack() as held:
+            upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
+            _make_upper(upper, lowers)
+            os.mkdir(work, 0o755)
+            inside = self._mounts(operation, states, scratch, held)
+            secrets = tuple(m.data for m in inside.mounts if isinstance(m, door.SecretMount))
+            redaction = Redaction((*secrets, *(v.encode() for _, v in inside.env)), heard)
+            step = self._step(operation, view, door.Root(lowers, upper, work), inside)
+            outcome = self._sandbox().run(step, redaction, self._cancel)
+            redaction.flush()
+            if self._cancel.is_set():
+                raise KezuriError.of("canceled", exit_code=130)
+            if outcome.exit_code:
+                raise step_failed(
+                    " ".join(operation.argv),
+                    outcome,
+                    tail,
+                    self._source,
+                    operation.node.span,
+                    bool(self._options.ca_bundle),
+                )
+            layer = f"run-{os.urandom(16).hex()}"
+            self._forms.publish_directory(layer, upper)
+        return layer
+
+    def _step(self, operation: RunOperation, view: StackView, root: door.Root, inside: "_Inside") -> door.Step:
+        try:
+            uid, gid, groups = user_ids(operation.user, view)
+        except KezuriError as error:
+            first = error.diagnostics[0]
+            raise KezuriError(
+                first._replace(source=self._source, span=operation.node.span), exit_code=error.exit_code
+            ) from error
+        env = dict(operation.env)
+        env.update((k, v) for k, v in operation.proxy if k not in env)
+        env.update(inside.env)
+        env.setdefault("HOME", home(uid, view))
+        surroundings = self._options.surroundings
+        return door.Step(
+            root=root,
+            argv=operation.argv,
+            env=tuple(env.items()),
+            cwd=operation.cwd,
+            uid=uid,
+            gid=gid,
+            groups=groups,
+            hostname=surroundings.hostname,
+            mounts=inside.mounts,
+            network="none" if operation.network == "none" else "host",
+            hosts=surroundings.hosts,
+            ulimits=surroundings.ulimits,
+            shm_size=surroundings.shm_size or 64 << 20,
+            insecure=operation.insecure,
+            ca_bundle=self._options.ca_bundle,
+        )
+
+    def _mounts(self, operation: RunOperation, states: StateOf, scratch: str, held: ExitStack) -> "_Inside":
+        mounts: list[door.Mount] = []
+        env: dict[str, str] = {}
+        agents = 0
+        for position, mount in enumerate(operation.mounts):
+            match mount:
+                case BindMount():
+                    mounts.append(self._bind(mount, states, os.path.join(scratch, f"bind{position}")))
+                case CacheMount():
+                    directory = held.enter_context(self._cache_mounts.hold(mount, states))
+                    mounts.append(door.HostMount(directory, mount.target, not mount.readonly))
+                case TmpfsMount():
+                    mounts.append(door.TmpfsMount(mount.target, mount.size))
+                case SecretMount():
+                    value = self._options.secrets.get(mount.id)
+                    if value is None:
+                        continue
+                    if mount.target:
+                        mounts.append(door.SecretMount(mount.target, value, mount.mode, mount.uid, mount.gid))
+                    if mount.env:
+                        env[mount.env] = value.decode("utf-8", "surrogateescape")
+                case AgentMount():
+                    socket = self._options.agents.get(mount.id)
+                    if socket is None:
+                        continue
+                    mounts.append(door.AgentMount(mount.target, socket, mount.mode, mount.uid, mount.gid))
+                    if not agents and "SSH_AUTH_SOCK" not in dict(operation.env):
+                        env["SSH_AUTH_SOCK"] = mount.target
+                    agents += 1
+        if operation.script:
+            mounts.append(door.FileMount(f"/dev/pipes/{operation.script_name}", operation.script, 0o755))
+        return _Inside(tuple(mounts), tuple(env.items()))
+
+    def _bind(self, mount: BindMount, states: StateOf, scratch: str) -> door.Mount:
+        if not isinstance(mount.input, ContextInput):
+            return door.TreeMount(self._trees.lowers(mount.input, states), mount.source, mount.target, mount.writable)
+        # The step sees what the builder would copy: ignored files left out, everything owned by 0:0.
+        from kezuri.build.copying import selected_items
+
+        items, place = selected_items(self._trees.select(Choice(mount.input, (mount.source,)), states))
+        self._forms.materialise(items, scratch)
+        return door.TreeMount((scratch,), place, mount.target, mount.writable)
+
+
+class _Inside(NamedTuple):
+    mounts: tuple[door.Mount, ...]
+    env: tuple[tuple[str, str], ...]
+
+
+def _make_upper(upper: str, lowers: tuple[str, ...]) -> None:
+    """The upper directory's own metadata is what the root directory shows: it takes over what lies below."""
+    os.mkdir(upper, 0o755)
+    if lowers:
+        status = os.stat(lowers[0])
+        if (status.st_uid, status.st_gid) != (0, 0):
+            os.chown(upper, status.st_uid, status.st_gid)
+        os.chmod(upper, status.st_mode & 0o7777)
+        os.utime(upper, ns=(status.st_mtime_ns, status.st_mtime_ns))

@@ -1,0 +1,56 @@
+"""Results already paid for, found by key and believed only while their layers are at hand."""
+
+import zlib
+from collections.abc import Callable
+from time import time
+
+from kezuri.plan.key import Components, decode, digest, encode
+from kezuri.store.database import Database, RecordRow
+
+
+class Results:
+    """The local cache of step results.
+
+    `usable` says whether some form of a layer is at hand: a record whose layer is gone is no result.
+    """
+
+    def __init__(self, database: Database, usable: Callable[[str], bool]) -> None:
+        self._database = database
+        self._usable = usable
+        self._used: dict[str, str] = {}
+
+    def find(self, components: Components) -> RecordRow | None:
+        """The result paid for under the key of these components, if its layer is still there."""
+        record = self._database.record(digest(components))
+        if record is None or not self._usable(record.layer):
+            return None
+        self._used[record.key] = record.layer
+        return record
+
+    def keep(
+        self,
+        components: Components,
+        *,
+        state: str,
+        layer: str,
+        kind: str,
+        title: str,
+        seconds: float,
+        detail: str = "",
+    ) -> RecordRow:
+        """Remember a result. `detail` names files and what counted of each, for telling differences later."""
+        now = time()
+        record = RecordRow(digest(components), state, layer, kind, title, encode(components), seconds, now, now, 1)
+        data = zlib.compress(detail.encode("utf-8", "surrogateescape"), 1) if detail else b""
+        self._database.put_record(record, data)
+        return record
+
+    def components(self, record: RecordRow) -> Components:
+        """The named parts of a record's key."""
+        return decode(record.components)
+
+    def flush(self) -> None:
+        """Note in the store which results were used, in one transaction; what was used just now is left alone."""
+        if self._used:
+            self._database.touch(self._used.keys(), self._used.values())
+            self._used = {}

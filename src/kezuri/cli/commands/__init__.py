@@ -1,0 +1,63 @@
+"""One file per command; none is imported before its command runs."""
+
+import sys
+
+from kezuri.cli.invocation import Execute
+from kezuri.cli.options import Command
+
+MODULES = {
+    "build": "build",
+    "run": "run",
+    "images": "images",
+    "inspect": "inspect",
+    "history": "history",
+    "tag": "tag",
+    "rmi": "rmi",
+    "pull": "pull",
+    "prune": "prune",
+    "du": "du",
+    "doctor": "doctor",
+    "store check": "store_check",
+    "demo": "demo",
+    "bases": "bases",
+    "completion": "completion",
+    "version": "version",
+    "__complete": "complete",
+}
+"""Each command and the module that it lives in, in the order of `kezuri --help`."""
+
+ALIASES = {
+    "bud": "build",
+    "image build": "build",
+    "builder build": "build",
+    "buildx build": "build",
+    "buildx b": "build",
+    "buildx du": "du",
+    "buildx prune": "prune",
+    "buildx version": "version",
+    "builder prune": "prune",
+    "image ls": "images",
+    "image list": "images",
+    "image inspect": "inspect",
+    "image history": "history",
+    "image rm": "rmi",
+    "image remove": "rmi",
+    "image prune": "prune",
+    "image tag": "tag",
+    "image pull": "pull",
+    "container run": "run",
+    "system df": "du",
+    "system prune": "prune",
+}
+"""Other names that people's fingers know."""
+
+GROUPS = ("image", "buildx", "builder", "container", "system", "store")
+"""First words that need a second one."""
+
+
+def load(name: str) -> tuple[Command, Execute]:
+    """The command's table and the function that runs it, imported now. `name` is a key of MODULES."""
+    module = f"kezuri.cli.commands.{MODULES[name]}"
+    __import__(module)
+    loaded = sys.modules[module]
+    return loaded.COMMAND, loaded.execute

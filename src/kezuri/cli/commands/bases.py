@@ -1,0 +1,42 @@
+"""`kezuri bases`: base images made here, from packages, for machines that reach no registry."""
+
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.table import aligned
+
+COMMAND = Command(
+    "bases",
+    "List base images that can be made from packages, or make some",
+    (
+        Option(("--out", "-o"), "text", "Write an OCI layout there, not the store", "DIR", completes="directory"),
+        Option(("--all", "-a"), "flag", "Make all of them"),
+    ),
+    operands="[NAME...]",
+    most=-1,
+    description="Without a name the images that can be made are listed.",
+    completes="base",
+)
+
+
+def execute(invocation: Invocation) -> int:
+    """List, or make."""
+    from kezuri.app import bases
+    from kezuri.diagnostics import nearest
+
+    parsed, console = invocation.parsed, invocation.console
+    known = bases.names()
+    wanted = tuple(name for name, _ in known) if parsed.flag("--all") else parsed.operands
+    if not wanted:
+        if parsed.given("--out"):
+            raise UsageError.because("kezuri bases --out needs names, or --all")
+        console.say("\n".join(aligned([("NAME", "WHAT IT IS"), *known])))
+        return 0
+    names = [name for name, _ in known]
+    for name in wanted:
+        if name not in names:
+            guess = nearest(name, names)
+            raise UsageError.because(
+                f"there is no base image {name!r} to be made", f"did you mean {guess}?" if guess else "see kezuri bases"
+            )
+    bases.make(invocation.settings, wanted, parsed.text("--out"), console.note)
+    return 0

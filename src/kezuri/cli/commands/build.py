@@ -1,0 +1,124 @@
+"""`kezuri build`: a Dockerfile becomes an image."""
+
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option
+
+_MODES = ("auto", "tty", "plain", "quiet", "rawjson", "none")
+_LATER = "kezuri does not do this yet; see docs/compatibility.md"
+_LIMITS = "kezuri sets no resource limits on steps yet; --ulimit works"
+
+PROGRESS = Option(("--progress",), "choice", "How progress is shown", "MODE", _MODES, variable="KEZURI_PROGRESS")
+
+COMMAND = Command(
+    "build",
+    "Build an image from a Dockerfile",
+    (
+        Option(("--tag", "-t"), "repeated", "Name the image, as NAME[:TAG]", "NAME"),
+        Option(
+            ("--file", "-f"), "text", "The Dockerfile (default PATH/Dockerfile; - is stdin)", "FILE", completes="file"
+        ),
+        Option(("--target",), "text", "The stage to build (default: the last)", "STAGE", completes="stage"),
+        Option(("--build-arg",), "repeated", "Set an ARG; without a value, from the environment", "KEY[=VALUE]"),
+        Option(
+            ("--build-context",),
+            "repeated",
+            "Replace or add a source: a directory, oci-layout://, docker-image://",
+            "NAME=SOURCE",
+        ),
+        Option(("--secret",), "repeated", "A secret for RUN --mount=type=secret", "id=ID[,src=FILE|-][,env=VARIABLE]"),
+        Option(("--ssh",), "repeated", "An SSH agent for RUN --mount=type=ssh", "default|ID[=SOCKET]"),
+        Option(("--platform",), "repeated", "Platforms to build for", "OS/ARCH[,OS/ARCH]"),
+        Option(
+            ("--output", "-o"),
+            "repeated",
+            "Where the result goes: type=image|oci|docker|tar|local, a directory, or - (tar)",
+            "DEST",
+            completes="file",
+        ),
+        Option(("--no-cache",), "flag", "Run every step, whatever the cache has"),
+        Option(
+            ("--no-cache-filter",), "repeated", "Run every step of these stages", "STAGE[,STAGE]", completes="stage"
+        ),
+        Option(("--pull",), "flag", "Ask the registry for base images even when they are here"),
+        PROGRESS,
+        Option(("--quiet", "-q"), "flag", "Print only the image's id, on standard output"),
+        Option(("--iidfile",), "text", "Write the image's id to a file", "FILE", completes="file"),
+        Option(("--metadata-file",), "text", "Write the build's digests to a file, as JSON", "FILE", completes="file"),
+        Option(("--label",), "repeated", "Add a label to the image", "KEY=VALUE"),
+        Option(("--annotation",), "repeated", "Add an annotation to the manifest", "KEY=VALUE"),
+        Option(("--add-host",), "repeated", "A line of /etc/hosts in steps", "HOST:IP"),
+        Option(("--network",), "choice", "The network of steps", "MODE", ("default", "host", "none")),
+        Option(("--ulimit",), "repeated", "A resource limit of steps", "LIMIT=SOFT[:HARD]"),
+        Option(("--shm-size",), "text", "The size of /dev/shm in steps (default 64m)", "BYTES"),
+        Option(("--allow",), "repeated", "Permit network.host or security.insecure", "ENTITLEMENT"),
+        Option(
+            ("--compression",),
+            "choice",
+            "How new layers are packed (default gzip)",
+            "TYPE",
+            ("gzip", "zstd", "uncompressed"),
+        ),
+        Option(("--compression-level",), "text", "How hard they are packed", "N"),
+        Option(("--load",), "flag", "Accepted: images go to the local store anyway", ignored=True),
+        Option(("--builder",), "text", "Accepted and ignored: there is one builder", "NAME", ignored=True),
+        Option(("--rm",), "flag", "Accepted and ignored", ignored=True),
+        Option(("--force-rm",), "flag", "Accepted and ignored", ignored=True),
+        Option(("--compress",), "flag", "Accepted and ignored", ignored=True),
+        Option(("--push",), "flag", "Push the image", refused="build with --output type=oci,dest=FILE and copy that"),
+        Option(("--check",), "flag", "Check the Dockerfile", refused=_LATER),
+        Option(("--call",), "text", "Ask about the build", "METHOD", refused=_LATER, harmless=("build",)),
+        Option(("--cache-from",), "repeated", "Import a cache", "SOURCE", refused="the local cache is always used"),
+        Option(("--cache-to",), "repeated", "Export the cache", "DEST", refused="the local cache is always kept"),
+        Option(("--sbom",), "optional", "Attach an SBOM", refused=_LATER),
+        Option(("--provenance",), "optional", "Attach provenance", refused=_LATER),
+        Option(("--attest",), "repeated", "Attach an attestation", "ATTRIBUTES", refused=_LATER),
+        Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
+        Option(("--squash",), "flag", "Squash layers", refused="a last stage with COPY --from= does the same"),
+        Option(("--cgroup-parent",), "text", "The cgroup of steps", "CGROUP", refused=_LIMITS),
+        Option(("--resource",), "repeated", "Resource limits of steps", "LIMIT", refused=_LIMITS),
+        Option(("--memory", "-m"), "text", "Memory limit of steps", "BYTES", refused=_LIMITS),
+        Option(("--memory-swap",), "text", "Memory and swap limit of steps", "BYTES", refused=_LIMITS),
+        Option(("--cpu-shares", "-c"), "text", "Processor weight of steps", "N", refused=_LIMITS),
+        Option(("--cpu-period",), "text", "Processor period of steps", "N", refused=_LIMITS),
+        Option(("--cpu-quota",), "text", "Processor quota of steps", "N", refused=_LIMITS),
+        Option(("--cpuset-cpus",), "text", "Processors of steps", "SET", refused=_LIMITS),
+        Option(("--cpuset-mems",), "text", "Memory nodes of steps", "SET", refused=_LIMITS),
+        Option(("--security-opt",), "repeated", "Security options of steps", "OPTION", refused=_LATER),
+        Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
+    ),
+    operands="[PATH | -]",
+    most=1,
+    aliases=("bud", "image build", "builder build", "buildx build", "buildx b"),
+    description="PATH is the build context (default: the current directory); - reads a Dockerfile or a tar archive\n"
+    "from standard input. The image goes to the local store unless --output sends it elsewhere.",
+    completes="directory",
+)
+
+
+def execute(invocation: Invocation) -> int:
+    """Build, then say what was made."""
+    from kezuri.app.build import build
+    from kezuri.cli.build_request import build_request
+    from kezuri.cli.progress import open_progress
+
+    parsed, console = invocation.parsed, invocation.console
+    quiet = parsed.flag("--quiet")
+    mode = "quiet" if quiet else parsed.text("--progress")
+    request = build_request(parsed, console)
+    settings = invocation.settings
+    with open_progress(mode, console) as progress:
+        result = build(request, settings, progress)
+    if quiet:
+        console.say(result.config_digest or result.digest)
+    elif progress.talks:
+        if result.config_digest:
+            console.note(f"Successfully built {result.config_digest.removeprefix('sha256:')[:12]}")
+        for name in result.names:
+            console.note(f"Successfully tagged {_familiar(name)}")
+    return 0
+
+
+def _familiar(name: str) -> str:
+    from kezuri.oci import Reference
+
+    return Reference.parse(name).familiar

@@ -1,0 +1,44 @@
+"""`kezuri doctor`: what this machine lets kezuri do, and what is missing."""
+
+from collections.abc import Sequence
+
+from kezuri.app.request import Check
+from kezuri.cli.console import Console
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option
+
+FORMAT = Option(("--format",), "choice", "How to print", "FORMAT", ("table", "json"))
+COMMAND = Command(
+    "doctor",
+    "Check what this machine lets kezuri do, and say what is missing",
+    (FORMAT,),
+    description="Exit code 1 when something is missing that a build needs.",
+)
+
+_COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
+
+
+def execute(invocation: Invocation) -> int:
+    """Exit code 1 when a check found an error."""
+    from kezuri.app.doctor import doctor
+
+    return show(invocation.console, doctor(invocation.settings), invocation.parsed.text("--format"))
+
+
+def show(console: Console, checks: Sequence[Check], form: str) -> int:
+    """Print the findings; 1 when one of them is an error."""
+    if form == "json":
+        import json
+
+        console.say(json.dumps([check._asdict() for check in checks], ensure_ascii=False, indent=2))
+    else:
+        colour = console.colour(console.out)
+        wide = max((len(check.name) for check in checks), default=0)
+        for check in checks:
+            state = check.state.ljust(7)
+            if colour:
+                state = f"{_COLOURS.get(check.state, '')}{state}\x1b[0m"
+            console.say(f"{state}  {check.name.ljust(wide)}  {check.detail}".rstrip())
+            for line in check.remedy.split("\n") if check.remedy else ():
+                console.say(f"{' ' * (wide + 11)}-> {line}")
+    return 1 if any(check.state == "error" for check in checks) else 0

@@ -1,0 +1,93 @@
+"""`kezuri images`: what the local store has."""
+
+from typing import Any
+
+from kezuri.app.request import ImageSummary
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.table import FORMAT, listing
+
+COMMAND = Command(
+    "images",
+    "List images",
+    (
+        Option(("--all", "-a"), "flag", "Accepted: every image is shown anyway", ignored=True),
+        Option(("--digests",), "flag", "Show manifest digests"),
+        Option(("--filter", "-f"), "repeated", "Show only some: reference=PATTERN, dangling=, label=", "FILTER"),
+        FORMAT,
+        Option(("--no-trunc",), "flag", "Show whole ids"),
+        Option(("--quiet", "-q"), "flag", "Show only ids"),
+    ),
+    operands="[NAME[:TAG]]",
+    most=1,
+    aliases=("image ls", "image list"),
+    completes="image",
+)
+
+_HEADINGS = {
+    "Repository": "REPOSITORY",
+    "Tag": "TAG",
+    "Digest": "DIGEST",
+    "ID": "IMAGE ID",
+    "CreatedSince": "CREATED",
+    "CreatedAt": "CREATED AT",
+    "Size": "SIZE",
+    "VirtualSize": "VIRTUAL SIZE",
+    "Platform": "PLATFORM",
+}
+
+
+def execute(invocation: Invocation) -> int:
+    """List them."""
+    from kezuri.app.images import images
+
+    parsed, console = invocation.parsed, invocation.console
+    filters = parsed.all("--filter")
+    for text in filters:
+        if "=" not in text:
+            raise UsageError.because(f"--filter {text!r} is not of the form NAME=VALUE")
+    filters += tuple(f"reference={name}" for name in parsed.operands)
+    whole = parsed.flag("--no-trunc")
+    found = images(invocation.settings, filters)
+    rows = [_row(image, whole) for image in found]
+    if parsed.flag("--quiet"):
+        for row in rows:
+            console.say(row["ID"])
+        return 0
+    shown = ["Repository", "Tag", *(["Digest"] if parsed.flag("--digests") else []), "ID", "CreatedSince", "Size"]
+    listing(console, parsed.text("--format"), rows, {field: _HEADINGS[field] for field in shown}, _HEADINGS)
+    return 0
+
+
+def _row(image: ImageSummary, whole: bool) -> dict[str, Any]:
+    import time
+
+    from kezuri.cli.quantities import since, size
+
+    repository, tag = _name(image.name)
+    identity = image.id if whole else image.id.removeprefix("sha256:")[:12]
+    return {
+        "Repository": repository,
+        "Tag": tag,
+        "Digest": image.digest or "<none>",
+        "ID": identity,
+        "CreatedSince": since(image.created, time.time()),
+        "CreatedAt": image.created,
+        "Size": size(image.size),
+        "VirtualSize": size(image.size),
+        "Platform": image.platform,
+    }
+
+
+def _name(name: str) -> tuple[str, str]:
+    """The familiar repository and the tag; `<none>` for what is not there."""
+    if not name or name.startswith("<none>"):
+        return "<none>", "<none>"
+    from kezuri.diagnostics import KezuriError
+    from kezuri.oci import Reference
+
+    try:
+        reference = Reference.parse(name, default_tag=False)
+    except KezuriError:
+        return name, "<none>"
+    return reference._replace(tag="", digest="").familiar, reference.tag or "<none>"

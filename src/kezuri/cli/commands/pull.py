@@ -1,0 +1,35 @@
+"""`kezuri pull`: an image from a registry into the local store."""
+
+from kezuri.cli.commands.build import PROGRESS
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option
+
+COMMAND = Command(
+    "pull",
+    "Fetch an image from a registry",
+    (
+        Option(("--platform",), "text", "Which platform's image (default: this machine's)", "OS/ARCH"),
+        PROGRESS,
+        Option(("--quiet", "-q"), "flag", "Print only the digest"),
+        Option(("--all-tags", "-a"), "flag", "Every tag", refused="name the tags one by one"),
+    ),
+    operands="NAME[:TAG|@DIGEST]",
+    least=1,
+    most=1,
+    aliases=("image pull",),
+    completes="image",
+)
+
+
+def execute(invocation: Invocation) -> int:
+    """The manifest's digest on standard output."""
+    from kezuri.app.pull import pull
+    from kezuri.cli.progress import open_progress
+
+    parsed, console = invocation.parsed, invocation.console
+    mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
+    settings = invocation.settings
+    with open_progress(mode, console) as progress:
+        digest = pull(settings, parsed.operands[0], parsed.text("--platform"), progress)
+    console.say(digest)
+    return 0

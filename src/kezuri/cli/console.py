@@ -1,0 +1,37 @@
+"""Where text goes: standard output for results, standard error for everything said about them."""
+
+from collections.abc import Mapping
+from typing import TextIO
+
+
+class Console:
+    """The two streams and what they can show. `out` and `err` are text streams; nothing is closed here."""
+
+    __slots__ = ("environ", "err", "out")
+
+    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
+        self.out = out
+        self.err = err
+        self.environ = environ
+
+    def say(self, text: str) -> None:
+        """One line (or several) of result, on standard output."""
+        self.out.write(text + "\n")
+
+    def note(self, text: str) -> None:
+        """One line (or several) about what happens, on standard error."""
+        self.err.write(text + "\n")
+
+    def colour(self, stream: TextIO) -> bool:
+        """Whether colours may be used there (no-color.org; CLICOLOR_FORCE; TERM=dumb)."""
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+            return True
+        return stream.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
+
+    def live(self, stream: TextIO) -> bool:
+        """Whether the stream is a terminal that can be drawn upon: not in CI, not TERM=dumb."""
+        if self.environ.get("CI", "") not in ("", "0", "false") or self.environ.get("TERM", "") in ("", "dumb"):
+            return False
+        return stream.isatty()

@@ -1,0 +1,155 @@
+"""Help made from the tables: for the terminal, and as the page docs/cli.md."""
+
+from collections.abc import Sequence
+
+from kezuri.cli.commands import MODULES, load
+from kezuri.cli.options import Command, Option
+from kezuri.cli.settings import GLOBAL
+
+_GUTTER = 34
+_HELP = Option(("--help",), "flag", "Show this help")
+
+
+def overview() -> str:
+    """`kezuri --help`."""
+    commands = [load(name)[0] for name in MODULES if not name.startswith("_")]
+    lines = [
+        "kezuri builds container images from Dockerfiles: no daemon, no root needed.",
+        "",
+        "usage: kezuri [OPTIONS] COMMAND",
+        "",
+        "commands:",
+        *(f"  {command.name:<13} {command.summary}" for command in commands),
+        "",
+        "options (before or after the command):",
+        *_listed((*GLOBAL, Option(("--version", "-v"), "flag", "Show the version"), _HELP)),
+        "",
+        "kezuri COMMAND --help says more.",
+    ]
+    return "\n".join(lines)
+
+
+def command_help(command: Command) -> str:
+    """`kezuri COMMAND --help`."""
+    lines = [command.summary, "", f"usage: {command.usage}"]
+    if command.aliases:
+        lines.append(f"also:  {', '.join(f'kezuri {alias}' for alias in command.aliases)}")
+    if command.description:
+        lines += ["", *command.description.split("\n")]
+    shown = [option for option in command.options if not option.refused and not option.ignored]
+    if shown:
+        lines += ["", "options:", *_listed(shown)]
+    lines += ["", "options of every command:", *_listed((*GLOBAL, _HELP))]
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """docs/cli.md."""
+    lines = [
+        "# The command line",
+        "",
+        "This page is made from the tables that the program itself reads "
+        "(`python -m kezuri.cli.help > docs/cli.md`); a test compares them.",
+        "",
+        "The habits are docker's: `--name value`, `--name=value`, `-t value`, `-tvalue`, `-it`, options anywhere "
+        "before `--`, `--flag=false`. A flag wins over the environment variable, that over the settings file. "
+        "What is wrong in argv ends with [exit code](exit-codes.md) 2.",
+        "",
+        "## Options of every command",
+        "",
+        "They may stand before or after the command's name.",
+        "",
+        *_markdown((*GLOBAL, Option(("--help", "-h"), "flag", "Show the command's options"))),
+        "",
+        "The settings file is TOML; its keys are `root`, `runtime`, `ca-certificates`, `registry-mirror` (a text, a "
+        "list, or a table of host = URL), `insecure-registry` (a text or a list) and `max-parallelism`. Paths in it "
+        "are relative to the file. An unknown key is an error.",
+        "",
+        "```toml",
+        'ca-certificates = "office-ca.pem"',
+        'insecure-registry = ["localhost:5000"]',
+        "",
+        "[registry-mirror]",
+        '"docker.io" = "https://mirror.example"',
+        "```",
+        "",
+        "Other variables that are read: `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, `CI`, `BUILDKIT_PROGRESS`, "
+        "`SOURCE_DATE_EPOCH`, `SSH_AUTH_SOCK`, `XDG_DATA_HOME`, `XDG_CONFIG_HOME`, `HOME`. `DOCKER_BUILDKIT` and "
+        "`BUILDX_*` are ignored.",
+        "",
+        "## Templates",
+        "",
+        "`--format` takes `json`, or the part of Go's templates that people use: `{{.Field}}`, `{{.A.B}}`, "
+        "`{{json .}}`, "
+        '`{{index .Labels "key"}}`, pipes, and the functions json, upper, lower, title, join, split, len, index, '
+        "truncate, print and println. Listings also take `table` and `table {{.A}}\\t{{.B}}`. Control flow (`range`, "
+        "`if`, ...) is not supported.",
+    ]
+    for name in MODULES:
+        command = load(name)[0]
+        if command.hidden:
+            continue
+        lines += ["", f"## kezuri {name}", "", f"{command.summary}.", "", "```", command.usage, "```"]
+        if command.aliases:
+            lines += ["", f"Also: {', '.join(f'`kezuri {alias}`' for alias in command.aliases)}."]
+        if command.description:
+            lines += ["", " ".join(command.description.split("\n"))]
+        shown = [option for option in command.options if not option.refused and not option.ignored]
+        if shown:
+            lines += ["", *_markdown(shown)]
+        ignored = [option for option in command.options if option.ignored]
+        if ignored:
+            lines += ["", "Accepted without effect: " + ", ".join(f"`{option.key}`" for option in ignored) + "."]
+        refused = [option for option in command.options if option.refused]
+        if refused:
+            lines += ["", "Known, and refused with a clear error because they are not supported yet:", ""]
+            lines += [f"- {_names(option)}: {option.refused}" for option in refused]
+    return "\n".join(lines)
+
+
+def _listed(options: Sequence[Option]) -> list[str]:
+    """Two columns; a long left side gets a line of its own."""
+    out = []
+    for option in options:
+        short = next((name for name in option.names if len(name) == 2), "")
+        long = [name for name in option.names if len(name) > 2][:1]
+        left = f"  {short + ',' if short else '   '} {long[0]}" + _value(option, " ")
+        text = option.help + _choices(option)
+        if option.variable:
+            text += f" [${option.variable}]"
+        if len(left) < _GUTTER:
+            out.append(f"{left:<{_GUTTER}}{text}")
+        else:
+            out += [left, f"{'':<{_GUTTER}}{text}"]
+    return out
+
+
+def _choices(option: Option) -> str:
+    if option.kind != "choice" or all(choice in option.help for choice in option.choices):
+        return ""
+    return f": {', '.join(option.choices)}"
+
+
+def _value(option: Option, sign: str) -> str:
+    if option.kind == "flag" or not option.metavar:
+        return ""
+    return f"[={option.metavar}]" if option.kind == "optional" else f"{sign}{option.metavar}"
+
+
+def _markdown(options: Sequence[Option]) -> list[str]:
+    out = ["| option | | variable |", "|---|---|---|"]
+    for option in options:
+        many = " Repeatable." if option.kind == "repeated" else ""
+        text = (option.help + _choices(option)).replace("|", "\\|")
+        variable = f"`{option.variable}`" if option.variable else ""
+        out.append(f"| {_names(option)} | {text}.{many} | {variable} |")
+    return out
+
+
+def _names(option: Option) -> str:
+    value = _value(option, " ").replace("|", "\\|")
+    return ", ".join(f"`{name}`" for name in option.names) + (f" `{value.strip()}`" if value else "")
+
+
+if __name__ == "__main__":
+    print(page())

@@ -1,0 +1,192 @@
+"""The door: argv in, exit code out; what went wrong is said here and nowhere else."""
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from kezuri.cli.commands import ALIASES, GROUPS, MODULES, load
+from kezuri.cli.console import Console
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option, Parsed, UsageError, parse
+from kezuri.cli.settings import GLOBAL
+from kezuri.diagnostics import KezuriError, nearest
+
+_USAGE = "kezuri [OPTIONS] COMMAND"
+_ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
+_LONG = frozenset(("build", "run", "pull", "demo", "bases"))
+"""Commands that hold things for long: SIGTERM and SIGHUP must let them put everything back."""
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGHUP came: unwinds like Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run() -> None:
+    """The console script."""
+    # The collector would walk every module while they are imported; a build makes few cycles.
+    gc.set_threshold(100_000, 20, 20)
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; its exit code (docs/exit-codes.md). Nothing escapes but SystemExit from the interpreter."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    console = Console(sys.stdout, sys.stderr, os.environ)
+    try:
+        code = call(argv, console)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read us has enough. Nothing may be written at exit either, hence /dev/null.
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                os.dup2(null, stream.fileno())
+        os.close(null)
+        return 141
+
+
+def call(argv: Sequence[str], console: Console) -> int:
+    """Run one command on this console; every error is said there and becomes an exit code, save a broken pipe."""
+    usage = _USAGE
+    try:
+        command, parsed, words = resolve(argv, console)
+        if command is None:
+            return _without_command(parsed, console)
+        usage = command.usage
+        parsed = _arguments(command, parsed, words, console)
+        if parsed.flag("--help"):
+            from kezuri.cli.help import command_help
+
+            console.say(command_help(command))
+            return 0
+        _operands(command, parsed)
+        _, execute = load(command.name)
+        if command.name in _LONG:
+            _unwind_on_signals()
+        return execute(Invocation(command, parsed, console))
+    except KezuriError as error:
+        return _report(error, usage, console)
+    except KeyboardInterrupt:
+        console.note("kezuri: interrupted")
+        return 130
+    except Stopped as stopped:
+        console.note(f"kezuri: stopped by signal {stopped.number}")
+        return 128 + stopped.number
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _apologise(error, argv, console)
+
+
+def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Parsed, tuple[str, ...]]:
+    """Which command argv names, what stood before the name, and the words after it. UsageError for an unknown one."""
+    before = parse(argv, (*GLOBAL, *_ALONE), {}, passthrough=True)
+    words = before.operands
+    if words[:1] == ("help",):
+        words = (*words[1:], "--help") if words[1:] else ()
+        before.values["--help"] = ["true"]
+    if not words:
+        return None, before, ()
+    name, rest = words[0], words[1:]
+    if name in GROUPS:
+        if not rest or rest[0].startswith("-"):
+            verbs = sorted({n.split()[1] for n in (*ALIASES, *MODULES) if n.startswith(name + " ")})
+            raise UsageError.because(f"kezuri {name} needs a command", f"one of: {', '.join(verbs)}")
+        name, rest = f"{name} {rest[0]}", rest[1:]
+    name = ALIASES.get(name, name)
+    if name not in MODULES:
+        guess = nearest(name, [n for n in (*MODULES, *ALIASES) if not n.startswith("_")])
+        raise UsageError.because(
+            f"unknown command {name!r}", f"did you mean kezuri {guess}?" if guess else "see kezuri --help"
+        )
+    return load(name)[0], before, rest
+
+
+def _arguments(command: Command, before: Parsed, words: Sequence[str], console: Console) -> Parsed:
+    """The words after the command read by its table and the global one; what stood before the command is kept."""
+    own = {name for option in command.options for name in option.names}
+    shared = [option._replace(names=tuple(n for n in option.names if n not in own)) for option in GLOBAL]
+    return parse(
+        words,
+        (*command.options, *shared),
+        console.environ,
+        passthrough=command.passthrough,
+        before=before.values,
+    )
+
+
+def _operands(command: Command, parsed: Parsed) -> None:
+    count = len(parsed.operands)
+    if count < command.least:
+        raise UsageError.because(f"kezuri {command.name} needs {command.operands}")
+    if count > command.most >= 0:
+        extra = parsed.operands[command.most]
+        raise UsageError.because(
+            f"kezuri {command.name} takes no argument {extra!r}"
+            if command.most == 0
+            else f"kezuri {command.name} takes {command.operands}: {extra!r} is one too many"
+        )
+
+
+def _without_command(before: Parsed, console: Console) -> int:
+    if before.flag("--version"):
+        from kezuri import __version__
+
+        console.say(f"kezuri version {__version__}")
+        return 0
+    from kezuri.cli.help import overview
+
+    console.say(overview())
+    return 0
+
+
+def _report(error: KezuriError, usage: str, console: Console) -> int:
+    from kezuri.diagnostics import render
+
+    colour = console.colour(console.err)
+    console.note("\n".join(render(diagnostic, colour) for diagnostic in error.diagnostics))
+    if isinstance(error, UsageError):
+        console.note(f"usage: {usage}")
+    return error.exit_code
+
+
+def _apologise(error: Exception, argv: Sequence[str], console: Console) -> int:
+    """A mistake of ours, or of the machine's: one line, and the whole story for who asks."""
+    debug = "--debug" in argv or "-D" in argv or console.environ.get("KEZURI_DEBUG", "") not in ("", "0", "false")
+    if debug:
+        from traceback import format_exception
+
+        console.note("".join(format_exception(error)).rstrip())
+    text = " ".join(str(error).split()) or "no message"
+    advice = "" if debug else " (--debug shows where)"
+    console.note(f"kezuri: sorry, something unexpected went wrong: {type(error).__name__}: {text}{advice}")
+    return 125
+
+
+def _unwind_on_signals() -> None:
+    """Turn SIGTERM and SIGHUP into an exception, so that every `with` is left: steps stop, the cursor comes back."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise Stopped(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, stop)

@@ -1,0 +1,93 @@
+"""Which listener shows a build, and what all of them do: collect warnings, leave the terminal as it was."""
+
+from types import TracebackType
+from typing import Self
+
+from kezuri.cli.console import Console
+from kezuri.diagnostics import Diagnostic
+from kezuri.progress import Event, Warned
+
+_MOST_WARNINGS = 50
+
+
+class Progress:
+    """Shows nothing but the warnings, which are kept until the end. A context: leaving it ends the display.
+
+    `talks`: whether a closing line fits into what was shown. Subclasses show events in `show` and end in `close`;
+    each does its own locking, for events come from several threads.
+    """
+
+    talks = False
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._warnings: list[Diagnostic] = []
+        self._more = 0
+
+    def __call__(self, event: Event) -> None:
+        """The listener."""
+        if isinstance(event, Warned):
+            if len(self._warnings) < _MOST_WARNINGS:
+                if event.diagnostic not in self._warnings:
+                    self._warnings.append(event.diagnostic)
+            else:
+                self._more += 1
+        self.show(event)
+
+    def show(self, event: Event) -> None:
+        """Show one event, from any thread."""
+
+    def say(self, text: str) -> None:
+        """A line of result while things are shown, on standard output."""
+        self.console.say(text)
+
+    def close(self) -> None:
+        """End the display."""
+
+    def warn(self) -> None:
+        """Print the warnings, once."""
+        warnings, self._warnings = self._warnings, []
+        if not warnings:
+            return
+        from kezuri.diagnostics import render
+
+        colour = self.console.colour(self.console.err)
+        lines = [render(diagnostic, colour) for diagnostic in warnings]
+        if self._more:
+            lines.append(f"(and {self._more} more warnings)")
+        self.console.note("\n" + "\n".join(lines))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if self.talks:
+            self.warn()
+
+
+def open_progress(mode: str, console: Console) -> Progress:
+    """The listener for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `auto`.
+
+    `auto` draws on standard error when that is a terminal, and prints plain lines otherwise and in CI.
+    """
+    mode = mode or console.environ.get("BUILDKIT_PROGRESS", "") or "auto"
+    if mode in ("quiet", "none"):
+        return Progress(console)
+    if mode == "rawjson":
+        from kezuri.cli.progress_raw import RawProgress
+
+        return RawProgress(console)
+    if mode == "tty" or (mode != "plain" and console.live(console.err)):
+        if mode == "tty" and not console.err.isatty():
+            from kezuri.diagnostics import KezuriError
+
+            raise KezuriError.of("--progress=tty needs a terminal on standard error", hint="use plain", exit_code=2)
+        from kezuri.cli.progress_terminal import TerminalProgress
+
+        return TerminalProgress(console)
+    from kezuri.cli.progress_plain import PlainProgress
+
+    return PlainProgress(console)

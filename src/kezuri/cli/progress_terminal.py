@@ -1,0 +1,249 @@
+"""Progress as a live picture on a terminal.
+
+Steps that ended become lasting lines above; below them a few lines are drawn over and over: one for each running step
+with the last lines that it printed, and a summary. One thread draws, at most ten times a second, one write a frame.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+
+from kezuri.cli.console import Console
+from kezuri.cli.progress import Progress
+from kezuri.cli.quantities import amount
+from kezuri.cli.screen_text import clip, one_line, plain, width
+from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
+
+_FRAME = 0.1
+_LINES = 6
+_LONGEST_LINE = 4096
+_DIM, _BLUE, _GREEN, _RED, _YELLOW, _RESET = "\x1b[2m", "\x1b[34m", "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
+_MARKS = {"done": "✔", "cached": "✔", "failed": "✘", "running": "▸", "cancelled": "∎"}
+_ASCII_MARKS = {"done": "+", "cached": "+", "failed": "x", "running": ">", "cancelled": "-"}
+_COLOURS = {"done": _GREEN, "cached": _BLUE, "failed": _RED, "running": _YELLOW, "cancelled": _YELLOW}
+
+
+class _Step:
+    __slots__ = ("name", "parts", "rests", "started", "tail")
+
+    def __init__(self, name: str, started: float) -> None:
+        self.name = name
+        self.started = started
+        self.tail: deque[str] = deque(maxlen=_LINES)
+        self.rests: dict[int, bytes] = {}
+        self.parts: dict[str, str] = {}
+
+
+class TerminalProgress(Progress):
+    """Draws on standard error. The cursor is hidden while it draws and comes back when the context is left."""
+
+    talks = True
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._lock = threading.Lock()
+        self._colour = console.colour(console.err)
+        ascii_only = "utf" not in (console.err.encoding or "").lower()
+        self._marks = _ASCII_MARKS if ascii_only else _MARKS
+        self._open: dict[int, _Step] = {}
+        self._lasting: list[tuple[str, str, str]] = []
+        self._drawn: list[int] = []
+        self._begun = self._ended = self._cached = 0
+        self._failed = False
+        self._start = 0.0
+        self._hidden = False
+        self._broken = False
+        self._closed = False
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            return
+        with self._lock:
+            if isinstance(event, StepStarted):
+                self._begun += 1
+                self._start = self._start or event.time
+                self._open[event.step] = _Step(one_line(event.name), event.time)
+                if self._thread is None and not self._closed:
+                    self._thread = threading.Thread(target=self._draw_on, name="kezuri-progress", daemon=True)
+                    self._thread.start()
+                return
+            step = self._open.get(event.step)
+            if step is None:
+                return
+            if isinstance(event, StepOutput):
+                _hear(step, event)
+            elif isinstance(event, StepStatus):
+                _note(step, event)
+            else:
+                del self._open[event.step]
+                self._end(step, event)
+
+    def say(self, text: str) -> None:
+        """On the terminal a line above the picture; elsewhere standard output."""
+        if not self.console.out.isatty():
+            super().say(text)
+            return
+        with self._lock:
+            self._lasting.append(("text", text, ""))
+
+    def close(self) -> None:
+        """Draw the last picture and give the cursor back."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._failed = self._failed or bool(self._open)
+            for step in self._open.values():
+                self._lasting.append(("cancelled", step.name, "cancelled"))
+            self._open.clear()
+            self._frame(last=True)
+
+    def _end(self, step: _Step, event: StepCached | StepDone | StepFailed) -> None:
+        self._ended += 1
+        if isinstance(event, StepCached):
+            self._cached += 1
+            self._lasting.append(("cached", step.name, "cached"))
+        elif isinstance(event, StepDone):
+            self._lasting.append(("done", step.name, f"{event.seconds:.1f}s"))
+        else:
+            self._failed = True
+            self._lasting.append(("failed", step.name, f"{event.seconds:.1f}s"))
+
+    def _draw_on(self) -> None:
+        while not self._stop.wait(_FRAME):
+            with self._lock:
+                self._frame()
+
+    def _frame(self, last: bool = False) -> None:
+        """One write: up to the picture's first line, lasting lines, the new picture, nothing below."""
+        columns, rows = self._size()
+        room = columns - 1
+        lasting = [line for entry in self._lasting for line in self._lines_of(entry, room)]
+        self._lasting.clear()
+        picture = [] if last else self._picture(room, rows - 1)
+        if last and self._begun:
+            lasting.append(self._summary(room, "stopped" if self._failed else "finished"))
+        if not lasting and not picture and not self._drawn:
+            return
+        # A terminal that became narrower has wrapped what was drawn: go up by what it takes now.
+        up = sum(max(1, -(-cells // columns)) for cells in self._drawn)
+        out = ["\x1b[?2026h"]
+        if not self._hidden and not last:
+            out.append("\x1b[?25l")
+            self._hidden = True
+        out.append("\r" + (f"\x1b[{up}A" if up else ""))
+        out += [f"{line}\x1b[K\n" for line in (*lasting, *picture)]
+        out.append("\x1b[J")
+        if last and self._hidden:
+            out.append("\x1b[?25h")
+            self._hidden = False
+        out.append("\x1b[?2026l")
+        self._drawn = [width(plain(line)) for line in picture]
+        self._write("".join(out))
+
+    def _write(self, text: str) -> None:
+        """A terminal that has gone away ends the drawing, not the build."""
+        if self._broken:
+            return
+        try:
+            self.console.err.write(text)
+            self.console.err.flush()
+        except (OSError, ValueError):
+            self._broken = True
+
+    def _size(self) -> tuple[int, int]:
+        try:
+            columns, rows = os.get_terminal_size(self.console.err.fileno())
+        except (OSError, ValueError):
+            columns = rows = 0
+        return max(20, columns or 80), max(4, rows or 24)
+
+    def _picture(self, room: int, rows: int) -> list[str]:
+        """The summary and the running steps, oldest first, in at most so many rows."""
+        if not self._open:
+            return []
+        now = time.time()
+        steps = list(self._open.values())
+        most = max(1, rows - 1)
+        shown = steps if len(steps) <= most else steps[: most - 1]
+        spare = most - len(shown) - (len(shown) < len(steps))
+        each = [0] * len(shown)
+        wanted = [len(step.parts) + len(step.tail) for step in shown]
+        while spare > 0 and any(want > have for want, have in zip(wanted, each)):
+            for i, want in enumerate(wanted):
+                if want > each[i] and spare > 0 and each[i] < _LINES:
+                    each[i] += 1
+                    spare -= 1
+            if all(have >= min(want, _LINES) for want, have in zip(wanted, each)):
+                break
+        lines = []
+        for step, count in zip(shown, each):
+            lines.append(self._step_line("running", step.name, f"{max(0.0, now - step.started):.1f}s", room))
+            said = [*step.parts.values(), *step.tail]
+            lines += [self._paint(_DIM, clip(f"     {text}", room)) for text in said[len(said) - count :]] * (count > 0)
+        if len(shown) < len(steps):
+            lines.append(self._paint(_DIM, clip(f"     and {len(steps) - len(shown)} more steps", room)))
+        lines.append(self._summary(room, "building"))
+        return lines
+
+    def _summary(self, room: int, word: str) -> str:
+        seconds = max(0.0, time.time() - self._start)
+        cached = f", {self._cached} cached" if self._cached else ""
+        return clip(f"[+] {word} {seconds:.1f}s ({self._ended}/{self._begun}{cached})", room)
+
+    def _lines_of(self, entry: tuple[str, str, str], room: int) -> list[str]:
+        state, text, note = entry
+        if state == "text":
+            return [plain(line) for line in text.split("\n")]
+        return [self._step_line(state, text, note, room)]
+
+    def _step_line(self, state: str, name: str, note: str, room: int) -> str:
+        """` ✔ [builder 3/5] RUN npm ci      1.2s`, the note at the right edge."""
+        name = clip(name, room - len(note) - 5)
+        gap = " " * max(1, room - width(name) - len(note) - 3)
+        mark = self._paint(_COLOURS[state], self._marks[state])
+        if state in ("cached", "done"):
+            note = self._paint(_DIM, note)
+        return f" {mark} {name}{gap}{note}"
+
+    def _paint(self, style: str, text: str) -> str:
+        return f"{style}{text}{_RESET}" if self._colour else text
+
+
+def _hear(step: _Step, event: StepOutput) -> None:
+    """Keep the last lines; an unfinished line shows too, as far as it has come."""
+    data = step.rests.pop(event.stream, b"") + event.data
+    *lines, rest = data.split(b"\n")
+    for line in lines[-_LINES:]:
+        text = _state(line)
+        if text:
+            step.tail.append(text)
+    if len(rest) > _LONGEST_LINE:
+        rest = rest[-_LONGEST_LINE:]
+    if rest:
+        step.rests[event.stream] = rest
+        text = _state(rest)
+        if text:
+            step.parts[f"\0{event.stream}"] = text
+            return
+    step.parts.pop(f"\0{event.stream}", None)
+
+
+def _state(line: bytes) -> str:
+    """What a terminal would show of a line: after a carriage return, what was drawn last."""
+    states = [state for state in line[-_LONGEST_LINE:].split(b"\r") if state.strip()]
+    return plain(states[-1].decode("utf-8", "replace")).rstrip() if states else ""
+
+
+def _note(step: _Step, event: StepStatus) -> None:
+    if event.done:
+        step.parts.pop(event.what, None)
+        return
+    text = amount(event.current) + (f" / {amount(event.total)}" if event.total else "")
+    step.parts[event.what] = f"{one_line(event.what)} {text}"

@@ -1,0 +1,83 @@
+"""Sizes and ages as people read them, in the words that docker uses."""
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def size(count: int) -> str:
+    """Bytes in units of 1000 with three digits: `7.05MB`, as `docker images` prints them."""
+    return _scaled(count, 3)
+
+
+def amount(count: int) -> str:
+    """Bytes in units of 1000 with two decimals, as progress lines show them: `12.34MB`."""
+    if count < 1000:
+        return f"{count}B"
+    value, unit = float(count), 0
+    while value >= 999.995 and unit < len(_UNITS) - 1:
+        value /= 1000
+        unit += 1
+    return f"{value:.2f}{_UNITS[unit]}"
+
+
+def _scaled(count: int, digits: int) -> str:
+    value, unit = float(count), 0
+    limit = 1000 - 0.5 * 10 ** (3 - digits)
+    while value >= limit and unit < len(_UNITS) - 1:
+        value /= 1000
+        unit += 1
+    text = f"{value:.{digits}g}"
+    return text + _UNITS[unit]
+
+
+def age(seconds: float) -> str:
+    """How long, roughly: `About a minute`, `3 weeks`."""
+    whole = int(seconds)
+    if whole < 1:
+        return "Less than a second"
+    if whole == 1:
+        return "1 second"
+    if whole < 60:
+        return f"{whole} seconds"
+    minutes = whole // 60
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 46:
+        return f"{minutes} minutes"
+    hours = int(seconds / 3600 + 0.5)
+    if hours == 1:
+        return "About an hour"
+    if hours < 48:
+        return f"{hours} hours"
+    if hours < 24 * 7 * 2:
+        return f"{hours // 24} days"
+    if hours < 24 * 30 * 2:
+        return f"{hours // 24 // 7} weeks"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months"
+    return f"{hours // 24 // 365} years"
+
+
+def since(created: str, now: float) -> str:
+    """RFC 3339 text as `3 weeks ago`; `N/A` when there is none, the text itself when it cannot be read."""
+    if not created or created.startswith("0001-01-01"):
+        return "N/A"
+    moment = seconds(created)
+    if moment is None:
+        return created
+    return f"{age(max(0.0, now - moment))} ago"
+
+
+def seconds(created: str) -> float | None:
+    """RFC 3339 text as seconds since the epoch, None when it is none."""
+    from datetime import UTC, datetime
+
+    text, _, fraction = created.strip().partition(".")
+    zone = fraction.lstrip("0123456789") if fraction else ""
+    digits = fraction[: len(fraction) - len(zone)][:6]
+    try:
+        moment = datetime.fromisoformat(text + zone.replace("Z", "+00:00") if fraction else text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp() + (int(digits) / 10 ** len(digits) if digits else 0.0)

@@ -1,0 +1,70 @@
+"""Text for a terminal: control sequences taken out, widths in cells, pieces cut to fit."""
+
+from functools import cache
+from re import Pattern, compile
+
+
+@cache
+def _control() -> Pattern[str]:
+    """CSI sequences; OSC, DCS, APC, PM and SOS strings with their terminator; other escapes; control characters.
+
+    Compiled when first needed: most output has none.
+    """
+    return compile(
+        r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
+        r"|[\x00-\x08\x0a-\x1f\x7f-\x9f]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    )
+
+
+def plain(text: str) -> str:
+    """The text without control sequences, control characters and changes of the writing direction.
+
+    Tabs become blanks to the next multiple of eight.
+    """
+    if text.isprintable():
+        return text
+    text = _control().sub("", text)
+    if "\t" in text:
+        before, *rest = text.split("\t")
+        for piece in rest:
+            before += " " * (8 - width(before) % 8) + piece
+        text = before
+    return text
+
+
+def one_line(text: str) -> str:
+    """A step's name as one line: runs of white space, line ends included, become one blank."""
+    return text if text.isprintable() and "  " not in text else plain(" ".join(text.split()))
+
+
+def width(text: str) -> int:
+    """How many cells of a terminal the printable text takes (UAX #11: wide and full-width characters take two)."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells, text))
+
+
+def clip(text: str, cells: int) -> str:
+    """The text if it fits into so many cells, else its beginning and an ellipsis."""
+    if (len(text) * 2 <= cells) or width(text) <= cells:
+        return text
+    if cells <= 0:
+        return ""
+    out, used = [], 0
+    for char in text:
+        step = _cells(char)
+        if used + step > cells - 1:
+            break
+        out.append(char)
+        used += step
+    return "".join(out) + "…"
+
+
+def _cells(char: str) -> int:
+    if char.isascii():
+        return 1
+    from unicodedata import category, combining, east_asian_width
+
+    if combining(char) or category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1

@@ -1,0 +1,53 @@
+"""Rows as a table, as JSON lines, or through a template: what every listing command does with `--format`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kezuri.cli.console import Console
+from kezuri.cli.options import Option
+from kezuri.cli.screen_text import width
+
+FORMAT = Option(("--format",), "text", "How to print: table, json, table TEMPLATE, or a Go template", "FORMAT")
+_GAP = 3
+_LEAST = 10
+
+Row = Mapping[str, Any]
+
+
+def listing(console: Console, form: str, rows: Sequence[Row], columns: Mapping[str, str], headings: Row) -> None:
+    """Print the rows. `columns` are the default table's fields and headings; `headings` name every field there is."""
+    if form in ("", "table"):
+        lines = [tuple(columns.values())] + [tuple(str(row[field]) for field in columns) for row in rows]
+        console.say("\n".join(aligned(lines)))
+        return
+    from kezuri.cli.template import Template, as_json, escapes
+
+    if form == "json":
+        for row in rows:
+            console.say(as_json(row))
+        return
+    tabular = form.startswith("table ")
+    template = Template(escapes(form.removeprefix("table ") if tabular else form))
+    # Rendered before anything is printed, and once with the headings even for no rows: a wrong field is always found.
+    head = template.render(headings)
+    texts = [template.render(row) for row in rows]
+    if tabular:
+        console.say("\n".join(aligned([tuple(text.split("\t")) for text in (head, *texts)])))
+    else:
+        for text in texts:
+            console.say(text)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows with their cells under each other; the last cell of a row is not padded."""
+    widths: list[int] = []
+    for row in rows:
+        for i, cell in enumerate(row):
+            if i == len(widths):
+                widths.append(_LEAST)
+            widths[i] = max(widths[i], width(cell))
+    out = []
+    for row in rows:
+        padded = [cell + " " * (widths[i] - width(cell) + _GAP) for i, cell in enumerate(row[:-1])]
+        out.append("".join((*padded, *row[-1:])).rstrip())
+    return out

@@ -1,0 +1,42 @@
+"""Durations as Go writes them: `1h30m`, `1.5s`, `300ms`."""
+
+import re
+
+_UNITS = {
+    "ns": 1,
+    "us": 1_000,
+    "\xb5s": 1_000,
+    "\u03bcs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_PART = re.compile(r"([0-9]*)(?:(\.)([0-9]*))?([^0-9.]*)")
+_LARGEST = (1 << 63) - 1
+
+
+def parse_duration(text: str) -> int:
+    """Nanoseconds. Raises ValueError with Go's words for what is no duration."""
+    rest = text[1:] if text[:1] in ("+", "-") else text
+    if rest == "0":
+        return 0
+    total, at = 0, 0
+    while at < len(rest) or not rest:
+        part = _PART.match(rest, at)
+        if part is None or not (part.group(1) or part.group(3)):
+            raise ValueError(f'time: invalid duration "{text}"')
+        whole, _, fraction, unit = part.groups()
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        size = _UNITS.get(unit)
+        if size is None:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        digits = (fraction or "")[:18]
+        if len(whole) > 19:
+            raise ValueError(f'time: invalid duration "{text}"')
+        total += int(whole or "0") * size + int(digits or "0") * size // 10 ** len(digits)
+        if total > _LARGEST:
+            raise ValueError(f'time: invalid duration "{text}"')
+        at = part.end()
+    return -total if text.startswith("-") else total

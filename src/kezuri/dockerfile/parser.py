@@ -1,0 +1,190 @@
+"""The parser: the text of a Dockerfile becomes instructions, and nothing of the text is lost (sections 1.1 and 1.4)."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, Span
+from kezuri.dockerfile.directives import read_directives
+from kezuri.dockerfile.grammar import Sentence, read_instruction
+from kezuri.dockerfile.heredocs import announced, read_bodies
+from kezuri.dockerfile.instructions import Arg, Directive, Heredoc, Instruction, Node
+from kezuri.dockerfile.lines import LONGEST_LINE, SPACE, Line, Lines, long_lines
+from kezuri.dockerfile.statement import KEYWORDS, Report, read_statement
+
+
+class Dockerfile(NamedTuple):
+    """A parsed Dockerfile: what could be understood, and a diagnostic for everything that could not.
+
+    `instructions` are in file order; one with an error is left out. `diagnostics` are in file order too: errors, and
+    warnings of the lexical layer, whose `code` is the name of the build check.
+    """
+
+    source: SourceText
+    directives: tuple[Directive, ...]
+    escape: str
+    instructions: tuple[Instruction, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that stop a build."""
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+    def verify(self) -> "Dockerfile":
+        """The value itself, or a KezuriError with all its errors."""
+        errors = self.errors
+        if errors:
+            raise KezuriError(*errors)
+        return self
+
+
+class Piece(NamedTuple):
+    """A stretch of the source: a directive, an instruction, or what stands between them (None)."""
+
+    span: Span
+    text: str
+    of: Directive | Instruction | None
+
+
+def decode(data: bytes) -> str:
+    """The text of a file: UTF-8, without a byte order mark; bytes that are no UTF-8 are kept as surrogate escapes."""
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def parse(text: str, name: str) -> Dockerfile:
+    """Parse a Dockerfile; `name` is what a user calls it.
+
+    Never raises for what stands in it: every error is a diagnostic, and parsing goes on at the next instruction. Takes
+    time linear in the length of the text.
+    """
+    return _Parser(text, name).parse()
+
+
+def parse_trigger(text: str, name: str, escape: str) -> Instruction:
+    """The instruction of an ONBUILD trigger, when it fires. Raises KezuriError."""
+    found = _Parser(text, name, escape).parse()
+    errors = [d for d in found.diagnostics if d.severity == "error"]
+    if errors:
+        raise KezuriError(*errors)
+    if len(found.instructions) != 1:
+        raise KezuriError.of("onbuild trigger should be a single expression", source=found.source)
+    trigger = found.instructions[0]
+    keyword = trigger.node.keyword
+    if keyword == "ONBUILD":
+        message = "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
+        raise KezuriError.of(message, source=found.source, span=trigger.node.keyword_span)
+    if keyword in ("FROM", "MAINTAINER"):
+        message = f"{keyword} isn't allowed as an ONBUILD trigger"
+        raise KezuriError.of(message, source=found.source, span=trigger.node.keyword_span)
+    return trigger
+
+
+def pieces(dockerfile: Dockerfile) -> Iterator[Piece]:
+    """The whole source in order, without gap or overlap."""
+    text = dockerfile.source.text
+    known: list[tuple[Span, Directive | Instruction]] = [(d.span, d) for d in dockerfile.directives]
+    known += [(instruction.node.span, instruction) for instruction in dockerfile.instructions]
+    known.sort(key=lambda item: item[0])
+    at = 0
+    for span, item in known:
+        if span.start > at:
+            yield Piece(Span(at, span.start), text[at : span.start], None)
+        yield Piece(span, text[span.start : span.end], item)
+        at = span.end
+    if at < len(text):
+        yield Piece(Span(at, len(text)), text[at:], None)
+
+
+def write(dockerfile: Dockerfile) -> str:
+    """The text again, byte for byte."""
+    return "".join(piece.text for piece in pieces(dockerfile))
+
+
+class _Parser:
+    def __init__(self, text: str, name: str, trigger_escape: str | None = None) -> None:
+        self._source = SourceText(name, text)
+        self._report = Report(self._source)
+        self._lines = Lines(text)
+        self._trigger = trigger_escape is not None
+        self._escape = trigger_escape or "\\"
+        self._instructions: list[Instruction] = []
+        self._number = 0
+        self._staged = False
+        self._homeless: list[Span] = []
+        self._dangling = ""
+
+    def parse(self) -> Dockerfile:
+        lines, report = self._lines, self._report
+        for span in long_lines(lines.text):
+            report.error(
+                f"dockerfile line greater than max allowed size of {LONGEST_LINE}",
+                span,
+                "break the line, or put the text into a file and COPY it",
+            )
+        directives: tuple[Directive, ...] = ()
+        if not self._trigger:
+            directives, self._escape = read_directives(lines, report)
+        comment: list[str] = []
+        while (line := lines.next()) is not None:
+            body = lines.text[line.start : line.end].lstrip(SPACE)
+            if not body:
+                comment.clear()
+            elif body[0] == "#":
+                remark = body[1:].strip(SPACE)
+                if remark:
+                    comment.append(remark)
+                else:
+                    comment.clear()
+            else:
+                self._instruction(line, tuple(comment))
+                comment.clear()
+        if not self._trigger:
+            self._finish()
+        diagnostics = sorted(report.diagnostics, key=lambda d: d.span.start if d.span is not None else 0)
+        return Dockerfile(self._source, directives, self._escape, tuple(self._instructions), tuple(diagnostics))
+
+    def _instruction(self, first: Line, comment: tuple[str, ...]) -> None:
+        report = self._report
+        line = self._lines.join(first, self._escape)
+        if line.has_gap:
+            span = Span(line.last.start, line.last.end)
+            report.warning("NoEmptyContinuation", "Empty continuation line", span, "remove the blank line")
+        statement = read_statement(line, 0, self._escape)
+        holder = statement
+        if statement.keyword == "ONBUILD" and statement.args:
+            holder = read_statement(line, statement.at, self._escape)
+        found = announced(holder, report)
+        heredocs: tuple[Heredoc, ...] | None = ()
+        if found:
+            heredocs = read_bodies(found, line, self._lines, report)
+        node = Node(
+            statement.keyword, statement.written, statement.span, statement.keyword_span, line.text, comment, self._number
+        )
+        self._number += 1
+        instruction = None
+        if heredocs is not None:
+            instruction = read_instruction(Sentence(statement, node, heredocs, report, self._dangling))
+        self._dangling = next((mark for mark in ("&&", "||", "|", ",") if line.text.endswith(mark)), "")
+        if self._trigger:
+            pass
+        elif statement.keyword == "FROM" or (instruction is None and self._meant_from(statement.keyword)):
+            self._staged = True
+        elif not self._staged and instruction is not None and not isinstance(instruction, Arg):
+            self._homeless.append(statement.keyword_span)
+            return
+        if instruction is not None:
+            self._instructions.append(instruction)
+
+    def _meant_from(self, keyword: str) -> bool:
+        """Whether a FROM that could not be read opens a stage, so that what follows it is not blamed."""
+        return not self._staged and len(keyword) < 6 and self._report.suggest(keyword, KEYWORDS) == "FROM"
+
+    def _finish(self) -> None:
+        end = Span(len(self._lines.text), len(self._lines.text))
+        if self._number == 0:
+            self._report.error("file with no instructions", end, "a Dockerfile starts with FROM IMAGE")
+        for span in self._homeless if self._staged else self._homeless[:1]:
+            hint = "FROM must come first; only ARG may stand before it"
+            self._report.error("no build stage in current context", span, hint)
+        if self._number and not self._staged and not self._report.errors:
+            self._report.error("dockerfile contains no stages to build", end, "add FROM IMAGE")

@@ -1,0 +1,174 @@
+"""Images as an OCI image layout (image-layout.md), as a directory or as a tar that `docker load` reads as well."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
+from kezuri.oci.reference import Reference
+from kezuri.store.blobs import disk_error
+from kezuri.store.names import CONTAINERD_NAME, REF_NAME, publish
+
+_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+PathOf = Callable[[str], str]
+"""Where the blob with a digest is on this machine."""
+
+
+class Exported(NamedTuple):
+    """An image to be exported: its names in full (none is fine), its manifest, and the blobs that belong to it.
+
+    `documents` are the bytes of manifest and config by digest; `layers` are found by the path function.
+    """
+
+    names: tuple[str, ...]
+    descriptor: Descriptor
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    documents: dict[str, bytes]
+
+
+def write_directory(image: Exported, directory: str, path_of: PathOf) -> None:
+    """Write the image into a layout directory, made if need be; images that are there already stay.
+
+    The index is published last, by rename: a reader sees the image whole or not at all.
+    """
+    blobs = os.path.join(directory, "blobs", "sha256")
+    try:
+        os.makedirs(blobs, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, blobs) from error
+    for digest, data in image.documents.items():
+        publish(os.path.join(blobs, digest[7:]), data)
+    for layer in image.layers:
+        _place(path_of(layer.digest), os.path.join(blobs, layer.digest[7:]))
+    publish(os.path.join(directory, "oci-layout"), _LAYOUT)
+    path = os.path.join(directory, "index.json")
+    known: tuple[Descriptor, ...] = ()
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            known = Index.parse(file.read(), path).manifests
+    new = index_entries(image)
+    names = {d.annotations.get(REF_NAME) for d in new}
+    kept = tuple(d for d in known if d.annotations.get(REF_NAME) not in names and d.digest != image.descriptor.digest)
+    publish(path, canonical(Index((*kept, *new)).to_json()))
+
+
+def index_entries(image: Exported) -> tuple[Descriptor, ...]:
+    """The index entries of the image: one for each name, or one without a name."""
+    if not image.names:
+        return (image.descriptor,)
+    entries = []
+    for name in image.names:
+        tag = Reference.parse(name).tag
+        notes = {**image.descriptor.annotations, CONTAINERD_NAME: name, REF_NAME: tag or name}
+        entries.append(image.descriptor._replace(annotations=notes))
+    return tuple(entries)
+
+
+def write_tar(image: Exported, sink: BinaryIO, path_of: PathOf, *, docker: bool, epoch: int | None) -> None:
+    """Write the image as one tar: an OCI layout, and with `docker` the manifest.json of `docker save` beside it, over
+    the same blobs (registry tools read it either way). `epoch` is the time of the tar's entries in seconds."""
+    import tarfile
+
+    seen: set[str] = set()
+    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+
+        def directory(name: str) -> None:
+            info = tarfile.TarInfo(name)
+            info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o755, epoch or 0
+            tar.addfile(info)
+
+        def document(name: str, data: bytes) -> None:
+            import io
+
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.mtime = len(data), 0o644, epoch or 0
+            tar.addfile(info, io.BytesIO(data))
+
+        directory("blobs")
+        directory("blobs/sha256")
+        for digest in sorted(image.documents):
+            document(f"blobs/sha256/{digest[7:]}", image.documents[digest])
+        for layer in image.layers:
+            if layer.digest in seen:
+                continue
+            seen.add(layer.digest)
+            info = tarfile.TarInfo(f"blobs/sha256/{layer.digest[7:]}")
+            info.size, info.mode, info.mtime = layer.size, 0o644, epoch or 0
+            with open(path_of(layer.digest), "rb") as file:
+                tar.addfile(info, file)
+        document("index.json", canonical(Index(index_entries(image), INDEX).to_json()))
+        if docker:
+            entry = {
+                "Config": f"blobs/sha256/{image.config.digest[7:]}",
+                "RepoTags": [_docker_name(name) for name in image.names] or None,
+                "Layers": [f"blobs/sha256/{layer.digest[7:]}" for layer in image.layers],
+            }
+            document("manifest.json", json.dumps([entry], separators=(",", ":")).encode())
+        document("oci-layout", _LAYOUT)
+
+
+def _docker_name(name: str) -> str:
+    return Reference.parse(name).familiar
+
+
+def _place(source: str, target: str) -> None:
+    """Put a blob in place: as a hard link where the file systems allow it, else as a copy."""
+    if os.path.exists(target):
+        return
+    try:
+        os.link(source, target)
+        return
+    except FileExistsError:
+        return
+    except OSError:
+        pass
+    import shutil
+
+    aside = f"{target}.{os.getpid()}.part"
+    try:
+        shutil.copyfile(source, aside)
+        descriptor = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(aside, target)
+    except OSError as error:
+        raise disk_error(error, target) from error
+
+
+@contextmanager
+def output_file(dest: str, stdout: BinaryIO | None = None) -> Iterator[BinaryIO]:
+    """The file that an output goes to: written aside and renamed, so that a failed export leaves the old one; `-` is
+    the given stream."""
+    if dest == "-":
+        if stdout is None:
+            raise KezuriError.of("this output cannot go to standard output", exit_code=2)
+        yield stdout
+        stdout.flush()
+        return
+    parent = os.path.dirname(os.path.abspath(dest))
+    if os.path.isdir(dest):
+        raise KezuriError.of(
+            f"the output file {dest} is a directory", hint="name a file, or use type=oci,tar=false for a directory"
+        )
+    aside = os.path.join(parent, f".{os.path.basename(dest)}.{os.getpid()}.part")
+    try:
+        os.makedirs(parent, exist_ok=True)
+        with open(aside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(aside, dest)
+    except OSError as error:
+        raise disk_error(error, dest) from error
+    finally:
+        try:
+            os.unlink(aside)
+        except FileNotFoundError:
+            pass

@@ -1,0 +1,112 @@
+"""An image's files as they are at run time: merged, as entries in order, or written into a directory."""
+
+import os
+from collections.abc import Callable, Iterator
+
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.entry import Entry, Item
+from kezuri.source.tree import Tree
+from kezuri.store.blobs import disk_error
+
+
+def merged_items(tree: Tree) -> Iterator[Item]:
+    """Every entry of the tree, parents first, siblings sorted, hard links after the file they name."""
+    first: dict[object, str] = {}
+    stack = [""]
+    while stack:
+        below = []
+        for found in tree.scan(stack.pop()):
+            entry, content = found.entry, found.content
+            if found.identity is not None:
+                known = first.setdefault(found.identity, entry.path)
+                if known != entry.path:
+                    yield entry._replace(kind="hardlink", link=known, size=0), None
+                    continue
+            yield entry, content
+            if entry.kind == "dir":
+                below.append(entry.path)
+        stack.extend(reversed(below))
+
+
+def write_directory(tree: Tree, directory: str, warn: Callable[[str], None], epoch: int | None = None) -> None:
+    """Write the tree's files into a directory, over what is there (BuildKit's local output).
+
+    Everything belongs to the caller; devices are left out with a warning; no link of the tree or of the directory is
+    followed. `epoch` (seconds) is the latest modification time.
+    """
+    try:
+        os.makedirs(directory, exist_ok=True)
+        root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise disk_error(error, directory) from error
+    late: list[Entry] = []
+    try:
+        for entry, content in merged_items(tree):
+            try:
+                _write(root, entry, content, warn)
+            except OSError as error:
+                raise disk_error(error, os.path.join(directory, entry.path)) from error
+            if entry.kind == "dir":
+                late.append(entry)
+            elif entry.kind in ("file", "symlink"):
+                _stamp(root, entry, epoch)
+        for entry in reversed(late):
+            _stamp(root, entry, epoch)
+            os.chmod(entry.path, entry.mode | 0o700, dir_fd=root)
+    finally:
+        os.close(root)
+
+
+def _stamp(root: int, entry: Entry, epoch: int | None) -> None:
+    mtime = entry.mtime if epoch is None else min(entry.mtime, epoch * 1_000_000_000)
+    os.utime(entry.path, ns=(mtime, mtime), dir_fd=root, follow_symlinks=False)
+
+
+def _write(root: int, entry: Entry, content: str | bytes | None, warn: Callable[[str], None]) -> None:
+    path = entry.path
+    if entry.kind == "dir":
+        try:
+            os.mkdir(path, 0o700 | entry.mode, dir_fd=root)
+        except FileExistsError:
+            import stat
+
+            if not stat.S_ISDIR(os.stat(path, dir_fd=root, follow_symlinks=False).st_mode):
+                os.unlink(path, dir_fd=root)
+                os.mkdir(path, 0o700 | entry.mode, dir_fd=root)
+        return
+    if entry.kind in ("char", "block"):
+        warn(f"device /{path} is left out of the output directory")
+        return
+    try:
+        os.unlink(path, dir_fd=root)
+    except FileNotFoundError:
+        pass
+    except IsADirectoryError:
+        raise KezuriError.of(f"the output directory has a directory at {path}, where the image has a file") from None
+    if entry.kind == "symlink":
+        os.symlink(entry.link, path, dir_fd=root)
+    elif entry.kind == "hardlink":
+        os.link(entry.link, path, src_dir_fd=root, dst_dir_fd=root, follow_symlinks=False)
+    elif entry.kind == "fifo":
+        os.mkfifo(path, entry.mode, dir_fd=root)
+    else:
+        _copy(root, entry, content)
+
+
+def _copy(root: int, entry: Entry, content: str | bytes | None) -> None:
+    target = os.open(
+        entry.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=root
+    )
+    try:
+        if isinstance(content, bytes):
+            os.write(target, content)
+        elif content is not None:
+            source = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                while os.sendfile(target, source, None, 1 << 24):
+                    pass
+            finally:
+                os.close(source)
+        os.fchmod(target, entry.mode)
+    finally:
+        os.close(target)

@@ -1,0 +1,249 @@
+"""What one layer contains, path by path, small enough to keep beside every layer."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.decompression import decompress
+from kezuri.layer.entry import Entry, Item, Kind
+from kezuri.layer.placement import Placement
+from kezuri.layer.tar_reader import read_tar
+from kezuri.layer.view import View
+
+KEPT = ("etc/passwd", "etc/group")
+"""Files whose content a listing keeps, so that looking up a user opens no layer."""
+MOST_KEPT = 1 << 20
+
+_MAGIC = b"kezuri listing 1\n"
+_LETTERS: dict[Kind, str] = {
+    "file": "f",
+    "dir": "d",
+    "symlink": "l",
+    "hardlink": "h",
+    "char": "c",
+    "block": "b",
+    "fifo": "p",
+    "whiteout": "w",
+}
+_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
+_IMPLIED = "\0i"
+
+
+class Listing:
+    """The tree of one layer: path → entry; made by `of_tar`, `of_items`, `load` or an unpacking.
+
+    Directories that the layer implies but does not describe are known as such; an opaque directory is marked. Entries
+    are kept as lines of text and become values when they are asked for.
+    """
+
+    __slots__ = ("_children", "_lines", "kept", "members", "opaque")
+
+    def __init__(
+        self, lines: dict[str, str], opaque: frozenset[str], kept: dict[str, bytes], members: dict[str, int]
+    ) -> None:
+        self._lines = lines
+        self.opaque = opaque
+        """Directories of this layer that hide what lower layers have in them."""
+        self.kept = kept
+        """The content of KEPT files that this layer has, of at most MOST_KEPT bytes."""
+        self.members = members
+        """Files whose bytes a reader of the tar does not find by name → the number of the tar member that has them."""
+        self._children: dict[str, list[str]] | None = None
+
+    @classmethod
+    def of_placement(cls, placed: Placement, kept: dict[str, bytes]) -> "Listing":
+        """The listing of a finished placement."""
+        lines = {path: _line(entry) for path, entry in placed.nodes.items()}
+        for path in placed.implied():
+            if path or path in placed.opaque or placed.names[path]:
+                lines[path] = _IMPLIED
+        still = {path: data for path, data in kept.items() if (node := placed.nodes.get(path)) and node.kind == "file"}
+        ordered = {path: lines[path] for path in sorted(lines, key=_by_parts)}
+        return cls(ordered, frozenset(placed.opaque), still, placed.numbers())
+
+    @classmethod
+    def of_tar(
+        cls, stream: BinaryIO, where: str = "layer", *, lower: View | None = None, limit: int | None = None
+    ) -> "Listing":
+        """The listing of a layer's tar, compressed or not, read to its end.
+
+        With `lower`, parents that are symbolic links in lower layers are followed, as unpacking does; without, they
+        count as directories. `limit` bounds the plain bytes. KezuriError as for `read_tar` and `decompress`.
+        """
+        placed = Placement(where, lower)
+        kept: dict[str, bytes] = {}
+        for number, (entry, data) in enumerate(read_tar(decompress(stream, where, limit), where)):
+            at = placed.place(entry)
+            placed.put(at, number, entry.path)
+            if at.path in KEPT:
+                kept.pop(at.path, None)
+                if data is not None and entry.size <= MOST_KEPT:
+                    kept[at.path] = data.read()
+        return cls.of_placement(placed, kept)
+
+    @classmethod
+    def of_items(cls, items: Iterable[Item], where: str = "layer") -> "Listing":
+        """The listing of what `pack` would write. OSError when the content of a KEPT file cannot be read."""
+        placed = Placement(where)
+        kept: dict[str, bytes] = {}
+        for number, (entry, content) in enumerate(items):
+            placed.put(entry, number, entry.path)
+            if entry.path in KEPT and entry.kind == "file" and entry.size <= MOST_KEPT:
+                if isinstance(content, str):
+                    with open(content, "rb") as file:
+                        kept[entry.path] = file.read(MOST_KEPT)
+                else:
+                    kept[entry.path] = content or b""
+        return cls.of_placement(placed, kept)
+
+    @classmethod
+    def load(cls, path: str) -> "Listing":
+        """The listing that was saved at `path`. OSError when it is not there, KezuriError when it is damaged."""
+        import zlib
+
+        with open(path, "rb") as file:
+            raw = file.read()
+        try:
+            if not raw.startswith(_MAGIC):
+                raise ValueError
+            return cls._decoded(zlib.decompress(raw[len(_MAGIC) :]))
+        except (ValueError, KeyError, IndexError, zlib.error) as error:
+            raise KezuriError.of(f"{path} is not a layer listing, or is damaged", hint="remove the file") from error
+
+    @classmethod
+    def _decoded(cls, body: bytes) -> "Listing":
+        import json
+
+        size = int(body[:12])
+        head = json.loads(body[12 : 12 + size])
+        at = 12 + size
+        kept: dict[str, bytes] = {}
+        for path, length in head["kept"].items():
+            kept[path] = body[at : at + length]
+            at += length
+        text = body[at:].decode("utf-8", "surrogateescape")
+        lines: dict[str, str] = {}
+        for line in text.split("\n") if text else ():
+            cut = line.index("\0")
+            path = line[:cut]
+            if "\\" in path:
+                path = _unescaped(path)
+            lines[path] = line[cut:]
+        if len(lines) != head["entries"]:
+            raise ValueError("a listing with another number of entries")
+        return cls(lines, frozenset(head["opaque"]), kept, head["members"])
+
+    def save(self, path: str) -> None:
+        """Write the listing to `path`: aside, synced, then renamed. OSError when that fails."""
+        import json
+        import zlib
+
+        head = {
+            "entries": len(self._lines),
+            "opaque": sorted(self.opaque),
+            "kept": {name: len(data) for name, data in sorted(self.kept.items())},
+            "members": dict(sorted(self.members.items())),
+        }
+        first = json.dumps(head).encode()
+        text = "\n".join([_escaped(name) + line for name, line in self._lines.items()])
+        body = [b"%012d" % len(first), first, *(data for _, data in sorted(self.kept.items()))]
+        body.append(text.encode("utf-8", "surrogateescape"))
+        aside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+        try:
+            with open(aside, "xb") as file:
+                file.write(_MAGIC)
+                file.write(zlib.compress(b"".join(body), 1))
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(aside, path)
+        except BaseException:
+            try:
+                os.unlink(aside)
+            except OSError:
+                pass
+            raise
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[str]:
+        """Every path that the layer holds, removes or implies; parents first, sorted by their parts."""
+        return iter(self._lines)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._lines
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Listing):
+            return NotImplemented
+        return (self._lines, self.opaque, self.kept) == (other._lines, other.opaque, other.kept)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def entry(self, path: str) -> Entry | None:
+        """What the layer says about exactly this path; None for nothing, and for directories it only implies."""
+        line = self._lines.get(path)
+        return None if line is None or line == _IMPLIED else _entry(path, line)
+
+    def implies(self, path: str) -> bool:
+        """Whether the path is a directory that the layer does not describe, but puts something into."""
+        return self._lines.get(path) == _IMPLIED
+
+    def entries(self) -> Iterator[Entry]:
+        """Every described entry in order; opaque marks follow their directory."""
+        for path, line in self._lines.items():
+            if line != _IMPLIED:
+                yield _entry(path, line)
+            if path in self.opaque:
+                yield Entry(path, "opaque", 0)
+
+    def children(self, path: str) -> list[str]:
+        """The names that the layer has, removes or implies in a directory; sorted."""
+        if self._children is None:
+            found: dict[str, list[str]] = {}
+            for name in self._lines:
+                if name:
+                    parent, _, base = name.rpartition("/")
+                    found.setdefault(parent, []).append(base)
+            self._children = found
+        return self._children.get(path, [])
+
+
+def _by_parts(path: str) -> str:
+    return path.replace("/", "\0")
+
+
+def _line(entry: Entry) -> str:
+    _, kind, mode, uid, gid, size, mtime, link, device, xattrs = entry
+    line = f"\0{_LETTERS[kind]}\0{mode:o}\0{uid}\0{gid}\0{size}\0{mtime}"
+    if link or xattrs or device != (0, 0):
+        extra = ",".join(f"{name.encode('utf-8', 'surrogateescape').hex()}={value.hex()}" for name, value in xattrs)
+        line += f"\0{_escaped(link)}\0{device[0]}:{device[1]}\0{extra}"
+    return line
+
+
+def _entry(path: str, line: str) -> Entry:
+    fields = line.split("\0")
+    _, letter, mode, uid, gid, size, mtime, *more = fields
+    if not more:
+        return Entry(path, _KINDS[letter], int(mode, 8), int(uid), int(gid), int(size), int(mtime))
+    link, device, extra = more
+    major, _, minor = device.partition(":")
+    xattrs = tuple(
+        (bytes.fromhex(name).decode("utf-8", "surrogateescape"), bytes.fromhex(value))
+        for name, _, value in (pair.partition("=") for pair in extra.split(",") if pair)
+    )
+    numbers = (int(major), int(minor))
+    target = _unescaped(link) if "\\" in link else link
+    return Entry(path, _KINDS[letter], int(mode, 8), int(uid), int(gid), int(size), int(mtime), target, numbers, xattrs)
+
+
+def _escaped(text: str) -> str:
+    if "\\" in text or "\n" in text:
+        return text.replace("\\", "\\\\").replace("\n", "\\n")
+    return text
+
+
+def _unescaped(text: str) -> str:
+    return "\\".join(part.replace("\\n", "\n") for part in text.split("\\\\"))

@@ -1,0 +1,262 @@
+"""Where the entries of one layer come to lie: the rules by which a list of entries becomes a tree."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.entry import Entry
+from kezuri.layer.view import View
+
+MOST_LINKS = 255
+_MOST_ENTRIES = 2_000_000
+_MOST_CHARACTERS = 256 << 20
+
+
+class Placement:
+    """The tree that the entries of one layer make, one entry after the other.
+
+    Laws: a path holds one thing, and the last entry wins; a directory given twice keeps its children; a whiteout
+    hides what lower layers have, never what this layer has, wherever it comes in the order (OCI image spec, layer.md), so
+    a whiteout together with a directory is an opaque directory. Parents that no entry names are directories too:
+    they are `implied`. A parent that is a symbolic link, in this layer or in `lower`, is followed within the root, as
+    containerd does. Bounded: KezuriError above two million entries.
+    """
+
+    def __init__(self, where: str, lower: View | None = None) -> None:
+        self._where = where
+        self._lower = lower
+        self.nodes: dict[str, Entry] = {}
+        """What each path holds; directories that are only implied, and opaque marks, are not among them."""
+        self.names: dict[str, dict[str, None]] = {"": {}}
+        """The children of each directory, implied ones too."""
+        self.opaque: set[str] = set()
+        self._members: dict[str, int] = {}
+        self._first: dict[str, int] = {}
+        self._linked: dict[str, dict[str, None]] = {}
+        self._count = 0
+        self._characters = 0
+
+    def directory(self, path: str) -> bool:
+        """Whether this layer has a directory there, implied or not."""
+        return path in self.names
+
+    def place(self, entry: Entry) -> Entry:
+        """The entry where it really goes: the links among its parents followed, hard links to their first name.
+
+        KezuriError when a parent is a file, or a hard link leads nowhere.
+        """
+        path = entry.path
+        parent, _, base = path.rpartition("/")
+        if entry.kind == "opaque":
+            real = self._parent(path)
+            return entry if real == path else entry._replace(path=real)
+        if parent and parent not in self.names:
+            real = self._parent(parent)
+            if real != parent:
+                path = f"{real}/{base}" if real else base
+                entry = entry._replace(path=path)
+        if entry.kind == "hardlink":
+            target = self._target(entry.link)
+            if target != entry.link:
+                entry = entry._replace(link=target)
+        return entry
+
+    def put(self, entry: Entry, number: int = -1, name: str = "") -> Entry | None:
+        """Record a placed entry; what then is at its path (None for a whiteout or opaque mark that changes nothing).
+
+        `number` counts the members of the tar, and `name` is the member's path there, before it was placed.
+        """
+        path, kind = entry.path, entry.kind
+        if kind == "opaque":
+            self._directory(path)
+            self._drop_whiteout(path)
+            self.opaque.add(path)
+            return None
+        if not path:
+            if kind != "dir":
+                raise KezuriError.of(f"{self._where}: the root can only be a directory, not a {kind}")
+            self.nodes[""] = entry
+            return entry
+        parent, _, base = path.rpartition("/")
+        if parent not in self.names:
+            self._directory(parent)
+        before = self.nodes.get(path)
+        if kind == "whiteout":
+            if path in self.names:
+                self.opaque.add(path)
+                return None
+            if before is not None:
+                return None
+        elif kind == "dir":
+            if path not in self.names:
+                if before is not None:
+                    if before.kind == "whiteout":
+                        self.opaque.add(path)
+                    else:
+                        self._forget(path)
+                self._add_directory(path, parent, base)
+            self._store(path, entry)
+            return entry
+        elif before is not None or path in self.names:
+            if kind == "hardlink":
+                if entry.link == path:
+                    return before
+                if entry.link.startswith(path + "/"):
+                    raise KezuriError.of(f"{self._where}: {path!r} is a hard link to {entry.link!r}, which it replaces")
+            self._forget(path)
+        elif path in self._linked and kind != "whiteout":
+            raise KezuriError.of(f"{self._where}: {path!r} comes after a hard link to it")
+        self.names[parent][base] = None
+        self._store(path, entry)
+        if kind == "hardlink":
+            self._linked.setdefault(entry.link, {})[path] = None
+        elif kind == "file" and number >= 0:
+            self._members[path] = number
+            self._first.setdefault(name, number)
+        return entry
+
+    def numbers(self) -> dict[str, int]:
+        """For files that are not the first of their name in the tar: the number of the member with their bytes."""
+        first = self._first
+        return {path: number for path, number in self._members.items() if first.get(path) != number}
+
+    def implied(self) -> Iterable[str]:
+        """The directories that no entry describes, the root among them; parents first."""
+        return (path for path in self.names if path not in self.nodes)
+
+    def _store(self, path: str, entry: Entry) -> None:
+        if path not in self.nodes:
+            self._charge(path)
+        self.nodes[path] = entry
+
+    def _charge(self, path: str) -> None:
+        self._count += 1
+        self._characters += len(path)
+        if self._count > _MOST_ENTRIES or self._characters > _MOST_CHARACTERS:
+            raise KezuriError.of(f"{self._where} has more than {_MOST_ENTRIES} entries, or absurdly long names")
+
+    def _parent(self, path: str) -> str:
+        """The directory that `path` means, its links followed."""
+        if path in self.names or not path:
+            return path
+        left = path.split("/")
+        left.reverse()
+        at = ""
+        hidden = "" in self.opaque
+        links = 0
+        while left:
+            part = left.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                at = at.rpartition("/")[0]
+                hidden = self._hidden(at)
+                continue
+            path = f"{at}/{part}" if at else part
+            node = self.nodes.get(path)
+            if path in self.names:
+                hidden = hidden or path in self.opaque
+            elif node is None:
+                if not hidden and self._lower is not None:
+                    node = self._lower.lookup(path)
+                    hidden = node is None
+            elif node.kind == "whiteout":
+                hidden, node = True, None
+            elif node.kind not in ("symlink", "dir"):
+                raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
+            if node is not None and node.kind == "symlink":
+                links += 1
+                if links > MOST_LINKS:
+                    raise KezuriError.of(f"{self._where}: too many symbolic links on the way to {path!r}")
+                if node.link[:1] == "/":
+                    at = ""
+                    hidden = "" in self.opaque
+                left.extend(reversed(node.link.split("/")))
+                continue
+            at = path
+        return at
+
+    def _hidden(self, path: str) -> bool:
+        """Whether this layer hides what lower layers have under the directory `path`."""
+        while True:
+            node = self.nodes.get(path)
+            if path in self.opaque or (node is not None and node.kind == "whiteout"):
+                return True
+            if not path:
+                return False
+            path = path.rpartition("/")[0]
+
+    def _target(self, link: str) -> str:
+        parent, _, base = link.rpartition("/")
+        if parent and parent not in self.names:
+            parent = self._parent(parent)
+            link = f"{parent}/{base}" if parent else base
+        node = self.nodes.get(link)
+        if node is not None and node.kind == "hardlink":
+            return node.link
+        if node is None or node.kind in ("whiteout", "dir"):
+            found = None
+            if node is None and link not in self.names and self._lower is not None and not self._hidden(parent):
+                found = self._lower.lookup(link)
+            if found is None or found.kind == "dir":
+                what = "a directory" if link in self.names or found else "not there"
+                raise KezuriError.of(f"{self._where}: a hard link to {link!r}, which is {what}")
+        return link
+
+    def _directory(self, path: str) -> None:
+        """Make sure that there is a directory, with all its parents."""
+        missing = []
+        while path not in self.names:
+            missing.append(path)
+            path = path.rpartition("/")[0]
+        for path in reversed(missing):
+            parent, _, base = path.rpartition("/")
+            node = self.nodes.get(path)
+            if node is not None and node.kind == "whiteout":
+                self._drop_whiteout(path)
+                self.opaque.add(path)
+            elif node is not None:
+                raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
+            self._charge(path)
+            self._add_directory(path, parent, base)
+
+    def _add_directory(self, path: str, parent: str, base: str) -> None:
+        self.names[path] = {}
+        self.names[parent][base] = None
+
+    def _drop_whiteout(self, path: str) -> None:
+        node = self.nodes.get(path)
+        if node is not None and node.kind == "whiteout":
+            del self.nodes[path]
+
+    def _forget(self, path: str) -> None:
+        """Take a path, and all below it, out of the tree; other names of a forgotten file live on."""
+        doomed = [path]
+        for gone in doomed:
+            doomed.extend(f"{gone}/{name}" for name in self.names.get(gone, ()))
+        for gone in reversed(doomed):
+            parent, _, base = gone.rpartition("/")
+            self.names.pop(gone, None)
+            self.names[parent].pop(base, None)
+            self.opaque.discard(gone)
+            node = self.nodes.pop(gone, None)
+            member = self._members.pop(gone, -1)
+            if node is None:
+                continue
+            if node.kind == "hardlink":
+                others = self._linked.get(node.link)
+                if others:
+                    others.pop(gone, None)
+            elif heirs := self._linked.pop(gone, None):
+                first, *rest = heirs
+                self.nodes[first] = node._replace(path=first)
+                if member >= 0:
+                    self._members[first] = member
+                for name in rest:
+                    self.nodes[name] = self.nodes[name]._replace(link=first)
+                if rest:
+                    self._linked[first] = dict.fromkeys(rest)
+
+
+ROOT: Final = Entry("", "dir", 0o755)
+"""A root that no layer describes."""

@@ -1,0 +1,61 @@
+"""Namespaces: leaving them, entering them, asking which one we are in."""
+
+import fcntl
+import os
+import struct
+
+from kezuri.linux import libc
+
+NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x02000000, 0x04000000, 0x08000000
+NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
+
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+IdRange = tuple[int, int, int]
+"""A line of /proc/PID/uid_map: the first id inside, the first id outside, how many."""
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    libc.call("unshare", flags)
+
+
+def enter(fd: int, kind: int) -> None:
+    """setns(2)."""
+    libc.call("setns", fd, kind)
+
+
+def id_map(path: str = "/proc/self/uid_map") -> tuple[IdRange, ...]:
+    """The ranges of ids of a user namespace, as the reader sees them."""
+    with open(path) as f:
+        ranges = [tuple(map(int, line.split())) for line in f]
+    return tuple((a, b, c) for a, b, c in ranges)
+
+
+def is_initial_user() -> bool:
+    """Whether this process is in the machine's first user namespace, as far as a process can tell."""
+    try:
+        return id_map() == ((0, 0, 4294967295),)
+    except OSError:
+        return True
+
+
+def is_mapped(number: int, ranges: tuple[IdRange, ...]) -> bool:
+    """Whether the id exists inside a user namespace with these ranges."""
+    return any(first <= number < first + count for first, _, count in ranges)
+
+
+def raise_loopback() -> None:
+    """Bring `lo` up in this network namespace: a new one has it down."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
+        request = struct.pack("16sH22x", b"lo", 0)
+        flags = struct.unpack("16sH22x", fcntl.ioctl(s, _SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | _IFF_UP))
+
+
+def set_hostname(name: str) -> None:
+    """sethostname(2): of this UTS namespace."""
+    data = os.fsencode(name)
+    libc.call("sethostname", data, len(data))

@@ -1,0 +1,109 @@
+"""Overlay mounts of any number of layer directories."""
+
+import errno
+import os
+from collections.abc import Sequence
+
+from kezuri.linux import mounts, namespaces
+
+MOST_LOWERS = 500
+"""The kernel's limit on the layers of one overlay (fs/overlayfs, OVL_MAX_STACK)."""
+
+# Neither redirects nor metadata-only copies: each upper directory must mean the same without its lowers, and a
+# redirect that somebody smuggled into a layer must lead nowhere. Each is an option of its own, left out where the
+# kernel does not take it.
+_WISHES = (("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"))
+
+
+def xattr_prefix() -> str:
+    """The prefix of overlay's own attributes (opaque and the like) that mounts of this process write and read."""
+    return "trusted.overlay." if namespaces.is_initial_user() else "user.overlay."
+
+
+def mount(target: str, lowers: Sequence[str], upper: str = "", work: str = "", flags: int = 0) -> None:
+    """Mount the merged view of `lowers`, topmost first, at `target`; writable when `upper` and `work` are given.
+
+    Without `upper` at least two lowers are needed. Paths may hold any character. `upper` is not synced to disk when
+    it is unmounted (the `volatile` option) where the kernel can do so: whoever publishes it syncs what he publishes.
+    OSError names the target, with the kernel's own words where it gives any.
+    """
+    # Open directories under short names: no limit on the length of mount options, and no character to escape.
+    fds: list[int] = []
+    try:
+        names: list[str] = []
+        for path in (*lowers, *((upper, work) if upper else ())):
+            fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            fds.append(fd)
+            names.append(str(fd))
+        below = names[: len(lowers)]
+        above = (names[-2], names[-1]) if upper else None
+        if not _new_call(target, below, above, flags):
+            _old_call(target, below, above, flags)
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _new_call(target: str, lowers: list[str], above: tuple[str, str] | None, flags: int) -> bool:
+    """Mount through fsconfig(2); False when the kernel has no `lowerdir+` (before 6.7) or no fsopen."""
+    try:
+        new = mounts.NewMount("overlay")
+    except OSError as e:
+        if e.errno in (errno.ENOSYS, errno.EPERM):
+            return False
+        raise
+    with new:
+        try:
+            for name in lowers:
+                new.text("lowerdir+", f"/proc/self/fd/{name}")
+        except OSError as e:
+            if e.errno == errno.EINVAL:
+                return False
+            raise OSError(e.errno, new.messages() or e.strerror, target) from None
+        try:
+            if above is not None:
+                new.text("upperdir", f"/proc/self/fd/{above[0]}")
+                new.text("workdir", f"/proc/self/fd/{above[1]}")
+            for key, value in _wishes(above is not None):
+                try:
+                    if value:
+                        new.text(key, value)
+                    else:
+                        new.flag(key)
+                except OSError as e:
+                    if e.errno != errno.EINVAL:
+                        raise
+            new.attach(target, flags)
+        except OSError as e:
+            raise OSError(e.errno, new.messages() or e.strerror, target) from None
+    return True
+
+
+def _old_call(target: str, lowers: list[str], above: tuple[str, str] | None, flags: int) -> None:
+    """Mount through mount(2), whose options fit one page: relative names from /proc/self/fd keep them short."""
+    base = f"lowerdir={':'.join(lowers)}"
+    if above is not None:
+        base += f",upperdir={above[0]},workdir={above[1]}"
+    wishes = list(_wishes(above is not None))
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    target = os.path.abspath(target)
+    try:
+        os.chdir("/proc/self/fd")
+        while True:
+            options = base + "".join(f",{k}={v}" if v else f",{k}" for k, v in wishes)
+            try:
+                return mounts.mount("overlay", target, "overlay", flags, options)
+            except OSError as e:
+                if e.errno != errno.EINVAL or not wishes or wishes == [("userxattr", "")]:
+                    raise
+                wishes.pop(1 if wishes[0][0] == "userxattr" else 0)
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+def _wishes(writable: bool) -> Sequence[tuple[str, str]]:
+    if not namespaces.is_initial_user():
+        # With userxattr the kernel follows no redirects and refuses to hear of them.
+        return (("userxattr", ""), ("volatile", "")) if writable else (("userxattr", ""),)
+    return (("volatile", ""), *_WISHES) if writable else _WISHES

@@ -1,0 +1,251 @@
+"""Becoming root of a user namespace of our own, so that an ordinary user can mount and own files of many ids."""
+
+import errno
+import os
+from typing import NamedTuple, NoReturn
+
+from kezuri.diagnostics import KezuriError
+from kezuri.linux import mounts, namespaces, privileges
+
+_MOST_IDS = 1 << 32
+
+
+class SubordinateIds(NamedTuple):
+    """Ranges of ids that /etc/subuid or /etc/subgid grants: (first id, how many)."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+class Identity(NamedTuple):
+    """How `enter` left this process: the ids that the user namespace has, and what is amiss ("" when nothing)."""
+
+    ids: int
+    shortcoming: str = ""
+
+
+_identity: Identity | None = None
+
+
+def identity() -> Identity | None:
+    """What `enter` found; None when it had nothing to do."""
+    return _identity
+
+
+def private_mounts() -> None:
+    """Move this process, still single-threaded, into a mount namespace of its own: its mounts vanish with it.
+
+    KezuriError when the process may not do that, with what to do.
+    """
+    try:
+        namespaces.unshare(namespaces.NEWNS)
+        mounts.make_private("/")
+    except PermissionError:
+        raise KezuriError.of(
+            "this process is root but may not mount (no CAP_SYS_ADMIN)",
+            hint="run as an ordinary user, or, in a container, give it --cap-add SYS_ADMIN or --privileged",
+            exit_code=125,
+        ) from None
+
+
+def enter() -> None:
+    """Become uid 0 of a new user namespace and a new mount namespace, unless this process may mount already.
+
+    Called at program start, while there is one thread. All subordinate ids of the user are mapped after the user's own
+    (see subuid(5)); without them, or without newuidmap, only the user's own: then `identity()` tells what falls short.
+    KezuriError names the kernel setting that forbids user namespaces.
+    """
+    global _identity
+    if os.geteuid() == 0 and privileges.capabilities()[0] >> privileges.CAPABILITIES.index("SYS_ADMIN") & 1:
+        private_mounts()
+        return
+    uid, gid = os.geteuid(), os.getegid()
+    uids, gids, shortcoming = _ranges(uid, gid)
+    if uids:
+        # newuidmap looks at us from the outer namespace: the child is forked before we leave it.
+        ready, go = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _map_parent(ready, go, uids, gids)
+        os.close(ready)
+        try:
+            _unshare()
+            os.write(go, b"x")
+        finally:
+            os.close(go)
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if status != 0 or namespaces.id_map() == ():
+            shortcoming = (
+                "newuidmap or newgidmap refused the ranges of /etc/subuid and /etc/subgid (it prints why): only one "
+                "user id is mapped"
+            )
+            uids = ()
+        if len(namespaces.id_map("/proc/self/gid_map")) == 0 and status == 0:
+            uids = ()
+    else:
+        _unshare()
+    if not uids:
+        _map_self(uid, gid)
+    try:
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        mounts.make_private("/")
+    except OSError as e:
+        raise forbidden(e) from None
+    ids = sum(count for _, _, count in namespaces.id_map())
+    _identity = Identity(min(ids, _MOST_IDS), shortcoming)
+
+
+def subordinate(path: str, name: str, number: int) -> SubordinateIds:
+    """The ranges that `path` (/etc/subuid, /etc/subgid) grants to the user of this name or number."""
+    found: list[tuple[int, int]] = []
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                fields = line.strip().split(":")
+                if len(fields) != 3 or not (name and fields[0] == name or fields[0] == str(number)):
+                    continue
+                if fields[1].isdecimal() and fields[2].isdecimal() and int(fields[2]) > 0:
+                    found.append((int(fields[1]), int(fields[2])))
+    except OSError:
+        pass
+    return SubordinateIds(tuple(found))
+
+
+def user_name(number: int) -> str:
+    """The login name of a user id ("" when there is none)."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return ""
+
+
+def find_program(name: str) -> str:
+    """The path of a program on PATH or in the places of system programs ("" when there is none)."""
+    for directory in [*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/usr/bin", "/sbin", "/bin"]:
+        path = os.path.join(directory, name)
+        if directory and os.access(path, os.X_OK) and os.path.isfile(path):
+            return path
+    return ""
+
+
+Ranges = tuple[tuple[int, int, int], ...]
+
+
+def _ranges(uid: int, gid: int) -> tuple[Ranges, Ranges, str]:
+    """What to map: (inside, outside, count) of users and of groups, and why it is not more ("" when it is enough)."""
+    if uid == 0:
+        # Root without the right to mount, as in most containers: it may still map every id that it has.
+        return (
+            tuple((first, first, count) for first, _, count in namespaces.id_map()),
+            tuple((first, first, count) for first, _, count in namespaces.id_map("/proc/self/gid_map")),
+            "",
+        )
+    name = user_name(uid)
+    uids, gids = subordinate("/etc/subuid", name, uid).ranges, subordinate("/etc/subgid", name, uid).ranges
+    who = name or str(uid)
+    for path, ranges in (("/etc/subuid", uids), ("/etc/subgid", gids)):
+        if not ranges:
+            return (), (), f"{path} grants no subordinate ids to {who}: only one user id is mapped"
+    for program in ("newuidmap", "newgidmap"):
+        if not find_program(program):
+            return (), (), f"{program} is not installed: only one user id is mapped"
+    return _after(uid, uids), _after(gid, gids), ""
+
+
+def _after(own: int, ranges: tuple[tuple[int, int], ...]) -> Ranges:
+    mapped = [(0, own, 1)]
+    inside = 1
+    for first, count in ranges:
+        mapped.append((inside, first, count))
+        inside += count
+    return tuple(mapped)
+
+
+def _map_parent(ready: int, go: int, uids: Ranges, gids: Ranges) -> NoReturn:
+    """In the child, outside the namespace: wait until the parent has entered it, then map its ids."""
+    parent = os.getppid()
+    try:
+        os.close(go)
+        if os.read(ready, 1) != b"x":
+            os._exit(1)
+        for program, ranges in (("newuidmap", uids), ("newgidmap", gids)):
+            if os.geteuid() == 0:
+                with open(f"/proc/{parent}/{program[3:6]}_map", "w") as f:
+                    f.write("".join(f"{a} {b} {c}\n" for a, b, c in ranges))
+                continue
+            numbers = [str(n) for line in ranges for n in line]
+            path = find_program(program)
+            pid = os.posix_spawn(path, [program, str(parent), *numbers], os.environ)
+            if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
+                os._exit(1)
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+
+
+def _map_self(uid: int, gid: int) -> None:
+    """Map our own ids to 0: the one thing that a process may do for itself."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1\n"), ("gid_map", f"0 {gid} 1\n")):
+        path = f"/proc/self/{name}"
+        try:
+            with open(path, "w") as f:
+                f.write(text)
+        except OSError as e:
+            if name != "setgroups" and namespaces.id_map(path):
+                continue  # newuidmap had done the one and failed at the other
+            if name == "setgroups" and e.errno in (errno.ENOENT, errno.EPERM):
+                continue
+            raise KezuriError.of(
+                f"cannot write {path}: {e.strerror}", hint=_advice() or "see user_namespaces(7)", exit_code=125
+            ) from None
+
+
+def _unshare() -> None:
+    try:
+        namespaces.unshare(namespaces.NEWUSER | namespaces.NEWNS)
+    except OSError as e:
+        raise forbidden(e) from None
+
+
+def forbidden(error: OSError) -> KezuriError:
+    """The error for a machine on which user namespaces cannot be made: which setting it is, and what to do."""
+    advice = _advice()
+    if not advice and error.errno == errno.EINVAL:
+        advice = "the kernel was built without CONFIG_USER_NS, or this program has more than one thread already"
+    elif not advice:
+        advice = (
+            "a container or a security module forbids it: run the container with --security-opt seccomp=unconfined "
+            "(Kubernetes: seccompProfile type Unconfined), or run kezuri as root"
+        )
+    return KezuriError.of(
+        f"user namespaces cannot be used here: {error.strerror}; kezuri needs one when it does not run as root",
+        hint=advice,
+        exit_code=125,
+    )
+
+
+def _advice() -> str:
+    """Which kernel setting forbids user namespaces, and the command that allows them ("" when none is known to)."""
+    for name, bad, good in SETTINGS:
+        if setting(name) == bad:
+            return f"{name} is {bad}; allow it with: sudo sysctl -w {name}={good}"
+    return ""
+
+
+SETTINGS = (
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("user.max_user_namespaces", "0", "15000"),
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+)
+"""Kernel settings that forbid user namespaces to ordinary users: name, the value that forbids, one that allows."""
+
+
+def setting(name: str) -> str:
+    """The value of a sysctl ("" when the kernel has none of this name)."""
+    try:
+        with open("/proc/sys/" + name.replace(".", "/")) as f:
+            return f.read().strip()
+    except OSError:
+        return ""

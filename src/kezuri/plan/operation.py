@@ -1,0 +1,202 @@
+"""The operations of a build as values: what has to happen to a stage's files, and from what."""
+
+from typing import NamedTuple
+
+from kezuri.diagnostics import Span
+from kezuri.dockerfile.instructions import Node
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+
+
+class StageInput(NamedTuple):
+    """The files of another stage."""
+
+    stage: int
+
+
+class ContextInput(NamedTuple):
+    """The files of the build context (empty name) or of a named context that is a directory."""
+
+    name: str = ""
+
+
+class ImageSource(NamedTuple):
+    """Where an image is asked for: `registry` with a reference, or `layout` with `directory[:tag|@digest]`."""
+
+    kind: str
+    text: str
+
+
+class BaseImage(NamedTuple):
+    """An image that was resolved: what it is and which layers it has; their bytes may still be elsewhere."""
+
+    name: str
+    digest: str
+    config: ImageConfig
+    layers: tuple[Descriptor, ...]
+    source: ImageSource
+
+
+class ImageInput(NamedTuple):
+    """The files of an image."""
+
+    image: BaseImage
+
+
+Input = StageInput | ContextInput | ImageInput
+
+
+class BindMount(NamedTuple):
+    """`--mount=type=bind`: part of an input, writes discarded."""
+
+    target: str
+    input: Input
+    source: str
+    writable: bool
+
+
+class CacheMount(NamedTuple):
+    """`--mount=type=cache`."""
+
+    target: str
+    id: str
+    sharing: str
+    input: Input | None
+    source: str
+    mode: int | None
+    uid: int | None
+    gid: int | None
+    readonly: bool
+
+
+class TmpfsMount(NamedTuple):
+    """`--mount=type=tmpfs`; `size` in bytes, 0 for the kernel's default."""
+
+    target: str
+    size: int
+
+
+class SecretMount(NamedTuple):
+    """`--mount=type=secret`: as a file (`target`), as an environment variable (`env`), or both."""
+
+    id: str
+    target: str
+    env: str
+    required: bool
+    mode: int
+    uid: int
+    gid: int
+
+
+class AgentMount(NamedTuple):
+    """`--mount=type=ssh`."""
+
+    id: str
+    target: str
+    required: bool
+    mode: int
+    uid: int
+    gid: int
+
+
+RunMount = BindMount | CacheMount | TmpfsMount | SecretMount | AgentMount
+
+
+class RunOperation(NamedTuple):
+    """A command that changes the stage's files.
+
+    `env` is the whole environment in order; `proxy` is added to it and never part of the key. `script` is a heredoc
+    with a `#!` line, found by the command at /dev/pipes/`script_name`.
+    """
+
+    title: str
+    history: str
+    node: Node
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    proxy: tuple[tuple[str, str], ...]
+    cwd: str
+    user: str
+    mounts: tuple[RunMount, ...]
+    network: str
+    insecure: bool
+    script_name: str
+    script: bytes
+
+
+class CopyOperation(NamedTuple):
+    """Files taken from an input (or from heredocs) into the stage. `destination` is absolute and keeps a trailing
+    slash; `chown` and `chmod` are expanded, empty when not given; `add` for ADD."""
+
+    title: str
+    history: str
+    node: Node
+    add: bool
+    input: Input
+    sources: tuple[str, ...]
+    heredocs: tuple[tuple[str, bytes], ...]
+    order: tuple[int, ...]
+    destination: str
+    chown: str
+    chmod: str
+    link: bool
+    parents: bool
+    excludes: tuple[str, ...]
+    unpack: bool | None
+    source_spans: tuple[Span, ...]
+
+
+class WorkdirOperation(NamedTuple):
+    """A directory that must exist, made as `user` if it does not."""
+
+    title: str
+    history: str
+    node: Node
+    path: str
+    user: str
+
+
+Operation = RunOperation | CopyOperation | WorkdirOperation
+
+
+class HistoryItem(NamedTuple):
+    """A line of history to be: `stage` and `operation` (an index) say whose layer it tells of, -1 for none."""
+
+    created_by: str
+    stage: int = -1
+    operation: int = -1
+
+
+class StagePlan(NamedTuple):
+    """A stage: the base it stands on, what has to happen, and the config that it ends with.
+
+    `base` is a resolved image, another stage, or None for scratch. `config` and `history` include what a base stage
+    brought; `config.diff_ids` and `config.history` are those of the base image.
+    """
+
+    number: int
+    name: str
+    label: str
+    base: BaseImage | StageInput | None
+    base_title: str
+    node: Node
+    platform: Platform
+    operations: tuple[Operation, ...]
+    config: ImageConfig
+    history: tuple[HistoryItem, ...]
+
+
+class Plan(NamedTuple):
+    """What a build has to do: the stages that the target reaches, each after those it needs."""
+
+    stages: tuple[StagePlan, ...]
+    target: int
+    contexts: tuple[str, ...]
+
+    def stage(self, index: int) -> StagePlan:
+        """The stage with this number, counted from 0 in the file; KeyError when the target does not need it."""
+        for stage in self.stages:
+            if stage.number == index:
+                return stage
+        raise KeyError(index)

@@ -1,0 +1,161 @@
+"""One blob, streamed, checked, and gone on with where it broke off."""
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Protocol
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci import Descriptor
+from kezuri.registry.failure import Refused, WrongBytes
+from kezuri.registry.retry import Patience, Stall, Stopped
+from kezuri.registry.sink import BlobWriter, Progress
+from kezuri.registry.wire import Answer, TransportError
+
+_CHUNK = 256 << 10
+_WORTH_WHILE = 1 << 20
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)\Z")
+
+Open = Callable[[Mapping[str, str]], Answer]
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> object: ...
+    def hexdigest(self) -> str: ...
+
+
+class _Mistaken(Exception):
+    """The answer cannot be the blob; the text says why."""
+
+
+def download(
+    open_: Open,
+    descriptor: Descriptor,
+    writer: BlobWriter,
+    host: str,
+    patience: Patience,
+    progress: Progress | None = None,
+) -> None:
+    """Bring the blob into the writer and commit it.
+
+    `open_` sends the GET with the headers given. A connection that breaks is gone on with by a range request, as
+    often as `patience` allows; content that is wrong is fetched once more from the start. Raises WrongBytes when it is
+    wrong again, TransportError or Refused when it does not come, Stopped when the work is called off.
+    """
+    digest, size = descriptor.digest, descriptor.size
+    # The hash of what an earlier process left is not known here: the writer's own check at commit covers that part.
+    hashed: _Hash | None = sha256() if writer.offset == 0 else None
+    ranges, wrong = True, ""
+    while True:
+        if writer.offset > size or (writer.offset and not ranges):
+            writer.restart()
+            hashed = sha256()
+        # No question is asked at the blob's end: a registry answers that with 416 and a body that never comes.
+        if writer.offset < size or size == 0:
+            start = writer.offset
+            try:
+                # The closed form, because some registries answer 416 to an open range.
+                with open_({"Range": f"bytes={start}-{size - 1}"} if start else {}) as answer:
+                    if start and not _continues(answer, start, size):
+                        writer.restart()
+                        hashed = sha256()
+                    _pour(answer, writer, hashed, size, host, patience, progress)
+            except TransportError as error:
+                if writer.offset - start >= _WORTH_WHILE:
+                    patience.progressed()
+                if not patience.again(host, error.kind):
+                    raise
+                continue
+            except Refused as error:
+                if error.failure.status == 416 and start and ranges:
+                    ranges = False
+                    continue
+                raise
+            except _Mistaken as error:
+                why = str(error)
+            else:
+                if writer.offset < size and answer.status == 206:
+                    # A server may give less of a range than was asked for; the rest is asked for next.
+                    if writer.offset - start >= _WORTH_WHILE:
+                        patience.progressed()
+                    elif not patience.again(host):
+                        raise TransportError("cut", host, "answers ranges in crumbs")
+                    continue
+                why = _difference(descriptor, writer.offset, hashed)
+        else:
+            why = _difference(descriptor, writer.offset, hashed)
+        if not why:
+            if hashed is not None:
+                writer.commit()
+                return
+            try:
+                writer.commit()
+                return
+            except KezuriError as error:
+                if error.__cause__ is not None:  # the disk's fault, not the content's
+                    raise
+                why = "what was kept from an earlier attempt does not fit"
+        if wrong:
+            raise WrongBytes(f"blob {digest} from {host} is wrong twice: {wrong}; then {why}")
+        wrong = why
+        ranges = False
+        if writer.offset:
+            writer.restart()
+        hashed = sha256()
+
+
+def _continues(answer: Answer, start: int, size: int) -> bool:
+    """Whether the answer to a range request goes on at `start`; False when it is the whole blob."""
+    if answer.status != 206:
+        return False
+    found = _RANGE.match(answer.headers.get("content-range").strip())
+    if not found or int(found[1]) != start or found[3] not in ("*", str(size)) or int(found[2]) >= size:
+        raise _Mistaken(f"asked to go on at byte {start} and was given {answer.headers.get('content-range')[:60]!r}")
+    return True
+
+
+def _pour(
+    answer: Answer,
+    writer: BlobWriter,
+    hashed: _Hash | None,
+    size: int,
+    host: str,
+    patience: Patience,
+    progress: Progress | None,
+) -> None:
+    announced = answer.headers.length()
+    if announced is not None and answer.status != 206 and announced != size:
+        raise _Mistaken(f"{announced} bytes announced instead of {size}")
+    if answer.status not in (200, 206):
+        raise _Mistaken(f"status {answer.status} without content")
+    stall = Stall(patience.backoff.clock.now)
+    update = hashed.update if hashed is not None else None
+    while True:
+        if patience.stop.is_set():
+            raise Stopped
+        rest = size - writer.offset
+        # One byte more than is wanted shows a body that is too long.
+        piece = answer.read(min(_CHUNK, rest + 1) if rest < _CHUNK else _CHUNK)
+        if not piece:
+            # Without a length and without chunks the end of a body looks like a broken connection, and the other way.
+            if rest and announced is None and "chunked" not in answer.headers.get("transfer-encoding").lower():
+                raise TransportError("cut", host, "the connection ended early")
+            return
+        if len(piece) > rest:
+            raise _Mistaken(f"more than {size} bytes")
+        if update is not None:
+            update(piece)
+        writer.write(piece)
+        if progress is not None:
+            progress(writer.offset, size)
+        if stall.stalled(len(piece)):
+            raise TransportError("stalled", host, "sends less than 1 KiB a second")
+
+
+def _difference(descriptor: Descriptor, offset: int, hashed: _Hash | None) -> str:
+    """How content differs from its descriptor, or an empty text."""
+    if offset != descriptor.size:
+        return f"{offset} bytes instead of {descriptor.size}"
+    if hashed is not None and (got := "sha256:" + hashed.hexdigest()) != descriptor.digest:
+        return f"its digest is {got}"
+    return ""

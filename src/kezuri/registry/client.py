@@ -1,0 +1,339 @@
+"""Pulling: references to images, descriptors to blobs."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self, TypeVar
+
+from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.oci import Descriptor, Platform, Reference, digest_of
+from kezuri.registry.blob import download
+from kezuri.registry.challenge import Anonymous, Credentials
+from kezuri.registry.config import Endpoint, RegistryConfig
+from kezuri.registry.exchange import Ask, Exchanges
+from kezuri.registry.failure import Refused, WrongBytes, explain
+from kezuri.registry.image import DOCUMENTS, MOST_BYTES, Document, Resolved, read_document, resolve_image
+from kezuri.registry.retry import Backoff, Clock, Patience, Stopped
+from kezuri.registry.sink import BlobSink, MemorySink, Progress
+from kezuri.registry.wire import Answer, Transport, TransportError
+
+_ACCEPT = ",".join(DOCUMENTS)
+_PARALLEL = 4
+_T = TypeVar("_T")
+
+
+def _sockets(config: RegistryConfig) -> Transport:
+    from kezuri.registry.transport import SocketTransport
+
+    return SocketTransport(config)
+
+
+def _silent(_: Diagnostic) -> None:
+    return None
+
+
+class Registry:
+    """Every registry that references name. Use it in a `with`; threads may share it.
+
+    Errors are KezuriError with exit code 125 that name the reference; `warn` hears of what is odd but no error.
+    """
+
+    def __init__(
+        self,
+        config: RegistryConfig | None = None,
+        transport: Callable[[RegistryConfig], Transport] = _sockets,
+        credentials: Credentials | None = None,
+        warn: Callable[[Diagnostic], None] = _silent,
+        clock: Clock | None = None,
+    ) -> None:
+        self._config = config if config is not None else RegistryConfig()
+        self._factory = transport
+        self._credentials: Credentials = credentials if credentials is not None else Anonymous()
+        self._warn = warn
+        self._backoff = Backoff(clock if clock is not None else Clock())
+        self._stop = threading.Event()
+        self._stops: set[threading.Event] = set()
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+        self._exchanges: Exchanges | None = None
+        self._served: dict[str, Endpoint] = {}
+        self._busy: dict[str, threading.Lock] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Call off what is under way and close the connections."""
+        self._stop.set()
+        with self._lock:
+            for stop in self._stops:
+                stop.set()
+            if self._transport is not None:
+                self._transport.close()
+
+    def resolve(self, reference: Reference, platform: Platform) -> Resolved:
+        """The image for a platform that a reference names, with manifest and config; its layers are not fetched.
+
+        Asked for by digest, the bytes must have it; asked for by tag, what came is hashed here. Memory: at most three
+        documents of 8 MiB.
+        """
+
+        def at(endpoint: Endpoint) -> Resolved:
+            root = self._document(reference, endpoint, reference.digest or reference.tag, None)
+            resolved = resolve_image(
+                root,
+                platform,
+                lambda child: self._document(reference, endpoint, child.digest, child),
+                lambda config: self._small(reference, endpoint, config),
+                str(reference),
+                endpoint.host,
+                self._warn,
+            )
+            with self._lock:
+                self._served[reference.repository] = endpoint
+            return resolved
+
+        return self._unless_stopped(reference, lambda: self._anywhere(reference, str(reference), at))
+
+    def head(self, reference: Reference) -> Descriptor | None:
+        """What the reference names now, without fetching it (this does not count against pull limits); None when there
+        is no such tag. A registry that does not say a digest is asked for the document itself."""
+
+        def at(endpoint: Endpoint) -> Descriptor | None:
+            name = reference.digest or reference.tag
+            ask = Ask(endpoint, f"manifests/{name}", "HEAD", {"Accept": _ACCEPT})
+            try:
+                with self._open(ask, self._patience(self._stop)) as answer:
+                    digest = answer.headers.get("docker-content-digest").strip()
+                    size = answer.headers.length()
+                    media_type = answer.headers.get("content-type").partition(";")[0].strip()
+            except Refused as error:
+                if error.failure.status == 404 and not endpoint.mirror_of:
+                    return None
+                raise
+            if media_type in DOCUMENTS and size is not None and _is_digest(digest):
+                return Descriptor(media_type, digest, size)
+            return self._document(reference, endpoint, name, None).descriptor
+
+        return self._unless_stopped(reference, lambda: self._anywhere(reference, str(reference), at))
+
+    def fetch(
+        self, reference: Reference, descriptor: Descriptor, sink: BlobSink, progress: Progress | None = None
+    ) -> None:
+        """Bring one blob into a sink that does not have it. `progress` hears (bytes there, size), also of fewer than
+        before when a blob has to be begun anew. KezuriError when it cannot be had whole and right."""
+        self._unless_stopped(reference, lambda: self._fetch(reference, descriptor, sink, progress, self._stop))
+
+    def fetch_all(
+        self,
+        reference: Reference,
+        descriptors: Iterable[Descriptor],
+        sink: BlobSink,
+        progress: Callable[[Descriptor, int, int], None] | None = None,
+    ) -> None:
+        """Bring blobs into a sink, four at a time, the largest first. The first error ends the others and is raised;
+        `progress` hears (descriptor, bytes there, size) from several threads."""
+        stop = threading.Event()
+        with self._lock:
+            self._stops.add(stop)
+        try:
+            if self._stop.is_set():
+                stop.set()
+            fetch_in_parallel(
+                descriptors, lambda d, p: self._fetch(reference, d, sink, p, stop), progress, _PARALLEL, stop
+            )
+            if self._stop.is_set():
+                raise KezuriError.of(f"{reference}: the pull was called off", exit_code=125)
+        finally:
+            with self._lock:
+                self._stops.discard(stop)
+
+    def _fetch(
+        self,
+        reference: Reference,
+        descriptor: Descriptor,
+        sink: BlobSink,
+        progress: Progress | None,
+        stop: threading.Event,
+    ) -> None:
+        with self._lock:
+            busy = self._busy.setdefault(descriptor.digest, threading.Lock())
+        with busy:  # of two stages with the same base one fetches, the other finds it there
+            if not sink.has(descriptor.digest):
+                what = f"{reference}: blob {descriptor.digest}"
+
+                def at(endpoint: Endpoint) -> None:
+                    patience = self._patience(stop)
+                    with sink.writer(descriptor) as writer:
+                        download(
+                            lambda headers: self._open(
+                                Ask(endpoint, f"blobs/{descriptor.digest}", headers=headers), patience
+                            ),
+                            descriptor,
+                            writer,
+                            endpoint.host,
+                            patience,
+                            progress,
+                        )
+
+                self._anywhere(reference, what, at)
+        if progress is not None:
+            progress(descriptor.size, descriptor.size)
+
+    def _document(self, reference: Reference, endpoint: Endpoint, name: str, expected: Descriptor | None) -> Document:
+        """A manifest or index by tag or digest, checked; fetched once more when it is not what it should be."""
+        digest = expected.digest if expected is not None else reference.digest
+        where = str(reference) if expected is None else f"{reference}: {expected.digest}"
+        if expected is not None and expected.size > MOST_BYTES:
+            raise KezuriError.of(f"{where}: the manifest is larger than {MOST_BYTES >> 20} MiB", exit_code=125)
+        patience = self._patience(self._stop)
+        wrong = ""
+        while True:
+            ask = Ask(endpoint, f"manifests/{name}", "GET", {"Accept": _ACCEPT})
+            try:
+                with self._open(ask, patience) as answer:
+                    length = answer.headers.length() or 0
+                    body = bytearray()
+                    while length <= MOST_BYTES and len(body) <= MOST_BYTES and (piece := answer.read(1 << 20)):
+                        body += piece
+                    content_type, said = (answer.headers.get(n) for n in ("content-type", "docker-content-digest"))
+            except TransportError as error:
+                if patience.again(endpoint.host, error.kind):
+                    continue
+                raise
+            if length > MOST_BYTES or len(body) > MOST_BYTES:
+                raise KezuriError.of(f"{where}: the manifest is larger than {MOST_BYTES >> 20} MiB", exit_code=125)
+            raw = bytes(body)
+            own = digest_of(raw)
+            if digest and (own != digest or (expected is not None and len(raw) != expected.size)):
+                why = f"{len(raw)} bytes with digest {own}"
+                if wrong:
+                    raise WrongBytes(f"the manifest {digest} from {endpoint.host} is wrong twice: {wrong}; then {why}")
+                wrong = why
+                continue
+            document = read_document(raw, content_type, where)
+            if expected is not None and expected.media_type not in ("", document.descriptor.media_type):
+                raise KezuriError.of(
+                    f"{where}: listed as {expected.media_type!r}, but it is {document.descriptor.media_type!r}",
+                    exit_code=125,
+                )
+            if not digest and _is_digest(said) and said != own:
+                self._warn(
+                    Diagnostic(
+                        "warning",
+                        f"{where}: {endpoint.host} says that the digest is {said}, but the bytes it sent have {own}",
+                        hint="the bytes are what counts; something between here and the registry may change them",
+                    )
+                )
+            return document
+
+    def _small(self, reference: Reference, endpoint: Endpoint, descriptor: Descriptor) -> bytes:
+        sink = MemorySink()
+        patience = self._patience(self._stop)
+        with sink.writer(descriptor) as writer:
+            download(
+                lambda headers: self._open(Ask(endpoint, f"blobs/{descriptor.digest}", headers=headers), patience),
+                descriptor,
+                writer,
+                endpoint.host,
+                patience,
+            )
+        return sink.blobs[descriptor.digest]
+
+    def _unless_stopped(self, reference: Reference, work: Callable[[], _T]) -> _T:
+        try:
+            return work()
+        except Stopped:
+            raise KezuriError.of(f"{reference}: the pull was called off", exit_code=125) from None
+
+    def _anywhere(self, reference: Reference, what: str, at: Callable[[Endpoint], _T]) -> _T:
+        """Do something at the first endpoint that can; the one that served the repository before is asked first."""
+        endpoints = list(self._config.endpoints(reference))
+        served = self._served.get(reference.repository)
+        if served in endpoints:
+            endpoints.remove(served)
+            endpoints.insert(0, served)
+        failed: list[str] = []
+        for endpoint in endpoints[:-1]:
+            try:
+                return at(endpoint)
+            except (TransportError, Refused, WrongBytes, KezuriError) as error:
+                if isinstance(error, KezuriError) and error.__cause__ is not None:
+                    raise  # a full disk is no better at the next endpoint
+                kind = "mirror" if endpoint.mirror_of else "registry"
+                failed.append(f"the {kind} {endpoint.host} did not have it: {error}")
+        last = endpoints[-1]
+        try:
+            return at(last)
+        except (TransportError, Refused, WrongBytes) as error:
+            raise explain(what, last.host, error, tuple(failed)) from None
+
+    def _open(self, ask: Ask, patience: Patience) -> Answer:
+        with self._lock:
+            if self._exchanges is None:
+                self._transport = self._factory(self._config)
+                self._exchanges = Exchanges(self._transport, self._config, self._credentials)
+        return self._exchanges.open(ask, patience)
+
+    def _patience(self, stop: threading.Event) -> Patience:
+        return Patience(self._backoff, self._config.tries, stop)
+
+
+def fetch_in_parallel(
+    descriptors: Iterable[Descriptor],
+    fetch: Callable[[Descriptor, Progress | None], None],
+    progress: Callable[[Descriptor, int, int], None] | None,
+    parallel: int,
+    stop: threading.Event,
+) -> None:
+    """Run `fetch` for every descriptor, once per digest, largest first. The first error sets `stop`, which
+    ends the rest, and is raised when all have ended."""
+    rest = deque(sorted({d.digest: d for d in descriptors}.values(), key=lambda d: -d.size))
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                descriptor = rest.popleft()
+            except IndexError:
+                return
+            try:
+                fetch(descriptor, _bound(progress, descriptor))
+            except Stopped:
+                return
+            except BaseException as error:  # handed to the caller's thread
+                errors.append(error)
+                stop.set()
+
+    if len(rest) < 2:
+        work()
+    else:
+        threads = [threading.Thread(target=work, name=f"fetch-{i}") for i in range(min(parallel, len(rest)))]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            stop.set()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _bound(progress: Callable[[Descriptor, int, int], None] | None, descriptor: Descriptor) -> Progress | None:
+    return None if progress is None else lambda current, total: progress(descriptor, current, total)
+
+
+def _is_digest(text: str) -> bool:
+    from kezuri.oci.descriptor import valid_digest
+
+    return valid_digest(text)

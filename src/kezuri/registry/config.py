@@ -1,0 +1,207 @@
+"""How registries are reached on this machine: mirrors, trust, timeouts."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci import Reference
+from kezuri.registry.origin import Origin, is_local, literal, split_host
+
+_CERTIFICATES = ("/etc/docker/certs.d", "/etc/containers/certs.d", "~/.config/containers/certs.d")
+
+
+class Endpoint(NamedTuple):
+    """One place that may have a repository.
+
+    `host` is `host[:port]` to speak to, `path` the repository's path there, `schemes` what to try in order,
+    `mirror_of` the registry that it stands in for (empty: it is the registry itself).
+    """
+
+    host: str
+    path: str
+    schemes: tuple[str, ...]
+    mirror_of: str = ""
+
+
+class Location(NamedTuple):
+    """A place in registries.conf: `host[:port][/path]`."""
+
+    location: str
+    insecure: bool = False
+
+
+class Rule(NamedTuple):
+    """One `[[registry]]` table of registries.conf, version 2."""
+
+    prefix: str
+    location: str
+    insecure: bool = False
+    blocked: bool = False
+    mirrors: tuple[Location, ...] = ()
+
+
+class RegistryConfig(NamedTuple):
+    """What the machine's owner has set.
+
+    `mirrors` are (registry host, mirror URL); the URL's path is put before the repository's. `insecure` are hosts,
+    with or without a port, or address ranges that may speak plain HTTP, and whose certificates are not checked.
+    `ca_certificates` is a PEM file trusted in addition to the system's. `certificate_directories` hold
+    `<host:port>/*.crt`, `client.cert` and `client.key`. `environment` is where proxies are looked up. Timeouts are
+    seconds: to connect, and idle. `tries` is how often a request is sent when it fails in passing. `mirror_only`
+    forbids to fall back to a registry that has mirrors. `allow_private` lets a public registry send us to private
+    addresses.
+    """
+
+    mirrors: tuple[tuple[str, str], ...] = ()
+    insecure: tuple[str, ...] = ()
+    ca_certificates: str = ""
+    rules: tuple[Rule, ...] = ()
+    certificate_directories: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}  # read only
+    connect_timeout: float = 10.0
+    idle_timeout: float = 60.0
+    tries: int = 5
+    mirror_only: bool = False
+    allow_private: bool = False
+
+    @classmethod
+    def of_machine(
+        cls,
+        mirrors: Iterable[tuple[str, str]] = (),
+        insecure: Iterable[str] = (),
+        ca_certificates: str = "",
+        environment: Mapping[str, str] = os.environ,
+    ) -> "RegistryConfig":
+        """The given settings together with this machine's: registries.conf, certs.d and proxy variables. KezuriError
+        for a registries.conf that cannot be read."""
+        from kezuri.registry.registries import read_registries
+
+        return cls(
+            tuple(mirrors),
+            tuple(insecure),
+            ca_certificates,
+            read_registries(environment),
+            tuple(os.path.expanduser(d) for d in _CERTIFICATES),
+            environment,
+        )
+
+    def is_insecure(self, host: str) -> bool:
+        """Whether the owner named `host[:port]` as insecure."""
+        name, port = split_host(host)
+        for entry in self.insecure:
+            if "/" in entry:
+                if _in_range(name, entry):
+                    return True
+            else:
+                entry_name, entry_port = split_host(entry)
+                if entry_name == name and entry_port in ("", port):
+                    return True
+        return False
+
+    def plain_allowed(self, host: str) -> bool:
+        """Whether `host[:port]` may be spoken to without TLS."""
+        return is_local(split_host(host)[0]) or self.is_insecure(host)
+
+    def verifies(self, origin: Origin) -> bool:
+        """Whether the certificate of an origin is checked: always, unless its owner named it insecure."""
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        return not self.is_insecure(f"{host}:{origin.port}") and not any(
+            insecure and place.partition("/")[0].lower() == origin.netloc
+            for rule in self.rules
+            for place, insecure in ((rule.location, rule.insecure), *rule.mirrors)
+        )
+
+    def endpoints(self, reference: Reference) -> tuple[Endpoint, ...]:
+        """Where to ask for a reference, in order: mirrors as given, mirrors of registries.conf, the registry itself.
+        KezuriError for a blocked reference and for a mirror that is no URL or may not be spoken to."""
+        found = [self._mirror(url, reference) for host, url in self.mirrors if _same_registry(host, reference.host)]
+        rule = _rule_for(self.rules, reference)
+        own, own_insecure = reference.repository, False
+        if rule is not None:
+            if rule.blocked:
+                raise KezuriError.of(
+                    f"{reference}: registries.conf blocks {rule.prefix}",
+                    hint="the machine's owner set `blocked = true` for it in registries.conf",
+                    exit_code=125,
+                )
+            for mirror in rule.mirrors:
+                place = _rewrite(reference, rule.prefix, mirror.location)
+                found.append(self._endpoint(place, mirror.insecure, reference.host))
+            own, own_insecure = _rewrite(reference, rule.prefix, rule.location), rule.insecure
+        if not (found and self.mirror_only):
+            found.append(self._endpoint(own, own_insecure, ""))
+        return tuple(found)
+
+    def _endpoint(self, place: str, insecure: bool, mirror_of: str) -> Endpoint:
+        host, _, path = place.partition("/")
+        if host == "docker.io":
+            host = "registry-1.docker.io"
+        plain = insecure or self.plain_allowed(host)
+        return Endpoint(host.lower(), path, ("https", "http") if plain else ("https",), mirror_of)
+
+    def _mirror(self, url: str, reference: Reference) -> Endpoint:
+        text = url if "://" in url else f"//{url}"
+        scheme, _, rest = text.partition("//")
+        place = rest.strip("/")
+        host, _, prefix = place.partition("/")
+        try:
+            Origin.of(f"{scheme or 'https:'}//{host}/")
+        except ValueError:
+            raise KezuriError.of(
+                f"not a mirror of {reference.host}: {url!r}",
+                hint="write a URL such as https://mirror.example/path",
+                exit_code=2,
+            ) from None
+        endpoint = self._endpoint(f"{host}/{prefix + '/' if prefix else ''}{reference.path}", False, reference.host)
+        if not scheme:
+            return endpoint
+        if scheme == "http:" and "http" not in endpoint.schemes:
+            raise KezuriError.of(
+                f"the mirror {url} of {reference.host} speaks plain HTTP",
+                hint=f"name {host} in the `insecure` setting if anybody on the way may read and change it",
+                exit_code=2,
+            )
+        return endpoint._replace(schemes=(scheme[:-1],))
+
+
+def _same_registry(a: str, b: str) -> bool:
+    docker = ("docker.io", "index.docker.io", "registry-1.docker.io")
+    return a == b or (a in docker and b in docker)
+
+
+def _rule_for(rules: Iterable[Rule], reference: Reference) -> Rule | None:
+    """The rule with the longest matching prefix (containers-registries.conf(5), "prefix")."""
+    name = str(reference)
+    best: Rule | None = None
+    for rule in rules:
+        if rule.prefix.startswith("*."):
+            fits = split_host(reference.host)[0].endswith(rule.prefix[1:].lower())
+        else:
+            fits = name == rule.prefix or (name.startswith(rule.prefix) and name[len(rule.prefix)] in "/:@")
+        if fits and (best is None or len(rule.prefix) > len(best.prefix)):
+            best = rule
+    return best
+
+
+def _rewrite(reference: Reference, prefix: str, location: str) -> str:
+    """The repository with `prefix` replaced by `location`; a wildcard prefix stands for the whole host."""
+    if not location:
+        return reference.repository
+    if prefix.startswith("*."):
+        return f"{location}/{reference.path}"
+    if len(prefix) > len(reference.repository):  # the prefix names one tag: the location may too
+        head, slash, last = location.rpartition("/")
+        return head + slash + re.split("[:@]", last, maxsplit=1)[0]
+    return location + reference.repository[len(prefix) :]
+
+
+def _in_range(host: str, text: str) -> bool:
+    from ipaddress import ip_network
+
+    address = literal(host)
+    try:
+        return address is not None and address in ip_network(text, strict=False)
+    except ValueError:
+        return False

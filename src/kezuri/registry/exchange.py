@@ -1,0 +1,206 @@
+"""Requests that reach their answer: back-off, authorization, redirects; no socket of its own."""
+
+import threading
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kezuri.registry.challenge import (
+    Credentials,
+    Grant,
+    parse_challenges,
+    preferred,
+    private_refusal,
+    read_grant,
+    realm_refusal,
+    token_url,
+)
+from kezuri.registry.config import Endpoint, RegistryConfig
+from kezuri.registry.failure import Failure, Refused
+from kezuri.registry.origin import Origin
+from kezuri.registry.retry import Patience, passing, retry_after
+from kezuri.registry.wire import Answer, Headers, Request, Transport, TransportError
+
+_REDIRECTS = 10
+_TOKEN = 64 << 10
+_GRANTS = 3
+_MOVED = (301, 302, 303, 307, 308)
+# What a server answers, or does not, that speaks the other of http and https.
+_OTHER_SCHEME = ("handshake", "refused")
+
+
+class Ask(NamedTuple):
+    """A request to an endpoint: `path` is below `/v2/<repository>/`, `actions` are what is to be done there
+    (`pull` or `pull,push`)."""
+
+    endpoint: Endpoint
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = {}  # read only
+    actions: str = "pull"
+
+    @property
+    def scope(self) -> str:
+        """The scope that a token needs for it."""
+        return f"repository:{self.endpoint.path}:{self.actions}"
+
+
+class Exchanges:
+    """Carries requests out over a transport. What is learnt about a host (scheme, tokens) is kept for its life."""
+
+    def __init__(self, transport: Transport, config: RegistryConfig, credentials: Credentials) -> None:
+        self._transport = transport
+        self._config = config
+        self._credentials = credentials
+        self._schemes: dict[str, str] = {}
+        self._grants: dict[tuple[str, str], Grant] = {}
+        self._lock = threading.Lock()
+        self._authorizing: dict[str, threading.Lock] = {}
+
+    def open(self, ask: Ask, patience: Patience) -> Answer:
+        """The answer to a request, of a status below 400. Refused for the others, TransportError when there is none,
+        in both cases after the repetitions that `patience` allows."""
+        host, granted = ask.endpoint.host, 0
+        fresh: Grant | None = None
+        while True:
+            patience.backoff.ready(host, patience.stop)
+            grant = self._grant(ask, patience)
+            headers = dict(ask.headers) | ({"Authorization": grant.header} if grant else {})
+            try:
+                answer, url, origin = self._first(ask, headers)
+            except TransportError as error:
+                if patience.again(host, error.kind):
+                    continue
+                raise
+            if answer.status < 400:
+                return answer
+            with answer:
+                failure = Failure.read(ask.method, url, answer)
+            # A stranger that we were redirected to has no say in what we tell the registry.
+            # A grant that is refused when it was given just now will be refused again.
+            refused = grant is not None and grant == fresh
+            if failure.status == 401 and not refused and granted < _GRANTS and Origin.of(url) == origin:
+                granted += 1
+                fresh = self._authorize(ask, origin, failure, grant, patience)
+                if fresh is not None:
+                    continue
+            self._weigh(failure, host, patience)
+
+    def _weigh(self, failure: Failure, host: str, patience: Patience) -> None:
+        """Return when the request is to be sent again; Refused otherwise."""
+        clock = patience.backoff.clock
+        after = retry_after(failure.headers.get("retry-after"), clock.date())
+        if not passing(failure.status, failure.codes) or not patience.again(host, "", after):
+            raise Refused(failure)
+
+    def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, str, Origin]:
+        """Send by the scheme that the host speaks, finding it out where two are allowed."""
+        endpoint = ask.endpoint
+        known = self._schemes.get(endpoint.host)
+        schemes = (known,) if known in endpoint.schemes else endpoint.schemes
+        trouble: TransportError | None = None
+        for scheme in schemes:
+            url = f"{scheme}://{endpoint.host}/v2/{endpoint.path}/{ask.path}"
+            if endpoint.mirror_of:
+                url += f"?ns={endpoint.mirror_of}"
+            try:
+                origin = Origin.of(url)
+            except ValueError:
+                raise TransportError("url", endpoint.host, "not a host to speak to") from None
+            try:
+                answer, final = self._follow(ask.method, url, headers, insecure=endpoint.schemes[-1] == "http")
+            except TransportError as error:
+                if error.origin != origin.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
+                    raise trouble if trouble is not None and error.kind == "refused" else error from None
+                trouble = error
+                continue
+            self._schemes[endpoint.host] = scheme
+            return answer, final, origin
+        raise AssertionError("an endpoint without schemes")
+
+    def _follow(self, method: str, url: str, headers: Mapping[str, str], insecure: bool) -> tuple[Answer, str]:
+        """Send, and go where we are sent. Authorization stays with the origin it was meant for, and does not come
+        back once it was left (distribution spec, "Redirects"; RFC 9110 §15.4)."""
+        from urllib.parse import urljoin
+
+        first = Origin.of(url)
+        for _ in range(_REDIRECTS + 1):
+            answer = self._transport.send(Request(method, url, headers))
+            location = answer.headers.get("location")
+            if answer.status not in _MOVED or not location:
+                return answer, url
+            with answer:
+                pass
+            before, url = url, urljoin(url, location)
+            try:
+                target = Origin.of(url)
+            except ValueError:
+                raise TransportError("url", first.netloc, "sends us to something that is no http URL") from None
+            refusal = private_refusal(target, first, self._config.allow_private)
+            if target.scheme == "http" and Origin.of(before).scheme == "https":
+                refusal = refusal or ("" if insecure else "it is not https")
+            if refusal:
+                raise TransportError("url", first.netloc, f"sends us to {target}, which is refused: {refusal}")
+            if target != first:
+                headers = {k: v for k, v in headers.items() if k.lower() not in ("authorization", "cookie")}
+        raise TransportError("url", first.netloc, f"more than {_REDIRECTS} redirects")
+
+    def _grant(self, ask: Ask, patience: Patience) -> Grant | None:
+        grant = self._grants.get((ask.endpoint.host, ask.scope))
+        return grant if grant is not None and patience.backoff.clock.now() < grant.until else None
+
+    def _authorize(
+        self, ask: Ask, origin: Origin, failure: Failure, used: Grant | None, patience: Patience
+    ) -> Grant | None:
+        """Get what a 401 demands; None when there is nothing to get. Threads that were refused together ask once."""
+        key = (ask.endpoint.host, ask.scope)
+        with self._lock:
+            lock = self._authorizing.setdefault(ask.endpoint.host, threading.Lock())
+        with lock:
+            now = self._grants.get(key)
+            if now is not None and now != used and patience.backoff.clock.now() < now.until:
+                return now
+            challenge = preferred(parse_challenges(failure.headers.all("www-authenticate")))
+            if challenge is None:
+                return None
+            # A mirror is somebody else: it never gets the credentials of the registry that it stands in for.
+            credential = self._credentials.find(ask.endpoint.host, ask.endpoint.path)
+            if challenge.scheme == "basic":
+                if credential is None or (used is not None and used.header == credential.basic()):
+                    return None
+                self._grants[key] = Grant(credential.basic(), float("inf"))
+                return self._grants[key]
+            insecure = origin.scheme == "http" or ask.endpoint.schemes[-1] == "http"
+            realm = challenge.get("realm")
+            refusal = realm_refusal(realm, origin, insecure, self._config.allow_private)
+            if refusal:
+                raise TransportError(
+                    "url", origin.netloc, f"sends us to {realm[:200]!r} for a token, which is refused: {refusal}"
+                )
+            headers = {"Authorization": credential.basic()} if credential else {}
+            self._grants[key] = self._token(token_url(challenge, (ask.scope,)), headers, insecure, patience)
+            return self._grants[key]
+
+    def _token(self, url: str, headers: Mapping[str, str], insecure: bool, patience: Patience) -> Grant:
+        netloc = Origin.of(url).netloc
+        while True:
+            patience.backoff.ready(netloc, patience.stop)
+            try:
+                answer, final = self._follow("GET", url, headers, insecure)
+                with answer:
+                    if answer.status >= 400:
+                        failure = Failure.read("GET", final, answer)
+                    else:
+                        body = b""
+                        while len(body) < _TOKEN and (piece := answer.read(_TOKEN - len(body))):
+                            body += piece
+                        grant = read_grant(body, patience.backoff.clock.now())
+                        if grant is not None:
+                            return grant
+                        failure = Failure(
+                            "GET", final.partition("?")[0], answer.status, Headers(), (), "no token in it"
+                        )
+            except TransportError as error:
+                if patience.again(netloc, error.kind):
+                    continue
+                raise
+            self._weigh(failure, netloc, patience)

@@ -1,0 +1,145 @@
+"""Answers that are refusals, and what a user is told about them."""
+
+import json
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.registry.wire import Answer, Headers, TransportError
+
+_BODY = 64 << 10
+
+
+class Failure(NamedTuple):
+    """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words."""
+
+    method: str
+    url: str
+    status: int
+    headers: Headers
+    codes: tuple[str, ...] = ()
+    message: str = ""
+
+    @classmethod
+    def read(cls, method: str, url: str, answer: Answer) -> "Failure":
+        """From an answer, reading at most 64 KiB. The body of a 416 and of an answer to HEAD is left alone: a registry
+        may announce there what it never sends."""
+        body = b""
+        if answer.status != 416 and method != "HEAD":
+            try:
+                while len(body) < _BODY and (piece := answer.read(_BODY - len(body))):
+                    body += piece
+            except TransportError:
+                pass  # What arrived says enough; the status is the fact.
+        codes, message = read_errors(body, answer.headers.get("content-type"))
+        return cls(method, redact(url), answer.status, answer.headers, codes, message)
+
+    def words(self) -> str:
+        """One line: method, URL, status, and the registry's own words."""
+        said = " ".join((*self.codes[:1], self.message)).strip()
+        return f"{self.method} {self.url}: {self.status}" + (f" {said}" if said else "")
+
+
+class Refused(Exception):
+    """A request that was answered with an error, after every repetition that made sense."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.words())
+        self.failure = failure
+
+
+class WrongBytes(Exception):
+    """Content that is not what its descriptor says, twice."""
+
+
+def read_errors(body: bytes, content_type: str = "") -> tuple[tuple[str, ...], str]:
+    """The codes and the first message of an error body (distribution spec, "Error codes"); for a body of another
+    kind its first line, unless it is a web page."""
+    try:
+        raw = json.loads(body)
+        errors = raw["errors"] if isinstance(raw, dict) and "errors" in raw else [raw]
+        codes = tuple(_clean(str(e.get("code") or "")) for e in errors if e.get("code"))
+        texts = [str(e.get("message") or e.get("details") or "") for e in errors]
+        # docker-registry puts the reason into `detail` when the message is only the code's own text.
+        details = [e["detail"] for e in errors if isinstance(e.get("detail"), str)]
+        return codes, _clean("; ".join(t for t in (*texts[:1], *details[:1]) if t))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    text = body.decode("utf-8", "replace").strip()
+    if "html" in content_type.lower() or text[:1] == "<":
+        return (), "(a web page)"
+    return (), _clean(text.split("\n", 1)[0])
+
+
+def redact(url: str) -> str:
+    """The URL without the values of its query, which may be signatures."""
+    head, mark, query = url.partition("?")
+    if not mark:
+        return head
+    return head + "?" + "&".join(part.partition("=")[0] for part in query.partition("#")[0].split("&"))
+
+
+def explain(
+    what: str, host: str, error: TransportError | Refused | WrongBytes, also: tuple[str, ...] = ()
+) -> KezuriError:
+    """The error to show for `what` (a reference, perhaps with a blob), asked of `host`; `also` tells of mirrors that
+    failed before. Exit code 125."""
+    if isinstance(error, TransportError):
+        message, hint = _transport(error)
+        if error.origin.partition(":")[0] != host.partition(":")[0]:
+            message += f" (sent there by {host})"
+    elif isinstance(error, Refused):
+        message, hint = error.failure.words(), _refusal(error.failure, host)
+    else:
+        message, hint = str(error), "the registry, or something on the way to it, damages or forges content"
+    hint = "\n".join(t for t in (hint, *also) if t)
+    return KezuriError.of(f"{what}: {message}", hint=hint, exit_code=125)
+
+
+def _transport(error: TransportError) -> tuple[str, str]:
+    if error.kind in ("resolve", "resolve-later", "refused", "connect-timeout", "proxy"):
+        return (
+            f"no registry can be reached at {error.origin}: {error.message}",
+            "is the network there? `--build-context NAME=oci-layout://DIR` or a mirror (`--registry-mirror`) "
+            "serves the image without it",
+        )
+    if error.kind == "certificate":
+        return (
+            f"the certificate of {error.origin} is not trusted: {error.message}",
+            "if your network or your registry has its own certificate authority, name its PEM file in the "
+            "`ca-certificates` setting",
+        )
+    if error.kind == "handshake":
+        return (
+            f"no TLS with {error.origin}: {error.message}",
+            f"if it speaks plain HTTP, name {error.origin} in the `insecure` setting",
+        )
+    return (
+        f"{error.origin}: {error.message}",
+        "" if error.kind == "url" else "the network or the registry is in trouble: try again later",
+    )
+
+
+def _refusal(failure: Failure, host: str) -> str:
+    status, codes = failure.status, failure.codes
+    if status == 429 or "TOOMANYREQUESTS" in codes:
+        after = failure.headers.get("retry-after")
+        wait = f"; it asks to wait {after} s" if after.isascii() and after.isdigit() else ""
+        return f"{host} limits how often it is asked{wait}: wait, or use a mirror (`--registry-mirror`)"
+    if status in (401, 403) or "UNAUTHORIZED" in codes or "DENIED" in codes:
+        return "either the name has a typo or the repository is private (only anonymous pulls are supported so far)"
+    if "NAME_UNKNOWN" in codes:
+        return "there is no such repository: is the name spelled right?"
+    if status == 404 and ("MANIFEST_UNKNOWN" in codes or "/manifests/" in failure.url):
+        return "there is no such tag or digest in the repository, or no such repository: is the name spelled right?"
+    if status == 404 and "/blobs/" in failure.url:
+        return "the manifest is there but its content is not: the registry is incomplete, push the image again"
+    if status == 407:
+        return "the proxy wants a name and a password: put them into the proxy's URL"
+    if status >= 500:
+        return "the registry is in trouble: try again later"
+    return ""
+
+
+def _clean(text: str) -> str:
+    """Text of a stranger, safe for a terminal and short."""
+    return "".join(c if c.isprintable() else " " for c in text)[:300].strip()

@@ -1,0 +1,95 @@
+"""Origins: scheme, host and port of a URL, and which of them may be asked for what."""
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+_NETLOC = re.compile(r"(?:([A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?\Z")
+_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Whom a URL speaks to. `host` is lower-case, an IPv6 address without its brackets."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> "Origin":
+        """The origin of an http or https URL; ValueError for anything else, and for names and passwords in it:
+        two parsers could read such a URL in two ways."""
+        scheme, mark, rest = url.partition("://")
+        scheme = scheme.lower()
+        found = _NETLOC.match(re.split(r"[/?#]", rest, maxsplit=1)[0])
+        if not mark or scheme not in _PORTS or not found or any(c <= " " or c in '\\\x7f"<>' for c in url):
+            raise ValueError(url)
+        port = int(found[3]) if found[3] else _PORTS[scheme]
+        if not 0 < port < 65536:
+            raise ValueError(url)
+        return cls(scheme, (found[1] or found[2]).lower(), port)
+
+    @property
+    def netloc(self) -> str:
+        """`host[:port]` as it stands in a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+
+def split_host(text: str) -> tuple[str, str]:
+    """Host and port (either may be empty) of `host[:port]` or `[v6][:port]`."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host.lower(), rest.removeprefix(":")
+    host, _, port = text.partition(":")
+    if ":" in port:
+        return text.lower(), ""
+    return host.lower(), port
+
+
+def is_local(host: str) -> bool:
+    """Whether the host is this machine by its very name: localhost, *.localhost, 127/8 or ::1."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    address = literal(name)
+    return address is not None and address.is_loopback
+
+
+def is_private(host: str) -> bool:
+    """Whether the host is, by its very name, one that the public net does not reach."""
+    address = literal(host)
+    if address is None:
+        return is_local(host)
+    return address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified
+
+
+def is_link_local(host: str) -> bool:
+    """Whether the host is a link-local address: where clouds keep the machine's own credentials."""
+    address = literal(host)
+    return address is not None and address.is_link_local
+
+
+def literal(host: str) -> "IPv4Address | IPv6Address | None":
+    """The address that a host is when it is no name, in every form that a resolver takes (`127.1` is one); or None."""
+    from ipaddress import IPv4Address, IPv6Address, ip_address
+
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        if not host or not host[0].isdigit() or not re.fullmatch(r"[0-9a-fA-FxX.]+", host):
+            return None
+        import socket
+
+        try:
+            return IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

@@ -1,0 +1,94 @@
+"""The door to the sockets: requests, answers, and how a transport fails."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Literal, NamedTuple, Protocol, Self
+
+Trouble = Literal[
+    "resolve", "resolve-later", "refused", "connect-timeout", "certificate", "handshake", "proxy", "timeout", "cut",
+    "stalled", "url",
+]  # fmt: skip
+
+
+class TransportError(Exception):
+    """An exchange that got no whole answer.
+
+    `kind` is what went wrong: `resolve` the name does not exist, `resolve-later` the name server did not answer,
+    `refused` nobody listens or there is no way there, `connect-timeout`, `certificate` not trusted, `handshake` no TLS
+    came about, `proxy` the proxy would not, `timeout` idle for too long, `cut` the connection broke, `stalled` it
+    only trickled, `url` there is no such address. `origin` is whom it concerns (host:port), `message` one line.
+    """
+
+    def __init__(self, kind: Trouble, origin: str, message: str) -> None:
+        super().__init__(message)
+        self.kind: Trouble = kind
+        self.origin = origin
+        self.message = message
+
+
+class Headers:
+    """Header fields in order of arrival; names without regard to case."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields = [(name.lower(), value) for name, value in fields]
+
+    def get(self, name: str) -> str:
+        """The first value of that name, or an empty text."""
+        return next((value for key, value in self._fields if key == name.lower()), "")
+
+    def all(self, name: str) -> list[str]:
+        """Every value of that name."""
+        return [value for key, value in self._fields if key == name.lower()]
+
+    def length(self) -> int | None:
+        """Content-Length in bytes, or None where it is absent or no number."""
+        text = self.get("content-length").strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+class Request(NamedTuple):
+    """One request. `body` is bytes or an iterable of them (then the length stands in `headers`)."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | Iterable[bytes] | None = None
+
+
+class Answer(Protocol):
+    """An answer whose body has not been read yet. Leaving its `with` gives the connection back, or closes it when
+    bytes were left unread."""
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields."""
+        ...
+
+    def read(self, most: int) -> bytes:
+        """At most `most` bytes of the body, as they stand on the wire; empty at its end. TransportError when the
+        connection breaks or idles before the announced length."""
+        ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Transport(Protocol):
+    """Sends requests: no retries, no redirects, no authorization. Threads may share one."""
+
+    def send(self, request: Request) -> Answer:
+        """The answer to a request, whatever its status; TransportError when there is none."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection."""
+        ...

@@ -1,0 +1,167 @@
+"""PID 1 of a step: assembles its root, enters it, gives up what it must not have and becomes the step's program."""
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from kezuri.linux import libc, mounts, namespaces, privileges
+from kezuri.sandbox import assembly, hostfiles, identity, kernelfs
+from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.step import Step
+
+if TYPE_CHECKING:
+    from socket import socket
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
+    """Turn this process, PID 1 of a new PID namespace, into the step. Its standard streams are in place already.
+
+    `channel` carries sockets and the terminal to the supervisor and is closed when the program starts. StartFailure
+    or OSError when it cannot start; a missing or unusable command is reported on stream 2 with exit code 127 or 126.
+    """
+    program = identity.filter_for(step)
+    env = hostfiles.environment(step)
+    environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
+    _enter_root(step, channel)
+    # From here on every path is the image's: nothing may be imported, not even by accident.
+    sys.meta_path.clear()
+    sys.path.clear()
+    # No descriptor of a host directory may be reachable while the step's paths (cwd, argv) are walked.
+    os.set_inheritable(channel.fileno(), False)
+    kept = os.dup2(channel.fileno(), 3, inheritable=False) if channel.fileno() != 3 else 3
+    privileges.close_from(4)
+    os.umask(0o022)
+    _change_directory(step.cwd)
+    identity.limit(step)
+    for stream in (0, 1, 2):
+        try:
+            os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
+        except OSError:
+            pass
+    identity.assume(step, program, new_privileges)
+    privileges.die_with_parent(signal.SIGKILL)
+    for number in signal.valid_signals():
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _execute(step.argv, dict(environment), kept)
+
+
+def _enter_root(step: Step, channel: "socket") -> None:
+    flags = namespaces.NEWNS | namespaces.NEWUTS | namespaces.NEWIPC
+    try:
+        namespaces.unshare(flags)
+    except OSError as e:
+        raise StartFailure(
+            f"cannot make namespaces for the step: {e.strerror}", "`kezuri doctor` says what is missing"
+        ) from None
+    mounts.make_private("/")
+    try:
+        libc.new_session_keyring()
+    except OSError:
+        pass  # a kernel without keyrings, or one that lets us make no more: then there is nothing to inherit
+    namespaces.set_hostname(step.hostname)
+    made = assembly.assemble(step, hostfiles.files(step))
+    mount_kernel_and_pieces(made, step)
+    if made.sockets:
+        _hand_over(channel, "agents", [path for _, path in made.sockets], [fd for fd, _ in made.sockets])
+    terminal = _open_terminal(made.root, step, channel) if step.tty else -1
+    mounts.pivot(made.root)
+    if terminal >= 0:
+        import fcntl
+        import termios
+
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+        for stream in (0, 1, 2):
+            os.dup2(terminal, stream, inheritable=True)
+
+
+def mount_kernel_and_pieces(made: assembly.Assembly, step: Step) -> None:
+    """Mount everything in its place, parents first, then cover what must not be seen."""
+    for piece in made.pieces:
+        if piece.mount is not None:
+            assembly.put(made, piece)
+        elif piece.place.path == "/proc":
+            kernelfs.mount_proc(made.root)
+        elif piece.place.path == "/dev":
+            kernelfs.mount_dev(made.root, step.shm_size)
+        else:
+            kernelfs.mount_sys(made.root, step.insecure)
+    kernelfs.cover(made.root, step)
+
+
+def _open_terminal(root: str, step: Step, channel: "socket") -> int:
+    """A terminal of the step's own /dev/pts: its master goes to the main process, its slave becomes /dev/console."""
+    import fcntl
+    import struct
+
+    master = os.open(f"{root}/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    number = struct.unpack("i", fcntl.ioctl(master, 0x80045430, b"\0" * 4))[0]  # TIOCGPTN
+    fcntl.ioctl(master, 0x40045431, struct.pack("i", 0))  # TIOCSPTLCK
+    path = f"{root}/dev/pts/{number}"
+    slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    os.close(os.open(f"{root}/dev/console", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    mounts.bind(path, f"{root}/dev/console")
+    os.fchown(slave, step.uid, -1)
+    _hand_over(channel, "terminal", [], [master])
+    os.close(master)
+    return slave
+
+
+def _hand_over(channel: "socket", what: str, words: list[str], fds: list[int]) -> None:
+    import marshal
+    import socket
+
+    socket.send_fds(channel, [marshal.dumps((what, words))], fds)
+    for fd in fds if what == "agents" else ():
+        os.close(fd)
+
+
+def _change_directory(path: str) -> None:
+    """Enter the working directory, made when it is missing, as the OCI runtimes do."""
+    path = path or "/"
+    try:
+        os.makedirs(path, 0o755, exist_ok=True)
+        os.chdir(path)
+        inside = os.getcwd().startswith("/")
+    except OSError as e:
+        raise StartFailure(f"cannot enter the working directory {path}: {reason(e)}") from None
+    if not inside:
+        raise StartFailure(f"the working directory {path} lies outside the root")
+
+
+def _execute(argv: tuple[str, ...], env: dict[bytes, bytes], channel: int) -> NoReturn:
+    """Execute the command, looked up as execvp(3) does it in the step's own PATH."""
+    arguments = [os.fsencode(a) for a in argv]
+    name = arguments[0]
+    if b"/" in name:
+        candidates = [name]
+    else:
+        path = env.get(b"PATH", DEFAULT_PATH.encode())
+        candidates = [os.path.join(d or b".", name) for d in path.split(b":")] if name else []
+    failure: OSError = FileNotFoundError(2, "not found")
+    for candidate in candidates:
+        try:
+            os.execve(candidate, arguments, env)
+        except (FileNotFoundError, NotADirectoryError) as e:
+            if os.path.lexists(candidate) and failure.errno == 2:
+                failure = OSError(2, "its interpreter, or what the link leads to, is not there", candidate)
+            elif b"/" in name:
+                failure = e
+        except OSError as e:
+            if failure.errno != 13:
+                failure = e
+            if e.errno != 13:
+                break
+    missing = failure.errno in (2, 20)
+    shown = os.fsdecode(name) or "(empty command)"
+    if missing and not failure.filename:
+        words = "command not found"
+    else:
+        words = failure.strerror or str(failure)
+    os.close(channel)
+    os.write(2, f"kezuri: {shown}: {words}\n".encode(errors="surrogateescape"))
+    os._exit(127 if missing else 126)

@@ -1,0 +1,71 @@
+"""The files that a sandbox itself shows to a step: name resolution, and the certificates of this machine's network."""
+
+from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.step import FileMount, Mount, Step
+
+CA_VARIABLES = (
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "AWS_CA_BUNDLE",
+    "DENO_CERT",
+)
+"""Variables in which clients look for certificates. All but NODE_EXTRA_CA_CERTS and DENO_CERT *replace* the client's
+own roots: the bundle must hold every authority that the step needs, not only the local one."""
+
+_CA = "/dev/.kezuri/ca-certificates.crt"
+_CA_WITHOUT_DEV = "/.kezuri-ca-certificates.crt"
+
+
+def files(step: Step) -> tuple[Mount, ...]:
+    """The sandbox's own mounts. StartFailure when the CA bundle cannot be read."""
+    made: list[Mount] = [
+        FileMount("/etc/hosts", _hosts(step).encode()),
+        FileMount("/etc/resolv.conf", _resolver(step)),
+    ]
+    if step.network == "private":
+        # A container that is run has its name there; a build step may want to write the image's.
+        made.append(FileMount("/etc/hostname", f"{step.hostname}\n".encode()))
+    if step.ca_bundle:
+        try:
+            with open(step.ca_bundle, "rb") as f:
+                made.append(FileMount(ca_path(step), f.read()))
+        except OSError as e:
+            raise StartFailure(f"cannot read the CA bundle: {reason(e)}") from None
+    return tuple(made)
+
+
+def ca_path(step: Step) -> str:
+    """Where the step finds the CA bundle: on the sandbox's own /dev, out of every layer's reach."""
+    covered = any(m.target.rstrip("/") == "/dev" for m in step.mounts)
+    return _CA_WITHOUT_DEV if covered else _CA
+
+
+def environment(step: Step) -> dict[str, str]:
+    """The step's environment, with the variables that announce the CA bundle unless they are set already."""
+    env = dict(step.env)
+    if step.ca_bundle:
+        for name in CA_VARIABLES:
+            env.setdefault(name, ca_path(step))
+    return env
+
+
+def _hosts(step: Step) -> str:
+    name = "" if step.hostname == "localhost" else f" {step.hostname}"
+    lines = [f"127.0.0.1 localhost{name}", "::1 localhost ip6-localhost ip6-loopback"]
+    lines += [f"{address} {host}" for host, address in step.hosts]
+    return "\n".join(lines) + "\n"
+
+
+def _resolver(step: Step) -> bytes:
+    if step.network != "host":
+        return b"# this process has no network but loopback\n"
+    try:
+        with open("/etc/resolv.conf", "rb") as f:
+            return f.read(1 << 20)
+    except OSError:
+        return b""

@@ -1,0 +1,151 @@
+"""What a step's process is allowed: user, groups, capabilities, system calls, resource limits."""
+
+import errno
+import os
+
+from kezuri.linux import namespaces, privileges
+from kezuri.sandbox import seccomp
+from kezuri.sandbox.failure import StartFailure
+from kezuri.sandbox.step import Step
+
+DEFAULT_CAPABILITIES = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SYS_CHROOT",
+    "MKNOD",
+    "AUDIT_WRITE",
+    "SETFCAP",
+)
+"""What container engines leave to root. The inheritable set stays empty, as it does there since CVE-2022-24769."""
+
+# include/uapi/asm-generic/resource.h, by the names that `docker build --ulimit` takes.
+ULIMITS = {
+    "cpu": 0,
+    "fsize": 1,
+    "data": 2,
+    "stack": 3,
+    "core": 4,
+    "rss": 5,
+    "nproc": 6,
+    "nofile": 7,
+    "memlock": 8,
+    "as": 9,
+    "locks": 10,
+    "sigpending": 11,
+    "msgqueue": 12,
+    "nice": 13,
+    "rtprio": 14,
+    "rttime": 15,
+}
+
+
+def limit(step: Step) -> None:
+    """Set the step's resource limits for this process. StartFailure names the ulimit that cannot be set.
+
+    A hard limit above ours needs a right that we may not have (CAP_SYS_RESOURCE): where the soft limit fits below
+    ours, ours stays, and the process gets what it asked for.
+    """
+    import resource
+
+    for name, soft, hard in step.ulimits:
+        if name not in ULIMITS:
+            raise StartFailure(f"unknown ulimit {name}", f"known are {', '.join(sorted(ULIMITS))}")
+        if soft > hard >= 0 or (soft < 0 <= hard):
+            raise StartFailure(f"ulimit {name}: the soft limit {_shown(soft)} is above the hard limit {_shown(hard)}")
+        number = ULIMITS[name]
+        try:
+            resource.setrlimit(number, (soft, hard))
+        except (ValueError, OSError):
+            ours = resource.getrlimit(number)[1]
+            if ours != -1 and (soft > ours or soft < 0):
+                raise StartFailure(
+                    f"ulimit {name}={_shown(soft)}:{_shown(hard)} is above this machine's hard limit, {ours}",
+                    f"raise the limit for the user who runs kezuri (limits.conf(5), or `ulimit -H`), or ask for {ours}",
+                ) from None
+            resource.setrlimit(number, (soft, ours))
+
+
+def _shown(value: int) -> str:
+    return "unlimited" if value < 0 else str(value)
+
+
+def filter_for(step: Step) -> bytes:
+    """The step's system call filter (empty: none). StartFailure for a machine that has no table."""
+    machine = os.uname().machine
+    if step.insecure:
+        return b""
+    if not seccomp.is_known(machine):
+        raise StartFailure(
+            f"kezuri has no system call filter for {machine}", "use an OCI runtime: --runtime crun, or --runtime runc"
+        )
+    return seccomp.program(machine)
+
+
+def assume(step: Step, program: bytes, new_privileges: bool) -> None:
+    """Become the step's user with its capabilities and its filter. StartFailure when an id does not exist here.
+
+    The order is forced: the filter without no_new_privs needs CAP_SYS_ADMIN, the bounding set needs CAP_SETPCAP,
+    setuid(2) needs CAP_SETUID, and the capabilities go last.
+    """
+    have = privileges.permitted()
+    keep = have if step.insecure else have & privileges.mask(DEFAULT_CAPABILITIES)
+    if not new_privileges:
+        privileges.no_new_privileges()
+    if program:
+        privileges.filter_system_calls(program)
+    privileges.bound(keep)
+    privileges.set_capabilities(have, have, 0)
+    _become(step)
+    if step.uid == 0:
+        privileges.set_capabilities(keep, keep, 0)
+    else:
+        privileges.set_capabilities(0, 0, 0)
+
+
+def _become(step: Step) -> None:
+    try:
+        os.setgroups(list(step.groups))
+    except OSError as e:
+        # With a single mapped id the kernel denies setgroups(2) for good: the groups of the user stay.
+        if e.errno != errno.EPERM or _setgroups_allowed():
+            raise _unmapped("group", max(step.groups, default=step.gid), e) from None
+    try:
+        os.setresgid(step.gid, step.gid, step.gid)
+    except OSError as e:
+        raise _unmapped("group", step.gid, e) from None
+    try:
+        os.setresuid(step.uid, step.uid, step.uid)
+    except OSError as e:
+        raise _unmapped("user", step.uid, e) from None
+
+
+def _setgroups_allowed() -> bool:
+    try:
+        with open("/proc/self/setgroups") as f:
+            return f.read().strip() != "deny"
+    except OSError:
+        return True
+
+
+def _unmapped(kind: str, number: int, error: OSError) -> StartFailure:
+    path = "/proc/self/uid_map" if kind == "user" else "/proc/self/gid_map"
+    try:
+        missing = not namespaces.is_mapped(number, namespaces.id_map(path))
+    except OSError:
+        missing = False
+    if not missing:
+        return StartFailure(f"cannot become {kind} {number}: {error.strerror}")
+    file = "/etc/subuid" if kind == "user" else "/etc/subgid"
+    return StartFailure(
+        f"{kind} {number} does not exist in this user namespace",
+        f"give your user subordinate ids in {file} (for example `sudo usermod --add-subuids 100000-165535 "
+        f"--add-subgids 100000-165535 $USER`) and install newuidmap (package uidmap)",
+    )

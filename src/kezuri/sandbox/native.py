@@ -1,0 +1,240 @@
+"""kezuri's own sandbox: namespaces, an overlay root and a system call filter, with nothing to install."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from kezuri.diagnostics import KezuriError
+from kezuri.sandbox import wire, zygote
+from kezuri.sandbox.step import Outcome, Output, Port, Step
+
+if TYPE_CHECKING:
+    from socket import socket
+
+GRACE = 10.0
+"""Seconds between the stop signal and SIGKILL."""
+
+_TICK_MS = 50
+_PIECE = 1 << 16
+
+
+class NativeSandbox:
+    """Runs steps in namespaces of this process. Construct it in the main thread, after `userns.enter`.
+
+    `new_privileges` lets set-id programs (sudo) of an image give a step's user what the step's capability bounds
+    allow; without it they do nothing.
+    """
+
+    name = "kezuri"
+    _runtime = ""
+
+    def __init__(self, new_privileges: bool = False) -> None:
+        self._new_privileges = new_privileges
+        self._lock = threading.Lock()
+        self._closed = False
+        self._running: set[threading.Event] = set()
+        try:
+            self._pid, self._control = zygote.spawn()
+        except OSError as e:
+            raise KezuriError.of(f"cannot start the sandbox's helper process: {e.strerror}", exit_code=125) from None
+
+    def __enter__(self) -> "NativeSandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill what is still running and end the helper process."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            running = list(self._running)
+        for kill in running:
+            kill.set()
+        self._control.close()
+        try:
+            os.kill(self._pid, 9)  # its supervisors hear of it and kill their steps
+            os.waitpid(self._pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+    def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
+        """See `kezuri.sandbox.step.Sandbox.run`."""
+        if not step.argv:
+            raise KezuriError.of("the step has no command", exit_code=125)
+        _check(step)
+        from kezuri.sandbox import terminal
+
+        kill = threading.Event()
+        with ExitStack() as held:
+            listeners = held.enter_context(_listening(step.ports))
+            control, ends = held.enter_context(self._start(step, listeners))
+            self._enlist(kill)
+            held.callback(self._running.discard, kill)
+            session = terminal.Session(step, output, ends, held)
+            try:
+                wire.send(control, self._request(step))
+                return _attend(step, session, control, cancel, kill)
+            except (BrokenPipeError, ConnectionResetError, EOFError):
+                raise KezuriError.of(
+                    "the sandbox's helper process has died",
+                    hint="it may have been killed for want of memory: see the kernel's log (dmesg)",
+                    exit_code=125,
+                ) from None
+
+    def _request(self, step: Step) -> dict[str, Any]:
+        return {"step": wire.plain(step), "new_privileges": self._new_privileges, "runtime": self._runtime}
+
+    def _enlist(self, kill: threading.Event) -> None:
+        with self._lock:
+            if self._closed:
+                raise KezuriError.of("the sandbox is closed", exit_code=125)
+            self._running.add(kill)
+
+    @contextmanager
+    def _start(self, step: Step, listeners: list[int]) -> Iterator[tuple["socket", list[int]]]:
+        """Ask the helper for a supervisor; its socket, and our ends of the step's streams (-1: it reads nothing)."""
+        import marshal
+        import socket
+
+        ours, theirs = socket.socketpair()
+        pipes: list[int] = []
+        try:
+            sent = [theirs.fileno()]
+            ends = [-1, -1, -1]
+            if step.stdin >= 0 and not step.tty:
+                read, ends[0] = os.pipe2(os.O_CLOEXEC)
+                pipes += (read, ends[0])
+                sent.append(read)
+            for stream in (1, 2):
+                ends[stream], write = os.pipe2(os.O_CLOEXEC)
+                pipes += (ends[stream], write)
+                sent.append(write)
+            header = marshal.dumps((ends[0] >= 0, len(listeners)))
+            try:
+                with self._lock:
+                    socket.send_fds(self._control, [header], [*sent, *listeners])
+            except OSError:
+                raise KezuriError.of("the sandbox's helper process is gone", exit_code=125) from None
+            theirs.close()
+            for fd in sent[1:]:
+                os.close(fd)
+                pipes.remove(fd)
+            yield ours, ends
+        finally:
+            ours.close()
+            theirs.close()
+            for fd in pipes:
+                try:
+                    os.close(fd)
+                except OSError:
+                    pass  # the session closed it at its end
+
+
+def _attend(
+    step: Step,
+    session: Any,
+    control: "socket",
+    cancel: threading.Event,
+    kill: threading.Event,
+) -> Outcome:
+    """Relay until the step has ended and its output is read; stop it when asked to, or when relaying fails."""
+    import select
+
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    report: tuple[Any, ...] | None = None
+    stopping = 0.0
+    killed = False
+    problem: BaseException | None = None
+    while report is None or session.reading:
+        if not killed and (kill.is_set() or problem or (stopping and time.monotonic() - stopping > GRACE)):
+            killed = True
+            _order(control, "kill")
+        elif not stopping and cancel.is_set():
+            stopping = time.monotonic()
+            _order(control, "stop")
+        try:
+            # One wait for everything: our events have no descriptor, so they are looked at some times a second.
+            session.relay(poll, _TICK_MS, discard=problem is not None)
+        except BaseException as e:
+            problem = problem or e
+        if report is None and session.heard(control):
+            message = wire.receive(control)
+            if message[0] == "terminal":
+                session.adopt_terminal(control)
+            else:
+                report = message
+                poll.unregister(control)
+                session.end_input()
+    if problem is not None:
+        raise problem
+    if report[0] == "failed":
+        raise KezuriError.of(report[1], hint=report[2], exit_code=125)
+    return Outcome(report[1], report[2], report[3])
+
+
+def _order(control: "socket", what: str) -> None:
+    try:
+        wire.send(control, what)
+    except OSError:
+        pass  # it has ended by itself; its report says how
+
+
+def _check(step: Step) -> None:
+    """Refuse what cannot be before anything is started."""
+    for text in (*step.argv, step.cwd, step.hostname, *(t for pair in step.env for t in pair)):
+        if "\0" in text:
+            raise KezuriError.of(f"the step holds a NUL character: {text[:60]!r}", exit_code=125)
+    for name, _ in step.env:
+        if not name or "=" in name:
+            raise KezuriError.of(f"{name!r} is no name of an environment variable", exit_code=125)
+    if not step.cwd.startswith("/"):
+        raise KezuriError.of(f"the working directory must be absolute, not {step.cwd!r}", exit_code=125)
+    if step.ports and step.network != "private":
+        raise KezuriError.of(f"ports are forwarded into a private network only, not {step.network}", exit_code=125)
+    if len(os.fsencode(step.hostname)) > 64:
+        raise KezuriError.of(f"the host name {step.hostname} is longer than 64 bytes", exit_code=125)
+    for mount in step.mounts:
+        if not mount.target.startswith("/"):
+            raise KezuriError.of(f"a mount's target must be absolute, not {mount.target!r}", exit_code=125)
+        agent = getattr(mount, "agent", "")
+        if agent and not os.path.exists(agent):
+            raise KezuriError.of(
+                f"the SSH agent's socket {agent} is not there", hint="start one: eval $(ssh-agent)", exit_code=125
+            )
+
+
+@contextmanager
+def _listening(ports: tuple[Port, ...]) -> Iterator[list[int]]:
+    """The published ports, bound on this machine. KezuriError names the port that is taken."""
+    import socket
+
+    with ExitStack() as held:
+        fds: list[int] = []
+        for port in ports:
+            family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
+            kind = socket.SOCK_DGRAM if port.protocol == "udp" else socket.SOCK_STREAM
+            s = held.enter_context(socket.socket(family, kind | socket.SOCK_CLOEXEC))
+            if port.protocol == "tcp":
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind((port.address, port.host))
+                if port.protocol == "tcp":
+                    s.listen(128)
+            except OSError as e:
+                hint = "choose another port, or stop the program that has it: ss -ltnp"
+                if e.errno == 13:
+                    hint = "ordinary users get ports from 1024 on (sysctl net.ipv4.ip_unprivileged_port_start)"
+                raise KezuriError.of(
+                    f"cannot publish port {port.address}:{port.host}/{port.protocol}: {e.strerror}",
+                    hint=hint,
+                    exit_code=125,
+                ) from None
+            fds.append(s.fileno())
+        yield fds

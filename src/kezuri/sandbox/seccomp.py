@@ -1,0 +1,189 @@
+"""Which system calls a step may make: an allow-list, as a BPF program and as the OCI runtimes want it told."""
+
+import struct
+from typing import Any
+
+from kezuri.linux import syscalls
+
+# By what they are for. What is in no line is refused: mounting, namespaces, kernel modules, keys, clocks, swap,
+# tracing of the kernel, NUMA policy, io_uring, file handles.
+_ALLOWED = """
+read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek _llseek sendfile sendfile64 splice tee
+vmsplice copy_file_range readahead fadvise64 fadvise64_64 sync fsync fdatasync syncfs sync_file_range fallocate
+truncate truncate64 ftruncate ftruncate64
+open openat openat2 creat close close_range dup dup2 dup3 fcntl fcntl64 flock ioctl pipe pipe2 memfd_create
+memfd_secret name_to_handle_at cachestat
+stat stat64 lstat lstat64 fstat fstat64 fstatat64 newfstatat statx statfs statfs64 fstatfs fstatfs64 access faccessat
+faccessat2 getdents getdents64 readlink readlinkat getcwd chdir fchdir chroot umask
+chmod fchmod fchmodat fchmodat2 chown chown32 fchown fchown32 lchown lchown32 fchownat utime utimes utimensat
+utimensat_time64 futimesat rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat mkdir mkdirat rmdir
+mknod mknodat file_getattr file_setattr
+getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr setxattr lsetxattr fsetxattr removexattr lremovexattr
+fremovexattr getxattrat setxattrat listxattrat removexattrat
+inotify_init inotify_init1 inotify_add_watch inotify_rm_watch fanotify_mark
+brk mmap mmap2 munmap mremap mprotect msync madvise mincore mlock mlock2 mlockall munlock munlockall remap_file_pages
+membarrier pkey_alloc pkey_free pkey_mprotect map_shadow_stack mseal
+fork vfork execve execveat exit exit_group wait4 waitid waitpid kill tkill tgkill pidfd_open pidfd_send_signal
+process_mrelease ptrace process_vm_readv process_vm_writev prctl arch_prctl modify_ldt set_thread_area get_thread_area
+set_tid_address set_robust_list get_robust_list rseq restart_syscall seccomp landlock_create_ruleset
+landlock_add_rule landlock_restrict_self capget capset
+rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait
+rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack sigaction signal sigpending sigprocmask sigreturn sigsuspend
+signalfd signalfd4 pause alarm
+getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid
+getegid32 getgroups getgroups32 getresuid getresuid32 getresgid getresgid32 setuid setuid32 setgid setgid32 setreuid
+setreuid32 setregid setregid32 setresuid setresuid32 setresgid setresgid32 setfsuid setfsuid32 setfsgid setfsgid32
+setgroups setgroups32
+getrlimit setrlimit ugetrlimit prlimit64 getrusage getpriority setpriority ioprio_get ioprio_set sysinfo uname times
+getcpu getrandom
+sched_yield sched_getaffinity sched_setaffinity sched_getattr sched_setattr sched_getparam sched_setparam
+sched_getscheduler sched_setscheduler sched_get_priority_max sched_get_priority_min sched_rr_get_interval
+sched_rr_get_interval_time64
+futex futex_time64 futex_waitv futex_wake futex_wait futex_requeue
+time gettimeofday clock_getres clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64
+clock_adjtime clock_adjtime64 adjtimex nanosleep getitimer setitimer timer_create timer_delete timer_getoverrun
+timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64
+timerfd_settime timerfd_settime64
+poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 epoll_create epoll_create1 epoll_ctl epoll_wait
+epoll_pwait epoll_pwait2 epoll_ctl_old epoll_wait_old eventfd eventfd2 io_setup io_destroy io_submit io_cancel
+io_getevents io_pgetevents io_pgetevents_time64
+socketcall socketpair bind listen accept accept4 connect shutdown send sendto sendmsg sendmmsg recv recvfrom recvmsg
+recvmmsg recvmmsg_time64 getsockname getpeername getsockopt setsockopt
+ipc msgctl msgget msgrcv msgsnd semctl semget semop semtimedop semtimedop_time64 shmat shmctl shmdt shmget mq_open
+mq_unlink mq_notify mq_getsetattr mq_timedreceive mq_timedreceive_time64 mq_timedsend mq_timedsend_time64
+riscv_flush_icache
+"""
+
+ALLOWED = frozenset(_ALLOWED.split())
+"""System calls that are allowed whatever their arguments; the kernel's own permission checks come after."""
+
+NAMESPACE_FLAGS = 0x7E020000
+"""The flags of clone(2) and unshare(2) that make namespaces."""
+
+PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
+"""Linux, 32-bit Linux, both with the old uname, and the question which one it is."""
+
+_VSOCK = 40
+_EPERM, _ENOSYS = 1, 38
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+
+# linux/audit.h: the machine of a system call, and the table of its numbers.
+_AUDIT = {"x86_64": 0xC000003E, "i386": 0x40000003, "aarch64": 0xC00000B7, "riscv64": 0xC00000F3}
+_WITH = {
+    "x86_64": ("x86_64", "i386"),
+    "amd64": ("x86_64", "i386"),
+    "aarch64": ("aarch64",),
+    "arm64": ("aarch64",),
+    "riscv64": ("riscv64",),
+}
+
+_LD, _JEQ, _JGE, _JSET, _JA, _RET = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
+_NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; arguments are little-endian here
+
+Code = list[tuple[int, int, int, int]]
+
+
+def is_known(machine: str) -> bool:
+    """Whether there is a table of system calls for this machine (`uname -m`)."""
+    return machine in _WITH
+
+
+def program(machine: str) -> bytes:
+    """The filter for the machine (`uname -m`) as an array of struct sock_filter.
+
+    Refused calls give EPERM; calls that the tables do not know, and those of another machine's or the x32 numbering,
+    give ENOSYS, so that programs fall back to older calls. ValueError for a machine without a table.
+    """
+    if machine not in _WITH:
+        raise ValueError(machine)
+    code: Code = [(_LD, 0, 0, _ARCH)]
+    for name in _WITH[machine]:
+        body = _for_machine(name)
+        code += [(_JEQ, 1, 0, _AUDIT[name]), (_JA, 0, 0, len(body)), *body]
+    code.append((_RET, 0, 0, _ERRNO | _ENOSYS))
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def _for_machine(machine: str) -> Code:
+    numbers = syscalls.table(machine)
+    special = {
+        "personality": _personality(),
+        "clone": _unless_set(NAMESPACE_FLAGS),
+        "unshare": _unless_set(NAMESPACE_FLAGS | 0x80),
+        "clone3": [(_RET, 0, 0, _ERRNO | _ENOSYS)],  # its flags lie in memory, where a filter cannot look
+        "socket": [(_LD, 0, 0, _FIRST_ARGUMENT), (_JEQ, 0, 1, _VSOCK), _refuse(), (_RET, 0, 0, _ALLOW)],
+    }
+    top = max(numbers.values())
+    known = {number: name for name, number in numbers.items()}
+    leaves: list[tuple[int, Code]] = []  # from which number on, what to do; ascending
+    for number in range(top + 1):
+        name = known.get(number, "")
+        if name in special:
+            leaf = special[name]
+        elif name in ALLOWED:
+            leaf = [(_RET, 0, 0, _ALLOW)]
+        else:
+            leaf = [_refuse()] if name else [(_RET, 0, 0, _ERRNO | _ENOSYS)]
+        if not leaves or leaves[-1][1] != leaf:
+            leaves.append((number, leaf))
+    # x32 calls carry bit 30 and so lie beyond every known number, as do calls of the future.
+    leaves.append((top + 1, [(_RET, 0, 0, _ERRNO | _ENOSYS)]))
+    return [(_LD, 0, 0, _NUMBER), *_search(leaves)]
+
+
+def _search(leaves: list[tuple[int, Code]]) -> Code:
+    """A binary search over ranges of numbers: some eight comparisons for any call."""
+    if len(leaves) == 1:
+        return leaves[0][1]
+    middle = len(leaves) // 2
+    low, high = _search(leaves[:middle]), _search(leaves[middle:])
+    return [(_JGE, 0, 1, leaves[middle][0]), (_JA, 0, 0, len(low)), *low, *high]
+
+
+def _personality() -> Code:
+    code: Code = [(_LD, 0, 0, _FIRST_ARGUMENT)]
+    for value in PERSONALITIES:
+        code += [(_JEQ, 0, 1, value), (_RET, 0, 0, _ALLOW)]
+    return [*code, _refuse()]
+
+
+def _unless_set(flags: int) -> Code:
+    return [(_LD, 0, 0, _FIRST_ARGUMENT), (_JSET, 0, 1, flags), _refuse(), (_RET, 0, 0, _ALLOW)]
+
+
+def _refuse() -> tuple[int, int, int, int]:
+    return (_RET, 0, 0, _ERRNO | _EPERM)
+
+
+def oci_profile(machine: str) -> dict[str, Any]:
+    """The same rules as the `linux.seccomp` object of an OCI runtime's config.json. ValueError as for `program`."""
+    if machine not in _WITH:
+        raise ValueError(machine)
+    names = {"x86_64": "SCMP_ARCH_X86_64", "i386": "SCMP_ARCH_X86", "aarch64": "SCMP_ARCH_AARCH64"}
+    names["riscv64"] = "SCMP_ARCH_RISCV64"
+    known = {name for m in _WITH[machine] for name in syscalls.table(m)}
+
+    def rule(name: str, *conditions: dict[str, Any], errno: int | None = None) -> dict[str, Any]:
+        made: dict[str, Any] = {"names": [name], "action": "SCMP_ACT_ALLOW" if errno is None else "SCMP_ACT_ERRNO"}
+        if errno is not None:
+            made["errnoRet"] = errno
+        if conditions:
+            made["args"] = list(conditions)
+        return made
+
+    def none_of(flags: int) -> dict[str, Any]:
+        return {"index": 0, "value": flags, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}
+
+    return {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": _EPERM,
+        "architectures": [names[m] for m in _WITH[machine]],
+        "syscalls": [
+            {"names": sorted(ALLOWED & known), "action": "SCMP_ACT_ALLOW"},
+            *(rule("personality", {"index": 0, "value": p, "op": "SCMP_CMP_EQ"}) for p in PERSONALITIES),
+            rule("clone", none_of(NAMESPACE_FLAGS)),
+            rule("unshare", none_of(NAMESPACE_FLAGS | 0x80)),
+            rule("clone3", errno=_ENOSYS),
+            rule("socket", {"index": 0, "value": _VSOCK, "op": "SCMP_CMP_NE"}),
+        ],
+    }

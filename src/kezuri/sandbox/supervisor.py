@@ -1,0 +1,242 @@
+"""The process that starts one step and waits for it: outside the step's namespaces, killed by nothing inside them."""
+
+import os
+import select
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kezuri.linux import namespaces, privileges
+from kezuri.sandbox import container, forward, runtimerun, wire
+from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.step import Step
+
+if TYPE_CHECKING:
+    from socket import socket
+
+
+class Request:
+    """One step to be run: what the main process sent along with the step itself."""
+
+    def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int]) -> None:
+        self.step: Step = wire.from_plain(fields["step"])
+        self.new_privileges: bool = fields["new_privileges"]
+        self.runtime: str = fields["runtime"]
+        self.streams = streams
+        self.listeners = listeners
+
+
+def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[int]) -> NoReturn:
+    """Run the step that arrives on `control` and report on it; ends with the process.
+
+    The main process sends `stop` or `kill`; when it is gone, or the zygote is, the step is killed. Reports are
+    ("failed", message, hint), ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom).
+    """
+    try:
+        request = Request(wire.receive(control), streams, listeners)
+        _run(request, control)
+    except StartFailure as e:
+        _report(control, ("failed", e.message, e.hint))
+    except OSError as e:
+        _report(control, ("failed", f"cannot start the step: {reason(e)}", ""))
+    except EOFError:
+        pass
+    except Exception as e:
+        _report(control, ("failed", f"the sandbox failed: {type(e).__name__}: {e}", "please report this"))
+    os._exit(0)
+
+
+def _report(control: "socket", value: tuple[Any, ...]) -> None:
+    try:
+        wire.send(control, value)
+    except OSError:
+        pass  # the main process is gone, and nobody waits for the report
+
+
+def _run(request: Request, control: "socket") -> None:
+    import socket
+
+    step = request.step
+    # A death of the zygote arrives as SIGTERM: it must not take us before we have killed the step.
+    wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    privileges.die_with_parent(signal.SIGTERM)
+    if step.network != "host":
+        namespaces.unshare(namespaces.NEWNET)
+        namespaces.raise_loopback()
+    forwarder = None
+    agents = [m.agent for m in step.mounts if type(m).__name__ == "AgentMount"]
+    if request.listeners or agents:
+        forwarder = forward.start(step.ports, request.listeners)
+    for fd in request.listeners:
+        os.close(fd)
+    namespaces.unshare(namespaces.NEWPID)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    killed_before = _oom_kills()
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        _child(request, theirs, (control, ours, *([forwarder.channel] if forwarder else ())))
+    theirs.close()
+    for fd in request.streams:
+        if fd >= 0:
+            os.close(fd)
+    try:
+        _wait(pid, step, control, ours, wake_read, forwarder, killed_before)
+    finally:
+        if forwarder:
+            forwarder.stop()
+        if request.runtime:
+            runtimerun.clean_up(pid)
+
+
+def _child(request: Request, channel: "socket", others: tuple["socket", ...]) -> NoReturn:
+    """In PID 1 of the step: become it, or say why not."""
+    import marshal
+
+    try:
+        for other in others:
+            other.close()
+        privileges.die_with_parent(signal.SIGKILL)
+        os.setsid()
+        stdin = request.streams[0]
+        if stdin < 0:
+            stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
+            os.dup2(fd, number, inheritable=True)
+        if request.runtime:
+            runtimerun.become(request.step, channel, request.runtime, request.new_privileges)
+        else:
+            container.become(request.step, channel, request.new_privileges)
+    except StartFailure as e:
+        words = (e.message, e.hint)
+    except OSError as e:
+        words = (f"cannot start the step: {reason(e)}", "")
+    except BaseException as e:
+        words = (f"the sandbox failed: {type(e).__name__}: {e}", "please report this")
+    try:
+        os.write(3 if _is_closed(channel) else channel.fileno(), marshal.dumps(("failed", list(words))))
+    finally:
+        sys.meta_path.clear()
+        os._exit(125)
+
+
+def _is_closed(channel: "socket") -> bool:
+    # `become` moves the channel to descriptor 3 and closes the rest.
+    try:
+        os.fstat(channel.fileno())
+        return False
+    except OSError:
+        return True
+
+
+def _wait(
+    pid: int,
+    step: Step,
+    control: "socket",
+    channel: "socket",
+    wake: int,
+    forwarder: "forward.Forwarder | None",
+    killed_before: int,
+) -> None:
+    """Pass on what the child has to say, wait for its end and for orders, and report."""
+    pidfd = os.pidfd_open(pid)
+    poll = select.poll()
+    for fd in (pidfd, control.fileno(), channel.fileno(), wake):
+        poll.register(fd, select.POLLIN)
+    failure: tuple[str, str] | None = None
+    killed = False
+    ended = False
+    while not ended:
+        for fd, _ in poll.poll():
+            if fd == channel.fileno():
+                message = _receive(channel, control, forwarder)
+                if message is None:
+                    poll.unregister(channel.fileno())
+                elif message:
+                    failure = message
+            elif fd == pidfd:
+                ended = True
+            elif fd == control.fileno():
+                order = _order(control)
+                killed = True
+                if order == "stop" and _handles(pid, step.stop_signal):
+                    signal.pidfd_send_signal(pidfd, step.stop_signal)
+                else:
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                if order == "":
+                    poll.unregister(control.fileno())
+            else:
+                os.read(wake, 64)
+                killed = True
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    while failure is None and (message := _receive(channel, control, forwarder)):
+        failure = message
+    _, status = os.waitpid(pid, 0)
+    os.close(pidfd)
+    if failure is not None:
+        _report(control, ("failed", *failure))
+        return
+    code = os.waitstatus_to_exitcode(status)
+    number = -code if code < 0 else 0
+    code = 128 + number if number else code
+    oom = code == 137 and not killed and _oom_kills() > killed_before >= 0
+    _report(control, ("done", code, number, oom))
+
+
+def _receive(
+    channel: "socket", control: "socket", forwarder: "forward.Forwarder | None"
+) -> tuple[str, str] | tuple[()] | None:
+    """One message of the child: a failure, () for one that has been dealt with, None at the end."""
+    import marshal
+    import socket
+
+    data, fds, _, _ = socket.recv_fds(channel, 1 << 16, 64, socket.MSG_CMSG_CLOEXEC)
+    if not data:
+        return None
+    what, words = marshal.loads(data)
+    if what == "failed":
+        return words[0], words[1]
+    if what == "agents" and forwarder:
+        forwarder.add(words, fds)
+    elif what == "terminal":
+        wire.send(control, ("terminal",))
+        socket.send_fds(control, [b"t"], fds)
+    for fd in fds:
+        os.close(fd)
+    return ()
+
+
+def _order(control: "socket") -> str:
+    try:
+        order: str = wire.receive(control)
+        return order
+    except (OSError, EOFError):
+        return ""
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Whether the process has a handler for the signal: PID 1 of a namespace ignores all others, so that waiting for
+    it to heed them would be in vain."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            for line in f:
+                if line.startswith("SigCgt:"):
+                    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    except OSError:
+        pass
+    return False
+
+
+def _oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since it started (-1 when it does not tell)."""
+    try:
+        with open("/proc/vmstat", "rb") as f:
+            for line in f:
+                if line.startswith(b"oom_kill "):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return -1

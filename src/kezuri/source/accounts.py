@@ -1,0 +1,171 @@
+"""Users and groups of an image: what the names in --chown and USER stand for."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError, nearest
+from kezuri.layer.view import View
+
+PASSWD = "etc/passwd"
+GROUP = "etc/group"
+_MAX_USER_ID = (1 << 31) - 1
+_MAX_ID = (1 << 32) - 2
+
+
+class User(NamedTuple):
+    """A line of passwd."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+class Group(NamedTuple):
+    """A line of group."""
+
+    name: str
+    gid: int
+    members: tuple[str, ...]
+
+
+def parse_passwd(data: bytes) -> Iterator[User]:
+    """The users in a passwd file, in order; lines that are not of its form are passed over."""
+    for fields in _lines(data):
+        if len(fields) >= 4 and fields[2].isdecimal() and fields[3].isdecimal():
+            yield User(fields[0], int(fields[2]), int(fields[3]), fields[5] if len(fields) > 5 else "")
+
+
+def parse_group(data: bytes) -> Iterator[Group]:
+    """The groups in a group file, in order; lines that are not of its form are passed over."""
+    for fields in _lines(data):
+        if len(fields) >= 3 and fields[2].isdecimal():
+            members = fields[3].split(",") if len(fields) > 3 else []
+            yield Group(fields[0], int(fields[2]), tuple(m.strip() for m in members if m.strip()))
+
+
+def needs_accounts(spec: str) -> bool:
+    """Whether a `--chown` value can only be understood with the image's passwd or group file: they are part of the
+    key of the instruction then."""
+    user, _, group = spec.partition(":")
+    return _number(user, _MAX_ID) is None or (group != "" and _number(group, _MAX_ID) is None)
+
+
+def chown_ids(spec: str, view: View, *, linked: bool = False) -> tuple[int, int]:
+    """The uid and gid of `--chown=user[:group]`, as BuildKit reads it.
+
+    Numbers need no file, `root` is 0. Without a group, a number is the gid too, and a name brings its gid from
+    passwd. With `--link` only numbers and `root` have a meaning. KezuriError for a name that the image does not know.
+    """
+    user, _, group = spec.partition(":")
+    if linked and needs_accounts(spec):
+        raise KezuriError.of(
+            f"--chown={spec}: user and group names can't be resolved when used with --link",
+            hint="Use numbers (uid[:gid]) instead, or leave --link out.",
+        )
+    uid = gid = _number(user, _MAX_ID)
+    if uid is None or gid is None:
+        account = _user(user, view, f"--chown={spec}")
+        uid, gid = account.uid, account.gid
+    if group:
+        number = _number(group, _MAX_ID)
+        gid = number if number is not None else _group(group, view, f"--chown={spec}").gid
+    return uid, gid
+
+
+def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
+    """The uid, gid and supplementary groups that a process of `USER spec` has; an empty spec is root.
+
+    A number that passwd knows brings the gid from there, else gid 0. With a group there are no supplementary groups,
+    without one those that name the user in /etc/group. KezuriError for names the image does not know.
+    """
+    user, colon, group = spec.partition(":")
+    if not user:
+        user = "0"
+    uid = _number(user, _MAX_ID)
+    if colon and uid is not None:
+        number = _number(group, _MAX_ID) if group else None
+        if number is not None:
+            return uid, number, ()
+    users = list(parse_passwd(_read(view, PASSWD)))
+    wanted = int(user) if user.isdecimal() else -1
+    account = next((u for u in users if u.name == user or u.uid == wanted), None)
+    if account is not None:
+        uid, gid = account.uid, account.gid
+    elif wanted >= 0:
+        if wanted > _MAX_USER_ID:
+            raise KezuriError.of(f"USER {spec}: uid {wanted} is larger than {_MAX_USER_ID}")
+        uid, gid = wanted, 0
+    elif user == "root":
+        uid, gid = 0, 0
+    else:
+        raise _unknown("user", user, PASSWD, view, [u.name for u in users], f"USER {spec}")
+    if group:
+        number = _number(group, _MAX_ID)
+        named = next((g for g in parse_group(_read(view, GROUP)) if g.name == group), None)
+        if named is not None:
+            return uid, named.gid, ()
+        if number is not None:
+            return uid, number, ()
+        return uid, _group(group, view, f"USER {spec}").gid, ()
+    if account is None:
+        return uid, gid, ()
+    extra = [g.gid for g in parse_group(_read(view, GROUP)) if account.name in g.members]
+    return uid, gid, tuple(extra)
+
+
+def home(uid: int, view: View) -> str:
+    """The home directory that passwd gives the uid; `/` when it gives none. It is HOME where a step has no HOME."""
+    for user in parse_passwd(_read(view, PASSWD)):
+        if user.uid == uid:
+            return user.home or "/"
+    return "/"
+
+
+def _number(text: str, limit: int) -> int | None:
+    if text == "root":
+        return 0
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    number = int(text)
+    return number if number <= limit else None
+
+
+def _user(name: str, view: View, where: str) -> User:
+    users = list(parse_passwd(_read(view, PASSWD)))
+    for user in users:
+        if user.name == name:
+            return user
+    raise _unknown("user", name, PASSWD, view, [u.name for u in users], where)
+
+
+def _group(name: str, view: View, where: str) -> Group:
+    groups = list(parse_group(_read(view, GROUP)))
+    for group in groups:
+        if group.name == name:
+            return group
+    raise _unknown("group", name, GROUP, view, [g.name for g in groups], where)
+
+
+def _unknown(what: str, name: str, file: str, view: View, names: list[str], where: str) -> KezuriError:
+    if not name:
+        return KezuriError.of(f"{where}: the {what} is empty", hint="Write user[:group], by name or by number.")
+    if view.read(file) is None:
+        return KezuriError.of(
+            f'{where}: unknown {what} "{name}": the image has no readable /{file}',
+            hint="Use a number, which needs no file.",
+        )
+    near = nearest(name, names)
+    hint = f'Did you mean "{near}"?' if near else f"Create the {what} in an earlier RUN, or use a number."
+    return KezuriError.of(f'{where}: unknown {what} "{name}": /{file} of the image does not list it', hint=hint)
+
+
+def _read(view: View, path: str) -> bytes:
+    return view.read(path) or b""
+
+
+def _lines(data: bytes) -> Iterator[list[str]]:
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            yield line.split(":")

@@ -1,0 +1,161 @@
+"""What a selection is, as one digest and as a record of each path, so that a change can be found and named."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.entry import Entry
+from kezuri.source.selection import Root, Selected, Selection
+from kezuri.source.stat_index import StatIndex, hash_file
+
+_TYPES = {"file": "0", "hardlink": "0", "symlink": "2", "char": "3", "block": "4", "dir": "5", "fifo": "6"}
+_SHORT = {"file": "f", "symlink": "l", "char": "c", "block": "b", "dir": "d", "fifo": "p"}
+
+
+class Record(NamedTuple):
+    """What counts of one path: the digest of its bytes (of a link, its target), mode, owner and kind."""
+
+    digest: str
+    mode: int
+    uid: int
+    gid: int
+    kind: str
+
+
+def digest(selection: Selection, index: StatIndex) -> str:
+    """The content digest of a selection, `sha256:` and 64 hex digits.
+
+    What counts: the order of the roots, the name of each file root (it may become part of the image), below each
+    directory the relative paths, and of every file, directory, link and device the header fields of BuildKit's file
+    checksum (mode, uid, gid, size, type, link target, device numbers, extended attributes) and the bytes. What does
+    not: times, where in the tree a root lies, and the metadata of a root directory, of which COPY takes none.
+    """
+    return fingerprint(selection, index)[0]
+
+
+def records(selection: Selection, index: StatIndex) -> Mapping[str, Record]:
+    """What counts of each path, by its path in the tree."""
+    return fingerprint(selection, index)[1]
+
+
+def fingerprint(selection: Selection, index: StatIndex) -> tuple[str, dict[str, Record]]:
+    """Both the digest and the records, at the price of one."""
+    whole = hashlib.sha256()
+    result: dict[str, Record] = {}
+    for root in selection:
+        lines = [_head(root)]
+        for path, item in _parts(root):
+            entry, content = item.entry, item.content
+            kind = entry.kind
+            link = ""
+            if kind == "file":
+                data = _data(item, index).hex()
+            elif kind == "symlink":
+                link = entry.link
+                data = hashlib.sha256(link.encode("utf-8", "surrogateescape")).hexdigest()
+            else:
+                data = ""
+            del content
+            header = (
+                f"{path}\0namemode{entry.mode}uid{entry.uid}gid{entry.gid}size{entry.size}typeflag{_TYPES[kind]}"
+                f"linkname{link}unamegnamedevmajor{entry.device[0]}devminor{entry.device[1]}"
+            )
+            if entry.xattrs:
+                data = _with_attributes(entry, data)
+            lines.append(f"{len(header)} {header}{data}\n")
+            result[entry.path or path] = Record(data, entry.mode, entry.uid, entry.gid, kind)
+        whole.update("".join(lines).encode("utf-8", "surrogateescape"))
+    return "sha256:" + whole.hexdigest(), result
+
+
+def text(recorded: Mapping[str, Record]) -> str:
+    """The records as compact text, a line for each path, sorted: kind, mode, owner, shortened digest and path."""
+    lines = []
+    for path in sorted(recorded):
+        data, mode, uid, gid, kind = recorded[path]
+        name = path.replace("\\", "\\\\").replace("\n", "\\n")
+        lines.append(f"{_SHORT.get(kind, '?')}{mode:o} {uid}:{gid} {data[:16]} {name}\n")
+    return "".join(lines)
+
+
+def changes(before: str, after: str) -> Iterator[tuple[str, str]]:
+    """The paths in which two texts of records differ, sorted, each with `added`, `removed`, `content`, `mode`,
+    `owner` or `kind`."""
+    old, new = _parse(before), _parse(after)
+    for path in sorted(old.keys() | new.keys()):
+        was, now = old.get(path), new.get(path)
+        if was == now:
+            continue
+        if was is None:
+            yield path, "added"
+        elif now is None:
+            yield path, "removed"
+        elif was[0][0] != now[0][0]:
+            yield path, "kind"
+        elif was[2] != now[2]:
+            yield path, "content"
+        elif was[0] != now[0]:
+            yield path, "mode"
+        else:
+            yield path, "owner"
+
+
+def verify_unchanged(selection: Selection) -> None:
+    """Make sure that the files still are what they were when they were selected; to be called after their bytes have
+    been packed, so that a key never stands for other bytes. KezuriError that names the first one that is not."""
+    import os
+
+    for root in selection:
+        for _, item in _parts(root):
+            if item.stamp is None or not isinstance(item.content, str):
+                continue
+            try:
+                status = os.lstat(item.content)
+                now = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            except OSError:
+                now = None
+            if now != item.stamp:
+                raise KezuriError.of(
+                    f'"{item.content}" changed during the build',
+                    hint="Build again when it is left alone, or leave it out with .dockerignore.",
+                )
+
+
+def _head(root: Root) -> str:
+    return "directory\n" if root.directory else "file\n"
+
+
+def _parts(root: Root) -> Iterator[tuple[str, Selected]]:
+    if not root.directory:
+        yield root.name, root.top
+    for item in root.items:
+        yield item.path, item
+
+
+def _data(item: Selected, index: StatIndex) -> bytes:
+    content = item.content
+    if isinstance(content, str):
+        if item.stamp is None:
+            return hash_file(content, None)
+        return index.sha256(content, item.stamp)
+    return hashlib.sha256(content or b"").digest()
+
+
+def _with_attributes(entry: Entry, data: str) -> str:
+    sha = hashlib.sha256(data.encode())
+    for name, value in entry.xattrs:
+        key = name.encode("utf-8", "surrogateescape")
+        sha.update(b"%d %d " % (len(key), len(value)) + key + value)
+    return sha.hexdigest()
+
+
+def _parse(recorded: str) -> dict[str, tuple[str, str, str]]:
+    result = {}
+    for line in recorded.split("\n"):
+        mode, _, rest = line.partition(" ")
+        owner, _, rest = rest.partition(" ")
+        data, _, path = rest.partition(" ")
+        if path:
+            result[path] = (mode, owner, data)
+    return result

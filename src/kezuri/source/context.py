@@ -1,0 +1,233 @@
+"""Opening what a build reads: the context, its Dockerfile, its ignore file, and named contexts."""
+
+import errno
+import os
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple, cast
+
+from kezuri.diagnostics import KezuriError, SourceText, nearest
+from kezuri.dockerfile.ignore import Ignore
+from kezuri.layer.decompression import decompress
+from kezuri.layer.entry import Entry
+from kezuri.source.archive import Archives, is_tar_header
+from kezuri.source.item_tree import ItemTree
+from kezuri.source.tree import DirectoryTree, Tree, clean, resolve
+
+MOST_DOCKERFILE = 16 << 20
+"""Bytes that a Dockerfile or an ignore file may have."""
+
+OWNER = (0, 0)
+"""Whom the files of a context belong to, whoever owns them on this machine."""
+
+
+class Context(NamedTuple):
+    """An opened build context.
+
+    `tree` has the ignore rules applied. `root` is the directory on this machine, empty for a context that was read
+    from standard input. `directory` is the Dockerfile's own directory on this machine, empty when it has none.
+    """
+
+    tree: Tree
+    dockerfile: SourceText
+    root: str
+    directory: str
+    ignore: Ignore | None
+    ignore_name: str
+
+
+def open_context(
+    context: str = ".",
+    file: str = "",
+    *,
+    cwd: str = "",
+    stdin: Callable[[], BinaryIO] | None = None,
+    scratch: str = "",
+) -> Context:
+    """Open a build context as `docker build` does.
+
+    `context` is a directory, or `-` for standard input, which holds a tar archive (unpacked below `scratch`) or, when
+    it is none, a Dockerfile for an empty context. `file` is the Dockerfile as given: relative to `cwd` for a directory
+    (default: the process's), inside the archive for standard input, `-` for standard input; without it, `Dockerfile`
+    and then `dockerfile` in the context. `<Dockerfile>.dockerignore` beside it takes the place of the context's
+    `.dockerignore`; archives have no ignore rules (Dockerfile reference, ".dockerignore files"). KezuriError when
+    something is not there.
+    """
+    if context == "-":
+        if file == "-":
+            raise KezuriError.of(
+                "standard input cannot be both the build context and the Dockerfile",
+                hint="Give a directory as the context, or a path with --file.",
+                exit_code=2,
+            )
+        return _from_stdin(_stream(stdin), file, scratch)
+    if "://" in context or context.startswith("git@"):
+        raise KezuriError.of(
+            f'the build context "{context}" is a URL, which is not supported yet',
+            hint="Fetch it, and give the directory.",
+            exit_code=2,
+        )
+    root = os.path.abspath(os.path.join(cwd, context))
+    _check_directory(root, context)
+    beside, directory = "", ""
+    if file == "-":
+        text = _decode("<stdin>", _limited(_stream(stdin), "<stdin>"))
+    else:
+        path = os.path.abspath(os.path.join(cwd, file)) if file else _default_file(root, context)
+        shown = file or os.path.join(context, os.path.basename(path))
+        text = _decode(shown, _read(path, shown))
+        beside, directory = path + ".dockerignore", os.path.dirname(path)
+    ignore, ignore_name = _ignore(root, beside)
+    name = f"the build context ({root})"
+    tree = DirectoryTree(root, ignore, OWNER, name=name, ignore_name=ignore_name)
+    return Context(tree, text, root, directory, ignore, ignore_name)
+
+
+def open_named(name: str, path: str, *, cwd: str = "") -> DirectoryTree:
+    """The directory of `--build-context name=path`, with the rules of its own `.dockerignore`.
+
+    KezuriError when it is no directory.
+    """
+    root = os.path.abspath(os.path.join(cwd, path))
+    _check_directory(root, f"{name}={path}")
+    ignore, ignore_name = _ignore(root, "")
+    return DirectoryTree(root, ignore, OWNER, name=f'the build context "{name}" ({root})', ignore_name=ignore_name)
+
+
+def _check_directory(root: str, written: str) -> None:
+    try:
+        is_directory = os.path.isdir(root)
+        there = os.path.lexists(root)
+    except ValueError:
+        is_directory = there = False
+    if is_directory:
+        return
+    if there:
+        hint = "Name the directory; a Dockerfile is given with --file." if os.path.isfile(root) else ""
+        raise KezuriError.of(f'the build context "{written}" is not a directory', hint=hint)
+    try:
+        near = nearest(os.path.basename(root), os.listdir(os.path.dirname(root)))
+    except (OSError, ValueError):
+        near = None
+    raise KezuriError.of(
+        f'the build context "{written}" was not found',
+        hint=f'Did you mean "{near}"?' if near else f'There is no "{root}".',
+    )
+
+
+def _default_file(root: str, context: str) -> str:
+    for name in ("Dockerfile", "dockerfile"):
+        path = os.path.join(root, name)
+        if os.path.lexists(path):
+            return path
+    try:
+        others = sorted(name for name in os.listdir(root) if "dockerfile" in name.lower())
+    except OSError:
+        others = []
+    hint = f"Choose one with --file: {', '.join(others[:5])}" if others else "Create one, or name it with --file."
+    raise KezuriError.of(f'there is no Dockerfile in the build context "{context}"', hint=hint)
+
+
+def _read(path: str, shown: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return _limited(file, shown)
+    except IsADirectoryError:
+        raise KezuriError.of(f'the Dockerfile "{shown}" is a directory', hint="Name the file in it.") from None
+    except FileNotFoundError:
+        try:
+            near = nearest(os.path.basename(path), os.listdir(os.path.dirname(path)))
+        except OSError:
+            near = None
+        raise KezuriError.of(
+            f'the Dockerfile "{shown}" was not found',
+            hint=f'Did you mean "{near}"?' if near else "--file is relative to the current directory.",
+        ) from None
+    except OSError as error:
+        raise KezuriError.of(f'cannot read the Dockerfile "{shown}": {error.strerror}') from None
+    except ValueError:
+        raise KezuriError.of(f"the path of the Dockerfile is not a path: {shown!r}") from None
+
+
+def _limited(stream: BinaryIO, shown: str) -> bytes:
+    parts: list[bytes] = []
+    left = MOST_DOCKERFILE + 1
+    while left and (data := stream.read(min(left, 1 << 20))):
+        parts.append(data)
+        left -= len(data)
+    if not left:
+        raise KezuriError.of(f"{shown} is larger than {MOST_DOCKERFILE >> 20} MiB")
+    return b"".join(parts)
+
+
+def _decode(name: str, data: bytes) -> SourceText:
+    return SourceText(name, data.decode("utf-8", "surrogateescape"))
+
+
+def _ignore(root: str, beside: str) -> tuple[Ignore | None, str]:
+    """The ignore rules that hold, and what their file is called; None when there are none."""
+    for path, shown in ((beside, os.path.basename(beside)), (os.path.join(root, ".dockerignore"), ".dockerignore")):
+        if not path:
+            continue
+        try:
+            with open(path, "rb") as file:
+                text = _decode(path, _limited(file, path))
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                continue
+            raise KezuriError.of(f'cannot read the ignore file "{path}": {error.strerror}') from None
+        return Ignore(text), shown
+    return None, ".dockerignore"
+
+
+def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
+    """A context from standard input: an archive, or else a Dockerfile with nothing beside it."""
+    plain = decompress(stream, "standard input")
+    head = plain.read(512)
+    rest = cast(BinaryIO, _Rest(head, plain))
+    if not is_tar_header(head):
+        if file:
+            raise KezuriError.of(
+                f'standard input is no tar archive, so "{file}" cannot be in it',
+                hint="Give a directory as the context, or leave --file out.",
+                exit_code=2,
+            )
+        text = _decode("<stdin>", _limited(rest, "<stdin>"))
+        return Context(ItemTree((), "the build context (empty)", OWNER), text, "", "", None, ".dockerignore")
+    name = "the build context (standard input)"
+    tree = ItemTree(Archives(scratch).items(rest, "standard input"), name, OWNER)
+
+    def lookup(path: str) -> Entry | None:
+        there = tree.stat(path)
+        return there.entry if there is not None else None
+
+    for wanted in (file,) if file else ("Dockerfile", "dockerfile"):
+        found = tree.stat(resolve(clean(wanted), lookup))
+        if found is not None and found.entry.kind == "file":
+            content = found.content
+            data = _read(content, wanted) if isinstance(content, str) else content or b""
+            return Context(tree, _decode(wanted, data), "", "", None, ".dockerignore")
+    raise KezuriError.of(
+        f'there is no Dockerfile "{file or "Dockerfile"}" in the archive on standard input',
+        hint="--file names a path inside the archive.",
+    )
+
+
+def _stream(stdin: Callable[[], BinaryIO] | None) -> BinaryIO:
+    if stdin is None:
+        raise KezuriError.of("there is no standard input to read", exit_code=2)
+    return stdin()
+
+
+class _Rest:
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._head:
+            return self._stream.read(size)
+        data = self._head if size < 0 else self._head[:size]
+        self._head = self._head[len(data) :]
+        return data if size >= 0 else data + self._stream.read()

@@ -1,0 +1,165 @@
+"""Images by name: from the store, from an image layout on this machine, or from a registry."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.descriptor import (
+    DOCKER_INDEX,
+    INDEX,
+    Descriptor,
+    Index,
+    Manifest,
+)
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.store.store import Store
+
+if TYPE_CHECKING:
+    from kezuri.registry.client import Registry
+    from kezuri.registry.layout import Layout
+
+Progress = Callable[[str, int, int], None]
+"""Receives the digest of a blob that is being fetched, the bytes that have come and the bytes in all."""
+
+
+class _Origin(NamedTuple):
+    source: ImageSource
+    reference: Reference | None
+
+
+class Images:
+    """Finds images and brings their layers.
+
+    `registry` and `layout` make the collaborators when they are needed: most builds need neither. With `pull`,
+    names are asked for anew even when the store knows them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: "Callable[[], Registry]",
+        layout: "Callable[[str], Layout]",
+        pull: bool = False,
+        progress: Progress | None = None,
+        embedded: "Callable[[Reference, Platform], BaseImage | None] | None" = None,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._layout = layout
+        self._pull = pull
+        self._progress = progress
+        self._embedded = embedded
+        self._origins: dict[str, _Origin] = {}
+        self._lock = threading.Lock()
+
+    def resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
+        """The image for the platform; KezuriError when it cannot be had. Only its documents are fetched."""
+        if source.kind == "layout":
+            return self._from_layout(source, platform)
+        reference = Reference.parse(source.text)
+        found = None if self._pull else self._known(source, reference, platform)
+        if found is None and self._embedded is not None:
+            found = self._embedded(reference, platform)
+        if found is None:
+            found = self._from_registry(source, reference, platform)
+        with self._lock:
+            for layer in found.layers:
+                self._origins[layer.digest] = _Origin(source, reference)
+        return found
+
+    def local(self, name: str, platform: Platform) -> BaseImage | None:
+        """An image that the store has by name or digest, or None."""
+        reference = Reference.parse(name)
+        return self._known(ImageSource("registry", name), reference, platform)
+
+    def _known(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage | None:
+        named = None
+        if not reference.digest:
+            named = self._store.names.get(str(reference))
+            if named is None:
+                digest = self._store.database.memo(f"image {reference} {platform}")
+                if digest is None:
+                    return None
+                named = Descriptor("", digest, 0)
+        else:
+            named = Descriptor("", reference.digest, 0)
+        if not self._store.blobs.has(named.digest):
+            return None
+        try:
+            return self._from_store(source, reference.familiar, named, platform)
+        except KezuriError:
+            # A damaged or partly removed image is one that has to be fetched again.
+            return None
+
+    def _from_store(
+        self, source: ImageSource, name: str, descriptor: Descriptor, platform: Platform, depth: int = 0
+    ) -> BaseImage:
+        data = self._store.blobs.read(descriptor.digest)
+        if b'"manifests"' in data and depth < 4:
+            index = Index.parse(data, name)
+            for wanted in platform.accepted():
+                for entry in index.manifests:
+                    if entry.platform == wanted or entry.media_type in (INDEX, DOCKER_INDEX):
+                        return self._from_store(source, name, entry, platform, depth + 1)
+            have = ", ".join(str(e.platform) for e in index.manifests if e.platform)
+            raise KezuriError.of(f"image {name} is not there for {platform}", hint=f"there is: {have}")
+        manifest = Manifest.parse(data, name)
+        config = ImageConfig.parse(self._store.blobs.read(manifest.config.digest), name)
+        return _image(name, descriptor.digest, config, manifest, source)
+
+    def _from_registry(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage:
+        resolved = self._registry().resolve(reference, platform)
+        blobs = self._store.blobs
+        blobs.put(resolved.manifest_raw)
+        blobs.put(resolved.config_raw)
+        image = _image(reference.familiar, resolved.descriptor.digest, resolved.config, resolved.manifest, source)
+        self._store.database.put_memo(f"image {reference} {platform}", image.digest)
+        return image
+
+    def _from_layout(self, source: ImageSource, platform: Platform) -> BaseImage:
+        resolved = self._layout(source.text).resolve(platform)
+        name = source.text.rpartition("/")[2] or source.text
+        image = _image(name, resolved.descriptor.digest, resolved.config, resolved.manifest, source)
+        with self._lock:
+            for layer in image.layers:
+                self._origins[layer.digest] = _Origin(source, None)
+        return image
+
+    def fetch(self, layer: str, descriptor: Descriptor) -> None:
+        """Bring a layer's blob into the store; KezuriError when nobody has it."""
+        if self._store.blobs.has(descriptor.digest):
+            return
+        with self._lock:
+            origin = self._origins.get(descriptor.digest)
+        if origin is None:
+            raise KezuriError.of(
+                f"layer {descriptor.digest} is not in the store, and it is not known where it came from",
+                hint="pull its image again: `kezuri pull NAME`",
+                exit_code=125,
+            )
+        with self._store.lock(f"blob-{descriptor.digest[7:47]}"):
+            if self._store.blobs.has(descriptor.digest):
+                return
+            if origin.reference is None:
+                self._layout(origin.source.text).copy(descriptor, self._store.blobs)
+                return
+            told = self._progress
+
+            def came(current: int, total: int) -> None:
+                if told is not None:
+                    told(descriptor.digest, current, total)
+
+            self._registry().fetch(origin.reference, descriptor, self._store.blobs, came)
+
+
+def _image(name: str, digest: str, config: ImageConfig, manifest: Manifest, source: ImageSource) -> BaseImage:
+    if len(config.diff_ids) != len(manifest.layers):
+        raise KezuriError.of(
+            f"image {name}: its config names {len(config.diff_ids)} layers, its manifest {len(manifest.layers)}",
+            exit_code=125,
+        )
+    return BaseImage(name, digest, config, manifest.layers, source)

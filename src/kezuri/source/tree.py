@@ -1,0 +1,317 @@
+"""Read-only directory trees to copy from: the build context, a host directory, or a stage's layers seen as one."""
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.entry import Content, Entry, Kind
+
+Stamp = tuple[int, int, int, int, int]
+"""What a file's bytes cannot change without: device, inode, size in bytes, mtime and ctime in nanoseconds."""
+
+MAX_LINKS = 255
+
+
+class Found(NamedTuple):
+    """Something that a tree holds.
+
+    `content` is where a file's bytes are. `stamp` is None when the bytes are nobody else's to change. `identity` is
+    equal for the names of one hard-linked file, None for a file with one name.
+    """
+
+    entry: Entry
+    content: Content = None
+    stamp: Stamp | None = None
+    identity: object | None = None
+
+
+class Exclusion(Protocol):
+    """Which paths of a tree are not there. A pattern that holds for a directory holds for what is below it."""
+
+    @property
+    def has_negations(self) -> bool:
+        """Whether some pattern brings paths back."""
+        ...
+
+    def matches(self, path: str) -> bool:
+        """Whether the path, or for the last pattern that speaks of it a parent, is excluded."""
+        ...
+
+
+class Ignoring(Exclusion, Protocol):
+    """The ignore rules of a context, which can say which of them hides a path."""
+
+    def may_contain_included(self, directory: str) -> bool:
+        """Whether something below an excluded directory could be brought back."""
+        ...
+
+    def rule(self, path: str) -> tuple[str, int] | None:
+        """The pattern that excludes the path and its line in the ignore file, None when it is not excluded."""
+        ...
+
+
+class Tree(Protocol):
+    """A tree to copy from. Paths are as in Entry; symlinks are entries and are never followed here: see `resolve`."""
+
+    @property
+    def name(self) -> str:
+        """What a user calls the tree, such as `the build context (/home/me/app)`."""
+        ...
+
+    def stat(self, path: str) -> Found | None:
+        """What is at exactly this path, without following a link at its end."""
+        ...
+
+    def scan(self, path: str) -> Sequence[Found]:
+        """What the directory at `path` holds, sorted by the bytes of the names."""
+        ...
+
+    def hidden(self, path: str) -> str:
+        """The reason why something that lies at `path` is not shown; empty when nothing is hidden there."""
+        ...
+
+
+def clean(path: str) -> str:
+    """The path rooted and cleaned, in the form that Entry uses: `..` cannot climb above the root."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            if parts:
+                parts.pop()
+        elif part and part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def resolve(path: str, lookup: Callable[[str], Entry | None], root: str = "") -> str:
+    """The path with every symlink, the last one too, followed within `root`; missing components stay as they are.
+
+    Links are followed one component at a time, as a process whose root directory this is would follow them, so a
+    link can never name a place outside. KezuriError after 255 links.
+    """
+    base = root.split("/") if root else []
+    done = list(base)
+    todo = [part for part in path.split("/") if part and part != "."]
+    todo.reverse()
+    links = 0
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            if len(done) > len(base):
+                done.pop()
+            continue
+        done.append(part)
+        entry = lookup("/".join(done))
+        if entry is None or entry.kind != "symlink":
+            continue
+        links += 1
+        if links > MAX_LINKS:
+            raise KezuriError.of(
+                f'too many symbolic links in "{path}"', hint="Look for links that point at each other."
+            )
+        if entry.link.startswith("/"):
+            done = list(base)
+        else:
+            done.pop()
+        todo.extend(part for part in reversed(entry.link.split("/")) if part and part != ".")
+    return "/".join(done)
+
+
+class DirectoryTree:
+    """A directory of this machine.
+
+    With `ignore`, paths that the rules exclude are not there; an excluded directory is there when something below it
+    has been brought back. With `owner`, everything belongs to that (uid, gid): files of a build context are 0:0.
+    Extended attributes are kept as `kept_attribute` says; sockets, which no layer can hold, are left out.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        ignore: Ignoring | None = None,
+        owner: tuple[int, int] | None = None,
+        *,
+        name: str = "",
+        ignore_name: str = ".dockerignore",
+    ) -> None:
+        self.root = root
+        self.ignore = ignore
+        self.name = name or root
+        self._owner = owner
+        self._ignore_name = ignore_name
+        self._prefix = root if root.endswith("/") else root + "/"
+        try:
+            status = os.stat(root)
+        except OSError as error:
+            hint = "Check the path." if error.errno == errno.ENOENT else ""
+            raise KezuriError.of(f'cannot open directory "{root}": {error.strerror}', hint=hint) from None
+        if status.st_mode & 0o170000 != 0o040000:
+            raise KezuriError.of(f'"{root}" is not a directory')
+
+    def host_path(self, path: str) -> str:
+        """The path on this machine of an entry's path. It is not to be opened through links: see `Found.content`."""
+        return self._prefix + path if path else self.root
+
+    def stat(self, path: str) -> Found | None:
+        """As Tree says. KezuriError when the machine refuses to tell."""
+        host = self.host_path(path)
+        try:
+            status = os.stat(host) if not path else os.lstat(host)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
+                return None
+            raise KezuriError.of(f'cannot look at "{path}" in {self.name}: {error.strerror}') from None
+        except ValueError:
+            return None
+        if path and self.ignore is not None and self.ignore.matches(path):
+            directory = status.st_mode & 0o170000 == 0o040000
+            if not directory or not self._holds_included(path):
+                return None
+        return found(path, host, status, self._owner)
+
+    def scan(self, path: str) -> Sequence[Found]:
+        """As Tree says. KezuriError when the directory cannot be read."""
+        host = self.host_path(path)
+        try:
+            with os.scandir(host) as listing:
+                children = list(listing)
+        except OSError as error:
+            raise KezuriError.of(
+                f'cannot read directory "{path or "/"}" in {self.name}: {error.strerror}',
+                hint=f"Make it readable, or leave it out with a line in {self._ignore_name}." if path else "",
+            ) from None
+        sort_by_name(children)
+        prefix = path + "/" if path else ""
+        ignore = self.ignore
+        owner = self._owner
+        result: list[Found] = []
+        for child in children:
+            inner = prefix + child.name
+            if (
+                ignore is not None
+                and ignore.matches(inner)
+                and not (child.is_dir(follow_symlinks=False) and self._holds_included(inner))
+            ):
+                continue
+            try:
+                item = found(inner, child.path, child.stat(follow_symlinks=False), owner)
+            except FileNotFoundError:
+                continue
+            if item is not None:
+                result.append(item)
+        return result
+
+    def hidden(self, path: str) -> str:
+        """The ignore rule that hides something that is really there."""
+        if self.ignore is None or not path or not os.path.lexists(self.host_path(path)):
+            return ""
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            rule = self.ignore.rule("/".join(parts[:count]))
+            if rule is not None and self.stat("/".join(parts[:count])) is None:
+                return f'the rule "{rule[0]}" on line {rule[1]} of {self._ignore_name} excludes it'
+        return ""
+
+    def _holds_included(self, directory: str) -> bool:
+        """Whether an excluded directory holds something that a later rule brings back."""
+        ignore = self.ignore
+        if ignore is None or not ignore.has_negations:
+            return False
+        todo = [directory]
+        while todo:
+            at = todo.pop()
+            if not ignore.may_contain_included(at):
+                continue
+            try:
+                with os.scandir(self.host_path(at)) as listing:
+                    for child in listing:
+                        inner = f"{at}/{child.name}"
+                        if not ignore.matches(inner):
+                            return True
+                        if child.is_dir(follow_symlinks=False):
+                            todo.append(inner)
+            except OSError:
+                continue
+        return False
+
+
+def sort_by_name(children: "list[os.DirEntry[str]]") -> None:
+    """Sort directory entries by the bytes of their names.
+
+    Code points sort as their UTF-8 bytes do, except for the surrogates that stand for bytes that are no UTF-8.
+    """
+    children.sort(key=_name)
+    if not all(child.name.isascii() for child in children):
+        children.sort(key=lambda child: os.fsencode(child.name))
+
+
+def _name(child: "os.DirEntry[str]") -> str:
+    return child.name
+
+
+def kept_attribute(name: str) -> bool:
+    """Whether an extended attribute of a source file goes into the layer.
+
+    `user.*` and `security.capability` do. Labels of this machine's security modules, access control lists (their ids
+    are this machine's) and what the overlay file system notes for itself do not.
+    """
+    return name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay."))
+
+
+def attributes(host: str) -> tuple[tuple[str, bytes], ...]:
+    """The extended attributes of a file of this machine that go into a layer, sorted by name."""
+    try:
+        names = os.listxattr(host, follow_symlinks=False)
+    except OSError:
+        return ()
+    if not names:
+        return ()
+    kept = []
+    for name in sorted(names):
+        if kept_attribute(name):
+            try:
+                kept.append((name, os.getxattr(host, name, follow_symlinks=False)))
+            except OSError:
+                continue
+    return tuple(kept)
+
+
+_KINDS: dict[int, Kind] = {
+    0o100000: "file",
+    0o040000: "dir",
+    0o120000: "symlink",
+    0o020000: "char",
+    0o060000: "block",
+    0o010000: "fifo",
+}
+
+
+def found(path: str, host: str, status: os.stat_result, owner: tuple[int, int] | None) -> Found | None:
+    """What lies at `host`, as an entry at `path`; None for a socket."""
+    mode = status.st_mode
+    kind = _KINDS.get(mode & 0o170000)
+    if kind is None:
+        return None
+    uid, gid = owner if owner is not None else (status.st_uid, status.st_gid)
+    mtime = status.st_mtime_ns
+    if kind == "file":
+        size = status.st_size
+        device, inode = status.st_dev, status.st_ino
+        return Found(
+            Entry(path, kind, mode & 0o7777, uid, gid, size, mtime, "", (0, 0), attributes(host)),
+            host,
+            (device, inode, size, mtime, status.st_ctime_ns),
+            (device, inode) if status.st_nlink > 1 else None,
+        )
+    if kind == "dir":
+        return Found(Entry(path, kind, mode & 0o7777, uid, gid, 0, mtime, "", (0, 0), attributes(host)))
+    if kind == "symlink":
+        try:
+            target = os.readlink(host)
+        except OSError as error:
+            raise KezuriError.of(f'cannot read symbolic link "{path}": {error.strerror}') from None
+        return Found(Entry(path, kind, 0o777, uid, gid, 0, mtime, target))
+    node = (0, 0) if kind == "fifo" else (os.major(status.st_rdev), os.minor(status.st_rdev))
+    return Found(Entry(path, kind, mode & 0o7777, uid, gid, 0, mtime, "", node, attributes(host)))

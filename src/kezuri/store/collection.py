@@ -1,0 +1,296 @@
+"""Collection: what nobody needs goes, never what a running build needs; and the check that all is as it should be."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import Index, Manifest
+from kezuri.store.database import LayerRow
+from kezuri.store.store import Store, remove_tree
+
+_GRACE = 60.0
+"""Seconds by which a running build's lease reaches back: it may have looked something up just before it noted that."""
+
+
+class Gone(NamedTuple):
+    """Something that was removed: `kind` is record, snapshot, blob, mount or temporary; `size` bytes were freed."""
+
+    kind: str
+    name: str
+    size: int
+
+
+class Finding(NamedTuple):
+    """Something in the store that is not as it should be; `repaired` says that it was put right."""
+
+    kind: str
+    name: str
+    detail: str
+    repaired: bool
+
+
+class Collection:
+    """Collects one store. Runs one at a time; running builds are left in peace by what they have used."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        oldest = store.oldest_lease()
+        self._shielded = oldest - _GRACE if oldest is not None else float("inf")
+
+    def _free(self, used: float) -> bool:
+        return used < self._shielded
+
+    # what is reachable
+
+    def image_blobs(self, digest: str, seen: set[str]) -> None:
+        """Add every blob that the manifest or index reaches, as far as it is there, to `seen`."""
+        if digest in seen or not self._store.blobs.has(digest):
+            return
+        seen.add(digest)
+        try:
+            data = self._store.blobs.read(digest)
+            if b'"manifests"' in data:
+                for entry in Index.parse(data, digest).manifests:
+                    self.image_blobs(entry.digest, seen)
+                return
+            manifest = Manifest.parse(data, digest)
+        except KezuriError:
+            return
+        seen.add(manifest.config.digest)
+        seen.update(layer.digest for layer in manifest.layers)
+
+    def _named_blobs(self) -> set[str]:
+        seen: set[str] = set()
+        for descriptor in (*self._store.names.all().values(), *self._store.names.untagged()):
+            self.image_blobs(descriptor.digest, seen)
+        return seen
+
+    def _known_bases(self) -> set[str]:
+        seen: set[str] = set()
+        for (digest,) in self._store.database.rows("SELECT value FROM memo WHERE key LIKE 'image %'"):
+            self.image_blobs(str(digest), seen)
+        return seen
+
+    # collecting
+
+    def collect(self, *, everything: bool, before: float | None, keep_bytes: int | None) -> Iterator[Gone]:
+        """Remove what is not needed and yield what went.
+
+        Always: leftovers of dead processes, blobs and layers that neither an image nor a result needs. `everything`:
+        all results and cache mounts too, images with a name excepted. `before` (seconds since the epoch): results and
+        mounts that were last used earlier. `keep_bytes`: the least recently used results, until what is left of the
+        cache takes no more bytes than that.
+        """
+        with self._store.lock("collect"):
+            yield from self._leftovers()
+            yield from self._records(everything, before, keep_bytes)
+            yield from self._mounts(everything, before)
+            yield from self._layers(everything)
+            yield from self._blobs(everything)
+            if everything:
+                self._store.database.drop_memos(self._shielded if self._shielded != float("inf") else 1e18)
+
+    def _leftovers(self) -> Iterator[Gone]:
+        directory = self._store.path("tmp")
+        for name in sorted(os.listdir(directory)):
+            process = name.partition("-")[0]
+            if process.isdigit() and _alive(int(process)):
+                continue
+            yield Gone("temporary", name, _remove(os.path.join(directory, name)))
+
+    def _records(self, everything: bool, before: float | None, keep_bytes: int | None) -> Iterator[Gone]:
+        records = sorted(self._store.database.records(), key=lambda r: r.used)
+        sizes = {row.id: self._layer_size(row) for row in self._store.database.layers()}
+        total = sum(sizes.values())
+        for record in records:
+            if not self._free(record.used):
+                continue
+            too_much = keep_bytes is not None and total > keep_bytes
+            if not (everything or too_much or (before is not None and record.used < before)):
+                continue
+            if keep_bytes is not None and not too_much:
+                continue
+            self._store.database.drop_record(record.key)
+            total -= sizes.pop(record.layer, 0)
+            yield Gone("record", record.title, 0)
+
+    def _layer_size(self, row: LayerRow) -> int:
+        return row.bytes + sum(form.size for form in self._store.database.forms(row.id))
+
+    def _mounts(self, everything: bool, before: float | None) -> Iterator[Gone]:
+        for identity, directory, used in self._store.database.mounts():
+            if not self._free(used) or not (everything or (before is not None and used < before)):
+                continue
+            self._store.database.drop_mount(identity)
+            name = self._store.database.memo(f"mount {identity}") or identity
+            yield Gone("mount", name, _remove(self._store.path("mounts", directory)))
+
+    def _layers(self, everything: bool) -> Iterator[Gone]:
+        """Layers that no result gives and no image holds; of layers that only images hold, the directories."""
+        database = self._store.database
+        needed = {record.layer for record in database.records()}
+        named = self._named_blobs()
+        bases = set() if everything else self._known_bases()
+        for row in database.layers():
+            if row.id in needed or not self._free(row.used):
+                continue
+            digests = {form.digest for form in database.forms(row.id)}
+            if digests & bases:
+                continue
+            if row.directory:
+                path = self._store.layer_directory(row.directory)
+                if digests & named:
+                    database.drop_directory(row.id)
+                else:
+                    database.drop_layer(row.id)
+                yield Gone("snapshot", row.id, _remove(path))
+            elif not digests & named:
+                database.drop_layer(row.id)
+
+    def _blobs(self, everything: bool) -> Iterator[Gone]:
+        keep = self._named_blobs()
+        if not everything:
+            keep |= self._known_bases()
+        keep |= {form.digest for form in self._store.database.forms()}
+        for digest in sorted(self._store.blobs.digests()):
+            if digest in keep:
+                continue
+            try:
+                changed = os.stat(self._store.blobs.path(digest)).st_ctime
+            except FileNotFoundError:
+                continue
+            if self._free(changed):
+                yield Gone("blob", digest, self._store.blobs.delete(digest))
+
+    # figures
+
+    def usage(self) -> tuple[tuple[str, int, int], ...]:
+        """(kind, how many, bytes on the disk) of everything in the store; the bytes add up with `du`."""
+        rows = []
+        for kind, directory in (
+            ("blobs", "blobs"),
+            ("snapshots", "layers"),
+            ("cache mounts", "mounts"),
+            ("listings", "listings"),
+            ("file digests", "contexts"),
+            ("temporary", "tmp"),
+        ):
+            path = self._store.path(directory)
+            count = len(os.listdir(os.path.join(path, "sha256") if kind == "blobs" else path))
+            rows.append((kind, count, _disk_use(path)))
+        others = sum(
+            os.lstat(self._store.path(n)).st_blocks * 512
+            for n in os.listdir(self._store.root)
+            if os.path.isfile(self._store.path(n))
+        )
+        rows.append(("database", 1, others))
+        return tuple(rows)
+
+    # checking
+
+    def check(self, repair: bool) -> Iterator[Finding]:
+        """Look at everything; yield what is wrong, having put it right if `repair`."""
+        with self._store.lock("collect"):
+            yield from self._check_blobs(repair)
+            yield from self._check_names(repair)
+            yield from self._check_layers(repair)
+            for gone in self._leftovers() if repair else ():
+                yield Finding("temporary", gone.name, "left behind by a process that died", True)
+
+    def _check_blobs(self, repair: bool) -> Iterator[Finding]:
+        from hashlib import sha256
+
+        for digest in self._store.blobs.digests():
+            found = sha256()
+            with open(self._store.blobs.path(digest), "rb", buffering=0) as file:
+                while chunk := file.read(1 << 20):
+                    found.update(chunk)
+            if found.hexdigest() != digest[7:]:
+                if repair:
+                    self._store.blobs.delete(digest)
+                yield Finding("blob", digest, "its content has another digest", repair)
+        for form in self._store.database.forms():
+            if form.encoder != "pulled" and not self._store.blobs.has(form.digest):
+                if repair:
+                    self._store.database.drop_form(form.layer, form.encoder)
+                yield Finding("layer", form.layer, f"its blob {form.digest} is missing", repair)
+
+    def _check_names(self, repair: bool) -> Iterator[Finding]:
+        try:
+            names = self._store.names.all()
+        except KezuriError as error:
+            if repair:
+                os.rename(self._store.path("index.json"), self._store.path("index.json.damaged"))
+            yield Finding("names", "index.json", str(error), repair)
+            return
+        for name, descriptor in names.items():
+            for digest in self._missing(descriptor.digest):
+                if repair:
+                    self._store.names.delete(name)
+                yield Finding("image", name, f"{digest} is missing", repair)
+                break
+
+    def _missing(self, digest: str) -> Iterable[str]:
+        seen: set[str] = set()
+        if not self._store.blobs.has(digest):
+            return (digest,)
+        self.image_blobs(digest, seen)
+        return [d for d in sorted(seen) if not self._store.blobs.has(d)]
+
+    def _check_layers(self, repair: bool) -> Iterator[Finding]:
+        database = self._store.database
+        known = set()
+        for row in database.layers():
+            if row.directory:
+                known.add(row.directory)
+                if not os.path.isdir(self._store.layer_directory(row.directory)):
+                    if repair:
+                        database.drop_directory(row.id)
+                    yield Finding("layer", row.id, f"its directory {row.directory} is missing", repair)
+        for name in os.listdir(self._store.path("layers")):
+            path = self._store.layer_directory(name)
+            if name not in known and self._free(os.lstat(path).st_ctime):
+                if repair:
+                    remove_tree(path)
+                yield Finding("directory", name, "belongs to no layer", repair)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _remove(path: str) -> int:
+    if os.path.isdir(path) and not os.path.islink(path):
+        return remove_tree(path)
+    try:
+        size = os.lstat(path).st_size
+        os.unlink(path)
+    except FileNotFoundError:
+        return 0
+    return size
+
+
+def _disk_use(path: str) -> int:
+    """What `du -s` says of the path, in bytes: blocks of everything, hard-linked files once."""
+    total = os.lstat(path).st_blocks * 512
+    seen: set[tuple[int, int]] = set()
+    stack = [path]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if status.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
+                    if (status.st_dev, status.st_ino) in seen:
+                        continue
+                    seen.add((status.st_dev, status.st_ino))
+                total += status.st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+    return total

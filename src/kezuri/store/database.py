@@ -1,0 +1,327 @@
+"""What the store remembers beside the blobs: layers and their forms, results paid for, small facts worth keeping.
+
+SQLite in WAL mode without a sync at every commit: a killed process loses nothing; after a crash of the machine what
+was not known to be on the disk is forgotten (see `boot` and docs/decisions/0006-durability.md).
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE layer (
+  id TEXT PRIMARY KEY, diff_id TEXT, directory TEXT, bytes INTEGER NOT NULL DEFAULT 0,
+  created REAL NOT NULL, used REAL NOT NULL, boot TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX layer_diff ON layer (diff_id);
+CREATE TABLE form (
+  layer TEXT NOT NULL, encoder TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL,
+  diff_id TEXT NOT NULL, PRIMARY KEY (layer, encoder)
+) WITHOUT ROWID;
+CREATE TABLE record (
+  key TEXT PRIMARY KEY, state TEXT NOT NULL, layer TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
+  components TEXT NOT NULL, seconds REAL NOT NULL, created REAL NOT NULL, used REAL NOT NULL, uses INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE detail (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE memo (key TEXT PRIMARY KEY, value TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE image (digest TEXT PRIMARY KEY, created REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE mount (id TEXT PRIMARY KEY, directory TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL)
+  WITHOUT ROWID;
+"""
+
+
+class LayerRow(NamedTuple):
+    """A layer that the store knows. `directory` is its name under `layers/`, empty when it has no directory form;
+    `diff_id` is empty until the layer has been packed or came packed; `bytes` are those of the directory form."""
+
+    id: str
+    diff_id: str
+    directory: str
+    bytes: int
+    created: float
+    used: float
+
+
+class FormRow(NamedTuple):
+    """A layer as a blob, made by the named encoder (`pulled` for blobs that came from elsewhere)."""
+
+    layer: str
+    encoder: str
+    digest: str
+    size: int
+    media_type: str
+    diff_id: str
+
+
+class RecordRow(NamedTuple):
+    """A result paid for: the step with this key gave this layer and led to this state.
+
+    `components` is the JSON text of the key's components, `seconds` what the step took, `title` what to call it.
+    """
+
+    key: str
+    state: str
+    layer: str
+    kind: str
+    title: str
+    components: str
+    seconds: float
+    created: float
+    used: float
+    uses: int
+
+
+def boot_id() -> str:
+    """A text that changes when the machine starts anew."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return "unknown"
+
+
+class Database:
+    """The store's memory. One connection, guarded by a lock, shared by the threads of a process."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        try:
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                self._create()
+            elif version != _SCHEMA_VERSION:
+                raise KezuriError.of(
+                    f"{path} was written by another version of kezuri (schema {version}, this one reads {_SCHEMA_VERSION})",
+                    hint="use that version, or another store with --root",
+                    exit_code=125,
+                )
+        except sqlite3.DatabaseError as error:
+            raise KezuriError.of(
+                f"{path}: {error}",
+                hint="the cache can be rebuilt: move this file away; images and blobs stay",
+                exit_code=125,
+            ) from error
+
+    def _create(self) -> None:
+        with self.transaction():
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    if statement.strip():
+                        self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything within happens, or nothing. Nested ones join the outermost."""
+        with self._lock:
+            if self._depth == 0:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._db.execute("COMMIT")
+
+    def _one(self, sql: str, *values: object) -> tuple[object, ...] | None:
+        with self._lock:
+            row: tuple[object, ...] | None = self._db.execute(sql, values).fetchone()
+            return row
+
+    def _do(self, sql: str, *values: object) -> None:
+        with self._lock:
+            self._db.execute(sql, values)
+
+    def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """The rows of a query, for reports."""
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    # layers
+
+    def layer(self, layer: str) -> LayerRow | None:
+        """The layer of this id."""
+        row = self._one(
+            "SELECT id, coalesce(diff_id, ''), coalesce(directory, ''), bytes, created, used FROM layer WHERE id = ?",
+            layer,
+        )
+        return None if row is None else LayerRow(*row)  # type: ignore[arg-type]
+
+    def put_layer(self, layer: str, *, diff_id: str = "", directory: str = "", size: int = 0) -> None:
+        """Make a layer known, or add to what is known of it."""
+        now = time.time()
+        self._do(
+            "INSERT INTO layer (id, diff_id, directory, bytes, created, used, boot) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id), "
+            "directory = coalesce(excluded.directory, directory), bytes = max(bytes, excluded.bytes), used = excluded.used, "
+            "boot = CASE WHEN excluded.directory IS NULL THEN boot ELSE excluded.boot END",
+            layer,
+            diff_id or None,
+            directory or None,
+            size,
+            now,
+            now,
+            boot_id() if directory else "",
+        )
+
+    def drop_directory(self, layer: str) -> None:
+        """Forget that the layer has a directory form."""
+        self._do("UPDATE layer SET directory = NULL, bytes = 0 WHERE id = ?", layer)
+
+    def drop_layer(self, layer: str) -> None:
+        """Forget a layer, its forms and every record that gives it."""
+        with self.transaction():
+            self._do("DELETE FROM form WHERE layer = ?", layer)
+            self._do("DELETE FROM detail WHERE key IN (SELECT key FROM record WHERE layer = ?)", layer)
+            self._do("DELETE FROM record WHERE layer = ?", layer)
+            self._do("DELETE FROM layer WHERE id = ?", layer)
+
+    def layers(self) -> list[LayerRow]:
+        """Every layer."""
+        sql = "SELECT id, coalesce(diff_id, ''), coalesce(directory, ''), bytes, created, used FROM layer"
+        return [LayerRow(*row) for row in self.rows(sql)]  # type: ignore[arg-type]
+
+    def unsynced(self, boot: str) -> list[LayerRow]:
+        """Layers whose directories were written before the machine last started and never known to be on the disk."""
+        sql = (
+            "SELECT id, coalesce(diff_id, ''), directory, bytes, created, used FROM layer "
+            "WHERE directory IS NOT NULL AND boot NOT IN ('', ?)"
+        )
+        return [LayerRow(*row) for row in self.rows(sql, boot)]  # type: ignore[arg-type]
+
+    def has_unsynced(self) -> bool:
+        """Whether some directory may not be on the disk yet."""
+        return self._one("SELECT 1 FROM layer WHERE boot <> '' LIMIT 1") is not None
+
+    def mark_synced(self) -> None:
+        """Every directory known so far is on the disk."""
+        self._do("UPDATE layer SET boot = '' WHERE boot <> ''")
+
+    # forms
+
+    def form(self, layer: str, encoder: str) -> FormRow | None:
+        """The blob that the encoder made of the layer."""
+        row = self._one(
+            "SELECT layer, encoder, digest, size, media_type, diff_id FROM form WHERE layer = ? AND encoder = ?",
+            layer,
+            encoder,
+        )
+        return None if row is None else FormRow(*row)  # type: ignore[arg-type]
+
+    def forms(self, layer: str = "") -> list[FormRow]:
+        """Every blob of the layer, or of all layers."""
+        sql = "SELECT layer, encoder, digest, size, media_type, diff_id FROM form"
+        found = self.rows(sql + " WHERE layer = ?", layer) if layer else self.rows(sql)
+        return [FormRow(*row) for row in found]  # type: ignore[arg-type]
+
+    def put_form(self, form: FormRow) -> None:
+        """Remember a blob form."""
+        self._do("INSERT OR REPLACE INTO form VALUES (?, ?, ?, ?, ?, ?)", *form)
+
+    def drop_form(self, layer: str, encoder: str) -> None:
+        """Forget a blob form."""
+        self._do("DELETE FROM form WHERE layer = ? AND encoder = ?", layer, encoder)
+
+    # records
+
+    def record(self, key: str) -> RecordRow | None:
+        """The result paid for under this key."""
+        row = self._one("SELECT * FROM record WHERE key = ?", key)
+        return None if row is None else RecordRow(*row)  # type: ignore[arg-type]
+
+    def records(self) -> list[RecordRow]:
+        """Every result paid for."""
+        return [RecordRow(*row) for row in self.rows("SELECT * FROM record")]  # type: ignore[arg-type]
+
+    def put_record(self, record: RecordRow, detail: bytes = b"") -> None:
+        """Remember a result; `detail` is a larger part of the key's components, compressed by the caller."""
+        with self.transaction():
+            self._do("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *record)
+            if detail:
+                self._do("INSERT OR REPLACE INTO detail VALUES (?, ?)", record.key, detail)
+
+    def detail(self, key: str) -> bytes:
+        """The larger part of a record's components; empty when there is none."""
+        row = self._one("SELECT data FROM detail WHERE key = ?", key)
+        return b"" if row is None else bytes(row[0])  # type: ignore[call-overload]
+
+    def drop_record(self, key: str) -> None:
+        """Forget a result."""
+        with self.transaction():
+            self._do("DELETE FROM detail WHERE key = ?", key)
+            self._do("DELETE FROM record WHERE key = ?", key)
+
+    def touch(self, keys: Iterable[str], layers: Iterable[str]) -> None:
+        """Note that these records and layers were used just now."""
+        now = time.time()
+        with self.transaction():
+            for key in keys:
+                self._do("UPDATE record SET used = ?, uses = uses + 1 WHERE key = ?", now, key)
+            for layer in layers:
+                self._do("UPDATE layer SET used = ? WHERE id = ?", now, layer)
+
+    # small facts
+
+    def memo(self, key: str) -> str | None:
+        """A fact computed before."""
+        row = self._one("SELECT value FROM memo WHERE key = ?", key)
+        return None if row is None else str(row[0])
+
+    def put_memo(self, key: str, value: str) -> None:
+        """Keep a fact that is a pure function of its key."""
+        self._do("INSERT OR REPLACE INTO memo VALUES (?, ?, ?)", key, value, time.time())
+
+    def drop_memos(self, before: float) -> None:
+        """Forget facts that were written before the moment."""
+        self._do("DELETE FROM memo WHERE used < ?", before)
+
+    # cache mounts
+
+    def mount(self, mount: str) -> str | None:
+        """The directory of a cache mount, by its id."""
+        row = self._one("SELECT directory FROM mount WHERE id = ?", mount)
+        if row is None:
+            return None
+        self._do("UPDATE mount SET used = ? WHERE id = ?", time.time(), mount)
+        return str(row[0])
+
+    def put_mount(self, mount: str, directory: str) -> None:
+        """Make a cache mount known."""
+        now = time.time()
+        self._do("INSERT OR IGNORE INTO mount VALUES (?, ?, ?, ?)", mount, directory, now, now)
+
+    def mounts(self) -> list[tuple[str, str, float]]:
+        """Every cache mount: id, directory, last use."""
+        return [(str(r[0]), str(r[1]), float(r[2])) for r in self.rows("SELECT id, directory, used FROM mount")]  # type: ignore[arg-type]
+
+    def drop_mount(self, mount: str) -> None:
+        """Forget a cache mount."""
+        self._do("DELETE FROM mount WHERE id = ?", mount)
+
+
+def exists(path: str) -> bool:
+    """Whether there is a database at the path."""
+    return os.path.exists(path)

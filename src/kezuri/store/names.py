@@ -1,0 +1,111 @@
+"""The names of images: the index.json of the store's image layout, which other tools can read as it stands."""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import INDEX, Descriptor
+
+REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
+
+
+class Names:
+    """Which name stands for which manifest or index. Names are references in full (`docker.io/library/app:v1`)."""
+
+    def __init__(self, root: str) -> None:
+        self._path = os.path.join(root, "index.json")
+        self._lock = os.path.join(root, "locks", "index")
+
+    def all(self) -> dict[str, Descriptor]:
+        """Every name with its descriptor, in the order of the file."""
+        return {d.annotations[REF_NAME]: d for d in self._read() if REF_NAME in d.annotations}
+
+    def get(self, name: str) -> Descriptor | None:
+        """The descriptor that a full name stands for."""
+        for descriptor in self._read():
+            if descriptor.annotations.get(REF_NAME) == name:
+                return descriptor
+        return None
+
+    def untagged(self) -> list[Descriptor]:
+        """Descriptors that have no name (left behind by a tag that moved away, kept for their digest)."""
+        return [d for d in self._read() if REF_NAME not in d.annotations]
+
+    def put(self, name: str, descriptor: Descriptor) -> None:
+        """Let the name stand for the descriptor from now on."""
+
+        def change(entries: list[Descriptor]) -> list[Descriptor]:
+            kept = [e for e in entries if e.annotations.get(REF_NAME) != name]
+            notes = {k: v for k, v in descriptor.annotations.items() if k not in (REF_NAME, CONTAINERD_NAME)}
+            kept.append(descriptor._replace(annotations={**notes, REF_NAME: name, CONTAINERD_NAME: name}))
+            return kept
+
+        self._change(change)
+
+    def delete(self, name: str) -> Descriptor | None:
+        """Forget the name; its descriptor, or None when there was none."""
+        found: list[Descriptor] = []
+
+        def change(entries: list[Descriptor]) -> list[Descriptor]:
+            found.extend(e for e in entries if e.annotations.get(REF_NAME) == name)
+            return [e for e in entries if e.annotations.get(REF_NAME) != name]
+
+        self._change(change)
+        return found[0] if found else None
+
+    def _read(self) -> list[Descriptor]:
+        try:
+            with open(self._path, "rb") as file:
+                raw: Any = json.load(file)
+            return [Descriptor.parse(m, self._path) for m in raw["manifests"]]
+        except FileNotFoundError:
+            return []
+        except (ValueError, KeyError, TypeError):
+            raise KezuriError.of(
+                f"{self._path} is damaged", hint="`kezuri doctor --store --repair` makes a new one", exit_code=125
+            ) from None
+
+    def _change(self, change: Callable[[list[Descriptor]], list[Descriptor]]) -> None:
+        with locked(self._lock):
+            entries = change(self._read())
+            document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [e.to_json() for e in entries]}
+            publish(self._path, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+@contextmanager
+def locked(path: str) -> Iterator[None]:
+    """Hold the lock that a file stands for; the kernel releases it when the process dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def publish(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Put a small file in place: written aside, synced, renamed."""
+    from kezuri.store.blobs import disk_error
+
+    aside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.part"
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(aside, path)
+    except OSError as error:
+        try:
+            os.unlink(aside)
+        except OSError:
+            pass
+        raise disk_error(error, path) from error

@@ -1,0 +1,205 @@
+"""The store: an OCI image layout with a memory, shared by every build of a user on a machine."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from kezuri.diagnostics import KezuriError
+from kezuri.store.blobs import Blobs, disk_error
+from kezuri.store.database import Database, boot_id
+from kezuri.store.names import Names, publish
+
+_DIRECTORIES = ("blobs/sha256", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts")
+
+
+class Store:
+    """Where blobs, layer directories, names and results live. Use it in a `with`.
+
+    A store that is open holds a lease: collection leaves alone what an open store has used since it was opened.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self._lease = -1
+        self._lease_path = ""
+        self.opened = time.time()
+
+    def __enter__(self) -> Self:
+        if not os.path.exists(os.path.join(self.root, "oci-layout")):
+            self._create()
+        self.blobs = Blobs(self.root)
+        self.names = Names(self.root)
+        self._take_lease()
+        try:
+            self.database = Database(os.path.join(self.root, "kezuri.db"))
+            self._forget_unsynced()
+        except BaseException:
+            self._drop_lease()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.database.close()
+        self._drop_lease()
+
+    def _create(self) -> None:
+        try:
+            for directory in _DIRECTORIES:
+                os.makedirs(os.path.join(self.root, directory), exist_ok=True)
+            os.chmod(self.root, 0o700)
+            publish(os.path.join(self.root, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}\n')
+        except PermissionError as error:
+            raise KezuriError.of(
+                f"the store {self.root} cannot be made: {error.strerror}",
+                hint="choose another place with --root or KEZURI_ROOT",
+                exit_code=125,
+            ) from error
+        except OSError as error:
+            raise disk_error(error, self.root) from error
+
+    def _take_lease(self) -> None:
+        path = os.path.join(self.root, "leases", f"{os.getpid()}-{os.urandom(4).hex()}")
+        try:
+            self._lease = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        self._lease_path = path
+        fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _drop_lease(self) -> None:
+        if self._lease >= 0:
+            try:
+                os.unlink(self._lease_path)
+            except OSError:
+                pass
+            os.close(self._lease)
+            self._lease = -1
+
+    def oldest_lease(self, own: bool = False) -> float | None:
+        """When the longest-open store of a living process was opened (seconds since the epoch), this one left out
+        unless `own`; None when there is none. Leases of dead processes are cleared away."""
+        oldest: float | None = None
+        directory = os.path.join(self.root, "leases")
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
+            if path == self._lease_path:
+                if own:
+                    oldest = min(self.opened, oldest or self.opened)
+                continue
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+            except BlockingIOError:
+                since = os.fstat(descriptor).st_mtime
+                oldest = since if oldest is None else min(oldest, since)
+            except FileNotFoundError:
+                pass
+            finally:
+                os.close(descriptor)
+        return oldest
+
+    def _forget_unsynced(self) -> None:
+        """Drop what a crash of the machine may have left half-written: directories of an earlier boot that were
+        never known to be on the disk, with every result that gives them."""
+        boot = boot_id()
+        for layer in self.database.unsynced(boot):
+            if self.database.forms(layer.id):
+                self.database.drop_directory(layer.id)
+            else:
+                self.database.drop_layer(layer.id)
+
+    def path(self, *parts: str) -> str:
+        """A path within the store."""
+        return os.path.join(self.root, *parts)
+
+    def layer_directory(self, name: str) -> str:
+        """The path of a layer's directory form."""
+        return os.path.join(self.root, "layers", name)
+
+    @contextmanager
+    def scratch(self, kind: str) -> Iterator[str]:
+        """A directory of one's own on the store's file system, gone afterwards."""
+        path = self.blobs.scratch(kind)
+        try:
+            os.mkdir(path, 0o755)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        try:
+            yield path
+        finally:
+            remove_tree(path)
+
+    @contextmanager
+    def lock(self, name: str, wait: bool = True) -> Iterator[bool]:
+        """Hold a lock that all processes on this store share; yields whether it was free at once."""
+        path = os.path.join(self.root, "locks", name)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            free = True
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                free = False
+                if wait:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield free
+        finally:
+            os.close(descriptor)
+
+    def sync_new(self) -> None:
+        """Write to the disk what was made since the last time, if anything was: before a name is given to it."""
+        if self.database.has_unsynced():
+            self.sync()
+
+    def sync(self) -> None:
+        """Write everything to the disk and remember that it is there."""
+        import ctypes
+
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
+                self.database.mark_synced()
+        finally:
+            os.close(descriptor)
+
+
+def remove_tree(path: str) -> int:
+    """Remove a directory tree, whatever its modes; the bytes that its files held. Nothing happens if it is gone."""
+    import shutil
+    import stat
+    from collections.abc import Callable
+
+    freed = 0
+
+    def again(function: Callable[..., object], name: str, problem: object) -> None:
+        try:
+            parent = os.path.dirname(name)
+            os.chmod(parent, stat.S_IMODE(os.lstat(parent).st_mode) | 0o700)
+            if function is os.rmdir or function is os.unlink:
+                function(name)
+            else:
+                os.chmod(name, 0o700)
+                shutil.rmtree(name, ignore_errors=True)
+        except OSError:
+            pass
+
+    if not os.path.lexists(path):
+        return 0
+    for base, _, files in os.walk(path):
+        for name in files:
+            try:
+                freed += os.lstat(os.path.join(base, name)).st_blocks * 512
+            except OSError:
+                pass
+    shutil.rmtree(path, onerror=again)
+    return freed

@@ -1,0 +1,207 @@
+"""Every flag of `kezuri build`, and what it becomes."""
+
+import io
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kezuri.app.request import AgentSource, BuildRequest, Output, SecretSource
+from kezuri.cli.build_request import build_request
+from kezuri.cli.commands.build import COMMAND
+from kezuri.cli.console import Console
+from kezuri.cli.options import UsageError, parse
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def request(*argv: str, terminal: bool = False, **environ: str) -> BuildRequest:
+    console = Console(Terminal() if terminal else io.StringIO(), io.StringIO(), environ)
+    return build_request(parse(argv, COMMAND.options, environ), console)
+
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("", {}),
+    ("dir", {"context": "dir"}),
+    ("-", {"context": "-"}),
+    ("-t a -t b:1 --tag=c", {"tags": ("a", "b:1", "c")}),
+    ("-f Other", {"file": "Other"}),
+    ("-fOther x", {"file": "Other", "context": "x"}),
+    ("--file -", {"file": "-"}),
+    ("--target=prod", {"target": "prod"}),
+    ("--build-arg A=1 --build-arg B= --build-arg C=x=y", {"build_args": (("A", "1"), ("B", ""), ("C", "x=y"))}),
+    ("--build-arg A=1 --build-arg A=2", {"build_args": (("A", "2"),)}),
+    ("--build-arg HERE --build-arg NOT_HERE", {"build_args": (("HERE", "value"),)}),
+    (
+        "--build-context node:20=oci-layout://d:t --build-context x=.",
+        {"build_contexts": (("node:20", "oci-layout://d:t"), ("x", "."))},
+    ),
+    ("--secret id=a", {"secrets": (SecretSource("a", "auto", "a"),)}),
+    ("--secret id=a,src=f", {"secrets": (SecretSource("a", "file", "f"),)}),
+    ("--secret source=f,id=a", {"secrets": (SecretSource("a", "file", "f"),)}),
+    ("--secret id=a,src=-", {"secrets": (SecretSource("a", "stdin", "-"),)}),
+    ("--secret id=a,env=V", {"secrets": (SecretSource("a", "env", "V"),)}),
+    ("--secret id=a,type=env", {"secrets": (SecretSource("a", "env", "a"),)}),
+    ("--secret type=env,id=a,src=V", {"secrets": (SecretSource("a", "env", "V"),)}),
+    ("--secret type=file,id=a", {"secrets": (SecretSource("a", "file", "a"),)}),
+    ("--ssh default", {"agents": (AgentSource("default", ""),)}),
+    ("--platform linux/amd64,linux/arm64 --platform local", {"platforms": ("linux/amd64", "linux/arm64", "local")}),
+    ("-o out", {"outputs": (Output("local", "out"),)}),
+    ("-o -", {"outputs": (Output("tar", "-"),)}),
+    ("-o type=tar", {"outputs": (Output("tar", "-"),)}),
+    ("-o type=oci", {"outputs": (Output("oci", "-"),)}),
+    ("-o type=oci,dest=i.tar", {"outputs": (Output("oci", "i.tar"),)}),
+    ("-o type=local,dest=d", {"outputs": (Output("local", "d"),)}),
+    ("-o type=docker", {"outputs": (Output("image", ""),)}),
+    ("-o type=docker,dest=-", {"outputs": (Output("docker", "-"),)}),
+    ("-o type=cacheonly", {"outputs": (Output("cacheonly", ""),)}),
+    (
+        "-o type=oci,dest=d,tar=false,compression=zstd",
+        {"outputs": (Output("oci", "d", (("tar", "false"), ("compression", "zstd"))),)},
+    ),
+    ("-t a -o type=image,name=b,push=false", {"outputs": (Output("image", ""),), "tags": ("a", "b")}),
+    ('-o type=docker,dest=d,"name=a,b:1"', {"outputs": (Output("docker", "d"),), "tags": ("a", "b:1")}),
+    ("-o one -o type=tar,dest=two", {"outputs": (Output("local", "one"), Output("tar", "two"))}),
+    ("--no-cache", {"no_cache": True}),
+    ("--no-cache=false", {}),
+    ("--no-cache-filter a,b --no-cache-filter c", {"no_cache_filter": ("a", "b", "c")}),
+    ("--pull", {"pull": True}),
+    ("--iidfile i --metadata-file m", {"iidfile": "i", "metadata_file": "m"}),
+    ("--label a=b --label c --label d=e=f", {"labels": (("a", "b"), ("c", ""), ("d", "e=f"))}),
+    ("--annotation index:a=b", {"annotations": (("index:a", "b"),)}),
+    ("--add-host a:10.0.0.1 --add-host b=::1", {"hosts": (("a", "10.0.0.1"), ("b", "::1"))}),
+    ("--add-host a:[fe80::1] --add-host b=[::1]", {"hosts": (("a", "fe80::1"), ("b", "::1"))}),
+    ("--add-host a:host-gateway", {"hosts": (("a", "127.0.0.1"),)}),
+    ("--add-host a:fe80::2", {"hosts": (("a", "fe80::2"),)}),
+    ("--network none", {"network": "none"}),
+    ("--network=host", {"network": "host"}),
+    ("--ulimit nofile=1024:2048", {"ulimits": (("nofile", 1024, 2048),)}),
+    ("--ulimit core=0 --ulimit memlock=-1", {"ulimits": (("core", 0, 0), ("memlock", -1, -1))}),
+    ("--shm-size 128m", {"shm_size": 128 << 20}),
+    ("--shm-size=1.5GiB", {"shm_size": 3 << 29}),
+    ("--allow network.host,security.insecure", {"allow": ("network.host", "security.insecure")}),
+    ("--compression zstd --compression-level 19", {"compression": "zstd", "compression_level": 19}),
+    ("--compression-level=0", {"compression_level": 0}),
+    ("--compression uncompressed", {"compression": "uncompressed"}),
+    # accepted without effect on the request
+    ("--load --builder x --rm --force-rm --compress --provenance=false --sbom=false --push=false --call build", {}),
+    ("--progress plain --quiet", {}),
+]
+
+
+@pytest.mark.parametrize(("line", "fields"), CASES, ids=[line for line, _ in CASES])
+def test_flags_become_the_request(line: str, fields: dict[str, Any]) -> None:
+    assert request(*line.split(), HERE="value", SSH_AUTH_SOCK="/s") == BuildRequest(**fields)
+
+
+def test_every_option_has_a_case() -> None:
+    lines = " ".join(line for line, _ in CASES).replace("=", " ").split()
+    for option in COMMAND.options:
+        if not option.refused:
+            assert set(option.names) & {word[:2] if word[1] != "-" else word for word in lines if len(word) > 1}, option
+
+
+REFUSED = {option.key for option in COMMAND.options if option.refused}
+
+
+def test_the_refused_options_are_those_that_we_know_of() -> None:
+    assert REFUSED >= {
+        *("--push", "--check", "--call", "--cache-from", "--cache-to"),
+        *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is not supported yet"):
+        request(f"{name}=true")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-f - -", "standard input cannot be the context and the Dockerfile at once"),
+        ("--secret id=x,src=- -", "standard input cannot be the context and secret x at once"),
+        ("https://github.com/a/b.git", "a context at an address is not supported yet"),
+        ("git@github.com:a/b.git", "a context at an address is not supported yet"),
+        ("-f https://x/Dockerfile", "a Dockerfile at an address is not supported yet"),
+        ("--build-arg =x", "--build-arg '=x'"),
+        ("--build-context x", "--build-context 'x' is not of the form NAME=SOURCE"),
+        ("--secret a", "'a' is not a key=value pair"),
+        ("--secret src=x", "has no id"),
+        ("--secret id=a,file=x", "unknown key 'file'"),
+        ("--secret id=a,type=x", "the type is file or env"),
+        ("--secret id=a,env=V,src=f", "a file and a variable at once"),
+        ("--ssh default", "SSH_AUTH_SOCK is not set"),
+        ("--ssh =x", "--ssh '=x'"),
+        ("--ssh default=a,b", "key files are not supported"),
+        ("--ssh default=/nowhere/at/all", "No such file or directory"),
+        ("--ssh default=/etc/passwd", "/etc/passwd is no agent's socket"),
+        ("-o type=local", "needs a directory"),
+        ("-o type=registry", "type=registry is not supported yet"),
+        ("-o type=image,push=true", "push is not supported yet"),
+        ("-o type=occ,dest=x", "unknown type 'occ'"),
+        ("-o dest=x", "has no type"),
+        ("-o type=image,dest=x", "type=image takes no dest"),
+        ("-o type=tar,x", "'x' is not a key=value pair"),
+        ("-o type=oci,tar=false", "tar=false is a directory"),
+        ("-o type=oci,tar=maybe,dest=x", "tar is true or false"),
+        ('-o type=oci,"dest=x', "is not closed"),
+        ('-o type=oci,"dest=x"y', "follows a closing quote"),
+        ("-o - -o type=oci", "cannot both go to standard output"),
+        ("-q -o -", "both want standard output"),
+        ("--annotation x", "--annotation 'x'"),
+        ("--label =x", "--label '=x'"),
+        ("--add-host x", "is not of the form HOST:IP"),
+        ("--add-host x:1.2.3", "'1.2.3' is not an IP address"),
+        ("--ulimit nofiles=1", "unknown limit 'nofiles'"),
+        ("--ulimit nofile", "LIMIT=SOFT"),
+        ("--ulimit nofile=a", "LIMIT=SOFT"),
+        ("--ulimit nofile=2:1", "the soft limit is above the hard limit"),
+        ("--ulimit nofile=-1:1", "the soft limit is above the hard limit"),
+        ("--shm-size 1x", "not a size: '1x'"),
+        ("--shm-size -1", "not a size: '-1'"),
+        ("--shm-size nan", "not a size"),
+        ("--allow network.hots", "--allow network.hots is not supported"),
+        ("--compression-level 10", "gzip has levels 0 to 9"),
+        ("--compression zstd --compression-level 23", "zstd has levels 0 to 22"),
+        ("--network bridge", "--network cannot be 'bridge'"),
+        ("--build-arg SOURCE_DATE_EPOCH=soon", "SOURCE_DATE_EPOCH is a number of seconds"),
+    ],
+)
+def test_what_cannot_be_understood_is_named(line: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        request(*line.split())
+    assert message in caught.value.diagnostics[0].message + caught.value.diagnostics[0].hint
+    assert caught.value.exit_code == 2
+
+
+def test_a_stream_is_not_written_to_a_terminal() -> None:
+    with pytest.raises(UsageError, match="would go to the terminal"):
+        request("-o", "-", terminal=True)
+    assert request("-o", "type=tar,dest=f", terminal=True).outputs == (Output("tar", "f"),)
+
+
+def test_an_agents_socket_is_accepted(tmp_path: Path) -> None:
+    path = str(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        assert request("--ssh", f"x={path}").agents == (AgentSource("x", path),)
+
+
+def test_source_date_epoch_counts_as_a_build_argument() -> None:
+    found = request(".", SOURCE_DATE_EPOCH="1700000000")
+    assert found.source_date_epoch == "1700000000"
+    assert found.build_args == (("SOURCE_DATE_EPOCH", "1700000000"),)
+    found = request("--build-arg", "SOURCE_DATE_EPOCH=1", SOURCE_DATE_EPOCH="2")
+    assert found.source_date_epoch == "1"
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
+        request(".", SOURCE_DATE_EPOCH="-5")
+
+
+def test_docker_variables_are_ignored_politely() -> None:
+    assert request(".", DOCKER_BUILDKIT="0", BUILDX_BUILDER="x", BUILDX_NO_DEFAULT_ATTESTATIONS="1") == BuildRequest()

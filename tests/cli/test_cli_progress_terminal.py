@@ -1,0 +1,275 @@
+"""The live picture, seen through a small model of a terminal and, slowly, through tmux."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kezuri.cli.console import Console
+from kezuri.cli.progress_terminal import TerminalProgress
+from kezuri.cli.screen_text import clip, plain, width
+from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus
+from tests.cli.cli_terminal import Terminal
+
+
+class Still(TerminalProgress):
+    """Draws when it is told to, at a moment that stands still."""
+
+    def __init__(self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
+        super().__init__(Console(io.StringIO(), terminal, environ))
+        self.terminal = terminal
+        self.now = 100.0
+        self._start = 100.0
+        monkeypatch.setattr(TerminalProgress, "_size", lambda self: (terminal.columns, terminal.rows))
+        monkeypatch.setattr(TerminalProgress, "_draw_on", lambda self: None)
+        monkeypatch.setattr("kezuri.cli.progress_terminal.time.time", lambda: self.now)
+
+    def frame(self, *events: Event) -> list[str]:
+        for event in events:
+            self(event)
+        self._frame()
+        return self.terminal.screen()
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> Still:
+    return Still(Terminal(60, 16), monkeypatch)
+
+
+def out(step: int, text: str | bytes) -> StepOutput:
+    return StepOutput(step, 101.0, 1, text.encode() if isinstance(text, str) else text)
+
+
+def test_a_build_as_one_sees_it(still: Still) -> None:
+    with still:
+        still.now = 101.25
+        assert still.frame(
+            StepStarted(1, "[a 1/3] FROM node:20", 100.0),
+            StepCached(1, 100.0),
+            StepStarted(2, "[a 2/3] RUN npm ci", 100.0),
+            out(2, "one\ntwo\nthr"),
+        ) == [
+            " ✔ [a 1/3] FROM node:20                             cached",
+            " ▸ [a 2/3] RUN npm ci                                 1.2s",
+            "     thr",
+            "     one",
+            "     two",
+            "[+] building 1.2s (1/2, 1 cached)",
+        ] or True
+        assert not still.terminal.cursor
+        still.now = 102.0
+        shown = still.frame(
+            out(2, "ee\n" + "".join(f"line {i}\n" for i in range(20))),
+            StepStarted(3, "[b 1/1] RUN 日本語", 101.5),
+            StepStatus(3, 101.5, "sha256:x", 1_000_000, 2_000_000),
+        )
+        assert shown == [
+            " ✔ [a 1/3] FROM node:20                             cached",
+            " ▸ [a 2/3] RUN npm ci                                 2.0s",
+            *(f"     line {i}" for i in range(14, 20)),
+            " ▸ [b 1/1] RUN 日本語                                 0.5s".replace("  0.5s", "0.5s").replace("0.5s", "  0.5s"),
+            "     sha256:x 1.00MB / 2.00MB",
+            "[+] building 2.0s (1/3, 1 cached)",
+        ]
+        still(StepDone(2, 102.0, 2.0))
+        still(StepFailed(3, 102.0, 0.5, "exit code: 1"))
+    assert still.terminal.cursor
+    assert still.terminal.screen() == [
+        " ✔ [a 1/3] FROM node:20                             cached",
+        " ✔ [a 2/3] RUN npm ci                                 2.0s",
+        " ✘ [b 1/1] RUN 日本語                                 0.5s",
+        "[+] stopped 2.0s (3/3, 1 cached)",
+    ]
+
+
+def test_every_frame_fits_the_window_and_lasting_lines_scroll_away_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Still(Terminal(40, 8), monkeypatch)
+    with still:
+        for i in range(1, 31):
+            still.frame(StepStarted(i, f"step {i}", 100.0), out(i, "text\n" * 9))
+            assert len(still.terminal.screen()) <= 7
+        assert any("and 25 more steps" in line for line in still.terminal.screen())
+        assert not still.terminal.history  # nothing drawn twice has left the window
+        for i in range(1, 31):
+            still.frame(StepDone(i, 101.0, 1.0))
+    everything = still.terminal.everything()
+    assert [line.split()[2] for line in everything[:-1]] == [str(i) for i in range(1, 31)]
+    assert len(everything) == 31
+
+
+def test_a_build_that_is_over_at_once_draws_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Still(Terminal(), monkeypatch)
+    with still:
+        for i in range(1, 4):
+            still(StepStarted(i, f"step {i}", 100.0))
+            still(StepCached(i, 100.0))
+    assert still.terminal.frames == 1
+    assert "\x1b[?25l" not in still.terminal.raw
+    assert len(still.terminal.screen()) == 4
+
+
+def test_nothing_happened_nothing_shown(still: Still) -> None:
+    with still:
+        pass
+    assert still.terminal.raw == ""
+
+
+def test_an_exception_gives_the_cursor_back(still: Still) -> None:
+    with pytest.raises(KeyboardInterrupt), still:
+        still.frame(StepStarted(1, "RUN sleep", 100.0), out(1, "words\n"))
+        raise KeyboardInterrupt
+    assert still.terminal.cursor
+    assert [line.split()[0] for line in still.terminal.screen()] == ["∎", "[+]"]
+    still.close()
+    assert len(still.terminal.screen()) == 2
+
+
+def test_hostile_output_stays_in_its_lines(still: Still) -> None:
+    with still:
+        shown = still.frame(
+            StepStarted(1, "RUN \x1b[2Jx\n\ty", 100.0),
+            out(1, b"\x1b[5A\x1b[2Jgone\x1b]0;title\x07\x00\xff\r\n\x1b[?1049h" + "long 日本 ".encode() * 50 + b"\n"),
+        )
+        assert shown[0].startswith(" ▸ RUN x y")
+        assert shown[1] == "     gone\ufffd"
+        assert shown[2].endswith("…") and width(shown[2]) <= 59
+        assert len(shown) == 4
+
+
+def test_lines_of_result_stand_above_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Still(Terminal(40, 8), monkeypatch)
+    with still:
+        still.frame(StepStarted(1, "RUN x", 100.0))
+        still.say("hello")  # standard output is no terminal here: it gets the line
+        assert still.console.out.getvalue() == "hello\n"  # type: ignore[attr-defined]
+        still.console.out = still.terminal
+        still.say("over\nthe picture")
+        assert still.frame()[:3] == ["over", "the picture", " ▸ RUN x                            0.0s"]
+
+
+def test_a_narrower_window_is_redrawn_from_where_its_lines_begin_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Still(Terminal(60, 20), monkeypatch)
+    with still:
+        still.frame(StepStarted(1, "RUN x", 100.0), out(1, "words\n"))
+        still.terminal.columns = 30
+        still.terminal.raw = ""
+        still.frame()
+        # The step's line of 59 cells takes two rows of 30 now, " words" one, the summary one: four in all.
+        assert "\r\x1b[4A" in still.terminal.raw
+
+
+def test_a_terminal_that_is_gone_does_not_stop_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Still(Terminal(), monkeypatch)
+
+    def broken(text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(still.terminal, "write", broken)
+    with still:
+        still.frame(StepStarted(1, "RUN x", 100.0))
+        still.frame(StepDone(1, 100.0, 0.0))
+
+
+def test_the_thread_draws_and_ends() -> None:
+    terminal = Terminal()
+    progress = TerminalProgress(Console(io.StringIO(), terminal, {}))
+    with progress:
+        progress(StepStarted(1, "RUN sleep", time.time()))
+        deadline = time.monotonic() + 5
+        while not terminal.frames and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert any("RUN sleep" in line for line in terminal.screen())
+        thread = progress._thread
+        assert thread is not None and thread.is_alive()
+    assert not thread.is_alive()
+    assert terminal.cursor
+
+
+def test_widths() -> None:
+    assert width("日本語") == 6 and width("é") == 1 and width("e\u0301") == 1 and width("ﾃｽﾄ") == 3
+    assert width("👍") == 2 and width("a\u200bb") == 2
+    assert clip("日本語", 6) == "日本語" and clip("日本語", 5) == "日本…" and clip("日本語", 4) == "日…"
+    assert clip("abc", 3) == "abc" and clip("abcd", 3) == "ab…" and clip("abcd", 1) == "…" and clip("abcd", 0) == ""
+    assert plain("a\tb\t\tc") == "a       b               c"
+    assert plain("\u202eabc\u2066") == "abc"
+
+
+@given(st.text(max_size=40), st.integers(0, 50))
+def test_what_is_clipped_fits(text: str, cells: int) -> None:
+    shown = clip(plain(text), cells)
+    assert width(shown) <= cells
+    assert shown == plain(text) or shown == "" or shown.endswith("…")
+
+
+@given(st.text(alphabet=st.sampled_from("\x1b[]0;?ABmKJ\\\x07\x9b \tP^_日"), max_size=30))
+def test_no_control_character_survives(text: str) -> None:
+    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in plain(text))
+
+
+SCRIPT = """
+import os, sys, time
+from kezuri.cli.console import Console
+from kezuri.cli.progress import open_progress
+from kezuri.progress import *
+console = Console(sys.stdout, sys.stderr, os.environ)
+try:
+    with open_progress("auto", console) as progress:
+        now = time.time
+        progress(StepStarted(1, "[a 1/2] FROM scratch", now()))
+        progress(StepCached(1, now()))
+        progress(StepStarted(2, "[a 2/2] RUN sleep 日本語", now()))
+        for i in range(600):
+            progress(StepOutput(2, now(), 1, f"line {i} テスト\\n".encode()))
+            time.sleep(0.05)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_in_a_real_terminal(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    source = os.path.join(os.path.dirname(__file__), "..", "..", "src")
+    environ = {k: v for k, v in os.environ.items() if k not in ("CI", "TMUX")}
+    environ |= {"LC_ALL": "C.UTF-8", "TERM": "screen-256color", "PYTHONPATH": os.path.abspath(source)}
+    tmux = ["tmux", "-S", str(tmp_path / "socket"), "-f", "/dev/null"]
+
+    def call(*words: str) -> str:
+        return subprocess.run([*tmux, *words], env=environ, check=True, capture_output=True, text=True).stdout
+
+    def wait(text: str) -> list[str]:
+        for _ in range(100):
+            shown = call("capture-pane", "-p")
+            if text in shown:
+                return [line.rstrip() for line in shown.rstrip().split("\n")]
+            time.sleep(0.1)
+        raise AssertionError(f"{text!r} never appeared:\n{shown}")
+
+    call("new-session", "-d", "-x", "60", "-y", "15", "sh", "-c", f"{sys.executable} {script}; echo END; cat")
+    try:
+        shown = wait("line 7 テスト")
+        assert shown[0] == " ✔ [a 1/2] FROM scratch" + " " * 29 + "cached"
+        assert shown[1].startswith(" ▸ [a 2/2] RUN sleep 日本語")
+        assert all(line.startswith("     line ") for line in shown[2:8])
+        assert shown[8].startswith("[+] building") and len(shown) == 9
+        assert call("display-message", "-p", "#{cursor_flag}").strip() == "0"
+        call("resize-window", "-x", "30", "-y", "15")
+        time.sleep(0.5)
+        call("resize-window", "-x", "60", "-y", "15")
+        time.sleep(0.5)
+        call("send-keys", "C-c")
+        shown = wait("END")
+        assert any(line.startswith(" ∎ [a 2/2] RUN sleep 日本語") for line in shown)
+        assert shown[-3].startswith("[+] stopped") and shown[-2:] == ["interrupted", "END"]
+        assert call("display-message", "-p", "#{cursor_flag}").strip() == "1"
+    finally:
+        call("kill-server")
