@@ -63,8 +63,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         "-o type=oci,dest=d,tar=false,compression=zstd",
         {"outputs": (Output("oci", "d", (("tar", "false"), ("compression", "zstd"))),)},
     ),
-    ("-t a -o type=image,name=b,push=false", {"outputs": (Output("image", ""),), "tags": ("a", "b")}),
-    ('-o type=docker,dest=d,"name=a,b:1"', {"outputs": (Output("docker", "d"),), "tags": ("a", "b:1")}),
+    ("-t a -o type=image,name=b,push=false", {"outputs": (Output("image", "", (("name", "b"),)),), "tags": ("a",)}),
+    ('-o type=docker,dest=d,"name=a,b:1"', {"outputs": (Output("docker", "d", (("name", "a,b:1"),)),)}),
     ("-o one -o type=tar,dest=two", {"outputs": (Output("local", "one"), Output("tar", "two"))}),
     ("--no-cache", {"no_cache": True}),
     ("--no-cache=false", {}),
@@ -109,10 +109,10 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
-    assert REFUSED >= {
+    assert {
         *("--push", "--check", "--call", "--cache-from", "--cache-to"),
         *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
-    }
+    } <= REFUSED
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

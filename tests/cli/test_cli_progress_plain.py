@@ -135,16 +135,19 @@ def test_a_line_without_end_is_cut_not_kept() -> None:
 
 
 def test_progress_bars_show_their_last_state() -> None:
-    assert plain(
-        StepStarted(1, "RUN curl", 0.0),
-        out(1, 0.1, "  0%\r"),
-        out(1, 0.2, " 50%\r 60%"),
-        out(1, 0.3, "\r100%\r"),
-        out(1, 0.4, "\nnext\r\n"),
-        out(1, 0.5, "\r\r\n"),
-        out(1, 0.6, " 10%\r 20%\r"),
-        StepDone(1, 1.0, 1.0),
-    ) == "#1 RUN curl\n#1 0.400 100%\n#1 0.400 next\n#1 0.500\n#1 1.000  20%\n#1 DONE 1.0s\n"
+    assert (
+        plain(
+            StepStarted(1, "RUN curl", 0.0),
+            out(1, 0.1, "  0%\r"),
+            out(1, 0.2, " 50%\r 60%"),
+            out(1, 0.3, "\r100%\r"),
+            out(1, 0.4, "\nnext\r\n"),
+            out(1, 0.5, "\r\r\n"),
+            out(1, 0.6, " 10%\r 20%\r"),
+            StepDone(1, 1.0, 1.0),
+        )
+        == "#1 RUN curl\n#1 0.400 100%\n#1 0.400 next\n#1 0.500\n#1 1.000  20%\n#1 DONE 1.0s\n"
+    )
 
 
 def test_a_long_progress_bar_is_shown_now_and_then() -> None:
@@ -156,19 +159,22 @@ def test_a_long_progress_bar_is_shown_now_and_then() -> None:
 
 def test_characters_that_were_cut_in_two_are_joined_and_streams_are_kept_apart() -> None:
     data = "日本\n".encode()
-    assert plain(
-        StepStarted(1, "RUN", 0.0),
-        out(1, 0.0, data[:2]),
-        out(1, 0.0, "err", 2),
-        out(1, 0.0, data[2:]),
-        out(1, 0.0, b"\xff\n"),
-        StepDone(1, 0.0, 0.0),
-    ) == "#1 RUN\n#1 0.000 日本\n#1 0.000 �\n#1 0.000 err\n#1 DONE 0.0s\n"
+    assert (
+        plain(
+            StepStarted(1, "RUN", 0.0),
+            out(1, 0.0, data[:2]),
+            out(1, 0.0, "err", 2),
+            out(1, 0.0, data[2:]),
+            out(1, 0.0, b"\xff\n"),
+            StepDone(1, 0.0, 0.0),
+        )
+        == "#1 RUN\n#1 0.000 日本\n#1 0.000 �\n#1 0.000 err\n#1 DONE 0.0s\n"
+    )
 
 
 def test_control_sequences_do_not_reach_the_log_but_colours_may() -> None:
     nasty = "\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07\x1bP1$r\x1b\\done\x08\x00\tx\n"
-    assert "#1 0.000 red done       x\n" in plain(StepStarted(1, "R", 0.0), out(1, 0.0, nasty))
+    assert "#1 0.000 red done        x\n" in plain(StepStarted(1, "R", 0.0), out(1, 0.0, nasty))
     coloured = plain(StepStarted(1, "R", 0.0), out(1, 0.0, nasty), CLICOLOR_FORCE="1")
     assert "\x1b[31mred\x1b[0m done" in coloured and "\x1b[2J" not in coloured and "title" not in coloured
     assert keep_colours("a\x1b[1mb") == "a\x1b[1mb\x1b[0m"
@@ -197,16 +203,15 @@ def test_pulls_say_how_far_they_are() -> None:
 
 
 def test_what_still_ran_was_cancelled() -> None:
-    assert plain(
-        StepStarted(1, "a", 0.0),
-        StepStarted(2, "b", 0.0),
-        StepStarted(3, "never announced", 0.0),
-        out(2, 0.5, "half"),
-        StepFailed(1, 1.0, 1.0, "exit code: 1"),
-    ) == (
-        "#1 a\n#1 ERROR: exit code: 1\n\n#2 b\n#2 ...\n\n#3 never announced\n#3 CANCELED\n".replace(
-            "#2 b\n#2 ...\n\n#3 never announced\n#3 CANCELED\n", "#2 b\n#2 0.500 half\n#2 CANCELED\n"
+    assert (
+        plain(
+            StepStarted(1, "a", 0.0),
+            StepStarted(2, "b", 0.0),
+            StepStarted(3, "never announced", 0.0),
+            out(2, 0.5, "half"),
+            StepFailed(1, 1.0, 1.0, "exit code: 1"),
         )
+        == "#1 a\n#1 ERROR: exit code: 1\n\n#2 b\n#2 0.500 half\n#2 CANCELED\n"
     )
 
 

@@ -69,7 +69,7 @@ def test_certificates_are_an_absolute_path_of_a_file(tmp_path: Path) -> None:
         (("--ca-certificates", "/no/ca.pem"), {}, "--ca-certificates must"),
         ((), {"KEZURI_CA_CERTIFICATES": "/no/ca.pem"}, "$KEZURI_CA_CERTIFICATES must"),
     ):
-        with pytest.raises(KezuriError, match="there is no file /no/ca.pem") as caught:
+        with pytest.raises(KezuriError, match=r"there is no file /no/ca\.pem") as caught:
             read(*argv, **environ)
         assert origin in caught.value.diagnostics[0].hint
         assert caught.value.exit_code == 2

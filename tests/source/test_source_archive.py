@@ -18,6 +18,7 @@ from kezuri.layer.entry import Entry, Item
 from kezuri.source.archive import Archives
 from kezuri.source.chmod import parse_chmod
 from kezuri.source.copying import CopyOptions, recipe
+from kezuri.source.item_tree import ItemTree
 from kezuri.source.selection import select
 from kezuri.source.tree import DirectoryTree
 
@@ -73,7 +74,7 @@ def test_every_form_by_content(add: Add, pack: Callable[[bytes], bytes]) -> None
     assert entries["opt/x/bin"] == Entry("opt/x/bin", "dir", 0o750, 12, 34, 0, 100 * 10**9)
     assert entries["opt/x/bin/tool"] == Entry("opt/x/bin/tool", "file", 0o640, 12, 34, 2, 100 * 10**9)
     assert entries["opt/x/t"].link == "bin/tool"
-    assert bytes_of(dict((entry.path, content) for entry, content in items)["opt/x/bin/tool"]) == b"#!"
+    assert bytes_of({entry.path: content for entry, content in items}["opt/x/bin/tool"]) == b"#!"
 
 
 def test_old_tar_without_magic(add: Add) -> None:
@@ -168,6 +169,16 @@ def test_hostile(add: Add, members: list[tuple[str, str, str]], message: str) ->
 def test_link_out_of_the_root_stays_inside(add: Add) -> None:
     data = tar(("symlink", "out", "../../../../etc"), ("file", "out/passwd", "x"))
     assert "n/etc/passwd" in by_path(add("/n", evil=data))
+
+
+def test_archive_in_memory(tmp_path: os.PathLike[str]) -> None:
+    """A small archive within a context that came as an archive itself."""
+    tree = ItemTree([(Entry("a.tar", "file", size=len(SIMPLE)), SIMPLE)], "context")
+    unpack = Archives(f"{tmp_path}").extract
+    items = recipe(select(tree, ["a.tar"]), CopyOptions("/n", 5, unpack=unpack), DictView())
+    assert "n/bin/tool" in by_path(items)
+    with pytest.raises(KezuriError, match="the archive is truncated"):
+        unpack(SIMPLE[:1000])
 
 
 def test_truncated(add: Add) -> None:

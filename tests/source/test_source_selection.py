@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.source.source_trees import make
 
+from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
 from kezuri.source.item_tree import ItemTree
 from kezuri.source.selection import Selection, SourceError, download, heredoc, select
@@ -121,24 +122,10 @@ def test_missing(tree: DirectoryTree, word: str, message: str, hint: str) -> Non
     assert error.value.word == 1
 
 
-class Dist:
-    """Ignore rules with the one pattern `dist`."""
-
-    has_negations = False
-
-    def matches(self, path: str) -> bool:
-        return path == "dist" or path.startswith("dist/")
-
-    def rule(self, path: str) -> tuple[str, int] | None:
-        return ("dist", 3) if self.matches(path) else None
-
-    def may_contain_included(self, directory: str) -> bool:
-        return False
-
-
 def test_hidden_by_a_rule(tmp_path: os.PathLike[str]) -> None:
     root = make(f"{tmp_path}/c", {"dist/app.js": "", "f": ""})
-    tree = DirectoryTree(root, Dist(), (0, 0), name="the build context", ignore_name="prod.Dockerfile.dockerignore")
+    rules = Ignore.parse("# a\n\ndist\n", "prod.Dockerfile.dockerignore")
+    tree = DirectoryTree(root, rules, (0, 0), name="the build context")
     with pytest.raises(SourceError) as error:
         select(tree, ["dist/app.js"])
     assert str(error.value) == (

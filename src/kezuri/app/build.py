@@ -4,8 +4,10 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from time import time
+from typing import Literal
 
 from kezuri.app.request import BuildRequest, BuildResult, Output, SecretSource, Settings
 from kezuri.app.session import Session
@@ -21,20 +23,30 @@ from kezuri.build.surroundings import Options
 from kezuri.build.trees import Context, Trees
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
-from kezuri.dockerfile.parser import Dockerfile, decode, parse
+from kezuri.dockerfile.parser import Dockerfile, parse
+from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource, Plan, RunOperation, StageInput
 from kezuri.plan.planner import NamedContext, Planner, PlanRequest, context_name
 from kezuri.progress.events import Listener, Warned
-from kezuri.source.context import BuildContext, open_context
+from kezuri.source import context as build_context
 from kezuri.source.stat_index import StatIndex
 
 
-def build(request: BuildRequest, settings: Settings, listener: Listener) -> BuildResult:
-    """Build the image that the request asks for; KezuriError when that fails, with nothing half-done left behind."""
-    return _Build(request, settings, listener).run()
+def build(
+    request: BuildRequest,
+    settings: Settings,
+    listener: Listener,
+    stand_ins: Callable[[str], None] | None = None,
+) -> BuildResult:
+    """Build the image that the request asks for; KezuriError when that fails, with nothing half-done left behind.
+
+    With `stand_ins`, base images that no registry gives are assembled from packages where that is possible, and the
+    function is told so: never without being asked.
+    """
+    return _Build(request, settings, listener, stand_ins).run()
 
 
 class GivenSecrets:
@@ -90,7 +102,14 @@ def _read_secret(source: SecretSource) -> bytes:
 
 
 class _Build:
-    def __init__(self, request: BuildRequest, settings: Settings, listener: Listener) -> None:
+    def __init__(
+        self,
+        request: BuildRequest,
+        settings: Settings,
+        listener: Listener,
+        stand_ins: Callable[[str], None] | None,
+    ) -> None:
+        self._stand_ins = stand_ins
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -110,7 +129,11 @@ class _Build:
         return tuple(dict.fromkeys(names))
 
     def _choose_packing(self) -> Packing:
-        kind = {"uncompressed": "none", "": "gzip"}.get(self._request.compression, self._request.compression)
+        wanted = self._request.compression or "gzip"
+        kinds: dict[str, Literal["gzip", "zstd", "none"]] = {"gzip": "gzip", "zstd": "zstd", "uncompressed": "none"}
+        if wanted not in kinds:
+            raise KezuriError.of(f"unknown compression {wanted!r}", hint="gzip, zstd or uncompressed", exit_code=2)
+        kind = kinds[wanted]
         if any(o.type == "docker" for o in self._outputs) and kind == "zstd":
             raise KezuriError.of(
                 "a docker archive with zstd layers cannot be loaded by most versions of docker",
@@ -121,11 +144,20 @@ class _Build:
 
     def run(self) -> BuildResult:
         with ExitStack() as held:
-            progress = self._fetch_progress
-            session = held.enter_context(Session(self._settings, pull=self._request.pull, progress=progress))
+            session = held.enter_context(
+                Session(
+                    self._settings,
+                    pull=self._request.pull,
+                    progress=self._fetch_progress,
+                    stand_ins=self._stand_ins,
+                )
+            )
             self._session = session
-            context = held.enter_context(
-                open_context(self._request.context, self._request.file, session.store.path("tmp"))
+            context = build_context.open_context(
+                self._request.context,
+                self._request.file,
+                stdin=lambda: sys.stdin.buffer,
+                scratch=held.enter_context(session.store.scratch("context")),
             )
             dockerfile = self._parse(context)
             named = _named_contexts(self._request.build_contexts)
@@ -135,9 +167,10 @@ class _Build:
 
     # reading and planning
 
-    def _parse(self, context: BuildContext) -> Dockerfile:
-        with self._reporter.step(f"[internal] load build definition from {os.path.basename(context.dockerfile_name)}"):
-            dockerfile = parse(decode(context.dockerfile), context.dockerfile_name)
+    def _parse(self, context: build_context.Context) -> Dockerfile:
+        source = context.dockerfile
+        with self._reporter.step(f"[internal] load build definition from {os.path.basename(source.name)}"):
+            dockerfile = parse(source.text, source.name)
             for diagnostic in dockerfile.diagnostics:
                 if diagnostic.severity != "error":
                     self._listener(Warned(time(), diagnostic))
@@ -190,7 +223,7 @@ class _Build:
         self,
         plan: Plan,
         dockerfile: Dockerfile,
-        context: BuildContext,
+        context: build_context.Context,
         named: dict[str, NamedContext],
         held: ExitStack,
     ) -> Built:
@@ -198,8 +231,8 @@ class _Build:
         indexes = store.path("contexts")
         contexts = {"": Context(context.tree, held.enter_context(StatIndex(indexes, context.root)))}
         for name in plan.contexts:
-            tree, root = context.named(named[name].text)
-            contexts[name] = Context(tree, held.enter_context(StatIndex(indexes, root)))
+            tree = build_context.open_named(name, named[name].text)
+            contexts[name] = Context(tree, held.enter_context(StatIndex(indexes, tree.root)))
         layers_index = held.enter_context(StatIndex(indexes, store.path("layers")))
         secrets = GivenSecrets(self._request.secrets)
         secrets.check()
@@ -270,7 +303,7 @@ class _Build:
                 number = base.stage
                 base = plan.stage(number).base
             base_layers = []
-            history = ()
+            history: tuple[HistoryEntry, ...] = ()
             if isinstance(base, BaseImage):
                 history = base.config.history
                 for layer, descriptor in zip(base.config.diff_ids, base.layers):

@@ -1,6 +1,7 @@
 """The collaborators of one command, wired once: store, forms, images, sandbox."""
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -28,22 +29,30 @@ class Session:
     reads, needs no namespaces.
     """
 
-    def __init__(self, settings: Settings, *, pull: bool = False, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        pull: bool = False,
+        progress: Progress | None = None,
+        stand_ins: Callable[[str], None] | None = None,
+    ) -> None:
         self.settings = settings
         self.ca_bundle = _ca_bundle(settings.ca_certificates)
         self._pull = pull
         self._progress = progress
+        self._stand_ins = stand_ins
         self._held = ExitStack()
         self._sandbox: Sandbox | None = None
         self._registry: Registry | None = None
-        self._layouts: dict[str, Layout] = {}
+        self._layouts: dict[str, tuple[Layout, str]] = {}
         self._privileged = False
 
     def __enter__(self) -> Self:
         with ExitStack() as held:
             self.store = held.enter_context(Store(self.settings.root))
             self._held = held.pop_all()
-        self.images = Images(self.store, self.registry, self.layout, self._pull, self._progress, self._embedded_base)
+        self.images = Images(self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in())
         self.forms = Forms(self.store, _marks_with_user_xattrs(), self)
         return self
 
@@ -89,21 +98,30 @@ class Session:
             config = RegistryConfig.of_machine(
                 self.settings.mirrors, self.settings.insecure, self.ca_bundle, os.environ
             )
+            if self._stand_ins is not None:
+                # There is another way: no need to be patient with a network that may not be there.
+                config = config._replace(connect_timeout=4.0, tries=1)
             self._registry = Registry(config)
             self._held.callback(self._registry.close)
         return self._registry
 
-    def layout(self, text: str) -> "Layout":
-        """The image that `directory[:tag|@digest]` names in an image layout."""
+    def layout(self, text: str) -> "tuple[Layout, str]":
+        """The layout that `directory[:tag|@digest]` names, and which image in it."""
         known = self._layouts.get(text)
         if known is None:
-            from kezuri.registry.layout import open_layout
+            from kezuri.registry.layout import LayoutAddress, open_layout
 
-            known = self._layouts[text] = open_layout(text)
+            address = LayoutAddress.parse(text)
+            known = (self._held.enter_context(open_layout(address.path)), address.selector)
+            self._layouts[text] = known
         return known
 
-    def _embedded_base(self, reference: Reference, platform: Platform) -> BaseImage | None:
-        return None
+    def _stand_in(self) -> "Callable[[Reference, Platform], BaseImage | None] | None":
+        if self._stand_ins is None:
+            return None
+        from kezuri.app.bases import StandIns
+
+        return StandIns(self.store, self.ca_bundle, self._stand_ins).find
 
 
 def _marks_with_user_xattrs() -> bool:

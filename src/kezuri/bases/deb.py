@@ -1,7 +1,7 @@
 """Debian packages: an ar archive that holds a compressed tar of files (deb(5)), read as a stream."""
 
-from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol
 
 from kezuri.diagnostics import KezuriError
 
@@ -25,7 +25,17 @@ class Package(NamedTuple):
     @property
     def upstream(self) -> str:
         """The version of the program itself, without Debian's epoch and revision (deb-version(7))."""
-        return self.version.partition(":")[2 if ":" in self.version else 0].rpartition("-")[0] or self.version
+        whole = self.version.partition(":")[2] or self.version
+        return whole.rpartition("-")[0] or whole
+
+
+class Content(Protocol):
+    """The bytes of a file, read once from the front."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes, all that are left when it is negative, empty at the end; KezuriError naming the
+        package when it is damaged."""
+        ...
 
 
 class Member(NamedTuple):
@@ -39,7 +49,7 @@ class Member(NamedTuple):
     gid: int
     size: int
     link: str
-    content: IO[bytes] | None
+    content: Content | None
 
 
 class Deb:
@@ -72,8 +82,6 @@ class Deb:
 
     def _members(self, which: str) -> Iterator[Member]:
         import tarfile
-        import zlib
-        from lzma import LZMAError
 
         try:
             with open(self.path, "rb") as file, _decompressed(file, *self._find(file, which)) as plain:
@@ -85,7 +93,7 @@ class Deb:
                 # What follows the end of the tar is read too: a cut or changed stream shows only there.
                 while plain.read(1 << 16):
                     pass
-        except (tarfile.TarError, LZMAError, zlib.error, EOFError) as error:
+        except _damage() as error:
             raise self._broken(str(error) or type(error).__name__) from None
 
     def _find(self, file: BinaryIO, which: str) -> tuple[str, int]:
@@ -117,7 +125,9 @@ class Deb:
         if info.islnk():
             return Member(path, "hardlink", mode, info.uid, info.gid, 0, self._path(info.linkname), None)
         if info.isreg():
-            return Member(path, "file", mode, info.uid, info.gid, info.size, "", tar.extractfile(info))
+            content = tar.extractfile(info)
+            assert content is not None
+            return Member(path, "file", mode, info.uid, info.gid, info.size, "", _Checked(content, self._broken))
         raise self._broken(f"{path} is neither a file, a directory nor a link")
 
     def _path(self, name: str) -> str:
@@ -128,6 +138,32 @@ class Deb:
 
     def _broken(self, why: str) -> KezuriError:
         return KezuriError.of(f"{self.package.name} {self.package.version}: not a readable Debian package: {why}")
+
+
+class _Checked:
+    """A file's content whose damage is told as the package's."""
+
+    def __init__(self, content: IO[bytes], broken: Callable[[str], KezuriError]) -> None:
+        self._content = content
+        self._broken = broken
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._content.read(size)
+        except _damage() as error:
+            raise self._broken(str(error) or type(error).__name__) from None
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What the readers raise when the bytes are not what they should be."""
+    import zlib
+    from gzip import BadGzipFile
+    from lzma import LZMAError
+    from tarfile import TarError
+
+    from zstandard import ZstdError
+
+    return TarError, LZMAError, ZstdError, BadGzipFile, zlib.error, EOFError
 
 
 class _Part:

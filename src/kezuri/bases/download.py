@@ -14,6 +14,7 @@ _ATTEMPTS = 3
 _TIMEOUT = 30.0
 _CHUNK = 1 << 18
 _STALE = 86400
+_PAUSE = 1.0
 
 
 class Unreachable(KezuriError):
@@ -111,7 +112,7 @@ class Downloads:
         why = ""
         for attempt in range(_ATTEMPTS):
             if attempt:
-                sleep(attempt)
+                sleep(attempt * _PAUSE)
                 out.seek(0)
                 out.truncate()
             digest = hashlib.sha256()

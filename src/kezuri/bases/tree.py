@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import IO, BinaryIO, Literal, NamedTuple, Protocol
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
-from kezuri.bases.deb import Deb
+from kezuri.bases.deb import Content, Deb
 from kezuri.bases.elf import MAGIC, Linkage, linkage
 from kezuri.diagnostics import KezuriError
 
@@ -127,7 +127,7 @@ class LayerWriter:
                 raise KezuriError.of(f"{path}: {parent} is no directory but a {there.kind}")
         self.placed[path] = what
 
-    def _file(self, path: str, content: IO[bytes], size: int, mode: int, uid: int, gid: int) -> None:
+    def _file(self, path: str, content: Content, size: int, mode: int, uid: int, gid: int) -> None:
         self._place(path, Placed("file", mode))
         self._header(path, b"0", mode, uid, gid, size)
         left = size

@@ -284,6 +284,9 @@ class Builder:
         directory = (stage.plan.number, position) in self._directories
         detail = ""
         try:
+            if directory:
+                # A step will run on these layers: unpacking them now spares reading them twice.
+                self._forms.directories(stage.state.layers)
             if isinstance(operation, RunOperation):
                 kind = "RUN"
                 layer = self._runs.execute(operation, stage.state, self._state_of, ticket.output)
@@ -343,7 +346,9 @@ class Builder:
         plan = stage.plan
         label = f"{plan.label} " if plan.name or len(self._plan.stages) > 1 or plan.number else ""
         lines = " ".join(title.split())
-        return f"[{label}{position + 1}/{len(plan.operations) + 1}] {lines}"
+        # An image counts as the first step; a stage and scratch do not.
+        image = isinstance(plan.base, BaseImage)
+        return f"[{label}{position + image}/{len(plan.operations) + image}] {lines}"
 
 
 def _inputs(operation: Operation) -> list[object]:

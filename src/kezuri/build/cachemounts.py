@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kezuri.build.forms import Forms
+from kezuri.build.materialise import materialise
 from kezuri.build.trees import Choice, StateOf, Trees
 from kezuri.plan.key import state_of
 from kezuri.plan.operation import CacheMount
@@ -72,7 +73,7 @@ class CacheMounts:
                 from kezuri.build.copying import selected_items
 
                 items, _ = selected_items(self._trees.select(Choice(mount.input, (mount.source,)), states))
-                self._forms.materialise(items, made)
+                materialise(items, made)
             else:
                 os.mkdir(made, 0o755)
             os.chmod(made, 0o755 if mount.mode is None else mount.mode)

@@ -6,6 +6,7 @@ from time import time_ns
 
 from kezuri.build.forms import Forms, Packing
 from kezuri.build.keys import copy_components
+from kezuri.build.materialise import materialise
 from kezuri.build.state import State
 from kezuri.build.trees import Choice, StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
@@ -95,7 +96,7 @@ class CopySteps:
             return
         with self._store.scratch("copy") as scratch:
             made = os.path.join(scratch, "diff")
-            self._forms.materialise(items, made)
+            materialise(items, made)
             self._forms.publish_directory(layer, made)
 
     def make_directory(

@@ -4,7 +4,8 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from hashlib import sha256
+from typing import BinaryIO, Literal, NamedTuple, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
@@ -21,17 +22,17 @@ class Packing(NamedTuple):
     """How layers leave: the kind of compression (`gzip`, `zstd`, `none`), its level, and the time that no
     modification time is later than (seconds since the epoch, None for no such time)."""
 
-    kind: str = "gzip"
+    kind: Literal["gzip", "zstd", "none"] = "gzip"
     level: int | None = None
     epoch: int | None = None
 
 
-class Fetcher:
+class Fetcher(Protocol):
     """Brings a layer's blob into the store when it is not there yet."""
 
     def fetch(self, layer: str, descriptor: Descriptor) -> None:
         """Bring the blob; KezuriError when nobody has it."""
-        raise KezuriError.of(f"layer {descriptor.digest} is not in the store", exit_code=125)
+        ...
 
 
 class Forms:
@@ -102,14 +103,16 @@ class Forms:
     def _unpack(self, layer: str, below: Sequence[str]) -> str:
         from kezuri.layer.unpacker import unpack
 
-        with self._store.scratch("unpack") as scratch, self._tar(layer) as tar:
+        with self._store.scratch("unpack") as scratch:
             made = os.path.join(scratch, "diff")
             os.mkdir(made, 0o755)
-            watched = _Hashing(tar)
+            hasher = sha256()
             lower = self.view(below) if below else None
-            listing = unpack(watched, made, lower=lower, userxattr=self._userxattr, where=f"layer {layer}")
-            watched.drain()
-            self._verify(layer, watched.digest())
+            with open(self._store.blobs.path(self.any_blob(layer).digest), "rb", buffering=0) as blob:
+                listing = unpack(
+                    blob, made, lower=lower, userxattr=self._userxattr, where=f"layer {layer}", hasher=hasher
+                )
+            self._verify(layer, f"sha256:{hasher.hexdigest()}")
             self._keep_listing(layer, listing)
             return self.publish_directory(layer, made)
 
@@ -125,7 +128,7 @@ class Forms:
     @contextmanager
     def _tar(self, layer: str) -> Iterator[BinaryIO]:
         """The layer's tar stream, from whichever blob is at hand."""
-        from kezuri.layer.tar_reader import decompress
+        from kezuri.layer.decompression import decompress
 
         form = self.any_blob(layer)
         with open(self._store.blobs.path(form.digest), "rb", buffering=0) as file:
@@ -146,7 +149,8 @@ class Forms:
         path = self._directory(layer)
         if path:
             return DirectoryLayer(path, self._userxattr)
-        return ListedLayer(self._listing(layer), lambda: self._tar(layer))
+        blob = self._store.blobs.path(self.any_blob(layer).digest)
+        return ListedLayer(self._listing(layer), lambda: open(blob, "rb", buffering=0), f"layer {layer}")
 
     def _listing(self, layer: str) -> Listing:
         with self._lock(f"listing {layer}"):
@@ -159,7 +163,7 @@ class Forms:
             else:
                 with self._tar(layer) as tar:
                     watched = _Hashing(tar)
-                    listing = Listing.of_tar(watched, f"layer {layer}")
+                    listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}")
                     watched.drain()
                     self._verify(layer, watched.digest())
                 listing.save(path)
@@ -220,7 +224,7 @@ class Forms:
         from kezuri.layer.packer import compression, pack
 
         with self._store.blobs.writer(hashed=True) as writer:
-            packed = pack(items, writer, compression(packing.kind, packing.level), epoch=packing.epoch)
+            packed = pack(items, cast(BinaryIO, writer), compression(packing.kind, packing.level), epoch=packing.epoch)
             digest = writer.commit_known(packed.digest)
         media = {"gzip": LAYER_GZIP, "zstd": LAYER_ZSTD, "none": LAYER}[packing.kind]
         form = FormRow(layer, self.encoder(packing), digest, packed.size, media, packed.diff_id)
@@ -260,8 +264,6 @@ class _Hashing:
     """A stream that hashes what is read through it."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        from hashlib import sha256
-
         self._stream = stream
         self._hash = sha256()
 

@@ -10,6 +10,7 @@ from kezuri.build.cachemounts import CacheMounts
 from kezuri.build.failure import Tail, step_failed
 from kezuri.build.forms import Forms
 from kezuri.build.keys import run_components
+from kezuri.build.materialise import materialise
 from kezuri.build.redaction import Redaction
 from kezuri.build.state import State
 from kezuri.build.surroundings import Options
@@ -184,7 +185,7 @@ class RunSteps:
         from kezuri.build.copying import selected_items
 
         items, place = selected_items(self._trees.select(Choice(mount.input, (mount.source,)), states))
-        self._forms.materialise(items, scratch)
+        materialise(items, scratch)
         return door.TreeMount((scratch,), place, mount.target, mount.writable)
 
 

@@ -24,7 +24,7 @@ class Context(NamedTuple):
     """A build context: its tree, and what is known of its files' content."""
 
     tree: Tree
-    index: StatIndex
+    digests: StatIndex
 
 
 class Choice(NamedTuple):
@@ -83,7 +83,7 @@ class Trees:
                 assert isinstance(choice.input, ContextInput)
                 context = self._contexts[choice.input.name]
                 selection = select(context.tree, choice.sources, parents=choice.parents, excludes=choice.excludes)
-                found, recorded = fingerprint(selection, context.index)
+                found, recorded = fingerprint(selection, context.digests)
                 known = self._selected[choice] = (found, recorded, selection)
             return known
 

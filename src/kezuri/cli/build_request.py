@@ -25,11 +25,10 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
     if len(stdin) > 1:
         raise UsageError.because(f"standard input cannot be {' and '.join(stdin)} at once")
     build_args = _build_args(parsed, environ)
-    outputs, names = _outputs(parsed, console)
     return BuildRequest(
         context=context,
         file=file,
-        tags=(*parsed.all("--tag"), *names),
+        tags=parsed.all("--tag"),
         target=parsed.text("--target"),
         platforms=split(parsed.all("--platform")),
         build_args=build_args,
@@ -38,7 +37,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         annotations=tuple(pair("--annotation", text) for text in parsed.all("--annotation")),
         secrets=secrets,
         agents=tuple(_agent(text, environ) for text in parsed.all("--ssh")),
-        outputs=outputs,
+        outputs=_outputs(parsed, console),
         iidfile=parsed.text("--iidfile"),
         metadata_file=parsed.text("--metadata-file"),
         no_cache=parsed.flag("--no-cache"),
@@ -150,14 +149,8 @@ def _agent(text: str, environ: Mapping[str, str]) -> AgentSource:
     return AgentSource(name, socket)
 
 
-def _outputs(parsed: Parsed, console: Console) -> tuple[tuple[Output, ...], tuple[str, ...]]:
-    """The outputs, and the names that `name=` gave."""
-    outputs: list[Output] = []
-    names: list[str] = []
-    for text in parsed.all("--output"):
-        output, named = _output(text)
-        outputs.append(output)
-        names += named
+def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
+    outputs = tuple(_output(text) for text in parsed.all("--output"))
     streams = [output for output in outputs if output.dest == "-"]
     if len(streams) > 1:
         raise UsageError.because("two outputs cannot both go to standard output", "give one of them a dest=")
@@ -167,26 +160,23 @@ def _outputs(parsed: Parsed, console: Console) -> tuple[tuple[Output, ...], tupl
         raise UsageError.because(
             f"output type={streams[0].type} would go to the terminal", "give it a dest=FILE, or redirect"
         )
-    return tuple(outputs), tuple(names)
+    return outputs
 
 
-def _output(text: str) -> tuple[Output, tuple[str, ...]]:
+def _output(text: str) -> Output:
     if text == "-":
-        return Output("tar", "-"), ()
+        return Output("tar", "-")
     if not text:
         raise UsageError.because("--output is empty", "write for instance type=oci,dest=image.tar")
     if "=" not in text:
-        return Output("local", text), ()
+        return Output("local", text)
     kind = dest = ""
-    names: tuple[str, ...] = ()
     attributes: list[tuple[str, str]] = []
     for key, value in pairs("--output", text):
         if key == "type":
             kind = value
         elif key == "dest":
             dest = value
-        elif key == "name":
-            names += tuple(n for n in value.split(",") if n)
         elif key == "push" and not is_false(value):
             raise UsageError.because("--output: push is not supported yet", "write type=oci,dest=FILE and copy that")
         elif key == "push":
@@ -217,7 +207,7 @@ def _output(text: str) -> tuple[Output, tuple[str, ...]]:
             raise UsageError.because(f"--output: tar is true or false, not {value!r}")
     if unpacked and dest == "-":
         raise UsageError.because(f"--output type={kind},tar=false is a directory: it needs a dest")
-    return Output(kind, dest, tuple(attributes)), names
+    return Output(kind, dest, tuple(attributes))
 
 
 def _entitlement(text: str) -> str:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 from kezuri.cli.commands import ALIASES, GROUPS, MODULES, load
 from kezuri.cli.console import Console
@@ -73,9 +74,11 @@ def call(argv: Sequence[str], console: Console) -> int:
             return 0
         _operands(command, parsed)
         _, execute = load(command.name)
-        if command.name in _LONG:
-            _unwind_on_signals()
-        return execute(Invocation(command, parsed, console))
+        invocation = Invocation(command, parsed, console)
+        if command.name not in _LONG:
+            return execute(invocation)
+        with Unwinding():
+            return execute(invocation)
     except KezuriError as error:
         return _report(error, usage, console)
     except KeyboardInterrupt:
@@ -175,18 +178,36 @@ def _apologise(error: Exception, argv: Sequence[str], console: Console) -> int:
     return 125
 
 
-def _unwind_on_signals() -> None:
-    """Turn SIGTERM and SIGHUP into an exception, so that every `with` is left: steps stop, the cursor comes back."""
-    import signal
-    import threading
+class Unwinding:
+    """While this context is open, SIGTERM and SIGHUP are exceptions in this process, so that every `with` is left: steps
+    stop, the cursor comes back. Children that are forked meanwhile have the handlers that were there before."""
 
-    if threading.current_thread() is not threading.main_thread():
-        return
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def __enter__(self) -> None:
+        import signal
+        import threading
+
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                self._before[number] = signal.signal(number, self._stop)
+        os.register_at_fork(after_in_child=self._restore)
+
+    def __exit__(self, *raised: object) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        import signal
+
         signal.signal(number, signal.SIG_IGN)
         raise Stopped(number)
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, stop)

@@ -142,6 +142,7 @@ class PlainProgress(Progress):
             self._give_floor(step)
 
     def _output(self, step: _Step, event: StepOutput) -> None:
+        step.spoke = event.time
         data = step.partial.pop(event.stream, b"") + event.data
         *whole, rest = data.split(b"\n")
         lines = [self._said(step, event.time, line) for line in whole]

@@ -1,7 +1,11 @@
 """Progress as a live picture on a terminal.
 
 Steps that ended become lasting lines above; below them a few lines are drawn over and over: one for each running step
-with the last lines that it printed, and a summary. One thread draws, at most ten times a second, one write a frame.
+with the last lines that it printed, and a summary. A frame is one write, at most ten a second.
+
+A process with a second thread cannot enter a user namespace, and whoever started us may still want to. So a thread of
+our own draws only while steps run and events come from other threads, when there can be no such wish any more; before
+that frames are drawn as events come.
 """
 
 import os
@@ -25,14 +29,20 @@ _COLOURS = {"done": _GREEN, "cached": _BLUE, "failed": _RED, "running": _YELLOW,
 
 
 class _Step:
-    __slots__ = ("name", "parts", "rests", "started", "tail")
+    __slots__ = ("name", "parts", "rests", "started", "tail", "unfinished")
 
     def __init__(self, name: str, started: float) -> None:
         self.name = name
         self.started = started
         self.tail: deque[str] = deque(maxlen=_LINES)
         self.rests: dict[int, bytes] = {}
+        self.unfinished: dict[int, str] = {}
         self.parts: dict[str, str] = {}
+
+    @property
+    def said(self) -> list[str]:
+        """What to show under the step: how far its parts have come, its last lines, a line that has no end yet."""
+        return [*self.parts.values(), *self.tail, *self.unfinished.values()][-_LINES:]
 
 
 class TerminalProgress(Progress):
@@ -55,31 +65,48 @@ class TerminalProgress(Progress):
         self._hidden = False
         self._broken = False
         self._closed = False
+        self._owner = threading.get_ident()
+        self._drew = time.monotonic()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def show(self, event: Event) -> None:
+        idle = None
+        with self._lock:
+            self._take(event)
+            if not self._open:
+                idle, self._thread = self._thread, None
+                self._stop.set()
+            elif self._thread is None and not self._closed:
+                if threading.get_ident() != self._owner:
+                    self._stop = threading.Event()
+                    self._thread = threading.Thread(
+                        target=self._draw_on, args=(self._stop,), name="kezuri-progress", daemon=True
+                    )
+                    self._thread.start()
+                elif time.monotonic() - self._drew >= _FRAME:
+                    self._frame()
+        if idle is not None:
+            idle.join()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self._begun += 1
+            self._start = self._start or event.time
+            self._open[event.step] = _Step(one_line(event.name), event.time)
+            return
         if isinstance(event, Warned):
             return
-        with self._lock:
-            if isinstance(event, StepStarted):
-                self._begun += 1
-                self._start = self._start or event.time
-                self._open[event.step] = _Step(one_line(event.name), event.time)
-                if self._thread is None and not self._closed:
-                    self._thread = threading.Thread(target=self._draw_on, name="kezuri-progress", daemon=True)
-                    self._thread.start()
-                return
-            step = self._open.get(event.step)
-            if step is None:
-                return
-            if isinstance(event, StepOutput):
-                _hear(step, event)
-            elif isinstance(event, StepStatus):
-                _note(step, event)
-            else:
-                del self._open[event.step]
-                self._end(step, event)
+        step = self._open.get(event.step)
+        if step is None:
+            return
+        if isinstance(event, StepOutput):
+            _hear(step, event)
+        elif isinstance(event, StepStatus):
+            _note(step, event)
+        else:
+            del self._open[event.step]
+            self._end(step, event)
 
     def say(self, text: str) -> None:
         """On the terminal a line above the picture; elsewhere standard output."""
@@ -91,13 +118,15 @@ class TerminalProgress(Progress):
 
     def close(self) -> None:
         """Draw the last picture and give the cursor back."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+            self._stop.set()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+        with self._lock:
             self._failed = self._failed or bool(self._open)
             for step in self._open.values():
                 self._lasting.append(("cancelled", step.name, "cancelled"))
@@ -115,13 +144,14 @@ class TerminalProgress(Progress):
             self._failed = True
             self._lasting.append(("failed", step.name, f"{event.seconds:.1f}s"))
 
-    def _draw_on(self) -> None:
-        while not self._stop.wait(_FRAME):
+    def _draw_on(self, stop: threading.Event) -> None:
+        while not stop.wait(_FRAME):
             with self._lock:
                 self._frame()
 
     def _frame(self, last: bool = False) -> None:
         """One write: up to the picture's first line, lasting lines, the new picture, nothing below."""
+        self._drew = time.monotonic()
         columns, rows = self._size()
         room = columns - 1
         lasting = [line for entry in self._lasting for line in self._lines_of(entry, room)]
@@ -174,19 +204,17 @@ class TerminalProgress(Progress):
         shown = steps if len(steps) <= most else steps[: most - 1]
         spare = most - len(shown) - (len(shown) < len(steps))
         each = [0] * len(shown)
-        wanted = [len(step.parts) + len(step.tail) for step in shown]
-        while spare > 0 and any(want > have for want, have in zip(wanted, each)):
+        said = [step.said for step in shown]
+        wanted = [len(lines) for lines in said]
+        while spare > 0 and each != wanted:
             for i, want in enumerate(wanted):
-                if want > each[i] and spare > 0 and each[i] < _LINES:
+                if want > each[i] and spare > 0:
                     each[i] += 1
                     spare -= 1
-            if all(have >= min(want, _LINES) for want, have in zip(wanted, each)):
-                break
         lines = []
-        for step, count in zip(shown, each):
+        for step, texts, count in zip(shown, said, each):
             lines.append(self._step_line("running", step.name, f"{max(0.0, now - step.started):.1f}s", room))
-            said = [*step.parts.values(), *step.tail]
-            lines += [self._paint(_DIM, clip(f"     {text}", room)) for text in said[len(said) - count :]] * (count > 0)
+            lines += [self._paint(_DIM, clip(f"     {text}", room)) for text in texts[len(texts) - count :]]
         if len(shown) < len(steps):
             lines.append(self._paint(_DIM, clip(f"     and {len(steps) - len(shown)} more steps", room)))
         lines.append(self._summary(room, "building"))
@@ -226,13 +254,13 @@ def _hear(step: _Step, event: StepOutput) -> None:
             step.tail.append(text)
     if len(rest) > _LONGEST_LINE:
         rest = rest[-_LONGEST_LINE:]
+    text = _state(rest)
     if rest:
         step.rests[event.stream] = rest
-        text = _state(rest)
-        if text:
-            step.parts[f"\0{event.stream}"] = text
-            return
-    step.parts.pop(f"\0{event.stream}", None)
+    if text:
+        step.unfinished[event.stream] = text
+    else:
+        step.unfinished.pop(event.stream, None)
 
 
 def _state(line: bytes) -> str:

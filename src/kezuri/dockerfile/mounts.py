@@ -128,4 +128,3 @@ def _csv(text: str) -> list[str]:
         if at >= len(text):
             return fields
         at += 1
-

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, Span
 from kezuri.dockerfile.directives import read_directives
-from kezuri.dockerfile.grammar import Sentence, read_instruction
+from kezuri.dockerfile.grammar import read_instruction
 from kezuri.dockerfile.heredocs import announced, read_bodies
 from kezuri.dockerfile.instructions import Arg, Directive, Heredoc, Instruction, Node
 from kezuri.dockerfile.lines import LONGEST_LINE, SPACE, Line, Lines, long_lines
+from kezuri.dockerfile.sentence import Sentence
 from kezuri.dockerfile.statement import KEYWORDS, Report, read_statement
 
 
@@ -158,7 +159,13 @@ class _Parser:
         if found:
             heredocs = read_bodies(found, line, self._lines, report)
         node = Node(
-            statement.keyword, statement.written, statement.span, statement.keyword_span, line.text, comment, self._number
+            statement.keyword,
+            statement.written,
+            statement.span,
+            statement.keyword_span,
+            line.text,
+            comment,
+            self._number,
         )
         self._number += 1
         instruction = None

@@ -41,8 +41,8 @@ def match(pattern: str, name: str) -> bool:
 def compile_wildcard(pattern: str) -> re.Pattern[str]:
     """The pattern as a regular expression. Raises BadPattern.
 
-    What stands between two stars is taken where it first fits, which is all that is needed, and never given back: so the
-    time is bounded by the product of both lengths.
+    What stands between two stars is taken where it first fits, which is all that is needed, and never given back: so
+    the time is bounded by the product of both lengths.
     """
     chunks: list[list[str]] = [[]]
     at, size = 0, len(pattern)

@@ -138,7 +138,7 @@ def _guarded(pieces: Iterator[bytes], form: str, raw: _Raw) -> Iterator[bytes]:
     except (KezuriError, GeneratorExit):
         raise
     except Exception as error:
-        # Each codec has its own error class (zlib.error, IsalError, ZstdError, LZMAError, OSError, EOFError, ValueError).
+        # Each codec has an error class of its own.
         detail = str(error) if isinstance(error, _Damaged) else "damaged data"
         raise KezuriError.of(f"{raw.where}: {form}: {detail}, before byte {raw.offset}") from error
 

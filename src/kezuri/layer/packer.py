@@ -62,7 +62,7 @@ def pack(
                     # Almost every file: three system calls. One byte more than expected is asked for, so that growth
                     # shows.
                     try:
-                        descriptor = os_open(content, _READ)  # type: ignore[arg-type]
+                        descriptor = os_open(content, _READ)
                         try:
                             data = os_read(descriptor, size + 1)
                         finally:

@@ -16,8 +16,8 @@ class Placement:
     """The tree that the entries of one layer make, one entry after the other.
 
     Laws: a path holds one thing, and the last entry wins; a directory given twice keeps its children; a whiteout
-    hides what lower layers have, never what this layer has, wherever it comes in the order (OCI image spec, layer.md), so
-    a whiteout together with a directory is an opaque directory. Parents that no entry names are directories too:
+    hides what lower layers have, never what this layer has, wherever it comes in the order (OCI image spec,
+    layer.md), so a whiteout together with a directory is an opaque directory. Parents that no entry names are directories too:
     they are `implied`. A parent that is a symbolic link, in this layer or in `lower`, is followed within the root, as
     containerd does. Bounded: KezuriError above two million entries.
     """
@@ -60,6 +60,10 @@ class Placement:
             if target != entry.link:
                 entry = entry._replace(link=target)
         return entry
+
+    def imply(self, path: str) -> None:
+        """Record a directory, and its parents, that no entry has described so far."""
+        self._directory(path)
 
     def put(self, entry: Entry, number: int = -1, name: str = "") -> Entry | None:
         """Record a placed entry; what then is at its path (None for a whiteout or opaque mark that changes nothing).
@@ -104,7 +108,7 @@ class Placement:
                 if entry.link.startswith(path + "/"):
                     raise KezuriError.of(f"{self._where}: {path!r} is a hard link to {entry.link!r}, which it replaces")
             self._forget(path)
-        elif path in self._linked and kind != "whiteout":
+        elif path in self._linked:
             raise KezuriError.of(f"{self._where}: {path!r} comes after a hard link to it")
         self.names[parent][base] = None
         self._store(path, entry)
@@ -150,7 +154,7 @@ class Placement:
                 continue
             if part == "..":
                 at = at.rpartition("/")[0]
-                hidden = self._hidden(at)
+                hidden = self.hidden(at)
                 continue
             path = f"{at}/{part}" if at else part
             node = self.nodes.get(path)
@@ -176,7 +180,7 @@ class Placement:
             at = path
         return at
 
-    def _hidden(self, path: str) -> bool:
+    def hidden(self, path: str) -> bool:
         """Whether this layer hides what lower layers have under the directory `path`."""
         while True:
             node = self.nodes.get(path)
@@ -196,7 +200,7 @@ class Placement:
             return node.link
         if node is None or node.kind in ("whiteout", "dir"):
             found = None
-            if node is None and link not in self.names and self._lower is not None and not self._hidden(parent):
+            if node is None and link not in self.names and self._lower is not None and not self.hidden(parent):
                 found = self._lower.lookup(link)
             if found is None or found.kind == "dir":
                 what = "a directory" if link in self.names or found else "not there"

@@ -382,11 +382,10 @@ class _Reader:
             if value < 0 and not signed:
                 self._bad(f"a negative {what}")
             return value
-        if signed and field[:1] == b"-":
-            value = _octal(field[1:])
-            if value >= 0:
-                return -value
-        self._bad(f"a header with an unreadable {what}")
+        value = _octal(field[1:]) if signed and field[:1] == b"-" else -1
+        if value >= 0:
+            return -value
+        return self._bad(f"a header with an unreadable {what}")
 
     def _id(self, field: bytes) -> int:
         value = _octal(field)

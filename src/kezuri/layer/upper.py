@@ -77,7 +77,7 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
                 opaque = False
                 if names:
                     xattrs = _xattrs(where, names)
-                    opaque = form == 0o040000 and _judge(where, names, marks)
+                    opaque = _judge(where, names, marks)
                 bits = mode & 0o7777
                 if form == 0o100000:
                     if status.st_nlink > 1:

@@ -54,6 +54,7 @@ def _new_call(target: str, lowers: list[str], above: tuple[str, str] | None, fla
         raise
     with new:
         try:
+            new.text("source", "overlay")
             for name in lowers:
                 new.text("lowerdir+", f"/proc/self/fd/{name}")
         except OSError as e:

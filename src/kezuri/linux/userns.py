@@ -102,7 +102,7 @@ def subordinate(path: str, name: str, number: int) -> SubordinateIds:
         with open(path, encoding="utf-8", errors="replace") as f:
             for line in f:
                 fields = line.strip().split(":")
-                if len(fields) != 3 or not (name and fields[0] == name or fields[0] == str(number)):
+                if len(fields) != 3 or fields[0] not in (name or str(number), str(number)):
                     continue
                 if fields[1].isdecimal() and fields[2].isdecimal() and int(fields[2]) > 0:
                     found.append((int(fields[1]), int(fields[2])))

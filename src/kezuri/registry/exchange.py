@@ -25,7 +25,7 @@ _TOKEN = 64 << 10
 _GRANTS = 3
 _MOVED = (301, 302, 303, 307, 308)
 # What a server answers, or does not, that speaks the other of http and https.
-_OTHER_SCHEME = ("handshake", "refused")
+_OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy")
 
 
 class Ask(NamedTuple):

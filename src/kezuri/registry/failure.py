@@ -102,6 +102,11 @@ def _transport(error: TransportError) -> tuple[str, str]:
             "is the network there? `--build-context NAME=oci-layout://DIR` or a mirror (`--registry-mirror`) "
             "serves the image without it",
         )
+    if error.kind == "certificate" and "mismatch" in error.message.lower():
+        return (
+            f"the certificate of {error.origin} is for another name: {error.message}",
+            "something else answers there, or the registry has a certificate for another of its names",
+        )
     if error.kind == "certificate":
         return (
             f"the certificate of {error.origin} is not trusted: {error.message}",

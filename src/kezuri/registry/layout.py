@@ -209,9 +209,12 @@ class Layout:
 
     def _choices(self, selector: str) -> str:
         names = self.names()
-        near = nearest(selector, names) if selector else None
+        short = {reference.familiar: n for n in names if (reference := _reference(n)) is not None}
+        near = nearest(selector, [*names, *short]) if selector else None
         if near:
             return f"did you mean {near!r}?"
+        alike = [n for n in names if selector and selector.rpartition("/")[2].partition(":")[0] in n]
+        names = alike or names
         more = f" and {len(names) - 20} more" if len(names) > 20 else ""
         return f"it holds: {', '.join(names[:20])}{more}" if names else "none of its images has a name: use @DIGEST"
 

@@ -240,9 +240,7 @@ def _settle(plan: Plan, target: str, mount: Mount | None, source: str, stubs: st
     return place, tree
 
 
-def _make(
-    mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[int, str]], nodev: int
-) -> None:
+def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[int, str]], nodev: int) -> None:
     """Make a mount's content at `at`, so that it can be bound in its place with all its flags."""
     try:
         if isinstance(mount, TreeMount):

@@ -43,9 +43,9 @@ def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
             pass
     identity.assume(step, program, new_privileges)
     privileges.die_with_parent(signal.SIGKILL)
-    for number in signal.valid_signals():
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
-            signal.signal(number, signal.SIG_DFL)
+    # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
+    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _execute(step.argv, dict(environment), kept)
 
@@ -67,7 +67,7 @@ def _enter_root(step: Step, channel: "socket") -> None:
     made = assembly.assemble(step, hostfiles.files(step))
     mount_kernel_and_pieces(made, step)
     if made.sockets:
-        _hand_over(channel, "agents", [path for _, path in made.sockets], [fd for fd, _ in made.sockets])
+        hand_over(channel, "agents", [path for _, path in made.sockets], [fd for fd, _ in made.sockets])
     terminal = _open_terminal(made.root, step, channel) if step.tty else -1
     mounts.pivot(made.root)
     if terminal >= 0:
@@ -106,12 +106,13 @@ def _open_terminal(root: str, step: Step, channel: "socket") -> int:
     os.close(os.open(f"{root}/dev/console", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     mounts.bind(path, f"{root}/dev/console")
     os.fchown(slave, step.uid, -1)
-    _hand_over(channel, "terminal", [], [master])
+    hand_over(channel, "terminal", [], [master])
     os.close(master)
     return slave
 
 
-def _hand_over(channel: "socket", what: str, words: list[str], fds: list[int]) -> None:
+def hand_over(channel: "socket", what: str, words: list[str], fds: list[int]) -> None:
+    """Send descriptors to the supervisor, with what they are."""
     import marshal
     import socket
 

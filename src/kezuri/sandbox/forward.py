@@ -8,7 +8,7 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kezuri.linux import privileges
 from kezuri.sandbox.step import Port
@@ -160,9 +160,9 @@ class _Loop:
         """Carry datagrams to the port and answers back; a peer that is quiet for two minutes is forgotten."""
         import socket
 
-        peers: dict[object, tuple[socket.socket, float]] = {}
+        peers: dict[tuple[Any, ...], tuple[socket.socket, float]] = {}
 
-        def forget(peer: object) -> None:
+        def forget(peer: tuple[Any, ...]) -> None:
             away = peers.pop(peer)[0]
             self.watch(away, 0, lambda: None)
             away.close()
@@ -187,9 +187,9 @@ class _Loop:
             except OSError:
                 pass  # datagrams may be lost
 
-        def outward(away: socket.socket, peer: object) -> None:
+        def outward(away: socket.socket, peer: tuple[Any, ...]) -> None:
             try:
-                s.sendto(away.recv(_PIECE), peer)  # type: ignore[arg-type]
+                s.sendto(away.recv(_PIECE), peer)
             except OSError:
                 pass
 

@@ -47,30 +47,45 @@ ULIMITS = {
 }
 
 
-def limit(step: Step) -> None:
-    """Set the step's resource limits for this process. StartFailure names the ulimit that cannot be set.
+def limits(step: Step) -> list[tuple[str, int, int]]:
+    """The step's resource limits as this process can give them, its own hard limits raised where they must be.
 
-    A hard limit above ours needs a right that we may not have (CAP_SYS_RESOURCE): where the soft limit fits below
-    ours, ours stays, and the process gets what it asked for.
+    Raising takes a right that we may not have (CAP_SYS_RESOURCE): where the soft limit fits below our hard limit, ours
+    stays, and the process gets what it asked for; else StartFailure names the ulimit.
     """
     import resource
 
+    given: list[tuple[str, int, int]] = []
     for name, soft, hard in step.ulimits:
         if name not in ULIMITS:
             raise StartFailure(f"unknown ulimit {name}", f"known are {', '.join(sorted(ULIMITS))}")
-        if soft > hard >= 0 or (soft < 0 <= hard):
+        if 0 <= hard < soft or (soft < 0 <= hard):
             raise StartFailure(f"ulimit {name}: the soft limit {_shown(soft)} is above the hard limit {_shown(hard)}")
         number = ULIMITS[name]
+        our_soft, ours = resource.getrlimit(number)
+        if ours != -1 and (hard < 0 or hard > ours):
+            try:
+                resource.setrlimit(number, (our_soft, hard))
+            except (ValueError, OSError):
+                if soft < 0 or soft > ours:
+                    raise StartFailure(
+                        f"ulimit {name}={_shown(soft)}:{_shown(hard)} is above the hard limit here, {ours}",
+                        f"raise it for the user who runs kezuri (limits.conf(5)), or ask for {ours} at most",
+                    ) from None
+                hard = ours
+        given.append((name, soft, hard))
+    return given
+
+
+def limit(step: Step) -> None:
+    """Set the step's resource limits for this process. StartFailure names the ulimit that cannot be set."""
+    import resource
+
+    for name, soft, hard in limits(step):
         try:
-            resource.setrlimit(number, (soft, hard))
-        except (ValueError, OSError):
-            ours = resource.getrlimit(number)[1]
-            if ours != -1 and (soft > ours or soft < 0):
-                raise StartFailure(
-                    f"ulimit {name}={_shown(soft)}:{_shown(hard)} is above this machine's hard limit, {ours}",
-                    f"raise the limit for the user who runs kezuri (limits.conf(5), or `ulimit -H`), or ask for {ours}",
-                ) from None
-            resource.setrlimit(number, (soft, ours))
+            resource.setrlimit(ULIMITS[name], (soft, hard))
+        except (ValueError, OSError) as e:
+            raise StartFailure(f"cannot set ulimit {name}={_shown(soft)}:{_shown(hard)}: {e}") from None
 
 
 def _shown(value: int) -> str:

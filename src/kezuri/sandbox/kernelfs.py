@@ -66,9 +66,7 @@ def mount_dev(root: str, shm_size: int) -> None:
     for name in ("pts", "shm", "mqueue"):
         os.mkdir(f"{dev}/{name}", 0o755)
     group = f",gid={TTY_GROUP}" if namespaces.is_mapped(TTY_GROUP, namespaces.id_map("/proc/self/gid_map")) else ""
-    mounts.mount(
-        "devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=0620{group}"
-    )
+    mounts.mount("devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=0620{group}")
     mounts.tmpfs(f"{dev}/shm", shm_size, 0o1777, _KERNEL)
     try:
         mounts.mount("mqueue", f"{dev}/mqueue", "mqueue", _KERNEL)

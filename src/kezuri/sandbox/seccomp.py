@@ -88,12 +88,17 @@ def is_known(machine: str) -> bool:
     return machine in _WITH
 
 
+_programs: dict[str, bytes] = {}
+
+
 def program(machine: str) -> bytes:
     """The filter for the machine (`uname -m`) as an array of struct sock_filter.
 
     Refused calls give EPERM; calls that the tables do not know, and those of another machine's or the x32 numbering,
     give ENOSYS, so that programs fall back to older calls. ValueError for a machine without a table.
     """
+    if machine in _programs:
+        return _programs[machine]
     if machine not in _WITH:
         raise ValueError(machine)
     code: Code = [(_LD, 0, 0, _ARCH)]
@@ -101,7 +106,9 @@ def program(machine: str) -> bytes:
         body = _for_machine(name)
         code += [(_JEQ, 1, 0, _AUDIT[name]), (_JA, 0, 0, len(body)), *body]
     code.append((_RET, 0, 0, _ERRNO | _ENOSYS))
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+    made = b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+    _programs[machine] = made
+    return made
 
 
 def _for_machine(machine: str) -> Code:

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kezuri.linux import namespaces, privileges
-from kezuri.sandbox import container, forward, runtimerun, wire
+from kezuri.sandbox import container, forward, handoff, wire
 from kezuri.sandbox.failure import StartFailure, reason
-from kezuri.sandbox.step import Step
+from kezuri.sandbox.step import AgentMount, Step
 
 if TYPE_CHECKING:
     from socket import socket
@@ -67,32 +67,34 @@ def _run(request: Request, control: "socket") -> None:
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
     forwarder = None
-    agents = [m.agent for m in step.mounts if type(m).__name__ == "AgentMount"]
-    if request.listeners or agents:
+    if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)
     for fd in request.listeners:
         os.close(fd)
     namespaces.unshare(namespaces.NEWPID)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    runtime = handoff.Handoff(request.runtime) if request.runtime else None
     killed_before = _oom_kills()
     pid = os.fork()
     if pid == 0:
         signal.set_wakeup_fd(-1)
-        _child(request, theirs, (control, ours, *([forwarder.channel] if forwarder else ())))
+        _child(request, runtime, theirs, (control, ours, *([forwarder.channel] if forwarder else ())))
     theirs.close()
     for fd in request.streams:
         if fd >= 0:
             os.close(fd)
     try:
-        _wait(pid, step, control, ours, wake_read, forwarder, killed_before)
+        _wait(pid, step, control, ours, wake_read, forwarder, runtime, killed_before)
     finally:
         if forwarder:
             forwarder.stop()
-        if request.runtime:
-            runtimerun.clean_up(pid)
+        if runtime:
+            runtime.close()
 
 
-def _child(request: Request, channel: "socket", others: tuple["socket", ...]) -> NoReturn:
+def _child(
+    request: Request, runtime: "handoff.Handoff | None", channel: "socket", others: tuple["socket", ...]
+) -> NoReturn:
     """In PID 1 of the step: become it, or say why not."""
     import marshal
 
@@ -106,8 +108,8 @@ def _child(request: Request, channel: "socket", others: tuple["socket", ...]) ->
             stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
-        if request.runtime:
-            runtimerun.become(request.step, channel, request.runtime, request.new_privileges)
+        if runtime:
+            handoff.become(request.step, channel, runtime, request.new_privileges)
         else:
             container.become(request.step, channel, request.new_privileges)
     except StartFailure as e:
@@ -139,6 +141,7 @@ def _wait(
     channel: "socket",
     wake: int,
     forwarder: "forward.Forwarder | None",
+    runtime: "handoff.Handoff | None",
     killed_before: int,
 ) -> None:
     """Pass on what the child has to say, wait for its end and for orders, and report."""
@@ -174,16 +177,40 @@ def _wait(
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     while failure is None and (message := _receive(channel, control, forwarder)):
         failure = message
+    # The namespaces, the mounts in them and every process are gone when the wait for PID 1 returns.
     _, status = os.waitpid(pid, 0)
     os.close(pidfd)
+    if step.root.work:
+        _empty(step.root.work)
+    code = os.waitstatus_to_exitcode(status)
+    if runtime is not None and failure is None and code > 0:
+        verdict = runtime.verdict(code)
+        if isinstance(verdict, int):
+            code = verdict
+        else:
+            failure = verdict
     if failure is not None:
         _report(control, ("failed", *failure))
         return
-    code = os.waitstatus_to_exitcode(status)
     number = -code if code < 0 else 0
     code = 128 + number if number else code
+    if runtime is not None and 128 < code <= 128 + signal.SIGRTMAX:
+        number = code - 128  # runtimes tell of a signal in this way, as shells do
     oom = code == 137 and not killed and _oom_kills() > killed_before >= 0
     _report(control, ("done", code, number, oom))
+
+
+def _empty(directory: str) -> None:
+    """Leave the overlay's work directory as it was found: what is in it now is the kernel's."""
+    for path, directories, files in os.walk(directory, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(path, name))
+        for name in directories:
+            entry = os.path.join(path, name)
+            if os.path.islink(entry):
+                os.unlink(entry)
+            else:
+                os.rmdir(entry)
 
 
 def _receive(

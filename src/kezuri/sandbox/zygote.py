@@ -87,6 +87,7 @@ def serve(descriptor: int, follow: bool) -> None:
     import ctypes  # noqa: F401
     import errno  # noqa: F401
     import fcntl  # noqa: F401
+    import gc
     import json  # noqa: F401
     import marshal
     import resource  # noqa: F401
@@ -94,9 +95,12 @@ def serve(descriptor: int, follow: bool) -> None:
     import termios  # noqa: F401
 
     from kezuri.linux import libc, privileges
-    from kezuri.sandbox import supervisor
+    from kezuri.sandbox import seccomp, supervisor
 
     libc.load()
+    if seccomp.is_known(os.uname().machine):
+        seccomp.program(os.uname().machine)
+    gc.disable()  # its processes live for one step, and touching every object would copy every page
     os.setsid()  # out of the terminal's reach: its interrupts go to the main process, which cancels
     os.dup2(0, 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

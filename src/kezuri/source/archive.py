@@ -30,26 +30,35 @@ class Archives:
         self._room = _IN_MEMORY
         self._done: dict[str, Sequence[Item]] = {}
 
-    def extract(self, path: str) -> Sequence[Item] | None:
-        """The entries of the archive at a path of this machine, None when the file is none.
+    def extract(self, content: str | bytes, where: str = "the archive") -> Sequence[Item] | None:
+        """The entries of the archive that a file holds, None when it is none.
 
-        A tar is one, plain or compressed with gzip, bzip2, xz or zstd, whatever it is called; a zip never is.
-        KezuriError when it begins as an archive and then is damaged or unsafe.
+        `content` is a path of this machine or the bytes themselves; `where` names the bytes in errors. A tar is an
+        archive, plain or compressed with gzip, bzip2, xz or zstd, whatever it is called; a zip never is. KezuriError
+        when it begins as an archive and then is damaged or unsafe.
         """
-        known = self._done.get(path)
-        if known is not None:
-            return known
-        name = os.path.basename(path)
-        try:
-            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb", 0) as file:
-                if not is_archive(file):
-                    return None
-                file.seek(0)
-                items = tuple(self.items(decompress(file, name), name))
-        except OSError as error:
-            raise KezuriError.of(f'cannot read "{path}": {error.strerror}') from None
-        self._done[path] = items
-        return items
+        if isinstance(content, bytes):
+            import io
+
+            return self._extract(io.BytesIO(content), where)
+        if content not in self._done:
+            try:
+                with open(
+                    os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb", 0
+                ) as file:
+                    items = self._extract(file, os.path.basename(content))
+            except OSError as error:
+                raise KezuriError.of(f'cannot read "{content}": {error.strerror}') from None
+            if items is None:
+                return None
+            self._done[content] = items
+        return self._done[content]
+
+    def _extract(self, file: BinaryIO, where: str) -> Sequence[Item] | None:
+        if not is_archive(file):
+            return None
+        file.seek(0)
+        return tuple(self.items(decompress(file, where), where))
 
     def items(self, stream: BinaryIO, where: str) -> Iterator[Item]:
         """The entries of a plain tar stream, in its order; `where` is its name in errors."""

@@ -7,10 +7,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.dockerfile.ignore import Ignore
-from kezuri.layer.decompression import decompress
 from kezuri.layer.entry import Entry
-from kezuri.source.archive import Archives, is_tar_header
-from kezuri.source.item_tree import ItemTree
 from kezuri.source.tree import DirectoryTree, Tree, clean, resolve
 
 MOST_DOCKERFILE = 16 << 20
@@ -32,7 +29,6 @@ class Context(NamedTuple):
     root: str
     directory: str
     ignore: Ignore | None
-    ignore_name: str
 
 
 def open_context(
@@ -68,18 +64,18 @@ def open_context(
         )
     root = os.path.abspath(os.path.join(cwd, context))
     _check_directory(root, context)
-    beside, directory = "", ""
+    beside: tuple[str, str] | None = None
+    directory = ""
     if file == "-":
         text = _decode("<stdin>", _limited(_stream(stdin), "<stdin>"))
     else:
         path = os.path.abspath(os.path.join(cwd, file)) if file else _default_file(root, context)
         shown = file or os.path.join(context, os.path.basename(path))
         text = _decode(shown, _read(path, shown))
-        beside, directory = path + ".dockerignore", os.path.dirname(path)
-    ignore, ignore_name = _ignore(root, beside)
-    name = f"the build context ({root})"
-    tree = DirectoryTree(root, ignore, OWNER, name=name, ignore_name=ignore_name)
-    return Context(tree, text, root, directory, ignore, ignore_name)
+        beside, directory = (path + ".dockerignore", shown + ".dockerignore"), os.path.dirname(path)
+    ignore = _ignore(root, context, beside)
+    tree = DirectoryTree(root, ignore, OWNER, name=f"the build context ({root})")
+    return Context(tree, text, root, directory, ignore)
 
 
 def open_named(name: str, path: str, *, cwd: str = "") -> DirectoryTree:
@@ -89,8 +85,7 @@ def open_named(name: str, path: str, *, cwd: str = "") -> DirectoryTree:
     """
     root = os.path.abspath(os.path.join(cwd, path))
     _check_directory(root, f"{name}={path}")
-    ignore, ignore_name = _ignore(root, "")
-    return DirectoryTree(root, ignore, OWNER, name=f'the build context "{name}" ({root})', ignore_name=ignore_name)
+    return DirectoryTree(root, _ignore(root, path, None), OWNER, name=f'the build context "{name}" ({root})')
 
 
 def _check_directory(root: str, written: str) -> None:
@@ -105,7 +100,7 @@ def _check_directory(root: str, written: str) -> None:
         hint = "Name the directory; a Dockerfile is given with --file." if os.path.isfile(root) else ""
         raise KezuriError.of(f'the build context "{written}" is not a directory', hint=hint)
     try:
-        near = nearest(os.path.basename(root), os.listdir(os.path.dirname(root)))
+        near = nearest(os.path.basename(root), sorted(os.listdir(os.path.dirname(root))))
     except (OSError, ValueError):
         near = None
     raise KezuriError.of(
@@ -135,7 +130,7 @@ def _read(path: str, shown: str) -> bytes:
         raise KezuriError.of(f'the Dockerfile "{shown}" is a directory', hint="Name the file in it.") from None
     except FileNotFoundError:
         try:
-            near = nearest(os.path.basename(path), os.listdir(os.path.dirname(path)))
+            near = nearest(os.path.basename(path), sorted(os.listdir(os.path.dirname(path))))
         except OSError:
             near = None
         raise KezuriError.of(
@@ -163,24 +158,30 @@ def _decode(name: str, data: bytes) -> SourceText:
     return SourceText(name, data.decode("utf-8", "surrogateescape"))
 
 
-def _ignore(root: str, beside: str) -> tuple[Ignore | None, str]:
-    """The ignore rules that hold, and what their file is called; None when there are none."""
-    for path, shown in ((beside, os.path.basename(beside)), (os.path.join(root, ".dockerignore"), ".dockerignore")):
-        if not path:
-            continue
+def _ignore(root: str, written: str, beside: tuple[str, str] | None) -> Ignore | None:
+    """The ignore rules that hold, None when there are none.
+
+    `written` is what the user calls the context, `beside` the path and the name of the file beside the Dockerfile.
+    """
+    own = (os.path.join(root, ".dockerignore"), os.path.normpath(os.path.join(written, ".dockerignore")))
+    for path, shown in (beside, own) if beside is not None else (own,):
         try:
             with open(path, "rb") as file:
-                text = _decode(path, _limited(file, path))
+                text = _limited(file, shown)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 continue
-            raise KezuriError.of(f'cannot read the ignore file "{path}": {error.strerror}') from None
-        return Ignore(text), shown
-    return None, ".dockerignore"
+            raise KezuriError.of(f'cannot read the ignore file "{shown}": {error.strerror}') from None
+        return Ignore.parse(text.decode("utf-8", "surrogateescape"), shown)
+    return None
 
 
 def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
     """A context from standard input: an archive, or else a Dockerfile with nothing beside it."""
+    from kezuri.layer.decompression import decompress
+    from kezuri.source.archive import Archives, is_tar_header
+    from kezuri.source.item_tree import ItemTree
+
     plain = decompress(stream, "standard input")
     head = plain.read(512)
     rest = cast(BinaryIO, _Rest(head, plain))
@@ -192,7 +193,7 @@ def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
                 exit_code=2,
             )
         text = _decode("<stdin>", _limited(rest, "<stdin>"))
-        return Context(ItemTree((), "the build context (empty)", OWNER), text, "", "", None, ".dockerignore")
+        return Context(ItemTree((), "the build context (empty)", OWNER), text, "", "", None)
     name = "the build context (standard input)"
     tree = ItemTree(Archives(scratch).items(rest, "standard input"), name, OWNER)
 
@@ -205,7 +206,7 @@ def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
         if found is not None and found.entry.kind == "file":
             content = found.content
             data = _read(content, wanted) if isinstance(content, str) else content or b""
-            return Context(tree, _decode(wanted, data), "", "", None, ".dockerignore")
+            return Context(tree, _decode(wanted, data), "", "", None)
     raise KezuriError.of(
         f'there is no Dockerfile "{file or "Dockerfile"}" in the archive on standard input',
         hint="--file names a path inside the archive.",

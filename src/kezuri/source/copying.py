@@ -11,8 +11,8 @@ from kezuri.source.chmod import ModeChange
 from kezuri.source.selection import Root, Selected, Selection
 from kezuri.source.tree import resolve
 
-Unpack = Callable[[str], "Sequence[Item] | None"]
-"""The entries of the tar archive at a path of this machine, or None when the file is no archive."""
+Unpack = Callable[[str | bytes], "Sequence[Item] | None"]
+"""The entries of the tar archive at a path of this machine, or of these bytes; None when it is no archive."""
 
 
 class CopyOptions(NamedTuple):
@@ -179,7 +179,7 @@ def _copy(target: _Target, root: Root, number: int, options: CopyOptions) -> Non
     text, slash = _destination(options)
     owner = options.chown or (0, 0)
     mode = options.chmod.created if options.chmod is not None else 0o755
-    if options.unpack is not None and root.top.entry.kind == "file" and isinstance(root.top.content, str):
+    if options.unpack is not None and root.top.entry.kind == "file" and root.top.content is not None:
         items = options.unpack(root.top.content)
         if items is not None:
             base = target.resolve(text)

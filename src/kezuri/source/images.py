@@ -35,24 +35,24 @@ class Images:
     """Finds images and brings their layers.
 
     `registry` and `layout` make the collaborators when they are needed: most builds need neither. With `pull`,
-    names are asked for anew even when the store knows them.
+    names are asked for anew even when the store knows them. `stand_in` is asked when no registry gives an image.
     """
 
     def __init__(
         self,
         store: Store,
         registry: "Callable[[], Registry]",
-        layout: "Callable[[str], Layout]",
+        layout: "Callable[[str], tuple[Layout, str]]",
         pull: bool = False,
         progress: Progress | None = None,
-        embedded: "Callable[[Reference, Platform], BaseImage | None] | None" = None,
+        stand_in: "Callable[[Reference, Platform], BaseImage | None] | None" = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._layout = layout
         self._pull = pull
         self._progress = progress
-        self._embedded = embedded
+        self._stand_in = stand_in
         self._origins: dict[str, _Origin] = {}
         self._lock = threading.Lock()
 
@@ -62,10 +62,13 @@ class Images:
             return self._from_layout(source, platform)
         reference = Reference.parse(source.text)
         found = None if self._pull else self._known(source, reference, platform)
-        if found is None and self._embedded is not None:
-            found = self._embedded(reference, platform)
         if found is None:
-            found = self._from_registry(source, reference, platform)
+            try:
+                found = self._from_registry(source, reference, platform)
+            except KezuriError:
+                found = self._stand_in(reference, platform) if self._stand_in is not None else None
+                if found is None:
+                    raise
         with self._lock:
             for layer in found.layers:
                 self._origins[layer.digest] = _Origin(source, reference)
@@ -90,26 +93,28 @@ class Images:
         if not self._store.blobs.has(named.digest):
             return None
         try:
-            return self._from_store(source, reference.familiar, named, platform)
+            return self.stored(self._store, source, reference.familiar, named.digest, platform)
         except KezuriError:
             # A damaged or partly removed image is one that has to be fetched again.
             return None
 
-    def _from_store(
-        self, source: ImageSource, name: str, descriptor: Descriptor, platform: Platform, depth: int = 0
+    @classmethod
+    def stored(
+        cls, store: Store, source: ImageSource, name: str, digest: str, platform: Platform, depth: int = 0
     ) -> BaseImage:
-        data = self._store.blobs.read(descriptor.digest)
+        """The image that a manifest or index of the store describes; KezuriError when parts of it are missing."""
+        data = store.blobs.read(digest)
         if b'"manifests"' in data and depth < 4:
             index = Index.parse(data, name)
             for wanted in platform.accepted():
                 for entry in index.manifests:
                     if entry.platform == wanted or entry.media_type in (INDEX, DOCKER_INDEX):
-                        return self._from_store(source, name, entry, platform, depth + 1)
+                        return cls.stored(store, source, name, entry.digest, platform, depth + 1)
             have = ", ".join(str(e.platform) for e in index.manifests if e.platform)
             raise KezuriError.of(f"image {name} is not there for {platform}", hint=f"there is: {have}")
         manifest = Manifest.parse(data, name)
-        config = ImageConfig.parse(self._store.blobs.read(manifest.config.digest), name)
-        return _image(name, descriptor.digest, config, manifest, source)
+        config = ImageConfig.parse(store.blobs.read(manifest.config.digest), name)
+        return _image(name, digest, config, manifest, source)
 
     def _from_registry(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage:
         resolved = self._registry().resolve(reference, platform)
@@ -121,7 +126,8 @@ class Images:
         return image
 
     def _from_layout(self, source: ImageSource, platform: Platform) -> BaseImage:
-        resolved = self._layout(source.text).resolve(platform)
+        layout, selector = self._layout(source.text)
+        resolved = layout.resolve(selector, platform)
         name = source.text.rpartition("/")[2] or source.text
         image = _image(name, resolved.descriptor.digest, resolved.config, resolved.manifest, source)
         with self._lock:
@@ -145,7 +151,7 @@ class Images:
             if self._store.blobs.has(descriptor.digest):
                 return
             if origin.reference is None:
-                self._layout(origin.source.text).copy(descriptor, self._store.blobs)
+                self._layout(origin.source.text)[0].fetch(descriptor, self._store.blobs)
                 return
             told = self._progress
 

@@ -7,7 +7,7 @@ from kezuri.diagnostics import KezuriError, nearest
 from kezuri.dockerfile.ignore import Patterns
 from kezuri.dockerfile.wildcard import has_wildcard, match
 from kezuri.layer.entry import Content, Entry
-from kezuri.source.tree import Exclusion, Found, Stamp, Tree, clean, resolve
+from kezuri.source.tree import Found, Stamp, Tree, clean, resolve
 
 
 class Selected(NamedTuple):
@@ -62,7 +62,7 @@ def select(tree: Tree, sources: Sequence[str], *, parents: bool = False, exclude
     them by its name, a file that was named is not. With `parents`, what stands after `/./` (or the whole word) is a
     pattern in the same syntax whose directories are kept. Nothing is walked that the words do not name.
     """
-    patterns = Patterns(excludes) if excludes else None
+    patterns = Patterns.of(excludes) if excludes else None
     roots: list[Root] = []
     for index, word in enumerate(sources):
         try:
@@ -147,11 +147,11 @@ def _matches(tree: Tree, directory: str, parts: list[str]) -> Iterator[str]:
         yield from _matches(tree, prefix + pattern, rest)
 
 
-def _contents(tree: Tree, name: str, top: Found, excludes: Exclusion | None, include: "_Include | None") -> Root:
+def _contents(tree: Tree, name: str, top: Found, excludes: Patterns | None, include: "_Include | None") -> Root:
     return Root(name, _selected("", top), tuple(_below(tree, top.entry.path, excludes, include)))
 
 
-def _below(tree: Tree, top: str, excludes: Exclusion | None, include: "_Include | None") -> Iterable[Selected]:
+def _below(tree: Tree, top: str, excludes: Patterns | None, include: "_Include | None") -> Iterable[Selected]:
     """Everything below a directory that the patterns leave, parents first.
 
     A directory that the patterns do not leave, but something below it, is implied.
@@ -206,7 +206,7 @@ class _Include:
     def __init__(self, pattern: str) -> None:
         self._parts = pattern.split("/")
         self._deep = "**" in pattern
-        self._patterns = Patterns([pattern]) if self._deep else None
+        self._patterns = Patterns.of([pattern]) if self._deep else None
         self._literal = self._parts[: next((i for i, p in enumerate(self._parts) if "*" in p), len(self._parts))]
 
     def matches(self, path: str) -> bool:
@@ -221,7 +221,7 @@ class _Include:
         return all(match(want, part) for want, part in zip(pattern, parts, strict=False))
 
 
-def _with_parents(tree: Tree, word: str, excludes: Exclusion | None) -> Iterator[Root]:
+def _with_parents(tree: Tree, word: str, excludes: Patterns | None) -> Iterator[Root]:
     base, pivot, pattern = word.partition("/./")
     if not pivot:
         base, pattern = "", word

@@ -19,8 +19,8 @@ _MAX_AGE = 16
 _SETTLED = 2_000_000_000
 """Nanoseconds after which another write to a file shows in its times, whatever their granularity."""
 _KERNEL_CLOCK = frozenset(
-    ("bcachefs", "btrfs", "ext2", "ext3", "ext4", "erofs", "f2fs", "iso9660", "jfs", "overlay", "ramfs", "rootfs")
-    + ("squashfs", "tmpfs", "xfs", "zfs")
+    {"bcachefs", "btrfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jfs"}
+    | {"overlay", "ramfs", "rootfs", "squashfs", "tmpfs", "xfs", "zfs"}
 )
 _CHUNK = 1 << 20
 
@@ -28,7 +28,8 @@ _CHUNK = 1 << 20
 class StatIndex:
     """SHA-256 of file contents by device, inode, size, mtime, ctime and path, kept in one file per root.
 
-    `directory` is where index files live, `root` the directory whose files this one is about. A file is trusted to be
+    `directory` is where index files live, `root` the directory whose files this one is
+    about (files elsewhere are known by their whole path). A file is trusted to be
     unchanged only if its times lay at least two seconds back, by the clock of its own file system, when it was read:
     a later write then shows in its ctime. Records that 16 saves have not seen are dropped. A damaged index is an
     empty one; two builds at once may both save, the last one wins. Several threads may ask at once.

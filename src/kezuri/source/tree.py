@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from kezuri.diagnostics import KezuriError
+from kezuri.dockerfile.ignore import Folder, Ignore
 from kezuri.layer.entry import Content, Entry, Kind
 
 Stamp = tuple[int, int, int, int, int]
@@ -25,31 +26,6 @@ class Found(NamedTuple):
     content: Content = None
     stamp: Stamp | None = None
     identity: object | None = None
-
-
-class Exclusion(Protocol):
-    """Which paths of a tree are not there. A pattern that holds for a directory holds for what is below it."""
-
-    @property
-    def has_negations(self) -> bool:
-        """Whether some pattern brings paths back."""
-        ...
-
-    def matches(self, path: str) -> bool:
-        """Whether the path, or for the last pattern that speaks of it a parent, is excluded."""
-        ...
-
-
-class Ignoring(Exclusion, Protocol):
-    """The ignore rules of a context, which can say which of them hides a path."""
-
-    def may_contain_included(self, directory: str) -> bool:
-        """Whether something below an excluded directory could be brought back."""
-        ...
-
-    def rule(self, path: str) -> tuple[str, int] | None:
-        """The pattern that excludes the path and its line in the ignore file, None when it is not excluded."""
-        ...
 
 
 class Tree(Protocol):
@@ -128,20 +104,14 @@ class DirectoryTree:
     """
 
     def __init__(
-        self,
-        root: str,
-        ignore: Ignoring | None = None,
-        owner: tuple[int, int] | None = None,
-        *,
-        name: str = "",
-        ignore_name: str = ".dockerignore",
+        self, root: str, ignore: Ignore | None = None, owner: tuple[int, int] | None = None, *, name: str = ""
     ) -> None:
         self.root = root
-        self.ignore = ignore
         self.name = name or root
+        self.ignore = ignore
         self._owner = owner
-        self._ignore_name = ignore_name
         self._prefix = root if root.endswith("/") else root + "/"
+        self._folders: dict[str, Folder | None] = {"": ignore.walk()} if ignore is not None else {}
         try:
             status = os.stat(root)
         except OSError as error:
@@ -165,7 +135,7 @@ class DirectoryTree:
             raise KezuriError.of(f'cannot look at "{path}" in {self.name}: {error.strerror}') from None
         except ValueError:
             return None
-        if path and self.ignore is not None and self.ignore.matches(path):
+        if path and self._excluded(path):
             directory = status.st_mode & 0o170000 == 0o040000
             if not directory or not self._holds_included(path):
                 return None
@@ -180,23 +150,22 @@ class DirectoryTree:
         except OSError as error:
             raise KezuriError.of(
                 f'cannot read directory "{path or "/"}" in {self.name}: {error.strerror}',
-                hint=f"Make it readable, or leave it out with a line in {self._ignore_name}." if path else "",
+                hint="Make it readable, or leave it out with .dockerignore." if path else "",
             ) from None
         sort_by_name(children)
         prefix = path + "/" if path else ""
-        ignore = self.ignore
         owner = self._owner
+        if self.ignore is not None:
+            folder = self._folder(path)
+            if folder is None:
+                return []
+            kept = set(folder.kept([child.name for child in children]))
+            if len(kept) < len(children):
+                children = [c for c in children if c.name in kept or self._is_kept_directory(c, prefix + c.name)]
         result: list[Found] = []
         for child in children:
-            inner = prefix + child.name
-            if (
-                ignore is not None
-                and ignore.matches(inner)
-                and not (child.is_dir(follow_symlinks=False) and self._holds_included(inner))
-            ):
-                continue
             try:
-                item = found(inner, child.path, child.stat(follow_symlinks=False), owner)
+                item = found(prefix + child.name, child.path, child.stat(follow_symlinks=False), owner)
             except FileNotFoundError:
                 continue
             if item is not None:
@@ -209,29 +178,47 @@ class DirectoryTree:
             return ""
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
-            rule = self.ignore.rule("/".join(parts[:count]))
-            if rule is not None and self.stat("/".join(parts[:count])) is None:
-                return f'the rule "{rule[0]}" on line {rule[1]} of {self._ignore_name} excludes it'
+            at = "/".join(parts[:count])
+            rule = self.ignore.rule(at)
+            if rule is not None and self.stat(at) is None:
+                return f'the rule "{rule[0]}" on line {rule[1]} of {self.ignore.source.name} excludes it'
         return ""
+
+    def _folder(self, path: str) -> Folder | None:
+        """What the rules say of the entries of a directory; None when they leave nothing below it."""
+        if path not in self._folders:
+            parent, _, name = path.rpartition("/")
+            above = self._folder(parent)
+            self._folders[path] = above.enter(name) if above is not None else None
+        return self._folders[path]
+
+    def _excluded(self, path: str) -> bool:
+        if self.ignore is None:
+            return False
+        parent, _, name = path.rpartition("/")
+        folder = self._folder(parent)
+        return folder is None or folder.excluded(name)
+
+    def _is_kept_directory(self, child: "os.DirEntry[str]", path: str) -> bool:
+        return child.is_dir(follow_symlinks=False) and self._holds_included(path)
 
     def _holds_included(self, directory: str) -> bool:
         """Whether an excluded directory holds something that a later rule brings back."""
-        ignore = self.ignore
-        if ignore is None or not ignore.has_negations:
+        if self.ignore is None or not self.ignore.has_negations:
             return False
         todo = [directory]
         while todo:
             at = todo.pop()
-            if not ignore.may_contain_included(at):
+            folder = self._folder(at)
+            if folder is None:
                 continue
             try:
                 with os.scandir(self.host_path(at)) as listing:
                     for child in listing:
-                        inner = f"{at}/{child.name}"
-                        if not ignore.matches(inner):
+                        if not folder.excluded(child.name):
                             return True
                         if child.is_dir(follow_symlinks=False):
-                            todo.append(inner)
+                            todo.append(f"{at}/{child.name}")
             except OSError:
                 continue
         return False

@@ -1,0 +1,311 @@
+"""Ignore files: which paths of a build context are left out (section 1.6)."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError, SourceText, Span
+from kezuri.dockerfile.lines import SPACE
+from kezuri.dockerfile.pathpattern import BadPattern, PathPattern, clean
+from kezuri.dockerfile.wildcard import BadPattern as BadWildcard
+from kezuri.dockerfile.wildcard import compile_wildcard
+
+
+class Rule(NamedTuple):
+    """A pattern with where it comes from: the text as written, its 1-based line, and whether a `!` stands before it."""
+
+    pattern: PathPattern
+    written: str
+    line: int
+    negated: bool
+
+
+class Patterns:
+    """A list of patterns of which the last one that matches decides, as for `COPY --exclude`.
+
+    A pattern matches a path if it matches the path or any directory above it. Paths are relative, with `/`.
+    """
+
+    __slots__ = ("_compiled", "_rules", "_runs", "has_negations")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self.has_negations = any(rule.negated for rule in self._rules)
+        # neighbours of the same sign can be asked in any order, and so all at once
+        self._runs = [(negated, [r.pattern for r in run]) for negated, run in groupby(self._rules, lambda r: r.negated)]
+        self._compiled: dict[tuple[str, ...], Callable[[str], object]] = {}
+
+    @classmethod
+    def of(cls, patterns: Sequence[str]) -> "Patterns":
+        """From the values of `--exclude`. Raises KezuriError for a malformed pattern."""
+        rules: list[Rule] = []
+        for number, written in enumerate(patterns, 1):
+            try:
+                rule = _rule(written, written, number)
+            except BadPattern as error:
+                raise KezuriError.of(str(error), hint=_HINT) from None
+            if rule is not None:
+                rules.append(rule)
+        return cls(rules)
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def matches(self, path: str) -> bool:
+        """Whether the path is excluded."""
+        return self._deciding(path) is not None
+
+    def rule(self, path: str) -> tuple[str, int] | None:
+        """The pattern that excludes the path, as written, and its line; None when the path is not excluded."""
+        found = self._deciding(path)
+        return None if found is None else (self._rules[found].written, self._rules[found].line)
+
+    def may_contain_included(self, directory: str) -> bool:
+        """Whether something below the directory may be included, though the directory itself may be excluded.
+
+        Without negations an excluded directory can be passed over whole. With them it can when no later negation could
+        match anything below it.
+        """
+        found = self._deciding(directory)
+        if found is None:
+            return True
+        later = self._rules[found + 1 :]
+        return any(rule.negated and rule.pattern.may_hit_below(directory) for rule in later)
+
+    def walk(self) -> "Folder":
+        """The state of a walk at the root."""
+        return Folder(self, "", -1)
+
+    def _deciding(self, path: str) -> int | None:
+        path = path.rstrip("/") or path
+        if path in (".", ""):
+            return None
+        for number in range(len(self._rules) - 1, -1, -1):
+            rule = self._rules[number]
+            if rule.pattern.covers(path):
+                return None if rule.negated else number
+        return None
+
+
+class Folder:
+    """A directory of a walk: it knows what its parents decided, and looks at names only.
+
+    The cost for a name is a look-up in a set and one or two regular expressions, however many patterns there are.
+    """
+
+    __slots__ = ("_decided", "_matchers", "_patterns", "path")
+
+    def __init__(self, patterns: Patterns, path: str, decided: int) -> None:
+        self._patterns = patterns
+        self.path = path
+        self._decided = decided
+        self._matchers: list[tuple[int, Callable[[str], object]]] | None = None
+
+    def excluded(self, name: str) -> bool:
+        """Whether the entry of that name is excluded."""
+        return self._is_excluded(self._state(name))
+
+    def kept(self, names: Iterable[str]) -> list[str]:
+        """The names that are not excluded, in their order."""
+        matchers = self._tests()
+        if self._decided < 0 and len(self._patterns._runs) == 1 and not self._patterns.has_negations:
+            if not matchers:
+                return list(names)
+            hit = matchers[0][1]
+            return [name for name in names if not hit(name)]
+        return [name for name in names if not self._is_excluded(self._state(name))]
+
+    def enter(self, name: str) -> "Folder | None":
+        """The state in a subdirectory, excluded or not; None when nothing below it can be included."""
+        path = f"{self.path}/{name}" if self.path else name
+        state = self._state(name)
+        if self._is_excluded(state):
+            later = self._patterns._runs[state + 1 :]
+            if not any(negated and any(p.may_hit_below(path) for p in run) for negated, run in later):
+                return None
+        return Folder(self._patterns, path, state)
+
+    def _is_excluded(self, state: int) -> bool:
+        return state >= 0 and not self._patterns._runs[state][0]
+
+    def _state(self, name: str) -> int:
+        """The last run that matches the entry or a directory above it."""
+        for number, hit in self._tests():
+            if hit(name):
+                return number
+        return self._decided
+
+    def _tests(self) -> list[tuple[int, Callable[[str], object]]]:
+        """The runs that could still change the decision, the last first, as tests of a name in this directory."""
+        if self._matchers is None:
+            runs = self._patterns._runs
+            self._matchers = []
+            for number in range(len(runs) - 1, self._decided, -1):
+                hit = _test(runs[number][1], self.path, self._patterns._compiled)
+                if hit is not None:
+                    self._matchers.append((number, hit))
+        return self._matchers
+
+
+class Ignore(Patterns):
+    """A parsed ignore file."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, rules: Iterable[Rule], source: SourceText) -> None:
+        super().__init__(rules)
+        self.source = source
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> "Ignore":
+        """Parse the text of an ignore file that a user calls `name`. Raises KezuriError with all malformed lines.
+
+        A `#` starts a comment in the first column only; blanks around a pattern and a leading `/` are dropped.
+        """
+        source = SourceText(name, text)
+        rules: list[Rule] = []
+        wrong: list[KezuriError] = []
+        start = 0
+        for number, raw in enumerate(text.split("\n"), 1):
+            line = raw.removeprefix("\ufeff") if number == 1 else raw
+            written = line.strip(SPACE)
+            if written and not line.startswith("#"):
+                try:
+                    rule = _rule(_normal(written), written, number)
+                except BadPattern as error:
+                    span = Span(start + raw.index(written), start + raw.index(written) + len(written))
+                    wrong.append(KezuriError.of(str(error), hint=_HINT, source=source, span=span))
+                else:
+                    if rule is not None:
+                        rules.append(rule)
+            start += len(raw) + 1
+        if wrong:
+            raise KezuriError(*(d for error in wrong for d in error.diagnostics))
+        return cls(rules, source)
+
+
+def find_ignore(dockerfile_path: str | None, context_root: str) -> str | None:
+    """The ignore file of a build: `<Dockerfile>.dockerignore` if there is one, else the context's `.dockerignore`.
+
+    `dockerfile_path` is None for a Dockerfile that is no file.
+    """
+    candidates = [] if dockerfile_path is None else [dockerfile_path + ".dockerignore"]
+    candidates.append(os.path.join(context_root, ".dockerignore"))
+    return next((path for path in candidates if os.path.isfile(path)), None)
+
+
+_HINT = "patterns know * ? ** [a-z] [^a-z] and a leading !; write \\ before a character that shall stand for itself"
+
+
+def _normal(written: str) -> str:
+    """A line of the file as the pattern that it means: cleaned, without its leading slash."""
+    negated = written.startswith("!")
+    pattern = written[1:].strip(SPACE) if negated else written
+    if pattern:
+        pattern = clean(pattern)
+        if len(pattern) > 1 and pattern.startswith("/"):
+            pattern = pattern[1:]
+    return "!" + pattern if negated else pattern
+
+
+def _rule(pattern: str, written: str, line: int) -> Rule | None:
+    pattern = pattern.strip(SPACE)
+    if not pattern:
+        return None
+    pattern = clean(pattern)
+    negated = pattern.startswith("!")
+    if negated:
+        pattern = pattern[1:]
+        if not pattern:
+            raise BadPattern('illegal exclusion pattern: "!"')
+    try:
+        compile_wildcard(pattern)
+        return Rule(PathPattern(pattern), written, line, negated)
+    except (BadWildcard, BadPattern):
+        raise BadPattern(f"syntax error in pattern: {written}") from None
+
+
+def _test(
+    patterns: list[PathPattern], directory: str, compiled: dict[tuple[str, ...], Callable[[str], object]]
+) -> Callable[[str], object] | None:
+    """A test for the names within one directory, of all the patterns that can match there; None when none can."""
+    base = directory + "/" if directory else ""
+    above = directory.split("/") if directory else []
+    names: set[str] = set()
+    expressions: list[str] = []
+    hard: list[PathPattern] = []
+    whole: list[str] = []
+    for pattern in patterns:
+        literal = pattern.literal
+        if pattern.kind == "exact":
+            if literal.startswith(base) and "/" not in literal[len(base) :]:
+                names.add(literal[len(base) :])
+        elif pattern.kind == "prefix":
+            if base.startswith(literal):
+                return _always
+            rest = literal[len(base) :]
+            if literal.startswith(base) and "/" not in rest:
+                expressions.append(re.escape(rest) + "(?s:.*)")
+        elif pattern.kind == "suffix":
+            if not literal:
+                return _always
+            head, slash, last = literal.rpartition("/")
+            if not slash:
+                expressions.append("(?s:.*)" + re.escape(literal))
+            elif ("/" + directory if directory else "").endswith(head):
+                names.add(last)
+        elif pattern.components is not None:
+            *ahead, last = pattern.components
+            where = above[len(above) - len(ahead) :] if pattern.floating else above
+            if len(where) == len(ahead) and all(re.fullmatch(e, n) for e, n in zip(ahead, where)):
+                expressions.append(last)
+        elif pattern.is_simple:
+            whole.append(pattern.source)
+        else:
+            hard.append(pattern)
+    return _union(names, _joined(expressions, compiled), _joined(whole, compiled), hard, base)
+
+
+def _always(name: str) -> bool:
+    return True
+
+
+def _joined(
+    expressions: list[str], compiled: dict[tuple[str, ...], Callable[[str], object]]
+) -> Callable[[str], object] | None:
+    if not expressions:
+        return None
+    key = tuple(expressions)
+    if key not in compiled:
+        joined = "|".join(f"(?:{expression})" for expression in expressions)
+        compiled[key] = re.compile(rf"(?:{joined})\Z").match
+    return compiled[key]
+
+
+def _union(
+    names: set[str],
+    by_name: Callable[[str], object] | None,
+    by_path: Callable[[str], object] | None,
+    hard: list[PathPattern],
+    base: str,
+) -> Callable[[str], object] | None:
+    tests: list[Callable[[str], object]] = []
+    if names:
+        tests.append(names.__contains__)
+    if by_name is not None:
+        tests.append(by_name)
+    if by_path is not None:
+        whole = by_path
+        tests.append(lambda name: whole(base + name))
+    if hard:
+        tests.append(lambda name: any(pattern.hits(base + name) for pattern in hard))
+    if not tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return lambda name: first(name) or second(name)
+    return lambda name: any(test(name) for test in tests)

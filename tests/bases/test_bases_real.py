@@ -1,0 +1,141 @@
+"""The real recipes, from a real mirror, read and run by other programs."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kezuri.bases import LayoutSink, assemble, recipes, write_layout
+from kezuri.oci import Platform
+
+pytestmark = pytest.mark.slow
+
+HELLO = os.path.join(os.path.dirname(__file__), "..", "..", "examples", "hello")
+
+
+def need(*programs: str, root: bool = False) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    if root and os.geteuid() != 0:
+        pytest.skip("only root can do this")
+
+
+def make(name: str, layout: Path, mirror: str, platform: Platform | None = None) -> None:
+    recipe = next(r for r in recipes(platform) if r.name == name)
+    made = assemble(recipe, LayoutSink(str(layout)), str(layout.parent / "cache"), mirror=mirror)
+    write_layout(str(layout), name, made)
+    assert made.notes
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+ALPINE = "docker.io/library/alpine:3.22"
+
+
+def test_alpine_is_read_and_runs(tmp_path: Path, real_mirror: str) -> None:
+    need("skopeo", "umoci", root=True)
+    layout = tmp_path / "layout"
+    make(ALPINE, layout, real_mirror)
+    config = json.loads(run("skopeo", "inspect", "--config", f"oci:{layout}:{ALPINE}"))
+    assert config["os"] == "linux" and len(config["rootfs"]["diff_ids"]) == 2
+    assert json.loads(run("skopeo", "inspect", f"oci:{layout}:{ALPINE}"))["Labels"] is None
+    run("umoci", "unpack", "--image", f"{layout}:{ALPINE}", str(tmp_path / "bundle"))
+    rootfs = tmp_path / "bundle" / "rootfs"
+    assert "stand-in" in (rootfs / "etc/kezuri-standin").read_text()
+
+    def shell(script: str) -> "subprocess.CompletedProcess[str]":
+        command = ["chroot", str(rootfs), "/bin/sh", "-ec", script]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin:/bin"})
+
+    # The script writes to /dev/null, which a fresh tree lacks.
+    (rootfs / "dev/null").touch()
+    done = shell(
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH\n"
+        "apk add --no-cache ca-certificates tzdata\n"
+        "addgroup -S app; adduser -S -D -H -G app app; adduser -D -u 1000 bob\n"
+        "adduser --disabled-password --gecos '' --home /nonexistent --shell /sbin/nologin --no-create-home --uid 10001 u\n"
+        "addgroup -g 1001 -S nodejs; adduser -S nextjs -u 1001 -G nodejs; adduser bob app\n"
+        "id app; id bob; id nextjs; id u; stat -c %U /home/bob; echo a b | awk '{ print $2 }'\n"
+        "test -s /etc/ssl/cert.pem; test -s /usr/share/zoneinfo/Asia/Tokyo"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == [
+        "uid=100(app) gid=101(app) groups=101(app)",
+        "uid=1000(bob) gid=1000(bob) groups=1000(bob),101(app)",
+        "uid=1001(nextjs) gid=1001(nodejs) groups=1001(nodejs)",
+        "uid=10001(u) gid=10001(u) groups=10001(u)",
+        "bob",
+        "b",
+    ]
+    for script, message in (
+        ("/sbin/apk add git", "it cannot add: git"),
+        ("export PATH=/usr/sbin:/usr/bin:/bin; adduser -D bob", "adduser: user 'bob' in use"),
+        ("export PATH=/usr/sbin:/usr/bin:/bin; adduser -G none x", "adduser: unknown group none"),
+    ):
+        failed = shell(script)
+        assert failed.returncode == 1 and message in failed.stderr, failed
+
+
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+def test_every_recipe_is_complete(tmp_path: Path, real_mirror: str, platform: str) -> None:
+    for recipe in recipes(Platform.parse(platform)):
+        if "golang" not in recipe.name or platform == "linux/amd64":
+            make(recipe.name, tmp_path / "layout", real_mirror, recipe.platform)
+
+
+def test_the_hello_example_builds_and_answers(tmp_path: Path, real_mirror: str) -> None:
+    need("buildah", "skopeo", "umoci", root=True)
+    if Platform.host() not in [r.platform for r in recipes()]:
+        pytest.skip(f"no stand-ins for {Platform.host()}")
+    name = "docker.io/library/golang:1.24-alpine"
+    layout = tmp_path / "layout"
+    make(name, layout, real_mirror)
+    store = ["--root", str(tmp_path / "root"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
+    to = f"containers-storage:[vfs@{tmp_path}/root+{tmp_path}/run]{name}"
+    run("skopeo", "copy", "--quiet", f"oci:{layout}:{name}", to)
+    run("buildah", *store, "build", "--isolation", "chroot", "--pull=never", "--tag", "hello", HELLO)
+    run("buildah", *store, "push", "--quiet", "hello", f"oci:{tmp_path}/out:hello")
+    run("umoci", "unpack", "--image", f"{tmp_path}/out:hello", str(tmp_path / "bundle"))
+    from urllib.request import ProxyHandler, build_opener
+
+    port = free_port()
+    with subprocess.Popen(
+        ["/hello"],
+        executable="/hello",
+        stderr=subprocess.PIPE,
+        env={"PORT": str(port)},
+        preexec_fn=lambda: enter(str(tmp_path / "bundle" / "rootfs")),
+    ) as server:
+        try:
+            assert server.stderr is not None and b"listening" in server.stderr.readline()
+            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/?name=kezuri", timeout=10) as answer:
+                said = json.load(answer)
+            assert said["message"] == "hello, kezuri" and said["uid"] == 65532
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def enter(rootfs: str) -> None:
+    os.chroot(rootfs)
+    os.chdir("/")
+    os.setgroups([])
+    os.setgid(65532)
+    os.setuid(65532)
