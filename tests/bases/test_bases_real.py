@@ -61,7 +61,8 @@ def test_alpine_is_read_and_runs(tmp_path: Path, real_mirror: str) -> None:
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH\n"
         "apk add --no-cache ca-certificates tzdata\n"
         "addgroup -S app; adduser -S -D -H -G app app; adduser -D -u 1000 bob\n"
-        "adduser --disabled-password --gecos '' --home /nonexistent --shell /sbin/nologin --no-create-home --uid 10001 u\n"
+        "adduser --disabled-password --gecos '' --home /nonexistent --shell /sbin/nologin --no-create-home --uid 10001"
+        " u\n"
         "addgroup -g 1001 -S nodejs; adduser -S nextjs -u 1001 -G nodejs; adduser bob app\n"
         "id app; id bob; id nextjs; id u; stat -c %U /home/bob; echo a b | awk '{ print $2 }'\n"
         "test -s /etc/ssl/cert.pem; test -s /usr/share/zoneinfo/Asia/Tokyo"
@@ -76,6 +77,7 @@ def test_alpine_is_read_and_runs(tmp_path: Path, real_mirror: str) -> None:
         "b",
     ]
     for script, message in (
+        ("export PATH=/usr/sbin:/usr/bin:/bin; deluser nextjs; delgroup nodejs; id nextjs", "unknown user nextjs"),
         ("/sbin/apk add git", "it cannot add: git"),
         ("export PATH=/usr/sbin:/usr/bin:/bin; adduser -D bob", "adduser: user 'bob' in use"),
         ("export PATH=/usr/sbin:/usr/bin:/bin; adduser -G none x", "adduser: unknown group none"),
@@ -122,6 +124,9 @@ def test_the_hello_example_builds_and_answers(tmp_path: Path, real_mirror: str) 
         finally:
             server.terminate()
     assert server.returncode == 0
+    # Two gigabytes, which pytest would keep for three runs.
+    for name in ("root", "run", "bundle"):
+        shutil.rmtree(tmp_path / name)
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """A small registry over real sockets that misbehaves on demand and keeps a log."""
 
+import gzip
 import json
 import re
 import socket
@@ -64,7 +65,7 @@ def make_image(*layers: bytes, architecture: str = "amd64", variant: str = "", *
         "architecture": architecture,
         "os": "linux",
         "config": {"Cmd": ["/hello"], "Env": ["PATH=/bin"]},
-        "rootfs": {"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]},
+        "rootfs": {"type": "layers", "diff_ids": [digest_of(_unpacked(layer)) for layer in layers]},
         "history": [],
     }
     if variant:
@@ -76,6 +77,10 @@ def make_image(*layers: bytes, architecture: str = "amd64", variant: str = "", *
     )
     blobs = {digest_of(b): b for b in (raw_config, *layers)}
     return Image(manifest, blobs, descriptors, digest_of(manifest))
+
+
+def _unpacked(layer: bytes) -> bytes:
+    return gzip.decompress(layer) if layer.startswith(b"\x1f\x8b") else layer
 
 
 def make_index(*images: tuple[Image, dict[str, str] | None]) -> bytes:
@@ -155,6 +160,7 @@ class Handler(BaseHTTPRequestHandler):
 
     registry: FaultyRegistry
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

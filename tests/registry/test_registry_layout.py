@@ -185,7 +185,7 @@ def pack(**files: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "it has no oci-layout"),
+        (b"", "neither a directory nor a tar"),
         (b"hello" * 1000, "neither a directory nor a tar"),
         (b"\x1f\x8b\x08\x00" + b"x" * 600, "it is compressed"),
         (b"(\xb5/\xfd" + b"x" * 600, "it is compressed"),

@@ -1,5 +1,6 @@
 """Pulling from docker-registry itself, over HTTP and TLS, and what TLS refuses."""
 
+import gzip
 import os
 import shutil
 import socket
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.registry.registry_faults import FaultyRegistry, make_image
+from tests.registry.registry_faults import FastClock, FaultyRegistry, make_image, reset
 from tests.registry.test_registry_layout import LAYER, NAME, write_layout
 
 from kezuri.diagnostics import KezuriError
@@ -40,7 +41,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         subprocess.run(["openssl", *argv], check=True, capture_output=True)
 
     run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
-        "-keyout", names["ca.key"], "-out", names["ca.pem"], "-addext", "basicConstraints=critical,CA:TRUE")  # fmt: skip
+        "-keyout", names["ca.key"], "-out", names["ca.pem"],
+        "-addext", "basicConstraints=critical,CA:TRUE")  # fmt: skip
     run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=registry",
         "-keyout", names["server.key"], "-out", names["server.csr"])  # fmt: skip
     with open(names["ext"], "w") as file:
@@ -81,7 +83,7 @@ class Server:
 
     def fill(self, layout: str, *options: str) -> None:
         subprocess.run(
-            ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", *options,
+            ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "--preserve-digests", *options,
              f"oci:{layout}:1", f"docker://{self.host}/team/app:1"],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -109,7 +111,9 @@ def secure(tmp_path: Any, authority: dict[str, str]) -> Iterator[Server]:
     yield from serve(tmp_path, tls=authority)
 
 
-IMAGE = make_image(LAYER, b"second layer")
+PACKED = gzip.compress(LAYER, 1, mtime=0)
+IMAGE = make_image(PACKED, gzip.compress(b"second layer", mtime=0))
+BCRYPT_OF_PASS = "$2y$05$abcdefghijklmnopqrstuuZFBUbfXoM8LFiPx8LYlO/sXZB/Cwk3K"
 
 
 def pulls(server: Server, config: RegistryConfig, base: Any, credentials: Any = None) -> None:
@@ -141,12 +145,12 @@ def test_a_part_is_gone_on_with_at_a_real_registry(plain: Server, tmp_path: Any)
     plain.fill(write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})))
     sink = DirectorySink(str(tmp_path / "sink"))
     reference = Reference.parse(f"{plain.host}/team/app:1")
-    for kept in (LAYER[:1234567], LAYER, LAYER[:-1]):
-        with open(sink.path(digest_of(LAYER)) + ".part", "wb") as file:
+    for kept in (PACKED[:1234567], PACKED, PACKED[:-1]):
+        with open(sink.path(digest_of(PACKED)) + ".part", "wb") as file:
             file.write(kept)
         with Registry() as registry:
             registry.fetch(reference, IMAGE.layers[0], sink)
-        os.unlink(sink.path(digest_of(LAYER)))
+        os.unlink(sink.path(digest_of(PACKED)))
 
 
 @needs_server
@@ -178,10 +182,8 @@ def test_over_tls_with_an_authority_of_our_own(
 
 
 @needs_server
-@pytest.mark.skipif(shutil.which("htpasswd") is None, reason="htpasswd is not installed")
 def test_with_a_password(tmp_path: Any) -> None:
-    users = subprocess.run(["htpasswd", "-nbB", "user", "pass"], check=True, capture_output=True).stdout
-    (tmp_path / "users").write_bytes(users)
+    (tmp_path / "users").write_text(f"user:{BCRYPT_OF_PASS}\n")
     for server in serve(tmp_path, users=str(tmp_path / "users")):
         server.fill(write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})), "--dest-creds=user:pass")
 
@@ -215,6 +217,13 @@ def test_tls_is_not_left_for_an_untrusted_certificate(tls_server: FaultyRegistry
     with Registry() as registry, pytest.raises(KezuriError, match="is not trusted"):
         registry.resolve(Reference.parse(f"{tls_server.host}/app:1"), AMD64)
     assert tls_server.log == []
+
+
+def test_tls_is_not_left_for_a_connection_that_breaks(tls_server: FaultyRegistry, authority: dict[str, str]) -> None:
+    tls_server.on("manifests", reset)
+    with Registry(RegistryConfig(ca_certificates=authority["ca.pem"]), clock=FastClock()) as registry:
+        assert registry.resolve(Reference.parse(f"{tls_server.host}/app:1"), AMD64).config.cmd == ("/hello",)
+    assert len(tls_server.asked("manifests")) == 2
 
 
 def test_a_file_of_authorities_that_is_none(tmp_path: Any) -> None:

@@ -227,3 +227,14 @@ def test_items() -> None:
 def test_unsafe_items(items: list[Entry], message: str) -> None:
     with pytest.raises(KezuriError, match=message):
         ItemTree([(entry, None) for entry in items], "archive")
+
+
+def test_opaque_marks_of_an_unprivileged_overlay(tmp_path: os.PathLike[str]) -> None:
+    low = make(f"{tmp_path}/low", {"o/p": "low"})
+    top = make(f"{tmp_path}/top", {"o/q": "top"})
+    try:
+        os.setxattr(f"{top}/o", "user.overlay.opaque", b"y")
+    except OSError:
+        pytest.skip("no extended attributes here")
+    assert names(StackTree((top, low), "stage", userxattr=True), "o") == ["o/q"]
+    assert names(StackTree((top, low), "stage"), "o") == ["o/p", "o/q"], "a step may set that attribute itself"

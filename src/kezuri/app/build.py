@@ -157,7 +157,7 @@ class _Build:
                 self._request.context,
                 self._request.file,
                 stdin=lambda: sys.stdin.buffer,
-                scratch=held.enter_context(session.store.scratch("context")),
+                scratch=held.enter_context(session.store.scratch("context")) if self._request.context == "-" else "",
             )
             dockerfile = self._parse(context)
             named = _named_contexts(self._request.build_contexts)
@@ -389,7 +389,8 @@ class _Build:
             self._listener(Warned(time(), Diagnostic("warning", text)))
 
         self._session.privileged()
-        tree = StackTree(self._session.forms.directories(built.state.layers), "the image")
+        forms = self._session.forms
+        tree = StackTree(forms.directories(built.state.layers), "the image", userxattr=forms.userxattr)
         if output.type == "local":
             with self._reporter.step("exporting to client directory"):
                 write_directory(tree, output.dest, warn, self._epoch)

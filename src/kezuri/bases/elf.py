@@ -24,7 +24,7 @@ def linkage(data: bytes) -> Linkage | None:
     """What the ELF-64 little-endian program or library asks for; None when it is neither, or is damaged."""
     try:
         return _linkage(data)
-    except (struct.error, ValueError, IndexError):
+    except (struct.error, ValueError, IndexError, OverflowError):
         return None
 
 

@@ -40,7 +40,7 @@ class Forms:
 
     def __init__(self, store: Store, userxattr: bool, fetcher: Fetcher) -> None:
         self._store = store
-        self._userxattr = userxattr
+        self.userxattr = userxattr
         self._fetcher = fetcher
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
@@ -110,7 +110,7 @@ class Forms:
             lower = self.view(below) if below else None
             with open(self._store.blobs.path(self.any_blob(layer).digest), "rb", buffering=0) as blob:
                 listing = unpack(
-                    blob, made, lower=lower, userxattr=self._userxattr, where=f"layer {layer}", hasher=hasher
+                    blob, made, lower=lower, userxattr=self.userxattr, where=f"layer {layer}", hasher=hasher
                 )
             self._verify(layer, f"sha256:{hasher.hexdigest()}")
             self._keep_listing(layer, listing)
@@ -148,7 +148,7 @@ class Forms:
     def _form(self, layer: str) -> LayerForm:
         path = self._directory(layer)
         if path:
-            return DirectoryLayer(path, self._userxattr)
+            return DirectoryLayer(path, self.userxattr)
         blob = self._store.blobs.path(self.any_blob(layer).digest)
         return ListedLayer(self._listing(layer), lambda: open(blob, "rb", buffering=0), f"layer {layer}")
 
@@ -210,11 +210,11 @@ class Forms:
                 directory = self.directory(layer, ())
             from kezuri.layer.upper import walk
 
-            return self.pack(layer, walk(directory, userxattr=self._userxattr), packing)
+            return self.pack(layer, walk(directory, userxattr=self.userxattr), packing)
 
     def encoder(self, packing: Packing) -> str:
         """What names the blobs that this packing makes: same name, same bytes."""
-        from kezuri.layer.packer import compression
+        from kezuri.layer.compression import compression
 
         epoch = "" if packing.epoch is None else f"@{packing.epoch}"
         return compression(packing.kind, packing.level).encoder + epoch

@@ -89,7 +89,7 @@ class Trees:
 
     def _tree(self, source: StageInput | ImageInput, states: StateOf) -> Tree:
         name = f"image {source.image.name}" if isinstance(source, ImageInput) else "the stage"
-        return StackTree(self.lowers(source, states), name)
+        return StackTree(self.lowers(source, states), name, userxattr=self._forms.userxattr)
 
     def lowers(self, source: StageInput | ImageInput, states: StateOf) -> tuple[str, ...]:
         """The layer directories of a stage or an image, topmost first."""

@@ -8,6 +8,10 @@ from kezuri.plan.key import Components, decode, digest, encode
 from kezuri.store.database import Database, RecordRow
 
 
+FRESH = 600.0
+"""Seconds for which a noted use is recent enough: a build that finds everything in the cache then writes nothing."""
+
+
 class Results:
     """The local cache of step results.
 
@@ -24,7 +28,8 @@ class Results:
         record = self._database.record(digest(components))
         if record is None or not self._usable(record.layer):
             return None
-        self._used[record.key] = record.layer
+        if record.used < time() - FRESH:
+            self._used[record.key] = record.layer
         return record
 
     def keep(

@@ -179,8 +179,10 @@ def _apologise(error: Exception, argv: Sequence[str], console: Console) -> int:
 
 
 class Unwinding:
-    """While this context is open, SIGTERM and SIGHUP are exceptions in this process, so that every `with` is left: steps
-    stop, the cursor comes back. Children that are forked meanwhile have the handlers that were there before."""
+    """While this context is open, SIGTERM and SIGHUP are exceptions in this process, so that every `with` is left.
+
+    Children that are forked meanwhile have the handlers that were there before.
+    """
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}

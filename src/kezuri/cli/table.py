@@ -8,8 +8,8 @@ from kezuri.cli.options import Option
 from kezuri.cli.screen_text import width
 
 FORMAT = Option(("--format",), "text", "How to print: table, json, table TEMPLATE, or a Go template", "FORMAT")
-_GAP = 3
-_LEAST = 10
+_GAP, _LEAST = 3, 10
+"""Blanks after the longest cell of a column, and the least width of a column with them: docker's."""
 
 Row = Mapping[str, Any]
 
@@ -45,9 +45,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         for i, cell in enumerate(row):
             if i == len(widths):
                 widths.append(_LEAST)
-            widths[i] = max(widths[i], width(cell))
+            widths[i] = max(widths[i], width(cell) + _GAP)
     out = []
     for row in rows:
-        padded = [cell + " " * (widths[i] - width(cell) + _GAP) for i, cell in enumerate(row[:-1])]
+        padded = [cell + " " * (widths[i] - width(cell)) for i, cell in enumerate(row[:-1])]
         out.append("".join((*padded, *row[-1:])).rstrip())
     return out

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from kezuri.registry.origin import Origin, is_link_local, is_private
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PARAMETER = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]*))\s*")
+_PARAMETER = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"=][^\s,\"]*)?)\s*")
 _PRINTABLE = re.compile(r"[!-~]+\Z")
 
 
@@ -77,7 +77,7 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
                 if not parameter or (parameter[2] is None and not parameter[3]):
                     break
                 quoted = parameter[2]
-                text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else parameter[3]
+                text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else parameter[3] or ""
                 parameters.append((parameter[1].lower(), text))
                 at = parameter.end()
             found.append(Challenge(scheme[0].lower(), tuple(parameters)))

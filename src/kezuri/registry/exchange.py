@@ -25,7 +25,7 @@ _TOKEN = 64 << 10
 _GRANTS = 3
 _MOVED = (301, 302, 303, 307, 308)
 # What a server answers, or does not, that speaks the other of http and https.
-_OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy")
+_OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", "cut", "timeout")
 
 
 class Ask(NamedTuple):
@@ -113,6 +113,10 @@ class Exchanges:
                     raise trouble if trouble is not None and error.kind == "refused" else error from None
                 trouble = error
                 continue
+            if trouble is not None and answer.status == 400:
+                # What a TLS server says to plain HTTP: the first scheme was right and its trouble is the true one.
+                with answer:
+                    raise trouble
             self._schemes[endpoint.host] = scheme
             return answer, final, origin
         raise AssertionError("an endpoint without schemes")

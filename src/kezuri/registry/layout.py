@@ -157,7 +157,7 @@ class Layout:
                     if writer.offset:
                         writer.restart()
                     hashed, rest = sha256(), descriptor.size
-                    while rest and (piece := file.read(min(_CHUNK, rest))):
+                    while rest and (piece := self._piece(file, min(_CHUNK, rest))):
                         hashed.update(piece)
                         writer.write(piece)
                         rest -= len(piece)
@@ -237,7 +237,7 @@ class Layout:
             raise self._wrong(where, f"{descriptor.digest}: larger than {MOST_BYTES >> 20} MiB")
         with self._open(descriptor, where) as file:
             raw = b""
-            while len(raw) < descriptor.size and (piece := file.read(descriptor.size - len(raw))):
+            while len(raw) < descriptor.size and (piece := self._piece(file, descriptor.size - len(raw))):
                 raw += piece
         if digest_of(raw) != descriptor.digest:
             raise self._damaged(descriptor, f"its digest is {digest_of(raw)}", where)
@@ -256,6 +256,12 @@ class Layout:
             return self._files.open(name)
         except OSError as error:
             raise self._wrong(where, f"cannot read {name}: {error.strerror}") from None
+
+    def _piece(self, file: IO[bytes], most: int) -> bytes:
+        try:
+            return file.read(most)
+        except OSError as error:
+            raise self._wrong(self.path, f"cannot be read: {error.strerror}") from None
 
     def _damaged(self, descriptor: Descriptor, how: str, where: str) -> KezuriError:
         return self._wrong(where, f"the blob {descriptor.digest} is damaged: {how}", "make the layout anew")

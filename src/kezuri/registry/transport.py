@@ -182,9 +182,11 @@ class SocketTransport:
 def _trust(context: "ssl.SSLContext", path: str, what: str) -> None:
     try:
         context.load_verify_locations(cafile=path)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:
+        # OpenSSL's own errors are OSErrors of a subclass, with a text for its developers.
+        why = error.strerror if type(error).__module__ == "builtins" else "not a file of certificates in PEM form"
         raise KezuriError.of(
-            f"{what}: {path}: {error.strerror or 'not a file of certificates in PEM form'}",
+            f"{what}: {path}: {why}",
             hint="it must hold certificates between BEGIN CERTIFICATE and END CERTIFICATE lines",
             exit_code=2,
         ) from None
@@ -194,8 +196,9 @@ def _identify(context: "ssl.SSLContext", path: str, key: str) -> None:
     try:
         context.load_cert_chain(path, key)
     except OSError as error:
+        why = error.strerror if type(error).__module__ == "builtins" else "not a certificate in PEM form with its key"
         raise KezuriError.of(
-            f"client certificate {path}: {error.strerror or 'not a certificate in PEM form'} (its key is {key})",
+            f"client certificate {path}: {why} (its key is {key})",
             exit_code=2,
         ) from None
 
@@ -294,6 +297,8 @@ def _pools() -> tuple[Any, Any]:
         class SecurePool(urllib3.HTTPSConnectionPool):
             ConnectionCls = Secure
 
+        # The owner has said so in the configuration; a line on stderr for every request says nothing new.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         _POOLS.extend((PlainPool, SecurePool))
     return _POOLS[0], _POOLS[1]
 

@@ -5,9 +5,8 @@ import os
 from collections.abc import Sequence
 
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.upper import is_opaque
 from kezuri.source.tree import Found, found, sort_by_name
-
-_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 
 
 class StackTree:
@@ -15,11 +14,13 @@ class StackTree:
 
     A character device 0:0 hides the name below it, a directory marked opaque hides the same directory of lower
     layers, and a name that is not a directory hides everything below. Owners, hard links, devices, pipes and the
-    extended attributes that `kept_attribute` names are kept.
+    extended attributes that `kept_attribute` names are kept. `userxattr` is the overlay's mount option of that name:
+    without root its marks are `user.overlay.*`, and only then do those count.
     """
 
-    def __init__(self, lowers: Sequence[str], name: str) -> None:
+    def __init__(self, lowers: Sequence[str], name: str, *, userxattr: bool = False) -> None:
         self.name = name
+        self._userxattr = userxattr
         self._lowers = tuple(lowers)
         self._places: dict[str, tuple[str, ...]] = {"": self._lowers}
 
@@ -81,7 +82,7 @@ class StackTree:
             if status.st_mode & 0o170000 != 0o040000:
                 break
             places.append(host)
-            if _is_opaque(host):
+            if is_opaque(host, self._userxattr):
                 break
         self._places[path] = tuple(places)
         return self._places[path]
@@ -98,13 +99,3 @@ def _lstat(host: str) -> os.stat_result | None:
 
 def _is_whiteout(status: os.stat_result) -> bool:
     return status.st_mode & 0o170000 == 0o020000 and status.st_rdev == 0
-
-
-def _is_opaque(host: str) -> bool:
-    for name in _OPAQUE:
-        try:
-            if os.getxattr(host, name, follow_symlinks=False) == b"y":
-                return True
-        except OSError:
-            continue
-    return False

@@ -9,8 +9,8 @@ from kezuri.oci.descriptor import Index, Manifest
 from kezuri.store.database import LayerRow
 from kezuri.store.store import Store, remove_tree
 
-_GRACE = 60.0
-"""Seconds by which a running build's lease reaches back: it may have looked something up just before it noted that."""
+_GRACE = 1200.0
+"""Seconds by which a running build's lease reaches back: what was used shortly before is not noted as used again."""
 
 
 class Gone(NamedTuple):

@@ -38,6 +38,9 @@ class Names:
 
     def put(self, name: str, descriptor: Descriptor) -> None:
         """Let the name stand for the descriptor from now on."""
+        known = self.get(name)
+        if known is not None and (known.digest, known.size) == (descriptor.digest, descriptor.size):
+            return
 
         def change(entries: list[Descriptor]) -> list[Descriptor]:
             kept = [e for e in entries if e.annotations.get(REF_NAME) != name]

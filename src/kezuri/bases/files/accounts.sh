@@ -1,7 +1,6 @@
 #!/bin/sh
-# adduser, addgroup, useradd, groupadd, deluser and delgroup over /etc/passwd, /etc/group and /etc/shadow: the
-# busybox of this image has none of them. Does what it is called as. Passwords are never asked for: accounts are
-# locked.
+# adduser, addgroup, deluser and delgroup over /etc/passwd, /etc/group and /etc/shadow: the busybox of this image has
+# none of them. Does what it is called as. Passwords are never asked for: accounts are locked.
 set -eu
 me=${0##*/}
 
@@ -71,37 +70,31 @@ gid_of() { # name or number of a group
 case $me in
 adduser)
 	short=h:g:s:G:SDHu:k:
-	long=home:,gecos:,comment:,shell:,ingroup:,system,disabled-password,disabled-login,no-create-home,uid:,skel:,group,gid:,quiet
+	long=home:,gecos:,shell:,ingroup:,system,disabled-password,empty-password,no-create-home,uid:,skel:
 	;;
-addgroup) short=g:S long=gid:,system,quiet ;;
-useradd)
-	short=c:d:g:G:mMNUrs:u:lop:k:
-	long=comment:,home-dir:,home:,gid:,groups:,create-home,no-create-home,no-user-group,user-group,system,shell:,uid:,no-log-init,non-unique,password:,skel:
-	;;
-groupadd) short=g:rfo long=gid:,system,force,non-unique ;;
-deluser | delgroup) short=rf long=remove-home,remove,force,system,quiet ;;
+addgroup) short=g:S long=gid:,system ;;
+deluser | delgroup) short="" long=remove-home ;;
 *) fail "called by an unknown name" ;;
 esac
 parsed=$(getopt -n "$me" -o "$short" -l "$long" -- "$@") || exit 1
 eval "set -- $parsed"
 
-home="" gecos="" shell="" group="" groups="" system="" uid="" make_home=yes own_group="" force="" remove=""
-[ "$me" != useradd ] || make_home=""
+home="" gecos="" shell="" group="" system="" uid="" make_home=yes remove=""
 while [ "$1" != -- ]; do
-	case $me$1 in
-	adduser-h | *--home | *-d | *--home-dir) home=$2; shift ;;
-	adduser-g | *--gecos | *-c | *--comment) gecos=$2; shift ;;
-	*-s | *--shell) shell=$2; shift ;;
-	useradd-G | *--groups) groups=$2; shift ;;
-	adduser-G | *--ingroup | *-g | *--gid) group=$2; shift ;;
-	*-u | *--uid) uid=$2; shift ;;
-	*-k | *--skel | *-p | *--password) shift ;;
-	*-S | useradd-r | groupadd-r | *--system) system=yes ;;
-	*-H | *-M | *--no-create-home) make_home="" ;;
-	*-m | *--create-home) make_home=yes ;;
-	adduser--group) own_group=yes ;;
-	*-f | *--force) force=yes ;;
-	deluser-r | *--remove | *--remove-home) remove=yes ;;
+	case $1 in
+	-h | --home) home=$2; shift ;;
+	-s | --shell) shell=$2; shift ;;
+	-G | --ingroup | --gid) group=$2; shift ;;
+	-g)
+		if [ "$me" = addgroup ]; then group=$2; else gecos=$2; fi
+		shift
+		;;
+	--gecos) gecos=$2; shift ;;
+	-u | --uid) uid=$2; shift ;;
+	-k | --skel) shift ;;
+	-S | --system) system=yes ;;
+	-H | --no-create-home) make_home="" ;;
+	--remove-home) remove=yes ;;
 	esac
 	shift
 done
@@ -111,16 +104,14 @@ first=1000 last=59999
 [ -z "$system" ] || first=100 last=999
 
 case $me in
-addgroup | groupadd)
+addgroup)
 	if [ $# -eq 2 ]; then
 		join "$1" "$2"
-	elif [ -n "$force" ] && has group "$1"; then
-		:
 	else
 		new_group "$1" "$group"
 	fi
 	;;
-adduser | useradd)
+adduser)
 	if [ $# -eq 2 ]; then
 		has passwd "$1" || fail "unknown user $1"
 		join "$1" "$2"
@@ -134,9 +125,9 @@ adduser | useradd)
 	! cut -d: -f3 /etc/passwd | grep -qx "$uid" || fail "uid '$uid' in use"
 	if [ -n "$group" ]; then
 		gid=$(gid_of "$group")
-	elif [ "$me" = adduser ] && [ -n "$system" ] && [ -z "$own_group" ] && has group nogroup; then
+	elif [ -n "$system" ] && has group nogroup; then
 		gid=$(field group nogroup 3)
-	elif has group "$name" && [ "$me" = adduser ]; then
+	elif has group "$name"; then
 		gid=$(field group "$name" 3)
 	elif cut -d: -f3 /etc/group | grep -qx "$uid"; then
 		new_group "$name" ""
@@ -148,13 +139,10 @@ adduser | useradd)
 	[ -n "$home" ] || home=/home/$name
 	if [ -z "$shell" ]; then
 		shell=/bin/sh
-		[ -z "$system" ] || [ "$me" = useradd ] || shell=/bin/false
+		[ -z "$system" ] || shell=/bin/false
 	fi
 	echo "$name:x:$uid:$gid:$gecos:$home:$shell" >> /etc/passwd
 	echo "$name:!::0:99999:7:::" >> /etc/shadow
-	for one in $(echo "$groups" | tr , ' '); do
-		join "$name" "$one"
-	done
 	if [ -n "$make_home" ] && [ ! -e "$home" ] && [ "$home" != /dev/null ]; then
 		mkdir -p "$home"
 		chown "$uid:$gid" "$home"
@@ -169,6 +157,7 @@ deluser)
 	[ -z "$remove" ] || [ "$home" = / ] || rm -rf "$home"
 	;;
 delgroup)
+	[ $# -eq 1 ] || fail "taking a user out of a group is not supported in this stand-in"
 	has group "$1" || fail "unknown group $1"
 	without group "$1"
 	;;

@@ -48,7 +48,7 @@ def execute(invocation: Invocation) -> int:
         return 0
     columns = dict(_COLUMNS)
     if not human:
-        columns = {("CreatedAt" if f == "CreatedSince" else f): _HEADINGS[f] for f in _COLUMNS}
+        columns = {field: _HEADINGS[field] for field in ("Layer", "CreatedAt", "CreatedBy", "Size", "Comment")}
     listing(console, parsed.text("--format"), rows, columns, _HEADINGS)
     return 0
 

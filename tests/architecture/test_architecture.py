@@ -1,0 +1,114 @@
+"""The house keeps its floors: an import goes to a strictly lower floor, or stays in its room."""
+
+import ast
+import os
+
+import pytest
+
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "src", "kezuri")
+
+FLOORS = {
+    "diagnostics": 0,
+    "progress": 0.5,
+    "linux": 0.5,
+    "oci": 1,
+    "dockerfile": 1,
+    "bases": 2,
+    "layer": 2,
+    "plan": 2,
+    "registry": 2,
+    "store": 2,
+    "source": 3.5,
+    "cache": 3,
+    "sandbox": 3,
+    "snapshot": 3,
+    "build": 4,
+    "export": 5,
+    "app": 6,
+    "cli": 7,
+}
+"""Progress and linux know diagnostics, and source knows nothing of its neighbours on floor 3: hence the halves."""
+
+
+def files() -> list[str]:
+    found = []
+    for base, _, names in os.walk(ROOT):
+        found += [os.path.relpath(os.path.join(base, n), ROOT) for n in names if n.endswith(".py")]
+    return sorted(found)
+
+
+def room(path: str) -> str:
+    return path.split(os.sep)[0] if os.sep in path else ""
+
+
+def imports(path: str) -> list[tuple[str, int]]:
+    """Every kezuri module that the file imports, lazily or not, with the line."""
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(a.name, node.lineno) for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            found.append((node.module or "", node.lineno))
+    return [(name, line) for name, line in found if name == "kezuri" or name.startswith("kezuri.")]
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {room(path) for path in files()} - {""}
+    assert rooms == set(FLOORS)
+
+
+@pytest.mark.parametrize("path", files())
+def test_imports_go_down(path: str) -> None:
+    own = room(path)
+    if not own:
+        return
+    for name, line in imports(path):
+        parts = name.split(".")
+        if len(parts) < 2 or parts[1] == own or parts[1] == "__version__":
+            continue
+        other = parts[1]
+        # The values that a user's request is made of may be named by the command line: app is one floor below cli.
+        assert FLOORS[other] < FLOORS[own], f"{path}:{line}: {own} must not import {other}"
+
+
+@pytest.mark.parametrize("path", files())
+def test_every_file_says_what_it_is(path: str) -> None:
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    assert ast.get_docstring(tree), f"{path} has no sentence on top"
+
+
+@pytest.mark.parametrize("path", [p for p in files() if room(p) not in ("cli", "")])
+def test_only_cli_prints_or_exits(path: str) -> None:
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            assert name not in ("print", "sys.exit", "exit", "quit"), f"{path}:{node.lineno}: {name}"
+
+
+@pytest.mark.parametrize("path", files())
+def test_costly_modules_are_imported_lazily(path: str) -> None:
+    """Start-up is a feature: what costs more than a few milliseconds is imported where it is used, or not at all."""
+    never = {"dataclasses", "asyncio", "logging", "pathlib", "argparse", "click"}
+    lazily = {"subprocess", "ssl", "urllib3", "tarfile", "zstandard", "isal", "shutil", "tempfile", "http", "ctypes"}
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [a.name.split(".")[0] for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [(node.module or "").split(".")[0]]
+        assert not never & set(names), f"{path}:{node.lineno}: {names}"
+    for statement in tree.body:
+        names = []
+        if isinstance(statement, ast.Import):
+            names = [a.name.split(".")[0] for a in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            names = [(statement.module or "").split(".")[0]]
+        assert not lazily & set(names), f"{path}:{statement.lineno}: {names} is imported when the module is"

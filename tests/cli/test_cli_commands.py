@@ -1,0 +1,281 @@
+"""What the commands print, given what `kezuri.app` answers."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from kezuri.app.request import BuildResult, Check, HistoryLine, ImageSummary, Removed, Settings
+from kezuri.cli.console import Console
+from kezuri.cli.main import call
+from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.progress import Listener, StepDone, StepStarted, Warned
+
+ID = "sha256:" + "0123456789abcdef" * 4
+DIGEST = "sha256:" + "fedcba9876543210" * 4
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Stand in for functions of a module of `kezuri.app`."""
+
+    def stand_in(name: str, **functions: object) -> None:
+        module = ModuleType(f"kezuri.app.{name}")
+        module.__dict__.update(functions)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(sys.modules["kezuri.app"], name, module, raising=False)
+
+    return stand_in
+
+
+def kezuri(*argv: str, **environ: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    code = call(argv, Console(out, err, {"HOME": "/nowhere", **environ}))
+    return code, out.getvalue(), err.getvalue()
+
+
+App = Callable[..., None]
+RESULT = BuildResult(DIGEST, ID, ("docker.io/library/web:1", "ghcr.io/a/b:2"), 1000, 3, 2)
+
+
+def test_build(app: App) -> None:
+    requests = []
+
+    def build(request: Any, settings: Settings, listener: Listener) -> BuildResult:
+        requests.append(request)
+        listener(StepStarted(1, "[1/1] COPY a a", 1.0))
+        listener(Warned(1.0, Diagnostic("warning", "odd")))
+        listener(StepDone(1, 1.0, 0.0))
+        return RESULT
+
+    app("build", build=build)
+    said = "Successfully built 0123456789ab\nSuccessfully tagged web:1\nSuccessfully tagged ghcr.io/a/b:2\n"
+    assert kezuri("build", "-t", "web:1", ".") == (
+        0,
+        "",
+        "#1 [1/1] COPY a a\n#1 DONE 0.0s\n\nwarning: odd\n" + said,
+    )
+    assert requests[0].tags == ("web:1",)
+    assert kezuri("build", "-q", ".") == (0, ID + "\n", "")
+    assert kezuri("build", "--progress=none", ".") == (0, "", "")
+    code, out, err = kezuri("build", ".", KEZURI_PROGRESS="rawjson")
+    assert (code, out) == (0, "") and all(json.loads(line) for line in err.splitlines())
+    assert kezuri("build", "--progress=tty")[0] == 2
+
+
+def test_a_failed_build_shows_what_still_ran(app: App) -> None:
+    def build(request: Any, settings: Settings, listener: Listener) -> BuildResult:
+        listener(StepStarted(1, "[1/1] RUN x", 1.0))
+        raise KezuriError.of("it failed", output="words")
+
+    app("build", build=build)
+    code, out, err = kezuri("build", ".")
+    assert (code, out) == (1, "")
+    assert err == "#1 [1/1] RUN x\n#1 CANCELED\nerror: it failed\n  output:\n  | words\n"
+    assert kezuri("build", "-q", ".") == (1, "", "error: it failed\n  output:\n  | words\n")
+
+
+IMAGES = (
+    ImageSummary("docker.io/library/node:20-alpine", DIGEST, ID, "2000-01-01T00:00:00Z", 133_400_000, "linux/amd64"),
+    ImageSummary("localhost:5000/a/b:1", DIGEST, ID, "", 999, "linux/arm64"),
+    ImageSummary("", DIGEST, ID, "", 0, "linux/amd64"),
+)
+
+
+def test_images(app: App) -> None:
+    asked = []
+
+    def images(settings: Settings, filters: tuple[str, ...]) -> tuple[ImageSummary, ...]:
+        asked.append(filters)
+        return IMAGES
+
+    app("images", images=images)
+    code, out, _ = kezuri("images")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "REPOSITORY           TAG         IMAGE ID       CREATED        SIZE"
+    assert lines[1].split() == ["node", "20-alpine", "0123456789ab", *lines[1].split()[3:6], "133MB"]
+    assert lines[1].split()[5] == "ago"
+    assert lines[2] == "localhost:5000/a/b   1           0123456789ab   N/A            999B"
+    assert lines[3].split() == ["<none>", "<none>", "0123456789ab", "N/A", "0B"]
+    assert kezuri("images", "-q", "--no-trunc")[1] == f"{ID}\n" * 3
+    assert "DIGEST" in kezuri("images", "--digests")[1] and DIGEST in kezuri("images", "--digests")[1]
+    form = "{{.Repository}}:{{.Tag}} {{.Size}}"
+    assert kezuri("image", "ls", "--format", form)[1].splitlines()[0] == "node:20-alpine 133MB"
+    form = r"table {{.Repository}}\t{{.Platform}}"
+    assert kezuri("images", "--format", form)[1].splitlines()[:2] == [
+        "REPOSITORY           PLATFORM",
+        "node                 linux/amd64",
+    ]
+    first = json.loads(kezuri("images", "--format", "{{json .}}")[1].splitlines()[0])
+    assert first == json.loads(kezuri("images", "--format", "json")[1].splitlines()[0])
+    assert first["Repository"] == "node" and first["ID"] == "0123456789ab"
+    asked.clear()
+    kezuri("images", "-a", "--filter", "label=x", "node*")
+    assert asked == [("label=x", "reference=node*")]
+    assert kezuri("images", "--filter", "x")[0] == 2
+    code, out, err = kezuri("images", "--format", "{{.Repo}}")
+    assert (code, out) == (2, "") and "has no field 'Repo'" in err
+
+
+def test_a_wrong_field_is_found_even_when_there_is_nothing_to_list(app: App) -> None:
+    app("images", images=lambda settings, filters: ())
+    assert kezuri("images")[1] == "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n"
+    assert kezuri("images", "--format", "{{.Repozitory}}")[0] == 2
+    assert kezuri("images", "-q") == (0, "", "")
+
+
+def test_inspect(app: App) -> None:
+    found = [{"Id": ID, "Config": {"User": "app", "Labels": {"é": "ü"}}}]
+    app("images", inspect=lambda settings, names: found * len(names))
+    assert json.loads(kezuri("inspect", "a")[1]) == found
+    assert kezuri("inspect", "a")[1].startswith('[\n    {\n        "Id"')
+    assert kezuri("inspect", "--format", "{{.Config.User}}", "a", "b")[1] == "app\napp\n"
+    assert kezuri("inspect", "-f", "{{json .Config.Labels}}", "a")[1] == '{"é":"ü"}\n'
+    assert json.loads(kezuri("image", "inspect", "--format=json", "a")[1]) == found
+    assert kezuri("inspect")[0] == 2
+
+
+def test_history(app: App) -> None:
+    lines = (
+        HistoryLine("2000-01-01T00:00:00Z", 'CMD ["node"]', 0, "buildkit.dockerfile.v0", "", True),
+        HistoryLine("", "RUN " + "x" * 60 + "\n\ty # buildkit", 7_050_000, "", DIGEST, False),
+    )
+    app("images", history=lambda settings, name: lines)
+    shown = kezuri("history", "a")[1].splitlines()
+    assert shown[0].split() == ["LAYER", "CREATED", "CREATED", "BY", "SIZE", "COMMENT"]
+    assert shown[1].startswith("<empty>        ") and 'CMD ["node"]' in shown[1]
+    assert "fedcba987654   N/A" in shown[2] and "x" * 40 + "…" in shown[2] and shown[2].endswith("7.05MB")
+    whole = kezuri("history", "--no-trunc", "--human=false", "a")[1]
+    assert DIGEST in whole and "x" * 60 + "  y # buildkit" in whole and "7050000" in whole and "CREATED AT" in whole
+    assert kezuri("history", "--format", "{{.ID}} {{.CreatedBy}}", "a")[1].startswith('<empty> CMD ["node"]\n')
+
+
+def test_tag_and_rmi(app: App) -> None:
+    calls: list[tuple[object, ...]] = []
+
+    def remove(settings: Settings, names: tuple[str, ...], force: bool) -> tuple[Removed, ...]:
+        calls.append((names, force))
+        return Removed("untagged", "a:1"), Removed("deleted", ID), Removed("blob", DIGEST, 5)
+
+    app("images", remove=remove, tag=lambda settings, source, target: calls.append((source, target)))
+    assert kezuri("rmi", "a:1") == (0, f"Untagged: a:1\nDeleted: {ID}\n", "")
+    assert kezuri("image", "rm", "-f", "a", "b")[0] == 0
+    assert kezuri("tag", "a", "b") == (0, "", "")
+    assert calls == [(("a:1",), False), (("a", "b"), True), ("a", "b")]
+
+
+def test_prune(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+
+    def prune(settings: Settings, **wishes: Any) -> tuple[Removed, ...]:
+        calls.append(wishes)
+        return Removed("untagged", "a:1"), Removed("blob", DIGEST, 1500), Removed("record", "x", 500)
+
+    app("prune", prune=prune)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    code, _, err = kezuri("prune")
+    assert code == 2 and "--force" in err and not calls
+    assert kezuri("prune", "-f") == (0, "Untagged: a:1\nTotal reclaimed space: 2kB\n", "")
+    out = kezuri("builder", "prune", "-af", "--filter", "until=24h", "--filter=type=x", "--keep-storage", "1g",
+                 "--verbose")[1]  # fmt: skip
+    assert f"Blob: {DIGEST}\n" in out
+    assert calls == [
+        {"all": False, "until": None, "keep_bytes": None, "filters": ()},
+        {"all": True, "until": 86400.0, "keep_bytes": 1 << 30, "filters": ("type=x",)},
+    ]
+    assert kezuri("prune", "-f", "--filter", "until=soon")[0] == 2
+
+
+def test_prune_asks_at_a_terminal(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    app("prune", prune=lambda settings, **wishes: ())
+    for answer, code in (("y\n", 0), ("n\n", 1), ("", 1)):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        out, err = io.StringIO(), Terminal()
+        assert call(["prune", "--root", "/r"], Console(out, err, {})) == code
+        assert err.getvalue() == "This removes what is not used any more from /r. Go on? [y/N] "
+        assert bool(out.getvalue()) is (code == 0)
+
+
+def test_du(app: App) -> None:
+    app("prune", usage=lambda settings: (("blob", 3, 1_500_000), ("snapshot", 1, 500_000)))
+    assert kezuri("du")[1] == (
+        "TYPE       COUNT     SIZE\nblob       3         1.5MB\nsnapshot   1         500kB\n\nTotal: 2MB\n"
+    )
+    assert kezuri("du", "--format", "{{.Type}}={{.Bytes}}")[1] == "blob=1500000\nsnapshot=500000\n"
+
+
+def test_pull(app: App) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
+        asked.append((name, platform))
+        listener(StepStarted(1, "pull", 0.0))
+        listener(StepDone(1, 1.0, 1.0))
+        return DIGEST
+
+    app("pull", pull=pull)
+    assert kezuri("pull", "alpine") == (0, DIGEST + "\n", "#1 pull\n#1 DONE 1.0s\n")
+    assert kezuri("pull", "-q", "--platform", "linux/arm64", "alpine") == (0, DIGEST + "\n", "")
+    assert asked == [("alpine", ""), ("alpine", "linux/arm64")]
+
+
+def test_doctor_and_store_check(app: App) -> None:
+    checks = (
+        Check("user namespaces", "ok", "allowed"),
+        Check("uid range", "warning", "none", "add a line to /etc/subuid\nthen log in again"),
+    )
+    repairs: list[bool] = []
+
+    def check_store(settings: Settings, repair: bool) -> tuple[Check, ...]:
+        repairs.append(repair)
+        return (*checks, Check("blob", "error", "damaged"))
+
+    app("doctor", doctor=lambda settings: checks, check_store=check_store)
+    assert kezuri("doctor") == (
+        0,
+        "ok       user namespaces  allowed\n"
+        "warning  uid range        none\n"
+        "                          -> add a line to /etc/subuid\n"
+        "                          -> then log in again\n",
+        "",
+    )
+    code, out, _ = kezuri("store", "check", "--repair", "--format", "json")
+    assert code == 1 and json.loads(out)[2] == {"name": "blob", "state": "error", "detail": "damaged", "remedy": ""}
+    assert kezuri("store", "check")[0] == 1
+    assert repairs == [True, False]
+
+
+def test_demo(app: App) -> None:
+    def demo(settings: Settings, listener: Listener, say: Callable[[str], None]) -> int:
+        say("hello")
+        listener(StepStarted(1, "a", 0.0))
+        return 3
+
+    app("demo", demo=demo)
+    assert kezuri("demo") == (3, "hello\n", "#1 a\n#1 CANCELED\n")
+
+
+def test_bases(app: App) -> None:
+    made: list[tuple[tuple[str, ...], str]] = []
+
+    def make(settings: Settings, names: tuple[str, ...], out_dir: str, say: Callable[[str], None]) -> None:
+        made.append((names, out_dir))
+        say("making")
+
+    app("bases", make=make, names=lambda: (("alpine:3.20", "small"), ("node:20", "Node")))
+    assert kezuri("bases")[1] == "NAME          WHAT IT IS\nalpine:3.20   small\nnode:20       Node\n"
+    assert kezuri("bases", "node:20", "--out", "d") == (0, "", "making\n")
+    assert kezuri("bases", "--all")[0] == 0
+    assert made == [(("node:20",), "d"), (("alpine:3.20", "node:20"), "")]
+    code, _, err = kezuri("bases", "node:21")
+    assert code == 2 and "did you mean node:20?" in err
+    assert kezuri("bases", "--out", "d")[0] == 2

@@ -1,0 +1,67 @@
+"""The broken recipes of the brief: each must fail where it fails, and say why."""
+
+import re
+
+import pytest
+from tests.integration.integration_bases import Bases
+from tests.integration.integration_command import Answer, Kezuri
+from tests.integration.integration_entries import Copier, Entry, broken
+
+CASES = broken()
+BUILD = [case for case in CASES if case.data["fails"] == "build"]
+RUN = [case for case in CASES if case.data["fails"] == "run"]
+NEVER = [case for case in CASES if case.data["fails"] == "never"]
+FIXED = [case for case in CASES if case.data.get("fixed") == "Dockerfile.fixed"]
+SECRET = "npm_0000notarealtoken0000"
+
+
+def _build(kezuri: Kezuri, bases: Bases, copied: Copier, case: Entry, image: str, dockerfile: str = "") -> Answer:
+    bases.require(case.bases)
+    argv = ["build", "--progress", "plain", "-f", str(case.directory / dockerfile if dockerfile else case.dockerfile)]
+    argv += ["-t", image, *bases.arguments(case.bases)]
+    if case.data.get("target"):
+        argv += ["--target", case.data["target"]]
+    for secret in case.data.get("secrets", ()):
+        argv += ["--secret", f"id={secret['id']},src=-"]
+    return kezuri(*argv, str(copied(case)), stdin=SECRET, timeout=600)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", BUILD, ids=[case.name for case in BUILD])
+def test_build_fails_with_the_right_message(kezuri: Kezuri, bases: Bases, copied: Copier, case: Entry) -> None:
+    answer = _build(kezuri, bases, copied, case, f"broken/{case.name}")
+    assert answer.code == 1, answer.text[-4000:]
+    assert re.search(case.data["message"], answer.err), answer.text[-4000:]
+    assert "Traceback" not in answer.text
+    assert "Successfully tagged" not in answer.text
+    assert kezuri("inspect", f"broken/{case.name}").code != 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", RUN, ids=[case.name for case in RUN])
+def test_run_fails_with_the_right_message(kezuri: Kezuri, bases: Bases, copied: Copier, case: Entry) -> None:
+    image = f"broken/{case.name}"
+    made = _build(kezuri, bases, copied, case, image)
+    assert made.code == 0, made.text[-4000:]
+    answer = kezuri("run", "--rm", image, *case.data.get("command", ()))
+    assert answer.code in (126, 127), answer.text
+    assert re.search(case.data["message"], answer.text), answer.text
+    assert "Traceback" not in answer.text
+    kezuri("rmi", image)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [*NEVER], ids=[case.name for case in NEVER])
+def test_what_fails_elsewhere_works_here(kezuri: Kezuri, bases: Bases, copied: Copier, case: Entry) -> None:
+    answer = _build(kezuri, bases, copied, case, f"broken/{case.name}")
+    assert answer.code == 0, answer.text[-4000:]
+    assert SECRET not in answer.text
+    kezuri("rmi", f"broken/{case.name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", FIXED, ids=[case.name for case in FIXED])
+def test_repaired_recipe_builds(kezuri: Kezuri, bases: Bases, copied: Copier, case: Entry) -> None:
+    answer = _build(kezuri, bases, copied, case, f"broken/{case.name}", "Dockerfile.fixed")
+    assert answer.code == 0, answer.text[-4000:]
+    kezuri("rmi", f"broken/{case.name}")
