@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,14 @@ def bases(kezuri: Kezuri) -> Bases:
 
 
 @pytest.fixture(scope="session")
-def kezuri(tmp_path_factory: pytest.TempPathFactory) -> Kezuri:
-    """The command line. All tests of a session share one store, so that they share bases and steps."""
+def kezuri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kezuri]:
+    """The command line. All tests of a session share one store, so that they share bases and steps; it is gone
+    afterwards, unless $KEZURI_TEST_ROOT names a directory to keep it in."""
     given = os.environ.get("KEZURI_TEST_ROOT", "")
-    root = Path(given) if given else tmp_path_factory.mktemp("store")
-    return Kezuri(root, tmp_path_factory.mktemp("empty"))
+    root = Path(given).resolve() if given else tmp_path_factory.mktemp("store")
+    yield Kezuri(root, tmp_path_factory.mktemp("empty"))
+    if not given:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.hookimpl(hookwrapper=True)

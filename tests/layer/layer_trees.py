@@ -36,12 +36,12 @@ def trees(draw: st.DrawFn, marks: bool = True) -> list[Item]:
     found: dict[str, Item] = {}
     files: list[str] = []
     for path in sorted(set(draw(st.lists(paths, max_size=12)))):
+        if _under_leaf(found, path) or path in found:
+            continue
         parent = path.rpartition("/")[0]
         while parent and parent not in found:
             found[parent] = _directory(draw, parent)
             parent = parent.rpartition("/")[0]
-        if _under_leaf(found, path) or path in found:
-            continue
         kinds = ["file", "file", "dir", "symlink", "fifo"]
         if marks:
             kinds += ["whiteout", "opaque"]
@@ -67,13 +67,13 @@ def trees(draw: st.DrawFn, marks: bool = True) -> list[Item]:
     if files and draw(st.booleans()):
         # The last name of all sorts after every possible first name.
         first = found[draw(st.sampled_from(files))][0]
-        ordered.append((first._replace(path="zz", kind="hardlink", size=0, link=first.path, xattrs=()), None))
+        ordered.append((first._replace(path="\U0010fffd", kind="hardlink", size=0, link=first.path, xattrs=()), None))
     return ordered
 
 
 def order(path: str) -> list[str]:
     """The key by which `walk` sorts; an opaque mark (with a NUL) follows its directory."""
-    return path.split("/")
+    return path[:-1].split("/") + [""] if path.endswith("\0") else path.split("/")
 
 
 def _directory(draw: st.DrawFn, path: str) -> Item:

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from kezuri.linux import libc, userns
-from kezuri.sandbox.step import Outcome, Root, Sandbox, Step
+from kezuri.sandbox.step import Outcome, Root, Sandbox, Step, TreeMount
 
-PROGRAMS = (
-    "sh cat ls id mkdir rm touch sleep stat env mount umount grep chmod chown kill readlink mknod ln echo true false "
-    "unshare tail head seq dd hostname mv cp date tty"
-).split()
+_PROGRAMS = """
+    sh cat ls id mkdir rm touch sleep stat env mount umount grep chmod chown kill readlink mknod ln echo true false
+    unshare tail head seq dd hostname mv cp date tty
+"""
 
 
 def copy_program(root: str, name: str) -> None:
@@ -71,7 +71,7 @@ def make_layers() -> str:
     base = tempfile.mkdtemp(prefix="kezuri-test-")
     os.chmod(base, 0o755)
     bottom, top = f"{base}/bottom", f"{base}/top"
-    for name in PROGRAMS:
+    for name in _PROGRAMS.split():
         copy_program(bottom, name)
     for name in ("lib", "lib64"):
         if os.path.islink(f"/{name}") and not os.path.lexists(f"{bottom}/{name}"):
@@ -89,6 +89,28 @@ def make_layers() -> str:
     for path in (top, bottom):
         os.chmod(path, 0o755)
     return base
+
+
+@pytest.fixture
+def skeleton(who: str) -> Iterator[tuple[str]]:
+    """A layer with nothing but links into /usr, where `USR` mounts this machine's own."""
+    base = tempfile.mkdtemp(prefix="kezuri-test-")
+    os.chmod(base, 0o755)
+    for name in ("bin", "lib", "lib64", "sbin"):
+        if os.path.islink(f"/{name}"):
+            os.symlink(os.readlink(f"/{name}"), f"{base}/{name}")
+    if not os.path.lexists(f"{base}/bin"):
+        pytest.skip("this machine has /bin and /usr/bin apart")
+    os.mkdir(f"{base}/tmp")
+    os.chmod(f"{base}/tmp", 0o1777)
+    if who != "as-is":
+        uid = user_with_subordinate_ids() if who == "subordinate" else 54321
+        subprocess.run(["chown", "-hR", f"{uid}:{uid}", base], check=True)
+    yield (base,)
+    shutil.rmtree(base)
+
+
+USR = TreeMount(("/usr",), "/", "/usr")
 
 
 class Ran:

@@ -1,19 +1,18 @@
 """The sandbox's promises, kept by kezuri's own and by each OCI runtime that is installed, as root and as others."""
 
 import os
-import shutil
 import socket
 import threading
 import time
 from typing import Any
 
 import pytest
+from tests.sandbox.conftest import Ran, isolated, run
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import userns
 from kezuri.sandbox.choice import choose
-from kezuri.sandbox.step import AgentMount, FileMount, HostMount, Port, Sandbox, SecretMount, TmpfsMount, TreeMount
-from tests.sandbox.conftest import Ran, isolated, run
+from kezuri.sandbox.step import AgentMount, FileMount, HostMount, Port, SecretMount, TmpfsMount, TreeMount
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +51,13 @@ def test_a_step_that_only_looks_leaves_nothing(name: str, who: str, layers: Laye
         TmpfsMount("/data/deep"),
     )
     with choose(name) as sandbox:
-        ran = run(sandbox, layers, "cat /run/secrets/token /etc/hosts /etc/resolv.conf; ls /proc /sys /dev", scratch, mounts=mounts)
+        ran = run(
+            sandbox,
+            layers,
+            "cat /run/secrets/token /etc/hosts /etc/resolv.conf; ls /proc /sys /dev",
+            scratch,
+            mounts=mounts,
+        )
     assert ran.code == 0 and "hunter2" in ran.out, ran
     assert found(f"{scratch}/upper") == []
     assert found(f"{scratch}/work") == []
@@ -62,7 +67,9 @@ def test_a_step_that_only_looks_leaves_nothing(name: str, who: str, layers: Laye
 def test_changes_and_nothing_else_are_in_upper(name: str, who: str, layers: Layers, scratch: str) -> None:
     mounts = (SecretMount("/data/secret", b"x"), TmpfsMount("/data/tmp"), FileMount("/new/file", b""))
     with choose(name) as sandbox:
-        ran = run(sandbox, layers, "echo a > /data/a; rm /etc/group; echo x > /tmp/t; echo n > /new/n", scratch, mounts=mounts)
+        ran = run(
+            sandbox, layers, "echo a > /data/a; rm /etc/group; echo x > /tmp/t; echo n > /new/n", scratch, mounts=mounts
+        )
     assert ran.code == 0, ran
     assert found(f"{scratch}/upper") == sorted(["data", "data/a", "etc", "etc/group", "tmp", "tmp/t", "new", "new/n"])
     gone = os.lstat(f"{scratch}/upper/etc/group")
@@ -138,11 +145,11 @@ def test_mounts_of_trees_and_host_directories(name: str, who: str, layers: Layer
     )
     command = (
         "cat /src/a /src/b /b; echo; echo x > /src/no; echo y > /src/node_modules/kept; echo z > /rw/c; cat /rw/c;"
-        "echo w > /bw; cat /bw; echo q > /ro/no; ls /all /all/new; rm /rw/a && ls /rw"
+        "echo w > /bw; cat /bw; echo q > /ro/no; ls /all; ls /all/new; rm /rw/a && ls /rw"
     )
     with choose(name) as sandbox:
         ran = run(sandbox, layers, command, mounts=mounts)
-        assert ran.out == "upper alower blower b\nz\nw\nlink\nnew\nout\nsub\nplace\nb\nc\n".replace("z\nw", "z\nw"), ran
+        assert ran.out == "upper alower blower b\nz\nw\nlink\nnew\nout\nsub\nplace\nb\nc\n", ran
         assert ran.err.count("ead-only") == 2, ran
         with pytest.raises(KezuriError, match="out"):
             run(sandbox, layers, "true", mounts=(TreeMount(stack, "out/passwd", "/p"),))
@@ -164,7 +171,9 @@ def test_hostile_links_as_mount_targets_stay_inside(name: str, who: str, layers:
     os.symlink("loop", f"{hostile}/loop")
     mounts = (SecretMount("/run/secrets/s", b"secret"),)
     with choose(name) as sandbox:
-        ran = run(sandbox, (hostile, *layers), "cat /run/secrets/s; ls -d /proc/self/exe /dev/null", scratch, mounts=mounts)
+        ran = run(
+            sandbox, (hostile, *layers), "cat /run/secrets/s; ls -d /proc/self/exe /dev/null", scratch, mounts=mounts
+        )
         assert ran.code == 0 and ran.out.startswith("secret"), ran
         with pytest.raises(KezuriError, match="/loop/x"):
             run(sandbox, (hostile, *layers), "true", mounts=(TmpfsMount("/loop/x"),))
@@ -179,7 +188,12 @@ def test_secrets_have_their_owner_and_mode(name: str, who: str, layers: Layers) 
     owner = 0 if who == "single" else 1000
     secret = SecretMount("/run/secrets/s", b"secret", 0o440, owner, owner)
     with choose(name) as sandbox:
-        ran = run(sandbox, layers, "stat -c '%a %u %g' /run/secrets/s; echo x > /run/secrets/s; cat /proc/mounts", mounts=(secret,))
+        ran = run(
+            sandbox,
+            layers,
+            "stat -c '%a %u %g' /run/secrets/s; echo x > /run/secrets/s; cat /proc/mounts",
+            mounts=(secret,),
+        )
     assert ran.out.startswith(f"440 {owner} {owner}\n") and "ead-only" in ran.err, ran
     line = next(x for x in ran.out.splitlines() if " /run/secrets/s " in x)
     assert "tmpfs" in line
@@ -189,7 +203,11 @@ def test_secrets_have_their_owner_and_mode(name: str, who: str, layers: Layers) 
 @isolated
 def test_privileges_are_those_of_the_field(name: str, who: str, layers: Layers) -> None:
     with choose(name) as sandbox:
-        ran = run(sandbox, layers, "cat /proc/self/status; echo 1 > /proc/sys/kernel/panic; mount -t tmpfs x /mnt; unshare -m true")
+        ran = run(
+            sandbox,
+            layers,
+            "cat /proc/self/status; echo 1 > /proc/sys/kernel/panic; mount -t tmpfs x /mnt; unshare -m true",
+        )
         status = dict(line.split(":", 1) for line in ran.out.splitlines() if ":" in line)
         bounds = int(status["CapBnd"], 16)
         assert bounds | 1 << 27 == 0xA80425FB, ran
@@ -375,7 +393,6 @@ def test_steps_run_side_by_side(name: str, who: str, layers: Layers) -> None:
 
 @isolated
 def test_agent_is_forwarded(name: str, who: str, layers: Layers, scratch: str) -> None:
-    shutil.copy2(shutil.which("python3") or "", f"{scratch}/probe")
     agent = f"{scratch}/agent.sock"
     owner = 0 if who == "single" else 1000
     mount = AgentMount("/run/buildkit/ssh_agent.0", agent, uid=owner, gid=owner)

@@ -76,7 +76,7 @@ class Session:
     def open_sandbox(self) -> None:
         """Make the sandbox, while there is one thread only."""
         if self._sandbox is None:
-            from kezuri.sandbox.choose import choose
+            from kezuri.sandbox.choice import choose
 
             self.privileged()
             sandbox = choose(self.settings.runtime)
@@ -100,7 +100,7 @@ class Session:
             )
             if self._stand_ins is not None:
                 # There is another way: no need to be patient with a network that may not be there.
-                config = config._replace(connect_timeout=4.0, tries=1)
+                config = config._replace(connect_timeout=4.0)
             self._registry = Registry(config)
             self._held.callback(self._registry.close)
         return self._registry

@@ -68,9 +68,13 @@ class Flags:
         self._values = values
 
     def string(self, name: str) -> str | None:
-        """The value of a flag that is given once, or None."""
+        """The value of a flag that is given once; None where it is not given."""
         values = self._values.get(name)
         return values[0].text if values else None
+
+    def value(self, name: str) -> str | None:
+        """The same, where an empty value means that the flag is not given."""
+        return self.string(name) or None
 
     def boolean(self, name: str) -> bool | None:
         """Whether a switch is on; None where it is not given."""

@@ -85,7 +85,7 @@ def _from(sentence: Sentence, flags: Flags) -> Instruction | None:
     return From(
         sentence.node,
         words[0].text,
-        flags.string("platform"),
+        flags.value("platform"),
         name or None,
         words[2].text if name else None,
         words[1].text if name else "",
@@ -126,7 +126,10 @@ def _run(sentence: Sentence, flags: Flags) -> Instruction | None:
 
 
 def _copy(sentence: Sentence, flags: Flags) -> Instruction | None:
+    before = sentence.report.errors
     words = sentence.json(sentence.statement.args)
+    if sentence.report.errors > before:
+        return None
     return read_copy(sentence.statement, sentence.node, sentence.heredocs, words, flags, sentence.report)
 
 

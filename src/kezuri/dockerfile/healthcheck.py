@@ -28,9 +28,10 @@ def read_healthcheck(sentence: Sentence, flags: Flags) -> Healthcheck | None:
             return None
         return Healthcheck(sentence.node, None, None, None, None, None, None)
     if kind.upper() != "CMD":
+        meant = sentence.report.suggest(kind, ("CMD", "NONE"))
         sentence.error(
             f"Unknown type {quote(kind.upper())} in HEALTHCHECK (try CMD)",
-            f"write HEALTHCHECK CMD {args.strip(BLANK)[:80]}",
+            f"did you mean {meant}?" if meant else f"write HEALTHCHECK CMD {args.strip(BLANK)[:80]}",
         )
         return None
     before = sentence.report.errors

@@ -6,13 +6,13 @@ from typing import NamedTuple
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Heredoc
 from kezuri.dockerfile.lexer import Lexer, LexError
-from kezuri.dockerfile.lines import Lines, LogicalLine
+from kezuri.dockerfile.lines import SPACE, Lines, LogicalLine
 from kezuri.dockerfile.statement import KEYWORDS, Report, Statement
 from kezuri.dockerfile.words import NotStrings, Word, json_words
 
 HOLDERS = ("ADD", "COPY", "RUN")
 
-_WORD = re.compile(r"([0-9]*)<<(-?)[ \t\n\f\r]*([^<]+)\Z")
+_WORD = re.compile(r"([0-9]*)<<(-?)[ \t\n\f\r]*([^<]*)\Z")
 _INSTRUCTION = re.compile(rf"^(?:{'|'.join(KEYWORDS)})[ \t]", re.MULTILINE)
 
 
@@ -31,7 +31,7 @@ def read_word(text: str) -> HeredocWord | None:
     Any quoting of the name means that the body is not expanded; an escaped quote is a character of the name.
     """
     found = _WORD.match(text)
-    if found is None:
+    if found is None or not found.group(3):
         return None
     digits, dash, rest = found.groups()
     words = _lex(rest, keep_quotes=False)
@@ -87,9 +87,9 @@ def read_bodies(
         start = lines.position
         terminator = lines.find(word.name, start, word.strip_tabs)
         if terminator is None:
-            report.error("unterminated heredoc", span, _advice(word, start, lines))
             following = _INSTRUCTION.search(lines.text, start)
             lines.position = len(lines.text) if following is None else following.start()
+            report.error("unterminated heredoc", span, _advice(word, lines.text[start : lines.position]))
             return None
         lines.position = terminator.after
         body = lines.text[start : terminator.start]
@@ -100,10 +100,10 @@ def read_bodies(
     return tuple(heredocs)
 
 
-def _advice(word: HeredocWord, start: int, lines: Lines) -> str:
-    near = None if word.strip_tabs else lines.find(word.name, start, True)
-    if near is not None:
-        return f"the line {word.name} further down is indented: write it at the start of the line, or write <<-"
+def _advice(word: HeredocWord, body: str) -> str:
+    if any(line.strip(SPACE) == word.name for line in body.split("\n")):
+        indented = "has blanks around it" if word.strip_tabs else "is indented: <<- would allow tabs there"
+        return f"a line {word.name} follows, but it {indented}"
     return f"end the text with a line that is just {word.name}"
 
 

@@ -104,6 +104,7 @@ class _Target:
         self.placed = Placement(where, lower)
         self.kept: dict[str, bytes] = {}
         self._inherited: dict[str, Entry] = {}
+        self._copies: dict[str, Entry] = {}
 
     def add(self, entry: Entry, data: BinaryIO | None, number: int) -> None:
         """Place one entry of the tar and make it."""
@@ -260,6 +261,12 @@ class _Target:
         if not self._overlay:
             self._retried(self._link, entry)
             return
+        # Two links to one file of a lower layer are still one file.
+        copy = self._copies.get(entry.link)
+        if copy is not None and self.placed.nodes.get(copy.path) is copy:
+            self._retried(self._link, entry._replace(link=copy.path))
+            return
+        self._copies[entry.link] = entry
         below = self._lower.lookup(entry.link) if self._lower is not None else None
         assert below is not None and self._lower is not None
         copied = below._replace(path=entry.path)

@@ -109,7 +109,7 @@ class Manifest(NamedTuple):
             Descriptor.parse(raw.get("config"), where),
             tuple(Descriptor.parse(layer, where) for layer in raw["layers"]),
             str(raw.get("mediaType") or MANIFEST),
-            dict(raw.get("annotations") or _EMPTY),
+            _annotations(raw, where),
             Descriptor.parse(raw["subject"], where) if raw.get("subject") else None,
         )
 
@@ -144,7 +144,7 @@ class Index(NamedTuple):
         return cls(
             tuple(Descriptor.parse(m, where) for m in raw["manifests"]),
             str(raw.get("mediaType") or INDEX),
-            dict(raw.get("annotations") or _EMPTY),
+            _annotations(raw, where),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -157,6 +157,13 @@ class Index(NamedTuple):
         if self.annotations:
             out["annotations"] = dict(self.annotations)
         return out
+
+
+def _annotations(raw: Mapping[str, Any], where: str) -> Mapping[str, str]:
+    found = raw.get("annotations") or _EMPTY
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise KezuriError.of(f"{where}: its annotations are not texts by name", exit_code=125)
+    return found
 
 
 def _document(data: bytes, where: str) -> dict[str, Any]:

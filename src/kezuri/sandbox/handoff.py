@@ -96,6 +96,8 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
     os.mkdir(directory)
     with open(f"{directory}/config.json", "w", encoding="utf-8", errors="surrogateescape") as f:
         json.dump(bundle.config(step, made, new_privileges, handoff.cgroup), f, ensure_ascii=False)
+    if not handoff.cgroup:
+        _one_cgroup_version()
     mount_proc("")  # the runtime looks itself up there, in its own PID namespace
     arguments = [handoff.runtime, "--root", f"{made.scratch}/state"]
     arguments += ["--log", f"/proc/self/fd/{handoff.log}", "--log-format", "json"]
@@ -115,6 +117,16 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
         os.execve(handoff.runtime, arguments, environment)
     except OSError as e:
         raise StartFailure(f"cannot execute the runtime {handoff.runtime}: {e.strerror}") from None
+
+
+def _one_cgroup_version() -> None:
+    """Show the runtime version 2 of control groups alone where the machine has both.
+
+    It is told to leave them be, yet looks at them first, and some refuse a machine that mixes the two.
+    """
+    unified = f"{_CGROUPS}/unified"
+    if mounts.type_at(_CGROUPS) == "tmpfs" and os.path.ismount(unified):
+        mounts.bind(unified, _CGROUPS, recursive=True)
 
 
 def _make_directory(root: int, path: str) -> None:

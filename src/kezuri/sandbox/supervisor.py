@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kezuri.linux import namespaces, privileges
@@ -245,12 +246,22 @@ def _order(control: "socket") -> str:
 
 
 def _handles(pid: int, number: int) -> bool:
-    """Whether the process has a handler for the signal: PID 1 of a namespace ignores all others, so that waiting for
-    it to heed them would be in vain."""
+    """Whether the process handles or awaits the signal: PID 1 of a namespace ignores all others, so that giving it
+    time to heed them would be in vain."""
+    if _has(pid, "SigCgt:", number):
+        return True
+    # Blocked for good means awaited (sigwait, signalfd); for an instant it means a fork.
+    if not _has(pid, "SigBlk:", number):
+        return False
+    time.sleep(0.02)
+    return _has(pid, "SigBlk:", number)
+
+
+def _has(pid: int, mask: str, number: int) -> bool:
     try:
         with open(f"/proc/{pid}/status") as f:
             for line in f:
-                if line.startswith("SigCgt:"):
+                if line.startswith(mask):
                     return bool(int(line.split()[1], 16) >> (number - 1) & 1)
     except OSError:
         pass

@@ -1,0 +1,396 @@
+"""Layers on the disk and back again."""
+
+import io
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.compression import compression
+from kezuri.layer.entry import Entry, Item
+from kezuri.layer.listing import Listing
+from kezuri.layer.packer import pack
+from kezuri.layer.stack import DirectoryLayer, ListedLayer, StackView
+from kezuri.layer.unpacker import unpack, unpack_flat
+from kezuri.layer.upper import walk
+from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items, order, tar_of, trees, walked
+
+UID, GID = os.geteuid(), os.getegid()
+
+
+def unpacked(directory: Path, items: list[Item], lower: StackView | None = None) -> Listing:
+    directory.mkdir(exist_ok=True)
+    return unpack(
+        io.BytesIO(tar_of(items)), str(directory), lower=lower, userxattr=USERXATTR, where="layer"
+    )
+
+
+def mine(path: str, content: bytes = b"", mode: int = 0o644) -> Item:
+    return Entry(path, "file", mode, UID, GID, len(content)), content
+
+
+def folder(path: str, mode: int = 0o755, mtime: int = 0) -> Item:
+    return Entry(path, "dir", mode, UID, GID, 0, mtime), None
+
+
+def link(path: str, target: str) -> Item:
+    return Entry(path, "symlink", 0o777, UID, GID, link=target), None
+
+
+def hard(path: str, target: str) -> Item:
+    return Entry(path, "hardlink", 0o644, UID, GID, link=target), None
+
+
+def gone(path: str) -> Item:
+    return Entry(path, "whiteout", 0), None
+
+
+def opaque(path: str) -> Item:
+    return Entry(path, "opaque", 0), None
+
+
+@settings(max_examples=80, deadline=None)
+@given(items=trees())
+def test_walk_gives_what_was_packed(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = tmp_path_factory.mktemp("layer")
+    listing = unpacked(directory, items)
+    found = walked(str(directory))
+    assert found == items
+    assert list(listing.entries()) == [entry for entry, _ in items]
+    assert Listing.of_tar(io.BytesIO(tar_of(items))) == listing
+    assert Listing.of_items(items) == listing
+    assert tar_of(found) == tar_of(items)
+
+
+@settings(max_examples=80, deadline=None)
+@given(items=trees())
+def test_listings_survive_saving(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = str(tmp_path_factory.mktemp("listing") / "listing")
+    listing = Listing.of_tar(io.BytesIO(tar_of(items)))
+    listing.save(path)
+    loaded = Listing.load(path)
+    assert loaded == listing
+    assert list(loaded.entries()) == [entry for entry, _ in items]
+    assert os.listdir(os.path.dirname(path)) == ["listing"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(drawn=loose_entries)
+def test_the_listing_and_the_disk_agree_on_any_order(
+    drawn: list[tuple[str, str, str, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tar_of(loose_items(drawn))
+    directory = tmp_path_factory.mktemp("layer")
+    try:
+        listing = unpack(io.BytesIO(data), str(directory), lower=None, userxattr=USERXATTR, where="layer")
+    except KezuriError as error:
+        with pytest.raises(KezuriError, match="layer") as again:
+            Listing.of_tar(io.BytesIO(data))
+        assert str(again.value) == str(error)
+        return
+    assert Listing.of_tar(io.BytesIO(data)) == listing
+    listed = StackView([ListedLayer(listing, lambda: io.BytesIO(data))])
+    on_disk = StackView([DirectoryLayer(str(directory), USERXATTR)])
+    assert shape(listed) == shape(on_disk)
+    for entry, content in on_disk.tree():
+        if entry.kind == "file":
+            assert isinstance(content, str)
+            assert listed.read("/" + entry.path) == Path(content).read_bytes()
+    # What the kernel would be given holds nothing that the listing does not know.
+    assert {entry.path for entry, _ in walk(str(directory), userxattr=USERXATTR)} <= {*listing}
+
+
+def shape(view: StackView) -> dict[str, tuple[object, ...]]:
+    found: dict[str, tuple[object, ...]] = {}
+    todo = [""]
+    while todo:
+        for entry in view.scan(todo.pop()):
+            found[entry.path] = (entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.link)
+            if entry.kind == "dir":
+                todo.append(entry.path)
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(items=trees(marks=False))
+def test_flat_and_overlay_give_the_same_tree(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = tmp_path_factory.mktemp("flat")
+    unpack_flat(io.BytesIO(tar_of(items)), str(directory), where="layer", owners=ROOT)
+    assert walked(str(directory)) == items
+
+
+def test_parents_that_are_not_described_take_their_metadata_from_below(tmp_path: Path) -> None:
+    unpacked(tmp_path / "low", [folder("a", 0o711, 7 * 10**9), folder("a/b", 0o1777, 8 * 10**9)])
+    lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
+    listing = unpacked(tmp_path / "up", [mine("a/b/c/f", b"x"), gone("q/r")], lower)
+    assert [(entry.path, entry.mode, entry.mtime) for entry, _ in walk(str(tmp_path / "up"), userxattr=USERXATTR)] == [
+        ("a", 0o711, 7 * 10**9),
+        ("a/b", 0o1777, 8 * 10**9),
+        ("a/b/c", 0o755, 0),
+        ("a/b/c/f", 0o644, 0),
+        ("q", 0o755, 0),
+        ("q/r", 0, 0),
+    ]
+    assert all(listing.implies(path) for path in ("a", "a/b", "a/b/c", "q"))
+    assert listing.entry("a") is None
+    assert stat.S_IMODE((tmp_path / "up").stat().st_mode) == stat.S_IMODE((tmp_path / "low").stat().st_mode)
+
+
+def test_parents_that_are_links_below_are_followed(tmp_path: Path) -> None:
+    unpacked(tmp_path / "low", [folder("usr"), folder("usr/bin"), link("bin", "usr/bin"), link("abs", "/usr/../bin")])
+    lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
+    items = [mine("bin/tool", b"1"), mine("abs/other", b"22"), gone("bin/old"), hard("x", "bin/tool"), opaque("abs")]
+    listing = unpacked(tmp_path / "up", items, lower)
+    assert sorted(entry.path for entry, _ in walk(str(tmp_path / "up"), userxattr=USERXATTR) if entry.kind != "dir") == [
+        "usr/bin",
+        "usr/bin/old",
+        "usr/bin/other",
+        "usr/bin/tool",
+        "x",
+    ]
+    data = tar_of(items)
+    assert Listing.of_tar(io.BytesIO(data), lower=lower) == listing
+    view = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR), ListedLayer(listing, lambda: io.BytesIO(data))])
+    assert view.read("/bin/tool") == b"1"
+    assert view.read("/usr/bin/other") == b"22"
+    assert view.read("x") == b"1"
+
+
+def test_links_that_go_round_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KezuriError, match="too many symbolic links"):
+        unpacked(tmp_path / "up", [link("a", "b"), link("b", "a"), mine("a/f")])
+
+
+def test_something_under_a_file_is_an_error(tmp_path: Path) -> None:
+    for items in ([mine("a"), mine("a/b")], [mine("a"), gone("a/b")], [mine("a"), opaque("a")]):
+        with pytest.raises(KezuriError, match="'a' is a file, but other entries lie under it"):
+            unpacked(tmp_path / "up", items)
+
+
+def test_hard_links_into_a_lower_layer_become_copies(tmp_path: Path) -> None:
+    low = [mine("f", b"from below", 0o755), link("l", "f"), folder("d")]
+    unpacked(tmp_path / "low", low)
+    lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
+    items = [hard("g", "f"), hard("h", "g"), hard("m", "l"), gone("f")]
+    listing = unpacked(tmp_path / "up", items, lower)
+    assert (tmp_path / "up" / "g").read_bytes() == b"from below"
+    assert (tmp_path / "up" / "g").stat().st_nlink == 2
+    assert os.readlink(tmp_path / "up" / "m") == "f"
+    data = tar_of(items)
+    for upper in (ListedLayer(listing, lambda: io.BytesIO(data)), DirectoryLayer(str(tmp_path / "up"), USERXATTR)):
+        view = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR), upper])
+        assert view.lookup("f") is None
+        found = view.lookup("h")
+        assert found is not None and (found.kind, found.mode, found.size) == ("file", 0o755, 10)
+        assert view.read("h") == b"from below"
+    for target in ("d", "nothing"):
+        with pytest.raises(KezuriError, match=f"a hard link to '{target}'"):
+            unpacked(tmp_path / f"up-{target}", [hard("x", target)], lower)
+
+
+def test_a_file_that_comes_again_leaves_its_other_names_alone(tmp_path: Path) -> None:
+    items = [mine("a", b"old"), hard("b", "a"), hard("c", "b"), mine("a", b"newer")]
+    listing = unpacked(tmp_path / "up", items)
+    assert [(tmp_path / "up" / name).read_bytes() for name in "abc"] == [b"newer", b"old", b"old"]
+    data = tar_of(items)
+    view = StackView([ListedLayer(listing, lambda: io.BytesIO(data))])
+    assert [view.read(name) for name in "abc"] == [b"newer", b"old", b"old"]
+
+
+def test_the_files_that_name_users_are_kept(tmp_path: Path) -> None:
+    items: list[Item] = [folder("etc"), mine("etc/group", b"g"), mine("etc/passwd", b"old"), mine("etc/passwd", b"new")]
+    data = tar_of(items)
+
+    def never() -> io.BytesIO:
+        raise AssertionError("opened")
+
+    for listing in (
+        unpacked(tmp_path / "up", items),
+        Listing.of_tar(io.BytesIO(data)),
+        Listing.of_items(items),
+    ):
+        assert listing.kept == {"etc/group": b"g", "etc/passwd": b"new"}
+        listing.save(str(tmp_path / "l"))
+        view = StackView([ListedLayer(Listing.load(str(tmp_path / "l")), never)])
+        assert view.read("/etc/passwd") == b"new"
+    replaced = [*items, gone("etc/x"), hard("etc/passwd", "etc/group")]
+    assert Listing.of_tar(io.BytesIO(tar_of(replaced))).kept == {"etc/group": b"g"}
+
+
+def test_damaged_listings(tmp_path: Path) -> None:
+    path = tmp_path / "listing"
+    Listing.of_items([folder("a"), mine("a/b")]).save(str(path))
+    good = path.read_bytes()
+    for bad in (b"", b"junk", good[:-3], good[:20] + b"?" + good[21:]):
+        path.write_bytes(bad)
+        with pytest.raises(KezuriError, match="not a layer listing, or is damaged"):
+            Listing.load(str(path))
+    with pytest.raises(FileNotFoundError):
+        Listing.load(str(tmp_path / "nothing"))
+
+
+def test_the_hasher_sees_every_byte(tmp_path: Path) -> None:
+    import hashlib
+
+    for kind in ("gzip", "zstd", "none"):
+        sink = io.BytesIO()
+        packed = pack([mine("f", bytes(3 << 20))], sink, compression(kind))  # type: ignore[arg-type]
+        sink.seek(0)
+        hasher = hashlib.sha256()
+        directory = tmp_path / kind
+        directory.mkdir()
+        unpack(sink, str(directory), lower=None, userxattr=USERXATTR, where="layer", hasher=hasher)
+        assert "sha256:" + hasher.hexdigest() == packed.diff_id
+        assert (directory / "f").stat().st_size == 3 << 20
+
+
+def test_the_limit_holds(tmp_path: Path) -> None:
+    with pytest.raises(KezuriError, match="layer unpacks to more than 1000000 bytes"):
+        data = io.BytesIO(tar_of([mine("f", bytes(2 << 20))]))
+        unpack(data, str(tmp_path), lower=None, userxattr=USERXATTR, where="layer", limit=1_000_000)
+
+
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    items = [folder("d", 0o777), mine("d/f", b"", 0o666), mine("d/s", b"", 0o6755), folder("e", 0o1770)]
+    for mask in (0, 0o22, 0o77, 0o777):
+        before = os.umask(mask)
+        try:
+            unpacked(tmp_path / oct(mask), items)
+        finally:
+            os.umask(before)
+        assert [entry.mode for entry, _ in walk(str(tmp_path / oct(mask)), userxattr=USERXATTR)] == [
+            0o777,
+            0o666,
+            0o6755,
+            0o1770,
+        ]
+
+
+def test_a_directory_that_nobody_may_enter(tmp_path: Path) -> None:
+    items = [folder("d", 0), folder("d/e", 0o500), mine("d/e/f", b"x", 0)]
+    unpacked(tmp_path / "up", items)
+    assert stat.S_IMODE((tmp_path / "up" / "d").stat().st_mode) == 0
+    (tmp_path / "up" / "d").chmod(0o700)
+    (tmp_path / "up" / "d" / "e").chmod(0o700)
+
+
+def test_whiteouts_work_in_any_order(tmp_path: Path) -> None:
+    wanted = [folder("d"), opaque("d"), mine("d/f"), mine("g")]
+    for number, items in enumerate(
+        (
+            [gone("d"), folder("d"), mine("d/f"), gone("g"), mine("g")],
+            [folder("d"), mine("d/f"), mine("g"), gone("g"), gone("d")],
+            [mine("d/f"), gone("d"), folder("d"), mine("g")],
+            [mine("d/f"), opaque("d"), folder("d"), mine("g")],
+        )
+    ):
+        unpacked(tmp_path / str(number), items)
+        assert walked(str(tmp_path / str(number))) == wanted
+
+
+def test_flat_whiteouts_remove_only_what_was_there_before(tmp_path: Path) -> None:
+    root = str(tmp_path)
+
+    def apply(items: list[Item]) -> list[str]:
+        unpack_flat(io.BytesIO(tar_of(items)), root, where="layer", owners=ROOT)
+        return [entry.path for entry, _ in walk(root, userxattr=USERXATTR)]
+
+    assert apply([folder("a"), folder("a/b"), mine("a/b/c"), mine("a/d"), mine("e")]) == ["a", "a/b", "a/b/c", "a/d", "e"]
+    assert apply([mine("a/b/new"), gone("a/b/c"), gone("e"), gone("e"), gone("never/there")]) == [
+        "a",
+        "a/b",
+        "a/b/new",
+        "a/d",
+        "never",
+    ]
+    assert apply([folder("a/b"), mine("a/b/x"), folder("a/empty"), opaque("a"), gone("never")]) == [
+        "a",
+        "a/b",
+        "a/b/x",
+        "a/empty",
+    ]
+    assert apply([mine("a"), folder("e"), mine("e/f")]) == ["a", "e", "e/f"]
+
+
+def test_flat_keeps_what_it_does_not_describe(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    unpack_flat(io.BytesIO(tar_of([folder("a", 0o711, 5 * 10**9)])), root, where="layer", owners=ROOT)
+    unpack_flat(io.BytesIO(tar_of([mine("a/b/f")])), root, where="layer", owners=ROOT)
+    found = {entry.path: entry for entry, _ in walk(root, userxattr=USERXATTR)}
+    assert (found["a"].mode, found["a"].mtime) == (0o711, 5 * 10**9)
+    assert found["a/b"].mode == 0o755
+
+
+def test_walk_is_sorted_leaves_sockets_out_and_finds_links(tmp_path: Path) -> None:
+    import socket
+
+    for name in ("b", "a.b", "a", "a-"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "f").write_text(name)
+    os.link(tmp_path / "b" / "f", tmp_path / "a" / "z")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "sock"))
+    found = [(entry.path, entry.kind, entry.link) for entry, _ in walk(str(tmp_path), userxattr=USERXATTR)]
+    assert [path for path, _, _ in found] == sorted((path for path, _, _ in found), key=order)
+    assert ("a/z", "file", "") in found
+    assert ("b/f", "hardlink", "a/z") in found
+    assert "sock" not in [path for path, _, _ in found]
+
+
+def test_walk_copes_with_deep_trees(tmp_path: Path) -> None:
+    try:
+        _dig(tmp_path, ["d"] * 1500)
+        assert sum(1 for _ in walk(str(tmp_path), userxattr=USERXATTR)) == 1500
+        _dig(tmp_path / "/".join(["d"] * 1000), ["x" * 200] * 20)
+        with pytest.raises(KezuriError, match="too many to read it"):
+            list(walk(str(tmp_path), userxattr=USERXATTR))
+    finally:
+        # Python's own rmtree cannot, and pytest would try.
+        subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
+
+
+def _dig(top: Path, names: list[str]) -> None:
+    here = os.open(top, os.O_RDONLY)
+    for name in names:
+        os.mkdir(name, dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KezuriError, match="nothing"):
+        list(walk(str(tmp_path / "nothing"), userxattr=USERXATTR))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="needs root")
+def test_what_only_root_can_make(tmp_path: Path) -> None:
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
+    items: list[Item] = [
+        (Entry("block", "block", 0o660, 0, 6, device=(8, 1)), None),
+        (Entry("char", "char", 0o666, device=(1, 3)), None),
+        (Entry("ping", "file", 0o755, 5, 6, 1, xattrs=(("security.capability", capability),)), b"x"),
+        (Entry("su", "file", 0o4755, 5, 6, 1), b"x"),
+    ]
+    unpacked(tmp_path / "up", items)
+    assert walked(str(tmp_path / "up")) == items
+    os.setxattr(tmp_path / "up" / "su", "trusted.overlay.metacopy", b"")
+    with pytest.raises(KezuriError, match="metacopy"):
+        walked(str(tmp_path / "up"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="needs root")
+def test_a_full_disk(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], check=True)
+    try:
+        with pytest.raises(KezuriError, match="no space left for large"):
+            unpacked(tmp_path, [mine("large", bytes(2 << 20))])
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)

@@ -1,0 +1,390 @@
+"""What goes in and out of a step: ports, agents, terminals; and what is left when everything is killed.
+
+These steps need a Python inside: they have this machine's own /usr mounted.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+from tests.sandbox.conftest import USR, Ran, isolated, run
+
+from kezuri.diagnostics import KezuriError
+from kezuri.linux import namespaces, overlay, userns
+from kezuri.sandbox.choice import choose
+from kezuri.sandbox.native import NativeSandbox
+from kezuri.sandbox.step import AgentMount, Mount, Outcome, Port, Root, Sandbox, Step, TmpfsMount
+
+pytestmark = pytest.mark.slow
+
+PYTHON = shutil.which("python3", path="/usr/bin:/bin") or ""
+Layers = tuple[str, ...]
+ENV = (("PATH", "/usr/bin:/bin"),)
+
+if not PYTHON:
+    pytest.skip("needs a Python of the system's own", allow_module_level=True)
+
+
+@pytest.fixture(params=["kezuri", "crun", "runc"])
+def name(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    if chosen != "kezuri" and not userns.find_program(chosen):
+        pytest.skip(f"{chosen} is not installed")
+    return chosen
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (PYTHON, "-I", "-S", "-u", "-c", code)
+
+
+def step_of(layers: Layers, argv: tuple[str, ...], mounts: tuple[Mount, ...] = (), **fields: Any) -> Step:
+    """A step that has this machine's programs."""
+    return Step(Root(layers), argv, ENV, mounts=(USR, *mounts), **fields)
+
+
+def run_in(
+    sandbox: Sandbox, layers: Layers, command: str | tuple[str, ...], mounts: tuple[Mount, ...] = (), **fields: Any
+) -> Ran:
+    """Run a command that has this machine's programs."""
+    return run(sandbox, layers, command, env=ENV, mounts=(USR, *mounts), **fields)
+
+
+class Background:
+    """A step that runs in a thread until it is cancelled."""
+
+    def __init__(self, sandbox: Sandbox, step: Step) -> None:
+        self.cancel = threading.Event()
+        self.seen = bytearray()
+        self.outcome: Outcome | None = None
+        self.failure: BaseException | None = None
+        self._sandbox = sandbox
+        self._step = step
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.outcome = self._sandbox.run(self._step, lambda _, b: self.seen.extend(b), self.cancel)
+        except BaseException as e:
+            self.failure = e
+
+    def await_text(self, text: bytes) -> None:
+        end = time.monotonic() + 20
+        while text not in self.seen:
+            assert self._thread.is_alive() and time.monotonic() < end, (bytes(self.seen), self.failure)
+            time.sleep(0.01)
+
+    def stop(self) -> Outcome:
+        self.cancel.set()
+        return self.join()
+
+    def join(self) -> Outcome:
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+        if self.failure:
+            raise self.failure
+        assert self.outcome
+        return self.outcome
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        number: int = s.getsockname()[1]
+        return number
+
+
+SERVER = """
+import socket, threading
+s = socket.create_server(("127.0.0.1", 8000)); u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("", 8001))
+def datagrams():
+    while True:
+        data, peer = u.recvfrom(65536); u.sendto(data[::-1], peer)
+def serve(c):
+    with c:
+        n = 0
+        while data := c.recv(65536):
+            n += len(data); c.sendall(data)
+        c.sendall(b"got %d" % n)
+threading.Thread(target=datagrams, daemon=True).start()
+print("ready")
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+
+
+@isolated
+def test_ports_of_a_private_network(name: str, who: str, skeleton: Layers) -> None:
+    tcp, refused, udp = free_port(), free_port(), free_port(socket.SOCK_DGRAM)
+    ports = (
+        Port(8000, tcp, "127.0.0.1"),
+        Port(8002, refused, "127.0.0.1"),
+        Port(8001, udp, "127.0.0.1", "udp"),
+    )
+    with choose(name) as sandbox:
+        step = step_of(skeleton, python(SERVER), network="private", ports=ports)
+        server = Background(sandbox, step)
+        server.await_text(b"ready")
+        payload = os.urandom(1 << 20)
+        clients: list[bytes] = []
+
+        def talk() -> None:
+            with socket.create_connection(("127.0.0.1", tcp)) as c:
+                sender = threading.Thread(target=lambda: (c.sendall(payload), c.shutdown(socket.SHUT_WR)))
+                sender.start()
+                got = bytearray()
+                while data := c.recv(65536):
+                    got += data
+                sender.join()
+                clients.append(bytes(got))
+
+        threads = [threading.Thread(target=talk) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(30)
+        assert clients == [payload + b"got 1048576"] * 4
+        with socket.create_connection(("127.0.0.1", refused)) as c, pytest.raises(ConnectionResetError):
+            c.recv(1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+            u.settimeout(10)
+            u.sendto(b"abc", ("127.0.0.1", udp))
+            assert u.recv(100) == b"cba"
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", 8000), 1).close()
+        server.stop()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", tcp)).close()
+
+
+@isolated
+def test_bytes_pass_through_a_forwarded_agent(name: str, who: str, scratch: str, skeleton: Layers) -> None:
+    agent = f"{scratch}/agent"
+    owner = 0 if who == "single" else 1000
+    code = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/agent/s'); s.sendall(b'ask'); print(s.recv(9))"
+    with choose(name) as sandbox, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(agent)
+        listener.listen()
+
+        def answer() -> None:
+            c, _ = listener.accept()
+            with c:
+                c.sendall(c.recv(3).upper())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        mounts = (AgentMount("/run/agent/s", agent, uid=owner, gid=owner),)
+        ran = run_in(sandbox, skeleton, python(code), mounts=mounts, uid=owner, gid=owner)
+        thread.join(10)
+    assert ran.out == "b'ASK'\n", ran
+
+
+@isolated
+def test_taken_ports_are_named(name: str, who: str, skeleton: Layers) -> None:
+    with choose(name) as sandbox, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        with pytest.raises(KezuriError, match=str(number)):
+            run_in(sandbox, skeleton, "true", network="private", ports=(Port(80, number, "127.0.0.1"),))
+
+
+@isolated
+def test_a_terminal(who: str, skeleton: Layers) -> None:
+    read, write = os.pipe()
+    with NativeSandbox() as sandbox:
+        step = step_of(
+            skeleton,
+            ("/bin/sh", "-c", "tty; test -t 0 && test -t 1 && test -t 2 && echo all; read a; echo got $a; ps; exit 5"),
+            tty=True,
+            stdin=read,
+        )
+        terminal = Background(sandbox, step)
+        terminal.await_text(b"all")
+        os.write(write, b"hello\n")
+        outcome = terminal.join()
+        os.close(write)
+        assert outcome.exit_code == 5 and b"/dev/pts/0" in terminal.seen and b"got hello" in terminal.seen
+        again = Background(sandbox, step_of(skeleton, ("/bin/sh", "-c", "echo on; sleep 100"), tty=True))
+        again.await_text(b"on")
+        again.stop()
+
+
+@isolated
+def test_close_kills_what_runs(name: str, who: str, skeleton: Layers) -> None:
+    sandbox = choose(name)
+    step = Background(sandbox, step_of(skeleton, ("/bin/sh", "-c", "echo on; sleep 1000")))
+    step.await_text(b"on")
+    sandbox.close()
+    assert step.join().exit_code in (137, 143, 255)
+    with pytest.raises(KezuriError, match=r"closed|gone"):
+        run_in(sandbox, skeleton, "true")
+
+
+def processes_with(text: str) -> list[int]:
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if text.encode() in f.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.parametrize("hostile", [False, True])
+def test_sigkill_of_the_builder_ends_everything(name: str, who: str, hostile: bool, skeleton: Layers) -> None:
+    """Also when PID 1 of the step has asked not to be told of its parent's death."""
+    word = f"marker-{os.getpid()}-{name}-{who}-{hostile}"
+    quiet = "ctypes.CDLL(None).prctl(1, 0, 0, 0, 0);" if hostile else ""
+    code = f"import ctypes, os, time; {quiet} os.fork(); print('on'); '{word}'; time.sleep(1000)"
+    read, write = os.pipe()
+    from tests.sandbox.conftest import apart
+
+    def build() -> None:
+        sandbox = choose(name)
+        step = step_of(skeleton, python(code), network="private", mounts=(TmpfsMount("/mnt/x"),))
+        running = Background(sandbox, step)
+        running.await_text(b"on")
+        os.write(write, b"%d" % os.getpid())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    apart(who, build)
+    os.close(write)
+    pid = os.read(read, 20)
+    os.close(read)
+    if not pid:
+        pytest.skip("did not run")
+    end = time.monotonic() + 10
+    while processes_with(word) or processes_with("kezuri.sandbox.zygote"):
+        if time.monotonic() > end:
+            pytest.fail(f"left over: {processes_with(word)}, {processes_with('kezuri.sandbox.zygote')}")
+        time.sleep(0.05)
+    with open("/proc/self/mounts") as f:
+        assert "/mnt/x" not in f.read()
+
+
+@isolated
+def test_the_interpreter_cannot_be_overwritten(who: str, skeleton: Layers) -> None:
+    """A step that makes our own process execute it again gets no way to write to its file (CVE-2019-5736)."""
+    code = "import os; f = os.open('/proc/self/exe', os.O_RDONLY); print(os.readlink('/proc/self/exe'))\n"
+    code += "try: os.open('/proc/self/exe', os.O_RDWR)\nexcept OSError as e: print('errno', e.errno)\n"
+    with NativeSandbox() as sandbox:
+        ran = run_in(sandbox, skeleton, ("/proc/self/exe", "-I", "-S", "-c", code))
+    # ETXTBSY would do while it runs; EROFS holds for ever.
+    assert "errno 30" in ran.out or "errno 1\n" in ran.out or ran.code in (126, 127), ran
+
+
+@isolated
+def test_nothing_of_ours_is_inherited(who: str, skeleton: Layers) -> None:
+    code = "import os; print(sorted(os.listdir('/proc/self/fd'), key=int)); print(os.getsid(0), os.getcwd())"
+    with NativeSandbox() as sandbox:
+        ran = run_in(sandbox, skeleton, python(code), cwd="/proc/self/fd")
+        assert ran.out.splitlines()[0] == "['0', '1', '2', '3']", ran  # 3: the listing itself
+        for number in range(3, 40):
+            with pytest.raises(KezuriError, match="working directory"):
+                run_in(sandbox, skeleton, python(code), cwd=f"/proc/self/fd/{number}")
+
+
+CALLS = """
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*a):
+    ctypes.set_errno(0)
+    r = libc.syscall(*[ctypes.c_long(x) for x in a])
+    return errno.errorcode.get(ctypes.get_errno(), 0) if r == -1 else "ok"
+import os, platform
+assert platform.machine() == "x86_64"
+print("mount", call(165, 0, 0, 0, 0, 0))
+print("keyctl", call(250, 0, 0))
+print("bpf", call(321, 0, 0, 0))
+print("clone-user", call(56, 0x10000000, 0, 0, 0, 0))
+print("unshare-user", call(272, 0x10000000))
+print("unshare-fs", call(272, 0x200))
+print("clone3", call(435, 0, 0))
+print("unknown", call(700))
+print("x32", call(0x40000000 + 39))
+print("vsock", call(41, 40, 1, 0))
+print("inet", call(41, 2, 1, 0))
+print("personality", call(135, 0xffffffff), call(135, 0x40000))
+print("io_uring", call(425, 1, 0))
+print("getpid", call(39))
+"""
+
+
+@isolated
+def test_system_calls_are_filtered(who: str, skeleton: Layers) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("numbers of x86_64")
+    with NativeSandbox() as sandbox:
+        ran = run_in(sandbox, skeleton, python(CALLS))
+        said = dict(line.split(" ", 1) for line in ran.out.splitlines())
+        refused = ("mount", "keyctl", "bpf", "clone-user", "unshare-user", "vsock", "io_uring")
+        assert {said[n] for n in refused} == {"EPERM"}, ran
+        assert {said[n] for n in ("clone3", "unknown", "x32")} == {"ENOSYS"}, ran
+        assert {said[n] for n in ("unshare-fs", "inet", "getpid")} == {"ok"}, ran
+        assert said["personality"] == "ok EPERM", ran
+        free = run_in(sandbox, skeleton, python("print(open('/proc/self/status').read())"), insecure=True)
+        assert "Seccomp:\t0" in free.out, free
+
+
+@isolated
+def test_set_user_id_programs(who: str, scratch: str, skeleton: Layers) -> None:
+    """They give nothing, unless the sandbox was asked to let them, and then no more than the capability bounds."""
+    if who == "single":
+        pytest.skip("needs a second user id")
+    shutil.copy2(shutil.which("id") or "", f"{scratch}/suid")
+    os.chmod(f"{scratch}/suid", 0o4755)
+    os.chmod(scratch, 0o755)
+    layers = (scratch, *skeleton)
+    with NativeSandbox() as sandbox:
+        assert run_in(sandbox, layers, ("/suid", "-u"), uid=1000, gid=1000).out == "1000\n"
+    with NativeSandbox(new_privileges=True) as sandbox:
+        ran = run_in(sandbox, layers, ("/suid", "-u"), uid=1000, gid=1000)
+        assert ran.out == "0\n", ran
+        ran = run_in(sandbox, layers, ("/bin/grep", "Seccomp:", "/proc/self/status"))
+        assert ran.out == "Seccomp:\t2\n", ran
+
+
+@isolated
+def test_killed_for_memory_or_by_itself(who: str, skeleton: Layers) -> None:
+    with NativeSandbox() as sandbox:
+        ran = run(sandbox, skeleton, python("import os; os.kill(os.getpid(), 11); import ctypes; ctypes.string_at(0)"))
+        assert ran.outcome == Outcome(139, 11), ran
+        assert run_in(sandbox, skeleton, ("/bin/sh", "-c", "kill -9 $$; exit 4")).code == 4
+
+
+@isolated
+def test_old_kernels_ways_work_too(
+    who: str, layers: tuple[str, ...], scratch: str, monkeypatch: pytest.MonkeyPatch, skeleton: Layers
+) -> None:
+    """Mounting with mount(2) alone: long stacks fit its one page of options through short names."""
+    from kezuri.linux import mounts
+
+    many = []
+    for i in range(120):
+        os.makedirs(f"{scratch}/a quite long name, to be sure: {i}/d")
+        many.append(f"{scratch}/a quite long name, to be sure: {i}")
+        with open(f"{many[-1]}/d/{i}", "w"):
+            pass
+    for name in ("up", "work", "merged"):
+        os.mkdir(f"{scratch}/{name}")
+
+    def missing(kind: str) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(mounts, "NewMount", missing)
+    overlay.mount(f"{scratch}/merged", (*many, *layers), f"{scratch}/up", f"{scratch}/work")
+    assert len(os.listdir(f"{scratch}/merged/d")) == 120
+    mounts.restrict_by_remount(f"{scratch}/merged", mounts.MS_RDONLY | mounts.MS_NODEV)
+    with pytest.raises(OSError, match=r"[Rr]ead-only"):
+        os.mkdir(f"{scratch}/merged/d/x")
+    mounts.unmount(f"{scratch}/merged")
+    shutil.rmtree(f"{scratch}/work")
+    assert namespaces.id_map()
