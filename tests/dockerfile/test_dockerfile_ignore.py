@@ -42,7 +42,7 @@ from kezuri.dockerfile.pathpattern import PathPattern, clean
         ("\\!a", ["!a"], ["a"]),
         ("a\\\\b", ["a\\b"], ["ab"]),
         ("\\[x\\]", ["[x]"], ["x"]),
-        ("[*]", ["[abc]", "*]"], ["a"]),  # as moby has it: a class of `[^/` and, behind it, a star
+        ("[*]", ["]", "[]", "^[]"], ["*", "a"]),  # as moby has it: a class of three, `[^/`, any times, and a `]`
         ("\\d", ["7", "7/x"], ["d", "77"]),  # as moby has it: an escaped letter is Go's class
         ("a b", ["a b"], ["a"]),
         (".", [], ["a", ".", "a/b"]),

@@ -12,6 +12,8 @@ BUILD = [case for case in CASES if case.data["fails"] == "build"]
 RUN = [case for case in CASES if case.data["fails"] == "run"]
 NEVER = [case for case in CASES if case.data["fails"] == "never"]
 FIXED = [case for case in CASES if case.data.get("fixed") == "Dockerfile.fixed"]
+OURS = re.compile(r"^Traceback|something unexpected went wrong", re.MULTILINE)
+"""A mistake of kezuri's own; a step's traceback is printed behind the step's number."""
 SECRET = "npm_0000notarealtoken0000"
 
 
@@ -32,7 +34,7 @@ def test_build_fails_with_the_right_message(kezuri: Kezuri, bases: Bases, copied
     answer = _build(kezuri, bases, copied, case, f"broken/{case.name}")
     assert answer.code == 1, answer.text[-4000:]
     assert re.search(case.data["message"], answer.err), answer.text[-4000:]
-    assert "Traceback" not in answer.text
+    assert not OURS.search(answer.text)
     assert "Successfully tagged" not in answer.text
     assert kezuri("inspect", f"broken/{case.name}").code != 0
 
@@ -46,7 +48,7 @@ def test_run_fails_with_the_right_message(kezuri: Kezuri, bases: Bases, copied: 
     answer = kezuri("run", "--rm", image, *case.data.get("command", ()))
     assert answer.code in (126, 127), answer.text
     assert re.search(case.data["message"], answer.text), answer.text
-    assert "Traceback" not in answer.text
+    assert not OURS.search(answer.text)
     kezuri("rmi", image)
 
 

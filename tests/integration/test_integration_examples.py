@@ -93,7 +93,8 @@ def test_change_runs_only_what_depends_on_it(built: Built) -> None:
     path = built.context / edit["file"]
     before = path.read_text(encoding="utf-8")
     assert before.count(edit["replace"]) == 1
-    # The store is shared, and examples share applications: the line says whose edit it is, so that no other's result fits.
+    # The store is shared, and examples share applications: the line says whose edit it is, so that no other's
+    # result fits.
     comment = "#" if path.suffix in (".py", ".sh") else "//"
     after = before.replace(edit["replace"], edit["with"]) + f"\n{comment} {built.entry.name}\n"
     path.write_text(after, encoding="utf-8")

@@ -64,7 +64,8 @@ def trees(draw: st.DrawFn, marks: bool = True) -> list[Item]:
         else:
             found[path] = Entry(path, "fifo", draw(modes) & 0o777, draw(ids), draw(groups), 0, draw(times)), None
     ordered = [found[key] for key in sorted(found, key=order)]
-    if files and draw(st.booleans()):
+    linked = draw(st.booleans())
+    if files and linked:
         # The last name of all sorts after every possible first name.
         first = found[draw(st.sampled_from(files))][0]
         ordered.append((first._replace(path="\U0010fffd", kind="hardlink", size=0, link=first.path, xattrs=()), None))
@@ -73,7 +74,7 @@ def trees(draw: st.DrawFn, marks: bool = True) -> list[Item]:
 
 def order(path: str) -> list[str]:
     """The key by which `walk` sorts; an opaque mark (with a NUL) follows its directory."""
-    return path[:-1].split("/") + [""] if path.endswith("\0") else path.split("/")
+    return [*path[:-1].split("/"), ""] if path.endswith("\0") else path.split("/")
 
 
 def _directory(draw: st.DrawFn, path: str) -> Item:

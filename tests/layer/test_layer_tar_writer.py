@@ -6,12 +6,12 @@ import tarfile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.layer.layer_trees import SECOND, tar_of, trees
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.tar_writer import END, header
-from tests.layer.layer_trees import SECOND, tar_of, trees
 
 component = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=130).filter(
     lambda name: name not in (".", "..") and not name.startswith(".wh.")

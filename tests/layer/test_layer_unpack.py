@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items, order, tar_of, trees, walked
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.compression import compression
@@ -17,16 +18,13 @@ from kezuri.layer.packer import pack
 from kezuri.layer.stack import DirectoryLayer, ListedLayer, StackView
 from kezuri.layer.unpacker import unpack, unpack_flat
 from kezuri.layer.upper import walk
-from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items, order, tar_of, trees, walked
 
 UID, GID = os.geteuid(), os.getegid()
 
 
 def unpacked(directory: Path, items: list[Item], lower: StackView | None = None) -> Listing:
     directory.mkdir(exist_ok=True)
-    return unpack(
-        io.BytesIO(tar_of(items)), str(directory), lower=lower, userxattr=USERXATTR, where="layer"
-    )
+    return unpack(io.BytesIO(tar_of(items)), str(directory), lower=lower, userxattr=USERXATTR, where="layer")
 
 
 def mine(path: str, content: bytes = b"", mode: int = 0o644) -> Item:
@@ -53,7 +51,7 @@ def opaque(path: str) -> Item:
     return Entry(path, "opaque", 0), None
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(items=trees())
 def test_walk_gives_what_was_packed(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("layer")
@@ -66,7 +64,7 @@ def test_walk_gives_what_was_packed(items: list[Item], tmp_path_factory: pytest.
     assert tar_of(found) == tar_of(items)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(items=trees())
 def test_listings_survive_saving(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = str(tmp_path_factory.mktemp("listing") / "listing")
@@ -78,7 +76,7 @@ def test_listings_survive_saving(items: list[Item], tmp_path_factory: pytest.Tem
     assert os.listdir(os.path.dirname(path)) == ["listing"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(drawn=loose_entries)
 def test_the_listing_and_the_disk_agree_on_any_order(
     drawn: list[tuple[str, str, str, int]], tmp_path_factory: pytest.TempPathFactory
@@ -115,7 +113,7 @@ def shape(view: StackView) -> dict[str, tuple[object, ...]]:
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(items=trees(marks=False))
 def test_flat_and_overlay_give_the_same_tree(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("flat")
@@ -145,7 +143,9 @@ def test_parents_that_are_links_below_are_followed(tmp_path: Path) -> None:
     lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
     items = [mine("bin/tool", b"1"), mine("abs/other", b"22"), gone("bin/old"), hard("x", "bin/tool"), opaque("abs")]
     listing = unpacked(tmp_path / "up", items, lower)
-    assert sorted(entry.path for entry, _ in walk(str(tmp_path / "up"), userxattr=USERXATTR) if entry.kind != "dir") == [
+    assert sorted(
+        entry.path for entry, _ in walk(str(tmp_path / "up"), userxattr=USERXATTR) if entry.kind != "dir"
+    ) == [
         "usr/bin",
         "usr/bin/old",
         "usr/bin/other",
@@ -238,7 +238,7 @@ def test_the_hasher_sees_every_byte(tmp_path: Path) -> None:
 
     for kind in ("gzip", "zstd", "none"):
         sink = io.BytesIO()
-        packed = pack([mine("f", bytes(3 << 20))], sink, compression(kind))  # type: ignore[arg-type]
+        packed = pack([mine("f", bytes(3 << 20))], sink, compression(kind))
         sink.seek(0)
         hasher = hashlib.sha256()
         directory = tmp_path / kind
@@ -299,7 +299,13 @@ def test_flat_whiteouts_remove_only_what_was_there_before(tmp_path: Path) -> Non
         unpack_flat(io.BytesIO(tar_of(items)), root, where="layer", owners=ROOT)
         return [entry.path for entry, _ in walk(root, userxattr=USERXATTR)]
 
-    assert apply([folder("a"), folder("a/b"), mine("a/b/c"), mine("a/d"), mine("e")]) == ["a", "a/b", "a/b/c", "a/d", "e"]
+    assert apply([folder("a"), folder("a/b"), mine("a/b/c"), mine("a/d"), mine("e")]) == [
+        "a",
+        "a/b",
+        "a/b/c",
+        "a/d",
+        "e",
+    ]
     assert apply([mine("a/b/new"), gone("a/b/c"), gone("e"), gone("e"), gone("never/there")]) == [
         "a",
         "a/b",
@@ -341,6 +347,7 @@ def test_walk_is_sorted_leaves_sockets_out_and_finds_links(tmp_path: Path) -> No
     assert "sock" not in [path for path, _, _ in found]
 
 
+@pytest.mark.slow
 def test_walk_copes_with_deep_trees(tmp_path: Path) -> None:
     try:
         _dig(tmp_path, ["d"] * 1500)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kezuri.linux import libc, userns
+from kezuri.linux import libc, privileges, userns
 from kezuri.sandbox.step import Outcome, Root, Sandbox, Step, TreeMount
 
 _PROGRAMS = """
@@ -50,7 +50,7 @@ def layers_of() -> Iterator[Callable[[str], tuple[str, str]]]:
     def make(who: str) -> tuple[str, str]:
         if who not in made:
             made[who] = make_layers()
-            if who != "as-is":
+            if who in ("subordinate", "single"):
                 uid = user_with_subordinate_ids() if who == "subordinate" else 54321
                 subprocess.run(["chown", "-hR", f"{uid}:{uid}", made[who]], check=True)
         return f"{made[who]}/top", f"{made[who]}/bottom"
@@ -103,7 +103,7 @@ def skeleton(who: str) -> Iterator[tuple[str]]:
         pytest.skip("this machine has /bin and /usr/bin apart")
     os.mkdir(f"{base}/tmp")
     os.chmod(f"{base}/tmp", 0o1777)
-    if who != "as-is":
+    if who in ("subordinate", "single"):
         uid = user_with_subordinate_ids() if who == "subordinate" else 54321
         subprocess.run(["chown", "-hR", f"{uid}:{uid}", base], check=True)
     yield (base,)
@@ -159,14 +159,16 @@ def user_with_subordinate_ids() -> int:
     return 0
 
 
-WHO = ["as-is", "subordinate", "single"]
+OTHERS = ("subordinate", "single", "confined")
+WHO = ["as-is", "subordinate", "single", "confined"]
 
 
 @pytest.fixture(params=WHO)
 def who(request: pytest.FixtureRequest) -> str:
-    """As whom a test runs: as the caller, and as root also as ordinary users with and without subordinate ids."""
+    """As whom a test runs: as the caller, and as root also as ordinary users with and without subordinate ids, and as
+    root that may not mount, which is what root is in most containers."""
     name: str = request.param
-    if name != "as-is" and os.geteuid() != 0:
+    if name in OTHERS and os.geteuid() != 0:
         pytest.skip("becoming another user needs root")
     if name == "subordinate" and not (user_with_subordinate_ids() and userns.find_program("newuidmap")):
         pytest.skip("no user here has subordinate ids")
@@ -184,6 +186,10 @@ def apart(who: str, act: Callable[[], None]) -> None:
                 become(user_with_subordinate_ids())
             elif who == "single":
                 become(54321)
+            elif who == "confined":
+                privileges.bound(privileges.permitted() & ~privileges.mask(("SYS_ADMIN",)))
+                have = privileges.permitted() & ~privileges.mask(("SYS_ADMIN",))
+                privileges.set_capabilities(have, have, 0)
             if not os.access(os.__file__, os.R_OK):
                 pytest.skip("this Python's library is not readable by other users")
             userns.enter()
@@ -218,7 +224,7 @@ def scratch(who: str) -> Iterator[str]:
     """A directory of the user that the test runs as."""
     path = tempfile.mkdtemp(prefix="kezuri-test-")
     os.chmod(path, 0o755)
-    if who != "as-is":
+    if who in ("subordinate", "single"):
         uid = user_with_subordinate_ids() if who == "subordinate" else 54321
         os.chown(path, uid, uid)
     yield path

@@ -284,7 +284,7 @@ def test_ulimits(name: str, who: str, layers: Layers) -> None:
 @isolated
 def test_shared_memory_and_devices(name: str, who: str, layers: Layers) -> None:
     command = (
-        "grep ' /dev/shm ' /proc/mounts; echo x > /dev/null; head -c 3 /dev/zero | cat -; echo a > /dev/stdout; ls /dev/pts;"
+        "grep ' /dev/shm ' /proc/mounts; echo x > /dev/null; head -c 3 /dev/zero; echo a > /dev/stdout; ls /dev/pts;"
         "mknod /tmp/sda b 8 0 && cat /tmp/sda; mknod /dev/sda b 8 0 && cat /dev/sda; true"
     )
     with choose(name) as sandbox:
@@ -297,7 +297,7 @@ def test_shared_memory_and_devices(name: str, who: str, layers: Layers) -> None:
 def test_input_is_relayed(name: str, who: str, layers: Layers) -> None:
     read, write = os.pipe()
     data = b"0123456789abcdef" * 20000
-    feeder = threading.Thread(target=lambda: (os.write(write, data[:65536]), _feed(write, data[65536:])))
+    feeder = threading.Thread(target=_feed, args=(write, data))
     with choose(name) as sandbox:
         feeder.start()
         ran = run(sandbox, layers, "cat", stdin=read)
@@ -381,7 +381,7 @@ def test_steps_run_side_by_side(name: str, who: str, layers: Layers) -> None:
     results: list[Ran] = []
     with choose(name) as sandbox:
         threads = [
-            threading.Thread(target=lambda i=i: results.append(run(sandbox, layers, f"sleep 0.2; echo {i}")))  # type: ignore[misc]
+            threading.Thread(target=lambda i=i: results.append(run(sandbox, layers, f"sleep 0.2; echo {i}")))
             for i in range(6)
         ]
         for thread in threads:

@@ -28,7 +28,6 @@ def read_copy(
     else:
         words = [Word(text, statement.at, statement.at + len(statement.args)) for text in json]
     keyword = statement.keyword
-    _check_from(flags, report)
     if len(words) < 2:
         number = "only one was provided" if words else "none was provided"
         message = f"{keyword} requires at least two arguments, but {number}. Destination could not be determined"
@@ -77,19 +76,6 @@ def read_copy(
         tuple(spans),
         flags.span("from"),
     )
-
-
-def _check_from(flags: Flags, report: Report) -> None:
-    source, span = flags.string("from"), flags.span("from")
-    if source is None or span is None:
-        return
-    if "$" in source:
-        report.error(
-            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope "
-            "as a workaround",
-            span,
-            f"add FROM {source} AS NAME above and write --from=NAME",
-        )
 
 
 def _words(statement: Statement, heredocs: tuple[Heredoc, ...]) -> list[Word]:

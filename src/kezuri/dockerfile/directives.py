@@ -12,7 +12,7 @@ from kezuri.dockerfile.statement import Report
 Name = Literal["syntax", "escape", "check"]
 NAMES = ("syntax", "escape", "check")
 
-_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[ \t\n\f\r]*=[ \t\n\f\r]*(.+?)[ \t\n\f\r]*\Z")
+_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[ \t\f\r]*=[ \t\f\r]*(.+)\Z")
 
 
 def read_directives(lines: Lines, report: Report) -> tuple[tuple[Directive, ...], str]:
@@ -49,7 +49,7 @@ def _read(lines: Lines, mark: str, report: Report) -> list[Directive]:
         if line is None:
             return found
         body = lines.text[line.start : line.end].lstrip(SPACE)
-        match = _DIRECTIVE.match(body[len(mark) :].lstrip(SPACE)) if body.startswith(mark) else None
+        match = _DIRECTIVE.match(body[len(mark) :].lstrip(SPACE).rstrip(" \t\f\r")) if body.startswith(mark) else None
         name = match.group(1).lower() if match is not None else ""
         if match is None or name not in NAMES:
             lines.position = before

@@ -25,7 +25,7 @@ class Heredoc(NamedTuple):
         """The body as the builder uses it, with leading tabs removed where `<<-` asks for that."""
         if not self.strip_tabs:
             return self.body
-        return "".join(line.lstrip("\t") for line in self.body.splitlines(keepends=True))
+        return "\n".join(line.lstrip("\t") for line in self.body.split("\n"))
 
 
 class Node(NamedTuple):

@@ -1,7 +1,5 @@
 """The `--mount` and `--device` values of RUN: comma-separated fields, as written (section 1.4)."""
 
-import re
-
 from kezuri.dockerfile.flags import FlagValue
 from kezuri.dockerfile.instructions import MountOption
 from kezuri.dockerfile.statement import Report
@@ -29,11 +27,10 @@ KEYS = (
 )
 _SWITCHES = ("readonly", "ro", "readwrite", "rw", "required")
 _BOOLEANS = ("true", "false", "1", "0", "t", "f")
-_VARIABLE = re.compile(r"\$.", re.DOTALL)
 
 
 def read_mount(value: FlagValue, report: Report) -> MountOption | None:
-    """One `--mount`. Values are not looked at, since they may hold variables: only `from` may not."""
+    """One `--mount`. Values are not looked at, since they may hold variables."""
     fields = _fields(value, "mounts", report)
     if fields is None:
         return None
@@ -44,13 +41,6 @@ def read_mount(value: FlagValue, report: Report) -> MountOption | None:
         key = key.lower()
         if not equals and key not in _SWITCHES:
             report.error(f"invalid field '{field}' must be a key=value pair", value.span, _field_hint(field, report))
-            good = False
-        elif key == "from" and _VARIABLE.search(text):
-            report.error(
-                "'from' doesn't support variable expansion, define alias stage instead",
-                value.span,
-                f"add FROM {text} AS NAME above and mount from NAME",
-            )
             good = False
         else:
             options.append((key, text))

@@ -17,9 +17,9 @@ class Placement:
 
     Laws: a path holds one thing, and the last entry wins; a directory given twice keeps its children; a whiteout
     hides what lower layers have, never what this layer has, wherever it comes in the order (OCI image spec,
-    layer.md), so a whiteout together with a directory is an opaque directory. Parents that no entry names are directories too:
-    they are `implied`. A parent that is a symbolic link, in this layer or in `lower`, is followed within the root, as
-    containerd does. Bounded: KezuriError above two million entries.
+    layer.md), so a whiteout together with a directory is an opaque directory. Parents that no entry names are
+    directories too: they are `implied`. A parent that is a symbolic link, in this layer or in `lower`, is followed
+    within the root, as containerd does. Bounded: KezuriError above two million entries.
     """
 
     def __init__(self, where: str, lower: View | None = None) -> None:

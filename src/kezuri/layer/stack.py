@@ -246,6 +246,9 @@ class StackView:
 
     def _place_of_parent(self, path: str) -> _Place | None:
         """The parent, found from the root downwards: paths may be deep."""
+        parent = self._places.get(path.rpartition("/")[0], _UNKNOWN)
+        if parent is not _UNKNOWN:
+            return parent
         at = self._place("")
         start = path.find("/")
         while start >= 0 and at is not None:

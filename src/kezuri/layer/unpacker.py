@@ -99,8 +99,9 @@ class _Target:
         self._warn = warn
         self._own = (os.geteuid(), os.getegid())
         self._owners = owners
-        self._umask = 0o777 if tree.inherits else umask()
-        self._chown_all = tree.inherits
+        # In a plain root, directories of earlier layers may hand on their group (set-group-id) or their ACL.
+        self._chown_all = tree.inherits or not overlay
+        self._umask = 0o777 if self._chown_all else umask()
         self.placed = Placement(where, lower)
         self.kept: dict[str, bytes] = {}
         self._inherited: dict[str, Entry] = {}

@@ -136,22 +136,22 @@ Ranges = tuple[tuple[int, int, int], ...]
 def _ranges(uid: int, gid: int) -> tuple[Ranges, Ranges, str]:
     """What to map: (inside, outside, count) of users and of groups, and why it is not more ("" when it is enough)."""
     if uid == 0:
-        # Root without the right to mount, as in most containers: it may still map every id that it has.
-        return (
-            tuple((first, first, count) for first, _, count in namespaces.id_map()),
-            tuple((first, first, count) for first, _, count in namespaces.id_map("/proc/self/gid_map")),
-            "",
-        )
+        # Root without the right to mount, as in most containers: it may still map every id that it has. All but the
+        # last of the whole range, by which programs tell the machine's first user namespace from others.
+        maps = (namespaces.id_map(path) for path in ("/proc/self/uid_map", "/proc/self/gid_map"))
+        uids, gids = (tuple((a, a, min(count, _MOST_IDS - 2)) for a, _, count in ranges) for ranges in maps)
+        return uids, gids, ""
     name = user_name(uid)
-    uids, gids = subordinate("/etc/subuid", name, uid).ranges, subordinate("/etc/subgid", name, uid).ranges
+    own_uids = subordinate("/etc/subuid", name, uid).ranges
+    own_gids = subordinate("/etc/subgid", name, uid).ranges
     who = name or str(uid)
-    for path, ranges in (("/etc/subuid", uids), ("/etc/subgid", gids)):
+    for path, ranges in (("/etc/subuid", own_uids), ("/etc/subgid", own_gids)):
         if not ranges:
             return (), (), f"{path} grants no subordinate ids to {who}: only one user id is mapped"
     for program in ("newuidmap", "newgidmap"):
         if not find_program(program):
             return (), (), f"{program} is not installed: only one user id is mapped"
-    return _after(uid, uids), _after(gid, gids), ""
+    return _after(uid, own_uids), _after(gid, own_gids), ""
 
 
 def _after(own: int, ranges: tuple[tuple[int, int], ...]) -> Ranges:

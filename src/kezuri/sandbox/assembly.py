@@ -287,21 +287,22 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
         mounts.restrict(at, flags)
         return
     os.mkdir(at)
-    # A whole stack is merged anew together with its stubs; a part of one is laid over as it is.
-    whole = not source.startswith("/proc/self/fd/")
-    lowers = list(mount.lowers) if whole else [source]
-    if make_stubs(tree):
-        lowers.insert(0, tree.stubs)
-    if mount.writable:
-        for name in ("upper", "work"):
-            os.mkdir(f"{at}-{name}")
-        replicate(source, f"{at}-upper")
-        overlay.mount(at, lowers, f"{at}-upper", f"{at}-work", flags)
-    elif len(lowers) > 1 and (whole or tree.missing):
-        overlay.mount(at, lowers, flags=flags)
-    else:
+    stubbed = make_stubs(tree)
+    if not mount.writable and not stubbed:
         mounts.bind(source, at, recursive=len(mount.lowers) == 1)
         mounts.restrict(at, flags, recursive=True)
+        return
+    # A whole stack is merged anew, with its stubs; a part of one is laid over as it is.
+    lowers = [source] if source.startswith("/proc/self/fd/") else list(mount.lowers)
+    if stubbed:
+        lowers.insert(0, tree.stubs)
+    if not mount.writable:
+        overlay.mount(at, lowers, flags=flags)
+        return
+    for name in ("upper", "work"):
+        os.mkdir(f"{at}-{name}")
+    replicate(source, f"{at}-upper")
+    overlay.mount(at, lowers, f"{at}-upper", f"{at}-work", flags)
 
 
 def _make_secret(mount: SecretMount, at: str) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Literal, NamedTuple, NoReturn
 
 from kezuri.diagnostics import KezuriError
@@ -129,17 +130,17 @@ def _trial(out: int) -> None:
         say("proc", e.strerror)
 
 
-def _try_proc(say: "object") -> NoReturn:
+def _try_proc(say: Callable[[str, object], None]) -> NoReturn:
     try:
         mounts.mount("proc", "/tmp/proc", "proc")
-        say("proc", "")  # type: ignore[operator]
+        say("proc", "")
     except OSError as e:
-        say("proc", e.strerror)  # type: ignore[operator]
+        say("proc", e.strerror)
     finally:
         os._exit(0)
 
 
-def _try(act: "object") -> str:
+def _try(act: Callable[[int], None]) -> str:
     """What a child process that runs `act` has to say."""
     read, write = os.pipe()
     pid = os.fork()
@@ -149,7 +150,7 @@ def _try(act: "object") -> str:
             null = os.open("/dev/null", os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
-            act(write)  # type: ignore[operator]
+            act(write)
         finally:
             os._exit(0)
     os.close(write)

@@ -55,8 +55,12 @@ def _interpreter() -> int:
     from kezuri.linux import libc
 
     try:
-        fd = libc.syscall(libc.OPEN_TREE, -100, b"/proc/self/exe", 1 | os.O_CLOEXEC)
+        # By its path: the link's own mount belongs to the namespace that we have left.
+        path = os.readlink("/proc/self/exe")
+        fd = libc.syscall(libc.OPEN_TREE, -100, os.fsencode(path), 1 | os.O_CLOEXEC)
         try:
+            if not os.path.samestat(os.fstat(fd), os.stat("/proc/self/exe")):
+                raise FileNotFoundError(path)
             read_only = (ctypes.c_uint64 * 4)(1, 0, 0, 0)
             libc.syscall(libc.MOUNT_SETATTR, fd, b"", 0x1000, read_only, ctypes.sizeof(read_only))
             return fd

@@ -1,0 +1,1 @@
+"""kezuri beside its peers: the same work on the same machine in the same run, told as ratios."""

@@ -1,0 +1,105 @@
+"""The base image of the workloads: one with a shell, from a layout that is there or from a static busybox."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from typing import NamedTuple
+
+from benchmarks.processes import Failed, ask
+
+NAME = "docker.io/library/busybox:latest"
+
+
+class Base(NamedTuple):
+    """An OCI layout, and the name that its index gives to the image in it."""
+
+    layout: str
+    name: str
+    origin: str
+
+    @classmethod
+    def found(cls, scratch: str, name: str, kezuri: list[str]) -> "Base":
+        """`name` in the layout $KEZURI_BASES, or one made in `scratch`. Raises Failed with what is missing."""
+        given = os.environ.get("KEZURI_BASES", "")
+        if given:
+            with open(f"{given}/index.json") as file:
+                names = {
+                    entry.get("annotations", {}).get("org.opencontainers.image.ref.name")
+                    for entry in json.load(file)["manifests"]
+                }
+            if name not in names:
+                raise Failed(f"{given}/index.json has no image {name}")
+            return cls(os.path.abspath(given), name, f"{name} of $KEZURI_BASES")
+        layout = f"{scratch}/base"
+        busybox = _static_busybox()
+        if busybox is not None:
+            _write(layout, busybox)
+            return cls(layout, NAME, f"{busybox}, alone")
+        made = "docker.io/library/alpine:latest"
+        ask([*kezuri, "bases", "--out", layout, made])
+        return cls(layout, made, f"{made} as kezuri bases makes it")
+
+
+def _static_busybox() -> str | None:
+    path = shutil.which("busybox") or (os.path.exists("/bin/busybox") and "/bin/busybox") or None
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return None if b"ld-linux" in file.read(4096) else path
+
+
+def _write(layout: str, busybox: str) -> None:
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        for directory, mode in (("bin", 0o755), ("etc", 0o755), ("proc", 0o755), ("root", 0o700), ("tmp", 0o1777)):
+            member = tarfile.TarInfo(directory)
+            member.type, member.mode = tarfile.DIRTYPE, mode
+            archive.addfile(member)
+        member = tarfile.TarInfo("etc/passwd")
+        text = b"root:x:0:0:root:/root:/bin/sh\n"
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+        with open(busybox, "rb") as program:
+            member = tarfile.TarInfo("bin/busybox")
+            member.size, member.mode = os.fstat(program.fileno()).st_size, 0o755
+            archive.addfile(member, program)
+        for applet in applets:
+            if applet != "busybox":
+                member = tarfile.TarInfo(f"bin/{applet}")
+                member.type, member.linkname = tarfile.SYMTYPE, "busybox"
+                archive.addfile(member)
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    layer = raw.getvalue()
+    config = {
+        "architecture": machine,
+        "os": "linux",
+        "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "history": [{"created_by": "busybox"}],
+    }
+    media = "application/vnd.oci.image"
+    os.makedirs(f"{layout}/blobs/sha256")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{media}.manifest.v1+json",
+        "config": _blob(layout, json.dumps(config).encode(), f"{media}.config.v1+json"),
+        "layers": [_blob(layout, layer, f"{media}.layer.v1.tar")],
+    }
+    entry = _blob(layout, json.dumps(manifest).encode(), f"{media}.manifest.v1+json")
+    entry["annotations"] = {"org.opencontainers.image.ref.name": NAME}
+    with open(f"{layout}/index.json", "w") as file:
+        json.dump({"schemaVersion": 2, "manifests": [entry]}, file)
+    with open(f"{layout}/oci-layout", "w") as file:
+        file.write('{"imageLayoutVersion": "1.0.0"}')
+
+
+def _blob(layout: str, data: bytes, media_type: str) -> dict[str, object]:
+    digest = hashlib.sha256(data).hexdigest()
+    with open(f"{layout}/blobs/sha256/{digest}", "wb") as file:
+        file.write(data)
+    return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
