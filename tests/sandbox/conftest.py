@@ -182,6 +182,7 @@ def apart(who: str, act: Callable[[], None]) -> None:
     if pid == 0:
         try:
             os.close(read)
+            libc.load()  # before its files become unreadable, where Python lies in somebody's home
             if who == "subordinate":
                 become(user_with_subordinate_ids())
             elif who == "single":

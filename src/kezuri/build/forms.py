@@ -143,16 +143,16 @@ class Forms:
 
     def view(self, layers: Sequence[str]) -> StackView:
         """The stack seen as one tree; nothing is unpacked for it."""
-        return StackView([self._form(layer) for layer in layers])
+        return StackView([self._form(layer, layers[:i]) for i, layer in enumerate(layers)])
 
-    def _form(self, layer: str) -> LayerForm:
+    def _form(self, layer: str, below: Sequence[str]) -> LayerForm:
         path = self._directory(layer)
         if path:
             return DirectoryLayer(path, self.userxattr)
         blob = self._store.blobs.path(self.any_blob(layer).digest)
-        return ListedLayer(self._listing(layer), lambda: open(blob, "rb", buffering=0), f"layer {layer}")
+        return ListedLayer(self._listing(layer, below), lambda: open(blob, "rb", buffering=0), f"layer {layer}")
 
-    def _listing(self, layer: str) -> Listing:
+    def _listing(self, layer: str, below: Sequence[str]) -> Listing:
         with self._lock(f"listing {layer}"):
             known = self._listings.get(layer)
             if known is not None:
@@ -161,9 +161,10 @@ class Forms:
             if os.path.exists(path):
                 listing = Listing.load(path)
             else:
+                lower = self.view(below) if below else None
                 with self._tar(layer) as tar:
                     watched = _Hashing(tar)
-                    listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}")
+                    listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
                     watched.drain()
                     self._verify(layer, watched.digest())
                 listing.save(path)

@@ -223,5 +223,8 @@ class BlobWriter:
             view = memoryview(view)[written:]
 
 
-def _cannot_write(error: OSError) -> KezuriError:
+def _cannot_write(error: OSError) -> KezuriError | OSError:
+    if isinstance(error, BrokenPipeError):
+        # Whoever reads the blob has enough of it: the command line knows what that means.
+        return error
     return KezuriError.of(f"cannot write the layer: {error.strerror or error}", hint="is the disk full?")

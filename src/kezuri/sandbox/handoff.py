@@ -29,18 +29,17 @@ class Handoff:
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
         self.log = os.memfd_create("runtime-log", os.MFD_CLOEXEC)
+        self.container = f"kezuri-{os.getpid()}"
         self.is_crun = "crun" in os.path.basename(runtime)
         manageable = namespaces.is_initial_user() and os.access(_CGROUPS, os.W_OK)
-        self.cgroup = "" if self.is_crun or not manageable else f"/kezuri-{os.getpid()}"
+        self.cgroup = "" if self.is_crun or not manageable else f"/{self.container}"
 
     def close(self) -> None:
         """Remove what a killed runtime leaves behind."""
         os.close(self.log)
-        if not self.cgroup:
-            return
         for point in mounts.points_below(_CGROUPS):
             try:
-                os.rmdir(point + self.cgroup)
+                os.rmdir(f"{point}/{self.container}")
             except OSError:
                 pass  # never made there, or removed by the runtime
 
@@ -105,7 +104,7 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
         arguments.append("--cgroup-manager=disabled")
     elif not handoff.cgroup and "runc" in os.path.basename(handoff.runtime):
         arguments.append("--rootless=true")  # then it does not insist on control groups
-    arguments += ["run", "--bundle", directory, f"kezuri-{os.path.basename(made.scratch)}"]
+    arguments += ["run", "--bundle", directory, handoff.container]
     os.set_inheritable(handoff.log, True)
     os.chdir("/")
     os.umask(0o022)

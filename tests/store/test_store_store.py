@@ -1,0 +1,232 @@
+"""The store: nothing half-published, names that other tools read, collection that spares what is needed."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
+from kezuri.store.collection import Collection
+from kezuri.store.database import FormRow, RecordRow
+from kezuri.store.names import REF_NAME
+from kezuri.store.store import Store, remove_tree
+
+
+def image(store: Store, name: str, content: bytes = b"layer") -> Descriptor:
+    """A tiny image under a name; its manifest's descriptor."""
+    config = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
+    layer = store.blobs.put(content)
+    manifest = canonical(
+        Manifest(
+            Descriptor(CONFIG, store.blobs.put(config), len(config)), (Descriptor(LAYER, layer, len(content)),)
+        ).to_json()
+    )
+    descriptor = Descriptor(MANIFEST, store.blobs.put(manifest), len(manifest))
+    store.names.put(name, descriptor)
+    return descriptor
+
+
+def record(key: str, layer: str, used: float) -> RecordRow:
+    return RecordRow(key, "state", layer, "RUN", f"RUN {key}", "[]", 1.0, used, used, 1)
+
+
+def test_a_blob_is_there_only_after_commit(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        digest = digest_of(b"hello")
+        with store.blobs.writer() as writer:
+            writer.write(b"hel")
+            assert not store.blobs.has(digest)
+            writer.write(b"lo")
+            assert writer.commit() == digest
+        assert store.blobs.read(digest) == b"hello"
+        with store.blobs.writer() as writer:
+            writer.write(b"never")
+        assert not store.blobs.has(digest_of(b"never"))
+        assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_a_blob_that_is_not_the_expected_one_is_refused(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        with pytest.raises(KezuriError, match="expected 5 bytes"), store.blobs.writer(
+            Descriptor("", digest_of(b"right"), 5)
+        ) as writer:
+            writer.write(b"wrong")
+            writer.commit()
+        assert store.blobs.digests() == []
+
+
+def test_a_damaged_blob_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        digest = store.blobs.put(b"good")
+        Path(store.blobs.path(digest)).write_bytes(b"baad")
+        with pytest.raises(KezuriError, match=digest):
+            store.blobs.read(digest)
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:..", "sha256:" + "g" * 64, "../../etc/passwd", "md5:" + "a" * 32])
+def test_a_text_that_is_no_digest_is_never_a_path(tmp_path: Path, digest: str) -> None:
+    with Store(str(tmp_path)) as store, pytest.raises(KezuriError, match="not a sha256 digest"):
+        store.blobs.path(digest)
+
+
+def test_names_are_an_index_that_other_tools_read(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        descriptor = image(store, "docker.io/library/app:v1")
+        store.names.put("docker.io/library/app:v2", descriptor)
+    index = json.loads((tmp_path / "index.json").read_text())
+    assert [m["annotations"][REF_NAME] for m in index["manifests"]] == [
+        "docker.io/library/app:v1",
+        "docker.io/library/app:v2",
+    ]
+    assert json.loads((tmp_path / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+
+
+def test_a_name_moves_and_goes(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        image(store, "a/b:c", b"one")
+        second = image(store, "a/b:c", b"two")
+        found = store.names.get("a/b:c")
+        assert found is not None and found.digest == second.digest
+        assert store.names.delete("a/b:c") is not None
+        assert store.names.get("a/b:c") is None
+        assert store.names.delete("a/b:c") is None
+
+
+def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        (tmp_path / "index.json").write_text("{")
+        with pytest.raises(KezuriError, match=r"index\.json is damaged"):
+            store.names.all()
+        assert [f.kind for f in Collection(store).check(repair=True)] == ["names"]
+        assert store.names.all() == {}
+
+
+def test_a_second_process_sees_what_the_first_wrote(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as one, Store(str(tmp_path)) as two:
+        one.database.put_layer("x", directory="d", size=3)
+        found = two.database.layer("x")
+        assert found is not None and found.directory == "d"
+
+
+def test_a_transaction_happens_whole_or_not_at_all(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        with pytest.raises(RuntimeError), store.database.transaction():
+            store.database.put_layer("x")
+            raise RuntimeError
+        assert store.database.layer("x") is None
+
+
+def test_another_schema_is_refused(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        store.database.rows("PRAGMA user_version=99")
+    with pytest.raises(KezuriError, match="another version of kezuri"), Store(str(tmp_path)):
+        pass
+
+
+def test_directories_of_a_crashed_machine_are_forgotten_with_their_results(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        store.database.put_layer("lost", directory="d1")
+        store.database.put_record(record("k1", "lost", time.time()))
+        store.database.put_layer("packed", directory="d2")
+        store.database.put_form(FormRow("packed", "e", digest_of(b""), 0, LAYER, digest_of(b"")))
+        store.database.put_layer("synced", directory="d3")
+        store.database.rows("UPDATE layer SET boot = 'another boot' WHERE id IN ('lost', 'packed')")
+        store.database.rows("UPDATE layer SET boot = '' WHERE id = 'synced'")
+    with Store(str(tmp_path)) as store:
+        assert store.database.layer("lost") is None and store.database.record("k1") is None
+        packed, synced = store.database.layer("packed"), store.database.layer("synced")
+        assert packed is not None and packed.directory == ""
+        assert synced is not None and synced.directory == "d3"
+
+
+class TestCollection:
+    def test_what_a_name_or_a_result_needs_stays(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            named = image(store, "a/b:c")
+            loose = store.blobs.put(b"nobody needs this")
+            layer_blob = store.blobs.put(b"cached layer")
+            store.database.put_layer("l1")
+            store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
+            store.database.put_record(record("k", "l1", time.time()))
+            gone = {g.name for g in Collection(store).collect(everything=False, before=None, keep_bytes=None)}
+            assert gone == {loose}
+            assert store.blobs.has(named.digest) and store.blobs.has(layer_blob)
+
+    def test_everything_spares_images_with_a_name(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            named = image(store, "a/b:c")
+            layer_blob = store.blobs.put(b"cached layer")
+            os.mkdir(store.layer_directory("dir"))
+            store.database.put_layer("l1", directory="dir")
+            store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
+            store.database.put_record(record("k", "l1", time.time()))
+            list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
+            assert store.database.records() == [] and store.database.layers() == []
+            assert not os.path.exists(store.layer_directory("dir")) and not store.blobs.has(layer_blob)
+            assert store.blobs.has(named.digest)
+
+    def test_a_running_build_keeps_what_it_uses(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as running, Store(str(tmp_path)) as pruning:
+            fresh = running.blobs.put(b"just written")
+            running.database.put_layer("l1")
+            running.database.put_record(record("k", "l1", time.time()))
+            list(Collection(pruning).collect(everything=True, before=None, keep_bytes=None))
+            assert running.blobs.has(fresh) and running.database.record("k") is not None
+
+    def test_the_least_recently_used_goes_first(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            for i in range(4):
+                store.database.put_layer(f"l{i}", size=100)
+                store.database.put_record(record(f"k{i}", f"l{i}", 1000.0 + i))
+            list(Collection(store).collect(everything=False, before=None, keep_bytes=200))
+            assert {r.key for r in store.database.records()} == {"k2", "k3"}
+
+    def test_what_a_dead_process_left_is_cleared(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            dead = os.fork()
+            if dead == 0:
+                os._exit(0)
+            os.waitpid(dead, 0)
+            (tmp_path / "tmp" / f"{dead}-step-x" / "deep").mkdir(parents=True)
+            mine = tmp_path / "tmp" / f"{os.getpid()}-step-y"
+            mine.mkdir()
+            gone = [g.kind for g in Collection(store).collect(everything=False, before=None, keep_bytes=None)]
+            assert gone == ["temporary"] and mine.exists()
+
+    def test_figures_add_up_with_du(self, tmp_path: Path) -> None:
+        import subprocess
+
+        with Store(str(tmp_path)) as store:
+            image(store, "a/b:c", b"x" * 100_000)
+            os.mkdir(store.layer_directory("d"))
+            (Path(store.layer_directory("d")) / "f").write_bytes(b"y" * 50_000)
+            os.link(Path(store.layer_directory("d")) / "f", Path(store.layer_directory("d")) / "g")
+            ours = sum(size for _, _, size in Collection(store).usage())
+            theirs = int(subprocess.run(["du", "-s", "-B1", tmp_path], capture_output=True, check=True).stdout.split()[0])
+            rest = sum(os.lstat(tmp_path / n).st_blocks * 512 for n in ("locks", "leases")) + 4096 * 4
+            assert 0 <= theirs - ours <= rest
+
+    def test_check_finds_and_repairs(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            descriptor = image(store, "a/b:c")
+            store.database.put_layer("gone", directory="not there")
+            Path(store.blobs.path(store.blobs.put(b"rotten"))).write_bytes(b"r0tten")
+            kinds = sorted(f.kind for f in Collection(store).check(repair=False))
+            assert kinds == ["blob", "layer"]
+            os.unlink(store.blobs.path(descriptor.digest))
+            assert {f.kind for f in Collection(store).check(repair=True)} == {"blob", "layer", "image"}
+            assert list(Collection(store).check(repair=False)) == []
+
+
+def test_remove_tree_removes_what_has_no_permissions(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "f").write_text("x")
+    deep.chmod(0)
+    (tmp_path / "a").chmod(0o500)
+    remove_tree(str(tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
+    assert remove_tree(str(tmp_path / "a")) == 0
