@@ -131,6 +131,13 @@ class Buildah:
             argvs.append([*self._argv, "push", "--quiet", "benchmark", f"oci:{work.layout}:benchmark"])
         return Commands(argvs, self._environ)
 
+    def build(self, dockerfile: str, context: str, archive: str, arguments: Sequence[str]) -> None:
+        """Builds `context` into a docker archive, not measured. Raises Failed."""
+        given = [word for argument in arguments for word in ("--build-arg", argument)]
+        argv = self.commands(Work(context)).argvs[0]
+        ask([*argv[:-1], *given, "--file", dockerfile, context], self._environ)
+        ask([*self._argv, "push", "--quiet", "benchmark", f"docker-archive:{archive}:benchmark:latest"], self._environ)
+
     def forget(self) -> None:
         ask([*self._argv, "rmi", "--force", "benchmark"], self._environ)
 

@@ -50,7 +50,7 @@ def layers_of() -> Iterator[Callable[[str], tuple[str, str]]]:
     def make(who: str) -> tuple[str, str]:
         if who not in made:
             made[who] = make_layers()
-            if who in ("subordinate", "single"):
+            if who in ("subordinate", "single") and os.geteuid() == 0:
                 uid = user_with_subordinate_ids() if who == "subordinate" else 54321
                 subprocess.run(["chown", "-hR", f"{uid}:{uid}", made[who]], check=True)
         return f"{made[who]}/top", f"{made[who]}/bottom"
@@ -103,7 +103,7 @@ def skeleton(who: str) -> Iterator[tuple[str]]:
         pytest.skip("this machine has /bin and /usr/bin apart")
     os.mkdir(f"{base}/tmp")
     os.chmod(f"{base}/tmp", 0o1777)
-    if who in ("subordinate", "single"):
+    if who in ("subordinate", "single") and os.geteuid() == 0:
         uid = user_with_subordinate_ids() if who == "subordinate" else 54321
         subprocess.run(["chown", "-hR", f"{uid}:{uid}", base], check=True)
     yield (base,)
@@ -172,6 +172,8 @@ def who(request: pytest.FixtureRequest) -> str:
         pytest.skip("becoming another user needs root")
     if name == "subordinate" and not (user_with_subordinate_ids() and userns.find_program("newuidmap")):
         pytest.skip("no user here has subordinate ids")
+    if os.geteuid() != 0 and not userns.subordinate("/etc/subuid", userns.user_name(os.geteuid()), os.geteuid()).ranges:
+        return "single"  # it is what the caller is
     return name
 
 
@@ -211,7 +213,9 @@ def apart(who: str, act: Callable[[], None]) -> None:
 
 
 def become(uid: int) -> None:
-    """Turn this process, root, into an ordinary user."""
+    """Turn this process, if it is root, into an ordinary user."""
+    if os.geteuid() != 0:
+        return
     with contextlib.suppress(OSError):
         os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -225,7 +229,7 @@ def scratch(who: str) -> Iterator[str]:
     """A directory of the user that the test runs as."""
     path = tempfile.mkdtemp(prefix="kezuri-test-")
     os.chmod(path, 0o755)
-    if who in ("subordinate", "single"):
+    if who in ("subordinate", "single") and os.geteuid() == 0:
         uid = user_with_subordinate_ids() if who == "subordinate" else 54321
         os.chown(path, uid, uid)
     yield path

@@ -11,18 +11,16 @@ from typing import Literal
 
 from kezuri.app.request import BuildRequest, BuildResult, Output, SecretSource, Settings
 from kezuri.app.session import Session
-from kezuri.build.builder import Builder, Built
-from kezuri.build.cachemounts import CacheMounts
-from kezuri.build.copying import CopySteps
+from kezuri.build.builder import Builder, Built, Workers
 from kezuri.build.forms import PULLED, Packing
 from kezuri.build.image import ImageDocuments, LayerBlob, assemble
 from kezuri.build.keys import RunSurroundings
 from kezuri.build.reporting import Reporter
-from kezuri.build.running import RunSteps
+from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
 from kezuri.build.trees import Context, Trees
 from kezuri.cache.results import Results
-from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.dockerfile.parser import Dockerfile, parse
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
@@ -253,32 +251,38 @@ class _Build:
             parallelism=self._settings.max_parallelism or max(2, os.cpu_count() or 1),
         )
         trees = Trees(contexts, session.forms, store.database, layers_index)
-        mounts = CacheMounts(store, session.forms, trees)
-        runs = RunSteps(store, session.forms, trees, mounts, session.sandbox, options, dockerfile.source, self._cancel)
-        copies = CopySteps(store, session.forms, trees, self._packing, dockerfile.source)
         wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
         builder = Builder(
             plan,
             store,
             Results(store.database, session.forms.usable),
             session.forms,
-            runs,
-            copies,
+            StepKeys(trees, options, dockerfile.source),
             options,
             self._packing if wants_blobs else None,
             self._reporter,
             self._cancel,
-            lambda: self._prepare(plan),
+            lambda: self._prepare(plan, trees, options, dockerfile.source),
         )
         return builder.build()
 
-    def _prepare(self, plan: Plan) -> None:
+    def _prepare(self, plan: Plan, trees: Trees, options: Options, source: SourceText) -> Workers:
         """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
+        from kezuri.build.cachemounts import CacheMounts
+        from kezuri.build.copying import CopySteps
+        from kezuri.build.running import RunSteps
+
+        session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(isinstance(o, RunOperation) for o in operations):
-            self._session.open_sandbox()
+            session.open_sandbox()
         elif any(isinstance(getattr(o, "input", None), StageInput) for o in operations) and os.geteuid() != 0:
-            self._session.privileged()
+            session.privileged()
+        mounts = CacheMounts(store, forms, trees)
+        return Workers(
+            RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel),
+            CopySteps(store, forms, trees, self._packing, source),
+        )
 
     # leaving
 

@@ -185,7 +185,6 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
             store.names.delete(full)
             removed.append(Removed("untagged", Reference.parse(full).familiar))
         collection = Collection(store)
-        for gone in collection.collect(everything=False, before=None, keep_bytes=None):
-            if gone.kind == "blob":
-                removed.append(Removed("deleted", gone.name, gone.size))
+        swept = collection.collect(everything=False, before=None, keep_bytes=None)
+        removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)

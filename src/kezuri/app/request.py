@@ -1,8 +1,9 @@
 """What a user can ask of a build or a run, as frozen values: argv has been understood, nothing has happened yet."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.sandbox.step import Port
+if TYPE_CHECKING:
+    from kezuri.sandbox.step import Port
 
 
 class SecretSource(NamedTuple):
@@ -87,7 +88,7 @@ class RunRequest(NamedTuple):
     command: tuple[str, ...] = ()
     entrypoint: str | None = None
     env: tuple[tuple[str, str], ...] = ()
-    ports: tuple[Port, ...] = ()
+    ports: "tuple[Port, ...]" = ()
     volumes: tuple[tuple[str, str, bool], ...] = ()
     user: str = ""
     workdir: str = ""

@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.build.copying import CopySteps
 from kezuri.build.forms import Forms, Packing
-from kezuri.build.keys import workdir_components
 from kezuri.build.reporting import Reporter, Ticket
-from kezuri.build.running import RunSteps
 from kezuri.build.state import SCRATCH, State, base_state, next_state
+from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
@@ -24,6 +22,17 @@ from kezuri.plan.operation import (
     StagePlan,
 )
 from kezuri.store.store import Store
+
+if TYPE_CHECKING:
+    from kezuri.build.copying import CopySteps
+    from kezuri.build.running import RunSteps
+
+
+class Workers(NamedTuple):
+    """What steps are done with; made only when there is something to do."""
+
+    runs: "RunSteps"
+    copies: "CopySteps"
 
 
 class Built(NamedTuple):
@@ -60,22 +69,20 @@ class Builder:
         store: Store,
         results: Results,
         forms: Forms,
-        runs: RunSteps,
-        copies: CopySteps,
+        keys: StepKeys,
         options: Options,
         packing: Packing | None,
         reporter: Reporter,
         cancel: threading.Event,
-        prepare: Callable[[], None],
+        prepare: "Callable[[], Workers]",
     ) -> None:
         """`packing` says how the target's layers leave, None when no blobs are wanted; `prepare` is called once
-        before the first step runs, while there is still one thread only."""
+        before the first step runs, while there is still one thread only, and gives what steps are done with."""
         self._plan = plan
         self._store = store
         self._results = results
         self._forms = forms
-        self._runs = runs
-        self._copies = copies
+        self._keys = keys
         self._options = options
         self._packing = packing
         self._reporter = reporter
@@ -96,7 +103,7 @@ class Builder:
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
             self._results.flush()
-            self._prepare()
+            self._workers = self._prepare()
             self._run_all(waiting)
         self._results.flush()
         return Built(self._stages[self._plan.target].state, self._layers, self._counts["ran"], self._counts["cached"])
@@ -147,7 +154,7 @@ class Builder:
             operation = stage.plan.operations[position]
             if self._ignored(stage) or not self._inputs_finished(operation):
                 return False
-            components = self._components(operation, stage.state)
+            components = self._keys.components(operation, stage.state, self._state_of)
             record = self._results.find(components)
             if record is None:
                 return False
@@ -186,13 +193,6 @@ class Builder:
             for source in _inputs(operation)
             if isinstance(source, StageInput)
         )
-
-    def _components(self, operation: Operation, before: State) -> Components:
-        if isinstance(operation, RunOperation):
-            return self._runs.components(operation, before, self._state_of)
-        if isinstance(operation, CopyOperation):
-            return self._copies.components(operation, before, self._state_of)
-        return workdir_components(operation, before)
 
     def _state_of(self, source: StageInput) -> State:
         stage = self._stages[source.stage]
@@ -252,7 +252,7 @@ class Builder:
 
     def _run_operation(self, stage: _Stage, position: int) -> None:
         operation = stage.plan.operations[position]
-        components = self._components(operation, stage.state)
+        components = self._keys.components(operation, stage.state, self._state_of)
         key = digest(components)
         with self._slots:
             if self._cancel.is_set():
@@ -282,21 +282,19 @@ class Builder:
     def _execute(self, stage: _Stage, position: int, components: Components, ticket: Ticket) -> str:
         operation = stage.plan.operations[position]
         directory = (stage.plan.number, position) in self._directories
-        detail = ""
         try:
             if directory:
                 # A step will run on these layers: unpacking them now spares reading them twice.
                 self._forms.directories(stage.state.layers)
             if isinstance(operation, RunOperation):
                 kind = "RUN"
-                layer = self._runs.execute(operation, stage.state, self._state_of, ticket.output)
+                layer = self._workers.runs.execute(operation, stage.state, self._state_of, ticket.output)
             elif isinstance(operation, CopyOperation):
                 kind = "ADD" if operation.add else "COPY"
-                layer = self._copies.execute(operation, components, stage.state, self._state_of, directory)
-                detail = self._copies.detail(operation)
+                layer = self._workers.copies.execute(operation, components, stage.state, self._state_of, directory)
             else:
                 kind = "WORKDIR"
-                layer = self._copies.make_directory(operation, components, stage.state, directory)
+                layer = self._workers.copies.make_directory(operation, components, stage.state, directory)
         except BaseException as error:
             ticket.failed(str(error) or type(error).__name__)
             raise
@@ -308,7 +306,7 @@ class Builder:
             kind=kind,
             title=operation.title,
             seconds=ticket.seconds,
-            detail=detail,
+            detail=self._keys.detail(operation),
         )
         with self._lock:
             self._fresh[record.key] = layer

@@ -1,14 +1,14 @@
-"""COPY, ADD and WORKDIR: their keys, and making their layers from recipes."""
+"""COPY, ADD and WORKDIR: making their layers from recipes."""
 
 import os
 from collections.abc import Sequence
 from time import time_ns
 
 from kezuri.build.forms import Forms, Packing
-from kezuri.build.keys import copy_components
 from kezuri.build.materialise import materialise
 from kezuri.build.state import State
-from kezuri.build.trees import Choice, StateOf, Trees
+from kezuri.build.stepkeys import choice_of, located
+from kezuri.build.trees import StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.layer.entry import Entry, Item
 from kezuri.plan.key import Components, digest
@@ -17,7 +17,7 @@ from kezuri.source.accounts import chown_ids, user_ids
 from kezuri.source.checksum import verify_unchanged
 from kezuri.source.chmod import parse_chmod
 from kezuri.source.copying import CopyOptions, recipe
-from kezuri.source.selection import Root, Selected, Selection, SourceError
+from kezuri.source.selection import Root, Selected, Selection
 from kezuri.store.store import Store
 
 
@@ -31,27 +31,6 @@ class CopySteps:
         self._packing = packing
         self._source = source
 
-    def components(self, operation: CopyOperation, before: State, states: StateOf) -> Components:
-        """The step's key, part by part."""
-        try:
-            return copy_components(operation, before, self._trees.digest(_choice(operation), states))
-        except KezuriError as error:
-            raise self._at(error, operation) from error
-
-    def detail(self, operation: CopyOperation) -> str:
-        """What counted of each file, for telling differences later."""
-        return self._trees.detail(_choice(operation))
-
-    def _at(self, error: KezuriError, operation: CopyOperation | WorkdirOperation) -> KezuriError:
-        first, *rest = error.diagnostics
-        if first.source is None:
-            span = operation.node.span
-            if isinstance(error, SourceError) and isinstance(operation, CopyOperation):
-                spans = operation.source_spans
-                span = spans[error.word] if error.word < len(spans) else span
-            first = first._replace(source=self._source, span=span)
-        return KezuriError(first, *rest, exit_code=error.exit_code)
-
     def execute(
         self, operation: CopyOperation, components: Components, before: State, states: StateOf, directory: bool
     ) -> str:
@@ -60,7 +39,7 @@ class CopySteps:
         layer = f"copy-{digest(components)}"
         try:
             with self._store.scratch("add") as scratch:
-                selection = self._trees.select(_choice(operation), states)
+                selection = self._trees.select(choice_of(operation), states)
                 options = self._options(operation, before, scratch)
                 items = recipe(_with_heredocs(selection, operation), options, self._forms.view(before.layers))
                 self._make(layer, items, directory)
@@ -71,7 +50,7 @@ class CopySteps:
                     self._store.database.drop_layer(layer)
                     raise
         except KezuriError as error:
-            raise self._at(error, operation) from error
+            raise located(error, operation, self._source) from error
         return layer
 
     def _options(self, operation: CopyOperation, before: State, scratch: str) -> CopyOptions:
@@ -107,7 +86,7 @@ class CopySteps:
         try:
             self._make(layer, self._missing_directories(operation, before), directory)
         except KezuriError as error:
-            raise self._at(error, operation) from error
+            raise located(error, operation, self._source) from error
         return layer
 
     def _missing_directories(self, operation: WorkdirOperation, before: State) -> list[Item]:
@@ -136,10 +115,6 @@ class CopySteps:
                 raise KezuriError.of(f"WORKDIR {operation.path}: /{parent} is a {there.kind}, not a directory")
             items.append((there or Entry(parent, "dir", 0o755, uid, gid, 0, now), None))
         return items
-
-
-def _choice(operation: CopyOperation) -> Choice:
-    return Choice(operation.input, operation.sources, operation.parents, operation.excludes)
 
 
 def _with_heredocs(selection: Selection, operation: CopyOperation) -> Selection:

@@ -5,15 +5,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import BinaryIO, Literal, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
-from kezuri.layer.listing import Listing
-from kezuri.layer.stack import DirectoryLayer, LayerForm, ListedLayer, StackView
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor
 from kezuri.store.database import FormRow, LayerRow
 from kezuri.store.store import Store, remove_tree
+
+if TYPE_CHECKING:
+    from kezuri.layer.listing import Listing
+    from kezuri.layer.stack import LayerForm, StackView
 
 PULLED = "pulled"
 
@@ -141,18 +143,24 @@ class Forms:
 
     # views
 
-    def view(self, layers: Sequence[str]) -> StackView:
+    def view(self, layers: Sequence[str]) -> "StackView":
         """The stack seen as one tree; nothing is unpacked for it."""
+        from kezuri.layer.stack import StackView
+
         return StackView([self._form(layer, layers[:i]) for i, layer in enumerate(layers)])
 
-    def _form(self, layer: str, below: Sequence[str]) -> LayerForm:
+    def _form(self, layer: str, below: Sequence[str]) -> "LayerForm":
+        from kezuri.layer.stack import DirectoryLayer, ListedLayer
+
         path = self._directory(layer)
         if path:
             return DirectoryLayer(path, self.userxattr)
         blob = self._store.blobs.path(self.any_blob(layer).digest)
         return ListedLayer(self._listing(layer, below), lambda: open(blob, "rb", buffering=0), f"layer {layer}")
 
-    def _listing(self, layer: str, below: Sequence[str]) -> Listing:
+    def _listing(self, layer: str, below: Sequence[str]) -> "Listing":
+        from kezuri.layer.listing import Listing
+
         with self._lock(f"listing {layer}"):
             known = self._listings.get(layer)
             if known is not None:
@@ -171,7 +179,7 @@ class Forms:
             self._listings[layer] = listing
             return listing
 
-    def _keep_listing(self, layer: str, listing: Listing) -> None:
+    def _keep_listing(self, layer: str, listing: "Listing") -> None:
         path = self._store.path("listings", _directory_name(layer))
         if not os.path.exists(path):
             listing.save(path)

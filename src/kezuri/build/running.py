@@ -1,4 +1,4 @@
-"""RUN: its key, and running it in the sandbox on the stage's layers."""
+"""RUN: running it in the sandbox on the stage's layers."""
 
 import os
 import threading
@@ -9,7 +9,6 @@ from typing import NamedTuple
 from kezuri.build.cachemounts import CacheMounts
 from kezuri.build.failure import Tail, step_failed
 from kezuri.build.forms import Forms
-from kezuri.build.keys import run_components
 from kezuri.build.materialise import materialise
 from kezuri.build.redaction import Redaction
 from kezuri.build.state import State
@@ -17,7 +16,6 @@ from kezuri.build.surroundings import Options
 from kezuri.build.trees import Choice, StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.layer.stack import StackView
-from kezuri.plan.key import Components
 from kezuri.plan.operation import (
     AgentMount,
     BindMount,
@@ -54,29 +52,6 @@ class RunSteps:
         self._options = options
         self._source = source
         self._cancel = cancel
-
-    def components(self, operation: RunOperation, before: State, states: StateOf) -> Components:
-        """The step's key, part by part."""
-        if operation.insecure and "security.insecure" not in self._options.allow:
-            raise KezuriError.of(
-                "security.insecure is not allowed", hint="`--allow security.insecure` allows it for this build"
-            )
-        self._check_secrets(operation)
-        bound = {
-            position: self._trees.digest(Choice(mount.input, (mount.source,)), states)
-            for position, mount in enumerate(operation.mounts)
-            if isinstance(mount, BindMount)
-        }
-        return run_components(operation, before, self._options.surroundings, bound)
-
-    def _check_secrets(self, operation: RunOperation) -> None:
-        for mount in operation.mounts:
-            if isinstance(mount, SecretMount) and mount.required and self._options.secrets.get(mount.id) is None:
-                raise KezuriError.of(
-                    f"secret {mount.id}: not found", hint=f"give it with --secret id={mount.id},src=FILE or env=NAME"
-                )
-            if isinstance(mount, AgentMount) and mount.required and mount.id not in self._options.agents:
-                raise KezuriError.of(f"ssh agent {mount.id}: not found", hint=f"give it with --ssh {mount.id}")
 
     def execute(self, operation: RunOperation, before: State, states: StateOf, output: door.Output) -> str:
         """Run the command; the id of the layer with its changes. KezuriError when it ends badly: then nothing of it

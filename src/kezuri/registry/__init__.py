@@ -1,10 +1,16 @@
-"""The distribution protocol: pure exchanges, one socket."""
+"""The distribution protocol: pure exchanges, one socket.
 
-from kezuri.registry.client import Registry
-from kezuri.registry.config import Endpoint, RegistryConfig
-from kezuri.registry.image import Resolved
-from kezuri.registry.layout import Layout, LayoutAddress, open_layout
-from kezuri.registry.sink import BlobSink, BlobWriter, DirectorySink, MemorySink
+The names below are imported when they are first used: reading a layout needs nothing of the client.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kezuri.registry.client import Registry
+    from kezuri.registry.config import Endpoint, RegistryConfig
+    from kezuri.registry.image import Resolved
+    from kezuri.registry.layout import Layout, LayoutAddress, open_layout
+    from kezuri.registry.sink import BlobSink, BlobWriter, DirectorySink, MemorySink
 
 __all__ = [
     "BlobSink",
@@ -19,3 +25,26 @@ __all__ = [
     "Resolved",
     "open_layout",
 ]
+
+_HOMES = {
+    "BlobSink": "sink",
+    "BlobWriter": "sink",
+    "DirectorySink": "sink",
+    "Endpoint": "config",
+    "Layout": "layout",
+    "LayoutAddress": "layout",
+    "MemorySink": "sink",
+    "Registry": "client",
+    "RegistryConfig": "config",
+    "Resolved": "image",
+    "open_layout": "layout",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(name)
+    from importlib import import_module
+
+    return getattr(import_module(f"kezuri.registry.{home}"), name)

@@ -20,23 +20,23 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     """List, or make."""
-    from kezuri.app import bases
+    from kezuri.app.bases import make, names
     from kezuri.diagnostics import nearest
 
     parsed, console = invocation.parsed, invocation.console
-    known = bases.names()
+    known = names()
     wanted = tuple(name for name, _ in known) if parsed.flag("--all") else parsed.operands
     if not wanted:
         if parsed.given("--out"):
             raise UsageError.because("kezuri bases --out needs names, or --all")
         console.say("\n".join(aligned([("NAME", "WHAT IT IS"), *known])))
         return 0
-    names = [name for name, _ in known]
+    offered = [name for name, _ in known]
     for name in wanted:
-        if name not in names:
-            guess = nearest(name, names)
+        if name not in offered:
+            guess = nearest(name, offered)
             raise UsageError.because(
                 f"there is no base image {name!r} to be made", f"did you mean {guess}?" if guess else "see kezuri bases"
             )
-    bases.make(invocation.settings, wanted, parsed.text("--out"), console.note)
+    make(invocation.settings, wanted, parsed.text("--out"), console.note)
     return 0

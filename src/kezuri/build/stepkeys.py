@@ -1,0 +1,80 @@
+"""The key of each operation in the state that it meets: all that a build needs which finds everything in the cache."""
+
+from kezuri.build.keys import copy_components, run_components, workdir_components
+from kezuri.build.state import State
+from kezuri.build.surroundings import Options
+from kezuri.build.trees import Choice, StateOf, Trees
+from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.plan.key import Components
+from kezuri.plan.operation import (
+    AgentMount,
+    BindMount,
+    CopyOperation,
+    Operation,
+    RunOperation,
+    SecretMount,
+)
+from kezuri.source.selection import SourceError
+
+
+class StepKeys:
+    """Computes keys. KezuriError, at the instruction's line, when a source is not there or a secret is missing."""
+
+    def __init__(self, trees: Trees, options: Options, source: SourceText) -> None:
+        self._trees = trees
+        self._options = options
+        self._source = source
+
+    def components(self, operation: Operation, before: State, states: StateOf) -> Components:
+        """The operation's key, part by part."""
+        try:
+            if isinstance(operation, RunOperation):
+                return self._run(operation, before, states)
+            if isinstance(operation, CopyOperation):
+                return copy_components(operation, before, self._trees.digest(choice_of(operation), states))
+            return workdir_components(operation, before)
+        except KezuriError as error:
+            raise located(error, operation, self._source) from error
+
+    def detail(self, operation: Operation) -> str:
+        """What counted of each file that the operation takes from a context, for telling differences later."""
+        return self._trees.detail(choice_of(operation)) if isinstance(operation, CopyOperation) else ""
+
+    def _run(self, operation: RunOperation, before: State, states: StateOf) -> Components:
+        if operation.insecure and "security.insecure" not in self._options.allow:
+            raise KezuriError.of(
+                "security.insecure is not allowed", hint="`--allow security.insecure` allows it for this build"
+            )
+        self._check_given(operation)
+        bound = {
+            position: self._trees.digest(Choice(mount.input, (mount.source,)), states)
+            for position, mount in enumerate(operation.mounts)
+            if isinstance(mount, BindMount)
+        }
+        return run_components(operation, before, self._options.surroundings, bound)
+
+    def _check_given(self, operation: RunOperation) -> None:
+        for mount in operation.mounts:
+            if isinstance(mount, SecretMount) and mount.required and self._options.secrets.get(mount.id) is None:
+                raise KezuriError.of(
+                    f"secret {mount.id}: not found", hint=f"give it with --secret id={mount.id},src=FILE or env=NAME"
+                )
+            if isinstance(mount, AgentMount) and mount.required and mount.id not in self._options.agents:
+                raise KezuriError.of(f"ssh agent {mount.id}: not found", hint=f"give it with --ssh {mount.id}")
+
+
+def choice_of(operation: CopyOperation) -> Choice:
+    """What a COPY or ADD selects."""
+    return Choice(operation.input, operation.sources, operation.parents, operation.excludes)
+
+
+def located(error: KezuriError, operation: Operation, source: SourceText) -> KezuriError:
+    """The error with the place of the instruction, or of the very source word, in the Dockerfile."""
+    first, *rest = error.diagnostics
+    if first.source is None:
+        span = operation.node.span
+        if isinstance(error, SourceError) and isinstance(operation, CopyOperation):
+            spans = operation.source_spans
+            span = spans[error.word] if error.word < len(spans) else span
+        first = first._replace(source=source, span=span)
+    return KezuriError(first, *rest, exit_code=error.exit_code)

@@ -1,0 +1,89 @@
+"""The differences between kezuri and its peers that are meant, each with its reason.
+
+docker stands for any version with BuildKit: the reasons name 20.10, whose rules are the oldest ones; buildah for 1.28.
+"""
+
+import re
+from typing import NamedTuple
+
+
+class Meant(NamedTuple):
+    """A difference that may be: in these cases (in all when there are none), where a line of the comparison matches."""
+
+    peer: str
+    cases: tuple[str, ...]
+    pattern: str
+    reason: str
+
+
+MEANT = [
+    Meant(
+        "docker",
+        (),
+        r"\(directory\) mtime: ours \d+, theirs None$",
+        "copied directories keep the time of their source; docker 20.10 set it before it wrote into them, "
+        "and left /etc touched by the mount points of RUN",
+    ),
+    Meant(
+        "docker",
+        (),
+        r"^/(proc|sys|ctx|tt|deep|deep/cache): only theirs$",
+        "docker 20.10 leaves the mount points of RUN in the layer; BuildKit has removed them since 0.11",
+    ),
+    Meant(
+        "docker",
+        ("copy-chmod",),
+        r"^/(a|b|c|c/new|e) \(\w+\) mode: ours \d+, theirs 755$",
+        "--chmod was not applied to directories that are made, and lost set-id bits, before Dockerfile 1.3",
+    ),
+    Meant(
+        "docker",
+        (),
+        r"^history \d+: ours \('(COPY|ADD) --(chown|chmod)=[^']*', False\), theirs \('(COPY|ADD) [^-]",
+        "docker 20.10 did not write --chown and --chmod into the history",
+    ),
+    Meant("docker", ("copy-from",), r"/p: only ours$", "docker 20.10 did not copy named pipes"),
+    Meant(
+        "docker",
+        ("add-archives",),
+        r"^/d/\S+ \(\w+\) [ug]id: ours [34], ",
+        "ADD --chown did not reach unpacked entries",
+    ),
+    Meant(
+        "docker",
+        ("workdir",),
+        r"ours \('WORKDIR /w/x', False\), theirs \('WORKDIR /w/x/', False\)",
+        "docker 20.10 wrote the trailing slash into the history",
+    ),
+    Meant(
+        "docker",
+        ("variables", "heredocs"),
+        r"^history \d+: ours \('ARG (\w+)=.*theirs \('ARG \1",
+        "docker 20.10 wrote ARG as it stands in the Dockerfile, not with the value that it has",
+    ),
+    Meant(
+        "docker",
+        ("variables",),
+        r"^history \d+: ours \('RUN \|4 .*theirs \('RUN \|5 ",
+        "docker 20.10 counted an ARG that is declared twice twice",
+    ),
+    Meant(
+        "docker",
+        ("metadata",),
+        r"ours \('EXPOSE \[.*theirs \('EXPOSE map\[",
+        "the history's form of EXPOSE has changed",
+    ),
+    Meant(
+        "docker",
+        ("metadata", "health-none"),
+        r"^history \d+: ours \('HEALTHCHECK .*theirs \('HEALTHCHECK ",
+        "--start-interval has been added to what is printed",
+    ),
+]
+
+
+def meant(peer: str, case: str, line: str) -> bool:
+    """Whether a line of the comparison is one of the differences above."""
+    return any(
+        one.peer == peer and (not one.cases or case in one.cases) and re.search(one.pattern, line) for one in MEANT
+    )
