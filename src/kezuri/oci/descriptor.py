@@ -109,7 +109,7 @@ class Manifest(NamedTuple):
             Descriptor.parse(raw.get("config"), where),
             tuple(Descriptor.parse(layer, where) for layer in raw["layers"]),
             str(raw.get("mediaType") or MANIFEST),
-            _annotations(raw, where),
+            _annotations(raw, f"{where}: not an image manifest"),
             Descriptor.parse(raw["subject"], where) if raw.get("subject") else None,
         )
 
@@ -144,7 +144,7 @@ class Index(NamedTuple):
         return cls(
             tuple(Descriptor.parse(m, where) for m in raw["manifests"]),
             str(raw.get("mediaType") or INDEX),
-            _annotations(raw, where),
+            _annotations(raw, f"{where}: not an image index"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -159,10 +159,10 @@ class Index(NamedTuple):
         return out
 
 
-def _annotations(raw: Mapping[str, Any], where: str) -> Mapping[str, str]:
+def _annotations(raw: Mapping[str, Any], problem: str) -> Mapping[str, str]:
     found = raw.get("annotations") or _EMPTY
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-        raise KezuriError.of(f"{where}: its annotations are not texts by name", exit_code=125)
+        raise KezuriError.of(f"{problem}: its annotations are not texts by name", exit_code=125)
     return found
 
 
