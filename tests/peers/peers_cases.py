@@ -65,7 +65,19 @@ CASES = [
         "&& mkfifo /o/p && chown 11:12 /o/x && chmod 2750 /o/sub && ln -s /o /link && touch -d @1500000000 /o/x\n"
         "FROM scratch\nCOPY --from=a /o /whole\nCOPY --from=0 /o/x /o/y /files/\nCOPY --from=A /link /through\n"
         "COPY --from=a /link/l /last\nCOPY --from=a --chown=1:1 /o /owned\nCOPY --from=a /o/s/ /s\n",
+        buildah=False,
     ),
+    Case(
+        "copy-from-removed",
+        "FROM {base} AS a\nCOPY tree /t\nRUN rm -r /t/a && rm -rf /t/b && mkdir /t/b && touch /t/b/new && mv /t/c /t/k\n"
+        "FROM a AS b\nRUN rm /t/f1 && ln -s k /t/a\nFROM scratch\nCOPY --from=b /t /t\nCOPY --from=b /t/a /through/\n",
+    ),
+    Case("copy-attributes", "FROM scratch AS a\nCOPY able /x/\nFROM scratch\nCOPY able /\nCOPY --from=a /x /y\n"),
+    Case(
+        "add-archive-over",
+        "FROM {base}\nRUN mkdir -p /a/top/link && ln -s /real /a/no && mkdir /real\nADD plain.tar /a/no\n",
+    ),
+    Case("copy-group-alone", "FROM scratch\nCOPY --chown=:9 f /f\nCOPY --chown=7: f /g\n", buildah=False),
     Case(
         "workdir",
         "FROM {base}\nRUN mkdir -m 700 /there\nWORKDIR /a/b\nWORKDIR c\nRUN pwd > where\nUSER 1000:1001\nWORKDIR /u/v\n"
@@ -153,8 +165,9 @@ CASES = [
     ),
     Case(
         "stages",
-        "FROM {base} AS base\nENV S=1\nWORKDIR /w\nFROM base AS left\nRUN echo l > l\nFROM base AS right\nRUN echo r > r\n"
-        "FROM base\nCOPY --from=left /w/l .\nCOPY --from=right /w/r ./\nRUN cat l r > all\nCMD cat all\n",
+        "FROM {base} AS base\nENV S=1\nWORKDIR /w\nFROM base AS left\nRUN echo l > l\nFROM base AS right\n"
+        "RUN echo r > r\nFROM base\nCOPY --from=left /w/l .\nCOPY --from=right /w/r ./\n"
+        "RUN cat l r > all\nCMD cat all\n",
         buildah=False,
     ),
     Case(
@@ -192,6 +205,7 @@ def make_context(directory: str) -> None:
         "h/one": "v=1 1\n",
         "h/two": "v=$V\n",
         "single": "tabs\n",
+        "able": "may bind low ports\n",
         "tree/.skip/x": "x\n",
         **{f"tree/{d}/{f}": f"{d}{f}\n" for d in "abcd" for f in ("f1", "deep/f2")},
         "tree/f1": "f1\n",
@@ -224,6 +238,11 @@ def make_context(directory: str) -> None:
         file.write("# what stays\nignored*\n!ignored-but\n**/*.log\ntree/.*\nDockerfile*\n/h/../nothing\n")
     with open(f"{directory}/ignored-but", "w") as file:
         file.write("but\n")
+    if os.getuid() == 0:
+        # cap_net_bind_service=ep, as setcap writes it
+        os.setxattr(
+            f"{directory}/able", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000")
+        )
     for parent, directories, names in os.walk(directory, topdown=False):
         for name in (*names, *directories):
             os.utime(f"{parent}/{name}", (PAST, PAST), follow_symlinks=False)

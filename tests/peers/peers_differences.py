@@ -79,6 +79,42 @@ MEANT = [
         r"^history \d+: ours \('HEALTHCHECK .*theirs \('HEALTHCHECK ",
         "--start-interval has been added to what is printed",
     ),
+    Meant(
+        "buildah", (), r"^config Labels: ours None, theirs {'io.buildah.version': [^,]*}$", "buildah signs its images"
+    ),
+    Meant("buildah", (), r"^config (WorkingDir: ours '/'|ArgsEscaped: ours True), theirs None$", "BuildKit sets it"),
+    Meant(
+        "buildah",
+        (),
+        r"^/(proc|sys|run|etc/hostname|etc/hosts|etc/resolv.conf): only theirs$",
+        "buildah leaves the mount points of RUN in the layer",
+    ),
+    Meant(
+        "buildah",
+        (),
+        r"\(directory\) mtime: ours \d+, theirs None$",
+        "buildah gives the directory that it copies into, and /etc, the time of the build",
+    ),
+    Meant(
+        "buildah",
+        (),
+        r"/x \(file\) mtime: ours 1599999899, theirs 1599999900$",
+        "buildah rounds times up; BuildKit keeps the fraction",
+    ),
+    Meant("buildah", (), r"set-id \(file\) mode: ours 4755, theirs 755$", "BuildKit keeps set-id bits of the context"),
+    Meant(
+        "buildah",
+        ("copy-chmod",),
+        r"^/(a|c|c/new|e) \(directory\) mode: ours \d+, theirs 755$",
+        "BuildKit gives an octal --chmod to directories that are made, too",
+    ),
+    Meant("buildah", ("shell-forms",), r"^config (Cmd|Shell): ours \[", "images in OCI's format have no SHELL"),
+    Meant(
+        "buildah",
+        ("add-archives",),
+        r"^/d/\S+ \(\w+\) [ug]id: ours ",
+        "BuildKit gives --chown to what an archive holds, buildah to the directories that it does not hold",
+    ),
 ]
 
 

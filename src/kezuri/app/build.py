@@ -15,7 +15,7 @@ from kezuri.build.builder import Builder, Built, Workers
 from kezuri.build.forms import PULLED, Packing
 from kezuri.build.image import ImageDocuments, LayerBlob, assemble
 from kezuri.build.keys import RunSurroundings
-from kezuri.build.reporting import Reporter
+from kezuri.build.reporting import Reporter, Ticket
 from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
 from kezuri.build.trees import Context, Trees
@@ -113,6 +113,8 @@ class _Build:
         self._listener = listener
         self._reporter = Reporter(listener)
         self._cancel = threading.Event()
+        self._fetching: dict[str, Ticket] = {}
+        self._fetching_lock = threading.Lock()
         self._epoch = _epoch(request)
         self._outputs = request.outputs or (Output("image", ""),)
         self._packing = self._choose_packing()
@@ -213,7 +215,15 @@ class _Build:
             return image
 
     def _fetch_progress(self, digest: str, current: int, total: int) -> None:
-        pass
+        """A layer is on its way: a step of its own, so that a long pull is seen."""
+        with self._fetching_lock:
+            ticket = self._fetching.get(digest)
+            if ticket is None:
+                ticket = self._fetching[digest] = self._reporter.start(f"[internal] fetch layer {digest[:19]}")
+        done = current >= total
+        ticket.status(digest[:19], current, total, done)
+        if done and self._fetching.pop(digest, None) is not None:
+            ticket.done()
 
     # building
 

@@ -147,6 +147,11 @@ class Collection:
                 yield Gone("snapshot", row.id, _remove(path))
             elif not digests & named:
                 database.drop_layer(row.id)
+        known = {row.id.removeprefix("sha256:")[:40] for row in database.layers()}
+        for name in os.listdir(self._store.path("listings")):
+            path = self._store.path("listings", name)
+            if name not in known and self._free(os.lstat(path).st_ctime):
+                _remove(path)
 
     def _blobs(self, everything: bool) -> Iterator[Gone]:
         keep = self._named_blobs()
