@@ -69,8 +69,9 @@ CASES = [
     ),
     Case(
         "copy-from-removed",
-        "FROM {base} AS a\nCOPY tree /t\nRUN rm -r /t/a && rm -rf /t/b && mkdir /t/b && touch /t/b/new && mv /t/c /t/k\n"
-        "FROM a AS b\nRUN rm /t/f1 && ln -s k /t/a\nFROM scratch\nCOPY --from=b /t /t\nCOPY --from=b /t/a /through/\n",
+        "FROM {base} AS a\nCOPY tree /t\nRUN rm -r /t/a && rm -rf /t/b && mkdir /t/b && touch /t/b/new\n"
+        "RUN mv /t/c /t/k\nFROM a AS b\nRUN rm /t/f1 && ln -s k /t/a\nFROM scratch\nCOPY --from=b /t /t\n"
+        "COPY --from=b /t/a /through/\n",
     ),
     Case("copy-attributes", "FROM scratch AS a\nCOPY able /x/\nFROM scratch\nCOPY able /\nCOPY --from=a /x /y\n"),
     Case(

@@ -281,6 +281,7 @@ class _Build:
         from kezuri.build.cachemounts import CacheMounts
         from kezuri.build.copying import CopySteps
         from kezuri.build.running import RunSteps
+        from kezuri.store.collection import Collection
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
@@ -288,6 +289,9 @@ class _Build:
             session.open_sandbox()
         elif any(isinstance(getattr(o, "input", None), StageInput) for o in operations) and os.geteuid() != 0:
             session.privileged()
+        # What a killed build left behind goes before this one needs the space.
+        for _ in Collection(store).leftovers():
+            pass
         mounts = CacheMounts(store, forms, trees)
         return Workers(
             RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel),

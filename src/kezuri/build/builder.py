@@ -96,7 +96,8 @@ class Builder:
         self._counts = {"ran": 0, "cached": 0}
         self._directories = self._needing_directories()
         self._exported = self._chain(plan.target)
-        self._packers: list[threading.Thread] = []
+        self._packers: list[threading.Event] = []
+        self._error: BaseException | None = None
 
     def build(self) -> Built:
         """Build the target; KezuriError with the first failure. Nothing of a failed step remains."""
@@ -218,20 +219,21 @@ class Builder:
         ]
         for thread in threads:
             thread.start()
+        # Events, not Thread.join: a join that Ctrl-C interrupts takes a running thread for a finished one (bpo-45274).
         try:
-            for thread in (*threads, *self._packers):
-                while thread.is_alive():
-                    thread.join(0.5)
+            for stage in waiting:
+                while not stage.finished.wait(0.5):
+                    pass
+            for packed in self._packers:
+                while not packed.wait(0.5):
+                    pass
         except BaseException:
             self._cancel.set()
-            for thread in threads:
-                thread.join()
+            for stage in waiting:
+                stage.finished.wait()
             raise
-        for packer in self._packers:
-            packer.join()
-        errors = [s.error for s in waiting if s.error is not None and not isinstance(s.error, _Canceled)]
-        if errors:
-            raise errors[0]
+        if self._error is not None:
+            raise self._error
 
     def _run_stage(self, stage: _Stage) -> None:
         try:
@@ -246,6 +248,10 @@ class Builder:
                 self._run_operation(stage, position)
         except BaseException as error:
             stage.error = error
+            with self._lock:
+                # What other stages say once they are called off is not the reason.
+                if self._error is None and not isinstance(error, _Canceled):
+                    self._error = error
             self._cancel.set()
         finally:
             stage.finished.set()
@@ -324,15 +330,18 @@ class Builder:
         packing = self._packing
         assert packing is not None
 
+        packed = threading.Event()
+
         def pack() -> None:
             try:
                 self._forms.blob(layer, packing)
             except (KezuriError, OSError):
                 pass
+            finally:
+                packed.set()
 
-        thread = threading.Thread(target=pack, name="pack", daemon=True)
-        self._packers.append(thread)
-        thread.start()
+        self._packers.append(packed)
+        threading.Thread(target=pack, name="pack", daemon=True).start()
 
     # telling
 

@@ -1,7 +1,7 @@
 """COPY, ADD and WORKDIR: making their layers from recipes."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import time_ns
 
 from kezuri.build.forms import Forms, Packing
@@ -42,13 +42,8 @@ class CopySteps:
                 selection = self._trees.select(choice_of(operation), states)
                 options = self._options(operation, before, scratch)
                 items = recipe(_with_heredocs(selection, operation), options, self._forms.view(before.layers))
-                self._make(layer, items, directory)
                 # Files of the context may be written while they are read: what was packed must be what the key says.
-                try:
-                    verify_unchanged(selection)
-                except KezuriError:
-                    self._store.database.drop_layer(layer)
-                    raise
+                self._make(layer, items, directory, lambda: verify_unchanged(selection))
         except KezuriError as error:
             raise located(error, operation, self._source) from error
         return layer
@@ -69,13 +64,17 @@ class CopySteps:
             unpack=unpack,
         )
 
-    def _make(self, layer: str, items: Sequence[Item], directory: bool) -> None:
+    def _make(
+        self, layer: str, items: Sequence[Item], directory: bool, check: Callable[[], None] | None = None
+    ) -> None:
         if not directory:
-            self._forms.pack(layer, items, self._packing)
+            self._forms.pack(layer, items, self._packing, check)
             return
         with self._store.scratch("copy") as scratch:
             made = os.path.join(scratch, "diff")
             materialise(items, made)
+            if check is not None:
+                check()
             self._forms.publish_directory(layer, made)
 
     def make_directory(

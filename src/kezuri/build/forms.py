@@ -5,13 +5,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from time import time
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor
-from kezuri.store.database import FormRow, LayerRow
-from kezuri.store.store import Store, remove_tree
+from kezuri.store.blobs import disk_error
+from kezuri.store.database import FRESH, FormRow, LayerRow
+from kezuri.store.store import Store, layer_name
 
 if TYPE_CHECKING:
     from kezuri.layer.listing import Listing
@@ -53,6 +55,9 @@ class Forms:
         """Make a layer known that came, or can come, as a blob from elsewhere; its id is its diff id."""
         self._fetching[layer] = descriptor
         database = self._store.database
+        row = database.layer(layer)
+        if row is not None and row.used < time() - FRESH:
+            database.touch((), (layer,))
         known = database.form(layer, PULLED)
         if known is None or (known.digest != descriptor.digest and not self._store.blobs.has(known.digest)):
             with database.transaction():
@@ -78,12 +83,16 @@ class Forms:
 
     def publish_directory(self, layer: str, made: str) -> str:
         """Put a finished overlay directory of the store's scratch space in place as the layer's directory form."""
-        name = _directory_name(layer)
-        target = self._store.layer_directory(name)
+        name = layer_name(layer)
         size = _size_of(made)
-        if os.path.lexists(target):
-            remove_tree(target)
-        os.rename(made, target)
+        if os.path.lexists(self._store.layer_directory(name)):
+            # Another build may be running a step on the directory that has the name: it stays, until it is collected.
+            name = f"{name}-{os.urandom(4).hex()}"
+        target = self._store.layer_directory(name)
+        try:
+            os.rename(made, target)
+        except OSError as error:
+            raise disk_error(error, target) from error
         self._store.database.put_layer(layer, directory=name, size=size)
         return target
 
@@ -92,7 +101,7 @@ class Forms:
         found = self._directory(layer)
         if found:
             return found
-        with self._lock(layer), self._store.lock(f"layer-{_directory_name(layer)}"):
+        with self._lock(layer), self._store.lock(f"layer-{layer_name(layer)}"):
             return self._directory(layer) or self._unpack(layer, below)
 
     def _directory(self, layer: str) -> str:
@@ -110,29 +119,20 @@ class Forms:
             os.mkdir(made, 0o755)
             hasher = sha256()
             lower = self.view(below) if below else None
-            with open(self._store.blobs.path(self.any_blob(layer).digest), "rb", buffering=0) as blob:
+            form = self.any_blob(layer)
+            with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
                 listing = unpack(
                     blob, made, lower=lower, userxattr=self.userxattr, where=f"layer {layer}", hasher=hasher
                 )
-            self._verify(layer, f"sha256:{hasher.hexdigest()}")
+            _verify(form, f"sha256:{hasher.hexdigest()}")
             self._keep_listing(layer, listing)
             return self.publish_directory(layer, made)
 
-    def _verify(self, layer: str, diff_id: str) -> None:
-        row = self._store.database.layer(layer)
-        if row is not None and row.diff_id and row.diff_id != diff_id:
-            raise KezuriError.of(
-                f"layer {row.diff_id}: its content has the digest {diff_id}",
-                hint="the image's config and its layers do not belong together; nothing of it was used",
-                exit_code=125,
-            )
-
     @contextmanager
-    def _tar(self, layer: str) -> Iterator[BinaryIO]:
-        """The layer's tar stream, from whichever blob is at hand."""
+    def _tar(self, form: FormRow) -> Iterator[BinaryIO]:
+        """The tar stream of a blob."""
         from kezuri.layer.decompression import decompress
 
-        form = self.any_blob(layer)
         with open(self._store.blobs.path(form.digest), "rb", buffering=0) as file:
             yield decompress(file, f"layer {form.digest}")
 
@@ -165,29 +165,30 @@ class Forms:
             known = self._listings.get(layer)
             if known is not None:
                 return known
-            path = self._store.path("listings", _directory_name(layer))
+            path = self._store.path("listings", layer_name(layer))
             if os.path.exists(path):
                 listing = Listing.load(path)
             else:
                 lower = self.view(below) if below else None
-                with self._tar(layer) as tar:
+                form = self.any_blob(layer)
+                with self._tar(form) as tar:
                     watched = _Hashing(tar)
                     listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
                     watched.drain()
-                    self._verify(layer, watched.digest())
+                    _verify(form, watched.digest())
                 listing.save(path)
             self._listings[layer] = listing
             return listing
 
     def _keep_listing(self, layer: str, listing: "Listing") -> None:
-        path = self._store.path("listings", _directory_name(layer))
+        path = self._store.path("listings", layer_name(layer))
         if not os.path.exists(path):
             listing.save(path)
 
     # blobs
 
     def any_blob(self, layer: str) -> FormRow:
-        """Some blob of the layer, fetched or packed if there is none."""
+        """Some blob of the layer, fetched or packed if there is none. KezuriError when nothing of it is left."""
         for form in self._store.database.forms(layer):
             if self._store.blobs.has(form.digest):
                 return form
@@ -198,10 +199,18 @@ class Forms:
                 if descriptor is None:
                     descriptor = Descriptor(form_row.media_type, form_row.digest, form_row.size)
                 self._fetcher.fetch(layer, descriptor)
-                form_row = form_row._replace(digest=descriptor.digest, size=descriptor.size)
+                form_row = form_row._replace(
+                    digest=descriptor.digest, size=descriptor.size, media_type=descriptor.media_type
+                )
                 self._store.database.put_form(form_row)
             if form_row is not None:
                 return form_row
+        if not self._directory(layer):
+            raise KezuriError.of(
+                f"layer {layer} is not in the store any more",
+                hint="something removed it while this build needed it; build again",
+                exit_code=125,
+            )
         return self.blob(layer, Packing())
 
     def blob(self, layer: str, packing: Packing) -> FormRow:
@@ -228,12 +237,17 @@ class Forms:
         epoch = "" if packing.epoch is None else f"@{packing.epoch}"
         return compression(packing.kind, packing.level).encoder + epoch
 
-    def pack(self, layer: str, items: Iterable[Item], packing: Packing) -> FormRow:
-        """Pack entries into a blob of the store and make it known as a form of the layer."""
+    def pack(
+        self, layer: str, items: Iterable[Item], packing: Packing, check: Callable[[], None] | None = None
+    ) -> FormRow:
+        """Pack entries into a blob of the store and make it known as a form of the layer. `check` is called when
+        everything was read and nothing is known yet; what it raises leaves nothing."""
         from kezuri.layer.packer import compression, pack
 
         with self._store.blobs.writer(hashed=True) as writer:
             packed = pack(items, cast(BinaryIO, writer), compression(packing.kind, packing.level), epoch=packing.epoch)
+            if check is not None:
+                check()
             digest = writer.commit_known(packed.digest)
         media = {"gzip": LAYER_GZIP, "zstd": LAYER_ZSTD, "none": LAYER}[packing.kind]
         form = FormRow(layer, self.encoder(packing), digest, packed.size, media, packed.diff_id)
@@ -246,8 +260,13 @@ class Forms:
         return form
 
 
-def _directory_name(layer: str) -> str:
-    return layer.removeprefix("sha256:")[:40]
+def _verify(form: FormRow, diff_id: str) -> None:
+    if form.diff_id != diff_id:
+        raise KezuriError.of(
+            f"layer {form.diff_id}: its content has the digest {diff_id}",
+            hint="the image's config and its layers do not belong together; nothing of it was used",
+            exit_code=125,
+        )
 
 
 def _size_of(directory: str) -> int:
@@ -287,6 +306,3 @@ class _Hashing:
 
     def digest(self) -> str:
         return "sha256:" + self._hash.hexdigest()
-
-
-Opener = Callable[[], BinaryIO]

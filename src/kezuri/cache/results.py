@@ -5,11 +5,7 @@ from collections.abc import Callable
 from time import time
 
 from kezuri.plan.key import Components, decode, digest, encode
-from kezuri.store.database import Database, RecordRow
-
-
-FRESH = 600.0
-"""Seconds for which a noted use is recent enough: a build that finds everything in the cache then writes nothing."""
+from kezuri.store.database import FRESH, Database, RecordRow
 
 
 class Results:

@@ -114,7 +114,8 @@ class Planner:
         if errors:
             # Names can be checked without asking for images; one run shall report all that is wrong.
             self._check_names()
-            raise KezuriError(*errors, *(d for e in self._errors for d in e.diagnostics))
+            found = [*errors, *(d for e in self._errors for d in e.diagnostics)]
+            raise KezuriError(*sorted(found, key=lambda d: d.span.start if d.span else 0))
         self._visit(target, None)
         self._raise_errors()
         order = tuple(self._done.values())
@@ -342,7 +343,7 @@ class Planner:
             raise self._fail(
                 f"invalid from flag value {name}: stage index {name} does not exist",
                 where,
-                hint=f"there are {len(self._stages)} stages, counted from 0",
+                hint=f"the last stage is {len(self._stages) - 1}; they are counted from 0",
             )
         return None
 

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Index, Manifest
 from kezuri.store.database import LayerRow
-from kezuri.store.store import Store, remove_tree
+from kezuri.store.store import Store, layer_name, remove_tree
 
 _GRACE = 1200.0
 """Seconds by which a running build's lease reaches back: what was used shortly before is not noted as used again."""
@@ -35,11 +36,18 @@ class Collection:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        oldest = store.oldest_lease()
-        self._shielded = oldest - _GRACE if oldest is not None else float("inf")
 
     def _free(self, used: float) -> bool:
-        return used < self._shielded
+        """Whether what was last used then is needed by no store that is open."""
+        oldest = self._store.oldest_lease()
+        return oldest is None or used < oldest - _GRACE
+
+    @contextmanager
+    def _sweep(self, used: float) -> Iterator[bool]:
+        """Yields whether what was last used then may go. Until the block ends nobody else opens the store, so what is
+        forgotten in it is not believed to be there by anybody; the bytes may go after it."""
+        with self._store.lock("sweep"):
+            yield self._free(used)
 
     # what is reachable
 
@@ -83,21 +91,57 @@ class Collection:
         cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
-            yield from self._leftovers()
+            yield from self.leftovers()
             yield from self._records(everything, before, keep_bytes)
             yield from self._mounts(everything, before)
             yield from self._layers(everything)
             yield from self._blobs(everything)
+            yield from self._orphans()
             if everything:
-                self._store.database.drop_memos(self._shielded if self._shielded != float("inf") else 1e18)
+                oldest = self._store.oldest_lease()
+                self._store.database.drop_memos(1e18 if oldest is None else oldest - _GRACE)
 
-    def _leftovers(self) -> Iterator[Gone]:
+    def leftovers(self) -> Iterator[Gone]:
+        """Clear away work in progress of processes that are dead."""
         directory = self._store.path("tmp")
-        for name in sorted(os.listdir(directory)):
+        names = sorted(os.listdir(directory))
+        # A process of another container is not to be seen from here, its lease is.
+        living = {lease.partition("-")[0] for lease in self._store.leases()}
+        for name in names:
             process = name.partition("-")[0]
-            if process.isdigit() and _alive(int(process)):
+            if process in living or (process.isdigit() and _alive(int(process))):
                 continue
             yield Gone("temporary", name, _remove(os.path.join(directory, name)))
+        self._unheld_locks()
+
+    def _unheld_locks(self) -> None:
+        """Remove the files of locks that nobody holds: there is one for every key that ever ran."""
+        directory = self._store.path("locks")
+        for name in os.listdir(directory):
+            if not name.startswith(("key-", "layer-", "blob-", "mount-", "make-")):
+                continue
+            with self._store.lock(name, wait=False) as free:
+                if free:
+                    os.unlink(os.path.join(directory, name))
+
+    def _orphans(self) -> Iterator[Gone]:
+        """Directories and listings of layers that are not known: of layers that went, of a layer that was made
+        again, or of a process that was killed just then."""
+        for name in self._unknown_directories():
+            path = self._store.layer_directory(name)
+            yield Gone("snapshot", name, _remove(path))
+        known = {layer_name(row.id) for row in self._store.database.layers()}
+        directory = self._store.path("listings")
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
+            with self._sweep(_changed(path)) as free:
+                if free and name not in known:
+                    _remove(path)
+
+    def _unknown_directories(self) -> list[str]:
+        names = os.listdir(self._store.path("layers"))
+        known = {row.directory for row in self._store.database.layers()}
+        return [n for n in names if n not in known and self._free(_changed(self._store.layer_directory(n)))]
 
     def _records(self, everything: bool, before: float | None, keep_bytes: int | None) -> Iterator[Gone]:
         records = sorted(self._store.database.records(), key=lambda r: r.used)
@@ -111,7 +155,9 @@ class Collection:
                 continue
             if keep_bytes is not None and not too_much:
                 continue
-            self._store.database.drop_record(record.key)
+            with self._sweep(record.used) as free:
+                if not free or not self._store.database.drop_record(record.key, record.used):
+                    continue
             total -= sizes.pop(record.layer, 0)
             yield Gone("record", record.title, 0)
 
@@ -120,9 +166,11 @@ class Collection:
 
     def _mounts(self, everything: bool, before: float | None) -> Iterator[Gone]:
         for identity, directory, used in self._store.database.mounts():
-            if not self._free(used) or not (everything or (before is not None and used < before)):
+            if not (everything or (before is not None and used < before)):
                 continue
-            self._store.database.drop_mount(identity)
+            with self._sweep(used) as free:
+                if not free or not self._store.database.drop_mount(identity, used):
+                    continue
             name = self._store.database.memo(f"mount {identity}") or identity
             yield Gone("mount", name, _remove(self._store.path("mounts", directory)))
 
@@ -138,20 +186,16 @@ class Collection:
             digests = {form.digest for form in database.forms(row.id)}
             if digests & bases:
                 continue
-            if row.directory:
-                path = self._store.layer_directory(row.directory)
-                if digests & named:
-                    database.drop_directory(row.id)
-                else:
+            with self._sweep(row.used) as free:
+                again = database.layer(row.id)
+                if not free or again is None or again.used != row.used:
+                    continue
+                if not digests & named:
                     database.drop_layer(row.id)
-                yield Gone("snapshot", row.id, _remove(path))
-            elif not digests & named:
-                database.drop_layer(row.id)
-        known = {row.id.removeprefix("sha256:")[:40] for row in database.layers()}
-        for name in os.listdir(self._store.path("listings")):
-            path = self._store.path("listings", name)
-            if name not in known and self._free(os.lstat(path).st_ctime):
-                _remove(path)
+                elif row.directory:
+                    database.drop_directory(row.id)
+            if row.directory:
+                yield Gone("snapshot", row.id, _remove(self._store.layer_directory(row.directory)))
 
     def _blobs(self, everything: bool) -> Iterator[Gone]:
         keep = self._named_blobs()
@@ -161,12 +205,10 @@ class Collection:
         for digest in sorted(self._store.blobs.digests()):
             if digest in keep:
                 continue
-            try:
-                changed = os.stat(self._store.blobs.path(digest)).st_ctime
-            except FileNotFoundError:
-                continue
-            if self._free(changed):
-                yield Gone("blob", digest, self._store.blobs.delete(digest))
+            with self._sweep(_changed(self._store.blobs.path(digest))) as free:
+                size = self._store.blobs.delete(digest) if free else 0
+            if size:
+                yield Gone("blob", digest, size)
 
     # figures
 
@@ -200,7 +242,7 @@ class Collection:
             yield from self._check_blobs(repair)
             yield from self._check_names(repair)
             yield from self._check_layers(repair)
-            for gone in self._leftovers() if repair else ():
+            for gone in self.leftovers() if repair else ():
                 yield Finding("temporary", gone.name, "left behind by a process that died", True)
 
     def _check_blobs(self, repair: bool) -> Iterator[Finding]:
@@ -245,20 +287,22 @@ class Collection:
 
     def _check_layers(self, repair: bool) -> Iterator[Finding]:
         database = self._store.database
-        known = set()
         for row in database.layers():
-            if row.directory:
-                known.add(row.directory)
-                if not os.path.isdir(self._store.layer_directory(row.directory)):
-                    if repair:
-                        database.drop_directory(row.id)
-                    yield Finding("layer", row.id, f"its directory {row.directory} is missing", repair)
-        for name in os.listdir(self._store.path("layers")):
-            path = self._store.layer_directory(name)
-            if name not in known and self._free(os.lstat(path).st_ctime):
+            if row.directory and not os.path.isdir(self._store.layer_directory(row.directory)):
                 if repair:
-                    remove_tree(path)
-                yield Finding("directory", name, "belongs to no layer", repair)
+                    database.drop_directory(row.id)
+                yield Finding("layer", row.id, f"its directory {row.directory} is missing", repair)
+        for name in self._unknown_directories() if repair else ():
+            remove_tree(self._store.layer_directory(name))
+            yield Finding("directory", name, "belongs to no layer", True)
+
+
+def _changed(path: str) -> float:
+    """When the file last changed in any way, in seconds since the epoch; the distant future when it is gone."""
+    try:
+        return os.lstat(path).st_ctime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def _alive(process: int) -> bool:

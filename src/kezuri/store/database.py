@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 
+FRESH = 600.0
+"""Seconds for which a noted use is recent enough: a build that finds everything in the cache then writes nothing."""
+
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE layer (
@@ -268,11 +271,14 @@ class Database:
         row = self._one("SELECT data FROM detail WHERE key = ?", key)
         return b"" if row is None else bytes(row[0])  # type: ignore[call-overload]
 
-    def drop_record(self, key: str) -> None:
-        """Forget a result."""
+    def drop_record(self, key: str, used: float) -> bool:
+        """Forget a result unless it was used again since; whether it is gone."""
         with self.transaction():
-            self._do("DELETE FROM detail WHERE key = ?", key)
-            self._do("DELETE FROM record WHERE key = ?", key)
+            self._do("DELETE FROM record WHERE key = ? AND used = ?", key, used)
+            gone = self._one("SELECT 1 FROM record WHERE key = ?", key) is None
+            if gone:
+                self._do("DELETE FROM detail WHERE key = ?", key)
+            return gone
 
     def touch(self, keys: Iterable[str], layers: Iterable[str]) -> None:
         """Note that these records and layers were used just now."""
@@ -317,9 +323,11 @@ class Database:
         """Every cache mount: id, directory, last use."""
         return [(str(r[0]), str(r[1]), float(r[2])) for r in self.rows("SELECT id, directory, used FROM mount")]  # type: ignore[arg-type]
 
-    def drop_mount(self, mount: str) -> None:
-        """Forget a cache mount."""
-        self._do("DELETE FROM mount WHERE id = ?", mount)
+    def drop_mount(self, mount: str, used: float) -> bool:
+        """Forget a cache mount unless it was used again since; whether it is gone."""
+        with self.transaction():
+            self._do("DELETE FROM mount WHERE id = ? AND used = ?", mount, used)
+            return self._one("SELECT 1 FROM mount WHERE id = ?", mount) is None
 
 
 def exists(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from kezuri.diagnostics import KezuriError
 from kezuri.store.blobs import Blobs, disk_error
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
+
+_LOCK_POLL = 0.05
+"""Seconds between two looks at a lock, where waiting for it can be called off."""
 
 _DIRECTORIES = ("blobs/sha256", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts")
 
@@ -65,12 +69,21 @@ class Store:
 
     def _take_lease(self) -> None:
         path = os.path.join(self.root, "leases", f"{os.getpid()}-{os.urandom(4).hex()}")
-        try:
-            self._lease = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise disk_error(error, path) from error
         self._lease_path = path
-        fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while True:
+            try:
+                self._lease = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except OSError as error:
+                raise disk_error(error, path) from error
+            fcntl.flock(self._lease, fcntl.LOCK_EX)
+            if _names(path, self._lease):
+                break
+            # Somebody who looked for dead leases came between.
+            os.close(self._lease)
+        # A collection looks at the leases before it takes anything away, and holds this lock meanwhile: from here on
+        # it knows of this one, and what it took away before is gone before anybody here looks.
+        with self.lock("sweep"):
+            pass
 
     def _drop_lease(self) -> None:
         if self._lease >= 0:
@@ -81,16 +94,19 @@ class Store:
             os.close(self._lease)
             self._lease = -1
 
-    def oldest_lease(self, own: bool = False) -> float | None:
-        """When the longest-open store of a living process was opened (seconds since the epoch), this one left out
-        unless `own`; None when there is none. Leases of dead processes are cleared away."""
-        oldest: float | None = None
+    def oldest_lease(self) -> float | None:
+        """When the longest-open store of a living process was opened (seconds since the epoch), this one left out;
+        None when there is none. Leases of dead processes are cleared away."""
+        return min(self.leases().values(), default=None)
+
+    def leases(self) -> dict[str, float]:
+        """The leases that other open stores hold, by name (process id, a dash, random digits), with the times at
+        which they were opened."""
+        found: dict[str, float] = {}
         directory = os.path.join(self.root, "leases")
         for name in os.listdir(directory):
             path = os.path.join(directory, name)
             if path == self._lease_path:
-                if own:
-                    oldest = min(self.opened, oldest or self.opened)
                 continue
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -100,13 +116,12 @@ class Store:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.unlink(path)
             except BlockingIOError:
-                since = os.fstat(descriptor).st_mtime
-                oldest = since if oldest is None else min(oldest, since)
+                found[name] = os.fstat(descriptor).st_mtime
             except FileNotFoundError:
                 pass
             finally:
                 os.close(descriptor)
-        return oldest
+        return found
 
     def _forget_unsynced(self) -> None:
         """Drop what a crash of the machine may have left half-written: directories of an earlier boot that were
@@ -140,21 +155,33 @@ class Store:
             remove_tree(path)
 
     @contextmanager
-    def lock(self, name: str, wait: bool = True) -> Iterator[bool]:
-        """Hold a lock that all processes on this store share; yields whether it was free at once."""
+    def lock(self, name: str, wait: bool = True, cancel: threading.Event | None = None) -> Iterator[bool]:
+        """Hold a lock that all processes on this store share; yields whether it was free at once.
+
+        Without `wait` it may not be held. Waiting ends with a KezuriError when `cancel` is set.
+        """
         path = os.path.join(self.root, "locks", name)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            free = True
+        free = True
+        while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                free = False
-                if wait:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield free
-        finally:
-            os.close(descriptor)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except OSError as error:
+                raise disk_error(error, path) from error
+            try:
+                held = _locked(descriptor)
+                free = free and held
+                while wait and not held:
+                    if cancel is not None and cancel.wait(_LOCK_POLL):
+                        raise KezuriError.of("canceled", exit_code=130)
+                    if cancel is None:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX)
+                    held = cancel is None or _locked(descriptor)
+                # Collection removes lock files that nobody holds: one that is gone excludes nobody any more.
+                if not held or _names(path, descriptor):
+                    yield free
+                    return
+            finally:
+                os.close(descriptor)
 
     def sync_new(self) -> None:
         """Write to the disk what was made since the last time, if anything was: before a name is given to it."""
@@ -171,6 +198,28 @@ class Store:
                 self.database.mark_synced()
         finally:
             os.close(descriptor)
+
+
+def layer_name(layer: str) -> str:
+    """What a layer's listing is called, and its directory unless that name is taken."""
+    return layer.removeprefix("sha256:")[:40]
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _names(path: str, descriptor: int) -> bool:
+    """Whether the path still names the open file."""
+    try:
+        there, here = os.stat(path), os.fstat(descriptor)
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
 
 def remove_tree(path: str) -> int:
