@@ -114,6 +114,7 @@ class _Build:
         self._reporter = Reporter(listener)
         self._cancel = threading.Event()
         self._fetching: dict[str, Ticket] = {}
+        self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
         self._epoch = _epoch(request)
         self._outputs = request.outputs or (Output("image", ""),)
@@ -217,12 +218,15 @@ class _Build:
     def _fetch_progress(self, digest: str, current: int, total: int) -> None:
         """A layer is on its way: a step of its own, so that a long pull is seen."""
         with self._fetching_lock:
+            if digest in self._fetched:
+                return
             ticket = self._fetching.get(digest)
             if ticket is None:
                 ticket = self._fetching[digest] = self._reporter.start(f"[internal] fetch layer {digest[:19]}")
-        done = current >= total
-        ticket.status(digest[:19], current, total, done)
-        if done and self._fetching.pop(digest, None) is not None:
+            if current >= total:
+                self._fetched.add(digest)
+        ticket.status(digest[:19], current, total, current >= total)
+        if current >= total:
             ticket.done()
 
     # building
@@ -292,7 +296,7 @@ class _Build:
         # What a killed build left behind goes before this one needs the space.
         for _ in Collection(store).leftovers():
             pass
-        mounts = CacheMounts(store, forms, trees)
+        mounts = CacheMounts(store, trees, self._cancel)
         return Workers(
             RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel),
             CopySteps(store, forms, trees, self._packing, source),

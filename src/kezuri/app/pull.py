@@ -25,11 +25,11 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
     with Session(settings, pull=True, progress=told) as session:
         with reporter.step(f"load metadata for {reference}"):
             image = session.images.resolve(ImageSource("registry", name), wanted)
-        with reporter.step(f"pull {reference.familiar} ({len(image.layers)} layers)") as ticket:
+        with reporter.step(f"pull {reference.familiar}") as ticket:
             current.append(ticket)
             for layer, descriptor in zip(image.config.diff_ids, image.layers):
                 session.forms.know_pulled(layer, descriptor)
-                session.forms.any_blob(layer)
+            session.forms.fetch_missing(image.config.diff_ids)
         size = session.store.blobs.size(image.digest)
         if reference.tag:
             descriptor = Descriptor(MANIFEST, image.digest, size, platform=image.config.platform)

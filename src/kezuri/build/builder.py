@@ -103,10 +103,8 @@ class Builder:
         """Build the target; KezuriError with the first failure. Nothing of a failed step remains."""
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
-            self._results.flush()
             self._workers = self._prepare()
             self._run_all(waiting)
-        self._results.flush()
         return Built(self._stages[self._plan.target].state, self._layers, self._counts["ran"], self._counts["cached"])
 
     # what needs which form
@@ -127,7 +125,7 @@ class Builder:
 
         def mount(number: int, position: int) -> None:
             while True:
-                if mounted.get(number, 0) >= position:
+                if mounted.get(number, -1) >= position:
                     return
                 mounted[number] = position
                 plan = self._stages[number].plan
@@ -260,10 +258,14 @@ class Builder:
         operation = stage.plan.operations[position]
         components = self._keys.components(operation, stage.state, self._state_of)
         key = digest(components)
+        for source in _inputs(operation):
+            # Waiting for another stage while holding a slot could keep that stage from ever running.
+            if isinstance(source, StageInput):
+                self._state_of(source)
         with self._slots:
             if self._cancel.is_set():
                 raise _Canceled
-            with self._store.lock(f"key-{key[:40]}"):
+            with self._store.lock(f"key-{key[:40]}", cancel=self._cancel):
                 layer = self._paid_for(stage, components, key)
                 ticket = self._title(stage, position, key)
                 if layer:
@@ -301,19 +303,18 @@ class Builder:
             else:
                 kind = "WORKDIR"
                 layer = self._workers.copies.make_directory(operation, components, stage.state, directory)
+            record = self._results.keep(
+                components,
+                state=next_state(stage.state, layer).id,
+                layer=layer,
+                kind=kind,
+                title=operation.title,
+                seconds=ticket.seconds,
+                detail=self._keys.detail(operation),
+            )
         except BaseException as error:
             ticket.failed(str(error) or type(error).__name__)
             raise
-        state = next_state(stage.state, layer)
-        record = self._results.keep(
-            components,
-            state=state.id,
-            layer=layer,
-            kind=kind,
-            title=operation.title,
-            seconds=ticket.seconds,
-            detail=self._keys.detail(operation),
-        )
         with self._lock:
             self._fresh[record.key] = layer
         self._count("ran")

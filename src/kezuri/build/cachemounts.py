@@ -1,10 +1,10 @@
 """Cache mounts: directories that outlive builds, shared, private or locked (BuildKit's RUN --mount=type=cache)."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kezuri.build.forms import Forms
 from kezuri.build.materialise import materialise
 from kezuri.build.trees import Choice, StateOf, Trees
 from kezuri.plan.key import state_of
@@ -17,10 +17,10 @@ _MOST_PRIVATE = 64
 class CacheMounts:
     """Hands out the directories of cache mounts and keeps the promises of their sharing modes."""
 
-    def __init__(self, store: Store, forms: Forms, trees: Trees, namespace: str = "") -> None:
+    def __init__(self, store: Store, trees: Trees, cancel: threading.Event, namespace: str = "") -> None:
         self._store = store
-        self._forms = forms
         self._trees = trees
+        self._cancel = cancel
         self._namespace = namespace
 
     @contextmanager
@@ -32,7 +32,7 @@ class CacheMounts:
             yield self._directory(identity, mount, states)
             return
         if mount.sharing == "locked":
-            with self._store.lock(f"mount-{identity}"):
+            with self._store.lock(f"mount-{identity}", cancel=self._cancel):
                 yield self._directory(identity, mount, states)
             return
         for number in range(_MOST_PRIVATE):

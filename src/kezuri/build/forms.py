@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PULLED = "pulled"
 
+_DOWNLOADS = 4
+"""How many layers are fetched at a time."""
+
 
 class Packing(NamedTuple):
     """How layers leave: the kind of compression (`gzip`, `zstd`, `none`), its level, and the time that no
@@ -47,6 +50,7 @@ class Forms:
         self.userxattr = userxattr
         self._fetcher = fetcher
         self._guard = threading.Lock()
+        self._downloads = threading.Semaphore(_DOWNLOADS)
         self._locks: dict[str, threading.Lock] = {}
         self._listings: dict[str, Listing] = {}
         self._fetching: dict[str, Descriptor] = {}
@@ -57,7 +61,7 @@ class Forms:
         database = self._store.database
         row = database.layer(layer)
         if row is not None and row.used < time() - FRESH:
-            database.touch((), (layer,))
+            database.touch_layer(layer)
         known = database.form(layer, PULLED)
         if known is None or (known.digest != descriptor.digest and not self._store.blobs.has(known.digest)):
             with database.transaction():
@@ -138,6 +142,7 @@ class Forms:
 
     def directories(self, layers: Sequence[str]) -> tuple[str, ...]:
         """The directories of a stack, topmost first, as overlay wants them."""
+        self.fetch_missing([layer for layer in layers if not self._directory(layer)])
         made = [self.directory(layer, layers[:i]) for i, layer in enumerate(layers)]
         return tuple(reversed(made))
 
@@ -186,6 +191,36 @@ class Forms:
             listing.save(path)
 
     # blobs
+
+    def fetch_missing(self, layers: Sequence[str]) -> None:
+        """Bring the blobs of layers that have no form here, several at a time; the first failure is raised."""
+        missing = [layer for layer in layers if not self.usable(layer)]
+        if len(missing) < 2:
+            for layer in missing:
+                self.any_blob(layer)
+            return
+        errors: list[BaseException] = []
+        ended = []
+        for layer in missing:
+            done = threading.Event()
+            ended.append(done)
+
+            def bring(layer: str = layer, done: threading.Event = done) -> None:
+                try:
+                    with self._downloads:
+                        if not errors:
+                            self.any_blob(layer)
+                except BaseException as error:
+                    errors.append(error)
+                finally:
+                    done.set()
+
+            threading.Thread(target=bring, name="fetch", daemon=True).start()
+        for done in ended:
+            while not done.wait(0.5):
+                pass
+        if errors:
+            raise errors[0]
 
     def any_blob(self, layer: str) -> FormRow:
         """Some blob of the layer, fetched or packed if there is none. KezuriError when nothing of it is left."""

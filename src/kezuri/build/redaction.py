@@ -26,25 +26,43 @@ class Redaction:
             self._output(stream, data)
             return
         data = self._held[stream] + data
-        for value in self._values:
-            data = data.replace(value, _MASK)
-        keep = self._unfinished(data)
-        self._held[stream] = data[len(data) - keep :] if keep else b""
-        if len(data) > keep:
-            self._output(stream, data[: len(data) - keep])
+        passed, self._held[stream] = self._masked(data, True)
+        if passed:
+            self._output(stream, passed)
 
     def flush(self) -> None:
         """Pass on what was held back in case it was the beginning of a secret."""
-        for stream, data in self._held.items():
+        held, self._held = self._held, {1: b"", 2: b""}
+        for stream, data in held.items():
             if data:
-                self._output(stream, data)
-        self._held = {1: b"", 2: b""}
+                self._output(stream, self._masked(data, False)[0])
 
-    def _unfinished(self, data: bytes) -> int:
-        longest = 0
-        for value in self._values:
-            for size in range(min(len(value) - 1, len(data)), longest, -1):
-                if data.endswith(value[:size]):
-                    longest = size
-                    break
-        return longest
+    def _masked(self, data: bytes, more: bool) -> tuple[bytes, bytes]:
+        """The data with secrets replaced from left to right; and, if `more` is to come, what has to wait: from where a
+        secret may have begun that no other one before it covers. A longer secret goes before one it begins with."""
+        out: list[bytes] = []
+        at = 0
+        found = [data.find(value) for value in self._values]
+        begun = [_begun(data, value, 0) if more else len(data) for value in self._values]
+        while True:
+            for i, value in enumerate(self._values):
+                if 0 <= found[i] < at:
+                    found[i] = data.find(value, at)
+                if begun[i] < at:
+                    begun[i] = _begun(data, value, at)
+            hold = min(begun)
+            first = min((start for start in found if start >= 0), default=len(data))
+            if first >= hold:
+                return b"".join((*out, data[at:hold])), data[hold:]
+            value = self._values[found.index(first)]
+            out += [data[at:first], _MASK]
+            at = first + len(value)
+
+
+def _begun(data: bytes, value: bytes, at: int) -> int:
+    """Where, from `at` on, the longest end of the data starts with which the value begins; the data's length if there
+    is none."""
+    start = data.find(value[:1], max(at, len(data) - len(value) + 1))
+    while start >= 0 and not value.startswith(data[start:]):
+        start = data.find(value[:1], start + 1)
+    return len(data) if start < 0 else start

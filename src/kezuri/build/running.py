@@ -70,7 +70,7 @@ class RunSteps:
             os.mkdir(work, 0o755)
             inside = self._mounts(operation, states, scratch, held)
             secrets = tuple(m.data for m in inside.mounts if isinstance(m, door.SecretMount))
-            redaction = Redaction((*secrets, *(v.encode() for _, v in inside.env)), heard)
+            redaction = Redaction((*secrets, *inside.secrets), heard)
             step = self._step(operation, view, door.Root(lowers, upper, work), inside)
             outcome = self._sandbox().run(step, redaction, self._cancel)
             redaction.flush()
@@ -123,6 +123,7 @@ class RunSteps:
     def _mounts(self, operation: RunOperation, states: StateOf, scratch: str, held: ExitStack) -> "_Inside":
         mounts: list[door.Mount] = []
         env: dict[str, str] = {}
+        secrets: list[bytes] = []
         agents = 0
         for position, mount in enumerate(operation.mounts):
             match mount:
@@ -140,6 +141,7 @@ class RunSteps:
                     if mount.target:
                         mounts.append(door.SecretMount(mount.target, value, mount.mode, mount.uid, mount.gid))
                     if mount.env:
+                        secrets.append(value)
                         env[mount.env] = value.decode("utf-8", "surrogateescape")
                 case AgentMount():
                     socket = self._options.agents.get(mount.id)
@@ -151,7 +153,7 @@ class RunSteps:
                     agents += 1
         if operation.script:
             mounts.append(door.FileMount(f"/dev/pipes/{operation.script_name}", operation.script, 0o755))
-        return _Inside(tuple(mounts), tuple(env.items()))
+        return _Inside(tuple(mounts), tuple(env.items()), tuple(secrets))
 
     def _bind(self, mount: BindMount, states: StateOf, scratch: str) -> door.Mount:
         if not isinstance(mount.input, ContextInput):
@@ -167,6 +169,7 @@ class RunSteps:
 class _Inside(NamedTuple):
     mounts: tuple[door.Mount, ...]
     env: tuple[tuple[str, str], ...]
+    secrets: tuple[bytes, ...]
 
 
 def _make_upper(upper: str, lowers: tuple[str, ...]) -> None:

@@ -17,15 +17,15 @@ class Results:
     def __init__(self, database: Database, usable: Callable[[str], bool]) -> None:
         self._database = database
         self._usable = usable
-        self._used: dict[str, str] = {}
 
     def find(self, components: Components) -> RecordRow | None:
         """The result paid for under the key of these components, if its layer is still there."""
         record = self._database.record(digest(components))
         if record is None or not self._usable(record.layer):
             return None
-        if record.used < time() - FRESH:
-            self._used[record.key] = record.layer
+        # Noted at once: what is not known to be in use may be collected while this build runs.
+        if record.used < time() - FRESH and not self._database.touch(record.key, record.layer):
+            return None
         return record
 
     def keep(
@@ -49,9 +49,3 @@ class Results:
     def components(self, record: RecordRow) -> Components:
         """The named parts of a record's key."""
         return decode(record.components)
-
-    def flush(self) -> None:
-        """Note in the store which results were used, in one transaction; what was used just now is left alone."""
-        if self._used:
-            self._database.touch(self._used.keys(), self._used.values())
-            self._used = {}

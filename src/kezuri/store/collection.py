@@ -186,9 +186,9 @@ class Collection:
             digests = {form.digest for form in database.forms(row.id)}
             if digests & bases:
                 continue
-            with self._sweep(row.used) as free:
+            with self._sweep(row.used) as free, database.transaction():
                 again = database.layer(row.id)
-                if not free or again is None or again.used != row.used:
+                if not free or again is None or again != row:
                     continue
                 if not digests & named:
                     database.drop_layer(row.id)

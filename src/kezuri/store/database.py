@@ -4,15 +4,17 @@ SQLite in WAL mode without a sync at every commit: a killed process loses nothin
 was not known to be on the disk is forgotten (see `boot` and docs/decisions/0006-durability.md).
 """
 
+import errno
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.store.blobs import disk_error
 
 FRESH = 600.0
 """Seconds for which a noted use is recent enough: a build that finds everything in the cache then writes nothing."""
@@ -110,12 +112,8 @@ class Database:
                     hint="use that version, or another store with --root",
                     exit_code=125,
                 )
-        except sqlite3.DatabaseError as error:
-            raise KezuriError.of(
-                f"{path}: {error}",
-                hint="the cache can be rebuilt: move this file away; images and blobs stay",
-                exit_code=125,
-            ) from error
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
 
     def _create(self) -> None:
         with self.transaction():
@@ -123,8 +121,8 @@ class Database:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     if statement.strip():
-                        self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+                        self._do(statement)
+                self._do(f"PRAGMA user_version={_SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -136,32 +134,47 @@ class Database:
         """Everything within happens, or nothing. Nested ones join the outermost."""
         with self._lock:
             if self._depth == 0:
-                self._db.execute("BEGIN IMMEDIATE")
+                self._do("BEGIN IMMEDIATE")
             self._depth += 1
             try:
                 yield
+                if self._depth == 1:
+                    self._do("COMMIT")
             except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._db.execute("ROLLBACK")
+                if self._depth == 1 and self._db.in_transaction:
+                    self._do("ROLLBACK")
                 raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._db.execute("COMMIT")
+            finally:
+                self._depth -= 1
 
     def _one(self, sql: str, *values: object) -> tuple[object, ...] | None:
-        with self._lock:
-            row: tuple[object, ...] | None = self._db.execute(sql, values).fetchone()
-            return row
+        found = self.rows(sql, *values)
+        return found[0] if found else None
 
-    def _do(self, sql: str, *values: object) -> None:
+    def _do(self, sql: str, *values: object) -> int:
+        """Run a statement; how many rows it changed. KezuriError when the disk is full or the file damaged."""
         with self._lock:
-            self._db.execute(sql, values)
+            try:
+                return self._db.execute(sql, values).rowcount
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
 
     def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         """The rows of a query, for reports."""
         with self._lock:
-            return self._db.execute(sql, values).fetchall()
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+
+    def _explained(self, error: sqlite3.Error) -> KezuriError:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), self._path)
+        return KezuriError.of(
+            f"{self._path}: {error}",
+            hint="the cache can be rebuilt: move this file away; images and blobs stay",
+            exit_code=125,
+        )
 
     # layers
 
@@ -280,14 +293,16 @@ class Database:
                 self._do("DELETE FROM detail WHERE key = ?", key)
             return gone
 
-    def touch(self, keys: Iterable[str], layers: Iterable[str]) -> None:
-        """Note that these records and layers were used just now."""
+    def touch(self, key: str, layer: str) -> bool:
+        """Note that a record and its layer were used just now; whether both are still there."""
         now = time.time()
         with self.transaction():
-            for key in keys:
-                self._do("UPDATE record SET used = ?, uses = uses + 1 WHERE key = ?", now, key)
-            for layer in layers:
-                self._do("UPDATE layer SET used = ? WHERE id = ?", now, layer)
+            there = self._do("UPDATE record SET used = ?, uses = uses + 1 WHERE key = ?", now, key) == 1
+            return there and self.touch_layer(layer)
+
+    def touch_layer(self, layer: str) -> bool:
+        """Note that a layer was used just now; whether it is still there."""
+        return self._do("UPDATE layer SET used = ? WHERE id = ?", time.time(), layer) == 1
 
     # small facts
 
