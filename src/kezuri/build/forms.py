@@ -52,6 +52,7 @@ class Forms:
         self._guard = threading.Lock()
         self._downloads = threading.Semaphore(_DOWNLOADS)
         self._locks: dict[str, threading.Lock] = {}
+        self._found: dict[str, str] = {}
         self._listings: dict[str, Listing] = {}
         self._fetching: dict[str, Descriptor] = {}
 
@@ -109,11 +110,18 @@ class Forms:
             return self._directory(layer) or self._unpack(layer, below)
 
     def _directory(self, layer: str) -> str:
+        # Found once is found for good: this process holds a lease on the store.
+        known = self._found.get(layer)
+        if known is not None:
+            return known
         row = self._store.database.layer(layer)
         if row is None or not row.directory:
             return ""
         path = self._store.layer_directory(row.directory)
-        return path if os.path.isdir(path) else ""
+        if not os.path.isdir(path):
+            return ""
+        self._found[layer] = path
+        return path
 
     def _unpack(self, layer: str, below: Sequence[str]) -> str:
         from kezuri.layer.unpacker import unpack

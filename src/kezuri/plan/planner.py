@@ -61,7 +61,8 @@ class Stage(NamedTuple):
 def context_name(name: str) -> str:
     """The one form in which names of contexts are compared: `node` and `docker.io/library/node:latest` are the same."""
     try:
-        return Reference.parse(name.lower() if "/" not in name and ":" not in name else name).familiar
+        folded = Reference.parse(name.lower() if "/" not in name and ":" not in name else name)
+        return folded.familiar.removesuffix(":latest")
     except KezuriError:
         return name.lower()
 
@@ -99,7 +100,7 @@ class Planner:
         self._done: dict[int, StagePlan] = {}
         self._evaluations: dict[int, StageEvaluation] = {}
         self._open: list[int] = []
-        self._images: dict[tuple[ImageSource, Platform], BaseImage] = {}
+        self._images: dict[tuple[ImageSource, Platform], BaseImage | KezuriError] = {}
         self._contexts_used: dict[str, None] = {}
         self._errors: list[KezuriError] = []
         self._globals: dict[str, str] = {}
@@ -241,9 +242,9 @@ class Planner:
             try:
                 found.append(parse_trigger(text, self._dockerfile.source.name, self._dockerfile.escape))
             except KezuriError as error:
-                self._errors.append(self._at(error, start.node.span))
-        # A trigger has no place in this file: what goes wrong in it is shown at the FROM that fires it.
-        return tuple(t._replace(node=t.node._replace(span=start.node.span)) for t in found)
+                said = f"ONBUILD {text}: {error}"
+                self._errors.append(self._fail(said, start.node.span, error.diagnostics[0].hint))
+        return tuple(_moved(t, start.node.span) for t in found)
 
     def _base(self, stage: Stage) -> tuple[BaseImage | StageInput | None, Platform, str, StageEvaluation | None, bool]:
         start = stage.start
@@ -299,6 +300,8 @@ class Planner:
 
     def _image(self, source: ImageSource, platform: Platform, span: Span) -> BaseImage:
         known = self._images.get((source, platform))
+        if isinstance(known, KezuriError):
+            raise known
         if known is not None:
             return known
         try:
@@ -309,7 +312,9 @@ class Planner:
             if near and source.kind == "registry" and "/" not in source.text and ":" not in source.text:
                 hint = f"did you mean the stage `{near}`?"
                 first = first._replace(hint=f"{hint}\n{first.hint}" if first.hint else hint)
-            raise self._at(KezuriError(first, *rest, exit_code=error.exit_code), span) from error
+            failed = self._at(KezuriError(first, *rest, exit_code=error.exit_code), span)
+            self._images[(source, platform)] = failed
+            raise failed from error
         self._images[(source, platform)] = image
         return image
 
@@ -391,6 +396,16 @@ class Planner:
         for stage in self._stages:
             if stage.number not in state and visit(stage.number, [stage.number]):
                 return
+
+
+def _moved(trigger: Instruction, span: Span) -> Instruction:
+    """A trigger has no place in this file: what goes wrong in it is shown at the FROM that fires it."""
+    trigger = trigger._replace(node=trigger.node._replace(span=span))
+    if isinstance(trigger, Copy):
+        return trigger._replace(source_spans=tuple(span for _ in trigger.source_spans), from_span=span)
+    if isinstance(trigger, Run):
+        return trigger._replace(mounts=tuple(m._replace(span=span) for m in trigger.mounts))
+    return trigger
 
 
 def _names_used(instruction: Instruction) -> list[tuple[str, Span]]:

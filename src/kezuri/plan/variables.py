@@ -51,10 +51,11 @@ class Variables:
         return new
 
     def set_env(self, name: str, value: str) -> None:
-        """ENV: the last assignment stands last, as in BuildKit's environment list."""
-        for scope in (self.build, self.image):
-            scope.pop(name, None)
-            scope[name] = value
+        """ENV: in a RUN's environment the last assignment stands last; the image's keeps the place of the first, as
+        BuildKit has it."""
+        self.build.pop(name, None)
+        self.build[name] = value
+        self.image[name] = value
 
     def declare(self, name: str, value: str | None) -> None:
         """ARG: with a value it is seen from here on; without one an inherited ENV stays as it is."""

@@ -48,16 +48,18 @@ def needs_accounts(spec: str) -> bool:
     """Whether a `--chown` value can only be understood with the image's passwd or group file: they are part of the
     key of the instruction then."""
     user, _, group = spec.partition(":")
-    return _number(user, _MAX_ID) is None or (group != "" and _number(group, _MAX_ID) is None)
+    return (_number(user, _MAX_ID) is None and (user != "" or not group)) or (group != "" and _number(group, _MAX_ID) is None)
 
 
 def chown_ids(spec: str, view: View, *, linked: bool = False) -> tuple[int, int]:
     """The uid and gid of `--chown=user[:group]`, as BuildKit reads it.
 
     Numbers need no file, `root` is 0. Without a group, a number is the gid too, and a name brings its gid from
-    passwd. With `--link` only numbers and `root` have a meaning. KezuriError for a name that the image does not know.
+    passwd. A group alone (`:9`) leaves the user at 0. With `--link` only numbers and `root` have a meaning. KezuriError for a name that the image does not know.
     """
     user, _, group = spec.partition(":")
+    if not user and group:
+        user = "0"
     if linked and needs_accounts(spec):
         raise KezuriError.of(
             f"--chown={spec}: user and group names can't be resolved when used with --link",

@@ -108,7 +108,7 @@ class Database:
                 self._create()
             elif version != _SCHEMA_VERSION:
                 raise KezuriError.of(
-                    f"{path} was written by another version of kezuri (schema {version}, this one reads {_SCHEMA_VERSION})",
+                    f"{path} was written by another version of kezuri (its schema is {version}, not {_SCHEMA_VERSION})",
                     hint="use that version, or another store with --root",
                     exit_code=125,
                 )
@@ -192,8 +192,8 @@ class Database:
         self._do(
             "INSERT INTO layer (id, diff_id, directory, bytes, created, used, boot) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id), "
-            "directory = coalesce(excluded.directory, directory), bytes = max(bytes, excluded.bytes), used = excluded.used, "
-            "boot = CASE WHEN excluded.directory IS NULL THEN boot ELSE excluded.boot END",
+            "directory = coalesce(excluded.directory, directory), bytes = max(bytes, excluded.bytes), "
+            "used = excluded.used, boot = CASE WHEN excluded.directory IS NULL THEN boot ELSE excluded.boot END",
             layer,
             diff_id or None,
             directory or None,
