@@ -60,10 +60,13 @@ def _write(layout: str, busybox: str) -> None:
             member = tarfile.TarInfo(directory)
             member.type, member.mode = tarfile.DIRTYPE, mode
             archive.addfile(member)
-        member = tarfile.TarInfo("etc/passwd")
-        text = b"root:x:0:0:root:/root:/bin/sh\n"
-        member.size = len(text)
-        archive.addfile(member, io.BytesIO(text))
+        for name, text in (
+            ("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
+            ("etc/group", b"root:x:0:\nnobody:x:65534:\n"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
         with open(busybox, "rb") as program:
             member = tarfile.TarInfo("bin/busybox")
             member.size, member.mode = os.fstat(program.fileno()).st_size, 0o755

@@ -121,7 +121,11 @@ class Buildah:
         return ask([*self._argv, "--version"]).strip()
 
     def pull(self, base: Base) -> None:
-        said = ask([*self._argv, "pull", "--quiet", f"oci:{base.layout}:{base.name}"], self._environ)
+        # buildah makes a name of the path, and names know no directory such as .cache.
+        link = f"{self._directory}/layout"
+        if not os.path.islink(link):
+            os.symlink(base.layout, link)
+        said = ask([*self._argv, "pull", "--quiet", f"oci:{link}:{base.name}"], self._environ)
         ask([*self._argv, "tag", said.split()[-1], base.name], self._environ)
 
     def commands(self, work: Work) -> Commands:

@@ -48,6 +48,12 @@ MEANT = [
         r"^/(y/)?able \(file\) xattrs: ours \(\('security.capability'",
         "BuildKit loses the capabilities of context files where it sets their owner; buildah keeps them, too",
     ),
+    Meant(
+        "docker",
+        ("copy-group-alone",),
+        r"^/g \(file\) gid: ours 7, theirs 0$",
+        "docker 20.10 took the empty group of 7: for 0; BuildKit 0.25 keeps the number of the user for the group",
+    ),
     Meant("docker", ("copy-from",), r"/p: only ours$", "docker 20.10 did not copy named pipes"),
     Meant(
         "docker",

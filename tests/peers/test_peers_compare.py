@@ -12,6 +12,7 @@ from benchmarks.base import Base
 from benchmarks.builders import Buildah
 from benchmarks.dockerd import Dockerd, missing, remove
 from benchmarks.processes import Failed, ask
+from tests.integration.integration_bases import made_by_stand_in_maker
 from tests.peers.peers_cases import CASES, Case, make_context
 from tests.peers.peers_differences import meant
 from tests.peers.peers_images import Image, config_differences, history_differences, read, tree_differences
@@ -57,6 +58,15 @@ def kezuri(scratch: str) -> Kezuri:
 
 @pytest.fixture(scope="module")
 def base(scratch: str, kezuri: Kezuri) -> Base:
+    if not os.environ.get("KEZURI_BASES"):
+        # The images that the integration tests use, where they are there or can be made.
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        cache = Path(home, "kezuri-test-bases")
+        cache.mkdir(parents=True, exist_ok=True)
+        directory, _ = made_by_stand_in_maker(cache)
+        if directory is not None:
+            name = "docker.io/library/busybox:latest"
+            return Base(str(directory), name, f"{name} of the stand-ins")
     try:
         os.environ["PYTHONPATH"], before = kezuri.environ["PYTHONPATH"], os.environ.get("PYTHONPATH", "")
         return Base.found(scratch, "docker.io/library/busybox:latest", kezuri.argv)

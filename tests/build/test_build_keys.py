@@ -1,0 +1,276 @@
+"""Keys by law: a change of anything that can change the result changes the key, and nothing else does."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kezuri.build.keys import RunSurroundings, copy_components, run_components, workdir_components
+from kezuri.build.state import SCRATCH, State, base_state, next_state
+from kezuri.diagnostics import Span
+from kezuri.dockerfile.instructions import Node
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.descriptor import Descriptor, digest_of
+from kezuri.oci.platform import Platform
+from kezuri.plan.key import Components, decode, digest, encode
+from kezuri.plan.operation import (
+    AgentMount,
+    BaseImage,
+    BindMount,
+    CacheMount,
+    ContextInput,
+    CopyOperation,
+    ImageSource,
+    RunOperation,
+    SecretMount,
+    StageInput,
+    TmpfsMount,
+    WorkdirOperation,
+)
+
+NODE = Node("RUN", "RUN", Span(0, 3), Span(0, 3), "RUN x", (), 0)
+AMD64 = Platform("linux", "amd64")
+BEFORE = State("before", ("l1",))
+CACHE = CacheMount("/c", "id", "shared", None, "/", None, None, None, False)
+SECRET = SecretMount("s", "/run/secrets/s", "", False, 0o400, 0, 0)
+AGENT = AgentMount("default", "/run/a", False, 0o600, 0, 0)
+BIND = BindMount("/b", ContextInput(), "src", False)
+TMPFS = TmpfsMount("/t", 0)
+RUN = RunOperation(
+    title="RUN x",
+    history="RUN x # buildkit",
+    node=NODE,
+    argv=("/bin/sh", "-c", "x"),
+    env=(("PATH", "/bin"), ("A", "1")),
+    proxy=(),
+    cwd="/",
+    user="",
+    mounts=(BIND, CACHE, SECRET, AGENT, TMPFS),
+    network="default",
+    insecure=False,
+    script_name="",
+    script=b"",
+)
+COPY = CopyOperation(
+    title="COPY a b",
+    history="COPY a b # buildkit",
+    node=NODE,
+    add=False,
+    input=ContextInput(),
+    sources=("a",),
+    heredocs=(("f", b"data"),),
+    order=(0, -1),
+    destination="/b",
+    chown="",
+    chmod="",
+    link=False,
+    parents=False,
+    excludes=(),
+    unpack=None,
+    source_spans=(),
+)
+HOSTS = RunSurroundings(AMD64, hosts=(("db", "10.0.0.1"),), ulimits=(("nofile", 1, 2),), shm_size=5, hostname="h")
+
+
+def run_key(operation: RunOperation = RUN, before: State = BEFORE, **more: Any) -> str:
+    return digest(run_components(operation, before, more.get("hosts", HOSTS), more.get("bound", {0: "sha256:0"})))
+
+
+def around(**change: Any) -> RunSurroundings:
+    return RunSurroundings(
+        **{
+            name: change.get(name, getattr(HOSTS, name))
+            for name in ("platform", "hosts", "ulimits", "shm_size", "hostname")
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RUN._replace(argv=("/bin/sh", "-c", "y")),
+        RUN._replace(argv=("/bin/sh", "-c x")),
+        RUN._replace(env=(("PATH", "/bin"), ("A", "2"))),
+        RUN._replace(env=(("PATH", "/bin"),)),
+        RUN._replace(env=(*RUN.env, ("B", ""))),
+        RUN._replace(cwd="/w"),
+        RUN._replace(user="app"),
+        RUN._replace(network="none"),
+        RUN._replace(insecure=True),
+        RUN._replace(script=b"#!/x\n", script_name="EOF"),
+        RUN._replace(mounts=RUN.mounts[1:]),
+        RUN._replace(mounts=(BIND._replace(writable=True), *RUN.mounts[1:])),
+        RUN._replace(mounts=(BIND._replace(target="/b2"), *RUN.mounts[1:])),
+        RUN._replace(mounts=(BIND, CACHE._replace(target="/c2"), SECRET, AGENT, TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE._replace(readonly=True), SECRET, AGENT, TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE, SECRET._replace(id="s2"), AGENT, TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE, SECRET._replace(mode=0o444), AGENT, TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE, SECRET._replace(uid=1), AGENT, TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE, SECRET._replace(env="S"), AGENT, TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE, SECRET, AGENT._replace(id="k"), TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE, SECRET, AGENT, TMPFS._replace(size=1))),
+    ],
+    ids=str,
+)
+def test_what_can_change_the_result_of_a_step_changes_its_key(other: RunOperation) -> None:
+    assert run_key(other) != run_key()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        around(platform=Platform("linux", "arm64")),
+        around(hosts=(("db2", "10.0.0.1"),)),
+        around(hosts=()),
+        around(ulimits=()),
+        around(ulimits=(("nofile", 1, 3),)),
+        around(shm_size=6),
+        around(hostname="i"),
+    ],
+)
+def test_what_can_change_the_result_of_every_step_changes_all_keys(other: RunSurroundings) -> None:
+    assert run_key(hosts=other) != run_key()
+
+
+def test_the_state_before_and_the_files_bound_count() -> None:
+    assert run_key(before=State("other", ("l1",))) != run_key()
+    assert run_key(bound={0: "sha256:1"}) != run_key()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RUN._replace(title="RUN  x", history="another", node=NODE._replace(number=7, span=Span(5, 8), written="run")),
+        RUN._replace(proxy=(("HTTP_PROXY", "http://user:pw@p"),)),
+        RUN._replace(mounts=(BIND, CACHE._replace(id="other"), SECRET, AGENT, TMPFS)),
+        RUN._replace(mounts=(BIND, CACHE._replace(sharing="locked"), SECRET, AGENT, TMPFS)),
+        # Where bound files lie is not what they are.
+        RUN._replace(mounts=(BIND._replace(input=StageInput(3)), *RUN.mounts[1:])),
+    ],
+    ids=str,
+)
+def test_what_cannot_change_the_result_of_a_step_leaves_its_key(other: RunOperation) -> None:
+    assert run_key(other) == run_key()
+
+
+def test_addresses_of_extra_hosts_and_their_order_do_not_count() -> None:
+    two = around(hosts=(("a", "1"), ("b", "2")))
+    assert run_key(hosts=around(hosts=(("db", "10.9.9.9"),))) == run_key()
+    assert run_key(hosts=around(hosts=(("b", "9"), ("a", "8")))) == run_key(hosts=two)
+
+
+def copy_key(operation: CopyOperation = COPY, before: State = BEFORE, files: str = "sha256:0") -> str:
+    return digest(copy_components(operation, before, files))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        COPY._replace(add=True),
+        COPY._replace(destination="/b/"),
+        COPY._replace(chown="1:1"),
+        COPY._replace(chmod="644"),
+        COPY._replace(link=True),
+        COPY._replace(parents=True),
+        COPY._replace(excludes=("*.md",)),
+        COPY._replace(unpack=True),
+        COPY._replace(unpack=False),
+        COPY._replace(heredocs=(("g", b"data"),)),
+        COPY._replace(heredocs=(("f", b"datb"),)),
+        COPY._replace(heredocs=(), order=(0,)),
+        COPY._replace(order=(-1, 0)),
+    ],
+    ids=str,
+)
+def test_what_can_change_the_result_of_a_copy_changes_its_key(other: CopyOperation) -> None:
+    assert copy_key(other) != copy_key()
+
+
+def test_files_and_the_state_before_count_for_a_copy() -> None:
+    assert copy_key(files="sha256:1") != copy_key()
+    assert copy_key(before=State("other", ())) != copy_key()
+
+
+def test_a_linked_copy_does_not_know_what_lies_below() -> None:
+    linked = COPY._replace(link=True)
+    assert copy_key(linked, State("other", ())) == copy_key(linked)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        COPY._replace(title="copy", history="x", node=NODE._replace(number=4), source_spans=(Span(1, 2),)),
+        # The files' own digest tells; where they lie does not count.
+        COPY._replace(input=StageInput(1)),
+        COPY._replace(sources=("elsewhere/a",)),
+    ],
+)
+def test_what_cannot_change_the_result_of_a_copy_leaves_its_key(other: CopyOperation) -> None:
+    assert copy_key(other) == copy_key()
+
+
+def test_a_working_directory() -> None:
+    operation = WorkdirOperation("WORKDIR /w", "WORKDIR /w", NODE, "/w", "")
+    key = digest(workdir_components(operation, BEFORE))
+    assert digest(workdir_components(operation._replace(title="workdir /w", history=""), BEFORE)) == key
+    for other in (operation._replace(path="/x"), operation._replace(user="u")):
+        assert digest(workdir_components(other, BEFORE)) != key
+    assert digest(workdir_components(operation, SCRATCH)) != key
+
+
+TEXT = st.text(st.characters(codec=None, max_codepoint=0x2FF), max_size=6) | st.sampled_from(
+    ["", "\0", "\udc80", '"', "\\", ","]
+)
+COMPONENTS = st.lists(st.tuples(TEXT, TEXT), max_size=4).map(tuple)
+
+
+@given(COMPONENTS, COMPONENTS)
+def test_different_components_never_share_a_key(one: Components, two: Components) -> None:
+    assert (digest(one) == digest(two)) == (one == two)
+
+
+@given(COMPONENTS)
+def test_components_survive_being_kept(components: Components) -> None:
+    assert decode(encode(components)) == components
+
+
+@given(
+    st.lists(st.tuples(TEXT, TEXT), max_size=3, unique_by=lambda p: p[0]),
+    st.lists(st.tuples(TEXT, TEXT), max_size=3, unique_by=lambda p: p[0]),
+    st.lists(TEXT, min_size=1, max_size=3),
+    st.lists(TEXT, min_size=1, max_size=3),
+)
+def test_environment_and_command_cannot_stand_for_each_other(
+    env: list[tuple[str, str]], other: list[tuple[str, str]], argv: list[str], words: list[str]
+) -> None:
+    one = RUN._replace(env=tuple(env), argv=tuple(argv))
+    two = RUN._replace(env=tuple(other), argv=tuple(words))
+    assert (run_key(one) == run_key(two)) == (one == two)
+
+
+class TestStates:
+    def image(self, *contents: bytes, name: str = "a") -> BaseImage:
+        ids = tuple(digest_of(c) for c in contents)
+        layers = tuple(Descriptor("application/x", digest_of(name.encode() + c), 1) for c in contents)
+        return BaseImage(name, digest_of(name.encode()), ImageConfig(AMD64, ids), layers, ImageSource("registry", name))
+
+    def test_a_retagged_or_recompressed_base_is_the_same(self) -> None:
+        assert base_state(self.image(b"1", b"2", name="a")) == base_state(self.image(b"1", b"2", name="b"))
+
+    def test_other_layers_or_another_order_are_not(self) -> None:
+        assert base_state(self.image(b"1", b"2")).id != base_state(self.image(b"2", b"1")).id
+        assert base_state(self.image(b"1")).id != base_state(self.image(b"1", b"2")).id
+
+    def test_an_image_without_layers_is_scratch(self) -> None:
+        assert base_state(self.image()) == SCRATCH
+
+    @given(st.lists(TEXT, max_size=3), st.lists(TEXT, max_size=3))
+    def test_states_follow_from_all_layers(self, one: list[str], two: list[str]) -> None:
+        states = []
+        for layers in (one, two):
+            state = SCRATCH
+            for layer in layers:
+                state = next_state(state, layer.replace("\0", ""))
+            states.append(state)
+        assert (states[0].id == states[1].id) == (states[0].layers == states[1].layers)
