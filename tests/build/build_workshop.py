@@ -37,7 +37,9 @@ class Said:
     def _titles(self, *ends: type) -> list[str]:
         names = {e.step: e.name for e in self.events if isinstance(e, StepStarted)}
         numbers = [e.step for e in self.events if isinstance(e, ends)]
-        titles = [names[n].partition("] ")[2] for n in numbers if names[n].startswith("[") and "internal" not in names[n]]
+        titles = [
+            names[n].partition("] ")[2] for n in numbers if names[n].startswith("[") and "internal" not in names[n]
+        ]
         return sorted(t for t in titles if not t.startswith("FROM "))
 
     @property
@@ -152,9 +154,7 @@ def read_layer(blob: bytes) -> dict[str, bytes | str | None]:
 def lines(error: KezuriError) -> list[int]:
     """The lines of the Dockerfile that an error points at."""
     return [
-        d.source.position(d.span.start)[0]
-        for d in error.diagnostics
-        if d.source is not None and d.span is not None
+        d.source.position(d.span.start)[0] for d in error.diagnostics if d.source is not None and d.span is not None
     ]
 
 

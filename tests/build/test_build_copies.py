@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.build.build_workshop import Workshop, lines, oci, tar_of, write_layout
 
 from kezuri.app.request import BuildRequest, Output
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import digest_of
 from kezuri.store.collection import Collection
 from kezuri.store.store import Store
-from tests.build.build_workshop import Workshop, lines, oci, tar_of, write_layout
 
 DOCKERFILE = """\
 FROM scratch AS docs
@@ -92,9 +92,9 @@ class TestAgain:
 
     def test_what_was_changed_back_is_found_again(self, shop: Workshop) -> None:
         first = shop.build()
-        shop.write(**{"src__two": "other"})
+        shop.write(src__two="other")
         shop.build()
-        shop.write(**{"src__two": "2"})
+        shop.write(src__two="2")
         assert shop.build().digest == first.digest and shop.said.ran == []
 
     def test_a_rebuilt_stage_of_the_same_files_is_the_same(self, shop: Workshop) -> None:
@@ -267,8 +267,8 @@ class TestFilesThatChange:
         self, shop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         import kezuri.build.copying as copying
+        from kezuri.source.checksum import verify_unchanged as original
 
-        original = copying.verify_unchanged
         victim = shop.context / "src" / "one"
 
         def meddle(selection: Any) -> None:
@@ -498,7 +498,7 @@ class TestBases:
         manifest["config"].update(put(config))
         index["manifests"][0].update(put(manifest))
         (layout / "index.json").write_text(json.dumps(index))
-        with pytest.raises(KezuriError, match="do not belong together|has the digest"):
+        with pytest.raises(KezuriError, match="has the digest"):
             shop.build("FROM base\nCOPY a.txt /etc/", build_contexts=(("base", f"oci-layout://{layout}"),))
         assert shop.leftovers() == []
 
@@ -588,7 +588,7 @@ class TestTogether:
         before = sorted(os.listdir("/proc/self/fd"))
         threads = threading.active_count()
         for i in range(3):
-            shop.write(**{"src__one": f"{i}"})
+            shop.write(src__one=f"{i}")
             shop.build()
             with pytest.raises(KezuriError):
                 shop.build("FROM scratch AS a\nCOPY src /\nFROM scratch\nCOPY --from=a /nothing /")
@@ -630,7 +630,7 @@ class TestPruned:
     @given(steps=st.lists(st.sampled_from(["a", "b", "prune", "drop", "no-cache", "touch"]), max_size=6))
     def test_whatever_happened_before_the_files_are_right(self, tmp_path: Path, steps: list[str]) -> None:
         shop = Workshop(tmp_path / os.urandom(4).hex())
-        shop.write(**{"a": "0", "b": "0"})
+        shop.write(a="0", b="0")
         text = "FROM scratch AS one\nCOPY a /a\nFROM one\nCOPY b /b\nCOPY --from=one /a /c\n"
         for i, step in enumerate(steps):
             if step in "ab":

@@ -37,7 +37,13 @@ def created(documents: ImageDocuments) -> list[str]:
 
 
 def test_entries_without_a_layer_take_the_time_of_the_next_or_else_of_the_one_before() -> None:
-    items = [HistoryItem("ENV"), HistoryItem("RUN", 0, 0), HistoryItem("CMD"), HistoryItem("RUN", 0, 1), HistoryItem("X")]
+    items = [
+        HistoryItem("ENV"),
+        HistoryItem("RUN", 0, 0),
+        HistoryItem("CMD"),
+        HistoryItem("RUN", 0, 1),
+        HistoryItem("X"),
+    ]
     done = put(items, {(0, 0): blob("a", 100), (0, 1): blob("b", 200)})
     assert created(done) == [timestamp(t) for t in (100, 100, 200, 200, 200)]
     assert done.image_config.created == timestamp(200)

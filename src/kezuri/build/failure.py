@@ -25,6 +25,9 @@ _INTERCEPTION = (
     b"certificate verify failed",
     b"The certificate issuer is unknown",
     b"server certificate verification failed",
+    # Maven keeps the reason to itself.
+    b"transfer failed for https://",
+    b"No plugin found for prefix",
 )
 
 

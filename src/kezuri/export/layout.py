@@ -157,6 +157,8 @@ def output_file(dest: str, stdout: BinaryIO | None = None) -> Iterator[BinaryIO]
         raise KezuriError.of(
             f"the output file {dest} is a directory", hint="name a file, or use type=oci,tar=false for a directory"
         )
+    if os.path.exists(parent) and not os.path.isdir(parent):
+        raise KezuriError.of(f"the output file {dest} cannot be written: {parent} is not a directory")
     aside = os.path.join(parent, f".{os.path.basename(dest)}.{os.getpid()}.part")
     try:
         os.makedirs(parent, exist_ok=True)
@@ -170,5 +172,5 @@ def output_file(dest: str, stdout: BinaryIO | None = None) -> Iterator[BinaryIO]
     finally:
         try:
             os.unlink(aside)
-        except FileNotFoundError:
+        except OSError:
             pass

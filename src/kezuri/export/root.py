@@ -37,6 +37,8 @@ def write_directory(tree: Tree, directory: str, warn: Callable[[str], None], epo
     try:
         os.makedirs(directory, exist_ok=True)
         root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileExistsError, NotADirectoryError):
+        raise KezuriError.of(f"the output directory {directory} cannot be made: a file is in the way") from None
     except OSError as error:
         raise disk_error(error, directory) from error
     late: list[Entry] = []
@@ -99,7 +101,9 @@ def _copy(root: int, entry: Entry, content: str | bytes | None) -> None:
     )
     try:
         if isinstance(content, bytes):
-            os.write(target, content)
+            view = memoryview(content)
+            while view:
+                view = view[os.write(target, view) :]
         elif content is not None:
             source = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:

@@ -2,6 +2,7 @@
 
 from kezuri.sandbox.failure import StartFailure, reason
 from kezuri.sandbox.step import FileMount, Mount, Step
+from kezuri.sandbox.truststore import java_trust_store
 
 CA_VARIABLES = (
     "SSL_CERT_FILE",
@@ -33,9 +34,11 @@ def files(step: Step) -> tuple[Mount, ...]:
     if step.ca_bundle:
         try:
             with open(step.ca_bundle, "rb") as f:
-                made.append(FileMount(ca_path(step), f.read()))
+                bundle = f.read()
         except OSError as e:
             raise StartFailure(f"cannot read the CA bundle: {reason(e)}") from None
+        made.append(FileMount(ca_path(step), bundle))
+        made.append(FileMount(_trust_store_path(step), java_trust_store(bundle)))
     return tuple(made)
 
 
@@ -45,12 +48,18 @@ def ca_path(step: Step) -> str:
     return _CA_WITHOUT_DEV if covered else _CA
 
 
+def _trust_store_path(step: Step) -> str:
+    return ca_path(step).removesuffix(".crt") + ".jks"
+
+
 def environment(step: Step) -> dict[str, str]:
     """The step's environment, with the variables that announce the CA bundle unless they are set already."""
     env = dict(step.env)
     if step.ca_bundle:
         for name in CA_VARIABLES:
             env.setdefault(name, ca_path(step))
+        # The JDK says on stderr that it picked this up: the price of its looking at no other variable.
+        env.setdefault("JAVA_TOOL_OPTIONS", f"-Djavax.net.ssl.trustStore={_trust_store_path(step)}")
     return env
 
 
