@@ -36,11 +36,9 @@ class Said:
 
     def _titles(self, *ends: type) -> list[str]:
         names = {e.step: e.name for e in self.events if isinstance(e, StepStarted)}
-        numbers = [e.step for e in self.events if isinstance(e, ends)]
-        titles = [
-            names[n].partition("] ")[2] for n in numbers if names[n].startswith("[") and "internal" not in names[n]
-        ]
-        return sorted(t for t in titles if not t.startswith("FROM "))
+        ended = [e for e in self.events if isinstance(e, StepCached | StepDone | StepFailed) and isinstance(e, ends)]
+        wanted = [names[e.step] for e in ended if names[e.step].startswith("[") and "internal" not in names[e.step]]
+        return sorted(t for t in (name.partition("] ")[2] for name in wanted) if not t.startswith("FROM "))
 
     @property
     def ran(self) -> list[str]:

@@ -1,5 +1,6 @@
 """`build`: from a request to an image, wired from the concrete parts."""
 
+import errno
 import json
 import os
 import sys
@@ -31,6 +32,7 @@ from kezuri.plan.planner import NamedContext, Planner, PlanRequest, context_name
 from kezuri.progress.events import Listener, Warned
 from kezuri.source import context as build_context
 from kezuri.source.stat_index import StatIndex
+from kezuri.store.blobs import disk_error
 
 
 def build(
@@ -44,7 +46,13 @@ def build(
     With `stand_ins`, base images that no registry gives are assembled from packages where that is possible, and the
     function is told so: never without being asked.
     """
-    return _Build(request, settings, listener, stand_ins).run()
+    try:
+        return _Build(request, settings, listener, stand_ins).run()
+    except OSError as error:
+        # A disk can fill up wherever something is written.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise disk_error(error, error.filename or settings.root) from error
 
 
 class GivenSecrets:

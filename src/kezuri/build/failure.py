@@ -59,10 +59,21 @@ class Tail:
 
 
 def step_failed(
-    command: str, outcome: Outcome, tail: Tail, source: SourceText, span: Span, has_ca_bundle: bool
+    command: str,
+    outcome: Outcome,
+    tail: Tail,
+    source: SourceText,
+    span: Span,
+    has_ca_bundle: bool,
+    disk_full: bool = False,
 ) -> KezuriError:
-    """The error of a RUN that ended badly."""
+    """The error of a RUN that ended badly. `disk_full`: the disk on which it writes has no space left."""
     hints = []
+    if disk_full:
+        hints.append(
+            "no space left on the device of the store: `kezuri prune` frees what the cache can spare,\n"
+            "`--root DIR` puts the store on another disk"
+        )
     if tail.intercepted:
         if has_ca_bundle:
             hints.append(
@@ -77,8 +88,8 @@ def step_failed(
             )
     if outcome.oom:
         hints.append("the kernel killed the step because memory ran out: give the machine more, or run less at once")
-    elif outcome.signal == 9:
-        hints.append("the step was killed by SIGKILL; memory running out is the usual cause")
+    elif outcome.signal == 9 or outcome.exit_code == 137:
+        hints.append("a process of the step was killed by SIGKILL; memory running out is the usual cause")
     if outcome.exit_code == 127:
         hints.append("exit code 127: the command was not found in the image")
     elif outcome.exit_code == 126:

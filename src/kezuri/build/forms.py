@@ -261,6 +261,9 @@ class Forms:
         pulled = self._store.database.form(layer, PULLED)
         if pulled is not None:
             return self.any_blob(layer)
+        made = self._made(layer, packing)
+        if made is not None:
+            return made
         encoder = self.encoder(packing)
         with self._lock(f"blob {layer}"):
             known = self._store.database.form(layer, encoder)
@@ -273,12 +276,20 @@ class Forms:
 
             return self.pack(layer, walk(directory, userxattr=self.userxattr), packing)
 
+    def _made(self, layer: str, packing: Packing) -> FormRow | None:
+        """The blob that the encoder made which this store used last for such packing: found without loading it."""
+        encoder = self._store.database.memo(_memo_of(packing))
+        known = self._store.database.form(layer, encoder + _suffix(packing)) if encoder is not None else None
+        return known if known is not None and self._store.blobs.has(known.digest) else None
+
     def encoder(self, packing: Packing) -> str:
         """What names the blobs that this packing makes: same name, same bytes."""
         from kezuri.layer.compression import compression
 
-        epoch = "" if packing.epoch is None else f"@{packing.epoch}"
-        return compression(packing.kind, packing.level).encoder + epoch
+        encoder = compression(packing.kind, packing.level).encoder
+        if self._store.database.memo(_memo_of(packing)) != encoder:
+            self._store.database.put_memo(_memo_of(packing), encoder)
+        return encoder + _suffix(packing)
 
     def pack(
         self, layer: str, items: Iterable[Item], packing: Packing, check: Callable[[], None] | None = None
@@ -329,6 +340,14 @@ def _size_of(directory: str) -> int:
                     seen.add(status.st_ino)
                 total += status.st_blocks * 512
     return total
+
+
+def _memo_of(packing: Packing) -> str:
+    return f"encoder {packing.kind} {packing.level}"
+
+
+def _suffix(packing: Packing) -> str:
+    return "" if packing.epoch is None else f"@{packing.epoch}"
 
 
 class _Hashing:

@@ -84,6 +84,7 @@ class RunSteps:
                     self._source,
                     operation.node.span,
                     bool(self._options.ca_bundle),
+                    _is_full(scratch),
                 )
             layer = f"run-{os.urandom(16).hex()}"
             self._forms.publish_directory(layer, upper)
@@ -170,6 +171,11 @@ class _Inside(NamedTuple):
     mounts: tuple[door.Mount, ...]
     env: tuple[tuple[str, str], ...]
     secrets: tuple[bytes, ...]
+
+
+def _is_full(directory: str) -> bool:
+    status = os.statvfs(directory)
+    return status.f_bavail * status.f_frsize < 1 << 20
 
 
 def _make_upper(upper: str, lowers: tuple[str, ...]) -> None:

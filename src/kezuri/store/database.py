@@ -170,6 +170,13 @@ class Database:
     def _explained(self, error: sqlite3.Error) -> KezuriError:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             return disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), self._path)
+        if isinstance(error, sqlite3.OperationalError) and _full(self._path):
+            # SQLite calls it an I/O error; and without a little space not even `prune` can work.
+            return KezuriError.of(
+                f"no space left on the device while opening {self._path}",
+                hint="make a little room on that disk, then `kezuri prune` makes more; `--root DIR` is another store",
+                exit_code=125,
+            )
         return KezuriError.of(
             f"{self._path}: {error}",
             hint="the cache can be rebuilt: move this file away; images and blobs stay",
@@ -345,6 +352,10 @@ class Database:
             return self._one("SELECT 1 FROM mount WHERE id = ?", mount) is None
 
 
-def exists(path: str) -> bool:
-    """Whether there is a database at the path."""
-    return os.path.exists(path)
+def _full(path: str) -> bool:
+    """Whether the disk has less room than the files that SQLite shares memory through."""
+    try:
+        status = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < 64 << 10
