@@ -104,7 +104,7 @@ def test_costly_modules_are_imported_lazily(path: str) -> None:
             names = [a.name.split(".")[0] for a in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [(node.module or "").split(".")[0]]
-        assert not never & set(names), f"{path}:{node.lineno}: {names}"
+        assert not never & set(names), f"{path}:{getattr(node, 'lineno', 0)}: {names}"
     for statement in tree.body:
         names = []
         if isinstance(statement, ast.Import):

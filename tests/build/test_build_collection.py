@@ -105,7 +105,9 @@ def test_builds_go_on_while_everything_is_collected_all_the_time(tmp_path: Path)
     stop.set()
     for thread in threads:
         thread.join()
-    assert failures == [] and all(built) and pruned
+    for failure in failures:
+        raise failure
+    assert all(built) and pruned
 
 
 def test_a_directory_that_is_in_use_stays_when_its_layer_is_made_again(tmp_path: Path) -> None:

@@ -443,12 +443,7 @@ def _running(word: str) -> list[int]:
     found = []
     for name in os.listdir("/proc"):
         try:
-            if (
-                name.isdigit()
-                and int(name) != os.getpid()
-                and word.encode() in Path(f"/proc/{name}/cmdline").read_bytes()
-            ):
-                found.append(int(name))
+            said = Path(f"/proc/{name}/cmdline").read_bytes() if name.isdigit() else b""
         except OSError:
             continue
         if word.encode() in said and int(name) != os.getpid():

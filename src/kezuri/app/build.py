@@ -1,7 +1,6 @@
 """`build`: from a request to an image, wired from the concrete parts."""
 
 import errno
-import json
 import os
 import sys
 import threading
@@ -10,11 +9,12 @@ from contextlib import ExitStack
 from time import time
 from typing import Literal
 
-from kezuri.app.request import BuildRequest, BuildResult, Output, SecretSource, Settings
+from kezuri.app.delivery import Delivery
+from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
+from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
-from kezuri.build.forms import PULLED, Packing
-from kezuri.build.image import ImageDocuments, LayerBlob, assemble
+from kezuri.build.forms import Packing
 from kezuri.build.keys import RunSurroundings
 from kezuri.build.reporting import Reporter, Ticket
 from kezuri.build.stepkeys import StepKeys
@@ -23,8 +23,6 @@ from kezuri.build.trees import Context, Trees
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.dockerfile.parser import Dockerfile, parse
-from kezuri.oci.config import HistoryEntry
-from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource, Plan, RunOperation, StageInput
@@ -53,58 +51,6 @@ def build(
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise disk_error(error, error.filename or settings.root) from error
-
-
-class GivenSecrets:
-    """The secrets that the command line gives. Values are read once, when a step first wants them."""
-
-    def __init__(self, sources: tuple[SecretSource, ...]) -> None:
-        self._sources = {s.id: s for s in sources}
-        self._values: dict[str, bytes] = {}
-        self._lock = threading.Lock()
-
-    def get(self, id: str) -> bytes | None:
-        """The value of a secret, None when there is no such secret."""
-        source = self._sources.get(id)
-        if source is None:
-            return None
-        with self._lock:
-            if id not in self._values:
-                self._values[id] = _read_secret(source)
-            return self._values[id]
-
-    def check(self) -> None:
-        """Read what must be there when the build starts, so that a typo shows at once; standard input waits."""
-        for source in self._sources.values():
-            if source.kind != "stdin":
-                self.get(source.id)
-
-
-def _read_secret(source: SecretSource) -> bytes:
-    kind, value = source.kind, source.value
-    if kind == "auto":
-        kind = "env" if value in os.environ else "file"
-    if kind == "env":
-        if value not in os.environ:
-            raise KezuriError.of(
-                f"secret {source.id}: the environment variable {value} is not set", hint="export it, or use src=FILE"
-            )
-        return os.environ[value].encode("utf-8", "surrogateescape")
-    limit = 500 << 10
-    try:
-        if kind == "stdin":
-            data = sys.stdin.buffer.read(limit + 1)
-        else:
-            with open(os.path.expanduser(value), "rb") as file:
-                data = file.read(limit + 1)
-    except OSError as error:
-        raise KezuriError.of(
-            f"secret {source.id}: {value} cannot be read: {error.strerror}",
-            hint="--secret id=ID,src=FILE or --secret id=ID,env=VARIABLE",
-        ) from error
-    if len(data) > limit:
-        raise KezuriError.of(f"secret {source.id}: larger than the maximum of {limit} bytes")
-    return data
 
 
 class _Build:
@@ -172,7 +118,10 @@ class _Build:
             named = _named_contexts(self._request.build_contexts)
             plan = self._plan(dockerfile, named)
             built = self._build(plan, dockerfile, context, named, held)
-            return self._export(plan, built)
+            delivery = Delivery(
+                self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
+            )
+            return delivery.deliver(plan, built)
 
     # reading and planning
 
@@ -309,144 +258,6 @@ class _Build:
             RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel),
             CopySteps(store, forms, trees, self._packing, source),
         )
-
-    # leaving
-
-    def _export(self, plan: Plan, built: Built) -> BuildResult:
-        documents: ImageDocuments | None = None
-        if any(o.type in ("image", "oci", "docker") for o in self._outputs):
-            documents = self._documents(plan, built)
-        for output in self._outputs:
-            self._write(output, plan, built, documents)
-        digest = documents.descriptor.digest if documents else ""
-        config = documents.config_descriptor.digest if documents else ""
-        self._write_files(documents)
-        size = sum(layer.size for layer in documents.layers) if documents else 0
-        return BuildResult(digest, config, self._names, size, built.cached, built.ran)
-
-    def _documents(self, plan: Plan, built: Built) -> ImageDocuments:
-        session = self._session
-        with self._reporter.step("exporting layers"):
-            target = plan.stage(plan.target)
-            base, number = target.base, plan.target
-            while isinstance(base, StageInput):
-                number = base.stage
-                base = plan.stage(number).base
-            base_layers = []
-            history: tuple[HistoryEntry, ...] = ()
-            if isinstance(base, BaseImage):
-                history = base.config.history
-                for layer, descriptor in zip(base.config.diff_ids, base.layers):
-                    form = session.forms.blob(layer, self._packing)
-                    kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
-                    base_layers.append(LayerBlob(layer, kept, 0.0))
-            made: dict[tuple[int, int], LayerBlob] = {}
-            for item in target.history:
-                if item.operation >= 0:
-                    place = (item.stage, item.operation)
-                    made[place] = self._blob(built.layers[place])
-            config = target.config
-            return assemble(
-                config,
-                base_layers,
-                history,
-                target.history,
-                made,
-                dict(self._request.labels),
-                dict(self._request.annotations),
-                self._epoch,
-                time(),
-            )
-
-    def _blob(self, layer: str) -> LayerBlob:
-        forms = self._session.forms
-        form = forms.blob(layer, self._packing)
-        row = self._session.store.database.layer(layer)
-        created = row.created if row is not None else time()
-        assert form.encoder != PULLED
-        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
-
-    def _write(self, output: Output, plan: Plan, built: Built, documents: ImageDocuments | None) -> None:
-        if output.type == "cacheonly":
-            return
-        if output.type in ("local", "tar"):
-            self._write_root(output, built)
-            return
-        assert documents is not None
-        if output.type == "image":
-            with self._reporter.step("exporting to image"):
-                self._keep(documents)
-            return
-        from kezuri.export.layout import Exported, output_file, write_directory, write_tar
-
-        image = Exported(
-            self._names,
-            documents.descriptor,
-            documents.config_descriptor,
-            documents.layers,
-            {documents.descriptor.digest: documents.manifest, documents.config_descriptor.digest: documents.config},
-        )
-        attributes = dict(output.attributes)
-        path_of = self._session.store.blobs.path
-        with self._reporter.step(
-            f"exporting to {'oci image format' if output.type == 'oci' else 'docker image format'}"
-        ):
-            if output.type == "oci" and attributes.get("tar", "true").lower() in ("false", "0"):
-                write_directory(image, output.dest, path_of)
-            else:
-                with output_file(output.dest, sys.stdout.buffer) as sink:
-                    write_tar(image, sink, path_of, docker=output.type == "docker", epoch=self._epoch)
-            if output.type == "docker" or self._request.tags:
-                self._keep(documents)
-
-    def _keep(self, documents: ImageDocuments) -> None:
-        """Put the image into the local store under its names."""
-        store = self._session.store
-        store.blobs.put(documents.config)
-        store.blobs.put(documents.manifest)
-        store.sync_new()
-        for name in self._names:
-            store.names.put(name, documents.descriptor)
-
-    def _write_root(self, output: Output, built: Built) -> None:
-        from kezuri.diagnostics import Diagnostic
-        from kezuri.export.layout import output_file
-        from kezuri.export.root import merged_items, write_directory
-        from kezuri.layer.packer import compression, pack
-        from kezuri.source.stack import StackTree
-
-        def warn(text: str) -> None:
-            self._listener(Warned(time(), Diagnostic("warning", text)))
-
-        self._session.privileged()
-        forms = self._session.forms
-        tree = StackTree(forms.directories(built.state.layers), "the image", userxattr=forms.userxattr)
-        if output.type == "local":
-            with self._reporter.step("exporting to client directory"):
-                write_directory(tree, output.dest, warn, self._epoch)
-        else:
-            with (
-                self._reporter.step("exporting to client tarball"),
-                output_file(output.dest, sys.stdout.buffer) as sink,
-            ):
-                pack(merged_items(tree), sink, compression("none", None), epoch=self._epoch)
-
-    def _write_files(self, documents: ImageDocuments | None) -> None:
-        from kezuri.store.names import publish
-
-        if self._request.iidfile:
-            publish(self._request.iidfile, (documents.config_descriptor.digest if documents else "").encode())
-        if self._request.metadata_file:
-            report: dict[str, object] = {}
-            if documents is not None:
-                report = {
-                    "containerimage.config.digest": documents.config_descriptor.digest,
-                    "containerimage.descriptor": documents.descriptor.to_json(),
-                    "containerimage.digest": documents.descriptor.digest,
-                }
-                if self._names:
-                    report["image.name"] = ",".join(self._names)
-            publish(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
 
 
 def _epoch(request: BuildRequest) -> int | None:
