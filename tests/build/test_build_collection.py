@@ -82,7 +82,8 @@ def test_builds_go_on_while_everything_is_collected_all_the_time(tmp_path: Path)
         try:
             while not stop.is_set():
                 shop.write(own=str(built[number] % 3))
-                result = shop.build(text, build_contexts=(("base", f"oci-layout://{layout}"),))
+                # Under a name it stays readable when the build is over.
+                result = shop.build(text, build_contexts=(("base", f"oci-layout://{layout}"),), tags=(f"w{number}",))
                 files = shop.files(result)
                 assert files["own"] == str(built[number] % 3).encode() and files["e/x"] == b"base"
                 built[number] += 1

@@ -52,7 +52,8 @@ def packed(items: list[Item], kind: str = "gzip") -> tuple[bytes, str]:
 
 def test_the_room_opens_its_names_lazily() -> None:
     script = "import sys, kezuri.layer.entry, kezuri.layer.view; print(sorted(m for m in sys.modules if 'kezuri' in m))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ)
     assert done.stdout.strip() == str(["kezuri", "kezuri.layer", "kezuri.layer.entry", "kezuri.layer.view"])
     assert kezuri.layer.pack is pack
     assert kezuri.layer.choose_compression is compression

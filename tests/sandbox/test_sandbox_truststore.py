@@ -26,8 +26,10 @@ def test_keytool_reads_it(tmp_path: Path) -> None:
     if shutil.which("keytool") is None or shutil.which("openssl") is None:
         pytest.skip("no keytool or no openssl")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=office", "-days", "9"]
-        + ["-keyout", tmp_path / "key", "-out", tmp_path / "ca.pem"],
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=office", "-days", "9"),
+            *("-keyout", tmp_path / "key", "-out", tmp_path / "ca.pem"),
+        ],
         check=True,
         capture_output=True,
     )

@@ -50,9 +50,10 @@ def test_a_blob_is_there_only_after_commit(tmp_path: Path) -> None:
 
 def test_a_blob_that_is_not_the_expected_one_is_refused(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
-        with pytest.raises(KezuriError, match="expected 5 bytes"), store.blobs.writer(
-            Descriptor("", digest_of(b"right"), 5)
-        ) as writer:
+        with (
+            pytest.raises(KezuriError, match="expected 5 bytes"),
+            store.blobs.writer(Descriptor("", digest_of(b"right"), 5)) as writer,
+        ):
             writer.write(b"wrong")
             writer.commit()
         assert store.blobs.digests() == []
@@ -205,7 +206,8 @@ class TestCollection:
             (Path(store.layer_directory("d")) / "f").write_bytes(b"y" * 50_000)
             os.link(Path(store.layer_directory("d")) / "f", Path(store.layer_directory("d")) / "g")
             ours = sum(size for _, _, size in Collection(store).usage())
-            theirs = int(subprocess.run(["du", "-s", "-B1", tmp_path], capture_output=True, check=True).stdout.split()[0])
+            said = subprocess.run(["du", "-s", "-B1", tmp_path], capture_output=True, check=True).stdout
+            theirs = int(said.split()[0])
             rest = sum(os.lstat(tmp_path / n).st_blocks * 512 for n in ("locks", "leases")) + 4096 * 4
             assert 0 <= theirs - ours <= rest
 

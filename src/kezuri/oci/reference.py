@@ -27,7 +27,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, *, default_tag: bool = True) -> "Reference":
-        """From what a user writes; KezuriError saying which part is wrong. Without tag and digest the tag is `latest`."""
+        """From what a user writes; KezuriError saying which part is wrong. Without tag and digest: `latest`."""
         rest, _, digest = text.partition("@")
         if "@" in text and not _DIGEST.match(digest):
             raise _wrong(text, f"{digest!r} is not a digest")

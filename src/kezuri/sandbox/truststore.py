@@ -15,7 +15,7 @@ _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICAT
 
 @lru_cache(maxsize=4)
 def java_trust_store(pem: bytes) -> bytes:
-    """The certificates of a PEM bundle as a JKS file (the format of java.security.KeyStore "JKS", version 2): entries of
+    """The certificates of a PEM bundle as a JKS file (java.security.KeyStore "JKS", version 2): entries of
     type 2 with name, time and DER bytes, and a SHA-1 over password, a fixed salt and everything before. Blocks that are
     not base64 are left out; without any certificate the store is empty."""
     ders = []

@@ -48,7 +48,8 @@ def needs_accounts(spec: str) -> bool:
     """Whether a `--chown` value can only be understood with the image's passwd or group file: they are part of the
     key of the instruction then."""
     user, _, group = spec.partition(":")
-    return (_number(user, _MAX_ID) is None and (user != "" or not group)) or (group != "" and _number(group, _MAX_ID) is None)
+    unknown_user = _number(user, _MAX_ID) is None and (user != "" or not group)
+    return unknown_user or (group != "" and _number(group, _MAX_ID) is None)
 
 
 def chown_ids(spec: str, view: View, *, linked: bool = False) -> tuple[int, int]:

@@ -127,21 +127,25 @@ class Collection:
     def _orphans(self) -> Iterator[Gone]:
         """Directories and listings of layers that are not known: of layers that went, of a layer that was made
         again, or of a process that was killed just then."""
-        for name in self._unknown_directories():
+        for name in os.listdir(self._store.path("layers")):
             path = self._store.layer_directory(name)
-            yield Gone("snapshot", name, _remove(path))
-        known = {layer_name(row.id) for row in self._store.database.layers()}
+            with self._sweep(_changed(path)) as free:
+                if not free or name in {row.directory for row in self._store.database.layers()}:
+                    continue
+                aside = self._aside(path)
+            yield Gone("snapshot", name, _remove(aside))
         directory = self._store.path("listings")
         for name in os.listdir(directory):
             path = os.path.join(directory, name)
             with self._sweep(_changed(path)) as free:
-                if free and name not in known:
+                if free and name not in {layer_name(row.id) for row in self._store.database.layers()}:
                     _remove(path)
 
-    def _unknown_directories(self) -> list[str]:
-        names = os.listdir(self._store.path("layers"))
-        known = {row.directory for row in self._store.database.layers()}
-        return [n for n in names if n not in known and self._free(_changed(self._store.layer_directory(n)))]
+    def _aside(self, path: str) -> str:
+        """Move a directory out of the way, at once; where it is now."""
+        aside = self._store.blobs.scratch("gone")
+        os.rename(path, aside)
+        return aside
 
     def _records(self, everything: bool, before: float | None, keep_bytes: int | None) -> Iterator[Gone]:
         records = sorted(self._store.database.records(), key=lambda r: r.used)
@@ -186,6 +190,7 @@ class Collection:
             digests = {form.digest for form in database.forms(row.id)}
             if digests & bases:
                 continue
+            aside = ""
             with self._sweep(row.used) as free, database.transaction():
                 again = database.layer(row.id)
                 if not free or again is None or again != row:
@@ -194,21 +199,36 @@ class Collection:
                     database.drop_layer(row.id)
                 elif row.directory:
                     database.drop_directory(row.id)
-            if row.directory:
-                yield Gone("snapshot", row.id, _remove(self._store.layer_directory(row.directory)))
+                if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
+                    aside = self._aside(self._store.layer_directory(row.directory))
+            if aside:
+                yield Gone("snapshot", row.id, _remove(aside))
 
     def _blobs(self, everything: bool) -> Iterator[Gone]:
-        keep = self._named_blobs()
-        if not everything:
-            keep |= self._known_bases()
-        keep |= {form.digest for form in self._store.database.forms()}
+        version = self._version()
+        keep = self._needed_blobs(everything)
         for digest in sorted(self._store.blobs.digests()):
             if digest in keep:
                 continue
+            size = 0
             with self._sweep(_changed(self._store.blobs.path(digest))) as free:
-                size = self._store.blobs.delete(digest) if free else 0
+                if free and (now := self._version()) != version:
+                    # A build came and went: what it made is needed by what it wrote down.
+                    version, keep = now, self._needed_blobs(everything)
+                if free and digest not in keep:
+                    size = self._store.blobs.delete(digest)
             if size:
                 yield Gone("blob", digest, size)
+
+    def _needed_blobs(self, everything: bool) -> set[str]:
+        keep = self._named_blobs()
+        if not everything:
+            keep |= self._known_bases()
+        return keep | {form.digest for form in self._store.database.forms()}
+
+    def _version(self) -> tuple[object, ...]:
+        """What changes when somebody else writes down what is needed."""
+        return (*self._store.database.rows("PRAGMA data_version")[0], self._store.names.version())
 
     # figures
 
@@ -292,9 +312,8 @@ class Collection:
                 if repair:
                     database.drop_directory(row.id)
                 yield Finding("layer", row.id, f"its directory {row.directory} is missing", repair)
-        for name in self._unknown_directories() if repair else ():
-            remove_tree(self._store.layer_directory(name))
-            yield Finding("directory", name, "belongs to no layer", True)
+        for gone in self._orphans() if repair else ():
+            yield Finding("directory", gone.name, "belongs to no layer", True)
 
 
 def _changed(path: str) -> float:

@@ -36,6 +36,14 @@ class Names:
         """Descriptors that have no name (left behind by a tag that moved away, kept for their digest)."""
         return [d for d in self._read() if REF_NAME not in d.annotations]
 
+    def version(self) -> tuple[int, int]:
+        """What changes with every change of a name."""
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            return (0, 0)
+        return (status.st_ino, status.st_ctime_ns)
+
     def put(self, name: str, descriptor: Descriptor) -> None:
         """Let the name stand for the descriptor from now on."""
         known = self.get(name)
