@@ -1,3 +1,3 @@
-"""kezuri builds container images from Dockerfiles without a daemon, and will shave them thin and prove that they work."""
+"""kezuri builds container images from Dockerfiles: no daemon, no root needed."""
 
 __version__ = "0.1.0"

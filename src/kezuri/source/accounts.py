@@ -56,7 +56,8 @@ def chown_ids(spec: str, view: View, *, linked: bool = False) -> tuple[int, int]
     """The uid and gid of `--chown=user[:group]`, as BuildKit reads it.
 
     Numbers need no file, `root` is 0. Without a group, a number is the gid too, and a name brings its gid from
-    passwd. A group alone (`:9`) leaves the user at 0. With `--link` only numbers and `root` have a meaning. KezuriError for a name that the image does not know.
+    passwd. A group alone (`:9`) leaves the user at 0. With `--link` only numbers and `root` have a meaning. KezuriError
+    for a name that the image does not know.
     """
     user, _, group = spec.partition(":")
     if not user and group:

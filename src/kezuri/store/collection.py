@@ -127,19 +127,26 @@ class Collection:
     def _orphans(self) -> Iterator[Gone]:
         """Directories and listings of layers that are not known: of layers that went, of a layer that was made
         again, or of a process that was killed just then."""
-        for name in os.listdir(self._store.path("layers")):
+        # Looked up again before it goes: a build may have put it there and written it down since.
+        for name in set(os.listdir(self._store.path("layers"))) - self._known_directories():
             path = self._store.layer_directory(name)
             with self._sweep(_changed(path)) as free:
-                if not free or name in {row.directory for row in self._store.database.layers()}:
+                if not free or name in self._known_directories():
                     continue
                 aside = self._aside(path)
             yield Gone("snapshot", name, _remove(aside))
         directory = self._store.path("listings")
-        for name in os.listdir(directory):
+        for name in set(os.listdir(directory)) - self._known_listings():
             path = os.path.join(directory, name)
             with self._sweep(_changed(path)) as free:
-                if free and name not in {layer_name(row.id) for row in self._store.database.layers()}:
+                if free and name not in self._known_listings():
                     _remove(path)
+
+    def _known_directories(self) -> set[str]:
+        return {row.directory for row in self._store.database.layers()}
+
+    def _known_listings(self) -> set[str]:
+        return {layer_name(row.id) for row in self._store.database.layers()}
 
     def _aside(self, path: str) -> str:
         """Move a directory out of the way, at once; where it is now."""
