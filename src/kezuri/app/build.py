@@ -99,6 +99,7 @@ class _Build:
 
     def run(self) -> BuildResult:
         with ExitStack() as held:
+            held.callback(self._end_fetches)
             session = held.enter_context(
                 Session(
                     self._settings,
@@ -185,6 +186,12 @@ class _Build:
         ticket.status(digest[:19], current, total, current >= total)
         if current >= total:
             ticket.done()
+
+    def _end_fetches(self) -> None:
+        """Every step that began has an end, also a layer that never came."""
+        for digest, ticket in self._fetching.items():
+            if digest not in self._fetched:
+                ticket.failed("it did not arrive")
 
     # building
 

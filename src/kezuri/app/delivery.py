@@ -49,7 +49,7 @@ class Delivery:
         config = documents.config_descriptor.digest if documents else ""
         self._write_files(documents)
         size = sum(layer.size for layer in documents.layers) if documents else 0
-        return BuildResult(digest, config, self._names, size, built.cached, built.ran)
+        return BuildResult(digest, config, self._names if documents else (), size, built.cached, built.ran)
 
     def _documents(self, plan: Plan, built: Built) -> ImageDocuments:
         session = self._session

@@ -19,6 +19,9 @@ from kezuri.store.blobs import disk_error
 FRESH = 600.0
 """Seconds for which a noted use is recent enough: a build that finds everything in the cache then writes nothing."""
 
+_PATIENCE = 60.0
+"""Seconds to wait for another process that writes."""
+
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE layer (
@@ -100,8 +103,8 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         try:
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            self._write_ahead()
             self._db.execute("PRAGMA synchronous=NORMAL")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:
@@ -114,6 +117,19 @@ class Database:
                 )
         except sqlite3.Error as error:
             raise self._explained(error) from error
+
+    def _write_ahead(self) -> None:
+        """Two processes that open a new file at once can get in each other's way here, and SQLite does not wait."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > end:
+                    raise
+            time.sleep(0.01)
 
     def _create(self) -> None:
         with self.transaction():
