@@ -63,6 +63,7 @@ class Delivery:
             history: tuple[HistoryEntry, ...] = ()
             if isinstance(base, BaseImage):
                 history = base.config.history
+                session.forms.fetch_missing(base.config.diff_ids)
                 for layer, descriptor in zip(base.config.diff_ids, base.layers):
                     form = session.forms.blob(layer, self._packing)
                     kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
