@@ -21,7 +21,7 @@ from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
 from kezuri.build.trees import Context, Trees
 from kezuri.cache.results import Results
-from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.dockerfile.parser import Dockerfile, parse
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -53,6 +53,22 @@ def build(
         raise disk_error(error, error.filename or settings.root) from error
 
 
+_ATTRIBUTES = (
+    "name",
+    "compression",
+    "compression-level",
+    "force-compression",
+    "oci-mediatypes",
+    "platform-split",
+    "rewrite-timestamp",
+    "store",
+    "tar",
+    "unpack",
+)
+"""Attributes of `--output` beside type and dest. `rewrite-timestamp`, `store`, `unpack` and `platform-split` say what
+kezuri does anyway, or what has no meaning for one platform."""
+
+
 class _Build:
     def __init__(
         self,
@@ -72,6 +88,8 @@ class _Build:
         self._fetching_lock = threading.Lock()
         self._epoch = _epoch(request)
         self._outputs = request.outputs or (Output("image", ""),)
+        for output in self._outputs:
+            _check_attributes(output)
         self._packing = self._choose_packing()
         self._names = tuple(str(_tag(name)) for name in self._all_tags())
 
@@ -84,7 +102,11 @@ class _Build:
         return tuple(dict.fromkeys(names))
 
     def _choose_packing(self) -> Packing:
-        wanted = self._request.compression or "gzip"
+        said = dict(pair for output in self._outputs for pair in output.attributes)
+        wanted = said.get("compression", self._request.compression) or "gzip"
+        level = said.get("compression-level", "")
+        if level and not level.isdigit():
+            raise KezuriError.of(f"compression-level={level} is not a number", exit_code=2)
         kinds: dict[str, Literal["gzip", "zstd", "none"]] = {"gzip": "gzip", "zstd": "zstd", "uncompressed": "none"}
         if wanted not in kinds:
             raise KezuriError.of(f"unknown compression {wanted!r}", hint="gzip, zstd or uncompressed", exit_code=2)
@@ -95,7 +117,7 @@ class _Build:
                 hint="use --compression gzip, or --output type=oci",
                 exit_code=2,
             )
-        return Packing(kind, self._request.compression_level, self._epoch)
+        return Packing(kind, int(level) if level else self._request.compression_level, self._epoch)
 
     def run(self) -> BuildResult:
         with ExitStack() as held:
@@ -265,6 +287,31 @@ class _Build:
             RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel),
             CopySteps(store, forms, trees, self._packing, source),
         )
+
+
+def _check_attributes(output: Output) -> None:
+    """KezuriError for an attribute that kezuri does not know or does not do: none is passed over in silence."""
+    for key, value in output.attributes:
+        false = value.lower() in ("false", "0", "f")
+        if key.startswith("annotation.") or (key in _ATTRIBUTES and key not in ("oci-mediatypes", "force-compression")):
+            continue
+        if key == "oci-mediatypes" and false:
+            raise KezuriError.of(
+                "--output oci-mediatypes=false is not supported",
+                hint="images have OCI media types, as BuildKit's",
+                exit_code=2,
+            )
+        if key == "force-compression" and not false:
+            raise KezuriError.of(
+                "--output force-compression is not supported", hint="layers of the base stay as they came", exit_code=2
+            )
+        if key not in _ATTRIBUTES:
+            near = nearest(key, _ATTRIBUTES)
+            raise KezuriError.of(
+                f"--output type={output.type}: unknown attribute {key!r}",
+                hint=f"did you mean {near}?" if near else f"there are {', '.join(_ATTRIBUTES)} and annotation.KEY",
+                exit_code=2,
+            )
 
 
 def _epoch(request: BuildRequest) -> int | None:

@@ -81,10 +81,15 @@ class Delivery:
                 target.history,
                 made,
                 dict(self._request.labels),
-                dict(self._request.annotations),
+                self._annotations(),
                 self._epoch,
                 time(),
             )
+
+    def _annotations(self) -> dict[str, str]:
+        pairs = [pair for output in self._outputs for pair in output.attributes]
+        given = {k.removeprefix("annotation."): v for k, v in pairs if k.startswith("annotation.")}
+        return {**dict(self._request.annotations), **given}
 
     def _blob(self, layer: str) -> LayerBlob:
         forms = self._session.forms
