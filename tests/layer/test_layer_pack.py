@@ -16,7 +16,7 @@ import zstandard
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.blob_writer import BlobWriter
-from kezuri.layer.compression import BLOCK, Compression, compression
+from kezuri.layer.compression import BLOCK, EMPTY_GZIP, Compression, compression
 from kezuri.layer.decompression import decompress
 from kezuri.layer.entry import Entry, Item
 from kezuri.layer.packer import compress, pack
@@ -212,3 +212,11 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 150 << 10
+
+
+def test_the_empty_layer_is_the_one_that_everybody_knows() -> None:
+    assert hashlib.sha256(EMPTY_GZIP).hexdigest().startswith("4f4fb700ef54461cfa02571ae0db9a0d")
+    sink = io.BytesIO()
+    packed = pack([], sink, compression())
+    assert gzip.decompress(sink.getvalue()) == gzip.decompress(EMPTY_GZIP) == bytes(1024)
+    assert packed.entries == 0 and packed.diff_id == "sha256:" + hashlib.sha256(bytes(1024)).hexdigest()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
-from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor
+from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
 from kezuri.store.blobs import disk_error
 from kezuri.store.database import FRESH, FormRow, LayerRow
 from kezuri.store.store import Store, layer_name
@@ -296,10 +296,16 @@ class Forms:
     ) -> FormRow:
         """Pack entries into a blob of the store and make it known as a form of the layer. `check` is called when
         everything was read and nothing is known yet; what it raises leaves nothing."""
+        from kezuri.layer.compression import EMPTY_GZIP
         from kezuri.layer.packer import compression, pack
 
         with self._store.blobs.writer(hashed=True) as writer:
             packed = pack(items, cast(BinaryIO, writer), compression(packing.kind, packing.level), epoch=packing.epoch)
+            if not packed.entries and packing.kind == "gzip":
+                # A step that changed nothing has the same layer everywhere, so that registries share it.
+                writer.restart()
+                writer.write(EMPTY_GZIP)
+                packed = packed._replace(digest=digest_of(EMPTY_GZIP), size=len(EMPTY_GZIP))
             if check is not None:
                 check()
             digest = writer.commit_known(packed.digest)

@@ -17,6 +17,9 @@ WINDOW = 32 << 10
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """RFC 1952 §2.3: deflate, no flags, no time, operating system unknown: nothing of this machine is in it."""
 
+EMPTY_GZIP = bytes.fromhex("1f8b08000000000000ff621805a360148c5800080000ffff2eafb5ef00040000")
+"""The layer without entries as BuildKit writes it: its digest, sha256:4f4fb700ef54…, is known to every registry."""
+
 _MOST_ZSTD = 19
 
 BlockEncoder = Callable[[bytes, bytes, bool], bytes]
