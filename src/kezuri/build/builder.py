@@ -303,20 +303,22 @@ class Builder:
             else:
                 kind = "WORKDIR"
                 layer = self._workers.copies.make_directory(operation, components, stage.state, directory)
-            record = self._results.keep(
-                components,
-                state=next_state(stage.state, layer).id,
-                layer=layer,
-                kind=kind,
-                title=operation.title,
-                seconds=ticket.seconds,
-                detail=self._keys.detail(operation),
-            )
+            # A step that gave up on the network and claims success is not believed a second time.
+            if layer not in self._workers.runs.doubtful:
+                self._results.keep(
+                    components,
+                    state=next_state(stage.state, layer).id,
+                    layer=layer,
+                    kind=kind,
+                    title=operation.title,
+                    seconds=ticket.seconds,
+                    detail=self._keys.detail(operation),
+                )
         except BaseException as error:
             ticket.failed(str(error) or type(error).__name__)
             raise
         with self._lock:
-            self._fresh[record.key] = layer
+            self._fresh[digest(components)] = layer
         self._count("ran")
         ticket.done()
         return layer

@@ -31,6 +31,10 @@ _INTERCEPTION = (
 )
 
 
+_ABANDONED = (b"Exit handler never called!",)
+"""What a client prints that gives up on the network and still says that it succeeded (npm 10): the next step fails."""
+
+
 class Tail:
     """The last lines of what a step printed, within a bound of bytes, for its error."""
 
@@ -38,6 +42,7 @@ class Tail:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self.intercepted = False
+        self.abandoned = False
         self._edge = b""
 
     def add(self, data: bytes) -> None:
@@ -49,6 +54,7 @@ class Tail:
         if not self.intercepted:
             window = self._edge + data
             self.intercepted = any(sign in window for sign in _INTERCEPTION)
+            self.abandoned = self.abandoned or any(sign in window for sign in _ABANDONED)
             self._edge = window[-64:]
 
     def text(self) -> str:
@@ -65,6 +71,7 @@ def step_failed(
     source: SourceText,
     span: Span,
     has_ca_bundle: bool,
+    abandoned: str = "",
     disk_full: bool = False,
 ) -> KezuriError:
     """The error of a RUN that ended badly. `disk_full`: the disk on which it writes has no space left."""
@@ -73,6 +80,11 @@ def step_failed(
         hints.append(
             "no space left on the device of the store: `kezuri prune` frees what the cache can spare,\n"
             "`--root DIR` puts the store on another disk"
+        )
+    if abandoned and not has_ca_bundle and not tail.intercepted:
+        hints.append(
+            f"an earlier step gave up without saying so ({abandoned}): where the network answers HTTPS with a\n"
+            "certificate of its own authority, the ca-certificates setting (--ca-certificates FILE) mends that"
         )
     if tail.intercepted:
         if has_ca_bundle:

@@ -52,6 +52,9 @@ class RunSteps:
         self._options = options
         self._source = source
         self._cancel = cancel
+        self._abandoned = ""
+        self.doubtful: set[str] = set()
+        """Layers of steps that claim success although a client in them gave up."""
 
     def execute(self, operation: RunOperation, before: State, states: StateOf, output: door.Output) -> str:
         """Run the command; the id of the layer with its changes. KezuriError when it ends badly: then nothing of it
@@ -84,9 +87,13 @@ class RunSteps:
                     self._source,
                     operation.node.span,
                     bool(self._options.ca_bundle),
+                    self._abandoned,
                     _is_full(scratch),
                 )
             layer = f"run-{os.urandom(16).hex()}"
+            if tail.abandoned:
+                self._abandoned = operation.title
+                self.doubtful.add(layer)
             self._forms.publish_directory(layer, upper)
         return layer
 
