@@ -347,6 +347,7 @@ def test_system_calls_are_filtered(who: str, skeleton: Layers) -> None:
         assert "Seccomp:\t0" in free.out, free
 
 
+@pytest.mark.parametrize("who", ["as-is", "subordinate", "confined"], indirect=True)
 @isolated
 def test_set_user_id_programs(who: str, scratch: str, skeleton: Layers) -> None:
     """They give nothing, unless the sandbox was asked to let them, and then no more than the capability bounds."""
@@ -375,6 +376,7 @@ def test_killed_for_memory_or_by_itself(who: str, skeleton: Layers) -> None:
         assert run_in(sandbox, skeleton, ("/bin/sh", "-c", "kill -9 $$; exit 4")).code == 4
 
 
+@pytest.mark.parametrize("who", ["as-is"], indirect=True)
 @isolated
 def test_the_kernels_kill_for_memory_is_told(who: str, skeleton: Layers) -> None:
     group = f"/sys/fs/cgroup/memory/kezuri-test-{os.getpid()}"
