@@ -32,7 +32,14 @@ def run() -> None:
     """The console script."""
     # The collector would walk every module while they are imported; a build makes few cycles.
     gc.set_threshold(100_000, 20, 20)
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+    # Everything that is held was let go of in its `with`; taking the interpreter apart costs 8 ms.
+    os._exit(code)
 
 
 def main(argv: Sequence[str]) -> int:
