@@ -231,7 +231,6 @@ class _Build:
         for name in plan.contexts:
             tree = build_context.open_named(name, named[name].text)
             contexts[name] = Context(tree, held.enter_context(StatIndex(indexes, tree.root)))
-        layers_index = held.enter_context(StatIndex(indexes, store.path("layers")))
         secrets = GivenSecrets(self._request.secrets)
         secrets.check()
         options = Options(
@@ -250,7 +249,7 @@ class _Build:
             allow=frozenset(self._request.allow),
             parallelism=self._settings.max_parallelism or max(2, os.cpu_count() or 1),
         )
-        trees = Trees(contexts, session.forms, store.database, layers_index)
+        trees = Trees(contexts, session.forms, store.database, contexts[""].digests)
         wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
         builder = Builder(
             plan,

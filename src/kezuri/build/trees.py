@@ -43,13 +43,12 @@ class Trees:
     files tell afterwards whether they were left alone.
     """
 
-    def __init__(
-        self, contexts: Mapping[str, Context], forms: Forms, database: Database, layers_index: StatIndex
-    ) -> None:
+    def __init__(self, contexts: Mapping[str, Context], forms: Forms, database: Database, index: StatIndex) -> None:
         self._contexts = contexts
         self._forms = forms
         self._database = database
-        self._layers_index = layers_index
+        # Files of stages carry no stamp, for nobody else can change them: the index only hashes them.
+        self._index = index
         self._guard = threading.Lock()
         self._selected: dict[Choice, tuple[str, Mapping[str, Record], Selection]] = {}
 
@@ -61,7 +60,7 @@ class Trees:
         key = state_of("selection", state.id, json.dumps([choice.sources, choice.parents, choice.excludes]))
         known = self._database.memo(key)
         if known is None:
-            known = digest(self.select(choice, states), self._layers_index)
+            known = digest(self.select(choice, states), self._index)
             self._database.put_memo(key, known)
         return known
 
