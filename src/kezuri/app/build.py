@@ -2,34 +2,24 @@
 
 import errno
 import os
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from time import time
 from typing import Literal
 
+from kezuri.app.definition import Definition
 from kezuri.app.delivery import Delivery
 from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
-from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
 from kezuri.build.forms import Packing
-from kezuri.build.keys import RunSurroundings
 from kezuri.build.reporting import Reporter, Ticket
-from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
-from kezuri.build.trees import Context, Trees
-from kezuri.cache.results import Results
+from kezuri.build.trees import Trees
 from kezuri.diagnostics import KezuriError, SourceText, nearest
-from kezuri.dockerfile.parser import Dockerfile, parse
-from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage, ImageSource, Plan, RunOperation, StageInput
-from kezuri.plan.planner import NamedContext, Planner, PlanRequest, context_name
-from kezuri.progress.events import Listener, Warned
-from kezuri.source import context as build_context
-from kezuri.source.stat_index import StatIndex
+from kezuri.plan.operation import Plan, RunOperation, StageInput
+from kezuri.progress.events import Listener
 from kezuri.store.blobs import disk_error
 
 
@@ -131,69 +121,15 @@ class _Build:
                 )
             )
             self._session = session
-            context = build_context.open_context(
-                self._request.context,
-                self._request.file,
-                stdin=lambda: sys.stdin.buffer,
-                scratch=held.enter_context(session.store.scratch("context")) if self._request.context == "-" else "",
-            )
-            dockerfile = self._parse(context)
-            named = _named_contexts(self._request.build_contexts)
-            plan = self._plan(dockerfile, named)
-            built = self._build(plan, dockerfile, context, named, held)
+            definition = Definition(self._request, session, self._reporter, self._listener, held, self._epoch)
+            plan = definition.plan()
+            built = self._build(plan, definition)
             delivery = Delivery(
                 self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
             )
             return delivery.deliver(plan, built)
 
-    # reading and planning
-
-    def _parse(self, context: build_context.Context) -> Dockerfile:
-        source = context.dockerfile
-        with self._reporter.step(f"[internal] load build definition from {os.path.basename(source.name)}"):
-            dockerfile = parse(source.text, source.name)
-            for diagnostic in dockerfile.diagnostics:
-                if diagnostic.severity != "error":
-                    self._listener(Warned(time(), diagnostic))
-            return dockerfile
-
-    def _plan(self, dockerfile: Dockerfile, named: dict[str, NamedContext]) -> Plan:
-        platform = self._platform()
-        arguments = dict(self._request.build_args)
-        if self._epoch is not None:
-            arguments.setdefault("SOURCE_DATE_EPOCH", str(self._epoch))
-        request = PlanRequest(
-            target=self._request.target,
-            arguments=arguments,
-            contexts=named,
-            platform=platform,
-            build_platform=Platform.host(),
-            network="" if self._request.network == "default" else self._request.network,
-        )
-        return Planner(dockerfile, request, self._resolve).plan()
-
-    def _platform(self) -> Platform | None:
-        given = [p for text in self._request.platforms for p in text.split(",") if p]
-        if len(given) > 1:
-            raise KezuriError.of(
-                "building for several platforms at once is not supported yet", hint="build one platform after the other"
-            )
-        return Platform.parse(given[0]) if given else None
-
-    def _resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
-        title = source.text
-        if source.kind == "registry":
-            title = str(Reference.parse(source.text))
-        with self._reporter.step(f"[internal] load metadata for {title}"):
-            image = self._session.images.resolve(source, platform)
-            have = image.config.platform
-            if have.architecture and have not in platform.accepted():
-                # BuildKit warns (InvalidBaseImagePlatform) and goes on: the step that cannot run will say so.
-                from kezuri.diagnostics import Diagnostic
-
-                text = f"base image {title} was pulled with platform {have}, expected {platform} for current build"
-                self._listener(Warned(time(), Diagnostic("warning", text, code="InvalidBaseImagePlatform")))
-            return image
+    # fetching
 
     def _fetch_progress(self, digest: str, current: int, total: int) -> None:
         """A layer is on its way: a step of its own, so that a long pull is seen."""
@@ -217,51 +153,24 @@ class _Build:
 
     # building
 
-    def _build(
-        self,
-        plan: Plan,
-        dockerfile: Dockerfile,
-        context: build_context.Context,
-        named: dict[str, NamedContext],
-        held: ExitStack,
-    ) -> Built:
+    def _build(self, plan: Plan, definition: Definition) -> Built:
         session, store = self._session, self._session.store
-        indexes = store.path("contexts")
-        contexts = {"": Context(context.tree, held.enter_context(StatIndex(indexes, context.root)))}
-        for name in plan.contexts:
-            tree = build_context.open_named(name, named[name].text)
-            contexts[name] = Context(tree, held.enter_context(StatIndex(indexes, tree.root)))
-        secrets = GivenSecrets(self._request.secrets)
-        secrets.check()
-        options = Options(
-            surroundings=RunSurroundings(
-                plan.stage(plan.target).platform,
-                self._request.hosts,
-                self._request.ulimits,
-                self._request.shm_size,
-                dict(self._request.build_args).get("BUILDKIT_SANDBOX_HOSTNAME", "buildkitsandbox"),
-            ),
-            secrets=secrets,
-            agents={a.id: a.socket for a in self._request.agents},
-            ca_bundle=session.ca_bundle,
-            no_cache=self._request.no_cache,
-            no_cache_stages=frozenset(s.lower() for s in self._request.no_cache_filter),
-            allow=frozenset(self._request.allow),
-            parallelism=self._settings.max_parallelism or max(2, os.cpu_count() or 1),
+        trees, keys, results, options = definition.workbench(
+            plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
         )
-        trees = Trees(contexts, session.forms, store.database, contexts[""].digests)
+        source = definition.dockerfile.source
         wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
         builder = Builder(
             plan,
             store,
-            Results(store.database, session.forms.usable),
+            results,
             session.forms,
-            StepKeys(trees, options, dockerfile.source),
+            keys,
             options,
             self._packing if wants_blobs else None,
             self._reporter,
             self._cancel,
-            lambda: self._prepare(plan, trees, options, dockerfile.source),
+            lambda: self._prepare(plan, trees, options, source),
         )
         return builder.build()
 
@@ -331,22 +240,3 @@ def _tag(name: str) -> Reference:
     if reference.digest:
         raise KezuriError.of(f"a name for a new image cannot carry a digest: {name}", exit_code=2)
     return reference
-
-
-def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContext]:
-    contexts: dict[str, NamedContext] = {}
-    for name, value in given:
-        if value.startswith("oci-layout://"):
-            context = NamedContext("layout", value.removeprefix("oci-layout://"))
-        elif value.startswith("docker-image://"):
-            context = NamedContext("registry", value.removeprefix("docker-image://"))
-        elif "://" in value or value.startswith("git@"):
-            raise KezuriError.of(
-                f"build context {name}: {value.partition(':')[0]} sources are not supported yet",
-                hint="give a directory, oci-layout://DIR or docker-image://NAME",
-                exit_code=2,
-            )
-        else:
-            context = NamedContext("directory", value)
-        contexts[context_name(name)] = context
-    return contexts
