@@ -360,6 +360,29 @@ class TestAgents:
         shop.build("FROM base\nRUN --mount=type=ssh echo $SSH_AUTH_SOCK", agents=(AgentSource("default", agent),))
         assert shop.said.output == b"/run/buildkit/ssh_agent.0\n"
 
+    def test_the_one_of_the_environment(self, shop: Workshop, agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SSH_AUTH_SOCK", agent)
+        shop.build("FROM base\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK", agents=(AgentSource("default", ""),))
+
+
+class TestPrivileges:
+    TEXT = "FROM base\nUSER 1000\nRUN grep NoNewPrivs /proc/self/status"
+
+    def test_programs_gain_none(self, shop: Workshop) -> None:
+        shop.build(self.TEXT)
+        assert shop.said.output.split() == [b"NoNewPrivs:", b"1"]
+
+    def test_programs_may_gain_some_where_that_is_asked_for(self, shop: Workshop) -> None:
+        shop.build(self.TEXT)
+        shop.build(self.TEXT, new_privileges=True)
+        assert shop.said.output.split() == [b"NoNewPrivs:", b"0"]
+
+    def test_sudo_that_fails_says_how(self, shop: Workshop) -> None:
+        words = 'sudo: The "no new privileges" flag is set, which prevents sudo from running as root.'
+        with pytest.raises(KezuriError) as caught:
+            shop.build(f"FROM base\nRUN echo '{words}' >&2; false")
+        assert "--security-opt no-new-privileges=false" in caught.value.diagnostics[0].hint
+
 
 def _ldd(path: str) -> list[str]:
     return subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout.split()

@@ -184,7 +184,7 @@ class _Build:
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(isinstance(o, RunOperation) for o in operations):
-            session.open_sandbox()
+            session.open_sandbox(self._request.new_privileges)
         elif any(isinstance(getattr(o, "input", None), StageInput) for o in operations) and os.geteuid() != 0:
             session.privileged()
         # What a killed build left behind goes before this one needs the space.

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from time import time
 from typing import NamedTuple
 
+from kezuri.app.agents import open_agents
 from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
@@ -72,7 +73,23 @@ class Definition:
             for diagnostic in dockerfile.diagnostics:
                 if diagnostic.severity != "error":
                     self._listener(Warned(time(), diagnostic))
+            self._warn_of_syntax(dockerfile)
             return dockerfile
+
+    def _warn_of_syntax(self, dockerfile: Dockerfile) -> None:
+        """The language is built in: a frontend of another name may mean another language."""
+        given = dict(self._request.build_args).get("BUILDKIT_SYNTAX", "")
+        span = None
+        if not given:
+            for directive in dockerfile.directives:
+                if directive.name == "syntax":
+                    given, span = directive.value, directive.span
+        if given and "docker/dockerfile" not in given:
+            from kezuri.diagnostics import Diagnostic
+
+            text = f"the frontend {given} is not used: the Dockerfile is read as docker/dockerfile"
+            source = dockerfile.source if span is not None else None
+            self._listener(Warned(time(), Diagnostic("warning", text, source, span)))
 
     def plan(self) -> Plan:
         """The plan; KezuriError with every diagnostic that could be found in one go."""
@@ -132,9 +149,10 @@ class Definition:
                 self._request.ulimits,
                 self._request.shm_size,
                 dict(self._request.build_args).get("BUILDKIT_SANDBOX_HOSTNAME", "buildkitsandbox"),
+                self._request.new_privileges,
             ),
             secrets=secrets,
-            agents={a.id: a.socket for a in self._request.agents},
+            agents=open_agents(self._request.agents, os.environ, self._held) if self._request.agents else {},
             ca_bundle=session.ca_bundle,
             no_cache=self._request.no_cache,
             no_cache_stages=frozenset(s.lower() for s in self._request.no_cache_filter),

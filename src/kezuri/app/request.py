@@ -16,10 +16,12 @@ class SecretSource(NamedTuple):
 
 
 class AgentSource(NamedTuple):
-    """`--ssh default|id[=socket]`; an empty socket means $SSH_AUTH_SOCK. Key files are not sockets: refused clearly."""
+    """`--ssh default|id[=socket|key[,key]]`: an agent's socket, or private `keys` for an agent of our own; neither
+    means $SSH_AUTH_SOCK."""
 
     id: str
     socket: str
+    keys: tuple[str, ...] = ()
 
 
 class Output(NamedTuple):
@@ -38,7 +40,8 @@ class BuildRequest(NamedTuple):
 
     `context` is a directory or `-`; `file` is the Dockerfile's path as given (`-` for stdin). `build_args` values are
     resolved already (a `--build-arg K` without a value and without a variable K is left out). `ulimits` are (name,
-    soft, hard); `hosts` are (name, address); `shm_size` is bytes, 0 for the default.
+    soft, hard); `hosts` are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges`
+    lets set-id programs (sudo) of steps work.
     """
 
     context: str = "."
@@ -63,6 +66,7 @@ class BuildRequest(NamedTuple):
     ulimits: tuple[tuple[str, int, int], ...] = ()
     shm_size: int = 0
     allow: tuple[str, ...] = ()
+    new_privileges: bool = False
     compression: str = "gzip"
     compression_level: int | None = None
     source_date_epoch: str = ""

@@ -73,13 +73,13 @@ class Session:
             enter()
             self._privileged = True
 
-    def open_sandbox(self) -> None:
-        """Make the sandbox, while there is one thread only."""
+    def open_sandbox(self, new_privileges: bool = False) -> None:
+        """Make the sandbox, while there is one thread only. `new_privileges`: programs may gain some (sudo)."""
         if self._sandbox is None:
             from kezuri.sandbox.choice import choose
 
             self.privileged()
-            sandbox = choose(self.settings.runtime)
+            sandbox = choose(self.settings.runtime, new_privileges)
             self._held.callback(sandbox.close)
             self._sandbox = sandbox
 

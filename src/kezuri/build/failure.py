@@ -31,6 +31,9 @@ _INTERCEPTION = (
 )
 
 
+_UNPRIVILEGED = (b'The "no new privileges" flag is set', b"effective uid is not 0, is")
+"""What sudo prints where a program cannot gain privileges."""
+
 _ABANDONED = (b"Exit handler never called!",)
 """What a client prints that gives up on the network and still says that it succeeded (npm 10): the next step fails."""
 
@@ -43,6 +46,7 @@ class Tail:
         self._size = 0
         self.intercepted = False
         self.abandoned = False
+        self.unprivileged = False
         self._edge = b""
 
     def add(self, data: bytes) -> None:
@@ -55,6 +59,7 @@ class Tail:
             window = self._edge + data
             self.intercepted = any(sign in window for sign in _INTERCEPTION)
             self.abandoned = self.abandoned or any(sign in window for sign in _ABANDONED)
+            self.unprivileged = self.unprivileged or any(sign in window for sign in _UNPRIVILEGED)
             self._edge = window[-64:]
 
     def text(self) -> str:
@@ -98,6 +103,8 @@ def step_failed(
                 "give its PEM file with the ca-certificates setting (--ca-certificates FILE, KEZURI_CA_CERTIFICATES,\n"
                 "or ca-certificates in the config file); it reaches the step and never the image"
             )
+    if tail.unprivileged:
+        hints.append("programs of steps gain no privileges: `--security-opt no-new-privileges=false` lets sudo work")
     if outcome.oom:
         hints.append("the kernel killed the step because memory ran out: give the machine more, or run less at once")
     elif outcome.signal == 9 or outcome.exit_code == 137:

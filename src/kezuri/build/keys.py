@@ -28,7 +28,7 @@ _VERSION = "1"
 class RunSurroundings:
     """What a build gives all its steps. Names of hosts count, their addresses do not."""
 
-    __slots__ = ("hostname", "hosts", "platform", "shm_size", "ulimits")
+    __slots__ = ("hostname", "hosts", "new_privileges", "platform", "shm_size", "ulimits")
 
     def __init__(
         self,
@@ -37,12 +37,14 @@ class RunSurroundings:
         ulimits: tuple[tuple[str, int, int], ...] = (),
         shm_size: int = 0,
         hostname: str = "buildkitsandbox",
+        new_privileges: bool = False,
     ) -> None:
         self.platform = platform
         self.hosts = hosts
         self.ulimits = ulimits
         self.shm_size = shm_size
         self.hostname = hostname
+        self.new_privileges = new_privileges
 
 
 def run_components(
@@ -77,6 +79,8 @@ def run_components(
         parts.append(("shm size", str(surroundings.shm_size)))
     if surroundings.hostname != "buildkitsandbox":
         parts.append(("hostname", surroundings.hostname))
+    if surroundings.new_privileges:
+        parts.append(("new privileges", "true"))
     return tuple(parts)
 
 

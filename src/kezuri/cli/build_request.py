@@ -48,6 +48,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         ulimits=tuple(ulimit("--ulimit", text) for text in parsed.all("--ulimit")),
         shm_size=memory("--shm-size", parsed.text("--shm-size", "0")),
         allow=tuple(_entitlement(text) for text in split(parsed.all("--allow"))),
+        new_privileges=_new_privileges(parsed.all("--security-opt")),
         compression=parsed.text("--compression", "gzip"),
         compression_level=_level(parsed),
         source_date_epoch=_epoch(build_args),
@@ -126,27 +127,31 @@ def _secret(text: str) -> SecretSource:
 
 
 def _agent(text: str, environ: Mapping[str, str]) -> AgentSource:
-    name, _, socket = text.partition("=")
+    """`default|ID`, `ID=SOCKET`, `ID=KEY[,KEY]`."""
+    name, _, value = text.partition("=")
     if not name:
-        raise UsageError.because(f"--ssh {text!r} is not of the form default|ID[=SOCKET]")
-    if "," in socket:
-        raise UsageError.because(f"--ssh {name}: key files are not supported", "add the keys to an agent: ssh-add FILE")
-    if not socket and not environ.get("SSH_AUTH_SOCK"):
-        raise UsageError.because(
-            f"--ssh {name}: SSH_AUTH_SOCK is not set", "start ssh-agent, or give the socket's path"
-        )
-    if socket:
-        from stat import S_ISSOCK
-
-        try:
-            mode = os.stat(socket).st_mode
-        except OSError as error:
-            raise UsageError.because(f"--ssh {name}: {socket}: {error.strerror}") from None
-        if not S_ISSOCK(mode):
+        raise UsageError.because(f"--ssh {text!r} is not of the form default|ID[=SOCKET|KEY[,KEY]]")
+    if not value:
+        if not environ.get("SSH_AUTH_SOCK"):
             raise UsageError.because(
-                f"--ssh {name}: {socket} is no agent's socket", "key files are not supported: ssh-add them to an agent"
+                f"--ssh {name}: SSH_AUTH_SOCK is not set", "start ssh-agent, or give the socket's path or a key file"
             )
-    return AgentSource(name, socket)
+        return AgentSource(name, "")
+    from stat import S_ISREG, S_ISSOCK
+
+    paths = tuple(os.path.expanduser(path) for path in value.split(","))
+    modes = []
+    for path in paths:
+        try:
+            modes.append(os.stat(path).st_mode)
+        except OSError as error:
+            raise UsageError.because(f"--ssh {name}: {path}: {error.strerror}") from None
+    if len(paths) == 1 and S_ISSOCK(modes[0]):
+        return AgentSource(name, paths[0])
+    for path, mode in zip(paths, modes):
+        if not S_ISREG(mode):
+            raise UsageError.because(f"--ssh {name}: {path} is no key file", "one agent's socket, or private keys")
+    return AgentSource(name, "", paths)
 
 
 def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
@@ -216,6 +221,19 @@ def _entitlement(text: str) -> str:
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(_ENTITLEMENTS)}"
         raise UsageError.because(f"--allow {text} is not supported", hint)
     return text
+
+
+def _new_privileges(options: tuple[str, ...]) -> bool:
+    """`--security-opt no-new-privileges[=true|false]`, written with `=` or `:` as docker takes it; the last one holds."""
+    allowed = False
+    for text in options:
+        key, _, value = text.replace(":", "=", 1).partition("=")
+        if key != "no-new-privileges" or not (is_true(value or "true") or is_false(value)):
+            raise UsageError.because(
+                f"--security-opt {text} is not supported", "there is no-new-privileges=true and no-new-privileges=false"
+            )
+        allowed = is_false(value)
+    return allowed
 
 
 def _level(parsed: Parsed) -> int | None:

@@ -26,7 +26,7 @@ COMMAND = Command(
             "NAME=SOURCE",
         ),
         Option(("--secret",), "repeated", "A secret for RUN --mount=type=secret", "id=ID[,src=FILE|-][,env=VARIABLE]"),
-        Option(("--ssh",), "repeated", "An SSH agent for RUN --mount=type=ssh", "default|ID[=SOCKET]"),
+        Option(("--ssh",), "repeated", "An SSH agent for RUN --mount=type=ssh", "default|ID[=SOCKET|KEY[,KEY]]"),
         Option(("--platform",), "repeated", "Platforms to build for", "OS/ARCH[,OS/ARCH]"),
         Option(
             ("--output", "-o"),
@@ -83,7 +83,12 @@ COMMAND = Command(
         Option(("--cpu-quota",), "text", "Processor quota of steps", "N", refused=_LIMITS),
         Option(("--cpuset-cpus",), "text", "Processors of steps", "SET", refused=_LIMITS),
         Option(("--cpuset-mems",), "text", "Memory nodes of steps", "SET", refused=_LIMITS),
-        Option(("--security-opt",), "repeated", "Security options of steps", "OPTION", refused=_LATER),
+        Option(
+            ("--security-opt",),
+            "repeated",
+            "no-new-privileges=false lets sudo and other set-id programs of steps work",
+            "OPTION",
+        ),
         Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
     ),
     operands="[PATH | -]",

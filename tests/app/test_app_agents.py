@@ -1,0 +1,49 @@
+"""Agents for `--ssh`: the one of the environment, one by its socket, and one of our own that holds key files."""
+
+import os
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from kezuri.app.agents import open_agents
+from kezuri.app.request import AgentSource
+from kezuri.diagnostics import KezuriError
+
+
+def test_the_socket_of_the_environment_is_taken_when_none_is_given() -> None:
+    with ExitStack() as held:
+        sources = (AgentSource("default", ""), AgentSource("other", "/run/other"))
+        found = open_agents(sources, {"SSH_AUTH_SOCK": "/run/agent"}, held)
+    assert found == {"default": "/run/agent", "other": "/run/other"}
+
+
+def make_key(path: Path, passphrase: str = "") -> str:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", path.name, "-f", str(path)], check=True
+    )
+    return str(path)
+
+
+@pytest.mark.slow
+def test_key_files_have_an_agent_of_their_own_that_ends_with_the_build(tmp_path: Path) -> None:
+    keys = make_key(tmp_path / "one"), make_key(tmp_path / "two")
+    with ExitStack() as held:
+        socket = open_agents((AgentSource("default", "", keys),), {}, held)["default"]
+        environ = {**os.environ, "SSH_AUTH_SOCK": socket}
+        listed = subprocess.run(["ssh-add", "-l"], env=environ, check=True, capture_output=True, text=True).stdout
+        assert " one " in listed and " two " in listed
+        assert os.stat(os.path.dirname(socket)).st_mode & 0o777 == 0o700
+    assert not os.path.exists(os.path.dirname(socket))
+
+
+@pytest.mark.slow
+def test_a_key_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    locked = make_key(tmp_path / "locked", "a long passphrase")
+    with ExitStack() as held, pytest.raises(KezuriError, match="locked cannot be used") as error:
+        open_agents((AgentSource("default", "", (locked,)),), {}, held)
+    assert "ssh-add" in error.value.diagnostics[0].hint
+    (tmp_path / "none").write_text("no key")
+    with ExitStack() as held, pytest.raises(KezuriError, match="none cannot be used"):
+        open_agents((AgentSource("default", "", (str(tmp_path / "none"),)),), {}, held)
