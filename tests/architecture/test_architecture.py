@@ -20,6 +20,7 @@ FLOORS = {
     "store": 2,
     "source": 3.5,
     "cache": 3,
+    "check": 3,
     "sandbox": 3,
     "snapshot": 3,
     "build": 4,

@@ -221,7 +221,7 @@ class TestErrors:
         assert lines(self.failing(shop, text)) == [2, 3, 4, 5, 6]
 
     def test_five_errors_of_evaluation_at_their_lines(self, shop: Workshop) -> None:
-        text = "FROM scratch\nEXPOSE x\nSTOPSIGNAL y\nCOPY --from=8 a b\nADD https://x/y z\nLABEL ${A:?}=1\n"
+        text = "FROM scratch\nEXPOSE x\nSTOPSIGNAL y\nCOPY --from=8 a b\nADD https://x/y.git?z=1 z\nLABEL ${A:?}=1\n"
         assert lines(self.failing(shop, text)) == [2, 3, 4, 5, 6]
 
     def test_an_image_that_cannot_be_pulled(self, shop: Workshop) -> None:

@@ -116,6 +116,32 @@ class TestSteps:
         assert files["tmp/out"] == b"arg env /w /home/app 1000:1000\n" and files["tmp/id"] == b"7\n"
         assert shop.config(result)["config"]["User"] == "7:8"
 
+    def test_groups_of_a_step(self, shop: Workshop) -> None:
+        text = "FROM base\nRUN echo extra:x:5:app >> /etc/group; id > /id\nUSER app\nRUN id -G > /tmp/app\n"
+        files = own(shop, shop.build(text + "USER 7:8\nRUN id -G > /tmp/numbers\n"))
+        assert files["id"] == b"uid=0(root) gid=0(root) groups=0(root)\n"
+        assert (files["tmp/app"], files["tmp/numbers"]) == (b"1000 5\n", b"8\n")
+
+    def test_a_tmpfs_keeps_the_mode_of_the_directory_below_it(self, shop: Workshop) -> None:
+        mounts = " ".join(f"--mount=type=tmpfs,target={target}" for target in ("/d", "/tmp", "/new"))
+        result = shop.build(f"FROM base\nRUN mkdir -m 2750 /d\nRUN {mounts} stat -c '%a %u' /d /tmp /new > /out\n")
+        assert own(shop, result)["out"] == b"2750 0\n1777 0\n1777 0\n"
+
+    @pytest.mark.parametrize("option", ["", ",rw"])
+    def test_a_directory_of_the_context_is_bound_with_its_own_metadata(self, shop: Workshop, option: str) -> None:
+        shop.write(d__f="f")
+        os.chmod(shop.context / "d", 0o2775)
+        os.utime(shop.context / "d", (1_500_000_000, 1_500_000_000))
+        text = f"FROM base\nRUN --mount=source=d,target=/m{option} stat -c '%a %Y' /m > /out\n"
+        assert own(shop, shop.build(text))["out"] == b"2775 1500000000\n"
+        os.chmod(shop.context / "d", 0o700)
+        assert own(shop, shop.build(text))["out"] == b"700 1500000000\n", "what the step sees is part of its key"
+
+    def test_a_mount_that_cannot_be_made_shows_its_instruction(self, shop: Workshop) -> None:
+        with pytest.raises(KezuriError) as caught:
+            shop.build("FROM base\n\nRUN --mount=type=tmpfs,target=/etc/passwd/in true\n")
+        assert lines(caught.value) == [3]
+
     def test_a_failing_step_shows_line_last_output_and_code_and_commits_nothing(self, shop: Workshop) -> None:
         text = "FROM base\nRUN echo before > /before\n\nRUN echo out; \\\n    echo err >&2; touch /after; exit 3\n"
         with pytest.raises(KezuriError) as caught:
@@ -200,15 +226,23 @@ class TestMounts:
         assert own(shop, shop.build(text.format(""), build_args=(("N", "3"),), no_cache=True))["out"] == b"1\n2\n3\n"
         assert own(shop, shop.build(text.format("2"), build_args=(("N", "4"),)))["out"] == b"4\n"
 
-    def test_a_cache_is_seeded_from_a_stage_and_belongs_to_whom_was_asked(self, shop: Workshop) -> None:
+    def test_a_cache_is_seeded_from_a_stage_and_is_what_that_is(self, shop: Workshop) -> None:
         text = (
-            "FROM base AS seed\nRUN mkdir /s && echo seed > /s/f\nFROM base\n"
+            "FROM base AS seed\nRUN mkdir -m 0710 /s && echo seed > /s/f && chown 7:8 /s\nFROM base\n"
             "RUN --mount=type=cache,target=/c,from=seed,source=/s,uid=1000,mode=0750 "
-            "cat /c/f > /f; stat -c %u:%a /c > /o"
+            "cat /c/f > /f; stat -c %u:%g:%a /c > /o"
         )
         for parallelism in (1, 2):
             files = own(shop, shop.build(text, parallelism=parallelism, no_cache=True))
-            assert (files["f"], files["o"]) == (b"seed\n", b"1000:750\n")
+            assert (files["f"], files["o"]) == (b"seed\n", b"7:8:710\n")
+
+    def test_a_cache_belongs_to_whom_was_asked_and_is_new_then(self, shop: Workshop) -> None:
+        text = (
+            "FROM base AS seed\nRUN echo seed > /f\nFROM base\n"
+            "RUN --mount=type=cache,target=/c,from=seed,uid=1000,mode=0750 ls /c > /f; stat -c %u:%a /c > /o"
+        )
+        files = own(shop, shop.build(text))
+        assert (files["f"], files["o"]) == (b"", b"1000:750\n")
 
     def test_locked_caches_take_turns_and_private_ones_are_apart(self, shop: Workshop) -> None:
         step = (

@@ -131,13 +131,21 @@ def test_a_wrong_field_is_found_even_when_there_is_nothing_to_list(app: App) -> 
 
 def test_inspect(app: App) -> None:
     found = [{"Id": ID, "Config": {"User": "app", "Labels": {"é": "ü"}}}]
-    app("images", inspect=lambda settings, names: found * len(names))
+    platforms: list[str] = []
+
+    def inspect(settings: Settings, names: tuple[str, ...], platform: str) -> list[Any]:
+        platforms.append(platform)
+        return found * len(names)
+
+    app("images", inspect=inspect)
     assert json.loads(kezuri("inspect", "a")[1]) == found
     assert kezuri("inspect", "a")[1].startswith('[\n    {\n        "Id"')
     assert kezuri("inspect", "--format", "{{.Config.User}}", "a", "b")[1] == "app\napp\n"
     assert kezuri("inspect", "-f", "{{json .Config.Labels}}", "a")[1] == '{"é":"ü"}\n'
     assert json.loads(kezuri("image", "inspect", "--format=json", "a")[1]) == found
     assert kezuri("inspect")[0] == 2
+    assert set(platforms) == {""}
+    assert kezuri("inspect", "--platform", "linux/arm64", "a")[0] == 0 and platforms[-1] == "linux/arm64"
 
 
 def test_history(app: App) -> None:
@@ -145,7 +153,7 @@ def test_history(app: App) -> None:
         HistoryLine("2000-01-01T00:00:00Z", 'CMD ["node"]', 0, "buildkit.dockerfile.v0", "", True),
         HistoryLine("", "RUN " + "x" * 60 + "\n\ty # buildkit", 7_050_000, "", DIGEST, False),
     )
-    app("images", history=lambda settings, name: lines)
+    app("images", history=lambda settings, name, platform: lines if platform in ("", "arm64") else ())
     shown = kezuri("history", "a")[1].splitlines()
     assert shown[0].split() == ["LAYER", "CREATED", "CREATED", "BY", "SIZE", "COMMENT"]
     assert shown[1].startswith("<empty>        ") and 'CMD ["node"]' in shown[1]
@@ -153,6 +161,7 @@ def test_history(app: App) -> None:
     whole = kezuri("history", "--no-trunc", "--human=false", "a")[1]
     assert DIGEST in whole and "x" * 60 + "  y # buildkit" in whole and "7050000" in whole and "CREATED AT" in whole
     assert kezuri("history", "--format", "{{.ID}} {{.CreatedBy}}", "a")[1].startswith('<empty> CMD ["node"]\n')
+    assert len(kezuri("history", "--platform=arm64", "a")[1].splitlines()) == 3
 
 
 def test_tag_and_rmi(app: App) -> None:
@@ -176,7 +185,7 @@ def test_prune(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         calls.append(wishes)
         return Removed("untagged", "a:1"), Removed("blob", DIGEST, 1500), Removed("record", "x", 500)
 
-    app("prune", prune=prune)
+    app("prune", prune=prune, foresee_prune=lambda settings, **wishes: ())
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     code, _, err = kezuri("prune")
     assert code == 2 and "--force" in err and not calls
@@ -185,8 +194,8 @@ def test_prune(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
                  "--verbose")[1]  # fmt: skip
     assert f"Blob: {DIGEST}\n" in out
     assert calls == [
-        {"all": False, "until": None, "keep_bytes": None, "filters": ()},
-        {"all": True, "until": 86400.0, "keep_bytes": 1 << 30, "filters": ("type=x",)},
+        {"all": False, "until": None, "filters": (), "budget": (None, None, None)},
+        {"all": True, "until": 86400.0, "filters": ("type=x",), "budget": (None, None, 1 << 30)},
     ]
     assert kezuri("prune", "-f", "--filter", "until=soon")[0] == 2
 

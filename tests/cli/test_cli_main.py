@@ -134,7 +134,7 @@ def test_golden_help() -> None:
         (("image", "lss"), "error: unknown command 'image lss'\n  help: did you mean kezuri image ls?\n"),
         (("--bogus", "build"), "error: unknown option --bogus\n"),
         (("build", "--bogus"), "error: unknown option --bogus\n"),
-        (("build", "a", "b"), "error: kezuri build takes [PATH | -]: 'b' is one too many\nusage: kezuri build ["),
+        (("build", "a", "b"), "error: kezuri build takes [PATH | URL | -]: 'b' is one too many\nusage: kezuri build ["),
         (("du", "x"), "error: kezuri du takes no argument 'x'\nusage: kezuri du [OPTIONS]\n"),
         (("tag", "x"), "error: kezuri tag needs SOURCE TARGET\nusage: kezuri tag [OPTIONS] SOURCE TARGET\n"),
         (("run",), "error: kezuri run needs IMAGE"),

@@ -249,8 +249,12 @@ def test_warnings_come_at_the_end_once_each() -> None:
         progress(StepStarted(1, "a", 0.0))
         for _ in range(3):
             progress(Warned(0.0, Diagnostic("warning", "odd casing", hint="write AS", code="FromAsCasing")))
+            progress(Warned(0.0, Diagnostic("warning", "odd", hint="mend it")))
         progress(StepDone(1, 0.0, 0.0))
-    assert err.getvalue() == "#1 a\n#1 DONE 0.0s\n\nwarning[FromAsCasing]: odd casing\n  help: write AS\n"
+    assert err.getvalue() == (
+        "#1 a\n#1 DONE 0.0s\n\nwarning: odd\n  help: mend it\n"
+        " 1 warning found (use --check to expand):\n - FromAsCasing: odd casing\n"
+    )
 
 
 class Terminal(io.StringIO):

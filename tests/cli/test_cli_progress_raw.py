@@ -89,7 +89,7 @@ def test_warnings() -> None:
     source = SourceText("Dockerfile", "FROM a\nRUN b\n")
     (line,) = raw(Warned(0.0, Diagnostic("warning", "odd", source, Span(7, 12), "mend it", "Rule")))
     (warning,) = line["warnings"]
-    assert base64.b64decode(warning["short"]) == b"Rule: odd"
+    assert base64.b64decode(warning["short"]) == b"Rule: odd (line 2)"
     assert base64.b64decode(warning["detail"][0]) == b"mend it"
     assert warning["range"] == [{"start": {"line": 2}, "end": {"line": 2}}]
     assert warning["sourceInfo"] == {"filename": "Dockerfile"}

@@ -14,7 +14,8 @@ from benchmarks.dockerd import Dockerd, missing
 
 pytestmark = pytest.mark.slow
 
-Export = Callable[[str], Path]
+Export = Callable[..., Path]
+SEVERAL = "--platform=linux/amd64,linux/arm64,linux/arm/v6"
 
 
 def run(*argv: str | Path, environ: dict[str, str] | None = None) -> str:
@@ -41,10 +42,11 @@ def export(tmp_path: Path) -> Export:
     )
     source = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "src"))
 
-    def make(output: str) -> Path:
+    def make(output: str, *flags: str) -> Path:
         dest = tmp_path / "out"
         run(
             *(sys.executable, "-m", "kezuri", "build", "--quiet", "--tag", "example.org/readers:v1"),
+            *flags,
             *("--output", f"{output},dest={dest}", context),
             environ={"PYTHONPATH": source, "KEZURI_ROOT": str(tmp_path / "store")},
         )
@@ -113,3 +115,35 @@ def test_the_store_itself_is_a_layout(export: Export, tmp_path: Path) -> None:
     need("skopeo")
     export("type=oci")
     assert json.loads(run("skopeo", "inspect", "--config", f"oci:{tmp_path / 'store'}:example.org/readers:v1"))
+
+
+@pytest.mark.parametrize("output", ["type=oci", "type=oci,tar=false"])
+def test_skopeo_reads_an_index(export: Export, output: str, tmp_path: Path) -> None:
+    need("skopeo")
+    dest = export(output, SEVERAL, "--annotation", "index:k=v")
+    name = f"oci:{dest}:v1" if "tar" in output else f"oci-archive:{dest}:v1"
+    index = json.loads(run("skopeo", "inspect", "--raw", name))
+    assert [m["platform"]["architecture"] for m in index["manifests"]] == ["amd64", "arm64", "arm"]
+    assert index["annotations"] == {"k": "v"}
+    for flags, arch in (("--override-arch=arm64", "arm64"), ("--override-arch=arm --override-variant=v6", "arm")):
+        found = json.loads(run("skopeo", *flags.split(), "inspect", "--config", name))
+        assert found["architecture"] == arch and found["config"]["Cmd"] == ["/d/file"]
+    # Every manifest, every config and every layer is read and held against its digest.
+    run("skopeo", "copy", "--quiet", "--all", name, f"dir:{tmp_path / 'copied'}")
+
+
+def test_podman_takes_its_own_platform_of_an_index(export: Export, short: str) -> None:
+    need("podman")
+    archive = export("type=oci", SEVERAL)
+    podman = ("podman", "--root", f"{short}/p", "--runroot", f"{short}/r", "--storage-driver", "vfs")
+    run(*podman, "pull", "--quiet", "--arch", "arm64", f"oci-archive:{archive}")
+    (found,) = json.loads(run(*podman, "image", "ls", "--format", "json"))
+    assert json.loads(run(*podman, "inspect", found["Id"]))[0]["Architecture"] == "arm64"
+
+
+def test_the_store_with_an_index_is_a_layout_too(export: Export, tmp_path: Path) -> None:
+    need("skopeo")
+    export("type=oci", SEVERAL)
+    name = f"oci:{tmp_path / 'store'}:example.org/readers:v1"
+    assert len(json.loads(run("skopeo", "inspect", "--raw", name))["manifests"]) == 3
+    run("skopeo", "copy", "--quiet", "--all", name, f"dir:{tmp_path / 'copied'}")

@@ -30,6 +30,8 @@ class Built(NamedTuple):
         argv += self.bases.arguments(self.entry.bases)
         if data.get("target"):
             argv += ["--target", data["target"]]
+        if data.get("platforms"):
+            argv += ["--platform", ",".join(data["platforms"])]
         for key, value in data.get("build_args", {}).items():
             argv += ["--build-arg", f"{key}={value}"]
         stdin, environ = "", {}

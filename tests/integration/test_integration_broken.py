@@ -1,5 +1,6 @@
 """The broken recipes of the brief: each must fail where it fails, and say why."""
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ CASES = broken()
 BUILD = [case for case in CASES if case.data["fails"] == "build"]
 RUN = [case for case in CASES if case.data["fails"] == "run"]
 NEVER = [case for case in CASES if case.data["fails"] == "never"]
+LINT = [case for case in CASES if case.data["fails"] == "lint" and case.dockerfile.is_file()]
 FIXED = [case for case in CASES if case.data.get("fixed") == "Dockerfile.fixed"]
 OURS = re.compile(r"^Traceback|something unexpected went wrong", re.MULTILINE)
 """A mistake of kezuri's own; a step's traceback is printed behind the step's number."""
@@ -59,6 +61,21 @@ def test_what_fails_elsewhere_works_here(kezuri: Kezuri, bases: Bases, copied: C
     assert answer.code == 0, answer.text[-4000:]
     assert SECRET not in answer.text
     kezuri("rmi", f"broken/{case.name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LINT, ids=[case.name for case in LINT])
+def test_check_finds_what_the_case_names(kezuri: Kezuri, case: Entry) -> None:
+    """The other cases are not BuildKit's rules' business: they must stay without a finding until a rule names them."""
+    names = set(case.data.get("checks", ()))
+    for file in (case.dockerfile, case.directory / "Dockerfile.fixed"):
+        if not file.is_file():
+            continue
+        wanted = names if file == case.dockerfile else set()
+        answer = kezuri("build", "--call=check,format=json", "-f", str(file), str(case.context))
+        assert answer.out, answer.err
+        assert {warning["ruleName"] for warning in json.loads(answer.out)["warnings"]} == wanted
+        assert answer.code == (1 if wanted else 0), answer.err
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def test_example_is_complete(entry: Entry) -> None:
         re.compile(pattern)
     text = entry.dockerfile.read_text(encoding="utf-8")
     for base in entry.bases:
-        assert re.search(rf"(FROM|--from=)\s*{re.escape(base)}(\s|$)", text, re.MULTILINE), base
+        assert re.search(rf"(FROM(\s+--platform=\S+)?|--from=)\s*{re.escape(base)}(\s|$)", text, re.MULTILINE), base
     if "edit" in data:
         edit = data["edit"]
         assert (entry.context / edit["file"]).read_text(encoding="utf-8").count(edit["replace"]) == 1

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.integration.integration_bases import Bases
@@ -10,9 +11,12 @@ from tests.integration.integration_built import Built, layer_path, uncompressed
 from tests.integration.integration_command import Kezuri, Steps
 from tests.integration.integration_entries import Copier, Entry, examples
 
+from kezuri.linux import binfmt
+
 pytestmark = pytest.mark.slow
 
 EXAMPLES = examples()
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "arm"}
 BODY = re.MULTILINE | re.DOTALL
 
 
@@ -67,6 +71,17 @@ def test_size_is_within_bounds(built: Built) -> None:
     above = built.inspect(built.image)["Manifest"]["layers"][-data["new_layers"] :]
     sizes = [uncompressed(layer_path(built.kezuri, layer["digest"])) for layer in above]
     assert sum(sizes) <= data["max_size_mb"] * 1_000_000, [f"{size / 1e6:.1f} MB" for size in sizes]
+
+
+def test_every_platform_has_a_program_of_its_own(built: Built, tmp_path: Path) -> None:
+    data = built.entry.data
+    if "platforms" not in data:
+        return
+    built.build(built.image, "--output", f"type=local,dest={tmp_path}")
+    for name in data["platforms"]:
+        program = tmp_path / name.replace("/", "_") / data["program"].lstrip("/")
+        machine = binfmt.MACHINES[MACHINES[name.split("/")[1]]]
+        assert program.read_bytes()[18:20] == machine.number.to_bytes(2, "little"), name
 
 
 def test_second_build_runs_nothing_and_gives_the_same_image(built: Built) -> None:

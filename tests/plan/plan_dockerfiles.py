@@ -9,8 +9,9 @@ from kezuri.dockerfile.parser import parse
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.oci.platform import Platform
+from kezuri.plan.contexts import NamedContext, context_name
 from kezuri.plan.operation import BaseImage, CopyOperation, ImageSource, Plan, RunOperation, StagePlan
-from kezuri.plan.planner import NamedContext, Planner, PlanRequest, context_name
+from kezuri.plan.planner import Planner, PlanRequest
 
 AMD64 = Platform("linux", "amd64")
 ARM64 = Platform("linux", "arm64")

@@ -2,10 +2,12 @@
 
 import itertools
 
+import pytest
 from tests.plan.plan_dockerfiles import AMD64, ARM64, Shelf, copies, errors, last, plan, runs
 
+from kezuri.oci.config import ImageConfig
+from kezuri.plan.contexts import NamedContext
 from kezuri.plan.operation import BaseImage, ContextInput, ImageInput, StageInput
-from kezuri.plan.planner import NamedContext
 
 
 def labels(text: str, **more: object) -> list[str]:
@@ -51,8 +53,10 @@ class TestFrom:
         assert [t for _, t, _ in shelf.asked] == ["b"]
         assert made.stage(made.target).base == StageInput(0)
 
-    def test_names_are_folded(self) -> None:
-        assert last("FROM one AS Build\nFROM BUILD").base == StageInput(0)
+    def test_a_name_in_capitals_is_no_stage(self) -> None:
+        assert last("FROM one AS Build\nFROM build").base == StageInput(0)
+        ((line, _, hint),) = errors("FROM one AS Build\nFROM BUILD")
+        assert line == 2 and "`build`" in hint
 
     def test_the_nearest_of_two_stages_of_one_name(self) -> None:
         made = plan("FROM one AS a\nRUN 1\nFROM two AS a\nRUN 2\nFROM a\nRUN 3")
@@ -98,6 +102,41 @@ class TestCopyFrom:
         ((line, message, _),) = errors("FROM one\nCOPY --from=$NOTHING x y")
         assert line == 2 and "empty" in message
 
+    @pytest.mark.parametrize(
+        ("value", "found"),
+        [("a", StageInput(0)), ("A", StageInput(0)), ("b", StageInput(1)), ("0", StageInput(0)), ("1", StageInput(1))],
+    )
+    def test_a_variable_names_a_stage_by_name_or_number_in_copy_and_mount(self, value: str, found: StageInput) -> None:
+        text = "FROM one AS a\nFROM two AS b\nFROM three\nARG S\nCOPY --from=$S x y\nRUN --mount=from=${S},target=/m z"
+        stage = last(text, args={"S": value})
+        assert copies(stage)[0].input == found
+        assert [getattr(m, "input", None) for m in runs(stage)[0].mounts] == [found]
+
+    def test_a_variable_names_an_image_or_a_part_of_its_name(self) -> None:
+        text = "ARG TAG=1\nFROM one\nARG TAG\nARG IMG=img:$TAG\nCOPY --from=$IMG x y\nCOPY --from=img:${TAG}-x x y"
+        shelf = Shelf()
+        last(text, args={"TAG": "2"}, shelf=shelf)
+        assert [t for _, t, _ in shelf.asked] == ["one", "img:2", "img:2-x"]
+
+    def test_a_global_variable_needs_its_arg_in_the_stage(self) -> None:
+        text = "ARG S=a\nFROM one AS a\nFROM two\n{}COPY --from=$S x y"
+        assert copies(last(text.format("ARG S\n")))[0].input == StageInput(0)
+        ((line, message, hint),) = errors(text.format(""))
+        assert line == 4 and "from=$S is empty" in message and "ARG" in hint
+
+    def test_a_variable_in_a_trigger_is_the_childs(self) -> None:
+        shelf = Shelf({"base": ImageConfig(AMD64, on_build=("ARG S", "COPY --from=$S x y"))})
+        text = "FROM one AS a\nFROM two AS b\nFROM base"
+        assert copies(last(text, args={"S": "b"}, shelf=shelf))[0].input == StageInput(1)
+        ((line, message, _),) = errors(text, shelf=shelf)
+        assert line == 3 and "empty" in message
+
+    def test_a_variable_that_leads_to_a_later_stage_or_nowhere_is_an_error(self) -> None:
+        text = "FROM one AS a\nARG S\nCOPY --from=$S x y\nFROM two AS b\nFROM a"
+        for value, said in (("b", "needs to be defined before"), ("a", "circular"), ("9", "stage index 9")):
+            ((line, message, _),) = errors(text, args={"S": value})
+            assert line == 3 and said in message, value
+
     def test_an_index_that_is_not_there(self) -> None:
         ((line, message, hint),) = errors("FROM one\nCOPY --from=7 x y")
         assert line == 2 and "7" in message and "0" in hint
@@ -106,9 +145,18 @@ class TestCopyFrom:
         text = "FROM one AS a\nFROM b AS c\nFROM d\nRUN --mount=from=a,target=/a --mount=type=cache,from=c,target=/c x"
         assert labels(text) == ["a", "c", "stage-2"]
 
-    def test_scratch_has_no_files(self) -> None:
-        ((line, message, _),) = errors("FROM one\nCOPY --from=scratch x y")
-        assert line == 2 and "scratch" in message
+    def test_scratch_is_an_image_without_files(self) -> None:
+        shelf = Shelf()
+        stage = last("FROM one\nCOPY --from=scratch x y\nRUN --mount=from=scratch,target=/m z", shelf=shelf)
+        (mount,) = runs(stage)[0].mounts
+        assert [t for _, t, _ in shelf.asked] == ["one"]
+        for found in (copies(stage)[0].input, getattr(mount, "input", None)):
+            assert isinstance(found, ImageInput) and found.image.name == "scratch" and found.image.layers == ()
+
+    def test_a_stage_that_comes_later_cannot_be_copied_from(self) -> None:
+        text = "FROM one AS a\nCOPY --from=b x y\nFROM two AS b\nFROM a"
+        ((line, message, hint),) = errors(text)
+        assert line == 2 and 'cannot copy from stage "b"' in message and hint
 
 
 class TestCircles:
@@ -132,7 +180,7 @@ class TestCircles:
 
     def test_a_circle_through_a_mount(self) -> None:
         found = errors("FROM one AS a\nRUN --mount=from=b,target=/b x\nFROM a AS b")
-        assert any("circular dependency" in message for _, message, _ in found)
+        assert any("needs to be defined before" in message for _, message, _ in found)
 
 
 class TestNamedContexts:
@@ -140,6 +188,17 @@ class TestNamedContexts:
         made = plan("FROM one\nCOPY --from=docs x y\nCOPY x y", contexts={"docs": NamedContext("directory", "/d")})
         assert [c.input for c in copies(made.stages[0])] == [ContextInput("docs"), ContextInput()]
         assert made.contexts == ("docs",)
+
+    def test_a_directory_stands_for_a_stage_by_name_and_by_number(self) -> None:
+        text = "FROM one AS docs\nRUN never\nFROM two\nCOPY --from=docs x y\nCOPY --from=0 x y"
+        made = plan(text, contexts={"docs": NamedContext("directory", "/d")})
+        assert [c.input for c in copies(made.stages[0])] == [ContextInput("docs"), ContextInput("docs")]
+
+    def test_one_for_the_platform_comes_first(self) -> None:
+        contexts = {"docs": NamedContext("directory", "/d"), "docs::linux/arm64": NamedContext("directory", "/arm")}
+        for platform, key in ((AMD64, "docs"), (ARM64, "docs::linux/arm64")):
+            made = plan("FROM one\nCOPY --from=docs x y", contexts=contexts, platform=platform)
+            assert made.contexts == (key,) and copies(made.stages[0])[0].input == ContextInput(key)
 
     def test_one_that_is_not_used_is_not_opened(self) -> None:
         assert plan("FROM one", contexts={"docs": NamedContext("directory", "/d")}).contexts == ()

@@ -97,14 +97,20 @@ class TestProxies:
     def test_they_reach_every_run_and_neither_history_nor_environment_nor_expansion(self) -> None:
         stage = last("FROM base\nRUN true\nCOPY x /x$HTTP_PROXY", args={"HTTP_PROXY": "http://p", "no_proxy": "n"})
         (run,) = runs(stage)
-        assert run.proxy == (("HTTP_PROXY", "http://p"), ("no_proxy", "n"))
+        assert run.proxy == (
+            ("HTTP_PROXY", "http://p"),
+            ("http_proxy", "http://p"),
+            ("NO_PROXY", "n"),
+            ("no_proxy", "n"),
+        )
         assert "HTTP_PROXY" not in dict(run.env) and "http://p" not in run.history
         assert copies(stage)[0].destination == "/x"
         assert not any("http://p" in e for e in stage.config.env)
 
     def test_declared_they_are_ordinary(self) -> None:
         (run,) = runs(last("FROM base\nARG HTTP_PROXY\nRUN true", args={"HTTP_PROXY": "http://p"}))
-        assert run.proxy == () and dict(run.env)["HTTP_PROXY"] == "http://p" and "http://p" in run.history
+        assert dict(run.env)["HTTP_PROXY"] == "http://p" and "http://p" in run.history
+        assert "http_proxy" not in dict(run.env)
 
 
 class TestPlatformArguments:

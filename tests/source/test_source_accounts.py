@@ -80,32 +80,22 @@ def test_link_takes_no_names() -> None:
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        (
-            "",
-            (
-                0,
-                0,
-                (),
-            ),
-        ),
-        ("root", (0, 0, ())),
-        ("0", (0, 0, ())),
-        ("1000", (1000, 1001, (10, 29))),
-        ("node", (1000, 1001, (10, 29))),
-        ("77", (77, 0, ())),
-        ("77:88", (77, 88, ())),
-        ("1000:1000", (1000, 1000, ())),
-        ("node:docker", (1000, 999, ())),
-        ("node:4000", (1000, 4000, ())),
-        ("app", (1234, 50, (29, 999))),
-        ("77:audio", (77, 29, ())),
+        ("", (0, 0, (0, 10))),
+        ("root", (0, 0, (0, 10))),
+        ("0", (0, 0, (0, 10))),
+        ("1000", (1000, 1001, (1001, 10, 29))),
+        ("node", (1000, 1001, (1001, 10, 29))),
+        ("77", (77, 0, (0,))),
+        ("77:88", (77, 88, (88,))),
+        ("1000:1000", (1000, 1000, (1000,))),
+        ("node:docker", (1000, 999, (999,))),
+        ("node:4000", (1000, 4000, (4000,))),
+        ("app", (1234, 50, (50, 29, 999))),
+        ("77:audio", (77, 29, (29,))),
     ],
 )
 def test_user(spec: str, expected: tuple[int, int, tuple[int, ...]]) -> None:
-    want = expected
-    if spec in ("", "root", "0"):
-        want = (0, 0, (10,))
-    assert user_ids(spec, IMAGE) == want
+    assert user_ids(spec, IMAGE) == expected
 
 
 def test_user_differs_from_chown() -> None:
@@ -114,9 +104,9 @@ def test_user_differs_from_chown() -> None:
 
 
 def test_user_without_files() -> None:
-    assert user_ids("", EMPTY) == (0, 0, ())
-    assert user_ids("5:6", EMPTY) == (5, 6, ())
-    assert user_ids("5", EMPTY) == (5, 0, ())
+    assert user_ids("", EMPTY) == (0, 0, (0,))
+    assert user_ids("5:6", EMPTY) == (5, 6, (6,))
+    assert user_ids("5", EMPTY) == (5, 0, (0,))
     with pytest.raises(KezuriError, match='USER web: unknown user "web"'):
         user_ids("web", EMPTY)
     with pytest.raises(KezuriError, match='unknown group "web"'):

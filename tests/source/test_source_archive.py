@@ -15,8 +15,8 @@ from tests.source.source_trees import DictView, by_path, bytes_of, make
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
+from kezuri.plan.chmod import parse_chmod
 from kezuri.source.archive import Archives
-from kezuri.source.chmod import parse_chmod
 from kezuri.source.copying import CopyOptions, recipe
 from kezuri.source.item_tree import ItemTree
 from kezuri.source.selection import select
@@ -151,10 +151,37 @@ def test_hard_links(add: Add) -> None:
     assert (entries["n/a"].kind, entries["n/b"].kind, entries["n/b"].link) == ("file", "hardlink", "n/a")
 
 
+def test_the_last_name_of_a_file_decides_on_its_metadata(add: Add) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, link, mode, mtime in (("b", "", 0o640, 100), ("c", "b", 0o751, 200), ("a", "b", 0o700, 300)):
+            info = tarfile.TarInfo(name)
+            info.mode, info.mtime, info.linkname = mode, mtime, link
+            info.type = tarfile.LNKTYPE if link else tarfile.REGTYPE
+            archive.addfile(info)
+    entries = by_path(add("/n", x=out.getvalue()))
+    assert [(e.kind, e.mode, e.mtime) for e in map(entries.get, ("n/a", "n/b", "n/c")) if e is not None] == [
+        ("file", 0o700, 300 * 10**9),
+        ("hardlink", 0o700, 300 * 10**9),
+        ("hardlink", 0o700, 300 * 10**9),
+    ]
+
+
+def test_another_name_of_a_symlink_is_a_symlink(add: Add) -> None:
+    entries = by_path(add("/n", x=tar(("symlink", "l", "to"), ("hardlink", "h", "l"))))
+    assert (entries["n/h"].kind, entries["n/h"].link) == ("symlink", "to")
+
+
+def test_names_are_cleaned(add: Add) -> None:
+    entries = by_path(add("/n", x=tar(("dir", "t", ""), ("file", "t/../v", "x"), ("file", "/t//./w", "y"))))
+    assert list(entries) == ["n", "n/t", "n/t/w", "n/v"]
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [
         ([("file", "../../etc/passwd", "x")], "leaves the root"),
+        ([("file", "a/../../etc/passwd", "x")], "leaves the root"),
         ([("hardlink", "a", "../../../etc/shadow")], "leaves the root"),
         ([("hardlink", "a", "etc/shadow")], "does not come before it"),
         ([("file", "ok", ""), ("file", ".wh.passwd", "")], "marks deletions"),

@@ -9,8 +9,8 @@ import pytest
 from tests.source.source_trees import DictView, bytes_of, make
 
 from kezuri.layer.entry import Entry
+from kezuri.plan.chmod import parse_chmod
 from kezuri.source.archive import Archives
-from kezuri.source.chmod import parse_chmod
 from kezuri.source.copying import CopyOptions, recipe
 from kezuri.source.selection import select
 from kezuri.source.tree import DirectoryTree

@@ -3,7 +3,7 @@
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.source.chmod import parse_chmod
+from kezuri.plan.chmod import parse_chmod
 
 
 @pytest.mark.parametrize(

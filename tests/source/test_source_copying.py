@@ -10,7 +10,7 @@ from tests.source.source_trees import DictView, by_path, bytes_of, make
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
-from kezuri.source.chmod import parse_chmod
+from kezuri.plan.chmod import parse_chmod
 from kezuri.source.copying import CopyOptions, recipe
 from kezuri.source.item_tree import ItemTree
 from kezuri.source.selection import download, heredoc, select

@@ -180,9 +180,14 @@ class TestCollection:
     def test_the_least_recently_used_goes_first(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             for i in range(4):
-                store.database.put_layer(f"l{i}", size=100)
+                made = tmp_path / "layers" / f"l{i}"
+                made.mkdir()
+                (made / "file").write_bytes(b"x" * 4096)
+                size = (made / "file").stat().st_blocks * 512
+                store.database.put_layer(f"l{i}", directory=f"l{i}", size=size)
                 store.database.put_record(record(f"k{i}", f"l{i}", 1000.0 + i))
-            list(Collection(store).collect(everything=False, before=None, keep_bytes=200))
+            budget = Collection(store).cache_bytes() // 2
+            list(Collection(store).collect(everything=False, before=None, keep_bytes=budget))
             assert {r.key for r in store.database.records()} == {"k2", "k3"}
 
     def test_what_a_dead_process_left_is_cleared(self, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kezuri.app.definition import Definition
 from kezuri.app.delivery import Delivery
@@ -16,11 +16,17 @@ from kezuri.build.forms import Packing
 from kezuri.build.reporting import Reporter, Ticket
 from kezuri.build.surroundings import Options
 from kezuri.build.trees import Trees
+from kezuri.cache.chronicle import Chronicle, Question
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan, RunOperation, StageInput
 from kezuri.progress.events import Listener
 from kezuri.store.blobs import disk_error
+
+if TYPE_CHECKING:
+    from kezuri.app.debugging import Tell
+    from kezuri.build.running import RunSteps
+
 
 
 def build(
@@ -28,14 +34,18 @@ def build(
     settings: Settings,
     listener: Listener,
     stand_ins: Callable[[str], None] | None = None,
+    look: "Tell | None" = None,
 ) -> BuildResult:
     """Build the image that the request asks for; KezuriError when that fails, with nothing half-done left behind.
+
+    With `look`, a failed RUN opens a shell on this process's terminal before anything of it is cleared away; the
+    function is told of the failure first.
 
     With `stand_ins`, base images that no registry gives are assembled from packages where that is possible, and the
     function is told so: never without being asked.
     """
     try:
-        return _Build(request, settings, listener, stand_ins).run()
+        return _Build(request, settings, listener, stand_ins, look).run()
     except OSError as error:
         # A disk can fill up wherever something is written.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -55,8 +65,8 @@ _ATTRIBUTES = (
     "tar",
     "unpack",
 )
-"""Attributes of `--output` beside type and dest. `rewrite-timestamp`, `store`, `unpack` and `platform-split` say what
-kezuri does anyway, or what has no meaning for one platform."""
+"""Attributes of `--output` beside type and dest. `rewrite-timestamp`, `store` and `unpack` say what kezuri does
+anyway."""
 
 
 class _Build:
@@ -66,8 +76,11 @@ class _Build:
         settings: Settings,
         listener: Listener,
         stand_ins: Callable[[str], None] | None,
+        look: "Tell | None" = None,
     ) -> None:
         self._stand_ins = stand_ins
+        self._look = look
+        self._runs: RunSteps | None = None
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -121,12 +134,15 @@ class _Build:
                 )
             )
             self._session = session
-            definition = Definition(self._request, session, self._reporter, self._listener, held, self._epoch)
+            definition = Definition(
+                self._request, session, self._reporter, self._listener, held, self._epoch, self._cancel
+            )
             plan = definition.plan()
-            built = self._build(plan, definition)
             delivery = Delivery(
                 self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
             )
+            delivery.check(plan)
+            built = self._build(plan, definition)
             return delivery.deliver(plan, built)
 
     # fetching
@@ -160,6 +176,7 @@ class _Build:
         )
         source = definition.dockerfile.source
         wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
+        chronicle = Chronicle(store.database, self._asked(plan, definition), plan, source)
         builder = Builder(
             plan,
             store,
@@ -171,8 +188,33 @@ class _Build:
             self._reporter,
             self._cancel,
             lambda: self._prepare(plan, trees, options, source),
+            chronicle,
         )
-        return builder.build()
+        try:
+            built = builder.build()
+        except BaseException as error:
+            chronicle.close(str(error).partition("\n")[0] or type(error).__name__, builder.place)
+            self._look_at(error)
+            raise
+        chronicle.close("", builder.place)
+        return built
+
+    def _look_at(self, error: BaseException) -> None:
+        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of."""
+        wreck = self._runs.wreck if self._runs is not None else None
+        if wreck is None:
+            return
+        with wreck:
+            if wreck.error is error and self._look is not None:
+                from kezuri.app.debugging import look
+
+                look(wreck, self._session.sandbox(), self._look)
+
+    def _asked(self, plan: Plan, definition: Definition) -> Question:
+        context = definition.context
+        name = context.dockerfile.name
+        file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
+        return (context.root or "-", file, self._request.target, self._request.platforms, os.getcwd())
 
     def _prepare(self, plan: Plan, trees: Trees, options: Options, source: SourceText) -> Workers:
         """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
@@ -190,9 +232,17 @@ class _Build:
         # What a killed build left behind goes before this one needs the space.
         for _ in Collection(store).leftovers():
             pass
-        mounts = CacheMounts(store, trees, self._cancel)
+        namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
+        mounts = CacheMounts(store, trees, self._cancel, namespace)
+        keep_failed = self._look is not None
+        self._runs = RunSteps(
+            store, forms, trees, mounts, session.sandbox, options, source, self._cancel, keep_failed
+        )
+        remotes = [r for o in operations for r in getattr(o, "remotes", ()) if r is not None]
+        if remotes:
+            trees.prefetch(remotes)
         return Workers(
-            RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel),
+            self._runs,
             CopySteps(store, forms, trees, self._packing, source),
         )
 
@@ -201,7 +251,12 @@ def _check_attributes(output: Output) -> None:
     """KezuriError for an attribute that kezuri does not know or does not do: none is passed over in silence."""
     for key, value in output.attributes:
         false = value.lower() in ("false", "0", "f")
-        if key.startswith("annotation.") or (key in _ATTRIBUTES and key not in ("oci-mediatypes", "force-compression")):
+        if key.startswith("annotation"):
+            from kezuri.export.annotations import of_attribute
+
+            of_attribute(key, value)
+            continue
+        if key in _ATTRIBUTES and key not in ("oci-mediatypes", "force-compression"):
             continue
         if key == "oci-mediatypes" and false:
             raise KezuriError.of(

@@ -2,9 +2,10 @@
 
 import os
 import sys
+import threading
 from contextlib import ExitStack
 from time import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.agents import open_agents
 from kezuri.app.request import BuildRequest
@@ -20,11 +21,18 @@ from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
+from kezuri.plan.contexts import NamedContext, context_name
+from kezuri.plan.facts import Survey
 from kezuri.plan.operation import BaseImage, ImageSource, Plan
-from kezuri.plan.planner import NamedContext, Planner, PlanRequest, context_name
+from kezuri.plan.planner import ImageResolver, Planner, PlanRequest
 from kezuri.progress.events import Listener, Warned
 from kezuri.source import context as build_context
 from kezuri.source.stat_index import StatIndex
+
+if TYPE_CHECKING:
+    from kezuri.check.linter import Report
+    from kezuri.check.subject import Subject
+    from kezuri.source.remotes import Remotes
 
 
 class Workbench(NamedTuple):
@@ -36,10 +44,17 @@ class Workbench(NamedTuple):
     options: Options
 
 
+class Examined(NamedTuple):
+    """What the checks looked at, and what they said."""
+
+    subject: "Subject"
+    report: "Report"
+
+
 class Definition:
     """Reads what one request asks for. Everything that it opens is let go of by `held`.
 
-    `epoch` is SOURCE_DATE_EPOCH in seconds, None when not given.
+    `epoch` is SOURCE_DATE_EPOCH in seconds, None when not given. `cancel` calls fetching off.
     """
 
     def __init__(
@@ -50,6 +65,7 @@ class Definition:
         listener: Listener,
         held: ExitStack,
         epoch: int | None,
+        cancel: threading.Event | None = None,
     ) -> None:
         self._request = request
         self._session = session
@@ -57,12 +73,23 @@ class Definition:
         self._listener = listener
         self._held = held
         self._epoch = epoch
+        self._split = False
+        self._planner: Planner | None = None
+        self._resolved: dict[tuple[ImageSource, Platform], BaseImage] = {}
+        self._cancel = cancel
+        self._secrets = GivenSecrets(request.secrets)
+        self._agents: dict[str, str] | None = None
+        self._remotes: Remotes | None = None
+        self._remotes_lock = threading.Lock()
         self.named = _named_contexts(request.build_contexts)
         self.context = build_context.open_context(
             request.context,
             request.file,
             stdin=lambda: sys.stdin.buffer,
-            scratch=held.enter_context(session.store.scratch("context")) if request.context == "-" else "",
+            scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
+            remotes=self.remotes,
+            keep_git_dir=_is_true(dict(request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")),
+            commit_times=epoch is not None,
         )
         self.dockerfile = self._parse()
 
@@ -71,7 +98,8 @@ class Definition:
         with self._reporter.step(f"[internal] load build definition from {os.path.basename(source.name)}"):
             dockerfile = parse(source.text, source.name)
             for diagnostic in dockerfile.diagnostics:
-                if diagnostic.severity != "error":
+                if diagnostic.severity != "error" and diagnostic.code != "NoEmptyContinuation":
+                    # That one is the checks' business.
                     self._listener(Warned(time(), diagnostic))
             self._warn_of_syntax(dockerfile)
             return dockerfile
@@ -92,8 +120,82 @@ class Definition:
             self._listener(Warned(time(), Diagnostic("warning", text, source, span)))
 
     def plan(self) -> Plan:
-        """The plan; KezuriError with every diagnostic that could be found in one go."""
-        platform = self._platform()
+        """The plan, of all platforms that were asked for; KezuriError with every diagnostic that could be found in one
+        go, and where a check is told to make errors. What the checks find is said in any case: it may be the reason."""
+        try:
+            plan = self._plan()
+        except KezuriError:
+            self._warn()
+            raise
+        verdict = self._warn()
+        if verdict is not None:
+            raise verdict
+        return plan
+
+    def _warn(self) -> KezuriError | None:
+        """Say what the checks find in what was planned; the error that their findings are told to be."""
+        planner, self._planner = self._planner, None
+        if planner is None:
+            return None
+        report = self._lint(planner, planner.survey()).report
+        for finding in report.findings:
+            self._listener(Warned(time(), finding.diagnostic(self.dockerfile.source)))
+        return report.verdict()
+
+    def examine(self, everything: bool) -> Examined:
+        """What the checks say of the target's stages, or of every stage, past errors and without images that do not
+        answer."""
+        platforms = self._platforms()
+        planner = self._new_planner(platforms[0] if platforms else None, self._answered)
+        return self._lint(planner, planner.look(everything))
+
+    def _answered(self, source: ImageSource, platform: Platform) -> BaseImage:
+        """As `resolve`, but where a registry has answered that it has no such image, that is the file's error."""
+        try:
+            return self.resolve(source, platform)
+        except KezuriError as error:
+            from kezuri.registry.failure import Refused
+
+            said = error.__context__
+            if isinstance(said, Refused) and said.failure.status in (401, 403, 404):
+                raise KezuriError(*error.diagnostics) from error
+            raise
+
+    def _lint(self, planner: Planner, survey: Survey) -> Examined:
+        from kezuri.check.linter import ARGUMENT, lint, read_options
+        from kezuri.check.subject import Subject
+
+        explicit = bool(self._request.platforms)
+        subject = Subject(self.dockerfile, survey, planner.platform, self.context.ignore, explicit)
+        options = read_options(self.dockerfile, dict(self._request.build_args).get(ARGUMENT))
+        return Examined(subject, lint(subject, options))
+
+    def _plan(self) -> Plan:
+        platforms = self._platforms()
+        if not self._split:
+            return self._plan_for(platforms[0] if platforms else None)
+        from kezuri.plan.platforms import merge
+
+        plans: list[tuple[Platform, Plan]] = []
+        errors: list[KezuriError] = []
+        for platform in platforms or (None,):
+            try:
+                plans.append((platform or Platform.host(), self._plan_for(platform)))
+            except KezuriError as error:
+                errors.append(error)
+        if errors:
+            unique = dict.fromkeys(d for e in errors for d in e.diagnostics)
+            raise KezuriError(*unique, exit_code=max(e.exit_code for e in errors))
+        return merge(plans)
+
+    def _plan_for(self, platform: Platform | None) -> Plan:
+        planner = self._new_planner(platform)
+        if self._planner is None:
+            # One platform is enough to check: the others differ in nothing that is written.
+            self._planner = planner
+        return planner.plan()
+
+    def _new_planner(self, platform: Platform | None, resolve: ImageResolver | None = None) -> Planner:
         arguments = dict(self._request.build_args)
         if self._epoch is not None:
             arguments.setdefault("SOURCE_DATE_EPOCH", str(self._epoch))
@@ -105,63 +207,105 @@ class Definition:
             build_platform=Platform.host(),
             network="" if self._request.network == "default" else self._request.network,
         )
-        return Planner(self.dockerfile, request, self.resolve).plan()
+        return Planner(self.dockerfile, request, resolve or self.resolve)
 
-    def _platform(self) -> Platform | None:
-        given = [p for text in self._request.platforms for p in text.split(",") if p]
-        if len(given) > 1:
-            raise KezuriError.of(
-                "building for several platforms at once is not supported yet", hint="build one platform after the other"
-            )
-        return Platform.parse(given[0]) if given else None
+    def _platforms(self) -> tuple[Platform, ...]:
+        """The platforms that were asked for, each once, in order; and whether they make an index together."""
+        given = (p for text in self._request.platforms for p in text.split(",") if p)
+        platforms = tuple(dict.fromkeys(Platform.parse(p) for p in given))
+        self._split = len(platforms) > 1
+        text = dict(self._request.build_args).get("BUILDKIT_MULTI_PLATFORM", "")
+        if text:
+            wanted = text.lower() in ("1", "t", "true")
+            if not wanted and text.lower() not in ("0", "f", "false"):
+                raise KezuriError.of(
+                    f"BUILDKIT_MULTI_PLATFORM is true or false, not {text!r}",
+                    hint="true gives an image index also for one platform",
+                    exit_code=2,
+                )
+            if self._split and not wanted:
+                raise KezuriError.of(
+                    f"BUILDKIT_MULTI_PLATFORM={text} allows one platform, and {len(platforms)} were asked for",
+                    hint="leave the build argument out, or name one platform",
+                    exit_code=2,
+                )
+            self._split = wanted
+        return platforms
 
     def resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
         """The image that a name stands for; KezuriError when it cannot be had."""
+        known = self._resolved.get((source, platform))
+        if known is None:
+            known = self._resolved[(source, platform)] = self._resolve(source, platform)
+        return known
+
+    def _resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
         title = source.text
         if source.kind == "registry":
             title = str(Reference.parse(source.text))
-        with self._reporter.step(f"[internal] load metadata for {title}"):
-            image = self._session.images.resolve(source, platform)
-            have = image.config.platform
-            if have.architecture and have not in platform.accepted():
-                # BuildKit warns (InvalidBaseImagePlatform) and goes on: the step that cannot run will say so.
-                from kezuri.diagnostics import Diagnostic
+        prefix = f"{platform} " if self._split else ""
+        with self._reporter.step(f"[{prefix}internal] load metadata for {title}"):
+            return self._session.images.resolve(source, platform)
 
-                text = f"base image {title} was pulled with platform {have}, expected {platform} for current build"
-                self._listener(Warned(time(), Diagnostic("warning", text, code="InvalidBaseImagePlatform")))
-            return image
+    def remotes(self) -> "Remotes":
+        """What remote sources are fetched with. Several threads may ask."""
+        with self._remotes_lock:
+            if self._remotes is None:
+                from kezuri.app.remotes import open_remotes
+
+                def agent() -> str:
+                    return self._open_agents().get("default", "")
+
+                self._remotes = open_remotes(
+                    self._session, self._secrets, agent, self._reporter, self._held, self._cancel
+                )
+            return self._remotes
+
+    def _open_agents(self) -> dict[str, str]:
+        if self._agents is None:
+            given = self._request.agents
+            self._agents = open_agents(given, os.environ, self._held) if given else {}
+        return self._agents
 
     def workbench(self, plan: Plan, parallelism: int) -> Workbench:
         """What the plan's steps are keyed and looked up with. `parallelism` is how many may run at once."""
-        session, store = self._session, self._session.store
-        indexes = store.path("contexts")
+        forms, database = self._session.forms, self._session.store.database
+        contexts, options = self.contexts(plan), self.options(plan, parallelism)
+        trees = Trees(contexts, forms, database, contexts[""].digests, self.remotes)
+        keys = StepKeys(trees, options, self.dockerfile.source)
+        return Workbench(trees, keys, Results(database, forms.usable), options)
+
+    def contexts(self, plan: Plan) -> dict[str, Context]:
+        """The contexts that the plan takes files from, by name; the build context has the empty one."""
+        indexes = self._session.store.path("contexts")
         context = self.context
         contexts = {"": Context(context.tree, self._held.enter_context(StatIndex(indexes, context.root)))}
         for name in plan.contexts:
-            tree = build_context.open_named(name, self.named[name].text)
-            contexts[name] = Context(tree, self._held.enter_context(StatIndex(indexes, tree.root)))
-        secrets = GivenSecrets(self._request.secrets)
+            tree, root = build_context.open_named_tree(name, self.named[name].text, self.remotes)
+            contexts[name] = Context(tree, self._held.enter_context(StatIndex(indexes, root)))
+        return contexts
+
+    def options(self, plan: Plan, parallelism: int) -> Options:
+        """What all steps share, as the request has it; KezuriError for a secret that is not there."""
+        secrets = self._secrets
         secrets.check()
-        options = Options(
+        return Options(
             surroundings=RunSurroundings(
-                plan.stage(plan.target).platform,
                 self._request.hosts,
                 self._request.ulimits,
                 self._request.shm_size,
-                dict(self._request.build_args).get("BUILDKIT_SANDBOX_HOSTNAME", "buildkitsandbox"),
+                dict(self._request.build_args).get("BUILDKIT_SANDBOX_HOSTNAME") or "buildkitsandbox",
                 self._request.new_privileges,
             ),
             secrets=secrets,
-            agents=open_agents(self._request.agents, os.environ, self._held) if self._request.agents else {},
-            ca_bundle=session.ca_bundle,
+            agents=self._open_agents(),
+            ca_bundle=self._session.ca_bundle,
             no_cache=self._request.no_cache,
             no_cache_stages=frozenset(s.lower() for s in self._request.no_cache_filter),
-            allow=frozenset(self._request.allow),
+            # --network host says it for the whole build: buildx takes it for the entitlement, too.
+            allow=frozenset(self._request.allow) | ({"network.host"} if self._request.network == "host" else set()),
             parallelism=parallelism,
         )
-        trees = Trees(contexts, session.forms, store.database, contexts[""].digests)
-        keys = StepKeys(trees, options, self.dockerfile.source)
-        return Workbench(trees, keys, Results(store.database, session.forms.usable), options)
 
 
 def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContext]:
@@ -171,13 +315,21 @@ def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContex
             context = NamedContext("layout", value.removeprefix("oci-layout://"))
         elif value.startswith("docker-image://"):
             context = NamedContext("registry", value.removeprefix("docker-image://"))
-        elif "://" in value or value.startswith("git@"):
+        elif value.startswith("target:"):
             raise KezuriError.of(
-                f"build context {name}: {value.partition(':')[0]} sources are not supported yet",
-                hint="give a directory, oci-layout://DIR or docker-image://NAME",
+                f"build context {name}: {value} names another target of a bake file, and `build` has one target only",
+                hint="build that target to an image, and give docker-image://NAME",
                 exit_code=2,
             )
         else:
             context = NamedContext("directory", value)
         contexts[context_name(name)] = context
     return contexts
+
+
+def _may_be_archive(context: str) -> bool:
+    return context == "-" or context.startswith(("http://", "https://"))
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() in ("1", "t", "true")

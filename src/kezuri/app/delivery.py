@@ -2,18 +2,29 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from time import time
+from typing import TYPE_CHECKING
 
 from kezuri.app.request import BuildRequest, BuildResult, Output
 from kezuri.app.session import Session
 from kezuri.build.builder import Built
 from kezuri.build.forms import PULLED, Packing
-from kezuri.build.image import ImageDocuments, LayerBlob, assemble
+from kezuri.build.image import LayerBlob
 from kezuri.build.reporting import Reporter
+from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
-from kezuri.plan.operation import BaseImage, Plan, StageInput
+from kezuri.oci.platform import Platform
+from kezuri.plan.operation import BaseImage, Plan, StageInput, Target
 from kezuri.progress.events import Listener, Warned
+
+if TYPE_CHECKING:
+    from kezuri.export.annotations import Annotations
+    from kezuri.export.images import Exported, Parts
+    from kezuri.layer.entry import Item
+
+_IMAGES = ("image", "oci", "docker")
 
 
 class Delivery:
@@ -38,58 +49,92 @@ class Delivery:
         self._reporter = reporter
         self._listener = listener
 
+    def check(self, plan: Plan) -> None:
+        """KezuriError when what was asked for cannot be made of this plan: known before anything is built."""
+        platforms = tuple(target.platform for target in plan.targets) or (plan.stage(plan.target).config.platform,)
+        for output in self._outputs:
+            split = dict(output.attributes).get("platform-split")
+            if split is not None and _boolean(split) is None:
+                raise KezuriError.of(f"--output: platform-split is true or false, not {split!r}", exit_code=2)
+            if output.type == "docker" and plan.targets:
+                raise KezuriError.of(
+                    f"--output type=docker,dest={output.dest}: a docker archive cannot hold an image index",
+                    hint="use type=oci, or build one platform",
+                    exit_code=2,
+                )
+            if output.type in _IMAGES:
+                annotations = self._annotations(output)
+                if annotations is not None:
+                    annotations.check(platforms, index=bool(plan.targets))
+
     def deliver(self, plan: Plan, built: Built) -> BuildResult:
         """Put the image together, send it where it is wanted, and write the files that tell of it."""
-        documents: ImageDocuments | None = None
-        if any(o.type in ("image", "oci", "docker") for o in self._outputs):
-            documents = self._documents(plan, built)
+        image: Exported | None = None
+        images = [output for output in self._outputs if output.type in _IMAGES]
+        parts = self._parts(plan, built) if images else ()
+        now = time()
         for output in self._outputs:
-            self._write(output, built, documents)
-        digest = documents.descriptor.digest if documents else ""
-        config = documents.config_descriptor.digest if documents else ""
-        self._write_files(documents)
-        size = sum(layer.size for layer in documents.layers) if documents else 0
-        return BuildResult(digest, config, self._names if documents else (), size, built.cached, built.ran)
+            if output.type in ("local", "tar"):
+                self._write_root(output, plan, built)
+            elif output.type in _IMAGES:
+                image = self._compose(output, parts, now, index=bool(plan.targets))
+                self._write(output, image)
+        self._write_files(image)
+        if image is None:
+            return BuildResult("", "", (), 0, built.cached, built.ran)
+        config = image.config.digest if image.config is not None else ""
+        size = sum(layer.size for layer in image.layers)
+        return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran)
 
-    def _documents(self, plan: Plan, built: Built) -> ImageDocuments:
-        session = self._session
+    def _parts(self, plan: Plan, built: Built) -> "tuple[Parts, ...]":
         with self._reporter.step("exporting layers"):
-            target = plan.stage(plan.target)
-            base, number = target.base, plan.target
-            while isinstance(base, StageInput):
-                number = base.stage
-                base = plan.stage(number).base
-            base_layers = []
-            history: tuple[HistoryEntry, ...] = ()
-            if isinstance(base, BaseImage):
-                history = base.config.history
-                session.forms.fetch_missing(base.config.diff_ids)
-                for layer, descriptor in zip(base.config.diff_ids, base.layers):
-                    form = session.forms.blob(layer, self._packing)
-                    kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
-                    base_layers.append(LayerBlob(layer, kept, 0.0))
-            made: dict[tuple[int, int], LayerBlob] = {}
-            for item in target.history:
-                if item.operation >= 0:
-                    place = (item.stage, item.operation)
-                    made[place] = self._blob(built.layers[place])
-            config = target.config
-            return assemble(
-                config,
-                base_layers,
-                history,
-                target.history,
-                made,
-                dict(self._request.labels),
-                self._annotations(),
-                self._epoch,
-                time(),
-            )
+            if not plan.targets:
+                return (self._part(plan, built, plan.target, None),)
+            return tuple(self._part(plan, built, target.stage, target.platform) for target in plan.targets)
 
-    def _annotations(self) -> dict[str, str]:
-        pairs = [pair for output in self._outputs for pair in output.attributes]
-        given = {k.removeprefix("annotation."): v for k, v in pairs if k.startswith("annotation.")}
-        return {**dict(self._request.annotations), **given}
+    def _part(self, plan: Plan, built: Built, number: int, platform: Platform | None) -> "Parts":
+        from kezuri.export.images import Parts
+
+        session = self._session
+        target = plan.stage(number)
+        base = target.base
+        while isinstance(base, StageInput):
+            base = plan.stage(base.stage).base
+        base_layers = []
+        history: tuple[HistoryEntry, ...] = ()
+        if isinstance(base, BaseImage):
+            history = base.config.history
+            session.forms.fetch_missing(base.config.diff_ids)
+            for layer, descriptor in zip(base.config.diff_ids, base.layers):
+                form = session.forms.blob(layer, self._packing)
+                kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
+                base_layers.append(LayerBlob(layer, kept, 0.0))
+        made: dict[tuple[int, int], LayerBlob] = {}
+        for item in target.history:
+            if item.operation >= 0:
+                place = (item.stage, item.operation)
+                made[place] = self._blob(built.layers[place])
+        return Parts(platform, target.config, base_layers, history, target.history, made)
+
+    def _compose(self, output: Output, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
+        from kezuri.export.images import compose
+
+        return compose(
+            parts,
+            self._names,
+            dict(self._request.labels),
+            self._annotations(output),
+            self._epoch,
+            now,
+            index=index,
+        )
+
+    def _annotations(self, output: Output) -> "Annotations | None":
+        if not self._request.annotations and not any(k.startswith("annotation") for k, _ in output.attributes):
+            return None
+        from kezuri.export.annotations import collect
+
+        return collect(self._request.annotations, output.attributes)
 
     def _blob(self, layer: str) -> LayerBlob:
         forms = self._session.forms
@@ -99,26 +144,13 @@ class Delivery:
         assert form.encoder != PULLED
         return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
 
-    def _write(self, output: Output, built: Built, documents: ImageDocuments | None) -> None:
-        if output.type == "cacheonly":
-            return
-        if output.type in ("local", "tar"):
-            self._write_root(output, built)
-            return
-        assert documents is not None
+    def _write(self, output: Output, image: "Exported") -> None:
         if output.type == "image":
             with self._reporter.step("exporting to image"):
-                self._keep(documents)
+                self._keep(image)
             return
-        from kezuri.export.layout import Exported, output_file, write_directory, write_tar
+        from kezuri.export.layout import output_file, write_directory, write_tar
 
-        image = Exported(
-            self._names,
-            documents.descriptor,
-            documents.config_descriptor,
-            documents.layers,
-            {documents.descriptor.digest: documents.manifest, documents.config_descriptor.digest: documents.config},
-        )
         attributes = dict(output.attributes)
         path_of = self._session.store.blobs.path
         with self._reporter.step(
@@ -130,21 +162,21 @@ class Delivery:
                 with output_file(output.dest, sys.stdout.buffer) as sink:
                     write_tar(image, sink, path_of, docker=output.type == "docker", epoch=self._epoch)
             if output.type == "docker" or self._request.tags:
-                self._keep(documents)
+                self._keep(image)
 
-    def _keep(self, documents: ImageDocuments) -> None:
+    def _keep(self, image: "Exported") -> None:
         """Put the image into the local store under its names."""
         store = self._session.store
-        store.blobs.put(documents.config)
-        store.blobs.put(documents.manifest)
+        for data in image.documents.values():
+            store.blobs.put(data)
         store.sync_new()
         for name in self._names:
-            store.names.put(name, documents.descriptor)
+            store.names.put(name, image.descriptor)
 
-    def _write_root(self, output: Output, built: Built) -> None:
+    def _write_root(self, output: Output, plan: Plan, built: Built) -> None:
         from kezuri.diagnostics import Diagnostic
         from kezuri.export.layout import output_file
-        from kezuri.export.root import merged_items, write_directory
+        from kezuri.export.root import common_items, merged_items, platform_items, write_directory
         from kezuri.layer.packer import compression, pack
         from kezuri.source.stack import StackTree
 
@@ -153,30 +185,50 @@ class Delivery:
 
         self._session.privileged()
         forms = self._session.forms
-        tree = StackTree(forms.directories(built.state.layers), "the image", userxattr=forms.userxattr)
+        targets = plan.targets or (Target(plan.stage(plan.target).config.platform, plan.target),)
+        trees = []
+        for target in targets:
+            lowers = forms.directories(built.states[target.stage].layers)
+            trees.append((str(target.platform), StackTree(lowers, "the image", userxattr=forms.userxattr)))
+        split = _boolean(dict(output.attributes).get("platform-split", ""))
+        items: Iterable[Item]
+        if bool(plan.targets) if split is None else split:
+            items = platform_items([(name.replace("/", "_"), tree) for name, tree in trees], self._epoch)
+        elif len(trees) == 1:
+            items = merged_items(trees[0][1])
+        else:
+            items = common_items(trees)
         if output.type == "local":
             with self._reporter.step("exporting to client directory"):
-                write_directory(tree, output.dest, warn, self._epoch)
+                write_directory(items, output.dest, warn, self._epoch)
         else:
             with (
                 self._reporter.step("exporting to client tarball"),
                 output_file(output.dest, sys.stdout.buffer) as sink,
             ):
-                pack(merged_items(tree), sink, compression("none", None), epoch=self._epoch)
+                pack(items, sink, compression("none", None), epoch=self._epoch)
 
-    def _write_files(self, documents: ImageDocuments | None) -> None:
+    def _write_files(self, image: "Exported | None") -> None:
         from kezuri.store.names import publish
 
+        config = image.config.digest if image is not None and image.config is not None else ""
         if self._request.iidfile:
-            publish(self._request.iidfile, (documents.config_descriptor.digest if documents else "").encode())
+            publish(self._request.iidfile, (config or (image.descriptor.digest if image is not None else "")).encode())
         if self._request.metadata_file:
             report: dict[str, object] = {}
-            if documents is not None:
+            if image is not None:
                 report = {
-                    "containerimage.config.digest": documents.config_descriptor.digest,
-                    "containerimage.descriptor": documents.descriptor.to_json(),
-                    "containerimage.digest": documents.descriptor.digest,
+                    **({"containerimage.config.digest": config} if config else {}),
+                    "containerimage.descriptor": image.descriptor.to_json(),
+                    "containerimage.digest": image.descriptor.digest,
                 }
                 if self._names:
                     report["image.name"] = ",".join(self._names)
             publish(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
+
+
+def _boolean(text: str) -> bool | None:
+    """What a boolean attribute says; None when it says neither."""
+    if text.lower() in ("true", "1", "t"):
+        return True
+    return False if text.lower() in ("false", "0", "f") else None

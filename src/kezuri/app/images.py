@@ -7,22 +7,24 @@ from kezuri.diagnostics import KezuriError, nearest
 from kezuri.dockerfile.wildcard import match
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
+from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.store.collection import Collection
 from kezuri.store.store import Store
 
 
 def images(settings: Settings, filters: tuple[str, ...] = ()) -> tuple[ImageSummary, ...]:
-    """The images of the store, newest first. `filters` are docker's: `reference=PATTERN`, `label=KEY[=VALUE]`,
-    `dangling=true`; KezuriError for others."""
+    """The images of the store, newest first, one for each platform of an index. `filters` are docker's:
+    `reference=PATTERN`, `label=KEY[=VALUE]`, `dangling=true`; KezuriError for others."""
     with Store(settings.root) as store:
-        found = []
+        found: list[list[ImageSummary]] = []
         for name, descriptor in store.names.all().items():
-            for manifest_digest, manifest in _manifests(store, descriptor):
+            several = []
+            for manifest_digest, manifest in manifests(store, descriptor):
                 config = ImageConfig.parse(store.blobs.read(manifest.config.digest), name)
                 if not all(_passes(name, config, f) for f in filters):
                     continue
-                found.append(
+                several.append(
                     ImageSummary(
                         name,
                         manifest_digest,
@@ -32,8 +34,11 @@ def images(settings: Settings, filters: tuple[str, ...] = ()) -> tuple[ImageSumm
                         str(config.platform),
                     )
                 )
-        found.sort(key=lambda image: image.created, reverse=True)
-        return tuple(found)
+            if several:
+                found.append(several)
+        # The images of one index stay together, in its order.
+        found.sort(key=lambda images: max(image.created for image in images), reverse=True)
+        return tuple(image for images in found for image in images)
 
 
 def _passes(name: str, config: ImageConfig, text: str) -> bool:
@@ -52,15 +57,44 @@ def _passes(name: str, config: ImageConfig, text: str) -> bool:
     )
 
 
-def _manifests(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]]:
+def manifests(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]]:
+    """The images that a manifest or index stands for, as far as they are in the store, by digest; attestations are
+    none."""
     data = store.blobs.read(descriptor.digest)
     if b'"manifests"' in data:
         found = []
         for entry in Index.parse(data, descriptor.digest).manifests:
-            if store.blobs.has(entry.digest):
-                found += _manifests(store, entry)
+            attests = entry.platform is not None and "unknown" in (entry.platform.os, entry.platform.architecture)
+            if not attests and store.blobs.has(entry.digest):
+                found += manifests(store, entry)
         return found
     return [(descriptor.digest, Manifest.parse(data, descriptor.digest))]
+
+
+def choose(store: Store, name: str, platform: str) -> tuple[str, Manifest, ImageConfig]:
+    """Of an image's manifests the one for the platform, else this machine's, else the first; an id or a digest names
+    its own."""
+    _, descriptor = find_image(store, name)
+    found = []
+    for digest, manifest in manifests(store, descriptor):
+        found.append((digest, manifest, ImageConfig.parse(store.blobs.read(manifest.config.digest), name)))
+    if not found:
+        raise KezuriError.of(f"image {name}: nothing of it is in the store", exit_code=125)
+    wanted = name.rpartition("@")[2].removeprefix("sha256:").lower()
+    if not platform and len(wanted) >= 4:
+        for digest, manifest, config in found:
+            if digest[7:].startswith(wanted) or manifest.config.digest[7:].startswith(wanted):
+                return digest, manifest, config
+    for accepted in (Platform.parse(platform) if platform else Platform.host()).accepted():
+        for one in found:
+            if one[2].platform == accepted:
+                return one
+    if platform:
+        raise KezuriError.of(
+            f"image {name} is not there for {Platform.parse(platform)}",
+            hint=f"there is: {', '.join(str(config.platform) for _, _, config in found)}",
+        )
+    return found[0]
 
 
 def find_image(store: Store, name: str) -> tuple[str, Descriptor]:
@@ -77,7 +111,10 @@ def find_image(store: Store, name: str) -> tuple[str, Descriptor]:
     if len(wanted) >= 4 and all(c in "0123456789abcdef" for c in wanted):
         hits: dict[str, tuple[str, Descriptor]] = {}
         for tag, descriptor in names.items():
-            for digest, manifest in _manifests(store, descriptor):
+            if descriptor.digest[7:].startswith(wanted):
+                hits.setdefault(descriptor.digest, (tag, descriptor))
+                continue
+            for digest, manifest in manifests(store, descriptor):
                 if digest[7:].startswith(wanted) or manifest.config.digest[7:].startswith(wanted):
                     hits.setdefault(digest, (tag, descriptor))
         if len(hits) == 1:
@@ -90,26 +127,23 @@ def find_image(store: Store, name: str) -> tuple[str, Descriptor]:
     )
 
 
-def inspect(settings: Settings, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """What is to be known of each image, in the shape of `docker inspect`."""
+def inspect(settings: Settings, names: tuple[str, ...], platform: str = "") -> list[dict[str, Any]]:
+    """What is to be known of each image, in the shape of `docker inspect`; of an image for several platforms that for
+    `platform`, else for this machine."""
     with Store(settings.root) as store:
-        return [_inspect(store, name) for name in names]
+        return [_inspect(store, name, platform) for name in names]
 
 
-def _inspect(store: Store, name: str) -> dict[str, Any]:
-    _, descriptor = find_image(store, name)
-    digest, manifest = _manifests(store, descriptor)[0]
-    config = ImageConfig.parse(store.blobs.read(manifest.config.digest), name)
-    tags = [
-        Reference.parse(n).familiar
-        for n, d in store.names.all().items()
-        if any(m == digest for m, _ in _manifests(store, d))
-    ]
+def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
+    digest, manifest, config = choose(store, name, platform)
+    named = {n: d for n, d in store.names.all().items() if any(m == digest for m, _ in manifests(store, d))}
+    tags = [Reference.parse(n).familiar for n in named]
+    described = Descriptor(manifest.media_type, digest, store.blobs.size(digest), platform=config.platform)
     document = config.to_json()
     return {
         "Id": manifest.config.digest,
         "RepoTags": tags,
-        "RepoDigests": sorted({Reference.parse(t)._replace(tag="", digest=digest).familiar for t in tags}),
+        "RepoDigests": sorted(_by_digest(n, d) for n, d in named.items()),
         "Created": config.created,
         "Author": config.author,
         "Config": document["config"],
@@ -118,19 +152,21 @@ def _inspect(store: Store, name: str) -> dict[str, Any]:
         "Os": config.platform.os,
         "Size": sum(layer.size for layer in manifest.layers),
         "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
-        "Descriptor": descriptor._replace(annotations={}, digest=digest).to_json(),
+        "Descriptor": described.to_json(),
         "Manifest": manifest.to_json(),
         "Annotations": dict(manifest.annotations),
         "History": document["history"],
     }
 
 
-def history(settings: Settings, name: str) -> tuple[HistoryLine, ...]:
-    """The lines of an image's history, newest first."""
+def _by_digest(name: str, descriptor: Descriptor) -> str:
+    return Reference.parse(name)._replace(tag="", digest=descriptor.digest).familiar
+
+
+def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryLine, ...]:
+    """The lines of an image's history, newest first; of several platforms, as `inspect` chooses."""
     with Store(settings.root) as store:
-        _, descriptor = find_image(store, name)
-        _, manifest = _manifests(store, descriptor)[0]
-        config = ImageConfig.parse(store.blobs.read(manifest.config.digest), name)
+        _, manifest, config = choose(store, name, platform)
         layers = iter(manifest.layers)
         lines = []
         for entry in config.history:

@@ -1,12 +1,25 @@
 """`prune` and `du`: giving disk space back, and telling where it went."""
 
 import os
+from collections.abc import Callable
 from time import time
+from typing import NamedTuple
 
+from kezuri.app.budget import Budget
 from kezuri.app.request import Removed, Settings
-from kezuri.diagnostics import KezuriError
+from kezuri.store.choice import choice
 from kezuri.store.collection import Collection
+from kezuri.store.inventory import Piece
 from kezuri.store.store import Store
+from kezuri.store.worth import Candidate, worth
+
+
+class Valued(NamedTuple):
+    """A piece of the store, what it is worth (seconds that keeping it is expected to save), and whether it may go."""
+
+    piece: Piece
+    worth: float
+    in_use: bool
 
 
 def prune(
@@ -14,18 +27,77 @@ def prune(
     *,
     all: bool = False,
     until: float | None = None,
-    keep_bytes: int | None = None,
     filters: tuple[str, ...] = (),
+    budget: Budget | None = None,
 ) -> tuple[Removed, ...]:
     """Remove what is not needed; see Collection.collect. `until` is an age in seconds. Never what a running build
-    needs. KezuriError for filters that are not supported."""
-    if filters:
-        raise KezuriError.of(f"prune does not support the filter {filters[0]!r} yet", hint="until=AGE", exit_code=2)
+    needs. KezuriError for filters that are not understood."""
     _own_files_of_many_ids()
     with Store(settings.root) as store:
+        collection = Collection(store)
+        asked = _Asked.of(collection, all, until, filters, budget)
+        gone = collection.collect(
+            everything=asked.everything, before=asked.before, keep_bytes=asked.keep_bytes, chosen=asked.chosen
+        )
+        removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
+        if all or until is not None:
+            _forget_builds(store, time() if all or until is None else time() - until)
+        return removed
+
+
+def _forget_builds(store: Store, before: float) -> None:
+    """Forget the builds of the journal that were last made before the moment (seconds since the epoch), and what only
+    they spoke of. The last one of a project that is still there stays: it tells that results were pruned."""
+    from kezuri.cache.journal import Journal
+    from kezuri.cache.listings import Listings
+
+    journal = Journal(store.database)
+    there = (heading.asked for heading in journal.headings())
+    journal.forget(before, {asked.project for asked in there if os.path.isdir(asked.context)})
+    Listings(store.database).forget_all_but(journal.digests())
+
+
+def foresee_prune(
+    settings: Settings,
+    *,
+    all: bool = False,
+    until: float | None = None,
+    filters: tuple[str, ...] = (),
+    budget: Budget | None = None,
+) -> tuple[Candidate, ...]:
+    """What `prune` would remove now, in its order."""
+    _own_files_of_many_ids()
+    with Store(settings.root) as store:
+        collection = Collection(store)
+        asked = _Asked.of(collection, all, until, filters, budget)
+        return tuple(
+            collection.candidates(
+                everything=asked.everything, before=asked.before, keep_bytes=asked.keep_bytes, chosen=asked.chosen
+            )
+        )
+
+
+class _Asked(NamedTuple):
+    everything: bool
+    before: float | None
+    keep_bytes: int | None
+    chosen: Callable[[Piece], bool] | None
+
+    @classmethod
+    def of(
+        cls,
+        collection: Collection,
+        everything: bool,
+        until: float | None,
+        filters: tuple[str, ...],
+        budget: Budget | None,
+    ) -> "_Asked":
+        chosen = choice(filters, lambda piece: not collection.may_go(piece)) if filters else None
         before = None if until is None else time() - until
-        gone = Collection(store).collect(everything=all, before=before, keep_bytes=keep_bytes)
-        return tuple(Removed(g.kind, g.name, g.size) for g in gone)
+        keep = None
+        if budget is not None and budget != Budget():
+            keep = budget.keep(collection.cache_bytes(), collection.free_bytes())
+        return cls(everything, before, keep, chosen)
 
 
 def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
@@ -33,6 +105,18 @@ def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
     _own_files_of_many_ids()
     with Store(settings.root) as store:
         return Collection(store).usage()
+
+
+def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | None = None) -> tuple[Valued, ...]:
+    """Every piece that the store holds and the filters choose, the largest first; with `until` (seconds) those that
+    were not used for so long."""
+    _own_files_of_many_ids()
+    with Store(settings.root) as store:
+        collection, now = Collection(store), time()
+        chosen = choice(filters, lambda piece: not collection.may_go(piece))
+        pieces = [p for p in collection.pieces() if chosen(p) and (until is None or p.used < now - until)]
+        pieces.sort(key=lambda piece: (-piece.size, piece.id))
+        return tuple(Valued(piece, worth(piece, now), not collection.may_go(piece)) for piece in pieces)
 
 
 def _own_files_of_many_ids() -> None:

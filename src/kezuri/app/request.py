@@ -38,10 +38,10 @@ class Output(NamedTuple):
 class BuildRequest(NamedTuple):
     """Everything that `kezuri build` can be asked for. Empty texts and tuples mean: not given.
 
-    `context` is a directory or `-`; `file` is the Dockerfile's path as given (`-` for stdin). `build_args` values are
-    resolved already (a `--build-arg K` without a value and without a variable K is left out). `ulimits` are (name,
-    soft, hard); `hosts` are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges`
-    lets set-id programs (sudo) of steps work.
+    `context` is a directory, `-` or an address; `file` is the Dockerfile's path as given (`-` for stdin).
+    `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
+    `ulimits` are (name, soft, hard); `hosts` are (name, address); `shm_size` is bytes, 0 for the default.
+    `new_privileges` lets set-id programs (sudo) of steps work.
     """
 
     context: str = "."
@@ -151,7 +151,7 @@ class HistoryLine(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """Something that rmi or prune took away: `what` is untagged, deleted, record, snapshot, blob, mount or
+    """Something that rmi or prune took away: `what` is untagged, deleted, record, snapshot, blob, mount, git or
     temporary; `size` is bytes freed."""
 
     what: str

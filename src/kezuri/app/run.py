@@ -33,6 +33,11 @@ def run(request: RunRequest, settings: Settings) -> int:
         lowers = session.forms.directories(state.layers)
         view = session.forms.view(state.layers)
         scratch = held.enter_context(session.store.scratch("run"))
+        foreign: tuple[door.Mount, ...] = ()
+        if image.config.platform != Platform.host():
+            from kezuri.sandbox.foreign import emulator
+
+            foreign = emulator(image.config.platform, scratch)
         upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
         os.mkdir(upper, 0o755)
         os.mkdir(work, 0o755)
@@ -40,6 +45,7 @@ def run(request: RunRequest, settings: Settings) -> int:
             status = os.stat(lowers[0])
             os.chmod(upper, status.st_mode & 0o7777)
         step = _step(request, image.config, view, door.Root(lowers, upper, work), session.ca_bundle)
+        step = step._replace(mounts=(*step.mounts, *foreign))
         if not request.network and not request.ports:
             step = step._replace(network="host")
         return session.sandbox().run(step, _print, cancel).exit_code
@@ -52,13 +58,14 @@ def _print(stream: int, data: bytes) -> None:
 
 
 def _find(session: Session, request: RunRequest) -> BaseImage:
-    from kezuri.app.images import find_image
+    from kezuri.app.images import choose, find_image
 
     platform = Platform.parse(request.platform) if request.platform else Platform.host()
     try:
-        full, descriptor = find_image(session.store, request.image)
+        full, _ = find_image(session.store, request.image)
+        digest, _, _ = choose(session.store, request.image, request.platform)
         name = full or request.image
-        image = session.images.local(f"{name.rpartition(':')[0]}@{descriptor.digest}", platform) if full else None
+        image = session.images.local(f"{name.rpartition(':')[0]}@{digest}", platform, other=True) if full else None
         if image is not None:
             return image
     except KezuriError:

@@ -9,8 +9,10 @@ from kezuri.build.reporting import Reporter, Ticket
 from kezuri.build.state import SCRATCH, State, base_state, next_state
 from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
+from kezuri.cache.chronicle import Chronicle
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
+from kezuri.oci.platform import Platform
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
@@ -26,6 +28,7 @@ from kezuri.store.store import Store
 if TYPE_CHECKING:
     from kezuri.build.copying import CopySteps
     from kezuri.build.running import RunSteps
+    from kezuri.cache.journal import Miss
 
 
 class Workers(NamedTuple):
@@ -36,10 +39,10 @@ class Workers(NamedTuple):
 
 
 class Built(NamedTuple):
-    """What a build came to: the target's final state, the layer of each operation by (stage, position), and how many
-    steps ran and how many were paid for already."""
+    """What a build came to: the final state of each target's stage, the layer of each operation by (stage, position),
+    and how many steps ran and how many were paid for already."""
 
-    state: State
+    states: dict[int, State]
     layers: dict[tuple[int, int], str]
     ran: int
     cached: int
@@ -75,6 +78,7 @@ class Builder:
         reporter: Reporter,
         cancel: threading.Event,
         prepare: "Callable[[], Workers]",
+        chronicle: Chronicle,
     ) -> None:
         """`packing` says how the target's layers leave, None when no blobs are wanted; `prepare` is called once
         before the first step runs, while there is still one thread only, and gives what steps are done with."""
@@ -88,6 +92,7 @@ class Builder:
         self._reporter = reporter
         self._cancel = cancel
         self._prepare = prepare
+        self._chronicle = chronicle
         self._stages = {stage.number: _Stage(stage) for stage in plan.stages}
         self._layers: dict[tuple[int, int], str] = {}
         self._lock = threading.Lock()
@@ -95,7 +100,9 @@ class Builder:
         self._fresh: dict[str, str] = {}
         self._counts = {"ran": 0, "cached": 0}
         self._directories = self._needing_directories()
-        self._exported = self._chain(plan.target)
+        self._targets = tuple(target.stage for target in plan.targets) or (plan.target,)
+        self._exported = {number for target in self._targets for number in self._chain(target)}
+        self._told: set[tuple[str, str]] = set()
         self._packers: list[threading.Event] = []
         self._error: BaseException | None = None
 
@@ -105,7 +112,8 @@ class Builder:
         if waiting:
             self._workers = self._prepare()
             self._run_all(waiting)
-        return Built(self._stages[self._plan.target].state, self._layers, self._counts["ran"], self._counts["cached"])
+        states = {target: self._stages[target].state for target in self._targets}
+        return Built(states, self._layers, self._counts["ran"], self._counts["cached"])
 
     # what needs which form
 
@@ -149,19 +157,28 @@ class Builder:
         """Go through the stage as far as results are there already; whether that was the whole stage."""
         if not self._start(stage):
             return False
+        self._chronicle.based(stage.plan.number, stage.state.id)
         for position in range(stage.position, len(stage.plan.operations)):
             operation = stage.plan.operations[position]
             if self._ignored(stage) or not self._inputs_finished(operation):
                 return False
-            components = self._keys.components(operation, stage.state, self._state_of)
+            components = self._components(stage, position)
             record = self._results.find(components)
             if record is None:
                 return False
-            self._title(stage, position).cached()
-            self._counts["cached"] += 1
+            self._chronicle.found(stage.plan.number, position, components, record.created)
+            self._tell_cached(stage, position, record.layer)
             self._advance(stage, position, record.layer)
         stage.finished.set()
         return True
+
+    def _components(self, stage: _Stage, position: int) -> Components:
+        operation = stage.plan.operations[position]
+        try:
+            return self._keys.components(operation, stage.state, self._state_of)
+        except KezuriError as error:
+            self._chronicle.failed(stage.plan.number, position, (), 0.0, "", error)
+            raise
 
     def _start(self, stage: _Stage) -> bool:
         base = stage.plan.base
@@ -174,7 +191,11 @@ class Builder:
             for layer, descriptor in zip(base.config.diff_ids, base.layers):
                 self._forms.know_pulled(layer, descriptor)
             stage.state = base_state(base)
-            ticket = self._reporter.start(self._name(stage, 0, f"FROM {_base_title(base)}"))
+            name = self._name(stage, 0, f"FROM {_base_title(base)}")
+            if not self._is_news(name, base.digest):
+                stage.position = 0
+                return True
+            ticket = self._reporter.start(name)
             if all(self._forms.usable(layer) for layer in base.config.diff_ids):
                 ticket.cached()
             else:
@@ -184,7 +205,7 @@ class Builder:
 
     def _ignored(self, stage: _Stage) -> bool:
         chosen = self._options.no_cache_stages
-        return self._options.no_cache or stage.plan.name in chosen or str(stage.plan.number) in chosen
+        return self._options.no_cache or stage.plan.name in chosen or str(stage.plan.ordinal) in chosen
 
     def _inputs_finished(self, operation: Operation) -> bool:
         return all(
@@ -206,6 +227,7 @@ class Builder:
         with self._lock:
             self._layers[(stage.plan.number, position)] = layer
         stage.state = next_state(stage.state, layer)
+        self._chronicle.advanced(stage.plan.number, position, layer, stage.state.id)
         stage.position = position + 1
 
     # running
@@ -240,6 +262,7 @@ class Builder:
                 if isinstance(base, StageInput):
                     self._state_of(base)
                 self._start(stage)
+                self._chronicle.based(stage.plan.number, stage.state.id)
             for position in range(stage.position, len(stage.plan.operations)):
                 if self._cancel.is_set():
                     raise _Canceled
@@ -256,7 +279,7 @@ class Builder:
 
     def _run_operation(self, stage: _Stage, position: int) -> None:
         operation = stage.plan.operations[position]
-        components = self._keys.components(operation, stage.state, self._state_of)
+        components = self._components(stage, position)
         key = digest(components)
         for source in _inputs(operation):
             # Waiting for another stage while holding a slot could keep that stage from ever running.
@@ -266,30 +289,40 @@ class Builder:
             if self._cancel.is_set():
                 raise _Canceled
             with self._store.lock(f"key-{key[:40]}", cancel=self._cancel):
-                layer = self._paid_for(stage, components, key)
-                ticket = self._title(stage, position, key)
+                layer = self._paid_for(stage, position, components, key)
                 if layer:
-                    ticket.cached()
-                    self._count("cached")
+                    self._tell_cached(stage, position, layer, key)
                 else:
-                    layer = self._execute(stage, position, components, ticket)
+                    layer = self._execute(stage, position, components, self._title(stage, position, key))
+                    self._is_news(self._title_text(stage, position), layer)
         self._advance(stage, position, layer)
         if self._packing is not None and stage.plan.number in self._exported:
             self._pack_aside(layer)
 
-    def _paid_for(self, stage: _Stage, components: Components, key: str) -> str:
+    def _paid_for(self, stage: _Stage, position: int, components: Components, key: str) -> str:
         with self._lock:
             fresh = self._fresh.get(key)
         if fresh is not None:
+            self._chronicle.found(stage.plan.number, position, components)
             return fresh
         if self._ignored(stage):
             return ""
         record = self._results.find(components)
-        return record.layer if record is not None else ""
+        if record is None:
+            return ""
+        self._chronicle.found(stage.plan.number, position, components, record.created)
+        return record.layer
+
+    def _miss(self, stage: _Stage, key: str) -> "Miss":
+        if self._ignored(stage):
+            return "no-cache" if self._options.no_cache else "no-cache-filter"
+        return "lost" if self._results.lost(key) else "absent"
 
     def _execute(self, stage: _Stage, position: int, components: Components, ticket: Ticket) -> str:
         operation = stage.plan.operations[position]
         directory = (stage.plan.number, position) in self._directories
+        miss = self._miss(stage, digest(components))
+        self._keys.keep_listings(operation)
         try:
             if directory:
                 # A step will run on these layers: unpacking them now spares reading them twice.
@@ -312,14 +345,16 @@ class Builder:
                     kind=kind,
                     title=operation.title,
                     seconds=ticket.seconds,
-                    detail=self._keys.detail(operation),
                 )
         except BaseException as error:
+            self._chronicle.failed(stage.plan.number, position, components, ticket.seconds, miss, error)
             ticket.failed(str(error) or type(error).__name__)
             raise
         with self._lock:
             self._fresh[digest(components)] = layer
         self._count("ran")
+        kept = layer not in self._workers.runs.doubtful
+        self._chronicle.ran(stage.plan.number, position, components, ticket.seconds, miss, kept)
         ticket.done()
         return layer
 
@@ -348,13 +383,35 @@ class Builder:
 
     # telling
 
+    def place(self, stage: int, position: int) -> str:
+        """What progress calls a step of a stage: `build 3/6`."""
+        return self._title_text(self._stages[stage], position)[1:].partition("] ")[0]
+
     def _title(self, stage: _Stage, position: int, key: str = "") -> Ticket:
-        operation = stage.plan.operations[position]
-        return self._reporter.start(self._name(stage, position + 1, operation.title), key)
+        return self._reporter.start(self._title_text(stage, position), key)
+
+    def _title_text(self, stage: _Stage, position: int) -> str:
+        return self._name(stage, position + 1, stage.plan.operations[position].title)
+
+    def _tell_cached(self, stage: _Stage, position: int, layer: str, key: str = "") -> None:
+        if self._is_news(self._title_text(stage, position), layer):
+            self._title(stage, position, key).cached()
+            self._count("cached")
+
+    def _is_news(self, name: str, result: str) -> bool:
+        """Whether this is told for the first time: where the stages of two platforms begin alike, what they have in
+        common is one step."""
+        with self._lock:
+            told = (name, result) in self._told
+            self._told.add((name, result))
+        return not told or not self._plan.targets
 
     def _name(self, stage: _Stage, position: int, title: str) -> str:
         plan = stage.plan
         label = f"{plan.label} " if plan.name or len(self._plan.stages) > 1 or plan.number else ""
+        if self._plan.targets:
+            named = plan.crossing[position - 1] if 0 < position <= len(plan.crossing) else None
+            label = f"{plan.platform}{_crossing(plan.platform, named)} {plan.label} "
         lines = " ".join(title.split())
         # An image counts as the first step; a stage and scratch do not.
         image = isinstance(plan.base, BaseImage)
@@ -367,6 +424,14 @@ def _inputs(operation: Operation) -> list[object]:
     if isinstance(operation, RunOperation):
         return [found for m in operation.mounts if (found := getattr(m, "input", None)) is not None]
     return []
+
+
+def _crossing(own: Platform, named: Platform | None) -> str:
+    """What a stage that knows another target than its own platform builds for, as BuildKit writes it."""
+    if named is None or (named.os, named.architecture) == (own.os, own.architecture):
+        return ""
+    text = str(named)
+    return "->" + (text if named.os != own.os else text.partition("/")[2])
 
 
 def _base_title(base: BaseImage) -> str:

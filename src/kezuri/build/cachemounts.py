@@ -69,14 +69,23 @@ class CacheMounts:
     def _make(self, path: str, mount: CacheMount, states: StateOf) -> None:
         with self._store.scratch("mount") as scratch:
             made = os.path.join(scratch, "m")
+            mode = 0o755 if mount.mode is None else mount.mode
+            uid, gid = mount.uid or 0, mount.gid or 0
             if mount.input is not None:
                 from kezuri.build.copying import selected_items
 
-                items, _ = selected_items(self._trees.select(Choice(mount.input, (mount.source,)), states))
+                selection = self._trees.select(Choice(mount.input, (mount.source,)), states)
+                items, _ = selected_items(selection)
                 materialise(items, made)
+                for root in selection:
+                    if root.directory:
+                        # A seeded cache is the directory that it is seeded with.
+                        mode, uid, gid = root.top.entry.mode, root.top.entry.uid, root.top.entry.gid
             else:
                 os.mkdir(made, 0o755)
-            os.chmod(made, 0o755 if mount.mode is None else mount.mode)
-            if (mount.uid or 0, mount.gid or 0) != (0, 0):
-                os.chown(made, mount.uid or 0, mount.gid or 0)
+            os.chmod(made, mode)
+            if (uid, gid) != (0, 0):
+                os.chown(made, uid, gid)
+                # The kernel takes set-id bits away from what changes its owner.
+                os.chmod(made, mode)
             os.rename(made, path)

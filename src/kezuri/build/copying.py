@@ -11,11 +11,11 @@ from kezuri.build.stepkeys import choice_of, located
 from kezuri.build.trees import StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.layer.entry import Entry, Item
+from kezuri.plan.chmod import parse_chmod
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import CopyOperation, WorkdirOperation
 from kezuri.source.accounts import chown_ids, user_ids
 from kezuri.source.checksum import verify_unchanged
-from kezuri.source.chmod import parse_chmod
 from kezuri.source.copying import CopyOptions, recipe
 from kezuri.source.selection import Root, Selected, Selection
 from kezuri.store.store import Store
@@ -39,7 +39,7 @@ class CopySteps:
         layer = f"copy-{digest(components)}"
         try:
             with self._store.scratch("add") as scratch:
-                selection = self._trees.select(choice_of(operation), states)
+                selection = self._selection(operation, states)
                 options = self._options(operation, before, scratch)
                 items = recipe(_with_heredocs(selection, operation), options, self._forms.view(before.layers))
                 # Files of the context may be written while they are read: what was packed must be what the key says.
@@ -47,6 +47,13 @@ class CopySteps:
         except KezuriError as error:
             raise located(error, operation, self._source) from error
         return layer
+
+    def _selection(self, operation: CopyOperation, states: StateOf) -> Selection:
+        if operation.remotes:
+            from kezuri.build.mixture import mixed_selection
+
+            return mixed_selection(operation, self._trees, states)
+        return self._trees.select(choice_of(operation), states)
 
     def _options(self, operation: CopyOperation, before: State, scratch: str) -> CopyOptions:
         unpack = None

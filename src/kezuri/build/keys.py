@@ -1,14 +1,13 @@
 """The components of each step's key: everything that can change its result, and nothing else.
 
 What does not count: modification times, the values of secrets, proxy variables, the contents and the ids of cache
-mounts, the addresses of extra hosts, the certificate bundle, the runtime.
+mounts (what seeds a new one does), the addresses of extra hosts, the certificate bundle, the runtime.
 """
 
 import json
 from collections.abc import Mapping
 
 from kezuri.build.state import State
-from kezuri.oci.platform import Platform
 from kezuri.plan.key import Components
 from kezuri.plan.operation import (
     AgentMount,
@@ -28,18 +27,16 @@ _VERSION = "1"
 class RunSurroundings:
     """What a build gives all its steps. Names of hosts count, their addresses do not."""
 
-    __slots__ = ("hostname", "hosts", "new_privileges", "platform", "shm_size", "ulimits")
+    __slots__ = ("hostname", "hosts", "new_privileges", "shm_size", "ulimits")
 
     def __init__(
         self,
-        platform: Platform,
         hosts: tuple[tuple[str, str], ...] = (),
         ulimits: tuple[tuple[str, int, int], ...] = (),
         shm_size: int = 0,
         hostname: str = "buildkitsandbox",
         new_privileges: bool = False,
     ) -> None:
-        self.platform = platform
         self.hosts = hosts
         self.ulimits = ulimits
         self.shm_size = shm_size
@@ -50,7 +47,8 @@ class RunSurroundings:
 def run_components(
     operation: RunOperation, before: State, surroundings: RunSurroundings, bound: Mapping[int, str]
 ) -> Components:
-    """The key of a RUN. `bound` holds the content digest of each bind mount's selection, by the mount's position."""
+    """The key of a RUN. `bound` holds the content digest of what each bind mount shows and of what each cache mount is
+    seeded with, by the mount's position."""
     parts = [
         ("version", _VERSION),
         ("kind", "RUN"),
@@ -59,7 +57,7 @@ def run_components(
         *((f"env {name}", value) for name, value in operation.env),
         ("working directory", operation.cwd),
         ("user", operation.user),
-        ("platform", str(surroundings.platform)),
+        ("platform", str(operation.platform)),
     ]
     if operation.network != "default":
         parts.append(("network", operation.network))
@@ -70,7 +68,8 @@ def run_components(
     for position, mount in enumerate(operation.mounts):
         parts.append((f"mount {mount.target or position}", _mount(mount)))
         if position in bound:
-            parts.append((f"files bound at {mount.target}", bound[position]))
+            word = "seeding" if isinstance(mount, CacheMount) else "bound at"
+            parts.append((f"files {word} {mount.target}", bound[position]))
     if surroundings.hosts:
         parts.append(("extra hosts", _text(sorted(name for name, _ in surroundings.hosts))))
     if surroundings.ulimits:
@@ -84,17 +83,15 @@ def run_components(
     return tuple(parts)
 
 
-def copy_components(operation: CopyOperation, before: State, files: str) -> Components:
-    """The key of a COPY or ADD. `files` is the content digest of exactly what the instruction selects."""
+def copy_components(operation: CopyOperation, before: State, files: Components) -> Components:
+    """The key of a COPY or ADD. `files` says exactly what the instruction selects: a content digest of local files,
+    and what each remote source is."""
     parts = [("version", _VERSION), ("kind", "ADD" if operation.add else "COPY")]
     if operation.link:
         parts.append(("link", "true"))
     else:
         parts.append(("state before", before.id))
-    parts += [
-        ("files", files),
-        ("destination", operation.destination),
-    ]
+    parts += [*files, ("destination", operation.destination)]
     for name, value in (
         ("owner", operation.chown),
         ("mode", operation.chmod),
@@ -127,7 +124,9 @@ def _mount(mount: RunMount) -> str:
         case BindMount():
             return _text(["bind", mount.source, mount.writable])
         case CacheMount():
-            return _text(["cache", mount.readonly])
+            # A mode or an owner makes another cache, and shows in the step.
+            made = (mount.mode, mount.uid, mount.gid)
+            return _text(["cache", mount.readonly, *(made if made != (None, None, None) else ())])
         case TmpfsMount():
             return _text(["tmpfs", mount.size])
         case SecretMount():

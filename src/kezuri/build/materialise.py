@@ -19,6 +19,8 @@ def materialise(items: Iterable[Item], directory: str) -> None:
     `verify_unchanged`. KezuriError when the disk is full or an owner cannot be given.
     """
     os.mkdir(directory, 0o755)
+    # Whatever the umask: steps see this directory.
+    os.chmod(directory, 0o755)
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     directories: list[Entry] = []
     own = (os.geteuid(), os.getegid())

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.build.cachemounts import CacheMounts
 from kezuri.build.failure import Tail, step_failed
@@ -12,10 +12,12 @@ from kezuri.build.forms import Forms
 from kezuri.build.materialise import materialise
 from kezuri.build.redaction import Redaction
 from kezuri.build.state import State
+from kezuri.build.stepkeys import bound_by, located
 from kezuri.build.surroundings import Options
-from kezuri.build.trees import Choice, StateOf, Trees
+from kezuri.build.trees import StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.layer.stack import StackView
+from kezuri.oci.platform import Platform
 from kezuri.plan.operation import (
     AgentMount,
     BindMount,
@@ -27,7 +29,11 @@ from kezuri.plan.operation import (
 )
 from kezuri.sandbox import step as door
 from kezuri.source.accounts import home, user_ids
+from kezuri.source.checksum import verify_unchanged
 from kezuri.store.store import Store
+
+if TYPE_CHECKING:
+    from kezuri.build.wreck import Wreck
 
 
 class RunSteps:
@@ -43,7 +49,12 @@ class RunSteps:
         options: Options,
         source: SourceText,
         cancel: threading.Event,
+        keep_failed: bool = False,
     ) -> None:
+        """`keep_failed`: what the first failed step left is kept as `wreck`, for the caller to look at and close."""
+        self._keep_failed = keep_failed
+        self._wreck_lock = threading.Lock()
+        self.wreck: Wreck | None = None
         self._store = store
         self._forms = forms
         self._trees = trees
@@ -53,6 +64,8 @@ class RunSteps:
         self._source = source
         self._cancel = cancel
         self._abandoned = ""
+        self._emulators: dict[Platform, tuple[door.Mount, ...]] = {}
+        self._emulators_lock = threading.Lock()
         self.doubtful: set[str] = set()
         """Layers of steps that claim success although a client in them gave up."""
 
@@ -67,20 +80,26 @@ class RunSteps:
             tail.add(data)
             output(stream, data)
 
-        with self._store.scratch("step") as scratch, ExitStack() as held:
+        with ExitStack() as held:
+            scratch = held.enter_context(self._store.scratch("step"))
             upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
             _make_upper(upper, lowers)
             os.mkdir(work, 0o755)
+            emulator = self._emulator(operation, scratch)
             inside = self._mounts(operation, states, scratch, held)
+            inside = inside._replace(mounts=(*inside.mounts, *emulator))
             secrets = tuple(m.data for m in inside.mounts if isinstance(m, door.SecretMount))
             redaction = Redaction((*secrets, *inside.secrets), heard)
             step = self._step(operation, view, door.Root(lowers, upper, work), inside)
-            outcome = self._sandbox().run(step, redaction, self._cancel)
+            try:
+                outcome = self._sandbox().run(step, redaction, self._cancel)
+            except KezuriError as error:
+                raise located(error, operation, self._source) from error
             redaction.flush()
             if self._cancel.is_set():
                 raise KezuriError.of("canceled", exit_code=130)
             if outcome.exit_code:
-                raise step_failed(
+                failure = step_failed(
                     " ".join(operation.argv),
                     outcome,
                     tail,
@@ -90,12 +109,26 @@ class RunSteps:
                     self._abandoned,
                     _is_full(scratch),
                 )
+                self._keep(failure, operation, step, scratch, held)
+                raise failure
             layer = f"run-{os.urandom(16).hex()}"
             if tail.abandoned:
                 self._abandoned = operation.title
                 self.doubtful.add(layer)
             self._forms.publish_directory(layer, upper)
         return layer
+
+    def _keep(
+        self, failure: KezuriError, operation: RunOperation, step: door.Step, scratch: str, held: ExitStack
+    ) -> None:
+        """Keep what a failed step holds, if that is wanted and it is the first."""
+        if not self._keep_failed:
+            return
+        from kezuri.build.wreck import Wreck
+
+        with self._wreck_lock:
+            if self.wreck is None:
+                self.wreck = Wreck(failure, operation, step, scratch, self._forms.userxattr, held.pop_all())
 
     def _step(self, operation: RunOperation, view: StackView, root: door.Root, inside: "_Inside") -> door.Step:
         try:
@@ -106,7 +139,7 @@ class RunSteps:
                 first._replace(source=self._source, span=operation.node.span), exit_code=error.exit_code
             ) from error
         env = dict(operation.env)
-        env.update((k, v) for k, v in operation.proxy if k not in env)
+        env.update(operation.proxy)
         env.update(inside.env)
         env.setdefault("HOME", home(uid, view))
         surroundings = self._options.surroundings
@@ -163,14 +196,43 @@ class RunSteps:
             mounts.append(door.FileMount(f"/dev/pipes/{operation.script_name}", operation.script, 0o755))
         return _Inside(tuple(mounts), tuple(env.items()), tuple(secrets))
 
+    def _emulator(self, operation: RunOperation, scratch: str) -> tuple[door.Mount, ...]:
+        """What the step has to be shown so that programs of its platform start."""
+        if operation.platform == Platform.host():
+            return ()
+        from kezuri.sandbox.foreign import emulator
+
+        with self._emulators_lock:
+            known = self._emulators.get(operation.platform)
+            if known is None:
+                try:
+                    known = emulator(operation.platform, scratch)
+                except KezuriError as error:
+                    first, *rest = error.diagnostics
+                    first = first._replace(source=self._source, span=operation.node.span)
+                    raise KezuriError(first, *rest, exit_code=error.exit_code) from error
+                self._emulators[operation.platform] = known
+        return known
+
     def _bind(self, mount: BindMount, states: StateOf, scratch: str) -> door.Mount:
         if not isinstance(mount.input, ContextInput):
-            return door.TreeMount(self._trees.lowers(mount.input, states), mount.source, mount.target, mount.writable)
+            lowers = self._trees.lowers(mount.input, states)
+            if not lowers:
+                os.mkdir(scratch, 0o755)
+                lowers = (scratch,)
+            return door.TreeMount(lowers, mount.source, mount.target, mount.writable)
         # The step sees what the builder would copy: ignored files left out, everything owned by 0:0.
         from kezuri.build.copying import selected_items
 
-        items, place = selected_items(self._trees.select(Choice(mount.input, (mount.source,)), states))
+        selection = self._trees.select(bound_by(mount), states)
+        items, place = selected_items(selection)
         materialise(items, scratch)
+        verify_unchanged(selection)
+        if mount.source.strip("/."):
+            for root in selection:
+                if root.directory:
+                    os.chmod(scratch, root.top.entry.mode)
+                    os.utime(scratch, ns=(root.top.entry.mtime, root.top.entry.mtime))
         return door.TreeMount((scratch,), place, mount.target, mount.writable)
 
 
@@ -188,6 +250,7 @@ def _is_full(directory: str) -> bool:
 def _make_upper(upper: str, lowers: tuple[str, ...]) -> None:
     """The upper directory's own metadata is what the root directory shows: it takes over what lies below."""
     os.mkdir(upper, 0o755)
+    os.chmod(upper, 0o755)
     if lowers:
         status = os.stat(lowers[0])
         if (status.st_uid, status.st_gid) != (0, 0):

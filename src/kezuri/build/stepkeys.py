@@ -1,5 +1,7 @@
 """The key of each operation in the state that it meets: all that a build needs which finds everything in the cache."""
 
+from contextlib import suppress
+
 from kezuri.build.keys import copy_components, run_components, workdir_components
 from kezuri.build.state import State
 from kezuri.build.surroundings import Options
@@ -9,8 +11,11 @@ from kezuri.plan.key import Components
 from kezuri.plan.operation import (
     AgentMount,
     BindMount,
+    CacheMount,
+    ContextInput,
     CopyOperation,
     Operation,
+    RunMount,
     RunOperation,
     SecretMount,
 )
@@ -31,25 +36,44 @@ class StepKeys:
             if isinstance(operation, RunOperation):
                 return self._run(operation, before, states)
             if isinstance(operation, CopyOperation):
-                return copy_components(operation, before, self._trees.digest(choice_of(operation), states))
+                return copy_components(operation, before, self._files(operation, states))
             return workdir_components(operation, before)
         except KezuriError as error:
             raise located(error, operation, self._source) from error
 
-    def detail(self, operation: Operation) -> str:
-        """What counted of each file that the operation takes from a context, for telling differences later."""
-        return self._trees.detail(choice_of(operation)) if isinstance(operation, CopyOperation) else ""
+    def _files(self, operation: CopyOperation, states: StateOf) -> Components:
+        if operation.remotes:
+            from kezuri.build.mixture import mixed_components
+
+            return mixed_components(operation, self._trees, states)
+        return (("files", self._trees.digest(choice_of(operation), states)),)
+
+    def keep_listings(self, operation: Operation) -> None:
+        """Write down what counted of each file that the operation takes from contexts, for telling differences later.
+        That there is no room for it is no reason to fail."""
+        choices = []
+        if isinstance(operation, CopyOperation) and not operation.remotes:
+            choices.append(choice_of(operation))
+        if isinstance(operation, RunOperation):
+            choices += [bound_by(mount) for mount in operation.mounts if isinstance(mount, BindMount)]
+        with suppress(KezuriError):
+            for choice in choices:
+                self._trees.keep_listing(choice)
 
     def _run(self, operation: RunOperation, before: State, states: StateOf) -> Components:
-        if operation.insecure and "security.insecure" not in self._options.allow:
-            raise KezuriError.of(
-                "security.insecure is not allowed", hint="`--allow security.insecure` allows it for this build"
-            )
+        for asked, entitlement in (
+            (operation.network == "host", "network.host"),
+            (operation.insecure, "security.insecure"),
+        ):
+            if asked and entitlement not in self._options.allow:
+                raise KezuriError.of(
+                    f"{entitlement} is not allowed", hint=f"`--allow {entitlement}` allows it for this build"
+                )
         self._check_given(operation)
         bound = {
-            position: self._trees.digest(Choice(mount.input, (mount.source,)), states)
+            position: self._trees.digest(choice, states)
             for position, mount in enumerate(operation.mounts)
-            if isinstance(mount, BindMount)
+            if (choice := _files_of(mount)) is not None
         }
         return run_components(operation, before, self._options.surroundings, bound)
 
@@ -61,6 +85,21 @@ class StepKeys:
                 )
             if isinstance(mount, AgentMount) and mount.required and mount.id not in self._options.agents:
                 raise KezuriError.of(f"ssh agent {mount.id}: not found", hint=f"give it with --ssh {mount.id}")
+
+
+def _files_of(mount: RunMount) -> Choice | None:
+    if isinstance(mount, BindMount):
+        return bound_by(mount)
+    if isinstance(mount, CacheMount) and mount.input is not None:
+        return Choice(mount.input, (mount.source,))
+    return None
+
+
+def bound_by(mount: BindMount) -> Choice:
+    """What a bind mount shows: a directory's own metadata is seen, too, but for the context's root, in whose
+    place there is a directory of our own."""
+    whole = not isinstance(mount.input, ContextInput) or bool(mount.source.strip("/."))
+    return Choice(mount.input, (mount.source,), whole=whole)
 
 
 def choice_of(operation: CopyOperation) -> Choice:

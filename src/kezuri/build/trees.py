@@ -3,18 +3,23 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.build.forms import Forms
 from kezuri.build.state import State, base_state
+from kezuri.cache.listings import Listings
+from kezuri.diagnostics import KezuriError
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import ContextInput, ImageInput, Input, StageInput
-from kezuri.source.checksum import Record, digest, fingerprint, text
-from kezuri.source.selection import Selection, select
+from kezuri.plan.operation import ContextInput, ImageInput, Input, Remote, StageInput
+from kezuri.source.checksum import Record, fingerprint, text
+from kezuri.source.selection import Root, Selection, select
 from kezuri.source.stack import StackTree
 from kezuri.source.stat_index import StatIndex
 from kezuri.source.tree import Tree
 from kezuri.store.database import Database
+
+if TYPE_CHECKING:
+    from kezuri.source.remotes import Remotes
 
 StateOf = Callable[[StageInput], State]
 """The state that a stage ends with; waits for it if it is still being built."""
@@ -28,12 +33,20 @@ class Context(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What an instruction selects from an input."""
+    """What an instruction selects from an input; `whole`: with the metadata of the directories that it names, of which
+    a copy takes nothing and which a mount shows."""
 
     input: Input
     sources: tuple[str, ...]
     parents: bool = False
     excludes: tuple[str, ...] = ()
+    whole: bool = False
+
+
+def selection_key(state: State, choice: Choice) -> str:
+    """Under which the digest of what is chosen from a stage or an image in this state is remembered."""
+    said = [choice.sources, choice.parents, choice.excludes, *([True] if choice.whole else ())]
+    return state_of("selection", state.id, json.dumps(said))
 
 
 class Trees:
@@ -43,10 +56,20 @@ class Trees:
     files tell afterwards whether they were left alone.
     """
 
-    def __init__(self, contexts: Mapping[str, Context], forms: Forms, database: Database, index: StatIndex) -> None:
+    def __init__(
+        self,
+        contexts: Mapping[str, Context],
+        forms: Forms,
+        database: Database,
+        index: StatIndex,
+        remotes: "Callable[[], Remotes] | None" = None,
+    ) -> None:
+        """`remotes` is called when an instruction has a remote source; without it there can be none."""
+        self._remotes = remotes
         self._contexts = contexts
         self._forms = forms
         self._database = database
+        self._listings = Listings(database)
         # Files of stages carry no stamp, for nobody else can change them: the index only hashes them.
         self._index = index
         self._guard = threading.Lock()
@@ -57,10 +80,12 @@ class Trees:
         if isinstance(choice.input, ContextInput):
             return self._from_context(choice)[0]
         state = self._state(choice.input, states)
-        key = state_of("selection", state.id, json.dumps([choice.sources, choice.parents, choice.excludes]))
+        key = selection_key(state, choice)
         known = self._database.memo(key)
         if known is None:
-            known = digest(self.select(choice, states), self._index)
+            known, recorded = fingerprint(self.select(choice, states), self._index, whole=choice.whole)
+            # Before the digest is remembered: who finds the one finds the other.
+            self._listings.keep(known, text(recorded))
             self._database.put_memo(key, known)
         return known
 
@@ -71,9 +96,12 @@ class Trees:
         tree = self._tree(choice.input, states)
         return select(tree, choice.sources, parents=choice.parents, excludes=choice.excludes)
 
-    def detail(self, choice: Choice) -> str:
-        """What counted of each file of a selection from a context, for telling differences later; else empty."""
-        return text(self._from_context(choice)[1]) if isinstance(choice.input, ContextInput) else ""
+    def keep_listing(self, choice: Choice) -> None:
+        """Write down what counted of each file of a selection from a context, for telling differences later; for
+        stages and images that happens where their digest is computed."""
+        if isinstance(choice.input, ContextInput):
+            digest, recorded, _ = self._from_context(choice)
+            self._listings.keep(digest, text(recorded))
 
     def _from_context(self, choice: Choice) -> tuple[str, Mapping[str, Record], Selection]:
         with self._guard:
@@ -82,9 +110,26 @@ class Trees:
                 assert isinstance(choice.input, ContextInput)
                 context = self._contexts[choice.input.name]
                 selection = select(context.tree, choice.sources, parents=choice.parents, excludes=choice.excludes)
-                found, recorded = fingerprint(selection, context.digests)
+                found, recorded = fingerprint(selection, context.digests, whole=choice.whole)
                 known = self._selected[choice] = (found, recorded, selection)
             return known
+
+    def identity(self, source: Remote) -> tuple[str, str]:
+        """What a remote source is now, as a part of a key: see `Remotes.identity`."""
+        return self._fetcher().identity(source)
+
+    def fetched(self, source: Remote, excludes: tuple[str, ...], unpack: bool) -> Root:
+        """A remote source as a word selects it: see `Remotes.root`."""
+        return self._fetcher().root(source, excludes, unpack)
+
+    def prefetch(self, sources: list[Remote]) -> None:
+        """Begin to find out about remote sources: see `Remotes.prefetch`."""
+        self._fetcher().prefetch(sources)
+
+    def _fetcher(self) -> "Remotes":
+        if self._remotes is None:
+            raise KezuriError.of("remote sources are not fetched here")
+        return self._remotes()
 
     def _tree(self, source: StageInput | ImageInput, states: StateOf) -> Tree:
         name = f"image {source.image.name}" if isinstance(source, ImageInput) else "the stage"

@@ -1,6 +1,5 @@
 """Results already paid for, found by key and believed only while their layers are at hand."""
 
-import zlib
 from collections.abc import Callable
 from time import time
 
@@ -37,14 +36,17 @@ class Results:
         kind: str,
         title: str,
         seconds: float,
-        detail: str = "",
     ) -> RecordRow:
-        """Remember a result. `detail` names files and what counted of each, for telling differences later."""
+        """Remember a result."""
         now = time()
         record = RecordRow(digest(components), state, layer, kind, title, encode(components), seconds, now, now, 1)
-        data = zlib.compress(detail.encode("utf-8", "surrogateescape"), 1) if detail else b""
-        self._database.put_record(record, data)
+        self._database.put_record(record)
         return record
+
+    def lost(self, key: str) -> bool:
+        """Whether a result is known under the key whose layer is gone."""
+        record = self._database.record(key)
+        return record is not None and not self._usable(record.layer)
 
     def components(self, record: RecordRow) -> Components:
         """The named parts of a record's key."""

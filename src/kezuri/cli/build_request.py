@@ -18,7 +18,8 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
     environ = console.environ
     context = parsed.operands[0] if parsed.operands else "."
     file = parsed.text("--file")
-    _check_context(context, file)
+    if not context:
+        raise UsageError.because("the context's path is empty", "write . for the current directory")
     secrets = tuple(_secret(text) for text in parsed.all("--secret"))
     stdin = ["the context"] * (context == "-") + ["the Dockerfile"] * (file == "-")
     stdin += [f"secret {secret.id}" for secret in secrets if secret.kind == "stdin"]
@@ -53,14 +54,6 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         compression_level=_level(parsed),
         source_date_epoch=_epoch(build_args),
     )
-
-
-def _check_context(context: str, file: str) -> None:
-    for what, text in (("context", context), ("Dockerfile", file)):
-        if "://" in text or text.startswith("git@"):
-            raise UsageError.because(f"a {what} at an address is not supported yet: {text}", "fetch it and give a path")
-    if not context:
-        raise UsageError.because("the context's path is empty", "write . for the current directory")
 
 
 def _build_args(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -224,7 +217,7 @@ def _entitlement(text: str) -> str:
 
 
 def _new_privileges(options: tuple[str, ...]) -> bool:
-    """`--security-opt no-new-privileges[=true|false]`, written with `=` or `:` as docker takes it; the last one holds."""
+    """`--security-opt no-new-privileges[=true|false]`, written with `=` or `:` as docker takes it; the last holds."""
     allowed = False
     for text in options:
         key, _, value = text.replace(":", "=", 1).partition("=")

@@ -149,7 +149,7 @@ def _things(kind: str, parsed: Parsed, console: Console) -> Iterable[str]:
         from kezuri.app.images import images
         from kezuri.oci import Reference
 
-        names = (image.name for image in images(settings(parsed, console.environ), ()))
+        names = dict.fromkeys(image.name for image in images(settings(parsed, console.environ), ()))
         return [Reference.parse(name).familiar for name in names if name and not name.startswith("<")]
     if kind == "stage":
         return stages(parsed)

@@ -52,7 +52,8 @@ class Progress:
         from kezuri.diagnostics import render
 
         colour = self.console.colour(self.console.err)
-        lines = [render(diagnostic, colour) for diagnostic in warnings]
+        lines = [render(diagnostic, colour) for diagnostic in warnings if not diagnostic.code]
+        lines += _checks([diagnostic for diagnostic in warnings if diagnostic.code], colour)
         if self._more:
             lines.append(f"(and {self._more} more warnings)")
         self.console.note("\n" + "\n".join(lines))
@@ -66,6 +67,19 @@ class Progress:
         self.close()
         if self.talks:
             self.warn()
+
+
+def _checks(warnings: list[Diagnostic], colour: bool) -> list[str]:
+    """What the checks found, a line each, in the form that docker made common: they come with every build."""
+    if not warnings:
+        return []
+    many = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+    head = f" {many} found (use --check to expand):"
+    lines = [f"\x1b[33m{head}\x1b[0m" if colour else head]
+    for found in warnings:
+        line = f" (line {found.line})" if found.line else ""
+        lines.append(f" - {found.code}: {found.message}{line}")
+    return lines
 
 
 def open_progress(mode: str, console: Console) -> Progress:

@@ -107,9 +107,13 @@ def _warning(event: Warned) -> dict[str, Any]:
 
     diagnostic = event.diagnostic
     short = f"{diagnostic.code}: {diagnostic.message}" if diagnostic.code else diagnostic.message
+    if diagnostic.code and diagnostic.line:
+        short += f" (line {diagnostic.line})"
     out: dict[str, Any] = {"level": 1, "short": packed(short)}
     if diagnostic.hint:
         out["detail"] = [packed(diagnostic.hint)]
+    if diagnostic.url:
+        out["url"] = diagnostic.url
     if diagnostic.source is not None and diagnostic.span is not None:
         out["sourceInfo"] = {"filename": diagnostic.source.name}
         start = diagnostic.source.position(diagnostic.span.start)[0]

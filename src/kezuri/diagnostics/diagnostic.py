@@ -11,7 +11,8 @@ class Diagnostic(NamedTuple):
     """What is wrong, where, and what to do about it.
 
     `message` is one line without a full stop; `hint` says what to do; `code` names the rule, if a rule found it;
-    `output` is verbatim text (the last lines that a failed step printed).
+    `output` is verbatim text (the last lines that a failed step printed). `url` is a page that says more. `about` is
+    the whole of what is meant, where `span` marks a part of it: tools know a finding by the line on which it begins.
     """
 
     severity: Severity
@@ -21,6 +22,14 @@ class Diagnostic(NamedTuple):
     hint: str = ""
     code: str = ""
     output: str = ""
+    url: str = ""
+    about: Span | None = None
+
+    @property
+    def line(self) -> int:
+        """The 1-based line that the finding is known by, 0 where it has no place in a text."""
+        place = self.about or self.span
+        return 0 if self.source is None or place is None else self.source.position(place.start)[0]
 
 
 class KezuriError(Exception):

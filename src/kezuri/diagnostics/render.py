@@ -45,6 +45,8 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
     if diagnostic.hint:
         for i, line in enumerate(diagnostic.hint.split("\n")):
             lines.append(f"  {paint(_BOLD, 'help')}: {line}" if i == 0 else f"        {line}")
+    if diagnostic.url:
+        lines.append(f"  {paint(_BOLD, 'see')}: {diagnostic.url}")
     return "\n".join(lines)
 
 

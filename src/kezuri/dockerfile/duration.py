@@ -13,7 +13,7 @@ _UNITS = {
     "h": 3_600_000_000_000,
 }
 _PART = re.compile(r"([0-9]*)(?:(\.)([0-9]*))?([^0-9.]*)")
-_LARGEST = (1 << 63) - 1
+_LIMIT = 1 << 63
 
 
 def parse_duration(text: str) -> int:
@@ -27,16 +27,31 @@ def parse_duration(text: str) -> int:
         if part is None or not (part.group(1) or part.group(3)):
             raise ValueError(f'time: invalid duration "{text}"')
         whole, _, fraction, unit = part.groups()
+        digits = whole.lstrip("0") or "0"
+        if len(digits) > 19 or int(digits) > _LIMIT:
+            raise ValueError(f'time: invalid duration "{text}"')
         if not unit:
             raise ValueError(f'time: missing unit in duration "{text}"')
         size = _UNITS.get(unit)
         if size is None:
             raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
-        digits = (fraction or "")[:18]
-        if len(whole) > 19:
-            raise ValueError(f'time: invalid duration "{text}"')
-        total += int(whole or "0") * size + int(digits or "0") * size // 10 ** len(digits)
-        if total > _LARGEST:
+        total += int(digits) * size + _fraction(fraction or "", size)
+        if total > _LIMIT:
             raise ValueError(f'time: invalid duration "{text}"')
         at = part.end()
-    return -total if text.startswith("-") else total
+    if text.startswith("-"):
+        return -total
+    if total >= _LIMIT:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return total
+
+
+def _fraction(digits: str, size: int) -> int:
+    """What the digits behind the point are worth; with the rounding of floating point, as Go does it."""
+    value, scale = 0, 1.0
+    for digit in digits[:25]:
+        if value > (_LIMIT - 1) // 10 or value * 10 + int(digit) > _LIMIT:
+            break
+        value = value * 10 + int(digit)
+        scale *= 10
+    return int(float(value) * (float(size) / scale))

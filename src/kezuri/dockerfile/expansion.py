@@ -51,7 +51,7 @@ def _run(
     quotes: bool,
 ) -> tuple[str, tuple[str, ...]]:
     if not collect and "$" not in text and escape not in text and not (quotes and ("'" in text or '"' in text)):
-        return text, ()
+        return text.removeprefix("\ufeff"), ()
     missing: set[str] = set()
 
     def lookup(name: str) -> str | None:

@@ -26,11 +26,11 @@ from kezuri.dockerfile.lines import SPACE
 from kezuri.dockerfile.mounts import check_device, read_mount
 from kezuri.dockerfile.pairs import read_arg, read_env, read_label
 from kezuri.dockerfile.sentence import Sentence
-from kezuri.dockerfile.statement import KEYWORDS, Report, Statement, read_statement
+from kezuri.dockerfile.statement import KEYWORDS, Report, Statement, lower, read_statement
 from kezuri.dockerfile.words import split_blanks
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*\Z")
-_ONBUILD = re.compile(r"^[ \t\n\f\r]*ONBUILD[ \t\n\f\r]*", re.IGNORECASE)
+_ONBUILD = re.compile(r"^[ \t\n\f\r]*ONBUILD[ \t\n\f\r]*", re.IGNORECASE | re.ASCII)
 
 
 def read_instruction(sentence: Sentence) -> Instruction | None:
@@ -62,8 +62,8 @@ def _unknown(sentence: Sentence) -> None:
 def _from(sentence: Sentence, flags: Flags) -> Instruction | None:
     statement = sentence.statement
     words = split_blanks(statement.args, statement.at)
-    if len(words) == 3 and words[1].text.lower() == "as":
-        name = words[2].text.lower()
+    if len(words) == 3 and words[1].text.lower() in ("as", "a\u017f"):  # the long s folds to s
+        name = lower(words[2].text)
         if not _STAGE_NAME.match(name):
             sentence.report.error(
                 f"invalid name for build stage: {quote(words[2].text)}, "
@@ -111,9 +111,6 @@ def _run(sentence: Sentence, flags: Flags) -> Instruction | None:
             flags.span("security") or statement.span,
             "known are sandbox and insecure",
         )
-    if not statement.args:
-        sentence.wants_some("write the command to run")
-        return None
     return Run(
         sentence.node,
         sentence.command(statement.args),
@@ -208,11 +205,12 @@ def _onbuild(sentence: Sentence, flags: Flags) -> Instruction | None:
         sentence.wants_some("write the instruction that a build FROM this image shall run")
         return None
     trigger = read_statement(statement.line, statement.at, statement.escape)
-    if trigger.keyword == "ONBUILD":
+    keyword = trigger.written.strip(SPACE).upper()
+    if keyword == "ONBUILD":
         report.error("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", trigger.keyword_span)
         return None
-    if trigger.keyword in ("FROM", "MAINTAINER"):
-        report.error(f"{trigger.keyword} isn't allowed as an ONBUILD trigger", trigger.keyword_span)
+    if keyword in ("FROM", "MAINTAINER"):
+        report.error(f"{keyword} isn't allowed as an ONBUILD trigger", trigger.keyword_span)
         return None
     _check_trigger(sentence, trigger)
     text = _ONBUILD.sub("", statement.line.text, count=1)

@@ -6,10 +6,10 @@ from kezuri.dockerfile.command import quote
 from kezuri.dockerfile.duration import parse_duration
 from kezuri.dockerfile.flags import Flags
 from kezuri.dockerfile.instructions import Healthcheck
-from kezuri.dockerfile.lines import BLANK, SPACE
+from kezuri.dockerfile.lines import BLANK
 from kezuri.dockerfile.sentence import Sentence
 
-_FIRST_WORD = re.compile(rf"[^{SPACE}]*")
+_FIRST_WORD = re.compile(rf"[^{BLANK}]*")
 _SHORTEST = 1_000_000
 
 
@@ -18,12 +18,12 @@ def read_healthcheck(sentence: Sentence, flags: Flags) -> Healthcheck | None:
     args = sentence.statement.args
     found = _FIRST_WORD.match(args)
     kind = found.group() if found is not None else ""
-    rest = args[len(kind) :].strip(SPACE)
+    rest = args[len(kind) :].lstrip(BLANK)
     if not kind:
         sentence.wants_some("write HEALTHCHECK CMD COMMAND or HEALTHCHECK NONE")
         return None
     if kind.upper() == "NONE":
-        if rest:
+        if rest and sentence.json(rest) != ():  # an empty array is no argument
             sentence.error("HEALTHCHECK NONE takes no arguments")
             return None
         return Healthcheck(sentence.node, None, None, None, None, None, None)

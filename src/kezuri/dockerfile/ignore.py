@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError, SourceText, Span
-from kezuri.dockerfile.lines import SPACE
+from kezuri.dockerfile.lines import LONGEST_LINE, SPACE
 from kezuri.dockerfile.pathpattern import BadPattern, PathPattern, clean
 from kezuri.dockerfile.wildcard import BadPattern as BadWildcard
-from kezuri.dockerfile.wildcard import compile_wildcard
+from kezuri.dockerfile.wildcard import matches as matches_wildcard
 
 
 class Rule(NamedTuple):
@@ -25,7 +25,8 @@ class Rule(NamedTuple):
 class Patterns:
     """A list of patterns of which the last one that matches decides, as for `COPY --exclude`.
 
-    A pattern matches a path if it matches the path or any directory above it. Paths are relative, with `/`.
+    A pattern matches a path if it matches the path or any directory above it. Paths are relative, with `/`. A walk
+    goes by slightly other rules: see `Folder`.
     """
 
     __slots__ = ("_compiled", "_rules", "_runs", "has_negations")
@@ -43,7 +44,7 @@ class Patterns:
         rules: list[Rule] = []
         for number, written in enumerate(patterns, 1):
             try:
-                rule = _rule(written, written, number)
+                rule = _rule(written, written, number, rules)
             except BadPattern as error:
                 raise KezuriError.of(str(error), hint=_HINT) from None
             if rule is not None:
@@ -62,21 +63,13 @@ class Patterns:
         found = self._deciding(path)
         return None if found is None else (self._rules[found].written, self._rules[found].line)
 
-    def may_contain_included(self, directory: str) -> bool:
-        """Whether something below the directory may be included, though the directory itself may be excluded.
-
-        Without negations an excluded directory can be passed over whole. With them it can when no later negation could
-        match anything below it.
-        """
-        found = self._deciding(directory)
-        if found is None:
-            return True
-        later = self._rules[found + 1 :]
-        return any(rule.negated and rule.pattern.may_hit_below(directory) for rule in later)
+    def written_as(self, texts: Sequence[str]) -> tuple[str, int] | None:
+        """The first rule whose pattern, cleaned, is one of these texts, and its line."""
+        return next(((r.written, r.line) for r in self._rules if not r.negated and r.pattern.text in texts), None)
 
     def walk(self) -> "Folder":
         """The state of a walk at the root."""
-        return Folder(self, "", -1)
+        return Folder(self, "", 0)
 
     def _deciding(self, path: str) -> int | None:
         path = path.rstrip("/") or path
@@ -90,62 +83,62 @@ class Patterns:
 
 
 class Folder:
-    """A directory of a walk: it knows what its parents decided, and looks at names only.
+    """A directory of a walk: it knows which runs of patterns matched it or its parents, and looks at names only.
 
-    The cost for a name is a look-up in a set and one or two regular expressions, however many patterns there are.
+    A walk goes by what BuildKit's does, which is not quite what `Patterns.matches` says: a pattern that could change
+    nothing for a directory (a `!` where nothing is excluded, another pattern where all is) is not looked at there, and
+    so does not count for what is in it, unless it matches that by itself. The cost for a name is a look-up in a set and
+    one or two regular expressions for each run, however many patterns there are.
     """
 
-    __slots__ = ("_decided", "_matchers", "_patterns", "path")
+    __slots__ = ("_held", "_matchers", "_patterns", "path")
 
-    def __init__(self, patterns: Patterns, path: str, decided: int) -> None:
+    def __init__(self, patterns: Patterns, path: str, held: int) -> None:
         self._patterns = patterns
         self.path = path
-        self._decided = decided
-        self._matchers: list[tuple[int, Callable[[str], object]]] | None = None
+        self._held = held
+        self._matchers: list[tuple[bool, Callable[[str], object] | None]] | None = None
 
     def excluded(self, name: str) -> bool:
         """Whether the entry of that name is excluded."""
-        return self._is_excluded(self._state(name))
+        return self._state(name)[0]
 
     def kept(self, names: Iterable[str]) -> list[str]:
         """The names that are not excluded, in their order."""
-        matchers = self._tests()
-        if self._decided < 0 and len(self._patterns._runs) == 1 and not self._patterns.has_negations:
-            if not matchers:
-                return list(names)
-            hit = matchers[0][1]
-            return [name for name in names if not hit(name)]
-        return [name for name in names if not self._is_excluded(self._state(name))]
+        tests = self._tests()
+        if not self._held and len(tests) == 1 and not self._patterns.has_negations:
+            hit = tests[0][1]
+            return list(names) if hit is None else [name for name in names if not hit(name)]
+        return [name for name in names if not self._state(name)[0]]
 
     def enter(self, name: str) -> "Folder | None":
         """The state in a subdirectory, excluded or not; None when nothing below it can be included."""
         path = f"{self.path}/{name}" if self.path else name
-        state = self._state(name)
-        if self._is_excluded(state):
-            later = self._patterns._runs[state + 1 :]
+        excluded, held = self._state(name)
+        if excluded:
+            later = self._patterns._runs[held.bit_length() :]
             if not any(negated and any(p.may_hit_below(path) for p in run) for negated, run in later):
                 return None
-        return Folder(self._patterns, path, state)
+        return Folder(self._patterns, path, held)
 
-    def _is_excluded(self, state: int) -> bool:
-        return state >= 0 and not self._patterns._runs[state][0]
+    def _state(self, name: str) -> tuple[bool, int]:
+        """Whether the entry is excluded, and the runs that matched it or a directory above it, as bits."""
+        excluded, held, bit = False, 0, 1
+        for negated, hit in self._tests():
+            if self._held & bit or (negated is excluded and hit is not None and hit(name)):
+                held |= bit
+                excluded = not negated
+            bit <<= 1
+        return excluded, held
 
-    def _state(self, name: str) -> int:
-        """The last run that matches the entry or a directory above it."""
-        for number, hit in self._tests():
-            if hit(name):
-                return number
-        return self._decided
-
-    def _tests(self) -> list[tuple[int, Callable[[str], object]]]:
-        """The runs that could still change the decision, the last first, as tests of a name in this directory."""
+    def _tests(self) -> list[tuple[bool, Callable[[str], object] | None]]:
+        """For each run its sign and a test of the names in this directory, None where it can match none."""
         if self._matchers is None:
-            runs = self._patterns._runs
-            self._matchers = []
-            for number in range(len(runs) - 1, self._decided, -1):
-                hit = _test(runs[number][1], self.path, self._patterns._compiled)
-                if hit is not None:
-                    self._matchers.append((number, hit))
+            patterns = self._patterns
+            self._matchers = [
+                (negated, None if self._held >> number & 1 else _test(run, self.path, patterns._compiled))
+                for number, (negated, run) in enumerate(patterns._runs)
+            ]
         return self._matchers
 
 
@@ -171,9 +164,13 @@ class Ignore(Patterns):
         for number, raw in enumerate(text.split("\n"), 1):
             line = raw.removeprefix("\ufeff") if number == 1 else raw
             written = line.strip(SPACE)
-            if written and not line.startswith("#"):
+            if len(raw) * 4 > LONGEST_LINE and len(raw.encode("utf-8", "replace")) > LONGEST_LINE:
+                span = Span(start, start + len(raw))
+                message = f"line greater than max allowed size of {LONGEST_LINE}"
+                wrong.append(KezuriError.of(message, hint="no pattern is that long", source=source, span=span))
+            elif written and not line.startswith("#"):
                 try:
-                    rule = _rule(_normal(written), written, number)
+                    rule = _rule(_normal(written), written, number, rules)
                 except BadPattern as error:
                     span = Span(start + raw.index(written), start + raw.index(written) + len(written))
                     wrong.append(KezuriError.of(str(error), hint=_HINT, source=source, span=span))
@@ -210,7 +207,7 @@ def _normal(written: str) -> str:
     return "!" + pattern if negated else pattern
 
 
-def _rule(pattern: str, written: str, line: int) -> Rule | None:
+def _rule(pattern: str, written: str, line: int, before: list[Rule]) -> Rule | None:
     pattern = pattern.strip(SPACE)
     if not pattern:
         return None
@@ -221,9 +218,13 @@ def _rule(pattern: str, written: str, line: int) -> Rule | None:
         if not pattern:
             raise BadPattern('illegal exclusion pattern: "!"')
     try:
-        compile_wildcard(pattern)
+        matches_wildcard(pattern, ".")
         return Rule(PathPattern(pattern), written, line, negated)
-    except (BadWildcard, BadPattern):
+    except BadPattern:
+        if negated and all(rule.negated for rule in before):
+            return None  # nobody would ever try it
+        raise BadPattern(f"syntax error in pattern: {written}") from None
+    except BadWildcard:
         raise BadPattern(f"syntax error in pattern: {written}") from None
 
 
@@ -256,6 +257,8 @@ def _test(
                 expressions.append("(?s:.*)" + re.escape(literal))
             elif ("/" + directory if directory else "").endswith(head):
                 names.add(last)
+        elif pattern.floating and "\n" in directory:
+            hard.append(pattern)  # `**` does not cross the end of a line
         elif pattern.components is not None:
             *ahead, last = pattern.components
             where = above[len(above) - len(ahead) :] if pattern.floating else above

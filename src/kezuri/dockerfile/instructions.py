@@ -54,9 +54,9 @@ class Command(NamedTuple):
 
 
 class MountOption(NamedTuple):
-    """One `--mount` of a RUN, as written: its options in order, keys lower-case, flags without `=` as empty value."""
+    """One `--mount` of a RUN, as written: its options in order, keys lower-case, those without `=` with None."""
 
-    options: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, str | None], ...]
     span: Span
 
 

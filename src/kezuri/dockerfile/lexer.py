@@ -77,7 +77,7 @@ class Lexer:
         self._most = most
         self._produced = 0
         self._plain = _plain(escape, quotes)
-        self._at = 0
+        self._at = 1 if text.startswith("\ufeff") else 0  # a byte order mark is no character of a word
         self._depth = 0
         self._buffer: list[str] = []
         self._start = 0
@@ -182,7 +182,7 @@ class Lexer:
         self._at += 1
         if text.startswith("<", self._at):
             self._at += 1
-            while self._at < len(text) and text[self._at] in "\t\r\n ":
+            while self._at < len(text) and text[self._at] in "\t\r ":
                 self._at += 1
         return text[start : self._at]
 
@@ -257,11 +257,11 @@ class Lexer:
         if (not colon and mark not in "+-?#%") or (colon and mark in "#%"):
             raise LexError(f"unsupported modifier ({':' if colon else ''}{mark}) in substitution")
         word = self._operand("}", mark in "#%", "syntax error: missing '}'")
-        if mark not in "+-?#%":
-            raise LexError(f"unsupported modifier (:{mark}) in substitution")
         value = self._lookup(name)
         if value is None and self._keep_unset:
             return f"${{{name}{':' if colon else ''}{mark}{word}}}"
+        if mark not in "+-?#%":
+            raise LexError(f"unsupported modifier (:{mark}) in substitution")
         return _modified(name, value, mark, colon, word)
 
     def _replacement(self, name: str) -> str:
@@ -273,7 +273,7 @@ class Lexer:
         value = self._lookup(name)
         if value is None:
             if self._keep_unset:
-                return f"${{{name}{'//' if everywhere else '/'}{pattern}/{replacement}}}"
+                return f"${{{name}/{pattern}/{replacement}}}"
             value = ""
         try:
             if everywhere:
@@ -285,6 +285,7 @@ class Lexer:
             raise self._too_long() from None
 
     def _operand(self, stop: str, keep_escapes: bool, missing: str) -> str:
+        self._buffer.clear()  # as BuildKit: of `a${U:-b}` the words are `b`, though the value is `ab`
         try:
             return self._until(stop, keep_escapes)
         except Unterminated:

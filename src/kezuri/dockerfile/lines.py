@@ -145,7 +145,7 @@ def long_lines(text: str) -> list[Span]:
     return [
         Span(found.start(), found.end())
         for found in _LONG.finditer(text)
-        if len(found.group().encode("utf-8", "surrogatepass")) > LONGEST_LINE
+        if len(found.group().encode("utf-8", "replace")) > LONGEST_LINE
     ]
 
 

@@ -4,47 +4,18 @@ from kezuri.dockerfile.flags import FlagValue
 from kezuri.dockerfile.instructions import MountOption
 from kezuri.dockerfile.statement import Report
 
-KEYS = (
-    "type",
-    "from",
-    "source",
-    "target",
-    "readonly",
-    "id",
-    "sharing",
-    "required",
-    "size",
-    "mode",
-    "uid",
-    "gid",
-    "src",
-    "dst",
-    "destination",
-    "ro",
-    "rw",
-    "readwrite",
-    "env",
-)
-_SWITCHES = ("readonly", "ro", "readwrite", "rw", "required")
-_BOOLEANS = ("true", "false", "1", "0", "t", "f")
+_BOOLEANS = ("1", "t", "T", "true", "True", "TRUE", "0", "f", "F", "false", "False", "FALSE")
 
 
 def read_mount(value: FlagValue, report: Report) -> MountOption | None:
-    """One `--mount`. Values are not looked at, since they may hold variables."""
+    """One `--mount`. Its fields are understood when the plan is made: they may hold variables, and a stage that the
+    target does not reach may hold anything."""
     fields = _fields(value, "mounts", report)
     if fields is None:
         return None
-    options: list[tuple[str, str]] = []
-    good = True
-    for field in fields:
-        key, equals, text = field.partition("=")
-        key = key.lower()
-        if not equals and key not in _SWITCHES:
-            report.error(f"invalid field '{field}' must be a key=value pair", value.span, _field_hint(field, report))
-            good = False
-        else:
-            options.append((key, text))
-    return MountOption(tuple(options), value.span) if good else None
+    parts = (field.partition("=") for field in fields)
+    options = ((key.lower(), text if equals else None) for key, equals, text in parts)
+    return MountOption(tuple(options), value.span)
 
 
 def check_device(value: FlagValue, report: Report) -> bool:
@@ -57,12 +28,16 @@ def check_device(value: FlagValue, report: Report) -> bool:
         key, equals, text = field.partition("=")
         key = key.lower()
         if key == "required":
-            if text.lower() in _BOOLEANS if equals else True:
-                continue
-            report.error(f"invalid value for required: {text}", value.span, "write required or required=true")
-            return False
-        if not name:
-            name = text if equals and key == "name" else field
+            if equals and text not in _BOOLEANS:
+                report.error(f"invalid value for required: {text}", value.span, "write required or required=true")
+                return False
+        elif equals and key == "name":
+            if name:
+                report.error(f"device name already set to {name}", value.span)
+                return False
+            name = text
+        elif not name:
+            name = field
         elif equals:
             report.error(f"unexpected key '{key}' in '{field}'", value.span, "known are name and required")
             return False
@@ -70,15 +45,6 @@ def check_device(value: FlagValue, report: Report) -> bool:
             report.error(f"invalid field '{field}' must be a key=value pair", value.span)
             return False
     return True
-
-
-def _field_hint(field: str, report: Report) -> str:
-    if not field:
-        return "remove the comma that nothing follows"
-    meant = report.suggest(field, _SWITCHES)
-    if meant is not None:
-        return f"did you mean {meant}?"
-    return "write KEY=VALUE fields with commas and without blanks between"
 
 
 def _fields(value: FlagValue, what: str, report: Report) -> list[str] | None:
@@ -91,6 +57,8 @@ def _fields(value: FlagValue, what: str, report: Report) -> list[str] | None:
 
 def _csv(text: str) -> list[str]:
     """One CSV record: a field that starts with `"` runs to the closing quote, and `""` within it is one quote."""
+    if not text:
+        raise ValueError("EOF")
     fields: list[str] = []
     at = 0
     while True:

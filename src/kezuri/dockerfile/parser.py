@@ -7,7 +7,7 @@ from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, Span
 from kezuri.dockerfile.directives import read_directives
 from kezuri.dockerfile.grammar import read_instruction
 from kezuri.dockerfile.heredocs import announced, read_bodies
-from kezuri.dockerfile.instructions import Arg, Directive, Heredoc, Instruction, Node
+from kezuri.dockerfile.instructions import Arg, Directive, From, Heredoc, Instruction, Node
 from kezuri.dockerfile.lines import LONGEST_LINE, SPACE, Line, Lines, long_lines
 from kezuri.dockerfile.sentence import Sentence
 from kezuri.dockerfile.statement import KEYWORDS, Report, read_statement
@@ -61,21 +61,20 @@ def parse(text: str, name: str) -> Dockerfile:
     return _Parser(text, name).parse()
 
 
-def parse_trigger(text: str, name: str, escape: str) -> Instruction:
-    """The instruction of an ONBUILD trigger, when it fires. Raises KezuriError."""
-    found = _Parser(text, name, escape).parse()
+def parse_trigger(text: str, name: str) -> Instruction:
+    """The instruction of an ONBUILD trigger, when it fires. Raises KezuriError.
+
+    It is a file of its own: whatever the escape character of the one it was written in, here it is the backslash.
+    """
+    found = _Parser(text, name, trigger=True).parse()
     errors = [d for d in found.diagnostics if d.severity == "error"]
     if errors:
         raise KezuriError(*errors)
     if len(found.instructions) != 1:
         raise KezuriError.of("onbuild trigger should be a single expression", source=found.source)
     trigger = found.instructions[0]
-    keyword = trigger.node.keyword
-    if keyword == "ONBUILD":
-        message = "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
-        raise KezuriError.of(message, source=found.source, span=trigger.node.keyword_span)
-    if keyword in ("FROM", "MAINTAINER"):
-        message = f"{keyword} isn't allowed as an ONBUILD trigger"
+    if isinstance(trigger, From):
+        message = "FROM isn't allowed as an ONBUILD trigger"
         raise KezuriError.of(message, source=found.source, span=trigger.node.keyword_span)
     return trigger
 
@@ -102,12 +101,12 @@ def write(dockerfile: Dockerfile) -> str:
 
 
 class _Parser:
-    def __init__(self, text: str, name: str, trigger_escape: str | None = None) -> None:
+    def __init__(self, text: str, name: str, *, trigger: bool = False) -> None:
         self._source = SourceText(name, text)
         self._report = Report(self._source)
         self._lines = Lines(text)
-        self._trigger = trigger_escape is not None
-        self._escape = trigger_escape or "\\"
+        self._trigger = trigger
+        self._escape = "\\"
         self._instructions: list[Instruction] = []
         self._number = 0
         self._staged = False
@@ -122,16 +121,15 @@ class _Parser:
                 span,
                 "break the line, or put the text into a file and COPY it",
             )
-        directives: tuple[Directive, ...] = ()
-        if not self._trigger:
-            directives, self._escape = read_directives(lines, report)
+        directives, self._escape = read_directives(lines, report)
         comment: list[str] = []
         while (line := lines.next()) is not None:
             body = lines.text[line.start : line.end].lstrip(SPACE)
             if not body:
-                comment.clear()
-            elif body[0] == "#":
-                remark = body[1:].strip(SPACE)
+                continue  # a comment stays that of the next instruction
+            if body[0] == "#":
+                # of an indented comment BuildKit takes off one blank instead of the mark
+                remark = lines.text[line.start + 1 : line.end].strip(SPACE)
                 if remark:
                     comment.append(remark)
                 else:

@@ -1,45 +1,28 @@
 """One pattern of an ignore file, as moby's patternmatcher reads it (section 1.6).
 
 A pattern is first turned into the expression that moby would build, and that one is then read with Go's rules: so its
-odd corners (`[*]`, `^`, `\\d`) mean here what they mean there.
+odd corners (`[*]`, `^`, `a|b`, `\\d`) mean here what they mean there.
 """
 
 import os
 import re
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Final, Literal
+
+from kezuri.dockerfile.goregexp import ANY_DEPTH, Atom, BadExpression, ends, read, write
 
 Kind = Literal["exact", "prefix", "suffix", "regex"]
 
-_LETTERS: Final = {
-    "d": "[0-9]",
-    "D": "[^0-9]",
-    "s": r"[\t\n\f\r ]",
-    "S": r"[^\t\n\f\r ]",
-    "w": "[0-9A-Za-z_]",
-    "W": "[^0-9A-Za-z_]",
-    "a": r"\x07",
-    "f": r"\f",
-    "n": r"\n",
-    "r": r"\r",
-    "t": r"\t",
-    "v": r"\v",
-}
-_PLACES: Final = {"A": r"\A", "z": r"\Z", "b": r"(?a:\b)", "B": r"(?a:\B)"}
-_ANY_DEPTH: Final = "(.*/)?"
-_HEXADECIMAL: Final = re.compile("x([0-9A-Fa-f]{2})")
+_START: Final = Atom("place", r"\A")
+_END: Final = Atom("place", r"\Z")
+_CODES: Final = re.compile(r"\\[xQ0-7]")
 _MOST_STEPS: Final = 1_000_000
 _FREE_QUANTIFIERS: Final = 2
+_MOST_COMPILED: Final = 500
 
 
 class BadPattern(ValueError):
     """A pattern that moby refuses."""
-
-
-class Atom(NamedTuple):
-    """A part of an expression: `one` character, `many` of it, `depth` (any directories or none) or a `place`."""
-
-    kind: Literal["one", "many", "depth", "place"]
-    source: str
 
 
 def clean(path: str) -> str:
@@ -56,10 +39,10 @@ class PathPattern:
     """
 
     __slots__ = (
-        "_atoms",
+        "_alternatives",
+        "_find",
         "_hard",
         "_parents",
-        "_regex",
         "components",
         "floating",
         "kind",
@@ -74,27 +57,53 @@ class PathPattern:
         self.kind, self.literal, expression = _moby(text)
         self.source = ""
         self._hard = 0
-        self._atoms: list[Atom] = []
-        self._regex: re.Pattern[str] | None = None
+        self._alternatives: list[list[Atom]] = []
+        self._find: Callable[[str], object] | None = None
         self._parents: re.Pattern[str] | None = None
         self.components: tuple[str, ...] | None = None
         self.floating = False
         self.leading: tuple[str, ...] = ()
         if self.kind == "regex":
-            self._atoms = _read(expression)
-            self.source = _write(self._atoms)
-            self._hard = sum(atom.kind in ("many", "depth") for atom in self._atoms)
             try:
-                self._regex = re.compile(self.source + r"\Z")
-                self._parents = re.compile(self.source + r"(?=/|\Z)")
-            except re.error:
+                self._alternatives = read(f"^{expression}$")
+            except BadExpression:
                 raise BadPattern from None
-            self._take_apart()
+            self._compile()
+
+    def _compile(self) -> None:
+        """A pattern with a `|` is tied to the start of a path on its first side only, and to the end on its last.
+
+        A very long one is not compiled: that would take longer than to try it.
+        """
+        every = [atom for row in self._alternatives for atom in row]
+        self._hard = sum(atom.low != atom.high or atom.kind == "depth" for atom in every)
+        if len(every) > _MOST_COMPILED:
+            return
+        try:
+            atoms = self._whole()
+            if atoms is None:
+                self._hard += 1
+                self.source = "|".join(f"(?:{write(row)})" for row in self._alternatives)
+                self._find = re.compile(self.source).search
+                return
+            self.source = write(atoms)
+            self._find = re.compile(self.source + r"\Z").match
+            if all(atom.kind != "place" for atom in atoms):
+                self._parents = re.compile(self.source + r"(?=/|\Z)")
+        except (re.error, OverflowError):
+            raise BadPattern from None
+        self._take_apart(atoms)
+
+    def _whole(self) -> list[Atom] | None:
+        """What stands between the start and the end of a path, where the pattern is tied to both."""
+        if len(self._alternatives) != 1 or self._alternatives[0][0] != _START or self._alternatives[0][-1] != _END:
+            return None
+        return self._alternatives[0][1:-1]
 
     @property
     def is_simple(self) -> bool:
-        """Whether a regular expression cannot take long, so that it may be joined with others."""
-        return self._hard <= _FREE_QUANTIFIERS
+        """Whether its expression can be joined with others: it is tied to both ends of a path, and cannot take long."""
+        return self._parents is not None and self._hard <= _FREE_QUANTIFIERS
 
     def hits(self, path: str) -> bool:
         """Whether the pattern matches the path itself."""
@@ -105,9 +114,10 @@ class PathPattern:
             return path.startswith(literal)
         if self.kind == "suffix":
             return path.endswith(literal) or (literal.startswith("/") and path == literal[1:])
-        if self._is_slow(path) or self._regex is None:
-            return bool(_simulate(self._atoms, path) >> len(path))
-        return self._regex.match(path) is not None
+        if self._find is None or self._is_slow(path):
+            everywhere = (1 << (len(path) + 1)) - 1
+            return any(ends(row, path, everywhere) for row in self._alternatives)
+        return self._find(path) is not None
 
     def covers(self, path: str) -> bool:
         """Whether the pattern matches the path or any directory above it."""
@@ -119,9 +129,11 @@ class PathPattern:
         if self.kind == "suffix":
             closed = path + "/"
             return literal + "/" in closed or (literal.startswith("/") and closed.startswith(literal[1:] + "/"))
-        if self._is_slow(path) or self._parents is None:
-            ends = _simulate(self._atoms, path) & ~1
-            return any(ends >> at & 1 and path[at : at + 1] in ("", "/") for at in range(len(path) + 1))
+        if self._parents is None:
+            return any(self.hits(path[:at]) for at in range(len(path) + 1) if path[at : at + 1] in ("", "/"))
+        if self._is_slow(path):
+            found = ends(self._alternatives[0][:-1], path, 1) & ~1
+            return any(found >> at & 1 and path[at : at + 1] in ("", "/") for at in range(len(path) + 1))
         return self._parents.match(path) is not None
 
     def may_hit_below(self, directory: str) -> bool:
@@ -142,15 +154,18 @@ class PathPattern:
     def _is_slow(self, path: str) -> bool:
         return self._hard > _FREE_QUANTIFIERS and len(path) ** self._hard > _MOST_STEPS
 
-    def _take_apart(self) -> None:
+    def _take_apart(self, atoms: list[Atom]) -> None:
         """Find the components, unless a character of the expression could be a slash that the pattern does not show."""
-        for atom in self._atoms:
+        for atom in atoms:
             if atom.kind == "place" or (atom.source not in ("/", ".", "") and re.match(atom.source, "/")):
                 return
-        if "\\/" in self.text:
+        if "\\/" in self.text or "/{" in self.text or _CODES.search(self.text):
             return
         names = self.text.split("/")
-        expressions = [None if "**" in name else _write(_read(_moby_expression(name))) for name in names]
+        try:
+            expressions = [None if "**" in name else write(read(_scan(name)[0])[0]) for name in names]
+        except BadExpression:  # a slash within brackets
+            return
         floating = names[0] == "**"
         if floating:
             expressions = expressions[1:]
@@ -174,18 +189,15 @@ def _moby(pattern: str) -> tuple[Kind, str, str]:
     if kind == "prefix":
         return "prefix", pattern[:-2], ""
     if kind == "suffix":
-        return "suffix", pattern[2:], ""
+        # behind a byte order mark, which the expression does without, two bytes are cut off, not two stars
+        return "suffix", "\udcbf" + pattern[1:] if pattern.startswith("\ufeff") else pattern[2:], ""
     return kind, pattern if kind == "exact" else "", expression
-
-
-def _moby_expression(pattern: str) -> str:
-    return _scan(pattern)[0]
 
 
 def _scan(pattern: str) -> tuple[str, Kind]:
     parts: list[str] = []
     kind: Kind = "exact"
-    at, size, first = 0, len(pattern), True
+    at, size, first = 1 if pattern.startswith("\ufeff") else 0, len(pattern), True
     while at < size:
         char = pattern[at]
         at += 1
@@ -194,7 +206,7 @@ def _scan(pattern: str) -> tuple[str, Kind]:
             if pattern.startswith("/", at):
                 at += 1
             if at < size:
-                parts.append(_ANY_DEPTH)
+                parts.append(ANY_DEPTH)
                 kind = "regex"
             elif kind == "exact":
                 kind = "prefix"
@@ -210,7 +222,7 @@ def _scan(pattern: str) -> tuple[str, Kind]:
             parts.append("\\" + pattern[at])
             at += 1
             kind = "regex"
-        elif char in ".+()|{}$\\":
+        elif char in ".+()$":  # not | { }: moby means to, but they are beyond its table
             parts.append("\\" + char)
         else:
             parts.append(char)
@@ -218,103 +230,3 @@ def _scan(pattern: str) -> tuple[str, Kind]:
                 kind = "regex"
         first = False
     return "".join(parts), kind
-
-
-def _read(expression: str) -> list[Atom]:
-    """Read an expression with the rules of Go's regexp. Raises BadPattern."""
-    atoms: list[Atom] = []
-    at, size = 0, len(expression)
-    while at < size:
-        char = expression[at]
-        if expression.startswith(_ANY_DEPTH, at):
-            atoms.append(Atom("depth", ""))
-            at += len(_ANY_DEPTH)
-            continue
-        if char == "^":
-            atoms.append(Atom("place", r"\A"))
-            at += 1
-            continue
-        if char == "\\" and expression[at + 1 : at + 2] in _PLACES:
-            atoms.append(Atom("place", _PLACES[expression[at + 1]]))
-            at += 2
-            continue
-        if char == "[":
-            source, at = _class(expression, at + 1)
-        elif char == "\\":
-            source, at = _escape(expression, at + 1)
-        elif char == ".":
-            source, at = ".", at + 1
-        elif char == "*":
-            raise BadPattern
-        else:
-            source, at = re.escape(char), at + 1
-        many = expression.startswith("*", at)
-        atoms.append(Atom("many" if many else "one", source))
-        at += many
-    return atoms
-
-
-def _escape(expression: str, at: int) -> tuple[str, int]:
-    """What an escaped character means, from behind the backslash: some letters are classes, as in Go."""
-    char = expression[at : at + 1]
-    if char in _LETTERS:
-        return _LETTERS[char], at + 1
-    hexadecimal = _HEXADECIMAL.match(expression, at)
-    if hexadecimal is not None:
-        return re.escape(chr(int(hexadecimal.group(1), 16))), hexadecimal.end()
-    if not char or (char.isascii() and char.isalnum()):
-        raise BadPattern
-    return re.escape(char), at + 1
-
-
-def _class(expression: str, at: int) -> tuple[str, int]:
-    """A bracket expression from behind its `[`; the first character may be a `]`."""
-    parts = ["["]
-    if expression.startswith("^", at):
-        parts.append("^")
-        at += 1
-    first = True
-    while first or not expression.startswith("]", at):
-        if at >= len(expression):
-            raise BadPattern
-        char = expression[at]
-        at += 1
-        if char == "\\":
-            known, at = _escape(expression, at)
-            if known.startswith("[^"):
-                raise BadPattern
-            parts.append(known[1:-1] if known.startswith("[") else known)
-        else:
-            parts.append("-" if char == "-" else re.escape(char))
-        first = False
-    return "".join(parts) + "]", at + 1
-
-
-def _write(atoms: list[Atom]) -> str:
-    marks = {"one": "", "many": "*", "depth": "(?:.*/)?", "place": ""}
-    return "".join(atom.source + marks[atom.kind] for atom in atoms)
-
-
-def _simulate(atoms: list[Atom], path: str) -> int:
-    """The positions where a match that starts at 0 may end, as bits: for patterns that backtracking would drown in."""
-    masks: dict[str, int] = {}
-
-    def of(source: str) -> int:
-        if source not in masks:
-            one = re.compile(source)
-            masks[source] = sum(1 << at for at, char in enumerate(path) if one.match(char))
-        return masks[source]
-
-    positions = 1
-    for atom in atoms:
-        if atom.kind == "place":
-            here = re.compile(atom.source)
-            positions &= sum(1 << at for at in range(len(path) + 1) if here.match(path, at))
-        elif atom.kind == "one":
-            positions = (positions & of(atom.source)) << 1
-        else:
-            within = of("." if atom.kind == "depth" else atom.source)
-            inside = positions & within
-            reached = positions | ((inside + within) ^ within) | inside
-            positions = reached if atom.kind == "many" else positions | (reached & of("/")) << 1
-    return positions

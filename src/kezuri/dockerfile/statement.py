@@ -89,6 +89,13 @@ class Report:
         return nearest(word, choices)
 
 
+def lower(text: str) -> str:
+    """Lower-case as Go's strings.ToLower: character by character, where Python has rules of its own for some."""
+    if text.isascii():
+        return text.lower()
+    return "".join("i" if char == "\u0130" else char.lower() for char in text)
+
+
 def read_statement(line: LogicalLine, start: int, escape: str) -> Statement:
     """Split a logical line, from `start` on, into instruction word, flags and argument (section 1.1)."""
     text = line.text
@@ -98,19 +105,27 @@ def read_statement(line: LogicalLine, start: int, escape: str) -> Statement:
     gap = _WORD_END.search(text, start, end)
     if gap is None:
         written = text[start:end]
-        return Statement(line, escape, written.upper(), written, start, (), "", end)
+        return Statement(line, escape, _keyword(written), written, start, (), "", end)
     written = text[start : gap.start()]
     flags, at = _flags(text, gap.end(), end, escape)
     while at < end and text[at] in SPACE:
         at += 1
-    return Statement(line, escape, written.upper(), written, start, tuple(flags), text[at:end], at)
+    return Statement(line, escape, _keyword(written), written, start, tuple(flags), text[at:end], at)
+
+
+def _keyword(written: str) -> str:
+    lowered = lower(written)
+    return lowered.upper() if lowered.isascii() else written
 
 
 def _flags(text: str, at: int, end: int, escape: str) -> tuple[list[RawFlag], int]:
-    """The leading words that start with `--`; a lone `--` ends them and is dropped. Quotes and escapes are removed."""
+    """The leading words that start with `--`; a lone `--` ends them and is dropped. Quotes and escapes are removed.
+
+    Only ASCII blanks stand between them.
+    """
     flags: list[RawFlag] = []
     while True:
-        while at < end and text[at] in SPACE:
+        while at < end and text[at] in BLANK:
             at += 1
         if not text.startswith("--", at, end):
             return flags, at
@@ -128,7 +143,7 @@ def _flags(text: str, at: int, end: int, escape: str) -> tuple[list[RawFlag], in
                     parts.append(char)
             elif char in "'\"":
                 quote = char
-            elif char in SPACE:
+            elif char in BLANK:
                 break
             else:
                 parts.append(char)

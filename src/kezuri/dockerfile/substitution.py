@@ -5,11 +5,13 @@ over a value of n characters costs m shifts of n bits, whatever the marks are. `
 regexp.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 _ANY: Final = ""
 _STAR: Final = "**"
+_PAIR: Final = re.compile(r"\\.|.", re.DOTALL)
 
 
 class BadPattern(ValueError):
@@ -26,8 +28,8 @@ def trim_prefix(value: str, pattern: str, longest: bool) -> str:
 
 
 def trim_suffix(value: str, pattern: str, longest: bool) -> str:
-    """`${v%p}` and `${v%%p}`: the same on the reversed text."""
-    end = _end(value[::-1], _marks(pattern)[::-1], longest) or 0
+    """`${v%p}` and `${v%%p}`: the same on the reversed text, with the pattern reversed as BuildKit does it."""
+    end = _end(value[::-1], _marks(_reversed(pattern)), longest) or 0
     return value[: len(value) - end]
 
 
@@ -63,7 +65,7 @@ def replace_all(value: str, pattern: str, template: str, most: int) -> str:
 def _marks(pattern: str) -> list[str]:
     """The pattern as characters, _ANY and _STAR; runs of `*` are one."""
     marks: list[str] = []
-    at, size = 0, len(pattern)
+    at, size = 1 if pattern.startswith("\ufeff") else 0, len(pattern)
     while at < size:
         char = pattern[at]
         at += 1
@@ -81,6 +83,11 @@ def _marks(pattern: str) -> list[str]:
             at += 1
         marks.append(char)
     return marks
+
+
+def _reversed(pattern: str) -> str:
+    """The pattern from its end, escaped characters kept together; a backslash at its end escapes what came before."""
+    return "".join(reversed(_PAIR.findall(pattern)))
 
 
 def _end(value: str, marks: list[str], longest: bool) -> int | None:

@@ -27,24 +27,51 @@ def has_wildcard(pattern: str) -> bool:
 def match(pattern: str, name: str) -> bool:
     """Whether the whole `name` matches. `*` and `?` do not cross a `/`; `[a-z]` and `[^a-z]` are one character.
 
-    Raises KezuriError for a malformed pattern, whether or not the name would have matched up to there.
+    Raises KezuriError for a malformed pattern, if the name matches up to the star before what is wrong.
     """
     try:
-        return compile_wildcard(pattern).match(name) is not None
+        return matches(pattern, name)
     except BadPattern:
         raise KezuriError.of(
             f"{_BAD}: {pattern}", hint="close every [, and write \\ before a character that shall stand for itself"
         ) from None
 
 
+def matches(pattern: str, name: str) -> bool:
+    """As `match`. Raises BadPattern."""
+    expression, is_whole = _compiled(pattern)
+    found = expression.match(name) is not None
+    if found and not is_whole:
+        raise BadPattern
+    return found
+
+
 @lru_cache(256)
-def compile_wildcard(pattern: str) -> re.Pattern[str]:
-    """The pattern as a regular expression. Raises BadPattern.
+def _compiled(pattern: str) -> tuple[re.Pattern[str], bool]:
+    """The pattern as a regular expression, and whether it is one for all of it or for what is well-formed.
 
     What stands between two stars is taken where it first fits, which is all that is needed, and never given back: so
     the time is bounded by the product of both lengths.
     """
     chunks: list[list[str]] = [[]]
+    try:
+        _read(pattern, chunks)
+    except BadPattern:
+        return re.compile(_joined(chunks[:-1]), re.DOTALL), False
+    first, *rest = chunks
+    if not rest:
+        return re.compile("".join(first) + r"\Z", re.DOTALL), True
+    return re.compile(f"{_joined(chunks[:-1])}[^/]*{''.join(rest[-1])}\\Z", re.DOTALL), True
+
+
+def _joined(chunks: list[list[str]]) -> str:
+    """What is between stars, from the start of a name."""
+    first, *rest = ("".join(chunk) for chunk in chunks or [[]])
+    return first + "".join(f"(?>[^/]*?{chunk})" for chunk in rest if chunk)
+
+
+def _read(pattern: str, chunks: list[list[str]]) -> None:
+    """Fill the expressions between the stars of the pattern, until something is wrong."""
     at, size = 0, len(pattern)
     while at < size:
         char = pattern[at]
@@ -60,11 +87,6 @@ def compile_wildcard(pattern: str) -> re.Pattern[str]:
         else:
             literal, at = (char, at + 1) if char != "\\" else _escaped(pattern, at)
             chunks[-1].append(re.escape(literal))
-    first, *rest = ("".join(chunk) for chunk in chunks)
-    if not rest:
-        return re.compile(first + r"\Z", re.DOTALL)
-    middle = "".join(f"(?>[^/]*?{chunk})" for chunk in rest[:-1] if chunk)
-    return re.compile(f"{first}{middle}[^/]*{rest[-1]}\\Z", re.DOTALL)
 
 
 def _escaped(pattern: str, at: int) -> tuple[str, int]:

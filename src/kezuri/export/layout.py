@@ -4,9 +4,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from kezuri.diagnostics import KezuriError
+from kezuri.export.images import Exported
 from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
 from kezuri.oci.reference import Reference
 from kezuri.store.blobs import disk_error
@@ -16,19 +17,6 @@ _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 PathOf = Callable[[str], str]
 """Where the blob with a digest is on this machine."""
-
-
-class Exported(NamedTuple):
-    """An image to be exported: its names in full (none is fine), its manifest, and the blobs that belong to it.
-
-    `documents` are the bytes of manifest and config by digest; `layers` are found by the path function.
-    """
-
-    names: tuple[str, ...]
-    descriptor: Descriptor
-    config: Descriptor
-    layers: tuple[Descriptor, ...]
-    documents: dict[str, bytes]
 
 
 def write_directory(image: Exported, directory: str, path_of: PathOf) -> None:
@@ -71,7 +59,8 @@ def index_entries(image: Exported) -> tuple[Descriptor, ...]:
 
 def write_tar(image: Exported, sink: BinaryIO, path_of: PathOf, *, docker: bool, epoch: int | None) -> None:
     """Write the image as one tar: an OCI layout, and with `docker` the manifest.json of `docker save` beside it, over
-    the same blobs (registry tools read it either way). `epoch` is the time of the tar's entries in seconds."""
+    the same blobs (registry tools read it either way); an index does not fit into that. `epoch` is the time of the
+    tar's entries in seconds."""
     import tarfile
 
     seen: set[str] = set()
@@ -103,6 +92,7 @@ def write_tar(image: Exported, sink: BinaryIO, path_of: PathOf, *, docker: bool,
                 tar.addfile(info, file)
         document("index.json", canonical(Index(index_entries(image), INDEX).to_json()))
         if docker:
+            assert image.config is not None
             entry = {
                 "Config": f"blobs/sha256/{image.config.digest[7:]}",
                 "RepoTags": [_docker_name(name) for name in image.names] or None,

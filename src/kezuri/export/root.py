@@ -1,7 +1,7 @@
 """An image's files as they are at run time: merged, as entries in order, or written into a directory."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
@@ -28,10 +28,37 @@ def merged_items(tree: Tree) -> Iterator[Item]:
         stack.extend(reversed(below))
 
 
-def write_directory(tree: Tree, directory: str, warn: Callable[[str], None], epoch: int | None = None) -> None:
-    """Write the tree's files into a directory, over what is there (BuildKit's local output).
+def platform_items(trees: Sequence[tuple[str, Tree]], epoch: int | None) -> Iterator[Item]:
+    """The entries of several trees, each below a directory of its own name. `epoch` (seconds) dates these."""
+    for name, tree in trees:
+        yield Entry(name, "dir", 0o755, mtime=(epoch or 0) * 1_000_000_000), None
+        for entry, content in merged_items(tree):
+            link = f"{name}/{entry.link}" if entry.kind == "hardlink" else entry.link
+            yield entry._replace(path=f"{name}/{entry.path}", link=link), content
 
-    Everything belongs to the caller; devices are left out with a warning; no link of the tree or of the directory is
+
+def common_items(trees: Sequence[tuple[str, Tree]]) -> list[Item]:
+    """The entries of several trees as one; KezuriError when two of them have a file of the same path. The names say
+    whose it is."""
+    held = [(name, list(merged_items(tree))) for name, tree in trees]
+    owner: dict[str, tuple[str, bool]] = {}
+    for name, items in held:
+        for entry, _ in items:
+            other, was_directory = owner.setdefault(entry.path, (name, entry.kind == "dir"))
+            if other != name and not (was_directory and entry.kind == "dir"):
+                raise KezuriError.of(
+                    f"/{entry.path} is in the files of {other} and of {name}, which go into one directory",
+                    hint="leave out platform-split=false, and each platform has a directory of its own",
+                )
+    return [item for name, items in held for item in items if item[0].kind != "dir" or owner[item[0].path][0] == name]
+
+
+def write_directory(
+    items: Iterable[Item], directory: str, warn: Callable[[str], None], epoch: int | None = None
+) -> None:
+    """Write files into a directory, over what is there (BuildKit's local output).
+
+    Everything belongs to the caller; devices are left out with a warning; no link among them or in the directory is
     followed. `epoch` (seconds) is the latest modification time.
     """
     try:
@@ -43,7 +70,7 @@ def write_directory(tree: Tree, directory: str, warn: Callable[[str], None], epo
         raise disk_error(error, directory) from error
     late: list[Entry] = []
     try:
-        for entry, content in merged_items(tree):
+        for entry, content in items:
             try:
                 _write(root, entry, content, warn)
             except OSError as error:

@@ -95,7 +95,7 @@ class ImageConfig(NamedTuple):
                 dict(c.get("Labels") or {}),
                 str(c.get("StopSignal") or ""),
                 bool(c.get("ArgsEscaped")),
-                c.get("Healthcheck") or None,
+                c.get("Healthcheck"),
                 tuple(c.get("OnBuild") or ()),
                 _strings(c.get("Shell")),
             )
@@ -147,6 +147,18 @@ class ImageConfig(NamedTuple):
         out["history"] = [h.to_json() for h in self.history]
         return out
 
+    def made_for(self, platform: Platform) -> "ImageConfig":
+        """The config of an image for this platform. What the platform leaves open stays as it is where system and
+        architecture are the same (BuildKit's rule)."""
+        have = self.platform
+        if (have.os, have.architecture) != (platform.os, platform.architecture):
+            return self._replace(platform=platform)
+        return self._replace(
+            platform=platform._replace(
+                variant=platform.variant or have.variant, os_version=platform.os_version or have.os_version
+            )
+        )
+
     def env_map(self) -> dict[str, str]:
         """The environment as a mapping; entries without `=` are left out."""
         return dict(e.split("=", 1) for e in self.env if "=" in e)
@@ -161,4 +173,5 @@ def chain_id(diff_ids: Sequence[str]) -> str:
 
 
 def _strings(value: Any) -> tuple[str, ...] | None:
-    return None if value is None else tuple(str(v) for v in value)
+    # An empty list says no more than none: BuildKit leaves it out when it writes the config again.
+    return tuple(str(v) for v in value) if value else None

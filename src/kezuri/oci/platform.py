@@ -17,6 +17,18 @@ _ARCH = {
 }
 
 
+_SYSTEMS = (
+    *("aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "macos", "nacl"),
+    *("netbsd", "openbsd", "plan9", "solaris", "windows", "zos"),
+)
+_ARCHITECTURES = (
+    *("386", "amd64", "amd64p32", "arm", "arm64", "arm64be", "armbe", "loong64", "mips", "mips64", "mips64le"),
+    *("mips64p32", "mips64p32le", "mipsle", "ppc", "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc"),
+    *("sparc64", "wasm"),
+)
+"""What one word can mean (containerd's platforms package); with a slash anything goes."""
+
+
 class Platform(NamedTuple):
     """A platform in normal form: `amd64` never carries `v1`, `arm64` never `v8`, `arm` always a variant."""
 
@@ -50,10 +62,17 @@ class Platform(NamedTuple):
                 f"not a platform: {text!r}", hint="write os/architecture, for instance linux/amd64", exit_code=2
             )
         if len(parts) == 1:
-            if parts[0].lower() in ("linux", "windows", "darwin", "freebsd", "macos"):
+            if parts[0].lower() in _SYSTEMS:
                 host = cls.host()
                 return cls.normal(parts[0], host.architecture, host.variant)
-            return cls.normal("linux", parts[0])
+            one = cls.normal("linux", parts[0])
+            if one.architecture not in _ARCHITECTURES:
+                raise KezuriError.of(
+                    f"not a platform: {text!r}: unknown operating system or architecture",
+                    hint="write os/architecture, for instance linux/amd64",
+                    exit_code=2,
+                )
+            return one
         return cls.normal(*parts)
 
     @classmethod

@@ -1,11 +1,11 @@
 """One stage's instructions, evaluated in order: operations on its files, and the config folded together."""
 
-import posixpath
 from collections.abc import Callable, Mapping
 
 from kezuri.diagnostics import KezuriError, SourceText, Span
-from kezuri.dockerfile.command import json_form, quote
+from kezuri.dockerfile.command import json_form
 from kezuri.dockerfile.expansion import expand, expand_heredoc, expand_words
+from kezuri.dockerfile.heredocs import read_word
 from kezuri.dockerfile.instructions import (
     Arg,
     Cmd,
@@ -30,8 +30,12 @@ from kezuri.dockerfile.instructions import (
     Volume,
     Workdir,
 )
+from kezuri.dockerfile.lexer import LexError
 from kezuri.oci.config import ImageConfig
+from kezuri.oci.platform import Platform
 from kezuri.plan.expose import expand_port
+from kezuri.plan.facts import Met
+from kezuri.plan.health import health_config, health_text
 from kezuri.plan.mounts import plan_mounts
 from kezuri.plan.operation import (
     ContextInput,
@@ -39,11 +43,14 @@ from kezuri.plan.operation import (
     HistoryItem,
     Input,
     Operation,
+    Remote,
     RunOperation,
     WorkdirOperation,
 )
+from kezuri.plan.paths import clean, joined
+from kezuri.plan.paths import destination as absolute
 from kezuri.plan.signals import check_signal
-from kezuri.plan.variables import PROXIES, Variables
+from kezuri.plan.variables import Variables, named_target, proxy_variables
 
 Finder = Callable[[str, Span | None], Input]
 """Turns the name after `from=` into an input; KezuriError with the span when there is none."""
@@ -54,7 +61,7 @@ _DEFAULT_SHELL = ("/bin/sh", "-c")
 class StageEvaluation:
     """The state of a stage while its instructions are evaluated.
 
-    `inherited` is the evaluation of the stage that this one is based on, if it is based on one.
+    `platform` is the stage's own; `inherited` is the evaluation of the stage that this one is based on, if any.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class StageEvaluation:
         arguments: Mapping[str, str],
         global_arguments: Mapping[str, str],
         network: str,
+        platform: Platform,
         find: Finder,
         inherited: "StageEvaluation | None" = None,
     ) -> None:
@@ -75,25 +83,38 @@ class StageEvaluation:
         self._arguments = arguments
         self._globals = global_arguments
         self._network = network
+        self._platform = platform
         self._find = find
         self.config = config
         self.operations: list[Operation] = []
+        self.crossing: list[Platform | None] = []
         self.errors: list[KezuriError] = []
+        self.met: list[Met] = []
+        self._words: tuple[str, ...] = ()
+        self._unset: list[tuple[str, tuple[str, ...]]] = []
         self._cmd_set = False
         if inherited is None:
-            self.variables = Variables(config.env_map())
+            self.variables = Variables(config.env)
             self.history: list[HistoryItem] = []
         else:
             self.variables = inherited.variables.copy()
             self.history = list(inherited.history)
 
-    def run(self, instructions: tuple[Instruction, ...]) -> None:
+    def run(self, instructions: tuple[Instruction, ...], triggers: bool = False) -> None:
         """Evaluate the instructions; what is wrong with one is kept in `errors` and does not stop the others."""
         for instruction in instructions:
+            own_shell = bool(self.config.shell)
             try:
                 self._dispatch(instruction)
             except KezuriError as error:
                 self.errors.append(self._located(error, instruction.node))
+            values = self._values(instruction) if isinstance(instruction, Arg) else ()
+            self.met.append(Met(instruction, self._words, values, tuple(self._unset), own_shell, triggers))
+            if self._unset or self._words:
+                self._words, self._unset = (), []
+
+    def _values(self, instruction: Arg) -> tuple[str | None, ...]:
+        return tuple(self.variables.declared.get(name) for name, _ in instruction.pairs)
 
     def finished(self) -> ImageConfig:
         """The config that the stage ends with."""
@@ -164,7 +185,12 @@ class StageEvaluation:
                 raise KezuriError.of("FROM is not allowed here")
 
     def _expand(self, text: str) -> str:
-        return expand(text, self.variables.build, self._escape)
+        return expand(text, self.variables.build, self._escape, self._missing)
+
+    def _missing(self, name: str) -> None:
+        # An ARG without a value is declared: to use it is no mistake.
+        if name not in self.variables.declared:
+            self._unset.append((name, tuple(self.variables.build)))
 
     def _from(self, name: str) -> str:
         # BuildKit refuses variables after from=; every value is known here when the plan is made, so kezuri takes
@@ -182,24 +208,29 @@ class StageEvaluation:
         else:
             self.history.append(HistoryItem(text, self._index, len(self.operations)))
             self.operations.append(operation)
+            self.crossing.append(named_target(self.variables.build, self._platform))
 
     def _argv(self, command: Command) -> tuple[str, ...]:
         if not command.shell:
             return command.argv
-        return (*(self.config.shell or _DEFAULT_SHELL), *command.argv)
+        return (*(self.config.shell or _DEFAULT_SHELL), " ".join(command.argv))
 
     def _workdir_path(self) -> str:
         return self.config.working_dir or "/"
+
+    def _directory(self) -> str:
+        return clean(self._workdir_path())
 
     def _env(self, instruction: Env) -> None:
         # One snapshot for the whole instruction: ENV a=1 b=$a sees the old a.
         before = dict(self.variables.build)
         pairs = []
         for name, value in instruction.pairs:
-            key = expand(name, before, self._escape)
+            key = expand(name, before, self._escape, self._missing)
             if not key:
                 raise KezuriError.of("ENV names can not be blank")
-            pairs.append((key, expand(value, before, self._escape)))
+            pairs.append((key, expand(value, before, self._escape, self._missing)))
+            self._words = (*self._words, key)
         for key, value in pairs:
             self.variables.set_env(key, value)
         self._note("ENV " + " ".join(f"{k}={v}" for k, v in pairs))
@@ -226,49 +257,38 @@ class StageEvaluation:
         self._note("ARG " + " ".join(said))
 
     def _workdir(self, instruction: Workdir) -> None:
-        path = posixpath.normpath(posixpath.join("/", self._workdir_path(), self._expand(instruction.path)))
-        path = "/" + path.lstrip("/")
+        written = self._expand(instruction.path)
+        self._words = (written,)
+        path = joined(self._workdir_path(), written)
         self.config = self.config._replace(working_dir=path)
         if path == "/":
             self._note(f"WORKDIR {path}")
             return
         operation = WorkdirOperation(
-            instruction.node.original.strip(), f"WORKDIR {path}", instruction.node, path, self.config.user
+            instruction.node.original.strip(), f"WORKDIR {path}", instruction.node, clean(path), self.config.user
         )
         self._note(operation.history, operation)
 
     def _expose(self, instruction: Expose) -> None:
-        words = [w for p in instruction.ports for w in expand_words(p, self.variables.build, self._escape)]
-        ports = sorted({port for word in words for port in expand_port(word)})
+        # BuildKit sorts the words as they are written.
+        words = [w for p in sorted(instruction.ports) for w in expand_words(p, self.variables.build, self._escape)]
+        self._words = tuple(words)
+        ports = [port for word in words for port in expand_port(word)]
         self.config = self.config._replace(exposed_ports=tuple(sorted({*self.config.exposed_ports, *ports})))
         self._note(f"EXPOSE [{' '.join(ports)}]")
 
     def _healthcheck(self, instruction: Healthcheck) -> None:
-        command = instruction.command
-        check: dict[str, object]
-        if command is None:
-            check = {"Test": ["NONE"]}
-        elif command.shell:
-            check = {"Test": ["CMD-SHELL", *command.argv]}
-        else:
-            check = {"Test": ["CMD", *command.argv]}
-        for name, value in (
-            ("Interval", instruction.interval),
-            ("Timeout", instruction.timeout),
-            ("StartPeriod", instruction.start_period),
-            ("StartInterval", instruction.start_interval),
-            ("Retries", instruction.retries),
-        ):
-            if value:
-                check[name] = value
+        check = health_config(instruction)
         self.config = self.config._replace(healthcheck=check)
-        self._note(f"HEALTHCHECK {_healthcheck_text(check)}")
+        self._note(f"HEALTHCHECK {health_text(check)}")
 
     def _run(self, instruction: Run) -> None:
         argv, script_name, script, title = self._run_command(instruction)
         network = self._run_network(instruction)
         if instruction.devices:
-            raise KezuriError.of("RUN --device is not supported", hint="kezuri passes no devices into steps")
+            from kezuri.plan.devices import refuse_required
+
+            refuse_required(instruction.devices)
         security = instruction.security or "sandbox"
         if security not in ("sandbox", "insecure"):
             raise KezuriError.of(f"unsupported security mode {security!r}", hint="sandbox or insecure")
@@ -276,29 +296,32 @@ class StageEvaluation:
         def find(name: str, option: MountOption) -> Input:
             return self._find(self._from(name), option.span)
 
-        mounts = plan_mounts(instruction.mounts, self._workdir_path(), self._source, self._expand, find)
-        proxy = tuple(
-            (k, v) for k, v in sorted(self._arguments.items()) if k in PROXIES and k not in self.variables.declared
-        )
+        mounts, agent = plan_mounts(instruction.mounts, self._workdir_path(), self._source, self._expand, find)
+        env = self.variables.build
+        if agent and "SSH_AUTH_SOCK" not in env:
+            env = {**env, "SSH_AUTH_SOCK": agent}
         operation = RunOperation(
             title=title,
             history=f"RUN {self.variables.history_prefix()}{' '.join(argv)} # buildkit",
             node=instruction.node,
             argv=argv,
-            env=tuple(self.variables.build.items()),
-            proxy=proxy,
-            cwd=self._workdir_path(),
+            env=tuple(env.items()),
+            proxy=proxy_variables(self._arguments),
+            cwd=self._directory(),
             user=self.config.user,
             mounts=mounts,
             network=network,
             insecure=security == "insecure",
             script_name=script_name,
             script=script,
+            platform=self._platform,
         )
         self._note(operation.history, operation)
 
     def _run_network(self, instruction: Run) -> str:
-        network = instruction.network or self._network or "default"
+        network = instruction.network or "default"
+        if network == "default":
+            network = self._network or "default"
         if network not in ("default", "none", "host"):
             raise KezuriError.of(f"unsupported network mode {network!r}", hint="default, none or host")
         return network
@@ -306,15 +329,15 @@ class StageEvaluation:
     def _run_command(self, instruction: Run) -> tuple[tuple[str, ...], str, bytes, str]:
         command = instruction.command
         title = instruction.node.original.strip()
+        if not command.argv:
+            raise KezuriError.of("RUN needs a command")
         if not command.shell:
-            if not command.argv:
-                raise KezuriError.of("RUN needs a command")
             return command.argv, "", b"", title
         text = command.argv[0]
         if not instruction.heredocs:
             return self._argv(command), "", b"", title
         first = instruction.heredocs[0]
-        if len(instruction.heredocs) == 1 and _is_only_heredoc(text, first, self._source):
+        if len(instruction.heredocs) == 1 and _is_only_heredoc(text):
             body = first.text
             if body.startswith("#!"):
                 path = f"/dev/pipes/{first.name}"
@@ -326,26 +349,28 @@ class StageEvaluation:
     def _copy(self, instruction: Copy) -> None:
         add = instruction.node.keyword == "ADD"
         # The words of a JSON array are expanded and unquoted as well, as in BuildKit.
-        sources = tuple(self._expand(s) for s in instruction.sources)
+        self._words = sources = tuple(self._expand(s) for s in instruction.sources)
         destination = self._expand(instruction.destination)
         heredocs = tuple(self._heredoc(h) for h in instruction.heredocs)
         chown = self._expand(instruction.chown) if instruction.chown is not None else ""
         chmod = self._expand(instruction.chmod) if instruction.chmod is not None else ""
-        if add:
-            self._refuse_remote(instruction, sources)
+        if chmod:
+            from kezuri.plan.chmod import parse_chmod
+
+            parse_chmod(chmod)
+        remotes: tuple[Remote | None, ...] = ()
+        if instruction.checksum is not None or any("://" in s or "@" in s for s in sources):
+            remotes = self._remotes(instruction, sources)
         found: Input = ContextInput()
         if instruction.source_image is not None:
-            if heredocs:
-                raise KezuriError.of("COPY --from takes no heredoc sources")
             found = self._find(self._from(instruction.source_image), instruction.from_span)
         said = [*sources, *(f"<<{name}" for name, _ in heredocs)]
-        ordered = [sources[i] if i >= 0 else f"<<{heredocs[-1 - i][0]}" for i in instruction.order] or said
         flags = [
             *(["--parents"] if instruction.parents else []),
             *([f"--chown={chown}"] if chown else []),
             *([f"--chmod={chmod}"] if chmod else []),
         ]
-        text = " ".join([instruction.node.keyword, *flags, *ordered, destination])
+        text = " ".join([instruction.node.keyword, *flags, *said, destination])
         operation = CopyOperation(
             title=instruction.node.original.strip(),
             history=f"{text} # buildkit",
@@ -355,7 +380,7 @@ class StageEvaluation:
             sources=sources,
             heredocs=heredocs,
             order=instruction.order,
-            destination=_destination(self._workdir_path(), destination),
+            destination=absolute(self._workdir_path(), destination),
             chown=chown,
             chmod=chmod,
             # BuildKit drops --link where --chmod is given as well.
@@ -364,70 +389,26 @@ class StageEvaluation:
             excludes=instruction.excludes,
             unpack=instruction.unpack,
             source_spans=instruction.source_spans,
+            remotes=remotes,
         )
         self._note(operation.history, operation)
 
     def _heredoc(self, heredoc: Heredoc) -> tuple[str, bytes]:
         text = heredoc.text
         if heredoc.expand:
-            text = expand_heredoc(text, self.variables.build)
+            text = expand_heredoc(text, self.variables.build, self._missing)
         return heredoc.name, text.encode("utf-8", "surrogateescape")
 
-    def _refuse_remote(self, instruction: Copy, sources: tuple[str, ...]) -> None:
-        for i, source in enumerate(sources):
-            if source.startswith(("http://", "https://", "git://", "ssh://", "git@")):
-                span = instruction.source_spans[i] if i < len(instruction.source_spans) else None
-                raise KezuriError.of(
-                    f"ADD of a remote source is not supported yet: {source}",
-                    hint="fetch it in a RUN step, or put it into the context",
-                    source=self._source,
-                    span=span,
-                )
-        if instruction.checksum is not None:
-            raise KezuriError.of("checksum can't be specified for non-HTTP(S) or non-Git sources")
+    def _remotes(self, instruction: Copy, sources: tuple[str, ...]) -> tuple[Remote | None, ...]:
+        from kezuri.plan.remote import Words, remote_words
+
+        checksum = self._expand(instruction.checksum) if instruction.checksum is not None else None
+        words = Words(instruction.node.keyword, sources, instruction.source_spans, self._source)
+        return remote_words(words, checksum, instruction.keep_git_dir)
 
 
-def _destination(workdir: str, destination: str) -> str:
-    path = posixpath.normpath(posixpath.join("/", workdir, destination))
-    path = "/" + path.lstrip("/")
-    # `dir/` and `dir/.` say that the destination is a directory; normalising must not lose that.
-    if destination.endswith(("/", "/.")) or destination in (".", ""):
-        return path if path == "/" else path + "/"
-    return path
-
-
-def _is_only_heredoc(text: str, heredoc: Heredoc, source: SourceText) -> bool:
-    word = source.text[heredoc.span.start : heredoc.span.end].strip()
-    return text.strip() == word
-
-
-def _healthcheck_text(check: Mapping[str, object]) -> str:
-    # Go's %q of a *HealthcheckConfig, which is what BuildKit writes: strings quoted, durations as their text,
-    # the number of retries as a quoted character.
-    test = check["Test"]
-    words = " ".join(quote(str(w)) for w in test) if isinstance(test, list) else ""
-    durations = [
-        quote(_go_duration(int(str(check.get(n, 0))))) for n in ("Interval", "Timeout", "StartPeriod", "StartInterval")
-    ]
-    retries = int(str(check.get("Retries", 0)))
-    character = f"\\x{retries:02x}" if retries < 0x20 or retries == 0x7F else chr(retries)
-    return f"&{{[{words}] {' '.join(durations)} '{character}'}}"
-
-
-def _go_duration(nanoseconds: int) -> str:
-    """A duration as Go's time.Duration prints it."""
-    if nanoseconds == 0:
-        return "0s"
-    if nanoseconds < 1_000_000_000:
-        for unit, size in (("ms", 1_000_000), ("µs", 1_000), ("ns", 1)):
-            if nanoseconds >= size:
-                whole, rest = divmod(nanoseconds, size)
-                fraction = f".{rest:0{len(str(size)) - 1}d}".rstrip("0").rstrip(".") if size > 1 else ""
-                return f"{whole}{fraction}{unit}"
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    fraction = f".{rest:09d}".rstrip("0").rstrip(".")
-    hours, minutes = divmod(seconds // 60, 60)
-    text = f"{seconds % 60}{fraction}s"
-    if hours or minutes:
-        text = f"{minutes}m{text}"
-    return f"{hours}h{text}" if hours else text
+def _is_only_heredoc(text: str) -> bool:
+    try:
+        return read_word(text.strip()) is not None
+    except LexError:
+        return False

@@ -15,15 +15,27 @@ from kezuri.plan.operation import (
     SecretMount,
     TmpfsMount,
 )
+from kezuri.plan.paths import clean
 
-_KEYS = {
-    "bind": {"from", "source", "target", "readonly"},
-    "cache": {"id", "sharing", "from", "source", "target", "mode", "uid", "gid", "readonly"},
-    "tmpfs": {"target", "size"},
-    "secret": {"id", "target", "env", "required", "mode", "uid", "gid"},
-    "ssh": {"id", "target", "required", "mode", "uid", "gid"},
+_TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
+_SHARINGS = ("shared", "private", "locked")
+_NAMES = {
+    "from": "from",
+    "source": "source",
+    "src": "source",
+    "target": "target",
+    "dst": "target",
+    "destination": "target",
+    "id": "id",
+    "sharing": "sharing",
+    "env": "env",
+    "size": "size",
+    "mode": "mode",
+    "uid": "uid",
+    "gid": "gid",
 }
-_SYNONYMS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
+_SWITCHES = {"readonly": True, "ro": True, "readwrite": False, "rw": False}
+_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 _UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 
 
@@ -33,197 +45,210 @@ def plan_mounts(
     source: SourceText,
     expand: Callable[[str], str],
     find: Callable[[str, MountOption], Input],
-) -> tuple[RunMount, ...]:
-    """The mounts of one RUN, in the order of their targets so that a parent comes before what is mounted in it."""
-    mounts = []
-    for number, option in enumerate(options):
+) -> tuple[tuple[RunMount, ...], str]:
+    """The mounts of one RUN, in the order of their targets so that a parent comes before what is mounted in it; and
+    where the first agent's socket is, empty when there is none."""
+    mounts: list[RunMount] = []
+    agents: list[str] = []
+    for option in options:
         try:
-            mounts.append(_Reader(option, workdir, expand, find, number).read())
+            mount = _Reader(option, workdir, expand, find, len(agents)).read()
         except KezuriError as error:
             first = error.diagnostics[0]
             if first.span is not None:
                 raise
             raise KezuriError(first._replace(source=source, span=option.span), exit_code=error.exit_code) from error
-    return tuple(sorted(mounts, key=lambda m: m.target))
+        mounts.append(mount)
+        if isinstance(mount, AgentMount):
+            agents.append(mount.target)
+    return tuple(sorted(mounts, key=lambda m: m.target)), agents[0] if agents else ""
 
 
 def parse_size(text: str) -> int:
     """A size such as `64m`, `1.5GiB` or `1024` in bytes (go-units RAMInBytes); ValueError when it is none."""
-    low = text.strip().lower()
+    low = text.lower()
     number = low.rstrip("bikmgtp")
     unit = low[len(number) :]
-    if unit not in ("", "b") and (unit[0] not in _UNITS or unit[1:] not in ("", "b", "ib")):
+    if unit not in ("", "b") and (unit[0] not in _UNITS or unit[0] == "b" or unit[1:] not in ("", "b", "ib")):
         raise ValueError(text)
-    value = float(number.strip())
+    number = number.removesuffix(" ")
+    if not number or number[0] in " +" or (not number[-1].isdigit() and number[-1] != "."):
+        raise ValueError(text)
+    value = float(number)
     if value < 0 or value != value or value == float("inf"):
         raise ValueError(text)
     return int(value * (_UNITS[unit[0]] if unit else 1))
 
 
 class _Reader:
+    """Reads one mount. `agents` is how many agents the RUN has mounted before."""
+
     def __init__(
         self,
         option: MountOption,
         workdir: str,
         expand: Callable[[str], str],
         find: Callable[[str, MountOption], Input],
-        number: int,
+        agents: int,
     ) -> None:
         self._option = option
         self._workdir = workdir
         self._expand = expand
         self._find = find
-        self._number = number
+        self._agents = agents
+        self._type = "bind"
+        self._required = False
         self._values: dict[str, str] = {}
-        self._writable: bool | None = None
+        self._readonly: bool | None = None
 
     def read(self) -> RunMount:
-        kind = next((v for k, v in self._option.options if k == "type"), "bind")
-        kind = self._expand(kind).lower()
-        if kind not in _KEYS:
-            near = nearest(kind, _KEYS)
-            raise KezuriError.of(
-                f"unsupported mount type {kind!r}",
-                hint=f"did you mean {near}?" if near else f"there are {', '.join(_KEYS)}",
-            )
-        self._collect(kind)
-        if kind == "bind":
-            return self._bind()
-        if kind == "cache":
-            return self._cache()
-        if kind == "tmpfs":
-            return self._tmpfs()
-        return self._secret() if kind == "secret" else self._agent()
-
-    def _collect(self, kind: str) -> None:
-        allowed = _KEYS[kind]
+        # Options are read in their order, as BuildKit does: `required` and `size` want the type before them.
         for key, raw in self._option.options:
-            if key == "type":
-                continue
-            value = raw if key == "from" else self._expand(raw)
-            if key in ("rw", "readwrite"):
-                if kind not in ("bind", "cache"):
-                    raise KezuriError.of(f"unexpected key {key!r} for mount type {kind!r}")
-                self._writable = self._flag(key, value)
-                continue
-            name = _SYNONYMS.get(key, key)
-            if kind in ("secret", "ssh") and key == "source":
-                name = "id"
-            if name == "readonly" and name in allowed:
-                self._writable = not self._flag(key, value)
-                continue
-            if name not in allowed:
-                near = nearest(name, allowed)
-                raise KezuriError.of(
-                    f"unexpected key {key!r} for mount type {kind!r}",
-                    hint=f"did you mean {near}?" if near else f"it takes {', '.join(sorted(allowed))}",
-                )
-            if name != "required" and not value and name not in ("source",):
-                raise KezuriError.of(f"mount option {key!r} needs a value")
-            if name == "id" and kind == "secret" and name in self._values:
-                raise KezuriError.of("a secret mount takes either id or source, not both")
-            self._values[name] = value
+            if raw is None and key not in _SWITCHES and key != "required":
+                hint = f"write {key}=VALUE" if key else "remove the comma that nothing follows"
+                raise KezuriError.of(f"invalid field '{key}' must be a key=value pair", hint=hint)
+            self._take(key, "true" if raw is None else raw if key == "from" else self._expand(raw))
+        self._check()
+        found = self._find(self._values["from"], self._option) if self._values.get("from") else None
+        if self._type == "bind":
+            return BindMount(
+                self._target(),
+                ContextInput() if found is None else found,
+                self._values.get("source") or "/",
+                self._readonly is False,
+            )
+        if self._type == "cache":
+            return self._cache(found)
+        if self._type == "tmpfs":
+            return TmpfsMount(self._target(), self._size())
+        return self._secret() if self._type == "secret" else self._agent()
+
+    def _take(self, key: str, value: str) -> None:
+        if key == "type":
+            self._type = self._one_of("mount type", value, _TYPES)
+        elif key in _SWITCHES:
+            self._readonly = self._flag(key, value) is _SWITCHES[key]
+        elif key == "required" and self._type in ("secret", "ssh"):
+            self._required = self._flag(key, value)
+        elif key == "required" or (key == "size" and self._type != "tmpfs"):
+            wanted = "type=secret and type=ssh" if key == "required" else "type=tmpfs"
+            raise KezuriError.of(
+                f"unexpected key '{key}' for mount type '{self._type}'", hint=f"it stands behind {wanted}"
+            )
+        elif key in _NAMES:
+            self._values[_NAMES[key]] = value
+        else:
+            near = nearest(key, (*_NAMES, *_SWITCHES, "type", "required"))
+            raise KezuriError.of(
+                f"unexpected key '{key}' in '{key}={value}'",
+                hint=f"did you mean {near}?" if near else "see `RUN --mount` in the Dockerfile reference",
+            )
+
+    def _check(self) -> None:
+        if self._type in ("bind", "tmpfs"):
+            for name in ("mode", "uid", "gid"):
+                if name in self._values:
+                    raise KezuriError.of(f'{name} not allowed for "{self._type}" type mounts')
+        if "sharing" in self._values:
+            self._values["sharing"] = self._one_of("sharing value", self._values["sharing"], _SHARINGS)
+            if self._type != "cache":
+                raise KezuriError.of(f"invalid cache sharing set for {self._type} mount")
+        if self._type == "ssh" and self._values.get("source"):
+            raise KezuriError.of("ssh does not support source", hint="id=NAME says which agent")
+        if self._type == "secret":
+            if self._values.get("from"):
+                raise KezuriError.of("secret mount should not have a from")
+            if not any(self._values.get(name) for name in ("source", "target", "id")):
+                raise KezuriError.of("invalid secret mount. one of source, target required", hint="add id=NAME")
+            if self._values.get("source") and self._values.get("id"):
+                raise KezuriError.of("both source and id can't be set")
+
+    def _one_of(self, what: str, value: str, known: tuple[str, ...]) -> str:
+        if value.lower() in known:
+            return value.lower()
+        near = nearest(value.lower(), known)
+        raise KezuriError.of(
+            f"unsupported {what} {value!r}", hint=f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+        )
 
     def _flag(self, key: str, value: str) -> bool:
-        if value.lower() in ("", "true", "1", "t"):
+        if value in _TRUE:
             return True
-        if value.lower() in ("false", "0", "f"):
+        if value in _FALSE:
             return False
-        raise KezuriError.of(f"invalid value for {key}: {value!r}", hint="write true or false")
+        raise KezuriError.of(f"invalid value for {key}: {value}", hint="write true or false")
 
-    def _number_of(self, name: str, base: int = 10) -> int | None:
+    def _number(self, name: str, base: int = 10) -> int | None:
         value = self._values.get(name)
         if value is None:
             return None
-        try:
-            number = int(value, base)
-            if number < 0:
-                raise ValueError
-        except ValueError:
-            raise KezuriError.of(
-                f"invalid value {value!r} for {name}", hint="an octal number" if base == 8 else "a number"
-            ) from None
-        return number
+        digits = "01234567" if base == 8 else "0123456789"
+        if not value or value.strip(digits) or int(value, base) >= 1 << 32:
+            hint = "an octal number" if base == 8 else "a number"
+            raise KezuriError.of(f"invalid value {value!r} for {name}", hint=hint)
+        return int(value, base)
 
-    def _target(self, required: bool = True) -> str:
-        value = self._values.get("target", "")
-        if not value:
-            if required:
-                raise KezuriError.of("this mount needs a target", hint="add target=/some/path")
-            return ""
-        path = posixpath.normpath(posixpath.join(self._workdir, value))
-        if path in ("/", "//"):
-            raise KezuriError.of("invalid mount target '/'")
+    def _target(self) -> str:
+        path = clean(posixpath.join("/", self._workdir, self._values.get("target", "")))
+        if path == "/":
+            hint = "" if self._values.get("target") else "add target=/some/path"
+            raise KezuriError.of('invalid mount target "/"', hint=hint)
         return path
 
-    def _input(self) -> Input | None:
-        name = self._values.get("from")
-        return None if name is None else self._find(name, self._option)
-
-    def _bind(self) -> BindMount:
-        found = self._input()
-        return BindMount(
-            self._target(),
-            ContextInput() if found is None else found,
-            self._values.get("source", "/"),
-            bool(self._writable),
-        )
-
-    def _cache(self) -> CacheMount:
-        target = self._target()
-        sharing = self._values.get("sharing", "shared")
-        if sharing not in ("shared", "private", "locked"):
-            raise KezuriError.of(f"unsupported sharing value {sharing!r}", hint="shared, private or locked")
-        return CacheMount(
-            target,
-            self._values.get("id", target),
-            sharing,
-            self._input(),
-            self._values.get("source", "/"),
-            self._number_of("mode", 8),
-            self._number_of("uid"),
-            self._number_of("gid"),
-            self._writable is False,
-        )
-
-    def _tmpfs(self) -> TmpfsMount:
+    def _size(self) -> int:
         size = self._values.get("size")
         try:
-            return TmpfsMount(self._target(), parse_size(size) if size else 0)
+            return parse_size(size) if size is not None else 0
         except ValueError:
-            raise KezuriError.of(f"invalid size {size!r}", hint="for instance size=64m") from None
+            raise KezuriError.of(f"invalid value for size: {size}", hint="for instance size=64m") from None
 
-    def _required(self) -> bool:
-        return self._flag("required", self._values["required"]) if "required" in self._values else False
+    def _cache(self, found: Input | None) -> CacheMount:
+        mode, uid, gid = self._number("mode", 8), self._number("uid"), self._number("gid")
+        source = self._values.get("source") or "/"
+        if clean(source) != "/":
+            # What a directory is that comes from elsewhere, only that place says.
+            mode = uid = gid = None
+        elif (mode, uid, gid) != (None, None, None):
+            # BuildKit makes a new directory for an owner or a mode: what from= holds is not in it.
+            found = None
+        return CacheMount(
+            self._target(),
+            # The target as written, before it is joined to the working directory.
+            self._values.get("id") or posixpath.normpath(self._values.get("target") or "."),
+            self._values.get("sharing", "shared"),
+            found,
+            source,
+            mode,
+            uid,
+            gid,
+            self._readonly is True,
+        )
 
     def _secret(self) -> SecretMount:
-        target, env = self._target(required=False), self._values.get("env", "")
-        name = self._values.get("id", "")
-        if not name:
-            if not target and not env:
-                raise KezuriError.of("a secret mount needs an id", hint="add id=NAME")
-            name = posixpath.basename(target) if target else env
-        if not target and not env:
-            target = f"/run/secrets/{posixpath.basename(name)}"
-        mode = self._number_of("mode", 8)
+        target, env = self._values.get("target", ""), self._values.get("env")
+        name = self._values.get("source") or self._values.get("id") or posixpath.basename(target.rstrip("/"))
+        if not target and env is None:
+            target = f"/run/secrets/{posixpath.basename(name.rstrip('/'))}"
+        mode = self._number("mode", 8)
         return SecretMount(
             name,
-            target,
-            env,
-            self._required(),
+            clean(target) if target else "",
+            # An empty name means the secret's own.
+            "" if env is None else env or name,
+            self._required,
             0o400 if mode is None else mode,
-            self._number_of("uid") or 0,
-            self._number_of("gid") or 0,
+            self._number("uid") or 0,
+            self._number("gid") or 0,
         )
 
     def _agent(self) -> AgentMount:
-        target = self._target(required=False) or f"/run/buildkit/ssh_agent.{self._number}"
-        mode = self._number_of("mode", 8)
+        target = self._values.get("target")
+        mode = self._number("mode", 8)
         return AgentMount(
-            self._values.get("id", "default"),
-            target,
-            self._required(),
+            self._values.get("id") or "default",
+            clean(target) if target else f"/run/buildkit/ssh_agent.{self._agents}",
+            self._required,
             0o600 if mode is None else mode,
-            self._number_of("uid") or 0,
-            self._number_of("gid") or 0,
+            self._number("uid") or 0,
+            self._number("gid") or 0,
         )

@@ -47,6 +47,37 @@ class ImageInput(NamedTuple):
 Input = StageInput | ContextInput | ImageInput
 
 
+class UrlSource(NamedTuple):
+    """A file to download: what it is called in the image, and the `sha256:` digest it must have, empty for any.
+
+    `credentials` is the `user:password` that stood in the address, which is without them.
+    """
+
+    url: str
+    name: str
+    checksum: str = ""
+    credentials: str = ""
+
+
+class GitSource(NamedTuple):
+    """Files of a git repository: those at `ref` (a full commit, a branch, a tag; empty for the default branch) below
+    `subdir`. `checksum` is the beginning of the commit that it must be, empty for any; `mtime` is `commit` where files
+    get the commit's time, else empty. `credentials` as in UrlSource, for http and https."""
+
+    remote: str
+    ref: str = ""
+    subdir: str = ""
+    checksum: str = ""
+    keep_git_dir: bool = False
+    submodules: bool = True
+    mtime: str = ""
+    fetch_by_commit: bool = False
+    credentials: str = ""
+
+
+Remote = UrlSource | GitSource
+
+
 class BindMount(NamedTuple):
     """`--mount=type=bind`: part of an input, writes discarded."""
 
@@ -107,7 +138,7 @@ class RunOperation(NamedTuple):
     """A command that changes the stage's files.
 
     `env` is the whole environment in order; `proxy` is added to it and never part of the key. `script` is a heredoc
-    with a `#!` line, found by the command at /dev/pipes/`script_name`.
+    with a `#!` line, found by the command at /dev/pipes/`script_name`. `platform` is what the command is made for.
     """
 
     title: str
@@ -123,11 +154,13 @@ class RunOperation(NamedTuple):
     insecure: bool
     script_name: str
     script: bytes
+    platform: Platform
 
 
 class CopyOperation(NamedTuple):
     """Files taken from an input (or from heredocs) into the stage. `destination` is absolute and keeps a trailing
-    slash; `chown` and `chmod` are expanded, empty when not given; `add` for ADD."""
+    slash; `chown` and `chmod` are expanded, empty when not given; `add` for ADD. `remotes` says for each source word
+    what it is where it is remote; it is empty when none is."""
 
     title: str
     history: str
@@ -145,6 +178,7 @@ class CopyOperation(NamedTuple):
     excludes: tuple[str, ...]
     unpack: bool | None
     source_spans: tuple[Span, ...]
+    remotes: tuple[Remote | None, ...] = ()
 
 
 class WorkdirOperation(NamedTuple):
@@ -172,7 +206,9 @@ class StagePlan(NamedTuple):
     """A stage: the base it stands on, what has to happen, and the config that it ends with.
 
     `base` is a resolved image, another stage, or None for scratch. `config` and `history` include what a base stage
-    brought; `config.diff_ids` and `config.history` are those of the base image.
+    brought; `config.diff_ids` and `config.history` are those of the base image. `crossing` says for each operation
+    which platform the variables in force name as the target, None where they name none. `written` is the stage's
+    place in the file where stages of several platforms have been numbered anew.
     """
 
     number: int
@@ -185,17 +221,36 @@ class StagePlan(NamedTuple):
     operations: tuple[Operation, ...]
     config: ImageConfig
     history: tuple[HistoryItem, ...]
+    crossing: tuple[Platform | None, ...] = ()
+    written: int = -1
+
+    @property
+    def ordinal(self) -> int:
+        """The stage's place in the Dockerfile, counted from 0."""
+        return self.number if self.written < 0 else self.written
+
+
+class Target(NamedTuple):
+    """What a build gives for one platform: the stage whose files and config it is."""
+
+    platform: Platform
+    stage: int
 
 
 class Plan(NamedTuple):
-    """What a build has to do: the stages that the target reaches, each after those it needs."""
+    """What a build has to do: the stages that the target reaches, each after those it needs.
+
+    Built for several platforms (`kezuri.plan.platforms`), it has one of `targets` for each, in the order in which they
+    were asked for, and `target` is the first one's stage.
+    """
 
     stages: tuple[StagePlan, ...]
     target: int
     contexts: tuple[str, ...]
+    targets: tuple[Target, ...] = ()
 
     def stage(self, index: int) -> StagePlan:
-        """The stage with this number, counted from 0 in the file; KeyError when the target does not need it."""
+        """The stage with this number; KeyError when the target does not need it."""
         for stage in self.stages:
             if stage.number == index:
                 return stage

@@ -10,7 +10,9 @@ from kezuri.dockerfile.parser import Dockerfile, parse_trigger
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
+from kezuri.plan.contexts import NamedContext, find_context
 from kezuri.plan.evaluate import StageEvaluation
+from kezuri.plan.facts import StageFacts, Survey
 from kezuri.plan.operation import (
     BaseImage,
     ContextInput,
@@ -21,17 +23,12 @@ from kezuri.plan.operation import (
     StageInput,
     StagePlan,
 )
+from kezuri.plan.paths import joined
+from kezuri.plan.stages import Stage, Stages, names_used, split_stages
 from kezuri.plan.variables import platform_arguments
 
 ImageResolver = Callable[[ImageSource, Platform], BaseImage]
 """Finds an image for a platform; KezuriError when it cannot be had. The planner asks once for each."""
-
-
-class NamedContext(NamedTuple):
-    """A `--build-context`: a `directory`, or an image from a `registry` or `layout`; `text` says which."""
-
-    kind: str
-    text: str
 
 
 class PlanRequest(NamedTuple):
@@ -45,48 +42,6 @@ class PlanRequest(NamedTuple):
     network: str = ""
 
 
-class Stage(NamedTuple):
-    """The instructions from one FROM to the next."""
-
-    number: int
-    start: From
-    instructions: tuple[Instruction, ...]
-
-    @property
-    def label(self) -> str:
-        """What progress and errors call the stage."""
-        return self.start.name or f"stage-{self.number}"
-
-
-def context_name(name: str) -> str:
-    """The one form in which names of contexts are compared: `node` and `docker.io/library/node:latest` are the same."""
-    try:
-        folded = Reference.parse(name.lower() if "/" not in name and ":" not in name else name)
-        return folded.familiar.removesuffix(":latest")
-    except KezuriError:
-        return name.lower()
-
-
-def split_stages(dockerfile: Dockerfile) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:
-    """The global ARGs before the first FROM, and the stages."""
-    head: list[Instruction] = []
-    stages: list[Stage] = []
-    start: From | None = None
-    body: list[Instruction] = []
-    for instruction in dockerfile.instructions:
-        if isinstance(instruction, From):
-            if start is not None:
-                stages.append(Stage(len(stages), start, tuple(body)))
-            start, body = instruction, []
-        elif start is None:
-            head.append(instruction)
-        else:
-            body.append(instruction)
-    if start is not None:
-        stages.append(Stage(len(stages), start, tuple(body)))
-    return tuple(head), tuple(stages)
-
-
 class Planner:
     """Plans one build of one Dockerfile."""
 
@@ -96,7 +51,9 @@ class Planner:
         self._resolve = resolve
         self._build_platform = request.build_platform or Platform.host()
         self._platform = request.platform or self._build_platform
-        self._head, self._stages = split_stages(dockerfile)
+        self._head, stages = split_stages(dockerfile)
+        self._named = Stages(stages, dockerfile.source)
+        self._stages = stages
         self._done: dict[int, StagePlan] = {}
         self._evaluations: dict[int, StageEvaluation] = {}
         self._open: list[int] = []
@@ -104,52 +61,86 @@ class Planner:
         self._contexts_used: dict[str, None] = {}
         self._errors: list[KezuriError] = []
         self._globals: dict[str, str] = {}
+        self._defaults: dict[str, str] = {}
+        self._chosen = -1
+        self._lenient = False
+        self._absent: dict[ImageSource, KezuriError] = {}
 
     def plan(self) -> Plan:
         """The plan; KezuriError with every diagnostic that could be found in one go."""
         errors = [d for d in self._dockerfile.diagnostics if d.severity == "error"]
         if not self._stages:
             raise KezuriError(*(errors or [Diagnostic("error", "no build stage in the Dockerfile")]))
-        target = self._target()
+        target = self._named.target(self._request.target)
         self._evaluate_globals(target)
+        # Names can be checked without asking for images, and are in every stage; one run shall report all that is
+        # wrong.
+        sound = self._check_names()
         if errors:
-            # Names can be checked without asking for images; one run shall report all that is wrong.
-            self._check_names()
             found = [*errors, *(d for e in self._errors for d in e.diagnostics)]
             raise KezuriError(*sorted(found, key=lambda d: d.span.start if d.span else 0))
-        self._visit(target, None)
+        if sound:
+            try:
+                self._visit(target, None)
+            except KezuriError as error:
+                self._errors.append(error)
         self._raise_errors()
+        if self._request.platform is not None:
+            final = self._done[target]
+            self._done[target] = final._replace(config=final.config.made_for(self._platform))
         order = tuple(self._done.values())
         return Plan(order, target, tuple(self._contexts_used))
+
+    def look(self, everything: bool) -> Survey:
+        """As much as can be found out, for the checks: the target's stages, or every stage, also past errors. An image
+        that cannot be asked for (exit code 125) is taken to be empty, and named in the answer."""
+        if not self._stages or self._dockerfile.errors:
+            try:
+                self.plan()
+            except KezuriError as error:
+                self._errors = [error]
+            return self.survey()
+        self._lenient = True
+        try:
+            target = self._named.target(self._request.target)
+        except KezuriError as error:
+            self._errors.append(error)
+            target = len(self._stages) - 1
+        self._evaluate_globals(target)
+        if not self._check_names():
+            return self.survey()
+        for index in range(len(self._stages)) if everything else (target,):
+            try:
+                self._visit(index, None)
+            except KezuriError as error:
+                self._errors.append(error)
+        return self.survey()
+
+    @property
+    def platform(self) -> Platform:
+        """What is built for."""
+        return self._platform
+
+    def survey(self) -> Survey:
+        """What was found out so far, beside the plan."""
+        facts = []
+        for number, evaluation in self._evaluations.items():
+            plan = self._done.get(number)
+            inherited = plan.base.stage if plan is not None and isinstance(plan.base, StageInput) else None
+            facts.append(StageFacts(number, tuple(evaluation.met), inherited, plan))
+        return Survey(self._chosen, tuple(facts), self._defaults, self._globals, tuple(self._errors), self._absent)
 
     def _raise_errors(self) -> None:
         if self._errors:
             unique = dict.fromkeys(d for e in self._errors for d in e.diagnostics)
             code = max(e.exit_code for e in self._errors)
-            raise KezuriError(*unique, exit_code=code)
-
-    def _target(self) -> int:
-        if not self._request.target:
-            return len(self._stages) - 1
-        wanted = self._request.target.lower()
-        for stage in reversed(self._stages):
-            if stage.start.name == wanted:
-                return stage.number
-        if wanted.isdigit() and int(wanted) < len(self._stages):
-            return int(wanted)
-        names = [s.start.name for s in self._stages if s.start.name]
-        near = nearest(wanted, names)
-        raise KezuriError.of(
-            f"target stage {self._request.target!r} could not be found",
-            hint=f"did you mean `{near}`?" if near else f"the stages are: {', '.join(names) or 'all unnamed'}",
-            source=self._dockerfile.source,
-        )
+            raise KezuriError(*sorted(unique, key=lambda d: d.span.start if d.span else 0), exit_code=code)
 
     def _evaluate_globals(self, target: int) -> None:
-        name = self._stages[target].start.name or "default"
+        name = self._request.target or self._stages[-1].start.name or "default"
         scope = platform_arguments(self._platform, self._build_platform, name)
         scope |= {k: v for k, v in self._request.arguments.items() if k in scope}
-        self._globals = scope
+        self._globals, self._defaults, self._chosen = scope, dict(scope), target
         for instruction in self._head:
             if not isinstance(instruction, Arg):
                 continue
@@ -178,12 +169,8 @@ class Planner:
             return
         stage = self._stages[index]
         if index in self._open:
-            circle = [self._stages[i].label for i in [*self._open[self._open.index(index) :], index]]
-            raise self._fail(
-                f"circular dependency detected on stage: {stage.label}",
-                span or stage.start.node.span,
-                hint=f"the circle is {' -> '.join(circle)}",
-            )
+            circle = [*self._open[self._open.index(index) :], index]
+            raise self._named.circular(circle, span or stage.start.node.span)
         self._open.append(index)
         try:
             self._done[index] = self._plan_stage(stage)
@@ -195,8 +182,9 @@ class Planner:
         base, platform, title, inherited, replaced = self._base(stage)
         if isinstance(base, BaseImage):
             config = base.config._replace(created="", history=())
-            if self._request.platform is not None or start.platform is not None:
-                config = config._replace(platform=platform)
+            if config.working_dir:
+                # BuildKit joins it to itself, which only shows when it is relative.
+                config = config._replace(working_dir=joined(config.working_dir, config.working_dir))
         elif inherited is not None:
             config = inherited.finished()._replace(on_build=())
         else:
@@ -214,12 +202,13 @@ class Planner:
             self._request.arguments,
             self._globals,
             self._request.network,
+            platform,
             self._find,
             inherited,
         )
         if not replaced:
             # A build context of the stage's own name stands for the whole stage, its instructions too.
-            evaluation.run(self._triggered(triggers, start))
+            evaluation.run(self._triggered(triggers, start), triggers=True)
             evaluation.run(stage.instructions)
         self._errors += evaluation.errors
         self._evaluations[stage.number] = evaluation
@@ -234,13 +223,15 @@ class Planner:
             operations=tuple(evaluation.operations),
             config=evaluation.finished(),
             history=tuple(evaluation.history),
+            crossing=tuple(evaluation.crossing),
         )
 
     def _triggered(self, triggers: tuple[str, ...], start: From) -> tuple[Instruction, ...]:
         found = []
         for text in triggers:
             try:
-                found.append(parse_trigger(text, self._dockerfile.source.name, self._dockerfile.escape))
+                # The escape character of this file is not the one of the file in which the trigger was written.
+                found.append(parse_trigger(text, self._dockerfile.source.name))
             except KezuriError as error:
                 said = f"ONBUILD {text}: {error}"
                 self._errors.append(self._fail(said, start.node.span, error.diagnostics[0].hint))
@@ -248,30 +239,41 @@ class Planner:
 
     def _base(self, stage: Stage) -> tuple[BaseImage | StageInput | None, Platform, str, StageEvaluation | None, bool]:
         start = stage.start
-        platform = self._platform
-        if start.platform is not None:
+        platform = self._stage_platform(stage)
+        if start.name and (replacing := self._replacing(start.name, platform)) is not None:
+            image = self._context_image(replacing[1], platform, start.image_span)
+            return image, platform, start.name, None, True
+        name = self._base_name(stage)
+        parent = self._named.earlier(stage, name)
+        if parent is not None:
+            self._visit(parent, start.image_span)
+            return StageInput(parent), self._done[parent].platform, name, self._evaluations[parent], False
+        if (context := find_context(self._request.contexts, name, platform)) is not None:
+            return self._context_image(context[1], platform, start.image_span), platform, name, None, False
+        if name == "scratch":
+            # Nothing has no platform of its own, whatever --platform says: it is the target's, as in BuildKit.
+            return None, self._platform, "scratch", None, False
+        image = self._image(ImageSource("registry", name), platform, start.image_span)
+        return image, platform, name, None, False
+
+    def _stage_platform(self, stage: Stage) -> Platform:
+        start = stage.start
+        if not start.platform:
+            return self._platform
+        try:
             text = expand(start.platform, self._globals, self._dockerfile.escape)
             if not text:
                 raise self._fail(f"empty platform value from expression {start.platform}", start.node.span)
-            try:
-                platform = Platform.parse(text)
-            except KezuriError as error:
-                raise self._at(error, start.node.span) from error
-        if start.name and (replacing := self._request.contexts.get(context_name(start.name))) is not None:
-            image = self._context_image(replacing, platform, start.image_span)
-            return image, platform, start.name, None, True
-        name = self._base_name(stage)
-        if (context := self._request.contexts.get(context_name(name))) is not None:
-            return self._context_image(context, platform, start.image_span), platform, name, None, False
-        if name == "scratch":
-            return None, platform, "scratch", None, False
-        earlier = [s for s in self._stages[: stage.number] if s.start.name == name.lower()]
-        if earlier:
-            parent = earlier[-1].number
-            self._visit(parent, start.image_span)
-            return StageInput(parent), self._done[parent].platform, name, self._evaluations[parent], False
-        image = self._image(ImageSource("registry", name), platform, start.image_span)
-        return image, platform, name, None, False
+            if text.lower() == "local":
+                hint = "--platform=$BUILDPLATFORM is the platform of this machine"
+                raise KezuriError.of(f"not a platform: {text!r}", hint=hint)
+            return Platform.parse(text)
+        except KezuriError as error:
+            raise self._at(error, start.node.span) from error
+
+    def _replacing(self, stage: str, platform: Platform) -> tuple[str, NamedContext] | None:
+        """The named context that stands for a stage of its name. What `context` and `scratch` mean is settled."""
+        return None if stage in ("context", "scratch") else find_context(self._request.contexts, stage, platform)
 
     def _base_name(self, stage: Stage) -> str:
         start = stage.start
@@ -308,11 +310,16 @@ class Planner:
             image = self._resolve(source, platform)
         except KezuriError as error:
             first, *rest = error.diagnostics
-            near = nearest(source.text, [s.start.name for s in self._stages if s.start.name])
+            near = nearest(source.text, self._named.names)
             if near and source.kind == "registry" and "/" not in source.text and ":" not in source.text:
                 hint = f"did you mean the stage `{near}`?"
                 first = first._replace(hint=f"{hint}\n{first.hint}" if first.hint else hint)
             failed = self._at(KezuriError(first, *rest, exit_code=error.exit_code), span)
+            if self._lenient and error.exit_code == 125:
+                self._absent[source] = failed
+                empty = BaseImage(source.text, "", ImageConfig(platform, working_dir="/"), (), source)
+                self._images[(source, platform)] = empty
+                return empty
             self._images[(source, platform)] = failed
             raise failed from error
         self._images[(source, platform)] = image
@@ -322,80 +329,83 @@ class Planner:
 
     def _find(self, name: str, span: Span | None) -> Input:
         where = span or Span(0, 0)
-        found = self._find_stage(name, where)
-        if isinstance(found, int):
-            self._visit(found, where)
-            return StageInput(found)
-        if found is not None:
-            return found
-        if name == "scratch":
-            raise self._fail("scratch has no files to copy from", where)
-        return ImageInput(self._image(ImageSource("registry", name), self._platform, where))
-
-    def _find_stage(self, name: str, where: Span) -> Input | int | None:
-        context = self._request.contexts.get(context_name(name))
-        if context is not None:
+        number = self._named.called(name, where)
+        if number is not None:
+            stage = self._stages[number]
+            name = stage.start.name or ""
+            if not name or (replacing := self._replacing(name, self._stage_platform(stage))) is None:
+                self._refuse_later(stage, where)
+                self._visit(number, where)
+                return StageInput(number)
+        else:
+            replacing = find_context(self._request.contexts, name, self._platform)
+        if replacing is not None:
+            key, context = replacing
             if context.kind == "directory":
-                self._contexts_used[context_name(name)] = None
-                return ContextInput(context_name(name))
-            return ImageInput(self._image(ImageSource(context.kind, context.text), self._platform, where))
-        for stage in reversed(self._stages):
-            if stage.start.name == name.lower():
-                return stage.number
-        if name.isascii() and name.isdigit():
-            if int(name) < len(self._stages):
-                return int(name)
-            raise self._fail(
-                f"invalid from flag value {name}: stage index {name} does not exist",
-                where,
-                hint=f"the last stage is {len(self._stages) - 1}; they are counted from 0",
-            )
-        return None
+                self._contexts_used[key] = None
+                return ContextInput(key)
+            source = ImageSource(context.kind, context.text)
+        else:
+            source = ImageSource("registry", name)
+        if source == ("registry", "scratch"):
+            return ImageInput(BaseImage("scratch", "", ImageConfig(self._platform), (), source))
+        return ImageInput(self._image(source, self._platform, where))
 
-    def _check_names(self) -> None:
-        """Find what can be found without images: indexes that do not exist, variables in --from, circles."""
+    def _refuse_later(self, stage: Stage, where: Span) -> None:
+        current = self._stages[self._open[-1]]
+        if stage.number > current.number:
+            raise self._fail(
+                f'cannot copy from stage "{stage.label}", it needs to be defined before current stage '
+                f'"{current.label}"',
+                where,
+                hint="move the stage up in the Dockerfile",
+            )
+
+    def _check_names(self) -> bool:
+        """Find what can be found without images, also in stages that nobody needs: names of bases that are none,
+        indexes that do not exist, circles. Whether there are bases for all stages, and no circle."""
+        sound = True
         needs: dict[int, list[tuple[int, Span]]] = {}
         for stage in self._stages:
+            try:
+                self._check_base(stage)
+            except KezuriError as error:
+                self._errors.append(error)
+                sound = False
             edges = needs.setdefault(stage.number, [])
             for instruction in stage.instructions:
-                for name, span in _names_used(instruction):
+                for name, span in names_used(instruction):
                     if "$" in name:
                         continue
                     try:
-                        found = self._find_stage(name, span)
+                        found = self._named.called(name, span)
+                        if found is None and name != "scratch":
+                            Reference.parse(name)
                     except KezuriError as error:
-                        self._errors.append(error)
+                        self._errors.append(self._at(error, span))
                         continue
-                    if isinstance(found, int):
+                    if found is not None:
                         edges.append((found, span))
-            earlier = [s for s in self._stages[: stage.number] if s.start.name == stage.start.image.lower()]
-            edges += [(s.number, stage.start.image_span) for s in earlier[-1:]]
-        self._check_circles(needs)
+        circle = self._named.circle(needs)
+        if circle is not None:
+            self._errors.append(circle)
+        return sound and circle is None
 
-    def _check_circles(self, needs: Mapping[int, list[tuple[int, Span]]]) -> None:
-        state: dict[int, int] = {}
-
-        def visit(index: int, path: list[int]) -> bool:
-            state[index] = 1
-            for other, span in needs.get(index, ()):
-                if state.get(other) == 1:
-                    circle = [self._stages[i].label for i in [*path[path.index(other) :], other]]
-                    self._errors.append(
-                        self._fail(
-                            f"circular dependency detected on stage: {self._stages[other].label}",
-                            span,
-                            hint=f"the circle is {' -> '.join(circle)}",
-                        )
-                    )
-                    return True
-                if other not in state and visit(other, [*path, other]):
-                    return True
-            state[index] = 2
-            return False
-
-        for stage in self._stages:
-            if stage.number not in state and visit(stage.number, [stage.number]):
-                return
+    def _check_base(self, stage: Stage) -> None:
+        """KezuriError when FROM names nothing that there could be. A base is an earlier stage: it cannot be in a
+        circle that has no COPY or RUN in it."""
+        name = self._base_name(stage)
+        self._stage_platform(stage)
+        if name == "scratch" or self._named.earlier(stage, name) is not None:
+            return
+        try:
+            Reference.parse(name)
+        except KezuriError as error:
+            first = error.diagnostics[0]
+            if self._named.earlier(stage, name.lower()) is not None:
+                first = first._replace(hint=f"FROM takes names of stages in lower case: did you mean `{name.lower()}`?")
+            failed = first._replace(source=self._dockerfile.source, span=stage.start.image_span)
+            raise KezuriError(failed) from error
 
 
 def _moved(trigger: Instruction, span: Span) -> Instruction:
@@ -406,11 +416,3 @@ def _moved(trigger: Instruction, span: Span) -> Instruction:
     if isinstance(trigger, Run):
         return trigger._replace(mounts=tuple(m._replace(span=span) for m in trigger.mounts))
     return trigger
-
-
-def _names_used(instruction: Instruction) -> list[tuple[str, Span]]:
-    if isinstance(instruction, Copy) and instruction.source_image is not None:
-        return [(instruction.source_image, instruction.from_span or instruction.node.span)]
-    if isinstance(instruction, Run):
-        return [(v, m.span) for m in instruction.mounts for k, v in m.options if k == "from"]
-    return []

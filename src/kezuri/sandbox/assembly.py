@@ -82,6 +82,8 @@ def assemble(step: Step, own: Sequence[Mount]) -> Assembly:
     sockets: list[tuple[int, str]] = []
     for i, ((_, mount), source, (place, tree)) in enumerate(zip(wanted, found, places, strict=True)):
         made = f"{scratch}/pieces/{i}"
+        if isinstance(mount, TmpfsMount) and place.mode is not None:
+            mount = mount._replace(mode=place.mode)
         if mount is not None:
             _make(mount, source, made, tree, sockets, 0 if step.insecure else MS_NODEV)
         pieces.append(Piece(place, mount, made))

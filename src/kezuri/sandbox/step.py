@@ -39,7 +39,10 @@ class HostMount(NamedTuple):
 
 
 class TmpfsMount(NamedTuple):
-    """An empty tmpfs of at most `size` bytes (0: the kernel's default)."""
+    """An empty tmpfs of at most `size` bytes (0: the kernel's default).
+
+    `mode` is for a directory that the image does not have: the mode of one that it has is kept.
+    """
 
     target: str
     size: int = 0

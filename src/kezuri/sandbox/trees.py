@@ -40,10 +40,11 @@ class Tree:
 
 
 class Place(NamedTuple):
-    """Where a mount comes to lie: the canonical path in the root."""
+    """Where a mount comes to lie: the canonical path in the root, and the mode of a directory that is there already."""
 
     path: str
     directory: bool
+    mode: int | None = None
 
 
 class Plan:
@@ -86,7 +87,8 @@ class Plan:
         elif found is not None and stat.S_ISDIR(found.st_mode) != directory:
             there = "a directory" if stat.S_ISDIR(found.st_mode) else "not a directory"
             raise StartFailure(f"cannot mount {_kind(directory)} at {target}: {path} in the image is {there}")
-        return Place(path, directory)
+        kept = stat.S_IMODE(found.st_mode) if found is not None and stat.S_ISDIR(found.st_mode) else None
+        return Place(path, directory, kept)
 
     def mounted(self, tree: Tree) -> None:
         """From now on `tree` lies at its point."""

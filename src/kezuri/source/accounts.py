@@ -80,8 +80,8 @@ def chown_ids(spec: str, view: View, *, linked: bool = False) -> tuple[int, int]
 def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
     """The uid, gid and supplementary groups that a process of `USER spec` has; an empty spec is root.
 
-    A number that passwd knows brings the gid from there, else gid 0. With a group there are no supplementary groups,
-    without one those that name the user in /etc/group. KezuriError for names the image does not know.
+    A number that passwd knows brings the gid from there, else gid 0. The gid is the first of the groups; without a
+    group in the spec, those that name the user in /etc/group follow. KezuriError for names the image does not know.
     """
     user, colon, group = spec.partition(":")
     if not user:
@@ -90,7 +90,7 @@ def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
     if colon and uid is not None:
         number = _number(group, _MAX_ID) if group else None
         if number is not None:
-            return uid, number, ()
+            return uid, number, (number,)
     users = list(parse_passwd(_read(view, PASSWD)))
     wanted = int(user) if user.isdecimal() else -1
     account = next((u for u in users if u.name == user or u.uid == wanted), None)
@@ -108,14 +108,14 @@ def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
         number = _number(group, _MAX_ID)
         named = next((g for g in parse_group(_read(view, GROUP)) if g.name == group), None)
         if named is not None:
-            return uid, named.gid, ()
-        if number is not None:
-            return uid, number, ()
-        return uid, _group(group, view, f"USER {spec}").gid, ()
+            return uid, named.gid, (named.gid,)
+        if number is None:
+            number = _group(group, view, f"USER {spec}").gid
+        return uid, number, (number,)
     if account is None:
-        return uid, gid, ()
-    extra = [g.gid for g in parse_group(_read(view, GROUP)) if account.name in g.members]
-    return uid, gid, tuple(extra)
+        return uid, gid, (gid,)
+    extra = [g.gid for g in parse_group(_read(view, GROUP)) if account.name in g.members and g.gid != gid]
+    return uid, gid, (gid, *extra)
 
 
 def home(uid: int, view: View) -> str:

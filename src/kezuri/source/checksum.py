@@ -14,13 +14,16 @@ _SHORT = {"file": "f", "symlink": "l", "char": "c", "block": "b", "dir": "d", "f
 
 
 class Record(NamedTuple):
-    """What counts of one path: the digest of its bytes (of a link, its target), mode, owner and kind."""
+    """What counts of one path: the digest of its bytes, mode, owner and kind; of a link its target; a digest of the
+    extended attributes and device numbers, empty when there are none."""
 
     digest: str
     mode: int
     uid: int
     gid: int
     kind: str
+    link: str = ""
+    attributes: str = ""
 
 
 def digest(selection: Selection, index: StatIndex) -> str:
@@ -39,13 +42,13 @@ def records(selection: Selection, index: StatIndex) -> Mapping[str, Record]:
     return fingerprint(selection, index)[1]
 
 
-def fingerprint(selection: Selection, index: StatIndex) -> tuple[str, dict[str, Record]]:
-    """Both the digest and the records, at the price of one."""
-    whole = hashlib.sha256()
+def fingerprint(selection: Selection, index: StatIndex, *, whole: bool = False) -> tuple[str, dict[str, Record]]:
+    """Both the digest and the records, at the price of one. `whole`: the metadata of root directories counts too."""
+    all_lines = hashlib.sha256()
     result: dict[str, Record] = {}
     for root in selection:
         lines = [_head(root)]
-        for path, item in _parts(root):
+        for path, item in _parts(root, whole):
             entry, content = item.entry, item.content
             kind = entry.kind
             link = ""
@@ -62,43 +65,38 @@ def fingerprint(selection: Selection, index: StatIndex) -> tuple[str, dict[str, 
                 f"linkname{link}unamegnamedevmajor{entry.device[0]}devminor{entry.device[1]}"
             )
             if entry.xattrs:
-                data = _with_attributes(entry, data)
-            lines.append(f"{len(header)} {header}{data}\n")
-            result[entry.path or path] = Record(data, entry.mode, entry.uid, entry.gid, kind)
-        whole.update("".join(lines).encode("utf-8", "surrogateescape"))
-    return "sha256:" + whole.hexdigest(), result
+                whole_data = _with_attributes(entry, data)
+                attributes = _with_attributes(entry, "")
+            else:
+                whole_data = data
+                attributes = f"{entry.device[0]}:{entry.device[1]}" if kind in ("char", "block") else ""
+            lines.append(f"{len(header)} {header}{whole_data}\n")
+            result[entry.path or path or "."] = Record(data, entry.mode, entry.uid, entry.gid, kind, link, attributes)
+        all_lines.update("".join(lines).encode("utf-8", "surrogateescape"))
+    return "sha256:" + all_lines.hexdigest(), result
 
 
 def text(recorded: Mapping[str, Record]) -> str:
-    """The records as compact text, a line for each path, sorted: kind, mode, owner, shortened digest and path."""
+    """The records as compact text for `kezuri.source.changes`, a line for each path, sorted: kind and mode, owner,
+    what is in it (shortened digest, or a link's target; `+` and a digest of its attributes), path."""
     lines = []
     for path in sorted(recorded):
-        data, mode, uid, gid, kind = recorded[path]
-        name = path.replace("\\", "\\\\").replace("\n", "\\n")
-        lines.append(f"{_SHORT.get(kind, '?')}{mode:o} {uid}:{gid} {data[:16]} {name}\n")
+        data, mode, uid, gid, kind, link, attributes = recorded[path]
+        content = escaped(link) if kind == "symlink" else data[:16]
+        if attributes:
+            content += f"+{attributes[:16]}"
+        lines.append(f"{_SHORT.get(kind, '?')}{mode:o} {uid}:{gid} {content} {escaped_name(path)}\n")
     return "".join(lines)
 
 
-def changes(before: str, after: str) -> Iterator[tuple[str, str]]:
-    """The paths in which two texts of records differ, sorted, each with `added`, `removed`, `content`, `mode`,
-    `owner` or `kind`."""
-    old, new = _parse(before), _parse(after)
-    for path in sorted(old.keys() | new.keys()):
-        was, now = old.get(path), new.get(path)
-        if was == now:
-            continue
-        if was is None:
-            yield path, "added"
-        elif now is None:
-            yield path, "removed"
-        elif was[0][0] != now[0][0]:
-            yield path, "kind"
-        elif was[2] != now[2]:
-            yield path, "content"
-        elif was[0] != now[0]:
-            yield path, "mode"
-        else:
-            yield path, "owner"
+def escaped(target: str) -> str:
+    """A link's target as one word without `+`."""
+    return target.replace("%", "%25").replace(" ", "%20").replace("+", "%2B").replace("\n", "%0A")
+
+
+def escaped_name(path: str) -> str:
+    """A path as the rest of one line."""
+    return path.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def verify_unchanged(selection: Selection) -> None:
@@ -126,9 +124,11 @@ def _head(root: Root) -> str:
     return "directory\n" if root.directory else "file\n"
 
 
-def _parts(root: Root) -> Iterator[tuple[str, Selected]]:
+def _parts(root: Root, whole: bool = False) -> Iterator[tuple[str, Selected]]:
     if not root.directory:
         yield root.name, root.top
+    elif whole:
+        yield "", root.top
     for item in root.items:
         yield item.path, item
 
@@ -148,14 +148,3 @@ def _with_attributes(entry: Entry, data: str) -> str:
         key = name.encode("utf-8", "surrogateescape")
         sha.update(b"%d %d " % (len(key), len(value)) + key + value)
     return sha.hexdigest()
-
-
-def _parse(recorded: str) -> dict[str, tuple[str, str, str]]:
-    result = {}
-    for line in recorded.split("\n"):
-        mode, _, rest = line.partition(" ")
-        owner, _, rest = rest.partition(" ")
-        data, _, path = rest.partition(" ")
-        if path:
-            result[path] = (mode, owner, data)
-    return result

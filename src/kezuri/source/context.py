@@ -3,25 +3,28 @@
 import errno
 import os
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
 from kezuri.source.tree import DirectoryTree, Tree, clean, resolve
 
+if TYPE_CHECKING:
+    from kezuri.source.remotes import Remotes
+
 MOST_DOCKERFILE = 16 << 20
 """Bytes that a Dockerfile or an ignore file may have."""
 
 OWNER = (0, 0)
-"""Whom the files of a context belong to, whoever owns them on this machine."""
+"""Whom the files of a context that is a directory belong to, whoever owns them on this machine."""
 
 
 class Context(NamedTuple):
     """An opened build context.
 
-    `tree` has the ignore rules applied. `root` is the directory on this machine, empty for a context that was read
-    from standard input. `directory` is the Dockerfile's own directory on this machine, empty when it has none.
+    `tree` has the ignore rules applied. `root` is the directory on this machine, empty for a context that is an
+    archive. `directory` is the Dockerfile's own directory on this machine, empty when it has none.
     """
 
     tree: Tree
@@ -38,15 +41,19 @@ def open_context(
     cwd: str = "",
     stdin: Callable[[], BinaryIO] | None = None,
     scratch: str = "",
+    remotes: "Callable[[], Remotes] | None" = None,
+    keep_git_dir: bool = False,
+    commit_times: bool = False,
 ) -> Context:
     """Open a build context as `docker build` does.
 
     `context` is a directory, or `-` for standard input, which holds a tar archive (unpacked below `scratch`) or, when
-    it is none, a Dockerfile for an empty context. `file` is the Dockerfile as given: relative to `cwd` for a directory
-    (default: the process's), inside the archive for standard input, `-` for standard input; without it, `Dockerfile`
-    and then `dockerfile` in the context. `<Dockerfile>.dockerignore` beside it takes the place of the context's
-    `.dockerignore`; archives have no ignore rules (Dockerfile reference, ".dockerignore files"). KezuriError when
-    something is not there.
+    it is none, a Dockerfile for an empty context, or the address of a git repository, an archive or a Dockerfile (see
+    `kezuri.source.remote_context`), which `remotes` fetches; `keep_git_dir` and `commit_times` are for repositories.
+    `file` is the Dockerfile as given: relative to `cwd` for a directory (default: the process's), inside the archive
+    for standard input, `-` for standard input, a URL; without it, `Dockerfile` and then `dockerfile` in the context.
+    `<Dockerfile>.dockerignore` beside it takes the place of the context's `.dockerignore`; archives have no ignore
+    rules (Dockerfile reference, ".dockerignore files"). KezuriError when something is not there.
     """
     if context == "-":
         if file == "-":
@@ -56,22 +63,27 @@ def open_context(
                 exit_code=2,
             )
         return _from_stdin(_stream(stdin), file, scratch)
-    if "://" in context or context.startswith("git@"):
-        raise KezuriError.of(
-            f'the build context "{context}" is a URL, which is not supported yet',
-            hint="Fetch it, and give the directory.",
-            exit_code=2,
-        )
+    if remotes is not None and _may_be_remote(context, cwd):
+        from kezuri.source.remote_context import Wishes, open_remote
+
+        wishes = Wishes(keep_git_dir, commit_times)
+        opened = open_remote(context, file, remotes(), wishes, scratch, lambda: _stream(stdin))
+        if opened is not None:
+            return opened
     root = os.path.abspath(os.path.join(cwd, context))
     _check_directory(root, context)
     beside: tuple[str, str] | None = None
     directory = ""
     if file == "-":
-        text = _decode("<stdin>", _limited(_stream(stdin), "<stdin>"))
+        text = decode("<stdin>", limited(_stream(stdin), "<stdin>"))
+    elif remotes is not None and file.startswith(("http://", "https://")):
+        from kezuri.source.remote_context import remote_text
+
+        text = remote_text(file, remotes())
     else:
         path = os.path.abspath(os.path.join(cwd, file)) if file else _default_file(root, context)
         shown = file or os.path.join(context, os.path.basename(path))
-        text = _decode(shown, _read(path, shown))
+        text = decode(shown, read_dockerfile(path, shown))
         beside, directory = (path + ".dockerignore", shown + ".dockerignore"), os.path.dirname(path)
     ignore = _ignore(root, context, beside)
     tree = DirectoryTree(root, ignore, OWNER, name=f"the build context ({root})")
@@ -86,6 +98,26 @@ def open_named(name: str, path: str, *, cwd: str = "") -> DirectoryTree:
     root = os.path.abspath(os.path.join(cwd, path))
     _check_directory(root, f"{name}={path}")
     return DirectoryTree(root, _ignore(root, path, None), OWNER, name=f'the build context "{name}" ({root})')
+
+
+def open_named_tree(name: str, path: str, remotes: "Callable[[], Remotes]") -> tuple[Tree, str]:
+    """The tree of `--build-context name=path`, where the path may be an address, and its directory on this machine;
+    empty when it has none. KezuriError when it is not there."""
+    if _may_be_remote(path, ""):
+        from kezuri.source.remote_context import open_remote_named
+
+        opened = open_remote_named(name, path, remotes())
+        if opened is not None:
+            return opened
+    tree = open_named(name, path)
+    return tree, tree.root
+
+
+def _may_be_remote(text: str, cwd: str) -> bool:
+    """Whether it is worth to look closer: a directory of this machine comes first, as in buildx."""
+    if "://" not in text and "@" not in text and not text.startswith("github.com/"):
+        return False
+    return not os.path.isdir(os.path.join(cwd, text))
 
 
 def _check_directory(root: str, written: str) -> None:
@@ -122,10 +154,11 @@ def _default_file(root: str, context: str) -> str:
     raise KezuriError.of(f'there is no Dockerfile in the build context "{context}"', hint=hint)
 
 
-def _read(path: str, shown: str) -> bytes:
+def read_dockerfile(path: str, shown: str) -> bytes:
+    """The bytes of a Dockerfile of this machine, which a user calls `shown`. KezuriError when it is not there."""
     try:
         with open(path, "rb") as file:
-            return _limited(file, shown)
+            return limited(file, shown)
     except IsADirectoryError:
         raise KezuriError.of(f'the Dockerfile "{shown}" is a directory', hint="Name the file in it.") from None
     except FileNotFoundError:
@@ -143,7 +176,8 @@ def _read(path: str, shown: str) -> bytes:
         raise KezuriError.of(f"the path of the Dockerfile is not a path: {shown!r}") from None
 
 
-def _limited(stream: BinaryIO, shown: str) -> bytes:
+def limited(stream: BinaryIO, shown: str) -> bytes:
+    """The bytes of a Dockerfile or an ignore file; KezuriError when there are too many."""
     parts: list[bytes] = []
     left = MOST_DOCKERFILE + 1
     while left and (data := stream.read(min(left, 1 << 20))):
@@ -154,7 +188,8 @@ def _limited(stream: BinaryIO, shown: str) -> bytes:
     return b"".join(parts)
 
 
-def _decode(name: str, data: bytes) -> SourceText:
+def decode(name: str, data: bytes) -> SourceText:
+    """The text of a file, whatever its bytes."""
     return SourceText(name, data.decode("utf-8", "surrogateescape"))
 
 
@@ -167,7 +202,7 @@ def _ignore(root: str, written: str, beside: tuple[str, str] | None) -> Ignore |
     for path, shown in (beside, own) if beside is not None else (own,):
         try:
             with open(path, "rb") as file:
-                text = _limited(file, shown)
+                text = limited(file, shown)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 continue
@@ -192,10 +227,11 @@ def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
                 hint="Give a directory as the context, or leave --file out.",
                 exit_code=2,
             )
-        text = _decode("<stdin>", _limited(rest, "<stdin>"))
+        text = decode("<stdin>", limited(rest, "<stdin>"))
         return Context(ItemTree((), "the build context (empty)", OWNER), text, "", "", None)
     name = "the build context (standard input)"
-    tree = ItemTree(Archives(scratch).items(rest, "standard input"), name, OWNER)
+    # Owners are those of the archive, as BuildKit has it for contexts that it unpacks itself.
+    tree = ItemTree(Archives(scratch).items(rest, "standard input"), name)
 
     def lookup(path: str) -> Entry | None:
         there = tree.stat(path)
@@ -205,8 +241,8 @@ def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
         found = tree.stat(resolve(clean(wanted), lookup))
         if found is not None and found.entry.kind == "file":
             content = found.content
-            data = _read(content, wanted) if isinstance(content, str) else content or b""
-            return Context(tree, _decode(wanted, data), "", "", None)
+            data = read_dockerfile(content, wanted) if isinstance(content, str) else content or b""
+            return Context(tree, decode(wanted, data), "", "", None)
     raise KezuriError.of(
         f'there is no Dockerfile "{file or "Dockerfile"}" in the archive on standard input',
         hint="--file names a path inside the archive.",

@@ -61,23 +61,41 @@ class Images:
         if source.kind == "layout":
             return self._from_layout(source, platform)
         reference = Reference.parse(source.text)
-        found = None if self._pull else self._known(source, reference, platform)
+        known = None if self._pull else self._known(source, reference, platform)
+        found = known if known is not None and made_for(known, platform) else None
         if found is None:
             try:
                 found = self._from_registry(source, reference, platform)
-            except KezuriError:
+            except KezuriError as error:
                 found = self._stand_in(reference, platform) if self._stand_in is not None else None
+                # An image of another platform that nobody has for this one is taken, as from a registry: the caller
+                # warns.
+                found = found or known
                 if found is None:
-                    raise
+                    raise self._lacking(reference, platform) or error from error
         with self._lock:
             for layer in found.layers:
                 self._origins[layer.digest] = _Origin(source, reference)
         return found
 
-    def local(self, name: str, platform: Platform) -> BaseImage | None:
-        """An image that the store has by name or digest, or None."""
+    def _lacking(self, reference: Reference, platform: Platform) -> KezuriError | None:
+        """The reason when the store has the image for other platforms only, which is more to the point than that no
+        registry gives it."""
+        named = self._store.names.get(str(reference))
+        if named is None or not self._store.blobs.has(named.digest):
+            return None
+        try:
+            self.stored(self._store, ImageSource("registry", ""), reference.familiar, named.digest, platform)
+        except KezuriError as error:
+            return error
+        return None
+
+    def local(self, name: str, platform: Platform, other: bool = False) -> BaseImage | None:
+        """An image that the store has by name or digest for the platform, or None. With `other` an image that there is
+        for one other platform only will do."""
         reference = Reference.parse(name)
-        return self._known(ImageSource("registry", name), reference, platform)
+        found = self._known(ImageSource("registry", name), reference, platform)
+        return found if found is not None and (other or made_for(found, platform)) else None
 
     def _known(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage | None:
         named = None
@@ -160,6 +178,12 @@ class Images:
                     told(descriptor.digest, current, total)
 
             self._registry().fetch(origin.reference, descriptor, self._store.blobs, came)
+
+
+def made_for(image: BaseImage, platform: Platform) -> bool:
+    """Whether the image says that it is for the platform, or does not say."""
+    have = image.config.platform
+    return not have.architecture or have in platform.accepted()
 
 
 def _image(name: str, digest: str, config: ImageConfig, manifest: Manifest, source: ImageSource) -> BaseImage:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.entry import Entry
 from kezuri.layer.upper import is_opaque
 from kezuri.source.tree import Found, found, sort_by_name
 
@@ -28,7 +29,8 @@ class StackTree:
         """As Tree says. KezuriError when the machine refuses to tell."""
         if not path:
             if not self._lowers:
-                return None
+                # Nothing is a root directory without entries, as FROM scratch leaves it.
+                return Found(Entry("", "dir", 0o755))
             return found("", self._lowers[0], os.stat(self._lowers[0]), None)
         parent, _, name = path.rpartition("/")
         for place in self._directories(parent):

@@ -1,21 +1,25 @@
 """Collection: what nobody needs goes, never what a running build needs; and the check that all is as it should be."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from time import time
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Index, Manifest
-from kezuri.store.database import LayerRow
+from kezuri.store.fetched import downloads, forget_downloads, git_directories
+from kezuri.store.inventory import Inventory, Piece, disk_use
 from kezuri.store.store import Store, layer_name, remove_tree
+from kezuri.store.worth import Candidate, ranked
 
 _GRACE = 1200.0
 """Seconds by which a running build's lease reaches back: what was used shortly before is not noted as used again."""
 
 
 class Gone(NamedTuple):
-    """Something that was removed: `kind` is record, snapshot, blob, mount or temporary; `size` bytes were freed."""
+    """Something that was removed: `kind` is record, snapshot, blob, mount, git or temporary; `size` bytes were
+    freed."""
 
     kind: str
     name: str
@@ -36,6 +40,8 @@ class Collection:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._evicted: set[str] = set()
+        """Blobs of base images that go although builds stand on these images."""
 
     def _free(self, used: float) -> bool:
         """Whether what was last used then is needed by no store that is open."""
@@ -82,24 +88,142 @@ class Collection:
 
     # collecting
 
-    def collect(self, *, everything: bool, before: float | None, keep_bytes: int | None) -> Iterator[Gone]:
+    def collect(
+        self,
+        *,
+        everything: bool,
+        before: float | None,
+        keep_bytes: int | None,
+        chosen: Callable[[Piece], bool] | None = None,
+    ) -> Iterator[Gone]:
         """Remove what is not needed and yield what went.
 
         Always: leftovers of dead processes, blobs and layers that neither an image nor a result needs. `everything`:
-        all results and cache mounts too, images with a name excepted. `before` (seconds since the epoch): results and
-        mounts that were last used earlier. `keep_bytes`: the least recently used results, until what is left of the
-        cache takes no more bytes than that.
+        all results, cache mounts and what was fetched too, images with a name excepted. `before` (seconds since the
+        epoch): results, mounts and fetched sources that were last used earlier. `chosen`: the pieces for which it
+        holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
             yield from self.leftovers()
-            yield from self._records(everything, before, keep_bytes)
-            yield from self._mounts(everything, before)
-            yield from self._layers(everything)
-            yield from self._blobs(everything)
-            yield from self._orphans()
-            if everything:
+            if keep_bytes is None and chosen is None:
+                yield from self._records(everything, before)
+                yield from self._mounts(everything, before)
+                yield from self._git(everything, before)
+                if before is not None:
+                    forget_downloads(self._store, before)
+            else:
+                yield from self._unneeded(False)
+                yield from self._chosen(everything, before, keep_bytes, chosen)
+            yield from self._unneeded(everything and chosen is None and keep_bytes is None)
+            if everything and chosen is None and keep_bytes is None:
                 oldest = self._store.oldest_lease()
                 self._store.database.drop_memos(1e18 if oldest is None else oldest - _GRACE)
+
+    def _chosen(
+        self,
+        everything: bool,
+        before: float | None,
+        keep_bytes: int | None,
+        chosen: Callable[[Piece], bool] | None,
+    ) -> Iterator[Gone]:
+        went = True
+        while went:
+            went = False
+            for candidate in self.candidates(
+                everything=everything, before=before, keep_bytes=keep_bytes, chosen=chosen
+            ):
+                for piece in candidate.pieces:
+                    for gone in self._take(piece):
+                        went = True
+                        yield gone
+            yield from self._unneeded(False)
+            if keep_bytes is None:
+                return
+            # What two layers share is freed with the second of them: then there may be more to do.
+
+    def _unneeded(self, everything: bool) -> Iterator[Gone]:
+        yield from self._layers(everything)
+        yield from self._blobs(everything)
+        yield from self._orphans()
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Everything that the store holds."""
+        return Inventory(self._store, self._named_blobs(), self._known_bases()).pieces()
+
+    def may_go(self, piece: Piece) -> bool:
+        """Whether the piece is cache that no running build needs."""
+        return not piece.named and self._free(piece.used)
+
+    def candidates(
+        self,
+        *,
+        everything: bool,
+        before: float | None,
+        keep_bytes: int | None,
+        chosen: Callable[[Piece], bool] | None = None,
+    ) -> Iterator[Candidate]:
+        """What `collect` would remove, in its order: the least worth for its size first."""
+        pieces = self.pieces()
+        oldest = self._store.oldest_lease()
+        limited = before is not None or chosen is not None
+        budget = keep_bytes is not None
+        if not (everything or limited or budget):
+            pieces = tuple(piece for piece in pieces if piece.kind == "internal")
+
+        def may_go(piece: Piece) -> bool:
+            return (
+                not piece.named
+                and (oldest is None or piece.used < oldest - _GRACE)
+                and (before is None or piece.used < before)
+                and (chosen is None or chosen(piece))
+            )
+
+        total = self.cache_bytes() if keep_bytes is not None else 0
+        gone: set[str] = set()
+        for candidate in ranked(pieces, may_go, time()):
+            if keep_bytes is not None and total <= keep_bytes:
+                return
+            total -= candidate.size
+            gone.update(piece.id for piece in candidate.pieces)
+            yield candidate
+        for piece in pieces if keep_bytes is None else ():
+            if piece.id not in gone and may_go(piece):
+                yield Candidate((piece,), 0.0, piece.size)
+
+    def _take(self, piece: Piece) -> Iterator[Gone]:
+        """Remove one piece, unless it was used meanwhile."""
+        if piece.kind == "regular":
+            with self._sweep(piece.used) as free:
+                if free and self._store.database.drop_record(piece.id, piece.used):
+                    yield Gone("record", piece.title, 0)
+        elif piece.kind == "image":
+            yield from self._take_layer(piece)
+        elif piece.kind == "exec.cachemount":
+            yield from self._take_mount(piece.id, self._store.database.directory_of_mount(piece.id), piece.used)
+        elif piece.kind == "source.git.checkout":
+            for name, path, used in git_directories(self._store, True, None):
+                if os.path.basename(path) == piece.id:
+                    yield from self._take_git(name, path, used)
+        elif piece.kind == "source.http":
+            with self._sweep(piece.used) as free:
+                if free:
+                    self._store.database.drop_memos_about("download ", piece.id)
+        elif piece.kind == "source.local":
+            yield Gone("context", piece.title, _remove(self._store.path("contexts", piece.id)))
+
+    def _take_layer(self, piece: Piece) -> Iterator[Gone]:
+        """A layer of an image that no name holds: it is pulled again when a build needs it."""
+        aside = ""
+        database = self._store.database
+        with self._sweep(piece.used) as free, database.transaction():
+            row = database.layer(piece.layer)
+            if not free or row is None or row.used != piece.used:
+                return
+            self._evicted.update(form.digest for form in database.forms(row.id))
+            database.drop_layer(row.id)
+            if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
+                aside = self._aside(self._store.layer_directory(row.directory))
+        yield Gone("snapshot", piece.title, _remove(aside) if aside else 0)
 
     def leftovers(self) -> Iterator[Gone]:
         """Clear away work in progress of processes that are dead."""
@@ -154,43 +278,44 @@ class Collection:
         os.rename(path, aside)
         return aside
 
-    def _records(self, everything: bool, before: float | None, keep_bytes: int | None) -> Iterator[Gone]:
-        records = sorted(self._store.database.records(), key=lambda r: r.used)
-        sizes = {row.id: self._layer_size(row) for row in self._store.database.layers()}
-        total = sum(sizes.values())
-        for record in records:
-            if not self._free(record.used):
-                continue
-            too_much = keep_bytes is not None and total > keep_bytes
-            if not (everything or too_much or (before is not None and record.used < before)):
-                continue
-            if keep_bytes is not None and not too_much:
+    def _records(self, everything: bool, before: float | None) -> Iterator[Gone]:
+        for record in sorted(self._store.database.records(), key=lambda r: r.used):
+            if not (everything or (before is not None and record.used < before)) or not self._free(record.used):
                 continue
             with self._sweep(record.used) as free:
                 if not free or not self._store.database.drop_record(record.key, record.used):
                     continue
-            total -= sizes.pop(record.layer, 0)
             yield Gone("record", record.title, 0)
-
-    def _layer_size(self, row: LayerRow) -> int:
-        return row.bytes + sum(form.size for form in self._store.database.forms(row.id))
 
     def _mounts(self, everything: bool, before: float | None) -> Iterator[Gone]:
         for identity, directory, used in self._store.database.mounts():
-            if not (everything or (before is not None and used < before)):
-                continue
-            with self._sweep(used) as free:
-                if not free or not self._store.database.drop_mount(identity, used):
-                    continue
-            name = self._store.database.memo(f"mount {identity}") or identity
-            yield Gone("mount", name, _remove(self._store.path("mounts", directory)))
+            if everything or (before is not None and used < before):
+                yield from self._take_mount(identity, directory, used)
+
+    def _take_mount(self, identity: str, directory: str, used: float) -> Iterator[Gone]:
+        with self._sweep(used) as free:
+            if not free or not self._store.database.drop_mount(identity, used):
+                return
+        name = self._store.database.memo(f"mount {identity}") or identity
+        yield Gone("mount", name, _remove(self._store.path("mounts", directory)))
+
+    def _git(self, everything: bool, before: float | None) -> Iterator[Gone]:
+        for name, path, used in git_directories(self._store, everything, before):
+            yield from self._take_git(name, path, used)
+
+    def _take_git(self, name: str, path: str, used: float) -> Iterator[Gone]:
+        with self._sweep(used) as free:
+            if not free or _modified(path) != used:
+                return
+            aside = self._aside(path)
+        yield Gone("git", name, _remove(aside))
 
     def _layers(self, everything: bool) -> Iterator[Gone]:
         """Layers that no result gives and no image holds; of layers that only images hold, the directories."""
         database = self._store.database
         needed = {record.layer for record in database.records()}
         named = self._named_blobs()
-        bases = set() if everything else self._known_bases()
+        bases = set() if everything else self._known_bases() - self._evicted
         for row in database.layers():
             if row.id in needed or not self._free(row.used):
                 continue
@@ -230,7 +355,7 @@ class Collection:
     def _needed_blobs(self, everything: bool) -> set[str]:
         keep = self._named_blobs()
         if not everything:
-            keep |= self._known_bases()
+            keep |= (self._known_bases() - self._evicted) | downloads(self._store)
         return keep | {form.digest for form in self._store.database.forms()}
 
     def _version(self) -> tuple[object, ...]:
@@ -240,26 +365,45 @@ class Collection:
     # figures
 
     def usage(self) -> tuple[tuple[str, int, int], ...]:
-        """(kind, how many, bytes on the disk) of everything in the store; the bytes add up with `du`."""
+        """(kind, how many, bytes on the disk) of everything in the store; the bytes add up to what `du` says."""
         rows = []
+        seen: set[tuple[int, int]] = set()
         for kind, directory in (
             ("blobs", "blobs"),
             ("snapshots", "layers"),
             ("cache mounts", "mounts"),
             ("listings", "listings"),
             ("file digests", "contexts"),
+            ("git repositories", "git"),
             ("temporary", "tmp"),
         ):
             path = self._store.path(directory)
+            if not os.path.isdir(path):
+                continue
             count = len(os.listdir(os.path.join(path, "sha256") if kind == "blobs" else path))
-            rows.append((kind, count, _disk_use(path)))
-        others = sum(
-            os.lstat(self._store.path(n)).st_blocks * 512
-            for n in os.listdir(self._store.root)
-            if os.path.isfile(self._store.path(n))
-        )
-        rows.append(("database", 1, others))
+            rows.append((kind, count, disk_use(path, seen)))
+        others = disk_use(self._store.root) - sum(size for _, _, size in rows)
+        rows.append(("database and others", 1, max(0, others)))
         return tuple(rows)
+
+    def cache_bytes(self) -> int:
+        """What the cache takes on the disk, in bytes: everything but the blobs of images with a name, what is in
+        progress, and the store's own records."""
+        total = 0
+        seen: set[tuple[int, int]] = set()
+        for directory in ("blobs/sha256", "layers", "mounts", "listings", "contexts", "git"):
+            path = self._store.path(directory)
+            if os.path.isdir(path):
+                # The directory itself stays, whatever goes.
+                total += disk_use(path, seen) - os.lstat(path).st_blocks * 512
+        for digest in self._named_blobs():
+            total -= disk_use(self._store.blobs.path(digest))
+        return total
+
+    def free_bytes(self) -> int:
+        """What is left on the store's disk for ordinary users, in bytes."""
+        status = os.statvfs(self._store.root)
+        return status.f_bavail * status.f_frsize
 
     # checking
 
@@ -331,6 +475,13 @@ def _changed(path: str) -> float:
         return float("inf")
 
 
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -350,22 +501,3 @@ def _remove(path: str) -> int:
     except FileNotFoundError:
         return 0
     return size
-
-
-def _disk_use(path: str) -> int:
-    """What `du -s` says of the path, in bytes: blocks of everything, hard-linked files once."""
-    total = os.lstat(path).st_blocks * 512
-    seen: set[tuple[int, int]] = set()
-    stack = [path]
-    while stack:
-        with os.scandir(stack.pop()) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if status.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
-                    if (status.st_dev, status.st_ino) in seen:
-                        continue
-                    seen.add((status.st_dev, status.st_ino))
-                total += status.st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    stack.append(entry.path)
-    return total

@@ -22,7 +22,7 @@ FRESH = 600.0
 _PATIENCE = 60.0
 """Seconds to wait for another process that writes."""
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE layer (
   id TEXT PRIMARY KEY, diff_id TEXT, directory TEXT, bytes INTEGER NOT NULL DEFAULT 0,
@@ -37,12 +37,21 @@ CREATE TABLE record (
   key TEXT PRIMARY KEY, state TEXT NOT NULL, layer TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
   components TEXT NOT NULL, seconds REAL NOT NULL, created REAL NOT NULL, used REAL NOT NULL, uses INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE detail (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE memo (key TEXT PRIMARY KEY, value TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE image (digest TEXT PRIMARY KEY, created REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE mount (id TEXT PRIMARY KEY, directory TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL)
   WITHOUT ROWID;
 """
+_SCHEMA_OF_JOURNAL = """
+CREATE TABLE build (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, asked TEXT NOT NULL, began REAL NOT NULL,
+  repeated REAL NOT NULL, fingerprint TEXT NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX build_project ON build (project);
+CREATE TABLE listing (digest TEXT PRIMARY KEY, kept REAL NOT NULL, data BLOB NOT NULL);
+"""
+_TO_VERSION_2 = "DROP TABLE IF EXISTS detail;" + _SCHEMA_OF_JOURNAL
+"""Since version 2 there is a journal of builds, and what files a digest stands for is kept by the digest."""
 
 
 class LayerRow(NamedTuple):
@@ -86,6 +95,20 @@ class RecordRow(NamedTuple):
     uses: int
 
 
+class BuildRow(NamedTuple):
+    """A build that was journalled. `project` tells what was built, `asked` (JSON) how; `repeated` is when a build last
+    found all of it in the cache again, 0 for never; `fingerprint` says what was built from what; `data` are its
+    steps, compressed."""
+
+    number: int
+    project: str
+    asked: str
+    began: float
+    repeated: float
+    fingerprint: str
+    data: bytes
+
+
 def boot_id() -> str:
     """A text that changes when the machine starts anew."""
     try:
@@ -107,7 +130,7 @@ class Database:
             self._write_ahead()
             self._db.execute("PRAGMA synchronous=NORMAL")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
+            if version < _SCHEMA_VERSION:
                 self._create()
             elif version != _SCHEMA_VERSION:
                 raise KezuriError.of(
@@ -134,8 +157,9 @@ class Database:
     def _create(self) -> None:
         with self.transaction():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            script = _SCHEMA + _SCHEMA_OF_JOURNAL if version == 0 else _TO_VERSION_2
+            if version < _SCHEMA_VERSION:
+                for statement in script.split(";"):
                     if statement.strip():
                         self._do(statement)
                 self._do(f"PRAGMA user_version={_SCHEMA_VERSION}")
@@ -234,7 +258,6 @@ class Database:
         """Forget a layer, its forms and every record that gives it."""
         with self.transaction():
             self._do("DELETE FROM form WHERE layer = ?", layer)
-            self._do("DELETE FROM detail WHERE key IN (SELECT key FROM record WHERE layer = ?)", layer)
             self._do("DELETE FROM record WHERE layer = ?", layer)
             self._do("DELETE FROM layer WHERE id = ?", layer)
 
@@ -295,26 +318,15 @@ class Database:
         """Every result paid for."""
         return [RecordRow(*row) for row in self.rows("SELECT * FROM record")]  # type: ignore[arg-type]
 
-    def put_record(self, record: RecordRow, detail: bytes = b"") -> None:
-        """Remember a result; `detail` is a larger part of the key's components, compressed by the caller."""
-        with self.transaction():
-            self._do("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *record)
-            if detail:
-                self._do("INSERT OR REPLACE INTO detail VALUES (?, ?)", record.key, detail)
-
-    def detail(self, key: str) -> bytes:
-        """The larger part of a record's components; empty when there is none."""
-        row = self._one("SELECT data FROM detail WHERE key = ?", key)
-        return b"" if row is None else bytes(row[0])  # type: ignore[call-overload]
+    def put_record(self, record: RecordRow) -> None:
+        """Remember a result."""
+        self._do("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *record)
 
     def drop_record(self, key: str, used: float) -> bool:
         """Forget a result unless it was used again since; whether it is gone."""
         with self.transaction():
             self._do("DELETE FROM record WHERE key = ? AND used = ?", key, used)
-            gone = self._one("SELECT 1 FROM record WHERE key = ?", key) is None
-            if gone:
-                self._do("DELETE FROM detail WHERE key = ?", key)
-            return gone
+            return self._one("SELECT 1 FROM record WHERE key = ?", key) is None
 
     def touch(self, key: str, layer: str) -> bool:
         """Note that a record and its layer were used just now; whether both are still there."""
@@ -327,6 +339,61 @@ class Database:
         """Note that a layer was used just now; whether it is still there."""
         return self._do("UPDATE layer SET used = ? WHERE id = ?", time.time(), layer) == 1
 
+    # the journal of builds, and what files digests stand for
+
+    def put_build(self, row: BuildRow) -> int:
+        """Add a build to the journal; its number (that of the row does not matter)."""
+        with self.transaction():
+            self._do("INSERT INTO build VALUES (NULL, ?, ?, ?, ?, ?, ?)", *row[1:])
+            number = self._one("SELECT last_insert_rowid()")
+            assert number is not None
+            return int(number[0])  # type: ignore[call-overload, no-any-return]
+
+    def repeat_build(self, project: str, fingerprint: str, when: float) -> bool:
+        """Note that all that the project's last build gave was found again; False when that one was another."""
+        return (
+            self._do(
+                "UPDATE build SET repeated = ? WHERE fingerprint = ? AND number = "
+                "(SELECT max(number) FROM build WHERE project = ?)",
+                when,
+                fingerprint,
+                project,
+            )
+            == 1
+        )
+
+    def builds(self) -> list[BuildRow]:
+        """Every build of the journal without its `data`, oldest first."""
+        sql = "SELECT number, project, asked, began, repeated, fingerprint, x'' FROM build ORDER BY number"
+        return [BuildRow(*row) for row in self.rows(sql)]  # type: ignore[arg-type]
+
+    def build_data(self, number: int) -> bytes:
+        """The steps of a build; empty when it is not in the journal."""
+        row = self._one("SELECT data FROM build WHERE number = ?", number)
+        return b"" if row is None else bytes(row[0])  # type: ignore[call-overload]
+
+    def drop_build(self, number: int) -> None:
+        """Take a build out of the journal."""
+        self._do("DELETE FROM build WHERE number = ?", number)
+
+    def put_listing(self, digest: str, data: bytes) -> None:
+        """Keep what files a digest stands for."""
+        self._do("INSERT OR REPLACE INTO listing VALUES (?, ?, ?)", digest, time.time(), data)
+
+    def listing(self, digest: str) -> bytes:
+        """What files a digest stands for; empty when that is not known any more."""
+        row = self._one("SELECT data FROM listing WHERE digest = ?", digest)
+        return b"" if row is None else bytes(row[0])  # type: ignore[call-overload]
+
+    def listings(self) -> list[tuple[str, int]]:
+        """The digests whose files are known, those that were kept last first, with the bytes that that takes."""
+        rows = self.rows("SELECT digest, length(data) FROM listing ORDER BY kept DESC")
+        return [(str(digest), int(size)) for digest, size in rows]  # type: ignore[call-overload]
+
+    def drop_listing(self, digest: str) -> None:
+        """Forget what files a digest stands for."""
+        self._do("DELETE FROM listing WHERE digest = ?", digest)
+
     # small facts
 
     def memo(self, key: str) -> str | None:
@@ -337,6 +404,14 @@ class Database:
     def put_memo(self, key: str, value: str) -> None:
         """Keep a fact that is a pure function of its key."""
         self._do("INSERT OR REPLACE INTO memo VALUES (?, ?, ?)", key, value, time.time())
+
+    def drop_memos_like(self, prefix: str, before: float) -> None:
+        """Forget facts whose keys begin so and that were written before the moment."""
+        self._do("DELETE FROM memo WHERE substr(key, 1, ?) = ? AND used < ?", len(prefix), prefix, before)
+
+    def drop_memos_about(self, prefix: str, text: str) -> None:
+        """Forget facts whose keys begin so and whose values hold the text."""
+        self._do("DELETE FROM memo WHERE substr(key, 1, ?) = ? AND instr(value, ?) > 0", len(prefix), prefix, text)
 
     def drop_memos(self, before: float) -> None:
         """Forget facts that were written before the moment."""
@@ -360,6 +435,11 @@ class Database:
     def mounts(self) -> list[tuple[str, str, float]]:
         """Every cache mount: id, directory, last use."""
         return [(str(r[0]), str(r[1]), float(r[2])) for r in self.rows("SELECT id, directory, used FROM mount")]  # type: ignore[arg-type]
+
+    def directory_of_mount(self, mount: str) -> str:
+        """The directory of a cache mount, without noting a use; empty when it is not known."""
+        row = self._one("SELECT directory FROM mount WHERE id = ?", mount)
+        return "" if row is None else str(row[0])
 
     def drop_mount(self, mount: str, used: float) -> bool:
         """Forget a cache mount unless it was used again since; whether it is gone."""

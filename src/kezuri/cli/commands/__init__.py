@@ -7,6 +7,8 @@ from kezuri.cli.options import Command
 
 MODULES = {
     "build": "build",
+    "plan": "plan",
+    "why": "why",
     "run": "run",
     "images": "images",
     "inspect": "inspect",

@@ -35,6 +35,13 @@ COMMAND = Command(
             "DEST",
             completes="file",
         ),
+        Option(
+            ("--on-error",),
+            "choice",
+            "When a RUN fails: shell opens one in the state that it failed in",
+            "ACTION",
+            ("fail", "shell"),
+        ),
         Option(("--no-cache",), "flag", "Run every step, whatever the cache has"),
         Option(
             ("--no-cache-filter",), "repeated", "Run every step of these stages", "STAGE[,STAGE]", completes="stage"
@@ -45,7 +52,7 @@ COMMAND = Command(
         Option(("--iidfile",), "text", "Write the image's id to a file", "FILE", completes="file"),
         Option(("--metadata-file",), "text", "Write the build's digests to a file, as JSON", "FILE", completes="file"),
         Option(("--label",), "repeated", "Add a label to the image", "KEY=VALUE"),
-        Option(("--annotation",), "repeated", "Add an annotation to the manifest", "KEY=VALUE"),
+        Option(("--annotation",), "repeated", "Add an annotation, to the manifests or at LEVEL", "[LEVEL:]KEY=VALUE"),
         Option(("--add-host",), "repeated", "A line of /etc/hosts in steps", "HOST:IP"),
         Option(("--network",), "choice", "The network of steps", "MODE", ("default", "host", "none")),
         Option(("--ulimit",), "repeated", "A resource limit of steps", "LIMIT=SOFT[:HARD]"),
@@ -65,8 +72,8 @@ COMMAND = Command(
         Option(("--force-rm",), "flag", "Accepted and ignored", ignored=True),
         Option(("--compress",), "flag", "Accepted and ignored", ignored=True),
         Option(("--push",), "flag", "Push the image", refused="build with --output type=oci,dest=FILE and copy that"),
-        Option(("--check",), "flag", "Check the Dockerfile", refused=_LATER),
-        Option(("--call",), "text", "Ask about the build", "METHOD", refused=_LATER, harmless=("build",)),
+        Option(("--check",), "flag", "Check the Dockerfile and build nothing (docs/checks.md)"),
+        Option(("--call",), "text", "Ask: check, outline or targets, with ,format=json", "METHOD[,format=json]"),
         Option(("--cache-from",), "repeated", "Import a cache", "SOURCE", refused="the local cache is always used"),
         Option(("--cache-to",), "repeated", "Export the cache", "DEST", refused="the local cache is always kept"),
         Option(("--sbom",), "optional", "Attach an SBOM", refused=_LATER),
@@ -91,11 +98,13 @@ COMMAND = Command(
         ),
         Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
     ),
-    operands="[PATH | -]",
+    operands="[PATH | URL | -]",
     most=1,
     aliases=("bud", "image build", "builder build", "buildx build", "buildx b"),
     description="PATH is the build context (default: the current directory); - reads a Dockerfile or a tar archive\n"
-    "from standard input. The image goes to the local store unless --output sends it elsewhere.",
+    "from standard input; URL is a git repository (https://HOST/REPO.git#REF:DIR, git@HOST:REPO,\n"
+    "github.com/USER/REPO), a tar archive or a Dockerfile. The image goes to the local store unless --output\n"
+    "sends it elsewhere.",
     completes="directory",
 )
 
@@ -110,14 +119,30 @@ def execute(invocation: Invocation) -> int:
     quiet = parsed.flag("--quiet")
     mode = "quiet" if quiet else parsed.text("--progress")
     request = build_request(parsed, console)
+    if parsed.given("--check") or parsed.given("--call"):
+        from kezuri.cli.call import Call, answer
+
+        call = Call.of(parsed)
+        if call is not None:
+            with open_progress(mode or "quiet", console) as progress:
+                return answer(call, request, invocation, progress)
     settings = invocation.settings
     with open_progress(mode, console) as progress:
-        result = build(request, settings, progress)
+        if parsed.text("--on-error") == "shell":
+            from kezuri.cli.interlude import build_with_shell
+
+            looked = build_with_shell(request, settings, progress)
+            if looked is None:
+                return 1
+            result = looked
+        else:
+            result = build(request, settings, progress)
     if quiet:
         console.say(result.config_digest or result.digest)
     elif progress.talks:
-        if result.config_digest:
-            console.note(f"Successfully built {result.config_digest.removeprefix('sha256:')[:12]}")
+        built = result.config_digest or result.digest
+        if built:
+            console.note(f"Successfully built {built.removeprefix('sha256:')[:12]}")
         for name in result.names:
             console.note(f"Successfully tagged {_familiar(name)}")
     return 0

@@ -14,6 +14,7 @@ COMMAND = Command(
         FORMAT,
         Option(("--human", "-H"), "flag", "Sizes and dates for people (default true)"),
         Option(("--no-trunc",), "flag", "Show whole digests and commands"),
+        Option(("--platform",), "text", "Which platform's image", "OS/ARCH"),
         Option(("--quiet", "-q"), "flag", "Show only the digests of layers"),
     ),
     operands="IMAGE",
@@ -40,7 +41,7 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     whole, human = parsed.flag("--no-trunc"), parsed.flag("--human", True)
-    lines = history(invocation.settings, parsed.operands[0])
+    lines = history(invocation.settings, parsed.operands[0], parsed.text("--platform"))
     rows = [_row(line, whole, human) for line in lines]
     if parsed.flag("--quiet"):
         for row in rows:

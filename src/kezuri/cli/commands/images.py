@@ -55,6 +55,8 @@ def execute(invocation: Invocation) -> int:
             console.say(row["ID"])
         return 0
     shown = ["Repository", "Tag", *(["Digest"] if parsed.flag("--digests") else []), "ID", "CreatedSince", "Size"]
+    if len({image.name for image in found}) < len(found):
+        shown.insert(2, "Platform")
     listing(console, parsed.text("--format"), rows, {field: _HEADINGS[field] for field in shown}, _HEADINGS)
     return 0
 

@@ -8,6 +8,7 @@ COMMAND = Command(
     "Show everything about images, as JSON",
     (
         Option(("--format", "-f"), "text", "json, or a Go template: {{.Config.User}}", "FORMAT"),
+        Option(("--platform",), "text", "Which platform's image", "OS/ARCH"),
         Option(("--type",), "choice", "Accepted: there are only images", "TYPE", ("image",), ignored=True),
     ),
     operands="IMAGE...",
@@ -23,11 +24,11 @@ def execute(invocation: Invocation) -> int:
     from kezuri.app.images import inspect
 
     parsed, console = invocation.parsed, invocation.console
-    form = parsed.text("--format")
+    form, platform = parsed.text("--format"), parsed.text("--platform")
     if form in ("", "json"):
         import json
 
-        found = inspect(invocation.settings, parsed.operands)
+        found = inspect(invocation.settings, parsed.operands, platform)
         if form:
             console.say(json.dumps(found, ensure_ascii=False, separators=(",", ":")))
         else:
@@ -36,6 +37,6 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.template import Template
 
     template = Template(form)
-    for text in [template.render(image) for image in inspect(invocation.settings, parsed.operands)]:
+    for text in [template.render(image) for image in inspect(invocation.settings, parsed.operands, platform)]:
         console.say(text)
     return 0

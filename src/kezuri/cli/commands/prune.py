@@ -1,48 +1,73 @@
 """`kezuri prune`: what nobody needs any more goes."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 from kezuri.cli.quantities import size
 from kezuri.cli.values import duration, memory
 
+if TYPE_CHECKING:
+    from kezuri.app.budget import Budget
+    from kezuri.store.worth import Candidate
+
 COMMAND = Command(
     "prune",
     "Remove what is not used: cache, layers, images without a name",
     (
         Option(("--all", "-a"), "flag", "Also what a next build could use"),
-        Option(("--filter",), "repeated", "Only some: until=24h, type=KIND", "FILTER"),
-        Option(("--keep-bytes", "--keep-storage", "--reserved-space"), "text", "Leave this much of the cache", "BYTES"),
+        Option(
+            ("--filter",),
+            "repeated",
+            "Only some of the cache: until=24h, type=KIND, id=ID, description~=TEXT, shared, inuse",
+            "FILTER",
+        ),
+        Option(("--reserved-space", "--keep-bytes", "--keep-storage"), "text", "Leave this much of the cache", "BYTES"),
+        Option(("--max-used-space",), "text", "Remove cache until it takes no more than this", "BYTES"),
+        Option(("--min-free-space",), "text", "Remove cache until the disk has this much left", "BYTES"),
+        Option(("--dry-run",), "flag", "Say what would go, and why, and remove nothing"),
         Option(("--force", "-f"), "flag", "Do not ask"),
         Option(("--verbose",), "flag", "Name everything that goes"),
         Option(("--volumes",), "flag", "Accepted: there are no volumes", ignored=True),
     ),
     aliases=("image prune", "buildx prune", "builder prune", "system prune"),
+    description="With a limit of space, what is worth least for its size goes first: the seconds that it would take\n"
+    "to have it again, more if it was used often, less if that was long ago. What a running build needs stays.",
 )
 
 
 def execute(invocation: Invocation) -> int:
     """Ask, remove, say how much that was."""
+    from kezuri.app.budget import Budget
     from kezuri.app.prune import prune
 
     parsed, console = invocation.parsed, invocation.console
-    until: float | None = None
-    filters: list[str] = []
-    for text in parsed.all("--filter"):
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError.because(f"--filter {text!r} is not of the form NAME=VALUE")
-        if key in ("until", "unused-for"):
-            until = duration("--filter until", value)
-        else:
-            filters.append(text)
-    keep = memory("--keep-bytes", parsed.text("--keep-bytes")) if parsed.given("--keep-bytes") else None
+    until, filters = read_filters(parsed.all("--filter"))
+    budget = Budget(
+        *(
+            memory(name, parsed.text(name)) if parsed.given(name) else None
+            for name in ("--max-used-space", "--min-free-space", "--reserved-space")
+        )
+    )
     everything = parsed.flag("--all")
     settings = invocation.settings
-    if not parsed.flag("--force") and not _agreed(invocation, everything):
+    if parsed.flag("--dry-run"):
+        from kezuri.app.prune import foresee_prune
+
+        candidates = foresee_prune(settings, all=everything, until=until, filters=filters, budget=budget)
+        for line in _reasons(candidates):
+            console.say(line)
+        console.say(f"Would reclaim: {size(sum(candidate.size for candidate in candidates))}")
+        return 0
+    if not parsed.flag("--force") and not _agreed(invocation, _what(everything, until, filters, budget)):
         return 1
-    gone = prune(settings, all=everything, until=until, keep_bytes=keep, filters=tuple(filters))
+    if parsed.flag("--verbose") and budget != Budget():
+        from kezuri.app.prune import foresee_prune
+
+        for line in _reasons(foresee_prune(settings, all=everything, until=until, filters=filters, budget=budget)):
+            console.note(line)
+    gone = prune(settings, all=everything, until=until, filters=filters, budget=budget)
     for thing in gone:
         if parsed.flag("--verbose") or thing.what in ("untagged", "deleted"):
             console.say(f"{thing.what.capitalize()}: {thing.name}")
@@ -50,11 +75,53 @@ def execute(invocation: Invocation) -> int:
     return 0
 
 
-def _agreed(invocation: Invocation, everything: bool) -> bool:
+def read_filters(texts: tuple[str, ...]) -> tuple[float | None, tuple[str, ...]]:
+    """The age that `until` (or `unused-for`) asks for, in seconds, and the other filters."""
+    until: float | None = None
+    filters: list[str] = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if equals and key in ("until", "unused-for"):
+            until = duration("--filter until", value)
+        else:
+            filters.append(text)
+    return until, tuple(filters)
+
+
+def _reasons(candidates: "tuple[Candidate, ...]") -> list[str]:
+    """Why each goes, in the order in which they go."""
+    from time import time
+
+    from kezuri.cli.quantities import age
+
+    lines = []
+    now = time()
+    for candidate in candidates:
+        first, *others = candidate.pieces
+        per_megabyte = candidate.worth / (candidate.size / 1e6) if candidate.size else 0.0
+        again = f"{first.seconds:.3g} s to have again" if first.kind != "internal" else "nothing needs it"
+        uses = f"used {first.uses} times" if first.uses > 1 else "used once"
+        lines.append(
+            f"{first.title}: {size(first.size)}, {again}, {uses}, last {age(max(0.0, now - first.used)).lower()} ago; "
+            f"worth {per_megabyte:.3g} s for each MB"
+        )
+        lines += [f"  and {piece.title}: {size(piece.size)}, which stands on it" for piece in others]
+    return lines
+
+
+def _what(everything: bool, until: float | None, filters: tuple[str, ...], budget: "Budget") -> str:
+    limited = any(limit is not None for limit in budget)
+    if limited:
+        return "cache, the least worth first, until the limit is kept,"
+    if filters or until is not None:
+        return "the cache that the filters choose"
+    return "everything that no build uses now" if everything else "what is not used any more"
+
+
+def _agreed(invocation: Invocation, what: str) -> bool:
     """Ask at a terminal; elsewhere nobody can answer, so that --force has to say it."""
     if not (sys.stdin.isatty() and invocation.console.err.isatty()):
         raise UsageError.because("kezuri prune asks before it removes anything", "add --force where nobody can answer")
-    what = "everything that no build uses now" if everything else "what is not used any more"
     invocation.console.err.write(f"This removes {what} from {invocation.settings.root}. Go on? [y/N] ")
     invocation.console.err.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

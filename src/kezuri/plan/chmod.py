@@ -114,7 +114,8 @@ def _clause(clause: str, changes: list[_Change]) -> bool:
                 _collected(changes, op, who, perms, conditional, clear=bool(perms))
                 cleared = True
                 perms = conditional = 0
-                changes.append(_Change(letter, 0, named, op))
+                # after a `t` without classes there is somebody, but nobody whose bits are copied to
+                changes.append(_Change(letter, 0, "" if who == _STICKY else named, op))
             else:
                 return False
         _collected(changes, op, who, perms, conditional, clear=bool(perms) or not cleared)

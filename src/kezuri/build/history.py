@@ -1,0 +1,50 @@
+"""What earlier runs tell of a step: what it took the last time, and results that it might turn out to have."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kezuri.plan.key import Components, decode
+from kezuri.store.database import Database, RecordRow
+
+
+class Past(NamedTuple):
+    """An earlier run: its seconds, and the bytes of its layer, compressed and on the disk (None: no such form)."""
+
+    seconds: float
+    packed: int | None
+    unpacked: int | None
+
+
+class History:
+    """The records of a store, read once, when they are first asked for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._records: dict[str, list[tuple[RecordRow, Components]]] | None = None
+
+    def last(self, kind: str, title: str, components: Components) -> Past | None:
+        """The run of the same instruction that has most in common with this one; of equal ones the latest."""
+        same = [(record, parts) for record, parts in self._of(kind) if record.title == title]
+        if not same:
+            return None
+        wanted = set(components)
+        best, _ = max(same, key=lambda pair: (len(wanted.intersection(pair[1])), pair[0].created))
+        return self.of_record(best)
+
+    def of_record(self, record: RecordRow) -> Past:
+        """What the run took that gave this record."""
+        row = self._database.layer(record.layer)
+        forms = self._database.forms(record.layer)
+        unpacked = row.bytes if row is not None and row.directory else None
+        return Past(record.seconds, forms[0].size if forms else None, unpacked)
+
+    def alike(self, kind: str, equal: Callable[[Components], bool]) -> list[RecordRow]:
+        """The records of a kind of step whose components satisfy `equal`."""
+        return [record for record, parts in self._of(kind) if equal(parts)]
+
+    def _of(self, kind: str) -> list[tuple[RecordRow, Components]]:
+        if self._records is None:
+            self._records = {}
+            for record in self._database.records():
+                self._records.setdefault(record.kind, []).append((record, decode(record.components)))
+        return self._records.get(kind, [])

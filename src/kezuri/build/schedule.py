@@ -1,0 +1,49 @@
+"""How long work takes on the clock when stages run beside each other: a run of the builder's order with known times."""
+
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+
+class Lane(NamedTuple):
+    """A stage as a row of steps: `after` is the stage that it stands on (-1: none), `steps` are (seconds, stages
+    whose end each needs)."""
+
+    after: int
+    steps: tuple[tuple[float, tuple[int, ...]], ...]
+
+
+def makespan(lanes: Mapping[int, Lane], slots: int) -> float:
+    """Seconds until every lane has ended, with at most `slots` steps at a time. Lanes are given each after those it
+    needs; steps of no duration take no slot."""
+    ended: dict[int, float] = {}
+    position = dict.fromkeys(lanes, 0)
+    busy: list[tuple[float, int]] = []
+    running: set[int] = set()
+    now = 0.0
+    while True:
+        moved = True
+        while moved:
+            moved = False
+            for number, lane in lanes.items():
+                if number in ended or number in running or (lane.after >= 0 and lane.after not in ended):
+                    continue
+                while position[number] < len(lane.steps):
+                    seconds, needs = lane.steps[position[number]]
+                    if any(need not in ended for need in needs):
+                        break
+                    if seconds > 0:
+                        if len(busy) < slots:
+                            heappush(busy, (now + seconds, number))
+                            running.add(number)
+                        break
+                    position[number] += 1
+                    moved = True
+                if position[number] == len(lane.steps):
+                    ended[number] = now
+                    moved = True
+        if not busy:
+            return now
+        now, number = heappop(busy)
+        running.discard(number)
+        position[number] += 1

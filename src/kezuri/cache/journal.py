@@ -1,0 +1,211 @@
+"""The journal of builds: what each step of the last builds was keyed with, and what became of it."""
+
+import json
+import zlib
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from kezuri.cache.chronicle import project_of
+from kezuri.plan.key import Components
+from kezuri.store.database import BuildRow, Database
+
+PER_PROJECT = 20
+IN_ALL = 200
+"""How many builds are remembered; the oldest go first."""
+
+Outcome = Literal["cached", "shared", "ran", "failed", "canceled", "not reached"]
+"""`cached`: found. `shared`: an equal step of the same build made it. `canceled`: something else failed meanwhile."""
+
+Miss = Literal["", "no-cache", "no-cache-filter", "absent", "lost"]
+"""Why an earlier result was not used: not to be looked for, none there, or its layer is gone."""
+
+_VERSION = 1
+
+
+class Asked(NamedTuple):
+    """What a build was asked for: the context's directory (`-` for standard input), the Dockerfile's path, the target
+    as written, the platforms, and the directory in which the command was given."""
+
+    context: str
+    dockerfile: str
+    target: str
+    platforms: tuple[str, ...]
+    directory: str
+
+    @property
+    def project(self) -> str:
+        """Builds of the same project are compared with each other."""
+        return project_of(self)
+
+
+class Source(NamedTuple):
+    """Where the files of a component come from: `kind` is context, stage, image or remote; `name` the context's or the
+    image's, `stage` the stage's number, `digest` the image's."""
+
+    component: str
+    kind: str
+    name: str = ""
+    stage: int = -1
+    digest: str = ""
+
+
+class Step(NamedTuple):
+    """A step in the journal.
+
+    `number` counts the steps of a build from 1, `position` those of a stage from 0; `place` is what progress calls it
+    (`build 3/6`). `line` is the Dockerfile's, of the FROM for a `trigger` (ONBUILD). `components` are empty when the
+    step was not reached. `state` is what the stage's files were after it, empty if it gave none. `kept` is false when
+    the result was not believed. `arguments` are the names of the ARGs that it sees.
+    """
+
+    number: int
+    stage: int
+    position: int
+    place: str
+    kind: str
+    title: str
+    line: int
+    trigger: bool
+    key: str
+    components: Components
+    outcome: Outcome
+    seconds: float
+    layer: str
+    state: str
+    miss: Miss
+    kept: bool
+    message: str
+    made: bool
+    """Whether a found result was made after this build had begun: by another one, at the same time."""
+    sources: tuple[Source, ...]
+    arguments: tuple[str, ...]
+
+
+class Stage(NamedTuple):
+    """A stage in the journal. `base_kind` is image, stage or scratch; `base` the image's name, `base_stage` the
+    stage's number, `digest` the image's; `state` what its files were at the beginning, empty if it was not reached."""
+
+    number: int
+    name: str
+    label: str
+    platform: str
+    base_kind: str
+    base: str
+    base_stage: int
+    digest: str
+    state: str
+    steps: tuple[Step, ...]
+
+
+class Heading(NamedTuple):
+    """A build without its steps. `began` and `repeated` are seconds since the epoch; `repeated` is when a build last
+    found everything again, 0 for never."""
+
+    number: int
+    asked: Asked
+    began: float
+    repeated: float
+
+    @property
+    def last(self) -> float:
+        """When it was last built."""
+        return max(self.began, self.repeated)
+
+
+class Build(NamedTuple):
+    """A build in the journal. `error` is empty when it succeeded."""
+
+    heading: Heading
+    seconds: float
+    error: str
+    stages: tuple[Stage, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, in their order."""
+        return tuple(step for stage in self.stages for step in stage.steps)
+
+    def stage(self, number: int) -> Stage | None:
+        """The stage of this number."""
+        return next((stage for stage in self.stages if stage.number == number), None)
+
+
+class Journal:
+    """The journal of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, build: Build, fingerprint: str) -> int:
+        """Write a build down, and forget the oldest ones; its number."""
+        asked = build.heading.asked
+        text = json.dumps([_VERSION, build.seconds, build.error, build.stages], separators=(",", ":"))
+        data = zlib.compress(text.encode(), 1)
+        row = BuildRow(0, asked.project, json.dumps(asked), build.heading.began, 0.0, fingerprint, data)
+        with self._database.transaction():
+            number = self._database.put_build(row)
+            self._trim()
+        return number
+
+    def _trim(self) -> None:
+        rows = self._database.builds()
+        counts: dict[str, int] = {}
+        for place, row in enumerate(reversed(rows)):
+            counts[row.project] = counts.get(row.project, 0) + 1
+            if place >= IN_ALL or counts[row.project] > PER_PROJECT:
+                self._database.drop_build(row.number)
+
+    def headings(self) -> tuple[Heading, ...]:
+        """Every build that is remembered, in the order of the last time, the latest first."""
+        found = (_heading(row) for row in self._database.builds())
+        return tuple(sorted(found, key=lambda h: (h.last, h.number), reverse=True))
+
+    def read(self, heading: Heading) -> Build | None:
+        """The build; None when it is not remembered any more, or was written by another version."""
+        data = self._database.build_data(heading.number)
+        if not data:
+            return None
+        version, *rest = json.loads(zlib.decompress(data))
+        if version != _VERSION:
+            return None
+        seconds, error, stages = rest
+        return Build(heading, seconds, error, tuple(_stage(s) for s in stages))
+
+    def forget(self, before: float, keep: Iterable[str] = ()) -> None:
+        """Forget the builds that were last made before the moment (seconds since the epoch), except for the last one
+        of each of the projects to `keep`."""
+        kept = set(keep)
+        for heading in self.headings():
+            project = heading.asked.project
+            if project in kept:
+                kept.discard(project)
+            elif heading.last < before:
+                self._database.drop_build(heading.number)
+
+    def digests(self) -> set[str]:
+        """The content digests that the builds speak of."""
+        found: set[str] = set()
+        for heading in self.headings():
+            build = self.read(heading)
+            for step in build.steps if build is not None else ():
+                found.update(value for name, value in step.components if name.startswith("files"))
+        return found
+
+
+def _heading(row: BuildRow) -> Heading:
+    context, dockerfile, target, platforms, directory = json.loads(row.asked)
+    return Heading(row.number, Asked(context, dockerfile, target, tuple(platforms), directory), row.began, row.repeated)
+
+
+def _stage(values: list[object]) -> Stage:
+    stage = Stage(*values)  # type: ignore[arg-type]
+    return stage._replace(steps=tuple(_step(s) for s in stage.steps))  # type: ignore[arg-type]
+
+
+def _step(values: list[object]) -> Step:
+    step = Step(*values)  # type: ignore[arg-type]
+    return step._replace(
+        components=tuple((name, value) for name, value in step.components),
+        sources=tuple(Source(*s) for s in step.sources),
+        arguments=tuple(step.arguments),
+    )

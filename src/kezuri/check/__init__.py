@@ -1,0 +1,1 @@
+"""The checks: rules over a Dockerfile as written and as evaluated, each with its reasons, examples and fix."""

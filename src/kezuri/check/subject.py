@@ -1,0 +1,72 @@
+"""What rules look at: the Dockerfile as written, and its stages as evaluated."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from kezuri.dockerfile.ignore import Ignore
+from kezuri.dockerfile.instructions import Instruction
+from kezuri.dockerfile.parser import Dockerfile
+from kezuri.oci.platform import Platform
+from kezuri.plan.facts import Met, StageFacts, Survey
+from kezuri.plan.operation import BaseImage
+from kezuri.plan.stages import Stage, split_stages
+
+Kind = TypeVar("Kind", bound=Instruction)
+
+
+class Subject:
+    """One Dockerfile and its survey, indexed for rules, and what it is checked against.
+
+    `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
+    context.
+    """
+
+    def __init__(
+        self,
+        dockerfile: Dockerfile,
+        survey: Survey,
+        platform: Platform,
+        ignore: Ignore | None = None,
+        explicit_platform: bool = False,
+    ) -> None:
+        self.dockerfile = dockerfile
+        self.survey = survey
+        self.platform = platform
+        self.ignore = ignore
+        self.explicit_platform = explicit_platform
+        head, self.stages = split_stages(dockerfile)
+        self.head: tuple[Instruction, ...] = head
+        self.evaluated = {facts.number: facts for facts in survey.stages}
+        self._met: dict[type, list[tuple[StageFacts, Met]]] = {}
+        for facts in survey.stages:
+            for met in facts.met:
+                self._met.setdefault(type(met.instruction), []).append((facts, met))
+
+    def written(self, kind: type[Kind]) -> Iterator[Kind]:
+        """The instructions of that kind as the file has them, those before the first FROM too."""
+        for instruction in self.dockerfile.instructions:
+            if isinstance(instruction, kind):
+                yield instruction
+
+    def met(self, *kinds: type[Instruction]) -> Iterator[tuple[StageFacts, Met]]:
+        """The instructions of these kinds as they were evaluated, triggers of base images too."""
+        for kind in kinds:
+            yield from self._met.get(kind, ())
+
+    def chain(self, number: int) -> Iterator[StageFacts]:
+        """The stage and those that it is based on, nearest first, as far as they were evaluated."""
+        at: int | None = number
+        while at is not None and at in self.evaluated:
+            facts = self.evaluated[at]
+            yield facts
+            at = facts.inherited
+
+    def guessed(self, facts: StageFacts) -> bool:
+        """Whether the stage stands on an image that could not be asked for: its environment is not known."""
+        *_, last = self.chain(facts.number)
+        base = last.plan.base if last.plan is not None else None
+        return last.plan is None or (isinstance(base, BaseImage) and base.source in self.survey.absent)
+
+    def stage(self, facts: StageFacts) -> Stage:
+        """The stage as written."""
+        return self.stages[facts.number]

@@ -1,0 +1,90 @@
+"""`kezuri plan`: what a build would do, what it would cost, and what a change of files would cause."""
+
+import sys
+
+from kezuri.cli.commands.build import COMMAND as BUILD
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option, UsageError
+
+SOMETHING = 3
+"""The exit code that says that something would run."""
+
+_COUNT = frozenset(
+    (
+        *("--file", "--target", "--build-arg", "--build-context", "--secret", "--ssh", "--platform", "--no-cache"),
+        *("--no-cache-filter", "--pull", "--add-host", "--network", "--ulimit", "--shm-size", "--allow"),
+        "--security-opt",
+    )
+)
+"""Options of `build` that can change what it does; the others are accepted, so that its command line can be given."""
+
+COMMAND = Command(
+    "plan",
+    "Show what a build would do and cost, without doing it",
+    (
+        Option(
+            ("--if-changed",),
+            "repeated",
+            "What a change of FILE (or of all in a directory) would cause; - reads names from standard input",
+            "FILE",
+            completes="file",
+        ),
+        Option(("--exit-code",), "flag", f"Exit with {SOMETHING} if anything would run"),
+        Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json")),
+        Option(("--quiet", "-q"), "flag", "Print nothing: the exit code says it"),
+        *(
+            option if option.key in _COUNT or option.refused else option._replace(ignored=True)
+            for option in BUILD.options
+            if option.key != "--quiet"
+        ),
+    ),
+    operands="[PATH | -]",
+    most=1,
+    description="No step runs, and of images only their documents are fetched. With --if-changed the exit code is 0\n"
+    f"if nothing would run because of the named files, and {SOMETHING} if something would, or may.",
+    completes="directory",
+)
+
+
+def execute(invocation: Invocation) -> int:
+    """Print the forecast; the exit code as docs/exit-codes.md has it."""
+    from kezuri.app.forecast import foresee
+    from kezuri.cli.build_request import build_request
+    from kezuri.cli.progress import Progress
+
+    parsed, console = invocation.parsed, invocation.console
+    request = build_request(parsed, console)
+    changed = _changed(parsed.all("--if-changed"), request.context, request.file)
+    foresight = foresee(request, invocation.settings, Progress(console), changed)
+    if parsed.text("--format") == "json":
+        from kezuri.cli.forecast_json import document
+
+        if not parsed.flag("--quiet"):
+            console.say(document(foresight))
+    elif not parsed.flag("--quiet"):
+        from kezuri.cli.forecast_text import report
+
+        console.say(report(foresight, console.colour(console.out)))
+    if foresight.change is not None and foresight.change.something:
+        return SOMETHING
+    if parsed.flag("--exit-code") and any(step.outcome != "cached" for step in foresight.steps):
+        return SOMETHING
+    return 0
+
+
+def _changed(given: tuple[str, ...], context: str, file: str) -> tuple[str, ...] | None:
+    """The named files; None when nothing was asked about changes."""
+    if not given:
+        return None
+    names: list[str] = []
+    for name in given:
+        if name != "-":
+            names.append(name)
+        elif "-" in (context, file):
+            raise UsageError.because("standard input cannot be file names and the context or the Dockerfile at once")
+        else:
+            text = sys.stdin.read()
+            names += text.split("\0") if "\0" in text else text.splitlines()
+    if any("\0" in name for name in names):
+        raise UsageError.because("--if-changed: a file's name cannot hold a NUL character")
+    return tuple(name for name in names if name)

@@ -1,0 +1,87 @@
+"""A forecast as JSON: the format of `kezuri plan --format json` (docs/plan-format.md)."""
+
+import json
+from typing import Any
+
+from kezuri.app.forecast import Foresight, Stage
+from kezuri.build.expense import Expense
+from kezuri.build.forecast import Step
+
+VERSION = 1
+
+
+def document(foresight: Foresight) -> str:
+    """The whole document."""
+    stages = {stage.number: stage for stage in foresight.stages}
+    whole: dict[str, Any] = {
+        "version": VERSION,
+        "target": foresight.target,
+        "platform": foresight.platform,
+        "parallelism": foresight.parallelism,
+        "stages": [
+            {
+                "name": stage.label,
+                "base": stage.base,
+                "steps": [_step(s, stages) for s in foresight.steps if s.stage == stage.number],
+            }
+            for stage in foresight.stages
+        ],
+        "cost": _cost(foresight.expense),
+        "pulls": [
+            {
+                "image": pull.image,
+                "missing_layers": pull.missing,
+                "layers": pull.layers,
+                "bytes": pull.size,
+                "certain": pull.certain,
+            }
+            for pull in foresight.pulls
+        ],
+    }
+    change = foresight.change
+    if change is not None:
+        before = {(s.stage, s.position): s.outcome for s in foresight.steps}
+        whole["change"] = {
+            "files": [{"given": c.given, "path": c.place, "role": c.role} for c in change.causes],
+            "something": change.something,
+            "steps": [
+                {**_step(s, stages), "before": before[(s.stage, s.position)], "stage": stages[s.stage].label}
+                for s in change.steps
+                if (s.stage, s.position) in change.affected
+            ],
+            "cost": _cost(change.expense),
+        }
+    return json.dumps(whole, ensure_ascii=False, indent=2)
+
+
+def _step(step: Step, stages: dict[int, Stage]) -> dict[str, Any]:
+    stage = stages[step.stage]
+    past = step.past
+    like = None
+    if step.like is not None:
+        other = stages[step.like[0]]
+        like = {"stage": other.label, "number": step.like[1] + other.first}
+    return {
+        "number": step.position + stage.first,
+        "kind": step.kind,
+        "title": step.title,
+        "line": step.line,
+        "outcome": step.outcome,
+        "reason": step.reason,
+        "like": like,
+        "seconds": None if past is None else round(past.seconds, 3),
+        "compressed_bytes": None if past is None else past.packed,
+        "unpacked_bytes": None if past is None else past.unpacked,
+    }
+
+
+def _cost(cost: Expense) -> dict[str, Any]:
+    return {
+        "work_seconds": round(cost.work, 3),
+        "work_seconds_most": round(cost.work_most, 3),
+        "wall_seconds": round(cost.wall, 3),
+        "wall_seconds_most": round(cost.wall_most, 3),
+        "layer_bytes": cost.layer_bytes,
+        "layer_bytes_most": cost.layer_bytes_most,
+        "steps_not_known": cost.unknown,
+    }

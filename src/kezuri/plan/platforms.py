@@ -1,0 +1,85 @@
+"""One build for several platforms: a plan for each, put together so that what is the same for two exists once."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from kezuri.oci.platform import Platform
+from kezuri.plan.operation import (
+    CopyOperation,
+    HistoryItem,
+    Input,
+    Operation,
+    Plan,
+    RunMount,
+    RunOperation,
+    StageInput,
+    StagePlan,
+    Target,
+)
+
+_Valued = TypeVar("_Valued", StageInput, Input)
+
+_ITSELF = -2
+"""What a stage's own history calls the stage while it is compared: its number is not known yet."""
+
+
+def merge(plans: Sequence[tuple[Platform, Plan]]) -> Plan:
+    """The plans of one Dockerfile for several platforms as one graph.
+
+    Stages that are equal, with everything that they stand on and copy from, are one stage: what does not ask for its
+    target runs once. A shared stage keeps the place that its first platform gave it; numbers go on where the file's
+    end. The targets stand in the order given.
+    """
+    following = 1 + max((stage.number for _, plan in plans for stage in plan.stages), default=-1)
+    taken: set[int] = set()
+    merged: list[StagePlan] = []
+    known: dict[int, list[tuple[StagePlan, int]]] = {}
+    targets: list[Target] = []
+    contexts: dict[str, None] = {}
+    for platform, plan in plans:
+        numbers: dict[int, int] = {}
+        for stage in plan.stages:
+            form = _refer(stage, {**numbers, stage.number: _ITSELF})._replace(number=_ITSELF)
+            twin = next((number for other, number in known.get(stage.number, ()) if other == form), None)
+            if twin is None:
+                twin = stage.number
+                if twin in taken:
+                    twin, following = following, following + 1
+                taken.add(twin)
+                known.setdefault(stage.number, []).append((form, twin))
+                placed = _refer(stage, {**numbers, stage.number: twin})
+                merged.append(placed._replace(number=twin, written=stage.number))
+            numbers[stage.number] = twin
+        targets.append(Target(platform, numbers[plan.target]))
+        contexts.update(dict.fromkeys(plan.contexts))
+    return Plan(tuple(merged), targets[0].stage, tuple(contexts), tuple(targets))
+
+
+def _refer(stage: StagePlan, numbers: dict[int, int]) -> StagePlan:
+    """The stage with every reference to another stage, and to itself, changed as the mapping says."""
+    return stage._replace(
+        base=_renumbered(stage.base, numbers) if isinstance(stage.base, StageInput) else stage.base,
+        operations=tuple(_operation(o, numbers) for o in stage.operations),
+        history=tuple(_item(item, numbers) for item in stage.history),
+    )
+
+
+def _renumbered(source: _Valued, numbers: dict[int, int]) -> _Valued:
+    return StageInput(numbers[source.stage]) if isinstance(source, StageInput) else source
+
+
+def _operation(operation: Operation, numbers: dict[int, int]) -> Operation:
+    if isinstance(operation, CopyOperation):
+        return operation._replace(input=_renumbered(operation.input, numbers))
+    if isinstance(operation, RunOperation):
+        return operation._replace(mounts=tuple(_mount(m, numbers) for m in operation.mounts))
+    return operation
+
+
+def _mount(mount: RunMount, numbers: dict[int, int]) -> RunMount:
+    source = getattr(mount, "input", None)
+    return mount._replace(input=_renumbered(source, numbers)) if isinstance(source, StageInput) else mount  # type: ignore[call-arg]
+
+
+def _item(item: HistoryItem, numbers: dict[int, int]) -> HistoryItem:
+    return item._replace(stage=numbers[item.stage]) if item.stage >= 0 else item

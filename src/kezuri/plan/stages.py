@@ -1,0 +1,127 @@
+"""The stages of a file: which instructions they hold, and which of them a name or a number means."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
+from kezuri.dockerfile.instructions import Copy, From, Instruction, Run
+from kezuri.dockerfile.parser import Dockerfile
+
+
+class Stage(NamedTuple):
+    """The instructions from one FROM to the next."""
+
+    number: int
+    start: From
+    instructions: tuple[Instruction, ...]
+
+    @property
+    def label(self) -> str:
+        """What progress and errors call the stage."""
+        return self.start.name or f"stage-{self.number}"
+
+
+def split_stages(dockerfile: Dockerfile) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:
+    """The global ARGs before the first FROM, and the stages."""
+    head: list[Instruction] = []
+    stages: list[Stage] = []
+    start: From | None = None
+    body: list[Instruction] = []
+    for instruction in dockerfile.instructions:
+        if isinstance(instruction, From):
+            if start is not None:
+                stages.append(Stage(len(stages), start, tuple(body)))
+            start, body = instruction, []
+        elif start is None:
+            head.append(instruction)
+        else:
+            body.append(instruction)
+    if start is not None:
+        stages.append(Stage(len(stages), start, tuple(body)))
+    return tuple(head), tuple(stages)
+
+
+class Stages:
+    """The stages of one file, to be asked for by name."""
+
+    def __init__(self, stages: tuple[Stage, ...], source: SourceText) -> None:
+        self.all = stages
+        self._source = source
+
+    @property
+    def names(self) -> list[str]:
+        """The names that stages have, in file order."""
+        return [s.start.name for s in self.all if s.start.name]
+
+    def target(self, wanted: str) -> int:
+        """The stage that `--target` means; the last one when it is empty. KezuriError when there is none."""
+        if not wanted:
+            return len(self.all) - 1
+        for stage in reversed(self.all):
+            if stage.start.name == wanted.lower():
+                return stage.number
+        near = nearest(wanted.lower(), self.names)
+        raise KezuriError.of(
+            f"target stage {wanted!r} could not be found",
+            hint=f"did you mean `{near}`?" if near else f"the stages are: {', '.join(self.names) or 'all unnamed'}",
+            source=self._source,
+        )
+
+    def earlier(self, stage: Stage, name: str) -> int | None:
+        """The stage before this one that FROM means by the name; of several of one name the nearest."""
+        return next((s.number for s in reversed(self.all[: stage.number]) if s.start.name == name), None)
+
+    def called(self, name: str, where: Span) -> int | None:
+        """The stage that `from=` means by a name or a number; None when it can only be an image or a context."""
+        for stage in reversed(self.all):
+            if stage.start.name == name.lower():
+                return stage.number
+        if name.isascii() and name.isdigit():
+            if int(name) < len(self.all):
+                return int(name)
+            raise KezuriError.of(
+                f"invalid from flag value {name}: stage index {name} does not exist",
+                hint=f"the last stage is {len(self.all) - 1}; they are counted from 0",
+                source=self._source,
+                span=where,
+            )
+        return None
+
+    def circular(self, path: list[int], span: Span) -> KezuriError:
+        """The error of stages that need each other: `path` begins and ends with the same one."""
+        labels = [self.all[i].label for i in path]
+        return KezuriError.of(
+            f"circular dependency detected on stage: {labels[-1]}",
+            hint=f"the circle is {' -> '.join(labels)}",
+            source=self._source,
+            span=span,
+        )
+
+    def circle(self, needs: Mapping[int, list[tuple[int, Span]]]) -> KezuriError | None:
+        """The error of the first circle among stages. `needs` has, for each, which others it takes files from, and
+        where that is said."""
+        state: dict[int, int] = {}
+
+        def visit(index: int, path: list[int]) -> KezuriError | None:
+            state[index] = 1
+            for other, span in needs.get(index, ()):
+                if state.get(other) == 1:
+                    return self.circular([*path[path.index(other) :], other], span)
+                if other not in state and (found := visit(other, [*path, other])) is not None:
+                    return found
+            state[index] = 2
+            return None
+
+        for stage in self.all:
+            if stage.number not in state and (found := visit(stage.number, [stage.number])) is not None:
+                return found
+        return None
+
+
+def names_used(instruction: Instruction) -> list[tuple[str, Span]]:
+    """The names after `from=` in an instruction, and where they are said."""
+    if isinstance(instruction, Copy) and instruction.source_image is not None:
+        return [(instruction.source_image, instruction.from_span or instruction.node.span)]
+    if isinstance(instruction, Run):
+        return [(v, m.span) for m in instruction.mounts for k, v in m.options if k == "from" and v]
+    return []

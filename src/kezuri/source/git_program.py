@@ -1,0 +1,214 @@
+"""The machine's git, run so that neither the user's settings nor a repository can make it do anything else."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from kezuri.diagnostics import KezuriError
+
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+_SETTINGS = (
+    ("advice.detachedHead", "false"),
+    ("core.attributesFile", os.devnull),
+    ("core.excludesFile", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", os.devnull),
+    ("core.logAllRefUpdates", "false"),
+    ("credential.helper", ""),
+    ("gc.auto", "0"),
+    ("http.lowSpeedLimit", "1024"),
+    ("http.lowSpeedTime", "60"),
+    ("init.defaultBranch", "master"),
+    ("maintenance.auto", "false"),
+    # A store that belongs to somebody else, as under sudo, is still one that the user named.
+    ("safe.directory", "*"),
+)
+_BOILERPLATE = (
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+)
+_PATIENCE = 10.0
+"""Seconds that git gets to end when it is called off."""
+
+
+class GitFailed(Exception):
+    """git has ended with an error; `said` is what it wrote, without secrets."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+    @property
+    def reason(self) -> str:
+        """The line that says why: the first that names an error, for those after it follow from it."""
+        lines = [_plain(line) for line in self.said.splitlines() if line.strip()]
+        lines = [line for line in lines if line not in _BOILERPLATE]
+        telling = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))]
+        for line in telling or lines:
+            return line.removeprefix("fatal: ").removeprefix("error: ")[:400]
+        return "git failed without a word"
+
+
+class Access(NamedTuple):
+    """How a remote is spoken to: an Authorization for the URLs that begin with `scope` (both empty: none), the socket
+    of an ssh agent (empty: none), and the URL of a host whose certificate is not checked (empty: none)."""
+
+    scope: str = ""
+    authorization: str = ""
+    agent: str = ""
+    unchecked: str = ""
+
+
+class GitProgram:
+    """Runs git. `environment` is this process's; `scratch` is a directory for what ssh notes of hosts' keys."""
+
+    def __init__(self, environment: Mapping[str, str], known_hosts: str, ca_file: str, cancel: threading.Event) -> None:
+        """`known_hosts` is where the keys of ssh hosts are noted; `ca_file` a PEM file of every authority that is
+        trusted, empty for those of the system."""
+        import shutil
+
+        self._environment = environment
+        self._known_hosts = known_hosts
+        self._ca_file = ca_file
+        self._cancel = cancel
+        self._path = shutil.which("git", path=environment.get("PATH"))
+
+    def run(
+        self,
+        *arguments: str,
+        cwd: str = "",
+        git_dir: str = "",
+        work_tree: str = "",
+        access: Access | None = None,
+        protocols: str = "http:https:git:ssh",
+        told: Callable[[bytes], object] | None = None,
+    ) -> bytes:
+        """What git writes to standard output; GitFailed when it ends with an error. `protocols` are those that it,
+        and what it starts, may speak. `told` gets what it writes to standard error once it has ended."""
+        import subprocess
+
+        if self._path is None:
+            raise KezuriError.of(
+                "git repositories are fetched by the program git, which was not found",
+                hint="install it (`apt install git`, `dnf install git`), or copy the files into the context",
+            )
+        access = access or Access()
+        command = [self._path]
+        if work_tree:
+            command += ["--work-tree", work_tree]
+        if git_dir:
+            command += ["--git-dir", git_dir]
+        try:
+            process = subprocess.Popen(
+                [*command, *arguments],
+                cwd=cwd or work_tree or git_dir or "/",
+                env=self._surroundings(access, protocols),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                umask=0o022,
+                process_group=0,
+            )
+        except OSError as error:
+            raise KezuriError.of(f"git cannot be run: {self._path}: {error.strerror}") from None
+        with process:
+            try:
+                while True:
+                    try:
+                        out, said = process.communicate(timeout=0.2)
+                        break
+                    except subprocess.TimeoutExpired:
+                        if self._cancel.is_set():
+                            raise KezuriError.of("canceled", exit_code=130) from None
+            except BaseException:
+                _end(process)
+                raise
+        said = _without(said, access.authorization)
+        if process.returncode != 0:
+            raise GitFailed(said.decode("utf-8", "replace"))
+        if told is not None and said:
+            told(said)
+        return out
+
+    def _surroundings(self, access: Access, protocols: str) -> dict[str, str]:
+        environment = {
+            "PATH": self._environment.get("PATH", os.defpath),
+            "LC_ALL": "C",
+            "HOME": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ALLOW_PROTOCOL": protocols,
+            "GIT_SSH_COMMAND": self._secure_shell(),
+            "GIT_SSH_VARIANT": "ssh",
+        }
+        for name in _PROXIES:
+            for variable in (name, name.upper()):
+                if variable in self._environment:
+                    environment[variable] = self._environment[variable]
+        for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            if variable in self._environment:
+                environment[variable] = self._environment[variable]
+        if access.agent:
+            environment["SSH_AUTH_SOCK"] = access.agent
+        pairs = [*_SETTINGS]
+        if self._ca_file:
+            pairs.append(("http.sslCAInfo", self._ca_file))
+        if access.unchecked:
+            pairs.append((f"http.{access.unchecked}.sslVerify", "false"))
+        if access.authorization:
+            # git gives extra headers to whomever the first answer sends it to.
+            pairs.append(("http.followRedirects", "false"))
+            pairs.append((f"http.{access.scope}.extraHeader", f"Authorization: {access.authorization}"))
+        # In the environment and not among the arguments: those any user of the machine can read.
+        environment["GIT_CONFIG_COUNT"] = str(len(pairs))
+        for number, (name, value) in enumerate(pairs):
+            environment[f"GIT_CONFIG_KEY_{number}"] = name
+            environment[f"GIT_CONFIG_VALUE_{number}"] = value
+        return environment
+
+    def _secure_shell(self) -> str:
+        import shlex
+
+        home = os.path.expanduser("~/.ssh/known_hosts")
+        options = (
+            "BatchMode=yes",
+            "ConnectTimeout=30",
+            "ServerAliveInterval=15",
+            "StrictHostKeyChecking=accept-new",
+            f'UserKnownHostsFile="{self._known_hosts}" "{home}"',
+        )
+        return shlex.join(["ssh", "-F", os.devnull, *(word for o in options for word in ("-o", o))])
+
+
+def _end(process: "object") -> None:
+    """End git and all that it started."""
+    import signal
+    import subprocess
+
+    assert isinstance(process, subprocess.Popen)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(_PATIENCE)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+def _without(said: bytes, secret: str) -> bytes:
+    if not secret:
+        return said
+    for part in (secret, secret.partition(" ")[2]):
+        if len(part) >= 4:
+            said = said.replace(part.encode("latin-1", "replace"), b"***")
+    return said
+
+
+def _plain(line: str) -> str:
+    """A line of a stranger, safe for a terminal."""
+    return "".join(c if c.isprintable() else " " for c in line).strip()

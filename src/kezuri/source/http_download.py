@@ -1,0 +1,272 @@
+"""Files at URLs: downloaded once, kept by their content, and asked after again only as far as that is needed."""
+
+import json
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+from kezuri.diagnostics import KezuriError
+from kezuri.plan.operation import UrlSource
+from kezuri.registry.failure import redact
+from kezuri.registry.retry import Stall, Stopped
+from kezuri.registry.wire import Answer, TransportError
+from kezuri.source.http_exchange import HttpExchange, Wanted
+from kezuri.store.blobs import BlobWriter
+from kezuri.store.store import Store
+
+_CHUNK = 256 << 10
+_SETTLED = 60
+"""Seconds that a Last-Modified must lie before the answer's Date to be as good as an ETag (RFC 9110 §8.8.2.2)."""
+
+Progress = Callable[[int, int], None]
+"""Told how many bytes came of how many; the latter is 0 where it is not known."""
+
+
+class Downloaded(NamedTuple):
+    """A file that is in the store: the digest of its content, its size in bytes, and Last-Modified as it was said."""
+
+    digest: str
+    size: int
+    modified: str
+
+    @property
+    def mtime(self) -> int:
+        """When it was last modified, in nanoseconds since the epoch; 0 where nobody said."""
+        return _seconds(self.modified) * 1_000_000_000
+
+
+class Told(Protocol):
+    """Somebody who is told how a download goes."""
+
+    def begin(self) -> None:
+        """The network is asked."""
+
+    def progress(self, current: int, total: int) -> None:
+        """So many bytes came, of so many (0: unknown)."""
+
+    def unchanged(self) -> None:
+        """What is in the store is still what is there."""
+
+
+class Downloads:
+    """Brings files into a store.
+
+    What a URL gave last is remembered with its ETag; the next build asks whether it is still that. Without an ETag, a
+    Last-Modified and a length that are the same do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        exchange: Callable[[], HttpExchange],
+        secret: Callable[[str], bytes | None],
+        cancel: threading.Event,
+    ) -> None:
+        """`exchange` is called when the network is needed; `secret` gives the value of a secret of the build."""
+        self._store = store
+        self._exchange = exchange
+        self._secret = secret
+        self._cancel = cancel
+
+    def known(self, source: UrlSource) -> Downloaded | None:
+        """What is in the store for a source whose content is pinned; None when the network has to be asked."""
+        if not source.checksum:
+            return None
+        return self._recall(_pinned_key(source.name, source.checksum))
+
+    def get(self, source: UrlSource, told: Told) -> Downloaded:
+        """The file, as it is now. KezuriError when it does not come, or is not the one it has to be."""
+        known = self.known(source)
+        if known is not None:
+            return known
+        told.begin()
+        key = "download url " + sha256(source.url.encode("utf-8", "surrogateescape")).hexdigest()
+        record = self._record(key)
+        last = self._recall(key) if record and not source.checksum else None
+        headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}
+        etag = str(record.get("etag", "")) if last is not None else ""
+        if etag:
+            headers["If-None-Match"] = etag
+        wanted = Wanted(source.url, headers, self._authorization(source), bool(source.checksum))
+
+        def take(answer: Answer) -> Downloaded:
+            if last is not None and _same(answer, record):
+                told.unchanged()
+                return last
+            if answer.status != 200 and (answer.status == 304 or answer.status == 206):
+                raise KezuriError.of(
+                    f"{wanted.shown} cannot be downloaded: its host answers {answer.status} to what was not asked"
+                )
+            return self._receive(answer, source, wanted, key, told)
+
+        return self._exchange().get(wanted, take)
+
+    def path(self, digest: str) -> str:
+        """Where the content is."""
+        return self._store.blobs.path(digest)
+
+    def _receive(self, answer: Answer, source: UrlSource, wanted: Wanted, key: str, told: Told) -> Downloaded:
+        hashed = sha256()
+        with self._store.blobs.writer(hashed=True) as writer:
+            self._pour(answer, wanted, writer, hashed.update, told)
+            digest = f"sha256:{hashed.hexdigest()}"
+            if source.checksum and digest != source.checksum:
+                raise KezuriError.of(
+                    f"{wanted.shown} has the checksum {digest}, and {source.checksum} was expected",
+                    hint="either the file was changed, or --checksum is for another one",
+                )
+            size = writer.offset
+            writer.commit_known(digest)
+        modified = answer.headers.get("last-modified").strip()
+        if modified and not _seconds(modified):
+            modified = ""
+        record = {
+            "digest": digest,
+            "etag": answer.headers.get("etag"),
+            "modified": modified,
+            "length": answer.headers.get("content-length"),
+            "settled": _seconds(answer.headers.get("date")) - _seconds(modified) >= _SETTLED if modified else False,
+        }
+        database = self._store.database
+        database.put_memo(key, json.dumps(record))
+        database.put_memo(_pinned_key(source.name, digest), json.dumps({"digest": digest, "modified": modified}))
+        return Downloaded(digest, size, modified)
+
+    def _pour(
+        self, answer: Answer, wanted: Wanted, writer: BlobWriter, update: Callable[[bytes], object], told: Told
+    ) -> None:
+        """The body into the writer, decoded if it was encoded on the way."""
+        zipped = answer.headers.get("content-encoding").strip().lower() in ("gzip", "x-gzip")
+        plain = zlib.decompressobj(31) if zipped else None
+        total = answer.headers.length() or 0
+        stall = Stall(_monotonic())
+        count = 0
+        while piece := answer.read(_CHUNK):
+            if self._cancel.is_set():
+                raise Stopped
+            count += len(piece)
+            told.progress(count, total)
+            if plain is None:
+                update(piece)
+                writer.write(piece)
+            else:
+                for data in _unzipped(plain, piece, wanted):
+                    update(data)
+                    writer.write(data)
+            if stall.stalled(len(piece)):
+                raise TransportError("stalled", wanted.host, "sends less than 1 KiB a second")
+        if plain is not None and count and not plain.eof:
+            raise TransportError("cut", wanted.host, "the encoded content ended early")
+
+    def _authorization(self, source: UrlSource) -> str:
+        from kezuri.registry.origin import Origin
+
+        try:
+            host = Origin.of(source.url).host
+        except ValueError:
+            return ""
+        for name, prefix in ((f"HTTP_AUTH_TOKEN_{host}", "Bearer "), (f"HTTP_AUTH_HEADER_{host}", "")):
+            value = self._secret(name)
+            if value is not None:
+                return prefix + header_text(value, name)
+        if source.credentials:
+            from base64 import b64encode
+
+            text = source.credentials if ":" in source.credentials else source.credentials + ":"
+            return "Basic " + b64encode(text.encode("utf-8", "surrogateescape")).decode()
+        return ""
+
+    def _record(self, key: str) -> dict[str, object]:
+        try:
+            record = json.loads(self._store.database.memo(key) or "{}")
+        except ValueError:
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def _recall(self, key: str) -> Downloaded | None:
+        record = self._record(key)
+        digest = str(record.get("digest", ""))
+        if not digest:
+            return None
+        try:
+            path = self._store.blobs.path(digest)
+            # As if it were new: collection leaves alone what running builds have used.
+            os.utime(path)
+            size = os.stat(path).st_size
+        except (OSError, KezuriError):
+            return None
+        self._store.database.put_memo(key, json.dumps(record))
+        return Downloaded(digest, size, str(record.get("modified", "")))
+
+
+def header_text(value: bytes, name: str) -> str:
+    """A secret's value for a header, without the line end that files have; KezuriError, without the value, when it
+    cannot stand in one."""
+    text = value.decode("latin-1").strip(" \t\r\n")
+    if not text or any(c < " " or c == "\x7f" for c in text):
+        raise KezuriError.of(
+            f"the secret {name} is {'empty' if not text else 'no line of text'}", hint="it becomes part of a header"
+        )
+    return text
+
+
+def shown(source: UrlSource) -> str:
+    """The URL without what may be secret in it."""
+    return redact(source.url)
+
+
+def _pinned_key(name: str, digest: str) -> str:
+    return f"download file {digest} {name}"
+
+
+def _same(answer: Answer, record: dict[str, object]) -> bool:
+    """Whether the answer says that the content is the recorded one."""
+    etag, known = answer.headers.get("etag"), str(record.get("etag", ""))
+    if answer.status == 304:
+        return bool(known) and (not etag or _weak(etag) == _weak(known))
+    if answer.status != 200:
+        return False
+    if etag or known:
+        # Servers exist that give an ETag and pay no heed to it when they are asked with it.
+        return bool(etag) and _weak(etag) == _weak(known)
+    # Not If-Modified-Since: a file that an older one took the place of would count as unchanged.
+    modified, length = answer.headers.get("last-modified").strip(), answer.headers.get("content-length")
+    same = modified == record.get("modified") and length == record.get("length")
+    return bool(modified and length and record.get("settled")) and same
+
+
+def _weak(etag: str) -> str:
+    return etag.strip().removeprefix("W/")
+
+
+def _unzipped(plain: "zlib._Decompress", piece: bytes, wanted: Wanted) -> Iterator[bytes]:
+    try:
+        while piece:
+            if data := plain.decompress(piece, _CHUNK):
+                yield data
+            piece = plain.unconsumed_tail
+    except zlib.error:
+        raise KezuriError.of(
+            f"{wanted.shown} cannot be downloaded: its content is not encoded as the server says (gzip)"
+        ) from None
+
+
+def _seconds(date: str) -> int:
+    """Seconds since the epoch of an HTTP date, 0 for what is none."""
+    if not date:
+        return 0
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0, int(parsedate_to_datetime(date).timestamp()))
+    except (ValueError, TypeError, OverflowError):
+        return 0
+
+
+def _monotonic() -> Callable[[], float]:
+    from time import monotonic
+
+    return monotonic

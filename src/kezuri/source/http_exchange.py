@@ -1,0 +1,156 @@
+"""GET requests for files at URLs: redirects, credentials, patience; and what is told when a file does not come."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from kezuri.diagnostics import KezuriError
+from kezuri.registry.challenge import private_refusal
+from kezuri.registry.failure import redact
+from kezuri.registry.origin import Origin
+from kezuri.registry.retry import Backoff, Clock, Patience, Stopped, passing, retry_after
+from kezuri.registry.wire import Answer, Request, Transport, TransportError
+
+_REDIRECTS = 10
+_MOVED = (301, 302, 303, 307, 308)
+_T = TypeVar("_T")
+_REASONS = {400: "bad request", 401: "unauthorized", 403: "forbidden", 404: "not found", 410: "gone"}
+
+
+class Wanted(NamedTuple):
+    """A file that is asked for: its URL, headers, and the Authorization that its own host gets (empty: none).
+
+    `pinned` says that its content is known, so that the way on which it comes does not matter.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    authorization: str = ""
+    pinned: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The URL without the values of its query, which may be signatures."""
+        return redact(self.url)
+
+    @property
+    def host(self) -> str:
+        """The host as secrets are named after it."""
+        return Origin.of(self.url).host
+
+
+class HttpExchange:
+    """Asks over a transport, `tries` times at most; `cancel` ends the waiting."""
+
+    def __init__(
+        self, transport: Transport, cancel: threading.Event, clock: Clock | None = None, tries: int = 5
+    ) -> None:
+        self._transport = transport
+        self._backoff = Backoff(clock or Clock())
+        self._cancel = cancel
+        self._tries = tries
+
+    def get(self, wanted: Wanted, take: Callable[[Answer], _T]) -> _T:
+        """What `take` makes of the answer, whose status is 200 to 299 or 304. When the connection breaks while it
+        reads, it is called again with another answer. KezuriError when no answer comes."""
+        try:
+            host = wanted.host
+        except ValueError:
+            raise KezuriError.of(f"not a URL of a host: {wanted.shown}") from None
+        patience = Patience(self._backoff, self._tries, self._cancel)
+        while True:
+            try:
+                self._backoff.ready(host, self._cancel)
+                answer = self._follow(wanted)
+                with answer:
+                    if 200 <= answer.status < 300 or answer.status == 304:
+                        return take(answer)
+                    after = retry_after(answer.headers.get("retry-after"), self._backoff.clock.date())
+                if not passing(answer.status) or not patience.again(host, "", after):
+                    raise refused(wanted, answer.status)
+            except TransportError as error:
+                if not patience.again(host, error.kind):
+                    raise unreachable(wanted, error) from None
+            except Stopped:
+                raise KezuriError.of("canceled", exit_code=130) from None
+
+    def _follow(self, wanted: Wanted) -> Answer:
+        from urllib.parse import urljoin
+
+        url, authorization = wanted.url, wanted.authorization
+        first = Origin.of(url)
+        for _ in range(_REDIRECTS + 1):
+            headers = {**wanted.headers, **({"Authorization": authorization} if authorization else {})}
+            answer = self._transport.send(Request("GET", url, headers))
+            location = answer.headers.get("location")
+            if answer.status not in _MOVED or not location:
+                return answer
+            with answer:
+                pass
+            before, url = Origin.of(url), urljoin(url, location).partition("#")[0]
+            try:
+                target = Origin.of(url)
+            except ValueError:
+                raise TransportError("url", first.netloc, "it sends us to something that is no http URL") from None
+            refusal = private_refusal(target, first, False)
+            if target.scheme == "http" and before.scheme == "https" and not wanted.pinned:
+                refusal = refusal or "it is not https; with --checksum that would not matter"
+            if refusal:
+                raise TransportError("url", first.netloc, f"it sends us to {target}, which is refused: {refusal}")
+            if not _may_know(target, first):
+                # A secret stays with the host that it is for, and does not come back once it was left.
+                authorization = ""
+        raise TransportError("url", first.netloc, f"it sent us on more than {_REDIRECTS} times")
+
+
+def _may_know(target: Origin, first: Origin) -> bool:
+    if target == first:
+        return True
+    return target.host == first.host and (first.scheme, first.port, target.scheme, target.port) == (
+        "http", 80, "https", 443,
+    )  # fmt: skip
+
+
+def refused(wanted: Wanted, status: int) -> KezuriError:
+    """The error for an answer that is no file."""
+    reason = f"{status} {_REASONS.get(status, '')}".strip()
+    host = wanted.host
+    if status in (401, 403):
+        hint = f"a token is given with --secret id=HTTP_AUTH_TOKEN_{host},…; a whole Authorization header with "
+        hint += f"--secret id=HTTP_AUTH_HEADER_{host},…"
+        if wanted.authorization:
+            hint = f"the secret that was given for {host} does not open it"
+    elif status in (404, 410):
+        hint = "is the address spelled right, and the file still there?"
+    elif status == 407:
+        hint = "the proxy wants a name and a password: put them into the proxy's URL"
+    elif status == 429:
+        hint = f"{host} limits how often it is asked: wait a while"
+    elif status >= 500:
+        hint = f"{host} is in trouble: try again later"
+    else:
+        hint = ""
+    return KezuriError.of(f"{wanted.shown} cannot be downloaded: {host} answers {reason}", hint=hint)
+
+
+def unreachable(wanted: Wanted, error: TransportError) -> KezuriError:
+    """The error for a host that gives no whole answer."""
+    hints = {
+        "resolve": "is the host's name spelled right, and the network there?",
+        "resolve-later": "is the network there?",
+        "refused": "is the address right, and the server running?",
+        "connect-timeout": "is the network there, or a proxy needed (HTTPS_PROXY)?",
+        "certificate": "if your network or the server has its own certificate authority, name its PEM file in the "
+        "`ca-certificates` setting",
+        "handshake": "if it speaks plain HTTP, write http://",
+        "proxy": "see HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+        "url": "",
+    }
+    what = {
+        "certificate": f"the certificate of {error.origin} is not trusted: {error.message}",
+        "handshake": f"no TLS with {error.origin}: {error.message}",
+    }.get(error.kind, f"{error.origin}: {error.message}")
+    return KezuriError.of(
+        f"{wanted.shown} cannot be downloaded: {what}",
+        hint=hints.get(error.kind, "the network or the server is in trouble: try again later"),
+    )

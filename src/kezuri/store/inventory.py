@@ -1,0 +1,240 @@
+"""What the store holds, piece by piece: what each takes on the disk, what it cost, and what is nothing without it."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from kezuri.store.database import LayerRow
+from kezuri.store.fetched import git_directories
+from kezuri.store.names import REF_NAME
+from kezuri.store.store import Store, layer_name
+
+RATE = 10e6
+"""Bytes in a second at which what came from elsewhere is thought to come again."""
+
+KINDS = ("regular", "image", "exec.cachemount", "source.git.checkout", "source.http", "source.local", "internal")
+"""What a piece can be, in BuildKit's words where it has one: results of steps; layers of images; cache mounts; git
+repositories; downloaded files; digests of context files; and what nothing needs any more."""
+
+
+class Piece(NamedTuple):
+    """Something that can be kept or removed as one.
+
+    `size` is the bytes on the disk that are freed when it goes. What several layers hold (`shared`) is counted with the
+    one that was used last, and with none if an image with a name holds it too.
+    `seconds` is what it would take to have it again. `needs` is the id of the piece without which it can never be
+    found again (a result stands on the very run that it was made upon); empty when there is none. `named` marks layers
+    of images with a name, which are not cache. `layer` is the layer's id, if it is one, and `step` the kind of step
+    that gave it (RUN, COPY, ADD, WORKDIR).
+    """
+
+    id: str
+    kind: str
+    title: str
+    size: int
+    created: float
+    used: float
+    uses: int
+    seconds: float
+    shared: bool = False
+    needs: str = ""
+    named: bool = False
+    layer: str = ""
+    step: str = ""
+
+
+class Inventory:
+    """Takes stock of a store. `named` are the blobs of images that have a name or are kept for their digest; `bases`
+    those of images that builds stood on."""
+
+    def __init__(self, store: Store, named: set[str], bases: set[str]) -> None:
+        self._store = store
+        self._named = named
+        self._bases = bases
+        self._layers = {row.id: row for row in store.database.layers()}
+        self._forms: dict[str, list[str]] = {}
+        self._holders: dict[str, set[str]] = {}
+        for form in store.database.forms():
+            if form.layer in self._layers:
+                self._forms.setdefault(form.layer, []).append(form.digest)
+                self._holders.setdefault(form.digest, set()).add(form.layer)
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Everything, each thing once."""
+        records = list(self._records())
+        taken = {piece.layer for piece in records}
+        return (*records, *self._others(taken), *self._mounts(), *self._fetched(), *self._indexes())
+
+    def _records(self) -> Iterator[Piece]:
+        database = self._store.database
+        records = database.records()
+        gives = {record.state: record for record in records}
+        for record in records:
+            size, shared = self._layer_size(self._layers.get(record.layer))
+            before = gives.get(_state_before(record.components))
+            yield Piece(
+                record.key,
+                "regular",
+                " ".join(record.title.split()),
+                size,
+                record.created,
+                record.used,
+                record.uses,
+                record.seconds,
+                shared,
+                before.key if before is not None else "",
+                False,
+                record.layer,
+                record.kind,
+            )
+
+    def _others(self, taken: set[str]) -> Iterator[Piece]:
+        """Layers that no result gives."""
+        owners: Mapping[str, str] | None = None
+        for row in self._layers.values():
+            if row.id in taken:
+                continue
+            digests = self._forms.get(row.id, [])
+            size, shared = self._layer_size(row)
+            if owners is None:
+                owners = self._owners()
+            owner = next((owners[d] for d in digests if d in owners), "")
+            when = (row.created, row.used, 1)
+            if not self._named.isdisjoint(digests):
+                held = sum(self._blob_size(digest) for digest in set(digests) & self._named)
+                yield Piece(
+                    row.id, "image", f"layer of {owner}", held, *when, _fetching(held), shared, "", True, row.id
+                )
+                # A name needs the blob only; builds unpack it again.
+                unpacked = self._directory_size(row)
+                if unpacked:
+                    yield Piece(f"unpacked {row.id}", "internal", f"unpacked layer of {owner}", unpacked, *when, 0.0)
+            elif not size:
+                continue
+            elif not self._bases.isdisjoint(digests):
+                title = f"layer of {owner}" if owner else "layer of an image"
+                yield Piece(row.id, "image", title, size, *when, _fetching(size), shared, "", False, row.id)
+            else:
+                yield Piece(row.id, "internal", "left behind", size, *when, 0.0, shared, "", False, row.id)
+
+    def _owners(self) -> dict[str, str]:
+        """The name of an image for each blob of it."""
+        from kezuri.store.collection import Collection
+
+        collection, found = Collection(self._store), {}
+        images = [(d.annotations.get(REF_NAME, ""), d.digest) for d in self._store.names.all().values()]
+        for key, digest in self._store.database.rows("SELECT key, value FROM memo WHERE key LIKE 'image %'"):
+            images.append((str(key).split(" ")[1], str(digest)))
+        for name, digest in reversed(images):
+            seen: set[str] = set()
+            collection.image_blobs(digest, seen)
+            found.update(dict.fromkeys(seen, name))
+        return found
+
+    def _mounts(self) -> Iterator[Piece]:
+        database = self._store.database
+        for identity, directory, used in database.mounts():
+            size = disk_use(self._store.path("mounts", directory))
+            title = f"cache mount {database.memo(f'mount {identity}') or identity}"
+            yield Piece(identity, "exec.cachemount", title, size, used, used, 1, _fetching(size))
+
+    def _fetched(self) -> Iterator[Piece]:
+        for name, path, used in git_directories(self._store, True, None):
+            size = disk_use(path)
+            yield Piece(os.path.basename(path), "source.git.checkout", name, size, used, used, 1, _fetching(size))
+        latest: dict[str, tuple[float, str]] = {}
+        for value, last in self._store.database.rows("SELECT value, used FROM memo WHERE key LIKE 'download url %'"):
+            try:
+                known = json.loads(str(value))
+                digest, name = str(known["digest"]), str(known.get("name") or known["digest"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            latest[digest] = max(latest.get(digest, (0.0, "")), (float(str(last)), name))
+        for digest, (when, name) in latest.items():
+            shared = digest in self._named or digest in self._holders
+            size = 0 if shared else self._blob_size(digest)
+            yield Piece(digest, "source.http", f"download {name}", size, when, when, 1, _fetching(size), shared)
+
+    def _indexes(self) -> Iterator[Piece]:
+        directory = self._store.path("contexts")
+        for name in os.listdir(directory):
+            try:
+                status = os.stat(os.path.join(directory, name))
+            except FileNotFoundError:
+                continue
+            size, used = status.st_blocks * 512, status.st_mtime
+            yield Piece(name, "source.local", "digests of a context's files", size, used, used, 1, _fetching(size))
+
+    def _layer_size(self, row: LayerRow | None) -> tuple[int, bool]:
+        """The bytes that go with a layer, and whether others hold some of its blobs."""
+        if row is None:
+            return 0, False
+        size, shared = self._directory_size(row), False
+        for digest in set(self._forms.get(row.id, ())):
+            holders = self._holders[digest]
+            shared = shared or digest in self._named or len(holders) > 1
+            # Freed with the last of its layers, which the one that was used last is thought to be.
+            if digest not in self._named and row.id == max(holders, key=lambda h: (self._layers[h].used, h)):
+                size += self._blob_size(digest)
+        try:
+            size += os.lstat(self._store.path("listings", layer_name(row.id))).st_blocks * 512
+        except FileNotFoundError:
+            pass
+        return size, shared
+
+    def _directory_size(self, row: LayerRow) -> int:
+        if not row.directory:
+            return 0
+        try:
+            return row.bytes + os.lstat(self._store.layer_directory(row.directory)).st_blocks * 512
+        except FileNotFoundError:
+            return 0
+
+    def _blob_size(self, digest: str) -> int:
+        try:
+            return os.lstat(self._store.blobs.path(digest)).st_blocks * 512
+        except FileNotFoundError:
+            return 0
+
+
+def _state_before(components: str) -> str:
+    """The state that a record's step stood on; empty when it stands alone (COPY --link)."""
+    # A record's components are JSON pairs in a fixed order: spares reading thousands of long texts.
+    head = '["state before","'
+    at = components.find(head)
+    return components[at + len(head) : at + len(head) + 64] if at >= 0 else ""
+
+
+def _fetching(size: int) -> float:
+    return 0.5 + size / RATE
+
+
+def disk_use(path: str, seen: set[tuple[int, int]] | None = None) -> int:
+    """What `du -s` says of the path, in bytes: blocks of everything, hard-linked files once (also those in `seen`).
+    0 when it is gone."""
+    try:
+        total = os.lstat(path).st_blocks * 512
+    except FileNotFoundError:
+        return 0
+    seen = set() if seen is None else seen
+    stack = [path]
+    while stack:
+        try:
+            entries = os.scandir(stack.pop())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        with entries:
+            for entry in entries:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+                elif status.st_nlink > 1:
+                    if (status.st_dev, status.st_ino) in seen:
+                        continue
+                    seen.add((status.st_dev, status.st_ino))
+                total += status.st_blocks * 512
+    return total

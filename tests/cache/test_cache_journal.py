@@ -1,0 +1,132 @@
+"""The journal on the disk: what is written is read, it is bounded, and a store of an earlier version goes on."""
+
+import sqlite3
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kezuri.cache.chronicle import project_of
+from kezuri.cache.journal import IN_ALL, PER_PROJECT, Asked, Build, Heading, Journal, Source, Stage, Step
+from kezuri.cache.listings import Listings
+from kezuri.store.database import Database
+from kezuri.store.store import Store
+
+TEXT = st.text(max_size=5) | st.sampled_from(["\udc80", "\0", '"'])
+STEP = st.builds(
+    Step,
+    *(st.integers(1, 9), st.integers(0, 3), st.integers(0, 3), TEXT, st.sampled_from(["RUN", "COPY"]), TEXT),
+    *(st.integers(1, 99), st.booleans(), TEXT, st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple)),
+    *(st.sampled_from(["ran", "cached"]), st.floats(0, 9), TEXT, TEXT, st.sampled_from(["", "absent"])),
+    *(st.booleans(), TEXT, st.booleans()),
+    st.lists(st.builds(Source, TEXT, TEXT, TEXT, st.integers(-1, 3), TEXT), max_size=2).map(tuple),
+    st.lists(TEXT, max_size=2).map(tuple),
+)
+STAGE = st.builds(
+    Stage,
+    *(st.integers(0, 3), TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(-1, 3), TEXT, TEXT),
+    st.lists(STEP, max_size=3).map(tuple),
+)
+
+
+def asked(context: str = "/c", target: str = "") -> Asked:
+    return Asked(context, "Dockerfile", target, ("linux/amd64",), "/d")
+
+
+def build(context: str = "/c", began: float = 1.0, stages: tuple[Stage, ...] = ()) -> Build:
+    return Build(Heading(0, asked(context), began, 0.0), 2.5, "", stages)
+
+
+@given(st.lists(STAGE, max_size=2).map(tuple))
+def test_what_is_written_is_read(stages: tuple[Stage, ...]) -> None:
+    database = Database(":memory:")
+    journal = Journal(database)
+    number = journal.add(build(stages=stages), "f")
+    (heading,) = journal.headings()
+    assert heading == Heading(number, asked(), 1.0, 0.0)
+    assert journal.read(heading) == Build(heading, 2.5, "", stages)
+    database.close()
+
+
+def test_it_is_bounded() -> None:
+    journal = Journal(Database(":memory:"))
+    for i in range(PER_PROJECT + 5):
+        journal.add(build("/often", float(i)), "f")
+    assert [h.number for h in journal.headings()] == list(range(PER_PROJECT + 5, 5, -1))
+    for i in range(IN_ALL):
+        journal.add(build(f"/{i}", 100.0 + i), "f")
+    assert len(journal.headings()) == IN_ALL
+    assert "/often" not in {h.asked.context for h in journal.headings()}
+
+
+def test_a_repetition_is_of_the_last_build_of_the_project_only() -> None:
+    database = Database(":memory:")
+    journal = Journal(database)
+    project = asked().project
+    assert not database.repeat_build(project, "f", 5.0)
+    journal.add(build(began=1.0), "f")
+    journal.add(build(began=2.0), "g")
+    journal.add(build("/other", began=3.0), "f")
+    assert not database.repeat_build(project, "f", 5.0)
+    assert database.repeat_build(project, "g", 6.0)
+    assert [(h.number, h.last) for h in journal.headings()] == [(2, 6.0), (3, 3.0), (1, 1.0)]
+
+
+def test_projects() -> None:
+    assert asked().project == project_of(("/c", "Dockerfile", "", (), "elsewhere"))
+    assert len({asked().project, asked(target="t").project, asked("/x").project}) == 3
+
+
+def test_forgetting_keeps_the_last_of_the_projects_that_it_is_told() -> None:
+    journal = Journal(Database(":memory:"))
+    for context in ("/a", "/b", "/a", "/b"):
+        journal.add(build(context), "f")
+    journal.forget(0.5)
+    assert len(journal.headings()) == 4
+    journal.forget(10.0, [asked("/b").project])
+    assert [h.number for h in journal.headings()] == [4]
+
+
+class TestListings:
+    def test_kept_and_found(self) -> None:
+        listings = Listings(Database(":memory:"))
+        assert listings.find("d") is None
+        listings.keep("d", "f644 0:0 ab \udc80\n")
+        assert listings.find("d") == "f644 0:0 ab \udc80\n"
+        listings.keep("empty", "")
+        assert listings.find("empty") == ""
+        listings.forget_all_but({"empty"})
+        assert listings.find("d") is None and listings.find("empty") == ""
+
+    def test_the_oldest_make_room(self) -> None:
+        database = Database(":memory:")
+        listings = Listings(database, most_bytes=100)
+        for i in range(9):
+            listings.keep(f"d{i}", "".join(f"{i * j}" for j in range(12)))
+        kept = [digest for digest, _ in database.listings()]
+        assert kept == [f"d{i}" for i in range(8, 8 - len(kept), -1)] and 1 < len(kept) < 9
+        assert sum(size for _, size in database.listings()) <= 100
+
+    def test_too_many_files_are_known_by_their_digest_only(self) -> None:
+        listings = Listings(Database(":memory:"))
+        listings.keep("d", "x\n" * 200_001)
+        assert listings.find("d") is None
+
+
+def test_a_store_of_version_1_goes_on(tmp_path: Path) -> None:
+    with Store(str(tmp_path / "store")) as store:
+        store.database.put_layer("l", diff_id="sha256:1")
+    # What version 1 had: no journal, and files kept by the key of a record.
+    with sqlite3.connect(tmp_path / "store" / "kezuri.db") as old:
+        old.executescript("DROP TABLE build; DROP TABLE listing; PRAGMA user_version=1;")
+        old.execute("CREATE TABLE detail (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID")
+        old.execute("INSERT INTO detail VALUES ('k', x'00')")
+    old.close()
+    with Store(str(tmp_path / "store")) as store:
+        assert store.database.layer("l") is not None
+        assert Journal(store.database).headings() == ()
+        Journal(store.database).add(build(), "f")
+        names = {str(row[0]) for row in store.database.rows("SELECT name FROM sqlite_master")}
+        assert "detail" not in names and store.database.rows("PRAGMA user_version") == [(2,)]
+    with Store(str(tmp_path / "store")) as store:
+        assert len(Journal(store.database).headings()) == 1

@@ -1,0 +1,86 @@
+"""Dockerfiles examined with images that exist only here."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kezuri.check.linter import lint, read_options
+from kezuri.check.options import CheckOptions
+from kezuri.check.rule import Finding, Rule
+from kezuri.check.rules import RULES
+from kezuri.check.subject import Subject
+from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.dockerfile.ignore import Ignore
+from kezuri.dockerfile.parser import parse
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.plan.planner import Planner, PlanRequest
+
+CASES = Path(__file__).parent / "cases"
+AMD64 = Platform("linux", "amd64")
+LAYER = Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", "sha256:" + "2" * 64, 1)
+BASES: Mapping[str, Any] = json.loads((CASES / "bases.json").read_text(encoding="utf-8"))
+"""Configs of images by full reference; every other name is an image of linux/amd64 with a PATH."""
+
+
+class Seen(NamedTuple):
+    """A Dockerfile that was examined: what its rules say and what was wrong with it."""
+
+    subject: Subject
+    findings: tuple[Finding, ...]
+    errors: tuple[Diagnostic, ...]
+    error: bool
+
+    @property
+    def names(self) -> list[str]:
+        """The rules of the findings, in order."""
+        return [finding.rule.name for finding in self.findings]
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """The findings as diagnostics."""
+        return [finding.diagnostic(self.subject.dockerfile.source) for finding in self.findings]
+
+
+def examine(
+    text: str,
+    *,
+    args: Mapping[str, str] | None = None,
+    target: str = "",
+    platform: Platform | None = None,
+    everything: bool = True,
+    ignore: str = "",
+    base: str = "",
+    absent: Iterable[str] = (),
+    options: CheckOptions | None = None,
+    rules: Iterable[Rule] = RULES,
+) -> Seen:
+    """What the rules say of a Dockerfile that is built on linux/amd64. `base` is the platform of all images; those of
+    `absent` cannot be asked for."""
+
+    def resolve(source: ImageSource, wanted: Platform) -> BaseImage:
+        name = str(Reference.parse(source.text))
+        if source.text in absent:
+            raise KezuriError.of(f"{name}: no registry answers", exit_code=125)
+        if base:
+            config = ImageConfig(Platform.parse(base), diff_ids=("sha256:" + "0" * 64,))
+        else:
+            raw = BASES.get(name) or {
+                **BASES["docker.io/library/shelly:latest"],
+                "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+            }
+            config = ImageConfig.parse(json.dumps(raw).encode(), name)
+        return BaseImage(name, "sha256:" + "1" * 64, config, (LAYER,), source)
+
+    dockerfile = parse(text, "Dockerfile")
+    request = PlanRequest(target=target, arguments=args or {}, platform=platform, build_platform=AMD64)
+    planner = Planner(dockerfile, request, resolve)
+    survey = planner.look(everything and not target)
+    rule_file = Ignore.parse(ignore, ".dockerignore") if ignore else None
+    subject = Subject(dockerfile, survey, planner.platform, rule_file, platform is not None)
+    report = lint(subject, options or read_options(dockerfile, None), rules)
+    errors = tuple(d for error in survey.errors for d in error.diagnostics)
+    return Seen(subject, report.findings, errors, report.error)
