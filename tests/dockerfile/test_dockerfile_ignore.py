@@ -81,7 +81,6 @@ def walked(patterns: Patterns, path: str) -> bool:
         ("docs\n!docs/README.md", ["docs", "docs/a"], ["docs/README.md", "docs/README.md/x"]),
         ("*\n!src", ["a", "b/src"], ["src", "src/x/y"]),
         ("**\n!a/b\na/b/c", ["x", "a", "a/b/c", "a/b/c/d"], ["a/b", "a/b/x"]),
-        ("a\n!a/b\na", ["a/b"], []),
         ("! /abs/x", [], ["abs/x"]),
         ("*\n!  /x", ["y"], ["x"]),
         ("a\n!**/b", ["a", "a/c"], ["a/b", "a/x/y/b"]),
@@ -145,15 +144,17 @@ def test_a_malformed_pattern_is_named_with_its_line(bad: str) -> None:
         ("a\n!a/x/**", "a", True),
         ("a\n!a/x/**", "a/y", False),
         ("!a/b\na", "a", False),
-        ("a\n!a/b\na", "a", False),
+        ("a\n!a/b\na", "a", True),
         ("*\n!src/main", "node_modules", False),
         ("*\n!src/main", "src", True),
         ("*\n!*.txt", "src", False),
     ],
 )
 def test_which_directories_can_be_passed_over(text: str, directory: str, wanted: bool) -> None:
-    ignore = Ignore.parse(text, ".dockerignore")
-    assert ignore.may_contain_included(directory) is wanted
+    folder: Folder | None = Ignore.parse(text, ".dockerignore").walk()
+    for name in directory.split("/"):
+        folder = folder.enter(name) if folder is not None else None
+    assert (folder is not None) is wanted
 
 
 def test_a_walk_passes_over_excluded_directories() -> None:
@@ -182,6 +183,24 @@ def test_no_pattern_takes_long(pattern: str) -> None:
         assert not ignore.matches(path)
         assert not walked(ignore, path)
     assert ignore.matches("a/a/a/a/a/b" if "/" in pattern else "aaaaaaaab")
+
+
+@pytest.mark.parametrize("piece", ["[\\W]C", "**a", "a|b*", "*a/", "[é-日]", "x{1000}?"])
+def test_no_long_pattern_takes_long(piece: str) -> None:
+    ignore = Ignore.parse(piece * (60_000 // len(piece.encode())), ".dockerignore")
+    for path in ("a" * 250, "/".join(["a"] * 250)):
+        assert ignore.matches(path) == (piece == "a|b*")  # its first side is an `a`, and not tied to the end
+        walked(ignore, path)
+
+
+def test_TRAP_a_line_of_more_than_65535_bytes_is_an_error() -> None:
+    Ignore.parse("a" * 65535 + "\nb", ".dockerignore")
+    for text in ("b\n" + "a" * 65536, "b\n" + "é" * 32768 + "\n", "b\n" + "a" * 65535 + "\r\n"):
+        with pytest.raises(KezuriError, match="greater than max allowed size of 65535") as caught:
+            Ignore.parse(text, ".dockerignore")
+        (found,) = caught.value.diagnostics
+        assert found.source is not None and found.span is not None
+        assert found.source.position(found.span.start) == (2, 1)
 
 
 @pytest.mark.parametrize("pattern", ["a*b*c*d", "**/a*b*/c*", "a/**/b/**/c*d", "[ab]*[^c]*d*e", "**/*.a*b*c/**"])

@@ -74,7 +74,6 @@ def test_match(pattern: str, name: str, wanted: bool) -> None:
         "a[",
         "a\\",
         "*[",
-        "x*[-]",
         "zzz[",
         "[a",
         "[a-",
@@ -85,6 +84,12 @@ def test_malformed_patterns_are_errors_whatever_the_name(pattern: str) -> None:
     for name in ("a", "", "ab", "zzz"):
         with pytest.raises(KezuriError, match="syntax error in pattern"):
             match(pattern, name)
+
+
+def test_what_is_wrong_behind_a_star_is_seen_when_the_name_gets_there() -> None:
+    assert not match("x*[-]", "a")
+    with pytest.raises(KezuriError, match="syntax error in pattern"):
+        match("x*[-]", "xa")
 
 
 def test_no_pattern_takes_long() -> None:

@@ -10,7 +10,7 @@ from kezuri.diagnostics import KezuriError, SourceText, Span
 from kezuri.dockerfile.lines import LONGEST_LINE, SPACE
 from kezuri.dockerfile.pathpattern import BadPattern, PathPattern, clean
 from kezuri.dockerfile.wildcard import BadPattern as BadWildcard
-from kezuri.dockerfile.wildcard import matches as matches_wildcard
+from kezuri.dockerfile.wildcard import verify
 
 
 class Rule(NamedTuple):
@@ -218,7 +218,7 @@ def _rule(pattern: str, written: str, line: int, before: list[Rule]) -> Rule | N
         if not pattern:
             raise BadPattern('illegal exclusion pattern: "!"')
     try:
-        matches_wildcard(pattern, ".")
+        verify(pattern, ".")
         return Rule(PathPattern(pattern), written, line, negated)
     except BadPattern:
         if negated and all(rule.negated for rule in before):

@@ -46,6 +46,14 @@ def matches(pattern: str, name: str) -> bool:
     return found
 
 
+def verify(pattern: str, name: str) -> None:
+    """Raises BadPattern where `matches` would; what is well-formed is not even compiled."""
+    try:
+        _read(pattern, [[]])
+    except BadPattern:
+        matches(pattern, name)
+
+
 @lru_cache(256)
 def _compiled(pattern: str) -> tuple[re.Pattern[str], bool]:
     """The pattern as a regular expression, and whether it is one for all of it or for what is well-formed.
