@@ -41,9 +41,27 @@ def test_key_files_have_an_agent_of_their_own_that_ends_with_the_build(tmp_path:
 @pytest.mark.slow
 def test_a_key_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     locked = make_key(tmp_path / "locked", "a long passphrase")
-    with ExitStack() as held, pytest.raises(KezuriError, match="locked cannot be used") as error:
+    with ExitStack() as held, pytest.raises(KezuriError, match="locked has a passphrase") as error:
         open_agents((AgentSource("default", "", (locked,)),), {}, held)
     assert "ssh-add" in error.value.diagnostics[0].hint
     (tmp_path / "none").write_text("no key")
     with ExitStack() as held, pytest.raises(KezuriError, match="none cannot be used"):
         open_agents((AgentSource("default", "", (str(tmp_path / "none"),)),), {}, held)
+
+
+@pytest.mark.slow
+def test_a_key_that_others_may_read_is_taken_as_docker_takes_it(tmp_path: Path) -> None:
+    os.chmod(make_key(tmp_path / "open"), 0o644)
+    with ExitStack() as held:
+        socket = open_agents((AgentSource("default", "", (str(tmp_path / "open"),)),), {}, held)["default"]
+        environ = {**os.environ, "SSH_AUTH_SOCK": socket}
+        listed = subprocess.run(["ssh-add", "-l"], env=environ, check=True, capture_output=True, text=True).stdout
+    assert " open " in listed
+
+
+@pytest.mark.slow
+def test_a_public_key_is_no_key_for_an_agent(tmp_path: Path) -> None:
+    public = make_key(tmp_path / "key") + ".pub"
+    with ExitStack() as held, pytest.raises(KezuriError, match=r"key\.pub cannot be used") as error:
+        open_agents((AgentSource("default", "", (public,)),), {}, held)
+    assert ".pub" in error.value.diagnostics[0].hint

@@ -21,7 +21,7 @@ from kezuri.progress.events import (
     StepStarted,
     Warned,
 )
-from kezuri.store.collection import Collection, Finding
+from kezuri.store.soundness import Finding, Soundness
 from kezuri.store.store import Store
 
 
@@ -127,7 +127,7 @@ class Workshop:
     def check(self) -> list[Finding]:
         """What is wrong with the store."""
         with Store(str(self.root)) as store:
-            return list(Collection(store).check(repair=False))
+            return list(Soundness(store).check(repair=False))
 
     def leftovers(self) -> list[str]:
         return os.listdir(self.root / "tmp") + os.listdir(self.root / "leases")

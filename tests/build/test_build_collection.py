@@ -15,6 +15,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.progress.events import Event, StepStarted
 from kezuri.store.collection import Collection, Gone
+from kezuri.store.soundness import Soundness
 from kezuri.store.store import Store
 
 
@@ -191,6 +192,9 @@ def test_what_a_killed_process_left_is_nobodys(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
         (tmp_path / "layers" / "run-x").mkdir()
         (tmp_path / "listings" / digest_of(b"x")[7:47]).write_bytes(b"x")
-        assert list(Collection(store).check(repair=False)) == []
-        assert [g.name for g in prune(store)] == ["run-x"]
+        assert list(Soundness(store).check(repair=False)) == []
+        assert [(g.kind, g.name) for g in prune(store)] == [
+            ("snapshot", "run-x"),
+            ("listing", digest_of(b"x")[7:47]),
+        ]
         assert os.listdir(tmp_path / "layers") == os.listdir(tmp_path / "listings") == []

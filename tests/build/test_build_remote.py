@@ -14,8 +14,10 @@ import pytest
 from tests.build.build_workshop import Workshop, lines, tar_of
 from tests.source.source_remote_servers import MODIFIED, MTIME, Handler, Repository, WebServer, git, web_server
 
-from kezuri.app.request import Output, SecretSource
+from kezuri.app.request import Output, SecretSource, Settings
+from kezuri.app.why import why
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.decompression import decompress
 
 
 @pytest.fixture
@@ -322,12 +324,28 @@ class TestGit:
         absolute.write_text("FROM scratch\nCOPY f /abs\n")
         assert files(shop, context=url, file=str(absolute)) == {"abs": b"one"}
 
+    def test_why_compares_the_commits_of_a_context_and_tells_nobody_who_logs_in(
+        self, shop: Workshop, web: WebServer, repository: Repository
+    ) -> None:
+        address = web.url.replace("://", "://me:hunter2@") + "/git/repo.git"
+        shop.build(context=address)
+        repository.commit("two", f="two", dir__d="edited")
+        shop.build(context=address)
+        explanation = why(Settings(str(shop.root)))
+        (step,) = explanation.steps
+        assert explanation.heading.asked.context == f"{web.url}/git/repo.git"
+        assert sorted(f.path for f in step.because[0].files or ()) == ["dir/d", "f"]
+        assert not any(b"hunter2" in path.read_bytes() for path in shop.root.rglob("kezuri.db*"))
+
     def test_a_context_has_the_commits_times_with_an_epoch(
         self, shop: Workshop, web: WebServer, repository: Repository
     ) -> None:
         epoch = (("SOURCE_DATE_EPOCH", "1700000000"),)
-        found = entries(shop, context=f"{web.url}/git/repo.git", build_args=epoch)
-        assert {entry[3] for entry in found.values()} == {1614834367}
+        result = shop.build(context=f"{web.url}/git/repo.git", build_args=epoch)
+        (layer,) = shop.manifest(result)["layers"]
+        data = decompress(io.BytesIO(shop.blob(layer["digest"])), "layer").read()
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            assert {member.mtime for member in tar} == {1614834367}
 
     def test_a_named_one(self, shop: Workshop, web: WebServer, repository: Repository) -> None:
         contexts = (("n", f"{web.url}/git/repo.git#trunk"),)

@@ -179,6 +179,26 @@ class TestFiles:
 
         assert self.changed(shop, change) == ["files differ: run (gone)"]
 
+    def test_the_same_files_of_a_context_and_of_a_stage(self, shop: Shop) -> None:
+        """Their digest is the same, their paths are not."""
+        text = "FROM base AS a\nCOPY d /deep/down\nRUN true\nFROM base\nCOPY --from=a /deep/down /x\nCOPY d /y\n"
+        shop.build(text)
+        shop.write(d__deep="other")
+        found = shop.again()
+        assert found["COPY d /deep/down"] == ["files differ: d/deep (content)"]
+        assert found["COPY d /y"][-1] == "files differ: d/deep (content)"
+        assert found["COPY --from=a /deep/down /x"][0] == "files differ in the stage a: deep/down/deep (content)"
+
+    def test_what_is_stored_of_a_build_that_a_prune_came_across(self, shop: Shop) -> None:
+        shop.build(TWO)
+        with Store(str(shop.root)) as store:
+            kept = {digest for digest, _ in store.database.listings()}
+            prune(Settings(str(shop.root)), all=True)
+            store.database.put_listing("sha256:of a build that has not ended", b"x")
+            prune(Settings(str(shop.root)), all=True)
+            left = {digest for digest, _ in store.database.listings()}
+        assert kept and left == {*kept, "sha256:of a build that has not ended"}
+
     def test_many(self, shop: Shop) -> None:
         def change(context: Path) -> None:
             for i in range(9):
@@ -282,6 +302,27 @@ class TestInstructions:
         }
         shell = shop.again('FROM base\nWORKDIR /b\nUSER root\nSHELL ["/bin/ash", "-ec"]\nRUN true\n')
         assert shell == {"RUN true": ["SHELL: /bin/sh -c -> /bin/ash -ec"]}
+
+
+    def test_who_logs_in_is_not_shown_of_an_instruction(self, shop: Shop) -> None:
+        shop.build("FROM base\nRUN echo http://me:hunter2@host/\n")
+        shop.build("FROM base\nRUN echo http://me:hunter3@host/ again\n")
+        explanation = shop.explain()
+        (step,) = explanation.steps
+        assert step.because[0].after == "RUN echo http://(hidden)@host/ again"
+        assert "hunter" not in "".join(WhyText(explanation).step(step)) and "hunter" not in repr(step.step.title)
+
+    def test_a_stage_that_is_built_for_two_platforms(self, shop: Shop) -> None:
+        text = (
+            "FROM --platform=$BUILDPLATFORM base AS b\nCOPY main /\nARG TARGETARCH\n"
+            "RUN echo $TARGETARCH > /out && cat /main >> /out\nFROM scratch\nCOPY --from=b /out /\n"
+        )
+        shop.build(text, platforms=("linux/amd64", "linux/arm64"))
+        shop.write(main="edited")
+        shop.build(text, platforms=("linux/amd64", "linux/arm64"))
+        explanation = shop.explain()
+        assert {b.kind for s in explanation.steps for b in s.because} == {"files", "step"}
+        assert shop.roots() == ["follow from main"]
 
 
 class TestBases:

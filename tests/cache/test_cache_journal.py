@@ -95,7 +95,7 @@ class TestListings:
         assert listings.find("d") == "f644 0:0 ab \udc80\n"
         listings.keep("empty", "")
         assert listings.find("empty") == ""
-        listings.forget_all_but({"empty"})
+        listings.forget_all_but({"empty"}, float("inf"))
         assert listings.find("d") is None and listings.find("empty") == ""
 
     def test_the_oldest_make_room(self) -> None:

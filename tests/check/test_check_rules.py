@@ -98,3 +98,9 @@ def test_fixes(bad: str, good: str) -> None:
     for _ in range(3):
         text = apply(text, [finding.fix for finding in examine(text).findings if finding.fix is not None])
     assert text == good
+
+
+def test_paths_are_quoted_as_buildkit_quotes_them() -> None:
+    seen = examine("FROM alpine\nWORKDIR a\\\\b\n")
+    (said,) = (finding.message for finding in seen.findings)
+    assert said.startswith('Relative workdir "a\\\\b" can have')

@@ -296,7 +296,7 @@ def test_signals_let_everything_be_put_back(number: signal.Signals, code: int) -
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "HOME": "/nowhere"},
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        preexec_fn=lambda: [signal.signal(n, signal.SIG_DFL) for n in (signal.SIGHUP, signal.SIGINT)],
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "running\n"

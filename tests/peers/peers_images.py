@@ -50,7 +50,7 @@ def read(path: str) -> Image:
         entry = json.load(_open(archive, "manifest.json"))[0]
         document = json.load(_open(archive, entry["Config"]))
         made: dict[str, _Made] = {}
-        for layer in entry["Layers"]:
+        for layer in entry["Layers"] or ():
             with tarfile.open(fileobj=io.BytesIO(_open(archive, layer).read())) as content:
                 _apply(made, content)
     history = [(h.get("created_by", ""), bool(h.get("empty_layer"))) for h in document.get("history") or []]
@@ -95,9 +95,14 @@ def _apply(made: dict[str, _Made], layer: tarfile.TarFile) -> None:
             made[path] = target
         else:
             data = layer.extractfile(member) if member.isfile() else None
-            digest = hashlib.sha256(data.read()).hexdigest() if data is not None else ""
+            digest = _said(data.read()) if data is not None else ""
             made[path] = _Made(member, digest, id(member))
         new.add(path)
+
+
+def _said(data: bytes) -> str:
+    """The content itself where it is short, so that a difference can be read; else its digest."""
+    return data.decode("utf-8", "backslashreplace") if len(data) < 4096 else hashlib.sha256(data).hexdigest()
 
 
 def _remove_below(made: dict[str, _Made], directory: str, but: set[str]) -> None:

@@ -1,79 +1,19 @@
-"""The same Dockerfiles through kezuri, BuildKit and buildah: the images are equal, but for what is listed as meant."""
+"""The same Dockerfiles through kezuri, BuildKit (docker's and a newer one) and buildah: the images are equal, but for
+what is listed as meant."""
 
 import os
-import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from benchmarks.base import Base
 from benchmarks.builders import Buildah
-from benchmarks.dockerd import Dockerd, missing, remove
-from benchmarks.processes import Failed, ask
-from tests.integration.integration_bases import made_by_stand_in_maker
+from benchmarks.dockerd import Dockerd
+from tests.peers.peers_builders import Asked, Buildkit, Kezuri
 from tests.peers.peers_cases import CASES, Case, make_context
 from tests.peers.peers_differences import meant
 from tests.peers.peers_images import Image, config_differences, history_differences, read, tree_differences
 
 pytestmark = pytest.mark.slow
-
-
-class Kezuri:
-    """The command line with a store of its own."""
-
-    def __init__(self, root: str) -> None:
-        self.argv = [sys.executable, "-m", "kezuri"]
-        source = os.path.join(os.path.dirname(__file__), "..", "..", "src")
-        self.environ = {"KEZURI_ROOT": root, "PYTHONPATH": os.path.abspath(source)}
-
-    def build(self, base: Base, context: str, dockerfile: str, archive: str, arguments: tuple[str, ...]) -> Image:
-        command = [*self.argv, "build", "--progress", "plain", "--file", dockerfile, "--output"]
-        command += [
-            f"type=docker,dest={archive}",
-            "--build-context",
-            f"{base.name}=oci-layout://{base.layout}:{base.name}",
-        ]
-        for argument in arguments:
-            command += ["--build-arg", argument]
-        ask([*command, context], self.environ)
-        return read(archive)
-
-
-@pytest.fixture(scope="module")
-def scratch() -> Iterator[str]:
-    """A directory with a short name: a daemon's socket will lie below it."""
-    import tempfile
-
-    directory = tempfile.mkdtemp(prefix="kp")
-    yield directory
-    remove(directory)
-
-
-@pytest.fixture(scope="module")
-def kezuri(scratch: str) -> Kezuri:
-    return Kezuri(f"{scratch}/kezuri")
-
-
-@pytest.fixture(scope="module")
-def base(scratch: str, kezuri: Kezuri) -> Base:
-    if not os.environ.get("KEZURI_BASES"):
-        # The images that the integration tests use, where they are there or can be made.
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        cache = Path(home, "kezuri-test-bases")
-        cache.mkdir(parents=True, exist_ok=True)
-        directory, _ = made_by_stand_in_maker(cache)
-        if directory is not None:
-            name = "docker.io/library/busybox:latest"
-            return Base(str(directory), name, f"{name} of the stand-ins")
-    try:
-        os.environ["PYTHONPATH"], before = kezuri.environ["PYTHONPATH"], os.environ.get("PYTHONPATH", "")
-        return Base.found(scratch, "docker.io/library/busybox:latest", kezuri.argv)
-    except Failed as failed:
-        pytest.skip(f"no base image with a shell: {failed}")
-    finally:
-        os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture(scope="module")
@@ -83,36 +23,9 @@ def context(scratch: str) -> str:
     return f"{scratch}/context"
 
 
-@pytest.fixture(scope="module")
-def daemon(scratch: str, base: Base) -> Iterator[Dockerd]:
-    reason = missing() or ("skopeo is not installed" if shutil.which("skopeo") is None else None)
-    if reason is not None:
-        pytest.skip(reason)
-    with ExitStack() as stack:
-        try:
-            daemon = stack.enter_context(Dockerd(f"{scratch}/dockerd"))
-        except Failed as failed:
-            pytest.skip(str(failed))
-        archive = f"{scratch}/base.tar"
-        ask(["skopeo", "copy", "--quiet", f"oci:{base.layout}:{base.name}", f"docker-archive:{archive}:{base.name}"])
-        daemon.ask("load", "--input", archive)
-        yield daemon
-
-
-@pytest.fixture(scope="module")
-def buildah(scratch: str, base: Base) -> Buildah:
-    if os.getuid() != 0 or shutil.which("buildah") is None:
-        pytest.skip("needs buildah and root")
-    builder = Buildah("chroot", f"{scratch}/buildah")
-    builder.pull(base)
-    return builder
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_as_docker_does(case: Case, tmp_path: Path, kezuri: Kezuri, daemon: Dockerd, base: Base, context: str) -> None:
-    ours = kezuri.build(
-        base, context, _write(tmp_path, "ours", case.text, base), f"{tmp_path}/ours.tar", case.arguments
-    )
+    ours = _ours(kezuri, case, tmp_path, base, context)
     theirs_file = _write(tmp_path, "theirs", case.equal or case.text, base)
     command = ["build", "--network", "host", "--tag", "compared", "--file", theirs_file]
     for argument in case.arguments:
@@ -126,12 +39,28 @@ def test_as_docker_does(case: Case, tmp_path: Path, kezuri: Kezuri, daemon: Dock
 def test_as_buildah_does(
     case: Case, tmp_path: Path, kezuri: Kezuri, buildah: Buildah, base: Base, context: str
 ) -> None:
-    ours = kezuri.build(
-        base, context, _write(tmp_path, "ours", case.text, base), f"{tmp_path}/ours.tar", case.arguments
-    )
+    ours = _ours(kezuri, case, tmp_path, base, context)
     theirs_file = _write(tmp_path, "theirs", case.equal or case.text, base)
     buildah.build(theirs_file, context, f"{tmp_path}/theirs.tar", case.arguments)
     _compare(case, "buildah", ours, read(f"{tmp_path}/theirs.tar"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_as_buildkit_does(
+    case: Case, tmp_path: Path, kezuri: Kezuri, buildkit: Buildkit, base: Base, context: str
+) -> None:
+    ours = _ours(kezuri, case, tmp_path, base, context)
+    asked = Asked(_write(tmp_path, "ours", case.text, base), context, case.arguments)
+    theirs = buildkit.build(base, asked, f"{tmp_path}/theirs.tar")
+    assert theirs.image is not None, theirs.error
+    _compare(case._replace(equal=""), "buildkit", ours, theirs.image)
+
+
+def _ours(kezuri: Kezuri, case: Case, directory: Path, base: Base, context: str) -> Image:
+    asked = Asked(_write(directory, "ours", case.text, base), context, case.arguments)
+    built = kezuri.build(base, asked, f"{directory}/ours.tar")
+    assert built.image is not None, built.error
+    return built.image
 
 
 def _write(directory: Path, name: str, text: str, base: Base) -> str:

@@ -23,6 +23,12 @@ def test_only_what_the_target_reaches_is_planned_each_after_what_it_needs() -> N
     assert {text for _, text, _ in shelf.asked} == {"one", "two"}
 
 
+def test_stages_that_stand_on_each_other_may_be_many() -> None:
+    lines = ["FROM scratch AS s0\nCOPY x /x"]
+    lines += [f"FROM scratch AS s{n}\nCOPY --from=s{n - 1} /x /x" for n in range(1, 1000)]
+    assert len(labels("\n".join(lines))) == 1000
+
+
 def test_an_image_is_asked_for_once() -> None:
     shelf = Shelf()
     plan("FROM one AS a\nFROM one AS b\nCOPY --from=a x y\nCOPY --from=one x y", shelf=shelf)

@@ -308,6 +308,14 @@ class TestTrouble:
         assert said in str(error) and hint in (error.diagnostics[0].hint or "") and "abc" not in str(error)
         assert len(web.asked) == times and remotes.listening.ends[0].startswith("failed: ")
 
+    def test_who_answers_after_a_redirect_is_named(self, tmp_path: Path, web: WebServer) -> None:
+        web.redirect("/f", f"http://localhost:{web.server_port}/private")
+        web.file("/private", b"", status=401)
+        with fetching(tmp_path, {"HTTP_AUTH_TOKEN_127.0.0.1": "opensesame"}) as remotes:
+            error = failure(remotes, url_source(f"{web.url}/f"))
+        assert f"it is at http://localhost:{web.server_port} now, which answers 401" in str(error)
+        assert "a secret for 127.0.0.1 does not go along" in (error.diagnostics[0].hint or "")
+
     def test_a_secret_that_does_not_open_it(self, tmp_path: Path, web: WebServer) -> None:
         web.file("/f", b"", status=401)
         with fetching(tmp_path, {"HTTP_AUTH_TOKEN_127.0.0.1": "opensesame"}) as remotes:

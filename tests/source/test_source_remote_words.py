@@ -4,7 +4,7 @@ import pytest
 
 from kezuri.diagnostics import KezuriError, SourceText, Span
 from kezuri.plan.operation import GitSource, UrlSource
-from kezuri.plan.remote import Words, git_source, remote_context, remote_words, url_source
+from kezuri.plan.remote import Words, git_source, is_secure_shell, remote_context, remote_words, url_source
 
 SHA = "5456a7cc83ed7129d9c5ca3706f67f0f4edf35ba"
 SUM = "sha256:" + "0" * 64
@@ -164,6 +164,10 @@ class TestContexts:
     def test_a_hub_is_git_for_contexts_only(self) -> None:
         assert remote_context("github.com/u/r") == GitSource("https://github.com/u/r")
         assert remote_context("github.com/u/r.git#v1:d") == GitSource("https://github.com/u/r.git", "v1", "d")
+
+    def test_which_are_spoken_to_over_ssh(self) -> None:
+        assert is_secure_shell("git@h:r.git#main") and is_secure_shell("ssh://h/r.git")
+        assert not any(map(is_secure_shell, ("https://h/r.git", "git://h/r", "http://h/f", "some/dir", "-", "")))
 
     def test_what_is_at_a_url_is_called_context(self) -> None:
         assert remote_context("https://h/x.tar.gz") == UrlSource("https://h/x.tar.gz", "context")

@@ -10,8 +10,9 @@ import pytest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
 from kezuri.store.collection import Collection
-from kezuri.store.database import FormRow, RecordRow
 from kezuri.store.names import REF_NAME
+from kezuri.store.schema import FormRow, RecordRow
+from kezuri.store.soundness import Soundness
 from kezuri.store.store import Store, remove_tree
 
 
@@ -101,7 +102,7 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
         (tmp_path / "index.json").write_text("{")
         with pytest.raises(KezuriError, match=r"index\.json is damaged"):
             store.names.all()
-        assert [f.kind for f in Collection(store).check(repair=True)] == ["names"]
+        assert [f.kind for f in Soundness(store).check(repair=True)] == ["names"]
         assert store.names.all() == {}
 
 
@@ -221,11 +222,11 @@ class TestCollection:
             descriptor = image(store, "a/b:c")
             store.database.put_layer("gone", directory="not there")
             Path(store.blobs.path(store.blobs.put(b"rotten"))).write_bytes(b"r0tten")
-            kinds = sorted(f.kind for f in Collection(store).check(repair=False))
+            kinds = sorted(f.kind for f in Soundness(store).check(repair=False))
             assert kinds == ["blob", "layer"]
             os.unlink(store.blobs.path(descriptor.digest))
-            assert {f.kind for f in Collection(store).check(repair=True)} == {"blob", "layer", "image"}
-            assert list(Collection(store).check(repair=False)) == []
+            assert {f.kind for f in Soundness(store).check(repair=True)} == {"blob", "layer", "image"}
+            assert list(Soundness(store).check(repair=False)) == []
 
 
 def test_remove_tree_removes_what_has_no_permissions(tmp_path: Path) -> None:

@@ -46,19 +46,28 @@ def _with_keys(source: AgentSource, held: ExitStack) -> str:
     own = {**os.environ, "SSH_AUTH_SOCK": socket, "SSH_ASKPASS_REQUIRE": "never"}
     own.pop("DISPLAY", None)
     for key in source.keys:
-        added = subprocess.run(
-            ["ssh-add", "-q", key],
-            env=own,
-            stdin=none,
-            stdout=none,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            check=False,
-        )
+        try:
+            # From standard input, ssh-add takes a key whoever may read its file, as docker does.
+            with open(key, "rb") as file:
+                added = subprocess.run(
+                    ["ssh-add", "-q", "-"],
+                    env=own,
+                    stdin=file,
+                    stdout=none,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                    check=False,
+                )
+        except OSError as error:
+            raise KezuriError.of(f"--ssh {source.id}: the key {key} cannot be read: {error.strerror}") from None
         if added.returncode:
-            said = added.stderr.decode("utf-8", "replace").strip().splitlines()
+            said = added.stderr.decode("utf-8", "replace").strip()
+            locked = "passphrase" in said.lower()
             raise KezuriError.of(
-                f"--ssh {source.id}: the key {key} cannot be used" + (f": {said[-1]}" if said else ""),
-                hint="a key with a passphrase has to be in an agent before: ssh-add FILE, then --ssh " + source.id,
+                f"--ssh {source.id}: the key {key} "
+                + ("has a passphrase" if locked else "cannot be used: it is no private key that ssh-add can read"),
+                hint=f"put it into an agent before: ssh-add {key}, then --ssh {source.id}"
+                if locked
+                else "name the file of a private key, not the one that ends in .pub",
             )
     return socket

@@ -214,7 +214,8 @@ class _Build:
         context = definition.context
         name = context.dockerfile.name
         file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
-        return (context.root or "-", file, self._request.target, self._request.platforms, os.getcwd())
+        place = context.address or context.root or "-"
+        return (place, file, self._request.target, self._request.platforms, os.getcwd())
 
     def _prepare(self, plan: Plan, trees: Trees, options: Options, source: SourceText) -> Workers:
         """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
@@ -258,6 +259,14 @@ def _check_attributes(output: Output) -> None:
             continue
         if key in _ATTRIBUTES and key not in ("oci-mediatypes", "force-compression"):
             continue
+        if key == "mode" and output.type == "local":
+            if value == "copy":
+                continue
+            raise KezuriError.of(
+                f"--output mode={value} is not supported",
+                hint="what is in the directory stays, as with mode=copy: remove it before",
+                exit_code=2,
+            )
         if key == "oci-mediatypes" and false:
             raise KezuriError.of(
                 "--output oci-mediatypes=false is not supported",

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.app.agents import open_agents
 from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
@@ -254,6 +253,11 @@ class Definition:
                 from kezuri.app.remotes import open_remotes
 
                 def agent() -> str:
+                    from kezuri.plan.remote import is_secure_shell
+
+                    if not self._request.agents and is_secure_shell(self._request.context):
+                        # As buildx has it: who names such a context wants to be logged in there.
+                        return os.environ.get("SSH_AUTH_SOCK", "")
                     return self._open_agents().get("default", "")
 
                 self._remotes = open_remotes(
@@ -263,8 +267,11 @@ class Definition:
 
     def _open_agents(self) -> dict[str, str]:
         if self._agents is None:
-            given = self._request.agents
-            self._agents = open_agents(given, os.environ, self._held) if given else {}
+            self._agents = {}
+            if given := self._request.agents:
+                from kezuri.app.agents import open_agents
+
+                self._agents = open_agents(given, os.environ, self._held)
         return self._agents
 
     def workbench(self, plan: Plan, parallelism: int) -> Workbench:

@@ -176,7 +176,7 @@ class Delivery:
     def _write_root(self, output: Output, plan: Plan, built: Built) -> None:
         from kezuri.diagnostics import Diagnostic
         from kezuri.export.layout import output_file
-        from kezuri.export.root import common_items, merged_items, platform_items, write_directory
+        from kezuri.export.root import common_items, dated, merged_items, platform_items, write_directory
         from kezuri.layer.packer import compression, pack
         from kezuri.source.stack import StackTree
 
@@ -193,20 +193,22 @@ class Delivery:
         split = _boolean(dict(output.attributes).get("platform-split", ""))
         items: Iterable[Item]
         if bool(plan.targets) if split is None else split:
-            items = platform_items([(name.replace("/", "_"), tree) for name, tree in trees], self._epoch)
+            items = platform_items([(name.replace("/", "_"), tree) for name, tree in trees])
         elif len(trees) == 1:
             items = merged_items(trees[0][1])
         else:
             items = common_items(trees)
+        if self._epoch is not None:
+            items = dated(items, self._epoch)
         if output.type == "local":
             with self._reporter.step("exporting to client directory"):
-                write_directory(items, output.dest, warn, self._epoch)
+                write_directory(items, output.dest, warn)
         else:
             with (
                 self._reporter.step("exporting to client tarball"),
                 output_file(output.dest, sys.stdout.buffer) as sink,
             ):
-                pack(items, sink, compression("none", None), epoch=self._epoch)
+                pack(items, sink, compression("none", None))
 
     def _write_files(self, image: "Exported | None") -> None:
         from kezuri.store.names import publish

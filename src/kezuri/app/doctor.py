@@ -31,7 +31,7 @@ def _store(settings: Settings) -> tuple[Check, ...]:
 
 def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
     """Look at everything in the store; what is wrong, or one line saying that all is well."""
-    from kezuri.store.collection import Collection
+    from kezuri.store.soundness import Soundness
     from kezuri.store.store import Store
 
     if os.geteuid() != 0:
@@ -46,7 +46,7 @@ def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
                 finding.detail + (" (repaired)" if finding.repaired else ""),
                 "" if finding.repaired else "run it again with --repair; what is lost is built or pulled again",
             )
-            for finding in Collection(store).check(repair)
+            for finding in Soundness(store).check(repair)
         ]
         blobs = len(store.blobs.digests())
     return tuple(found) or (Check("store", "ok", f"{blobs} blobs, every digest right, nothing missing"),)

@@ -125,7 +125,14 @@ class _Foreseer:
             base = self._plan.stage(stage.base.stage).label
         else:
             base = "scratch"
-        return Stage(stage.number, stage.label, base, 1 + image, len(stage.operations) + image)
+        return Stage(stage.number, self._label(stage), base, 1 + image, len(stage.operations) + image)
+
+    def _label(self, stage: StagePlan) -> str:
+        """The stage's name; of several platforms with its own, and with the one that it builds for."""
+        if not self._plan.targets:
+            return stage.label
+        target = next((p for p in reversed(stage.crossing) if p is not None and p != stage.platform), None)
+        return f"{stage.platform}{f'->{target}' if target is not None else ''} {stage.label}"
 
     # changes
 

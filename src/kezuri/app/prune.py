@@ -54,7 +54,8 @@ def _forget_builds(store: Store, before: float) -> None:
     journal = Journal(store.database)
     there = (heading.asked for heading in journal.headings())
     journal.forget(before, {asked.project for asked in there if os.path.isdir(asked.context)})
-    Listings(store.database).forget_all_but(journal.digests())
+    oldest = store.oldest_lease()
+    Listings(store.database).forget_all_but(journal.digests(), time() if oldest is None else oldest)
 
 
 def foresee_prune(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kezuri.app.request import Settings
 from kezuri.cache.causes import Answer, Causes, Kind, Reason
 from kezuri.cache.journal import Build, Heading, Journal, Source, Step
-from kezuri.cache.listings import Listings
+from kezuri.cache.listings import Listings, Origin
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.key import Components, decode
 from kezuri.source.changes import Change, changes
@@ -124,7 +124,9 @@ class _Explainer:
         answers = self._causes.answers()
         told = {answer.step.number: tuple(self._because(r, answer) for r in answer.reasons) for answer in answers}
         roots, places = self._roots(answers)
-        steps = tuple(StepAnswer(a.step, told[a.step.number], a.since, places.get(a.step.number, -1)) for a in answers)
+        steps = tuple(
+            StepAnswer(_discreet(a.step), told[a.step.number], a.since, places.get(a.step.number, -1)) for a in answers
+        )
         busy = any(answer.step.outcome not in ("cached", "shared") for answer in answers)
         quiet = not busy or (quiet_counts and build.heading.repeated > 0)
         from kezuri.app.advice import advice
@@ -157,18 +159,23 @@ class _Explainer:
         name, before, after = reason.name, reason.before, reason.after
         files: tuple[Change, ...] | None = None
         if name.startswith("files") and reason.kind in ("files", "nearest"):
-            files = self._files(before, after)
+            was = answer.was or answer.step
+            files = self._files(before, _origin(was, name), after, _origin(answer.step, name))
         elif name.startswith("env ") and reason.kind in ("component", "nearest"):
             variable = name.removeprefix("env ")
             before, after = _shown(variable, before), _shown(variable, after)
             steps = [s for s in (answer.step, answer.was) if s is not None]
             name = f"{'ARG' if any(variable in s.arguments for s in steps) else 'ENV'} {variable}"
+        else:
+            before, after = _anonymous(before), _anonymous(after)
         via = tuple(self._because(r, answer) for r in reason.via)
         return Because(reason.kind, name, before, after, reason.step, reason.source, files, via)
 
-    def _files(self, before: str | None, after: str | None) -> tuple[Change, ...] | None:
-        old = self._listings.find(before) if before is not None else None
-        new = self._listings.find(after) if after is not None else None
+    def _files(
+        self, before: str | None, old_at: Origin, after: str | None, new_at: Origin
+    ) -> tuple[Change, ...] | None:
+        old = self._listings.find(before, old_at) if before is not None else None
+        new = self._listings.find(after, new_at) if after is not None else None
         return changes(old, new) if old is not None and new is not None else None
 
     def _nearest(self, step: Step) -> Components | None:
@@ -207,6 +214,12 @@ _PUBLIC = re.compile(r"(?:_|^)public(?:_|$)", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
+def _origin(step: Step, component: str) -> Origin:
+    """Where the files of a step's component lie."""
+    kind = next((source.kind for source in step.sources if source.component == component), "context")
+    return "stage" if kind in ("stage", "image") else "context"
+
+
 def _shown(variable: str, value: str | None) -> str | None:
     """A variable's value as it may be shown: not if the name looks like a secret's (as the check SecretsUsedInArgOrEnv
     has it), and never who logs in at a URL."""
@@ -214,4 +227,13 @@ def _shown(variable: str, value: str | None) -> str | None:
         return None
     if _SECRET.search(variable) and not _PUBLIC.search(variable):
         return HIDDEN
-    return _USERINFO.sub(f"{HIDDEN}@", value)
+    return _anonymous(value)
+
+
+def _anonymous(text: str | None) -> str | None:
+    return None if text is None else _USERINFO.sub(f"{HIDDEN}@", text)
+
+
+def _discreet(step: Step) -> Step:
+    """The step as it may be shown."""
+    return step._replace(title=_anonymous(step.title) or "", message=_anonymous(step.message) or "")

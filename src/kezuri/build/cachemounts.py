@@ -2,11 +2,12 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from kezuri.build.materialise import materialise
-from kezuri.build.trees import Choice, StateOf, Trees
+from kezuri.build.stepkeys import seeding
+from kezuri.build.trees import StateOf, Trees
 from kezuri.plan.key import state_of
 from kezuri.plan.operation import CacheMount
 from kezuri.store.store import Store
@@ -24,20 +25,29 @@ class CacheMounts:
         self._namespace = namespace
 
     @contextmanager
-    def hold(self, mount: CacheMount, states: StateOf) -> Iterator[str]:
-        """The directory for a step that runs now. `locked` waits until nobody else holds it; `private` gives one that
-        nobody else holds."""
-        identity = self._identity(mount, states)
-        if mount.sharing == "shared":
-            yield self._directory(identity, mount, states)
-            return
+    def hold(self, mounts: Sequence[CacheMount], states: StateOf) -> Iterator[list[str]]:
+        """The directories for a step that runs now, in the order of its mounts. `locked` waits until no other step
+        holds one; `private` gives one that no other step holds.
+
+        Mounts of one cache are one directory, shared as the first of them says. Every step asks in the same order:
+        none waits for one that waits for it.
+        """
+        identities = [self._identity(mount, states) for mount in mounts]
+        first = dict(zip(reversed(identities), reversed(mounts), strict=True))
+        with ExitStack() as held:
+            found = {name: held.enter_context(self._one(name, first[name], states)) for name in sorted(first)}
+            yield [found[identity] for identity in identities]
+
+    @contextmanager
+    def _one(self, identity: str, mount: CacheMount, states: StateOf) -> Iterator[str]:
         if mount.sharing == "locked":
             with self._store.lock(f"mount-{identity}", cancel=self._cancel):
                 yield self._directory(identity, mount, states)
             return
+        # Those who share hold it, too: it is not free for those who want it alone.
         for number in range(_MOST_PRIVATE):
             name = identity if number == 0 else state_of(identity, str(number))[:32]
-            with self._store.lock(f"mount-{name}", wait=False) as free:
+            with self._store.lock(f"mount-{name}", wait=False, shared=mount.sharing == "shared") as free:
                 if free:
                     yield self._directory(name, mount, states)
                     return
@@ -48,7 +58,7 @@ class CacheMounts:
         # A mode or an owner makes another cache than the one without (BuildKit's seed reference does the same).
         seed = ""
         if mount.input is not None:
-            seed = self._trees.digest(Choice(mount.input, (mount.source,)), states)
+            seed = self._trees.digest(seeding(mount.input, mount), states)
         owner = (
             f"{mount.mode}:{mount.uid}:{mount.gid}" if (mount.mode, mount.uid, mount.gid) != (None, None, None) else ""
         )
@@ -74,7 +84,7 @@ class CacheMounts:
             if mount.input is not None:
                 from kezuri.build.copying import selected_items
 
-                selection = self._trees.select(Choice(mount.input, (mount.source,)), states)
+                selection = self._trees.select(seeding(mount.input, mount), states)
                 items, _ = selected_items(selection)
                 materialise(items, made)
                 for root in selection:

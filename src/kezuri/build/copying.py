@@ -41,7 +41,9 @@ class CopySteps:
             with self._store.scratch("add") as scratch:
                 selection = self._selection(operation, states)
                 options = self._options(operation, before, scratch)
-                items = recipe(_with_heredocs(selection, operation), options, self._forms.view(before.layers))
+                # A linked copy does not look at what lies below: an image there need not be fetched for it.
+                view = self._forms.view(() if options.linked else before.layers)
+                items = recipe(_with_heredocs(selection, operation), options, view)
                 # Files of the context may be written while they are read: what was packed must be what the key says.
                 self._make(layer, items, directory, lambda: verify_unchanged(selection))
         except KezuriError as error:

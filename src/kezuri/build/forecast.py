@@ -26,7 +26,7 @@ from kezuri.plan.operation import (
     StageInput,
     StagePlan,
 )
-from kezuri.store.database import RecordRow
+from kezuri.store.schema import RecordRow
 from kezuri.store.store import Store
 
 Outcome = Literal["cached", "runs", "depends", "unknown"]
@@ -161,6 +161,7 @@ class Forecast:
         self._ends: dict[int, Sight] = {}
         self._settled: dict[int, bool] = {}
         self._made: dict[frozenset[str], _Made] = {}
+        self._waited: dict[int, frozenset[int]] = {}
 
     def steps(self) -> tuple[Step, ...]:
         """Every step of the plan, in its order. KezuriError, at the line, for a source or secret that is not there."""
@@ -280,15 +281,20 @@ class Forecast:
         if step.outcome != "runs" or own is None:
             return step
         for other in self._made.values():
-            if other.place > own.place and step.stage not in self._waited_for(other.place[0]):
-                for mine in own.components.values():
-                    if any(may_be_equal(mine, parts) for parts in other.components.values()):
-                        label = self._plan.stage(other.place[0]).label
-                        return step._replace(outcome="depends", reason=f"{label} may make the same")
+            if (
+                other.place > own.place
+                and any(may_be_equal(a, b) for a in own.components.values() for b in other.components.values())
+                and step.stage not in self._waited_for(other.place[0])
+            ):
+                label = self._plan.stage(other.place[0]).label
+                return step._replace(outcome="depends", reason=f"{label} may make the same")
         return step
 
-    def _waited_for(self, number: int) -> set[int]:
+    def _waited_for(self, number: int) -> frozenset[int]:
         """The stages that are complete, in all cases, before the end of this one: itself and what it needs."""
+        known = self._waited.get(number)
+        if known is not None:
+            return known
         found, todo = {number}, [number]
         while todo:
             stage = self._plan.stage(todo.pop())
@@ -297,7 +303,8 @@ class Forecast:
                 if isinstance(source, StageInput) and source.stage not in found:
                     found.add(source.stage)
                     todo.append(source.stage)
-        return found
+        self._waited[number] = frozenset(found)
+        return self._waited[number]
 
     def _ignored(self, stage: StagePlan) -> bool:
         chosen = self._options.no_cache_stages

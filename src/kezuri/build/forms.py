@@ -12,7 +12,8 @@ from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
 from kezuri.store.blobs import disk_error
-from kezuri.store.database import FRESH, FormRow, LayerRow
+from kezuri.store.database import FRESH
+from kezuri.store.schema import FormRow, LayerRow
 from kezuri.store.store import Store, layer_name
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kezuri.plan.key import Components, decode
-from kezuri.store.database import Database, RecordRow
+from kezuri.store.database import Database
+from kezuri.store.schema import RecordRow
 
 
 class Past(NamedTuple):

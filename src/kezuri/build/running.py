@@ -166,18 +166,21 @@ class RunSteps:
         env: dict[str, str] = {}
         secrets: list[bytes] = []
         agents = 0
+        caches = [mount for mount in operation.mounts if isinstance(mount, CacheMount)]
+        directories = iter(held.enter_context(self._cache_mounts.hold(caches, states)) if caches else ())
         for position, mount in enumerate(operation.mounts):
             match mount:
                 case BindMount():
                     mounts.append(self._bind(mount, states, os.path.join(scratch, f"bind{position}")))
                 case CacheMount():
-                    directory = held.enter_context(self._cache_mounts.hold(mount, states))
-                    mounts.append(door.HostMount(directory, mount.target, not mount.readonly))
+                    mounts.append(door.HostMount(next(directories), mount.target, not mount.readonly))
                 case TmpfsMount():
                     mounts.append(door.TmpfsMount(mount.target, mount.size))
                 case SecretMount():
                     value = self._options.secrets.get(mount.id)
                     if value is None:
+                        if mount.env:
+                            env[mount.env] = ""
                         continue
                     if mount.target:
                         mounts.append(door.SecretMount(mount.target, value, mount.mode, mount.uid, mount.gid))

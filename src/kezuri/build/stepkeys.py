@@ -14,6 +14,7 @@ from kezuri.plan.operation import (
     CacheMount,
     ContextInput,
     CopyOperation,
+    Input,
     Operation,
     RunMount,
     RunOperation,
@@ -91,7 +92,7 @@ def _files_of(mount: RunMount) -> Choice | None:
     if isinstance(mount, BindMount):
         return bound_by(mount)
     if isinstance(mount, CacheMount) and mount.input is not None:
-        return Choice(mount.input, (mount.source,))
+        return seeding(mount.input, mount)
     return None
 
 
@@ -99,7 +100,12 @@ def bound_by(mount: BindMount) -> Choice:
     """What a bind mount shows: a directory's own metadata is seen, too, but for the context's root, in whose
     place there is a directory of our own."""
     whole = not isinstance(mount.input, ContextInput) or bool(mount.source.strip("/."))
-    return Choice(mount.input, (mount.source,), whole=whole)
+    return Choice(mount.input, (mount.source,), whole=whole, literal=True)
+
+
+def seeding(source: Input, mount: CacheMount) -> Choice:
+    """What a new cache mount begins with."""
+    return Choice(source, (mount.source,), literal=True)
 
 
 def choice_of(operation: CopyOperation) -> Choice:

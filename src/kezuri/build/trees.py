@@ -34,18 +34,20 @@ class Context(NamedTuple):
 
 class Choice(NamedTuple):
     """What an instruction selects from an input; `whole`: with the metadata of the directories that it names, of which
-    a copy takes nothing and which a mount shows."""
+    a copy takes nothing and which a mount shows; `literal`: the words are paths in which nothing is a wildcard."""
 
     input: Input
     sources: tuple[str, ...]
     parents: bool = False
     excludes: tuple[str, ...] = ()
     whole: bool = False
+    literal: bool = False
 
 
 def selection_key(state: State, choice: Choice) -> str:
     """Under which the digest of what is chosen from a stage or an image in this state is remembered."""
-    said = [choice.sources, choice.parents, choice.excludes, *([True] if choice.whole else ())]
+    said: list[object] = [choice.sources, choice.parents, choice.excludes]
+    said += [name for name, given in (("whole", choice.whole), ("literal", choice.literal)) if given]
     return state_of("selection", state.id, json.dumps(said))
 
 
@@ -85,7 +87,7 @@ class Trees:
         if known is None:
             known, recorded = fingerprint(self.select(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
-            self._listings.keep(known, text(recorded))
+            self._listings.keep(known, text(recorded), "stage")
             self._database.put_memo(key, known)
         return known
 
@@ -94,7 +96,7 @@ class Trees:
         if isinstance(choice.input, ContextInput):
             return self._from_context(choice)[2]
         tree = self._tree(choice.input, states)
-        return select(tree, choice.sources, parents=choice.parents, excludes=choice.excludes)
+        return _select(tree, choice)
 
     def keep_listing(self, choice: Choice) -> None:
         """Write down what counted of each file of a selection from a context, for telling differences later; for
@@ -109,7 +111,7 @@ class Trees:
             if known is None:
                 assert isinstance(choice.input, ContextInput)
                 context = self._contexts[choice.input.name]
-                selection = select(context.tree, choice.sources, parents=choice.parents, excludes=choice.excludes)
+                selection = _select(context.tree, choice)
                 found, recorded = fingerprint(selection, context.digests, whole=choice.whole)
                 known = self._selected[choice] = (found, recorded, selection)
             return known
@@ -145,3 +147,7 @@ class Trees:
         for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
             self._forms.know_pulled(layer, descriptor)
         return base_state(source.image)
+
+
+def _select(tree: Tree, choice: Choice) -> Selection:
+    return select(tree, choice.sources, parents=choice.parents, excludes=choice.excludes, literal=choice.literal)

@@ -294,23 +294,32 @@ def _align(old: Stage, new: Stage) -> tuple[int | None, ...]:
 
 
 def _stages(build: Build, old: Build) -> list[tuple[Stage, Stage]]:
-    """The stages of a build with the stages that they were: by platform and label; the others by what they share."""
-    left = {(s.platform, s.label): s for s in old.stages}
+    """The stages of a build with the stages that they were: by platform, label and what they build for; then without
+    the latter, which a build for one platform does not tell; the others by what they share."""
+    left, others = list(old.stages), list(build.stages)
     found = []
-    others = []
-    for stage in build.stages:
-        was = left.pop((stage.platform, stage.label), None)
-        if was is not None:
-            found.append((stage, was))
-        else:
-            others.append(stage)
+    for name in (lambda s: (s.platform, s.label, _crossing(s)), lambda s: (s.platform, s.label)):
+        rest = []
+        for stage in others:
+            was = next((s for s in left if name(s) == name(stage)), None)
+            if was is not None:
+                left.remove(was)
+                found.append((stage, was))
+            else:
+                rest.append(stage)
+        others = rest
     for stage in others:
         titles = {s.title for s in stage.steps}
-        alike = {key: len(titles.intersection(s.title for s in was.steps)) for key, was in left.items()}
-        best = max(alike, key=lambda key: alike[key], default=None)
-        if best is not None and alike[best]:
-            found.append((stage, left.pop(best)))
+        best = max(left, key=lambda was: len(titles.intersection(s.title for s in was.steps)), default=None)
+        if best is not None and titles.intersection(s.title for s in best.steps):
+            left.remove(best)
+            found.append((stage, best))
     return found
+
+
+def _crossing(stage: Stage) -> str:
+    """The platform that a stage builds for, if it is not its own: its steps' places tell it (`amd64->arm64 a 1/2`)."""
+    return next((s.place.partition("->")[2].split(" ")[0] for s in reversed(stage.steps) if "->" in s.place), "")
 
 
 def _chain(build: Build, stage: Stage, end: int | None = None) -> list[_Node]:

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 from kezuri.cache.chronicle import project_of
 from kezuri.plan.key import Components
-from kezuri.store.database import BuildRow, Database
+from kezuri.store.database import Database
+from kezuri.store.schema import BuildRow
 
 PER_PROJECT = 20
 IN_ALL = 200

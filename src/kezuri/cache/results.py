@@ -4,7 +4,8 @@ from collections.abc import Callable
 from time import time
 
 from kezuri.plan.key import Components, decode, digest, encode
-from kezuri.store.database import FRESH, Database, RecordRow
+from kezuri.store.database import FRESH, Database
+from kezuri.store.schema import RecordRow
 
 
 class Results:

@@ -33,8 +33,9 @@ _NAMED: Final[dict[str, list[Range]]] = {
 }
 _CONTROLS: Final = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _PLACES: Final = {"A": r"\A", "z": r"\Z", "b": r"(?a:\b)", "B": r"(?a:\B)"}
-_CODE: Final = re.compile(r"x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]+)\})|(0[0-7]{0,2}|[1-7][0-7]{1,2})")
-_COUNT: Final = re.compile(r"\{(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?\}")
+# Compiled when one is met: most builds have no such pattern.
+_CODE: Final = r"x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]+)\})|(0[0-7]{0,2}|[1-7][0-7]{1,2})"
+_COUNT: Final = r"\{(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?\}"
 _MOST_REPEATS: Final = 1000
 
 
@@ -58,7 +59,7 @@ def read(expression: str) -> list[list[Atom]]:
     while at < len(expression):
         atoms = alternatives[-1]
         char = expression[at]
-        count = _COUNT.match(expression, at) if char == "{" else None
+        count = re.compile(_COUNT).match(expression, at) if char == "{" else None
         if char == "*" or count is not None:
             if repeated or not atoms:
                 raise BadExpression
@@ -173,7 +174,7 @@ def _code(expression: str, at: int) -> tuple[int, int]:
     char = expression[at : at + 1]
     if char in _CONTROLS:
         return _CONTROLS[char], at + 1
-    found = _CODE.match(expression, at)
+    found = re.compile(_CODE).match(expression, at)
     if found is not None:
         two, braced, octal = found.groups()
         code = int(octal, 8) if octal else int(two or braced, 16)

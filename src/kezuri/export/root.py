@@ -28,10 +28,10 @@ def merged_items(tree: Tree) -> Iterator[Item]:
         stack.extend(reversed(below))
 
 
-def platform_items(trees: Sequence[tuple[str, Tree]], epoch: int | None) -> Iterator[Item]:
-    """The entries of several trees, each below a directory of its own name. `epoch` (seconds) dates these."""
+def platform_items(trees: Sequence[tuple[str, Tree]]) -> Iterator[Item]:
+    """The entries of several trees, each below a directory of its own name."""
     for name, tree in trees:
-        yield Entry(name, "dir", 0o755, mtime=(epoch or 0) * 1_000_000_000), None
+        yield Entry(name, "dir", 0o755), None
         for entry, content in merged_items(tree):
             link = f"{name}/{entry.link}" if entry.kind == "hardlink" else entry.link
             yield entry._replace(path=f"{name}/{entry.path}", link=link), content
@@ -53,13 +53,17 @@ def common_items(trees: Sequence[tuple[str, Tree]]) -> list[Item]:
     return [item for name, items in held for item in items if item[0].kind != "dir" or owner[item[0].path][0] == name]
 
 
-def write_directory(
-    items: Iterable[Item], directory: str, warn: Callable[[str], None], epoch: int | None = None
-) -> None:
+def dated(items: Iterable[Item], epoch: int) -> Iterator[Item]:
+    """The same entries, all modified at the epoch (seconds): files that are exported are dated so, older ones, too."""
+    for entry, content in items:
+        yield entry._replace(mtime=epoch * 1_000_000_000), content
+
+
+def write_directory(items: Iterable[Item], directory: str, warn: Callable[[str], None]) -> None:
     """Write files into a directory, over what is there (BuildKit's local output).
 
     Everything belongs to the caller; devices are left out with a warning; no link among them or in the directory is
-    followed. `epoch` (seconds) is the latest modification time.
+    followed.
     """
     try:
         os.makedirs(directory, exist_ok=True)
@@ -78,17 +82,16 @@ def write_directory(
             if entry.kind == "dir":
                 late.append(entry)
             elif entry.kind in ("file", "symlink"):
-                _stamp(root, entry, epoch)
+                _stamp(root, entry)
         for entry in reversed(late):
-            _stamp(root, entry, epoch)
+            _stamp(root, entry)
             os.chmod(entry.path, entry.mode | 0o700, dir_fd=root)
     finally:
         os.close(root)
 
 
-def _stamp(root: int, entry: Entry, epoch: int | None) -> None:
-    mtime = entry.mtime if epoch is None else min(entry.mtime, epoch * 1_000_000_000)
-    os.utime(entry.path, ns=(mtime, mtime), dir_fd=root, follow_symlinks=False)
+def _stamp(root: int, entry: Entry) -> None:
+    os.utime(entry.path, ns=(entry.mtime, entry.mtime), dir_fd=root, follow_symlinks=False)
 
 
 def _write(root: int, entry: Entry, content: str | bytes | None, warn: Callable[[str], None]) -> None:

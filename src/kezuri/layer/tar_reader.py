@@ -40,10 +40,10 @@ _KINDS: dict[bytes, Kind] = {
 def read_tar(stream: BinaryIO, where: str) -> Iterator[tuple[Entry, BinaryIO | None]]:
     """The entries of a plain tar stream in order; files come with a reader of their bytes, good until the next entry.
 
-    Names are made relative (`/` and `./` at the front are dropped); `.wh.` names become whiteouts and opaque marks,
-    as does a character device 0:0; other `.wh..wh.` names (aufs's own) and global PAX headers are left out, and so are
-    the overlay file system's own extended attributes. A path may come twice: the last one counts. The stream is read
-    to its end. KezuriError, naming `where` and the offset in the tar, for anything that is not a sound tar, for
+    Names are cleaned (`/` and `./` at the front are dropped, `a/../b` is `b`); `.wh.` names become whiteouts and opaque
+    marks, as does a character device 0:0; other `.wh..wh.` names (aufs's own) and global PAX headers are left out, and
+    so are the overlay file system's own extended attributes. A path may come twice: the last one counts. The stream is
+    read to its end. KezuriError, naming `where` and the offset in the tar, for anything that is not a sound tar, for
     names that leave the root or have more than 4096 characters or 512 parts, and for what is not supported (sparse
     files, multi-volume archives).
     """
@@ -336,8 +336,16 @@ class _Reader:
         if text[-1:] == "/":
             text = text.rstrip("/")
         if text[:1] in ("/", ".") or "//" in text or "/." in text:
-            parts = [part for part in text.split("/") if part and part != "."]
-            if ".." in parts:
+            parts: list[str] = []
+            for part in text.split("/"):
+                if part == "..":
+                    if not parts:
+                        self._bad(f"the name {text!r} leaves the root")
+                    parts.pop()
+                elif part and part != ".":
+                    parts.append(part)
+            if not parts and ".." in text:
+                # What comes out at the root itself names no entry, either.
                 self._bad(f"the name {text!r} leaves the root")
             text = "/".join(parts)
         elif not text and not name:

@@ -1,5 +1,6 @@
 """From a Dockerfile to a plan: stages, what they stand on, and only those that the target needs."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ from kezuri.plan.operation import (
 from kezuri.plan.paths import joined
 from kezuri.plan.stages import Stage, Stages, names_used, split_stages
 from kezuri.plan.variables import platform_arguments
+
+_FRAMES = 20
+"""More calls than one stage on the way to another takes."""
 
 ImageResolver = Callable[[ImageSource, Platform], BaseImage]
 """Finds an image for a platform; KezuriError when it cannot be had. The planner asks once for each."""
@@ -65,6 +69,8 @@ class Planner:
         self._chosen = -1
         self._lenient = False
         self._absent: dict[ImageSource, KezuriError] = {}
+        # A stage is planned while the one that needs it is: stages that stand on each other may be many.
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + _FRAMES * len(self._stages)))
 
     def plan(self) -> Plan:
         """The plan; KezuriError with every diagnostic that could be found in one go."""

@@ -84,6 +84,12 @@ def is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
+def is_secure_shell(text: str) -> bool:
+    """Whether the text is the address of a git repository that is spoken to over ssh."""
+    found = git_source(text)
+    return found is not None and not found[0].remote.startswith(("http://", "https://", "git://"))
+
+
 def url_source(text: str, name: str = "") -> UrlSource:
     """A file at a URL, called `name`, or like the last part of its path. KezuriError for what is no URL."""
     url, path, credentials = _parts(text)

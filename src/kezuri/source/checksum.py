@@ -31,8 +31,9 @@ def digest(selection: Selection, index: StatIndex) -> str:
 
     What counts: the order of the roots, the name of each file root (it may become part of the image), below each
     directory the relative paths, and of every file, directory, link and device the header fields of BuildKit's file
-    checksum (mode, uid, gid, size, type, link target, device numbers, extended attributes) and the bytes. What does
-    not: times, where in the tree a root lies, and the metadata of a root directory, of which COPY takes none.
+    checksum (mode, uid, gid, size, type, link target, device numbers, extended attributes) and the bytes; which files
+    of a root are one file under several names; which directories were not asked for. What does not: times, where in
+    the tree a root lies, and the metadata of a root directory, of which COPY takes none.
     """
     return fingerprint(selection, index)[0]
 
@@ -48,6 +49,7 @@ def fingerprint(selection: Selection, index: StatIndex, *, whole: bool = False) 
     result: dict[str, Record] = {}
     for root in selection:
         lines = [_head(root)]
+        names: dict[object, str] = {}
         for path, item in _parts(root, whole):
             entry, content = item.entry, item.content
             kind = entry.kind
@@ -71,6 +73,12 @@ def fingerprint(selection: Selection, index: StatIndex, *, whole: bool = False) 
                 whole_data = data
                 attributes = f"{entry.device[0]}:{entry.device[1]}" if kind in ("char", "block") else ""
             lines.append(f"{len(header)} {header}{whole_data}\n")
+            if item.implied:
+                lines.append("implied\n")
+            if item.identity is not None and (first := names.setdefault(item.identity, path)) != path:
+                # Copied, they stay one file: writing to one of them is writing to all.
+                lines.append(f"same as {len(first)} {first}\n")
+                attributes = hashlib.sha256(f"{attributes}{first}".encode("utf-8", "surrogateescape")).hexdigest()
             result[entry.path or path or "."] = Record(data, entry.mode, entry.uid, entry.gid, kind, link, attributes)
         all_lines.update("".join(lines).encode("utf-8", "surrogateescape"))
     return "sha256:" + all_lines.hexdigest(), result

@@ -24,7 +24,8 @@ class Context(NamedTuple):
     """An opened build context.
 
     `tree` has the ignore rules applied. `root` is the directory on this machine, empty for a context that is an
-    archive. `directory` is the Dockerfile's own directory on this machine, empty when it has none.
+    archive. `directory` is the Dockerfile's own directory on this machine, empty when it has none. `address` says where
+    a remote context comes from, without who logs in there and without the commit: what stays when it changes.
     """
 
     tree: Tree
@@ -32,6 +33,7 @@ class Context(NamedTuple):
     root: str
     directory: str
     ignore: Ignore | None
+    address: str = ""
 
 
 def open_context(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Content, Entry, Item
 from kezuri.layer.view import View
-from kezuri.source.chmod import ModeChange
+from kezuri.plan.chmod import ModeChange
 from kezuri.source.selection import Root, Selected, Selection
 from kezuri.source.tree import resolve
 
@@ -114,6 +114,13 @@ class _Target:
         written = self._written.get(path)
         return written if written is not None and written.entry.kind != "dir" else None
 
+    def change(self, group: object | None, of: Entry) -> None:
+        """Give all names of a file the mode, owner and time of `of`."""
+        for path, written in self._written.items():
+            if written.group == group:
+                entry = written.entry._replace(mode=of.mode, uid=of.uid, gid=of.gid, mtime=of.mtime)
+                self._written[path] = written._replace(entry=entry)
+
     def drop_below(self, path: str) -> None:
         """Forget what was written below a path that stops being a directory."""
         prefix = path + "/"
@@ -179,7 +186,8 @@ def _copy(target: _Target, root: Root, number: int, options: CopyOptions) -> Non
     text, slash = _destination(options)
     owner = options.chown or (0, 0)
     mode = options.chmod.created if options.chmod is not None else 0o755
-    if options.unpack is not None and root.top.entry.kind == "file" and root.top.content is not None:
+    archive = root.top.entry.kind == "file" and not root.packed
+    if options.unpack is not None and archive and root.top.content is not None:
         items = options.unpack(root.top.content)
         if items is not None:
             base = target.resolve(text)
@@ -275,11 +283,17 @@ def _unpack(target: _Target, items: Sequence[Item], base: str, number: int, opti
         if there is not None and there.kind == "dir":
             target.drop_below(path)
         if entry.kind == "hardlink":
-            first = target.linkable(target.resolve(entry.link, base))
+            above, _, last = entry.link.rpartition("/")
+            known_as = f"{target.resolve(above, base)}/{last}".lstrip("/")
+            first = target.linkable(known_as)
             if first is None:
                 raise KezuriError.of(
                     f'hard link "{entry.path}" in the archive names "{entry.link}", which does not come before it'
                 )
+            if first.entry.kind == "file" and first.entry[2:5] + first.entry[6:7] != placed[2:5] + placed[6:7]:
+                # Another name of the file brings its own idea of the metadata, and the last one has its way.
+                target.change(first.group, placed)
+                first = target.linkable(known_as) or first
             target.put(first.entry._replace(path=path), first.content, first.group)
         else:
             target.put(placed, content, (number, serial) if entry.kind == "file" else None)

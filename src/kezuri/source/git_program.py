@@ -178,6 +178,8 @@ class GitProgram:
             "ConnectTimeout=30",
             "ServerAliveInterval=15",
             "StrictHostKeyChecking=accept-new",
+            # The user's own keys are for whoever the user names: --ssh gives them.
+            "IdentityFile=none",
             f'UserKnownHostsFile="{self._known_hosts}" "{home}"',
         )
         return shlex.join(["ssh", "-F", os.devnull, *(word for o in options for word in ("-o", o))])

@@ -61,20 +61,21 @@ class HttpExchange:
         while True:
             try:
                 self._backoff.ready(host, self._cancel)
-                answer = self._follow(wanted)
+                answer, last = self._follow(wanted)
                 with answer:
                     if 200 <= answer.status < 300 or answer.status == 304:
                         return take(answer)
                     after = retry_after(answer.headers.get("retry-after"), self._backoff.clock.date())
                 if not passing(answer.status) or not patience.again(host, "", after):
-                    raise refused(wanted, answer.status)
+                    raise refused(wanted, answer.status, last)
             except TransportError as error:
                 if not patience.again(host, error.kind):
                     raise unreachable(wanted, error) from None
             except Stopped:
                 raise KezuriError.of("canceled", exit_code=130) from None
 
-    def _follow(self, wanted: Wanted) -> Answer:
+    def _follow(self, wanted: Wanted) -> tuple[Answer, Origin]:
+        """The answer at the end of all redirects, and who gave it."""
         from urllib.parse import urljoin
 
         url, authorization = wanted.url, wanted.authorization
@@ -84,7 +85,7 @@ class HttpExchange:
             answer = self._transport.send(Request("GET", url, headers))
             location = answer.headers.get("location")
             if answer.status not in _MOVED or not location:
-                return answer
+                return answer, Origin.of(url)
             with answer:
                 pass
             before, url = Origin.of(url), urljoin(url, location).partition("#")[0]
@@ -111,11 +112,14 @@ def _may_know(target: Origin, first: Origin) -> bool:
     )  # fmt: skip
 
 
-def refused(wanted: Wanted, status: int) -> KezuriError:
-    """The error for an answer that is no file."""
+def refused(wanted: Wanted, status: int, last: Origin) -> KezuriError:
+    """The error for an answer that is no file; `last` gave it, after redirects."""
     reason = f"{status} {_REASONS.get(status, '')}".strip()
-    host = wanted.host
-    if status in (401, 403):
+    first = Origin.of(wanted.url)
+    host = last.host
+    if status in (401, 403) and not _may_know(last, first):
+        hint = f"{first} sends us there, and a secret for {first.host} does not go along: name the address itself"
+    elif status in (401, 403):
         hint = f"a token is given with --secret id=HTTP_AUTH_TOKEN_{host},…; a whole Authorization header with "
         hint += f"--secret id=HTTP_AUTH_HEADER_{host},…"
         if wanted.authorization:
@@ -130,7 +134,8 @@ def refused(wanted: Wanted, status: int) -> KezuriError:
         hint = f"{host} is in trouble: try again later"
     else:
         hint = ""
-    return KezuriError.of(f"{wanted.shown} cannot be downloaded: {host} answers {reason}", hint=hint)
+    who = host if last == first else f"it is at {last} now, which"
+    return KezuriError.of(f"{wanted.shown} cannot be downloaded: {who} answers {reason}", hint=hint)
 
 
 def unreachable(wanted: Wanted, error: TransportError) -> KezuriError:

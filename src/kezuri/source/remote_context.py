@@ -51,10 +51,11 @@ def open_remote(
         remote = wishes.applied(remote)
         root = remotes.directory(remote)
         tree: Tree = DirectoryTree(root, None, OWNER, name=f"the build context ({remote.remote})")
-        return Context(tree, _dockerfile(tree, file, remotes, stdin), root, "", None)
+        address = remote.remote + (f" {remote.subdir}" if remote.subdir else "")
+        return Context(tree, _dockerfile(tree, file, remotes, stdin), root, "", None, address)
     archive = _archive(remote, remotes, scratch)
     if archive is not None:
-        return Context(archive, _dockerfile(archive, file, remotes, stdin), "", "", None)
+        return Context(archive, _dockerfile(archive, file, remotes, stdin), "", "", None, shown(remote))
     tree = _single(remote, remotes, "the build context")
     if file and not _elsewhere(file):
         raise KezuriError.of(
@@ -62,7 +63,7 @@ def open_remote(
             hint="a context at a URL is a tar archive, or a Dockerfile alone",
             exit_code=2,
         )
-    return Context(tree, _dockerfile(tree, file or CONTEXT_FILE, remotes, stdin), "", "", None)
+    return Context(tree, _dockerfile(tree, file or CONTEXT_FILE, remotes, stdin), "", "", None, shown(remote))
 
 
 def open_remote_named(name: str, text: str, remotes: Remotes) -> tuple[Tree, str] | None:
@@ -100,18 +101,25 @@ def _dockerfile(tree: Tree, file: str, remotes: Remotes, stdin: Callable[[], Bin
         there = tree.stat(path)
         return there.entry if there is not None else None
 
-    for wanted in (file,) if file else ("Dockerfile", "dockerfile"):
-        found = tree.stat(resolve(clean(wanted), lookup))
+    for name in (file,) if file else ("Dockerfile", "dockerfile"):
+        found = tree.stat(resolve(clean(name), lookup))
         if found is None or found.entry.kind != "file":
             continue
         content = found.content
         if isinstance(content, str):
-            return decode(wanted, read_dockerfile(content, wanted))
-        return decode(wanted, content or b"")
-    names = [item.entry.path for item in tree.scan("")]
-    near = nearest(file or "Dockerfile", names)
+            return decode(name, read_dockerfile(content, name))
+        return decode(name, content or b"")
+    wanted = file or "Dockerfile"
+    there = tree.stat(clean(wanted))
+    if there is not None:
+        raise KezuriError.of(
+            f'"{wanted}" in {tree.name} is '
+            + ("a link that leads to no file there" if there.entry.kind == "symlink" else "no file"),
+            hint="--file names a file in the context",
+        )
+    near = nearest(wanted, [item.entry.path for item in tree.scan("")])
     raise KezuriError.of(
-        f'there is no Dockerfile "{file or "Dockerfile"}" in {tree.name}',
+        f'there is no Dockerfile "{wanted}" in {tree.name}',
         hint=f'did you mean "{near}"?' if near else "--file names a path in the context",
     )
 

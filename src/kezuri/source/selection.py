@@ -30,12 +30,13 @@ class Root(NamedTuple):
 
     For a directory `items` is its contents, parents before children, siblings sorted by the bytes of their names, and
     `top` the directory itself. For anything else `items` is empty and `top` is the thing; `name` is what it is called
-    when it is put into a directory.
+    when it is put into a directory. `packed` says that it is not taken apart, should it be an archive.
     """
 
     name: str
     top: Selected
     items: tuple[Selected, ...] = ()
+    packed: bool = False
 
     @property
     def directory(self) -> bool:
@@ -52,7 +53,14 @@ class SourceError(KezuriError):
     word: int = 0
 
 
-def select(tree: Tree, sources: Sequence[str], *, parents: bool = False, excludes: Sequence[str] = ()) -> Selection:
+def select(
+    tree: Tree,
+    sources: Sequence[str],
+    *,
+    parents: bool = False,
+    excludes: Sequence[str] = (),
+    literal: bool = False,
+) -> Selection:
     """What the source words (expanded already) name in the tree, in order; see "COPY" in the Dockerfile reference.
 
     Words are rooted and cleaned; wildcards are those of Go's `filepath.Match`, component by component, below a prefix
@@ -60,7 +68,8 @@ def select(tree: Tree, sources: Sequence[str], *, parents: bool = False, exclude
     selects nothing; a word without wildcards that names nothing is a SourceError. `excludes` are patterns in the
     syntax of .dockerignore, relative to each directory that is copied; a file that a wildcard matched is held against
     them by its name, a file that was named is not. With `parents`, what stands after `/./` (or the whole word) is a
-    pattern in the same syntax whose directories are kept. Nothing is walked that the words do not name.
+    pattern in the same syntax whose directories are kept. `literal`: the words are paths as they stand, as those of
+    mounts are. Nothing is walked that the words do not name.
     """
     patterns = Patterns.of(excludes) if excludes else None
     roots: list[Root] = []
@@ -69,7 +78,7 @@ def select(tree: Tree, sources: Sequence[str], *, parents: bool = False, exclude
             if parents:
                 roots.extend(_with_parents(tree, word, patterns))
             else:
-                for name, item, wild in _expand(tree, word, clean(word)):
+                for name, item, wild in _expand(tree, word, clean(word), literal):
                     if item.entry.kind == "dir":
                         roots.append(_contents(tree, name, item, patterns, None))
                     elif not (wild and patterns is not None and patterns.matches(name)):
@@ -107,10 +116,11 @@ def _lookup(tree: Tree) -> Callable[[str], Entry | None]:
     return lookup
 
 
-def _expand(tree: Tree, word: str, path: str) -> Iterator[tuple[str, Found, bool]]:
+def _expand(tree: Tree, word: str, path: str, literal: bool = False) -> Iterator[tuple[str, Found, bool]]:
     """What a cleaned word names: its base name, the thing itself, and whether a wildcard found it."""
     parts = path.split("/") if path else []
-    plain = next((index for index, part in enumerate(parts) if has_wildcard(part)), len(parts))
+    wild = () if literal else parts
+    plain = next((index for index, part in enumerate(wild) if has_wildcard(part)), len(parts))
     lookup = _lookup(tree)
     prefix = resolve("/".join(parts[:plain]), lookup)
     if plain == len(parts):

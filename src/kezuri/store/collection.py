@@ -1,15 +1,14 @@
-"""Collection: what nobody needs goes, never what a running build needs; and the check that all is as it should be."""
+"""Collection: what nobody needs goes, never what a running build needs."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import time
 from typing import NamedTuple
 
-from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Index, Manifest
 from kezuri.store.fetched import downloads, forget_downloads, git_directories
 from kezuri.store.inventory import Inventory, Piece, disk_use
+from kezuri.store.reach import Reach
 from kezuri.store.store import Store, layer_name, remove_tree
 from kezuri.store.worth import Candidate, ranked
 
@@ -18,21 +17,12 @@ _GRACE = 1200.0
 
 
 class Gone(NamedTuple):
-    """Something that was removed: `kind` is record, snapshot, blob, mount, git or temporary; `size` bytes were
-    freed."""
+    """Something that was removed: `kind` is record, snapshot, blob, listing, mount, git, context or temporary; `size`
+    bytes of the disk were freed."""
 
     kind: str
     name: str
     size: int
-
-
-class Finding(NamedTuple):
-    """Something in the store that is not as it should be; `repaired` says that it was put right."""
-
-    kind: str
-    name: str
-    detail: str
-    repaired: bool
 
 
 class Collection:
@@ -40,6 +30,7 @@ class Collection:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._reach = Reach(store)
         self._evicted: set[str] = set()
         """Blobs of base images that go although builds stand on these images."""
 
@@ -54,37 +45,6 @@ class Collection:
         forgotten in it is not believed to be there by anybody; the bytes may go after it."""
         with self._store.lock("sweep"):
             yield self._free(used)
-
-    # what is reachable
-
-    def image_blobs(self, digest: str, seen: set[str]) -> None:
-        """Add every blob that the manifest or index reaches, as far as it is there, to `seen`."""
-        if digest in seen or not self._store.blobs.has(digest):
-            return
-        seen.add(digest)
-        try:
-            data = self._store.blobs.read(digest)
-            if b'"manifests"' in data:
-                for entry in Index.parse(data, digest).manifests:
-                    self.image_blobs(entry.digest, seen)
-                return
-            manifest = Manifest.parse(data, digest)
-        except KezuriError:
-            return
-        seen.add(manifest.config.digest)
-        seen.update(layer.digest for layer in manifest.layers)
-
-    def _named_blobs(self) -> set[str]:
-        seen: set[str] = set()
-        for descriptor in (*self._store.names.all().values(), *self._store.names.untagged()):
-            self.image_blobs(descriptor.digest, seen)
-        return seen
-
-    def _known_bases(self) -> set[str]:
-        seen: set[str] = set()
-        for (digest,) in self._store.database.rows("SELECT value FROM memo WHERE key LIKE 'image %'"):
-            self.image_blobs(str(digest), seen)
-        return seen
 
     # collecting
 
@@ -109,6 +69,7 @@ class Collection:
                 yield from self._records(everything, before)
                 yield from self._mounts(everything, before)
                 yield from self._git(everything, before)
+                yield from self._indexes(everything, before)
                 if before is not None:
                     forget_downloads(self._store, before)
             else:
@@ -144,11 +105,11 @@ class Collection:
     def _unneeded(self, everything: bool) -> Iterator[Gone]:
         yield from self._layers(everything)
         yield from self._blobs(everything)
-        yield from self._orphans()
+        yield from self.orphans()
 
     def pieces(self) -> tuple[Piece, ...]:
         """Everything that the store holds."""
-        return Inventory(self._store, self._named_blobs(), self._known_bases()).pieces()
+        return Inventory(self._store, self._reach.named_blobs(), self._reach.base_blobs()).pieces()
 
     def may_go(self, piece: Piece) -> bool:
         """Whether the piece is cache that no running build needs."""
@@ -248,7 +209,7 @@ class Collection:
                 if free:
                     os.unlink(os.path.join(directory, name))
 
-    def _orphans(self) -> Iterator[Gone]:
+    def orphans(self) -> Iterator[Gone]:
         """Directories and listings of layers that are not known: of layers that went, of a layer that was made
         again, or of a process that was killed just then."""
         # Looked up again before it goes: a build may have put it there and written it down since.
@@ -262,9 +223,12 @@ class Collection:
         directory = self._store.path("listings")
         for name in set(os.listdir(directory)) - self._known_listings():
             path = os.path.join(directory, name)
+            size = 0
             with self._sweep(_changed(path)) as free:
                 if free and name not in self._known_listings():
-                    _remove(path)
+                    size = _remove(path)
+            if size:
+                yield Gone("listing", name, size)
 
     def _known_directories(self) -> set[str]:
         return {row.directory for row in self._store.database.layers()}
@@ -303,6 +267,14 @@ class Collection:
         for name, path, used in git_directories(self._store, everything, before):
             yield from self._take_git(name, path, used)
 
+    def _indexes(self, everything: bool, before: float | None) -> Iterator[Gone]:
+        directory = self._store.path("contexts")
+        for name in sorted(os.listdir(directory)):
+            path = os.path.join(directory, name)
+            used = _modified(path)
+            if (everything or (before is not None and used < before)) and self._free(used):
+                yield Gone("context", "digests of a context's files", _remove(path))
+
     def _take_git(self, name: str, path: str, used: float) -> Iterator[Gone]:
         with self._sweep(used) as free:
             if not free or _modified(path) != used:
@@ -314,8 +286,8 @@ class Collection:
         """Layers that no result gives and no image holds; of layers that only images hold, the directories."""
         database = self._store.database
         needed = {record.layer for record in database.records()}
-        named = self._named_blobs()
-        bases = set() if everything else self._known_bases() - self._evicted
+        named = self._reach.named_blobs()
+        bases = set() if everything else self._reach.base_blobs() - self._evicted
         for row in database.layers():
             if row.id in needed or not self._free(row.used):
                 continue
@@ -342,20 +314,21 @@ class Collection:
         for digest in sorted(self._store.blobs.digests()):
             if digest in keep:
                 continue
-            size = 0
+            size, gone = 0, False
             with self._sweep(_changed(self._store.blobs.path(digest))) as free:
                 if free and (now := self._version()) != version:
                     # A build came and went: what it made is needed by what it wrote down.
                     version, keep = now, self._needed_blobs(everything)
                 if free and digest not in keep:
-                    size = self._store.blobs.delete(digest)
-            if size:
+                    size = disk_use(self._store.blobs.path(digest))
+                    gone = self._store.blobs.delete(digest) > 0
+            if gone:
                 yield Gone("blob", digest, size)
 
     def _needed_blobs(self, everything: bool) -> set[str]:
-        keep = self._named_blobs()
+        keep = self._reach.named_blobs()
         if not everything:
-            keep |= (self._known_bases() - self._evicted) | downloads(self._store)
+            keep |= (self._reach.base_blobs() - self._evicted) | downloads(self._store)
         return keep | {form.digest for form in self._store.database.forms()}
 
     def _version(self) -> tuple[object, ...]:
@@ -396,7 +369,7 @@ class Collection:
             if os.path.isdir(path):
                 # The directory itself stays, whatever goes.
                 total += disk_use(path, seen) - os.lstat(path).st_blocks * 512
-        for digest in self._named_blobs():
+        for digest in self._reach.named_blobs():
             total -= disk_use(self._store.blobs.path(digest))
         return total
 
@@ -404,67 +377,6 @@ class Collection:
         """What is left on the store's disk for ordinary users, in bytes."""
         status = os.statvfs(self._store.root)
         return status.f_bavail * status.f_frsize
-
-    # checking
-
-    def check(self, repair: bool) -> Iterator[Finding]:
-        """Look at everything; yield what is wrong, having put it right if `repair`."""
-        with self._store.lock("collect"):
-            yield from self._check_blobs(repair)
-            yield from self._check_names(repair)
-            yield from self._check_layers(repair)
-            for gone in self.leftovers() if repair else ():
-                yield Finding("temporary", gone.name, "left behind by a process that died", True)
-
-    def _check_blobs(self, repair: bool) -> Iterator[Finding]:
-        from hashlib import sha256
-
-        for digest in self._store.blobs.digests():
-            found = sha256()
-            with open(self._store.blobs.path(digest), "rb", buffering=0) as file:
-                while chunk := file.read(1 << 20):
-                    found.update(chunk)
-            if found.hexdigest() != digest[7:]:
-                if repair:
-                    self._store.blobs.delete(digest)
-                yield Finding("blob", digest, "its content has another digest", repair)
-        for form in self._store.database.forms():
-            if form.encoder != "pulled" and not self._store.blobs.has(form.digest):
-                if repair:
-                    self._store.database.drop_form(form.layer, form.encoder)
-                yield Finding("layer", form.layer, f"its blob {form.digest} is missing", repair)
-
-    def _check_names(self, repair: bool) -> Iterator[Finding]:
-        try:
-            names = self._store.names.all()
-        except KezuriError as error:
-            if repair:
-                os.rename(self._store.path("index.json"), self._store.path("index.json.damaged"))
-            yield Finding("names", "index.json", str(error), repair)
-            return
-        for name, descriptor in names.items():
-            for digest in self._missing(descriptor.digest):
-                if repair:
-                    self._store.names.delete(name)
-                yield Finding("image", name, f"{digest} is missing", repair)
-                break
-
-    def _missing(self, digest: str) -> Iterable[str]:
-        seen: set[str] = set()
-        if not self._store.blobs.has(digest):
-            return (digest,)
-        self.image_blobs(digest, seen)
-        return [d for d in sorted(seen) if not self._store.blobs.has(d)]
-
-    def _check_layers(self, repair: bool) -> Iterator[Finding]:
-        database = self._store.database
-        for row in database.layers():
-            if row.directory and not os.path.isdir(self._store.layer_directory(row.directory)):
-                if repair:
-                    database.drop_directory(row.id)
-                yield Finding("layer", row.id, f"its directory {row.directory} is missing", repair)
-        for gone in self._orphans() if repair else ():
-            yield Finding("directory", gone.name, "belongs to no layer", True)
 
 
 def _changed(path: str) -> float:
@@ -493,10 +405,13 @@ def _alive(process: int) -> bool:
 
 
 def _remove(path: str) -> int:
+    """The bytes on the disk that this freed."""
     if os.path.isdir(path) and not os.path.islink(path):
-        return remove_tree(path)
+        size = disk_use(path)
+        remove_tree(path)
+        return size
     try:
-        size = os.lstat(path).st_size
+        size = disk_use(path)
         os.unlink(path)
     except FileNotFoundError:
         return 0

@@ -11,102 +11,25 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.store.blobs import disk_error
+from kezuri.store.schema import (
+    SCHEMA,
+    SCHEMA_OF_JOURNAL,
+    SCHEMA_VERSION,
+    TO_VERSION_2,
+    BuildRow,
+    FormRow,
+    LayerRow,
+    RecordRow,
+)
 
 FRESH = 600.0
 """Seconds for which a noted use is recent enough: a build that finds everything in the cache then writes nothing."""
 
 _PATIENCE = 60.0
 """Seconds to wait for another process that writes."""
-
-_SCHEMA_VERSION = 2
-_SCHEMA = """
-CREATE TABLE layer (
-  id TEXT PRIMARY KEY, diff_id TEXT, directory TEXT, bytes INTEGER NOT NULL DEFAULT 0,
-  created REAL NOT NULL, used REAL NOT NULL, boot TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX layer_diff ON layer (diff_id);
-CREATE TABLE form (
-  layer TEXT NOT NULL, encoder TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL,
-  diff_id TEXT NOT NULL, PRIMARY KEY (layer, encoder)
-) WITHOUT ROWID;
-CREATE TABLE record (
-  key TEXT PRIMARY KEY, state TEXT NOT NULL, layer TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
-  components TEXT NOT NULL, seconds REAL NOT NULL, created REAL NOT NULL, used REAL NOT NULL, uses INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE memo (key TEXT PRIMARY KEY, value TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE image (digest TEXT PRIMARY KEY, created REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE mount (id TEXT PRIMARY KEY, directory TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL)
-  WITHOUT ROWID;
-"""
-_SCHEMA_OF_JOURNAL = """
-CREATE TABLE build (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, asked TEXT NOT NULL, began REAL NOT NULL,
-  repeated REAL NOT NULL, fingerprint TEXT NOT NULL, data BLOB NOT NULL
-);
-CREATE INDEX build_project ON build (project);
-CREATE TABLE listing (digest TEXT PRIMARY KEY, kept REAL NOT NULL, data BLOB NOT NULL);
-"""
-_TO_VERSION_2 = "DROP TABLE IF EXISTS detail;" + _SCHEMA_OF_JOURNAL
-"""Since version 2 there is a journal of builds, and what files a digest stands for is kept by the digest."""
-
-
-class LayerRow(NamedTuple):
-    """A layer that the store knows. `directory` is its name under `layers/`, empty when it has no directory form;
-    `diff_id` is empty until the layer has been packed or came packed; `bytes` are those of the directory form."""
-
-    id: str
-    diff_id: str
-    directory: str
-    bytes: int
-    created: float
-    used: float
-
-
-class FormRow(NamedTuple):
-    """A layer as a blob, made by the named encoder (`pulled` for blobs that came from elsewhere)."""
-
-    layer: str
-    encoder: str
-    digest: str
-    size: int
-    media_type: str
-    diff_id: str
-
-
-class RecordRow(NamedTuple):
-    """A result paid for: the step with this key gave this layer and led to this state.
-
-    `components` is the JSON text of the key's components, `seconds` what the step took, `title` what to call it.
-    """
-
-    key: str
-    state: str
-    layer: str
-    kind: str
-    title: str
-    components: str
-    seconds: float
-    created: float
-    used: float
-    uses: int
-
-
-class BuildRow(NamedTuple):
-    """A build that was journalled. `project` tells what was built, `asked` (JSON) how; `repeated` is when a build last
-    found all of it in the cache again, 0 for never; `fingerprint` says what was built from what; `data` are its
-    steps, compressed."""
-
-    number: int
-    project: str
-    asked: str
-    began: float
-    repeated: float
-    fingerprint: str
-    data: bytes
 
 
 def boot_id() -> str:
@@ -130,11 +53,11 @@ class Database:
             self._write_ahead()
             self._db.execute("PRAGMA synchronous=NORMAL")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version < _SCHEMA_VERSION:
+            if version < SCHEMA_VERSION:
                 self._create()
-            elif version != _SCHEMA_VERSION:
+            elif version != SCHEMA_VERSION:
                 raise KezuriError.of(
-                    f"{path} was written by another version of kezuri (its schema is {version}, not {_SCHEMA_VERSION})",
+                    f"{path} was written by another version of kezuri (its schema is {version}, not {SCHEMA_VERSION})",
                     hint="use that version, or another store with --root",
                     exit_code=125,
                 )
@@ -157,12 +80,12 @@ class Database:
     def _create(self) -> None:
         with self.transaction():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            script = _SCHEMA + _SCHEMA_OF_JOURNAL if version == 0 else _TO_VERSION_2
-            if version < _SCHEMA_VERSION:
+            script = SCHEMA + SCHEMA_OF_JOURNAL if version == 0 else TO_VERSION_2
+            if version < SCHEMA_VERSION:
                 for statement in script.split(";"):
                     if statement.strip():
                         self._do(statement)
-                self._do(f"PRAGMA user_version={_SCHEMA_VERSION}")
+                self._do(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -389,6 +312,10 @@ class Database:
         """The digests whose files are known, those that were kept last first, with the bytes that that takes."""
         rows = self.rows("SELECT digest, length(data) FROM listing ORDER BY kept DESC")
         return [(str(digest), int(size)) for digest, size in rows]  # type: ignore[call-overload]
+
+    def listing_times(self) -> list[tuple[str, float]]:
+        """(digest, when it was kept in seconds since the epoch) of all listings."""
+        return [(str(digest), float(str(kept))) for digest, kept in self.rows("SELECT digest, kept FROM listing")]
 
     def drop_listing(self, digest: str) -> None:
         """Forget what files a digest stands for."""

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from kezuri.store.database import LayerRow
 from kezuri.store.fetched import git_directories
 from kezuri.store.names import REF_NAME
+from kezuri.store.reach import Reach
+from kezuri.store.schema import LayerRow
 from kezuri.store.store import Store, layer_name
 
 RATE = 10e6
@@ -120,15 +121,13 @@ class Inventory:
 
     def _owners(self) -> dict[str, str]:
         """The name of an image for each blob of it."""
-        from kezuri.store.collection import Collection
-
-        collection, found = Collection(self._store), {}
+        reach, found = Reach(self._store), {}
         images = [(d.annotations.get(REF_NAME, ""), d.digest) for d in self._store.names.all().values()]
         for key, digest in self._store.database.rows("SELECT key, value FROM memo WHERE key LIKE 'image %'"):
             images.append((str(key).split(" ")[1], str(digest)))
         for name, digest in reversed(images):
             seen: set[str] = set()
-            collection.image_blobs(digest, seen)
+            reach.image_blobs(digest, seen)
             found.update(dict.fromkeys(seen, name))
         return found
 

@@ -155,11 +155,15 @@ class Store:
             remove_tree(path)
 
     @contextmanager
-    def lock(self, name: str, wait: bool = True, cancel: threading.Event | None = None) -> Iterator[bool]:
+    def lock(
+        self, name: str, wait: bool = True, cancel: threading.Event | None = None, shared: bool = False
+    ) -> Iterator[bool]:
         """Hold a lock that all processes on this store share; yields whether it was free at once.
 
-        Without `wait` it may not be held. Waiting ends with a KezuriError when `cancel` is set.
+        Without `wait` it may not be held. Waiting ends with a KezuriError when `cancel` is set. A `shared` one is held
+        beside other shared ones.
         """
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         path = os.path.join(self.root, "locks", name)
         free = True
         while True:
@@ -168,14 +172,14 @@ class Store:
             except OSError as error:
                 raise disk_error(error, path) from error
             try:
-                held = _locked(descriptor)
+                held = _locked(descriptor, kind)
                 free = free and held
                 while wait and not held:
                     if cancel is not None and cancel.wait(_LOCK_POLL):
                         raise KezuriError.of("canceled", exit_code=130)
                     if cancel is None:
-                        fcntl.flock(descriptor, fcntl.LOCK_EX)
-                    held = cancel is None or _locked(descriptor)
+                        fcntl.flock(descriptor, kind)
+                    held = cancel is None or _locked(descriptor, kind)
                 # Collection removes lock files that nobody holds: one that is gone excludes nobody any more.
                 if not held or _names(path, descriptor):
                     yield free
@@ -205,9 +209,9 @@ def layer_name(layer: str) -> str:
     return layer.removeprefix("sha256:")[:40]
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

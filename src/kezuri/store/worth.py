@@ -66,14 +66,16 @@ def ranked(pieces: Iterable[Piece], may_go: Callable[[Piece], bool], now: float)
         if node.gone or node.version != version:
             continue
         going: list[Piece] = []
-        todo = [name]
+        todo, seen = [name], {name}
         while todo:
             at = nodes[todo.pop()]
             if not at.gone:
                 at.gone = True
                 going.append(at.piece)
-                if _takes_along(node.piece):
-                    todo += children.get(at.piece.id, ())
+            if _takes_along(node.piece):
+                # Also past a COPY that went before: what stood on it stands on this one.
+                todo += (child for child in children.get(at.piece.id, ()) if child not in seen)
+                seen.update(todo)
         candidate = Candidate(tuple(going), node.worth, node.size)
         changed = {}
         for piece in going:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from kezuri.check.rule import Example, Finding, Rule, docker_page
 from kezuri.check.subject import Subject
+from kezuri.dockerfile.command import quote
 from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Node, Workdir
 
 
@@ -86,7 +87,7 @@ class WorkdirRelativePath(Rule):
                 continue
             if any(isinstance(m.instruction, Workdir) for f in [*subject.chain(facts.number)][1:] for m in f.met):
                 continue
-            text = f'Relative workdir "{path}" can have unexpected results if the base image changes'
+            text = f"Relative workdir {quote(path)} can have unexpected results if the base image changes"
             hint = "" if met.trigger or facts.plan is None else "write the whole path, from the root"
             yield Finding(self, text, node, hint=hint)
 

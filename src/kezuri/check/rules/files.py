@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from kezuri.check.rule import Example, Finding, Rule, docker_page
 from kezuri.check.subject import Subject
+from kezuri.dockerfile.command import quote
 from kezuri.dockerfile.instructions import Copy
 from kezuri.dockerfile.pathpattern import clean
 
@@ -41,7 +42,7 @@ class CopyIgnoredFile(Rule):
                 rule = ignore.written_as(_EVERYTHING) if path in (".", "/") else ignore.rule(path)
                 if rule is None:
                     continue
-                text = f'Attempting to {verb} file "{path}" that is excluded by .dockerignore'
+                text = f"Attempting to {verb} file {quote(path)} that is excluded by .dockerignore"
                 span = copy.source_spans[i] if i < len(copy.source_spans) and not met.trigger else None
                 hint = f"`{rule[0]}` excludes it (line {rule[1]} of the ignore file)"
                 yield Finding(self, text, copy.node, span, hint=hint)

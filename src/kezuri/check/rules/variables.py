@@ -6,6 +6,7 @@ from kezuri.check.rule import Example, Finding, Rule, docker_page
 from kezuri.check.subject import Subject
 from kezuri.check.values import used
 from kezuri.diagnostics import KezuriError, Span
+from kezuri.dockerfile.command import quote
 from kezuri.dockerfile.expansion import expand
 from kezuri.dockerfile.instructions import Arg, Env, Node
 from kezuri.oci.reference import Reference
@@ -136,7 +137,7 @@ class SecretsUsedInArgOrEnv(Rule):
                 parts = set(name.lower().split("_"))
                 if parts & _SECRET and not parts & _HARMLESS:
                     node = instruction.node
-                    text = f'Do not use ARG or ENV instructions for sensitive data ({word} "{name}")'
+                    text = f"Do not use ARG or ENV instructions for sensitive data ({word} {quote(name)})"
                     span = None if met.trigger else _word(subject, node, name)
                     hint = f"give it to the step that needs it: RUN --mount=type=secret,id={name.lower()},env={name}"
                     yield Finding(self, text, node, span, hint=hint)

@@ -1,0 +1,41 @@
+"""`docs/conformance.md` names tests: they exist."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith(("| topic", "|---"))]
+SECTIONS = set(re.findall(r"^## (.+)$", (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_there_are_rows() -> None:
+    assert len(ROWS) > 60
+
+
+def test_what_is_named_is_there() -> None:
+    missing = []
+    for row in ROWS:
+        file = ""
+        for word in re.findall(r"`([^`]*)`", row.split("|", 2)[2]):
+            path, _, name = word.partition("::")
+            if "/" in path:
+                file = path
+            elif not word.startswith("::"):
+                continue
+            where = ROOT / "tests" / file
+            if not where.exists() or (name and name not in where.read_text(encoding="utf-8")):
+                missing.append(word)
+    assert missing == []
+
+
+def test_recorded_rules_and_sections_are_there() -> None:
+    cases = json.loads((ROOT / "tests" / "plan" / "cases" / "language.json").read_text(encoding="utf-8"))
+    known = [*(case["name"] for case in cases), *SECTIONS]
+    asked = [name for row in ROWS for name in re.findall(r'"([^"]+)"', row)]
+    assert [name for name in asked if not any(there.startswith(name) for there in known)] == []
+
+
+def test_every_row_has_an_answer() -> None:
+    assert [row for row in ROWS if "`" not in row.split("|", 2)[2] and '"' not in row.split("|", 2)[2]] == []

@@ -1,0 +1,99 @@
+"""Cache mounts handed out to steps that run at the same time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from kezuri.build.cachemounts import CacheMounts
+from kezuri.build.state import SCRATCH, State
+from kezuri.build.trees import Trees
+from kezuri.plan.operation import CacheMount, StageInput
+from kezuri.store.store import Store
+
+
+def cache(name: str, sharing: str = "shared", target: str = "/c") -> CacheMount:
+    return CacheMount(target, name, sharing, None, "/", None, None, None, False)
+
+
+def states(_: StageInput) -> State:
+    return SCRATCH
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Iterator[CacheMounts]:
+    with Store(str(tmp_path / "store")) as store:
+        # Without a seed nothing is asked of the trees.
+        yield CacheMounts(store, cast(Trees, None), threading.Event())
+
+
+@pytest.mark.parametrize("sharing", ["shared", "private", "locked"])
+def test_one_cache_is_one_directory_of_a_step_and_is_there_for_the_next(mounts: CacheMounts, sharing: str) -> None:
+    asked = [cache("a", sharing, "/1"), cache("b", sharing, "/2"), cache("a", sharing, "/3")]
+    with mounts.hold(asked, states) as first:
+        assert first[0] == first[2] != first[1]
+    with mounts.hold(asked, states) as again:
+        assert again == first
+
+
+def test_the_first_mount_says_how_it_is_shared(mounts: CacheMounts) -> None:
+    with (
+        mounts.hold([cache("a"), cache("a", "private")], states) as one,
+        mounts.hold([cache("a")], states) as two,
+    ):
+        assert [*one, *two] == [one[0]] * 3
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "same"),
+    [
+        ("shared", "shared", True),
+        ("shared", "private", False),
+        ("private", "shared", False),
+        ("private", "private", False),
+        ("locked", "shared", False),
+        ("locked", "private", False),
+    ],
+)
+def test_what_another_step_gets_meanwhile(mounts: CacheMounts, held: str, asked: str, same: bool) -> None:
+    with mounts.hold([cache("a", held)], states) as one, mounts.hold([cache("a", asked)], states) as other:
+        assert (one == other) is same
+    with mounts.hold([cache("a", asked)], states) as later:
+        assert later == one, "it is the cache's own directory again when nobody else uses it"
+
+
+@pytest.mark.parametrize("held", ["shared", "private", "locked"])
+def test_one_that_is_locked_waits(mounts: CacheMounts, held: str) -> None:
+    got: list[str] = []
+
+    def ask() -> None:
+        with mounts.hold([cache("a", "locked")], states) as found:
+            got.extend(found)
+
+    other = threading.Thread(target=ask)
+    with mounts.hold([cache("a", held)], states) as one:
+        other.start()
+        other.join(0.3)
+        assert other.is_alive() and got == []
+    other.join(20)
+    assert got == one
+
+
+def test_steps_that_lock_in_another_order_all_get_their_turn(mounts: CacheMounts) -> None:
+    done: list[int] = []
+
+    def ask(number: int) -> None:
+        names = ("x", "y", "z")[number % 3 :] + ("x", "y", "z")[: number % 3]
+        for _ in range(5):
+            with mounts.hold([cache(name, "locked") for name in names], states):
+                done.append(number)
+
+    with ExitStack() as ended:
+        for number in range(6):
+            thread = threading.Thread(target=ask, args=(number,), daemon=True)
+            thread.start()
+            ended.callback(thread.join, 30)
+    assert len(done) == 30
