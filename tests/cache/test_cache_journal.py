@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kezuri.cache.chronicle import project_of
 from kezuri.cache.journal import IN_ALL, PER_PROJECT, Asked, Build, Heading, Journal, Source, Stage, Step
 from kezuri.cache.listings import Listings
-from kezuri.store.database import Database
+from kezuri.store.database import FRESH, Database
 from kezuri.store.store import Store
 
 TEXT = st.text(max_size=5) | st.sampled_from(["\udc80", "\0", '"'])
@@ -70,6 +70,24 @@ def test_a_repetition_is_of_the_last_build_of_the_project_only() -> None:
     assert not database.repeat_build(project, "f", 5.0)
     assert database.repeat_build(project, "g", 6.0)
     assert [(h.number, h.last) for h in journal.headings()] == [(2, 6.0), (3, 3.0), (1, 1.0)]
+
+
+def test_a_repetition_just_noted_is_not_noted_again_unless_another_build_came_in_between() -> None:
+    database = Database(":memory:")
+    journal = Journal(database)
+    project, other = asked().project, asked("/other").project
+    journal.add(build(began=1.0), "f")
+    journal.add(build("/other", began=2.0), "f")
+
+    def last() -> list[tuple[int, float]]:
+        return [(h.number, h.last) for h in journal.headings()]
+
+    assert database.repeat_build(project, "f", 10.0) and last() == [(1, 10.0), (2, 2.0)]
+    assert database.repeat_build(project, "f", 11.0) and last() == [(1, 10.0), (2, 2.0)]
+    assert database.repeat_build(other, "f", 12.0) and last() == [(2, 12.0), (1, 10.0)]
+    assert database.repeat_build(project, "f", 13.0) and last() == [(1, 13.0), (2, 12.0)]
+    assert database.repeat_build(project, "f", 13.0 + 2 * FRESH) and last()[0] == (1, 13.0 + 2 * FRESH)
+    assert not database.repeat_build(project, "g", 14.0)
 
 
 def test_projects() -> None:

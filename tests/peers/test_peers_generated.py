@@ -21,7 +21,7 @@ def _identity(experiment: Experiment) -> str:
     return f"{len(experiment.dockerfile.lines)}-lines-{len(experiment.context.things)}-things"
 
 
-@pytest.mark.parametrize("experiment", experiments(SEED, BUILDS), ids=_identity)
+@pytest.mark.parametrize("experiment", list(experiments(SEED, BUILDS)), ids=_identity)
 def test_as_buildkit_does(
     experiment: Experiment, tmp_path: Path, kezuri: Kezuri, buildkit: Buildkit, base: Base
 ) -> None:
@@ -30,7 +30,7 @@ def test_as_buildkit_does(
 
 
 @pytest.mark.parametrize(
-    "experiment", experiments(SEED, WITH_OLD_PEERS, modern=False, incremental=False), ids=_identity
+    "experiment", list(experiments(SEED, WITH_OLD_PEERS, modern=False, incremental=False)), ids=_identity
 )
 def test_as_docker_does(experiment: Experiment, tmp_path: Path, kezuri: Kezuri, daemon: Dockerd, base: Base) -> None:
     found = Laboratory(str(tmp_path), base, "docker", kezuri, DockerPeer(daemon)).differences(experiment)

@@ -1,6 +1,7 @@
 """Git repositories, over smart HTTP and over git's own protocol: refs, commits, checkouts, secrets, hostile content."""
 
 import base64
+import io
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import GitSource
 from kezuri.plan.remote import git_source
 from kezuri.source.git_program import GitProgram
+from kezuri.source.remote_context import Wishes, open_remote
 from kezuri.store.collection import Collection
 from kezuri.store.store import Store
 
@@ -283,6 +285,7 @@ class TestRefs:
             assert "deep/d" in listed(remotes.directory(wanted))
         said = seen.read_text().splitlines()
         assert "git@host.example" in said and "agent /a/socket" in said and "BatchMode=yes" in said
+        assert "IdentityFile=none" in said
         assert any(str(store / "git" / "known_hosts") in word for word in said)
 
     def test_ssh_without_an_agent(self, store: Path, tmp_path: Path) -> None:
@@ -523,3 +526,12 @@ class TestCollection:
         with fetching(store) as remotes:
             assert "f" in listed(remotes.directory(source(web)))
         assert self.collect(store, before=time() + 60) == ["git", "git"]
+
+
+class TestDockerfiles:
+    def test_a_link_that_leads_out_is_none(self, store: Path, web: WebServer, repository: Repository) -> None:
+        (repository.work / "Outside").symlink_to("/etc/passwd")
+        repository.commit("a link")
+        address = f"{web.url}/git/repo.git"
+        with fetching(store) as remotes, pytest.raises(KezuriError, match=r"Outside.* is a link that leads to no file"):
+            open_remote(address, "Outside", remotes, Wishes(), "", io.BytesIO)

@@ -273,17 +273,22 @@ class Database:
             return int(number[0])  # type: ignore[call-overload, no-any-return]
 
     def repeat_build(self, project: str, fingerprint: str, when: float) -> bool:
-        """Note that all that the project's last build gave was found again; False when that one was another."""
-        return (
-            self._do(
-                "UPDATE build SET repeated = ? WHERE fingerprint = ? AND number = "
-                "(SELECT max(number) FROM build WHERE project = ?)",
-                when,
-                fingerprint,
-                project,
-            )
-            == 1
+        """Note that all that the project's last build gave was found again; False when that one was another.
+
+        What was noted just before is not noted again, unless another build came in between: a rebuild of what did not
+        change then writes nothing.
+        """
+        row = self._one(
+            "SELECT number, fingerprint, repeated FROM build WHERE project = ? ORDER BY number DESC LIMIT 1", project
         )
+        if row is None or row[1] != fingerprint:
+            return False
+        noted = float(row[2])  # type: ignore[arg-type]
+        if when - FRESH < noted <= when:
+            later = "SELECT 1 FROM build WHERE number <> ? AND max(began, repeated) >= ? LIMIT 1"
+            if self._one(later, row[0], noted) is None:
+                return True
+        return self._do("UPDATE build SET repeated = ? WHERE number = ?", when, row[0]) == 1
 
     def builds(self) -> list[BuildRow]:
         """Every build of the journal without its `data`, oldest first."""
