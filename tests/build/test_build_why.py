@@ -303,7 +303,6 @@ class TestInstructions:
         shell = shop.again('FROM base\nWORKDIR /b\nUSER root\nSHELL ["/bin/ash", "-ec"]\nRUN true\n')
         assert shell == {"RUN true": ["SHELL: /bin/sh -c -> /bin/ash -ec"]}
 
-
     def test_who_logs_in_is_not_shown_of_an_instruction(self, shop: Shop) -> None:
         shop.build("FROM base\nRUN echo http://me:hunter2@host/\n")
         shop.build("FROM base\nRUN echo http://me:hunter3@host/ again\n")

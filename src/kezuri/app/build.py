@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from kezuri.build.running import RunSteps
 
 
-
 def build(
     request: BuildRequest,
     settings: Settings,
@@ -236,9 +235,7 @@ class _Build:
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
         mounts = CacheMounts(store, trees, self._cancel, namespace)
         keep_failed = self._look is not None
-        self._runs = RunSteps(
-            store, forms, trees, mounts, session.sandbox, options, source, self._cancel, keep_failed
-        )
+        self._runs = RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel, keep_failed)
         remotes = [r for o in operations for r in getattr(o, "remotes", ()) if r is not None]
         if remotes:
             trees.prefetch(remotes)
