@@ -1,10 +1,12 @@
 """Base images for the tests: given, made by the stand-in maker beside the checkout, or made by kezuri itself."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +62,27 @@ def _has(directory: Path, names: Iterable[str]) -> bool:
     return (directory / "index.json").is_file() and all(name in Bases(directory, "") for name in names)
 
 
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Holds the cache: the examples and the other tests run at the same time, and both want bases."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def made_by_stand_in_maker(cache: Path) -> tuple[Path | None, str]:
     maker = PROJECT.parent / "shared" / "bases" / "make-bases"
     if not maker.is_file():
         return None, f"there is no {maker}"
     directory, wanted = cache / "stand-ins", _wanted()
-    if not _has(directory, wanted):
-        if os.geteuid():
-            return None, f"{maker} runs as root only"
-        done = subprocess.run([sys.executable, maker, "--out", directory, *wanted], capture_output=True, text=True)
-        if done.returncode:
-            return None, f"{maker} failed: {(done.stderr or done.stdout).strip()[-300:]}"
+    with _alone(cache):
+        if not _has(directory, wanted):
+            if os.geteuid():
+                return None, f"{maker} runs as root only"
+            done = subprocess.run([sys.executable, maker, "--out", directory, *wanted], capture_output=True, text=True)
+            if done.returncode:
+                return None, f"{maker} failed: {(done.stderr or done.stdout).strip()[-300:]}"
     return directory, "stand-ins made from package registries"
 
 
@@ -81,8 +93,9 @@ def made_by_kezuri(cache: Path, kezuri: Kezuri) -> tuple[Path | None, str]:
     known = [line.split()[0] for line in listed.out.splitlines()[1:] if line.strip()]
     names = [name for name in known if full_name(name) in _wanted()]
     directory = cache / "kezuri"
-    if not _has(directory, names):
-        made = kezuri("bases", "--out", str(directory), *names, timeout=1800)
-        if made.code:
-            return None, f"kezuri bases --out failed: {made.err.strip()[-300:]}"
+    with _alone(cache):
+        if not _has(directory, names):
+            made = kezuri("bases", "--out", str(directory), *names, timeout=1800)
+            if made.code:
+                return None, f"kezuri bases --out failed: {made.err.strip()[-300:]}"
     return directory, "made by kezuri bases"
