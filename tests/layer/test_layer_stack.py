@@ -85,6 +85,7 @@ def test_listed_layers_agree_with_the_model(layers: list[list[Item]]) -> None:
     assert seen(view) == modelled(layers)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(layers=stacks, forms=st.lists(st.booleans(), min_size=4, max_size=4))
 def test_mixed_forms_agree_with_the_model(

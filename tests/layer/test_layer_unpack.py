@@ -51,6 +51,7 @@ def opaque(path: str) -> Item:
     return Entry(path, "opaque", 0), None
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(items=trees())
 def test_walk_gives_what_was_packed(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -76,6 +77,7 @@ def test_listings_survive_saving(items: list[Item], tmp_path_factory: pytest.Tem
     assert os.listdir(os.path.dirname(path)) == ["listing"]
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(drawn=loose_entries)
 def test_the_listing_and_the_disk_agree_on_any_order(
@@ -121,6 +123,7 @@ def test_flat_and_overlay_give_the_same_tree(items: list[Item], tmp_path_factory
     assert walked(str(directory)) == items
 
 
+@pytest.mark.slow
 def test_parents_that_are_not_described_take_their_metadata_from_below(tmp_path: Path) -> None:
     unpacked(tmp_path / "low", [folder("a", 0o711, 7 * 10**9), folder("a/b", 0o1777, 8 * 10**9)])
     lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
@@ -138,6 +141,7 @@ def test_parents_that_are_not_described_take_their_metadata_from_below(tmp_path:
     assert stat.S_IMODE((tmp_path / "up").stat().st_mode) == stat.S_IMODE((tmp_path / "low").stat().st_mode)
 
 
+@pytest.mark.slow
 def test_parents_that_are_links_below_are_followed(tmp_path: Path) -> None:
     unpacked(tmp_path / "low", [folder("usr"), folder("usr/bin"), link("bin", "usr/bin"), link("abs", "/usr/../bin")])
     lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
@@ -171,6 +175,7 @@ def test_something_under_a_file_is_an_error(tmp_path: Path) -> None:
             unpacked(tmp_path / "up", items)
 
 
+@pytest.mark.slow
 def test_hard_links_into_a_lower_layer_become_copies(tmp_path: Path) -> None:
     low = [mine("f", b"from below", 0o755), link("l", "f"), folder("d")]
     unpacked(tmp_path / "low", low)
@@ -192,6 +197,7 @@ def test_hard_links_into_a_lower_layer_become_copies(tmp_path: Path) -> None:
             unpacked(tmp_path / f"up-{target}", [hard("x", target)], lower)
 
 
+@pytest.mark.slow
 def test_a_file_that_comes_again_leaves_its_other_names_alone(tmp_path: Path) -> None:
     items = [mine("a", b"old"), hard("b", "a"), hard("c", "b"), mine("a", b"newer")]
     listing = unpacked(tmp_path / "up", items)
@@ -201,6 +207,7 @@ def test_a_file_that_comes_again_leaves_its_other_names_alone(tmp_path: Path) ->
     assert [view.read(name) for name in "abc"] == [b"newer", b"old", b"old"]
 
 
+@pytest.mark.slow
 def test_the_files_that_name_users_are_kept(tmp_path: Path) -> None:
     items: list[Item] = [folder("etc"), mine("etc/group", b"g"), mine("etc/passwd", b"old"), mine("etc/passwd", b"new")]
     data = tar_of(items)
@@ -233,6 +240,7 @@ def test_damaged_listings(tmp_path: Path) -> None:
         Listing.load(str(tmp_path / "nothing"))
 
 
+@pytest.mark.slow
 def test_the_hasher_sees_every_byte(tmp_path: Path) -> None:
     import hashlib
 
@@ -254,6 +262,7 @@ def test_the_limit_holds(tmp_path: Path) -> None:
         unpack(data, str(tmp_path), lower=None, userxattr=USERXATTR, where="layer", limit=1_000_000)
 
 
+@pytest.mark.slow
 def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
     items = [folder("d", 0o777), mine("d/f", b"", 0o666), mine("d/s", b"", 0o6755), folder("e", 0o1770)]
     for mask in (0, 0o22, 0o77, 0o777):
@@ -270,6 +279,7 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.slow
 def test_a_directory_that_nobody_may_enter(tmp_path: Path) -> None:
     items = [folder("d", 0), folder("d/e", 0o500), mine("d/e/f", b"x", 0)]
     unpacked(tmp_path / "up", items)
@@ -278,6 +288,7 @@ def test_a_directory_that_nobody_may_enter(tmp_path: Path) -> None:
     (tmp_path / "up" / "d" / "e").chmod(0o700)
 
 
+@pytest.mark.slow
 def test_whiteouts_work_in_any_order(tmp_path: Path) -> None:
     wanted = [folder("d"), opaque("d"), mine("d/f"), mine("g")]
     for number, items in enumerate(
