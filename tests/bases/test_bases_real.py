@@ -118,6 +118,7 @@ def test_the_hello_example_builds_and_answers(tmp_path: Path, real_mirror: str) 
     ) as server:
         try:
             assert server.stderr is not None and b"listening" in server.stderr.readline()
+            wait_for(port)
             with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/?name=kezuri", timeout=10) as answer:
                 said = json.load(answer)
             assert said["message"] == "hello, kezuri" and said["uid"] == 65532
@@ -127,6 +128,18 @@ def test_the_hello_example_builds_and_answers(tmp_path: Path, real_mirror: str) 
     # Two gigabytes, which pytest would keep for three runs.
     for name in ("root", "run", "bundle"):
         shutil.rmtree(tmp_path / name)
+
+
+def wait_for(port: int) -> None:
+    """The program says that it listens just before it does."""
+    import socket
+    import time
+
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
 
 
 def free_port() -> int:
