@@ -75,6 +75,35 @@ def test_links_are_followed(root: str) -> None:
     assert open_context(root + "2").dockerfile.text == "FROM b\n"
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore", "Dockerfile.dockerignore", "deploy/x"])
+def test_no_link_leads_out_of_the_context(root: str, tmp_path: os.PathLike[str], name: str) -> None:
+    write(f"{tmp_path}/secret", "password\n")
+    if os.path.lexists(f"{root}/{name}"):
+        os.unlink(f"{root}/{name}")
+    os.symlink("../" * (1 + name.count("/")) + "secret", f"{root}/{name}")
+    with pytest.raises(KezuriError) as raised:
+        open_context(root, f"{root}/{name}" if name.startswith("deploy") else "")
+    assert "is a link that leads to no file in the build context" in str(raised.value)
+    assert "password" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
+def test_a_pipe_in_the_context_is_not_waited_for(root: str, name: str) -> None:
+    if name in os.listdir(root):
+        os.unlink(f"{root}/{name}")
+    os.mkfifo(f"{root}/{name}")
+    with pytest.raises(KezuriError, match="it is no regular file"):
+        open_context(root)
+
+
+def test_a_pipe_that_was_named_is_read(root: str) -> None:
+    read, write_end = os.pipe()
+    os.write(write_end, b"FROM piped\n")
+    os.close(write_end)
+    assert open_context(root, f"/dev/fd/{read}").dockerfile.text == "FROM piped\n"
+    os.close(read)
+
+
 def test_dockerfile_from_stdin(root: str) -> None:
     write(f"{root}/.dockerignore", "g\n")
     opened = open_context(root, "-", stdin=given(b"FROM in\n"))

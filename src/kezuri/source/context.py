@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
@@ -85,7 +86,7 @@ def open_context(
     else:
         path = os.path.abspath(os.path.join(cwd, file)) if file else _default_file(root, context)
         shown = file or os.path.join(context, os.path.basename(path))
-        text = decode(shown, read_dockerfile(path, shown))
+        text = decode(shown, read_dockerfile(path, shown, root if path.startswith(root + "/") else ""))
         beside, directory = (path + ".dockerignore", shown + ".dockerignore"), os.path.dirname(path)
     ignore = _ignore(root, context, beside)
     tree = DirectoryTree(root, ignore, OWNER, name=f"the build context ({root})")
@@ -156,14 +157,17 @@ def _default_file(root: str, context: str) -> str:
     raise KezuriError.of(f'there is no Dockerfile in the build context "{context}"', hint=hint)
 
 
-def read_dockerfile(path: str, shown: str) -> bytes:
-    """The bytes of a Dockerfile of this machine, which a user calls `shown`. KezuriError when it is not there."""
+def read_dockerfile(path: str, shown: str, context: str = "") -> bytes:
+    """The bytes of a Dockerfile of this machine, which a user calls `shown`; `context` is the directory of the context
+    if it lies in one (see `_open`). KezuriError when it is not there."""
     try:
-        with open(path, "rb") as file:
+        with _open(path, context) as file:
             return limited(file, shown)
     except IsADirectoryError:
         raise KezuriError.of(f'the Dockerfile "{shown}" is a directory', hint="Name the file in it.") from None
     except FileNotFoundError:
+        if os.path.islink(path):
+            raise KezuriError.of(f'the Dockerfile "{shown}" is {_STRAY}', hint=_STRAY_HINT) from None
         try:
             near = nearest(os.path.basename(path), sorted(os.listdir(os.path.dirname(path))))
         except OSError:
@@ -176,6 +180,46 @@ def read_dockerfile(path: str, shown: str) -> bytes:
         raise KezuriError.of(f'cannot read the Dockerfile "{shown}": {error.strerror}') from None
     except ValueError:
         raise KezuriError.of(f"the path of the Dockerfile is not a path: {shown!r}") from None
+
+
+_STRAY = "a link that leads to no file in the build context"
+_STRAY_HINT = "Links are followed within the context only: put the file there."
+
+
+def _open(path: str, context: str) -> BinaryIO:
+    """A file open for reading, or OSError.
+
+    A file of a context is its author's: a link must not lead out of the context to a file that errors would then show,
+    and a pipe would never end. What a user names outside may be a pipe, as `--file <(command)` gives one.
+    """
+    if not context:
+        return open(path, "rb")
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    name = os.path.relpath(path, context)
+    root = os.open(context, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = _beside(root, name, flags) if "/" not in name else -1
+        if descriptor < 0:
+            from kezuri.linux.inroot import open_in
+
+            descriptor = open_in(root, name, flags)
+    finally:
+        os.close(root)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, "it is no regular file", path)
+
+
+def _beside(root: int, name: str, flags: int) -> int:
+    """A file directly in the context, opened without loading what follows links; -1 when it is a link."""
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=root)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return -1
 
 
 def limited(stream: BinaryIO, shown: str) -> bytes:
@@ -203,10 +247,12 @@ def _ignore(root: str, written: str, beside: tuple[str, str] | None) -> Ignore |
     own = (os.path.join(root, ".dockerignore"), os.path.normpath(os.path.join(written, ".dockerignore")))
     for path, shown in (beside, own) if beside is not None else (own,):
         try:
-            with open(path, "rb") as file:
+            with _open(path, root if path.startswith(root + "/") else "") as file:
                 text = limited(file, shown)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                if os.path.islink(path):
+                    raise KezuriError.of(f'the ignore file "{shown}" is {_STRAY}', hint=_STRAY_HINT) from None
                 continue
             raise KezuriError.of(f'cannot read the ignore file "{shown}": {error.strerror}') from None
         return Ignore.parse(text.decode("utf-8", "surrogateescape"), shown)
