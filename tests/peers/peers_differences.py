@@ -27,7 +27,7 @@ MEANT = [
     Meant(
         "docker",
         (),
-        r"^/(proc|sys|ctx|tt|deep|deep/cache|cache|m|m/.*|tmpfs|beside|new|new/m|.*/in|.*/cache|rel): only theirs$",
+        r"^/(dev|proc|sys|ctx|tt|deep|deep/cache|cache|m|m/.*|tmpfs|beside|new|new/m|.*/in|.*/cache|rel): only theirs$",
         "docker 20.10 leaves the mount points of RUN in the layer; BuildKit has removed them since 0.11",
     ),
     Meant(
@@ -176,13 +176,13 @@ MEANT = [
         r"\(file\) together: ours \(\), ",
         "BuildKit leaves a file out of a layer that is replaced by one that equals it: other names stay linked to it",
     ),
-    Meant("buildkit", (), r"^/(proc|sys): only theirs$", "the runtime makes these in images that have none"),
+    Meant("buildkit", (), r"^/(dev|proc|sys): only theirs$", "the runtime makes these in images that have none"),
     Meant("buildah", (), r"^config Labels: ours None, theirs {'io.buildah.version': [^,]*}$", "buildah adds it"),
     Meant("buildah", (), r"^config (WorkingDir: ours '/'|ArgsEscaped: ours True), theirs None$", "BuildKit sets it"),
     Meant(
         "buildah",
         (),
-        r"^/(proc|sys|run|etc/hostname|etc/hosts|etc/resolv.conf): only theirs$",
+        r"^/(dev|proc|sys|run|etc/hostname|etc/hosts|etc/resolv.conf): only theirs$",
         "buildah leaves the mount points of RUN in the layer",
     ),
     Meant(
