@@ -9,6 +9,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from benchmarks.control_groups import ControlGroups
 from benchmarks.processes import Failed, ask
 
 
@@ -53,8 +54,10 @@ class Dockerd:
         self.docker = [found, "--host", f"unix://{directory}/sock", "--config", f"{directory}/config"]
         self.environ = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
         self._process: subprocess.Popen[bytes] | None = None
+        self._groups = ControlGroups("docker")
 
     def __enter__(self) -> Self:
+        self._groups.__enter__()
         here = self.directory
         os.makedirs(f"{here}/config")
         options = [
@@ -89,6 +92,7 @@ class Dockerd:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+        self._groups.__exit__(kind, value, trace)
 
     def ask(self, *arguments: str) -> str:
         """`docker ARGUMENTS`, not measured. Raises Failed."""

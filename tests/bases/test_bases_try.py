@@ -19,7 +19,7 @@ def test_the_scripts_are_sound(shell: str, script: str) -> None:
 def test_help_names_every_form() -> None:
     done = subprocess.run([TRY, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    for form in ("./try  ", "./try test", "./try setup"):
+    for form in ("./try  ", "./try test", "./try setup", "./try tools"):
         assert form in done.stdout
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, Self
 
 from benchmarks.base import Base
 from benchmarks.builders import Buildah
+from benchmarks.control_groups import ControlGroups
 from benchmarks.dockerd import Dockerd, remove
 from benchmarks.processes import Failed, ask
 from tests.peers.peers_images import Image, read
@@ -161,8 +162,10 @@ class Buildkit:
         self._directory = directory
         self._address = f"unix://{directory}/sock"
         self._process: subprocess.Popen[bytes] | None = None
+        self._groups = ControlGroups("buildkit")
 
     def __enter__(self) -> Self:
+        self._groups.__enter__()
         here = self._directory
         os.makedirs(here)
         options = ["--root", f"{here}/root", "--addr", self._address, "--containerd-worker=false"]
@@ -189,6 +192,7 @@ class Buildkit:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+        self._groups.__exit__(kind, value, trace)
 
     def build(self, base: Base, asked: Asked, archive: str) -> Built:
         """Never raises for a build that fails: that is an answer."""

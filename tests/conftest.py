@@ -1,0 +1,16 @@
+"""No test may change the device nodes of the machine: the one that did is named, whoever runs it."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.machine.machine_state import differences, given_devices
+
+
+@pytest.fixture(autouse=True)
+def untouched_devices() -> Iterator[None]:
+    """As root a sandbox that shows the machine's own nodes can change them. `.ci/run` compares all the rest of the
+    machine, too; elsewhere a person's own work would be taken for a difference."""
+    before = given_devices()
+    yield
+    found = differences({"device": before}, {"device": given_devices()})
+    assert not found, "this test, or one that ran at the same time, changed the machine: " + "; ".join(found)
