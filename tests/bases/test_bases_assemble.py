@@ -186,3 +186,18 @@ def test_another_kind_of_layout_is_refused(small: Any, tmp_path: Path) -> None:
     (tmp_path / "oci-layout").write_text('{"imageLayoutVersion": "2.0.0"}')
     with pytest.raises(KezuriError, match=r"not an OCI image layout of version 1\.0\.0"):
         write_layout(str(tmp_path), "a", made)
+
+
+def test_links_that_lie_in_wait_in_a_layout_are_not_written_through(small: Any, tmp_path: Path) -> None:
+    victim, layout = tmp_path / "victim", tmp_path / "layout"
+    victim.write_text("mine")
+    made = assemble(small_recipe(), LayoutSink(str(layout)), str(tmp_path / "c"), mirror=small.url, allow_unsigned=True)
+    (layout / f"index.json.{os.getpid()}.tmp").symlink_to(victim)
+    write_layout(str(layout), "a", made)
+    assert victim.read_text() == "mine"
+    assert (layout / "index.json").stat().st_mode & 0o777 == 0o644
+    (layout / "oci-layout").unlink()
+    (layout / "oci-layout").symlink_to(tmp_path / "nobody's")
+    with pytest.raises(OSError, match="symbolic links"):
+        write_layout(str(layout), "b", made)
+    assert not (tmp_path / "nobody's").exists()

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from typing import IO
 
 from kezuri.bases.recipe import Assembled
 from kezuri.diagnostics import KezuriError
@@ -32,8 +33,8 @@ class LayoutSink:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            with _aside(target) as aside:
-                shutil.copyfile(path, aside)
+            with _aside(target) as copy, open(path, "rb") as file:
+                shutil.copyfileobj(file, copy)
 
 
 def write_layout(directory: str, name: str, assembled: Assembled) -> None:
@@ -45,7 +46,7 @@ def write_layout(directory: str, name: str, assembled: Assembled) -> None:
     import fcntl
 
     where = os.path.join(directory, "index.json")
-    with open(os.path.join(directory, "oci-layout"), "a+b") as marker:
+    with open(os.path.join(directory, "oci-layout"), "a+b", opener=_no_link) as marker:
         fcntl.flock(marker, fcntl.LOCK_EX)
         if os.fstat(marker.fileno()).st_size == 0:
             marker.write(canonical({"imageLayoutVersion": "1.0.0"}))
@@ -61,18 +62,30 @@ def write_layout(directory: str, name: str, assembled: Assembled) -> None:
             index = Index(())
         entry = assembled.descriptor._replace(annotations={**assembled.descriptor.annotations, REF_NAME: name})
         kept = tuple(m for m in index.manifests if m.annotations.get(REF_NAME) != name or m.platform != entry.platform)
-        with _aside(where) as aside, open(aside, "wb") as file:
+        with _aside(where) as file:
             file.write(canonical(index._replace(manifests=(*kept, entry)).to_json()))
-            file.flush()
-            os.fsync(file.fileno())
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o644)
 
 
 @contextlib.contextmanager
-def _aside(target: str) -> Iterator[str]:
-    """A path beside the target that becomes the target when all went well."""
-    aside = f"{target}.{os.getpid()}.tmp"
+def _aside(target: str) -> Iterator[IO[bytes]]:
+    """A new file beside the target that becomes the target when all went well.
+
+    Its name is random: the directory may be another user's, who would lay a link in the way of a name that he can
+    foresee, and what it leads to would be written.
+    """
+    from tempfile import mkstemp
+
+    descriptor, aside = mkstemp(prefix=".part-", dir=os.path.dirname(target))
     try:
-        yield aside
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(descriptor, 0o644)
+            os.fsync(descriptor)
         os.rename(aside, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
