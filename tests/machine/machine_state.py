@@ -236,8 +236,10 @@ def _sockets() -> Iterator[tuple[str, str]]:
     for kind in ("tcp", "tcp6", "udp", "udp6"):
         for line in _read(f"/proc/net/{kind}").splitlines()[1:]:
             fields = line.split()
-            if fields[3] == ("0A" if kind.startswith("tcp") else "07"):
-                host, _, port = fields[1].partition(":")
+            host, _, port = fields[1].partition(":")
+            # Clients, such as those of name servers, have UDP sockets, too, with numbers that the kernel picks.
+            listens = fields[3] == "0A" if kind.startswith("tcp") else fields[3] == "07" and int(port, 16) < 32768
+            if listens:
                 yield f"{kind} {host} port {int(port, 16)}", f"of user {fields[7]}"
     for line in _read("/proc/net/unix").splitlines()[1:]:
         fields = line.split(None, 7)
