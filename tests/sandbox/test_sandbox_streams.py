@@ -4,6 +4,7 @@ These steps need a Python inside: they have this machine's own /usr mounted.
 """
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -281,6 +282,80 @@ def test_sigkill_of_the_builder_ends_everything(name: str, who: str, hostile: bo
         time.sleep(0.05)
     with open("/proc/self/mounts") as f:
         assert "/mnt/x" not in f.read()
+
+
+HOSTILE = """
+import ctypes, os, signal, time
+def quiet():
+    ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)
+    for number in range(1, 65):
+        try: signal.signal(number, signal.SIG_IGN)
+        except (OSError, ValueError): pass
+quiet()
+if os.fork() == 0:
+    quiet()
+    os.setsid()
+    if os.fork() == 0: quiet()
+print('on')
+time.sleep(1000)
+"""
+"""A step whose processes ask not to be told of any death, and heed no signal that they may refuse."""
+
+
+def parent_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as f:
+        return int(f.read().rpartition(b")")[2].split()[1])
+
+
+@pytest.mark.parametrize("who", ["as-is", "subordinate", "single"], indirect=True)
+@pytest.mark.parametrize("victims", ["supervisor", "first", "helper", "supervisor first helper"])
+@isolated
+def test_sigkill_of_any_helper_ends_the_step(victims: str, name: str, who: str, skeleton: Layers) -> None:
+    """The step cannot keep itself alive: not the death signal of one process kills it, but the end of the PID namespace
+    around it."""
+    word = f"marker-{os.getpid()}"
+    with choose(name) as sandbox:
+        mounts: tuple[Mount, ...] = (TmpfsMount("/mnt/x"),)
+        running = Background(sandbox, step_of(skeleton, python(HOSTILE + f"'{word}'"), mounts=mounts))
+        running.await_text(b"on")
+        chain = [min(processes_with(word))]
+        while chain[-1] != os.getpid():
+            chain.append(parent_of(chain[-1]))
+        helper, first, supervisor = chain[-2:-5:-1]
+        assert helper == sandbox._pid
+        pids = {"supervisor": supervisor, "first": first, "helper": helper}
+        for victim in victims.split():
+            os.kill(pids[victim], signal.SIGKILL)
+        with pytest.raises(KezuriError, match="helper process has died"):
+            running.join()
+        end = time.monotonic() + 10
+        while left := [p for p in (*processes_with(word), *chain[:-3]) if lives(p)]:
+            assert time.monotonic() < end, left
+            time.sleep(0.02)
+        if victims == "supervisor":
+            assert run_in(sandbox, skeleton, "echo on").out == "on\n"
+
+
+@pytest.mark.parametrize("who", ["as-is", "single"], indirect=True)
+@isolated
+def test_time_of_steps_is_time_of_ours(name: str, who: str, skeleton: Layers) -> None:
+    """What `time kezuri build` shows includes what the steps used, as they count it themselves."""
+    busy = "import time\nwhile time.process_time() < 0.3: pass\nprint('on')\n"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    steps = 1
+    with choose(name) as sandbox:
+        run_in(sandbox, skeleton, python(busy))
+        if name == "kezuri":  # a runtime that is killed has no time to wait for what it has started
+            steps = 3
+            cancelled = Background(sandbox, step_of(skeleton, python(busy + "time.sleep(1000)")))
+            cancelled.await_text(b"on")
+            cancelled.stop()
+            kept = Background(sandbox, step_of(skeleton, python(busy + "time.sleep(1000)")))
+            kept.await_text(b"on")
+    if steps == 3:
+        kept.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime >= 0.3 * steps
 
 
 @isolated

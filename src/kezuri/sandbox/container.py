@@ -42,7 +42,6 @@ def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
         except OSError:
             pass
     identity.assume(step, program, new_privileges)
-    privileges.die_with_parent(signal.SIGKILL)
     # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

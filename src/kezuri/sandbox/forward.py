@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import privileges
 from kezuri.sandbox.step import Port
 
 if TYPE_CHECKING:
@@ -58,9 +57,6 @@ def start(ports: tuple[Port, ...], listeners: list[int]) -> Forwarder:
 def _serve(channel: "socket", ports: tuple[Port, ...], listeners: list[int]) -> NoReturn:
     import socket
 
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    privileges.die_with_parent(signal.SIGKILL)
     try:
         with _Loop(channel) as loop:
             for port, fd in zip(ports, listeners, strict=True):

@@ -10,7 +10,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from kezuri.linux import inroot, mounts, namespaces, privileges
+from kezuri.linux import inroot, mounts, namespaces
 from kezuri.sandbox import assembly, bundle
 from kezuri.sandbox.container import DEFAULT_PATH, hand_over
 from kezuri.sandbox.failure import StartFailure, reason
@@ -26,10 +26,10 @@ _CGROUPS = "/sys/fs/cgroup"
 class Handoff:
     """One step's handing over, known to its supervisor before and after: the runtime's log and its control group."""
 
-    def __init__(self, runtime: str) -> None:
+    def __init__(self, runtime: str, name: str) -> None:
         self.runtime = runtime
         self.log = os.memfd_create("runtime-log", os.MFD_CLOEXEC)
-        self.container = f"kezuri-{os.getpid()}"
+        self.container = name
         self.is_crun = "crun" in os.path.basename(runtime)
         manageable = namespaces.is_initial_user() and os.access(_CGROUPS, os.W_OK)
         self.cgroup = "" if self.is_crun or not manageable else f"/{self.container}"
@@ -37,11 +37,7 @@ class Handoff:
     def close(self) -> None:
         """Remove what a killed runtime leaves behind."""
         os.close(self.log)
-        for point in mounts.points_below(_CGROUPS):
-            try:
-                os.rmdir(f"{point}/{self.container}")
-            except OSError:
-                pass  # never made there, or removed by the runtime
+        remove_groups(self.container)
 
     def verdict(self, code: int) -> tuple[str, str] | int:
         """What an exit code of the runtime means: the failure to start, or the code that the step has."""
@@ -71,6 +67,20 @@ class Handoff:
             if level in ("error", "fatal") and message:
                 found = message
         return found
+
+
+def remove_groups(mark: str) -> None:
+    """Remove the empty control groups whose names begin with the mark."""
+    for point in mounts.points_below(_CGROUPS):
+        try:
+            found = [name for name in os.listdir(point) if name.startswith(mark)]
+        except OSError:
+            continue
+        for name in found:
+            try:
+                os.rmdir(os.path.join(point, name))
+            except OSError:
+                pass  # the runtime was quicker
 
 
 def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool) -> NoReturn:
@@ -108,7 +118,6 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
     os.set_inheritable(handoff.log, True)
     os.chdir("/")
     os.umask(0o022)
-    privileges.die_with_parent(signal.SIGKILL)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     environment = {"PATH": os.environ.get("PATH", DEFAULT_PATH), "XDG_RUNTIME_DIR": made.scratch}

@@ -57,11 +57,7 @@ class NativeSandbox:
         for kill in running:
             kill.set()
         self._control.close()
-        try:
-            os.kill(self._pid, 9)  # its supervisors hear of it and kill their steps
-            os.waitpid(self._pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
+        zygote.end(self._pid)
 
     def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
         """See `kezuri.sandbox.step.Sandbox.run`."""

@@ -1,4 +1,7 @@
-"""The process that starts one step and waits for it: outside the step's namespaces, killed by nothing inside them."""
+"""The process that starts one step and waits for it: outside the step's namespaces, killed by nothing inside them.
+
+It is PID 1 of a PID namespace that holds the step's own: when it is killed, so is everything that it has started.
+"""
 
 import os
 import select
@@ -7,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import namespaces, privileges
+from kezuri.linux import namespaces
 from kezuri.sandbox import container, forward, handoff, wire
 from kezuri.sandbox.failure import StartFailure, reason
 from kezuri.sandbox.step import AgentMount, Step
@@ -19,35 +22,38 @@ if TYPE_CHECKING:
 class Request:
     """One step to be run: what the main process sent along with the step itself."""
 
-    def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int]) -> None:
+    def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int], group: str) -> None:
         self.step: Step = wire.from_plain(fields["step"])
         self.new_privileges: bool = fields["new_privileges"]
         self.runtime: str = fields["runtime"]
         self.streams = streams
         self.listeners = listeners
+        self.group = group
 
 
-def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[int]) -> NoReturn:
+def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[int], group: str) -> NoReturn:
     """Run the step that arrives on `control` and report on it; ends with the process.
 
-    The main process sends `stop` or `kill`; when it is gone, or the zygote is, the step is killed. Reports are
-    ("failed", message, hint), ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom).
+    The main process sends `stop` or `kill`; when it is gone, the step is killed. Reports are ("failed", message, hint),
+    ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom). `group` is a name for the
+    step's control group, if it gets one.
     """
     try:
-        request = Request(wire.receive(control), streams, listeners)
+        request = Request(wire.receive(control), streams, listeners, group)
         _run(request, control)
     except StartFailure as e:
-        _report(control, ("failed", e.message, e.hint))
+        report(control, ("failed", e.message, e.hint))
     except OSError as e:
-        _report(control, ("failed", f"cannot start the step: {reason(e)}", ""))
+        report(control, ("failed", f"cannot start the step: {reason(e)}", ""))
     except EOFError:
         pass
     except Exception as e:
-        _report(control, ("failed", f"the sandbox failed: {type(e).__name__}: {e}", "please report this"))
+        report(control, ("failed", f"the sandbox failed: {type(e).__name__}: {e}", "please report this"))
     os._exit(0)
 
 
-def _report(control: "socket", value: tuple[Any, ...]) -> None:
+def report(control: "socket", value: tuple[Any, ...]) -> None:
+    """Tell the main process how it went with a step."""
     try:
         wire.send(control, value)
     except OSError:
@@ -58,12 +64,7 @@ def _run(request: Request, control: "socket") -> None:
     import socket
 
     step = request.step
-    # A death of the zygote arrives as SIGTERM: it must not take us before we have killed the step.
-    wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    privileges.die_with_parent(signal.SIGTERM)
     if step.network != "host":
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
@@ -74,18 +75,17 @@ def _run(request: Request, control: "socket") -> None:
         os.close(fd)
     namespaces.unshare(namespaces.NEWPID)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    runtime = handoff.Handoff(request.runtime) if request.runtime else None
+    runtime = handoff.Handoff(request.runtime, request.group) if request.runtime else None
     killed_before = _oom_kills()
     pid = os.fork()
     if pid == 0:
-        signal.set_wakeup_fd(-1)
         _child(request, runtime, theirs, (control, ours, *([forwarder.channel] if forwarder else ())))
     theirs.close()
     for fd in request.streams:
         if fd >= 0:
             os.close(fd)
     try:
-        _wait(pid, step, control, ours, wake_read, forwarder, runtime, killed_before)
+        _wait(pid, step, control, ours, forwarder, runtime, killed_before)
     finally:
         if forwarder:
             forwarder.stop()
@@ -102,7 +102,6 @@ def _child(
     try:
         for other in others:
             other.close()
-        privileges.die_with_parent(signal.SIGKILL)
         os.setsid()
         stdin = request.streams[0]
         if stdin < 0:
@@ -140,7 +139,6 @@ def _wait(
     step: Step,
     control: "socket",
     channel: "socket",
-    wake: int,
     forwarder: "forward.Forwarder | None",
     runtime: "handoff.Handoff | None",
     killed_before: int,
@@ -148,7 +146,7 @@ def _wait(
     """Pass on what the child has to say, wait for its end and for orders, and report."""
     pidfd = os.pidfd_open(pid)
     poll = select.poll()
-    for fd in (pidfd, control.fileno(), channel.fileno(), wake):
+    for fd in (pidfd, control.fileno(), channel.fileno()):
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
     killed = False
@@ -163,19 +161,15 @@ def _wait(
                     failure = message
             elif fd == pidfd:
                 ended = True
-            elif fd == control.fileno():
+            else:
                 order = _order(control)
                 killed = True
-                if order == "stop" and _handles(pid, step.stop_signal):
+                if order == "stop" and _handles(pidfd, step.stop_signal):
                     signal.pidfd_send_signal(pidfd, step.stop_signal)
                 else:
                     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
                 if order == "":
                     poll.unregister(control.fileno())
-            else:
-                os.read(wake, 64)
-                killed = True
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     while failure is None and (message := _receive(channel, control, forwarder)):
         failure = message
     # The namespaces, the mounts in them and every process are gone when the wait for PID 1 returns.
@@ -191,14 +185,14 @@ def _wait(
         else:
             failure = verdict
     if failure is not None:
-        _report(control, ("failed", *failure))
+        report(control, ("failed", *failure))
         return
     number = -code if code < 0 else 0
     code = 128 + number if number else code
     if runtime is not None and 128 < code <= 128 + signal.SIGRTMAX:
         number = code - 128  # runtimes tell of a signal in this way, as shells do
     oom = code == 137 and not killed and _oom_kills() > killed_before >= 0
-    _report(control, ("done", code, number, oom))
+    report(control, ("done", code, number, oom))
 
 
 def _empty(directory: str) -> None:
@@ -245,27 +239,34 @@ def _order(control: "socket") -> str:
         return ""
 
 
-def _handles(pid: int, number: int) -> bool:
+def _handles(pidfd: int, number: int) -> bool:
     """Whether the process handles or awaits the signal: PID 1 of a namespace ignores all others, so that giving it
     time to heed them would be in vain."""
-    if _has(pid, "SigCgt:", number):
+    if _has(pidfd, "SigCgt:", number):
         return True
     # Blocked for good means awaited (sigwait, signalfd); for an instant it means a fork.
-    if not _has(pid, "SigBlk:", number):
+    if not _has(pidfd, "SigBlk:", number):
         return False
     time.sleep(0.02)
-    return _has(pid, "SigBlk:", number)
+    return _has(pidfd, "SigBlk:", number)
 
 
-def _has(pid: int, mask: str, number: int) -> bool:
+def _has(pidfd: int, mask: str, number: int) -> bool:
     try:
-        with open(f"/proc/{pid}/status") as f:
-            for line in f:
-                if line.startswith(mask):
-                    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+        # The process has another number in our PID namespace than in the one whose /proc this is.
+        pid = _field(f"/proc/self/fdinfo/{pidfd}", "Pid:")
+        return bool(int(_field(f"/proc/{pid}/status", mask), 16) >> (number - 1) & 1)
     except OSError:
-        pass
-    return False
+        return False
+
+
+def _field(path: str, name: str) -> str:
+    """The value of a line of a /proc file. OSError when there is none."""
+    with open(path) as f:
+        for line in f:
+            if line.startswith(name):
+                return line.split()[1]
+    raise FileNotFoundError(path)
 
 
 def _oom_kills() -> int:

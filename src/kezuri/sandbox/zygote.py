@@ -1,4 +1,8 @@
-"""The small process that stands by to start steps: it forks a supervisor for each and does nothing else.
+"""The small process that stands by to start steps: it forks a supervisor for each and waits for its end.
+
+It is PID 1 of a PID namespace, and so is every supervisor of one below it: the kernel kills all processes of a PID
+namespace when its PID 1 ends, however that comes about. So nothing of a step outlives its supervisor, and nothing
+outlives this process, whatever a step has done to its own processes: those cannot even name the ones above them.
 
 It is a fresh interpreter, executed from a read-only view of its own file: a step whose command (or whose script's
 interpreter) is /proc/self/exe gets hold of that view, which cannot be written through, as CVE-2019-5736 would have it.
@@ -19,12 +23,15 @@ MOST_DESCRIPTORS = 250
 _BOOT = """import sys
 sys.path.insert(0, sys.argv[1])
 from kezuri.sandbox.zygote import serve
-serve(int(sys.argv[2]), sys.argv[3] == "follow")
+serve(int(sys.argv[2]), sys.argv[3] == "follow", sys.argv[4])
 """
+
+_PATIENCE_MS = 2000
 
 
 def spawn() -> tuple[int, "socket"]:
-    """Start the helper; its process id, and the socket that takes requests. OSError when it cannot be started."""
+    """Start the helper; the process to wait for (`end`), and the socket that takes requests. OSError when it cannot be
+    started."""
     import socket
     import threading
 
@@ -37,15 +44,43 @@ def spawn() -> tuple[int, "socket"]:
             package = os.path.dirname(os.path.dirname(os.path.abspath(kezuri.__file__ or "")))
             # The kernel ties "die with the parent" to the thread that forked, which must be there to the end.
             follow = "follow" if threading.current_thread() is threading.main_thread() else "stay"
-            arguments = [sys.executable, "-I", "-S", "-c", _BOOT, package, str(theirs.fileno()), follow]
+            mark = f"kezuri-{os.urandom(6).hex()}"
+            arguments = [sys.executable, "-I", "-S", "-c", _BOOT, package, str(theirs.fileno()), follow, mark]
             environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH")}
             environment["LC_ALL"] = "C.UTF-8"
             actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0), (os.POSIX_SPAWN_DUP2, 0, 1)]
             os.set_inheritable(theirs.fileno(), True)
-            pid = os.posix_spawn(f"/proc/self/fd/{fd}", arguments, environment, file_actions=actions)
+            # Signals that our caller ignores or blocks (nohup does) are no concern of a step's.
+            pid = os.posix_spawn(
+                f"/proc/self/fd/{fd}",
+                arguments,
+                environment,
+                file_actions=actions,
+                setsigmask=(),
+                setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+            )
         finally:
             os.close(fd)
     return pid, ours
+
+
+def end(pid: int) -> None:
+    """Wait for the helper, whose socket is closed already, and all below it: their processor time becomes ours.
+
+    It ends by itself when the steps have ended. One that does not, because somebody has stopped it, is killed.
+    """
+    import select
+
+    try:
+        descriptor = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(_PATIENCE_MS):
+            os.kill(pid, signal.SIGKILL)
+        os.close(descriptor)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass  # somebody else has waited for it
 
 
 def _interpreter() -> int:
@@ -81,12 +116,11 @@ def _interpreter() -> int:
     return fd
 
 
-def serve(descriptor: int, follow: bool) -> None:
-    """Serve until the main process is gone: the helper's main program. `follow`: die with the parent thread too."""
-    import socket
+def serve(descriptor: int, follow: bool, mark: str) -> None:
+    """Serve until the main process is gone: the helper's main program. `follow`: die with the parent thread too.
 
-    control = socket.socket(fileno=descriptor)
-    os.set_inheritable(control.fileno(), False)
+    `mark` begins the names of the control groups that OCI runtimes make for our steps.
+    """
     # Loaded once here, so that a step costs a fork and so that no step imports anything within an image.
     import ctypes  # noqa: F401
     import errno  # noqa: F401
@@ -96,36 +130,80 @@ def serve(descriptor: int, follow: bool) -> None:
     import marshal
     import resource  # noqa: F401
     import select  # noqa: F401
+    import socket
     import termios  # noqa: F401
 
-    from kezuri.linux import libc, privileges
+    from kezuri.linux import ambient, libc, namespaces, privileges
     from kezuri.sandbox import seccomp, supervisor
 
     libc.load()
+    ambient.shed()
+    if descriptor != 3:
+        os.dup2(descriptor, 3)
+    privileges.close_from(4)  # what our caller has let us inherit
     if seccomp.is_known(os.uname().machine):
         seccomp.program(os.uname().machine)
     gc.disable()  # its processes live for one step, and touching every object would copy every page
     os.setsid()  # out of the terminal's reach: its interrupts go to the main process, which cancels
     os.dup2(0, 2)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are reaped by the kernel
-    if follow:
-        privileges.die_with_parent(signal.SIGKILL)
+    _become_first(3, follow, mark)
+    control = socket.socket(fileno=3)
+    os.set_inheritable(control.fileno(), False)
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(os.WNOHANG))
+    here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     while True:
-        try:
-            data, fds, _, _ = socket.recv_fds(control, 1 << 16, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
-        except InterruptedError:
-            continue
+        data, fds, _, _ = socket.recv_fds(control, 1 << 16, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         if not data:
+            # The supervisors' own sockets close too, and each ends when its step has ended.
+            _reap(0)
             os._exit(0)
         has_stdin, ports = marshal.loads(data)
-        pid = os.fork()
+        step_control = socket.socket(fileno=fds.pop(0))
+        try:
+            namespaces.unshare(namespaces.NEWPID)
+            pid = os.fork()
+        except OSError as e:
+            supervisor.report(step_control, ("failed", f"cannot start a process for the step: {e.strerror}", ""))
+            pid = -1
         if pid == 0:
             control.close()
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            step_control = socket.socket(fileno=fds.pop(0))
+            os.close(here)
             stdin = fds.pop(0) if has_stdin else -1
             stdout, stderr, *listeners = fds
-            supervisor.supervise(step_control, (stdin, stdout, stderr), listeners[:ports])
+            streams = (stdin, stdout, stderr)
+            supervisor.supervise(step_control, streams, listeners[:ports], f"{mark}-{os.urandom(6).hex()}")
+        namespaces.enter(here, namespaces.NEWPID)
+        step_control.close()
         for fd in fds:
             os.close(fd)
+
+
+def _become_first(control: int, follow: bool, mark: str) -> None:
+    """Go on as PID 1 of a new PID namespace. What is left outside waits for it, so that the main process, whose child
+    it is, gets to know the time that everything took."""
+    from kezuri.linux import namespaces, privileges
+    from kezuri.sandbox import handoff
+
+    namespaces.unshare(namespaces.NEWPID)
+    pid = os.fork()
+    if pid == 0:
+        # Were the process outside killed before this line, `control` would still tell of the main process's end.
+        privileges.die_with_parent(signal.SIGKILL)
+        return
+    os.close(control)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))
+    if follow:
+        privileges.die_with_parent(signal.SIGTERM)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        handoff.remove_groups(mark)
+    os._exit(0)
+
+
+def _reap(options: int) -> None:
+    """Wait for supervisors that have ended, or (without WNOHANG) for all."""
+    try:
+        while os.waitpid(-1, options)[0]:
+            pass
+    except ChildProcessError:
+        pass  # there are none
