@@ -380,6 +380,17 @@ def test_nothing_of_ours_is_inherited(who: str, skeleton: Layers) -> None:
                 run_in(sandbox, skeleton, python(code), cwd=f"/proc/self/fd/{number}")
 
 
+@pytest.mark.parametrize("who", ["as-is", "single"], indirect=True)
+@isolated
+def test_nobody_listens_in_on_the_machines_network(name: str, who: str, skeleton: Layers) -> None:
+    code = "import socket as s\n"
+    for arguments in ("s.AF_PACKET, s.SOCK_RAW, 0x300", "s.AF_PACKET, s.SOCK_DGRAM, 0x300", "s.AF_INET, s.SOCK_RAW, 1"):
+        code += f"try: s.socket({arguments}); print('open')\nexcept PermissionError: print('refused')\n"
+    with choose(name) as sandbox:
+        assert run_in(sandbox, skeleton, python(code)).out == "refused\n" * 3
+        assert run_in(sandbox, skeleton, python(code), network="none").out == "open\n" * 3
+
+
 CALLS = """
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)

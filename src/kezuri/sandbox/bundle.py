@@ -10,12 +10,11 @@ from kezuri.sandbox.failure import StartFailure
 from kezuri.sandbox.step import FileMount, HostMount, SecretMount, Step, TmpfsMount, TreeMount
 
 
-def config(step: Step, made: Assembly, new_privileges: bool, cgroup: str) -> dict[str, Any]:
+def config(step: Step, made: Assembly, new_privileges: bool) -> dict[str, Any]:
     """The configuration of one step whose root is mounted already, with every mount outside /proc, /dev and /sys.
 
-    Namespaces of the network and of users are not asked for: the runtime runs in the right ones. `cgroup` is the
-    control group to make ("" where the runtime shall leave control groups alone). Without a control group nothing
-    restricts devices: then the capability to make device nodes goes.
+    Namespaces of the network and of users are not asked for: the runtime runs in the right ones. No control group is
+    made, so nothing restricts devices: root does without the capability to make device nodes.
     """
     process: dict[str, Any] = {
         "terminal": False,
@@ -24,7 +23,7 @@ def config(step: Step, made: Assembly, new_privileges: bool, cgroup: str) -> dic
         "env": [f"{k}={v}" for k, v in hostfiles.environment(step).items()],
         "cwd": step.cwd,
         "noNewPrivileges": not new_privileges,
-        "capabilities": _capabilities(step, bool(cgroup)),
+        "capabilities": _capabilities(step),
         "rlimits": [
             {"type": f"RLIMIT_{name.upper()}", "soft": soft % (1 << 64), "hard": hard % (1 << 64)}
             for name, soft, hard in identity.limits(step)
@@ -35,9 +34,6 @@ def config(step: Step, made: Assembly, new_privileges: bool, cgroup: str) -> dic
         "maskedPaths": [] if step.insecure else list(kernelfs.MASKED),
         "readonlyPaths": [] if step.insecure else list(kernelfs.READ_ONLY),
     }
-    if cgroup:
-        linux["cgroupsPath"] = cgroup
-        linux["resources"] = {"devices": [{"allow": step.insecure, "access": "rwm"}]}
     if not step.insecure:
         machine = os.uname().machine
         if not seccomp.is_known(machine):
@@ -58,11 +54,10 @@ def is_inside_kernel(piece: Piece) -> bool:
     return piece.mount is not None and piece.place.path.startswith(("/dev/", "/sys/"))
 
 
-def _capabilities(step: Step, device_rules: bool) -> dict[str, list[str]]:
-    have = privileges.permitted()
-    names = privileges.CAPABILITIES if step.insecure else identity.DEFAULT_CAPABILITIES
-    kept = [f"CAP_{n}" for n in names if have & privileges.mask((n,))]
-    if not device_rules and not step.insecure and namespaces.is_initial_user():
+def _capabilities(step: Step) -> dict[str, list[str]]:
+    have = identity.capabilities(step)
+    kept = [f"CAP_{name}" for name in privileges.CAPABILITIES if have & privileges.mask((name,))]
+    if not step.insecure and namespaces.is_initial_user():
         kept.remove("CAP_MKNOD")
     return {"bounding": kept, "effective": kept, "permitted": kept}
 

@@ -276,7 +276,7 @@ def _cgroups() -> Finding:
         layout = "versions 1 and 2 (hybrid)" if os.path.isdir(f"{root}/unified") else "version 1"
     else:
         layout = "not mounted"
-    detail = f"{layout}; kezuri's own sandbox makes no control groups"
+    detail = f"{layout}; kezuri makes none, and no step can write to them"
     return Finding("control groups", "ok", detail)
 
 

@@ -24,20 +24,15 @@ _CGROUPS = "/sys/fs/cgroup"
 
 
 class Handoff:
-    """One step's handing over, known to its supervisor before and after: the runtime's log and its control group."""
+    """One step's handing over, known to its supervisor before and after: the runtime's log."""
 
-    def __init__(self, runtime: str, name: str) -> None:
+    def __init__(self, runtime: str) -> None:
         self.runtime = runtime
         self.log = os.memfd_create("runtime-log", os.MFD_CLOEXEC)
-        self.container = name
-        self.is_crun = "crun" in os.path.basename(runtime)
-        manageable = namespaces.is_initial_user() and os.access(_CGROUPS, os.W_OK)
-        self.cgroup = "" if self.is_crun or not manageable else f"/{self.container}"
 
     def close(self) -> None:
-        """Remove what a killed runtime leaves behind."""
+        """Let go of the log."""
         os.close(self.log)
-        remove_groups(self.container)
 
     def verdict(self, code: int) -> tuple[str, str] | int:
         """What an exit code of the runtime means: the failure to start, or the code that the step has."""
@@ -69,20 +64,6 @@ class Handoff:
         return found
 
 
-def remove_groups(mark: str) -> None:
-    """Remove the empty control groups whose names begin with the mark."""
-    for point in mounts.points_below(_CGROUPS):
-        try:
-            found = [name for name in os.listdir(point) if name.startswith(mark)]
-        except OSError:
-            continue
-        for name in found:
-            try:
-                os.rmdir(os.path.join(point, name))
-            except OSError:
-                pass  # the runtime was quicker
-
-
 def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool) -> NoReturn:
     """Turn this process into the runtime that runs the step. StartFailure or OSError when that cannot be."""
     if step.tty:
@@ -104,17 +85,17 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
     directory = f"{made.scratch}/bundle"
     os.mkdir(directory)
     with open(f"{directory}/config.json", "w", encoding="utf-8", errors="surrogateescape") as f:
-        json.dump(bundle.config(step, made, new_privileges, handoff.cgroup), f, ensure_ascii=False)
-    if not handoff.cgroup:
-        _one_cgroup_version()
+        json.dump(bundle.config(step, made, new_privileges), f, ensure_ascii=False)
+    _no_control_groups()
     mount_proc("")  # the runtime looks itself up there, in its own PID namespace
     arguments = [handoff.runtime, "--root", f"{made.scratch}/state"]
     arguments += ["--log", f"/proc/self/fd/{handoff.log}", "--log-format", "json"]
-    if handoff.is_crun:
+    program = os.path.basename(handoff.runtime)
+    if "crun" in program:
         arguments.append("--cgroup-manager=disabled")
-    elif not handoff.cgroup and "runc" in os.path.basename(handoff.runtime):
+    elif "runc" in program:
         arguments.append("--rootless=true")  # then it does not insist on control groups
-    arguments += ["run", "--bundle", directory, handoff.container]
+    arguments += ["run", "--bundle", directory, "kezuri"]
     os.set_inheritable(handoff.log, True)
     os.chdir("/")
     os.umask(0o022)
@@ -127,14 +108,16 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
         raise StartFailure(f"cannot execute the runtime {handoff.runtime}: {e.strerror}") from None
 
 
-def _one_cgroup_version() -> None:
-    """Show the runtime version 2 of control groups alone where the machine has both.
+def _no_control_groups() -> None:
+    """Make what this machine shows at /sys read-only, for the runtime and so for the step that it is handed on to.
 
-    It is told to leave them be, yet looks at them first, and some refuse a machine that mixes the two.
+    No runtime leaves control groups behind then, and no step freezes or kills this machine's. Runtimes look at the
+    groups nevertheless, and some refuse a machine that mixes both versions: these are shown version 2 alone.
     """
     unified = f"{_CGROUPS}/unified"
     if mounts.type_at(_CGROUPS) == "tmpfs" and os.path.ismount(unified):
         mounts.bind(unified, _CGROUPS, recursive=True)
+    mounts.restrict("/sys", mounts.MS_RDONLY, recursive=True)
 
 
 def _make_directory(root: int, path: str) -> None:

@@ -26,6 +26,19 @@ DEFAULT_CAPABILITIES = (
 )
 """What container engines leave to root. The inheritable set stays empty, as it does there since CVE-2022-24769."""
 
+
+def capabilities(step: Step) -> int:
+    """What the step's root may have, of what we have, as a bit mask.
+
+    On the machine's own network nobody opens raw sockets: they would show what other programs say there.
+    """
+    have = privileges.permitted()
+    if step.insecure:
+        return have
+    kept = have & privileges.mask(DEFAULT_CAPABILITIES)
+    return kept & ~privileges.mask(("NET_RAW",)) if step.network == "host" else kept
+
+
 # include/uapi/asm-generic/resource.h, by the names that `docker build --ulimit` takes.
 ULIMITS = {
     "cpu": 0,
@@ -111,7 +124,7 @@ def assume(step: Step, program: bytes, new_privileges: bool) -> None:
     setuid(2) needs CAP_SETUID, and the capabilities go last.
     """
     have = privileges.permitted()
-    keep = have if step.insecure else have & privileges.mask(DEFAULT_CAPABILITIES)
+    keep = capabilities(step)
     if not new_privileges:
         privileges.no_new_privileges()
     if program:

@@ -22,24 +22,22 @@ if TYPE_CHECKING:
 class Request:
     """One step to be run: what the main process sent along with the step itself."""
 
-    def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int], group: str) -> None:
+    def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int]) -> None:
         self.step: Step = wire.from_plain(fields["step"])
         self.new_privileges: bool = fields["new_privileges"]
         self.runtime: str = fields["runtime"]
         self.streams = streams
         self.listeners = listeners
-        self.group = group
 
 
-def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[int], group: str) -> NoReturn:
+def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[int]) -> NoReturn:
     """Run the step that arrives on `control` and report on it; ends with the process.
 
     The main process sends `stop` or `kill`; when it is gone, the step is killed. Reports are ("failed", message, hint),
-    ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom). `group` is a name for the
-    step's control group, if it gets one.
+    ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom).
     """
     try:
-        request = Request(wire.receive(control), streams, listeners, group)
+        request = Request(wire.receive(control), streams, listeners)
         _run(request, control)
     except StartFailure as e:
         report(control, ("failed", e.message, e.hint))
@@ -75,7 +73,7 @@ def _run(request: Request, control: "socket") -> None:
         os.close(fd)
     namespaces.unshare(namespaces.NEWPID)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    runtime = handoff.Handoff(request.runtime, request.group) if request.runtime else None
+    runtime = handoff.Handoff(request.runtime) if request.runtime else None
     killed_before = _oom_kills()
     pid = os.fork()
     if pid == 0:

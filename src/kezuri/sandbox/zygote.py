@@ -23,7 +23,7 @@ MOST_DESCRIPTORS = 250
 _BOOT = """import sys
 sys.path.insert(0, sys.argv[1])
 from kezuri.sandbox.zygote import serve
-serve(int(sys.argv[2]), sys.argv[3] == "follow", sys.argv[4])
+serve(int(sys.argv[2]), sys.argv[3] == "follow")
 """
 
 _PATIENCE_MS = 2000
@@ -44,8 +44,7 @@ def spawn() -> tuple[int, "socket"]:
             package = os.path.dirname(os.path.dirname(os.path.abspath(kezuri.__file__ or "")))
             # The kernel ties "die with the parent" to the thread that forked, which must be there to the end.
             follow = "follow" if threading.current_thread() is threading.main_thread() else "stay"
-            mark = f"kezuri-{os.urandom(6).hex()}"
-            arguments = [sys.executable, "-I", "-S", "-c", _BOOT, package, str(theirs.fileno()), follow, mark]
+            arguments = [sys.executable, "-I", "-S", "-c", _BOOT, package, str(theirs.fileno()), follow]
             environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH")}
             environment["LC_ALL"] = "C.UTF-8"
             actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0), (os.POSIX_SPAWN_DUP2, 0, 1)]
@@ -116,11 +115,8 @@ def _interpreter() -> int:
     return fd
 
 
-def serve(descriptor: int, follow: bool, mark: str) -> None:
-    """Serve until the main process is gone: the helper's main program. `follow`: die with the parent thread too.
-
-    `mark` begins the names of the control groups that OCI runtimes make for our steps.
-    """
+def serve(descriptor: int, follow: bool) -> None:
+    """Serve until the main process is gone: the helper's main program. `follow`: die with the parent thread too."""
     # Loaded once here, so that a step costs a fork and so that no step imports anything within an image.
     import ctypes  # noqa: F401
     import errno  # noqa: F401
@@ -146,7 +142,7 @@ def serve(descriptor: int, follow: bool, mark: str) -> None:
     gc.disable()  # its processes live for one step, and touching every object would copy every page
     os.setsid()  # out of the terminal's reach: its interrupts go to the main process, which cancels
     os.dup2(0, 2)
-    _become_first(3, follow, mark)
+    _become_first(3, follow)
     control = socket.socket(fileno=3)
     os.set_inheritable(control.fileno(), False)
     signal.signal(signal.SIGCHLD, lambda *_: _reap(os.WNOHANG))
@@ -170,19 +166,17 @@ def serve(descriptor: int, follow: bool, mark: str) -> None:
             os.close(here)
             stdin = fds.pop(0) if has_stdin else -1
             stdout, stderr, *listeners = fds
-            streams = (stdin, stdout, stderr)
-            supervisor.supervise(step_control, streams, listeners[:ports], f"{mark}-{os.urandom(6).hex()}")
+            supervisor.supervise(step_control, (stdin, stdout, stderr), listeners[:ports])
         namespaces.enter(here, namespaces.NEWPID)
         step_control.close()
         for fd in fds:
             os.close(fd)
 
 
-def _become_first(control: int, follow: bool, mark: str) -> None:
+def _become_first(control: int, follow: bool) -> None:
     """Go on as PID 1 of a new PID namespace. What is left outside waits for it, so that the main process, whose child
     it is, gets to know the time that everything took."""
     from kezuri.linux import namespaces, privileges
-    from kezuri.sandbox import handoff
 
     namespaces.unshare(namespaces.NEWPID)
     pid = os.fork()
@@ -191,12 +185,9 @@ def _become_first(control: int, follow: bool, mark: str) -> None:
         privileges.die_with_parent(signal.SIGKILL)
         return
     os.close(control)
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))
     if follow:
-        privileges.die_with_parent(signal.SIGTERM)
-    _, status = os.waitpid(pid, 0)
-    if status:
-        handoff.remove_groups(mark)
+        privileges.die_with_parent(signal.SIGKILL)
+    os.waitpid(pid, 0)
     os._exit(0)
 
 
