@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Content, Entry, Item
+from kezuri.linux.directory import make_plain
 from kezuri.store.blobs import disk_error
 
 _SMALL = 1 << 20
@@ -18,9 +19,7 @@ def materialise(items: Iterable[Item], directory: str) -> None:
     them; nothing is followed or replaced. A file that changed since it was looked at is an error: see
     `verify_unchanged`. KezuriError when the disk is full or an owner cannot be given.
     """
-    os.mkdir(directory, 0o755)
-    # Whatever the umask: steps see this directory.
-    os.chmod(directory, 0o755)
+    make_plain(directory)
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     directories: list[Entry] = []
     own = (os.geteuid(), os.getegid())

@@ -17,6 +17,7 @@ from kezuri.build.surroundings import Options
 from kezuri.build.trees import StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.layer.stack import StackView
+from kezuri.linux.directory import make_plain
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import (
     AgentMount,
@@ -221,7 +222,7 @@ class RunSteps:
         if not isinstance(mount.input, ContextInput):
             lowers = self._trees.lowers(mount.input, states)
             if not lowers:
-                os.mkdir(scratch, 0o755)
+                make_plain(scratch)
                 lowers = (scratch,)
             return door.TreeMount(lowers, mount.source, mount.target, mount.writable)
         # The step sees what the builder would copy: ignored files left out, everything owned by 0:0.
@@ -252,8 +253,7 @@ def _is_full(directory: str) -> bool:
 
 def _make_upper(upper: str, lowers: tuple[str, ...]) -> None:
     """The upper directory's own metadata is what the root directory shows: it takes over what lies below."""
-    os.mkdir(upper, 0o755)
-    os.chmod(upper, 0o755)
+    make_plain(upper)
     if lowers:
         status = os.stat(lowers[0])
         if (status.st_uid, status.st_gid) != (0, 0):

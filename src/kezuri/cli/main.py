@@ -32,6 +32,10 @@ def run() -> None:
     """The console script."""
     # The collector would walk every module while they are imported; a build makes few cycles.
     gc.set_threshold(100_000, 20, 20)
+    import signal
+
+    # Where our caller ignores it, nobody learns how a program that we start has ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()

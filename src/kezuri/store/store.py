@@ -5,11 +5,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.directory import make_plain
 from kezuri.store.blobs import Blobs, disk_error
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
@@ -17,7 +18,7 @@ from kezuri.store.names import Names, publish
 _LOCK_POLL = 0.05
 """Seconds between two looks at a lock, where waiting for it can be called off."""
 
-_DIRECTORIES = ("blobs/sha256", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts")
+_DIRECTORIES = ("blobs", "blobs/sha256", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts")
 
 
 class Store:
@@ -54,9 +55,11 @@ class Store:
 
     def _create(self) -> None:
         try:
-            for directory in _DIRECTORIES:
-                os.makedirs(os.path.join(self.root, directory), exist_ok=True)
+            os.makedirs(self.root, exist_ok=True)
             os.chmod(self.root, 0o700)
+            for directory in _DIRECTORIES:
+                with suppress(FileExistsError):
+                    make_plain(os.path.join(self.root, directory))
             publish(os.path.join(self.root, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}\n')
         except PermissionError as error:
             raise KezuriError.of(
@@ -143,10 +146,11 @@ class Store:
 
     @contextmanager
     def scratch(self, kind: str) -> Iterator[str]:
-        """A directory of one's own on the store's file system, gone afterwards."""
+        """A directory of one's own on the store's file system, gone afterwards. Nothing above it or around this process
+        decides about the modes of what is made in it."""
         path = self.blobs.scratch(kind)
         try:
-            os.mkdir(path, 0o755)
+            make_plain(path)
         except OSError as error:
             raise disk_error(error, path) from error
         try:
