@@ -1,7 +1,10 @@
 """Agents for `--ssh`: the one of the environment, one by its socket, and one of our own that holds key files."""
 
 import os
+import signal
 import subprocess
+import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -65,3 +68,35 @@ def test_a_public_key_is_no_key_for_an_agent(tmp_path: Path) -> None:
     with ExitStack() as held, pytest.raises(KezuriError, match=r"key\.pub cannot be used") as error:
         open_agents((AgentSource("default", "", (public,)),), {}, held)
     assert ".pub" in error.value.diagnostics[0].hint
+
+
+@pytest.mark.slow
+def test_an_agent_dies_with_a_builder_that_is_killed(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "one")
+    code = f"""
+import os, signal
+from contextlib import ExitStack
+from kezuri.app.agents import open_agents
+from kezuri.app.request import AgentSource
+with ExitStack() as held:
+    print(open_agents((AgentSource("default", "", ({key!r},)),), {{}}, held)["default"], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environ = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = done.stdout.strip()
+    end = time.monotonic() + 10
+    while True:
+        asked = subprocess.run(["ssh-add", "-l"], env={**os.environ, "SSH_AUTH_SOCK": left}, capture_output=True)
+        if asked.returncode == 2:
+            break  # nobody listens
+        assert time.monotonic() < end, asked
+        time.sleep(0.02)
+    directory = os.path.dirname(left)
+    os.utime(directory, (0, 0))
+    (tmp_path / "kezuri-ssh-link").symlink_to(tmp_path)
+    again = code.replace("os.kill(os.getpid(), signal.SIGKILL)", f"assert not os.path.exists({directory!r})")
+    done = subprocess.run([sys.executable, "-c", again], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert os.path.exists(key)

@@ -1,11 +1,19 @@
 """The SSH agents that a build's steps may ask: those of this machine, or one of our own that holds given key files."""
 
+import fcntl
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 
 from kezuri.app.request import AgentSource
 from kezuri.diagnostics import KezuriError
+
+_PREFIX = "kezuri-ssh-"
+_YOUNG = 60.0
+"""Seconds after which a directory that nobody has locked is nobody's."""
 
 
 def open_agents(sources: tuple[AgentSource, ...], environ: Mapping[str, str], held: ExitStack) -> dict[str, str]:
@@ -21,16 +29,18 @@ def open_agents(sources: tuple[AgentSource, ...], environ: Mapping[str, str], he
 
 def _with_keys(source: AgentSource, held: ExitStack) -> str:
     import subprocess
-    import tempfile
     from time import sleep
 
-    # A socket's path has 107 bytes at most: the store's own directory may be longer than that.
-    directory = held.enter_context(tempfile.TemporaryDirectory(prefix="kezuri-ssh-"))
-    socket = os.path.join(directory, "agent")
+    socket = os.path.join(held.enter_context(_directory()), "agent")
     none = subprocess.DEVNULL
     try:
         agent = subprocess.Popen(
-            ["ssh-agent", "-D", "-a", socket], stdin=none, stdout=none, stderr=none, start_new_session=True
+            ["ssh-agent", "-D", "-a", socket],
+            stdin=none,
+            stdout=none,
+            stderr=none,
+            start_new_session=True,
+            preexec_fn=_die_with_us(),
         )
     except FileNotFoundError:
         raise KezuriError.of(
@@ -71,3 +81,64 @@ def _with_keys(source: AgentSource, held: ExitStack) -> str:
                 else "name the file of a private key, not the one that ends in .pub",
             )
     return socket
+
+
+@contextmanager
+def _directory() -> Iterator[str]:
+    """A directory for an agent's socket, locked while we live; those that killed processes have left go away.
+
+    It is none of the store's: a socket's path has 107 bytes at most, and the store's may be longer than that.
+    """
+    import tempfile
+
+    directory = tempfile.mkdtemp(prefix=_PREFIX)
+    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in os.listdir(os.path.dirname(directory)):
+            if name.startswith(_PREFIX):
+                with suppress(OSError):
+                    _sweep(os.path.join(os.path.dirname(directory), name))
+        yield directory
+    finally:
+        with suppress(OSError):
+            _remove(directory)
+        os.close(lock)
+
+
+def _sweep(path: str) -> None:
+    """Remove a directory of ours that nobody holds. OSError when it is held, not ours or not to be removed."""
+    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(lock)
+        # One that was just made may not be locked yet.
+        if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _YOUNG:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(path)
+    finally:
+        os.close(lock)
+
+
+def _remove(directory: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(directory, "agent"))
+    os.rmdir(directory)
+
+
+def _die_with_us() -> Callable[[], None]:
+    """What the agent's process does before it becomes the agent, so that the keys are gone when we are killed."""
+    from kezuri.linux import libc, privileges
+
+    libc.load()
+    us = os.getpid()
+    main = threading.current_thread() is threading.main_thread()
+
+    def prepare() -> None:
+        # Programs that gain a group (the agent does, on Debian) would lose the death signal.
+        privileges.no_new_privileges()
+        if main:  # the kernel ties the signal to the thread that forked
+            privileges.die_with_parent(signal.SIGKILL)
+            if os.getppid() != us:
+                os._exit(1)
+
+    return prepare
