@@ -382,13 +382,15 @@ def test_nothing_of_ours_is_inherited(who: str, skeleton: Layers) -> None:
 
 @pytest.mark.parametrize("who", ["as-is", "single"], indirect=True)
 @isolated
-def test_nobody_listens_in_on_the_machines_network(name: str, who: str, skeleton: Layers) -> None:
+def test_sockets_that_are_not_for_steps(name: str, who: str, skeleton: Layers) -> None:
+    """Nobody listens in on the machine's network, and nobody uses the kernel's ciphers or the way to a hypervisor."""
     code = "import socket as s\n"
-    for arguments in ("s.AF_PACKET, s.SOCK_RAW, 0x300", "s.AF_PACKET, s.SOCK_DGRAM, 0x300", "s.AF_INET, s.SOCK_RAW, 1"):
+    raw = ("s.AF_PACKET, s.SOCK_RAW, 0x300", "s.AF_PACKET, s.SOCK_DGRAM, 0x300", "s.AF_INET, s.SOCK_RAW, 1")
+    for arguments in (*raw, "38, s.SOCK_SEQPACKET", "40, s.SOCK_STREAM", "s.AF_INET6"):
         code += f"try: s.socket({arguments}); print('open')\nexcept PermissionError: print('refused')\n"
     with choose(name) as sandbox:
-        assert run_in(sandbox, skeleton, python(code)).out == "refused\n" * 3
-        assert run_in(sandbox, skeleton, python(code), network="none").out == "open\n" * 3
+        assert run_in(sandbox, skeleton, python(code)).out == "refused\n" * 5 + "open\n"
+        assert run_in(sandbox, skeleton, python(code), network="none").out == "open\n" * 3 + "refused\n" * 2 + "open\n"
 
 
 CALLS = """
@@ -410,6 +412,7 @@ print("clone3", call(435, 0, 0))
 print("unknown", call(700))
 print("x32", call(0x40000000 + 39))
 print("vsock", call(41, 40, 1, 0))
+print("cipher", call(41, 38, 5, 0))
 print("inet", call(41, 2, 1, 0))
 print("personality", call(135, 0xffffffff), call(135, 0x40000))
 print("io_uring", call(425, 1, 0))
@@ -424,10 +427,10 @@ def test_system_calls_are_filtered(who: str, skeleton: Layers) -> None:
     with NativeSandbox() as sandbox:
         ran = run_in(sandbox, skeleton, python(CALLS))
         said = dict(line.split(" ", 1) for line in ran.out.splitlines())
-        refused = ("mount", "keyctl", "bpf", "clone-user", "unshare-user", "vsock", "io_uring")
+        refused = ("mount", "keyctl", "bpf", "clone-user", "unshare-user", "unshare-fs", "vsock", "cipher", "io_uring")
         assert {said[n] for n in refused} == {"EPERM"}, ran
         assert {said[n] for n in ("clone3", "unknown", "x32")} == {"ENOSYS"}, ran
-        assert {said[n] for n in ("unshare-fs", "inet", "getpid")} == {"ok"}, ran
+        assert {said[n] for n in ("inet", "getpid")} == {"ok"}, ran
         assert said["personality"] == "ok EPERM", ran
         free = run_in(sandbox, skeleton, python("print(open('/proc/self/status').read())"), insecure=True)
         assert "Seccomp:\t0" in free.out, free

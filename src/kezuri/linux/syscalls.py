@@ -34,7 +34,7 @@ _X86_64 = """
     name_to_handle_at open_by_handle_at clock_adjtime syncfs sendmmsg setns getcpu process_vm_readv process_vm_writev
     kcmp finit_module sched_setattr sched_getattr renameat2 seccomp getrandom memfd_create kexec_file_load bpf execveat
     userfaultfd membarrier mlock2 copy_file_range preadv2 pwritev2 pkey_mprotect pkey_alloc pkey_free statx
-    io_pgetevents rseq
+    io_pgetevents rseq uretprobe
 """
 _I386 = """
     restart_syscall exit fork read write open close waitpid creat link unlink execve chdir time mknod chmod lchown break
@@ -110,7 +110,7 @@ _COMMON = """
     quotactl_fd landlock_create_ruleset landlock_add_rule landlock_restrict_self memfd_secret process_mrelease
     futex_waitv set_mempolicy_home_node cachestat fchmodat2 map_shadow_stack futex_wake futex_wait futex_requeue
     statmount listmount lsm_get_self_attr lsm_set_self_attr lsm_list_modules mseal setxattrat getxattrat listxattrat
-    removexattrat open_tree_attr file_getattr file_setattr
+    removexattrat
 """
 
 _MACHINES = {
@@ -120,7 +120,7 @@ _MACHINES = {
     "i686": _I386,
     "aarch64": _GENERIC,
     "arm64": _GENERIC,
-    "riscv64": _GENERIC,
+    "riscv64": _GENERIC + " @258 riscv_hwprobe riscv_flush_icache",
 }
 
 

@@ -17,7 +17,7 @@ stat stat64 lstat lstat64 fstat fstat64 fstatat64 newfstatat statx statfs statfs
 faccessat2 getdents getdents64 readlink readlinkat getcwd chdir fchdir chroot umask
 chmod fchmod fchmodat fchmodat2 chown chown32 fchown fchown32 lchown lchown32 fchownat utime utimes utimensat
 utimensat_time64 futimesat rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat mkdir mkdirat rmdir
-mknod mknodat file_getattr file_setattr
+mknod mknodat statmount listmount
 getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr setxattr lsetxattr fsetxattr removexattr lremovexattr
 fremovexattr getxattrat setxattrat listxattrat removexattrat
 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch fanotify_mark
@@ -28,7 +28,7 @@ process_mrelease ptrace process_vm_readv process_vm_writev prctl arch_prctl modi
 set_tid_address set_robust_list get_robust_list rseq restart_syscall seccomp landlock_create_ruleset
 landlock_add_rule landlock_restrict_self capget capset
 rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait
-rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack sigaction signal sigpending sigprocmask sigreturn sigsuspend
+rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack sigprocmask sigreturn
 signalfd signalfd4 pause alarm
 getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid
 getegid32 getgroups getgroups32 getresuid getresuid32 getresgid getresgid32 setuid setuid32 setgid setgid32 setreuid
@@ -51,19 +51,20 @@ socketcall socketpair bind listen accept accept4 connect shutdown send sendto se
 recvmmsg recvmmsg_time64 getsockname getpeername getsockopt setsockopt
 ipc msgctl msgget msgrcv msgsnd semctl semget semop semtimedop semtimedop_time64 shmat shmctl shmdt shmget mq_open
 mq_unlink mq_notify mq_getsetattr mq_timedreceive mq_timedreceive_time64 mq_timedsend mq_timedsend_time64
-riscv_flush_icache
+riscv_flush_icache riscv_hwprobe uretprobe
 """
 
 ALLOWED = frozenset(_ALLOWED.split())
 """System calls that are allowed whatever their arguments; the kernel's own permission checks come after."""
 
 NAMESPACE_FLAGS = 0x7E020000
-"""The flags of clone(2) and unshare(2) that make namespaces."""
+"""The flags of clone(2) that make namespaces."""
 
 PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 """Linux, 32-bit Linux, both with the old uname, and the question which one it is."""
 
-_VSOCK = 40
+_ALG, _VSOCK, _AFTER_LAST = 38, 40, 46
+"""Socket families that are refused: the kernel's ciphers, the way to a hypervisor, and all that came later."""
 _EPERM, _ENOSYS = 1, 38
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 
@@ -116,9 +117,15 @@ def _for_machine(machine: str) -> Code:
     special = {
         "personality": _personality(),
         "clone": _unless_set(NAMESPACE_FLAGS),
-        "unshare": _unless_set(NAMESPACE_FLAGS | 0x80),
         "clone3": [(_RET, 0, 0, _ERRNO | _ENOSYS)],  # its flags lie in memory, where a filter cannot look
-        "socket": [(_LD, 0, 0, _FIRST_ARGUMENT), (_JEQ, 0, 1, _VSOCK), _refuse(), (_RET, 0, 0, _ALLOW)],
+        "socket": [
+            (_LD, 0, 0, _FIRST_ARGUMENT),
+            (_JGE, 2, 0, _AFTER_LAST),
+            (_JEQ, 1, 0, _ALG),
+            (_JEQ, 0, 1, _VSOCK),
+            _refuse(),
+            (_RET, 0, 0, _ALLOW),
+        ],
     }
     top = max(numbers.values())
     known = {number: name for name, number in numbers.items()}
@@ -189,8 +196,12 @@ def oci_profile(machine: str) -> dict[str, Any]:
             {"names": sorted(ALLOWED & known), "action": "SCMP_ACT_ALLOW"},
             *(rule("personality", {"index": 0, "value": p, "op": "SCMP_CMP_EQ"}) for p in PERSONALITIES),
             rule("clone", none_of(NAMESPACE_FLAGS)),
-            rule("unshare", none_of(NAMESPACE_FLAGS | 0x80)),
             rule("clone3", errno=_ENOSYS),
-            rule("socket", {"index": 0, "value": _VSOCK, "op": "SCMP_CMP_NE"}),
+            rule("socket", {"index": 0, "value": _ALG, "op": "SCMP_CMP_LT"}),
+            *(
+                rule("socket", {"index": 0, "value": family, "op": "SCMP_CMP_EQ"})
+                for family in range(_ALG + 1, _AFTER_LAST)
+                if family != _VSOCK
+            ),
         ],
     }
