@@ -336,6 +336,35 @@ def test_sigkill_of_any_helper_ends_the_step(victims: str, name: str, who: str, 
             assert run_in(sandbox, skeleton, "echo on").out == "on\n"
 
 
+@pytest.mark.parametrize("who", ["single"], indirect=True)
+@pytest.mark.parametrize("most", [0, 2])
+@isolated
+def test_too_few_pid_namespaces_are_a_clear_error(most: int, who: str, skeleton: Layers) -> None:
+    with open("/proc/sys/user/max_pid_namespaces", "w") as f:  # of our own user namespace
+        f.write(str(most))
+    with NativeSandbox() as sandbox, pytest.raises(KezuriError) as caught:
+        run_in(sandbox, skeleton, "true")
+    said = caught.value.diagnostics[0]
+    assert "No space left" in said.message and (most or "max_pid_namespaces" in said.hint)
+
+
+@pytest.mark.parametrize("who", ["as-is", "single"], indirect=True)
+@isolated
+def test_a_helper_that_is_stopped_does_not_hold_us_up(who: str, skeleton: Layers) -> None:
+    sandbox = NativeSandbox()
+    running = Background(sandbox, step_of(skeleton, python("print('on'); import time; time.sleep(1000)")))
+    running.await_text(b"on")
+    with open(f"/proc/{sandbox._pid}/task/{sandbox._pid}/children") as f:
+        first = int(f.read())
+    os.kill(first, signal.SIGSTOP)
+    sandbox.close()
+    assert running.join().exit_code == 137
+    end = time.monotonic() + 10
+    while lives(first):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("who", ["as-is", "single"], indirect=True)
 @isolated
 def test_time_of_steps_is_time_of_ours(name: str, who: str, skeleton: Layers) -> None:

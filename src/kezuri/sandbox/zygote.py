@@ -142,7 +142,11 @@ def serve(descriptor: int, follow: bool) -> None:
     gc.disable()  # its processes live for one step, and touching every object would copy every page
     os.setsid()  # out of the terminal's reach: its interrupts go to the main process, which cancels
     os.dup2(0, 2)
-    _become_first(3, follow)
+    problem: OSError | None = None
+    try:
+        _become_first(3, follow)
+    except OSError as e:
+        problem = e  # every step is told, when there is one
     control = socket.socket(fileno=3)
     os.set_inheritable(control.fileno(), False)
     signal.signal(signal.SIGCHLD, lambda *_: _reap(os.WNOHANG))
@@ -156,10 +160,13 @@ def serve(descriptor: int, follow: bool) -> None:
         has_stdin, ports = marshal.loads(data)
         step_control = socket.socket(fileno=fds.pop(0))
         try:
+            if problem is not None:
+                raise problem
             namespaces.unshare(namespaces.NEWPID)
             pid = os.fork()
         except OSError as e:
-            supervisor.report(step_control, ("failed", f"cannot start a process for the step: {e.strerror}", ""))
+            words = f"cannot start a process in a PID namespace of its own: {e.strerror}"
+            supervisor.report(step_control, ("failed", words, "see `sysctl user.max_pid_namespaces` and `ulimit -u`"))
             pid = -1
         if pid == 0:
             control.close()
@@ -167,7 +174,8 @@ def serve(descriptor: int, follow: bool) -> None:
             stdin = fds.pop(0) if has_stdin else -1
             stdout, stderr, *listeners = fds
             supervisor.supervise(step_control, (stdin, stdout, stderr), listeners[:ports])
-        namespaces.enter(here, namespaces.NEWPID)
+        if problem is None:
+            namespaces.enter(here, namespaces.NEWPID)
         step_control.close()
         for fd in fds:
             os.close(fd)
