@@ -31,6 +31,29 @@ def open_in(root: int, path: str, flags: int, links: bool = True) -> int:
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
 
 
+def look(root: int, path: str) -> os.stat_result | None:
+    """The lstat of `path` in the directory `root`, no link followed on the way; None when nothing is there."""
+    try:
+        fd = open_in(root, path, os.O_PATH | os.O_NOFOLLOW, links=False)
+    except OSError as e:
+        if e.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise
+    try:
+        return os.fstat(fd)
+    finally:
+        os.close(fd)
+
+
+def read_link(root: int, path: str) -> str:
+    """The target of the symlink `path` in the directory `root`, no other link followed on the way."""
+    fd = open_in(root, path, os.O_PATH | os.O_NOFOLLOW, links=False)
+    try:
+        return os.readlink("", dir_fd=fd)
+    finally:
+        os.close(fd)
+
+
 def resolve(path: str, look: Callable[[str], os.stat_result | None], link: Callable[[str], str]) -> str:
     """The canonical form of `path`, absolute, every link followed within the root; missing components stay.
 
@@ -73,15 +96,15 @@ def make_point(root: int, path: str, directory: bool) -> int:
         for i, part in enumerate(parts):
             last = i == len(parts) - 1
             as_directory = directory or not last
-            made = f"/proc/self/fd/{here}/{part}"
             at = "/".join(parts[: i + 1])
             try:
                 below = open_in(root, at, os.O_PATH | (os.O_DIRECTORY if as_directory else 0), links=False)
             except FileNotFoundError:
                 if as_directory:
-                    os.mkdir(made, 0o755)
+                    os.mkdir(part, 0o755, dir_fd=here)
                 else:
-                    os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+                    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+                    os.close(os.open(part, flags, 0o644, dir_fd=here))
                 below = open_in(root, at, os.O_PATH | (os.O_DIRECTORY if as_directory else 0), links=False)
             os.close(here)
             here = below

@@ -45,6 +45,11 @@ def bind(source: str, target: str, recursive: bool = False) -> None:
     mount(source, target, "", MS_BIND | (MS_REC if recursive else 0))
 
 
+def move(source: str, target: str) -> None:
+    """Take the mount at `source`, with all that is mounted in it, to `target`. Neither parent may be shared."""
+    mount(source, target, "", MS_MOVE)
+
+
 def make_private(target: str = "/", slave: bool = False) -> None:
     """Stop mount events from going out of the tree at `target` (`slave`: they still come in)."""
     mount("none", target, "", MS_REC | (MS_SLAVE if slave else MS_PRIVATE))

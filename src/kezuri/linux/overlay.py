@@ -2,9 +2,12 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 from kezuri.linux import mounts, namespaces
+
+T = TypeVar("T")
 
 MOST_LOWERS = 500
 """The kernel's limit on the layers of one overlay (fs/overlayfs, OVL_MAX_STACK)."""
@@ -23,25 +26,47 @@ def xattr_prefix() -> str:
 def mount(target: str, lowers: Sequence[str], upper: str = "", work: str = "", flags: int = 0) -> None:
     """Mount the merged view of `lowers`, topmost first, at `target`; writable when `upper` and `work` are given.
 
-    Without `upper` at least two lowers are needed. Paths may hold any character. `upper` is not synced to disk when
-    it is unmounted (the `volatile` option) where the kernel can do so: whoever publishes it syncs what he publishes.
-    OSError names the target, with the kernel's own words where it gives any.
+    The same directory may be given more than once. One lower without `upper` is bound as it is: its whiteouts are to be
+    seen then. Paths may hold any character. `upper` is not synced to disk when it is unmounted (the `volatile` option)
+    where the kernel can do so: whoever publishes it syncs what he publishes. OSError names the target, with the
+    kernel's own words where it gives any.
     """
     # Open directories under short names: no limit on the length of mount options, and no character to escape.
     fds: list[int] = []
     try:
-        names: list[str] = []
-        for path in (*lowers, *((upper, work) if upper else ())):
-            fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            fds.append(fd)
-            names.append(str(fd))
-        below = names[: len(lowers)]
-        above = (names[-2], names[-1]) if upper else None
+        paths = (*((upper, work) if upper else ()), *lowers)
+        fds.extend(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in paths)
+        names = [str(fd) for fd in fds]
+        above = (names[0], names[1]) if upper else None
+        below = [str(fd) for fd in distinct(fds[2:] if upper else fds, _identity)]
+        if len(below) == 1 and above is None:
+            mounts.bind(f"/proc/self/fd/{below[0]}", target)
+            mounts.restrict(target, flags)
+            return
         if not _new_call(target, below, above, flags):
             _old_call(target, below, above, flags)
     finally:
         for fd in fds:
             os.close(fd)
+
+
+def distinct(lowers: Sequence[T], key: Callable[[T], Hashable]) -> list[T]:
+    """The layers, topmost first, each at its topmost place only; `key` is equal for layers with the same content.
+
+    The kernel refuses a directory that is named twice. What a layer says of a name (a file, a link, a whiteout, an
+    opaque directory) hides what lies below, and what it says of a plain directory is that its own entries are in it.
+    At its lower place it can but say again what it has said above everything that lies between: the merged tree is the
+    same without.
+    """
+    found: dict[Hashable, T] = {}
+    for layer in lowers:
+        found.setdefault(key(layer), layer)
+    return list(found.values())
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
 
 
 def _new_call(target: str, lowers: list[str], above: tuple[str, str] | None, flags: int) -> bool:

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from kezuri.linux import inroot, mounts, overlay
@@ -31,7 +32,8 @@ KERNEL = ("/proc", "/dev", "/sys")
 class Piece(NamedTuple):
     """One mount of the step, ready to be put in its place.
 
-    `mount` is None for the kernel's file systems, of which `place` is one of KERNEL. `source` is where it was made.
+    `mount` is None for the kernel's file systems, of which `place` is one of KERNEL. `source` is where it was made, or
+    is to be made before any piece is put in its place.
     """
 
     place: Place
@@ -47,6 +49,8 @@ class Assembly(NamedTuple):
     pieces: tuple[Piece, ...]
     sockets: tuple[tuple[int, str], ...]
     """Listening sockets (file descriptors) of forwarded SSH agents, with the agent's path."""
+    dev_size: int
+    """The most bytes that the step's /dev takes (0: the kernel's default)."""
 
 
 def assemble(step: Step, own: Sequence[Mount]) -> Assembly:
@@ -56,7 +60,7 @@ def assemble(step: Step, own: Sequence[Mount]) -> Assembly:
     not be made.
     """
     scratch = _mount_scratch(step)
-    for name in ("view", "root", "stubs", "pieces", "upper", "work", "empty"):
+    for name in ("view", "root", "stubs", "pieces", "upper", "work", "empty", "kernel"):
         os.mkdir(f"{scratch}/{name}", 0o755)
     view = _merged(step.root.lowers, f"{scratch}/view", "the layers of the step")
     root = Tree("/", view, f"{scratch}/stubs")
@@ -78,23 +82,35 @@ def assemble(step: Step, own: Sequence[Mount]) -> Assembly:
         if path != "/" and root.look(path) is None and path not in root.missing:
             plan.place(step.cwd, True)
     _mount_root(step, scratch, view, root)
+    if not step.readonly:
+        _make_working_directory(step, root, f"{scratch}/root")
     pieces: list[Piece] = []
     sockets: list[tuple[int, str]] = []
+    dev_size = 65536 << 10
     for i, ((_, mount), source, (place, tree)) in enumerate(zip(wanted, found, places, strict=True)):
         made = f"{scratch}/pieces/{i}"
-        if isinstance(mount, TmpfsMount) and place.mode is not None:
+        if mount is not None and place.path == "/dev":
+            assert isinstance(mount, TmpfsMount)
+            dev_size = mount.size  # a tmpfs at /dev is what the step's own /dev is anyway
+            continue
+        if mount is None:
+            made = f"{scratch}/kernel{place.path}"
+        elif isinstance(mount, TmpfsMount) and place.mode is not None:
             mount = mount._replace(mode=place.mode)
         if mount is not None:
             _make(mount, source, made, tree, sockets, 0 if step.insecure else MS_NODEV)
         pieces.append(Piece(place, mount, made))
-    return Assembly(scratch, f"{scratch}/root", tuple(pieces), tuple(sockets))
+    return Assembly(scratch, f"{scratch}/root", tuple(pieces), tuple(sockets), dev_size)
 
 
 def put(assembly: Assembly, piece: Piece) -> None:
     """Mount a piece in its place within the assembled root."""
     point = open_point(assembly, piece.place)
     try:
-        mounts.bind(piece.source, f"/proc/self/fd/{point}", recursive=True)
+        if piece.mount is None:
+            mounts.move(piece.source, f"/proc/self/fd/{point}")
+        else:
+            mounts.bind(piece.source, f"/proc/self/fd/{point}", recursive=True)
     except OSError as e:
         raise StartFailure(f"cannot mount at {piece.place.path}: {reason(e)}") from None
     finally:
@@ -190,6 +206,36 @@ def _mount_root(step: Step, scratch: str, view: str, root: Tree) -> None:
         raise _no_overlay("the step's root", upper or view, e) from None
 
 
+def _make_working_directory(step: Step, root: Tree, at: str) -> None:
+    """Make the working directory and its parents where the image lacks them, as the step's user's (BuildKit does so).
+
+    `at` shows the image and the stubs, and no mount yet: one that lies over the working directory gets it later, from
+    whoever enters it. A stub in the way becomes what is made.
+    """
+    try:
+        path = inroot.resolve(step.cwd, root.look, root.link)
+        if path == "/" or root.look(path) is not None or (path + "/").startswith(tuple(f"{k}/" for k in KERNEL)):
+            return
+        top = os.open(at, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        made = ""
+        for name in path[1:].split("/"):
+            parent, made = made, f"{made}/{name}"
+            if root.look(made) is not None:
+                continue
+            above = inroot.open_in(top, parent, os.O_PATH | os.O_DIRECTORY, links=False)
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o755, dir_fd=above)
+            try:
+                os.chown(name, step.uid, step.gid, dir_fd=above, follow_symlinks=False)
+            except OSError as e:
+                if e.errno not in (errno.EINVAL, errno.EPERM):  # no such id here: becoming that user says so
+                    raise
+            os.close(above)
+        os.close(top)
+    except OSError as e:
+        raise StartFailure(f"cannot make the working directory {step.cwd}: {reason(e)}") from None
+
+
 def _no_overlay(what: str, directory: str, error: OSError) -> StartFailure:
     kind = mounts.type_at(directory) if directory else ""
     hint = ""
@@ -205,9 +251,10 @@ def _no_overlay(what: str, directory: str, error: OSError) -> StartFailure:
 def _find(mount: Mount, at: str) -> str:
     """Where a mount's content lies on this machine: for a tree, the entry within it ("" for made content)."""
     if isinstance(mount, HostMount):
-        if not os.path.lexists(mount.source):
-            raise StartFailure(f"cannot mount {mount.source} at {mount.target}: it is not there")
-        return mount.source
+        try:
+            return f"/proc/self/fd/{os.open(mount.source, os.O_PATH | os.O_CLOEXEC)}"
+        except OSError as e:
+            raise StartFailure(f"cannot mount {mount.source} at {mount.target}: {e.strerror}") from None
     if not isinstance(mount, TreeMount):
         return ""
     view = _merged(mount.lowers, f"{at}-view", f"the layers mounted at {mount.target}")
@@ -223,6 +270,9 @@ def _find(mount: Mount, at: str) -> str:
         raise StartFailure(f"cannot mount {mount.source} at {mount.target}: {e.strerror}") from None
     finally:
         os.close(top)
+    found = os.fstat(fd)
+    if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0:  # a whiteout, in the view of a single layer
+        raise StartFailure(f"cannot mount {mount.source} at {mount.target}: {os.strerror(errno.ENOENT)}")
     return f"/proc/self/fd/{fd}"
 
 
@@ -236,6 +286,9 @@ def _settle(plan: Plan, target: str, mount: Mount | None, source: str, stubs: st
         place = plan.place(target, directory)
         if place.path == "/proc" or place.path.startswith("/proc/"):
             raise StartFailure(f"cannot mount at {target}: /proc belongs to the kernel")
+        if place.path in KERNEL and not isinstance(mount, TmpfsMount):
+            hint = f"mount below it, or elsewhere; only a tmpfs can be asked for at {place.path} itself"
+            raise StartFailure(f"cannot mount at {target}: {place.path} belongs to the sandbox", hint)
         with_stubs = directory and isinstance(mount, TreeMount)
         tree = Tree(place.path, source if directory else "", stubs if with_stubs else "", not directory)
     plan.mounted(tree)
@@ -275,8 +328,14 @@ def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[in
 def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
     flags = MS_NODEV | (0 if mount.writable else MS_RDONLY)
     if tree.file:
-        if mount.writable:
-            found = os.stat(source)
+        found = os.stat(source)
+        if mount.writable and not stat.S_ISREG(found.st_mode):
+            # Reading a device would give its content away, and reading a fifo would wait for ever: a node like it.
+            os.mknod(at, found.st_mode, found.st_rdev)
+            os.chown(at, found.st_uid, found.st_gid)
+            os.chmod(at, stat.S_IMODE(found.st_mode))
+            mounts.bind(at, at)
+        elif mount.writable:
             with open(source, "rb") as content, open(at, "wb") as copy:
                 while piece := content.read(1 << 20):
                     copy.write(piece)

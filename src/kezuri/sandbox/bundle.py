@@ -51,7 +51,7 @@ def config(step: Step, made: Assembly, new_privileges: bool) -> dict[str, Any]:
 
 def is_inside_kernel(piece: Piece) -> bool:
     """Whether a piece lies in a file system that the runtime mounts: then the runtime has to mount the piece too."""
-    return piece.mount is not None and piece.place.path.startswith(("/dev/", "/sys/"))
+    return piece.mount is not None and (piece.place.path + "/").startswith(("/dev/", "/sys/"))
 
 
 def _capabilities(step: Step) -> dict[str, list[str]]:

@@ -64,10 +64,13 @@ def _enter_root(step: Step, channel: "socket") -> None:
         pass  # a kernel without keyrings, or one that lets us make no more: then there is nothing to inherit
     namespaces.set_hostname(step.hostname)
     made = assembly.assemble(step, hostfiles.files(step))
-    mount_kernel_and_pieces(made, step)
+    kernel = f"{made.scratch}/kernel"
+    kernelfs.make(kernel, step, made.dev_size)
+    terminal = _open_terminal(f"{kernel}/dev", step, channel) if step.tty else -1
+    for piece in made.pieces:
+        assembly.put(made, piece)
     if made.sockets:
         hand_over(channel, "agents", [path for _, path in made.sockets], [fd for fd, _ in made.sockets])
-    terminal = _open_terminal(made.root, step, channel) if step.tty else -1
     mounts.pivot(made.root)
     if terminal >= 0:
         import fcntl
@@ -78,32 +81,21 @@ def _enter_root(step: Step, channel: "socket") -> None:
             os.dup2(terminal, stream, inheritable=True)
 
 
-def mount_kernel_and_pieces(made: assembly.Assembly, step: Step) -> None:
-    """Mount everything in its place, parents first, then cover what must not be seen."""
-    for piece in made.pieces:
-        if piece.mount is not None:
-            assembly.put(made, piece)
-        elif piece.place.path == "/proc":
-            kernelfs.mount_proc(made.root)
-        elif piece.place.path == "/dev":
-            kernelfs.mount_dev(made.root, step.shm_size)
-        else:
-            kernelfs.mount_sys(made.root, step.insecure)
-    kernelfs.cover(made.root, step)
+def _open_terminal(dev: str, step: Step, channel: "socket") -> int:
+    """A terminal of the step's own devpts: its master goes to the main process, its slave becomes /dev/console.
 
-
-def _open_terminal(root: str, step: Step, channel: "socket") -> int:
-    """A terminal of the step's own /dev/pts: its master goes to the main process, its slave becomes /dev/console."""
+    `dev` is the step's /dev before it is moved into the root: nothing of an image, and no mount of the step, is on it.
+    """
     import fcntl
     import struct
 
-    master = os.open(f"{root}/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    master = os.open(f"{dev}/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     number = struct.unpack("i", fcntl.ioctl(master, 0x80045430, b"\0" * 4))[0]  # TIOCGPTN
     fcntl.ioctl(master, 0x40045431, struct.pack("i", 0))  # TIOCSPTLCK
-    path = f"{root}/dev/pts/{number}"
+    path = f"{dev}/pts/{number}"
     slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    os.close(os.open(f"{root}/dev/console", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    mounts.bind(path, f"{root}/dev/console")
+    os.close(os.open(f"{dev}/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    mounts.bind(path, f"{dev}/console")
     os.fchown(slave, step.uid, -1)
     hand_over(channel, "terminal", [], [master])
     os.close(master)

@@ -18,8 +18,10 @@ CA_VARIABLES = (
 """Variables in which clients look for certificates. All but NODE_EXTRA_CA_CERTS and DENO_CERT *replace* the client's
 own roots: the bundle must hold every authority that the step needs, not only the local one."""
 
-_CA = "/dev/.kezuri/ca-certificates.crt"
-_CA_WITHOUT_DEV = "/.kezuri-ca-certificates.crt"
+CA_PATH = "/dev/.kezuri/ca-certificates.crt"
+"""Where a step finds the CA bundle: on the sandbox's own /dev, out of every layer's reach."""
+
+_TRUST_STORE = CA_PATH.removesuffix(".crt") + ".jks"
 
 
 def files(step: Step) -> tuple[Mount, ...]:
@@ -37,19 +39,9 @@ def files(step: Step) -> tuple[Mount, ...]:
                 bundle = f.read()
         except OSError as e:
             raise StartFailure(f"cannot read the CA bundle: {reason(e)}") from None
-        made.append(FileMount(ca_path(step), bundle))
-        made.append(FileMount(_trust_store_path(step), java_trust_store(bundle)))
+        made.append(FileMount(CA_PATH, bundle))
+        made.append(FileMount(_TRUST_STORE, java_trust_store(bundle)))
     return tuple(made)
-
-
-def ca_path(step: Step) -> str:
-    """Where the step finds the CA bundle: on the sandbox's own /dev, out of every layer's reach."""
-    covered = any(m.target.rstrip("/") == "/dev" for m in step.mounts)
-    return _CA_WITHOUT_DEV if covered else _CA
-
-
-def _trust_store_path(step: Step) -> str:
-    return ca_path(step).removesuffix(".crt") + ".jks"
 
 
 def environment(step: Step) -> dict[str, str]:
@@ -57,9 +49,9 @@ def environment(step: Step) -> dict[str, str]:
     env = dict(step.env)
     if step.ca_bundle:
         for name in CA_VARIABLES:
-            env.setdefault(name, ca_path(step))
+            env.setdefault(name, CA_PATH)
         # The JDK says on stderr that it picked this up: the price of its looking at no other variable.
-        env.setdefault("JAVA_TOOL_OPTIONS", f"-Djavax.net.ssl.trustStore={_trust_store_path(step)}")
+        env.setdefault("JAVA_TOOL_OPTIONS", f"-Djavax.net.ssl.trustStore={_TRUST_STORE}")
     return env
 
 

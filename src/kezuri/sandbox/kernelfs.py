@@ -1,11 +1,16 @@
-"""The kernel's own file systems in a step's root: /proc, /dev and /sys, with what must not be seen covered."""
+"""The kernel's own file systems of a step, /proc, /dev and /sys, with what must not be seen covered.
+
+They are put together in a directory of our own before anything of an image is mounted there, and are moved into the
+root as they are: no path that is walked here has a component that an image could have made.
+"""
 
 import errno
 import os
+import stat
 
 from kezuri.linux import mounts, namespaces
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME
-from kezuri.sandbox.failure import StartFailure
+from kezuri.sandbox.failure import StartFailure, reason
 from kezuri.sandbox.step import Step
 
 MASKED = (
@@ -23,7 +28,14 @@ MASKED = (
     "/sys/devices/virtual/powercap",
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+DEVICES = {
+    "null": os.makedev(1, 3),
+    "zero": os.makedev(1, 5),
+    "full": os.makedev(1, 7),
+    "random": os.makedev(1, 8),
+    "urandom": os.makedev(1, 9),
+    "tty": os.makedev(5, 0),
+}
 LINKS = (
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
@@ -50,17 +62,59 @@ def mount_proc(root: str) -> None:
         ) from None
 
 
-def mount_dev(root: str, shm_size: int) -> None:
-    """A /dev with the harmless devices alone. Nodes that the step makes there open nothing: it is mounted nodev."""
-    dev = f"{root}/dev"
-    mounts.tmpfs(dev, 65536 << 10, 0o755, MS_NOSUID | MS_NODEV | MS_STRICTATIME)
-    for name in DEVICES:
-        if not os.path.exists(f"/dev/{name}"):
-            if name == "null":
-                raise StartFailure("this machine has no /dev/null")
+def make(at: str, step: Step, dev_size: int) -> None:
+    """Mount /proc, /dev (of at most `dev_size` bytes) and /sys in the directory `at`, which is ours and empty.
+
+    StartFailure when something that a step must not see cannot be covered.
+    """
+    for name in ("proc", "dev", "sys", "nodes"):
+        os.mkdir(f"{at}/{name}", 0o755)
+    mount_proc(at)
+    _make_nodes(f"{at}/nodes")
+    _mount_dev(at, step.shm_size, dev_size)
+    _mount_sys(f"{at}/sys", step.insecure)
+    if not step.insecure:
+        _cover(at)
+
+
+def _make_nodes(at: str) -> None:
+    """The device nodes, each to be bound where it is shown.
+
+    Where this process may make nodes they are the step's own, on a file system that is gone with it: whatever the step
+    does to their mode, owner and time is done to nothing else. Elsewhere (in a user namespace, or without CAP_MKNOD)
+    they are the machine's, read-only: that forbids changes of the nodes and leaves reading and writing the devices.
+    """
+    # The one file system of a step that is not nodev. No directory of it is shown, so that no step makes nodes there.
+    mounts.tmpfs(at, 1 << 20, 0o755, MS_NOSUID | MS_NOEXEC)
+    try:
+        for name, number in DEVICES.items():
+            os.mknod(f"{at}/{name}", stat.S_IFCHR | 0o666, number)
+            os.chmod(f"{at}/{name}", 0o666)
+        return
+    except PermissionError:
+        pass
+    for name, number in DEVICES.items():
+        try:
+            node = os.open(f"/dev/{name}", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
             continue
+        found = os.fstat(node)
+        if stat.S_ISCHR(found.st_mode) and found.st_rdev == number:
+            os.close(os.open(f"{at}/{name}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            mounts.bind(f"/proc/self/fd/{node}", f"{at}/{name}")
+        os.close(node)
+    mounts.restrict(at, MS_RDONLY | MS_NOSUID | MS_NOEXEC, recursive=True)
+    if not os.path.exists(f"{at}/null"):
+        raise StartFailure("this machine has no /dev/null that is the null device")
+
+
+def _mount_dev(at: str, shm_size: int, size: int) -> None:
+    """A /dev with the harmless devices alone. Nodes that the step makes there open nothing: it is mounted nodev."""
+    dev = f"{at}/dev"
+    mounts.tmpfs(dev, size, 0o755, MS_NOSUID | MS_NODEV | MS_STRICTATIME)
+    for name in os.listdir(f"{at}/nodes"):
         os.close(os.open(f"{dev}/{name}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666))
-        mounts.bind(f"/dev/{name}", f"{dev}/{name}")
+        mounts.bind(f"{at}/nodes/{name}", f"{dev}/{name}")
     for name, target in LINKS:
         os.symlink(target, f"{dev}/{name}")
     for name in ("pts", "shm", "mqueue"):
@@ -75,9 +129,8 @@ def mount_dev(root: str, shm_size: int) -> None:
             raise
 
 
-def mount_sys(root: str, writable: bool) -> None:
+def _mount_sys(where: str, writable: bool) -> None:
     """A read-only /sys: of the step's network namespace where the kernel lets us, else what this machine shows us."""
-    where = f"{root}/sys"
     lock = 0 if writable else MS_RDONLY
     try:
         mounts.mount("sysfs", where, "sysfs", _KERNEL | lock)
@@ -92,21 +145,21 @@ def mount_sys(root: str, writable: bool) -> None:
     mounts.restrict(where, _KERNEL | lock, recursive=True)
 
 
-def cover(root: str, step: Step) -> None:
+def _cover(at: str) -> None:
     """Hide what says too much about the machine and make the kernel's settings read-only."""
-    if step.insecure:
-        return
-    for path in MASKED:
-        where = root + path
+    for path in (*MASKED, *READ_ONLY):
+        where = at + path
         try:
-            if os.path.isdir(where):
-                mounts.mount("tmpfs", where, "tmpfs", _KERNEL | MS_RDONLY, "mode=755")
-            elif os.path.lexists(where):
-                mounts.bind(f"{root}/dev/null", where)
+            kind = os.lstat(where).st_mode
         except FileNotFoundError:
-            continue
-    for path in READ_ONLY:
-        where = root + path
-        if os.path.exists(where):
-            mounts.bind(where, where, recursive=True)
-            mounts.restrict(where, _KERNEL | MS_RDONLY, recursive=True)
+            continue  # this kernel has no such thing
+        try:
+            if path in READ_ONLY:
+                mounts.bind(where, where, recursive=True)
+                mounts.restrict(where, _KERNEL | MS_RDONLY, recursive=True)
+            elif stat.S_ISDIR(kind):
+                mounts.mount("tmpfs", where, "tmpfs", _KERNEL | MS_RDONLY, "mode=755")
+            else:
+                mounts.bind(f"{at}/nodes/null", where)
+        except OSError as e:
+            raise StartFailure(f"cannot cover {path} for the step: {reason(e)}") from None

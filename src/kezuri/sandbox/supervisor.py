@@ -103,7 +103,9 @@ def _child(
         os.setsid()
         stdin = request.streams[0]
         if stdin < 0:
-            stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+            # A pipe that nobody writes to. Not the machine's /dev/null: a step is made the owner of its streams.
+            stdin, nobody = os.pipe2(os.O_CLOEXEC)
+            os.close(nobody)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
         if runtime:

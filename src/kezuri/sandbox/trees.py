@@ -16,27 +16,37 @@ from kezuri.sandbox.failure import StartFailure, reason
 class Tree:
     """A mounted tree as it looks before the step runs.
 
-    `view` is a directory of this machine that shows its content ("" for an empty tree); `stubs` a directory for
+    `view` is a directory of this machine that shows its content ("": an empty tree); `stubs` a directory for
     missing mount points ("" when they have to be made in the tree itself). `file`: the tree is one file.
     """
 
     def __init__(self, point: str, view: str, stubs: str = "", file: bool = False) -> None:
         self.point = point
-        self.view = view
         self.stubs = stubs
         self.file = file
         self.missing: dict[str, bool] = {}
+        # Everything in it is looked at from this descriptor, which no link leads out of. It ends with the process.
+        self._top = os.open(view, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if view else -1
 
     def look(self, path: str) -> os.stat_result | None:
         """The lstat of a canonical path (relative to the tree, with a leading slash); None when there is none."""
-        if not self.view:
-            return None
-        try:
-            found = os.lstat(self.view + path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        found = inroot.look(self._top, path) if self._top >= 0 else None
         # A whiteout of the lowest layer, seen without an overlay: nothing is there.
-        return None if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0 else found
+        return None if found and stat.S_ISCHR(found.st_mode) and found.st_rdev == 0 else found
+
+    def link(self, path: str) -> str:
+        """The target of the symlink at a canonical path."""
+        return inroot.read_link(self._top, path)
+
+    def lend(self, path: str, target: str) -> None:
+        """Give the directory `target` what the tree's directory at a canonical path has (see `replicate`)."""
+        if self._top < 0:
+            return
+        fd = inroot.open_in(self._top, path, os.O_PATH | os.O_DIRECTORY, links=False)
+        try:
+            replicate(f"/proc/self/fd/{fd}", target)
+        finally:
+            os.close(fd)
 
 
 class Place(NamedTuple):
@@ -112,7 +122,7 @@ class Plan:
     def _link(self, path: str) -> str:
         tree = self._tree(path)
         inside = path[len(tree.point) :] if tree.point != "/" else path
-        return os.readlink(tree.view + inside)
+        return tree.link(inside)
 
 
 def _kind(directory: bool) -> str:
@@ -141,8 +151,8 @@ def make_stubs(tree: Tree) -> bool:
         else:
             os.close(os.open(where, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
     for path in reversed(everything):
-        if path in present and tree.view:
-            replicate(tree.view + path, tree.stubs + path)
+        if path in present:
+            tree.lend(path, tree.stubs + path)
     return True
 
 
