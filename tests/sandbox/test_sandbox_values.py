@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kezuri.diagnostics import KezuriError
-from kezuri.sandbox import hostfiles, native, wire
+from kezuri.sandbox import hostfiles, kernelfs, native, wire
 from kezuri.sandbox.failure import StartFailure
 from kezuri.sandbox.step import (
     AgentMount,
@@ -104,6 +104,14 @@ def test_mounts_that_cannot_be_are_named(tmp_path: os.PathLike[str]) -> None:
     ):
         with pytest.raises(StartFailure, match=target):
             plan.place(target, directory)
+
+
+def test_a_mask_that_cannot_be_made_fails_the_step(tmp_path: os.PathLike[str]) -> None:
+    os.mkdir(f"{tmp_path}/proc")
+    with open(f"{tmp_path}/proc/keys", "w"):
+        pass
+    with pytest.raises(StartFailure, match="cannot cover /proc/keys"):
+        kernelfs._cover(str(tmp_path))  # there are no nodes, and nobody but root could mount them
 
 
 def test_the_files_that_a_step_sees(tmp_path: os.PathLike[str]) -> None:

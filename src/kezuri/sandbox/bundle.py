@@ -34,6 +34,9 @@ def config(step: Step, made: Assembly, new_privileges: bool) -> dict[str, Any]:
         "maskedPaths": [] if step.insecure else list(kernelfs.MASKED),
         "readonlyPaths": [] if step.insecure else list(kernelfs.READ_ONLY),
     }
+    if not (namespaces.is_initial_user() and privileges.permitted() & privileges.mask(("MKNOD",))):
+        # The runtime shows the machine's own nodes then, and may be their owner: nobody shall change them.
+        linux["readonlyPaths"] += [f"/dev/{name}" for name in kernelfs.DEVICES]
     if not step.insecure:
         machine = os.uname().machine
         if not seccomp.is_known(machine):

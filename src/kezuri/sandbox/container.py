@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import libc, mounts, namespaces, privileges
@@ -37,10 +38,8 @@ def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
     _change_directory(step.cwd)
     identity.limit(step)
     for stream in (0, 1, 2):
-        try:
+        with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
-        except OSError:
-            pass
     identity.assume(step, program, new_privileges)
     # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
@@ -96,7 +95,8 @@ def _open_terminal(dev: str, step: Step, channel: "socket") -> int:
     slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     os.close(os.open(f"{dev}/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     mounts.bind(path, f"{dev}/console")
-    os.fchown(slave, step.uid, -1)
+    with suppress(OSError):  # no such id here: becoming that user says so
+        os.fchown(slave, step.uid, -1)
     hand_over(channel, "terminal", [], [master])
     os.close(master)
     return slave
