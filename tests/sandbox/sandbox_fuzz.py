@@ -99,6 +99,8 @@ class World:
         """Where a link leads: mostly to where it must not."""
         inside = self.random.choice(("secret", "directory", "directory/null", "fifo", "new-file", "directory/pts"))
         target = f"{self.canary}/{inside}"
+        if self.random.random() < 0.4:
+            return self.random.choice((f"{self.canary}/secret", f"{self.canary}/directory/null", target))
         return self.random.choice(
             (
                 target,
@@ -142,7 +144,7 @@ class World:
         self._number += 1
         path = f"{self.base}/tree-{self._number}"
         os.mkdir(path, 0o755)
-        if self.random.random() < 0.4:  # one to pass for /dev
+        if self.random.random() < 0.6:  # one to pass for /dev
             for name in ("pts", "shm", "mqueue"):
                 os.mkdir(f"{path}/{name}")
             for name in ("null", "zero", "console", "tty", "pts/ptmx", "pts/0"):
@@ -165,7 +167,7 @@ class World:
         owner = self.random.choice((0, 0, 1000))
         if kind < 3:
             lowers = tuple(self.random.choices(trees, k=self.random.choice((1, 1, 2, 3))))
-            source = self.random.choice(("/", "/", self.target(), *os.listdir(lowers[0])))
+            source = "/" if self.random.random() < 0.6 else self.random.choice((self.target(), *os.listdir(lowers[0])))
             return TreeMount(lowers, source, target, self.random.random() < 0.5)
         if kind < 5:
             return HostMount(self.random.choice(self.caches), target, self.random.random() < 0.7)

@@ -123,10 +123,12 @@ def open_point(assembly: Assembly, place: Place) -> int:
     try:
         return inroot.make_point(root, place.path, place.directory)
     except OSError as e:
-        hint = ""
+        words, hint = e.strerror, ""
         if e.errno == errno.EROFS:
             hint = "the mount around it is read-only and has no such entry: make it there, or mount that one writable"
-        raise StartFailure(f"cannot make the mount point {place.path}: {e.strerror}", hint) from None
+        elif e.errno == errno.ELOOP:
+            words = "a symbolic link is in the way"
+        raise StartFailure(f"cannot make the mount point {place.path}: {words}", hint) from None
     finally:
         os.close(root)
 

@@ -1,0 +1,36 @@
+"""Stacks of layers as the kernel is given them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kezuri.linux import overlay
+
+# A layer by path: a file by its content, None for a whiteout, True for an opaque directory, False for a plain one.
+NAMES = ("a", "b", "a/a", "a/b", "a/a/a")
+layers = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(("x", "y", None, True, False)), max_size=5)
+stacks = st.lists(layers, max_size=3).flatmap(lambda kinds: st.lists(st.sampled_from(kinds), max_size=7) if kinds else
+                                              st.just([]))  # fmt: skip
+
+
+def merged(stack: list[dict[str, str | bool | None]]) -> dict[str, str | bool]:
+    """The tree that a stack shows, topmost layer first, by applying the layers from the lowest to the topmost."""
+    tree: dict[str, str | bool] = {}
+    for layer in reversed(stack):
+        for path in sorted(layer):
+            parent = path.rpartition("/")[0]
+            if parent and not isinstance(layer.get(parent), bool):
+                continue  # no layer has entries below what is no directory in it
+            said = layer[path]
+            if said is not False or not isinstance(tree.get(path), bool):
+                for below in [p for p in tree if p == path or p.startswith(path + "/")]:
+                    del tree[below]
+            if said is not None:
+                tree[path] = isinstance(said, bool) or said
+    return tree
+
+
+@given(stacks)
+def test_a_layer_counts_at_its_topmost_place_alone(stack: list[dict[str, str | bool | None]]) -> None:
+    kept = overlay.distinct(stack, lambda layer: repr(sorted(layer.items())))
+    assert merged(kept) == merged(stack)
+    assert len({repr(sorted(layer.items())) for layer in kept}) == len(kept)
