@@ -224,6 +224,15 @@ def become(uid: int) -> None:
     os.environ["HOME"] = "/"
 
 
+@pytest.fixture(params=["kezuri", "crun", "runc"])
+def name(request: pytest.FixtureRequest) -> str:
+    """The name of the sandbox: kezuri's own, or an OCI runtime."""
+    chosen: str = request.param
+    if chosen != "kezuri" and not userns.find_program(chosen):
+        pytest.skip(f"{chosen} is not installed")
+    return chosen
+
+
 @pytest.fixture
 def scratch(who: str) -> Iterator[str]:
     """A directory of the user that the test runs as."""

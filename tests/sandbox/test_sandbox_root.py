@@ -11,7 +11,6 @@ from tests.sandbox.sandbox_fuzz import fuzz
 from tests.sandbox.sandbox_machine import devices, differences, own_devices, record
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import userns
 from kezuri.sandbox import kernelfs
 from kezuri.sandbox.choice import choose
 from kezuri.sandbox.step import FileMount, HostMount, Mount, TmpfsMount, TreeMount
@@ -19,14 +18,6 @@ from kezuri.sandbox.step import FileMount, HostMount, Mount, TmpfsMount, TreeMou
 pytestmark = pytest.mark.slow
 
 Layers = tuple[str, ...]
-
-
-@pytest.fixture(params=["kezuri", "crun", "runc"])
-def name(request: pytest.FixtureRequest) -> str:
-    chosen: str = request.param
-    if chosen != "kezuri" and not userns.find_program(chosen):
-        pytest.skip(f"{chosen} is not installed")
-    return chosen
 
 
 def trap(base: str) -> str:

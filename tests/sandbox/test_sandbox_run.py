@@ -10,21 +10,12 @@ import pytest
 from tests.sandbox.conftest import Ran, isolated, run
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import userns
 from kezuri.sandbox.choice import choose
 from kezuri.sandbox.step import AgentMount, FileMount, HostMount, Port, SecretMount, TmpfsMount, TreeMount
 
 pytestmark = pytest.mark.slow
 
 Layers = tuple[str, ...]
-
-
-@pytest.fixture(params=["kezuri", "crun", "runc"])
-def name(request: pytest.FixtureRequest) -> str:
-    chosen: str = request.param
-    if chosen != "kezuri" and not userns.find_program(chosen):
-        pytest.skip(f"{chosen} is not installed")
-    return chosen
 
 
 def found(directory: str) -> list[str]:

@@ -16,7 +16,7 @@ import pytest
 from tests.sandbox.conftest import USR, Ran, isolated, run
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import namespaces, overlay, userns
+from kezuri.linux import namespaces, overlay
 from kezuri.sandbox.choice import choose
 from kezuri.sandbox.native import NativeSandbox
 from kezuri.sandbox.step import AgentMount, Mount, Outcome, Port, Root, Sandbox, Step, TmpfsMount
@@ -29,14 +29,6 @@ ENV = (("PATH", "/usr/bin:/bin"),)
 
 if not PYTHON:
     pytest.skip("needs a Python of the system's own", allow_module_level=True)
-
-
-@pytest.fixture(params=["kezuri", "crun", "runc"])
-def name(request: pytest.FixtureRequest) -> str:
-    chosen: str = request.param
-    if chosen != "kezuri" and not userns.find_program(chosen):
-        pytest.skip(f"{chosen} is not installed")
-    return chosen
 
 
 def python(code: str) -> tuple[str, ...]:
