@@ -12,6 +12,7 @@ from kezuri.app.build import build
 from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
+from kezuri.linux.ownership import Ownership
 from kezuri.progress.events import (
     Event,
     StepCached,
@@ -21,8 +22,15 @@ from kezuri.progress.events import (
     StepStarted,
     Warned,
 )
+from kezuri.store.owners import Owners
 from kezuri.store.soundness import Finding, Soundness
 from kezuri.store.store import Store
+
+
+def own(store: Store) -> Owners:
+    """The store's directories as a process uses them that has one user and enters no namespace."""
+    seen = Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, True)
+    return Owners(store, seen=lambda: seen)
 
 
 class Said:

@@ -1,7 +1,5 @@
 """The journal on the disk: what is written is read, it is bounded, and a store of an earlier version goes on."""
 
-import sqlite3
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +8,6 @@ from kezuri.cache.chronicle import project_of
 from kezuri.cache.journal import IN_ALL, PER_PROJECT, Asked, Build, Heading, Journal, Source, Stage, Step
 from kezuri.cache.listings import Listings
 from kezuri.store.database import FRESH, Database
-from kezuri.store.store import Store
 
 TEXT = st.text(max_size=5) | st.sampled_from(["\udc80", "\0", '"'])
 STEP = st.builds(
@@ -129,22 +126,3 @@ class TestListings:
         listings = Listings(Database(":memory:"))
         listings.keep("d", "x\n" * 200_001)
         assert listings.find("d") is None
-
-
-def test_a_store_of_version_1_goes_on(tmp_path: Path) -> None:
-    with Store(str(tmp_path / "store")) as store:
-        store.database.put_layer("l", diff_id="sha256:1")
-    # What version 1 had: no journal, and files kept by the key of a record.
-    with sqlite3.connect(tmp_path / "store" / "kezuri.db") as old:
-        old.executescript("DROP TABLE build; DROP TABLE listing; PRAGMA user_version=1;")
-        old.execute("CREATE TABLE detail (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID")
-        old.execute("INSERT INTO detail VALUES ('k', x'00')")
-    old.close()
-    with Store(str(tmp_path / "store")) as store:
-        assert store.database.layer("l") is not None
-        assert Journal(store.database).headings() == ()
-        Journal(store.database).add(build(), "f")
-        names = {str(row[0]) for row in store.database.rows("SELECT name FROM sqlite_master")}
-        assert "detail" not in names and store.database.rows("PRAGMA user_version") == [(2,)]
-    with Store(str(tmp_path / "store")) as store:
-        assert len(Journal(store.database).headings()) == 1

@@ -108,9 +108,8 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
 
 def test_a_second_process_sees_what_the_first_wrote(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as one, Store(str(tmp_path)) as two:
-        one.database.put_layer("x", directory="d", size=3)
-        found = two.database.layer("x")
-        assert found is not None and found.directory == "d"
+        one.database.put_directory("x", "mine", "d", 3)
+        assert two.database.directory("x", "mine") == "d" and two.database.layer("x") is not None
 
 
 def test_a_transaction_happens_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -130,18 +129,17 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
 
 def test_directories_of_a_crashed_machine_are_forgotten_with_their_results(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
-        store.database.put_layer("lost", directory="d1")
+        store.database.put_directory("lost", "mine", "d1", 0)
         store.database.put_record(record("k1", "lost", time.time()))
-        store.database.put_layer("packed", directory="d2")
+        store.database.put_directory("packed", "mine", "d2", 0)
         store.database.put_form(FormRow("packed", "e", digest_of(b""), 0, LAYER, digest_of(b"")))
-        store.database.put_layer("synced", directory="d3")
-        store.database.rows("UPDATE layer SET boot = 'another boot' WHERE id IN ('lost', 'packed')")
-        store.database.rows("UPDATE layer SET boot = '' WHERE id = 'synced'")
+        store.database.put_directory("synced", "mine", "d3", 0)
+        store.database.rows("UPDATE directory SET boot = 'another boot' WHERE layer IN ('lost', 'packed')")
+        store.database.rows("UPDATE directory SET boot = '' WHERE layer = 'synced'")
     with Store(str(tmp_path)) as store:
         assert store.database.layer("lost") is None and store.database.record("k1") is None
-        packed, synced = store.database.layer("packed"), store.database.layer("synced")
-        assert packed is not None and packed.directory == ""
-        assert synced is not None and synced.directory == "d3"
+        assert store.database.layer("packed") is not None and store.database.directory("packed", "mine") == ""
+        assert store.database.directory("synced", "mine") == "d3"
 
 
 class TestCollection:
@@ -162,7 +160,7 @@ class TestCollection:
             named = image(store, "a/b:c")
             layer_blob = store.blobs.put(b"cached layer")
             os.mkdir(store.layer_directory("dir"))
-            store.database.put_layer("l1", directory="dir")
+            store.database.put_directory("l1", "mine", "dir", 0)
             store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
             store.database.put_record(record("k", "l1", time.time()))
             list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
@@ -185,7 +183,7 @@ class TestCollection:
                 made.mkdir()
                 (made / "file").write_bytes(b"x" * 4096)
                 size = (made / "file").stat().st_blocks * 512
-                store.database.put_layer(f"l{i}", directory=f"l{i}", size=size)
+                store.database.put_directory(f"l{i}", "mine", f"l{i}", size)
                 store.database.put_record(record(f"k{i}", f"l{i}", 1000.0 + i))
             budget = Collection(store).cache_bytes() // 2
             list(Collection(store).collect(everything=False, before=None, keep_bytes=budget))
@@ -220,7 +218,7 @@ class TestCollection:
     def test_check_finds_and_repairs(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             descriptor = image(store, "a/b:c")
-            store.database.put_layer("gone", directory="not there")
+            store.database.put_directory("gone", "mine", "not there", 0)
             Path(store.blobs.path(store.blobs.put(b"rotten"))).write_bytes(b"r0tten")
             kinds = sorted(f.kind for f in Soundness(store).check(repair=False))
             assert kinds == ["blob", "layer"]

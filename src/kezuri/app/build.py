@@ -19,7 +19,7 @@ from kezuri.build.trees import Trees
 from kezuri.cache.chronicle import Chronicle, Question
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import Plan, RunOperation, StageInput
+from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
 from kezuri.progress.events import Listener
 from kezuri.store.blobs import disk_error
 
@@ -227,13 +227,17 @@ class _Build:
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(isinstance(o, RunOperation) for o in operations):
             session.open_sandbox(self._request.new_privileges)
-        elif any(isinstance(getattr(o, "input", None), StageInput) for o in operations) and os.geteuid() != 0:
-            session.privileged()
+        elif os.geteuid() != 0 and (
+            store.database.has_directories(forms.owners.known())
+            or any(isinstance(getattr(o, "input", None), StageInput | ImageInput) for o in operations)
+        ):
+            # Directories may be read or made, by threads that could not enter a user namespace any more.
+            forms.owners.enter()
         # What a killed build left behind goes before this one needs the space.
         for _ in Collection(store).leftovers():
             pass
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
-        mounts = CacheMounts(store, trees, self._cancel, namespace)
+        mounts = CacheMounts(store, forms.owners, trees, self._cancel, namespace)
         keep_failed = self._look is not None
         self._runs = RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel, keep_failed)
         remotes = [r for o in operations for r in getattr(o, "remotes", ()) if r is not None]

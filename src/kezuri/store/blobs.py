@@ -117,13 +117,11 @@ class Blobs:
         except FileNotFoundError:
             raise KezuriError.of(
                 f"blob {digest} is not in the store",
-                hint="`kezuri doctor --store` shows what is missing",
+                hint="`kezuri store check` shows what is missing",
                 exit_code=125,
             ) from None
         if len(data) > limit or "sha256:" + sha256(data).hexdigest() != digest:
-            raise KezuriError.of(
-                f"blob {digest} is damaged", hint="`kezuri doctor --store --repair` removes it", exit_code=125
-            )
+            raise damaged(digest)
         return data
 
     def writer(self, expected: Descriptor | None = None, *, hashed: bool = False) -> BlobWriter:
@@ -170,6 +168,15 @@ class Blobs:
         return size
 
 
+def damaged(digest: str) -> KezuriError:
+    """What to tell somebody when a blob's bytes are not those that its digest names."""
+    return KezuriError.of(
+        f"blob {digest} of the store is damaged",
+        hint="`kezuri store check --repair` removes it; then it is fetched or built again",
+        exit_code=125,
+    )
+
+
 def sync_file(path: str) -> None:
     """Write a file's data and metadata to the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -187,4 +194,48 @@ def disk_error(error: OSError, path: str) -> KezuriError:
             hint="`kezuri prune` frees what the cache can spare; `--root DIR` puts the store on another disk",
             exit_code=125,
         )
-    return KezuriError.of(f"cannot write {path}: {error.strerror}", exit_code=125)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        owner = _stranger(path)
+        if owner:
+            return KezuriError.of(
+                f"cannot write {path}: {error.strerror}: it belongs to {owner}",
+                hint="give it back to the owner of the store with chown, or choose another store with --root",
+                exit_code=125,
+            )
+    return KezuriError.of(f"cannot write {path}: {error.strerror or error}", exit_code=125)
+
+
+def _stranger(path: str) -> str:
+    """Who owns the path, or the nearest directory above it that can be seen; empty when that is this user."""
+    while path != "/":
+        try:
+            own = os.lstat(path).st_uid == os.geteuid()
+        except OSError:
+            path = os.path.dirname(path)
+            continue
+        return "" if own else owner_of(path)
+    return ""
+
+
+def owner_of(path: str) -> str:
+    """The owner of a path, in words."""
+    return user(os.lstat(path).st_uid)
+
+
+def user(number: int) -> str:
+    """A user of this machine, in words."""
+    from kezuri.linux import namespaces, userns
+
+    name = userns.user_name(number)
+    if number == _overflow() and not namespaces.is_initial_user():
+        return f"a user whom this user namespace does not know (it shows as {name or number})"
+    return f"{name} (user {number})" if name else f"user {number}"
+
+
+def _overflow() -> int:
+    """The id that stands for all those that a user namespace lacks."""
+    try:
+        with open("/proc/sys/kernel/overflowuid") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 65534

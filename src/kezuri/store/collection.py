@@ -174,17 +174,15 @@ class Collection:
 
     def _take_layer(self, piece: Piece) -> Iterator[Gone]:
         """A layer of an image that no name holds: it is pulled again when a build needs it."""
-        aside = ""
         database = self._store.database
         with self._sweep(piece.used) as free, database.transaction():
             row = database.layer(piece.layer)
             if not free or row is None or row.used != piece.used:
                 return
             self._evicted.update(form.digest for form in database.forms(row.id))
+            aside = self._all_aside(row.id)
             database.drop_layer(row.id)
-            if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
-                aside = self._aside(self._store.layer_directory(row.directory))
-        yield Gone("snapshot", piece.title, _remove(aside) if aside else 0)
+        yield Gone("snapshot", piece.title, sum(map(_remove, aside)))
 
     def leftovers(self) -> Iterator[Gone]:
         """Clear away work in progress of processes that are dead."""
@@ -207,7 +205,10 @@ class Collection:
                 continue
             with self._store.lock(name, wait=False) as free:
                 if free:
-                    os.unlink(os.path.join(directory, name))
+                    try:
+                        os.unlink(os.path.join(directory, name))
+                    except OSError:
+                        pass  # An empty file more does no harm.
 
     def orphans(self) -> Iterator[Gone]:
         """Directories and listings of layers that are not known: of layers that went, of a layer that was made
@@ -219,7 +220,8 @@ class Collection:
                 if not free or name in self._known_directories():
                     continue
                 aside = self._aside(path)
-            yield Gone("snapshot", name, _remove(aside))
+            if aside:
+                yield Gone("snapshot", name, _remove(aside))
         directory = self._store.path("listings")
         for name in set(os.listdir(directory)) - self._known_listings():
             path = os.path.join(directory, name)
@@ -231,15 +233,24 @@ class Collection:
                 yield Gone("listing", name, size)
 
     def _known_directories(self) -> set[str]:
-        return {row.directory for row in self._store.database.layers()}
+        return {row.name for row in self._store.database.directories()}
 
     def _known_listings(self) -> set[str]:
         return {layer_name(row.id) for row in self._store.database.layers()}
 
+    def _all_aside(self, layer: str) -> list[str]:
+        """Move the layer's directories out of the way; where they are now."""
+        paths = (self._store.layer_directory(row.name) for row in self._store.database.directories(layer))
+        return [aside for path in paths if os.path.isdir(path) and (aside := self._aside(path))]
+
     def _aside(self, path: str) -> str:
-        """Move a directory out of the way, at once; where it is now."""
+        """Move a directory out of the way, at once; where it is now. Empty when its owner is a stranger here and has
+        to move it."""
         aside = self._store.blobs.scratch("gone")
-        os.rename(path, aside)
+        try:
+            os.rename(path, aside)
+        except PermissionError:
+            return ""
         return aside
 
     def _records(self, everything: bool, before: float | None) -> Iterator[Gone]:
@@ -280,7 +291,8 @@ class Collection:
             if not free or _modified(path) != used:
                 return
             aside = self._aside(path)
-        yield Gone("git", name, _remove(aside))
+        if aside:
+            yield Gone("git", name, _remove(aside))
 
     def _layers(self, everything: bool) -> Iterator[Gone]:
         """Layers that no result gives and no image holds; of layers that only images hold, the directories."""
@@ -294,19 +306,17 @@ class Collection:
             digests = {form.digest for form in database.forms(row.id)}
             if digests & bases:
                 continue
-            aside = ""
             with self._sweep(row.used) as free, database.transaction():
                 again = database.layer(row.id)
                 if not free or again is None or again != row:
                     continue
+                aside = self._all_aside(row.id)
                 if not digests & named:
                     database.drop_layer(row.id)
-                elif row.directory:
+                else:
                     database.drop_directory(row.id)
-                if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
-                    aside = self._aside(self._store.layer_directory(row.directory))
             if aside:
-                yield Gone("snapshot", row.id, _remove(aside))
+                yield Gone("snapshot", row.id, sum(map(_remove, aside)))
 
     def _blobs(self, everything: bool) -> Iterator[Gone]:
         version = self._version()
@@ -409,7 +419,8 @@ def _remove(path: str) -> int:
     if os.path.isdir(path) and not os.path.islink(path):
         size = disk_use(path)
         remove_tree(path)
-        return size
+        # What belongs to ids that this user namespace lacks stays.
+        return size - disk_use(path)
     try:
         size = disk_use(path)
         os.unlink(path)
