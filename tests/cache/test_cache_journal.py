@@ -1,6 +1,5 @@
 """The journal on the disk: what is written is read, it is bounded, and a store of an earlier version goes on."""
 
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -41,6 +41,7 @@ CREATE INDEX build_project ON build (project);
 CREATE TABLE listing (digest TEXT PRIMARY KEY, kept REAL NOT NULL, data BLOB NOT NULL);
 PRAGMA user_version=2;
 """
+DIGEST = "sha256:" + "d" * 64
 CONTENT = """
 INSERT INTO layer VALUES ('run-only', NULL, 'only', 1, 1, 1, '');
 INSERT INTO layer VALUES ('run-packed', 'sha256:1', 'packed', 1, 1, 1, '');
@@ -49,7 +50,7 @@ INSERT INTO form VALUES ('run-packed', 'gzip', 'sha256:b', 2, 'application/vnd.o
 INSERT INTO form VALUES ('sha256:2', 'pulled', 'sha256:c', 3, 'application/vnd.oci.image.layer.v1.tar', 'sha256:2');
 INSERT INTO record VALUES ('k1', 's', 'run-only', 'RUN', 't', '[]', 1, 1, 1, 1);
 INSERT INTO record VALUES ('k2', 's', 'run-packed', 'RUN', 't', '[]', 1, 1, 1, 1);
-INSERT INTO memo VALUES ('image x linux/amd64', 'sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd', 1);
+INSERT INTO memo VALUES ('image x linux/amd64', 'DIGEST', 1);
 INSERT INTO memo VALUES ('0123', 'the digest of a selection', 1);
 """
 
@@ -63,7 +64,7 @@ def test_directories_and_claims_of_unknown_origin_are_forgotten_and_packed_layer
             Path(store.layer_directory(name)).mkdir()
     (tmp_path / "kezuri.db").unlink()
     with sqlite3.connect(tmp_path / "kezuri.db") as old:
-        old.executescript(script + CONTENT)
+        old.executescript((script + CONTENT).replace("DIGEST", DIGEST))
     old.close()
     for _ in range(2):
         with Store(str(tmp_path)) as store:
@@ -71,7 +72,7 @@ def test_directories_and_claims_of_unknown_origin_are_forgotten_and_packed_layer
             assert [row.id for row in database.layers()] == ["run-packed"] and database.directories() == []
             assert database.forms() == [FormRow("run-packed", "gzip", "sha256:b", 2, LAYER, "sha256:1", True)]
             assert database.record("k1") is None and database.record("k2") is not None
-            assert database.memo("image x linux/amd64") == f"sha256:{'d' * 64}" and database.memo("0123") is None
+            assert database.memo("image x linux/amd64") == DIGEST and database.memo("0123") is None
             assert database.builds() == [] and database.listings() == []
             names = {str(row[0]) for row in database.rows("SELECT name FROM sqlite_master")}
             assert not names & {"detail", "kept", "made"}
