@@ -54,9 +54,13 @@ def build(shop: Workshop, text: str, *names: str) -> list[str]:
     return [str(layer["digest"]) for layer in shop.manifest(result)["layers"]]
 
 
-@pytest.mark.parametrize(
-    "order", list(permutations(["honest metadata", "honest looks", "evil metadata", "evil looks"]))
-)
+ORDERS = [
+    *permutations(["honest metadata", "honest looks", "evil metadata"]),
+    *permutations(["honest looks", "evil metadata", "evil looks"]),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_the_honest_image_builds_right_whatever_was_built_before(
     shop: Workshop, fetched: Counter[str], order: tuple[str, ...]
 ) -> None:

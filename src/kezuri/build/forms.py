@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol, 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
-from kezuri.store.blobs import disk_error
+from kezuri.store.blobs import damaged, disk_error
 from kezuri.store.database import FRESH
 from kezuri.store.owners import Owners
 from kezuri.store.schema import FormRow, LayerRow, pulled_encoder
@@ -189,7 +189,8 @@ class Forms:
                     made = read(form, blob, hasher)
                 _verify(form, f"sha256:{hasher.hexdigest()}")
             except KezuriError as error:
-                self._check_blob(form)
+                if not self._store.blobs.is_sound(form.digest):
+                    raise damaged(form.digest) from error
                 if form.verified or self._plain_digest(form) == form.diff_id:
                     # The blob is what it is said to be: something else is amiss.
                     raise
@@ -204,17 +205,6 @@ class Forms:
         with self._tar(form) as tar:
             _Hashing(tar, hasher).drain()
         return form
-
-    def _check_blob(self, form: FormRow) -> None:
-        """KezuriError when the blob's bytes in the store have changed."""
-        from kezuri.store.blobs import damaged
-
-        found = sha256()
-        with open(self._store.blobs.path(form.digest), "rb", buffering=0) as file:
-            while chunk := file.read(1 << 20):
-                found.update(chunk)
-        if found.hexdigest() != form.digest[7:]:
-            raise damaged(form.digest)
 
     def _plain_digest(self, form: FormRow) -> str:
         """The diff id that a blob really has; empty when it cannot be decompressed."""

@@ -115,14 +115,18 @@ class Blobs:
             with open(self.path(digest), "rb", buffering=0) as file:
                 data = file.read(limit + 1)
         except FileNotFoundError:
-            raise KezuriError.of(
-                f"blob {digest} is not in the store",
-                hint="`kezuri store check` shows what is missing",
-                exit_code=125,
-            ) from None
+            raise missing(digest) from None
         if len(data) > limit or "sha256:" + sha256(data).hexdigest() != digest:
             raise damaged(digest)
         return data
+
+    def is_sound(self, digest: str) -> bool:
+        """Whether the blob's bytes are those that its digest names; FileNotFoundError when it is not there."""
+        found = sha256()
+        with open(self.path(digest), "rb", buffering=0) as file:
+            while chunk := file.read(1 << 20):
+                found.update(chunk)
+        return found.hexdigest() == digest[7:]
 
     def writer(self, expected: Descriptor | None = None, *, hashed: bool = False) -> BlobWriter:
         """A new blob; with `expected`, one that must turn out to be just that. `hashed` is for callers that compute
@@ -166,6 +170,48 @@ class Blobs:
         except FileNotFoundError:
             return 0
         return size
+
+
+class CheckedBlob:
+    """A blob's bytes on their way out of the store. Use it in a `with`: at its end, a KezuriError tells if what was
+    read were not all the bytes that the digest names. `path` is where the store has it, `size` is what a manifest
+    says."""
+
+    def __init__(self, path: str, digest: str, size: int) -> None:
+        self._path = path
+        self._digest = digest
+        self._size = size
+        self._hash = sha256()
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = open(self._path, "rb", buffering=0)
+        except FileNotFoundError:
+            raise missing(self._digest) from None
+        if os.fstat(self._file.fileno()).st_size != self._size:
+            self._file.close()
+            raise damaged(self._digest)
+        return self
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most so many."""
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if error is None and self._hash.hexdigest() != self._digest[7:]:
+            raise damaged(self._digest)
+
+
+def missing(digest: str) -> KezuriError:
+    """What to tell somebody when a blob that is known of is gone."""
+    return KezuriError.of(
+        f"blob {digest} is not in the store", hint="`kezuri store check` shows what is missing", exit_code=125
+    )
 
 
 def damaged(digest: str) -> KezuriError:
