@@ -23,7 +23,10 @@ class BlobWriter:
         self.offset = 0
 
     def __enter__(self) -> Self:
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise disk_error(error, self._path) from error
         return self
 
     def __exit__(
@@ -34,8 +37,8 @@ class BlobWriter:
             self._descriptor = -1
         try:
             os.unlink(self._path)
-        except FileNotFoundError:
-            pass
+        except OSError:
+            pass  # It was published, or the next collection finds it.
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append bytes; KezuriError when the disk is full."""
@@ -136,10 +139,18 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
         digest = "sha256:" + sha256(data).hexdigest()
+        path = self.path(digest)
         try:
-            # As if it were new: collection leaves alone what running builds have written.
-            os.utime(self.path(digest))
+            with open(path, "rb", buffering=0) as file:
+                there = file.read(len(data) + 1) == data
+            if there:
+                # As if it were new: collection leaves alone what running builds have written.
+                os.utime(path)
         except FileNotFoundError:
+            there = False
+        except OSError as error:
+            raise disk_error(error, path) from error
+        if not there:
             with self.writer() as writer:
                 writer.write(data)
                 writer.commit()

@@ -30,7 +30,14 @@ class Store:
         self.root = os.path.abspath(root)
         self._lease = -1
         self._lease_path = ""
-        self.opened = time.time()
+        try:
+            self.opened = time.time()
+        except OverflowError:
+            raise KezuriError.of(
+                "this machine's clock shows a time after the year 2262, which programs cannot count with",
+                hint="set the clock",
+                exit_code=125,
+            ) from None
 
     def __enter__(self) -> Self:
         self._create_what_lacks()
