@@ -46,7 +46,7 @@ CONTENT = """
 INSERT INTO layer VALUES ('run-only', NULL, 'only', 1, 1, 1, '');
 INSERT INTO layer VALUES ('run-packed', 'sha256:1', 'packed', 1, 1, 1, '');
 INSERT INTO layer VALUES ('sha256:2', 'sha256:2', 'pulled', 1, 1, 1, '');
-INSERT INTO form VALUES ('run-packed', 'gzip', 'sha256:b', 2, 'application/vnd.oci.image.layer.v1.tar', 'sha256:1');
+INSERT INTO form VALUES ('run-packed', 'gzip', 'BLOB', 2, 'application/vnd.oci.image.layer.v1.tar', 'sha256:1');
 INSERT INTO form VALUES ('sha256:2', 'pulled', 'sha256:c', 3, 'application/vnd.oci.image.layer.v1.tar', 'sha256:2');
 INSERT INTO record VALUES ('k1', 's', 'run-only', 'RUN', 't', '[]', 1, 1, 1, 1);
 INSERT INTO record VALUES ('k2', 's', 'run-packed', 'RUN', 't', '[]', 1, 1, 1, 1);
@@ -64,13 +64,13 @@ def test_directories_and_claims_of_unknown_origin_are_forgotten_and_packed_layer
             Path(store.layer_directory(name)).mkdir()
     (tmp_path / "kezuri.db").unlink()
     with sqlite3.connect(tmp_path / "kezuri.db") as old:
-        old.executescript((script + CONTENT).replace("DIGEST", DIGEST))
+        old.executescript((script + CONTENT).replace("DIGEST", DIGEST).replace("BLOB'", f"sha256:{'b' * 64}'"))
     old.close()
     for _ in range(2):
         with Store(str(tmp_path)) as store:
             database = store.database
             assert [row.id for row in database.layers()] == ["run-packed"] and database.directories() == []
-            assert database.forms() == [FormRow("run-packed", "gzip", "sha256:b", 2, LAYER, "sha256:1", True)]
+            assert database.forms() == [FormRow("run-packed", "gzip", "sha256:" + "b" * 64, 2, LAYER, "sha256:1", True)]
             assert database.record("k1") is None and database.record("k2") is not None
             assert database.memo("image x linux/amd64") == DIGEST and database.memo("0123") is None
             assert database.builds() == [] and database.listings() == []

@@ -113,10 +113,11 @@ class Inventory:
                 # A name needs the blob only; builds unpack it again.
                 unpacked = self._directory_size(row)
                 if unpacked:
-                    yield Piece(f"unpacked {row.id}", "internal", f"unpacked layer of {owner}", unpacked, *when, 0.0)
-            elif not size:
-                continue
+                    title = f"unpacked layer of {owner}"
+                    yield Piece(f"unpacked {row.id}", "internal", title, unpacked, *when, 0.0, layer=row.id)
             elif not self._bases.isdisjoint(digests):
+                if not size and not shared:
+                    continue  # Known of, and not fetched.
                 title = f"layer of {owner}" if owner else "layer of an image"
                 yield Piece(row.id, "image", title, size, *when, _fetching(size), shared, "", False, row.id)
             else:
