@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from time import time
 from typing import TYPE_CHECKING, Literal
 
 from kezuri.app.definition import Definition
@@ -17,10 +18,10 @@ from kezuri.build.reporting import Reporter, Ticket
 from kezuri.build.surroundings import Options
 from kezuri.build.trees import Trees
 from kezuri.cache.chronicle import Chronicle, Question
-from kezuri.diagnostics import KezuriError, SourceText, nearest
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
-from kezuri.progress.events import Listener
+from kezuri.progress.events import Listener, Warned
 from kezuri.store.blobs import disk_error
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class _Build:
                     pull=self._request.pull,
                     progress=self._fetch_progress,
                     stand_ins=self._stand_ins,
+                    warn=self._warn,
                 )
             )
             self._session = session
@@ -143,6 +145,9 @@ class _Build:
             delivery.check(plan)
             built = self._build(plan, definition)
             return delivery.deliver(plan, built)
+
+    def _warn(self, text: str) -> None:
+        self._listener(Warned(time(), Diagnostic("warning", text)))
 
     # fetching
 

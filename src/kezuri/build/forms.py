@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
+_MOST_LACKING = 5
+"""How many things that could not be made of a layer are said one by one."""
+
 _DOWNLOADS = 4
 """How many layers are fetched at a time."""
 
@@ -92,6 +95,8 @@ class Forms:
 
     def usable(self, layer: str) -> bool:
         """Whether some form of the layer is at hand, without fetching."""
+        if self._store.database.layer(layer) is None:
+            return False
         return bool(self._known_directory(layer)) or self._blob_here(layer) is not None
 
     def _blob_here(self, layer: str, but: Collection[str] = ()) -> FormRow | None:
@@ -157,19 +162,31 @@ class Forms:
 
         with self._store.scratch("unpack") as scratch:
             lower = self.view(below) if below else None
+            lacking: list[str] = []
 
             def read(form: FormRow, blob: BinaryIO, hasher: Any) -> "tuple[str, Listing]":
                 made = os.path.join(scratch, form.digest[7:])
                 os.mkdir(made, 0o755)
-                where = f"layer {layer}"
+                lacking.clear()
                 listing = unpack(
-                    blob, made, lower=lower, userxattr=self.userxattr, where=where, hasher=hasher, warn=self._warn
+                    blob,
+                    made,
+                    lower=lower,
+                    userxattr=self.userxattr,
+                    where=f"layer {layer}",
+                    hasher=hasher,
+                    warn=lacking.append,
                 )
                 return made, listing
 
             made, listing = self._verified(layer, read)
             self._keep_listing(layer, listing)
-            return self.publish_directory(layer, made)
+            path = self.publish_directory(layer, made)
+        for text in lacking[:_MOST_LACKING]:
+            self._warn(text)
+        if len(lacking) > _MOST_LACKING:
+            self._warn(f"layer {layer}: {len(lacking) - _MOST_LACKING} more like these")
+        return path
 
     def _verified(self, layer: str, read: "Callable[[FormRow, BinaryIO, Any], Made]") -> "Made":
         """What `read` makes of a blob of the layer, of which it gives every plain byte to the hasher; believed once
