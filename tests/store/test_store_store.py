@@ -10,6 +10,7 @@ import pytest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
 from kezuri.store.collection import Collection
+from kezuri.store.inventory import Piece
 from kezuri.store.names import REF_NAME
 from kezuri.store.schema import FormRow, RecordRow
 from kezuri.store.soundness import Soundness
@@ -143,6 +144,47 @@ def test_directories_of_a_crashed_machine_are_forgotten_with_their_results(tmp_p
 
 
 class TestCollection:
+    def test_images_that_builds_stood_on_stay_without_a_name_until_everything_goes(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            descriptor = image(store, "a/b:c")
+            store.names.delete("a/b:c")
+            store.database.put_memo("image docker.io/a/b:c linux/amd64", descriptor.digest)
+            there = set(store.blobs.digests())
+            assert list(Collection(store).collect(everything=False, before=None, keep_bytes=None)) == []
+            assert set(store.blobs.digests()) == there and len(there) == 3
+            gone = Collection(store).collect(everything=True, before=None, keep_bytes=None)
+            assert {g.name for g in gone} == there and store.blobs.digests() == []
+
+    def test_neither_what_has_a_name_nor_what_is_in_use_may_go(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            piece = Piece("x", "image", "", 1, 0.0, 0.0, 1, 0.0)
+            collection, now = Collection(store), time.time()
+            assert collection.may_go(piece) and not collection.may_go(piece._replace(named=True))
+            with Store(str(tmp_path)):
+                assert collection.may_go(piece) and not collection.may_go(piece._replace(named=True))
+                assert not collection.may_go(piece._replace(used=now))
+                assert not collection.may_go(piece._replace(used=now, named=True))
+
+    def test_everything_is_counted(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            image(store, "a/b:c")
+            os.mkdir(store.layer_directory("d"))
+            os.mkdir(store.path("mounts", "m"))
+            counts = {kind: count for kind, count, _ in Collection(store).usage()}
+            assert counts["blobs"] == 3 and counts["snapshots"] == 1 and counts["cache mounts"] == 1
+            assert counts["listings"] == counts["temporary"] == 0
+
+    def test_what_only_an_image_holds_counts_as_used_once(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            image(store, "a/b:c")
+            layer = digest_of(b"layer")
+            store.database.put_layer(layer, diff_id=layer)
+            store.database.put_form(FormRow(layer, "e", layer, 5, LAYER, layer))
+            store.database.put_directory(layer, "mine", "d", 4096)
+            os.mkdir(store.layer_directory("d"))
+            uses = {piece.kind: (piece.uses, piece.named) for piece in Collection(store).pieces()}
+            assert uses == {"image": (1, True), "internal": (1, False)}
+
     def test_what_a_name_or_a_result_needs_stays(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             named = image(store, "a/b:c")
