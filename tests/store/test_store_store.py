@@ -174,7 +174,7 @@ class TestCollection:
             assert counts["blobs"] == 3 and counts["snapshots"] == 1 and counts["cache mounts"] == 1
             assert counts["listings"] == counts["temporary"] == 0
 
-    def test_what_only_an_image_holds_counts_as_used_once(self, tmp_path: Path) -> None:
+    def test_what_no_result_gives_counts_as_used_once(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             image(store, "a/b:c")
             layer = digest_of(b"layer")
@@ -182,8 +182,13 @@ class TestCollection:
             store.database.put_form(FormRow(layer, "e", layer, 5, LAYER, layer))
             store.database.put_directory(layer, "mine", "d", 4096)
             os.mkdir(store.layer_directory("d"))
+            os.mkdir(store.path("mounts", "m"))
+            store.database.put_mount("m", "m")
+            Path(store.path("contexts", "c")).touch()
+            store.database.put_memo("download url x", json.dumps({"digest": digest_of(b"fetched")}))
             uses = {piece.kind: (piece.uses, piece.named) for piece in Collection(store).pieces()}
-            assert uses == {"image": (1, True), "internal": (1, False)}
+            others = dict.fromkeys(("internal", "exec.cachemount", "source.local", "source.http"), (1, False))
+            assert uses == {"image": (1, True), **others}
 
     def test_what_a_name_or_a_result_needs_stays(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
