@@ -81,3 +81,28 @@ def test_a_disk_that_takes_no_witness_is_an_error_that_names_it(
         monkeypatch.setattr(os, "chown", refuse)
         with pytest.raises(KezuriError, match=r"cannot write .*/owners/"):
             of(store, plain()).settled()
+
+
+def test_ids_that_were_foretold_and_not_granted_are_not_foretold_again(tmp_path: Path) -> None:
+    """What is said to be there before the namespace is entered has to be there afterwards."""
+    with Store(str(tmp_path)) as store:
+        granted = [True]
+        entered: list[bool] = []
+        many, one = plain(count=2), plain()
+
+        def look() -> Ownership:
+            seen = many if granted[0] or not entered else one
+            return seen._replace(entered=bool(entered))
+
+        def again() -> Owners:
+            entered.clear()
+            return Owners(store, lambda: entered.append(True), look)
+
+        name = again().settled()
+        assert again().known() == name
+        granted[0] = False
+        owners = again()
+        assert owners.known() == name and owners.settled() != name
+        assert again().known() == ""
+        granted[0] = True
+        assert again().settled() == name and again().known() == name

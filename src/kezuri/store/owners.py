@@ -43,7 +43,7 @@ class Owners:
     def known(self) -> str:
         """The name of the witness that agrees with how this process sees owners; empty when there is none: then no
         directory can be used."""
-        if not self._name:
+        if not self._name and not (not self._seen.entered and self._store.database.memo(self._misjudged())):
             directory = self._store.path("owners")
             kind = self._kind()
             for name in sorted(os.listdir(directory)):
@@ -60,8 +60,13 @@ class Owners:
 
     def look(self) -> None:
         """See how this process sees owners now; to be called when it has entered a user namespace."""
+        foretold, memo = self._seen, self._misjudged()
         self._seen = self._ownership()
         self._name = ""
+        if self._seen.entered and not foretold.entered:
+            wrong = "" if self._seen.extents() == foretold.extents() else "not granted"
+            if (self._store.database.memo(memo) or "") != wrong:
+                self._store.database.put_memo(memo, wrong)
 
     def settled(self) -> str:
         """The name of the witness that agrees, made if there is none. KezuriError when the disk does not take it."""
@@ -75,6 +80,11 @@ class Owners:
 
     def _kind(self) -> str:
         return sha256(self._seen.extents().encode()).hexdigest()[:16] + "-"
+
+    def _misjudged(self) -> str:
+        """The memo that is set where a user namespace turned out to have other ids than were foretold (newuidmap did
+        not grant them): from then on nothing is said to be known before it is entered."""
+        return f"owners {self._kind()}"
 
     def _agrees(self, directory: str) -> bool:
         names = os.listdir(directory)
