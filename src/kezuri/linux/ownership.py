@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kezuri.linux import namespaces, privileges, userns
+from kezuri.linux import namespaces, privileges
 
 Ranges = tuple[namespaces.IdRange, ...]
 """(first id meant, first id that stat shows now, how many)."""
@@ -47,6 +47,8 @@ def ownership() -> Ownership:
         # Root that may not mount enters a namespace that has the same ids: only the marks are others there.
         uids, gids = map(_as_they_are, map(namespaces.id_map, ("/proc/self/uid_map", "/proc/self/gid_map")))
         return Ownership(uids, gids, not (namespaces.is_initial_user() and privileges.may_mount()), True)
+    from kezuri.linux import userns
+
     gid = os.getegid()
     uids, gids, _ = userns.ranges(uid, gid)
     return Ownership(uids or ((0, uid, 1),), gids or ((0, gid, 1),), True, False)

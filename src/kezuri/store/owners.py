@@ -89,9 +89,10 @@ class Owners:
     def _agrees(self, directory: str) -> bool:
         names = os.listdir(directory)
         for name in names:
-            uid, gid = map(int, name.split("-"))
+            uid, _, gid = name.partition("-")
             status = os.lstat(os.path.join(directory, name))
-            if (status.st_uid, status.st_gid) != self._seen.seen(uid, gid):
+            shown = (status.st_uid, status.st_gid)
+            if not (uid.isdecimal() and gid.isdecimal()) or shown != self._seen.seen(int(uid), int(gid)):
                 return False
         return bool(names)
 
