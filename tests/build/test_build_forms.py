@@ -11,7 +11,9 @@ from tests.build.build_workshop import own
 
 from kezuri.build.forms import Forms
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Ownership
 from kezuri.oci.descriptor import LAYER, Descriptor, digest_of
+from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
 
@@ -83,3 +85,23 @@ def test_a_blob_that_is_what_it_is_said_to_be_is_not_given_up_for_other_reasons(
         made = Path(forms.directory(digest_of(blob), ()))
         assert stat.S_ISREG((made / "f").stat().st_mode)
         assert [form.verified for form in store.database.forms()] == [True]
+
+
+def test_a_directory_is_read_only_once_its_owners_are_seen_as_they_are_meant(tmp_path: Path) -> None:
+    """Before an ordinary user has entered his namespace, files show the owners that they have on the disk."""
+    with Store(str(tmp_path)) as store:
+        with store.scratch("x") as scratch:
+            made = os.path.join(scratch, "diff")
+            os.mkdir(made)
+            path = Forms(store, own(store), Source(store)).publish_directory("copy-1", made)
+        entered: list[bool] = []
+
+        def look() -> Ownership:
+            return Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, bool(entered))
+
+        for ask in (Forms.view, Forms.directories):
+            entered.clear()
+            forms = Forms(store, Owners(store, lambda: entered.append(True), look), Source(store))
+            assert forms.usable("copy-1") and forms.is_unpacked("copy-1") and not entered
+            ask(forms, ["copy-1"])
+            assert entered == [True] and forms.directory("copy-1", ()) == path
