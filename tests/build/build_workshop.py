@@ -12,6 +12,7 @@ from kezuri.app.build import build
 from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
+from kezuri.linux.ownership import Ownership
 from kezuri.progress.events import (
     Event,
     StepCached,
@@ -21,8 +22,15 @@ from kezuri.progress.events import (
     StepStarted,
     Warned,
 )
+from kezuri.store.owners import Owners
 from kezuri.store.soundness import Finding, Soundness
 from kezuri.store.store import Store
+
+
+def own(store: Store) -> Owners:
+    """The store's directories as a process uses them that has one user and enters no namespace."""
+    seen = Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, True)
+    return Owners(store, seen=lambda: seen)
 
 
 class Said:
@@ -166,8 +174,9 @@ def write_layout(
     config: Mapping[str, Any] | None = None,
     name: str = "latest",
     history: list[dict[str, Any]] | None = None,
+    claims: list[bytes] | None = None,
 ) -> Path:
-    """An image layout with one image of uncompressed layers."""
+    """An image layout with one image of uncompressed layers; with `claims` its config says that it has those."""
     from hashlib import sha256
 
     blobs = directory / "blobs" / "sha256"
@@ -183,7 +192,7 @@ def write_layout(
         "architecture": "amd64",
         "os": "linux",
         "config": {"Env": ["PATH=/bin"], **(config or {})},
-        "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(tar).hexdigest()}" for tar in claims or tars]},
         "history": history if history is not None else [{"created_by": f"layer {i}"} for i in range(len(tars))],
     }
     made = put(json.dumps(document).encode())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from tests.build.build_workshop import own
 
 from kezuri.build.cachemounts import CacheMounts
 from kezuri.build.state import SCRATCH, State
@@ -27,7 +28,7 @@ def states(_: StageInput) -> State:
 def mounts(tmp_path: Path) -> Iterator[CacheMounts]:
     with Store(str(tmp_path / "store")) as store:
         # Without a seed nothing is asked of the trees.
-        yield CacheMounts(store, cast(Trees, None), threading.Event())
+        yield CacheMounts(store, own(store), cast(Trees, None), threading.Event())
 
 
 @pytest.mark.parametrize("sharing", ["shared", "private", "locked"])

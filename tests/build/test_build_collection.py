@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.build.build_workshop import Workshop, tar_of, write_layout
+from tests.build.build_workshop import Workshop, own, tar_of, write_layout
 
 from kezuri.app.build import build
 from kezuri.app.request import BuildRequest, Settings
@@ -114,7 +114,7 @@ def test_builds_go_on_while_everything_is_collected_all_the_time(tmp_path: Path)
 
 def test_a_directory_that_is_in_use_stays_when_its_layer_is_made_again(tmp_path: Path) -> None:
     with Store(str(tmp_path / "store")) as store:
-        forms = Forms(store, False, Nobody())
+        forms = Forms(store, own(store), Nobody())
         places = []
         for content in ("first", "second"):
             with store.scratch("x") as scratch:
@@ -132,7 +132,7 @@ def test_a_directory_that_is_in_use_stays_when_its_layer_is_made_again(tmp_path:
 
 def test_a_layer_that_is_gone_is_an_error_and_no_waiting(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
-        forms = Forms(store, False, Nobody())
+        forms = Forms(store, own(store), Nobody())
         for ask in (lambda: forms.directory("x", ()), lambda: forms.blob("x", Packing()), lambda: forms.any_blob("x")):
             with pytest.raises(KezuriError, match="layer x is not in the store any more"):
                 ask()

@@ -679,9 +679,8 @@ class TestStates:
         self.whole(shop, shop.build(self.TEXT))
         with Store(str(shop.root)) as store:
             record = sorted(store.database.records(), key=lambda r: r.created)[victim]
-            row = store.database.layer(record.layer)
-            assert row is not None
-            shutil.rmtree(store.layer_directory(row.directory))
+            (row,) = store.database.directories(record.layer)
+            shutil.rmtree(store.layer_directory(row.name))
         self.whole(shop, shop.build(self.TEXT))
         # Each layer is still there as a blob.
         assert shop.said.ran == []

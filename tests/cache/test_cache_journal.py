@@ -1,11 +1,13 @@
-"""The journal on the disk: what is written is read, it is bounded, and a store of an earlier version goes on."""
+"""The journal on the disk: what is written is read, and it is bounded."""
 
-import sqlite3
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.build.build_workshop import Workshop
 
+from kezuri.app.prune import prune
+from kezuri.app.request import Settings
 from kezuri.cache.chronicle import project_of
 from kezuri.cache.journal import IN_ALL, PER_PROJECT, Asked, Build, Heading, Journal, Source, Stage, Step
 from kezuri.cache.listings import Listings
@@ -46,6 +48,32 @@ def test_what_is_written_is_read(stages: tuple[Stage, ...]) -> None:
     assert heading == Heading(number, asked(), 1.0, 0.0)
     assert journal.read(heading) == Build(heading, 2.5, "", stages)
     database.close()
+
+
+def test_the_digests_of_files_are_those_that_steps_name() -> None:
+    components = (("kind", "COPY"), ("files", "f1"), ("files of stage a", "f2"), ("chown", "f3"))
+    step = Step(1, 0, 0, "", "COPY", "", 1, False, "k", components, "ran", 0.0, "", "", "", True, "", False, (), ())
+    stage = Stage(0, "", "", "", "scratch", "", -1, "", "", (step, step._replace(components=(("files", "f4"),))))
+    database = Database(":memory:")
+    journal = Journal(database)
+    assert journal.digests() == set()
+    journal.add(build(stages=(stage,)), "f")
+    assert journal.digests() == {"f1", "f2", "f4"}
+    database.close()
+
+
+def test_what_files_a_kept_build_speaks_of_survives_a_prune(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    shop.write(f="content")
+    shop.build("FROM scratch\nCOPY f /f\n")
+    with Store(str(shop.root)) as store:
+        known = store.database.listings()
+        # As a listing that no build speaks of any more.
+        store.database.put_listing("stale", b"x")
+        store.database.rows("UPDATE listing SET kept = 1")
+    prune(Settings(str(shop.root)), all=True)
+    with Store(str(shop.root)) as store:
+        assert known and store.database.listings() == known
 
 
 def test_it_is_bounded() -> None:
@@ -129,22 +157,3 @@ class TestListings:
         listings = Listings(Database(":memory:"))
         listings.keep("d", "x\n" * 200_001)
         assert listings.find("d") is None
-
-
-def test_a_store_of_version_1_goes_on(tmp_path: Path) -> None:
-    with Store(str(tmp_path / "store")) as store:
-        store.database.put_layer("l", diff_id="sha256:1")
-    # What version 1 had: no journal, and files kept by the key of a record.
-    with sqlite3.connect(tmp_path / "store" / "kezuri.db") as old:
-        old.executescript("DROP TABLE build; DROP TABLE listing; PRAGMA user_version=1;")
-        old.execute("CREATE TABLE detail (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID")
-        old.execute("INSERT INTO detail VALUES ('k', x'00')")
-    old.close()
-    with Store(str(tmp_path / "store")) as store:
-        assert store.database.layer("l") is not None
-        assert Journal(store.database).headings() == ()
-        Journal(store.database).add(build(), "f")
-        names = {str(row[0]) for row in store.database.rows("SELECT name FROM sqlite_master")}
-        assert "detail" not in names and store.database.rows("PRAGMA user_version") == [(2,)]
-    with Store(str(tmp_path / "store")) as store:
-        assert len(Journal(store.database).headings()) == 1

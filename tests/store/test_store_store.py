@@ -10,6 +10,7 @@ import pytest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
 from kezuri.store.collection import Collection
+from kezuri.store.inventory import Piece
 from kezuri.store.names import REF_NAME
 from kezuri.store.schema import FormRow, RecordRow
 from kezuri.store.soundness import Soundness
@@ -108,9 +109,8 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
 
 def test_a_second_process_sees_what_the_first_wrote(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as one, Store(str(tmp_path)) as two:
-        one.database.put_layer("x", directory="d", size=3)
-        found = two.database.layer("x")
-        assert found is not None and found.directory == "d"
+        one.database.put_directory("x", "mine", "d", 3)
+        assert two.database.directory("x", "mine") == "d" and two.database.layer("x") is not None
 
 
 def test_a_transaction_happens_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -130,21 +130,66 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
 
 def test_directories_of_a_crashed_machine_are_forgotten_with_their_results(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
-        store.database.put_layer("lost", directory="d1")
+        store.database.put_directory("lost", "mine", "d1", 0)
         store.database.put_record(record("k1", "lost", time.time()))
-        store.database.put_layer("packed", directory="d2")
+        store.database.put_directory("packed", "mine", "d2", 0)
         store.database.put_form(FormRow("packed", "e", digest_of(b""), 0, LAYER, digest_of(b"")))
-        store.database.put_layer("synced", directory="d3")
-        store.database.rows("UPDATE layer SET boot = 'another boot' WHERE id IN ('lost', 'packed')")
-        store.database.rows("UPDATE layer SET boot = '' WHERE id = 'synced'")
+        store.database.put_directory("synced", "mine", "d3", 0)
+        store.database.rows("UPDATE directory SET boot = 'another boot' WHERE layer IN ('lost', 'packed')")
+        store.database.rows("UPDATE directory SET boot = '' WHERE layer = 'synced'")
     with Store(str(tmp_path)) as store:
         assert store.database.layer("lost") is None and store.database.record("k1") is None
-        packed, synced = store.database.layer("packed"), store.database.layer("synced")
-        assert packed is not None and packed.directory == ""
-        assert synced is not None and synced.directory == "d3"
+        assert store.database.layer("packed") is not None and store.database.directory("packed", "mine") == ""
+        assert store.database.directory("synced", "mine") == "d3"
 
 
 class TestCollection:
+    def test_images_that_builds_stood_on_stay_without_a_name_until_everything_goes(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            descriptor = image(store, "a/b:c")
+            store.names.delete("a/b:c")
+            store.database.put_memo("image docker.io/a/b:c linux/amd64", descriptor.digest)
+            there = set(store.blobs.digests())
+            assert list(Collection(store).collect(everything=False, before=None, keep_bytes=None)) == []
+            assert set(store.blobs.digests()) == there and len(there) == 3
+            gone = Collection(store).collect(everything=True, before=None, keep_bytes=None)
+            assert {g.name for g in gone} == there and store.blobs.digests() == []
+
+    def test_neither_what_has_a_name_nor_what_is_in_use_may_go(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            piece = Piece("x", "image", "", 1, 0.0, 0.0, 1, 0.0)
+            collection, now = Collection(store), time.time()
+            assert collection.may_go(piece) and not collection.may_go(piece._replace(named=True))
+            with Store(str(tmp_path)):
+                assert collection.may_go(piece) and not collection.may_go(piece._replace(named=True))
+                assert not collection.may_go(piece._replace(used=now))
+                assert not collection.may_go(piece._replace(used=now, named=True))
+
+    def test_everything_is_counted(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            image(store, "a/b:c")
+            os.mkdir(store.layer_directory("d"))
+            os.mkdir(store.path("mounts", "m"))
+            counts = {kind: count for kind, count, _ in Collection(store).usage()}
+            assert counts["blobs"] == 3 and counts["snapshots"] == 1 and counts["cache mounts"] == 1
+            assert counts["listings"] == counts["temporary"] == 0
+
+    def test_what_no_result_gives_counts_as_used_once(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            image(store, "a/b:c")
+            layer = digest_of(b"layer")
+            store.database.put_layer(layer, diff_id=layer)
+            store.database.put_form(FormRow(layer, "e", layer, 5, LAYER, layer))
+            store.database.put_directory(layer, "mine", "d", 4096)
+            os.mkdir(store.layer_directory("d"))
+            os.mkdir(store.path("mounts", "m"))
+            store.database.put_mount("m", "m")
+            Path(store.path("contexts", "c")).touch()
+            store.database.put_memo("download url x", json.dumps({"digest": digest_of(b"fetched")}))
+            uses = {piece.kind: (piece.uses, piece.named) for piece in Collection(store).pieces()}
+            others = dict.fromkeys(("internal", "exec.cachemount", "source.local", "source.http"), (1, False))
+            assert uses == {"image": (1, True), **others}
+
     def test_what_a_name_or_a_result_needs_stays(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             named = image(store, "a/b:c")
@@ -162,7 +207,7 @@ class TestCollection:
             named = image(store, "a/b:c")
             layer_blob = store.blobs.put(b"cached layer")
             os.mkdir(store.layer_directory("dir"))
-            store.database.put_layer("l1", directory="dir")
+            store.database.put_directory("l1", "mine", "dir", 0)
             store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
             store.database.put_record(record("k", "l1", time.time()))
             list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
@@ -185,7 +230,7 @@ class TestCollection:
                 made.mkdir()
                 (made / "file").write_bytes(b"x" * 4096)
                 size = (made / "file").stat().st_blocks * 512
-                store.database.put_layer(f"l{i}", directory=f"l{i}", size=size)
+                store.database.put_directory(f"l{i}", "mine", f"l{i}", size)
                 store.database.put_record(record(f"k{i}", f"l{i}", 1000.0 + i))
             budget = Collection(store).cache_bytes() // 2
             list(Collection(store).collect(everything=False, before=None, keep_bytes=budget))
@@ -220,7 +265,7 @@ class TestCollection:
     def test_check_finds_and_repairs(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             descriptor = image(store, "a/b:c")
-            store.database.put_layer("gone", directory="not there")
+            store.database.put_directory("gone", "mine", "not there", 0)
             Path(store.blobs.path(store.blobs.put(b"rotten"))).write_bytes(b"r0tten")
             kinds = sorted(f.kind for f in Soundness(store).check(repair=False))
             assert kinds == ["blob", "layer"]

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from time import time
 from typing import TYPE_CHECKING, Literal
 
 from kezuri.app.definition import Definition
@@ -17,10 +18,10 @@ from kezuri.build.reporting import Reporter, Ticket
 from kezuri.build.surroundings import Options
 from kezuri.build.trees import Trees
 from kezuri.cache.chronicle import Chronicle, Question
-from kezuri.diagnostics import KezuriError, SourceText, nearest
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import Plan, RunOperation, StageInput
-from kezuri.progress.events import Listener
+from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
+from kezuri.progress.events import Listener, Warned
 from kezuri.store.blobs import disk_error
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class _Build:
                     pull=self._request.pull,
                     progress=self._fetch_progress,
                     stand_ins=self._stand_ins,
+                    warn=self._warn,
                 )
             )
             self._session = session
@@ -143,6 +145,9 @@ class _Build:
             delivery.check(plan)
             built = self._build(plan, definition)
             return delivery.deliver(plan, built)
+
+    def _warn(self, text: str) -> None:
+        self._listener(Warned(time(), Diagnostic("warning", text)))
 
     # fetching
 
@@ -227,13 +232,17 @@ class _Build:
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(isinstance(o, RunOperation) for o in operations):
             session.open_sandbox(self._request.new_privileges)
-        elif any(isinstance(getattr(o, "input", None), StageInput) for o in operations) and os.geteuid() != 0:
-            session.privileged()
+        elif os.geteuid() != 0 and (
+            store.database.has_directories(forms.owners.known())
+            or any(isinstance(getattr(o, "input", None), StageInput | ImageInput) for o in operations)
+        ):
+            # Directories may be read or made, by threads that could not enter a user namespace any more.
+            forms.owners.enter()
         # What a killed build left behind goes before this one needs the space.
         for _ in Collection(store).leftovers():
             pass
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
-        mounts = CacheMounts(store, trees, self._cancel, namespace)
+        mounts = CacheMounts(store, forms.owners, trees, self._cancel, namespace)
         keep_failed = self._look is not None
         self._runs = RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel, keep_failed)
         remotes = [r for o in operations for r in getattr(o, "remotes", ()) if r is not None]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kezuri.app.request import BuildRequest, BuildResult, Output
 from kezuri.app.session import Session
 from kezuri.build.builder import Built
-from kezuri.build.forms import PULLED, Packing
+from kezuri.build.forms import Packing
 from kezuri.build.image import LayerBlob
 from kezuri.build.reporting import Reporter
 from kezuri.diagnostics import KezuriError
@@ -106,7 +106,7 @@ class Delivery:
             history = base.config.history
             session.forms.fetch_missing(base.config.diff_ids)
             for layer, descriptor in zip(base.config.diff_ids, base.layers):
-                form = session.forms.blob(layer, self._packing)
+                form = session.forms.base_blob(layer, descriptor)
                 kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
                 base_layers.append(LayerBlob(layer, kept, 0.0))
         made: dict[tuple[int, int], LayerBlob] = {}
@@ -141,7 +141,7 @@ class Delivery:
         form = forms.blob(layer, self._packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()
-        assert form.encoder != PULLED
+        assert not form.pulled
         return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
 
     def _write(self, output: Output, image: "Exported") -> None:

@@ -14,6 +14,7 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage
 from kezuri.source.images import Images, Progress
+from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ class Session:
         pull: bool = False,
         progress: Progress | None = None,
         stand_ins: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """`warn` hears what could not be made of an image's files."""
+        self._warn = warn
         self.settings = settings
         self.ca_bundle = _ca_bundle(settings.ca_certificates)
         self._pull = pull
@@ -53,7 +57,7 @@ class Session:
             self.store = held.enter_context(Store(self.settings.root))
             self._held = held.pop_all()
         self.images = Images(self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in())
-        self.forms = Forms(self.store, _marks_with_user_xattrs(), self)
+        self.forms = Forms(self.store, Owners(self.store, self.privileged), self, self._warn)
         return self
 
     def __exit__(
@@ -72,6 +76,7 @@ class Session:
 
             enter()
             self._privileged = True
+            self.forms.owners.look()
 
     def open_sandbox(self, new_privileges: bool = False) -> None:
         """Make the sandbox, while there is one thread only. `new_privileges`: programs may gain some (sudo)."""
@@ -122,15 +127,6 @@ class Session:
         from kezuri.app.bases import StandIns
 
         return StandIns(self.store, self.ca_bundle, self._stand_ins).find
-
-
-def _marks_with_user_xattrs() -> bool:
-    """Whether overlay keeps its marks in `user.` attributes: everywhere but as the machine's real root."""
-    if os.geteuid() != 0:
-        return True
-    from kezuri.linux.namespaces import is_initial_user
-
-    return not is_initial_user()
 
 
 def _ca_bundle(path: str) -> str:

@@ -10,6 +10,7 @@ from kezuri.build.stepkeys import seeding
 from kezuri.build.trees import StateOf, Trees
 from kezuri.plan.key import state_of
 from kezuri.plan.operation import CacheMount
+from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
 _MOST_PRIVATE = 64
@@ -18,8 +19,11 @@ _MOST_PRIVATE = 64
 class CacheMounts:
     """Hands out the directories of cache mounts and keeps the promises of their sharing modes."""
 
-    def __init__(self, store: Store, trees: Trees, cancel: threading.Event, namespace: str = "") -> None:
+    def __init__(
+        self, store: Store, owners: Owners, trees: Trees, cancel: threading.Event, namespace: str = ""
+    ) -> None:
         self._store = store
+        self._owners = owners
         self._trees = trees
         self._cancel = cancel
         self._namespace = namespace
@@ -62,7 +66,8 @@ class CacheMounts:
         owner = (
             f"{mount.mode}:{mount.uid}:{mount.gid}" if (mount.mode, mount.uid, mount.gid) != (None, None, None) else ""
         )
-        return state_of("mount", self._namespace, mount.id, owner, seed)[:32]
+        # Files that were made under other ids would belong to nobody here.
+        return state_of("mount", self._namespace, mount.id, owner, seed, self._owners.settled())[:32]
 
     def _directory(self, identity: str, mount: CacheMount, states: StateOf) -> str:
         known = self._store.database.mount(identity)

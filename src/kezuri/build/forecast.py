@@ -1,6 +1,5 @@
 """What a build of a plan would do, worked out behind misses too, without doing any of it."""
 
-import os
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Literal, NamedTuple
@@ -85,7 +84,7 @@ class Foreseen(Trees):
             known = self._store.database.memo(key)
             if known is not None:
                 return known
-            if not all(self._is_directory(layer) for layer in state.layers):
+            if not all(map(self._forms.is_unpacked, state.layers)):
                 return _UNSEEN + key
         return super().digest(choice, states)
 
@@ -95,10 +94,6 @@ class Foreseen(Trees):
 
         name, value = pinned_identity(source)
         return name, value or _UNSEEN + state_of(repr(source))
-
-    def _is_directory(self, layer: str) -> bool:
-        row = self._store.database.layer(layer)
-        return row is not None and bool(row.directory) and os.path.isdir(self._store.layer_directory(row.directory))
 
 
 def may_be_equal(one: Components, other: Components) -> bool:

@@ -2,25 +2,29 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from time import time
-from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
-from kezuri.store.blobs import disk_error
+from kezuri.store.blobs import damaged, disk_error
 from kezuri.store.database import FRESH
-from kezuri.store.schema import FormRow, LayerRow
+from kezuri.store.owners import Owners
+from kezuri.store.schema import FormRow, LayerRow, pulled_encoder
 from kezuri.store.store import Store, layer_name
 
 if TYPE_CHECKING:
     from kezuri.layer.listing import Listing
     from kezuri.layer.stack import LayerForm, StackView
 
-PULLED = "pulled"
+Made = TypeVar("Made")
+
+_MOST_LACKING = 5
+"""How many things that could not be made of a layer are said one by one."""
 
 _DOWNLOADS = 4
 """How many layers are fetched at a time."""
@@ -46,31 +50,44 @@ class Fetcher(Protocol):
 class Forms:
     """Makes and finds the forms of layers. Threads may share it: each form is made once."""
 
-    def __init__(self, store: Store, userxattr: bool, fetcher: Fetcher) -> None:
+    def __init__(
+        self, store: Store, owners: Owners, fetcher: Fetcher, warn: Callable[[str], None] = lambda text: None
+    ) -> None:
+        """`warn` hears what could not be made of a layer that is unpacked."""
         self._store = store
-        self.userxattr = userxattr
+        self.owners = owners
+        self._warn = warn
         self._fetcher = fetcher
         self._guard = threading.Lock()
         self._downloads = threading.Semaphore(_DOWNLOADS)
         self._locks: dict[str, threading.Lock] = {}
         self._found: dict[str, str] = {}
         self._listings: dict[str, Listing] = {}
-        self._fetching: dict[str, Descriptor] = {}
+        self._claims: dict[str, tuple[Descriptor, ...]] = {}
+
+    @property
+    def userxattr(self) -> bool:
+        """Whether overlay's marks are in `user.` attributes."""
+        return self.owners.user_marks
 
     def know_pulled(self, layer: str, descriptor: Descriptor) -> None:
-        """Make a layer known that came, or can come, as a blob from elsewhere; its id is its diff id."""
-        self._fetching[layer] = descriptor
+        """Make a layer known that came, or can come, as a blob from elsewhere; its id is its diff id.
+
+        That the blob has this diff id is what its image claims. It counts for this image alone until the bytes were
+        read and hashed: another image of the same diff id is not given this blob before.
+        """
+        claims = self._claims.get(layer, ())
+        if descriptor not in claims:
+            self._claims[layer] = (*claims, descriptor)
         database = self._store.database
         row = database.layer(layer)
         if row is not None and row.used < time() - FRESH:
             database.touch_layer(layer)
-        known = database.form(layer, PULLED)
-        if known is None or (known.digest != descriptor.digest and not self._store.blobs.has(known.digest)):
+        if database.form(layer, pulled_encoder(descriptor.digest)) is None:
             with database.transaction():
                 database.put_layer(layer, diff_id=layer)
-                database.put_form(
-                    FormRow(layer, PULLED, descriptor.digest, descriptor.size, descriptor.media_type, layer)
-                )
+                verified = database.is_verified(descriptor.digest, layer)
+                database.put_form(_pulled(layer, descriptor, verified))
 
     def _lock(self, name: str) -> threading.Lock:
         with self._guard:
@@ -78,12 +95,19 @@ class Forms:
 
     def usable(self, layer: str) -> bool:
         """Whether some form of the layer is at hand, without fetching."""
-        row = self._store.database.layer(layer)
-        if row is None:
+        if self._store.database.layer(layer) is None:
             return False
-        if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
-            return True
-        return any(self._store.blobs.has(form.digest) for form in self._store.database.forms(layer))
+        return bool(self._known_directory(layer)) or self._blob_here(layer) is not None
+
+    def _blob_here(self, layer: str, but: Collection[str] = ()) -> FormRow | None:
+        """A blob of the layer that is in the store: one that is verified, else one that an image of this build
+        claims to be it."""
+        claimed = {descriptor.digest for descriptor in self._claims.get(layer, ())}
+        for form in sorted(self._store.database.forms(layer), key=lambda form: not form.verified):
+            wanted = (form.verified or form.digest in claimed) and form.digest not in but
+            if wanted and self._store.blobs.has(form.digest):
+                return form
+        return None
 
     # directories
 
@@ -99,7 +123,7 @@ class Forms:
             os.rename(made, target)
         except OSError as error:
             raise disk_error(error, target) from error
-        self._store.database.put_layer(layer, directory=name, size=size)
+        self._store.database.put_directory(layer, self.owners.settled(), name, size)
         return target
 
     def directory(self, layer: str, below: Sequence[str]) -> str:
@@ -115,31 +139,99 @@ class Forms:
         known = self._found.get(layer)
         if known is not None:
             return known
-        row = self._store.database.layer(layer)
-        if row is None or not row.directory:
-            return ""
-        path = self._store.layer_directory(row.directory)
-        if not os.path.isdir(path):
-            return ""
-        self._found[layer] = path
+        path = self._known_directory(layer)
+        if path:
+            # Who finds it reads it, and only then are its owners those of the image.
+            self.owners.enter()
+            path = self._known_directory(layer)
+        if path:
+            self._found[layer] = path
         return path
+
+    def is_unpacked(self, layer: str) -> bool:
+        """Whether there is a directory of the layer that this process can use."""
+        return bool(self._known_directory(layer))
+
+    def _known_directory(self, layer: str) -> str:
+        name = self._store.database.directory(layer, self.owners.known())
+        path = self._store.layer_directory(name)
+        return path if name and os.path.isdir(path) else ""
 
     def _unpack(self, layer: str, below: Sequence[str]) -> str:
         from kezuri.layer.unpacker import unpack
 
         with self._store.scratch("unpack") as scratch:
-            made = os.path.join(scratch, "diff")
-            os.mkdir(made, 0o755)
-            hasher = sha256()
             lower = self.view(below) if below else None
-            form = self.any_blob(layer)
-            with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
+            lacking: list[str] = []
+
+            def read(form: FormRow, blob: BinaryIO, hasher: Any) -> "tuple[str, Listing]":
+                made = os.path.join(scratch, form.digest[7:])
+                os.mkdir(made, 0o755)
+                lacking.clear()
                 listing = unpack(
-                    blob, made, lower=lower, userxattr=self.userxattr, where=f"layer {layer}", hasher=hasher
+                    blob,
+                    made,
+                    lower=lower,
+                    userxattr=self.userxattr,
+                    where=f"layer {layer}",
+                    hasher=hasher,
+                    warn=lacking.append,
                 )
-            _verify(form, f"sha256:{hasher.hexdigest()}")
+                return made, listing
+
+            made, listing = self._verified(layer, read)
             self._keep_listing(layer, listing)
-            return self.publish_directory(layer, made)
+            path = self.publish_directory(layer, made)
+        for text in lacking[:_MOST_LACKING]:
+            self._warn(text)
+        if len(lacking) > _MOST_LACKING:
+            self._warn(f"layer {layer}: {len(lacking) - _MOST_LACKING} more like these")
+        return path
+
+    def _verified(self, layer: str, read: "Callable[[FormRow, BinaryIO, Any], Made]") -> "Made":
+        """What `read` makes of a blob of the layer, of which it gives every plain byte to the hasher; believed once
+        these are known to have the diff id. A blob that has another one is given up, and the next one tried that an
+        image claims to be this layer."""
+        failure: KezuriError | None = None
+        tried: set[str] = set()
+        while True:
+            try:
+                form = self.any_blob(layer, tried)
+            except KezuriError as error:
+                raise failure or error from error
+            tried.add(form.digest)
+            hasher = sha256()
+            try:
+                with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
+                    made = read(form, blob, hasher)
+                _verify(form, f"sha256:{hasher.hexdigest()}")
+            except KezuriError as error:
+                if not self._store.blobs.is_sound(form.digest):
+                    raise damaged(form.digest) from error
+                if form.verified or self._plain_digest(form) == form.diff_id:
+                    # The blob is what it is said to be: something else is amiss.
+                    raise
+                failure = failure or error
+                self._store.database.drop_form(layer, form.encoder)
+            else:
+                if not form.verified:
+                    self._store.database.put_form(form._replace(verified=True))
+                return made
+
+    def _hash(self, form: FormRow, _: BinaryIO, hasher: Any) -> FormRow:
+        with self._tar(form) as tar:
+            _Hashing(tar, hasher).drain()
+        return form
+
+    def _plain_digest(self, form: FormRow) -> str:
+        """The diff id that a blob really has; empty when it cannot be decompressed."""
+        hasher = sha256()
+        try:
+            with self._tar(form) as tar:
+                _Hashing(tar, hasher).drain()
+        except KezuriError:
+            return ""
+        return f"sha256:{hasher.hexdigest()}"
 
     @contextmanager
     def _tar(self, form: FormRow) -> Iterator[BinaryIO]:
@@ -169,8 +261,13 @@ class Forms:
         path = self._directory(layer)
         if path:
             return DirectoryLayer(path, self.userxattr)
-        blob = self._store.blobs.path(self.any_blob(layer).digest)
-        return ListedLayer(self._listing(layer, below), lambda: open(blob, "rb", buffering=0), f"layer {layer}")
+        listing = self._listing(layer, below)
+        # The listing says where in the plain bytes a file is: they have to be the bytes that were listed.
+        form = self._blob_here(layer)
+        if form is None or not form.verified:
+            form = self._verified(layer, self._hash)
+        blob = self._store.blobs.path(form.digest)
+        return ListedLayer(listing, lambda: open(blob, "rb", buffering=0), f"layer {layer}")
 
     def _listing(self, layer: str, below: Sequence[str]) -> "Listing":
         from kezuri.layer.listing import Listing
@@ -184,12 +281,15 @@ class Forms:
                 listing = Listing.load(path)
             else:
                 lower = self.view(below) if below else None
-                form = self.any_blob(layer)
-                with self._tar(form) as tar:
-                    watched = _Hashing(tar)
-                    listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
-                    watched.drain()
-                    _verify(form, watched.digest())
+
+                def read(form: FormRow, _: BinaryIO, hasher: Any) -> Listing:
+                    with self._tar(form) as tar:
+                        watched = _Hashing(tar, hasher)
+                        listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
+                        watched.drain()
+                    return listing
+
+                listing = self._verified(layer, read)
                 listing.save(path)
             self._listings[layer] = listing
             return listing
@@ -231,24 +331,19 @@ class Forms:
         if errors:
             raise errors[0]
 
-    def any_blob(self, layer: str) -> FormRow:
-        """Some blob of the layer, fetched or packed if there is none. KezuriError when nothing of it is left."""
-        for form in self._store.database.forms(layer):
-            if self._store.blobs.has(form.digest):
-                return form
+    def any_blob(self, layer: str, but: Collection[str] = ()) -> FormRow:
+        """Some blob of the layer, fetched or packed if there is none, none of those with the digests of `but`.
+        KezuriError when nothing of it is left."""
+        here = self._blob_here(layer, but)
+        if here is not None:
+            return here
         with self._lock(f"fetch {layer}"):
-            form_row = self._store.database.form(layer, PULLED)
-            if form_row is not None and not self._store.blobs.has(form_row.digest):
-                descriptor = self._fetching.get(layer)
-                if descriptor is None:
-                    descriptor = Descriptor(form_row.media_type, form_row.digest, form_row.size)
-                self._fetcher.fetch(layer, descriptor)
-                form_row = form_row._replace(
-                    digest=descriptor.digest, size=descriptor.size, media_type=descriptor.media_type
-                )
-                self._store.database.put_form(form_row)
-            if form_row is not None:
-                return form_row
+            here = self._blob_here(layer, but)
+            if here is not None:
+                return here
+            for descriptor in self._claims.get(layer, ()):
+                if descriptor.digest not in but:
+                    return self._fetched(layer, descriptor)
         if not self._directory(layer):
             raise KezuriError.of(
                 f"layer {layer} is not in the store any more",
@@ -257,10 +352,25 @@ class Forms:
             )
         return self.blob(layer, Packing())
 
+    def _fetched(self, layer: str, descriptor: Descriptor) -> FormRow:
+        self._fetcher.fetch(layer, descriptor)
+        form = self._store.database.form(layer, pulled_encoder(descriptor.digest))
+        if form is None:
+            form = _pulled(layer, descriptor, False)
+            self._store.database.put_form(form)
+        return form
+
+    def base_blob(self, layer: str, descriptor: Descriptor) -> FormRow:
+        """The blob as which a layer of an image leaves: the image's own, or another one that is verified and there."""
+        own = self._store.database.form(layer, pulled_encoder(descriptor.digest))
+        if own is not None and self._store.blobs.has(own.digest):
+            return own
+        here = self._blob_here(layer)
+        return here if here is not None and here.verified else self._fetched(layer, descriptor)
+
     def blob(self, layer: str, packing: Packing) -> FormRow:
         """The layer as a blob of the wanted kind. A layer that came from elsewhere stays as it came."""
-        pulled = self._store.database.form(layer, PULLED)
-        if pulled is not None:
+        if any(form.pulled for form in self._store.database.forms(layer)):
             return self.any_blob(layer)
         made = self._made(layer, packing)
         if made is not None:
@@ -357,12 +467,17 @@ def _suffix(packing: Packing) -> str:
     return "" if packing.epoch is None else f"@{packing.epoch}"
 
 
-class _Hashing:
-    """A stream that hashes what is read through it."""
+def _pulled(layer: str, descriptor: Descriptor, verified: bool) -> FormRow:
+    encoder = pulled_encoder(descriptor.digest)
+    return FormRow(layer, encoder, descriptor.digest, descriptor.size, descriptor.media_type, layer, verified)
 
-    def __init__(self, stream: BinaryIO) -> None:
+
+class _Hashing:
+    """A stream that gives what is read through it to a hasher."""
+
+    def __init__(self, stream: BinaryIO, hasher: Any) -> None:
         self._stream = stream
-        self._hash = sha256()
+        self._hash = hasher
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
@@ -372,6 +487,3 @@ class _Hashing:
     def drain(self) -> None:
         while self.read(1 << 20):
             pass
-
-    def digest(self) -> str:
-        return "sha256:" + self._hash.hexdigest()

@@ -34,9 +34,8 @@ class History:
 
     def of_record(self, record: RecordRow) -> Past:
         """What the run took that gave this record."""
-        row = self._database.layer(record.layer)
         forms = self._database.forms(record.layer)
-        unpacked = row.bytes if row is not None and row.directory else None
+        unpacked = max((row.bytes for row in self._database.directories(record.layer)), default=None)
         return Past(record.seconds, forms[0].size if forms else None, unpacked)
 
     def alike(self, kind: str, equal: Callable[[Components], bool]) -> list[RecordRow]:

@@ -4,16 +4,18 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.export.images import Exported
 from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
 from kezuri.oci.reference import Reference
-from kezuri.store.blobs import disk_error
+from kezuri.store.blobs import CheckedBlob, disk_error
 from kezuri.store.names import CONTAINERD_NAME, REF_NAME, publish
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+_CHUNK = 1 << 20
 
 PathOf = Callable[[str], str]
 """Where the blob with a digest is on this machine."""
@@ -32,7 +34,7 @@ def write_directory(image: Exported, directory: str, path_of: PathOf) -> None:
     for digest, data in image.documents.items():
         publish(os.path.join(blobs, digest[7:]), data)
     for layer in image.layers:
-        _place(path_of(layer.digest), os.path.join(blobs, layer.digest[7:]))
+        _place(layer, path_of(layer.digest), os.path.join(blobs, layer.digest[7:]))
     publish(os.path.join(directory, "oci-layout"), _LAYOUT)
     path = os.path.join(directory, "index.json")
     known: tuple[Descriptor, ...] = ()
@@ -88,8 +90,8 @@ def write_tar(image: Exported, sink: BinaryIO, path_of: PathOf, *, docker: bool,
             seen.add(layer.digest)
             info = tarfile.TarInfo(f"blobs/sha256/{layer.digest[7:]}")
             info.size, info.mode, info.mtime = layer.size, 0o644, epoch or 0
-            with open(path_of(layer.digest), "rb") as file:
-                tar.addfile(info, file)
+            with CheckedBlob(path_of(layer.digest), layer.digest, layer.size) as blob:
+                tar.addfile(info, cast(BinaryIO, blob))
         document("index.json", canonical(Index(index_entries(image), INDEX).to_json()))
         if docker:
             assert image.config is not None
@@ -106,30 +108,40 @@ def _docker_name(name: str) -> str:
     return Reference.parse(name).familiar
 
 
-def _place(source: str, target: str) -> None:
-    """Put a blob in place: as a hard link where the file systems allow it, else as a copy."""
+def _place(blob: Descriptor, source: str, target: str) -> None:
+    """Put a blob in place: as a hard link where the file systems allow it, else as a copy. Its bytes are read and
+    compared with its digest either way."""
     if os.path.exists(target):
         return
-    try:
-        os.link(source, target)
-        return
-    except FileExistsError:
-        return
-    except OSError:
-        pass
-    import shutil
-
     aside = f"{target}.{os.getpid()}.part"
     try:
-        shutil.copyfile(source, aside)
-        descriptor = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        linked = _link(source, aside)
+        with CheckedBlob(source, blob.digest, blob.size) as checked:
+            if linked:
+                while checked.read(_CHUNK):
+                    pass
+            else:
+                with open(aside, "xb") as copy:
+                    while chunk := checked.read(_CHUNK):
+                        copy.write(chunk)
+                    copy.flush()
+                    os.fsync(copy.fileno())
         os.rename(aside, target)
     except OSError as error:
         raise disk_error(error, target) from error
+    finally:
+        try:
+            os.unlink(aside)
+        except OSError:
+            pass
+
+
+def _link(source: str, target: str) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -55,11 +55,11 @@ def enter() -> None:
     KezuriError names the kernel setting that forbids user namespaces.
     """
     global _identity
-    if os.geteuid() == 0 and privileges.capabilities()[0] >> privileges.CAPABILITIES.index("SYS_ADMIN") & 1:
+    if os.geteuid() == 0 and privileges.may_mount():
         private_mounts()
         return
     uid, gid = os.geteuid(), os.getegid()
-    uids, gids, shortcoming = _ranges(uid, gid)
+    uids, gids, shortcoming = ranges(uid, gid)
     if uids:
         # newuidmap looks at us from the outer namespace: the child is forked before we leave it.
         ready, go = os.pipe()
@@ -133,8 +133,8 @@ def find_program(name: str) -> str:
 Ranges = tuple[tuple[int, int, int], ...]
 
 
-def _ranges(uid: int, gid: int) -> tuple[Ranges, Ranges, str]:
-    """What to map: (inside, outside, count) of users and of groups, and why it is not more ("" when it is enough)."""
+def ranges(uid: int, gid: int) -> tuple[Ranges, Ranges, str]:
+    """What `enter` maps: (inside, outside, count) of users and of groups, and why not more ("" when it is enough)."""
     if uid == 0:
         # Root without the right to mount, as in most containers: it may still map every id that it has. All but the
         # last of the whole range, by which programs tell the machine's first user namespace from others.
@@ -151,6 +151,8 @@ def _ranges(uid: int, gid: int) -> tuple[Ranges, Ranges, str]:
     for program in ("newuidmap", "newgidmap"):
         if not find_program(program):
             return (), (), f"{program} is not installed: only one user id is mapped"
+    if privileges.has_no_new_privileges():
+        return (), (), "no_new_privs keeps newuidmap from having any: only one user id is mapped"
     return _after(uid, own_uids), _after(gid, own_gids), ""
 
 

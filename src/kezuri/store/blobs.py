@@ -23,7 +23,10 @@ class BlobWriter:
         self.offset = 0
 
     def __enter__(self) -> Self:
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise disk_error(error, self._path) from error
         return self
 
     def __exit__(
@@ -34,8 +37,8 @@ class BlobWriter:
             self._descriptor = -1
         try:
             os.unlink(self._path)
-        except FileNotFoundError:
-            pass
+        except OSError:
+            pass  # It was published, or the next collection finds it.
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append bytes; KezuriError when the disk is full."""
@@ -115,16 +118,18 @@ class Blobs:
             with open(self.path(digest), "rb", buffering=0) as file:
                 data = file.read(limit + 1)
         except FileNotFoundError:
-            raise KezuriError.of(
-                f"blob {digest} is not in the store",
-                hint="`kezuri doctor --store` shows what is missing",
-                exit_code=125,
-            ) from None
+            raise missing(digest) from None
         if len(data) > limit or "sha256:" + sha256(data).hexdigest() != digest:
-            raise KezuriError.of(
-                f"blob {digest} is damaged", hint="`kezuri doctor --store --repair` removes it", exit_code=125
-            )
+            raise damaged(digest)
         return data
+
+    def is_sound(self, digest: str) -> bool:
+        """Whether the blob's bytes are those that its digest names; FileNotFoundError when it is not there."""
+        found = sha256()
+        with open(self.path(digest), "rb", buffering=0) as file:
+            while chunk := file.read(1 << 20):
+                found.update(chunk)
+        return found.hexdigest() == digest[7:]
 
     def writer(self, expected: Descriptor | None = None, *, hashed: bool = False) -> BlobWriter:
         """A new blob; with `expected`, one that must turn out to be just that. `hashed` is for callers that compute
@@ -134,10 +139,18 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
         digest = "sha256:" + sha256(data).hexdigest()
+        path = self.path(digest)
         try:
-            # As if it were new: collection leaves alone what running builds have written.
-            os.utime(self.path(digest))
+            with open(path, "rb", buffering=0) as file:
+                there = file.read(len(data) + 1) == data
+            if there:
+                # As if it were new: collection leaves alone what running builds have written.
+                os.utime(path)
         except FileNotFoundError:
+            there = False
+        except OSError as error:
+            raise disk_error(error, path) from error
+        if not there:
             with self.writer() as writer:
                 writer.write(data)
                 writer.commit()
@@ -170,6 +183,57 @@ class Blobs:
         return size
 
 
+class CheckedBlob:
+    """A blob's bytes on their way out of the store. Use it in a `with`: at its end, a KezuriError tells if what was
+    read were not all the bytes that the digest names. `path` is where the store has it, `size` is what a manifest
+    says."""
+
+    def __init__(self, path: str, digest: str, size: int) -> None:
+        self._path = path
+        self._digest = digest
+        self._size = size
+        self._hash = sha256()
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = open(self._path, "rb", buffering=0)
+        except FileNotFoundError:
+            raise missing(self._digest) from None
+        if os.fstat(self._file.fileno()).st_size != self._size:
+            self._file.close()
+            raise damaged(self._digest)
+        return self
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most so many."""
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if error is None and self._hash.hexdigest() != self._digest[7:]:
+            raise damaged(self._digest)
+
+
+def missing(digest: str) -> KezuriError:
+    """What to tell somebody when a blob that is known of is gone."""
+    return KezuriError.of(
+        f"blob {digest} is not in the store", hint="`kezuri store check` shows what is missing", exit_code=125
+    )
+
+
+def damaged(digest: str) -> KezuriError:
+    """What to tell somebody when a blob's bytes are not those that its digest names."""
+    return KezuriError.of(
+        f"blob {digest} of the store is damaged",
+        hint="`kezuri store check --repair` removes it; then it is fetched or built again",
+        exit_code=125,
+    )
+
+
 def sync_file(path: str) -> None:
     """Write a file's data and metadata to the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -187,4 +251,48 @@ def disk_error(error: OSError, path: str) -> KezuriError:
             hint="`kezuri prune` frees what the cache can spare; `--root DIR` puts the store on another disk",
             exit_code=125,
         )
-    return KezuriError.of(f"cannot write {path}: {error.strerror}", exit_code=125)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        owner = _stranger(path)
+        if owner:
+            return KezuriError.of(
+                f"cannot write {path}: {error.strerror}: it belongs to {owner}",
+                hint="give it back to the owner of the store with chown, or choose another store with --root",
+                exit_code=125,
+            )
+    return KezuriError.of(f"cannot write {path}: {error.strerror or error}", exit_code=125)
+
+
+def _stranger(path: str) -> str:
+    """Who owns the path, or the nearest directory above it that can be seen; empty when that is this user."""
+    while path != "/":
+        try:
+            own = os.lstat(path).st_uid == os.geteuid()
+        except OSError:
+            path = os.path.dirname(path)
+            continue
+        return "" if own else owner_of(path)
+    return ""
+
+
+def owner_of(path: str) -> str:
+    """The owner of a path, in words."""
+    return user(os.lstat(path).st_uid)
+
+
+def user(number: int) -> str:
+    """A user of this machine, in words."""
+    from kezuri.linux import namespaces, userns
+
+    name = userns.user_name(number)
+    if number == _overflow() and not namespaces.is_initial_user():
+        return f"a user whom this user namespace does not know (it shows as {name or number})"
+    return f"{name} (user {number})" if name else f"user {number}"
+
+
+def _overflow() -> int:
+    """The id that stands for all those that a user namespace lacks."""
+    try:
+        with open("/proc/sys/kernel/overflowuid") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 65534

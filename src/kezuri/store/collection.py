@@ -1,12 +1,12 @@
 """Collection: what nobody needs goes, never what a running build needs."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import time
 from typing import NamedTuple
 
-from kezuri.store.fetched import downloads, forget_downloads, git_directories
+from kezuri.store.fetched import downloads, git_directories
 from kezuri.store.inventory import Inventory, Piece, disk_use
 from kezuri.store.reach import Reach
 from kezuri.store.store import Store, layer_name, remove_tree
@@ -56,60 +56,63 @@ class Collection:
         keep_bytes: int | None,
         chosen: Callable[[Piece], bool] | None = None,
     ) -> Iterator[Gone]:
-        """Remove what is not needed and yield what went.
+        """Remove what `candidates` gives for the same arguments and yield what went, piece by piece.
 
-        Always: leftovers of dead processes, blobs and layers that neither an image nor a result needs. `everything`:
-        all results, cache mounts and what was fetched too, images with a name excepted. `before` (seconds since the
-        epoch): results, mounts and fetched sources that were last used earlier. `chosen`: the pieces for which it
-        holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
+        Without arguments: leftovers of dead processes, blobs and layers that neither an image nor a result needs.
+        `everything`: all results, cache mounts and what was fetched too, images with a name excepted. `before` (seconds
+        since the epoch): what was last used earlier. `chosen`: the pieces for which it holds. `keep_bytes`: of all
+        these, the least worth first, until the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
-            yield from self.leftovers()
-            if keep_bytes is None and chosen is None:
-                yield from self._records(everything, before)
-                yield from self._mounts(everything, before)
-                yield from self._git(everything, before)
-                yield from self._indexes(everything, before)
-                if before is not None:
-                    forget_downloads(self._store, before)
-            else:
-                yield from self._unneeded(False)
-                yield from self._chosen(everything, before, keep_bytes, chosen)
-            yield from self._unneeded(everything and chosen is None and keep_bytes is None)
+            went = True
+            while went:
+                went = False
+                candidates = self.candidates(everything=everything, before=before, keep_bytes=keep_bytes, chosen=chosen)
+                for gone in self._take_all(
+                    [piece for candidate in candidates for piece in candidate.pieces], everything
+                ):
+                    went = True
+                    yield gone
+                # What two layers share is freed with the second of them: then there may be more to do.
+                went = went and keep_bytes is not None
+            self._unheld_locks()
             if everything and chosen is None and keep_bytes is None:
                 oldest = self._store.oldest_lease()
                 self._store.database.drop_memos(1e18 if oldest is None else oldest - _GRACE)
 
-    def _chosen(
-        self,
-        everything: bool,
-        before: float | None,
-        keep_bytes: int | None,
-        chosen: Callable[[Piece], bool] | None,
-    ) -> Iterator[Gone]:
-        went = True
-        while went:
-            went = False
-            for candidate in self.candidates(
-                everything=everything, before=before, keep_bytes=keep_bytes, chosen=chosen
-            ):
-                for piece in candidate.pieces:
-                    for gone in self._take(piece):
-                        went = True
-                        yield gone
-            yield from self._unneeded(False)
-            if keep_bytes is None:
-                return
-            # What two layers share is freed with the second of them: then there may be more to do.
+    def _take_all(self, pieces: Sequence[Piece], everything: bool) -> Iterator[Gone]:
+        """Remove the pieces, and what of their layers nobody else needs: nothing else."""
+        layers = {piece.layer for piece in pieces if piece.layer}
+        blobs = {piece.id for piece in pieces if piece.id.startswith("sha256:")}
+        for layer in layers:
+            blobs.update(form.digest for form in self._store.database.forms(layer))
+        for piece in pieces:
+            yield from self._take(piece)
+        yield from self._layers(everything, layers)
+        yield from self._blobs(everything, blobs)
+        names = {piece.id for piece in pieces} | {f"listings/{layer_name(layer)}" for layer in layers}
+        yield from self.orphans(names.__contains__)
+        yield from self.leftovers(names.__contains__)
 
-    def _unneeded(self, everything: bool) -> Iterator[Gone]:
-        yield from self._layers(everything)
-        yield from self._blobs(everything)
-        yield from self.orphans()
+    def pieces(self, everything: bool = False) -> tuple[Piece, ...]:
+        """All that the store holds. With `everything`, documents of images without a name count as needed by nobody."""
+        held = Inventory(self._store, self._reach.named_blobs(), self._reach.base_blobs()).pieces()
+        return (*held, *self._loose(everything, {piece.id for piece in held}))
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """Everything that the store holds."""
-        return Inventory(self._store, self._reach.named_blobs(), self._reach.base_blobs()).pieces()
+    def _loose(self, everything: bool, held: set[str]) -> Iterator[Piece]:
+        """What belongs to nothing: by its path, blobs by their digests."""
+        needed = self._needed_blobs(everything)
+        found = [(f"tmp/{name}", "left behind by a process that died") for name in self._dead()]
+        found += [(f"layers/{name}", "a directory of no layer") for name in self._unknown("layers")]
+        found += [(f"listings/{name}", "a listing of no layer") for name in self._unknown("listings")]
+        found += [(d, "a blob that nothing needs") for d in self._store.blobs.digests() if d not in needed]
+        for name, title in found:
+            path = self._store.blobs.path(name) if name.startswith("sha256:") else self._store.path(name)
+            used = _changed(path)
+            if used < float("inf") and name not in held:
+                # What a dead process left is in no one's use, however new it is.
+                used = 0.0 if name.startswith("tmp/") else used
+                yield Piece(name, "internal", title, disk_use(path), used, used, 1, 0.0)
 
     def may_go(self, piece: Piece) -> bool:
         """Whether the piece is cache that no running build needs."""
@@ -124,12 +127,13 @@ class Collection:
         chosen: Callable[[Piece], bool] | None = None,
     ) -> Iterator[Candidate]:
         """What `collect` would remove, in its order: the least worth for its size first."""
-        pieces = self.pieces()
+        pieces = self.pieces(everything)
         oldest = self._store.oldest_lease()
         limited = before is not None or chosen is not None
         budget = keep_bytes is not None
         if not (everything or limited or budget):
-            pieces = tuple(piece for piece in pieces if piece.kind == "internal")
+            old = {os.path.basename(path) for _, path, _ in git_directories(self._store, False, None)}
+            pieces = tuple(piece for piece in pieces if piece.kind == "internal" or piece.id in old)
 
         def may_go(piece: Piece) -> bool:
             return (
@@ -174,30 +178,35 @@ class Collection:
 
     def _take_layer(self, piece: Piece) -> Iterator[Gone]:
         """A layer of an image that no name holds: it is pulled again when a build needs it."""
-        aside = ""
         database = self._store.database
         with self._sweep(piece.used) as free, database.transaction():
             row = database.layer(piece.layer)
             if not free or row is None or row.used != piece.used:
                 return
             self._evicted.update(form.digest for form in database.forms(row.id))
+            aside = self._all_aside(row.id)
             database.drop_layer(row.id)
-            if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
-                aside = self._aside(self._store.layer_directory(row.directory))
-        yield Gone("snapshot", piece.title, _remove(aside) if aside else 0)
+        yield Gone("snapshot", piece.title, sum(map(_remove, aside)))
 
-    def leftovers(self) -> Iterator[Gone]:
+    def leftovers(self, chosen: Callable[[str], bool] = lambda name: True) -> Iterator[Gone]:
         """Clear away work in progress of processes that are dead."""
-        directory = self._store.path("tmp")
-        names = sorted(os.listdir(directory))
+        for name in self._dead():
+            path = self._store.path("tmp", name)
+            if chosen(f"tmp/{name}"):
+                size = _remove(path)
+                # What belongs to ids that this user namespace lacks stays.
+                if not os.path.lexists(path):
+                    yield Gone("temporary", name, size)
+
+    def _dead(self) -> list[str]:
+        names = sorted(os.listdir(self._store.path("tmp")))
         # A process of another container is not to be seen from here, its lease is.
         living = {lease.partition("-")[0] for lease in self._store.leases()}
-        for name in names:
-            process = name.partition("-")[0]
-            if process in living or (process.isdigit() and _alive(int(process))):
-                continue
-            yield Gone("temporary", name, _remove(os.path.join(directory, name)))
-        self._unheld_locks()
+        return [
+            name
+            for name in names
+            if (process := name.partition("-")[0]) not in living and not (process.isdigit() and _alive(int(process)))
+        ]
 
     def _unheld_locks(self) -> None:
         """Remove the files of locks that nobody holds: there is one for every key that ever ran."""
@@ -207,22 +216,29 @@ class Collection:
                 continue
             with self._store.lock(name, wait=False) as free:
                 if free:
-                    os.unlink(os.path.join(directory, name))
+                    try:
+                        os.unlink(os.path.join(directory, name))
+                    except OSError:
+                        pass  # An empty file more does no harm.
 
-    def orphans(self) -> Iterator[Gone]:
+    def orphans(self, chosen: Callable[[str], bool] = lambda name: True) -> Iterator[Gone]:
         """Directories and listings of layers that are not known: of layers that went, of a layer that was made
         again, or of a process that was killed just then."""
         # Looked up again before it goes: a build may have put it there and written it down since.
-        for name in set(os.listdir(self._store.path("layers"))) - self._known_directories():
+        for name in self._unknown("layers"):
             path = self._store.layer_directory(name)
+            if not chosen(f"layers/{name}"):
+                continue
             with self._sweep(_changed(path)) as free:
                 if not free or name in self._known_directories():
                     continue
                 aside = self._aside(path)
-            yield Gone("snapshot", name, _remove(aside))
-        directory = self._store.path("listings")
-        for name in set(os.listdir(directory)) - self._known_listings():
-            path = os.path.join(directory, name)
+            if aside:
+                yield Gone("snapshot", name, _remove(aside))
+        for name in self._unknown("listings"):
+            path = self._store.path("listings", name)
+            if not chosen(f"listings/{name}"):
+                continue
             size = 0
             with self._sweep(_changed(path)) as free:
                 if free and name not in self._known_listings():
@@ -230,90 +246,77 @@ class Collection:
             if size:
                 yield Gone("listing", name, size)
 
+    def _unknown(self, kind: str) -> set[str]:
+        """What lies in the directory of directories or of listings and belongs to no layer."""
+        known = self._known_directories() if kind == "layers" else self._known_listings()
+        return set(os.listdir(self._store.path(kind))) - known
+
     def _known_directories(self) -> set[str]:
-        return {row.directory for row in self._store.database.layers()}
+        return {row.name for row in self._store.database.directories()}
 
     def _known_listings(self) -> set[str]:
         return {layer_name(row.id) for row in self._store.database.layers()}
 
+    def _all_aside(self, layer: str) -> list[str]:
+        """Move the layer's directories out of the way; where they are now."""
+        paths = (self._store.layer_directory(row.name) for row in self._store.database.directories(layer))
+        return [aside for path in paths if os.path.isdir(path) and (aside := self._aside(path))]
+
     def _aside(self, path: str) -> str:
-        """Move a directory out of the way, at once; where it is now."""
+        """Move a directory out of the way, at once; where it is now. Empty when its owner is a stranger here and has
+        to move it."""
         aside = self._store.blobs.scratch("gone")
-        os.rename(path, aside)
+        try:
+            os.rename(path, aside)
+        except PermissionError:
+            return ""
         return aside
-
-    def _records(self, everything: bool, before: float | None) -> Iterator[Gone]:
-        for record in sorted(self._store.database.records(), key=lambda r: r.used):
-            if not (everything or (before is not None and record.used < before)) or not self._free(record.used):
-                continue
-            with self._sweep(record.used) as free:
-                if not free or not self._store.database.drop_record(record.key, record.used):
-                    continue
-            yield Gone("record", record.title, 0)
-
-    def _mounts(self, everything: bool, before: float | None) -> Iterator[Gone]:
-        for identity, directory, used in self._store.database.mounts():
-            if everything or (before is not None and used < before):
-                yield from self._take_mount(identity, directory, used)
 
     def _take_mount(self, identity: str, directory: str, used: float) -> Iterator[Gone]:
         with self._sweep(used) as free:
-            if not free or not self._store.database.drop_mount(identity, used):
+            if not free or not directory or not self._store.database.drop_mount(identity, used):
                 return
         name = self._store.database.memo(f"mount {identity}") or identity
         yield Gone("mount", name, _remove(self._store.path("mounts", directory)))
-
-    def _git(self, everything: bool, before: float | None) -> Iterator[Gone]:
-        for name, path, used in git_directories(self._store, everything, before):
-            yield from self._take_git(name, path, used)
-
-    def _indexes(self, everything: bool, before: float | None) -> Iterator[Gone]:
-        directory = self._store.path("contexts")
-        for name in sorted(os.listdir(directory)):
-            path = os.path.join(directory, name)
-            used = _modified(path)
-            if (everything or (before is not None and used < before)) and self._free(used):
-                yield Gone("context", "digests of a context's files", _remove(path))
 
     def _take_git(self, name: str, path: str, used: float) -> Iterator[Gone]:
         with self._sweep(used) as free:
             if not free or _modified(path) != used:
                 return
             aside = self._aside(path)
-        yield Gone("git", name, _remove(aside))
+        if aside:
+            yield Gone("git", name, _remove(aside))
 
-    def _layers(self, everything: bool) -> Iterator[Gone]:
-        """Layers that no result gives and no image holds; of layers that only images hold, the directories."""
+    def _layers(self, everything: bool, only: set[str]) -> Iterator[Gone]:
+        """Of these layers those that no result gives and no image holds; of layers that only images hold, the
+        directories."""
         database = self._store.database
         needed = {record.layer for record in database.records()}
         named = self._reach.named_blobs()
         bases = set() if everything else self._reach.base_blobs() - self._evicted
         for row in database.layers():
-            if row.id in needed or not self._free(row.used):
+            if row.id not in only or row.id in needed or not self._free(row.used):
                 continue
             digests = {form.digest for form in database.forms(row.id)}
             if digests & bases:
                 continue
-            aside = ""
             with self._sweep(row.used) as free, database.transaction():
                 again = database.layer(row.id)
                 if not free or again is None or again != row:
                     continue
+                aside = self._all_aside(row.id)
                 if not digests & named:
                     database.drop_layer(row.id)
-                elif row.directory:
+                else:
                     database.drop_directory(row.id)
-                if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
-                    aside = self._aside(self._store.layer_directory(row.directory))
             if aside:
-                yield Gone("snapshot", row.id, _remove(aside))
+                yield Gone("snapshot", row.id, sum(map(_remove, aside)))
 
-    def _blobs(self, everything: bool) -> Iterator[Gone]:
+    def _blobs(self, everything: bool, only: set[str]) -> Iterator[Gone]:
+        """Of these blobs those that nothing needs any more."""
         version = self._version()
         keep = self._needed_blobs(everything)
-        for digest in sorted(self._store.blobs.digests()):
-            if digest in keep:
-                continue
+        for digest in sorted(only - keep):
             size, gone = 0, False
             with self._sweep(_changed(self._store.blobs.path(digest))) as free:
                 if free and (now := self._version()) != version:
@@ -409,7 +412,8 @@ def _remove(path: str) -> int:
     if os.path.isdir(path) and not os.path.islink(path):
         size = disk_use(path)
         remove_tree(path)
-        return size
+        # What belongs to ids that this user namespace lacks stays.
+        return size - disk_use(path)
     try:
         size = disk_use(path)
         os.unlink(path)

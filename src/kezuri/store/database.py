@@ -19,7 +19,9 @@ from kezuri.store.schema import (
     SCHEMA_OF_JOURNAL,
     SCHEMA_VERSION,
     TO_VERSION_2,
+    TO_VERSION_3,
     BuildRow,
+    DirectoryRow,
     FormRow,
     LayerRow,
     RecordRow,
@@ -80,7 +82,7 @@ class Database:
     def _create(self) -> None:
         with self.transaction():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            script = SCHEMA + SCHEMA_OF_JOURNAL if version == 0 else TO_VERSION_2
+            script = {0: SCHEMA + SCHEMA_OF_JOURNAL, 1: TO_VERSION_2 + TO_VERSION_3, 2: TO_VERSION_3}.get(version, "")
             if version < SCHEMA_VERSION:
                 for statement in script.split(";"):
                     if statement.strip():
@@ -140,6 +142,10 @@ class Database:
                 hint="make a little room on that disk, then `kezuri prune` makes more; `--root DIR` is another store",
                 exit_code=125,
             )
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            for path in (self._path, os.path.dirname(self._path)):
+                if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+                    return disk_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), path)
         return KezuriError.of(
             f"{self._path}: {error}",
             hint="the cache can be rebuilt: move this file away; images and blobs stay",
@@ -150,81 +156,95 @@ class Database:
 
     def layer(self, layer: str) -> LayerRow | None:
         """The layer of this id."""
-        row = self._one(
-            "SELECT id, coalesce(diff_id, ''), coalesce(directory, ''), bytes, created, used FROM layer WHERE id = ?",
-            layer,
-        )
+        row = self._one("SELECT id, coalesce(diff_id, ''), created, used FROM layer WHERE id = ?", layer)
         return None if row is None else LayerRow(*row)  # type: ignore[arg-type]
 
-    def put_layer(self, layer: str, *, diff_id: str = "", directory: str = "", size: int = 0) -> None:
+    def put_layer(self, layer: str, *, diff_id: str = "") -> None:
         """Make a layer known, or add to what is known of it."""
         now = time.time()
         self._do(
-            "INSERT INTO layer (id, diff_id, directory, bytes, created, used, boot) VALUES (?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id), "
-            "directory = coalesce(excluded.directory, directory), bytes = max(bytes, excluded.bytes), "
-            "used = excluded.used, boot = CASE WHEN excluded.directory IS NULL THEN boot ELSE excluded.boot END",
+            "INSERT INTO layer (id, diff_id, created, used) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id), used = excluded.used",
             layer,
             diff_id or None,
-            directory or None,
-            size,
             now,
             now,
-            boot_id() if directory else "",
         )
-
-    def drop_directory(self, layer: str) -> None:
-        """Forget that the layer has a directory form."""
-        self._do("UPDATE layer SET directory = NULL, bytes = 0 WHERE id = ?", layer)
 
     def drop_layer(self, layer: str) -> None:
         """Forget a layer, its forms and every record that gives it."""
         with self.transaction():
             self._do("DELETE FROM form WHERE layer = ?", layer)
+            self._do("DELETE FROM directory WHERE layer = ?", layer)
             self._do("DELETE FROM record WHERE layer = ?", layer)
             self._do("DELETE FROM layer WHERE id = ?", layer)
 
     def layers(self) -> list[LayerRow]:
         """Every layer."""
-        sql = "SELECT id, coalesce(diff_id, ''), coalesce(directory, ''), bytes, created, used FROM layer"
-        return [LayerRow(*row) for row in self.rows(sql)]  # type: ignore[arg-type]
+        rows = self.rows("SELECT id, coalesce(diff_id, ''), created, used FROM layer")
+        return [LayerRow(*row) for row in rows]  # type: ignore[arg-type]
 
-    def unsynced(self, boot: str) -> list[LayerRow]:
-        """Layers whose directories were written before the machine last started and never known to be on the disk."""
-        sql = (
-            "SELECT id, coalesce(diff_id, ''), directory, bytes, created, used FROM layer "
-            "WHERE directory IS NOT NULL AND boot NOT IN ('', ?)"
-        )
-        return [LayerRow(*row) for row in self.rows(sql, boot)]  # type: ignore[arg-type]
+    # directories
+
+    def directory(self, layer: str, owners: str) -> str:
+        """The name of the layer's directory that was made under these owners; empty when there is none."""
+        row = self._one("SELECT name FROM directory WHERE layer = ? AND owners = ?", layer, owners)
+        return "" if row is None else str(row[0])
+
+    def put_directory(self, layer: str, owners: str, name: str, size: int) -> None:
+        """Make a directory form known, with its layer."""
+        with self.transaction():
+            self.put_layer(layer)
+            self._do("INSERT OR REPLACE INTO directory VALUES (?, ?, ?, ?, ?)", layer, owners, name, size, boot_id())
+
+    def directories(self, layer: str = "") -> list[DirectoryRow]:
+        """Every directory of the layer, or of all layers, whoever made it."""
+        sql = "SELECT layer, owners, name, bytes FROM directory"
+        found = self.rows(sql + " WHERE layer = ?", layer) if layer else self.rows(sql)
+        return [DirectoryRow(*row) for row in found]  # type: ignore[arg-type]
+
+    def has_directories(self, owners: str) -> bool:
+        """Whether some layer has a directory that was made under these owners."""
+        return self._one("SELECT 1 FROM directory WHERE owners = ? LIMIT 1", owners) is not None
+
+    def drop_directory(self, layer: str, name: str = "") -> None:
+        """Forget a directory of the layer, by default all of them."""
+        self._do("DELETE FROM directory WHERE layer = ? AND ? IN (name, '')", layer, name)
+
+    def unsynced(self, boot: str) -> list[DirectoryRow]:
+        """Directories that were written before the machine last started and never known to be on the disk."""
+        rows = self.rows("SELECT layer, owners, name, bytes FROM directory WHERE boot NOT IN ('', ?)", boot)
+        return [DirectoryRow(*row) for row in rows]  # type: ignore[arg-type]
 
     def has_unsynced(self) -> bool:
         """Whether some directory may not be on the disk yet."""
-        return self._one("SELECT 1 FROM layer WHERE boot <> '' LIMIT 1") is not None
+        return self._one("SELECT 1 FROM directory WHERE boot <> '' LIMIT 1") is not None
 
     def mark_synced(self) -> None:
         """Every directory known so far is on the disk."""
-        self._do("UPDATE layer SET boot = '' WHERE boot <> ''")
+        self._do("UPDATE directory SET boot = '' WHERE boot <> ''")
 
     # forms
 
     def form(self, layer: str, encoder: str) -> FormRow | None:
         """The blob that the encoder made of the layer."""
-        row = self._one(
-            "SELECT layer, encoder, digest, size, media_type, diff_id FROM form WHERE layer = ? AND encoder = ?",
-            layer,
-            encoder,
-        )
-        return None if row is None else FormRow(*row)  # type: ignore[arg-type]
+        row = self._one("SELECT * FROM form WHERE layer = ? AND encoder = ?", layer, encoder)
+        return None if row is None else _form(row)
 
     def forms(self, layer: str = "") -> list[FormRow]:
         """Every blob of the layer, or of all layers."""
-        sql = "SELECT layer, encoder, digest, size, media_type, diff_id FROM form"
+        sql = "SELECT * FROM form"
         found = self.rows(sql + " WHERE layer = ?", layer) if layer else self.rows(sql)
-        return [FormRow(*row) for row in found]  # type: ignore[arg-type]
+        return [_form(row) for row in found]
+
+    def is_verified(self, digest: str, diff_id: str) -> bool:
+        """Whether a blob's plain bytes were seen to have the diff id, whatever image or step it belongs to."""
+        sql = "SELECT 1 FROM form WHERE digest = ? AND diff_id = ? AND verified LIMIT 1"
+        return self._one(sql, digest, diff_id) is not None
 
     def put_form(self, form: FormRow) -> None:
         """Remember a blob form."""
-        self._do("INSERT OR REPLACE INTO form VALUES (?, ?, ?, ?, ?, ?)", *form)
+        self._do("INSERT OR REPLACE INTO form VALUES (?, ?, ?, ?, ?, ?, ?)", *form)
 
     def drop_form(self, layer: str, encoder: str) -> None:
         """Forget a blob form."""
@@ -378,6 +398,11 @@ class Database:
         with self.transaction():
             self._do("DELETE FROM mount WHERE id = ? AND used = ?", mount, used)
             return self._one("SELECT 1 FROM mount WHERE id = ?", mount) is None
+
+
+def _form(row: tuple[object, ...]) -> FormRow:
+    layer, encoder, digest, size, media_type, diff_id, verified = row
+    return FormRow(str(layer), str(encoder), str(digest), int(str(size)), str(media_type), str(diff_id), verified == 1)
 
 
 def _full(path: str) -> bool:

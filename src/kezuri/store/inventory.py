@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kezuri.store.fetched import git_directories
 from kezuri.store.names import REF_NAME
 from kezuri.store.reach import Reach
-from kezuri.store.schema import LayerRow
+from kezuri.store.schema import DirectoryRow, LayerRow
 from kezuri.store.store import Store, layer_name
 
 RATE = 10e6
@@ -54,6 +54,9 @@ class Inventory:
         self._named = named
         self._bases = bases
         self._layers = {row.id: row for row in store.database.layers()}
+        self._directories: dict[str, list[DirectoryRow]] = {}
+        for directory in store.database.directories():
+            self._directories.setdefault(directory.layer, []).append(directory)
         self._forms: dict[str, list[str]] = {}
         self._holders: dict[str, set[str]] = {}
         for form in store.database.forms():
@@ -110,10 +113,11 @@ class Inventory:
                 # A name needs the blob only; builds unpack it again.
                 unpacked = self._directory_size(row)
                 if unpacked:
-                    yield Piece(f"unpacked {row.id}", "internal", f"unpacked layer of {owner}", unpacked, *when, 0.0)
-            elif not size:
-                continue
+                    title = f"unpacked layer of {owner}"
+                    yield Piece(f"unpacked {row.id}", "internal", title, unpacked, *when, 0.0, layer=row.id)
             elif not self._bases.isdisjoint(digests):
+                if not size and not shared:
+                    continue  # Known of, and not fetched.
                 title = f"layer of {owner}" if owner else "layer of an image"
                 yield Piece(row.id, "image", title, size, *when, _fetching(size), shared, "", False, row.id)
             else:
@@ -183,12 +187,13 @@ class Inventory:
         return size, shared
 
     def _directory_size(self, row: LayerRow) -> int:
-        if not row.directory:
-            return 0
-        try:
-            return row.bytes + os.lstat(self._store.layer_directory(row.directory)).st_blocks * 512
-        except FileNotFoundError:
-            return 0
+        total = 0
+        for directory in self._directories.get(row.id, ()):
+            try:
+                total += directory.bytes + os.lstat(self._store.layer_directory(directory.name)).st_blocks * 512
+            except FileNotFoundError:
+                pass
+        return total
 
     def _blob_size(self, digest: str) -> int:
         try:

@@ -78,7 +78,7 @@ class Names:
             return []
         except (ValueError, KeyError, TypeError):
             raise KezuriError.of(
-                f"{self._path} is damaged", hint="`kezuri doctor --store --repair` makes a new one", exit_code=125
+                f"{self._path} is damaged", hint="`kezuri store check --repair` makes a new one", exit_code=125
             ) from None
 
     def _change(self, change: Callable[[list[Descriptor]], list[Descriptor]]) -> None:

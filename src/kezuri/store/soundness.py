@@ -36,19 +36,13 @@ class Soundness:
                 yield Finding("temporary", gone.name, "left behind by a process that died", True)
 
     def _check_blobs(self, repair: bool) -> Iterator[Finding]:
-        from hashlib import sha256
-
         for digest in self._store.blobs.digests():
-            found = sha256()
-            with open(self._store.blobs.path(digest), "rb", buffering=0) as file:
-                while chunk := file.read(1 << 20):
-                    found.update(chunk)
-            if found.hexdigest() != digest[7:]:
+            if not self._store.blobs.is_sound(digest):
                 if repair:
                     self._store.blobs.delete(digest)
                 yield Finding("blob", digest, "its content has another digest", repair)
         for form in self._store.database.forms():
-            if form.encoder != "pulled" and not self._store.blobs.has(form.digest):
+            if not form.pulled and not self._store.blobs.has(form.digest):
                 if repair:
                     self._store.database.drop_form(form.layer, form.encoder)
                 yield Finding("layer", form.layer, f"its blob {form.digest} is missing", repair)
@@ -77,11 +71,11 @@ class Soundness:
 
     def _check_layers(self, repair: bool) -> Iterator[Finding]:
         database = self._store.database
-        for row in database.layers():
-            if row.directory and not os.path.isdir(self._store.layer_directory(row.directory)):
+        for row in database.directories():
+            if not os.path.isdir(self._store.layer_directory(row.name)):
                 if repair:
-                    database.drop_directory(row.id)
-                yield Finding("layer", row.id, f"its directory {row.directory} is missing", repair)
+                    database.drop_directory(row.layer, row.name)
+                yield Finding("layer", row.layer, f"its directory {row.name} is missing", repair)
         for gone in self._collection.orphans() if repair else ():
             kind = "directory" if gone.kind == "snapshot" else gone.kind
             yield Finding(kind, gone.name, "belongs to no layer", True)

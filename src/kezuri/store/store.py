@@ -11,14 +11,14 @@ from typing import Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.directory import make_plain
-from kezuri.store.blobs import Blobs, disk_error
+from kezuri.store.blobs import Blobs, disk_error, owner_of, user
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
 
 _LOCK_POLL = 0.05
 """Seconds between two looks at a lock, where waiting for it can be called off."""
 
-_DIRECTORIES = ("blobs", "blobs/sha256", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts")
+_DIRECTORIES = ("blobs", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts", "owners")
 
 
 class Store:
@@ -31,11 +31,17 @@ class Store:
         self.root = os.path.abspath(root)
         self._lease = -1
         self._lease_path = ""
-        self.opened = time.time()
+        try:
+            self.opened = time.time()
+        except OverflowError:
+            raise KezuriError.of(
+                "this machine's clock shows a time after the year 2262, which programs cannot count with",
+                hint="set the clock",
+                exit_code=125,
+            ) from None
 
     def __enter__(self) -> Self:
-        if not os.path.exists(os.path.join(self.root, "oci-layout")):
-            self._create()
+        self._create_what_lacks()
         self.blobs = Blobs(self.root)
         self.names = Names(self.root)
         self._take_lease()
@@ -52,23 +58,66 @@ class Store:
     ) -> None:
         self.database.close()
         self._drop_lease()
+        if isinstance(error, OSError) and f"{error.filename}".startswith(self.root + os.sep):
+            # Whatever was done in the store just then: it is the store's disk that did not do it.
+            raise disk_error(error, str(error.filename)) from error
 
-    def _create(self) -> None:
+    def _create_what_lacks(self) -> None:
+        """Make the store, or what somebody removed of it. KezuriError for the store of another user, before anything
+        is written: what this process makes there its owner could not use."""
         try:
+            there = set(os.listdir(self.root)) if os.path.isdir(self.root) else set()
+            if "oci-layout" in there:
+                self._check_owner(there)
+            if there.issuperset(("oci-layout", *_DIRECTORIES)):
+                return
             os.makedirs(self.root, exist_ok=True)
-            os.chmod(self.root, 0o700)
+            # A directory of somebody else in which this user may write (a volume) can become a store: what is private
+            # then are the directories in it.
+            if os.stat(self.root).st_uid == os.geteuid():
+                os.chmod(self.root, 0o700)
             for directory in _DIRECTORIES:
                 with suppress(FileExistsError):
-                    make_plain(os.path.join(self.root, directory))
-            publish(os.path.join(self.root, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}\n')
+                    make_plain(os.path.join(self.root, directory), 0o700)
+            with suppress(FileExistsError):
+                make_plain(os.path.join(self.root, "blobs", "sha256"))
+            if "oci-layout" not in there:
+                publish(os.path.join(self.root, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}\n')
         except PermissionError as error:
             raise KezuriError.of(
-                f"the store {self.root} cannot be made: {error.strerror}",
+                f"the store {self.root} cannot be used: {error.filename}: {error.strerror}",
                 hint="choose another place with --root or KEZURI_ROOT",
                 exit_code=125,
             ) from error
         except OSError as error:
             raise disk_error(error, self.root) from error
+
+    def _check_owner(self, names: set[str]) -> None:
+        """The store belongs to whom its `oci-layout` belongs to. KezuriError when that is somebody else, or when
+        something in the store belongs to somebody else."""
+        own = os.geteuid()
+        path = os.path.join(self.root, "oci-layout")
+        if os.lstat(path).st_uid != own:
+            raise KezuriError.of(
+                f"the store {self.root} belongs to {owner_of(path)}, and this is {user(own)}",
+                hint="run kezuri as its owner, or choose another store with --root or KEZURI_ROOT"
+                + (" (sudo -H takes root's own)" if own == 0 else ""),
+                exit_code=125,
+            )
+        for name in sorted(names):
+            path = os.path.join(self.root, name)
+            if name not in _DIRECTORIES and not name.startswith("kezuri.db"):
+                continue
+            try:
+                number = os.lstat(path).st_uid
+            except FileNotFoundError:
+                continue  # A file that SQLite keeps as long as somebody needs it.
+            if number != own:
+                raise KezuriError.of(
+                    f"{path} belongs to {user(number)}, and the store to {user(own)}",
+                    hint=f"give it back: sudo chown -R --from={number} {own} {self.root}",
+                    exit_code=125,
+                )
 
     def _take_lease(self) -> None:
         path = os.path.join(self.root, "leases", f"{os.getpid()}-{os.urandom(4).hex()}")
@@ -130,11 +179,10 @@ class Store:
         """Drop what a crash of the machine may have left half-written: directories of an earlier boot that were
         never known to be on the disk, with every result that gives them."""
         boot = boot_id()
-        for layer in self.database.unsynced(boot):
-            if self.database.forms(layer.id):
-                self.database.drop_directory(layer.id)
-            else:
-                self.database.drop_layer(layer.id)
+        for lost in self.database.unsynced(boot):
+            self.database.drop_directory(lost.layer, lost.name)
+            if not self.database.forms(lost.layer) and not self.database.directories(lost.layer):
+                self.database.drop_layer(lost.layer)
 
     def path(self, *parts: str) -> str:
         """A path within the store."""

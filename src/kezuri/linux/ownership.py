@@ -1,0 +1,58 @@
+"""What the numbers of owners on the disk mean to this process, and in which attributes it keeps overlay's marks."""
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from kezuri.linux import namespaces, privileges
+
+Ranges = tuple[namespaces.IdRange, ...]
+"""(first id meant, first id that stat shows now, how many)."""
+
+
+class Ownership(NamedTuple):
+    """How this process sees the owners of files, once it can mount.
+
+    `uids` and `gids` are the ids that its user namespace has, each range with what stat(2) shows of it now: another
+    number as long as an ordinary user has not entered its user namespace (`userns.enter`). `entered` says that the two
+    are the same. `user_marks`: overlay keeps its marks in `user.` attributes and not in `trusted.` ones.
+    """
+
+    uids: Ranges
+    gids: Ranges
+    user_marks: bool
+    entered: bool
+
+    def extents(self) -> str:
+        """Which ids there are and where the marks are kept, as a text: equal for processes that may be able to use
+        each other's directories. What the ids are on the disk it does not say, since no process can know that of a
+        user namespace within another one."""
+        ranges = ("".join(f"{first}+{count}," for first, _, count in ids) for ids in (self.uids, self.gids))
+        return f"{'user' if self.user_marks else 'trusted'} {' '.join(ranges)}"
+
+    def seen(self, uid: int, gid: int) -> tuple[int, int]:
+        """What stat shows now of a file of these owners; -1 for an id that there is not."""
+        return _seen(uid, self.uids), _seen(gid, self.gids)
+
+
+def _seen(number: int, ranges: Ranges) -> int:
+    return next((shown + number - first for first, shown, count in ranges if first <= number < first + count), -1)
+
+
+def ownership() -> Ownership:
+    """That of this process. For an ordinary user who has entered no user namespace yet it is foretold from the
+    subordinate ids; `userns.enter` may get fewer than are granted."""
+    uid = os.geteuid()
+    if uid == 0:
+        # Root that may not mount enters a namespace that has the same ids: only the marks are others there.
+        uids, gids = map(_as_they_are, map(namespaces.id_map, ("/proc/self/uid_map", "/proc/self/gid_map")))
+        return Ownership(uids, gids, not (namespaces.is_initial_user() and privileges.may_mount()), True)
+    from kezuri.linux import userns
+
+    gid = os.getegid()
+    uids, gids, _ = userns.ranges(uid, gid)
+    return Ownership(uids or ((0, uid, 1),), gids or ((0, gid, 1),), True, False)
+
+
+def _as_they_are(ranges: Iterable[namespaces.IdRange]) -> Ranges:
+    return tuple((first, first, count) for first, _, count in ranges)

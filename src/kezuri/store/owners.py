@@ -1,0 +1,125 @@
+"""Under whose ids the directories of layers and the cache mounts of a store were made.
+
+The owner that a file has on the disk is a number, and which owner of the image that is depends on the user namespace:
+on the subordinate ids of the user and, within a container, on a map that no process in it can see. Overlay's marks of
+what was deleted depend on it, too. A directory that was made under one map and mounted under another one has owners
+that nobody meant, and files that were deleted are there again.
+
+So each map that directories were made under has a witness in the store: a directory of empty files, each named after
+the owner that it was given. A process that sees every witness as its name says reads all other files rightly, too.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from itertools import zip_longest
+
+from kezuri.linux.ownership import Ownership, Ranges, ownership
+from kezuri.store.blobs import disk_error
+from kezuri.store.store import Store
+
+
+class Owners:
+    """Which of a store's directories this process can use. Threads may share it once `enter` was called.
+
+    `enter` is called before a directory is read or made: it makes this process see the ids that are meant.
+    """
+
+    def __init__(
+        self, store: Store, enter: Callable[[], None] = lambda: None, seen: Callable[[], Ownership] = ownership
+    ) -> None:
+        self._store = store
+        self._enter = enter
+        self._ownership = seen
+        self._seen = seen()
+        self._name = ""
+
+    @property
+    def user_marks(self) -> bool:
+        """Whether overlay's marks are in `user.` attributes."""
+        return self._seen.user_marks
+
+    def known(self) -> str:
+        """The name of the witness that agrees with how this process sees owners; empty when there is none: then no
+        directory can be used."""
+        if not self._name and not (not self._seen.entered and self._store.database.memo(self._misjudged())):
+            directory = self._store.path("owners")
+            kind = self._kind()
+            for name in sorted(os.listdir(directory)):
+                if name.startswith(kind) and self._agrees(os.path.join(directory, name)):
+                    self._name = name
+                    break
+        return self._name
+
+    def enter(self) -> None:
+        """Make this process see the ids that are meant; to be called first while there is one thread."""
+        if not self._seen.entered:
+            self._enter()
+            self.look()
+
+    def look(self) -> None:
+        """See how this process sees owners now; to be called when it has entered a user namespace."""
+        foretold, memo = self._seen, self._misjudged()
+        self._seen = self._ownership()
+        self._name = ""
+        if self._seen.entered and not foretold.entered:
+            wrong = "" if self._seen.extents() == foretold.extents() else "not granted"
+            if (self._store.database.memo(memo) or "") != wrong:
+                self._store.database.put_memo(memo, wrong)
+
+    def settled(self) -> str:
+        """The name of the witness that agrees, made if there is none. KezuriError when the disk does not take it."""
+        self.enter()
+        if not self.known():
+            # One process at a time: two witnesses of one map would divide the directories among them.
+            with self._store.lock("owners"):
+                if not self.known():
+                    self._name = self._make()
+        return self._name
+
+    def _kind(self) -> str:
+        return sha256(self._seen.extents().encode()).hexdigest()[:16] + "-"
+
+    def _misjudged(self) -> str:
+        """The memo that is set where a user namespace turned out to have other ids than were foretold (newuidmap did
+        not grant them): from then on nothing is said to be known before it is entered."""
+        return f"owners {self._kind()}"
+
+    def _agrees(self, directory: str) -> bool:
+        names = os.listdir(directory)
+        for name in names:
+            uid, _, gid = name.partition("-")
+            status = os.lstat(os.path.join(directory, name))
+            shown = (status.st_uid, status.st_gid)
+            if not (uid.isdecimal() and gid.isdecimal()) or shown != self._seen.seen(int(uid), int(gid)):
+                return False
+        return bool(names)
+
+    def _make(self) -> str:
+        name = self._kind() + os.urandom(4).hex()
+        path = self._store.path("owners", name)
+        try:
+            with self._store.scratch("owners") as scratch:
+                made = os.path.join(scratch, "made")
+                os.mkdir(made, 0o755)
+                for uid, gid in zip_longest(_ends(self._seen.uids), _ends(self._seen.gids), fillvalue=0):
+                    witness = os.path.join(made, f"{uid}-{gid}")
+                    os.close(os.open(witness, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                    try:
+                        os.chown(witness, *self._seen.seen(uid, gid))
+                    except OSError:
+                        # A file system that gives no file to this id has none that belongs to it.
+                        os.unlink(witness)
+                if not os.listdir(made):
+                    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+                os.rename(made, path)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        return name
+
+
+def _ends(ranges: Ranges) -> list[int]:
+    """The first, middle and last id of each range, once each."""
+    found = (n for first, _, count in ranges for n in (first, first + count // 2, first + count - 1))
+    return list(dict.fromkeys(found))
