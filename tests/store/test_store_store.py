@@ -283,3 +283,20 @@ def test_remove_tree_removes_what_has_no_permissions(tmp_path: Path) -> None:
     remove_tree(str(tmp_path / "a"))
     assert not (tmp_path / "a").exists()
     assert remove_tree(str(tmp_path / "a")) == 0
+
+
+def test_a_directory_with_other_files_does_not_become_a_store(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "letter").write_text("dear")
+    (tmp_path / "tmp").mkdir()  # as in / and /var
+    with pytest.raises(KezuriError, match="is no store: it holds letter"), Store(str(tmp_path)):
+        pass
+    assert sorted(os.listdir(tmp_path)) == ["letter", "tmp"]
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_an_empty_volume_becomes_a_store(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    with Store(str(tmp_path)):
+        pass
+    assert tmp_path.stat().st_mode & 0o777 == 0o700

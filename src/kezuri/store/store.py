@@ -71,6 +71,7 @@ class Store:
                 self._check_owner(there)
             if there.issuperset(("oci-layout", *_DIRECTORIES)):
                 return
+            self._check_place(there)
             os.makedirs(self.root, exist_ok=True)
             # A directory of somebody else in which this user may write (a volume) can become a store: what is private
             # then are the directories in it.
@@ -91,6 +92,19 @@ class Store:
             ) from error
         except OSError as error:
             raise disk_error(error, self.root) from error
+
+    def _check_place(self, names: set[str]) -> None:
+        """KezuriError for a directory with other files and nothing of a store: it would be closed to everybody else,
+        and `--root /tmp` closes the machine's /tmp."""
+        # Another process may be making the store just now: `oci-layout.….part` becomes its marker.
+        ours = {*_DIRECTORIES, "lost+found", *(name for name in names if name.endswith(".part"))}
+        others = sorted(names - ours)
+        if others and not names & {"oci-layout", "kezuri.db"}:
+            raise KezuriError.of(
+                f"the directory {self.root} is no store: it holds {others[0]}",
+                hint="choose a new or an empty directory with --root or KEZURI_ROOT",
+                exit_code=125,
+            )
 
     def _check_owner(self, names: set[str]) -> None:
         """The store belongs to whom its `oci-layout` belongs to. KezuriError when that is somebody else, or when
