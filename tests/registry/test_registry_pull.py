@@ -426,6 +426,48 @@ def test_a_mirror_that_fails_is_passed_over(server: FaultyRegistry, second: Faul
     assert "ns=" not in server.log[0].path
 
 
+def hang(handler: Handler, kind: str, data: bytes) -> None:
+    """Says nothing until the client has gone."""
+    handler.connection.recv(1)
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("fault", [status(429, Retry_After="120"), status(500), status(503), reset, hang], ids=str)
+@pytest.mark.parametrize("where", ["manifests", "blobs"])
+def test_a_mirror_in_trouble_is_asked_once_and_not_waited_for(
+    server: FaultyRegistry, second: FaultyRegistry, image: Image, where: str, fault: Any
+) -> None:
+    second.put(image, "1")
+    second.on(where, fault, times=100)
+    client = Client(mirrors=((server.host, f"http://{second.host}"),), brisk_timeout=0.2)
+    with client.registry as registry:
+        for name in ("app:1", "other:1"):
+            reference = Reference.parse(f"{server.host}/{name}")
+            sink = MemorySink()
+            registry.fetch_all(reference, registry.resolve(reference, AMD64).manifest.layers, sink)
+            assert sink.blobs[digest_of(LAYER)] == LAYER
+    assert client.clock.waits == []
+    assert len(second.asked(where)) == 1
+
+
+def test_a_mirror_that_breaks_off_late_is_asked_for_the_rest(server: FaultyRegistry, second: FaultyRegistry) -> None:
+    layer = random.Random(9).randbytes(3 << 20)
+    second.put(make_image(layer), "1")
+    second.on("blobs/" + digest_of(layer), cut(2 << 20))
+    client = Client(mirrors=((server.host, f"http://{second.host}"),))
+    assert client.pull(server.host)[digest_of(layer)] == layer
+    assert server.log == []
+    assert second.asked(digest_of(layer))[-1].range == f"bytes={2 << 20}-{len(layer) - 1}"
+
+
+def test_the_last_mirror_is_waited_for(server: FaultyRegistry, second: FaultyRegistry, image: Image) -> None:
+    second.put(image, "1")
+    second.on("manifests", status(503), times=2)
+    client = Client(mirrors=((server.host, f"http://{second.host}"),), mirror_only=True)
+    assert client.pull(server.host)[digest_of(LAYER)] == LAYER
+    assert len(client.clock.waits) == 2
+
+
 def test_all_fail_and_the_error_tells_of_each(server: FaultyRegistry, second: FaultyRegistry) -> None:
     client = Client(mirrors=((server.host, f"http://{second.host}"),))
     with pytest.raises(KezuriError) as caught:

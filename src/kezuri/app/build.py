@@ -20,6 +20,7 @@ from kezuri.cache.chronicle import Chronicle, Question
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan, RunOperation, StageInput
+from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener
 from kezuri.store.blobs import disk_error
 
@@ -84,7 +85,7 @@ class _Build:
         self._settings = settings
         self._listener = listener
         self._reporter = Reporter(listener)
-        self._cancel = threading.Event()
+        self._cancel = CallOff()
         self._fetching: dict[str, Ticket] = {}
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
@@ -130,6 +131,7 @@ class _Build:
                     pull=self._request.pull,
                     progress=self._fetch_progress,
                     stand_ins=self._stand_ins,
+                    cancel=self._cancel,
                 )
             )
             self._session = session

@@ -13,6 +13,7 @@ from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage
+from kezuri.progress.calling_off import CallOff
 from kezuri.source.images import Images, Progress
 from kezuri.store.store import Store
 
@@ -36,7 +37,10 @@ class Session:
         pull: bool = False,
         progress: Progress | None = None,
         stand_ins: Callable[[str], None] | None = None,
+        cancel: CallOff | None = None,
     ) -> None:
+        """`cancel` ends what is being fetched when it is set."""
+        self._cancel = cancel if cancel is not None else CallOff()
         self.settings = settings
         self.ca_bundle = _ca_bundle(settings.ca_certificates)
         self._pull = pull
@@ -52,7 +56,9 @@ class Session:
         with ExitStack() as held:
             self.store = held.enter_context(Store(self.settings.root))
             self._held = held.pop_all()
-        self.images = Images(self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in())
+        self.images = Images(
+            self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in(), self._cancel
+        )
         self.forms = Forms(self.store, _marks_with_user_xattrs(), self)
         return self
 
@@ -103,6 +109,7 @@ class Session:
                 config = config._replace(connect_timeout=4.0)
             self._registry = Registry(config)
             self._held.callback(self._registry.close)
+            self._cancel.then(self._registry.close)
         return self._registry
 
     def layout(self, text: str) -> "tuple[Layout, str]":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import GitSource, Remote, UrlSource
 from kezuri.plan.remote import is_commit
+from kezuri.progress.calling_off import CallOff
 from kezuri.source.http_download import Downloaded, Downloads, shown
 from kezuri.source.selection import Root, download, select
 from kezuri.source.tree import DirectoryTree
@@ -78,7 +79,7 @@ class Remotes:
     Several threads may ask at once. Nothing is asked of the network before a source is wanted.
     """
 
-    def __init__(self, store: Store, means: Means, reporter: Reporter, cancel: threading.Event) -> None:
+    def __init__(self, store: Store, means: Means, reporter: Reporter, cancel: CallOff) -> None:
         self._store = store
         self._means = means
         self._reporter = reporter
@@ -221,6 +222,7 @@ class Remotes:
                     insecure=means.insecure, ca_certificates=means.ca_certificates, environment=means.environment
                 )
                 self._transport = SocketTransport(config)
+                self._cancel.then(self._transport.close)
                 self._exchange = HttpExchange(self._transport, self._cancel)
             return self._exchange
 

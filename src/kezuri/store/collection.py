@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from time import time
 from typing import NamedTuple
 
+from kezuri.store.blobs import PARTIAL, lock_partial
 from kezuri.store.fetched import downloads, forget_downloads, git_directories
 from kezuri.store.inventory import Inventory, Piece, disk_use
 from kezuri.store.reach import Reach
@@ -14,6 +15,8 @@ from kezuri.store.worth import Candidate, ranked
 
 _GRACE = 1200.0
 """Seconds by which a running build's lease reaches back: what was used shortly before is not noted as used again."""
+_RESUMABLE = 24 * 3600.0
+"""Seconds for which builds leave the first bytes of a blob that nobody fetches any more."""
 
 
 class Gone(NamedTuple):
@@ -64,7 +67,7 @@ class Collection:
         holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
-            yield from self.leftovers()
+            yield from self.leftovers(keep_bytes is None and chosen is None)
             if keep_bytes is None and chosen is None:
                 yield from self._records(everything, before)
                 yield from self._mounts(everything, before)
@@ -171,6 +174,8 @@ class Collection:
                     self._store.database.drop_memos_about("download ", piece.id)
         elif piece.kind == "source.local":
             yield Gone("context", piece.title, _remove(self._store.path("contexts", piece.id)))
+        elif piece.id.startswith(PARTIAL):
+            yield from self._take_partial(self._store.path("tmp", piece.id))
 
     def _take_layer(self, piece: Piece) -> Iterator[Gone]:
         """A layer of an image that no name holds: it is pulled again when a build needs it."""
@@ -186,18 +191,31 @@ class Collection:
                 aside = self._aside(self._store.layer_directory(row.directory))
         yield Gone("snapshot", piece.title, _remove(aside) if aside else 0)
 
-    def leftovers(self) -> Iterator[Gone]:
-        """Clear away work in progress of processes that are dead."""
+    def leftovers(self, partial: bool = False) -> Iterator[Gone]:
+        """Clear away work in progress of processes that are dead. What there is of a blob whose fetching was
+        interrupted stays for a day, so that the next pull goes on there, unless that is to go too (`partial`)."""
         directory = self._store.path("tmp")
         names = sorted(os.listdir(directory))
         # A process of another container is not to be seen from here, its lease is.
         living = {lease.partition("-")[0] for lease in self._store.leases()}
         for name in names:
+            if name.startswith(PARTIAL):
+                path = os.path.join(directory, name)
+                if partial or _modified(path) < time() - _RESUMABLE:
+                    yield from self._take_partial(path)
+                continue
             process = name.partition("-")[0]
             if process in living or (process.isdigit() and _alive(int(process))):
                 continue
             yield Gone("temporary", name, _remove(os.path.join(directory, name)))
         self._unheld_locks()
+
+    def _take_partial(self, path: str) -> Iterator[Gone]:
+        held = lock_partial(path)
+        if held >= 0:
+            size = _remove(path)
+            os.close(held)
+            yield Gone("temporary", os.path.basename(path), size)
 
     def _unheld_locks(self) -> None:
         """Remove the files of locks that nobody holds: there is one for every key that ever ran."""

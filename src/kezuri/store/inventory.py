@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from kezuri.store.blobs import PARTIAL
 from kezuri.store.fetched import git_directories
 from kezuri.store.names import REF_NAME
 from kezuri.store.reach import Reach
@@ -65,7 +66,8 @@ class Inventory:
         """Everything, each thing once."""
         records = list(self._records())
         taken = {piece.layer for piece in records}
-        return (*records, *self._others(taken), *self._mounts(), *self._fetched(), *self._indexes())
+        others = (*self._others(taken), *self._mounts(), *self._fetched(), *self._indexes(), *self._partials())
+        return (*records, *others)
 
     def _records(self) -> Iterator[Piece]:
         database = self._store.database
@@ -164,6 +166,18 @@ class Inventory:
                 continue
             size, used = status.st_blocks * 512, status.st_mtime
             yield Piece(name, "source.local", "digests of a context's files", size, used, used, 1, _fetching(size))
+
+    def _partials(self) -> Iterator[Piece]:
+        for name in os.listdir(self._store.path("tmp")):
+            if not name.startswith(PARTIAL):
+                continue
+            try:
+                status = os.stat(self._store.path("tmp", name))
+            except FileNotFoundError:
+                continue
+            size, used = status.st_blocks * 512, status.st_mtime
+            title = f"part of blob sha256:{name.removeprefix(PARTIAL)}"
+            yield Piece(name, "internal", title, size, used, used, 1, 0.0)
 
     def _layer_size(self, row: LayerRow | None) -> tuple[int, bool]:
         """The bytes that go with a layer, and whether others hold some of its blobs."""
