@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.anchored import AnchoredTree, umask
 from kezuri.layer.decompression import Decompressed
-from kezuri.layer.entry import Entry
+from kezuri.layer.entry import AUFS_LINKS, Entry
 from kezuri.layer.listing import KEPT, Listing
 from kezuri.layer.placement import Placement
 from kezuri.layer.read_ahead import ReadAhead
@@ -38,11 +38,11 @@ def unpack(
 
     Whiteouts become character devices 0:0; opaque directories get `user.overlay.opaque` (with `userxattr`) or
     `trusted.overlay.opaque`. `lower` is what lies below: parents that the tar does not describe take their metadata
-    from there (otherwise 0755, owner 0:0), links among parents are followed there, and hard links to files of lower
-    layers become copies. Nothing outside `directory` is touched, whatever the tar says. `limit` bounds the plain
-    bytes; `hasher` (of hashlib) gets them all, for the diff id; `warn` hears about what could not be made (device
-    nodes in a user namespace). KezuriError, naming `where`, for a tar that is not sound, an owner that this
-    user namespace cannot give, or a disk that is full; the directory is then half written.
+    from there (otherwise 0755, owner 0:0), and hard links to files of lower layers become copies. Nothing outside
+    `directory` is touched, whatever the tar says. `limit` bounds the plain bytes; `hasher` (of hashlib) gets them all,
+    for the diff id; `warn` hears about what could not be made (device nodes in a user namespace). KezuriError, naming
+    `where`, for a tar that is not sound, an owner that this user namespace cannot give, or a disk that is full; the
+    directory is then half written.
     """
     with AnchoredTree(directory) as tree:
         overlay = "user.overlay.opaque" if userxattr else "trusted.overlay.opaque"
@@ -139,6 +139,8 @@ class _Target:
         """The metadata of directories, deepest first: times change while children are made, and a directory may
         forbid its owner to enter."""
         placed = self.placed
+        if placed.drop_links_of_aufs():
+            self._tree.remove(AUFS_LINKS)
         if self._overlay:
             for path in placed.opaque:
                 self._mark(path)

@@ -226,8 +226,8 @@ def _same(answer: Answer, record: dict[str, object]) -> bool:
         return bool(known) and (not etag or _weak(etag) == _weak(known))
     if answer.status != 200:
         return False
-    # Servers exist that give an ETag and pay no heed to it when they are asked with it. A weak one says that the content
-    # is as good as before, not that it is the same: what that means the server knows, and it has not answered 304.
+    # Servers exist that give an ETag and pay no heed to it when they are asked with it. A weak one says that the
+    # content is as good as before, not that it is the same: whether that will do, the server says with 304.
     return bool(etag) and not etag.startswith("W/") and etag == known
 
 
