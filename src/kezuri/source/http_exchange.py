@@ -68,15 +68,25 @@ class HttpExchange:
                             return take(answer)
                         after = retry_after(answer.headers.get("retry-after"), self._backoff.clock.date())
                     if not passing(answer.status) or not patience.again(host, "", after):
-                        raise refused(wanted, answer.status, last)
+                        raise refused(wanted, answer.status, Origin.of(last))
                 except TransportError as error:
                     if not patience.again(host, error.kind):
                         raise unreachable(wanted, error) from None
         except Stopped:
             raise KezuriError.of("canceled", exit_code=130) from None
 
-    def _follow(self, wanted: Wanted) -> tuple[Answer, Origin]:
-        """The answer at the end of all redirects, and who gave it. All of them together take no longer than one."""
+    def locate(self, url: str) -> str:
+        """The URL at the end of all redirects. KezuriError when one of them leads where we must not go."""
+        wanted = Wanted(url, {"Accept": "*/*"})
+        try:
+            answer, last = self._follow(wanted)
+        except TransportError as error:
+            raise unreachable(wanted, error) from None
+        with answer:
+            return last
+
+    def _follow(self, wanted: Wanted) -> tuple[Answer, str]:
+        """The answer at the end of all redirects, and its URL. All of them together take no longer than one."""
         from time import monotonic
         from urllib.parse import urljoin
 
@@ -88,7 +98,7 @@ class HttpExchange:
             answer = self._transport.send(Request("GET", url, headers, pace=pace))
             location = answer.headers.get("location")
             if answer.status not in _MOVED or not location:
-                return answer, Origin.of(url)
+                return answer, url
             with answer:
                 pass
             before, url = Origin.of(url), urljoin(url, location).partition("#")[0]

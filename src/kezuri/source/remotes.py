@@ -237,9 +237,19 @@ class Remotes:
                 os.makedirs(store.path("git"), exist_ok=True)
                 known_hosts = store.path("git", "known_hosts")
                 program = GitProgram(means.environment, known_hosts, self._authorities(), self._cancel)
-                repositories = GitRepositories(store, program, means.secret, means.agent, self._verifies, self._cancel)
+                repositories = GitRepositories(
+                    store, program, means.secret, means.agent, self._verifies, self._locate, self._cancel
+                )
                 self._git = repositories, GitCheckouts(store, program, repositories)
             return self._git
+
+    def _locate(self, url: str) -> str:
+        """Where the git repository at a URL is now."""
+        suffix = "/info/refs?service=git-upload-pack"
+        found = self._open_exchange().locate(url + suffix)
+        if not found.endswith(suffix):
+            raise KezuriError.of(f"{url} sends us to {found.partition('?')[0]}, which is no git repository")
+        return found.removesuffix(suffix)
 
     def _verifies(self, url: str) -> bool:
         from kezuri.registry.config import RegistryConfig
