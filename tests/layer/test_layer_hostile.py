@@ -14,7 +14,7 @@ from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items,
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.compression import compression
-from kezuri.layer.entry import Entry
+from kezuri.layer.entry import Entry, Item
 from kezuri.layer.listing import Listing
 from kezuri.layer.packer import pack
 from kezuri.layer.tar_reader import read_tar
@@ -365,9 +365,22 @@ def test_a_stream_that_fails() -> None:
 
 
 def test_more_entries_than_any_image_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kezuri.layer.placement._MOST_ENTRIES", 50)
+    monkeypatch.setattr("kezuri.layer.placement.MOST_ENTRIES", 50)
     sink = io.BytesIO()
     pack([(Entry(f"f{n}", "file"), b"") for n in range(60)], sink, compression("none"))
     sink.seek(0)
     with pytest.raises(KezuriError, match="more than 50 entries"):
+        Listing.of_tar(sink, "the layer")
+
+
+def test_attributes_that_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those of a name that was there before without them."""
+    monkeypatch.setattr("kezuri.layer.placement.MOST_WEIGHT", 100_000)
+    heavy = (("user.x", b"x" * 60_000),)
+    items: list[Item] = [(Entry("a", "file"), b""), (Entry("b", "file"), b"")]
+    items += [(entry._replace(xattrs=heavy), content) for entry, content in items]
+    sink = io.BytesIO()
+    pack(items, sink, compression("none"))
+    sink.seek(0)
+    with pytest.raises(KezuriError, match="of absurd length"):
         Listing.of_tar(sink, "the layer")

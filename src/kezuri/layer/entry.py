@@ -33,6 +33,11 @@ class Entry(NamedTuple):
     device: tuple[int, int] = (0, 0)
     xattrs: tuple[tuple[str, bytes], ...] = ()
 
+    @property
+    def weight(self) -> int:
+        """The characters and bytes that its names and attributes keep in memory."""
+        return len(self.path) + len(self.link) + sum(len(name) + len(value) for name, value in self.xattrs)
+
 
 Item = tuple[Entry, Content]
 """An entry with the place of its bytes."""

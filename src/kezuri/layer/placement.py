@@ -8,8 +8,8 @@ from kezuri.layer.entry import AUFS_LINKS, Entry
 from kezuri.layer.view import View
 
 MOST_LINKS = 255
-_MOST_ENTRIES = 2_000_000
-_MOST_CHARACTERS = 256 << 20
+MOST_ENTRIES = 2_000_000
+MOST_WEIGHT = 256 << 20
 
 
 class Placement:
@@ -36,7 +36,7 @@ class Placement:
         self._first: dict[str, int] = {}
         self._linked: dict[str, dict[str, None]] = {}
         self._count = 0
-        self._characters = 0
+        self._weight = 0
 
     def directory(self, path: str) -> bool:
         """Whether this layer has a directory there, implied or not."""
@@ -139,15 +139,18 @@ class Placement:
         return True
 
     def _store(self, path: str, entry: Entry) -> None:
-        if path not in self.nodes:
-            self._charge(path)
+        before = self.nodes.get(path)
+        if before is None:
+            self._charge(entry.weight)
+        elif entry.weight > before.weight:
+            self._charge(entry.weight - before.weight, 0)
         self.nodes[path] = entry
 
-    def _charge(self, path: str) -> None:
-        self._count += 1
-        self._characters += len(path)
-        if self._count > _MOST_ENTRIES or self._characters > _MOST_CHARACTERS:
-            raise KezuriError.of(f"{self._where} has more than {_MOST_ENTRIES} entries, or absurdly long names")
+    def _charge(self, weight: int, count: int = 1) -> None:
+        self._count += count
+        self._weight += weight
+        if self._count > MOST_ENTRIES or self._weight > MOST_WEIGHT:
+            raise too_much(self._where)
 
     def _parent(self, path: str) -> str:
         """The directory that `path` means, the links of this layer followed."""
@@ -220,7 +223,7 @@ class Placement:
                 self.opaque.add(path)
             elif node is not None:
                 raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
-            self._charge(path)
+            self._charge(len(path))
             self._add_directory(path, parent, base)
 
     def _add_directory(self, path: str, parent: str, base: str) -> None:
@@ -259,6 +262,14 @@ class Placement:
                     self.nodes[name] = self.nodes[name]._replace(link=first)
                 if rest:
                     self._linked[first] = dict.fromkeys(rest)
+
+
+def too_much(where: str) -> KezuriError:
+    """The error for a tar whose entries would fill the memory."""
+    return KezuriError.of(
+        f"{where} has more than {MOST_ENTRIES} entries, or names and attributes of absurd length",
+        hint="it may have been made to fill the memory",
+    )
 
 
 ROOT: Final = Entry("", "dir", 0o755)
