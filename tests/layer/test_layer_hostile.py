@@ -1,5 +1,6 @@
 """Tars made to do harm, or merely broken: a clear error or a harmless result, never anything else."""
 
+import errno
 import io
 import os
 import random
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items, tar_of
 
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.anchored import AnchoredTree
 from kezuri.layer.compression import compression
 from kezuri.layer.entry import Entry, Item
 from kezuri.layer.listing import Listing
@@ -384,3 +386,20 @@ def test_attributes_that_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) 
     sink.seek(0)
     with pytest.raises(KezuriError, match="of absurd length"):
         Listing.of_tar(sink, "the layer")
+
+
+@pytest.mark.parametrize(
+    ("mode", "acl", "inherits"), [(0o2775, False, True), (0o775, True, True), (0o775, False, False)]
+)
+def test_a_tree_knows_what_its_files_inherit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, acl: bool, inherits: bool
+) -> None:
+    def getxattr(path: str, name: str) -> bytes:
+        if not acl or name != "system.posix_acl_default":
+            raise OSError(errno.ENODATA, "No data available")
+        return b""
+
+    os.chmod(tmp_path, mode)
+    monkeypatch.setattr(os, "getxattr", getxattr)
+    with AnchoredTree(str(tmp_path)) as tree:
+        assert tree.inherits is inherits

@@ -204,6 +204,20 @@ def test_progress_is_told(server: FaultyRegistry, image: Image) -> None:
     assert [n for n, _ in heard] == sorted(n for n, _ in heard)
 
 
+def test_progress_of_a_whole_image_is_told(server: FaultyRegistry) -> None:
+    made = make_image(LAYER, LAYER[:200_000])
+    server.put(made, "1")
+    heard: list[tuple[Descriptor, int, int]] = []
+    with Client().registry as registry:
+        reference = Reference.parse(f"{server.host}/app:1")
+        registry.fetch_all(reference, made.layers, MemorySink(), lambda *told: heard.append(told))
+    for layer in made.layers:
+        sizes = [current for descriptor, current, total in heard if descriptor == layer and total == layer.size]
+        assert sizes == sorted(sizes) and sizes[0] > 0 and sizes[-1] == layer.size
+    assert {total for _, _, total in heard} == {layer.size for layer in made.layers}
+    assert any(current < total for _, current, total in heard)
+
+
 def test_a_part_of_before_is_gone_on_with(server: FaultyRegistry, image: Image, tmp_path: Any) -> None:
     sink = DirectorySink(str(tmp_path))
     part = sink.path(digest_of(LAYER)) + ".part"
