@@ -75,8 +75,7 @@ def start(root: Path, *argv: str) -> subprocess.Popen[str]:
 
 def halves(root: Path) -> dict[str, int]:
     try:
-        names = [name for name in os.listdir(root / "tmp") if name.startswith("partial-")]
-        return {name: os.stat(root / "tmp" / name).st_size for name in names}
+        return {name: os.stat(root / "partial" / name).st_size for name in os.listdir(root / "partial")}
     except FileNotFoundError:
         return {}
 
@@ -105,7 +104,7 @@ def test_what_was_fetched_when_a_signal_came_is_gone_on_with(
     argv = [command, "-q", f"{server.host}/app:1" if command == "pull" else str(tmp_path)]
     for number, (sign, code) in enumerate(SIGNALS, 1):
         with start(root, *argv) as process:
-            until(root, {f"partial-{digest[7:]}": number * PIECE for digest in digests})
+            until(root, {digest[7:]: number * PIECE for digest in digests})
             process.send_signal(sign)
             began = time.monotonic()
             process.wait(30)
@@ -114,7 +113,7 @@ def test_what_was_fetched_when_a_signal_came_is_gone_on_with(
     halting.go_on.set()
     with start(root, *argv) as process:
         assert process.wait(30) == 0
-    assert os.listdir(root / "tmp") == []
+    assert halves(root) == {} and os.listdir(root / "tmp") == []
     for digest, data in zip(digests, layers):
         assert (root / "blobs" / "sha256" / digest[7:]).read_bytes() == data
         assert server.asked(digest)[-1].range == f"bytes={len(SIGNALS) * PIECE}-{len(data) - 1}"

@@ -232,7 +232,7 @@ class _Build:
         elif any(isinstance(getattr(o, "input", None), StageInput) for o in operations) and os.geteuid() != 0:
             session.privileged()
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collection(store).leftovers():
+        for _ in Collection(store).abandoned():
             pass
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
         mounts = CacheMounts(store, trees, self._cancel, namespace)

@@ -25,7 +25,7 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
 
     with Session(settings, pull=True, progress=told) as session:
         # What a killed pull or build left behind goes before this one needs the space.
-        for _ in Collection(session.store).leftovers():
+        for _ in Collection(session.store).abandoned():
             pass
         with reporter.step(f"load metadata for {reference}"):
             image = session.images.resolve(ImageSource("registry", name), wanted)

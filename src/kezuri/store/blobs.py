@@ -10,15 +10,15 @@ from typing import Self
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Descriptor, valid_digest
 
-PARTIAL = "partial-"
-"""How the names of files in `tmp` begin that hold the first bytes of a blob whose digest is the rest of the name."""
+PARTIAL = "partial"
+"""The directory of a store with the first bytes of blobs whose fetching was interrupted, under the whole's digests."""
 
 
 class BlobWriter:
     """A blob on its way into the store. Use it in a `with`; nobody sees it before `commit`.
 
     Without `commit` nothing of it remains, unless it is known what it has to become: then what came of it lies in
-    `tmp` under its digest, locked as long as somebody writes it, and the next writer goes on there.
+    PARTIAL under its digest, locked as long as somebody writes it, and the next writer goes on there.
     """
 
     def __init__(self, blobs: "Blobs", expected: Descriptor | None = None, hashed: bool = False) -> None:
@@ -39,6 +39,7 @@ class BlobWriter:
 
     def _go_on(self, path: str) -> bool:
         """Take up the partial blob; False when somebody else is writing it."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # stores of earlier versions have none
         held = lock_partial(path, os.O_CREAT)
         if held < 0:
             return False
@@ -129,7 +130,7 @@ class Blobs:
 
     def partial(self, digest: str) -> str:
         """Where the first bytes of a blob are whose fetching was interrupted."""
-        return os.path.join(self._scratch, PARTIAL + os.path.basename(self.path(digest)))
+        return os.path.join(self._root, PARTIAL, os.path.basename(self.path(digest)))
 
     def path(self, digest: str) -> str:
         """Where the blob is or would be; KezuriError for a text that is no digest."""

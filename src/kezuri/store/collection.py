@@ -67,8 +67,10 @@ class Collection:
         holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
-            yield from self.leftovers(keep_bytes is None and chosen is None)
+            yield from self.leftovers()
             if keep_bytes is None and chosen is None:
+                for path in self._store.partials():
+                    yield from self._take_partial(path)
                 yield from self._records(everything, before)
                 yield from self._mounts(everything, before)
                 yield from self._git(everything, before)
@@ -174,8 +176,8 @@ class Collection:
                     self._store.database.drop_memos_about("download ", piece.id)
         elif piece.kind == "source.local":
             yield Gone("context", piece.title, _remove(self._store.path("contexts", piece.id)))
-        elif piece.id.startswith(PARTIAL):
-            yield from self._take_partial(self._store.path("tmp", piece.id))
+        elif piece.id.startswith(f"{PARTIAL}/"):
+            yield from self._take_partial(self._store.path(piece.id))
 
     def _take_layer(self, piece: Piece) -> Iterator[Gone]:
         """A layer of an image that no name holds: it is pulled again when a build needs it."""
@@ -191,19 +193,21 @@ class Collection:
                 aside = self._aside(self._store.layer_directory(row.directory))
         yield Gone("snapshot", piece.title, _remove(aside) if aside else 0)
 
-    def leftovers(self, partial: bool = False) -> Iterator[Gone]:
-        """Clear away work in progress of processes that are dead. What there is of a blob whose fetching was
-        interrupted stays for a day, so that the next pull goes on there, unless that is to go too (`partial`)."""
+    def abandoned(self) -> Iterator[Gone]:
+        """Clear away what nobody goes on with: leftovers, and after a day what there is of a blob whose fetching was
+        interrupted."""
+        yield from self.leftovers()
+        for path in self._store.partials():
+            if _modified(path) < time() - _RESUMABLE:
+                yield from self._take_partial(path)
+
+    def leftovers(self) -> Iterator[Gone]:
+        """Clear away work in progress of processes that are dead."""
         directory = self._store.path("tmp")
         names = sorted(os.listdir(directory))
         # A process of another container is not to be seen from here, its lease is.
         living = {lease.partition("-")[0] for lease in self._store.leases()}
         for name in names:
-            if name.startswith(PARTIAL):
-                path = os.path.join(directory, name)
-                if partial or _modified(path) < time() - _RESUMABLE:
-                    yield from self._take_partial(path)
-                continue
             process = name.partition("-")[0]
             if process in living or (process.isdigit() and _alive(int(process))):
                 continue
@@ -367,6 +371,7 @@ class Collection:
             ("file digests", "contexts"),
             ("git repositories", "git"),
             ("temporary", "tmp"),
+            ("partial blobs", PARTIAL),
         ):
             path = self._store.path(directory)
             if not os.path.isdir(path):
@@ -382,7 +387,7 @@ class Collection:
         progress, and the store's own records."""
         total = 0
         seen: set[tuple[int, int]] = set()
-        for directory in ("blobs/sha256", "layers", "mounts", "listings", "contexts", "git"):
+        for directory in ("blobs/sha256", "layers", "mounts", "listings", "contexts", "git", PARTIAL):
             path = self._store.path(directory)
             if os.path.isdir(path):
                 # The directory itself stays, whatever goes.

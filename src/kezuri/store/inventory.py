@@ -168,16 +168,13 @@ class Inventory:
             yield Piece(name, "source.local", "digests of a context's files", size, used, used, 1, _fetching(size))
 
     def _partials(self) -> Iterator[Piece]:
-        for name in os.listdir(self._store.path("tmp")):
-            if not name.startswith(PARTIAL):
-                continue
+        for path in self._store.partials():
             try:
-                status = os.stat(self._store.path("tmp", name))
+                status = os.stat(path)
             except FileNotFoundError:
                 continue
-            size, used = status.st_blocks * 512, status.st_mtime
-            title = f"part of blob sha256:{name.removeprefix(PARTIAL)}"
-            yield Piece(name, "internal", title, size, used, used, 1, 0.0)
+            name, size, used = os.path.basename(path), status.st_blocks * 512, status.st_mtime
+            yield Piece(f"{PARTIAL}/{name}", "internal", f"part of blob sha256:{name}", size, used, used, 1, 0.0)
 
     def _layer_size(self, row: LayerRow | None) -> tuple[int, bool]:
         """The bytes that go with a layer, and whether others hold some of its blobs."""

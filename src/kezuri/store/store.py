@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
-from kezuri.store.blobs import Blobs, disk_error
+from kezuri.store.blobs import PARTIAL, Blobs, disk_error
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
 
 _LOCK_POLL = 0.05
 """Seconds between two looks at a lock, where waiting for it can be called off."""
 
-_DIRECTORIES = ("blobs/sha256", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts")
+_DIRECTORIES = ("blobs/sha256", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts", PARTIAL)
 
 
 class Store:
@@ -136,6 +136,13 @@ class Store:
     def path(self, *parts: str) -> str:
         """A path within the store."""
         return os.path.join(self.root, *parts)
+
+    def partials(self) -> list[str]:
+        """The paths of blobs whose fetching was interrupted, or is under way."""
+        try:
+            return sorted(entry.path for entry in os.scandir(self.path(PARTIAL)))
+        except FileNotFoundError:
+            return []
 
     def layer_directory(self, name: str) -> str:
         """The path of a layer's directory form."""
