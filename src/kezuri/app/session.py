@@ -59,7 +59,7 @@ class Session:
         self.images = Images(
             self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in(), self._cancel
         )
-        self.forms = Forms(self.store, _marks_with_user_xattrs(), self)
+        self.forms = Forms(self.store, _marks_with_user_xattrs(), self, self._cancel)
         return self
 
     def __exit__(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, cast
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
+from kezuri.progress.calling_off import CallOff
 from kezuri.store.blobs import disk_error
 from kezuri.store.database import FRESH
 from kezuri.store.schema import FormRow, LayerRow
@@ -46,7 +47,9 @@ class Fetcher(Protocol):
 class Forms:
     """Makes and finds the forms of layers. Threads may share it: each form is made once."""
 
-    def __init__(self, store: Store, userxattr: bool, fetcher: Fetcher) -> None:
+    def __init__(self, store: Store, userxattr: bool, fetcher: Fetcher, cancel: CallOff | None = None) -> None:
+        """`cancel` ends the reading of layers, with CalledOff, when it is set."""
+        self._cancel = cancel if cancel is not None else CallOff()
         self._store = store
         self.userxattr = userxattr
         self._fetcher = fetcher
@@ -130,7 +133,7 @@ class Forms:
         with self._store.scratch("unpack") as scratch:
             made = os.path.join(scratch, "diff")
             os.mkdir(made, 0o755)
-            hasher = sha256()
+            hasher = _Hasher(self._cancel)
             lower = self.view(below) if below else None
             form = self.any_blob(layer)
             with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
@@ -186,7 +189,7 @@ class Forms:
                 lower = self.view(below) if below else None
                 form = self.any_blob(layer)
                 with self._tar(form) as tar:
-                    watched = _Hashing(tar)
+                    watched = _Hashing(tar, _Hasher(self._cancel))
                     listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
                     watched.drain()
                     _verify(form, watched.digest())
@@ -357,12 +360,25 @@ def _suffix(packing: Packing) -> str:
     return "" if packing.epoch is None else f"@{packing.epoch}"
 
 
+class _Hasher:
+    """A SHA-256 at which the reading of a layer stops when it is called off."""
+
+    def __init__(self, cancel: CallOff) -> None:
+        self._cancel = cancel
+        self._hash = sha256()
+        self.hexdigest = self._hash.hexdigest
+
+    def update(self, data: bytes) -> None:
+        self._cancel.check()
+        self._hash.update(data)
+
+
 class _Hashing:
     """A stream that hashes what is read through it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, hasher: "_Hasher") -> None:
         self._stream = stream
-        self._hash = sha256()
+        self._hash = hasher
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)

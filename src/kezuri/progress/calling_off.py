@@ -4,6 +4,13 @@ import threading
 from collections.abc import Callable
 
 
+class CalledOff(Exception):
+    """Work that was called off stops here."""
+
+    def __init__(self) -> None:
+        super().__init__("canceled")
+
+
 class CallOff(threading.Event):
     """Set when work is called off. Who loops looks at it; who waits for a peer leaves a way to end the waiting."""
 
@@ -20,6 +27,11 @@ class CallOff(threading.Event):
                 self._ways.append(way)
         if late:
             way()
+
+    def check(self) -> None:
+        """CalledOff when the work was called off."""
+        if self.is_set():
+            raise CalledOff
 
     def set(self) -> None:
         """Call the work off."""
