@@ -145,6 +145,7 @@ def test_parents_that_are_not_described_take_their_metadata_from_below(tmp_path:
 @pytest.mark.slow
 def test_parents_that_are_links_below_are_hidden_and_not_followed(tmp_path: Path) -> None:
     low = [folder("usr"), folder("usr/bin"), mine("usr/bin/old"), link("bin", "usr/bin"), mine("file")]
+    low[1] = low[1][0]._replace(mode=0o711), None
     low += [link("abs", "/usr/bin"), link("sbin", "usr/bin")]
     unpacked(tmp_path / "low", low)
     lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
@@ -159,6 +160,9 @@ def test_parents_that_are_links_below_are_hidden_and_not_followed(tmp_path: Path
         assert there == ["abs", "bin", "bin/tool", "file", "file/in", "own", "own/here", "sbin", "to", *sorted(
             ["usr", "usr/bin", "usr/bin/old", "x"]
         )]  # fmt: skip
+        # As in BuildKit, they have the mode of the directory that the link leads to.
+        modes = [entry.mode for path in ("bin", "sbin", "abs", "file") if (entry := view.lookup(path))]
+        assert modes == [0o711, 0o711, 0o711, 0o755]
         assert [view.read(path) for path in ("bin/tool", "file/in", "to/here", "x")] == [b"1", b"22", b"333", b"1"]
     # The same onto a plain root.
     for flat in (low, items):

@@ -264,6 +264,16 @@ class Placement:
                     self._linked[first] = dict.fromkeys(rest)
 
 
+def inherited(lower: View, path: str) -> Entry | None:
+    """What a directory that its layer does not describe takes its metadata from: the directory at that path in lower
+    layers, or, where a link stands there, the one that it leads to; None when there is none."""
+    try:
+        found = lower.lookup(lower.resolve(path))
+    except KezuriError:
+        return None  # links that go round
+    return found._replace(path=path) if found is not None and found.kind == "dir" else None
+
+
 def too_much(where: str) -> KezuriError:
     """The error for a tar whose entries would fill the memory."""
     return KezuriError.of(
