@@ -1,5 +1,6 @@
 """Tars made to do harm, or merely broken: a clear error or a harmless result, never anything else."""
 
+import errno
 import io
 import os
 import random
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items, tar_of
 
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.anchored import AnchoredTree
 from kezuri.layer.compression import compression
-from kezuri.layer.entry import Entry
+from kezuri.layer.entry import Entry, Item
 from kezuri.layer.listing import Listing
 from kezuri.layer.packer import pack
 from kezuri.layer.tar_reader import read_tar
@@ -365,9 +367,39 @@ def test_a_stream_that_fails() -> None:
 
 
 def test_more_entries_than_any_image_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kezuri.layer.placement._MOST_ENTRIES", 50)
+    monkeypatch.setattr("kezuri.layer.placement.MOST_ENTRIES", 50)
     sink = io.BytesIO()
     pack([(Entry(f"f{n}", "file"), b"") for n in range(60)], sink, compression("none"))
     sink.seek(0)
     with pytest.raises(KezuriError, match="more than 50 entries"):
         Listing.of_tar(sink, "the layer")
+
+
+def test_attributes_that_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those of a name that was there before without them."""
+    monkeypatch.setattr("kezuri.layer.placement.MOST_WEIGHT", 100_000)
+    heavy = (("user.x", b"x" * 60_000),)
+    items: list[Item] = [(Entry("a", "file"), b""), (Entry("b", "file"), b"")]
+    items += [(entry._replace(xattrs=heavy), content) for entry, content in items]
+    sink = io.BytesIO()
+    pack(items, sink, compression("none"))
+    sink.seek(0)
+    with pytest.raises(KezuriError, match="of absurd length"):
+        Listing.of_tar(sink, "the layer")
+
+
+@pytest.mark.parametrize(
+    ("mode", "acl", "inherits"), [(0o2775, False, True), (0o775, True, True), (0o775, False, False)]
+)
+def test_a_tree_knows_what_its_files_inherit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, acl: bool, inherits: bool
+) -> None:
+    def getxattr(path: str, name: str) -> bytes:
+        if not acl or name != "system.posix_acl_default":
+            raise OSError(errno.ENODATA, "No data available")
+        return b""
+
+    os.chmod(tmp_path, mode)
+    monkeypatch.setattr(os, "getxattr", getxattr)
+    with AnchoredTree(str(tmp_path)) as tree:
+        assert tree.inherits is inherits

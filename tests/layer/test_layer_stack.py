@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.layer.layer_trees import ROOT, USERXATTR, tar_of, trees
+from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items, tar_of, trees
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
@@ -148,6 +148,55 @@ def test_the_kernel_agrees(layers: list[list[Item]], tmp_path_factory: pytest.Te
             subprocess.run(["umount", str(merged)], check=True)
     finally:
         subprocess.run(["umount", str(top)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="needs root to mount")
+@settings(max_examples=30, deadline=None)
+@given(drawn=st.lists(loose_entries, min_size=2, max_size=4))
+def test_layers_in_any_order_are_the_same_listed_unpacked_and_mounted(
+    drawn: list[list[tuple[str, str, str, int]]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Also where a layer has something below what is a link or a file in another layer."""
+    top = tmp_path_factory.mktemp("overlay")
+    unpacked: list[LayerForm] = []
+    tars: list[ListedLayer] = []
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(top)], check=True)
+    try:
+        (top / "empty").mkdir()
+        for loose in drawn:
+            items = loose_items(loose)
+            directory = top / str(len(unpacked))
+            directory.mkdir()
+            view = StackView(unpacked)
+            try:
+                unpack(io.BytesIO(tar_of(items)), str(directory), lower=view, userxattr=False, where="layer")
+            except KezuriError as error:
+                with pytest.raises(KezuriError) as again:
+                    listed(items, StackView(tars))
+                assert str(again.value) == str(error)
+                subprocess.run(["rm", "-rf", str(directory)], check=True)
+                continue
+            tars.append(listed(items, StackView(tars)))
+            unpacked.append(DirectoryLayer(str(directory), False))
+        if not unpacked:
+            return
+        merged = top / "merged"
+        merged.mkdir()
+        lowers = ":".join([*(str(top / str(number)) for number in reversed(range(len(unpacked)))), str(top / "empty")])
+        subprocess.run(["mount", "-t", "overlay", "-o", f"lowerdir={lowers}", "overlay", str(merged)], check=True)
+        try:
+            by_kernel = shapes(StackView([DirectoryLayer(str(merged), False)]))
+            assert by_kernel == shapes(StackView(unpacked)) == shapes(StackView(tars))
+        finally:
+            subprocess.run(["umount", str(merged)], check=True)
+    finally:
+        subprocess.run(["umount", str(top)], check=True)
+
+
+def shapes(view: StackView) -> Shape:
+    """What is where, without the times of directories that nobody describes."""
+    return {path: (*found[:4], *found[5:]) if found[0] == "dir" else found for path, found in seen(view).items()}
 
 
 def _items(*entries: Entry) -> list[Item]:

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_the_listing_and_the_disk_agree_on_any_order(
             assert isinstance(content, str)
             assert listed.read("/" + entry.path) == Path(content).read_bytes()
     # What the kernel would be given holds nothing that the listing does not know.
-    assert {entry.path for entry, _ in walk(str(directory), userxattr=USERXATTR)} <= {*listing}
+    assert all(entry.path in listing for entry, _ in walk(str(directory), userxattr=USERXATTR))
 
 
 def shape(view: StackView) -> dict[str, tuple[object, ...]]:
@@ -142,26 +143,36 @@ def test_parents_that_are_not_described_take_their_metadata_from_below(tmp_path:
 
 
 @pytest.mark.slow
-def test_parents_that_are_links_below_are_followed(tmp_path: Path) -> None:
-    unpacked(tmp_path / "low", [folder("usr"), folder("usr/bin"), link("bin", "usr/bin"), link("abs", "/usr/../bin")])
+def test_parents_that_are_links_below_are_hidden_and_not_followed(tmp_path: Path) -> None:
+    low = [folder("usr"), folder("usr/bin"), mine("usr/bin/old"), link("bin", "usr/bin"), mine("file")]
+    low[1] = low[1][0]._replace(mode=0o711), None
+    low += [link("abs", "/usr/bin"), link("sbin", "usr/bin")]
+    unpacked(tmp_path / "low", low)
     lower = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR)])
-    items = [mine("bin/tool", b"1"), mine("abs/other", b"22"), gone("bin/old"), hard("x", "bin/tool"), opaque("abs")]
+    items = [mine("bin/tool", b"1"), gone("sbin/old"), hard("x", "bin/tool"), opaque("abs"), mine("file/in", b"22")]
+    items += [folder("own"), link("to", "own"), mine("to/here", b"333")]
     listing = unpacked(tmp_path / "up", items, lower)
-    assert sorted(
-        entry.path for entry, _ in walk(str(tmp_path / "up"), userxattr=USERXATTR) if entry.kind != "dir"
-    ) == [
-        "usr/bin",
-        "usr/bin/old",
-        "usr/bin/other",
-        "usr/bin/tool",
-        "x",
-    ]
     data = tar_of(items)
-    assert Listing.of_tar(io.BytesIO(data), lower=lower) == listing
-    view = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR), ListedLayer(listing, lambda: io.BytesIO(data))])
-    assert view.read("/bin/tool") == b"1"
-    assert view.read("/usr/bin/other") == b"22"
-    assert view.read("x") == b"1"
+    assert Listing.of_tar(io.BytesIO(data), lower=lower) == listing == Listing.of_tar(io.BytesIO(data))
+    for upper in (ListedLayer(listing, lambda: io.BytesIO(data)), DirectoryLayer(str(tmp_path / "up"), USERXATTR)):
+        view = StackView([DirectoryLayer(str(tmp_path / "low"), USERXATTR), upper])
+        there = [entry.path for entry, _ in view.tree()][1:]
+        assert there == ["abs", "bin", "bin/tool", "file", "file/in", "own", "own/here", "sbin", "to", *sorted(
+            ["usr", "usr/bin", "usr/bin/old", "x"]
+        )]  # fmt: skip
+        # As in BuildKit, they have the mode of the directory that the link leads to.
+        modes = [entry.mode for path in ("bin", "sbin", "abs", "file") if (entry := view.lookup(path))]
+        assert modes == [0o711, 0o711, 0o711, 0o755]
+        assert [view.read(path) for path in ("bin/tool", "file/in", "to/here", "x")] == [b"1", b"22", b"333", b"1"]
+    # The same onto a plain root.
+    for flat in (low, items):
+        unpack_flat(io.BytesIO(tar_of(flat)), str(_made(tmp_path / "flat")), where="layer", owners=ROOT)
+    assert [entry.path for entry, _ in StackView([DirectoryLayer(str(tmp_path / "flat"))]).tree()][1:] == there
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def test_links_that_go_round_are_an_error(tmp_path: Path) -> None:
@@ -412,3 +423,51 @@ def test_a_full_disk(tmp_path: Path) -> None:
             unpacked(tmp_path, [mine("large", bytes(2 << 20))])
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def aufs_tar() -> bytes:
+    """A layer as docker wrote them on aufs: files with several names are in a directory of aufs's own, too."""
+    plain = [
+        ("f", ".wh..wh.aufs", ""),
+        ("d", ".wh..wh.plnk", ""),
+        ("f", ".wh..wh.plnk/12.34", "content"),
+        ("f", ".wh..wh.plnk/56.78", "in no other place"),
+        ("d", ".wh..wh.orph", ""),
+        ("f", ".wh..wh.orph/9", "left out"),
+        ("d", "d", ""),
+        ("h", "d/a", ".wh..wh.plnk/12.34"),
+        ("h", "b", ".wh..wh.plnk/12.34"),
+    ]
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        for kind, name, text in plain:
+            member = tarfile.TarInfo(name)
+            member.type = {"f": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "h": tarfile.LNKTYPE}[kind]
+            member.uid, member.gid, member.mode = os.geteuid(), os.getegid(), 0o755
+            member.linkname, member.size = (text, 0) if kind == "h" else ("", len(text))
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return sink.getvalue()
+
+
+def test_names_of_aufs_are_left_out_and_hard_links_to_them_are_kept() -> None:
+    data = aufs_tar()
+    listing = Listing.of_tar(io.BytesIO(data))
+    view = StackView([ListedLayer(listing, lambda: io.BytesIO(data))])
+    assert [(entry.path, entry.kind) for entry, _ in view.tree()] == [
+        ("", "dir"), ("b", "file"), ("d", "dir"), ("d/a", "hardlink")
+    ]  # fmt: skip
+    assert view.read("d/a") == view.read("b") == b"content"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flat", [False, True], ids=["overlay", "flat"])
+def test_names_of_aufs_are_not_unpacked(tmp_path: Path, flat: bool) -> None:
+    data, directory = io.BytesIO(aufs_tar()), str(_made(tmp_path / "up"))
+    if flat:
+        listing = unpack_flat(data, directory, where="layer", owners=ROOT)
+    else:
+        listing = unpack(data, directory, lower=None, userxattr=USERXATTR, where="layer")
+    assert listing == Listing.of_tar(io.BytesIO(aufs_tar()))
+    assert sorted(os.listdir(directory)) == ["b", "d"]
+    assert (tmp_path / "up" / "b").read_bytes() == b"content"
+    assert (tmp_path / "up" / "b").stat().st_nlink == 2

@@ -19,12 +19,13 @@ from kezuri.registry.challenge import (
     token_url,
 )
 from kezuri.registry.config import Endpoint
-from kezuri.registry.failure import read_errors, redact
+from kezuri.registry.failure import Failure, Refused, explain, read_errors, redact
 from kezuri.registry.image import Document, choose, flatten
 from kezuri.registry.origin import Origin, is_local, is_private
 from kezuri.registry.proxy import proxy_for
 from kezuri.registry.registries import parse_registries, read_registries
 from kezuri.registry.retry import Stall, delay, passing, retry_after, tries_for
+from kezuri.registry.wire import Headers
 
 
 @pytest.mark.parametrize(
@@ -387,3 +388,34 @@ def test_nested_indexes_are_read_to_a_depth() -> None:
     loop = Index((entry("1", "", INDEX), entry("1", "", INDEX)))
     with pytest.raises(KezuriError, match="nested"):
         flatten(loop, lambda d: Document(d, b"", loop), "x")
+
+
+MANIFEST_URL, BLOB_URL = "https://r.example/v2/app/manifests/1", "https://r.example/v2/app/blobs/sha256:0"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "url", "hint"),
+    [
+        (401, "UNAUTHORIZED", MANIFEST_URL, "the name has a typo or the repository is private"),
+        (401, "", MANIFEST_URL, "the name has a typo or the repository is private"),
+        (403, "DENIED", MANIFEST_URL, "the name has a typo or the repository is private"),
+        (403, "", BLOB_URL, "the name has a typo or the repository is private"),
+        (404, "DENIED", BLOB_URL, "the name has a typo or the repository is private"),
+        (404, "NAME_UNKNOWN", MANIFEST_URL, "there is no such repository: is the name"),
+        (404, "MANIFEST_UNKNOWN", MANIFEST_URL, "there is no such tag or digest"),
+        (404, "", MANIFEST_URL, "there is no such tag or digest"),
+        (404, "BLOB_UNKNOWN", BLOB_URL, "the registry is incomplete"),
+        (405, "UNSUPPORTED", MANIFEST_URL, ""),
+        (407, "", MANIFEST_URL, "the proxy wants a name and a password"),
+        (429, "", MANIFEST_URL, "r.example limits how often it is asked; it asks to wait 9 s: wait"),
+        (503, "TOOMANYREQUESTS", MANIFEST_URL, "r.example limits how often it is asked; it asks to wait 9 s: wait"),
+        (500, "", BLOB_URL, "the registry is in trouble"),
+        (503, "UNAVAILABLE", MANIFEST_URL, "the registry is in trouble"),
+    ],
+)
+def test_what_a_refusal_means(status: int, code: str, url: str, hint: str) -> None:
+    failure = Failure("GET", url, status, Headers([("Retry-After", "9")]), (code,) if code else (), "not so")
+    (told,) = explain("r.example/app:1", "r.example", Refused(failure)).diagnostics
+    words = f"{code} not so".strip()
+    assert told.message == f"r.example/app:1: GET {url}: {status} {words}"
+    assert hint in told.hint if hint else told.hint == ""

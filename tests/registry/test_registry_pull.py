@@ -204,6 +204,20 @@ def test_progress_is_told(server: FaultyRegistry, image: Image) -> None:
     assert [n for n, _ in heard] == sorted(n for n, _ in heard)
 
 
+def test_progress_of_a_whole_image_is_told(server: FaultyRegistry) -> None:
+    made = make_image(LAYER, LAYER[:200_000])
+    server.put(made, "1")
+    heard: list[tuple[Descriptor, int, int]] = []
+    with Client().registry as registry:
+        reference = Reference.parse(f"{server.host}/app:1")
+        registry.fetch_all(reference, made.layers, MemorySink(), lambda *told: heard.append(told))
+    for layer in made.layers:
+        sizes = [current for descriptor, current, total in heard if descriptor == layer and total == layer.size]
+        assert sizes == sorted(sizes) and sizes[0] > 0 and sizes[-1] == layer.size
+    assert {total for _, _, total in heard} == {layer.size for layer in made.layers}
+    assert any(current < total for _, current, total in heard)
+
+
 def test_a_part_of_before_is_gone_on_with(server: FaultyRegistry, image: Image, tmp_path: Any) -> None:
     sink = DirectorySink(str(tmp_path))
     part = sink.path(digest_of(LAYER)) + ".part"
@@ -424,6 +438,48 @@ def test_a_mirror_that_fails_is_passed_over(server: FaultyRegistry, second: Faul
     assert client.pull(server.host)[digest_of(LAYER)] == LAYER
     assert len(second.log) == 1  # whoever served the manifest is asked first for the blobs
     assert "ns=" not in server.log[0].path
+
+
+def hang(handler: Handler, kind: str, data: bytes) -> None:
+    """Says nothing until the client has gone."""
+    handler.connection.recv(1)
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("fault", [status(429, Retry_After="120"), status(500), status(503), reset, hang], ids=str)
+@pytest.mark.parametrize("where", ["manifests", "blobs"])
+def test_a_mirror_in_trouble_is_asked_once_and_not_waited_for(
+    server: FaultyRegistry, second: FaultyRegistry, image: Image, where: str, fault: Any
+) -> None:
+    second.put(image, "1")
+    second.on(where, fault, times=100)
+    client = Client(mirrors=((server.host, f"http://{second.host}"),), brisk_timeout=0.2)
+    with client.registry as registry:
+        for name in ("app:1", "other:1"):
+            reference = Reference.parse(f"{server.host}/{name}")
+            sink = MemorySink()
+            registry.fetch_all(reference, registry.resolve(reference, AMD64).manifest.layers, sink)
+            assert sink.blobs[digest_of(LAYER)] == LAYER
+    assert client.clock.waits == []
+    assert len(second.asked(where)) == 1
+
+
+def test_a_mirror_that_breaks_off_late_is_asked_for_the_rest(server: FaultyRegistry, second: FaultyRegistry) -> None:
+    layer = random.Random(9).randbytes(3 << 20)
+    second.put(make_image(layer), "1")
+    second.on("blobs/" + digest_of(layer), cut(2 << 20))
+    client = Client(mirrors=((server.host, f"http://{second.host}"),))
+    assert client.pull(server.host)[digest_of(layer)] == layer
+    assert server.log == []
+    assert second.asked(digest_of(layer))[-1].range == f"bytes={2 << 20}-{len(layer) - 1}"
+
+
+def test_the_last_mirror_is_waited_for(server: FaultyRegistry, second: FaultyRegistry, image: Image) -> None:
+    second.put(image, "1")
+    second.on("manifests", status(503), times=2)
+    client = Client(mirrors=((server.host, f"http://{second.host}"),), mirror_only=True)
+    assert client.pull(server.host)[digest_of(LAYER)] == LAYER
+    assert len(client.clock.waits) == 2
 
 
 def test_all_fail_and_the_error_tells_of_each(server: FaultyRegistry, second: FaultyRegistry) -> None:

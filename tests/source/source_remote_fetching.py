@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from kezuri.progress import CallOff
 from kezuri.registry.retry import Clock
 from kezuri.source.http_exchange import HttpExchange
 from kezuri.source.remotes import Means, Remotes
@@ -72,7 +73,7 @@ class Listening:
 class Fetching(Remotes):
     """Remote sources as a build has them, except that nobody waits before trying again."""
 
-    def __init__(self, store: Store, means: Means, cancel: threading.Event) -> None:
+    def __init__(self, store: Store, means: Means, cancel: CallOff) -> None:
         self.listening = Listening()
         self.cancel = cancel
         self.clock = Impatient()
@@ -98,5 +99,5 @@ def fetching(
 
     variables = {"PATH": os.environ["PATH"], **environment}
     means = Means(secret, lambda: agent, "", (), variables)
-    with Store(str(root)) as store, Fetching(store, means, threading.Event()) as remotes:
+    with Store(str(root)) as store, Fetching(store, means, CallOff()) as remotes:
         yield remotes

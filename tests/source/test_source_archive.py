@@ -220,3 +220,19 @@ def test_large_files_go_to_the_scratch_directory(add: Add, tmp_path: os.PathLike
     assert isinstance(contents["n/x"], str) and contents["n/x"].startswith(f"{tmp_path}/scratch/")
     assert bytes_of(contents["n/x"]) == data
     assert contents["n/small"] == b"s"
+
+
+def test_entries_and_attributes_without_end(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = tar(*(("file", f"f{i}", "") for i in range(60)))
+    monkeypatch.setattr("kezuri.source.archive.MOST_ENTRIES", 50)
+    with pytest.raises(KezuriError, match="entries, or names and attributes of absurd length"):
+        add("/d", m_tar=many)
+    heavy = io.BytesIO()
+    with tarfile.open(fileobj=heavy, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in ("one", "two"):
+            member = tarfile.TarInfo(name)
+            member.pax_headers = {"SCHILY.xattr.user.x": "x" * 60_000}
+            archive.addfile(member)
+    monkeypatch.setattr("kezuri.source.archive.MOST_WEIGHT", 100_000)
+    with pytest.raises(KezuriError, match="of absurd length"):
+        add("/d", h_tar=heavy.getvalue())

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from tests.source.source_remote_servers import Repository, WebServer, git, git_d
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import GitSource
 from kezuri.plan.remote import git_source
+from kezuri.source import git_repository
+from kezuri.source.git_checkout import address_refusal
 from kezuri.source.git_program import GitProgram
 from kezuri.source.remote_context import Wishes, open_remote
 from kezuri.store.collection import Collection
@@ -389,6 +392,103 @@ class TestSubmodules:
         self.add(repository, "trap", str(private.bare), commit)
         error = failure(store, source(web))
         assert "not allowed" in str(error) and "only http, https, git and ssh" in hint(error)
+
+    @pytest.mark.parametrize(
+        "url",
+        ["http://169.254.169.254/latest.git", "http://user@169.254.169.254:80/x.git", "ssh://git@169.254.169.254/x.git",
+         "git@169.254.169.254:x.git", "git://2852039166/x.git", "http://%31%36%39.254.169.254/x.git"],
+    )  # fmt: skip
+    def test_a_submodule_in_our_own_network_is_not_asked_for(
+        self, store: Path, web: WebServer, repository: Repository, url: str
+    ) -> None:
+        self.add(repository, "mods/trap", url, "5" * 40)
+        began = time()
+        error = failure(store, source(web))
+        assert "a submodule of" in str(error) and "private address" in str(error)
+        assert time() - began < 20
+
+    def test_a_submodule_of_a_submodule_is_not_asked_for_there_either(
+        self, store: Path, web: WebServer, repository: Repository, inner: Repository
+    ) -> None:
+        self.add(inner, "trap", "http://169.254.169.254/latest.git", "5" * 40)
+        self.add(repository, "mods/outer", "../inner.git", inner.git("rev-parse", "HEAD").strip())
+        error = failure(store, source(web))
+        assert "a submodule of" in str(error) and "private address" in str(error)
+
+    def test_submodules_of_submodules(
+        self, store: Path, web: WebServer, repository: Repository, inner: Repository, tmp_path: Path
+    ) -> None:
+        innermost = Repository(tmp_path / "made", tmp_path / "served", "innermost")
+        commit = innermost.commit("t", t="innermost")
+        self.add(inner, "deep/er", "../innermost.git", commit)
+        self.add(repository, "mods/outer", "../inner.git", inner.git("rev-parse", "HEAD").strip())
+        with fetching(store) as remotes:
+            made = listed(remotes.directory(source(web)))
+        assert made["mods/outer/deep/er/t"] == "644 b'innermost'" and "mods/outer/deep/er/.git" not in made
+
+    def test_a_submodule_that_has_moved(self, store: Path, web: WebServer, repository: Repository) -> None:
+        query = "/info/refs?service=git-upload-pack"
+        web.redirect(f"/old/inner.git{query}", f"{web.url}/git/repo.git{query}")
+        self.add(repository, "moved", f"{web.url}/old/inner.git", repository.git("rev-parse", "HEAD~0").strip())
+        with fetching(store) as remotes:
+            assert "moved/f" in listed(remotes.directory(source(web)))
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_repository, "_LISTING", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = failure(store, at(f"git://127.0.0.1:{silent.getsockname()[1]}/x.git"))
+    assert "no whole answer within 0.5 s" in str(error)
+
+
+class TestRedirects:
+    QUERY = "/info/refs?service=git-upload-pack"
+
+    def test_a_repository_that_has_moved(self, store: Path, web: WebServer, repository: Repository) -> None:
+        web.redirect(f"/old.git{self.QUERY}", f"{web.url}/older.git{self.QUERY}")
+        web.redirect(f"/older.git{self.QUERY}", f"{web.url}/git/repo.git{self.QUERY}")
+        with fetching(store) as remotes:
+            assert "f" in listed(remotes.directory(at(f"{web.url}/old.git")))
+
+    @pytest.mark.parametrize(
+        "target", ["http://169.254.169.254/r.git", "http://[::ffff:169.254.169.254]/r.git", "file:///r.git", "ext::x"]
+    )
+    def test_into_our_own_network_none_is_followed(self, store: Path, web: WebServer, target: str) -> None:
+        web.redirect(f"/old.git{self.QUERY}", f"{target}{self.QUERY}")
+        error = failure(store, at(f"{web.url}/old.git"))
+        assert "sends us to" in str(error)
+
+    def test_to_something_else_none_is_followed(self, store: Path, web: WebServer) -> None:
+        web.redirect(f"/old.git{self.QUERY}", f"{web.url}/page")
+        web.file("/page", b"hello")
+        assert "no git repository" in str(failure(store, at(f"{web.url}/old.git")))
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("https://example.com/x.git", False),
+        ("http://10.0.0.1/x.git", True),
+        ("http://user:password@127.0.0.1:8080/x.git", True),
+        ("HTTP://LOCALHOST/x.git", True),
+        ("http://0x7f.1/x.git", True),
+        ("http://2130706433/x.git", True),
+        ("http://１２７.0.0.1/x.git", True),
+        ("http://%6cocalhost/x.git", True),
+        ("http://[::1]:80/x.git", True),
+        ("http://127.0.0.1?@example.com/x.git", True),
+        ("http://a@b@127.0.0.1/x.git", True),
+        ("ssh://git@192.168.0.1:22/x.git", True),
+        ("git@[::1]:x.git", True),
+        ("10.1.2.3:x.git", True),
+        ("git@example.com:x.git", False),
+        ("../other.git", False),
+    ],
+)
+def test_addresses_that_a_public_repository_may_name(address: str, refused: bool) -> None:
+    for remote in ("https://github.com/a/b.git", "git@github.com:a/b.git", "ssh://git@github.com/a/b.git"):
+        assert bool(address_refusal(address, remote)) is refused
+    assert not address_refusal("http://10.0.0.2/x.git", "http://10.0.0.1/y.git")
 
 
 class TestSecrets:

@@ -3,7 +3,6 @@
 import os
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.source.source_remote_servers import Repository, WebServer, web_server
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import GitSource
 from kezuri.plan.remote import url_source
+from kezuri.progress import CallOff
 from kezuri.source.remotes import Means
 from kezuri.store.store import Store
 
@@ -45,7 +45,7 @@ def web(tmp_path: Path, authority: Path) -> Iterator[WebServer]:
 
 def fetching(store: Store, authority: str = "", insecure: tuple[str, ...] = ()) -> Fetching:
     means = Means(lambda name: None, lambda: "", authority, insecure, {"PATH": os.environ["PATH"]})
-    return Fetching(store, means, threading.Event())
+    return Fetching(store, means, CallOff())
 
 
 def test_files(tmp_path: Path, web: WebServer, authority: Path) -> None:

@@ -300,3 +300,70 @@ def test_an_empty_volume_becomes_a_store(tmp_path: Path) -> None:
     with Store(str(tmp_path)):
         pass
     assert tmp_path.stat().st_mode & 0o777 == 0o700
+def begun(root: Path, data: bytes) -> Descriptor:
+    """A blob of which the first four bytes came before the fetching was interrupted."""
+    expected = Descriptor(LAYER, digest_of(data), len(data))
+    with Store(str(root)) as store, store.blobs.writer(expected) as writer:
+        writer.write(data[:4])
+    return expected
+
+
+def test_an_interrupted_blob_is_gone_on_with(tmp_path: Path) -> None:
+    expected = begun(tmp_path, b"whole blob")
+    assert os.listdir(tmp_path / "partial") == [expected.digest[7:]]
+    with Store(str(tmp_path)) as store:
+        with store.blobs.writer(expected) as writer:
+            assert writer.offset == 4
+            writer.write(b"e blob")
+            writer.commit()
+        assert store.blobs.read(expected.digest) == b"whole blob"
+    assert remaining(tmp_path) == []
+
+
+def remaining(root: Path) -> list[str]:
+    return os.listdir(root / "tmp") + os.listdir(root / "partial")
+
+
+def test_what_does_not_become_the_blob_is_not_kept(tmp_path: Path) -> None:
+    expected = begun(tmp_path, b"whole blob")
+    with (
+        Store(str(tmp_path)) as store,
+        pytest.raises(KezuriError, match="expected"),
+        store.blobs.writer(expected) as writer,
+    ):
+        writer.write(b"wrong!")
+        writer.commit()
+    assert remaining(tmp_path) == []
+
+
+def test_two_writers_of_a_blob_do_not_share_its_part(tmp_path: Path) -> None:
+    expected = begun(tmp_path, b"whole blob")
+    with Store(str(tmp_path)) as store, Store(str(tmp_path)) as other:
+        with store.blobs.writer(expected) as first, other.blobs.writer(expected) as second:
+            assert (first.offset, second.offset) == (4, 0)
+            second.write(b"whole blob")
+            first.write(b"e blob")
+            assert list(Collection(other).collect(everything=False, before=None, keep_bytes=None)) == []
+            second.commit()
+            first.commit()
+        assert store.blobs.read(expected.digest) == b"whole blob"
+    assert remaining(tmp_path) == []
+
+
+def test_half_blobs_are_counted_and_pruned(tmp_path: Path) -> None:
+    expected = begun(tmp_path, b"whole blob")
+    name = f"partial/{expected.digest[7:]}"
+    with Store(str(tmp_path)) as store:
+        collection = Collection(store)
+        (piece,) = collection.pieces()
+        assert (piece.id, piece.kind, piece.title) == (name, "internal", f"part of blob {expected.digest}")
+        assert list(collection.abandoned()) == []
+        (candidate,) = collection.candidates(everything=False, before=None, keep_bytes=None)
+        assert candidate.pieces == (piece,)
+        (gone,) = collection.collect(everything=False, before=None, keep_bytes=None, chosen=lambda p: p.id == name)
+        assert (gone.kind, gone.size) == ("temporary", piece.size)
+    begun(tmp_path, b"whole blob")
+    os.utime(tmp_path / name, (0, 0))
+    with Store(str(tmp_path)) as store:
+        assert [gone.name for gone in Collection(store).abandoned()] == [expected.digest[7:]]
+    assert remaining(tmp_path) == []

@@ -69,6 +69,7 @@ class StoreSink:
         if self._store.blobs.has(digest):
             return
         with open(path, "rb") as file, self._store.blobs.writer(Descriptor("", digest, size)) as writer:
+            writer.restart()
             while chunk := file.read(1 << 20):
                 writer.write(chunk)
             writer.commit()

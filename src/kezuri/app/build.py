@@ -21,6 +21,7 @@ from kezuri.cache.chronicle import Chronicle, Question
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
+from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned
 from kezuri.store.blobs import disk_error
 
@@ -85,7 +86,7 @@ class _Build:
         self._settings = settings
         self._listener = listener
         self._reporter = Reporter(listener)
-        self._cancel = threading.Event()
+        self._cancel = CallOff()
         self._fetching: dict[str, Ticket] = {}
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
@@ -132,6 +133,7 @@ class _Build:
                     progress=self._fetch_progress,
                     stand_ins=self._stand_ins,
                     warn=self._warn,
+                    cancel=self._cancel,
                 )
             )
             self._session = session
@@ -239,7 +241,7 @@ class _Build:
             # Directories may be read or made, by threads that could not enter a user namespace any more.
             forms.owners.enter()
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collection(store).leftovers():
+        for _ in Collection(store).abandoned():
             pass
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
         mounts = CacheMounts(store, forms.owners, trees, self._cancel, namespace)

@@ -24,6 +24,7 @@ from kezuri.plan.contexts import NamedContext, context_name
 from kezuri.plan.facts import Survey
 from kezuri.plan.operation import BaseImage, ImageSource, Plan
 from kezuri.plan.planner import ImageResolver, Planner, PlanRequest
+from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned
 from kezuri.source import context as build_context
 from kezuri.source.stat_index import StatIndex
@@ -64,7 +65,7 @@ class Definition:
         listener: Listener,
         held: ExitStack,
         epoch: int | None,
-        cancel: threading.Event | None = None,
+        cancel: CallOff | None = None,
     ) -> None:
         self._request = request
         self._session = session

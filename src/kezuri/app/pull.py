@@ -8,6 +8,7 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import ImageSource
 from kezuri.progress.events import Listener
+from kezuri.store.collection import Collection
 
 
 def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
@@ -23,6 +24,9 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
             current[-1].status(digest[:19], done, total, done == total)
 
     with Session(settings, pull=True, progress=told) as session:
+        # What a killed pull or build left behind goes before this one needs the space.
+        for _ in Collection(session.store).abandoned():
+            pass
         with reporter.step(f"load metadata for {reference}"):
             image = session.images.resolve(ImageSource("registry", name), wanted)
         with reporter.step(f"pull {reference.familiar}") as ticket:

@@ -1,13 +1,13 @@
 """What a build's remote sources are fetched with, wired once there is one."""
 
 import os
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
 from kezuri.build.reporting import Reporter
+from kezuri.progress.calling_off import CallOff
 from kezuri.source.remotes import Means, Remotes
 
 
@@ -17,9 +17,9 @@ def open_remotes(
     agent: Callable[[], str],
     reporter: Reporter,
     held: ExitStack,
-    cancel: threading.Event | None,
+    cancel: CallOff | None,
 ) -> Remotes:
     """Fetches remote sources until `held` is closed; `agent` gives the socket of the default ssh agent, empty when
     there is none."""
     means = Means(secrets.get, agent, session.ca_bundle, session.settings.insecure, os.environ)
-    return held.enter_context(Remotes(session.store, means, reporter, cancel or threading.Event()))
+    return held.enter_context(Remotes(session.store, means, reporter, cancel or CallOff()))

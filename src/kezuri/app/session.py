@@ -13,6 +13,7 @@ from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage
+from kezuri.progress.calling_off import CallOff
 from kezuri.source.images import Images, Progress
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
@@ -38,9 +39,12 @@ class Session:
         progress: Progress | None = None,
         stand_ins: Callable[[str], None] | None = None,
         warn: Callable[[str], None] = lambda text: None,
+        cancel: CallOff | None = None,
     ) -> None:
-        """`warn` hears what could not be made of an image's files."""
+        """`warn` hears what could not be made of an image's files; `cancel` ends what is being fetched when it is
+        set."""
         self._warn = warn
+        self._cancel = cancel if cancel is not None else CallOff()
         self.settings = settings
         self.ca_bundle = _ca_bundle(settings.ca_certificates)
         self._pull = pull
@@ -56,8 +60,10 @@ class Session:
         with ExitStack() as held:
             self.store = held.enter_context(Store(self.settings.root))
             self._held = held.pop_all()
-        self.images = Images(self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in())
-        self.forms = Forms(self.store, Owners(self.store, self.privileged), self, self._warn)
+        self.images = Images(
+            self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in(), self._cancel
+        )
+        self.forms = Forms(self.store, Owners(self.store, self.privileged), self, self._warn, self._cancel)
         return self
 
     def __exit__(
@@ -108,6 +114,7 @@ class Session:
                 config = config._replace(connect_timeout=4.0)
             self._registry = Registry(config)
             self._held.callback(self._registry.close)
+            self._cancel.then(self._registry.close)
         return self._registry
 
     def layout(self, text: str) -> "tuple[Layout, str]":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol, 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
+from kezuri.progress.calling_off import CallOff
 from kezuri.store.blobs import damaged, disk_error
 from kezuri.store.database import FRESH
 from kezuri.store.owners import Owners
@@ -51,9 +52,16 @@ class Forms:
     """Makes and finds the forms of layers. Threads may share it: each form is made once."""
 
     def __init__(
-        self, store: Store, owners: Owners, fetcher: Fetcher, warn: Callable[[str], None] = lambda text: None
+        self,
+        store: Store,
+        owners: Owners,
+        fetcher: Fetcher,
+        warn: Callable[[str], None] = lambda text: None,
+        cancel: CallOff | None = None,
     ) -> None:
-        """`warn` hears what could not be made of a layer that is unpacked."""
+        """`warn` hears what could not be made of a layer that is unpacked. `cancel` ends the reading of layers, with
+        CalledOff, when it is set."""
+        self._cancel = cancel if cancel is not None else CallOff()
         self._store = store
         self.owners = owners
         self._warn = warn
@@ -164,7 +172,7 @@ class Forms:
             lower = self.view(below) if below else None
             lacking: list[str] = []
 
-            def read(form: FormRow, blob: BinaryIO, hasher: Any) -> "tuple[str, Listing]":
+            def read(form: FormRow, blob: BinaryIO, hasher: "_Hasher") -> "tuple[str, Listing]":
                 made = os.path.join(scratch, form.digest[7:])
                 os.mkdir(made, 0o755)
                 lacking.clear()
@@ -188,7 +196,7 @@ class Forms:
             self._warn(f"layer {layer}: {len(lacking) - _MOST_LACKING} more like these")
         return path
 
-    def _verified(self, layer: str, read: "Callable[[FormRow, BinaryIO, Any], Made]") -> "Made":
+    def _verified(self, layer: str, read: "Callable[[FormRow, BinaryIO, _Hasher], Made]") -> "Made":
         """What `read` makes of a blob of the layer, of which it gives every plain byte to the hasher; believed once
         these are known to have the diff id. A blob that has another one is given up, and the next one tried that an
         image claims to be this layer."""
@@ -200,7 +208,7 @@ class Forms:
             except KezuriError as error:
                 raise failure or error from error
             tried.add(form.digest)
-            hasher = sha256()
+            hasher = _Hasher(self._cancel)
             try:
                 with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
                     made = read(form, blob, hasher)
@@ -218,14 +226,14 @@ class Forms:
                     self._store.database.put_form(form._replace(verified=True))
                 return made
 
-    def _hash(self, form: FormRow, _: BinaryIO, hasher: Any) -> FormRow:
+    def _hash(self, form: FormRow, _: BinaryIO, hasher: "_Hasher") -> FormRow:
         with self._tar(form) as tar:
             _Hashing(tar, hasher).drain()
         return form
 
     def _plain_digest(self, form: FormRow) -> str:
         """The diff id that a blob really has; empty when it cannot be decompressed."""
-        hasher = sha256()
+        hasher = _Hasher(self._cancel)
         try:
             with self._tar(form) as tar:
                 _Hashing(tar, hasher).drain()
@@ -282,7 +290,7 @@ class Forms:
             else:
                 lower = self.view(below) if below else None
 
-                def read(form: FormRow, _: BinaryIO, hasher: Any) -> Listing:
+                def read(form: FormRow, _: BinaryIO, hasher: "_Hasher") -> Listing:
                     with self._tar(form) as tar:
                         watched = _Hashing(tar, hasher)
                         listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
@@ -472,10 +480,23 @@ def _pulled(layer: str, descriptor: Descriptor, verified: bool) -> FormRow:
     return FormRow(layer, encoder, descriptor.digest, descriptor.size, descriptor.media_type, layer, verified)
 
 
+class _Hasher:
+    """A SHA-256 at which the reading of a layer stops when it is called off."""
+
+    def __init__(self, cancel: CallOff) -> None:
+        self._cancel = cancel
+        self._hash = sha256()
+        self.hexdigest = self._hash.hexdigest
+
+    def update(self, data: bytes) -> None:
+        self._cancel.check()
+        self._hash.update(data)
+
+
 class _Hashing:
     """A stream that gives what is read through it to a hasher."""
 
-    def __init__(self, stream: BinaryIO, hasher: Any) -> None:
+    def __init__(self, stream: BinaryIO, hasher: _Hasher) -> None:
         self._stream = stream
         self._hash = hasher
 

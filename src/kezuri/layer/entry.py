@@ -4,6 +4,9 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["file", "dir", "symlink", "hardlink", "char", "block", "fifo", "whiteout", "opaque"]
 
+AUFS_LINKS = ".wh..wh.plnk"
+"""The directory in the root of a layer in which aufs keeps a name for each file that has several."""
+
 Content = str | bytes | None
 """Where a file's bytes are: the path of a file on this machine, the bytes themselves, or None for no content."""
 
@@ -29,6 +32,11 @@ class Entry(NamedTuple):
     link: str = ""
     device: tuple[int, int] = (0, 0)
     xattrs: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """The characters and bytes that its names and attributes keep in memory."""
+        return len(self.path) + len(self.link) + sum(len(name) + len(value) for name, value in self.xattrs)
 
 
 Item = tuple[Entry, Content]

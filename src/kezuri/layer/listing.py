@@ -54,6 +54,7 @@ class Listing:
     @classmethod
     def of_placement(cls, placed: Placement, kept: dict[str, bytes]) -> "Listing":
         """The listing of a finished placement."""
+        placed.drop_links_of_aufs()
         lines = {path: _line(entry) for path, entry in placed.nodes.items()}
         for path in placed.implied():
             if path or path in placed.opaque or placed.names[path]:
@@ -68,8 +69,8 @@ class Listing:
     ) -> "Listing":
         """The listing of a layer's tar, compressed or not, read to its end.
 
-        With `lower`, parents that are symbolic links in lower layers are followed, as unpacking does; without, they
-        count as directories. `limit` bounds the plain bytes. KezuriError as for `read_tar` and `decompress`.
+        With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes.
+        KezuriError as for `read_tar` and `decompress`.
         """
         placed = Placement(where, lower)
         kept: dict[str, bytes] = {}
@@ -166,10 +167,6 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self._lines)
-
-    def __iter__(self) -> Iterator[str]:
-        """Every path that the layer holds, removes or implies; parents first, sorted by their parts."""
-        return iter(self._lines)
 
     def __contains__(self, path: object) -> bool:
         return path in self._lines

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Entry
+from kezuri.layer.entry import AUFS_LINKS, Entry
 from kezuri.layer.view import View
 
 MOST_LINKS = 255
-_MOST_ENTRIES = 2_000_000
-_MOST_CHARACTERS = 256 << 20
+MOST_ENTRIES = 2_000_000
+MOST_WEIGHT = 256 << 20
 
 
 class Placement:
@@ -18,8 +18,10 @@ class Placement:
     Laws: a path holds one thing, and the last entry wins; a directory given twice keeps its children; a whiteout
     hides what lower layers have, never what this layer has, wherever it comes in the order (OCI image spec,
     layer.md), so a whiteout together with a directory is an opaque directory. Parents that no entry names are
-    directories too: they are `implied`. A parent that is a symbolic link, in this layer or in `lower`, is followed
-    within the root, as containerd does. Bounded: KezuriError above two million entries.
+    directories too: they are `implied`. A parent that is a symbolic link in this layer is followed within the root. A
+    link that a lower layer has there is not: a layer is a tree by itself, and its directory hides the link, as where
+    containerd unpacks each layer into a directory of its own. `lower` is asked for the targets of hard links only.
+    Bounded: KezuriError above two million entries.
     """
 
     def __init__(self, where: str, lower: View | None = None) -> None:
@@ -34,7 +36,7 @@ class Placement:
         self._first: dict[str, int] = {}
         self._linked: dict[str, dict[str, None]] = {}
         self._count = 0
-        self._characters = 0
+        self._weight = 0
 
     def directory(self, path: str) -> bool:
         """Whether this layer has a directory there, implied or not."""
@@ -128,25 +130,35 @@ class Placement:
         """The directories that no entry describes, the root among them; parents first."""
         return (path for path in self.names if path not in self.nodes)
 
+    def drop_links_of_aufs(self) -> bool:
+        """Take the names out that aufs gives to files with several, so that only the others are left; whether there
+        were any. To be called at the end, for hard links name them."""
+        if AUFS_LINKS not in self.names:
+            return False
+        self._forget(AUFS_LINKS)
+        return True
+
     def _store(self, path: str, entry: Entry) -> None:
-        if path not in self.nodes:
-            self._charge(path)
+        before = self.nodes.get(path)
+        if before is None:
+            self._charge(entry.weight)
+        elif entry.weight > before.weight:
+            self._charge(entry.weight - before.weight, 0)
         self.nodes[path] = entry
 
-    def _charge(self, path: str) -> None:
-        self._count += 1
-        self._characters += len(path)
-        if self._count > _MOST_ENTRIES or self._characters > _MOST_CHARACTERS:
-            raise KezuriError.of(f"{self._where} has more than {_MOST_ENTRIES} entries, or absurdly long names")
+    def _charge(self, weight: int, count: int = 1) -> None:
+        self._count += count
+        self._weight += weight
+        if self._count > MOST_ENTRIES or self._weight > MOST_WEIGHT:
+            raise too_much(self._where)
 
     def _parent(self, path: str) -> str:
-        """The directory that `path` means, its links followed."""
+        """The directory that `path` means, the links of this layer followed."""
         if path in self.names or not path:
             return path
         left = path.split("/")
         left.reverse()
         at = ""
-        hidden = "" in self.opaque
         links = 0
         while left:
             part = left.pop()
@@ -154,30 +166,20 @@ class Placement:
                 continue
             if part == "..":
                 at = at.rpartition("/")[0]
-                hidden = self.hidden(at)
                 continue
             path = f"{at}/{part}" if at else part
             node = self.nodes.get(path)
-            if path in self.names:
-                hidden = hidden or path in self.opaque
-            elif node is None:
-                if not hidden and self._lower is not None:
-                    node = self._lower.lookup(path)
-                    hidden = node is None
-            elif node.kind == "whiteout":
-                hidden, node = True, None
-            elif node.kind not in ("symlink", "dir"):
-                raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
-            if node is not None and node.kind == "symlink":
-                links += 1
-                if links > MOST_LINKS:
-                    raise KezuriError.of(f"{self._where}: too many symbolic links on the way to {path!r}")
-                if node.link[:1] == "/":
-                    at = ""
-                    hidden = "" in self.opaque
-                left.extend(reversed(node.link.split("/")))
+            if node is None or node.kind in ("dir", "whiteout"):
+                at = path
                 continue
-            at = path
+            if node.kind != "symlink":
+                raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
+            links += 1
+            if links > MOST_LINKS:
+                raise KezuriError.of(f"{self._where}: too many symbolic links on the way to {path!r}")
+            if node.link[:1] == "/":
+                at = ""
+            left.extend(reversed(node.link.split("/")))
         return at
 
     def hidden(self, path: str) -> bool:
@@ -221,7 +223,7 @@ class Placement:
                 self.opaque.add(path)
             elif node is not None:
                 raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
-            self._charge(path)
+            self._charge(len(path))
             self._add_directory(path, parent, base)
 
     def _add_directory(self, path: str, parent: str, base: str) -> None:
@@ -260,6 +262,24 @@ class Placement:
                     self.nodes[name] = self.nodes[name]._replace(link=first)
                 if rest:
                     self._linked[first] = dict.fromkeys(rest)
+
+
+def inherited(lower: View, path: str) -> Entry | None:
+    """What a directory that its layer does not describe takes its metadata from: the directory at that path in lower
+    layers, or, where a link stands there, the one that it leads to; None when there is none."""
+    try:
+        found = lower.lookup(lower.resolve(path))
+    except KezuriError:
+        return None  # links that go round
+    return found._replace(path=path) if found is not None and found.kind == "dir" else None
+
+
+def too_much(where: str) -> KezuriError:
+    """The error for a tar whose entries would fill the memory."""
+    return KezuriError.of(
+        f"{where} has more than {MOST_ENTRIES} entries, or names and attributes of absurd length",
+        hint="it may have been made to fill the memory",
+    )
 
 
 ROOT: Final = Entry("", "dir", 0o755)

@@ -8,7 +8,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
 from kezuri.layer.entry import Entry, Item
 from kezuri.layer.listing import Listing
-from kezuri.layer.placement import MOST_LINKS, ROOT
+from kezuri.layer.placement import MOST_LINKS, ROOT, inherited
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.upper import entry_at, is_opaque
 
@@ -285,6 +285,9 @@ class StackView:
             return _Place(entry, index, ())
         if not active:
             return None
+        if described is None and active[-1]:
+            # As when it is unpacked: whatever this layer hides.
+            described = inherited(StackView(self._layers[: active[-1]]), path)
         return _Place(described or ROOT._replace(path=path), owner, tuple(active))
 
     def _linked(self, entry: Entry, index: int) -> _Place | None:

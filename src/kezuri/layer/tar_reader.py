@@ -7,7 +7,7 @@ from typing import BinaryIO, NoReturn, cast
 from zlib import adler32
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Entry, Kind
+from kezuri.layer.entry import AUFS_LINKS, Entry, Kind
 from kezuri.layer.tar_writer import OVERLAY_XATTRS
 
 _CHUNK = 1 << 20
@@ -15,6 +15,8 @@ _ZERO = bytes(512)
 _MOST_EXTENDED = 1 << 20
 """Bytes that a PAX header or a GNU long name may have; Go's reader has the same limit."""
 _MOST_PATH = 4096
+_OF_AUFS = (AUFS_LINKS, ".wh..wh.aufs", ".wh..wh.orph")
+"""What aufs keeps in the root of a layer for itself."""
 _MOST_DEPTH = 512
 _MOST_SIZE = 1 << 50
 _MOST_ID = (1 << 32) - 2
@@ -41,11 +43,11 @@ def read_tar(stream: BinaryIO, where: str) -> Iterator[tuple[Entry, BinaryIO | N
     """The entries of a plain tar stream in order; files come with a reader of their bytes, good until the next entry.
 
     Names are cleaned (`/` and `./` at the front are dropped, `a/../b` is `b`); `.wh.` names become whiteouts and opaque
-    marks, as does a character device 0:0; other `.wh..wh.` names (aufs's own) and global PAX headers are left out, and
-    so are the overlay file system's own extended attributes. A path may come twice: the last one counts. The stream is
-    read to its end. KezuriError, naming `where` and the offset in the tar, for anything that is not a sound tar, for
-    names that leave the root or have more than 4096 characters or 512 parts, and for what is not supported (sparse
-    files, multi-volume archives).
+    marks, as does a character device 0:0; other `.wh..wh.` names are aufs's own and left out, except the files in
+    AUFS_LINKS, which hard links lead to; so are global PAX headers and the overlay file system's own extended
+    attributes. A path may come twice: the last one counts. The stream is read to its end. KezuriError, naming `where`
+    and the offset in the tar, for anything that is not a sound tar, for names that leave the root or have more than
+    4096 characters or 512 parts, and for what is not supported (sparse files, multi-volume archives).
     """
     return _Reader(stream, where).entries()
 
@@ -225,7 +227,7 @@ class _Reader:
             path = self._path(name)
             if ".wh." in path:
                 marked = self._marked(path)
-                if marked is not None or path.rpartition("/")[2].startswith(".wh."):
+                if marked is not None or self._is_left_out(path, sort):
                     if sort in ("file", "dir", "hardlink"):
                         if marked is not None:
                             yield marked, None
@@ -362,9 +364,17 @@ class _Reader:
     def _decoded(self, raw: bytes) -> str:
         return raw.decode("utf-8", "surrogateescape")
 
+    def _is_left_out(self, path: str, kind: Kind) -> bool:
+        """Whether this is a name of aufs's own that stands for nothing in the layer."""
+        if path.startswith(_OF_AUFS):
+            return kind != "file" or not path.startswith(AUFS_LINKS + "/")
+        return path.rpartition("/")[2].startswith(".wh.")
+
     def _marked(self, path: str) -> Entry | None:
         """The whiteout or opaque mark that this path stands for; None for an ordinary name and for aufs's own."""
         parent, _, base = path.rpartition("/")
+        if path.startswith(_OF_AUFS):
+            return None
         if "/.wh." in "/" + parent:
             self._bad(f"the name {path!r} lies under a whiteout")
         if not base.startswith(".wh."):

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO, cast
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.anchored import AnchoredTree, umask
 from kezuri.layer.decompression import Decompressed
-from kezuri.layer.entry import Entry
+from kezuri.layer.entry import AUFS_LINKS, Entry
 from kezuri.layer.listing import KEPT, Listing
-from kezuri.layer.placement import Placement
+from kezuri.layer.placement import Placement, inherited
 from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.view import View
@@ -38,11 +38,11 @@ def unpack(
 
     Whiteouts become character devices 0:0; opaque directories get `user.overlay.opaque` (with `userxattr`) or
     `trusted.overlay.opaque`. `lower` is what lies below: parents that the tar does not describe take their metadata
-    from there (otherwise 0755, owner 0:0), links among parents are followed there, and hard links to files of lower
-    layers become copies. Nothing outside `directory` is touched, whatever the tar says. `limit` bounds the plain
-    bytes; `hasher` (of hashlib) gets them all, for the diff id; `warn` hears about what could not be made (device
-    nodes in a user namespace). KezuriError, naming `where`, for a tar that is not sound, an owner that this
-    user namespace cannot give, or a disk that is full; the directory is then half written.
+    from there, through links (otherwise 0755, owner 0:0), and hard links to files of lower layers become copies.
+    Nothing outside `directory` is touched, whatever the tar says. `limit` bounds the plain bytes; `hasher` (of hashlib)
+    gets them all, for the diff id; `warn` hears about what could not be made (device nodes in a user namespace).
+    KezuriError, naming `where`, for a tar that is not sound, an owner that this user namespace cannot give, or a disk
+    that is full; the directory is then half written.
     """
     with AnchoredTree(directory) as tree:
         overlay = "user.overlay.opaque" if userxattr else "trusted.overlay.opaque"
@@ -139,6 +139,8 @@ class _Target:
         """The metadata of directories, deepest first: times change while children are made, and a directory may
         forbid its owner to enter."""
         placed = self.placed
+        if placed.drop_links_of_aufs():
+            self._tree.remove(AUFS_LINKS)
         if self._overlay:
             for path in placed.opaque:
                 self._mark(path)
@@ -149,7 +151,7 @@ class _Target:
                     if not self._overlay:
                         continue
                     self._remember("")
-                entry = None if placed.hidden(path) else self._inherited.get(path)
+                entry = self._inherited.get(path)
             self._settle(path, entry or Entry(path, "dir", 0o755))
 
     def _hide(self, path: str, kind: str) -> None:
@@ -342,8 +344,8 @@ class _Target:
 
     def _remember(self, path: str) -> None:
         """Keep what lower layers say of a directory, before a plain root's changes."""
-        found = self._lower.lookup(path) if self._lower is not None else None
-        if found is not None and found.kind == "dir":
+        found = inherited(self._lower, path) if self._lower is not None else None
+        if found is not None:
             self._inherited[path] = found
 
     def _mark(self, path: str) -> None:

@@ -1,5 +1,6 @@
 """What is happening, as events."""
 
+from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import (
     Event,
     Listener,
@@ -13,6 +14,7 @@ from kezuri.progress.events import (
 )
 
 __all__ = [
+    "CallOff",
     "Event",
     "Listener",
     "StepCached",

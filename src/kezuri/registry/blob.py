@@ -96,6 +96,7 @@ def download(
                     raise
                 why = "what was kept from an earlier attempt does not fit"
         if wrong:
+            writer.restart()  # nobody shall go on from here
             raise WrongBytes(f"blob {digest} from {host} is wrong twice: {wrong}; then {why}")
         wrong = why
         ranges = False

@@ -14,7 +14,7 @@ from kezuri.registry.config import Endpoint, RegistryConfig
 from kezuri.registry.exchange import Ask, Exchanges
 from kezuri.registry.failure import Refused, WrongBytes, explain
 from kezuri.registry.image import DOCUMENTS, MOST_BYTES, Document, Resolved, read_document, resolve_image
-from kezuri.registry.retry import Backoff, Clock, Patience, Stopped
+from kezuri.registry.retry import Backoff, Clock, Patience, Stopped, passing
 from kezuri.registry.sink import BlobSink, MemorySink, Progress
 from kezuri.registry.wire import Answer, Transport, TransportError
 
@@ -58,6 +58,7 @@ class Registry:
         self._transport: Transport | None = None
         self._exchanges: Exchanges | None = None
         self._served: dict[str, Endpoint] = {}
+        self._troubled: set[str] = set()
         self._busy: dict[str, threading.Lock] = {}
 
     def __enter__(self) -> Self:
@@ -96,7 +97,7 @@ class Registry:
                 self._warn,
             )
             with self._lock:
-                self._served[reference.repository] = endpoint
+                self._served[reference.repository] = endpoint._replace(patient=True)
             return resolved
 
         return self._unless_stopped(reference, lambda: self._anywhere(reference, str(reference), at))
@@ -109,7 +110,7 @@ class Registry:
             name = reference.digest or reference.tag
             ask = Ask(endpoint, f"manifests/{name}", "HEAD", {"Accept": _ACCEPT})
             try:
-                with self._open(ask, self._patience(self._stop)) as answer:
+                with self._open(ask, self._patience(self._stop, endpoint)) as answer:
                     digest = answer.headers.get("docker-content-digest").strip()
                     size = answer.headers.length()
                     media_type = answer.headers.get("content-type").partition(";")[0].strip()
@@ -169,18 +170,7 @@ class Registry:
                 what = f"{reference}: blob {descriptor.digest}"
 
                 def at(endpoint: Endpoint) -> None:
-                    patience = self._patience(stop)
-                    with sink.writer(descriptor) as writer:
-                        download(
-                            lambda headers: self._open(
-                                Ask(endpoint, f"blobs/{descriptor.digest}", headers=headers), patience
-                            ),
-                            descriptor,
-                            writer,
-                            endpoint.host,
-                            patience,
-                            progress,
-                        )
+                    self._blob(endpoint, descriptor, sink, stop, progress)
 
                 self._anywhere(reference, what, at)
         if progress is not None:
@@ -192,7 +182,7 @@ class Registry:
         where = str(reference) if expected is None else f"{reference}: {expected.digest}"
         if expected is not None and expected.size > MOST_BYTES:
             raise KezuriError.of(f"{where}: the manifest is larger than {MOST_BYTES >> 20} MiB", exit_code=125)
-        patience = self._patience(self._stop)
+        patience = self._patience(self._stop, endpoint)
         wrong = ""
         while True:
             ask = Ask(endpoint, f"manifests/{name}", "GET", {"Accept": _ACCEPT})
@@ -235,16 +225,29 @@ class Registry:
 
     def _small(self, reference: Reference, endpoint: Endpoint, descriptor: Descriptor) -> bytes:
         sink = MemorySink()
-        patience = self._patience(self._stop)
+        self._blob(endpoint, descriptor, sink, self._stop, None, document=True)
+        return sink.blobs[descriptor.digest]
+
+    def _blob(
+        self,
+        endpoint: Endpoint,
+        descriptor: Descriptor,
+        sink: BlobSink,
+        stop: threading.Event,
+        progress: Progress | None,
+        document: bool = False,
+    ) -> None:
+        patience = self._patience(stop, endpoint)
+        path = f"blobs/{descriptor.digest}"
         with sink.writer(descriptor) as writer:
             download(
-                lambda headers: self._open(Ask(endpoint, f"blobs/{descriptor.digest}", headers=headers), patience),
+                lambda headers: self._open(Ask(endpoint, path, headers=headers, document=document), patience),
                 descriptor,
                 writer,
                 endpoint.host,
                 patience,
+                progress,
             )
-        return sink.blobs[descriptor.digest]
 
     def _unless_stopped(self, reference: Reference, work: Callable[[], _T]) -> _T:
         try:
@@ -253,22 +256,30 @@ class Registry:
             raise KezuriError.of(f"{reference}: the pull was called off", exit_code=125) from None
 
     def _anywhere(self, reference: Reference, what: str, at: Callable[[Endpoint], _T]) -> _T:
-        """Do something at the first endpoint that can; the one that served the repository before is asked first."""
+        """Do something at the first endpoint that can; the one that served the repository before is asked first.
+
+        A mirror gets one try and a short time as long as there is another endpoint, and is asked no more when it was in
+        trouble: patience is for those whom nobody can stand in for.
+        """
         endpoints = list(self._config.endpoints(reference))
         served = self._served.get(reference.repository)
         if served in endpoints:
             endpoints.remove(served)
             endpoints.insert(0, served)
         failed: list[str] = []
-        for endpoint in endpoints[:-1]:
+        *others, last = endpoints
+        for endpoint in others:
+            if endpoint.host in self._troubled:
+                continue
             try:
-                return at(endpoint)
+                return at(endpoint._replace(patient=not endpoint.mirror_of))
             except (TransportError, Refused, WrongBytes, KezuriError) as error:
                 if isinstance(error, KezuriError) and error.__cause__ is not None:
                     raise  # a full disk is no better at the next endpoint
                 kind = "mirror" if endpoint.mirror_of else "registry"
                 failed.append(f"the {kind} {endpoint.host} did not have it: {error}")
-        last = endpoints[-1]
+                if endpoint.mirror_of and _is_trouble(error):
+                    self._troubled.add(endpoint.host)
         try:
             return at(last)
         except (TransportError, Refused, WrongBytes) as error:
@@ -281,8 +292,15 @@ class Registry:
                 self._exchanges = Exchanges(self._transport, self._config, self._credentials)
         return self._exchanges.open(ask, patience)
 
-    def _patience(self, stop: threading.Event) -> Patience:
-        return Patience(self._backoff, self._config.tries, stop)
+    def _patience(self, stop: threading.Event, endpoint: Endpoint) -> Patience:
+        return Patience(self._backoff, self._config.tries, stop, endpoint.patient)
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether this is an endpoint's own trouble, rather than that it lacks one image or does not give it out."""
+    return isinstance(error, TransportError) or (
+        isinstance(error, Refused) and passing(error.failure.status, error.failure.codes)
+    )
 
 
 def fetch_in_parallel(

@@ -16,13 +16,15 @@ class Endpoint(NamedTuple):
     """One place that may have a repository.
 
     `host` is `host[:port]` to speak to, `path` the repository's path there, `schemes` what to try in order,
-    `mirror_of` the registry that it stands in for (empty: it is the registry itself).
+    `mirror_of` the registry that it stands in for (empty: it is the registry itself). `patient` is false where another
+    place is asked when this one is in trouble.
     """
 
     host: str
     path: str
     schemes: tuple[str, ...]
     mirror_of: str = ""
+    patient: bool = True
 
 
 class Location(NamedTuple):
@@ -49,9 +51,10 @@ class RegistryConfig(NamedTuple):
     with or without a port, or address ranges that may speak plain HTTP, and whose certificates are not checked.
     `ca_certificates` is a PEM file trusted in addition to the system's. `certificate_directories` hold
     `<host:port>/*.crt`, `client.cert` and `client.key`. `environment` is where proxies are looked up. Timeouts are
-    seconds: to connect, and idle. `tries` is how often a request is sent when it fails in passing. `mirror_only`
-    forbids to fall back to a registry that has mirrors. `allow_private` lets a public registry send us to private
-    addresses.
+    seconds: to connect, idle, for a whole manifest, config or token, and (`brisk`) for the first sign of life of a
+    mirror that somebody else can stand in for. `tries` is how often a request is sent when it fails in passing.
+    `mirror_only` forbids to fall back to a registry that has mirrors. `allow_private` lets a public registry send us to
+    private addresses.
     """
 
     mirrors: tuple[tuple[str, str], ...] = ()
@@ -62,6 +65,8 @@ class RegistryConfig(NamedTuple):
     environment: Mapping[str, str] = {}  # read only
     connect_timeout: float = 10.0
     idle_timeout: float = 60.0
+    document_timeout: float = 30.0
+    brisk_timeout: float = 5.0
     tries: int = 5
     mirror_only: bool = False
     allow_private: bool = False

@@ -18,25 +18,26 @@ from kezuri.registry.config import Endpoint, RegistryConfig
 from kezuri.registry.failure import Failure, Refused
 from kezuri.registry.origin import Origin
 from kezuri.registry.retry import Patience, passing, retry_after
-from kezuri.registry.wire import Answer, Headers, Request, Transport, TransportError
+from kezuri.registry.wire import Answer, Headers, Pace, Request, Transport, TransportError
 
 _REDIRECTS = 10
 _TOKEN = 64 << 10
 _GRANTS = 3
 _MOVED = (301, 302, 303, 307, 308)
 # What a server answers, or does not, that speaks the other of http and https.
-_OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", "cut", "timeout")
+_OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", "cut", "timeout", "late")
 
 
 class Ask(NamedTuple):
     """A request to an endpoint: `path` is below `/v2/<repository>/`, `actions` are what is to be done there
-    (`pull` or `pull,push`)."""
+    (`pull` or `pull,push`). The answer to one for a `document` is small: it has to be there whole within a time."""
 
     endpoint: Endpoint
     path: str
     method: str = "GET"
     headers: Mapping[str, str] = {}  # read only
     actions: str = "pull"
+    document: bool = True
 
     @property
     def scope(self) -> str:
@@ -107,7 +108,9 @@ class Exchanges:
             except ValueError:
                 raise TransportError("url", endpoint.host, "not a host to speak to") from None
             try:
-                answer, final = self._follow(ask.method, url, headers, insecure=endpoint.schemes[-1] == "http")
+                answer, final = self._follow(
+                    ask.method, url, headers, endpoint.schemes[-1] == "http", self._pace(endpoint, ask.document)
+                )
             except TransportError as error:
                 if error.origin != origin.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
                     raise trouble if trouble is not None and error.kind == "refused" else error from None
@@ -121,14 +124,26 @@ class Exchanges:
             return answer, final, origin
         raise AssertionError("an endpoint without schemes")
 
-    def _follow(self, method: str, url: str, headers: Mapping[str, str], insecure: bool) -> tuple[Answer, str]:
+    def _pace(self, endpoint: Endpoint, document: bool) -> Pace:
+        config = self._config
+        whole = config.document_timeout if document else 0.0
+        if endpoint.patient:
+            return Pace(config.connect_timeout + config.idle_timeout, config.idle_timeout, whole)
+        brisk = config.brisk_timeout
+        return Pace(brisk, min(config.idle_timeout, 2 * brisk), min(whole, 2 * brisk))
+
+    def _follow(
+        self, method: str, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace
+    ) -> tuple[Answer, str]:
         """Send, and go where we are sent. Authorization stays with the origin it was meant for, and does not come
-        back once it was left (distribution spec, "Redirects"; RFC 9110 §15.4)."""
+        back once it was left (distribution spec, "Redirects"; RFC 9110 §15.4). All redirects together take no longer
+        than `pace` gives for one answer."""
+        from time import monotonic
         from urllib.parse import urljoin
 
-        first = Origin.of(url)
+        first, began = Origin.of(url), monotonic()
         for _ in range(_REDIRECTS + 1):
-            answer = self._transport.send(Request(method, url, headers))
+            answer = self._transport.send(Request(method, url, headers, pace=pace.after(monotonic() - began)))
             location = answer.headers.get("location")
             if answer.status not in _MOVED or not location:
                 return answer, url
@@ -181,15 +196,16 @@ class Exchanges:
                     "url", origin.netloc, f"sends us to {realm[:200]!r} for a token, which is refused: {refusal}"
                 )
             headers = {"Authorization": credential.basic()} if credential else {}
-            self._grants[key] = self._token(token_url(challenge, (ask.scope,)), headers, insecure, patience)
+            pace = self._pace(ask.endpoint, True)
+            self._grants[key] = self._token(token_url(challenge, (ask.scope,)), headers, insecure, pace, patience)
             return self._grants[key]
 
-    def _token(self, url: str, headers: Mapping[str, str], insecure: bool, patience: Patience) -> Grant:
+    def _token(self, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace, patience: Patience) -> Grant:
         netloc = Origin.of(url).netloc
         while True:
             patience.backoff.ready(netloc, patience.stop)
             try:
-                answer, final = self._follow("GET", url, headers, insecure)
+                answer, final = self._follow("GET", url, headers, insecure, pace)
                 with answer:
                     if answer.status >= 400:
                         failure = Failure.read("GET", final, answer)

@@ -12,7 +12,7 @@ from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 from kezuri.oci import INDEX, Descriptor, Index, Platform, Reference, digest_of
 from kezuri.oci.descriptor import valid_digest
 from kezuri.registry.image import MOST_BYTES, Document, Resolved, read_document, resolve_image
-from kezuri.registry.sink import BlobSink, Progress
+from kezuri.registry.sink import BlobSink, BlobWriter, Progress
 
 _NAME = "org.opencontainers.image.ref.name"
 _FULL = "io.containerd.image.name"
@@ -154,20 +154,26 @@ class Layout:
         with busy:
             if not sink.has(descriptor.digest):
                 with self._open(descriptor, self.path) as file, sink.writer(descriptor) as writer:
-                    if writer.offset:
-                        writer.restart()
-                    hashed, rest = sha256(), descriptor.size
-                    while rest and (piece := self._piece(file, min(_CHUNK, rest))):
-                        hashed.update(piece)
-                        writer.write(piece)
-                        rest -= len(piece)
-                        if progress is not None:
-                            progress(descriptor.size - rest, descriptor.size)
-                    if rest or "sha256:" + hashed.hexdigest() != descriptor.digest:
-                        raise self._damaged(descriptor, f"its digest is sha256:{hashed.hexdigest()}", self.path)
-                    writer.commit()
+                    writer.restart()
+                    try:
+                        self._copy(file, descriptor, writer, progress)
+                    except BaseException:
+                        writer.restart()  # what lies on a disk here is not worth keeping the half of
+                        raise
         if progress is not None:
             progress(descriptor.size, descriptor.size)
+
+    def _copy(self, file: IO[bytes], descriptor: Descriptor, writer: BlobWriter, progress: Progress | None) -> None:
+        hashed, rest = sha256(), descriptor.size
+        while rest and (piece := self._piece(file, min(_CHUNK, rest))):
+            hashed.update(piece)
+            writer.write(piece)
+            rest -= len(piece)
+            if progress is not None:
+                progress(descriptor.size - rest, descriptor.size)
+        if rest or "sha256:" + hashed.hexdigest() != descriptor.digest:
+            raise self._damaged(descriptor, f"its digest is sha256:{hashed.hexdigest()}", self.path)
+        writer.commit()
 
     def fetch_all(
         self,

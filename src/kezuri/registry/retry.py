@@ -12,7 +12,7 @@ _CODES = frozenset(("TOOMANYREQUESTS", "UNAVAILABLE", "BLOB_UPLOAD_INVALID", "UN
 # and a certificate that nobody vouches for do not mend in seconds: a machine without a network must not wait.
 _FEW = {
     "resolve": 1, "refused": 1, "certificate": 1, "proxy": 1, "url": 1, "resolve-later": 2, "connect-timeout": 2,
-    "handshake": 2,
+    "handshake": 2, "late": 2,
 }  # fmt: skip
 
 
@@ -100,23 +100,33 @@ class Backoff:
 
 
 class Patience:
-    """How much one operation still puts up with."""
+    """How much one operation still puts up with. Without `patient` that is nothing until something worth while has
+    arrived: somebody else can be asked."""
 
-    def __init__(self, backoff: Backoff, tries: int, stop: threading.Event) -> None:
+    def __init__(self, backoff: Backoff, tries: int, stop: threading.Event, patient: bool = True) -> None:
         self.backoff = backoff
         self.stop = stop
         self._tries = tries
+        self._patient = patient
         self._failures = 0
 
     def progressed(self) -> None:
         """Something worth while arrived: counting begins anew."""
         self._failures = 0
+        self._patient = True
 
     def again(self, host: str, kind: str = "", after: float | None = None) -> bool:
         """Note a failure of this transport kind (empty: an answer that will pass), hold the host back for a while, and
-        say whether to try again. `after` is what the host asked for; more than two minutes is not waited for."""
+        say whether to try again. `after` is what the host asked for; more than two minutes is not waited for. Stopped
+        when the work was called off: then that is why it failed."""
+        if self.stop.is_set():
+            raise Stopped
         self._failures += 1
-        if self._failures >= tries_for(kind, self._tries) or (after is not None and after > _MOST_WAIT):
+        if (
+            not self._patient
+            or self._failures >= tries_for(kind, self._tries)
+            or (after is not None and after > _MOST_WAIT)
+        ):
             return False
         clock: Clock = self.backoff.clock
         wait = delay(self._failures, clock.chance())

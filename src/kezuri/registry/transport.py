@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,21 +13,22 @@ from kezuri.registry.proxy import proxy_for
 from kezuri.registry.wire import Headers, Request, TransportError, Trouble
 
 if TYPE_CHECKING:
-    import socket
     import ssl
 
     from urllib3 import BaseHTTPResponse, PoolManager
 
+    from kezuri.registry.connection import Line
+
 _AGENT = "kezuri"
-_PER_ADDRESS = 3.0
 
 
 class SocketAnswer:
     """An answer that urllib3 reads from its connection."""
 
-    def __init__(self, response: "BaseHTTPResponse", origin: str) -> None:
+    def __init__(self, response: "BaseHTTPResponse", line: "Line", release: Callable[["Line"], None]) -> None:
         self._response = response
-        self._origin = origin
+        self._line = line
+        self._release = release
         self.status = response.status
         self.headers = Headers(response.headers.iteritems())
 
@@ -35,11 +37,15 @@ class SocketAnswer:
         import urllib3
 
         try:
-            return self._response.read1(most, decode_content=False) or b""
+            piece = self._response.read1(most, decode_content=False) or b""
         except urllib3.exceptions.ReadTimeoutError:
-            raise TransportError("timeout", self._origin, "nothing arrived for too long") from None
+            self._line.check()
+            raise TransportError("timeout", self._line.origin, "nothing arrived for too long") from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise TransportError("cut", self._origin, f"the connection broke ({_reason(error)})") from None
+            self._line.check()
+            raise TransportError("cut", self._line.origin, f"the connection broke ({_reason(error)})") from None
+        self._line.check()
+        return piece
 
     def __enter__(self) -> Self:
         return self
@@ -50,6 +56,7 @@ class SocketAnswer:
         # A connection whose body was read to its end has gone back to the pool by itself; any other is not reused.
         self._response.close()
         self._response.release_conn()
+        self._release(self._line)
 
 
 class SocketTransport:
@@ -59,6 +66,8 @@ class SocketTransport:
         self._config = config
         self._managers: dict[tuple[Origin, str], PoolManager] = {}
         self._contexts: dict[tuple[bool, str], ssl.SSLContext] = {}
+        self._lines: set[Line] = set()
+        self._closed = False
         self._lock = threading.Lock()
         if config.ca_certificates and not os.path.isfile(config.ca_certificates):
             raise KezuriError.of(
@@ -71,35 +80,52 @@ class SocketTransport:
         """The answer, its body unread; TransportError when there is none."""
         import urllib3
 
+        from kezuri.registry.connection import Line
+
         origin = Origin.of(request.url)
         proxy = proxy_for(origin, self._config.environment)
         manager = self._manager(origin, proxy)
+        pace = request.pace
+        head = min(pace.head, pace.whole or pace.head)
+        line = Line(origin.netloc, head)
+        with self._lock:
+            if self._closed:
+                raise TransportError("cut", origin.netloc, "called off")
+            self._lines.add(line)
         try:
-            response = manager.request(
-                request.method,
-                request.url,
-                body=request.body,
-                headers={"User-Agent": _AGENT, **request.headers},
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(connect=self._config.connect_timeout, read=self._config.idle_timeout),
-            )
-        except TransportError as error:
-            if proxy:
-                why = f"the proxy {_shown(proxy)} cannot be reached: {error.message}"
-                raise TransportError("proxy", origin.netloc, why) from None
-            raise TransportError(error.kind, origin.netloc, error.message) from None
-        except urllib3.exceptions.LocationValueError:
-            raise TransportError("url", origin.netloc, "not a host to speak to") from None
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            with line:
+                response = manager.request(
+                    request.method,
+                    request.url,
+                    body=request.body,
+                    headers={"User-Agent": _AGENT, **request.headers},
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                    decode_content=False,
+                    timeout=urllib3.Timeout(connect=min(self._config.connect_timeout, head), read=pace.idle),
+                )
+        except BaseException as error:
+            self._release(line)
+            if not isinstance(error, TransportError | urllib3.exceptions.HTTPError | OSError | ValueError):
+                raise
+            line.check()
             raise _translate(error, origin, proxy) from None
-        return SocketAnswer(response, origin.netloc)
+        if pace.whole or response.status < 300:
+            line.extend(pace.whole or float("inf"))
+        return SocketAnswer(response, line, self._release)
+
+    def _release(self, line: "Line") -> None:
+        with self._lock:
+            self._lines.discard(line)
+        line.close()
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection; what other threads wait for breaks off."""
         with self._lock:
+            self._closed = True
+            for line in self._lines:
+                line.cut()
             for manager in self._managers.values():
                 manager.clear()
             self._managers.clear()
@@ -114,7 +140,8 @@ class SocketTransport:
     def _new_manager(self, origin: Origin, proxy: str) -> "PoolManager":
         import urllib3
 
-        http_pool, https_pool = _pools()
+        from kezuri.registry.connection import PlainPool, SecurePool
+
         settings: dict[str, Any] = {"num_pools": 2, "maxsize": 8, "block": False}
         if origin.scheme == "https":
             settings["ssl_context"] = self._context(origin)
@@ -138,12 +165,14 @@ class SocketTransport:
                 ) from None
         else:
             manager = urllib3.PoolManager(**settings)
-        manager.pool_classes_by_scheme = {"http": http_pool, "https": https_pool}
+        manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
         return manager
 
     def _context(self, origin: Origin | None) -> "ssl.SSLContext":
         """The TLS settings for an origin (None: a proxy): the system's authorities, our own, and those in certs.d."""
         import ssl
+
+        from kezuri.registry.connection import SecureSocket
 
         verify = origin is None or self._config.verifies(origin)
         directory = self._certificates(origin) if origin else ""
@@ -153,6 +182,7 @@ class SocketTransport:
         try:
             # SSL_CERT_FILE and SSL_CERT_DIR replace the system's store here, as everywhere in Python.
             context = ssl.create_default_context()
+            context.sslsocket_class = SecureSocket
         except OSError as error:
             raise KezuriError.of(f"cannot read the system's certificates: {error}", exit_code=125) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -203,112 +233,19 @@ def _identify(context: "ssl.SSLContext", path: str, key: str) -> None:
         ) from None
 
 
-def resolve(host: str, port: int, seconds: float) -> "list[tuple[Any, ...]]":
-    """The addresses of a host as getaddrinfo gives them, waiting no longer than so many seconds: a name server that
-    does not answer would otherwise cost half a minute. TransportError when there are none."""
-    import socket
-
-    found: list[tuple[Any, ...]] = []
-    failed: list[OSError | UnicodeError] = []
-
-    def ask() -> None:
-        try:
-            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            failed.append(error)
-
-    origin = f"{host}:{port}"
-    thread = threading.Thread(target=ask, daemon=True, name="resolve")
-    thread.start()
-    thread.join(seconds)
-    if found:
-        return found
-    if not failed:
-        raise TransportError("resolve", origin, "the name server does not answer")
-    again = isinstance(failed[0], socket.gaierror) and failed[0].errno == socket.EAI_AGAIN
-    why = failed[0].strerror if isinstance(failed[0], OSError) else ""
-    raise TransportError(
-        "resolve-later" if again else "resolve", origin, f"the name does not resolve ({why or 'not a host name'})"
-    )
-
-
-def connect(host: str, port: int, seconds: float) -> "socket.socket":
-    """A connected socket within so many seconds over all addresses of the host, so that one dead address family
-    does not use them up alone. TransportError when nobody answers."""
-    import socket
-    from time import monotonic
-
-    end = monotonic() + seconds
-    addresses = resolve(host.strip("[]"), port, seconds)
-    trouble: OSError = TimeoutError()
-    for i, (family, kind, protocol, _, address) in enumerate(addresses):
-        rest = end - monotonic()
-        if rest <= 0:
-            break
-        try:
-            sock = socket.socket(family, kind, protocol)
-        except OSError as error:
-            trouble = error
-            continue
-        try:
-            sock.settimeout(rest if i == len(addresses) - 1 else min(rest, _PER_ADDRESS))
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            sock.connect(address)
-            sock.settimeout(seconds)
-            return sock
-        except OSError as error:
-            sock.close()
-            trouble = error
-        except BaseException:
-            sock.close()
-            raise
-    origin = f"{host}:{port}"
-    if isinstance(trouble, TimeoutError):
-        raise TransportError("connect-timeout", origin, f"no answer within {seconds:g} s")
-    raise TransportError("refused", origin, (trouble.strerror or "cannot connect").lower())
-
-
-_POOLS: list[Any] = []
-
-
-def _pools() -> tuple[Any, Any]:
-    """The pool classes whose connections are made by `connect`; defined on first use, because urllib3 is imported
-    only when there is something to ask."""
-    if not _POOLS:
-        import urllib3
-        from urllib3 import connection
-
-        class Plain(connection.HTTPConnection):
-            """HTTP over our own connect."""
-
-            def _new_conn(self) -> "socket.socket":
-                return connect(self._dns_host, int(self.port), float(self.timeout or 10.0))
-
-        class Secure(connection.HTTPSConnection):
-            """HTTPS over our own connect."""
-
-            def _new_conn(self) -> "socket.socket":
-                return connect(self._dns_host, int(self.port), float(self.timeout or 10.0))
-
-        class PlainPool(urllib3.HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class SecurePool(urllib3.HTTPSConnectionPool):
-            ConnectionCls = Secure
-
-        # The owner has said so in the configuration; a line on stderr for every request says nothing new.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        _POOLS.extend((PlainPool, SecurePool))
-    return _POOLS[0], _POOLS[1]
-
-
 def _translate(error: Exception, origin: Origin, proxy: str) -> TransportError:
     """urllib3's failures in the door's words."""
     import ssl
 
     import urllib3
 
+    if isinstance(error, TransportError):
+        if proxy:
+            why = f"the proxy {_shown(proxy)} cannot be reached: {error.message}"
+            return TransportError("proxy", origin.netloc, why)
+        return TransportError(error.kind, origin.netloc, error.message)
+    if isinstance(error, urllib3.exceptions.LocationValueError):
+        return TransportError("url", origin.netloc, "not a host to speak to")
     through = f" (through the proxy {_shown(proxy)})" if proxy else ""
     cause: BaseException | None = error
     chain: list[BaseException] = []

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol, Self
 
 Trouble = Literal[
     "resolve", "resolve-later", "refused", "connect-timeout", "certificate", "handshake", "proxy", "timeout", "cut",
-    "stalled", "url",
+    "stalled", "late", "url",
 ]  # fmt: skip
 
 
@@ -16,7 +16,8 @@ class TransportError(Exception):
     `kind` is what went wrong: `resolve` the name does not exist, `resolve-later` the name server did not answer,
     `refused` nobody listens or there is no way there, `connect-timeout`, `certificate` not trusted, `handshake` no TLS
     came about, `proxy` the proxy would not, `timeout` idle for too long, `cut` the connection broke, `stalled` it
-    only trickled, `url` there is no such address. `origin` is whom it concerns (host:port), `message` one line.
+    only trickled, `late` it was not there when its time was over, `url` there is no such address. `origin` is whom it
+    concerns (host:port), `message` one line.
     """
 
     def __init__(self, kind: Trouble, origin: str, message: str) -> None:
@@ -48,6 +49,20 @@ class Headers:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
+class Pace(NamedTuple):
+    """How long an exchange may take, in seconds: `head` from its beginning until the header of the answer is there,
+    `idle` for the next bytes of its body, `whole` until the body has ended, too (0: as long as it takes)."""
+
+    head: float = 70.0
+    idle: float = 60.0
+    whole: float = 0.0
+
+    def after(self, seconds: float) -> "Pace":
+        """What is left of it when so much time has gone by; never less than a tenth of a second."""
+        rest = (max(limit - seconds, 0.1) if limit else 0.0 for limit in (self.head, self.whole))
+        return Pace(next(rest), self.idle, next(rest))
+
+
 class Request(NamedTuple):
     """One request. `body` is bytes or an iterable of them (then the length stands in `headers`)."""
 
@@ -55,6 +70,7 @@ class Request(NamedTuple):
     url: str
     headers: Mapping[str, str]
     body: bytes | Iterable[bytes] | None = None
+    pace: Pace = Pace()
 
 
 class Answer(Protocol):
@@ -90,5 +106,5 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and cut those that other threads are waiting for: they get a TransportError."""
         ...

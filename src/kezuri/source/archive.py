@@ -8,6 +8,7 @@ from typing import BinaryIO
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
 from kezuri.layer.entry import Content, Item
+from kezuri.layer.placement import MOST_ENTRIES, MOST_WEIGHT, too_much
 from kezuri.layer.tar_reader import read_tar
 from kezuri.source.tree import kept_attribute
 
@@ -62,7 +63,11 @@ class Archives:
 
     def items(self, stream: BinaryIO, where: str) -> Iterator[Item]:
         """The entries of a plain tar stream, in its order; `where` is its name in errors."""
-        for entry, data in read_tar(stream, where):
+        weight = 0
+        for count, (entry, data) in enumerate(read_tar(stream, where), 1):
+            weight += entry.weight
+            if count > MOST_ENTRIES or weight > MOST_WEIGHT:
+                raise too_much(where)
             if entry.xattrs:
                 entry = entry._replace(xattrs=tuple(pair for pair in entry.xattrs if kept_attribute(pair[0])))
             yield entry, None if data is None else self._keep(data, entry.size, where)

@@ -2,17 +2,27 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from hashlib import sha256
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.plan.operation import GitSource
+from kezuri.registry.challenge import private_refusal
+from kezuri.registry.origin import Origin
 from kezuri.source.git_failure import unreachable
 from kezuri.source.git_program import GitFailed, GitProgram
 from kezuri.source.git_repository import Commit, GitRepositories, Output
 from kezuri.store.database import boot_id
 from kezuri.store.store import Store
+
+_DEEPEST = 16
+"""How deep submodules may be nested."""
+_URL = re.compile(
+    r"(?P<scheme>[a-z0-9+.-]+)://(?:[^/?#]*@)?(?P<host>\[[^\]/]*\]|[^/:?#]*)(?::(?P<port>\d{1,5}))?", re.IGNORECASE
+)
+_SECURE_SHELL = re.compile(r"(?:[^/:]*@)?(?P<host>\[[^\]/]*\]|[^/:]+):")
 
 
 class GitCheckouts:
@@ -79,7 +89,14 @@ class GitCheckouts:
         run("remote", "add", "origin", source.remote, git_dir=git_dir)
         run("checkout", "--quiet", "--force", "--detach", commit.object, git_dir=git_dir, work_tree=tree)
         if source.submodules and _is_file(os.path.join(tree, ".gitmodules")):
-            self._submodules(tree, git_dir, source, output)
+            try:
+                self._submodules(tree, git_dir, source, output)
+            except GitFailed as error:
+                failure = unreachable(source, error, self._repositories.access(source))
+                raise KezuriError.of(
+                    f"the submodules of {source.remote} cannot be fetched: {error.reason}",
+                    hint=failure.diagnostics[0].hint or "submodules=false in the address leaves them out",
+                ) from None
             if not keep:
                 _drop_links(tree)
         if keep:
@@ -91,17 +108,71 @@ class GitCheckouts:
             _set_times(tree, int(said.split()[-1]))
         return tree
 
-    def _submodules(self, tree: str, git_dir: str, source: GitSource, output: Output) -> None:
-        access = self._repositories.access(source)
-        update = ("submodule", "--quiet", "update", "--init", "--recursive", "--depth=1")
+    def _submodules(self, tree: str, git_dir: str, source: GitSource, output: Output, depth: int = 1) -> None:
+        """Fetch the submodules of the repository that is checked out in `tree`, and theirs; `git_dir` may be empty
+        where the tree has its own. Not by git's own recursion: each address is looked at before it is spoken to."""
+        run = self._program.run
+        run("submodule", "--quiet", "init", git_dir=git_dir, work_tree=tree)
+        for url in self._told(tree, git_dir, "config", "-z", "--get-regexp", r"^submodule\..*\.url$"):
+            refusal = address_refusal(url.partition("\n")[2], source.remote)
+            if refusal:
+                raise KezuriError.of(
+                    f"a submodule of {source.remote} is not fetched: {refusal}",
+                    hint="submodules=false in the address leaves them out",
+                )
+
+        def update(*more: str) -> None:
+            command = ("submodule", "--quiet", "update", *more)
+            self._repositories.following(
+                source, lambda access: run(*command, git_dir=git_dir, work_tree=tree, access=access, told=output)
+            )
+
         try:
-            self._program.run(*update, git_dir=git_dir, work_tree=tree, access=access, told=output)
+            update("--depth=1")
         except GitFailed as error:
-            failure = unreachable(source, error, access)
-            raise KezuriError.of(
-                f"the submodules of {source.remote} cannot be fetched: {error.reason}",
-                hint=failure.diagnostics[0].hint or "submodules=false in the address leaves them out",
-            ) from None
+            if "shallow" not in error.said and "--depth" not in error.said:
+                raise
+            # A server that only has files, or an old one: it gives whole histories.
+            update()
+        for entry in self._told(tree, git_dir, "ls-files", "-z", "--stage"):
+            mode, _, path = entry.partition(" ")[0], *entry.partition("\t")[1:]
+            inner = os.path.join(tree, path)
+            if mode != "160000" or not _is_file(os.path.join(inner, ".gitmodules")):
+                continue
+            if depth >= _DEEPEST:
+                raise KezuriError.of(f"the submodules of {source.remote} are nested more than {_DEEPEST} deep")
+            self._submodules(inner, os.path.join(inner, ".git"), source, output, depth + 1)
+
+    def _told(self, tree: str, git_dir: str, *arguments: str) -> list[str]:
+        """What git lists, with a NUL behind each; nothing when it ends with an error, as where there is nothing."""
+        try:
+            told = self._program.run(*arguments, git_dir=git_dir, work_tree=tree)
+        except GitFailed:
+            return []
+        return told.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
+def address_refusal(address: str, remote: str) -> str:
+    """Why a submodule at this address is not fetched for the repository at `remote`, or an empty text: whoever wrote a
+    public repository has no business with the network that we are in. As with redirects, a name that resolves to a
+    private address is not seen."""
+    target, first = _host(address), _host(remote)
+    if target is None or first is None:
+        return ""  # a path, or what no git takes for an address
+    refusal = private_refusal(target, first, False)
+    return f"it is at {target.host}, and {refusal}" if refusal else ""
+
+
+def _host(address: str) -> Origin | None:
+    """The host of an address, as curl and ssh find it: percent signs and other scripts' digits are read, too."""
+    from unicodedata import normalize
+    from urllib.parse import unquote
+
+    found = _URL.match(address) or _SECURE_SHELL.match(address)
+    if not found:
+        return None
+    host = normalize("NFKC", unquote(found["host"])).strip("[]").lower()
+    return Origin(found.groupdict().get("scheme") or "ssh", host, int(found.groupdict().get("port") or 0))
 
 
 def _keeps(source: GitSource) -> bool:

@@ -1,6 +1,7 @@
 """The machine's git, run so that neither the user's settings nor a repository can make it do anything else."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -33,6 +34,9 @@ _PATIENCE = 10.0
 """Seconds that git gets to end when it is called off."""
 
 
+_MOVED = re.compile(r"unable to access '([^']+?)/?': The requested URL returned error: 30[12378]")
+
+
 class GitFailed(Exception):
     """git has ended with an error; `said` is what it wrote, without secrets."""
 
@@ -50,15 +54,23 @@ class GitFailed(Exception):
             return line.removeprefix("fatal: ").removeprefix("error: ")[:400]
         return "git failed without a word"
 
+    @property
+    def moved(self) -> str:
+        """The URL whose server sent git to another one, to which it did not go; empty when that is not the reason."""
+        found = _MOVED.search(self.said)
+        return found[1] if found else ""
+
 
 class Access(NamedTuple):
     """How a remote is spoken to: an Authorization for the URLs that begin with `scope` (both empty: none), the socket
-    of an ssh agent (empty: none), and the URL of a host whose certificate is not checked (empty: none)."""
+    of an ssh agent (empty: none), the URL of a host whose certificate is not checked (empty: none), and URLs with those
+    that are asked in their stead."""
 
     scope: str = ""
     authorization: str = ""
     agent: str = ""
     unchecked: str = ""
+    moved: tuple[tuple[str, str], ...] = ()
 
 
 class GitProgram:
@@ -84,10 +96,13 @@ class GitProgram:
         access: Access | None = None,
         protocols: str = "http:https:git:ssh",
         told: Callable[[bytes], object] | None = None,
+        seconds: float = float("inf"),
     ) -> bytes:
-        """What git writes to standard output; GitFailed when it ends with an error. `protocols` are those that it,
-        and what it starts, may speak. `told` gets what it writes to standard error once it has ended."""
+        """What git writes to standard output; GitFailed when it ends with an error, or not within so many seconds.
+        `protocols` are those that it, and what it starts, may speak. `told` gets what it writes to standard error once
+        it has ended."""
         import subprocess
+        from time import monotonic
 
         if self._path is None:
             raise KezuriError.of(
@@ -113,6 +128,7 @@ class GitProgram:
             )
         except OSError as error:
             raise KezuriError.of(f"git cannot be run: {self._path}: {error.strerror}") from None
+        end = monotonic() + seconds
         with process:
             try:
                 while True:
@@ -122,6 +138,8 @@ class GitProgram:
                     except subprocess.TimeoutExpired:
                         if self._cancel.is_set():
                             raise KezuriError.of("canceled", exit_code=130) from None
+                        if monotonic() > end:
+                            raise GitFailed(f"fatal: there was no whole answer within {seconds:g} s") from None
             except BaseException:
                 _end(process)
                 raise
@@ -158,9 +176,11 @@ class GitProgram:
             pairs.append(("http.sslCAInfo", self._ca_file))
         if access.unchecked:
             pairs.append((f"http.{access.unchecked}.sslVerify", "false"))
+        # git would go wherever a server sends it, to addresses of this machine's own network, too, and take an
+        # Authorization along.
+        pairs.append(("http.followRedirects", "false"))
+        pairs += ((f"url.{target}.insteadOf", url) for url, target in access.moved)
         if access.authorization:
-            # git gives extra headers to whomever the first answer sends it to.
-            pairs.append(("http.followRedirects", "false"))
             pairs.append((f"http.{access.scope}.extraHeader", f"Authorization: {access.authorization}"))
         # In the environment and not among the arguments: those any user of the machine can read.
         environment["GIT_CONFIG_COUNT"] = str(len(pairs))

@@ -15,6 +15,10 @@ from kezuri.source.git_program import Access, GitFailed, GitProgram
 from kezuri.store.store import Store, remove_tree
 
 _TRIES = 3
+_LISTING = 60.0
+"""Seconds that a server gets to say which refs it has: git waits for ever by itself, unless it speaks HTTP."""
+_MOST_MOVED = 100
+"""How many addresses, of a repository and its submodules, may lead to others."""
 _HUBS = ("https://github.com/", "https://www.github.com/")
 
 Output = Callable[[bytes], object]
@@ -39,15 +43,18 @@ class GitRepositories:
         secret: Callable[[str], bytes | None],
         agent: Callable[[], str],
         verifies: Callable[[str], bool],
+        locate: Callable[[str], str],
         cancel: threading.Event,
     ) -> None:
         """`secret` gives the value of a secret of the build, `agent` the socket of its default ssh agent, empty when
-        it has none; `verifies` tells of a URL whether its host's certificate is checked."""
+        it has none; `verifies` tells of a URL whether its host's certificate is checked; `locate` gives the URL to
+        which the server of one sends us, KezuriError when we must not go there."""
         self._store = store
         self._program = program
         self._secret = secret
         self._agent = agent
         self._verifies = verifies
+        self._locate = locate
         self._cancel = cancel
         self._accesses: dict[tuple[str, str], Access] = {}
 
@@ -133,12 +140,38 @@ class GitRepositories:
             return Access(remote, "basic " + b64encode(text.encode("utf-8", "surrogateescape")).decode())
         return Access()
 
+    def following(self, source: GitSource, run: Callable[[Access], bytes]) -> bytes:
+        """What `run` gives with the access to a remote; again when a server had sent it to another address, if we may
+        go there. An Authorization goes nowhere else."""
+        while True:
+            access = self.access(source)
+            try:
+                return run(access)
+            except GitFailed as error:
+                url = error.moved
+                if not url or access.authorization or len(access.moved) >= _MOST_MOVED:
+                    raise
+                target = self._locate(url)
+                if target == url or (url, target) in access.moved:
+                    raise
+                moved = ((url, target), *access.moved)
+                self._accesses[source.remote, source.credentials] = access._replace(moved=moved)
+
     def _remotely(self, source: GitSource, *arguments: str, git_dir: str = "", output: Output | None = None) -> bytes:
         """Run git where it speaks to the remote: what may pass is tried again."""
         tries = 0
         while True:
             try:
-                return self._program.run(*arguments, git_dir=git_dir, access=self.access(source), told=output)
+                return self.following(
+                    source,
+                    lambda access: self._program.run(
+                        *arguments,
+                        git_dir=git_dir,
+                        access=access,
+                        told=output,
+                        seconds=_LISTING if arguments[0] == "ls-remote" else float("inf"),
+                    ),
+                )
             except GitFailed as error:
                 tries += 1
                 if tries >= _TRIES or not passing(error) or self._cancel.wait(delay(tries, 0.5)):

@@ -18,8 +18,6 @@ from kezuri.store.blobs import BlobWriter
 from kezuri.store.store import Store
 
 _CHUNK = 256 << 10
-_SETTLED = 60
-"""Seconds that a Last-Modified must lie before the answer's Date to be as good as an ETag (RFC 9110 §8.8.2.2)."""
 
 Progress = Callable[[int, int], None]
 """Told how many bytes came of how many; the latter is 0 where it is not known."""
@@ -54,8 +52,9 @@ class Told(Protocol):
 class Downloads:
     """Brings files into a store.
 
-    What a URL gave last is remembered with its ETag; the next build asks whether it is still that. Without an ETag, a
-    Last-Modified and a length that are the same do.
+    What a URL gave last is remembered with its ETag; the next build asks whether it is still that, and believes the
+    server's "not modified", or the same strong ETag. A date and a length that are the same prove nothing: a file is
+    replaced within a second, or with its date kept. So, as in BuildKit, what has no ETag is fetched again.
     """
 
     def __init__(
@@ -127,8 +126,6 @@ class Downloads:
             "digest": digest,
             "etag": answer.headers.get("etag"),
             "modified": modified,
-            "length": answer.headers.get("content-length"),
-            "settled": _seconds(answer.headers.get("date")) - _seconds(modified) >= _SETTLED if modified else False,
         }
         database = self._store.database
         database.put_memo(key, json.dumps(record))
@@ -224,18 +221,14 @@ def _pinned_key(name: str, digest: str) -> str:
 
 def _same(answer: Answer, record: dict[str, object]) -> bool:
     """Whether the answer says that the content is the recorded one."""
-    etag, known = answer.headers.get("etag"), str(record.get("etag", ""))
+    etag, known = answer.headers.get("etag").strip(), str(record.get("etag", "")).strip()
     if answer.status == 304:
         return bool(known) and (not etag or _weak(etag) == _weak(known))
     if answer.status != 200:
         return False
-    if etag or known:
-        # Servers exist that give an ETag and pay no heed to it when they are asked with it.
-        return bool(etag) and _weak(etag) == _weak(known)
-    # Not If-Modified-Since: a file that an older one took the place of would count as unchanged.
-    modified, length = answer.headers.get("last-modified").strip(), answer.headers.get("content-length")
-    same = modified == record.get("modified") and length == record.get("length")
-    return bool(modified and length and record.get("settled")) and same
+    # Servers exist that give an ETag and pay no heed to it when they are asked with it. A weak one says that the
+    # content is as good as before, not that it is the same: whether that will do, the server says with 304.
+    return bool(etag) and not etag.startswith("W/") and etag == known
 
 
 def _weak(etag: str) -> str:

@@ -9,7 +9,7 @@ from kezuri.registry.challenge import private_refusal
 from kezuri.registry.failure import redact
 from kezuri.registry.origin import Origin
 from kezuri.registry.retry import Backoff, Clock, Patience, Stopped, passing, retry_after
-from kezuri.registry.wire import Answer, Request, Transport, TransportError
+from kezuri.registry.wire import Answer, Pace, Request, Transport, TransportError
 
 _REDIRECTS = 10
 _MOVED = (301, 302, 303, 307, 308)
@@ -58,34 +58,47 @@ class HttpExchange:
         except ValueError:
             raise KezuriError.of(f"not a URL of a host: {wanted.shown}") from None
         patience = Patience(self._backoff, self._tries, self._cancel)
-        while True:
-            try:
-                self._backoff.ready(host, self._cancel)
-                answer, last = self._follow(wanted)
-                with answer:
-                    if 200 <= answer.status < 300 or answer.status == 304:
-                        return take(answer)
-                    after = retry_after(answer.headers.get("retry-after"), self._backoff.clock.date())
-                if not passing(answer.status) or not patience.again(host, "", after):
-                    raise refused(wanted, answer.status, last)
-            except TransportError as error:
-                if not patience.again(host, error.kind):
-                    raise unreachable(wanted, error) from None
-            except Stopped:
-                raise KezuriError.of("canceled", exit_code=130) from None
+        try:
+            while True:
+                try:
+                    self._backoff.ready(host, self._cancel)
+                    answer, last = self._follow(wanted)
+                    with answer:
+                        if 200 <= answer.status < 300 or answer.status == 304:
+                            return take(answer)
+                        after = retry_after(answer.headers.get("retry-after"), self._backoff.clock.date())
+                    if not passing(answer.status) or not patience.again(host, "", after):
+                        raise refused(wanted, answer.status, Origin.of(last))
+                except TransportError as error:
+                    if not patience.again(host, error.kind):
+                        raise unreachable(wanted, error) from None
+        except Stopped:
+            raise KezuriError.of("canceled", exit_code=130) from None
 
-    def _follow(self, wanted: Wanted) -> tuple[Answer, Origin]:
-        """The answer at the end of all redirects, and who gave it."""
+    def locate(self, url: str) -> str:
+        """The URL at the end of all redirects. KezuriError when one of them leads where we must not go."""
+        wanted = Wanted(url, {"Accept": "*/*"})
+        try:
+            answer, last = self._follow(wanted)
+        except TransportError as error:
+            raise unreachable(wanted, error) from None
+        with answer:
+            return last
+
+    def _follow(self, wanted: Wanted) -> tuple[Answer, str]:
+        """The answer at the end of all redirects, and its URL. All of them together take no longer than one."""
+        from time import monotonic
         from urllib.parse import urljoin
 
         url, authorization = wanted.url, wanted.authorization
-        first = Origin.of(url)
+        first, began = Origin.of(url), monotonic()
         for _ in range(_REDIRECTS + 1):
             headers = {**wanted.headers, **({"Authorization": authorization} if authorization else {})}
-            answer = self._transport.send(Request("GET", url, headers))
+            pace = Pace().after(monotonic() - began)
+            answer = self._transport.send(Request("GET", url, headers, pace=pace))
             location = answer.headers.get("location")
             if answer.status not in _MOVED or not location:
-                return answer, Origin.of(url)
+                return answer, url
             with answer:
                 pass
             before, url = Origin.of(url), urljoin(url, location).partition("#")[0]

@@ -46,6 +46,7 @@ class Images:
         pull: bool = False,
         progress: Progress | None = None,
         stand_in: "Callable[[Reference, Platform], BaseImage | None] | None" = None,
+        cancel: threading.Event | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -53,6 +54,7 @@ class Images:
         self._pull = pull
         self._progress = progress
         self._stand_in = stand_in
+        self._cancel = cancel
         self._origins: dict[str, _Origin] = {}
         self._lock = threading.Lock()
 
@@ -165,11 +167,11 @@ class Images:
                 hint="pull its image again: `kezuri pull NAME`",
                 exit_code=125,
             )
-        with self._store.lock(f"blob-{descriptor.digest[7:47]}"):
+        with self._store.lock(f"blob-{descriptor.digest[7:47]}", cancel=self._cancel):
             if self._store.blobs.has(descriptor.digest):
                 return
             if origin.reference is None:
-                self._layout(origin.source.text)[0].fetch(descriptor, self._store.blobs)
+                self._layout(origin.source.text)[0].fetch(descriptor, self._store.blobs, self._copied)
                 return
             told = self._progress
 
@@ -178,6 +180,10 @@ class Images:
                     told(descriptor.digest, current, total)
 
             self._registry().fetch(origin.reference, descriptor, self._store.blobs, came)
+
+    def _copied(self, current: int, total: int) -> None:
+        if self._cancel is not None and self._cancel.is_set():
+            raise KezuriError.of("canceled", exit_code=130)
 
 
 def made_for(image: BaseImage, platform: Platform) -> bool:

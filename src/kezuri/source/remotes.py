@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import GitSource, Remote, UrlSource
 from kezuri.plan.remote import is_commit
+from kezuri.progress.calling_off import CallOff
 from kezuri.source.http_download import Downloaded, Downloads, shown
 from kezuri.source.selection import Root, download, select
 from kezuri.source.tree import DirectoryTree
@@ -78,7 +79,7 @@ class Remotes:
     Several threads may ask at once. Nothing is asked of the network before a source is wanted.
     """
 
-    def __init__(self, store: Store, means: Means, reporter: Reporter, cancel: threading.Event) -> None:
+    def __init__(self, store: Store, means: Means, reporter: Reporter, cancel: CallOff) -> None:
         self._store = store
         self._means = means
         self._reporter = reporter
@@ -221,6 +222,7 @@ class Remotes:
                     insecure=means.insecure, ca_certificates=means.ca_certificates, environment=means.environment
                 )
                 self._transport = SocketTransport(config)
+                self._cancel.then(self._transport.close)
                 self._exchange = HttpExchange(self._transport, self._cancel)
             return self._exchange
 
@@ -235,9 +237,19 @@ class Remotes:
                 os.makedirs(store.path("git"), exist_ok=True)
                 known_hosts = store.path("git", "known_hosts")
                 program = GitProgram(means.environment, known_hosts, self._authorities(), self._cancel)
-                repositories = GitRepositories(store, program, means.secret, means.agent, self._verifies, self._cancel)
+                repositories = GitRepositories(
+                    store, program, means.secret, means.agent, self._verifies, self._locate, self._cancel
+                )
                 self._git = repositories, GitCheckouts(store, program, repositories)
             return self._git
+
+    def _locate(self, url: str) -> str:
+        """Where the git repository at a URL is now."""
+        suffix = "/info/refs?service=git-upload-pack"
+        found = self._open_exchange().locate(url + suffix)
+        if not found.endswith(suffix):
+            raise KezuriError.of(f"{url} sends us to {found.partition('?')[0]}, which is no git repository")
+        return found.removesuffix(suffix)
 
     def _verifies(self, url: str) -> bool:
         from kezuri.registry.config import RegistryConfig

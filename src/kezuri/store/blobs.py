@@ -1,6 +1,7 @@
 """Content-addressed blobs in an OCI image layout: written aside, verified, synced, renamed."""
 
 import errno
+import fcntl
 import os
 from hashlib import sha256
 from types import TracebackType
@@ -9,9 +10,16 @@ from typing import Self
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Descriptor, valid_digest
 
+PARTIAL = "partial"
+"""The directory of a store with the first bytes of blobs whose fetching was interrupted, under the whole's digests."""
+
 
 class BlobWriter:
-    """A blob on its way into the store. Use it in a `with`; without `commit` nothing of it remains."""
+    """A blob on its way into the store. Use it in a `with`; nobody sees it before `commit`.
+
+    Without `commit` nothing of it remains, unless it is known what it has to become: then what came of it lies in
+    PARTIAL under its digest, locked as long as somebody writes it, and the next writer goes on there.
+    """
 
     def __init__(self, blobs: "Blobs", expected: Descriptor | None = None, hashed: bool = False) -> None:
         self._blobs = blobs
@@ -20,25 +28,48 @@ class BlobWriter:
         self._path = blobs.scratch("blob")
         self._descriptor = -1
         self._hash = sha256()
+        self._lasting = False
         self.offset = 0
 
     def __enter__(self) -> Self:
+        if self._expected is not None and self._go_on(self._blobs.partial(self._expected.digest)):
+            return self
         try:
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise disk_error(error, self._path) from error
         return self
 
+    def _go_on(self, path: str) -> bool:
+        """Take up the partial blob; False when somebody else is writing it."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # stores of earlier versions have none
+        held = lock_partial(path, os.O_CREAT)
+        if held < 0:
+            return False
+        self._path, self._descriptor, self._lasting = path, held, True
+        try:
+            while piece := os.read(held, 1 << 20):
+                self._hash.update(piece)
+                self.offset += len(piece)
+        except BaseException:
+            os.close(held)
+            raise
+        return True
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self._descriptor < 0:
+            return
         try:
-            os.unlink(self._path)
+            # While it is locked: afterwards the name may be that of another's.
+            if not (self._lasting and self.offset):
+                os.unlink(self._path)
         except OSError:
             pass  # It was published, or the next collection finds it.
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append bytes; KezuriError when the disk is full."""
@@ -50,6 +81,7 @@ class BlobWriter:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
+            self._lasting = False  # a full disk needs the space
             raise disk_error(error, self._path) from error
         self.offset += size
         return size
@@ -74,6 +106,7 @@ class BlobWriter:
     def _publish(self, digest: str) -> str:
         want = self._expected
         if want is not None and (digest != want.digest or self.offset != want.size):
+            self._lasting = False
             raise KezuriError.of(
                 f"blob {want.digest}: got {self.offset} bytes with digest {digest}, expected {want.size} bytes",
                 hint="the source is damaged or lies; nothing of it was kept",
@@ -97,6 +130,10 @@ class Blobs:
         """A path that nobody else uses, on the store's file system. Names carry the process, so that what a killed
         process left behind can be told from what a living one uses."""
         return os.path.join(self._scratch, f"{os.getpid()}-{kind}-{os.urandom(6).hex()}")
+
+    def partial(self, digest: str) -> str:
+        """Where the first bytes of a blob are whose fetching was interrupted."""
+        return os.path.join(self._root, PARTIAL, os.path.basename(self.path(digest)))
 
     def path(self, digest: str) -> str:
         """Where the blob is or would be; KezuriError for a text that is no digest."""
@@ -232,6 +269,27 @@ def damaged(digest: str) -> KezuriError:
         hint="`kezuri store check --repair` removes it; then it is fetched or built again",
         exit_code=125,
     )
+
+
+def lock_partial(path: str, flags: int = 0) -> int:
+    """A descriptor of a partial blob that nobody else writes while it is open; -1 when somebody does, or when there is
+    none and `flags` do not say to make it."""
+    while True:
+        try:
+            held = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o644)
+        except FileNotFoundError:
+            return -1
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who had it before may have published or removed it.
+            if os.path.samestat(os.stat(path), os.fstat(held)):
+                return held
+        except BlockingIOError:
+            os.close(held)
+            return -1
+        except FileNotFoundError:
+            pass
+        os.close(held)
 
 
 def sync_file(path: str) -> None:

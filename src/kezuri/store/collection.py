@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from time import time
 from typing import NamedTuple
 
+from kezuri.store.blobs import PARTIAL, lock_partial
 from kezuri.store.fetched import downloads, git_directories
 from kezuri.store.inventory import Inventory, Piece, disk_use
 from kezuri.store.reach import Reach
@@ -14,6 +15,8 @@ from kezuri.store.worth import Candidate, ranked
 
 _GRACE = 1200.0
 """Seconds by which a running build's lease reaches back: what was used shortly before is not noted as used again."""
+_RESUMABLE = 24 * 3600.0
+"""Seconds for which builds leave the first bytes of a blob that nobody fetches any more."""
 
 
 class Gone(NamedTuple):
@@ -175,6 +178,8 @@ class Collection:
                     self._store.database.drop_memos_about("download ", piece.id)
         elif piece.kind == "source.local":
             yield Gone("context", piece.title, _remove(self._store.path("contexts", piece.id)))
+        elif piece.id.startswith(f"{PARTIAL}/"):
+            yield from self._take_partial(self._store.path(piece.id))
 
     def _take_layer(self, piece: Piece) -> Iterator[Gone]:
         """A layer of an image that no name holds: it is pulled again when a build needs it."""
@@ -187,6 +192,14 @@ class Collection:
             aside = self._all_aside(row.id)
             database.drop_layer(row.id)
         yield Gone("snapshot", piece.title, sum(map(_remove, aside)))
+
+    def abandoned(self) -> Iterator[Gone]:
+        """Clear away what nobody goes on with: leftovers, and after a day what there is of a blob whose fetching was
+        interrupted."""
+        yield from self.leftovers()
+        for path in self._store.partials():
+            if _modified(path) < time() - _RESUMABLE:
+                yield from self._take_partial(path)
 
     def leftovers(self, chosen: Callable[[str], bool] = lambda name: True) -> Iterator[Gone]:
         """Clear away work in progress of processes that are dead."""
@@ -207,6 +220,13 @@ class Collection:
             for name in names
             if (process := name.partition("-")[0]) not in living and not (process.isdigit() and _alive(int(process)))
         ]
+
+    def _take_partial(self, path: str) -> Iterator[Gone]:
+        held = lock_partial(path)
+        if held >= 0:
+            size = _remove(path)
+            os.close(held)
+            yield Gone("temporary", os.path.basename(path), size)
 
     def _unheld_locks(self) -> None:
         """Remove the files of locks that nobody holds: there is one for every key that ever ran."""
@@ -352,6 +372,7 @@ class Collection:
             ("file digests", "contexts"),
             ("git repositories", "git"),
             ("temporary", "tmp"),
+            ("partial blobs", PARTIAL),
         ):
             path = self._store.path(directory)
             if not os.path.isdir(path):
@@ -367,7 +388,7 @@ class Collection:
         progress, and the store's own records."""
         total = 0
         seen: set[tuple[int, int]] = set()
-        for directory in ("blobs/sha256", "layers", "mounts", "listings", "contexts", "git"):
+        for directory in ("blobs/sha256", "layers", "mounts", "listings", "contexts", "git", PARTIAL):
             path = self._store.path(directory)
             if os.path.isdir(path):
                 # The directory itself stays, whatever goes.

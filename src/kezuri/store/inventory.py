@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from kezuri.store.blobs import PARTIAL
 from kezuri.store.fetched import git_directories
 from kezuri.store.names import REF_NAME
 from kezuri.store.reach import Reach
@@ -68,7 +69,8 @@ class Inventory:
         """Everything, each thing once."""
         records = list(self._records())
         taken = {piece.layer for piece in records}
-        return (*records, *self._others(taken), *self._mounts(), *self._fetched(), *self._indexes())
+        others = (*self._others(taken), *self._mounts(), *self._fetched(), *self._indexes(), *self._partials())
+        return (*records, *others)
 
     def _records(self) -> Iterator[Piece]:
         database = self._store.database
@@ -168,6 +170,15 @@ class Inventory:
                 continue
             size, used = status.st_blocks * 512, status.st_mtime
             yield Piece(name, "source.local", "digests of a context's files", size, used, used, 1, _fetching(size))
+
+    def _partials(self) -> Iterator[Piece]:
+        for path in self._store.partials():
+            try:
+                status = os.stat(path)
+            except FileNotFoundError:
+                continue
+            name, size, used = os.path.basename(path), status.st_blocks * 512, status.st_mtime
+            yield Piece(f"{PARTIAL}/{name}", "internal", f"part of blob sha256:{name}", size, used, used, 1, 0.0)
 
     def _layer_size(self, row: LayerRow | None) -> tuple[int, bool]:
         """The bytes that go with a layer, and whether others hold some of its blobs."""

@@ -11,14 +11,14 @@ from typing import Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.directory import make_plain
-from kezuri.store.blobs import Blobs, disk_error, owner_of, user
+from kezuri.store.blobs import PARTIAL, Blobs, disk_error, owner_of, user
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
 
 _LOCK_POLL = 0.05
 """Seconds between two looks at a lock, where waiting for it can be called off."""
 
-_DIRECTORIES = ("blobs", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts", "owners")
+_DIRECTORIES = ("blobs", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts", "owners", PARTIAL)
 
 
 class Store:
@@ -201,6 +201,13 @@ class Store:
     def path(self, *parts: str) -> str:
         """A path within the store."""
         return os.path.join(self.root, *parts)
+
+    def partials(self) -> list[str]:
+        """The paths of blobs whose fetching was interrupted, or is under way."""
+        try:
+            return sorted(entry.path for entry in os.scandir(self.path(PARTIAL)))
+        except FileNotFoundError:
+            return []
 
     def layer_directory(self, name: str) -> str:
         """The path of a layer's directory form."""

@@ -1,0 +1,232 @@
+"""Connections: names are looked up, sockets connected, and what a request waits for ends in time or when it is cut.
+
+Imported when there is something to ask: it brings urllib3, sockets and TLS.
+"""
+
+import socket
+import ssl
+import threading
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+import urllib3
+from urllib3 import connection
+
+from kezuri.registry.wire import TransportError
+
+_PER_ADDRESS = 3.0
+_LOOK = 0.1
+"""Seconds between two looks at whether a line was cut, while a name server is waited for."""
+_HERE = threading.local()
+"""Holds the line of the request that this thread is sending: urllib3 lets nothing else through to its connections."""
+
+
+class Line:
+    """What one request waits for, seen from outside: it is over after so many `seconds`, and another thread can cut it.
+
+    A socket's own timeout is for one call, which a peer that sends a byte now and then never lets run out. So every
+    read of the sockets below asks the line how much time is left. `cut` shuts the connection down by a descriptor of
+    the line's own, because the socket's may be closed, and its number taken by another file, at any moment.
+    """
+
+    def __init__(self, origin: str, seconds: float) -> None:
+        self.origin = origin
+        self._seconds = seconds
+        self._began = monotonic()
+        self._end = self._began + seconds
+        self._lock = threading.Lock()
+        self._own: socket.socket | None = None
+        self._cut = False
+
+    def __enter__(self) -> Self:
+        _HERE.line = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _HERE.line = None
+
+    def take(self, sock: "PlainSocket") -> None:
+        """The request goes over this connection from now on."""
+        own = socket.socket(fileno=socket.dup(sock.fileno()))
+        with self._lock:
+            before, self._own = self._own, own
+            if self._cut:
+                _shut(own)
+        sock.line = self
+        if before is not None:
+            before.close()
+
+    def cut(self) -> None:
+        """End what the request waits for, now."""
+        with self._lock:
+            self._cut = True
+            if self._own is not None:
+                _shut(self._own)
+
+    def extend(self, seconds: float) -> None:
+        """The request may take so long in all; infinity for as long as it likes."""
+        self._seconds = seconds
+        self._end = self._began + seconds
+
+    def rest(self, idle: float | None) -> float | None:
+        """How long the next read may wait, in seconds, where `idle` is what it may by itself. TimeoutError when the
+        time is over."""
+        if self._end == float("inf"):
+            return idle
+        rest = self._end - monotonic()
+        if rest <= 0:
+            raise TimeoutError
+        return rest if idle is None else min(idle, rest)
+
+    def check(self) -> None:
+        """TransportError when the line was cut or its time is over."""
+        if self._cut:
+            raise TransportError("cut", self.origin, "called off")
+        if monotonic() >= self._end:
+            raise TransportError("late", self.origin, f"no whole answer within {self._seconds:.3g} s")
+
+    def close(self) -> None:
+        """The request is done."""
+        with self._lock:
+            if self._own is not None:
+                self._own.close()
+                self._own = None
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # not connected any more
+
+
+class PlainSocket(socket.socket):
+    """A socket whose reads keep to the time of its line."""
+
+    line: Line | None = None
+    _idle: float | None = None
+
+    def settimeout(self, value: float | None, /) -> None:
+        """As a socket's; what the line leaves may be less."""
+        self._idle = value
+        super().settimeout(value)
+
+    def recv_into(self, *arguments: Any) -> int:
+        """As a socket's."""
+        if self.line is not None:
+            super().settimeout(self.line.rest(self._idle))
+        return super().recv_into(*arguments)
+
+
+class SecureSocket(PlainSocket, ssl.SSLSocket):
+    """A TLS socket whose reads keep to the time of its line."""
+
+
+def resolve(host: str, port: int, seconds: float, line: Line | None = None) -> list[tuple[Any, ...]]:
+    """The addresses of a host as getaddrinfo gives them, waiting no longer than so many seconds: a name server that
+    does not answer would otherwise cost half a minute. TransportError when there are none."""
+    found: list[tuple[Any, ...]] = []
+    failed: list[OSError | UnicodeError] = []
+
+    def ask() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failed.append(error)
+
+    origin = f"{host}:{port}"
+    thread = threading.Thread(target=ask, daemon=True, name="resolve")
+    thread.start()
+    end = monotonic() + seconds
+    while thread.is_alive() and (rest := end - monotonic()) > 0:
+        thread.join(min(rest, _LOOK))
+        if line is not None:
+            line.check()
+    if found:
+        return found
+    if not failed:
+        raise TransportError("resolve", origin, "the name server does not answer")
+    again = isinstance(failed[0], socket.gaierror) and failed[0].errno == socket.EAI_AGAIN
+    why = failed[0].strerror if isinstance(failed[0], OSError) else ""
+    raise TransportError(
+        "resolve-later" if again else "resolve", origin, f"the name does not resolve ({why or 'not a host name'})"
+    )
+
+
+def connect(host: str, port: int, seconds: float, line: Line | None = None) -> socket.socket:
+    """A connected socket within so many seconds over all addresses of the host, so that one dead address family
+    does not use them up alone. TransportError when nobody answers, or the line is cut."""
+    end = monotonic() + seconds
+    addresses = resolve(host.strip("[]"), port, seconds, line)
+    trouble: OSError = TimeoutError()
+    for i, (family, kind, protocol, _, address) in enumerate(addresses):
+        rest = end - monotonic()
+        if rest <= 0:
+            break
+        try:
+            sock = PlainSocket(family, kind, protocol)
+        except OSError as error:
+            trouble = error
+            continue
+        try:
+            if line is not None:
+                line.take(sock)
+            sock.settimeout(rest if i == len(addresses) - 1 else min(rest, _PER_ADDRESS))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.connect(address)
+            sock.settimeout(seconds)
+            return sock
+        except OSError as error:
+            sock.close()
+            trouble = error
+        except BaseException:
+            sock.close()
+            raise
+        if line is not None:
+            line.check()
+    origin = f"{host}:{port}"
+    if isinstance(trouble, TimeoutError):
+        raise TransportError("connect-timeout", origin, f"no answer within {seconds:g} s")
+    raise TransportError("refused", origin, (trouble.strerror or "cannot connect").lower())
+
+
+class _Lined(connection.HTTPConnection):
+    """A connection that is made by our own `connect` and belongs to the line of whoever sends over it."""
+
+    def _new_conn(self) -> socket.socket:
+        return connect(self._dns_host, int(self.port or 0), float(self.timeout or 10.0), getattr(_HERE, "line", None))
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        """As urllib3's."""
+        line = getattr(_HERE, "line", None)
+        if line is not None and isinstance(self.sock, PlainSocket):
+            line.take(self.sock)
+        super().request(*arguments, **named)
+
+
+class _Plain(_Lined):
+    """HTTP."""
+
+
+class _Secure(_Lined, connection.HTTPSConnection):
+    """HTTPS."""
+
+
+class PlainPool(urllib3.HTTPConnectionPool):
+    """Connections of HTTP."""
+
+    ConnectionCls = _Plain
+
+
+class SecurePool(urllib3.HTTPSConnectionPool):
+    """Connections of HTTPS."""
+
+    ConnectionCls = _Secure
+
+
+# The owner has said so in the configuration; a line on stderr for every request says nothing new.
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
