@@ -103,7 +103,9 @@ def test_builds_go_on_while_everything_is_collected_all_the_time(tmp_path: Path)
     threads.append(threading.Thread(target=collect))
     for thread in threads:
         thread.start()
-    time.sleep(1.2)
+    begun = time.monotonic()
+    while time.monotonic() < begun + (1.2 if all(built) and pruned else 30) and not failures:
+        time.sleep(0.05)
     stop.set()
     for thread in threads:
         thread.join()

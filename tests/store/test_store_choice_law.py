@@ -90,7 +90,7 @@ def fill(store: Store, layers: list[tuple[bool, bool, str, float, str]], mounts:
             os.mkdir(store.path("tmp", f"{dead}-step-x"))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     LAYERS,
     MOUNTS,
@@ -119,7 +119,8 @@ def test_what_is_foreseen_is_what_goes(
         foreseen = {p.id for c in collection.candidates(**asked) for p in c.pieces}  # type: ignore[arg-type]
         list(collection.collect(**asked))  # type: ignore[arg-type]
         assert there - {piece.id for piece in collection.pieces(everything)} == foreseen
-        if keep_bytes is None:
+        if keep_bytes is None and before is None and chosen is None:
+            # What is left is needed: also what some of the removed things had in common.
             assert not {p.id for c in collection.candidates(**asked) for p in c.pieces}  # type: ignore[arg-type]
 
 

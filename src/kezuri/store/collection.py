@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from time import time
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ class Collection:
         self._store = store
         self._reach = Reach(store)
         self._evicted: set[str] = set()
-        """Blobs of base images that go although builds stand on these images."""
+        """Blobs that are to go although builds stand on images that have them."""
 
     def _free(self, used: float) -> bool:
         """Whether what was last used then is needed by no store that is open."""
@@ -89,6 +90,7 @@ class Collection:
         blobs = {piece.id for piece in pieces if piece.id.startswith("sha256:")}
         for layer in layers:
             blobs.update(form.digest for form in self._store.database.forms(layer))
+        self._evicted.update(blobs)
         for piece in pieces:
             yield from self._take(piece)
         yield from self._layers(everything, layers)
@@ -147,16 +149,19 @@ class Collection:
             )
 
         total = self.cache_bytes() if keep_bytes is not None else 0
+        holders: dict[str, int] = {}
+        for digest in (blob[0] for piece in pieces for blob in piece.blobs):
+            holders[digest] = holders.get(digest, 0) + 1
         gone: set[str] = set()
-        for candidate in ranked(pieces, may_go, time()):
+        first = ranked(pieces, may_go, time())
+        # Then what frees nothing by itself: what others hold, too.
+        others = (Candidate((piece,), 0.0, piece.size) for piece in pieces if piece.id not in gone and may_go(piece))
+        for candidate in chain(first, others):
             if keep_bytes is not None and total <= keep_bytes:
                 return
-            total -= candidate.size
+            total -= sum(_freed(piece, holders) for piece in candidate.pieces)
             gone.update(piece.id for piece in candidate.pieces)
             yield candidate
-        for piece in pieces if keep_bytes is None else ():
-            if piece.id not in gone and may_go(piece):
-                yield Candidate((piece,), 0.0, piece.size)
 
     def _take(self, piece: Piece) -> Iterator[Gone]:
         """Remove one piece, unless it was used meanwhile."""
@@ -188,7 +193,6 @@ class Collection:
             row = database.layer(piece.layer)
             if not free or row is None or row.used != piece.used:
                 return
-            self._evicted.update(form.digest for form in database.forms(row.id))
             aside = self._all_aside(row.id)
             database.drop_layer(row.id)
         yield Gone("snapshot", piece.title, sum(map(_remove, aside)))
@@ -401,6 +405,18 @@ class Collection:
         """What is left on the store's disk for ordinary users, in bytes."""
         status = os.statvfs(self._store.root)
         return status.f_bavail * status.f_frsize
+
+
+def _freed(piece: Piece, holders: dict[str, int]) -> int:
+    """What the cache has less of when the piece goes: a blob with the last of the layers that hold it. `holders` counts
+    these, and is brought up to date."""
+    if piece.id.startswith("tmp/"):
+        return 0  # Work in progress is not counted as cache.
+    size = piece.size
+    for digest, count, counted in piece.blobs:
+        holders[digest] -= 1
+        size += count * ((holders[digest] == 0) - counted)
+    return size
 
 
 def _changed(path: str) -> float:

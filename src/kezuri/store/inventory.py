@@ -28,7 +28,8 @@ class Piece(NamedTuple):
     `seconds` is what it would take to have it again. `needs` is the id of the piece without which it can never be
     found again (a result stands on the very run that it was made upon); empty when there is none. `named` marks layers
     of images with a name, which are not cache. `layer` is the layer's id, if it is one, and `step` the kind of step
-    that gave it (RUN, COPY, ADD, WORKDIR).
+    that gave it (RUN, COPY, ADD, WORKDIR). `blobs` are those that the layer holds and no image with a name: digest,
+    bytes on the disk, and whether they are counted in `size`.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Piece(NamedTuple):
     named: bool = False
     layer: str = ""
     step: str = ""
+    blobs: tuple[tuple[str, int, bool], ...] = ()
 
 
 class Inventory:
@@ -93,6 +95,7 @@ class Inventory:
                 False,
                 record.layer,
                 record.kind,
+                self._blobs_of(record.layer),
             )
 
     def _others(self, taken: set[str]) -> Iterator[Piece]:
@@ -121,9 +124,13 @@ class Inventory:
                 if not size and not shared:
                     continue  # Known of, and not fetched.
                 title = f"layer of {owner}" if owner else "layer of an image"
-                yield Piece(row.id, "image", title, size, *when, _fetching(size), shared, "", False, row.id)
+                blobs = self._blobs_of(row.id)
+                yield Piece(
+                    row.id, "image", title, size, *when, _fetching(size), shared, "", False, row.id, blobs=blobs
+                )
             else:
-                yield Piece(row.id, "internal", "left behind", size, *when, 0.0, shared, "", False, row.id)
+                blobs = self._blobs_of(row.id)
+                yield Piece(row.id, "internal", "left behind", size, *when, 0.0, shared, "", False, row.id, blobs=blobs)
 
     def _owners(self) -> dict[str, str]:
         """The name of an image for each blob of it."""
@@ -184,18 +191,25 @@ class Inventory:
         """The bytes that go with a layer, and whether others hold some of its blobs."""
         if row is None:
             return 0, False
-        size, shared = self._directory_size(row), False
-        for digest in set(self._forms.get(row.id, ())):
-            holders = self._holders[digest]
-            shared = shared or digest in self._named or len(holders) > 1
-            # Freed with the last of its layers, which the one that was used last is thought to be.
-            if digest not in self._named and row.id == max(holders, key=lambda h: (self._layers[h].used, h)):
-                size += self._blob_size(digest)
+        size = self._directory_size(row) + sum(size for _, size, counted in self._blobs_of(row.id) if counted)
+        digests = self._forms.get(row.id, ())
+        shared = any(digest in self._named or len(self._holders[digest]) > 1 for digest in digests)
         try:
             size += os.lstat(self._store.path("listings", layer_name(row.id))).st_blocks * 512
         except FileNotFoundError:
             pass
         return size, shared
+
+    def _blobs_of(self, layer: str) -> tuple[tuple[str, int, bool], ...]:
+        # Freed with the last of its layers, which the one that was used last is thought to be.
+        return tuple(
+            (
+                digest,
+                self._blob_size(digest),
+                layer == max(self._holders[digest], key=lambda h: (self._layers[h].used, h)),
+            )
+            for digest in sorted(set(self._forms.get(layer, ())) - self._named)
+        )
 
     def _directory_size(self, row: LayerRow) -> int:
         total = 0
