@@ -85,9 +85,10 @@ def _ask(settings: Settings) -> tuple[str, int]:
     import signal
 
     port = _free_port()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
-        _serve(settings, port)
+        _serve(settings, port, parent)
     try:
         return _answer(port), port
     finally:
@@ -95,11 +96,19 @@ def _ask(settings: Settings) -> tuple[str, int]:
         _reap(child)
 
 
-def _serve(settings: Settings, port: int) -> None:
+def _serve(settings: Settings, port: int, parent: int) -> None:
+    import signal
+
     from kezuri.app.run import run
+    from kezuri.linux import privileges, userns
 
     code = 125
     try:
+        # Entering changes our ids, and that would clear the death signal: so it comes first.
+        userns.enter()
+        privileges.die_with_parent(signal.SIGKILL)
+        if os.getppid() != parent:
+            return
         request = RunRequest(image=_NAME, ports=(Port(_CONTAINER_PORT, port, "127.0.0.1"),))
         code = run(request, settings)
     except KezuriError as error:
