@@ -1,7 +1,8 @@
 """Random roots, mounts and targets for the sandbox, with steps that attack: nothing outside may be read or changed.
 
 `python -m tests.sandbox.sandbox_fuzz --seconds 600 [--seed N] [--who subordinate]` goes on until the time is over, and
-prints the seed and the step of what went wrong. Root runs it as an ordinary user with `--who`.
+prints the seed and the step of what went wrong. Root runs it as an ordinary user with `--who`. `--runtime crun` tries
+that in place of kezuri's own sandbox.
 """
 
 import argparse
@@ -24,8 +25,8 @@ from tests.sandbox.sandbox_machine import Record, devices, differences, own_devi
 
 from kezuri.diagnostics import KezuriError
 from kezuri.sandbox import kernelfs
-from kezuri.sandbox.native import NativeSandbox
-from kezuri.sandbox.step import AgentMount, FileMount, HostMount, Mount, SecretMount, TmpfsMount, TreeMount
+from kezuri.sandbox.choice import choose
+from kezuri.sandbox.step import AgentMount, FileMount, HostMount, Mount, Sandbox, SecretMount, TmpfsMount, TreeMount
 
 PATIENCE = 30.0
 """Seconds after which a step is taken to hang."""
@@ -202,7 +203,7 @@ chmod 0600 {paths}
 mknod /dev/shm/node c 1 5; mknod /dev/node c 1 5; head -c 1 /dev/node /dev/shm/node
 true"""
 
-    def round(self, sandbox: NativeSandbox) -> None:
+    def round(self, sandbox: Sandbox) -> None:
         """Make a step and run it, with fewer mounts as long as it is refused."""
         trees = [self.tree() for _ in range(2)]
         above = tuple(self.random.sample(trees, self.random.randint(0, 2)))
@@ -212,7 +213,7 @@ true"""
         for tree in trees:
             shutil.rmtree(tree, ignore_errors=True)
 
-    def step(self, sandbox: NativeSandbox, trees: list[str], above: tuple[str, ...], mounts: list[Mount]) -> bool:
+    def step(self, sandbox: Sandbox, trees: list[str], above: tuple[str, ...], mounts: list[Mount]) -> bool:
         """Run one step; False when it was refused. AssertionError when something outside was touched or shown."""
         fields = {
             "mounts": tuple(mounts),
@@ -250,8 +251,10 @@ true"""
         return {**devices(), **record(self.canary, f"{self.base}/bundle.pem", *trees)}
 
 
-def fuzz(base: str, layers: tuple[str, ...], seed: int, seconds: float = 0.0, steps: int = 0) -> Counter[str]:
-    """Run steps until the time is over, or that many; how often each end was met.
+def fuzz(
+    base: str, layers: tuple[str, ...], seed: int, seconds: float = 0.0, steps: int = 0, name: str = "kezuri"
+) -> Counter[str]:
+    """Run steps in the sandbox of this name until the time is over, or that many; how often each end was met.
 
     For a process that has entered its namespaces. AssertionError names the seed of the world in which it failed.
     """
@@ -259,7 +262,7 @@ def fuzz(base: str, layers: tuple[str, ...], seed: int, seconds: float = 0.0, st
     ends: Counter[str] = Counter()
     mounted = _mounted()
     until = time.monotonic() + seconds
-    with NativeSandbox() as sandbox:
+    with choose(name) as sandbox:
         while time.monotonic() < until or ends["ran"] < steps:
             with contextlib.closing(World(tempfile.mkdtemp(prefix="world-", dir=base), seed, layers)) as world:
                 try:
@@ -286,6 +289,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--who", choices=WHO, default="as-is")
+    parser.add_argument("--runtime", default="kezuri")
     options = parser.parse_args()
     base = make_layers()
     if options.who in ("subordinate", "single") and os.geteuid() == 0:
@@ -293,7 +297,7 @@ def main() -> None:
         subprocess.run(["chown", "-hR", f"{uid}:{uid}", base], check=True)
 
     def act() -> None:
-        ends = fuzz(base, (f"{base}/top", f"{base}/bottom"), options.seed, options.seconds)
+        ends = fuzz(base, (f"{base}/top", f"{base}/bottom"), options.seed, options.seconds, 0, options.runtime)
         for end, count in ends.most_common():
             print(f"{count:7} {end}", flush=True)
 
