@@ -61,7 +61,7 @@ def _capabilities(step: Step) -> dict[str, list[str]]:
     have = identity.capabilities(step)
     kept = [f"CAP_{name}" for name in privileges.CAPABILITIES if have & privileges.mask((name,))]
     if not step.insecure and namespaces.is_initial_user():
-        kept.remove("CAP_MKNOD")
+        kept = [name for name in kept if name != "CAP_MKNOD"]
     return {"bounding": kept, "effective": kept, "permitted": kept}
 
 
