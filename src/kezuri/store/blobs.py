@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Descriptor, valid_digest
+from kezuri.oci.descriptor import Descriptor, encoded, valid_digest
 
 
 class BlobWriter:
@@ -97,13 +97,11 @@ class Blobs:
 
     def path(self, digest: str) -> str:
         """Where the blob is or would be; KezuriError for a text that is no digest."""
-        if not valid_digest(digest):
-            raise KezuriError.of(f"not a sha256 digest: {digest!r}", exit_code=125)
-        return os.path.join(self._directory, digest[7:])
+        return os.path.join(self._directory, encoded(digest))
 
     def has(self, digest: str) -> bool:
-        """Whether the blob is there."""
-        return os.path.exists(self.path(digest))
+        """Whether the blob is there; one of an algorithm that the store does not hold never is."""
+        return valid_digest(digest) and os.path.exists(self.path(digest))
 
     def size(self, digest: str) -> int:
         """The blob's size in bytes; FileNotFoundError when it is not there."""
