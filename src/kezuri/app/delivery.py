@@ -104,10 +104,16 @@ class Delivery:
         history: tuple[HistoryEntry, ...] = ()
         if isinstance(base, BaseImage):
             history = base.config.history
-            session.forms.fetch_missing(base.config.diff_ids)
+            try:
+                session.forms.fetch_named(zip(base.config.diff_ids, base.layers))
+            except KezuriError:
+                # Where the base's own blobs cannot be had, others of the same layers will do.
+                session.forms.fetch_missing(base.config.diff_ids)
             for layer, descriptor in zip(base.config.diff_ids, base.layers):
-                form = session.forms.blob(layer, self._packing)
-                kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
+                kept = descriptor
+                if not session.store.blobs.has(descriptor.digest):
+                    form = session.forms.blob(layer, self._packing)
+                    kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
                 base_layers.append(LayerBlob(layer, kept, 0.0))
         made: dict[tuple[int, int], LayerBlob] = {}
         for item in target.history:
@@ -161,17 +167,19 @@ class Delivery:
             else:
                 with output_file(output.dest, sys.stdout.buffer) as sink:
                     write_tar(image, sink, path_of, docker=output.type == "docker", epoch=self._epoch)
-            if output.type == "docker" or self._request.tags:
+            if self._names and (output.type == "docker" or self._request.tags):
                 self._keep(image)
 
     def _keep(self, image: "Exported") -> None:
-        """Put the image into the local store under its names."""
+        """Put the image into the local store under its names; without any it is found by its id."""
         store = self._session.store
         for data in image.documents.values():
             store.blobs.put(data)
         store.sync_new()
         for name in self._names:
             store.names.put(name, image.descriptor)
+        if not self._names:
+            store.names.keep(image.descriptor)
 
     def _write_root(self, output: Output, plan: Plan, built: Built) -> None:
         from kezuri.diagnostics import Diagnostic

@@ -17,8 +17,8 @@ _GRACE = 1200.0
 
 
 class Gone(NamedTuple):
-    """Something that was removed: `kind` is record, snapshot, blob, listing, mount, git, context or temporary; `size`
-    bytes of the disk were freed."""
+    """Something that was removed: `kind` is deleted (an image without a name), record, snapshot, blob, listing, mount,
+    git, context or temporary; `size` bytes of the disk were freed."""
 
     kind: str
     name: str
@@ -55,17 +55,20 @@ class Collection:
         before: float | None,
         keep_bytes: int | None,
         chosen: Callable[[Piece], bool] | None = None,
+        untagged: bool = False,
     ) -> Iterator[Gone]:
         """Remove what is not needed and yield what went.
 
         Always: leftovers of dead processes, blobs and layers that neither an image nor a result needs. `everything`:
-        all results, cache mounts and what was fetched too, images with a name excepted. `before` (seconds since the
-        epoch): results, mounts and fetched sources that were last used earlier. `chosen`: the pieces for which it
-        holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
+        all results, cache mounts and what was fetched too, images excepted. `untagged`: images without a name too,
+        unless a filter or a limit is given, which concern the cache. `before` (seconds since the epoch): results,
+        mounts, fetched sources and images without a name that were last used earlier. `chosen`: the pieces for which
+        it holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
             yield from self.leftovers()
             if keep_bytes is None and chosen is None:
+                yield from self._images(before) if untagged else ()
                 yield from self._records(everything, before)
                 yield from self._mounts(everything, before)
                 yield from self._git(everything, before)
@@ -129,11 +132,12 @@ class Collection:
         limited = before is not None or chosen is not None
         budget = keep_bytes is not None
         if not (everything or limited or budget):
-            pieces = tuple(piece for piece in pieces if piece.kind == "internal")
+            pieces = tuple(piece for piece in pieces if piece.kind in ("internal", "untagged"))
 
         def may_go(piece: Piece) -> bool:
             return (
                 not piece.named
+                and (piece.kind != "untagged" or (chosen is None and not budget))
                 and (oldest is None or piece.used < oldest - _GRACE)
                 and (before is None or piece.used < before)
                 and (chosen is None or chosen(piece))
@@ -241,6 +245,18 @@ class Collection:
         aside = self._store.blobs.scratch("gone")
         os.rename(path, aside)
         return aside
+
+    def _images(self, before: float | None) -> Iterator[Gone]:
+        """Images without a name, which their blobs follow."""
+        for descriptor in self._store.names.untagged():
+            kept = self._reach.kept_at(descriptor.digest)
+            if before is not None and kept >= before:
+                continue
+            with self._sweep(kept) as free:
+                if not free or self._reach.kept_at(descriptor.digest) != kept:
+                    continue
+                self._store.names.drop(descriptor.digest)
+            yield Gone("deleted", descriptor.digest, 0)
 
     def _records(self, everything: bool, before: float | None) -> Iterator[Gone]:
         for record in sorted(self._store.database.records(), key=lambda r: r.used):

@@ -16,7 +16,8 @@ RATE = 10e6
 
 KINDS = ("regular", "image", "exec.cachemount", "source.git.checkout", "source.http", "source.local", "internal")
 """What a piece can be, in BuildKit's words where it has one: results of steps; layers of images; cache mounts; git
-repositories; downloaded files; digests of context files; and what nothing needs any more."""
+repositories; downloaded files; digests of context files; and what nothing needs any more. No kind of cache, and so
+left alone by filters and limits, are the images without a name ("untagged")."""
 
 
 class Piece(NamedTuple):
@@ -53,6 +54,7 @@ class Inventory:
         self._store = store
         self._named = named
         self._bases = bases
+        self._tagged = Reach(store).named_blobs(untagged=False)
         self._layers = {row.id: row for row in store.database.layers()}
         self._forms: dict[str, list[str]] = {}
         self._holders: dict[str, set[str]] = {}
@@ -65,7 +67,8 @@ class Inventory:
         """Everything, each thing once."""
         records = list(self._records())
         taken = {piece.layer for piece in records}
-        return (*records, *self._others(taken), *self._mounts(), *self._fetched(), *self._indexes())
+        untagged = self._untagged(taken)
+        return (*records, *self._others(taken), *untagged, *self._mounts(), *self._fetched(), *self._indexes())
 
     def _records(self) -> Iterator[Piece]:
         database = self._store.database
@@ -104,9 +107,12 @@ class Inventory:
             when = (row.created, row.used, 1)
             if not self._named.isdisjoint(digests):
                 held = sum(self._blob_size(digest) for digest in set(digests) & self._named)
-                yield Piece(
-                    row.id, "image", f"layer of {owner}", held, *when, _fetching(held), shared, "", True, row.id
-                )
+                if self._tagged.isdisjoint(digests):
+                    owner = "an image without a name"  # It is counted with the image, and goes with it.
+                else:
+                    yield Piece(
+                        row.id, "image", f"layer of {owner}", held, *when, _fetching(held), shared, "", True, row.id
+                    )
                 # A name needs the blob only; builds unpack it again.
                 unpacked = self._directory_size(row)
                 if unpacked:
@@ -118,6 +124,19 @@ class Inventory:
                 yield Piece(row.id, "image", title, size, *when, _fetching(size), shared, "", False, row.id)
             else:
                 yield Piece(row.id, "internal", "left behind", size, *when, 0.0, shared, "", False, row.id)
+
+    def _untagged(self, taken: set[str]) -> Iterator[Piece]:
+        """Images without a name, the latest first, each with the blobs that only it and earlier ones need."""
+        reach = Reach(self._store)
+        seen = self._tagged | self._bases | {digest for layer in taken for digest in self._forms.get(layer, ())}
+        images = [(reach.kept_at(d.digest), d.digest) for d in self._store.names.untagged()]
+        for when, digest in sorted(images, reverse=True):
+            blobs: set[str] = set()
+            reach.image_blobs(digest, blobs)
+            size = sum(self._blob_size(blob) for blob in blobs - seen)
+            seen |= blobs
+            title = f"image without a name {digest.removeprefix('sha256:')[:12]}"
+            yield Piece(digest, "untagged", title, size, when, when, 1, 0.0)
 
     def _owners(self) -> dict[str, str]:
         """The name of an image for each blob of it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import INDEX, Descriptor
+from kezuri.oci.descriptor import INDEX, Descriptor, valid_digest
 from kezuri.oci.fields import Fields
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -36,8 +36,9 @@ class Names:
         return None
 
     def untagged(self) -> list[Descriptor]:
-        """The images without a name: built without one, or left behind by a name that went to another image."""
-        return [d for d in self._read() if REF_NAME not in d.annotations]
+        """The images without a name: built without one, or left behind by a name that went to another image. What
+        another tool entered under a digest of another algorithm is none that the store can hold."""
+        return [d for d in self._read() if REF_NAME not in d.annotations and valid_digest(d.digest)]
 
     def version(self) -> tuple[int, int]:
         """What changes with every change of a name."""
