@@ -118,7 +118,7 @@ class TestUntagged:
         assert listed(settings, "dangling=true") == [] and new.config_digest != old.config_digest
 
     def test_two_manifests_of_one_config_have_one_id(self, shop: Workshop, settings: Settings) -> None:
-        one, other = shop.build(TEXT), shop.build(TEXT, compression="zstd", tags=("z",))
+        one, other = shop.build(TEXT), shop.build(TEXT, annotations=(("a", "b"),), tags=("z",))
         assert one.config_digest == other.config_digest and one.digest != other.digest
         assert inspect(settings, (one.config_digest,))[0]["Id"] == one.config_digest
         assert inspect(settings, (one.digest,))[0]["RepoTags"] == []
@@ -132,6 +132,19 @@ class TestUntagged:
         assert [image.id for image in images(settings, (), said.append)] == [good.config_digest]
         assert len(said) == 1 and "library/bad:latest" in said[0] and "damaged" in said[0]
         assert inspect(settings, (good.config_digest,)) and inspect(settings, ("good",))
+
+    def test_names_that_another_tool_wrote_are_listed_and_found(self, shop: Workshop, settings: Settings) -> None:
+        result = shop.build(TEXT)
+        path = shop.root / "index.json"
+        top = json.loads(path.read_bytes())
+        names = ("v1", "No Reference!")
+        notes = [{"annotations": {"org.opencontainers.image.ref.name": name}} for name in names]
+        top["manifests"] = [{**top["manifests"][0], **note} for note in notes]
+        path.write_text(json.dumps(top))
+        assert listed(settings) == sorted(names) and listed(settings, "reference=v1") == ["v1"]
+        for name in names:
+            assert inspect(settings, (name,))[0]["Id"] == result.config_digest
+        assert [gone.name for gone in remove(settings, ("No Reference!",))] == ["No Reference!"]
 
     def test_one_word_says_true_or_false(self, settings: Settings) -> None:
         with pytest.raises(KezuriError, match="true or false"):
@@ -215,6 +228,18 @@ class TestEveryBlob:
         with pytest.raises(KezuriError, match=image.layers[0].digest):
             fetch(settings, f"{server.host}/app", "linux/amd64")
         assert listed(settings) == [""]
+
+    def test_a_size_that_is_wrong_is_no_size(self, shop: Workshop, settings: Settings, server: FaultyRegistry) -> None:
+        image = make_image(gzip.compress(TAR))
+        server.put(image, "latest")
+        fetch(settings, f"{server.host}/app", "linux/amd64")
+        document = json.loads(image.manifest)
+        document["layers"][0]["size"] += 1
+        server.put_document(json.dumps(document).encode(), MANIFEST, "latest")
+        with pytest.raises(KezuriError, match=f"blob {image.layers[0].digest} has .* bytes, but the image"):
+            fetch(settings, f"{server.host}/app", "linux/amd64")
+        result = shop.build(f"FROM {server.host}/app\nCOPY f /f\n", pull=True, platforms=("linux/amd64",))
+        assert shop.manifest(result)["layers"][0]["size"] == image.layers[0].size
 
 
 class TestByDigest:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from time import time
 from typing import TYPE_CHECKING
 
@@ -95,32 +95,35 @@ class Delivery:
     def _part(self, plan: Plan, built: Built, number: int, platform: Platform | None) -> "Parts":
         from kezuri.export.images import Parts
 
-        session = self._session
         target = plan.stage(number)
         base = target.base
         while isinstance(base, StageInput):
             base = plan.stage(base.stage).base
-        base_layers = []
+        base_layers: list[LayerBlob] = []
         history: tuple[HistoryEntry, ...] = ()
         if isinstance(base, BaseImage):
             history = base.config.history
-            try:
-                session.forms.fetch_named(zip(base.config.diff_ids, base.layers))
-            except KezuriError:
-                # Where the base's own blobs cannot be had, others of the same layers will do.
-                session.forms.fetch_missing(base.config.diff_ids)
-            for layer, descriptor in zip(base.config.diff_ids, base.layers):
-                kept = descriptor
-                if not session.store.blobs.has(descriptor.digest):
-                    form = session.forms.blob(layer, self._packing)
-                    kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
-                base_layers.append(LayerBlob(layer, kept, 0.0))
+            base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
         made: dict[tuple[int, int], LayerBlob] = {}
         for item in target.history:
             if item.operation >= 0:
                 place = (item.stage, item.operation)
                 made[place] = self._blob(built.layers[place])
         return Parts(platform, target.config, base_layers, history, target.history, made)
+
+    def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
+        """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
+        else the store has; where these cannot be had, with other blobs of the same layers."""
+        forms, layers = self._session.forms, tuple(zip(base.config.diff_ids, base.layers))
+        try:
+            forms.fetch_named(layers)
+        except KezuriError:
+            forms.fetch_missing(base.config.diff_ids)
+            for layer, descriptor in layers:
+                form = forms.blob(layer, self._packing)
+                yield layer, Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
+        else:
+            yield from layers
 
     def _compose(self, output: Output, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
         from kezuri.export.images import compose

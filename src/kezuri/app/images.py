@@ -25,9 +25,9 @@ def images(
     with Store(settings.root) as store:
         found: list[list[ImageSummary]] = []
         everything = kept(store)
-        tagged = {(i.reference.repository, i.descriptor.digest) for i in everything if i.reference and not i.by_digest}
+        tagged = {image.place for image in everything if image.name and not image.by_digest}
         for image in everything:
-            if image.by_digest and (Reference.parse(image.name).repository, image.descriptor.digest) in tagged:
+            if image.by_digest and image.place in tagged:
                 continue
             several = []
             try:
@@ -89,13 +89,13 @@ def inspect(settings: Settings, names: tuple[str, ...], platform: str = "") -> l
 def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
     digest, manifest, config = choose(store, name, platform)
     same = [image for image in find_all(store, digest) if image.name]
-    tags = [Reference.parse(image.name).familiar for image in same if not image.by_digest]
+    tags = [image.familiar for image in same if not image.by_digest]
     described = Descriptor(manifest.media_type, digest, store.blobs.size(digest), platform=config.platform)
     document = config.to_json()
     return {
         "Id": manifest.config.digest,
         "RepoTags": tags,
-        "RepoDigests": sorted({_by_digest(image) for image in same}),
+        "RepoDigests": sorted({_by_digest(image, image.reference) for image in same if image.reference}),
         "Created": config.created,
         "Author": config.author,
         "Config": document["config"],
@@ -111,10 +111,10 @@ def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
     }
 
 
-def _by_digest(image: Kept) -> str:
+def _by_digest(image: Kept, reference: Reference) -> str:
     """The name by which the image's registry knows it whatever its tags say; that of the index that it came from."""
     digest = image.descriptor.annotations.get(CHOSEN_FROM, image.descriptor.digest)
-    return Reference.parse(image.name)._replace(tag="", digest=digest).familiar
+    return reference._replace(tag="", digest=digest).familiar
 
 
 def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryLine, ...]:
@@ -146,7 +146,7 @@ def tag(settings: Settings, source: str, target: str) -> None:
         if reference.digest:
             raise KezuriError.of(f"a name cannot carry a digest: {target}", exit_code=2)
         descriptor = image.descriptor
-        if image.reference is None or image.reference.repository != reference.repository:
+        if image.place[0] != reference.repository:
             # The index that a pulled image was chosen from is nothing that the other repository has.
             notes = {key: value for key, value in descriptor.annotations.items() if key != CHOSEN_FROM}
             descriptor = descriptor._replace(annotations=notes)
@@ -161,7 +161,7 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
         doomed: dict[tuple[str, str], Kept] = {}
         for name in names:
             found = find_all(store, name)
-            tags = [Reference.parse(image.name).familiar for image in found if image.name and not image.by_digest]
+            tags = [image.familiar for image in found if image.name and not image.by_digest]
             if len(tags) > 1 and not force:
                 raise KezuriError.of(
                     f"image {name} has {len(tags)} names: {', '.join(tags)}",
@@ -172,12 +172,12 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
         for image in doomed.values():
             if image.name:
                 store.names.delete(image.name)
-                removed.append(Removed("untagged", Reference.parse(image.name).familiar))
+                removed.append(Removed("untagged", image.familiar))
             else:
                 store.names.drop(image.descriptor.digest)
         for image in _left_digests(kept(store), list(doomed.values())):
             store.names.delete(image.name)
-            removed.append(Removed("untagged", Reference.parse(image.name).familiar))
+            removed.append(Removed("untagged", image.familiar))
         collection = Collection(store)
         swept = collection.collect(everything=False, before=None, keep_bytes=None)
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
@@ -186,8 +186,6 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
 
 def _left_digests(images: list[Kept], gone: list[Kept]) -> list[Kept]:
     """The names by digest of which the last tag of the same repository went."""
-    went = {(i.reference.repository, i.descriptor.digest) for i in gone if i.reference is not None}
-    stay = {(i.reference.repository, i.descriptor.digest) for i in images if i.reference and not i.by_digest}
-    return [
-        i for i in images if i.by_digest and (Reference.parse(i.name).repository, i.descriptor.digest) in went - stay
-    ]
+    went = {image.place for image in gone if image.name}
+    stay = {image.place for image in images if image.name and not image.by_digest}
+    return [image for image in images if image.by_digest and image.place in went - stay]

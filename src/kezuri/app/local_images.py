@@ -24,7 +24,8 @@ class NoSuchPlatform(NoSuchImage):
 
 
 class Kept(NamedTuple):
-    """An image that the store keeps: its name in full, empty for none, and the descriptor of its manifest or index."""
+    """An image that the store keeps: its name in full, empty for none, and the descriptor of its manifest or index.
+    What another tool wrote into the store's layout may have a name that is no reference."""
 
     name: str
     descriptor: Descriptor
@@ -32,7 +33,22 @@ class Kept(NamedTuple):
     @property
     def reference(self) -> Reference | None:
         """The name as a reference; None for an image without one."""
-        return Reference.parse(self.name) if self.name else None
+        try:
+            return Reference.parse(self.name) if self.name else None
+        except KezuriError:
+            return None
+
+    @property
+    def familiar(self) -> str:
+        """The name as people write it."""
+        reference = self.reference
+        return self.name if reference is None else reference.familiar
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The repository that the name is of, empty for none, and the digest that it stands for."""
+        reference = self.reference
+        return "" if reference is None else reference.repository, self.descriptor.digest
 
     @property
     def by_digest(self) -> bool:
@@ -87,16 +103,13 @@ def find_all(store: Store, text: str) -> list[Kept]:
         wanted = Reference.parse(text)
     except KezuriError:
         wanted = None
-    if wanted is not None:
-        found = [image for image in images if image.name == str(wanted)]
-        if not found and wanted.digest:
-            found = [image for image in images if _is_at(store, image, wanted)]
-        if found:
-            return found
-    found = _by_id(store, images, text)
+    found = [image for image in images if image.name in (text, str(wanted)) and text]
+    if not found and wanted is not None and wanted.digest:
+        found = [image for image in images if _is_at(store, image, wanted)]
+    found = found or _by_id(store, images, text)
     if found:
         return found
-    near = nearest(text, [Reference.parse(image.name).familiar for image in images if image.name])
+    near = nearest(text, [image.familiar for image in images if image.name])
     hint = f"did you mean {near}?" if near else "`kezuri images` lists them"
     raise NoSuchImage.of(f"no such image: {text}", hint=hint)
 
@@ -127,7 +140,7 @@ def _by_id(store: Store, images: list[Kept], text: str) -> list[Kept]:
             hits.setdefault(image.descriptor.digest, []).append(image)
             continue
         for digest, manifest in _readable(store, image.descriptor):
-            # Two manifests with one config, which differ in the compression of layers, have one id.
+            # Two manifests with one config, which differ in annotations or compression, have one id.
             identity = manifest.config.digest if manifest.config.digest[7:].startswith(digits) else digest
             if identity[7:].startswith(digits):
                 hits.setdefault(identity, []).append(image)

@@ -28,6 +28,7 @@ def run(request: RunRequest, settings: Settings) -> int:
     with ExitStack() as held:
         session = held.enter_context(Session(settings, pull=request.pull == "always"))
         image = _find(session, request)
+        session.store.blobs.touch(image.digest)
         scratch = held.enter_context(session.store.scratch("run"))
         foreign = _emulator(image, scratch)
         for layer, descriptor in zip(image.config.diff_ids, image.layers):

@@ -210,10 +210,17 @@ class Forms:
     def fetch_named(self, layers: Iterable[tuple[str, Descriptor]]) -> None:
         """Bring the very blobs that an image's manifest names for its layers, several at a time; the first failure is
         raised. A layer that is here in another form is no substitute: its blob has another digest."""
-        missing = {descriptor.digest: (layer, descriptor) for layer, descriptor in layers}
-        self._at_once(
-            [partial(self._fetcher.fetch, *one) for digest, one in missing.items() if not self._store.blobs.has(digest)]
-        )
+        missing = []
+        for digest, one in {descriptor.digest: (layer, descriptor) for layer, descriptor in layers}.items():
+            if not self._store.blobs.has(digest):
+                missing.append(partial(self._fetcher.fetch, *one))
+            elif (size := self._store.blobs.size(digest)) != one[1].size:
+                raise KezuriError.of(
+                    f"blob {digest} has {size} bytes, but the image that names it says {one[1].size}",
+                    hint="the image is damaged: push or export it again",
+                    exit_code=125,
+                )
+        self._at_once(missing)
 
     def _at_once(self, jobs: Sequence[Callable[[], object]]) -> None:
         if len(jobs) < 2:

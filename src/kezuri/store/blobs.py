@@ -129,12 +129,16 @@ class Blobs:
         the digest themselves while they write."""
         return BlobWriter(self, expected, hashed)
 
+    def touch(self, digest: str) -> None:
+        """Note that a blob is in use, as if it were new: collection leaves alone what running commands have written.
+        FileNotFoundError when it is not there."""
+        os.utime(self.path(digest))
+
     def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
         digest = "sha256:" + sha256(data).hexdigest()
         try:
-            # As if it were new: collection leaves alone what running builds have written.
-            os.utime(self.path(digest))
+            self.touch(digest)
         except FileNotFoundError:
             with self.writer() as writer:
                 writer.write(data)

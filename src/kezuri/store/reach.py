@@ -38,8 +38,8 @@ class Reach:
         return seen
 
     def kept_at(self, digest: str) -> float:
-        """When an image was last built or fetched (seconds since the epoch), which renews its manifest's blob; 0 when
-        that is gone."""
+        """When an image was last built, fetched or run (seconds since the epoch), which renews its manifest's blob; 0
+        when that is gone."""
         try:
             return os.lstat(self._store.blobs.path(digest)).st_ctime
         except FileNotFoundError:
