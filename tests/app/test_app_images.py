@@ -257,6 +257,7 @@ class TestByDigest:
         tag(settings, name, "other:1")
         assert [g.name for g in remove(settings, (name,)) if g.what == "untagged"] == [name]
         assert listed(settings) == ["docker.io/library/other:1"]
+        assert inspect(settings, ("other:1",))[0]["RepoDigests"] == [f"other@{index[1]}"]
         with pytest.raises(KezuriError, match="no such image"):
             inspect(settings, (name,))
 
@@ -304,6 +305,15 @@ class TestOtherPlatforms:
         del server.documents["manifests/latest"]
         with pytest.raises(KezuriError, match="404"):
             shop.build(f"FROM {name}\nCOPY f /f\n", platforms=(f"linux/{FOREIGN}",))
+
+    def test_what_a_mirror_answers_holds_where_its_registry_cannot_be_reached(
+        self, shop: Workshop, server: FaultyRegistry, index: tuple[str, str]
+    ) -> None:
+        settings = Settings(str(shop.root), mirrors=(("registry.invalid", f"http://{server.host}"),))
+        with pytest.raises(KezuriError, match=f"no image for linux/{FOREIGN}"):
+            fetch(settings, "registry.invalid/app", f"linux/{FOREIGN}")
+        with pytest.raises(KezuriError, match="no registry can be reached"):
+            fetch(settings, "registry.invalid/app:other", f"linux/{FOREIGN}")
 
     def test_where_none_answers_it_is_taken_with_a_warning(
         self, shop: Workshop, settings: Settings, index: tuple[str, str], server: FaultyRegistry
