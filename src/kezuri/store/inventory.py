@@ -55,6 +55,7 @@ class Inventory:
         self._named = named
         self._bases = bases
         self._tagged = Reach(store).named_blobs(untagged=False)
+        self._staying = self._tagged | bases
         self._layers = {row.id: row for row in store.database.layers()}
         self._forms: dict[str, list[str]] = {}
         self._holders: dict[str, set[str]] = {}
@@ -115,6 +116,8 @@ class Inventory:
                     )
                 # A name needs the blob only; builds unpack it again.
                 unpacked = self._directory_size(row)
+                if self._staying.isdisjoint(digests):
+                    unpacked += self._listing_size(row)
                 if unpacked:
                     yield Piece(f"unpacked {row.id}", "internal", f"unpacked layer of {owner}", unpacked, *when, 0.0)
             elif not size:
@@ -128,11 +131,16 @@ class Inventory:
     def _untagged(self, taken: set[str]) -> Iterator[Piece]:
         """Images without a name, the latest first, each with the blobs that only it and earlier ones need."""
         reach = Reach(self._store)
-        seen = self._tagged | self._bases | {digest for layer in taken for digest in self._forms.get(layer, ())}
+        seen = set(self._staying)
+        for layer, digests in self._forms.items():
+            if layer in taken or not self._staying.isdisjoint(digests):
+                seen.update(digests)  # The layer stays, with all its blobs; of others all go.
         images = [(reach.kept_at(d.digest), d.digest) for d in self._store.names.untagged()]
         for when, digest in sorted(images, reverse=True):
             blobs: set[str] = set()
             reach.image_blobs(digest, blobs)
+            layers = {layer for blob in blobs for layer in self._holders.get(blob, ())}
+            blobs.update(form for layer in layers for form in self._forms[layer])
             size = sum(self._blob_size(blob) for blob in blobs - seen)
             seen |= blobs
             title = f"image without a name {digest.removeprefix('sha256:')[:12]}"
@@ -195,11 +203,14 @@ class Inventory:
             # Freed with the last of its layers, which the one that was used last is thought to be.
             if digest not in self._named and row.id == max(holders, key=lambda h: (self._layers[h].used, h)):
                 size += self._blob_size(digest)
-        try:
-            size += os.lstat(self._store.path("listings", layer_name(row.id))).st_blocks * 512
-        except FileNotFoundError:
-            pass
+        size += self._listing_size(row)
         return size, shared
+
+    def _listing_size(self, row: LayerRow) -> int:
+        try:
+            return os.lstat(self._store.path("listings", layer_name(row.id))).st_blocks * 512
+        except FileNotFoundError:
+            return 0
 
     def _directory_size(self, row: LayerRow) -> int:
         if not row.directory:
