@@ -89,7 +89,7 @@ IMAGES = (
 def test_images(app: App) -> None:
     asked = []
 
-    def images(settings: Settings, filters: tuple[str, ...]) -> tuple[ImageSummary, ...]:
+    def images(settings: Settings, filters: tuple[str, ...], warn: object) -> tuple[ImageSummary, ...]:
         asked.append(filters)
         return IMAGES
 
@@ -123,7 +123,7 @@ def test_images(app: App) -> None:
 
 
 def test_a_wrong_field_is_found_even_when_there_is_nothing_to_list(app: App) -> None:
-    app("images", images=lambda settings, filters: ())
+    app("images", images=lambda settings, filters, warn: ())
     assert kezuri("images")[1] == "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n"
     assert kezuri("images", "--format", "{{.Repozitory}}")[0] == 2
     assert kezuri("images", "-q") == (0, "", "")

@@ -208,7 +208,7 @@ def test_files_that_are_no_layouts(path: str, data: bytes, words: str) -> None:
         ({"oci-layout": b'{"imageLayoutVersion": "2.0"}'}, "of version 1"),
         ({"index.json": b"x"}, "not a JSON document"),
         ({"index.json": b'{"manifests": 7}'}, "not an image index"),
-        ({"index.json": b'{"manifests": [], "annotations": "x"}'}, "not an image index"),
+        ({"index.json": b'{"manifests": [], "annotations": "x"}'}, "annotations is a text, not an object"),
     ],
 )
 def test_directories_that_are_no_layouts(path: str, extra: dict[str, bytes], words: str) -> None:

@@ -587,9 +587,13 @@ def test_a_digest_that_the_registry_gets_wrong_is_warned_of(server: FaultyRegist
         (canonical({"mediaType": "application/x-chart", "layers": []}), "", "not a container image"),
         (canonical({"mediaType": MANIFEST, "layers": [1], "config": {}}), MANIFEST, "not a descriptor"),
         (canonical({"mediaType": MANIFEST, "layers": {}, "config": {}}), MANIFEST, "not an image manifest"),
-        (canonical({"mediaType": INDEX, "manifests": [], "annotations": "x"}), INDEX, "not an image index"),
+        (
+            canonical({"mediaType": INDEX, "manifests": [], "annotations": "x"}),
+            INDEX,
+            "annotations is a text, not an object",
+        ),
         (canonical({"mediaType": INDEX, "manifests": []}), INDEX, "lists no images"),
-        (canonical({"mediaType": 7, "layers": []}), MANIFEST, "mediaType is not a text"),
+        (canonical({"mediaType": 7, "layers": []}), MANIFEST, "mediaType is a number, not a text"),
     ],
 )
 def test_documents_that_are_none(server: FaultyRegistry, body: bytes, kind: str, words: str) -> None:

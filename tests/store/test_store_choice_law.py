@@ -20,7 +20,7 @@ LAYERS = st.lists(
     st.tuples(
         st.booleans(),  # a result gives it
         st.booleans(),  # it has a directory
-        st.sampled_from(["", "own", "shared", "named", "base"]),  # its blob
+        st.sampled_from(["", "own", "shared", "named", "base", "own+named"]),  # its blobs
         AGES,
         st.sampled_from(["RUN", "COPY"]),
     ),
@@ -60,10 +60,10 @@ def fill(store: Store, layers: list[tuple[bool, bool, str, float, str]], mounts:
             made.mkdir()
             (made / "f").write_bytes(b"x" * 3000)
             database.put_directory(layer_id, "mine", layer_id, 4096)
-        if blob:
-            data = f"own {i}" if blob == "own" else blob
+        for name in filter(None, blob.split("+")):
+            data = f"own {i}" if name == "own" else name
             digest = blobs.put(data.encode())
-            database.put_form(FormRow(layer_id, "e", digest, len(data), LAYER, digest))
+            database.put_form(FormRow(layer_id, f"e {name}", digest, len(data), LAYER, digest))
         database.rows("UPDATE layer SET used = ? WHERE id = ?", NOW - age, layer_id)
         if given_by:
             components = f'[["kind","x"],["state before","{state}"]]'

@@ -300,6 +300,8 @@ def test_an_empty_volume_becomes_a_store(tmp_path: Path) -> None:
     with Store(str(tmp_path)):
         pass
     assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
 def begun(root: Path, data: bytes) -> Descriptor:
     """A blob of which the first four bytes came before the fetching was interrupted."""
     expected = Descriptor(LAYER, digest_of(data), len(data))

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from time import time
 from typing import TYPE_CHECKING
 
@@ -95,26 +95,35 @@ class Delivery:
     def _part(self, plan: Plan, built: Built, number: int, platform: Platform | None) -> "Parts":
         from kezuri.export.images import Parts
 
-        session = self._session
         target = plan.stage(number)
         base = target.base
         while isinstance(base, StageInput):
             base = plan.stage(base.stage).base
-        base_layers = []
+        base_layers: list[LayerBlob] = []
         history: tuple[HistoryEntry, ...] = ()
         if isinstance(base, BaseImage):
             history = base.config.history
-            session.forms.fetch_missing(base.config.diff_ids)
-            for layer, descriptor in zip(base.config.diff_ids, base.layers):
-                form = session.forms.base_blob(layer, descriptor)
-                kept = Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
-                base_layers.append(LayerBlob(layer, kept, 0.0))
+            base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
         made: dict[tuple[int, int], LayerBlob] = {}
         for item in target.history:
             if item.operation >= 0:
                 place = (item.stage, item.operation)
                 made[place] = self._blob(built.layers[place])
         return Parts(platform, target.config, base_layers, history, target.history, made)
+
+    def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
+        """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
+        else the store has; where these cannot be had, with other blobs of the same layers."""
+        forms, layers = self._session.forms, tuple(zip(base.config.diff_ids, base.layers))
+        try:
+            forms.fetch_named(layers)
+        except KezuriError:
+            forms.fetch_missing(base.config.diff_ids)
+            for layer, descriptor in layers:
+                form = forms.base_blob(layer, descriptor)
+                yield layer, Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
+        else:
+            yield from layers
 
     def _compose(self, output: Output, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
         from kezuri.export.images import compose
@@ -161,17 +170,19 @@ class Delivery:
             else:
                 with output_file(output.dest, sys.stdout.buffer) as sink:
                     write_tar(image, sink, path_of, docker=output.type == "docker", epoch=self._epoch)
-            if output.type == "docker" or self._request.tags:
+            if self._names and (output.type == "docker" or self._request.tags):
                 self._keep(image)
 
     def _keep(self, image: "Exported") -> None:
-        """Put the image into the local store under its names."""
+        """Put the image into the local store under its names; without any it is found by its id."""
         store = self._session.store
         for data in image.documents.values():
             store.blobs.put(data)
         store.sync_new()
         for name in self._names:
             store.names.put(name, image.descriptor)
+        if not self._names:
+            store.names.keep(image.descriptor)
 
     def _write_root(self, output: Output, plan: Plan, built: Built) -> None:
         from kezuri.diagnostics import Diagnostic

@@ -1,39 +1,52 @@
 """`images`, `inspect`, `history`, `rmi` and `tag`: what the store has, and changing its names."""
 
+from collections.abc import Callable
 from typing import Any
 
+from kezuri.app.local_images import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
-from kezuri.diagnostics import KezuriError, nearest
+from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import Descriptor, Index, Manifest
-from kezuri.oci.platform import Platform
+from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.store.collection import Collection
+from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 
 
-def images(settings: Settings, filters: tuple[str, ...] = ()) -> tuple[ImageSummary, ...]:
+def images(
+    settings: Settings, filters: tuple[str, ...] = (), warn: Callable[[str], None] = lambda _: None
+) -> tuple[ImageSummary, ...]:
     """The images of the store, newest first, one for each platform of an index. `filters` are docker's:
-    `reference=PATTERN`, `label=KEY[=VALUE]`, `dangling=true`; KezuriError for others."""
+    `reference=PATTERN`, `label=KEY[=VALUE]`, `dangling=BOOL`; KezuriError for others. `warn` hears of images that
+    cannot be read, which are left out."""
+    tests = tuple(_filter(text) for text in filters)
     with Store(settings.root) as store:
         found: list[list[ImageSummary]] = []
-        for name, descriptor in store.names.all().items():
+        everything = kept(store)
+        tagged = {image.place for image in everything if image.name and not image.by_digest}
+        for image in everything:
+            if image.by_digest and image.place in tagged:
+                continue
             several = []
-            for manifest_digest, manifest in manifests(store, descriptor):
-                config = ImageConfig.parse(store.blobs.read(manifest.config.digest), name)
-                if not all(_passes(name, config, f) for f in filters):
-                    continue
-                several.append(
-                    ImageSummary(
-                        name,
-                        manifest_digest,
-                        manifest.config.digest,
-                        config.created,
-                        sum(layer.size for layer in manifest.layers),
-                        str(config.platform),
+            try:
+                for digest, manifest in manifests(store, image.descriptor):
+                    config = config_of(store, manifest, image.name or image.descriptor.digest)
+                    if not all(test(image, config) for test in tests):
+                        continue
+                    several.append(
+                        ImageSummary(
+                            image.name,
+                            digest,
+                            manifest.config.digest,
+                            config.created,
+                            sum(layer.size for layer in manifest.layers),
+                            str(config.platform),
+                        )
                     )
-                )
+            except KezuriError as error:
+                warn(f"image {image.name or image.descriptor.digest} is left out: {error}")
             if several:
                 found.append(several)
         # The images of one index stay together, in its order.
@@ -41,89 +54,28 @@ def images(settings: Settings, filters: tuple[str, ...] = ()) -> tuple[ImageSumm
         return tuple(image for images in found for image in images)
 
 
-def _passes(name: str, config: ImageConfig, text: str) -> bool:
+def _filter(text: str) -> Callable[[Kept, ImageConfig], bool]:
     key, _, value = text.partition("=")
     if key == "reference":
-        reference = Reference.parse(name)
-        names = (name, reference.familiar, reference.repository, reference._replace(tag="").familiar)
-        return any(match(value, n) for n in names)
+
+        def named(image: Kept, _: ImageConfig) -> bool:
+            reference = image.reference
+            if reference is None:
+                return False
+            repository = reference._replace(tag="", digest="")
+            return any(match(value, n) for r in (reference, repository) for n in (str(r), r.familiar))
+
+        return named
     if key == "label":
         label, equals, wanted = value.partition("=")
-        return label in config.labels and (not equals or config.labels[label] == wanted)
+        return lambda _, config: label in config.labels and (not equals or config.labels[label] == wanted)
     if key == "dangling":
-        return value.lower() in ("false", "0")
+        if value.lower() not in ("true", "1", "false", "0"):
+            raise KezuriError.of(f"filter {text!r}: the value is true or false", exit_code=2)
+        dangling = value.lower() in ("true", "1")
+        return lambda image, _: (not image.name) == dangling
     raise KezuriError.of(
         f"unknown filter {text!r}", hint="reference=PATTERN, label=KEY[=VALUE], dangling=BOOL", exit_code=2
-    )
-
-
-def manifests(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]]:
-    """The images that a manifest or index stands for, as far as they are in the store, by digest; attestations are
-    none."""
-    data = store.blobs.read(descriptor.digest)
-    if b'"manifests"' in data:
-        found = []
-        for entry in Index.parse(data, descriptor.digest).manifests:
-            attests = entry.platform is not None and "unknown" in (entry.platform.os, entry.platform.architecture)
-            if not attests and store.blobs.has(entry.digest):
-                found += manifests(store, entry)
-        return found
-    return [(descriptor.digest, Manifest.parse(data, descriptor.digest))]
-
-
-def choose(store: Store, name: str, platform: str) -> tuple[str, Manifest, ImageConfig]:
-    """Of an image's manifests the one for the platform, else this machine's, else the first; an id or a digest names
-    its own."""
-    _, descriptor = find_image(store, name)
-    found = []
-    for digest, manifest in manifests(store, descriptor):
-        found.append((digest, manifest, ImageConfig.parse(store.blobs.read(manifest.config.digest), name)))
-    if not found:
-        raise KezuriError.of(f"image {name}: nothing of it is in the store", exit_code=125)
-    wanted = name.rpartition("@")[2].removeprefix("sha256:").lower()
-    if not platform and len(wanted) >= 4:
-        for digest, manifest, config in found:
-            if digest[7:].startswith(wanted) or manifest.config.digest[7:].startswith(wanted):
-                return digest, manifest, config
-    for accepted in (Platform.parse(platform) if platform else Platform.host()).accepted():
-        for one in found:
-            if one[2].platform == accepted:
-                return one
-    if platform:
-        raise KezuriError.of(
-            f"image {name} is not there for {Platform.parse(platform)}",
-            hint=f"there is: {', '.join(str(config.platform) for _, _, config in found)}",
-        )
-    return found[0]
-
-
-def find_image(store: Store, name: str) -> tuple[str, Descriptor]:
-    """The full name (empty when it has none) and descriptor of an image by name, id or digest; KezuriError with the
-    nearest name when there is none."""
-    names = store.names.all()
-    try:
-        full = str(Reference.parse(name))
-    except KezuriError:
-        full = ""
-    if full in names:
-        return full, names[full]
-    wanted = name.removeprefix("sha256:").lower()
-    if len(wanted) >= 4 and all(c in "0123456789abcdef" for c in wanted):
-        hits: dict[str, tuple[str, Descriptor]] = {}
-        for tag, descriptor in names.items():
-            if descriptor.digest[7:].startswith(wanted):
-                hits.setdefault(descriptor.digest, (tag, descriptor))
-                continue
-            for digest, manifest in manifests(store, descriptor):
-                if digest[7:].startswith(wanted) or manifest.config.digest[7:].startswith(wanted):
-                    hits.setdefault(digest, (tag, descriptor))
-        if len(hits) == 1:
-            return next(iter(hits.values()))
-        if hits:
-            raise KezuriError.of(f"{name} is the beginning of {len(hits)} image ids", hint="write more digits")
-    near = nearest(name, [Reference.parse(n).familiar for n in names])
-    raise KezuriError.of(
-        f"no such image: {name}", hint=f"did you mean {near}?" if near else "`kezuri images` lists them"
     )
 
 
@@ -136,14 +88,14 @@ def inspect(settings: Settings, names: tuple[str, ...], platform: str = "") -> l
 
 def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
     digest, manifest, config = choose(store, name, platform)
-    named = {n: d for n, d in store.names.all().items() if any(m == digest for m, _ in manifests(store, d))}
-    tags = [Reference.parse(n).familiar for n in named]
+    same = [image for image in find_all(store, digest) if image.name]
+    tags = [image.familiar for image in same if not image.by_digest]
     described = Descriptor(manifest.media_type, digest, store.blobs.size(digest), platform=config.platform)
     document = config.to_json()
     return {
         "Id": manifest.config.digest,
         "RepoTags": tags,
-        "RepoDigests": sorted(_by_digest(n, d) for n, d in named.items()),
+        "RepoDigests": sorted({_by_digest(image, image.reference) for image in same if image.reference}),
         "Created": config.created,
         "Author": config.author,
         "Config": document["config"],
@@ -159,8 +111,10 @@ def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
     }
 
 
-def _by_digest(name: str, descriptor: Descriptor) -> str:
-    return Reference.parse(name)._replace(tag="", digest=descriptor.digest).familiar
+def _by_digest(image: Kept, reference: Reference) -> str:
+    """The name by which the image's registry knows it whatever its tags say; that of the index that it came from."""
+    digest = image.descriptor.annotations.get(CHOSEN_FROM, image.descriptor.digest)
+    return reference._replace(tag="", digest=digest).familiar
 
 
 def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryLine, ...]:
@@ -187,40 +141,51 @@ def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryL
 def tag(settings: Settings, source: str, target: str) -> None:
     """Give an image another name."""
     with Store(settings.root) as store:
-        _, descriptor = find_image(store, source)
+        image = find_image(store, source)
         reference = Reference.parse(target)
         if reference.digest:
             raise KezuriError.of(f"a name cannot carry a digest: {target}", exit_code=2)
+        descriptor = image.descriptor
+        if image.place[0] != reference.repository:
+            # The index that a pulled image was chosen from is nothing that the other repository has.
+            notes = {key: value for key, value in descriptor.annotations.items() if key != CHOSEN_FROM}
+            descriptor = descriptor._replace(annotations=notes)
         store.names.put(str(reference), descriptor)
 
 
 def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> tuple[Removed, ...]:
     """Take names away, and the blobs that no other image and no cached result needs. An id removes all names of its
-    image, if there are several only with `force`. Nothing happens when one of the names is unknown."""
+    image, if there are several only with `force`; the last tag takes the digests of its repository along. Nothing
+    happens when one of the names is unknown."""
     with Store(settings.root) as store:
-        doomed: dict[str, Descriptor] = {}
+        doomed: dict[tuple[str, str], Kept] = {}
         for name in names:
-            full, descriptor = find_image(store, name)
-            known = store.names.all()
-            try:
-                by_name = str(Reference.parse(name)) == full
-            except KezuriError:
-                by_name = False
-            if by_name:
-                doomed[full] = descriptor
-                continue
-            same = {n: d for n, d in known.items() if d.digest == descriptor.digest}
-            if len(same) > 1 and not force:
+            found = find_all(store, name)
+            tags = [image.familiar for image in found if image.name and not image.by_digest]
+            if len(tags) > 1 and not force:
                 raise KezuriError.of(
-                    f"image {name} has {len(same)} names: {', '.join(Reference.parse(n).familiar for n in same)}",
+                    f"image {name} has {len(tags)} names: {', '.join(tags)}",
                     hint="remove them by name, or use --force",
                 )
-            doomed.update(same)
+            doomed.update({(image.name, image.descriptor.digest): image for image in found})
         removed = []
-        for full in doomed:
-            store.names.delete(full)
-            removed.append(Removed("untagged", Reference.parse(full).familiar))
+        for image in doomed.values():
+            if image.name:
+                store.names.delete(image.name)
+                removed.append(Removed("untagged", image.familiar))
+            else:
+                store.names.drop(image.descriptor.digest)
+        for image in _left_digests(kept(store), list(doomed.values())):
+            store.names.delete(image.name)
+            removed.append(Removed("untagged", image.familiar))
         collection = Collection(store)
         swept = collection.collect(everything=False, before=None, keep_bytes=None)
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)
+
+
+def _left_digests(images: list[Kept], gone: list[Kept]) -> list[Kept]:
+    """The names by digest of which the last tag of the same repository went."""
+    went = {image.place for image in gone if image.name}
+    stay = {image.place for image in images if image.name and not image.by_digest}
+    return [image for image in images if image.by_digest and image.place in went - stay]

@@ -37,7 +37,11 @@ def prune(
         collection = Collection(store)
         asked = _Asked.of(collection, all, until, filters, budget)
         gone = collection.collect(
-            everything=asked.everything, before=asked.before, keep_bytes=asked.keep_bytes, chosen=asked.chosen
+            everything=asked.everything,
+            before=asked.before,
+            keep_bytes=asked.keep_bytes,
+            chosen=asked.chosen,
+            untagged=True,
         )
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
         if all or until is not None:
@@ -73,7 +77,11 @@ def foresee_prune(
         asked = _Asked.of(collection, all, until, filters, budget)
         return tuple(
             collection.candidates(
-                everything=asked.everything, before=asked.before, keep_bytes=asked.keep_bytes, chosen=asked.chosen
+                everything=asked.everything,
+                before=asked.before,
+                keep_bytes=asked.keep_bytes,
+                chosen=asked.chosen,
+                untagged=True,
             )
         )
 

@@ -1,14 +1,15 @@
-"""`pull`: an image from a registry into the store."""
+"""`pull`: an image from a registry into the store, whole and with its name."""
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.build.reporting import Reporter, Ticket
-from kezuri.oci.descriptor import MANIFEST, Descriptor
+from kezuri.oci.descriptor import Descriptor, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import ImageSource
+from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.progress.events import Listener
 from kezuri.store.collection import Collection
+from kezuri.store.names import CHOSEN_FROM
 
 
 def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
@@ -31,11 +32,23 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
             image = session.images.resolve(ImageSource("registry", name), wanted)
         with reporter.step(f"pull {reference.familiar}") as ticket:
             current.append(ticket)
-            for layer, descriptor in zip(image.config.diff_ids, image.layers):
-                session.forms.know_pulled(layer, descriptor)
-            session.forms.fetch_missing(image.config.diff_ids)
-        size = session.store.blobs.size(image.digest)
-        if reference.tag:
-            descriptor = Descriptor(MANIFEST, image.digest, size, platform=image.config.platform)
-            session.store.names.put(str(reference._replace(digest="")), descriptor)
+            keep(session, reference, image)
         return image.digest
+
+
+def keep(session: Session, reference: Reference, image: BaseImage) -> None:
+    """Fetch every blob that the image's manifest names, then let the reference stand for it: by its digest where it has
+    one, as docker does (the tag beside a digest says nothing), else by its tag."""
+    for layer, descriptor in zip(image.config.diff_ids, image.layers):
+        session.forms.know_pulled(layer, descriptor)
+    session.forms.fetch_named(zip(image.config.diff_ids, image.layers))
+    blobs = session.store.blobs
+    index = session.images.chosen_from(image.digest)
+    manifest = Descriptor(
+        read_document(blobs.read(image.digest), image.name).media_type,
+        image.digest,
+        blobs.size(image.digest),
+        {CHOSEN_FROM: index} if index else {},
+        image.config.platform if image.config.platform.architecture else None,
+    )
+    session.store.names.put(str(reference._replace(tag="") if reference.digest else reference), manifest)

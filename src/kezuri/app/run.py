@@ -13,11 +13,13 @@ from kezuri.diagnostics import KezuriError
 from kezuri.layer.stack import StackView
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.plan.signals import signal_number
 from kezuri.plan.variables import DEFAULT_PATH
 from kezuri.sandbox import step as door
 from kezuri.source.accounts import home, user_ids
+from kezuri.source.images import made_for
 
 
 def run(request: RunRequest, settings: Settings) -> int:
@@ -26,18 +28,15 @@ def run(request: RunRequest, settings: Settings) -> int:
     with ExitStack() as held:
         session = held.enter_context(Session(settings, pull=request.pull == "always"))
         image = _find(session, request)
+        session.store.blobs.touch(image.digest)
+        scratch = held.enter_context(session.store.scratch("run"))
+        foreign = _emulator(image, scratch)
         for layer, descriptor in zip(image.config.diff_ids, image.layers):
             session.forms.know_pulled(layer, descriptor)
         session.open_sandbox()
         state = base_state(image)
         lowers = session.forms.directories(state.layers)
         view = session.forms.view(state.layers)
-        scratch = held.enter_context(session.store.scratch("run"))
-        foreign: tuple[door.Mount, ...] = ()
-        if image.config.platform != Platform.host():
-            from kezuri.sandbox.foreign import emulator
-
-            foreign = emulator(image.config.platform, scratch)
         upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
         os.mkdir(upper, 0o755)
         os.mkdir(work, 0o755)
@@ -58,22 +57,50 @@ def _print(stream: int, data: bytes) -> None:
 
 
 def _find(session: Session, request: RunRequest) -> BaseImage:
-    from kezuri.app.images import choose, find_image
+    """The image: the store's own unless `--pull=always`, else from its registry, then kept as `pull` keeps it."""
+    from kezuri.app.local_images import NoSuchImage, NoSuchPlatform, choose, looks_like_id
+    from kezuri.app.pull import keep
+    from kezuri.registry.failure import Unanswered
 
+    name, lacking = request.image, None
+    if request.pull != "always" or looks_like_id(name):
+        try:
+            found = choose(session.store, name, request.platform)
+            source = ImageSource("registry", name)
+            return session.images.stored(session.store, source, name, found.digest, found.config.platform)
+        except NoSuchImage as error:
+            if request.pull == "never" or looks_like_id(name):
+                raise
+            lacking = error
     platform = Platform.parse(request.platform) if request.platform else Platform.host()
+    reference = Reference.parse(name)
     try:
-        full, _ = find_image(session.store, request.image)
-        digest, _, _ = choose(session.store, request.image, request.platform)
-        name = full or request.image
-        image = session.images.local(f"{name.rpartition(':')[0]}@{digest}", platform, other=True) if full else None
-        if image is not None:
-            return image
-    except KezuriError:
-        if request.pull == "never":
-            raise
-    if request.pull == "never":
-        raise KezuriError.of(f"no such image: {request.image}", hint="--pull missing fetches it", exit_code=125)
-    return session.images.resolve(ImageSource("registry", request.image), platform)
+        image = session.images.resolve(ImageSource("registry", name), platform)
+    except Unanswered as error:
+        # That it is there for other platforms only is more to the point than that nobody answers.
+        raise lacking if isinstance(lacking, NoSuchPlatform) else error from error
+    if not made_for(image, platform):
+        raise KezuriError.of(
+            f"image {reference.familiar} is for {image.config.platform}, not for {platform}", exit_code=125
+        )
+    keep(session, reference, image)
+    return image
+
+
+def _emulator(image: BaseImage, scratch: str) -> tuple[door.Mount, ...]:
+    """What an image for another machine needs in order to run here; KezuriError naming it when it cannot."""
+    if not image.config.platform.architecture or image.config.platform == Platform.host():
+        return ()
+    from kezuri.sandbox.foreign import emulator
+
+    try:
+        return emulator(image.config.platform, scratch)
+    except KezuriError as error:
+        raise KezuriError.of(
+            f"image {image.name} is for {image.config.platform}: {error}",
+            hint="`apt-get install qemu-user-static` registers emulators; `--platform` asks for another image",
+            exit_code=125,
+        ) from error
 
 
 def _step(request: RunRequest, config: ImageConfig, view: StackView, root: door.Root, ca_bundle: str) -> door.Step:

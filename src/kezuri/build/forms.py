@@ -4,9 +4,10 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from time import time
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
@@ -311,22 +312,40 @@ class Forms:
 
     def fetch_missing(self, layers: Sequence[str]) -> None:
         """Bring the blobs of layers that have no form here, several at a time; the first failure is raised."""
-        missing = [layer for layer in layers if not self.usable(layer)]
-        if len(missing) < 2:
-            for layer in missing:
-                self.any_blob(layer)
+        missing = dict.fromkeys(layer for layer in layers if not self.usable(layer))
+        self._at_once([partial(self.any_blob, layer) for layer in missing])
+
+    def fetch_named(self, layers: Iterable[tuple[str, Descriptor]]) -> None:
+        """Bring the very blobs that an image's manifest names for its layers, several at a time; the first failure is
+        raised. A layer that is here in another form is no substitute: its blob has another digest."""
+        missing = []
+        for digest, one in {descriptor.digest: (layer, descriptor) for layer, descriptor in layers}.items():
+            if not self._store.blobs.has(digest):
+                missing.append(partial(self._fetcher.fetch, *one))
+            elif (size := self._store.blobs.size(digest)) != one[1].size:
+                raise KezuriError.of(
+                    f"blob {digest} has {size} bytes, but the image that names it says {one[1].size}",
+                    hint="the image is damaged: push or export it again",
+                    exit_code=125,
+                )
+        self._at_once(missing)
+
+    def _at_once(self, jobs: Sequence[Callable[[], object]]) -> None:
+        if len(jobs) < 2:
+            for job in jobs:
+                job()
             return
         errors: list[BaseException] = []
         ended = []
-        for layer in missing:
+        for job in jobs:
             done = threading.Event()
             ended.append(done)
 
-            def bring(layer: str = layer, done: threading.Event = done) -> None:
+            def bring(job: Callable[[], object] = job, done: threading.Event = done) -> None:
                 try:
                     with self._downloads:
                         if not errors:
-                            self.any_blob(layer)
+                            job()
                 except BaseException as error:
                     errors.append(error)
                 finally:

@@ -17,6 +17,7 @@ from kezuri.oci.descriptor import (
     Manifest,
     canonical,
     digest_of,
+    read_document,
 )
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -42,4 +43,5 @@ __all__ = [
     "canonical",
     "chain_id",
     "digest_of",
+    "read_document",
 ]

@@ -1,14 +1,17 @@
 """The image config (OCI image spec: config.md, with the Docker fields that BuildKit keeps)."""
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import valid_digest
+from kezuri.oci.fields import Fields
 from kezuri.oci.platform import Platform
 
 _EMPTY: Mapping[str, Any] = {}
+_T = TypeVar("_T", str, tuple[str, ...])
+_RFC_3339 = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d(?:[.,]\d+)?(?:Z|[+-][0-2]\d:[0-5]\d)\Z", re.ASCII)
 
 
 class HistoryEntry(NamedTuple):
@@ -21,14 +24,14 @@ class HistoryEntry(NamedTuple):
     author: str = ""
 
     @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> "HistoryEntry":
+    def parse(cls, fields: Fields) -> "HistoryEntry":
         """From the JSON object."""
         return cls(
-            str(raw.get("created") or ""),
-            str(raw.get("created_by") or ""),
-            str(raw.get("comment") or ""),
-            bool(raw.get("empty_layer")),
-            str(raw.get("author") or ""),
+            _time(fields),
+            fields.text("created_by"),
+            fields.text("comment"),
+            fields.flag("empty_layer"),
+            fields.text("author"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -74,33 +77,34 @@ class ImageConfig(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> "ImageConfig":
-        """From the raw bytes; KezuriError naming `where` when they are no image config. Unknown fields are dropped,
-        as BuildKit's typed round trip drops them."""
-        try:
-            raw = json.loads(data)
-            c = raw.get("config") or {}
-            return cls(
-                Platform.parse_json(raw),
-                tuple(str(d) for d in (raw.get("rootfs") or {}).get("diff_ids") or ()),
-                tuple(HistoryEntry.parse(h) for h in raw.get("history") or ()),
-                str(raw.get("created") or ""),
-                str(raw.get("author") or ""),
-                str(c.get("User") or ""),
-                tuple(sorted(c.get("ExposedPorts") or ())),
-                tuple(c.get("Env") or ()),
-                _strings(c.get("Entrypoint")),
-                _strings(c.get("Cmd")),
-                tuple(sorted(c.get("Volumes") or ())),
-                str(c.get("WorkingDir") or ""),
-                dict(c.get("Labels") or {}),
-                str(c.get("StopSignal") or ""),
-                bool(c.get("ArgsEscaped")),
-                c.get("Healthcheck"),
-                tuple(c.get("OnBuild") or ()),
-                _strings(c.get("Shell")),
-            )
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            raise KezuriError.of(f"{where}: not an image config", exit_code=125) from None
+        """From the raw bytes; KezuriError naming `where` and the field when they are no image config. Unknown fields
+        are dropped, as BuildKit's typed round trip drops them, and an empty list says no more than none."""
+        fields = Fields.parse(data, where)
+        inner = fields.object("config")
+        diff_ids = fields.object("rootfs").texts("diff_ids")
+        for i, diff_id in enumerate(diff_ids):
+            if not valid_digest(diff_id):
+                raise fields.wrong(f"rootfs.diff_ids[{i}]", f"is not a sha256 digest: {diff_id[:100]!r}")
+        return cls(
+            Platform.parse_json(fields),
+            diff_ids,
+            tuple(HistoryEntry.parse(entry) for entry in fields.objects("history")),
+            _time(fields),
+            fields.text("author"),
+            _usable(inner, "User", inner.text("User")),
+            _usable(inner, "ExposedPorts", inner.keys("ExposedPorts")),
+            _usable(inner, "Env", inner.texts("Env")),
+            _usable(inner, "Entrypoint", inner.texts("Entrypoint")) or None,
+            _usable(inner, "Cmd", inner.texts("Cmd")) or None,
+            _usable(inner, "Volumes", inner.keys("Volumes")),
+            _usable(inner, "WorkingDir", inner.text("WorkingDir")),
+            inner.map("Labels"),
+            inner.text("StopSignal"),
+            inner.flag("ArgsEscaped"),
+            _healthcheck(inner),
+            inner.texts("OnBuild"),
+            _usable(inner, "Shell", inner.texts("Shell")) or None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As the JSON document, in a fixed order, empty fields left out."""
@@ -172,6 +176,26 @@ def chain_id(diff_ids: Sequence[str]) -> str:
     return chain
 
 
-def _strings(value: Any) -> tuple[str, ...] | None:
-    # An empty list says no more than none: BuildKit leaves it out when it writes the config again.
-    return tuple(str(v) for v in value) if value else None
+def _time(fields: Fields) -> str:
+    text = fields.text("created")
+    if text and not _RFC_3339.match(text):
+        raise fields.wrong("created", f"is not a time (RFC 3339): {text[:100]!r}")
+    return text
+
+
+def _usable(fields: Fields, name: str, value: _T) -> _T:
+    """What processes are started with, and cannot be where it holds a NUL."""
+    if "\0" in value or any("\0" in text for text in value):
+        raise fields.wrong(name, "contains a NUL character")
+    return value
+
+
+def _healthcheck(fields: Fields) -> Mapping[str, Any] | None:
+    if fields.raw("Healthcheck") is None:
+        return None
+    check = fields.object("Healthcheck")
+    check.texts("Test")
+    for name in ("Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"):
+        check.number(name)
+    found: Mapping[str, Any] = fields.raw("Healthcheck")
+    return found

@@ -1,10 +1,12 @@
 """Descriptors, manifests and indexes (OCI image spec: descriptor.md, manifest.md, image-index.md)."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.oci.fields import Fields
 from kezuri.oci.platform import Platform
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -18,7 +20,13 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
+INDEXES = (INDEX, DOCKER_INDEX)
+MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
+
 _EMPTY: Mapping[str, str] = {}
+
+_ANY_DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]{1,512}\Z")
+"""Digests of all algorithms (descriptor.md); the longest that are registered have 128 digits."""
 
 
 def digest_of(data: bytes) -> str:
@@ -31,6 +39,14 @@ def digest_of(data: bytes) -> str:
 def valid_digest(digest: str) -> bool:
     """Whether the text is a sha256 digest in its written form (the only algorithm that kezuri stores)."""
     return len(digest) == 71 and digest.startswith("sha256:") and all(c in "0123456789abcdef" for c in digest[7:])
+
+
+def encoded(digest: str, where: str = "") -> str:
+    """The 64 hex digits of a sha256 digest, which are a safe file name; KezuriError, naming `where`, for anything else:
+    a document may name content by an algorithm that kezuri does not store."""
+    if not valid_digest(digest):
+        raise KezuriError.of(f"{where}: not a sha256 digest: {digest!r}".removeprefix(": "), exit_code=125)
+    return digest[7:]
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -50,23 +66,23 @@ class Descriptor(NamedTuple):
     urls: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, raw: Any, where: str) -> "Descriptor":
-        """From decoded JSON; KezuriError naming `where` when a field is missing or of the wrong kind."""
-        try:
-            size, digest = raw["size"], raw["digest"]
-            if not isinstance(size, int) or size < 0 or not valid_digest(digest):
-                raise ValueError
-            return cls(
-                str(raw.get("mediaType") or ""),
-                digest,
-                size,
-                dict(raw.get("annotations") or _EMPTY),
-                Platform.parse_json(raw["platform"]) if raw.get("platform") else None,
-                str(raw.get("artifactType") or ""),
-                tuple(raw.get("urls") or ()),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise KezuriError.of(f"{where}: not a descriptor: {str(raw)[:200]}", exit_code=125) from None
+    def parse(cls, fields: Fields) -> "Descriptor":
+        """From a JSON object; KezuriError naming the document and the field that is missing or of the wrong kind. A
+        digest of an algorithm that kezuri does not know is carried: only who reads the content fails."""
+        size, digest = fields.number("size"), fields.text("digest")
+        if "size" not in fields or size < 0:
+            raise fields.wrong("size", "is no number of bytes: not a descriptor")
+        if not (valid_digest(digest) or (_ANY_DIGEST.match(digest) and not digest.startswith("sha256:"))):
+            raise fields.wrong("digest", f"is no digest: not a descriptor: {digest[:100]!r}")
+        return cls(
+            fields.text("mediaType"),
+            digest,
+            size,
+            fields.map("annotations"),
+            Platform.parse_json(fields.object("platform")) if fields.raw("platform") else None,
+            fields.text("artifactType"),
+            fields.texts("urls"),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document, fields in the order of the specification, empty ones left out."""
@@ -94,23 +110,20 @@ class Manifest(NamedTuple):
     @classmethod
     def parse(cls, data: bytes, where: str) -> "Manifest":
         """From the raw bytes; KezuriError naming `where` when they are no manifest."""
-        raw = _document(data, where)
-        if "manifests" in raw and ("layers" in raw or "config" in raw):
-            raise KezuriError.of(f"{where}: claims to be both an index and a manifest", exit_code=125)
-        if raw.get("schemaVersion") == 1:
-            raise KezuriError.of(
-                f"{where}: a schema 1 manifest, which has been retired since 2019",
-                hint="push the image again with a current tool",
-                exit_code=125,
-            )
-        if not isinstance(raw.get("layers"), list):
-            raise KezuriError.of(f"{where}: not an image manifest", exit_code=125)
+        return cls.of(Fields.parse(data, where))
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Manifest":
+        """From the JSON object; KezuriError naming the document when it is no manifest."""
+        _check(fields)
+        if not isinstance(fields.raw("layers"), list):
+            raise fields.wrong("layers", "is no list: not an image manifest")
         return cls(
-            Descriptor.parse(raw.get("config"), where),
-            tuple(Descriptor.parse(layer, where) for layer in raw["layers"]),
-            str(raw.get("mediaType") or MANIFEST),
-            _annotations(raw, f"{where}: not an image manifest"),
-            Descriptor.parse(raw["subject"], where) if raw.get("subject") else None,
+            Descriptor.parse(fields.object("config")),
+            tuple(Descriptor.parse(layer) for layer in fields.objects("layers")),
+            fields.text("mediaType") or MANIFEST,
+            fields.map("annotations"),
+            Descriptor.parse(fields.object("subject")) if fields.raw("subject") else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -138,13 +151,18 @@ class Index(NamedTuple):
     @classmethod
     def parse(cls, data: bytes, where: str) -> "Index":
         """From the raw bytes; KezuriError naming `where` when they are no index."""
-        raw = _document(data, where)
-        if "layers" in raw or "config" in raw or not isinstance(raw.get("manifests"), list):
-            raise KezuriError.of(f"{where}: not an image index", exit_code=125)
+        return cls.of(Fields.parse(data, where))
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Index":
+        """From the JSON object; KezuriError naming the document when it is no index."""
+        _check(fields)
+        if "layers" in fields or "config" in fields or not isinstance(fields.raw("manifests"), list):
+            raise fields.wrong("manifests", "is no list: not an image index")
         return cls(
-            tuple(Descriptor.parse(m, where) for m in raw["manifests"]),
-            str(raw.get("mediaType") or INDEX),
-            _annotations(raw, f"{where}: not an image index"),
+            tuple(Descriptor.parse(manifest) for manifest in fields.objects("manifests")),
+            fields.text("mediaType") or INDEX,
+            fields.map("annotations"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -159,18 +177,30 @@ class Index(NamedTuple):
         return out
 
 
-def _annotations(raw: Mapping[str, Any], problem: str) -> Mapping[str, str]:
-    found = raw.get("annotations") or _EMPTY
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-        raise KezuriError.of(f"{problem}: its annotations are not texts by name", exit_code=125)
-    return found
+def read_document(data: bytes, where: str, said: str = "") -> Manifest | Index:
+    """The manifest or the index that the bytes are. What tells is the media type that they claim, then the one that
+    was said of them (by a descriptor or a registry), then their top-level fields; never any text within.
+
+    KezuriError naming `where` where these disagree, because another reader would see another image (CVE-2021-41190),
+    and for everything that is neither.
+    """
+    fields = Fields.parse(data, where)
+    _check(fields)
+    claimed = fields.text("mediaType")
+    if claimed and said and claimed != said:
+        raise fields.wrong("", f"was announced as {said[:100]!r}, but says of itself that it is {claimed[:100]!r}")
+    media_type = claimed or said or (INDEX if "manifests" in fields else MANIFEST)
+    if media_type in INDEXES:
+        return Index.of(fields)
+    if media_type in MANIFESTS:
+        return Manifest.of(fields)
+    raise fields.wrong("", f"is not a container image but {media_type[:100]!r}")
 
 
-def _document(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError):
-        raw = None
-    if not isinstance(raw, dict):
-        raise KezuriError.of(f"{where}: not a JSON document", exit_code=125)
-    return raw
+def _check(fields: Fields) -> None:
+    if "manifests" in fields and ("layers" in fields or "config" in fields):
+        raise fields.wrong("", "claims to be both an index and a manifest")
+    if fields.raw("schemaVersion") == 1:
+        raise fields.wrong(
+            "", "is a schema 1 manifest, a form retired since 2019", "push the image again with a current tool"
+        )

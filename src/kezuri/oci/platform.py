@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.oci.fields import Fields
 
 _ARCH = {
     "x86_64": ("amd64", ""),
@@ -44,7 +45,7 @@ class Platform(NamedTuple):
         if system == "macos":
             system = "darwin"
         architecture, implied = _ARCH.get(architecture, (architecture, ""))
-        variant = variant or implied
+        variant = implied or variant
         if (architecture == "arm64" and variant in ("v8", "8")) or (architecture == "amd64" and variant == "v1"):
             variant = ""
         elif architecture == "arm":
@@ -76,13 +77,10 @@ class Platform(NamedTuple):
         return cls.normal(*parts)
 
     @classmethod
-    def parse_json(cls, raw: Any) -> "Platform":
+    def parse_json(cls, fields: Fields) -> "Platform":
         """From the `platform` object of a descriptor or the fields of an image config."""
         return cls.normal(
-            str(raw.get("os") or "linux"),
-            str(raw.get("architecture") or ""),
-            str(raw.get("variant") or ""),
-            str(raw.get("os.version") or ""),
+            fields.text("os"), fields.text("architecture"), fields.text("variant"), fields.text("os.version")
         )
 
     @classmethod

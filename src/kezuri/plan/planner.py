@@ -328,6 +328,10 @@ class Planner:
                 return empty
             self._images[(source, platform)] = failed
             raise failed from error
+        if not image.config.platform.architecture:
+            # Images made without a builder may not say for which platform they are: what is built on one is for the
+            # platform that the image was asked for, since the specification wants every image to say.
+            image = image._replace(config=image.config._replace(platform=platform))
         self._images[(source, platform)] = image
         return image
 

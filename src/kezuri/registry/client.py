@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci import Descriptor, Platform, Reference, digest_of
+from kezuri.oci.descriptor import encoded
 from kezuri.registry.blob import download
 from kezuri.registry.challenge import Anonymous, Credentials
 from kezuri.registry.config import Endpoint, RegistryConfig
@@ -167,6 +168,7 @@ class Registry:
             busy = self._busy.setdefault(descriptor.digest, threading.Lock())
         with busy:  # of two stages with the same base one fetches, the other finds it there
             if not sink.has(descriptor.digest):
+                encoded(descriptor.digest, str(reference))
                 what = f"{reference}: blob {descriptor.digest}"
 
                 def at(endpoint: Endpoint) -> None:
@@ -267,6 +269,7 @@ class Registry:
             endpoints.remove(served)
             endpoints.insert(0, served)
         failed: list[str] = []
+        answered: KezuriError | None = None
         *others, last = endpoints
         for endpoint in others:
             if endpoint.host in self._troubled:
@@ -276,6 +279,7 @@ class Registry:
             except (TransportError, Refused, WrongBytes, KezuriError) as error:
                 if isinstance(error, KezuriError) and error.__cause__ is not None:
                     raise  # a full disk is no better at the next endpoint
+                answered = answered or (error if isinstance(error, KezuriError) else None)
                 kind = "mirror" if endpoint.mirror_of else "registry"
                 failed.append(f"the {kind} {endpoint.host} did not have it: {error}")
                 if endpoint.mirror_of and _is_trouble(error):
@@ -283,6 +287,8 @@ class Registry:
         try:
             return at(last)
         except (TransportError, Refused, WrongBytes) as error:
+            if isinstance(error, TransportError) and answered is not None:
+                raise answered from None  # What a mirror says of the image holds where nobody can be asked further.
             raise explain(what, last.host, error, tuple(failed)) from None
 
     def _open(self, ask: Ask, patience: Patience) -> Answer:

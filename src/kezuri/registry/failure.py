@@ -47,6 +47,10 @@ class Refused(Exception):
         self.failure = failure
 
 
+class Unanswered(KezuriError):
+    """No registry could be reached: nothing is known of what it has."""
+
+
 class WrongBytes(Exception):
     """Content that is not what its descriptor says, twice."""
 
@@ -83,7 +87,9 @@ def explain(
 ) -> KezuriError:
     """The error to show for `what` (a reference, perhaps with a blob), asked of `host`; `also` tells of mirrors that
     failed before. Exit code 125."""
+    kind = KezuriError
     if isinstance(error, TransportError):
+        kind = KezuriError if error.kind == "url" else Unanswered
         message, hint = _transport(error)
         if error.origin.partition(":")[0] != host.partition(":")[0]:
             message += f" (sent there by {host})"
@@ -92,7 +98,7 @@ def explain(
     else:
         message, hint = str(error), "the registry, or something on the way to it, damages or forges content"
     hint = "\n".join(t for t in (hint, *also) if t)
-    return KezuriError.of(f"{what}: {message}", hint=hint, exit_code=125)
+    return kind.of(f"{what}: {message}", hint=hint, exit_code=125)
 
 
 def _transport(error: TransportError) -> tuple[str, str]:

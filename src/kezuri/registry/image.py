@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from kezuri import oci
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci import (
     CONFIG,
@@ -19,10 +20,10 @@ from kezuri.oci import (
     Platform,
     digest_of,
 )
+from kezuri.oci.descriptor import INDEXES, encoded, valid_digest
 
 MOST_BYTES = 8 << 20
 DOCUMENTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
-_INDEXES = (INDEX, DOCKER_INDEX)
 _DEPTH = 4
 _NESTED = 32
 # Content types that say nothing about the content.
@@ -64,27 +65,10 @@ def read_document(raw: bytes, content_type: str, where: str) -> Document:
         if said not in DOCUMENTS and said not in _VAGUE:
             raise _wrong(where, f"the answer is {_short(said)}, not a manifest", "is this host a registry?")
         raise _wrong(where, "the manifest is not a JSON document")
-    if fields.get("schemaVersion") == 1 or "+prettyjws" in said or "distribution.manifest.v1" in said:
-        raise _wrong(
-            where, "a schema 1 manifest, a form retired since 2019", "push the image again with a current tool"
-        )
-    claimed = fields.get("mediaType") or ""
-    if not isinstance(claimed, str):
-        raise _wrong(where, "the manifest's mediaType is not a text")
-    if claimed and said not in _VAGUE and claimed != said:
-        raise _wrong(where, f"sent as {_short(said)}, but says of itself that it is {_short(claimed)}")
-    media_type = claimed or (said if said not in _VAGUE else "")
-    if not media_type:
-        media_type = INDEX if "manifests" in fields else MANIFEST
-    if "manifests" in fields and ("layers" in fields or "config" in fields):
-        raise _wrong(where, "claims to be both an index and a manifest")
-    if media_type not in DOCUMENTS:
-        raise _wrong(where, f"not a container image but {_short(media_type)}")
-    try:
-        content = (Index if media_type in _INDEXES else Manifest).parse(raw, where)
-    except (ValueError, TypeError, AttributeError):
-        raise _wrong(where, "not an image manifest") from None
-    return Document(Descriptor(media_type, digest_of(raw), len(raw)), raw, content)
+    if "+prettyjws" in said or "distribution.manifest.v1" in said:
+        said = ""
+    content = oci.read_document(raw, where, "" if said in _VAGUE else said)
+    return Document(Descriptor(content.media_type, digest_of(raw), len(raw)), raw, content)
 
 
 def resolve_image(
@@ -102,6 +86,7 @@ def resolve_image(
     if isinstance(root.content, Index):
         index_digest = root.descriptor.digest
         chosen = choose(flatten(root.content, load, where), platform, where)
+        encoded(chosen.digest, where)
         document = load(chosen)
         document = document._replace(descriptor=chosen._replace(media_type=document.descriptor.media_type))
     manifest = document.content
@@ -111,6 +96,7 @@ def resolve_image(
         raise _wrong(where, f"not a container image: its config is {_short(manifest.config.media_type)}")
     if manifest.config.size > MOST_BYTES:
         raise _wrong(where, f"the config is larger than {MOST_BYTES >> 20} MiB")
+    encoded(manifest.config.digest, where)
     config_raw = load_config(manifest.config)
     config = ImageConfig.parse(config_raw, where)
     if len(config.diff_ids) != len(manifest.layers):
@@ -129,7 +115,9 @@ def flatten(index: Index, load: Callable[[Descriptor], Document], where: str) ->
     def walk(level: Index, depth: int) -> Iterator[Descriptor]:
         nonlocal loads
         for entry in level.manifests:
-            if entry.media_type in _INDEXES:
+            if entry.media_type in INDEXES:
+                if not valid_digest(entry.digest):
+                    continue  # It cannot be looked into, which is no reason to refuse what stands beside it.
                 loads += 1
                 if depth >= _DEPTH or loads > _NESTED:
                     raise _wrong(where, f"indexes nested more than {_DEPTH} deep or {_NESTED} wide")
@@ -179,7 +167,8 @@ def _compare(there: Platform, wanted: Platform, where: str, warn: Callable[[Diag
             return
         message = f"{where}: the image is for {there}; {wanted} may or may not run it"
     else:
-        message = f"{where}: the image is for {there}, not for {wanted}"
+        said = f"is for {there}, not" if there.architecture else "does not say that it is"
+        message = f"{where}: the image {said} for {wanted}"
     hint = "name the platform with --platform, or take an image that was made for it"
     warn(Diagnostic("warning", message, hint=hint, code="InvalidBaseImagePlatform"))
 

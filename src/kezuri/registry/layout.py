@@ -10,7 +10,7 @@ from typing import IO, NamedTuple, Protocol, Self
 
 from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 from kezuri.oci import INDEX, Descriptor, Index, Platform, Reference, digest_of
-from kezuri.oci.descriptor import valid_digest
+from kezuri.oci.descriptor import encoded, valid_digest
 from kezuri.registry.image import MOST_BYTES, Document, Resolved, read_document, resolve_image
 from kezuri.registry.sink import BlobSink, BlobWriter, Progress
 
@@ -34,8 +34,8 @@ class LayoutAddress(NamedTuple):
         if at and valid_digest(digest):
             path = head if exists(head) else cls.parse(head, exists).path
             return cls(path, digest)
-        if at and digest.startswith("sha256:"):
-            raise KezuriError.of(f"{text}: {digest!r} is not a digest", exit_code=2)
+        if at and (digest.startswith("sha256:") or (":" in digest and exists(head))):
+            raise KezuriError.of(f"{text}: {digest!r} is not a digest (of sha256)", exit_code=2)
         colons = [i for i, c in enumerate(rest) if c == ":"]
         for end in (len(rest), *reversed(colons)):
             if exists(rest[:end]) and rest[:end]:
@@ -250,7 +250,7 @@ class Layout:
         return raw
 
     def _open(self, descriptor: Descriptor, where: str) -> IO[bytes]:
-        name = _blob(descriptor.digest)
+        name = _blob(descriptor.digest, where)
         size = self._files.size(name)
         if size is None:
             raise self._wrong(
@@ -334,14 +334,11 @@ def open_layout(path: str, warn: Callable[[Diagnostic], None] = lambda _: None) 
         version = None
     if not isinstance(version, str) or version.partition(".")[0] != "1":
         raise wrong(f"not an OCI image layout of version 1: {version!r}")
-    try:
-        return Layout(path, files, Index.parse(index, f"{path}: index.json"), warn)
-    except (ValueError, TypeError, AttributeError):
-        raise wrong("index.json is not an image index") from None
+    return Layout(path, files, Index.parse(index, f"{path}: index.json"), warn)
 
 
-def _blob(digest: str) -> str:
-    return f"blobs/sha256/{digest[7:]}"
+def _blob(digest: str, where: str = "") -> str:
+    return f"blobs/sha256/{encoded(digest, where)}"
 
 
 def _full_name(entry: Descriptor) -> str:

@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import (
-    DOCKER_INDEX,
-    INDEX,
-    Descriptor,
-    Index,
-    Manifest,
-)
+from kezuri.oci.descriptor import INDEXES, Descriptor, Index, Manifest, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
@@ -56,6 +50,7 @@ class Images:
         self._stand_in = stand_in
         self._cancel = cancel
         self._origins: dict[str, _Origin] = {}
+        self._chosen_from: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
@@ -70,50 +65,49 @@ class Images:
                 found = self._from_registry(source, reference, platform)
             except KezuriError as error:
                 found = self._stand_in(reference, platform) if self._stand_in is not None else None
-                # An image of another platform that nobody has for this one is taken, as from a registry: the caller
-                # warns.
-                found = found or known
                 if found is None:
-                    raise self._lacking(reference, platform) or error from error
+                    found = self._instead(reference, platform, known, error)
         with self._lock:
             for layer in found.layers:
                 self._origins[layer.digest] = _Origin(source, reference)
         return found
 
-    def _lacking(self, reference: Reference, platform: Platform) -> KezuriError | None:
-        """The reason when the store has the image for other platforms only, which is more to the point than that no
-        registry gives it."""
-        named = self._store.names.get(str(reference))
-        if named is None or not self._store.blobs.has(named.digest):
-            return None
-        try:
-            self.stored(self._store, ImageSource("registry", ""), reference.familiar, named.digest, platform)
-        except KezuriError as error:
-            return error
-        return None
+    def _instead(
+        self, reference: Reference, platform: Platform, known: BaseImage | None, error: KezuriError
+    ) -> BaseImage:
+        """What the store has for other platforms only, where no registry answers (the caller warns); what a registry
+        did answer holds, also that there is no such image."""
+        from kezuri.registry.failure import Unanswered
 
-    def local(self, name: str, platform: Platform, other: bool = False) -> BaseImage | None:
-        """An image that the store has by name or digest for the platform, or None. With `other` an image that there is
-        for one other platform only will do."""
-        reference = Reference.parse(name)
-        found = self._known(ImageSource("registry", name), reference, platform)
-        return found if found is not None and (other or made_for(found, platform)) else None
+        if isinstance(error, Unanswered):
+            if known is not None:
+                return known
+            named = self._store.names.get(str(reference))
+            if named is not None and self._store.blobs.has(named.digest):
+                # That the image is there for other platforms only is more to the point than that nobody answers.
+                self.stored(self._store, ImageSource("registry", ""), reference.familiar, named.digest, platform)
+        elif known is not None:
+            have = f"the store has {reference.familiar} for {known.config.platform} only"
+            hints = (f"{d.hint}\n{have}".lstrip() for d in error.diagnostics)
+            raise KezuriError(
+                *(d._replace(hint=hint) for d, hint in zip(error.diagnostics, hints)), exit_code=error.exit_code
+            ) from error
+        raise error
+
+    def chosen_from(self, digest: str) -> str:
+        """The digest of the index from which a registry's manifest with this digest was chosen; empty without one."""
+        return self._chosen_from.get(digest, "")
 
     def _known(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage | None:
-        named = None
-        if not reference.digest:
-            named = self._store.names.get(str(reference))
-            if named is None:
-                digest = self._store.database.memo(f"image {reference} {platform}")
-                if digest is None:
-                    return None
-                named = Descriptor("", digest, 0)
-        else:
-            named = Descriptor("", reference.digest, 0)
-        if not self._store.blobs.has(named.digest):
+        named = self._store.names.get(str(reference))
+        digest = named.digest if named is not None else reference.digest
+        if not self._store.blobs.has(digest):
+            # An index that a reference names by its digest is not kept: the manifest that was chosen from it is.
+            digest = self._store.database.memo(f"image {reference} {platform}") or ""
+        if not self._store.blobs.has(digest):
             return None
         try:
-            return self.stored(self._store, source, reference.familiar, named.digest, platform)
+            return self.stored(self._store, source, reference.familiar, digest, platform)
         except KezuriError:
             # A damaged or partly removed image is one that has to be fetched again.
             return None
@@ -123,16 +117,14 @@ class Images:
         cls, store: Store, source: ImageSource, name: str, digest: str, platform: Platform, depth: int = 0
     ) -> BaseImage:
         """The image that a manifest or index of the store describes; KezuriError when parts of it are missing."""
-        data = store.blobs.read(digest)
-        if b'"manifests"' in data and depth < 4:
-            index = Index.parse(data, name)
-            for wanted in platform.accepted():
-                for entry in index.manifests:
-                    if entry.platform == wanted or entry.media_type in (INDEX, DOCKER_INDEX):
+        manifest = read_document(store.blobs.read(digest), name)
+        if isinstance(manifest, Index):
+            for wanted in platform.accepted() if depth < 4 else ():
+                for entry in manifest.manifests:
+                    if entry.platform == wanted or entry.media_type in INDEXES:
                         return cls.stored(store, source, name, entry.digest, platform, depth + 1)
-            have = ", ".join(str(e.platform) for e in index.manifests if e.platform)
+            have = ", ".join(str(e.platform) for e in manifest.manifests if e.platform)
             raise KezuriError.of(f"image {name} is not there for {platform}", hint=f"there is: {have}")
-        manifest = Manifest.parse(data, name)
         config = ImageConfig.parse(store.blobs.read(manifest.config.digest), name)
         return _image(name, digest, config, manifest, source)
 
@@ -142,6 +134,8 @@ class Images:
         blobs.put(resolved.manifest_raw)
         blobs.put(resolved.config_raw)
         image = _image(reference.familiar, resolved.descriptor.digest, resolved.config, resolved.manifest, source)
+        if resolved.index_digest:
+            self._chosen_from[image.digest] = resolved.index_digest
         self._store.database.put_memo(f"image {reference} {platform}", image.digest)
         return image
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Descriptor, valid_digest
+from kezuri.oci.descriptor import Descriptor, encoded, valid_digest
 
 PARTIAL = "partial"
 """The directory of a store with the first bytes of blobs whose fetching was interrupted, under the whole's digests."""
@@ -137,13 +137,11 @@ class Blobs:
 
     def path(self, digest: str) -> str:
         """Where the blob is or would be; KezuriError for a text that is no digest."""
-        if not valid_digest(digest):
-            raise KezuriError.of(f"not a sha256 digest: {digest!r}", exit_code=125)
-        return os.path.join(self._directory, digest[7:])
+        return os.path.join(self._directory, encoded(digest))
 
     def has(self, digest: str) -> bool:
-        """Whether the blob is there."""
-        return os.path.exists(self.path(digest))
+        """Whether the blob is there; one of an algorithm that the store does not hold never is."""
+        return valid_digest(digest) and os.path.exists(self.path(digest))
 
     def size(self, digest: str) -> int:
         """The blob's size in bytes; FileNotFoundError when it is not there."""
@@ -173,6 +171,11 @@ class Blobs:
         the digest themselves while they write."""
         return BlobWriter(self, expected, hashed)
 
+    def touch(self, digest: str) -> None:
+        """Note that a blob is in use, as if it were new: collection leaves alone what running commands have written.
+        FileNotFoundError when it is not there."""
+        os.utime(self.path(digest))
+
     def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
         digest = "sha256:" + sha256(data).hexdigest()
@@ -181,8 +184,7 @@ class Blobs:
             with open(path, "rb", buffering=0) as file:
                 there = file.read(len(data) + 1) == data
             if there:
-                # As if it were new: collection leaves alone what running builds have written.
-                os.utime(path)
+                self.touch(digest)
         except FileNotFoundError:
             there = False
         except OSError as error:

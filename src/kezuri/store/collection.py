@@ -21,8 +21,8 @@ _RESUMABLE = 24 * 3600.0
 
 
 class Gone(NamedTuple):
-    """Something that was removed: `kind` is record, snapshot, blob, listing, mount, git, context or temporary; `size`
-    bytes of the disk were freed."""
+    """Something that was removed: `kind` is deleted (an image without a name), record, snapshot, blob, listing, mount,
+    git, context or temporary; `size` bytes of the disk were freed."""
 
     kind: str
     name: str
@@ -59,19 +59,23 @@ class Collection:
         before: float | None,
         keep_bytes: int | None,
         chosen: Callable[[Piece], bool] | None = None,
+        untagged: bool = False,
     ) -> Iterator[Gone]:
         """Remove what `candidates` gives for the same arguments and yield what went, piece by piece.
 
         Without arguments: leftovers of dead processes, blobs and layers that neither an image nor a result needs.
-        `everything`: all results, cache mounts and what was fetched too, images with a name excepted. `before` (seconds
-        since the epoch): what was last used earlier. `chosen`: the pieces for which it holds. `keep_bytes`: of all
-        these, the least worth first, until the cache takes no more bytes than that.
+        `everything`: all results, cache mounts and what was fetched too, images excepted. `untagged`: images without a
+        name too, unless a filter or a limit is given, which concern the cache. `before` (seconds since the epoch): what
+        was last used earlier. `chosen`: the pieces for which it holds. `keep_bytes`: of all these, the least worth
+        first, until the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
             went = True
             while went:
                 went = False
-                candidates = self.candidates(everything=everything, before=before, keep_bytes=keep_bytes, chosen=chosen)
+                candidates = self.candidates(
+                    everything=everything, before=before, keep_bytes=keep_bytes, chosen=chosen, untagged=untagged
+                )
                 for gone in self._take_all(
                     [piece for candidate in candidates for piece in candidate.pieces], everything
                 ):
@@ -87,7 +91,12 @@ class Collection:
     def _take_all(self, pieces: Sequence[Piece], everything: bool) -> Iterator[Gone]:
         """Remove the pieces, and what of their layers nobody else needs: nothing else."""
         layers = {piece.layer for piece in pieces if piece.layer}
-        blobs = {piece.id for piece in pieces if piece.id.startswith("sha256:")}
+        blobs: set[str] = set()
+        for piece in pieces:
+            if piece.kind == "untagged":
+                self._reach.image_blobs(piece.id, blobs)
+        layers.update(form.layer for form in self._store.database.forms() if form.digest in blobs)
+        blobs.update(piece.id for piece in pieces if piece.id.startswith("sha256:"))
         for layer in layers:
             blobs.update(form.digest for form in self._store.database.forms(layer))
         self._evicted.update(blobs)
@@ -130,6 +139,7 @@ class Collection:
         before: float | None,
         keep_bytes: int | None,
         chosen: Callable[[Piece], bool] | None = None,
+        untagged: bool = False,
     ) -> Iterator[Candidate]:
         """What `collect` would remove, in its order: the least worth for its size first."""
         pieces = self.pieces(everything)
@@ -138,11 +148,12 @@ class Collection:
         budget = keep_bytes is not None
         if not (everything or limited or budget):
             old = {os.path.basename(path) for _, path, _ in git_directories(self._store, False, None)}
-            pieces = tuple(piece for piece in pieces if piece.kind == "internal" or piece.id in old)
+            pieces = tuple(p for p in pieces if p.kind in ("internal", "untagged") or p.id in old)
 
         def may_go(piece: Piece) -> bool:
             return (
                 not piece.named
+                and (piece.kind != "untagged" or (untagged and chosen is None and not budget))
                 and (oldest is None or piece.used < oldest - _GRACE)
                 and (before is None or piece.used < before)
                 and (chosen is None or chosen(piece))
@@ -183,6 +194,13 @@ class Collection:
                     self._store.database.drop_memos_about("download ", piece.id)
         elif piece.kind == "source.local":
             yield Gone("context", piece.title, _remove(self._store.path("contexts", piece.id)))
+        elif piece.kind == "untagged":
+            with self._sweep(piece.used) as free:
+                free = free and self._reach.kept_at(piece.id) == piece.used
+                if free:
+                    self._store.names.drop(piece.id)
+            if free:
+                yield Gone("deleted", piece.id, 0)
         elif piece.id.startswith(f"{PARTIAL}/"):
             yield from self._take_partial(self._store.path(piece.id))
 
@@ -313,7 +331,7 @@ class Collection:
 
     def _layers(self, everything: bool, only: set[str]) -> Iterator[Gone]:
         """Of these layers those that no result gives and no image holds; of layers that only images hold, the
-        directories."""
+        directories and the blobs that these images do not name."""
         database = self._store.database
         needed = {record.layer for record in database.records()}
         named = self._reach.named_blobs()
@@ -333,6 +351,9 @@ class Collection:
                     database.drop_layer(row.id)
                 else:
                     database.drop_directory(row.id)
+                    for form in database.forms(row.id):
+                        if form.digest not in named:
+                            database.drop_form(row.id, form.encoder)
             if aside:
                 yield Gone("snapshot", row.id, sum(map(_remove, aside)))
 

@@ -17,7 +17,8 @@ RATE = 10e6
 
 KINDS = ("regular", "image", "exec.cachemount", "source.git.checkout", "source.http", "source.local", "internal")
 """What a piece can be, in BuildKit's words where it has one: results of steps; layers of images; cache mounts; git
-repositories; downloaded files; digests of context files; and what nothing needs any more."""
+repositories; downloaded files; digests of context files; and what nothing needs any more. No kind of cache, and so
+left alone by filters and limits, are the images without a name ("untagged")."""
 
 
 class Piece(NamedTuple):
@@ -56,6 +57,8 @@ class Inventory:
         self._store = store
         self._named = named
         self._bases = bases
+        self._tagged = Reach(store).named_blobs(untagged=False)
+        self._staying = self._tagged | bases
         self._layers = {row.id: row for row in store.database.layers()}
         self._directories: dict[str, list[DirectoryRow]] = {}
         for directory in store.database.directories():
@@ -71,8 +74,8 @@ class Inventory:
         """Everything, each thing once."""
         records = list(self._records())
         taken = {piece.layer for piece in records}
-        others = (*self._others(taken), *self._mounts(), *self._fetched(), *self._indexes(), *self._partials())
-        return (*records, *others)
+        others = (*self._others(taken), *self._untagged(taken), *self._mounts(), *self._fetched())
+        return (*records, *others, *self._indexes(), *self._partials())
 
     def _records(self) -> Iterator[Piece]:
         database = self._store.database
@@ -112,14 +115,22 @@ class Inventory:
             when = (row.created, row.used, 1)
             if not self._named.isdisjoint(digests):
                 held = sum(self._blob_size(digest) for digest in set(digests) & self._named)
-                yield Piece(
-                    row.id, "image", f"layer of {owner}", held, *when, _fetching(held), shared, "", True, row.id
-                )
-                # A name needs the blob only; builds unpack it again.
+                if self._tagged.isdisjoint(digests):
+                    owner = "an image without a name"  # It is counted with the image, and goes with it.
+                else:
+                    yield Piece(
+                        row.id, "image", f"layer of {owner}", held, *when, _fetching(held), shared, "", True, row.id
+                    )
+                # A name needs its own blob only; builds unpack it again.
                 unpacked = self._directory_size(row)
+                if self._staying.isdisjoint(digests):
+                    unpacked += self._listing_size(row)
+                blobs = self._blobs_of(row.id)
+                unpacked += sum(size for _, size, counted in blobs if counted)
                 if unpacked:
                     title = f"unpacked layer of {owner}"
-                    yield Piece(f"unpacked {row.id}", "internal", title, unpacked, *when, 0.0, layer=row.id)
+                    ident = f"unpacked {row.id}"
+                    yield Piece(ident, "internal", title, unpacked, *when, 0.0, layer=row.id, blobs=blobs)
             elif not self._bases.isdisjoint(digests):
                 if not size and not shared:
                     continue  # Known of, and not fetched.
@@ -131,6 +142,24 @@ class Inventory:
             else:
                 blobs = self._blobs_of(row.id)
                 yield Piece(row.id, "internal", "left behind", size, *when, 0.0, shared, "", False, row.id, blobs=blobs)
+
+    def _untagged(self, taken: set[str]) -> Iterator[Piece]:
+        """Images without a name, the latest first, each with the blobs that only it and earlier ones need."""
+        reach = Reach(self._store)
+        seen = set(self._staying)
+        for layer, digests in self._forms.items():
+            if layer in taken or not self._staying.isdisjoint(digests):
+                seen.update(digests)  # The layer stays, with all its blobs; of others all go.
+        images = [(reach.kept_at(d.digest), d.digest) for d in self._store.names.untagged()]
+        for when, digest in sorted(images, reverse=True):
+            blobs: set[str] = set()
+            reach.image_blobs(digest, blobs)
+            layers = {layer for blob in blobs for layer in self._holders.get(blob, ())}
+            blobs.update(form for layer in layers for form in self._forms[layer])
+            size = sum(self._blob_size(blob) for blob in blobs - seen)
+            seen |= blobs
+            title = f"image without a name {digest.removeprefix('sha256:')[:12]}"
+            yield Piece(digest, "untagged", title, size, when, when, 1, 0.0)
 
     def _owners(self) -> dict[str, str]:
         """The name of an image for each blob of it."""
@@ -194,11 +223,7 @@ class Inventory:
         size = self._directory_size(row) + sum(size for _, size, counted in self._blobs_of(row.id) if counted)
         digests = self._forms.get(row.id, ())
         shared = any(digest in self._named or len(self._holders[digest]) > 1 for digest in digests)
-        try:
-            size += os.lstat(self._store.path("listings", layer_name(row.id))).st_blocks * 512
-        except FileNotFoundError:
-            pass
-        return size, shared
+        return size + self._listing_size(row), shared
 
     def _blobs_of(self, layer: str) -> tuple[tuple[str, int, bool], ...]:
         # Freed with the last of its layers, which the one that was used last is thought to be.
@@ -210,6 +235,12 @@ class Inventory:
             )
             for digest in sorted(set(self._forms.get(layer, ())) - self._named)
         )
+
+    def _listing_size(self, row: LayerRow) -> int:
+        try:
+            return os.lstat(self._store.path("listings", layer_name(row.id))).st_blocks * 512
+        except FileNotFoundError:
+            return 0
 
     def _directory_size(self, row: LayerRow) -> int:
         total = 0

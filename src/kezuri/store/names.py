@@ -5,17 +5,20 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import INDEX, Descriptor
+from kezuri.oci.descriptor import INDEX, Descriptor, valid_digest
+from kezuri.oci.fields import Fields
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
+CHOSEN_FROM = "dev.kezuri.chosen-from"
+"""The annotation with the digest of the index that a pulled image was chosen from, which its registry knows it by."""
 
 
 class Names:
-    """Which name stands for which manifest or index. Names are references in full (`docker.io/library/app:v1`)."""
+    """Which name stands for which manifest or index. Names are references in full (`docker.io/library/app:v1`, or
+    `docker.io/library/app@sha256:…` for what was pulled by its digest). An image without a name has one entry."""
 
     def __init__(self, root: str) -> None:
         self._path = os.path.join(root, "index.json")
@@ -33,8 +36,9 @@ class Names:
         return None
 
     def untagged(self) -> list[Descriptor]:
-        """Descriptors that have no name (left behind by a tag that moved away, kept for their digest)."""
-        return [d for d in self._read() if REF_NAME not in d.annotations]
+        """The images without a name: built without one, or left behind by a name that went to another image. What
+        another tool entered under a digest of another algorithm is none that the store can hold."""
+        return [d for d in self._read() if REF_NAME not in d.annotations and valid_digest(d.digest)]
 
     def version(self) -> tuple[int, int]:
         """What changes with every change of a name."""
@@ -45,18 +49,38 @@ class Names:
         return (status.st_ino, status.st_ctime_ns)
 
     def put(self, name: str, descriptor: Descriptor) -> None:
-        """Let the name stand for the descriptor from now on."""
+        """Let the name stand for the descriptor from now on. The image that had the name stays, without one if it has
+        no other."""
         known = self.get(name)
-        if known is not None and (known.digest, known.size) == (descriptor.digest, descriptor.size):
+        if known is not None and _alike(known, descriptor):
             return
 
         def change(entries: list[Descriptor]) -> list[Descriptor]:
             kept = [e for e in entries if e.annotations.get(REF_NAME) != name]
-            notes = {k: v for k, v in descriptor.annotations.items() if k not in (REF_NAME, CONTAINERD_NAME)}
+            for displaced in (e for e in entries if e.annotations.get(REF_NAME) == name):
+                if all(e.digest != displaced.digest for e in (*kept, descriptor)):
+                    kept.append(_nameless(displaced))
+            kept = [e for e in kept if REF_NAME in e.annotations or e.digest != descriptor.digest]
+            notes = _nameless(descriptor).annotations
             kept.append(descriptor._replace(annotations={**notes, REF_NAME: name, CONTAINERD_NAME: name}))
             return kept
 
         self._change(change)
+
+    def keep(self, descriptor: Descriptor) -> None:
+        """Keep an image that has no name. Nothing is written when it is there already, by whatever name."""
+        if any(e.digest == descriptor.digest for e in self._read()):
+            return
+
+        def change(entries: list[Descriptor]) -> list[Descriptor]:
+            there = any(e.digest == descriptor.digest for e in entries)
+            return entries if there else [*entries, _nameless(descriptor)]
+
+        self._change(change)
+
+    def drop(self, digest: str) -> None:
+        """Keep the image without a name no longer."""
+        self._change(lambda entries: [e for e in entries if e.digest != digest or REF_NAME in e.annotations])
 
     def delete(self, name: str) -> Descriptor | None:
         """Forget the name; its descriptor, or None when there was none."""
@@ -72,11 +96,13 @@ class Names:
     def _read(self) -> list[Descriptor]:
         try:
             with open(self._path, "rb") as file:
-                raw: Any = json.load(file)
-            return [Descriptor.parse(m, self._path) for m in raw["manifests"]]
+                fields = Fields.parse(file.read(), self._path)
+            if "manifests" not in fields:
+                raise fields.wrong("manifests", "is missing")
+            return [Descriptor.parse(manifest) for manifest in fields.objects("manifests")]
         except FileNotFoundError:
             return []
-        except (ValueError, KeyError, TypeError):
+        except KezuriError:
             raise KezuriError.of(
                 f"{self._path} is damaged", hint="`kezuri store check --repair` makes a new one", exit_code=125
             ) from None
@@ -86,6 +112,20 @@ class Names:
             entries = change(self._read())
             document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [e.to_json() for e in entries]}
             publish(self._path, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def _nameless(descriptor: Descriptor) -> Descriptor:
+    notes = {k: v for k, v in descriptor.annotations.items() if k not in (REF_NAME, CONTAINERD_NAME)}
+    return descriptor._replace(annotations=notes)
+
+
+def _alike(one: Descriptor, other: Descriptor) -> bool:
+    """Whether two entries stand for the same image, which was found in the same way."""
+    return (one.digest, one.size, one.annotations.get(CHOSEN_FROM)) == (
+        other.digest,
+        other.size,
+        other.annotations.get(CHOSEN_FROM),
+    )
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """The blobs that images need: those that names hold, and those of the base images that builds stand on."""
 
+import os
+
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Index, Manifest
+from kezuri.oci.descriptor import Index, read_document, valid_digest
 from kezuri.store.store import Store
 
 
@@ -17,23 +19,31 @@ class Reach:
             return
         seen.add(digest)
         try:
-            data = self._store.blobs.read(digest)
-            if b'"manifests"' in data:
-                for entry in Index.parse(data, digest).manifests:
-                    self.image_blobs(entry.digest, seen)
-                return
-            manifest = Manifest.parse(data, digest)
+            document = read_document(self._store.blobs.read(digest), digest)
         except KezuriError:
             return
-        seen.add(manifest.config.digest)
-        seen.update(layer.digest for layer in manifest.layers)
+        if isinstance(document, Index):
+            for entry in document.manifests:
+                self.image_blobs(entry.digest, seen)
+            return
+        # What a manifest names by another algorithm the store cannot hold.
+        seen.update(d.digest for d in (document.config, *document.layers) if valid_digest(d.digest))
 
-    def named_blobs(self) -> set[str]:
-        """The blobs of all images with a name, or that had one."""
+    def named_blobs(self, untagged: bool = True) -> set[str]:
+        """The blobs of all images that are kept; of those with a name only, if so wanted."""
         seen: set[str] = set()
-        for descriptor in (*self._store.names.all().values(), *self._store.names.untagged()):
+        others = self._store.names.untagged() if untagged else ()
+        for descriptor in (*self._store.names.all().values(), *others):
             self.image_blobs(descriptor.digest, seen)
         return seen
+
+    def kept_at(self, digest: str) -> float:
+        """When an image was last built, fetched or run (seconds since the epoch), which renews its manifest's blob; 0
+        when that is gone."""
+        try:
+            return os.lstat(self._store.blobs.path(digest)).st_ctime
+        except FileNotFoundError:
+            return 0.0
 
     def base_blobs(self) -> set[str]:
         """The blobs of all images that builds have asked for."""

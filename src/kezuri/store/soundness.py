@@ -61,6 +61,12 @@ class Soundness:
                     self._store.names.delete(name)
                 yield Finding("image", name, f"{digest} is missing", repair)
                 break
+        for descriptor in self._store.names.untagged():
+            for digest in self._missing(descriptor.digest):
+                if repair:
+                    self._store.names.drop(descriptor.digest)
+                yield Finding("image", descriptor.digest, f"{digest} is missing", repair)
+                break
 
     def _missing(self, digest: str) -> Iterable[str]:
         seen: set[str] = set()

@@ -11,7 +11,7 @@ COMMAND = Command(
     "images",
     "List images",
     (
-        Option(("--all", "-a"), "flag", "Accepted: every image is shown anyway", ignored=True),
+        Option(("--all", "-a"), "flag", "Accepted: there are no images in between", ignored=True),
         Option(("--digests",), "flag", "Show manifest digests"),
         Option(("--filter", "-f"), "repeated", "Show only some: reference=PATTERN, dangling=, label=", "FILTER"),
         FORMAT,
@@ -48,14 +48,14 @@ def execute(invocation: Invocation) -> int:
             raise UsageError.because(f"--filter {text!r} is not of the form NAME=VALUE")
     filters += tuple(f"reference={name}" for name in parsed.operands)
     whole = parsed.flag("--no-trunc")
-    found = images(invocation.settings, filters)
+    found = images(invocation.settings, filters, lambda text: console.note(f"warning: {text}"))
     rows = [_row(image, whole) for image in found]
     if parsed.flag("--quiet"):
         for row in rows:
             console.say(row["ID"])
         return 0
     shown = ["Repository", "Tag", *(["Digest"] if parsed.flag("--digests") else []), "ID", "CreatedSince", "Size"]
-    if len({image.name for image in found}) < len(found):
+    if len({image.name for image in found}) < len({(image.name, image.platform) for image in found}):
         shown.insert(2, "Platform")
     listing(console, parsed.text("--format"), rows, {field: _HEADINGS[field] for field in shown}, _HEADINGS)
     return 0
