@@ -55,7 +55,7 @@ class Collection:
         before: float | None,
         keep_bytes: int | None,
         chosen: Callable[[Piece], bool] | None = None,
-        untagged: bool = False,
+        untagged: bool = True,
     ) -> Iterator[Gone]:
         """Remove what is not needed and yield what went.
 
