@@ -288,7 +288,8 @@ class TestByDigest:
             server.put_document(raw, INDEX)
             name = f"{server.host}/app@{digest_of(raw)}"
             fetch(settings, name)
-        assert len(shop.manifest(shop.build(f"FROM {name}\nCOPY f /g\n"))["layers"]) == 2
+        for base in (name, name.replace("@", ":tag@")):
+            assert len(shop.manifest(shop.build(f"FROM {base}\nCOPY f /g\n"))["layers"]) == 2
 
 
 class TestOtherPlatforms:

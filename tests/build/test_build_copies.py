@@ -604,8 +604,7 @@ class TestTogether:
 class TestPruned:
     def prune(self, shop: Workshop, **how: Any) -> None:
         with Store(str(shop.root)) as store:
-            how = {"everything": False, "before": None, "keep_bytes": None, "untagged": True, **how}
-            list(Collection(store).collect(**how))
+            list(Collection(store).collect(**{"everything": False, "before": None, "keep_bytes": None, **how}))
 
     def test_everything_gone_everything_runs(self, shop: Workshop) -> None:
         first = shop.build(source_date_epoch="1000", tags=("x",))

@@ -26,7 +26,7 @@ GOOD: dict[str, Any] = {
     "history": [{"created": "2024-01-01T00:00:00Z", "created_by": "x"}],
 }
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
@@ -86,7 +86,13 @@ def test_what_is_wrong_is_named_with_the_image(path: str, value: Any, words: str
     assert caught.value.exit_code == 125
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"7", b"{", b"\xff", b"[" * 200_000, b'{"a":' * 200_000, b"9" * 5000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"[]", b"7", b"{", b"\xff", b"[" * 200_000, b'{"a":' * 200_000, b"9" * 5000),
+        *(b'{"a":NaN}', b'{"a":-Infinity}', "{}".encode("utf-16"), b"\xef\xbb\xbf{}"),
+    ],
+)
 def test_what_is_no_document_is_said_so(data: bytes) -> None:
     with pytest.raises(KezuriError, match=r"^image x: not a JSON document"):
         ImageConfig.parse(data, "image x")
@@ -122,8 +128,8 @@ def test_a_config_that_is_written_again_says_the_same() -> None:
 
 
 def test_the_last_of_two_equal_keys_holds_and_half_a_character_is_replaced() -> None:
-    config = ImageConfig.parse(b'{"author":"a","author":"b","config":{"User":"\\ud800x"}}', "x")
-    assert (config.author, config.user) == ("b", "\ufffdx")
+    config = ImageConfig.parse(b'{"author":"a","author":"b\xff","config":{"User":"\\ud800x"}}', "x")
+    assert (config.author, config.user) == ("b\ufffd", "\ufffdx")
 
 
 def test_the_environment_as_a_mapping_has_what_has_a_value() -> None:

@@ -179,7 +179,7 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
             store.names.delete(image.name)
             removed.append(Removed("untagged", image.familiar))
         collection = Collection(store)
-        swept = collection.collect(everything=False, before=None, keep_bytes=None)
+        swept = collection.collect(everything=False, before=None, keep_bytes=None, untagged=False)
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)
 

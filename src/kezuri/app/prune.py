@@ -41,7 +41,6 @@ def prune(
             before=asked.before,
             keep_bytes=asked.keep_bytes,
             chosen=asked.chosen,
-            untagged=True,
         )
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
         if all or until is not None:

@@ -23,9 +23,10 @@ class Fields:
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> "Fields":
-        """From the bytes of a JSON document."""
+        """From the bytes of a JSON document in UTF-8, in which no number is NaN or infinite: what only Python's reader
+        takes beyond that, other readers of the same image refuse."""
         try:
-            raw = json.loads(data)
+            raw = json.loads(data.decode("utf-8", "replace"), parse_constant=_refuse)
         except (ValueError, RecursionError):
             raw = None
         if not isinstance(raw, dict):
@@ -97,6 +98,10 @@ class Fields:
         if not isinstance(value, str):
             raise self.wrong(name, f"is {_kind(value)}, not a text")
         return _LONE_SURROGATE.sub("\ufffd", value)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)
 
 
 def _kind(value: Any) -> str:

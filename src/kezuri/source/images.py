@@ -99,7 +99,8 @@ class Images:
         return self._chosen_from.get(digest, "")
 
     def _known(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage | None:
-        named = self._store.names.get(str(reference))
+        # The tag beside a digest says nothing.
+        named = self._store.names.get(str(reference._replace(tag="") if reference.digest else reference))
         digest = named.digest if named is not None else reference.digest
         if not self._store.blobs.has(digest):
             # An index that a reference names by its digest is not kept: the manifest that was chosen from it is.

@@ -59,7 +59,7 @@ class Collection:
         before: float | None,
         keep_bytes: int | None,
         chosen: Callable[[Piece], bool] | None = None,
-        untagged: bool = False,
+        untagged: bool = True,
     ) -> Iterator[Gone]:
         """Remove what `candidates` gives for the same arguments and yield what went, piece by piece.
 
