@@ -76,11 +76,7 @@ def foresee_prune(
         asked = _Asked.of(collection, all, until, filters, budget)
         return tuple(
             collection.candidates(
-                everything=asked.everything,
-                before=asked.before,
-                keep_bytes=asked.keep_bytes,
-                chosen=asked.chosen,
-                untagged=True,
+                everything=asked.everything, before=asked.before, keep_bytes=asked.keep_bytes, chosen=asked.chosen
             )
         )
 

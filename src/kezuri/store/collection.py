@@ -139,7 +139,7 @@ class Collection:
         before: float | None,
         keep_bytes: int | None,
         chosen: Callable[[Piece], bool] | None = None,
-        untagged: bool = False,
+        untagged: bool = True,
     ) -> Iterator[Candidate]:
         """What `collect` would remove, in its order: the least worth for its size first."""
         pieces = self.pieces(everything)
