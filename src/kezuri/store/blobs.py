@@ -187,4 +187,4 @@ def disk_error(error: OSError, path: str) -> KezuriError:
             hint="`kezuri prune` frees what the cache can spare; `--root DIR` puts the store on another disk",
             exit_code=125,
         )
-    return KezuriError.of(f"cannot write {path}: {error.strerror}", exit_code=125)
+    return KezuriError.of(f"cannot write {path}: {error.strerror or error}", exit_code=125)
