@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.descriptors import write_all
 from kezuri.store.blobs import disk_error
 
 STDOUT = "-"
@@ -22,26 +23,18 @@ class _Sink:
     """A descriptor to write to, as the writers of archives want it. `name` is what a user calls it."""
 
     def __init__(self, descriptor: int, name: str) -> None:
-        self.descriptor = descriptor
+        self._descriptor = descriptor
         self._name = name
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write everything; KezuriError when it cannot be taken, with exit code 141 when nobody reads any more."""
-        view = memoryview(data).cast("B")
-        size = len(view)
-        while view:
-            try:
-                view = view[os.write(self.descriptor, view) :]
-            except BlockingIOError:
-                # Another process that shares the pipe or terminal has made it so that writing does not wait.
-                from select import select
-
-                select([], [self.descriptor], [])
-            except BrokenPipeError as error:
-                raise KezuriError.of(f"whoever read {self._name} stopped reading", exit_code=141) from error
-            except OSError as error:
-                raise disk_error(error, self._name) from error
-        return size
+        try:
+            write_all(self._descriptor, data)
+        except BrokenPipeError as error:
+            raise KezuriError.of(f"whoever read {self._name} stopped reading", exit_code=141) from error
+        except OSError as error:
+            raise disk_error(error, self._name) from error
+        return len(data)
 
     def flush(self) -> None:
         """Nothing is held back."""
