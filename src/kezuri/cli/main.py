@@ -146,11 +146,11 @@ def _without_command(before: Parsed, console: Console) -> int:
 
 
 def _report(error: KezuriError, usage: str, console: Console) -> int:
-    from kezuri.diagnostics import render
+    from kezuri.diagnostics import render_all
 
     colour = console.colour(console.err)
     if error.diagnostics:
-        console.note("\n".join(render(diagnostic, colour) for diagnostic in error.diagnostics))
+        console.note(render_all(error.diagnostics, colour), styled=True)
     if isinstance(error, UsageError):
         console.note(f"usage: {usage}")
     return error.exit_code

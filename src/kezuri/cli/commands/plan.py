@@ -64,7 +64,7 @@ def execute(invocation: Invocation) -> int:
     elif not parsed.flag("--quiet"):
         from kezuri.cli.forecast_text import report
 
-        console.say(report(foresight, console.colour(console.out)))
+        console.say(report(foresight, console.colour(console.out)), styled=True)
     if foresight.change is not None and foresight.change.something:
         return SOMETHING
     if parsed.flag("--exit-code") and any(step.outcome != "cached" for step in foresight.steps):
