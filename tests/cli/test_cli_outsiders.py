@@ -1,19 +1,17 @@
 """What others wrote reaches a terminal or a log only as text: everything that they control, through every command."""
 
-import gzip
 import io
 import json
 import os
 import re
-import tarfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.build.build_workshop import tar_of, write_layout
 
 from kezuri.cli.console import Console
 from kezuri.cli.json_text import json_text
@@ -28,53 +26,21 @@ OURS = re.compile(r"\x1b\[(?:[012]|(?:1;)?3[1-6])m")
 
 def evil_layout(directory: Path) -> None:
     """An image with escapes in everything that is text."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name in ("a", f"f{EVIL}"):
-            info = tarfile.TarInfo(name)
-            info.size = 1
-            tar.addfile(info, io.BytesIO(b"x"))
-    blobs = directory / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-
-    def put(data: bytes, **more: Any) -> dict[str, Any]:
-        digest = sha256(data).hexdigest()
-        (blobs / digest).write_bytes(data)
-        return {"digest": f"sha256:{digest}", "size": len(data), **more}
-
     config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "author": EVIL,
-        "created": "2020-01-01T00:00:00Z",
-        "config": {
-            "Env": [f"A{EVIL}={EVIL}"],
-            "Labels": {f"l{EVIL}": EVIL},
-            "Cmd": [EVIL],
-            "Entrypoint": [EVIL],
-            "User": EVIL,
-            "WorkingDir": f"/w{EVIL}",
-            "StopSignal": EVIL,
-            "ExposedPorts": {"80/tcp": {}},
-            "Volumes": {f"/v{EVIL}": {}},
-        },
-        "history": [{"created_by": EVIL, "comment": EVIL, "author": EVIL}],
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + sha256(packed.getvalue()).hexdigest()]},
+        "Env": [f"A{EVIL}={EVIL}"],
+        "Labels": {f"l{EVIL}": EVIL},
+        "Cmd": [EVIL],
+        "Entrypoint": [EVIL],
+        "User": EVIL,
+        "WorkingDir": f"/w{EVIL}",
+        "StopSignal": EVIL,
+        "Volumes": {f"/v{EVIL}": {}},
     }
-    kinds = "application/vnd.oci.image"
-    layer = put(gzip.compress(packed.getvalue(), mtime=0), mediaType=f"{kinds}.layer.v1.tar+gzip")
-    described = put(json.dumps(config).encode(), mediaType=f"{kinds}.config.v1+json")
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": f"{kinds}.manifest.v1+json",
-        "config": described,
-        "layers": [layer],
-        "annotations": {f"n{EVIL}": EVIL},
-    }
-    entry = put(json.dumps(manifest).encode(), mediaType=f"{kinds}.manifest.v1+json")
-    entry["annotations"] = {"org.opencontainers.image.ref.name": "evil", f"n{EVIL}": EVIL}
-    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-    (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    history = [{"created_by": EVIL, "comment": EVIL, "author": EVIL}]
+    write_layout(directory, [tar_of(("a", b"x"), (f"f{EVIL}", b"x"))], config, "evil", history)
+    index = json.loads((directory / "index.json").read_text())
+    index["manifests"][0]["annotations"][f"n{EVIL}"] = EVIL
+    (directory / "index.json").write_text(json.dumps(index))
 
 
 Kezuri = Callable[..., tuple[int, str]]

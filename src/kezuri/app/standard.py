@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from io import UnsupportedOperation
 from typing import BinaryIO
 
 from kezuri.diagnostics import KezuriError
@@ -15,6 +16,8 @@ def standard_input() -> BinaryIO:
         raise KezuriError.of("standard input is closed")
     try:
         os.read(sys.stdin.fileno(), 0)
+    except UnsupportedOperation:
+        pass  # a stand-in, which reads by itself
     except OSError as error:
         raise KezuriError.of(f"standard input cannot be read: {error.strerror}") from None
     return sys.stdin.buffer
