@@ -5,6 +5,7 @@ import io
 import os
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -185,3 +186,10 @@ def test_malformed_ignore_file_is_named(root: str) -> None:
     with pytest.raises(KezuriError) as error:
         open_context(".", cwd=root)
     assert [d.source.name for d in error.value.diagnostics if d.source] == [".dockerignore"] * 2
+
+
+def test_a_dockerfile_that_is_a_link_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").symlink_to("deploy/Dockerfile")
+    with pytest.raises(KezuriError, match=r'is a link to "deploy/Dockerfile", which is not there') as caught:
+        open_context(str(tmp_path), "")
+    assert "Did you mean" not in caught.value.diagnostics[0].hint

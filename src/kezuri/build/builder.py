@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.build.forms import Forms, Packing
-from kezuri.build.reporting import Reporter, Ticket
+from kezuri.build.reporting import Reporter, Ticket, reason
 from kezuri.build.state import SCRATCH, State, base_state, next_state
 from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
@@ -66,6 +66,9 @@ class _Stage:
 
 class _Canceled(Exception):
     """Another stage failed; this one need not go on."""
+
+    def __str__(self) -> str:
+        return "canceled"
 
 
 class Builder:
@@ -371,7 +374,7 @@ class Builder:
                 )
         except BaseException as error:
             self._chronicle.failed(stage.plan.number, position, components, ticket.seconds, miss, error)
-            ticket.failed(str(error) or type(error).__name__)
+            ticket.failed(reason(error))
             raise
         with self._lock:
             self._fresh[digest(components)] = layer

@@ -164,6 +164,11 @@ def read_dockerfile(path: str, shown: str) -> bytes:
     except IsADirectoryError:
         raise KezuriError.of(f'the Dockerfile "{shown}" is a directory', hint="Name the file in it.") from None
     except FileNotFoundError:
+        if os.path.islink(path):
+            raise KezuriError.of(
+                f'the Dockerfile "{shown}" is a link to "{os.readlink(path)}", which is not there',
+                hint="Make what it points at, or let it point elsewhere.",
+            ) from None
         try:
             near = nearest(os.path.basename(path), sorted(os.listdir(os.path.dirname(path))))
         except OSError:
