@@ -33,6 +33,11 @@ class _Sink:
         except BrokenPipeError as error:
             raise KezuriError.of(f"whoever read {self._name} stopped reading", exit_code=141) from error
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                # The disk need not be the store's, for which disk_error has advice.
+                raise KezuriError.of(
+                    f"no space left on the device while writing {self._name}", exit_code=125
+                ) from error
             raise disk_error(error, self._name) from error
         return len(data)
 
