@@ -200,5 +200,5 @@ def test_random_bytes_on_standard_input_are_told_in_a_few_lines(
         monkeypatch.setattr("sys.stdin", stdin)
         code = call(("build", "-"), Console(out, err, {"HOME": "/", "KEZURI_ROOT": str(tmp_path / "root")}))
     said = err.getvalue()
-    assert code == 1 and "\\udc" not in said and len(said) < 30_000, len(said)
+    assert code == 1 and "\\udc" not in said and len(said) < 8_000, len(said)
     assert os.listdir(tmp_path / "root" / "tmp") == []

@@ -9,6 +9,7 @@ _COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "info": "\x1b[1;36m"
 _BOLD, _BLUE, _RESET = "\x1b[1m", "\x1b[1;34m", "\x1b[0m"
 _MOST_LINES = 12
 _MOST_DIAGNOSTICS = 20
+_MOST_TEXT = 4000
 _LONGEST_LINE = 240
 _LONGEST_MESSAGE = 2000
 
@@ -62,9 +63,12 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
 
 def render_all(diagnostics: Sequence[Diagnostic], colour: bool = False, gap: str = "\n") -> str:
     """Several diagnostics below each other; of very many (a Dockerfile that is no text) only the first."""
-    pieces = [render(diagnostic, colour) for diagnostic in diagnostics[:_MOST_DIAGNOSTICS]]
-    if len(diagnostics) > _MOST_DIAGNOSTICS:
-        pieces.append(f"(and {len(diagnostics) - _MOST_DIAGNOSTICS} more)")
+    pieces: list[str] = []
+    for diagnostic in diagnostics:
+        if len(pieces) == _MOST_DIAGNOSTICS or sum(map(len, pieces)) > _MOST_TEXT:
+            pieces.append(f"(and {len(diagnostics) - len(pieces)} more)")
+            break
+        pieces.append(render(diagnostic, colour))
     return gap.join(pieces)
 
 
