@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import stat
 import tarfile
 import threading
 import time
@@ -394,6 +395,31 @@ class TestOutputs:
             shop.build(outputs=oci(dest))
         assert caught.value.exit_code == 125
         assert dest.read_text() == "old" and sorted(os.listdir(shop.directory)) == ["context", "image.tar", "store"]
+
+    def test_outputs_are_written_through_links_and_pipes(self, shop: Workshop) -> None:
+        place = shop.directory / "out"
+        place.mkdir()
+        for name in ("iid", "meta", "tar", "oci", "docker"):
+            (place / name).write_text("old")
+            (place / name).chmod(0o604)
+            (place / f"{name}.link").symlink_to(name)
+        os.mkfifo(place / "pipe")
+        reader = os.open(place / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        outputs = tuple(Output(name, str(place / f"{name}.link")) for name in ("tar", "oci", "docker"))
+        more = {"iidfile": str(place / "iid.link"), "metadata_file": str(place / "meta.link")}
+        result = shop.build(
+            "FROM scratch\nCOPY a.txt /", outputs=(*outputs, Output("tar", str(place / "pipe"))), **more
+        )
+        assert b"a.txt" in os.read(reader, 1 << 20)
+        os.close(reader)
+        assert (place / "iid").read_text() == result.config_digest and json.loads((place / "meta").read_text())
+        with tarfile.open(place / "tar") as archive:
+            assert archive.getnames() == ["a.txt"]
+        for name in ("iid", "meta", "tar", "oci", "docker"):
+            assert (place / f"{name}.link").is_symlink() and (place / name).stat().st_mode & 0o777 == 0o604
+        assert stat.S_ISFIFO((place / "pipe").stat().st_mode)
+        with pytest.raises(KezuriError, match="are one file"):
+            shop.build(outputs=outputs[:1], iidfile=str(place / "tar"))
 
     def test_iidfile_and_metadata_file(self, shop: Workshop) -> None:
         iid, metadata = shop.directory / "iid", shop.directory / "meta.json"

@@ -232,6 +232,46 @@ class TestChanges:
         assert self.change(shop, "linked")[0] == {"COPY linked /l", "COPY c /c"}
         assert self.change(shop, "way/1")[0] == {"COPY c /c"}
 
+    def test_what_is_reached_through_a_changed_link(self, tmp_path: Path) -> None:
+        texts = {
+            "COPY link/i /1": True,
+            "COPY l*/i /2": True,
+            "COPY l*/* /3": True,
+            "COPY link/ /4": True,
+            "COPY link /5": True,
+            "COPY chain/i /6": True,
+            "COPY link/deep/j /7": True,
+            "COPY link/empty /8": True,
+            "COPY link/back /9": True,
+            "COPY under/ /10": True,
+            "COPY under/up/i /11": True,
+            "COPY real/i /12": False,
+            "COPY file/ /13": False,
+        }
+        shop = started(tmp_path, "\n".join(("FROM scratch AS x", *(f"FROM x\n{text}" for text in texts), "FROM x")))
+        last = "\n".join(f"COPY --from={i + 1} / /{i}/" for i in range(len(texts)))
+        (shop.context / "Dockerfile").write_text((shop.context / "Dockerfile").read_text() + "\n" + last + "\n")
+        shop.write(real__i="1", real__deep__j="2", file="3", under__x="4")
+        (shop.context / "real" / "empty").mkdir()
+        (shop.context / "real" / "back").symlink_to("i")
+        (shop.context / "link").symlink_to("real")
+        (shop.context / "chain").symlink_to("./link")
+        (shop.context / "under" / "up").symlink_to("../link")
+        shop.build()
+        for name in ("link", str(shop.context / "link")):
+            # The link in `under` is copied as it is: it is no other.
+            expected = {text for text, affected in texts.items() if affected} - {"COPY under/ /10"}
+            assert self.change(shop, name)[0] & texts.keys() == expected
+        assert self.change(shop, "under/up")[0] & texts.keys() == {"COPY under/ /10", "COPY under/up/i /11"}
+        assert self.change(shop, "under")[0] & texts.keys() == {"COPY under/ /10", "COPY under/up/i /11"}
+
+    def test_a_name_that_nothing_has_may_be_of_a_directory(self, tmp_path: Path) -> None:
+        shop = started(tmp_path, "FROM scratch\nCOPY gone*/* kept*/i /x/\nCOPY a /a\n")
+        shop.write(kept__i="1")
+        shop.build()
+        assert self.change(shop, "gone1")[0] == {"COPY gone*/* kept*/i /x/", "COPY a /a"}
+        assert self.change(shop, "other") == (set(), set())
+
     def test_a_named_context(self, tmp_path: Path) -> None:
         shop = started(tmp_path, "FROM scratch\nCOPY --from=other f /f\nCOPY a /a\n")
         other = tmp_path / "other"

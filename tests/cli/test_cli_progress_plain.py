@@ -174,7 +174,7 @@ def test_characters_that_were_cut_in_two_are_joined_and_streams_are_kept_apart()
 
 def test_control_sequences_do_not_reach_the_log_but_colours_may() -> None:
     nasty = "\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07\x1bP1$r\x1b\\done\x08\x00\tx\n"
-    assert "#1 0.000 red done        x\n" in plain(StepStarted(1, "R", 0.0), out(1, 0.0, nasty))
+    assert "#1 0.000 red done\tx\n" in plain(StepStarted(1, "R", 0.0), out(1, 0.0, nasty))
     coloured = plain(StepStarted(1, "R", 0.0), out(1, 0.0, nasty), CLICOLOR_FORCE="1")
     assert "\x1b[31mred\x1b[0m done" in coloured and "\x1b[2J" not in coloured and "title" not in coloured
     assert keep_colours("a\x1b[1mb") == "a\x1b[1mb\x1b[0m"
@@ -291,3 +291,9 @@ def test_quiet_says_nothing_at_all() -> None:
         progress(StepStarted(1, "a", 0.0))
         progress(Warned(0.0, Diagnostic("warning", "x")))
     assert console.err.getvalue() == console.out.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_tabs_and_trailing_blanks_are_kept() -> None:
+    assert plain(StepStarted(1, "R", 0.0), out(1, 0.0, "t\tab\ntrail   \n  \n\n"), StepDone(1, 0.0, 0.0)) == (
+        "#1 R\n#1 0.000 t\tab\n#1 0.000 trail   \n#1 0.000   \n#1 0.000\n#1 DONE 0.0s\n"
+    )

@@ -11,6 +11,7 @@ import pytest
 
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
+from kezuri.cli.why_text import _apart
 
 TWO = "FROM scratch AS one\nCOPY a b /d/\nFROM scratch\nCOPY --from=one /d /e\nCOPY <<EOF /f\n\nhere\nEOF\n"
 
@@ -149,3 +150,18 @@ class TestMistakes:
         desk.build("FROM scratch\nLABEL a=b\n")
         assert "Nothing ran: it has no steps" in desk.why()
         assert desk.document()["steps"] == []
+
+
+def test_two_long_texts_are_cut_to_where_they_differ() -> None:
+    same = " && ".join(f"echo step{i}" for i in range(30))
+    for one, two, shown in (
+        (f"RUN {same} && echo one", f"RUN {same} && echo two", ("&& echo one", "&& echo two")),
+        (f"RUN a {same}", f"RUN b {same}", ("RUN a echo step0", "RUN b echo step0")),
+        (f"RUN {same} more", f"RUN {same}", ("echo step29 more", "echo step29")),
+        (f"RUN {same} x {same}", f"RUN {same} y {same}", ("step29 x echo", "step29 y echo")),
+        (f"RUN {same}  x", f"RUN {same} x", ("step29  x", "step29 x")),
+        ("RUN short", "RUN brief", ("RUN short", "RUN brief")),
+        (None, "x", ("", "x")),
+    ):
+        before, after = _apart(one, two)
+        assert before != after and shown[0] in before and shown[1] in after and max(map(len, (before, after))) <= 60

@@ -5,6 +5,7 @@ import io
 import os
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -83,7 +84,7 @@ def test_no_link_leads_out_of_the_context(root: str, tmp_path: os.PathLike[str],
     os.symlink("../" * (1 + name.count("/")) + "secret", f"{root}/{name}")
     with pytest.raises(KezuriError) as raised:
         open_context(root, f"{root}/{name}" if name.startswith("deploy") else "")
-    assert "is a link that leads to no file in the build context" in str(raised.value)
+    assert 'secret", which is not in the build context' in str(raised.value)
     assert "password" not in str(raised.value)
 
 
@@ -214,3 +215,12 @@ def test_malformed_ignore_file_is_named(root: str) -> None:
     with pytest.raises(KezuriError) as error:
         open_context(".", cwd=root)
     assert [d.source.name for d in error.value.diagnostics if d.source] == [".dockerignore"] * 2
+
+
+def test_a_dockerfile_that_is_a_link_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").symlink_to("deploy/Dockerfile")
+    with pytest.raises(
+        KezuriError, match=r'is a link to "deploy/Dockerfile", which is not in the build context'
+    ) as caught:
+        open_context(str(tmp_path), "")
+    assert "Did you mean" not in caught.value.diagnostics[0].hint

@@ -1,6 +1,7 @@
 """What source words select."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -236,3 +237,14 @@ def test_selection_does_not_depend_on_order(all_paths: list[str]) -> None:
         parent = path.rpartition("/")[0]
         assert not parent or parent in listed[:index]
     assert len(set(listed)) == len(listed)
+
+
+def test_nothing_is_suggested_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "esc").symlink_to("file")
+    (tmp_path / "abs").symlink_to("/etc/hostname")
+    (tmp_path / "dir").mkdir()
+    for word in ("abs", "fil/x", "di/x"):
+        with pytest.raises(SourceError) as error:
+            select(DirectoryTree(str(tmp_path), name="the build context"), [word])
+        assert "Did you mean" not in error.value.diagnostics[0].hint

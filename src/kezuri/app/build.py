@@ -14,7 +14,7 @@ from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
 from kezuri.build.forms import Packing
-from kezuri.build.reporting import Reporter, Ticket
+from kezuri.build.reporting import Reporter, Ticket, reason
 from kezuri.build.surroundings import Options
 from kezuri.build.trees import Trees
 from kezuri.cache.chronicle import Chronicle, Question
@@ -199,7 +199,7 @@ class _Build:
         try:
             built = builder.build()
         except BaseException as error:
-            chronicle.close(str(error).partition("\n")[0] or type(error).__name__, builder.place)
+            chronicle.close(reason(error).partition("\n")[0], builder.place)
             self._look_at(error)
             raise
         chronicle.close("", builder.place)

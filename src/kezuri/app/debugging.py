@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from kezuri.app.request import Settings
+from kezuri.app.standard import Relay
 from kezuri.build.wreck import VARIABLE, Wreck
 from kezuri.diagnostics import KezuriError
 from kezuri.sandbox.step import Sandbox
@@ -22,7 +23,7 @@ def check(settings: Settings) -> None:
             hint="leave --runtime out for this build",
             exit_code=2,
         )
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (os.isatty(0) and os.isatty(1)):
         raise KezuriError.of(
             "--on-error=shell needs a terminal on standard input and output",
             hint="leave it out where nobody can type",
@@ -51,10 +52,4 @@ def look(wreck: Wreck, sandbox: Sandbox, tell: Tell) -> None:
         "Leave the shell (exit, Ctrl-D) to end the build.",
     )
     step = wreck.door_for(shell, sys.stdin.fileno(), (("TERM", os.environ.get("TERM", "xterm")),))
-    sandbox.run(step, _show, threading.Event())
-
-
-def _show(stream: int, data: bytes) -> None:
-    target = sys.stdout.buffer if stream == 1 else sys.stderr.buffer
-    target.write(data)
-    target.flush()
+    sandbox.run(step, Relay(), threading.Event())

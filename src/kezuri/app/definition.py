@@ -1,7 +1,6 @@
 """What is to be built: the context, the Dockerfile and the plan that a request leads to, before anything runs."""
 
 import os
-import sys
 import threading
 from contextlib import ExitStack
 from time import time
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
+from kezuri.app.standard import standard_input
 from kezuri.build.keys import RunSurroundings
 from kezuri.build.reporting import Reporter
 from kezuri.build.stepkeys import StepKeys
@@ -85,7 +85,7 @@ class Definition:
         self.context = build_context.open_context(
             request.context,
             request.file,
-            stdin=lambda: sys.stdin.buffer,
+            stdin=standard_input,
             scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
             remotes=self.remotes,
             keep_git_dir=_is_true(dict(request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")),

@@ -1,7 +1,6 @@
 """What a build gives leaves: into the store, a layout, an archive or a directory, with the files that tell of it."""
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from time import time
 from typing import TYPE_CHECKING
@@ -66,6 +65,12 @@ class Delivery:
                 annotations = self._annotations(output)
                 if annotations is not None:
                     annotations.check(platforms, index=bool(plan.targets))
+        files = [(output.dest, True) for output in self._outputs if output.dest and not _is_directory(output)]
+        files += [(path, False) for path in (self._request.iidfile, self._request.metadata_file) if path]
+        if files:
+            from kezuri.export import destination
+
+            destination.check(files)
 
     def deliver(self, plan: Plan, built: Built) -> BuildResult:
         """Put the image together, send it where it is wanted, and write the files that tell of it."""
@@ -158,17 +163,17 @@ class Delivery:
             with self._reporter.step("exporting to image"):
                 self._keep(image)
             return
-        from kezuri.export.layout import output_file, write_directory, write_tar
+        from kezuri.export.destination import destination
+        from kezuri.export.layout import write_directory, write_tar
 
-        attributes = dict(output.attributes)
         path_of = self._session.store.blobs.path
         with self._reporter.step(
             f"exporting to {'oci image format' if output.type == 'oci' else 'docker image format'}"
         ):
-            if output.type == "oci" and attributes.get("tar", "true").lower() in ("false", "0"):
+            if _is_directory(output):
                 write_directory(image, output.dest, path_of)
             else:
-                with output_file(output.dest, sys.stdout.buffer) as sink:
+                with destination(output.dest) as sink:
                     write_tar(image, sink, path_of, docker=output.type == "docker", epoch=self._epoch)
             if self._names and (output.type == "docker" or self._request.tags):
                 self._keep(image)
@@ -186,7 +191,7 @@ class Delivery:
 
     def _write_root(self, output: Output, plan: Plan, built: Built) -> None:
         from kezuri.diagnostics import Diagnostic
-        from kezuri.export.layout import output_file
+        from kezuri.export.destination import destination
         from kezuri.export.root import common_items, dated, merged_items, platform_items, write_directory
         from kezuri.layer.packer import compression, pack
         from kezuri.source.stack import StackTree
@@ -217,16 +222,18 @@ class Delivery:
         else:
             with (
                 self._reporter.step("exporting to client tarball"),
-                output_file(output.dest, sys.stdout.buffer) as sink,
+                destination(output.dest) as sink,
             ):
                 pack(items, sink, compression("none", None))
 
     def _write_files(self, image: "Exported | None") -> None:
-        from kezuri.store.names import publish
+        from kezuri.export.destination import write_text
 
         config = image.config.digest if image is not None and image.config is not None else ""
         if self._request.iidfile:
-            publish(self._request.iidfile, (config or (image.descriptor.digest if image is not None else "")).encode())
+            write_text(
+                self._request.iidfile, (config or (image.descriptor.digest if image is not None else "")).encode()
+            )
         if self._request.metadata_file:
             report: dict[str, object] = {}
             if image is not None:
@@ -237,7 +244,13 @@ class Delivery:
                 }
                 if self._names:
                     report["image.name"] = ",".join(self._names)
-            publish(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
+            write_text(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
+
+
+def _is_directory(output: Output) -> bool:
+    """Whether the output's dest is a directory: the files themselves, or a layout that is not a tar."""
+    unpacked = _boolean(dict(output.attributes).get("tar", "true")) is False
+    return output.type == "local" or (output.type == "oci" and unpacked)
 
 
 def _boolean(text: str) -> bool | None:

@@ -138,17 +138,14 @@ class _Foreseer:
 
     def _change(self, steps: tuple[Step, ...], changed: tuple[str, ...]) -> Change:
         causes, paths = self._causes(changed)
-        contexts = dict(self._contexts)
-        for name, chosen in paths.items():
-            context = contexts[name]
-            ignore = getattr(context.tree, "ignore", None)
-            contexts[name] = context._replace(tree=AlteredTree(context.tree, chosen, ignore))
-        then = self._steps(contexts, lenient=True) if paths else steps
-        affected = frozenset(
-            (now.stage, now.position)
-            for was, now in zip(steps, then)
-            if was.keys != now.keys or was.outcome != now.outcome
-        )
+        then, others = self._altered(paths, steps)
+        affected = _differing(steps, then)
+        if others:
+            # What is a link, or nothing, may become a directory, or may have been one.
+            directories, _ = self._altered(paths, steps, as_directories=True)
+            more = _differing(steps, directories) - affected
+            then = tuple(b if (b.stage, b.position) in more else a for a, b in zip(then, directories))
+            affected |= more
         then = tuple(
             s._replace(reason="takes what changed")
             if s.reason == NO_RESULT and (s.stage, s.position) in affected
@@ -162,6 +159,20 @@ class _Foreseer:
             for step in then
         ]
         return Change(causes, then, affected, expense(self._plan, extra, self._parallelism))
+
+    def _altered(
+        self, paths: dict[str, list[str]], steps: tuple[Step, ...], as_directories: bool = False
+    ) -> tuple[tuple[Step, ...], bool]:
+        """The steps with other content at the paths, and whether some of these may as well become directories."""
+        contexts = dict(self._contexts)
+        others = False
+        for name, chosen in paths.items():
+            context = contexts[name]
+            ignore = getattr(context.tree, "ignore", None)
+            tree = AlteredTree(context.tree, chosen, ignore, as_directories=as_directories)
+            contexts[name] = context._replace(tree=tree)
+            others = others or tree.may_be_directories
+        return (self._steps(contexts, lenient=True) if paths else steps), others
 
     def _causes(self, changed: tuple[str, ...]) -> tuple[tuple[Cause, ...], dict[str, list[str]]]:
         """What each given text is, and the changed paths by context."""
@@ -214,6 +225,12 @@ class _Foreseer:
             found[_real(file)] = "dockerfile"
             found[_real(file + ".dockerignore")] = "ignore"
         return found
+
+
+def _differing(steps: tuple[Step, ...], then: tuple[Step, ...]) -> frozenset[tuple[int, int]]:
+    return frozenset(
+        (now.stage, now.position) for was, now in zip(steps, then) if was.keys != now.keys or was.outcome != now.outcome
+    )
 
 
 def _real(path: str) -> str:

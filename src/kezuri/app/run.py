@@ -1,13 +1,13 @@
 """`run`: one container in the foreground, through the sandbox that builds use."""
 
 import os
-import sys
 import threading
 from contextlib import ExitStack
 from typing import Literal
 
 from kezuri.app.request import RunRequest, Settings
 from kezuri.app.session import Session
+from kezuri.app.standard import Relay, input_descriptor
 from kezuri.build.state import base_state
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.stack import StackView
@@ -47,13 +47,8 @@ def run(request: RunRequest, settings: Settings) -> int:
         step = step._replace(mounts=(*step.mounts, *foreign))
         if not request.network and not request.ports:
             step = step._replace(network="host")
-        return session.sandbox().run(step, _print, cancel).exit_code
-
-
-def _print(stream: int, data: bytes) -> None:
-    target = sys.stdout.buffer if stream == 1 else sys.stderr.buffer
-    target.write(data)
-    target.flush()
+        relay = Relay()
+        return relay.conclude(session.sandbox().run(step, relay, cancel).exit_code)
 
 
 def _find(session: Session, request: RunRequest) -> BaseImage:
@@ -129,7 +124,7 @@ def _step(request: RunRequest, config: ImageConfig, view: StackView, root: door.
         shm_size=request.shm_size or 64 << 20,
         ca_bundle=ca_bundle,
         tty=request.tty,
-        stdin=sys.stdin.fileno() if request.interactive else -1,
+        stdin=input_descriptor() if request.interactive else -1,
         ports=request.ports,
         readonly=request.readonly,
         stop_signal=signal_number(config.stop_signal) or 15 if config.stop_signal else 15,

@@ -1,7 +1,6 @@
 """The secrets that a command line gives: files, environment variables, standard input."""
 
 import os
-import sys
 import threading
 
 from kezuri.app.request import SecretSource
@@ -46,7 +45,9 @@ def _read_secret(source: SecretSource) -> bytes:
     limit = 500 << 10
     try:
         if kind == "stdin":
-            data = sys.stdin.buffer.read(limit + 1)
+            from kezuri.app.standard import standard_input
+
+            data = standard_input().read(limit + 1)
         else:
             with open(os.path.expanduser(value), "rb") as file:
                 data = file.read(limit + 1)

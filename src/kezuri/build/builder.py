@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.build.forms import Forms, Packing
-from kezuri.build.reporting import Reporter, Ticket
+from kezuri.build.reporting import Reporter, Ticket, reason
 from kezuri.build.state import SCRATCH, State, base_state, next_state
 from kezuri.build.stepkeys import StepKeys
 from kezuri.build.surroundings import Options
@@ -17,6 +17,7 @@ from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
     CopyOperation,
+    ImageInput,
     Operation,
     Plan,
     RunOperation,
@@ -57,10 +58,17 @@ class _Stage:
         self.position = -1
         self.finished = threading.Event()
         self.error: BaseException | None = None
+        self.base_title = ""
+        """What progress calls the stage's FROM, until it is told: whether anything is done for it shows later."""
+        self.untold: list[tuple[int, str, str]] = []
+        """Cached steps (position, layer, key) that come after it."""
 
 
 class _Canceled(Exception):
     """Another stage failed; this one need not go on."""
+
+    def __str__(self) -> str:
+        return "canceled"
 
 
 class Builder:
@@ -169,6 +177,7 @@ class Builder:
             self._chronicle.found(stage.plan.number, position, components, record.created)
             self._tell_cached(stage, position, record.layer)
             self._advance(stage, position, record.layer)
+        self._tell_base(stage)
         stage.finished.set()
         return True
 
@@ -192,14 +201,10 @@ class Builder:
                 self._forms.know_pulled(layer, descriptor)
             stage.state = base_state(base)
             name = self._name(stage, 0, f"FROM {_base_title(base)}")
-            if not self._is_news(name, base.digest):
-                stage.position = 0
-                return True
-            ticket = self._reporter.start(name)
-            if all(self._forms.usable(layer) for layer in base.config.diff_ids):
-                ticket.cached()
-            else:
-                ticket.done()
+            if self._is_news(name, base.digest):
+                stage.base_title = name
+                if self._forms.unpacked(stage.state.layers):
+                    self._tell_base(stage)
         stage.position = 0
         return True
 
@@ -267,6 +272,7 @@ class Builder:
                 if self._cancel.is_set():
                     raise _Canceled
                 self._run_operation(stage, position)
+            self._tell_base(stage)
         except BaseException as error:
             stage.error = error
             with self._lock:
@@ -293,6 +299,7 @@ class Builder:
                 if layer:
                     self._tell_cached(stage, position, layer, key)
                 else:
+                    self._prepare_ground(stage, position, components)
                     layer = self._execute(stage, position, components, self._title(stage, position, key))
                     self._is_news(self._title_text(stage, position), layer)
         self._advance(stage, position, layer)
@@ -318,15 +325,34 @@ class Builder:
             return "no-cache" if self._options.no_cache else "no-cache-filter"
         return "lost" if self._results.lost(key) else "absent"
 
+    def _prepare_ground(self, stage: _Stage, position: int, components: Components) -> None:
+        """Fetch, unpack or list what the operation works upon before its own time begins: that is the time of FROM."""
+        operation = stage.plan.operations[position]
+        layers = stage.state.layers
+        # Steps will run on these layers: unpacking them now spares reading them twice.
+        mounted = isinstance(operation, RunOperation) or (stage.plan.number, position) in self._directories
+        # A linked copy does not look at what lies below.
+        linked = isinstance(operation, CopyOperation) and operation.link
+        try:
+            if (mounted or not linked) and not self._forms.unpacked(layers):
+                self._tell_base(stage, lambda: self._forms.lay_out(layers, mounted))
+            for source in _inputs(operation):
+                if isinstance(source, ImageInput):
+                    for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
+                        self._forms.know_pulled(layer, descriptor)
+                    self._forms.directories(source.image.config.diff_ids)
+        except BaseException as error:
+            self._chronicle.failed(
+                stage.plan.number, position, components, 0.0, self._miss(stage, digest(components)), error
+            )
+            raise
+
     def _execute(self, stage: _Stage, position: int, components: Components, ticket: Ticket) -> str:
         operation = stage.plan.operations[position]
         directory = (stage.plan.number, position) in self._directories
         miss = self._miss(stage, digest(components))
         self._keys.keep_listings(operation)
         try:
-            if directory:
-                # A step will run on these layers: unpacking them now spares reading them twice.
-                self._forms.directories(stage.state.layers)
             if isinstance(operation, RunOperation):
                 kind = "RUN"
                 layer = self._workers.runs.execute(operation, stage.state, self._state_of, ticket.output)
@@ -348,7 +374,7 @@ class Builder:
                 )
         except BaseException as error:
             self._chronicle.failed(stage.plan.number, position, components, ticket.seconds, miss, error)
-            ticket.failed(str(error) or type(error).__name__)
+            ticket.failed(reason(error))
             raise
         with self._lock:
             self._fresh[digest(components)] = layer
@@ -393,7 +419,31 @@ class Builder:
     def _title_text(self, stage: _Stage, position: int) -> str:
         return self._name(stage, position + 1, stage.plan.operations[position].title)
 
+    def _tell_base(self, stage: _Stage, prepare: Callable[[], None] | None = None) -> None:
+        """Tell of the stage's FROM, once it is known whether anything is done for it (`prepare`, which is called in any
+        case), and of the cached steps that were found meanwhile."""
+        name, stage.base_title = stage.base_title, ""
+        if name and prepare is not None:
+            with self._reporter.step(name):
+                prepare()
+        elif name:
+            base = stage.plan.base
+            assert isinstance(base, BaseImage)
+            ticket = self._reporter.start(name)
+            if all(self._forms.usable(layer) for layer in base.config.diff_ids):
+                ticket.cached()
+            else:
+                ticket.done()
+        elif prepare is not None:
+            prepare()
+        untold, stage.untold = stage.untold, []
+        for position, layer, key in untold:
+            self._tell_cached(stage, position, layer, key)
+
     def _tell_cached(self, stage: _Stage, position: int, layer: str, key: str = "") -> None:
+        if stage.base_title:
+            stage.untold.append((position, layer, key))
+            return
         if self._is_news(self._title_text(stage, position), layer):
             self._title(stage, position, key).cached()
             self._count("cached")

@@ -120,6 +120,10 @@ class Forms:
 
     # directories
 
+    def unpacked(self, layers: Iterable[str]) -> bool:
+        """Whether all of the layers are there as directories."""
+        return all(self._directory(layer) for layer in layers)
+
     def publish_directory(self, layer: str, made: str) -> str:
         """Put a finished overlay directory of the store's scratch space in place as the layer's directory form."""
         name = layer_name(layer)
@@ -255,6 +259,13 @@ class Forms:
         self.fetch_missing([layer for layer in layers if not self._directory(layer)])
         made = [self.directory(layer, layers[:i]) for i, layer in enumerate(layers)]
         return tuple(reversed(made))
+
+    def lay_out(self, layers: Sequence[str], mounted: bool) -> None:
+        """Fetch the layers and unpack them, or only list what is in those that nothing is `mounted` on."""
+        if mounted:
+            self.directories(layers)
+        else:
+            self.view(layers)
 
     # views
 

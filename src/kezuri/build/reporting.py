@@ -50,6 +50,11 @@ class Ticket:
         self._listener(StepFailed(self.number, time(), self.seconds, message))
 
 
+def reason(error: BaseException) -> str:
+    """What is told of a step that ended with the error: Ctrl-C and signals cancel it."""
+    return (str(error) or type(error).__name__) if isinstance(error, Exception) else "canceled"
+
+
 class Reporter:
     """Numbers the steps of a build in the order in which they appear."""
 
@@ -74,6 +79,6 @@ class Reporter:
         try:
             yield ticket
         except BaseException as error:
-            ticket.failed(str(error) or type(error).__name__)
+            ticket.failed(reason(error))
             raise
         ticket.done()

@@ -78,7 +78,7 @@ def answer(call: Call, request: "BuildRequest", invocation: "Invocation", listen
         _say(console, call, checked_json(checked), "")
         if checked.unchecked:
             colour = console.colour(console.err)
-            console.note("\n".join(render(d, colour) for d in checked.unchecked))
+            console.note("\n".join(render(d, colour) for d in checked.unchecked), styled=True)
     else:
         _say_checked(console, checked)
     return 1 if (checked.warnings or checked.errors) and not call.lenient else 0
@@ -89,14 +89,14 @@ def _say(console: Console, call: Call, value: dict[str, Any], text: str) -> None
         if text:
             console.say(text)
         return
-    import json
+    from kezuri.cli.json_text import json_text
 
-    console.say(json.dumps(value, indent=2, ensure_ascii=False))
+    console.say(json_text(value, 2))
 
 
 def _say_checked(console: Console, checked: "Checked") -> None:
     """The count first, as docker has it; errors on standard error, where every command has them."""
-    from kezuri.diagnostics import render
+    from kezuri.diagnostics import render, render_all
 
     colour = console.colour(console.out)
     count = len(checked.warnings)
@@ -107,12 +107,12 @@ def _say_checked(console: Console, checked: "Checked") -> None:
         blocks.append("Check complete, no warnings found.")
     blocks += [render(d, colour) for d in (*checked.warnings, *checked.unchecked)]
     if blocks:
-        console.say("\n\n".join(blocks))
+        console.say("\n\n".join(blocks), styled=True)
     if checked.errors:
         colour = console.colour(console.err)
         console.out.flush()
         gap = "\n" if blocks else ""
-        console.note(gap + "\n\n".join(render(d, colour) for d in checked.errors))
+        console.note(gap + render_all(checked.errors, colour, "\n\n"), styled=True)
 
 
 def checked_json(checked: "Checked") -> dict[str, Any]:

@@ -1,7 +1,13 @@
-"""Where text goes: standard output for results, standard error for everything said about them."""
+"""Where text goes: standard output for results, standard error for everything said about them.
+
+What others wrote (images, registries, file names, Dockerfiles) is in many of these texts: it is made safe here, at the
+edge, whatever was done before.
+"""
 
 from collections.abc import Mapping
 from typing import TextIO
+
+from kezuri.diagnostics import shown
 
 
 class Console:
@@ -14,13 +20,18 @@ class Console:
         self.err = err
         self.environ = environ
 
-    def say(self, text: str) -> None:
-        """One line (or several) of result, on standard output."""
-        self.out.write(text + "\n")
+    def say(self, text: str, *, styled: bool = False) -> None:
+        """One line (or several) of result, on standard output. `styled` text may have styles of ours: what others wrote
+        in it was made visible before."""
+        self.out.write(shown(text, styled) + "\n")
 
-    def note(self, text: str) -> None:
-        """One line (or several) about what happens, on standard error."""
-        self.err.write(text + "\n")
+    def data(self, text: str) -> None:
+        """One line of result for another program: exact, unless it would reach a terminal."""
+        self.out.write((shown(text, False) if self.out.isatty() else text) + "\n")
+
+    def note(self, text: str, *, styled: bool = False) -> None:
+        """One line (or several) about what happens, on standard error; `styled` as in `say`."""
+        self.err.write(shown(text, styled) + "\n")
 
     def colour(self, stream: TextIO) -> bool:
         """Whether colours may be used there (no-color.org; CLICOLOR_FORCE; TERM=dumb)."""

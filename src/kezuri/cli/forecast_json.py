@@ -1,11 +1,11 @@
 """A forecast as JSON: the format of `kezuri plan --format json` (docs/plan-format.md)."""
 
-import json
 from typing import Any
 
 from kezuri.app.forecast import Foresight, Stage
 from kezuri.build.expense import Expense
 from kezuri.build.forecast import Step
+from kezuri.cli.json_text import json_text
 
 VERSION = 1
 
@@ -51,7 +51,7 @@ def document(foresight: Foresight) -> str:
             ],
             "cost": _cost(change.expense),
         }
-    return json.dumps(whole, ensure_ascii=False, indent=2)
+    return json_text(whole, 2)
 
 
 def _step(step: Step, stages: dict[int, Stage]) -> dict[str, Any]:

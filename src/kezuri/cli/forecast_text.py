@@ -6,7 +6,8 @@ from kezuri.app.forecast import Change, Foresight
 from kezuri.build.expense import Expense, layer_bytes
 from kezuri.build.forecast import Step
 from kezuri.cli.quantities import size
-from kezuri.cli.screen_text import width
+from kezuri.cli.screen_text import clip, width
+from kezuri.diagnostics import visible
 
 _COLOURS = {"runs": "33", "depends": "36", "unknown": "35", "cached": "32"}
 _LONGEST = 56
@@ -19,14 +20,14 @@ def report(foresight: Foresight, colour: bool) -> str:
     affected = None if change is None else change.affected
     parts = []
     if change is not None:
-        parts.append("\n".join(_cause_lines(change)))
+        parts.append(visible("\n".join(_cause_lines(change)), "\n"))
     table = _table(foresight, steps, affected, colour)
     if table:
         parts.append(table)
     if change is not None:
         parts.append(_change_summary(foresight, change))
     else:
-        parts.append("\n".join(_summary(foresight)))
+        parts.append(visible("\n".join(_summary(foresight)), "\n"))
     return "\n\n".join(parts)
 
 
@@ -53,15 +54,14 @@ def _table(
         of = [s for s in steps if s.stage == stage.number and (affected is None or (s.stage, s.position) in affected)]
         if not of:
             continue
-        rows.append((f"{stage.label} (FROM {stage.base})",))
+        rows.append((visible(f"{stage.label} (FROM {stage.base})"),))
         for step in of:
-            title = " ".join(step.title.split())
-            title = title if width(title) <= _LONGEST else title[: _LONGEST - 1] + "…"
+            title = clip(visible(" ".join(step.title.split())), _LONGEST)
             known = step.past is not None
             cost = duration(step.past.seconds) if step.past is not None else "not known"
             bytes_ = size(layer_bytes(step)) if known else ""
             number = f"{step.position + stage.first}/{stage.last}"
-            rows.append((f"  {number}", step.outcome, title, cost, bytes_, step.reason))
+            rows.append((f"  {number}", step.outcome, title, cost, bytes_, visible(step.reason)))
     if not rows:
         return ""
     wide = [max((width(row[i]) for row in rows if len(row) > 1), default=0) for i in range(5)]

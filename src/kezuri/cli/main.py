@@ -5,14 +5,16 @@ import os
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO, cast
 
 from kezuri.cli.commands import ALIASES, GROUPS, MODULES, load
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, Parsed, UsageError, parse
+from kezuri.cli.outlet import conclude, standard_outlets
 from kezuri.cli.settings import GLOBAL
 from kezuri.diagnostics import KezuriError, nearest
+from kezuri.linux.descriptors import hold_standard
 
 _USAGE = "kezuri [OPTIONS] COMMAND"
 _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
@@ -36,41 +38,21 @@ def run() -> None:
 
     # Where our caller ignores it, nobody learns how a program that we start has ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    hold_standard()
     code = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
     # Everything that is held was let go of in its `with`; taking the interpreter apart costs 8 ms.
     os._exit(code)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; its exit code (docs/exit-codes.md). Nothing escapes but SystemExit from the interpreter."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-    console = Console(sys.stdout, sys.stderr, os.environ)
-    try:
-        code = call(argv, console)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        # Whoever read us has enough. Nothing may be written at exit either, hence /dev/null.
-        null = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (OSError, ValueError):
-                os.dup2(null, stream.fileno())
-        os.close(null)
-        return 141
+    out, err = standard_outlets()
+    code = call(argv, Console(cast(TextIO, out), cast(TextIO, err), os.environ))
+    return conclude(code, out, err)
 
 
 def call(argv: Sequence[str], console: Console) -> int:
-    """Run one command on this console; every error is said there and becomes an exit code, save a broken pipe."""
+    """Run one command on this console; every error is said there and becomes an exit code."""
     usage = _USAGE
     try:
         command, parsed, words = resolve(argv, console)
@@ -98,9 +80,10 @@ def call(argv: Sequence[str], console: Console) -> int:
     except Stopped as stopped:
         console.note(f"kezuri: stopped by signal {stopped.number}")
         return 128 + stopped.number
-    except BrokenPipeError:
-        raise
     except Exception as error:
+        if isinstance(error, FileNotFoundError) and not _has_directory():
+            console.note("error: the current directory was removed\n  help: change to one that exists")
+            return 125
         return _apologise(error, argv, console)
 
 
@@ -167,13 +150,21 @@ def _without_command(before: Parsed, console: Console) -> int:
 
 
 def _report(error: KezuriError, usage: str, console: Console) -> int:
-    from kezuri.diagnostics import render
+    from kezuri.diagnostics import render_all
 
     colour = console.colour(console.err)
-    console.note("\n".join(render(diagnostic, colour) for diagnostic in error.diagnostics))
+    if error.diagnostics:
+        console.note(render_all(error.diagnostics, colour), styled=True)
     if isinstance(error, UsageError):
         console.note(f"usage: {usage}")
     return error.exit_code
+
+
+def _has_directory() -> bool:
+    try:
+        return bool(os.getcwd())
+    except OSError:
+        return False
 
 
 def _apologise(error: Exception, argv: Sequence[str], console: Console) -> int:

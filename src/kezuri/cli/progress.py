@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.cli.console import Console
-from kezuri.diagnostics import Diagnostic
+from kezuri.diagnostics import Diagnostic, visible
 from kezuri.progress import Event, Warned
 
 _MOST_WARNINGS = 50
@@ -56,7 +56,7 @@ class Progress:
         lines += _checks([diagnostic for diagnostic in warnings if diagnostic.code], colour)
         if self._more:
             lines.append(f"(and {self._more} more warnings)")
-        self.console.note("\n" + "\n".join(lines))
+        self.console.note("\n" + "\n".join(lines), styled=True)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +78,7 @@ def _checks(warnings: list[Diagnostic], colour: bool) -> list[str]:
     lines = [f"\x1b[33m{head}\x1b[0m" if colour else head]
     for found in warnings:
         line = f" (line {found.line})" if found.line else ""
-        lines.append(f" - {found.code}: {found.message}{line}")
+        lines.append(f" - {found.code}: {visible(found.message)}{line}")
     return lines
 
 

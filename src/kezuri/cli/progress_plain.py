@@ -8,7 +8,8 @@ import threading
 from kezuri.cli.console import Console
 from kezuri.cli.progress import Progress
 from kezuri.cli.quantities import amount
-from kezuri.cli.screen_text import one_line, plain
+from kezuri.cli.screen_text import one_line
+from kezuri.diagnostics import unsteered
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
 
 _SILENCE = 5.0
@@ -161,7 +162,8 @@ class PlainProgress(Progress):
         self._speak(step, event.time, lines)
 
     def _said(self, step: _Step, time: float, line: bytes) -> str:
-        return f"#{step.number} {max(0.0, time - step.started):.3f} {self._words(line)}".rstrip() + "\n"
+        words = self._words(line)
+        return f"#{step.number} {max(0.0, time - step.started):.3f}{' ' if words else ''}{words}\n"
 
     def _words(self, line: bytes) -> str:
         """A line of output as text: of what a carriage return overwrote only the last state, no control characters."""
@@ -170,9 +172,7 @@ class PlainProgress(Progress):
             states = [state for state in line.split(b"\r") if state.strip()]
             line = states[-1] if states else b""
         text = line.decode("utf-8", "replace")
-        if text.isprintable():
-            return text
-        return keep_colours(text) if self._colour else plain(text)
+        return keep_colours(text) if self._colour else unsteered(text)
 
     def _status(self, step: _Step, event: StepStatus) -> None:
         first, last = step.statuses.get(event.what, (event.time, event.time))
@@ -217,8 +217,10 @@ class PlainProgress(Progress):
 
 def keep_colours(text: str) -> str:
     """The text without control sequences other than colours, which are ended at its end."""
+    if text.isprintable():
+        return text
     import re
 
     pieces = re.split(r"(\x1b\[[0-9;:]*m)", text)
-    out = "".join(piece if i % 2 else plain(piece) for i, piece in enumerate(pieces))
+    out = "".join(piece if i % 2 else unsteered(piece) for i, piece in enumerate(pieces))
     return out + "\x1b[0m" if len(pieces) > 1 else out

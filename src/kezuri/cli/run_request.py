@@ -20,7 +20,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
     ports = tuple(port for text in parsed.all("--publish") for port in published(text))
     if ports and network == "none":
         raise UsageError.because("--publish needs a network", "leave out --network none")
-    if parsed.flag("--tty") and not sys.stdin.isatty():
+    if parsed.flag("--tty") and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError.because("--tty needs a terminal on standard input", "leave out -t")
     return RunRequest(
         image=parsed.operands[0],

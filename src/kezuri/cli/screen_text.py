@@ -1,29 +1,14 @@
 """Text for a terminal: control sequences taken out, widths in cells, pieces cut to fit."""
 
-from functools import cache
-from re import Pattern, compile
-
-
-@cache
-def _control() -> Pattern[str]:
-    """CSI sequences; OSC, DCS, APC, PM and SOS strings with their terminator; other escapes; control characters.
-
-    Compiled when first needed: most output has none.
-    """
-    return compile(
-        r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
-        r"|[\x00-\x08\x0a-\x1f\x7f-\x9f]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-    )
+from kezuri.diagnostics import unsteered
 
 
 def plain(text: str) -> str:
-    """The text without control sequences, control characters and changes of the writing direction.
+    """What a program printed, or a name, as a terminal may show it (`unsteered`).
 
     Tabs become blanks to the next multiple of eight.
     """
-    if text.isprintable():
-        return text
-    text = _control().sub("", text)
+    text = unsteered(text)
     if "\t" in text:
         before, *rest = text.split("\t")
         for piece in rest:

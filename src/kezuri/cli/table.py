@@ -6,6 +6,7 @@ from typing import Any
 from kezuri.cli.console import Console
 from kezuri.cli.options import Option
 from kezuri.cli.screen_text import width
+from kezuri.diagnostics import visible
 
 FORMAT = Option(("--format",), "text", "How to print: table, json, table TEMPLATE, or a Go template", "FORMAT")
 _GAP, _LEAST = 3, 10
@@ -35,12 +36,13 @@ def listing(console: Console, form: str, rows: Sequence[Row], columns: Mapping[s
         console.say("\n".join(aligned([tuple(text.split("\t")) for text in (head, *texts)])))
     else:
         for text in texts:
-            console.say(text)
+            console.data(text)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """The rows with their cells under each other; the last cell of a row is not padded."""
     widths: list[int] = []
+    rows = [[visible(cell) for cell in row] for row in rows]
     for row in rows:
         for i, cell in enumerate(row):
             if i == len(widths):

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kezuri.cli.json_text import json_text
 from kezuri.cli.options import UsageError
 from kezuri.diagnostics import nearest
 
@@ -99,7 +100,7 @@ def show(value: Any) -> str:
 
 def as_json(value: Any) -> str:
     """One line of JSON, as the template function writes it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json_text(value)
 
 
 def escapes(text: str) -> str:

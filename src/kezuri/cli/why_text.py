@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from kezuri.app.why import Because, Explanation, RootCause, StepAnswer
 from kezuri.cli.quantities import age
-from kezuri.cli.screen_text import clip, one_line, plain
+from kezuri.cli.screen_text import clip, one_line, plain, width
+from kezuri.diagnostics import visible
 from kezuri.source.changes import Change
 
 _MOST_FILES = 6
@@ -86,7 +87,7 @@ class WhyText:
             case "component":
                 return [self._part(because)]
             case "text":
-                before, after = _short(because.before), _short(because.after)
+                before, after = _apart(because.before, because.after)
                 if len(before) + len(after) < _WIDTH:
                     return [f'the instruction changed: "{before}" -> "{after}"']
                 return ["the instruction changed", f"from {before}", f"  to {after}"]
@@ -146,7 +147,7 @@ class WhyText:
             return f"{label} is gone, it was {_value(before)}"
         if before == after:
             return f"{label} has another value"
-        return f"{label}: {_value(before)} -> {_value(after)}"
+        return '{}: "{}" -> "{}"'.format(label, *_apart(before, after))
 
     # root causes
 
@@ -253,12 +254,12 @@ def _text_change(name: str, before: str | None, after: str | None) -> str:
     if name == "command":
         old, new = json.loads(before), json.loads(after)
         if old[:-1] != new[:-1]:
-            return f"SHELL: {_short(' '.join(old[:-1]))} -> {_short(' '.join(new[:-1]))}"
+            return "SHELL: {} -> {}".format(*_apart(" ".join(old[:-1]), " ".join(new[:-1])))
         before, after = old[-1], new[-1]
         label = "here-document"
     for number, (one, two) in enumerate(zip(f"{before}\n".split("\n"), f"{after}\n".split("\n")), 1):
         if one != two:
-            return f'{label}, line {number}: "{_short(one)}" -> "{_short(two)}"'
+            return '{}, line {}: "{}" -> "{}"'.format(label, number, *_apart(one, two))
     return f"{label} has another length"
 
 
@@ -268,6 +269,20 @@ def _value(text: str | None) -> str:
 
 def _short(text: str | None) -> str:
     return clip(one_line(text or ""), _WIDTH)
+
+
+def _apart(before: str | None, after: str | None) -> tuple[str, str]:
+    """Two texts that differ, each cut to where they do."""
+    one, two = one_line(before or ""), one_line(after or "")
+    if one == two:  # but for blanks
+        one, two = visible(before or ""), visible(after or "")
+    same = next((i for i, (a, b) in enumerate(zip(one, two)) if a != b), min(len(one), len(two)))
+    start = same - _WIDTH // 3 if max(width(one), width(two)) > _WIDTH and same > _WIDTH // 2 else 0
+    return _from(one, start), _from(two, start)
+
+
+def _from(text: str, start: int) -> str:
+    return clip("…" + text[start + 1 :] if start else text, _WIDTH)
 
 
 def _seconds(seconds: float) -> str:

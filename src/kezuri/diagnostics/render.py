@@ -1,16 +1,23 @@
 """Diagnostics as text, in the manner of a good compiler."""
 
+from collections.abc import Sequence
+
 from kezuri.diagnostics.diagnostic import Diagnostic
+from kezuri.diagnostics.display import unsteered, visible
 
 _COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "info": "\x1b[1;36m"}
 _BOLD, _BLUE, _RESET = "\x1b[1m", "\x1b[1;34m", "\x1b[0m"
 _MOST_LINES = 12
+_MOST_DIAGNOSTICS = 20
+_MOST_TEXT = 4000
+_LONGEST_LINE = 240
+_LONGEST_MESSAGE = 2000
 
 
 def render(diagnostic: Diagnostic, colour: bool = False) -> str:
     """The diagnostic as several lines of text, with the source line and a marker under the span.
 
-    No trailing newline. Control characters of the source are shown as they would be in Python.
+    No trailing newline. What others wrote is made visible; a long line of the source is shown around the span.
     """
 
     def paint(style: str, text: str) -> str:
@@ -18,7 +25,8 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
 
     code = f"[{diagnostic.code}]" if diagnostic.code else ""
     head = paint(_COLOURS[diagnostic.severity], f"{diagnostic.severity}{code}")
-    lines = [f"{head}: {paint(_BOLD, diagnostic.message)}" if colour else f"{head}: {diagnostic.message}"]
+    message = _middle_cut(visible(diagnostic.message))
+    lines = [f"{head}: {paint(_BOLD, message)}"]
     source, span = diagnostic.source, diagnostic.span
     if source is not None and span is not None:
         first, column = source.position(span.start)
@@ -26,34 +34,65 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
         last = min(last, first + _MOST_LINES - 1)
         width = len(str(last))
         bar = paint(_BLUE, "|")
-        lines.append(f"{' ' * width}{paint(_BLUE, '-->')} {source.name}:{first}:{column}")
+        lines.append(f"{' ' * width}{paint(_BLUE, '-->')} {visible(source.name)}:{first}:{column}")
         lines.append(f"{' ' * width} {bar}")
         for number in range(first, last + 1):
-            text = source.line(number)
+            text, start, end = source.line(number), column - 1, end_column
+            if first == last:
+                text, start, end = _around(text, start, end)
+            elif len(text) > _LONGEST_LINE:
+                text = text[:_LONGEST_LINE] + "…"
             lines.append(f"{paint(_BLUE, str(number).rjust(width))} {bar} {_printable(text)}")
         if first == last:
-            text = source.line(first)
-            before = _width(_printable(text[: column - 1]))
-            marked = max(1, _width(_printable(text[column - 1 : end_column])))
+            before = _width(_printable(text[:start]))
+            marked = max(1, _width(_printable(text[start:end])))
             mark = paint(_COLOURS[diagnostic.severity], "^" * marked)
             lines.append(f"{' ' * width} {bar} {' ' * before}{mark}")
     elif source is not None:
-        lines.append(f"  {paint(_BLUE, '-->')} {source.name}")
+        lines.append(f"  {paint(_BLUE, '-->')} {visible(source.name)}")
     if diagnostic.output:
         lines.append("  output:")
-        lines += [f"  {paint(_BLUE, '|')} {line}" for line in diagnostic.output.rstrip("\n").split("\n")]
+        lines += [f"  {paint(_BLUE, '|')} {unsteered(line)}" for line in diagnostic.output.rstrip("\n").split("\n")]
     if diagnostic.hint:
-        for i, line in enumerate(diagnostic.hint.split("\n")):
+        for i, line in enumerate(visible(diagnostic.hint, "\n").split("\n")):
             lines.append(f"  {paint(_BOLD, 'help')}: {line}" if i == 0 else f"        {line}")
     if diagnostic.url:
-        lines.append(f"  {paint(_BOLD, 'see')}: {diagnostic.url}")
+        lines.append(f"  {paint(_BOLD, 'see')}: {visible(diagnostic.url)}")
     return "\n".join(lines)
 
 
+def render_all(diagnostics: Sequence[Diagnostic], colour: bool = False, gap: str = "\n") -> str:
+    """Several diagnostics below each other; of very many (a Dockerfile that is no text) only the first."""
+    pieces: list[str] = []
+    for diagnostic in diagnostics:
+        if len(pieces) == _MOST_DIAGNOSTICS or sum(map(len, pieces)) > _MOST_TEXT:
+            pieces.append(f"(and {len(diagnostics) - len(pieces)} more)")
+            break
+        pieces.append(render(diagnostic, colour))
+    return gap.join(pieces)
+
+
 def _printable(text: str) -> str:
-    if text.isprintable():
+    return visible(text.replace("\t", "    "))
+
+
+def _around(text: str, start: int, end: int) -> tuple[str, int, int]:
+    """A line and the part of it that is marked (0-based, half-open); of a long line only what surrounds the part."""
+    if len(text) <= _LONGEST_LINE:
+        return text, start, end
+    first = max(0, min(start - _LONGEST_LINE // 3, len(text) - _LONGEST_LINE))
+    last = first + _LONGEST_LINE
+    shift = first - (first > 0)
+    cut = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
+    return cut, start - shift, min(end, last) - shift
+
+
+def _middle_cut(text: str) -> str:
+    """A message that quotes a long text, with its beginning and its end."""
+    if len(text) <= _LONGEST_MESSAGE:
         return text
-    return "".join(c if c.isprintable() else "    " if c == "\t" else repr(c)[1:-1] for c in text)
+    half = _LONGEST_MESSAGE // 2
+    return f"{text[:half]}… ({len(text) - 2 * half} characters) …{text[-half:]}"
 
 
 def _width(text: str) -> int:

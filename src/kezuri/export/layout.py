@@ -2,11 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import BinaryIO, cast
 
-from kezuri.diagnostics import KezuriError
 from kezuri.export.images import Exported
 from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
 from kezuri.oci.reference import Reference
@@ -142,37 +140,3 @@ def _link(source: str, target: str) -> bool:
     except OSError:
         return False
     return True
-
-
-@contextmanager
-def output_file(dest: str, stdout: BinaryIO | None = None) -> Iterator[BinaryIO]:
-    """The file that an output goes to: written aside and renamed, so that a failed export leaves the old one; `-` is
-    the given stream."""
-    if dest == "-":
-        if stdout is None:
-            raise KezuriError.of("this output cannot go to standard output", exit_code=2)
-        yield stdout
-        stdout.flush()
-        return
-    parent = os.path.dirname(os.path.abspath(dest))
-    if os.path.isdir(dest):
-        raise KezuriError.of(
-            f"the output file {dest} is a directory", hint="name a file, or use type=oci,tar=false for a directory"
-        )
-    if os.path.exists(parent) and not os.path.isdir(parent):
-        raise KezuriError.of(f"the output file {dest} cannot be written: {parent} is not a directory")
-    aside = os.path.join(parent, f".{os.path.basename(dest)}.{os.getpid()}.part")
-    try:
-        os.makedirs(parent, exist_ok=True)
-        with open(aside, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(aside, dest)
-    except OSError as error:
-        raise disk_error(error, dest) from error
-    finally:
-        try:
-            os.unlink(aside)
-        except OSError:
-            pass

@@ -167,7 +167,7 @@ def read_dockerfile(path: str, shown: str, context: str = "") -> bytes:
         raise KezuriError.of(f'the Dockerfile "{shown}" is a directory', hint="Name the file in it.") from None
     except FileNotFoundError:
         if os.path.islink(path):
-            raise KezuriError.of(f'the Dockerfile "{shown}" is {_STRAY}', hint=_STRAY_HINT) from None
+            raise _stray(path, f'the Dockerfile "{shown}"', context) from None
         try:
             near = nearest(os.path.basename(path), sorted(os.listdir(os.path.dirname(path))))
         except OSError:
@@ -182,8 +182,12 @@ def read_dockerfile(path: str, shown: str, context: str = "") -> bytes:
         raise KezuriError.of(f"the path of the Dockerfile is not a path: {shown!r}") from None
 
 
-_STRAY = "a link that leads to no file in the build context"
-_STRAY_HINT = "Links are followed within the context only: put the file there."
+def _stray(path: str, named: str, context: str) -> KezuriError:
+    """A link that leads to nothing, or out of the context that it lies in (empty: it lies in none)."""
+    return KezuriError.of(
+        f'{named} is a link to "{os.readlink(path)}", which is not {"in the build context" if context else "there"}',
+        hint="Make what it points at, or let it point elsewhere; a link of a context is followed within it only.",
+    )
 
 
 def _open(path: str, context: str) -> BinaryIO:
@@ -252,7 +256,7 @@ def _ignore(root: str, written: str, beside: tuple[str, str] | None) -> Ignore |
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 if os.path.islink(path):
-                    raise KezuriError.of(f'the ignore file "{shown}" is {_STRAY}', hint=_STRAY_HINT) from None
+                    raise _stray(path, f'the ignore file "{shown}"', root) from None
                 continue
             raise KezuriError.of(f'cannot read the ignore file "{shown}": {error.strerror}') from None
         return Ignore.parse(text.decode("utf-8", "surrogateescape"), shown)

@@ -281,10 +281,10 @@ def _missing(tree: Tree, word: str, path: str) -> SourceError:
             hint = hint or f'"{inner}" is not a directory.'
         elif not hint:
             here = tree.stat(directory)
+            rest = at[len(inner) :]
             names = [i.entry.path.rpartition("/")[2] for i in tree.scan(directory)] if here is not None else []
-            near = nearest(part, names)
+            near = nearest(part, [name for name in names if _is_there(tree, directory, name + rest)])
             if near is not None:
-                rest = at[len(inner) :]
                 hint = f'Did you mean "{directory + "/" if directory else ""}{near}{rest}"?'
             else:
                 hint = f'There is no "{part}" in {"directory " + directory if directory else tree.name}.'
@@ -293,6 +293,13 @@ def _missing(tree: Tree, word: str, path: str) -> SourceError:
     if not done:
         hint = hint or "It is there, but leads nowhere."
     return _source_error(f'"{word}"{followed} was not found in {tree.name}', hint)
+
+
+def _is_there(tree: Tree, directory: str, path: str) -> bool:
+    try:
+        return tree.stat(resolve(f"{directory}/{path}", _lookup(tree))) is not None
+    except KezuriError:
+        return False
 
 
 def _source_error(message: str, hint: str) -> SourceError:

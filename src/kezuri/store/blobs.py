@@ -316,7 +316,7 @@ def disk_error(error: OSError, path: str) -> KezuriError:
         if owner:
             return KezuriError.of(
                 f"cannot write {path}: {error.strerror}: it belongs to {owner}",
-                hint="give it back to the owner of the store with chown, or choose another store with --root",
+                hint="take it over with chown, or name another place (for the store: --root)",
                 exit_code=125,
             )
     return KezuriError.of(f"cannot write {path}: {error.strerror or error}", exit_code=125)

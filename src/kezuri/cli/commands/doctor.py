@@ -6,6 +6,7 @@ from kezuri.app.request import Check
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
+from kezuri.diagnostics import visible
 
 FORMAT = Option(("--format",), "choice", "How to print", "FORMAT", ("table", "json"))
 COMMAND = Command(
@@ -28,9 +29,9 @@ def execute(invocation: Invocation) -> int:
 def show(console: Console, checks: Sequence[Check], form: str) -> int:
     """Print the findings; 1 when one of them is an error."""
     if form == "json":
-        import json
+        from kezuri.cli.json_text import json_text
 
-        console.say(json.dumps([check._asdict() for check in checks], ensure_ascii=False, indent=2))
+        console.say(json_text([check._asdict() for check in checks], 2))
     else:
         colour = console.colour(console.out)
         wide = max((len(check.name) for check in checks), default=0)
@@ -38,7 +39,7 @@ def show(console: Console, checks: Sequence[Check], form: str) -> int:
             state = check.state.ljust(7)
             if colour:
                 state = f"{_COLOURS.get(check.state, '')}{state}\x1b[0m"
-            console.say(f"{state}  {check.name.ljust(wide)}  {check.detail}".rstrip())
+            console.say(f"{state}  {check.name.ljust(wide)}  {visible(check.detail)}".rstrip(), styled=True)
             for line in check.remedy.split("\n") if check.remedy else ():
                 console.say(f"{' ' * (wide + 11)}-> {line}")
     return 1 if any(check.state == "error" for check in checks) else 0

@@ -61,10 +61,10 @@ def _row(line: HistoryLine, whole: bool, human: bool) -> dict[str, Any]:
     from kezuri.cli.screen_text import clip, plain
 
     layer = "<empty>" if line.empty or not line.layer else line.layer
-    by = plain(line.created_by.replace("\n", " ").replace("\t", " "))
+    by = line.created_by.replace("\n", " ").replace("\t", " ")
     if not whole:
         layer = layer.removeprefix("sha256:")[:12]
-        by = clip(by, _WIDTH)
+        by = clip(plain(by), _WIDTH)
     return {
         "Layer": layer,
         "ID": layer,

@@ -26,17 +26,14 @@ def execute(invocation: Invocation) -> int:
     parsed, console = invocation.parsed, invocation.console
     form, platform = parsed.text("--format"), parsed.text("--platform")
     if form in ("", "json"):
-        import json
+        from kezuri.cli.json_text import json_text
 
         found = inspect(invocation.settings, parsed.operands, platform)
-        if form:
-            console.say(json.dumps(found, ensure_ascii=False, separators=(",", ":")))
-        else:
-            console.say(json.dumps(found, ensure_ascii=False, indent=4))
+        console.say(json_text(found, None if form else 4))
         return 0
     from kezuri.cli.template import Template
 
     template = Template(form)
     for text in [template.render(image) for image in inspect(invocation.settings, parsed.operands, platform)]:
-        console.say(text)
+        console.data(text)
     return 0

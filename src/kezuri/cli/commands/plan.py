@@ -1,6 +1,6 @@
 """`kezuri plan`: what a build would do, what it would cost, and what a change of files would cause."""
 
-import sys
+import os
 
 from kezuri.cli.commands.build import COMMAND as BUILD
 from kezuri.cli.invocation import Invocation
@@ -64,7 +64,7 @@ def execute(invocation: Invocation) -> int:
     elif not parsed.flag("--quiet"):
         from kezuri.cli.forecast_text import report
 
-        console.say(report(foresight, console.colour(console.out)))
+        console.say(report(foresight, console.colour(console.out)), styled=True)
     if foresight.change is not None and foresight.change.something:
         return SOMETHING
     if parsed.flag("--exit-code") and any(step.outcome != "cached" for step in foresight.steps):
@@ -83,7 +83,9 @@ def _changed(given: tuple[str, ...], context: str, file: str) -> tuple[str, ...]
         elif "-" in (context, file):
             raise UsageError.because("standard input cannot be file names and the context or the Dockerfile at once")
         else:
-            text = sys.stdin.read()
+            from kezuri.app.standard import standard_input
+
+            text = os.fsdecode(standard_input().read())
             names += text.split("\0") if "\0" in text else text.splitlines()
     if any("\0" in name for name in names):
         raise UsageError.because("--if-changed: a file's name cannot hold a NUL character")

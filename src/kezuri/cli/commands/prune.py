@@ -120,7 +120,7 @@ def _what(everything: bool, until: float | None, filters: tuple[str, ...], budge
 
 def _agreed(invocation: Invocation, what: str) -> bool:
     """Ask at a terminal; elsewhere nobody can answer, so that --force has to say it."""
-    if not (sys.stdin.isatty() and invocation.console.err.isatty()):
+    if not (sys.stdin is not None and sys.stdin.isatty() and invocation.console.err.isatty()):
         raise UsageError.because("kezuri prune asks before it removes anything", "add --force where nobody can answer")
     invocation.console.err.write(f"This removes {what} from {invocation.settings.root}. Go on? [y/N] ")
     invocation.console.err.flush()

@@ -24,5 +24,5 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.template import Template, as_json
 
     values = {"Version": __version__, "Python": python}
-    invocation.console.say(as_json(values) if form == "json" else Template(form).render(values))
+    invocation.console.data(as_json(values) if form == "json" else Template(form).render(values))
     return 0

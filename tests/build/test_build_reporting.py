@@ -1,0 +1,22 @@
+"""How a step's end is told."""
+
+import pytest
+
+from kezuri.build.reporting import Reporter
+from kezuri.progress.events import Event, StepFailed
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt(), "canceled"),
+        (SystemExit(3), "canceled"),
+        (ValueError("why"), "why"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_what_is_interrupted_was_canceled(error: BaseException, told: str) -> None:
+    heard: list[Event] = []
+    with pytest.raises(type(error)), Reporter(heard.append).step("exporting"):
+        raise error
+    assert isinstance(heard[-1], StepFailed) and heard[-1].message == told
