@@ -2,13 +2,15 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kezuri.diagnostics import KezuriError
 from kezuri.export import root
 from kezuri.export.root import write_directory
-from kezuri.layer.entry import Entry
+from kezuri.layer.entry import Entry, Item
 from kezuri.linux.userns import Identity
 
 MINE = (os.geteuid(), os.getegid())
@@ -107,3 +109,42 @@ def test_links_in_the_directory_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out" / "f").symlink_to(outside / "f")
     written(tmp_path / "out", Entry("d", "dir", 0o755), program("d/f", 0o644, MINE), program("f", 0o644, MINE))
     assert (outside / "f").read_text() == "canary" and (tmp_path / "out" / "d" / "f").read_text() == "x"
+
+
+def test_a_directory_that_becomes_a_link_leads_nowhere(tmp_path: Path) -> None:
+    victim, output = tmp_path / "victim", tmp_path / "output"
+    victim.mkdir(0o755)
+    output.mkdir()
+
+    def items() -> Iterator[Item]:
+        for name in ("a", "b"):
+            yield Entry(name, "dir", 0o777), None
+            os.rename(output / name, output / f"mine-{name}")
+            os.symlink(victim, output / name)
+            if name == "a":
+                yield Entry("a/cron", "file", 0o644, size=4), b"evil"
+                yield Entry("a/link", "symlink", 0o777, link="/"), None
+                yield Entry("a/again", "hardlink", 0o644, link="a/cron"), None
+                yield Entry("a/below", "dir", 0o777), None
+
+    with pytest.raises(KezuriError, match=r"output/(a|b)"):
+        write_directory(items(), str(output), lambda text: None)
+    assert os.listdir(victim) == []
+    assert victim.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_there_is_replaced_and_dated(tmp_path: Path) -> None:
+    (tmp_path / "was").mkdir()
+    (tmp_path / "a").symlink_to(tmp_path / "was")
+    (tmp_path / "f").symlink_to("/etc/hostname")
+    items: list[Item] = [
+        (Entry("a", "dir", 0o555, mtime=5_000_000_000), None),
+        (Entry("a/x", "file", 0o640, size=1, mtime=7_000_000_000), b"x"),
+        (Entry("f", "hardlink", 0o640, link="a/x"), None),
+    ]
+    write_directory(items, str(tmp_path), lambda text: None)
+    assert os.listdir(tmp_path / "was") == []
+    assert (tmp_path / "a").lstat().st_mode & 0o7777 == 0o755
+    assert (tmp_path / "a").stat().st_mtime == 5
+    assert (tmp_path / "f").stat().st_ino == (tmp_path / "a" / "x").stat().st_ino
+    assert (tmp_path / "f").stat().st_mtime == 7

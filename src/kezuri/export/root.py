@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.anchored import AnchoredTree
 from kezuri.layer.entry import Entry, Item
 from kezuri.linux.userns import identity
 from kezuri.source.tree import Tree
@@ -65,18 +66,20 @@ def write_directory(items: Iterable[Item], directory: str, warn: Callable[[str],
 
     Everything belongs to the caller. Devices are left out, and so are the set-id bits and capabilities of files whose
     owner changes by that (a program that its owner made set-user-id would become one of the caller), and attributes
-    that the file system refuses: one warning tells of all. No link among the files or in the directory is followed.
+    that the file system refuses: one warning tells of all. No link among the files or in the directory is followed,
+    not even where the directory is another user's, who changes it meanwhile.
     """
     try:
-        os.makedirs(os.path.realpath(directory), exist_ok=True)
-        root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        place = os.path.realpath(directory)
+        os.makedirs(place, exist_ok=True)
+        tree = AnchoredTree(place)
     except (FileExistsError, NotADirectoryError):
         raise KezuriError.of(f"the output directory {directory} cannot be made: a file is in the way") from None
     except OSError as error:
         raise disk_error(error, directory) from error
     late: list[Entry] = []
-    writer = _Writer(root)
-    try:
+    writer = _Writer(tree)
+    with tree:
         for entry, content in items:
             try:
                 writer.write(entry, content)
@@ -84,27 +87,23 @@ def write_directory(items: Iterable[Item], directory: str, warn: Callable[[str],
                 raise disk_error(error, os.path.join(directory, entry.path)) from error
             if entry.kind == "dir":
                 late.append(entry)
-            elif entry.kind in ("file", "symlink"):
-                _stamp(root, entry)
         for entry in reversed(late):
-            _stamp(root, entry)
-            os.chmod(entry.path, entry.mode | 0o700, dir_fd=root)
-    finally:
-        os.close(root)
+            try:
+                descriptor = tree.at(entry.path)
+                os.utime(descriptor, ns=(entry.mtime, entry.mtime))
+                os.fchmod(descriptor, entry.mode | 0o700)
+            except OSError as error:
+                raise disk_error(error, os.path.join(directory, entry.path)) from error
     for what, paths in writer.left_out.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         warn(f"{what} /{paths[0]}{more} {'are' if more else 'is'} left out of the output directory")
 
 
-def _stamp(root: int, entry: Entry) -> None:
-    os.utime(entry.path, ns=(entry.mtime, entry.mtime), dir_fd=root, follow_symlinks=False)
-
-
 class _Writer:
-    """Writes entries below a directory descriptor. `left_out`: what was not written, and of which paths."""
+    """Writes entries into a tree. `left_out`: what was not written, and of which paths."""
 
-    def __init__(self, root: int) -> None:
-        self._root = root
+    def __init__(self, tree: AnchoredTree) -> None:
+        self._tree = tree
         # Root of a user namespace that we made is an ordinary user outside: no owner in the image is the same there.
         self._owner = (os.geteuid(), os.getegid()) if identity() is None else None
         self.left_out: dict[str, list[str]] = {}
@@ -114,51 +113,49 @@ class _Writer:
 
     def write(self, entry: Entry, content: str | bytes | None) -> None:
         """Write one entry, in the place of what is there; OSError when that fails."""
-        root, path = self._root, entry.path
         if entry.kind == "dir":
             self._make_directory(entry)
             return
         if entry.kind in ("char", "block"):
             self._leave_out("device", entry)
             return
+        parent, base = self._tree.parent(entry.path)
         try:
-            os.unlink(path, dir_fd=root)
+            os.unlink(base, dir_fd=parent)
         except FileNotFoundError:
             pass
         except IsADirectoryError:
             raise KezuriError.of(
-                f"the output directory has a directory at {path}, where the image has a file"
+                f"the output directory has a directory at {entry.path}, where the image has a file"
             ) from None
         if entry.kind == "symlink":
-            os.symlink(entry.link, path, dir_fd=root)
+            os.symlink(entry.link, base, dir_fd=parent)
+            os.utime(base, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
         elif entry.kind == "hardlink":
-            os.link(entry.link, path, src_dir_fd=root, dst_dir_fd=root, follow_symlinks=False)
+            # The next question may close the descriptor of the last one.
+            parent = os.dup(parent)
+            try:
+                there, name = self._tree.parent(entry.link)
+                os.link(name, base, src_dir_fd=there, dst_dir_fd=parent, follow_symlinks=False)
+            finally:
+                os.close(parent)
         elif entry.kind == "fifo":
-            os.mkfifo(path, entry.mode, dir_fd=root)
+            os.mkfifo(base, entry.mode, dir_fd=parent)
         else:
             self._copy(entry, content)
 
     def _make_directory(self, entry: Entry) -> None:
-        root, path = self._root, entry.path
+        tree, path = self._tree, entry.path
         try:
-            os.mkdir(path, 0o700 | entry.mode, dir_fd=root)
+            tree.make_directory(path, 0o700 | entry.mode)
         except FileExistsError:
-            import stat
-
-            if not stat.S_ISDIR(os.stat(path, dir_fd=root, follow_symlinks=False).st_mode):
-                os.unlink(path, dir_fd=root)
-                os.mkdir(path, 0o700 | entry.mode, dir_fd=root)
+            tree.remove(path)
+            tree.make_directory(path, 0o700 | entry.mode)
         if entry.xattrs:
-            directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
-            try:
-                self._set_attributes(directory, entry)
-            finally:
-                os.close(directory)
+            self._set_attributes(tree.at(path), entry)
 
     def _copy(self, entry: Entry, content: str | bytes | None) -> None:
-        target = os.open(
-            entry.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._root
-        )
+        target = self._tree.create(entry.path, 0o600)
         try:
             if isinstance(content, bytes):
                 view = memoryview(content)
@@ -178,6 +175,7 @@ class _Writer:
             os.fchmod(target, mode)
             if entry.xattrs:
                 self._set_attributes(target, entry)
+            os.utime(target, ns=(entry.mtime, entry.mtime))
         finally:
             os.close(target)
 
