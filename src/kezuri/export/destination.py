@@ -185,7 +185,7 @@ def _through(target: str, name: str, binary: bool) -> Iterator[BinaryIO]:
 @contextmanager
 def _regular(target: str, status: os.stat_result | None, name: str) -> Iterator[BinaryIO]:
     parent = os.path.dirname(target)
-    aside = os.path.join(parent, f".{os.path.basename(target)[:200]}.{os.getpid()}.part")
+    aside = os.path.join(parent, f".{os.path.basename(target)[:200]}.{os.urandom(6).hex()}.part")
     descriptor = _aside(aside, target, status)
     if descriptor < 0:
         with _in_place(target, name) as sink:
