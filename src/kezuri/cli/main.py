@@ -30,6 +30,10 @@ class Stopped(BaseException):
 
 def run() -> None:
     """The console script."""
+    from kezuri.linux import filenames
+
+    if not filenames.are_utf8() and not sys.flags.utf8_mode:
+        filenames.start_again()
     # The collector would walk every module while they are imported; a build makes few cycles.
     gc.set_threshold(100_000, 20, 20)
     code = main(sys.argv[1:])
@@ -47,7 +51,8 @@ def main(argv: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            # What others read, as JSON or names, has the same bytes in every locale.
+            reconfigure(encoding="utf-8", errors="backslashreplace")
     console = Console(sys.stdout, sys.stderr, os.environ)
     try:
         code = call(argv, console)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.filenames import must_be_utf8
 from kezuri.store.blobs import Blobs, disk_error
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
@@ -33,6 +34,7 @@ class Store:
         self.opened = time.time()
 
     def __enter__(self) -> Self:
+        must_be_utf8()
         if not os.path.exists(os.path.join(self.root, "oci-layout")):
             self._create()
         self.blobs = Blobs(self.root)
