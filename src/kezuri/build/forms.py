@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, cast
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
+from kezuri.plan.epoch import LAST
 from kezuri.store.blobs import disk_error
 from kezuri.store.database import FRESH
 from kezuri.store.schema import FormRow, LayerRow
@@ -56,6 +57,8 @@ class Forms:
         self._found: dict[str, str] = {}
         self._listings: dict[str, Listing] = {}
         self._fetching: dict[str, Descriptor] = {}
+        self.epoch: int | None = None
+        """SOURCE_DATE_EPOCH of the build that asks, in seconds: what was made with an earlier one has lost times."""
 
     def know_pulled(self, layer: str, descriptor: Descriptor) -> None:
         """Make a layer known that came, or can come, as a blob from elsewhere; its id is its diff id."""
@@ -77,18 +80,28 @@ class Forms:
             return self._locks.setdefault(name, threading.Lock())
 
     def usable(self, layer: str) -> bool:
-        """Whether some form of the layer is at hand, without fetching."""
-        row = self._store.database.layer(layer)
+        """Whether some form of the layer is at hand, without fetching, from which this build's can be made."""
+        database = self._store.database
+        row = database.layer(layer)
         if row is None:
             return False
-        if row.directory and os.path.isdir(self._store.layer_directory(row.directory)):
+        there = row.directory and os.path.isdir(self._store.layer_directory(row.directory))
+        if there and self._keeps_times(database.memo(_dated(layer)) or ""):
             return True
-        return any(self._store.blobs.has(form.digest) for form in self._store.database.forms(layer))
+        return any(
+            self._keeps_times(_epoch_of(form)) and self._store.blobs.has(form.digest) for form in database.forms(layer)
+        )
+
+    def _keeps_times(self, epoch: str) -> bool:
+        """Whether what was made with that epoch (empty: with none) still has the times that this build asks for:
+        times that were cut off at a later point can be cut off at an earlier one."""
+        return not epoch or (self.epoch is not None and int(epoch) >= self.epoch)
 
     # directories
 
-    def publish_directory(self, layer: str, made: str) -> str:
-        """Put a finished overlay directory of the store's scratch space in place as the layer's directory form."""
+    def publish_directory(self, layer: str, made: str, epoch: str = "") -> str:
+        """Put a finished overlay directory of the store's scratch space in place as the layer's directory form.
+        `epoch`: the SOURCE_DATE_EPOCH that its times were cut off at."""
         name = layer_name(layer)
         size = _size_of(made)
         if os.path.lexists(self._store.layer_directory(name)):
@@ -99,7 +112,11 @@ class Forms:
             os.rename(made, target)
         except OSError as error:
             raise disk_error(error, target) from error
-        self._store.database.put_layer(layer, directory=name, size=size)
+        database = self._store.database
+        with database.transaction():
+            if epoch or database.memo(_dated(layer)):
+                database.put_memo(_dated(layer), epoch)
+            database.put_layer(layer, directory=name, size=size)
         return target
 
     def directory(self, layer: str, below: Sequence[str]) -> str:
@@ -138,8 +155,9 @@ class Forms:
                     blob, made, lower=lower, userxattr=self.userxattr, where=f"layer {layer}", hasher=hasher
                 )
             _verify(form, f"sha256:{hasher.hexdigest()}")
-            self._keep_listing(layer, listing)
-            return self.publish_directory(layer, made)
+            if not _epoch_of(form):
+                self._keep_listing(layer, listing)
+            return self.publish_directory(layer, made, _epoch_of(form))
 
     @contextmanager
     def _tar(self, form: FormRow) -> Iterator[BinaryIO]:
@@ -190,7 +208,8 @@ class Forms:
                     listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
                     watched.drain()
                     _verify(form, watched.digest())
-                listing.save(path)
+                if not _epoch_of(form):
+                    listing.save(path)
             self._listings[layer] = listing
             return listing
 
@@ -233,7 +252,9 @@ class Forms:
 
     def any_blob(self, layer: str) -> FormRow:
         """Some blob of the layer, fetched or packed if there is none. KezuriError when nothing of it is left."""
-        for form in self._store.database.forms(layer):
+        # Those that keep the files' own times come first, then those with the latest epoch.
+        forms = sorted(self._store.database.forms(layer), key=lambda form: -int(_epoch_of(form) or LAST))
+        for form in forms:
             if self._store.blobs.has(form.digest):
                 return form
         with self._lock(f"fetch {layer}"):
@@ -355,6 +376,16 @@ def _memo_of(packing: Packing) -> str:
 
 def _suffix(packing: Packing) -> str:
     return "" if packing.epoch is None else f"@{packing.epoch}"
+
+
+def _epoch_of(form: FormRow) -> str:
+    """The SOURCE_DATE_EPOCH with which a blob was made, empty for none."""
+    return form.encoder.partition("@")[2]
+
+
+def _dated(layer: str) -> str:
+    """The memo that says which epoch the directory of a layer was made with."""
+    return f"directory dated {layer}"
 
 
 class _Hashing:

@@ -33,6 +33,7 @@ from kezuri.dockerfile.instructions import (
 from kezuri.dockerfile.lexer import LexError
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
+from kezuri.plan.chown import needs_accounts
 from kezuri.plan.expose import expand_port
 from kezuri.plan.facts import Met
 from kezuri.plan.health import health_config, health_text
@@ -329,11 +330,12 @@ class StageEvaluation:
     def _run_command(self, instruction: Run) -> tuple[tuple[str, ...], str, bytes, str]:
         command = instruction.command
         title = instruction.node.original.strip()
-        if not command.argv:
-            raise KezuriError.of("RUN needs a command")
         if not command.shell:
+            if not command.argv:
+                raise KezuriError.of("RUN needs a command")
             return command.argv, "", b"", title
-        text = command.argv[0]
+        # Without a command the shell gets an empty one, and succeeds.
+        text = " ".join(command.argv)
         if not instruction.heredocs:
             return self._argv(command), "", b"", title
         first = instruction.heredocs[0]
@@ -353,6 +355,11 @@ class StageEvaluation:
         destination = self._expand(instruction.destination)
         heredocs = tuple(self._heredoc(h) for h in instruction.heredocs)
         chown = self._expand(instruction.chown) if instruction.chown is not None else ""
+        if instruction.link and needs_accounts(chown):
+            raise KezuriError.of(
+                f"--chown={chown}: user and group names can't be resolved when used with --link",
+                hint="use numbers (uid[:gid]) instead, or leave --link out",
+            )
         chmod = self._expand(instruction.chmod) if instruction.chmod is not None else ""
         if chmod:
             from kezuri.plan.chmod import parse_chmod

@@ -62,7 +62,7 @@ class Archives:
 
     def items(self, stream: BinaryIO, where: str) -> Iterator[Item]:
         """The entries of a plain tar stream, in its order; `where` is its name in errors."""
-        for entry, data in read_tar(stream, where):
+        for entry, data in read_tar(stream, where, rootless=True):
             if entry.xattrs:
                 entry = entry._replace(xattrs=tuple(pair for pair in entry.xattrs if kept_attribute(pair[0])))
             yield entry, None if data is None else self._keep(data, entry.size, where)
