@@ -93,9 +93,19 @@ class GitCheckouts:
 
     def _submodules(self, tree: str, git_dir: str, source: GitSource, output: Output) -> None:
         access = self._repositories.access(source)
-        update = ("submodule", "--quiet", "update", "--init", "--recursive", "--depth=1")
+        update = ("submodule", "--quiet", "update", "--init", "--recursive")
+
+        def run(*more: str) -> None:
+            self._program.run(*update, *more, git_dir=git_dir, work_tree=tree, access=access, told=output)
+
         try:
-            self._program.run(*update, git_dir=git_dir, work_tree=tree, access=access, told=output)
+            try:
+                run("--depth=1")
+            except GitFailed as error:
+                if "shallow" not in error.said and "--depth" not in error.said:
+                    raise
+                # A server that only has files, or an old one: it gives whole histories.
+                run()
         except GitFailed as error:
             failure = unreachable(source, error, access)
             raise KezuriError.of(
