@@ -36,6 +36,7 @@ from kezuri.oci.platform import Platform
 from kezuri.plan.chown import needs_accounts
 from kezuri.plan.expose import expand_port
 from kezuri.plan.facts import Met
+from kezuri.plan.growth import Growth
 from kezuri.plan.health import health_config, health_text
 from kezuri.plan.mounts import plan_mounts
 from kezuri.plan.operation import (
@@ -76,6 +77,7 @@ class StageEvaluation:
         network: str,
         platform: Platform,
         find: Finder,
+        growth: Growth,
         inherited: "StageEvaluation | None" = None,
     ) -> None:
         self._index = index
@@ -86,6 +88,7 @@ class StageEvaluation:
         self._network = network
         self._platform = platform
         self._find = find
+        self._growth = growth
         self.config = config
         self.operations: list[Operation] = []
         self.crossing: list[Platform | None] = []
@@ -104,6 +107,8 @@ class StageEvaluation:
     def run(self, instructions: tuple[Instruction, ...], triggers: bool = False) -> None:
         """Evaluate the instructions; what is wrong with one is kept in `errors` and does not stop the others."""
         for instruction in instructions:
+            if self._growth.exceeded:
+                return
             own_shell = bool(self.config.shell)
             try:
                 self._dispatch(instruction)
@@ -204,6 +209,7 @@ class StageEvaluation:
         return expanded
 
     def _note(self, text: str, operation: Operation | None = None) -> None:
+        self._growth.add(len(text))
         if operation is None:
             self.history.append(HistoryItem(text))
         else:
@@ -301,6 +307,7 @@ class StageEvaluation:
         env = self.variables.build
         if agent and "SSH_AUTH_SOCK" not in env:
             env = {**env, "SSH_AUTH_SOCK": agent}
+        self._growth.add(sum(map(len, env)) + sum(map(len, env.values())))
         operation = RunOperation(
             title=title,
             history=f"RUN {self.variables.history_prefix()}{' '.join(argv)} # buildkit",

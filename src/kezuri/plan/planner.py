@@ -15,6 +15,7 @@ from kezuri.plan.contexts import NamedContext, find_context
 from kezuri.plan.epoch import epoch_seconds
 from kezuri.plan.evaluate import StageEvaluation
 from kezuri.plan.facts import StageFacts, Survey
+from kezuri.plan.growth import Growth
 from kezuri.plan.operation import (
     BaseImage,
     ContextInput,
@@ -71,6 +72,7 @@ class Planner:
         self._lenient = False
         self._absent: dict[ImageSource, KezuriError] = {}
         self._epoch: int | None = None
+        self._growth = Growth(len(dockerfile.source.text))
         # A stage is planned while the one that needs it is: stages that stand on each other may be many.
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + _FRAMES * len(self._stages)))
 
@@ -154,11 +156,14 @@ class Planner:
             if not isinstance(instruction, Arg):
                 continue
             for key, default in instruction.pairs:
+                if self._growth.exceeded:
+                    return
                 try:
                     if key in self._request.arguments:
                         scope[key] = self._request.arguments[key]
                     elif default is not None:
                         scope[key] = expand(default, scope, self._dockerfile.escape)
+                    self._growth.add(len(scope.get(key, "")))
                     if key == "SOURCE_DATE_EPOCH":
                         self._epoch = epoch_seconds(scope.get(key, ""), exit_code=1)
                 except KezuriError as error:
@@ -215,6 +220,7 @@ class Planner:
             self._request.network,
             platform,
             self._find,
+            self._growth,
             inherited,
         )
         if not replaced:
