@@ -226,7 +226,7 @@ def _copy_contents(target: _Target, root: Root, number: int, place: str, mode: i
         target.make_directories(place, mode, options.chown)
         there = target.lookup(place)
     # The destination itself keeps its mode and owner, and takes the source's time.
-    if place and there is not None:
+    if place and there is not None and not root.top.implied:
         target.put(there._replace(mtime=root.top.entry.mtime))
     prefix = place + "/" if place else ""
     for item in root.items:

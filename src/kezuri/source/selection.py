@@ -14,7 +14,8 @@ class Selected(NamedTuple):
     """One thing to copy.
 
     `path` is relative to the root that it was selected under, empty for the root itself. `implied` marks a directory
-    that was not asked for but holds something that was: an existing directory in its place keeps its owner.
+    that was not asked for but holds something that was: an existing directory in its place keeps its owner. It also
+    marks a root of which patterns leave nothing: an existing directory in its place keeps its time.
     """
 
     path: str
@@ -163,7 +164,8 @@ def _matches(tree: Tree, directory: str, parts: list[str]) -> Iterator[str]:
 
 
 def _contents(tree: Tree, name: str, top: Found, excludes: Patterns | None, include: "_Include | None") -> Root:
-    return Root(name, _selected("", top), tuple(_below(tree, top.entry.path, excludes, include)))
+    items = tuple(_below(tree, top.entry.path, excludes, include))
+    return Root(name, _selected("", top, not items and (excludes is not None or include is not None)), items)
 
 
 def _below(tree: Tree, top: str, excludes: Patterns | None, include: "_Include | None") -> Iterable[Selected]:
