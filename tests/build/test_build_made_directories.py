@@ -1,6 +1,5 @@
 """Directories that a COPY or WORKDIR makes because something has to lie in them: their time, group and mode."""
 
-import io
 import os
 import tarfile
 from pathlib import Path
@@ -10,24 +9,14 @@ from tests.build.build_workshop import Workshop
 
 from kezuri.app.request import BuildResult
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.decompression import decompress
 
 DOCKERFILE = "FROM scratch\nCOPY f /made/by/copy/\nWORKDIR /made/by/workdir\n"
 MADE = ("made", "made/by", "made/by/copy", "made/by/workdir")
 EPOCH = 1_000_000_000
 
 
-def members(shop: Workshop, result: BuildResult) -> dict[str, tarfile.TarInfo]:
-    found = {}
-    for layer in shop.manifest(result)["layers"]:
-        data = decompress(io.BytesIO(shop.blob(layer["digest"])), "layer").read()
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            found.update({member.name.rstrip("/"): member for member in tar})
-    return found
-
-
 def times(shop: Workshop, result: BuildResult) -> list[float]:
-    found = members(shop, result)
+    found = shop.members(result)
     return [found[path].mtime for path in MADE]
 
 
@@ -83,7 +72,7 @@ def test_a_set_group_id_directory_hands_on_its_group(shop: Workshop) -> None:
     with tarfile.open(shop.context / "shared.tar", "w") as tar:
         tar.addfile(shared)
     text = "FROM scratch\nADD shared.tar /\nWORKDIR /shared/a/b\nCOPY f c/\nUSER 5:6\nWORKDIR /shared/d\n"
-    found = members(shop, shop.build(text))
+    found = shop.members(shop.build(text))
     made = {path: (found[path].mode, found[path].uid, found[path].gid) for path in found if path.startswith("shared/")}
     assert made.pop("shared/d") == (0o2755, 5, 6)
     assert made.pop("shared/a/b/c/f") == (0o644, 0, 0)
