@@ -9,7 +9,7 @@ from time import time
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Item
+from kezuri.layer.entry import Entry, Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
 from kezuri.plan.epoch import LAST
 from kezuri.store.blobs import disk_error
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from kezuri.layer.stack import LayerForm, StackView
 
 PULLED = "pulled"
+
+_IN_MEMORY = 1 << 20
+"""Bytes of a file that are held in memory while a blob is made of another one."""
 
 _DOWNLOADS = 4
 """How many layers are fetched at a time."""
@@ -293,10 +296,25 @@ class Forms:
                 return known
             directory = self._directory(layer)
             if not directory:
-                directory = self.directory(layer, ())
+                return self._repack(layer, packing)
             from kezuri.layer.upper import walk
 
             return self.pack(layer, walk(directory, userxattr=self.userxattr), packing)
+
+    def _repack(self, layer: str, packing: Packing) -> FormRow:
+        """A blob made of another one, entry by entry: that needs neither a directory nor the right to own its files."""
+        from kezuri.layer.tar_reader import read_tar
+
+        form = self.any_blob(layer)
+        with self._store.scratch("repack") as scratch, self._tar(form) as tar:
+            watched = _Hashing(tar)
+
+            def check() -> None:
+                watched.drain()
+                _verify(form, watched.digest())
+
+            entries = read_tar(cast(BinaryIO, watched), f"layer {layer}")
+            return self.pack(layer, _with_content(entries, os.path.join(scratch, "content")), packing, check)
 
     def _made(self, layer: str, packing: Packing) -> FormRow | None:
         """The blob that the encoder made which this store used last for such packing: found without loading it."""
@@ -340,6 +358,21 @@ class Forms:
                 database.put_layer(layer, diff_id=packed.diff_id)
             database.put_form(form)
         return form
+
+
+def _with_content(entries: Iterable[tuple[Entry, BinaryIO | None]], path: str) -> Iterator[Item]:
+    """The entries of a tar as items. The bytes of a large file lie at `path` until the next item is asked for."""
+    for entry, data in entries:
+        if data is None or entry.size <= _IN_MEMORY:
+            yield entry, data.read() if data is not None else None
+            continue
+        try:
+            with open(path, "wb") as file:
+                while piece := data.read(_IN_MEMORY):
+                    file.write(piece)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        yield entry, path
 
 
 def _verify(form: FormRow, diff_id: str) -> None:
