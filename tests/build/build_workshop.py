@@ -132,6 +132,15 @@ class Workshop:
                     merged[path] = content
         return merged
 
+    def members(self, result: BuildResult) -> dict[str, tarfile.TarInfo]:
+        """The entries of all layers by path, those above last."""
+        found = {}
+        for layer in self.manifest(result)["layers"]:
+            data = decompress(io.BytesIO(self.blob(layer["digest"])), "layer").read()
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+                found.update({member.name.rstrip("/"): member for member in tar})
+        return found
+
     def check(self) -> list[Finding]:
         """What is wrong with the store."""
         with Store(str(self.root)) as store:

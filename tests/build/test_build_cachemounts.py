@@ -1,5 +1,6 @@
 """Cache mounts handed out to steps that run at the same time."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -98,3 +99,43 @@ def test_steps_that_lock_in_another_order_all_get_their_turn(mounts: CacheMounts
             thread.start()
             ended.callback(thread.join, 30)
     assert len(done) == 30
+
+
+def made(mounts: CacheMounts, *asked: CacheMount) -> list[str]:
+    with mounts.hold(asked, states) as found:
+        return list(found)
+
+
+@pytest.mark.parametrize("sharing", ["shared", "private", "locked"])
+def test_renewed_ones_begin_empty_and_the_old_ones_are_gone(mounts: CacheMounts, sharing: str) -> None:
+    asked = [cache("a", sharing), cache("other", sharing), cache("a", sharing)._replace(mode=0o700)]
+    before = made(mounts, *asked)
+    for directory in before:
+        Path(directory, "kept").touch()
+    mounts.renew(asked[:1])
+    after = made(mounts, *asked)
+    assert after[0] != before[0] and os.listdir(after[0]) == [] and not os.path.exists(before[0])
+    assert after[1:] == before[1:], "another id stays, and so does one that something was made of"
+    mounts.renew([asked[2]])
+    assert made(mounts, *asked)[:2] == after[:2] and not os.path.exists(before[2])
+    assert made(mounts, *asked) == made(mounts, *asked)
+
+
+@pytest.mark.parametrize("sharing", ["shared", "private", "locked"])
+def test_renewed_ones_that_a_step_holds_stay_its_own_until_it_ends(mounts: CacheMounts, sharing: str) -> None:
+    asked = [cache("a", sharing)]
+    with mounts.hold(asked, states) as held:
+        Path(held[0], "kept").touch()
+        mounts.renew(asked)
+        assert os.listdir(held[0]) == ["kept"]
+        (new,) = made(mounts, *asked)
+        assert new != held[0] and os.listdir(new) == []
+    assert not os.path.exists(held[0]) and made(mounts, *asked) == [new]
+
+
+def test_renewed_ones_of_another_namespace_stay(mounts: CacheMounts, tmp_path: Path) -> None:
+    with Store(str(tmp_path / "store")) as store:
+        elsewhere = CacheMounts(store, own(store), cast(Trees, None), threading.Event(), "elsewhere")
+        before = made(elsewhere, cache("a"))
+        mounts.renew([cache("a")])
+        assert made(elsewhere, cache("a")) == before

@@ -13,7 +13,6 @@ from tests.build.build_workshop import Workshop, lines, tar_of, write_layout
 
 from kezuri.app.request import BuildResult, Output
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.decompression import decompress
 
 EMPTY_LAYER = "sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1"
 """The blob of a layer without entries, as every builder writes it with gzip."""
@@ -24,19 +23,9 @@ def shop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
 
 
-def members(shop: Workshop, result: BuildResult) -> dict[str, tarfile.TarInfo]:
-    """The entries of all layers by path, those above last."""
-    found = {}
-    for layer in shop.manifest(result)["layers"]:
-        data = decompress(io.BytesIO(shop.blob(layer["digest"])), "layer").read()
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            found.update({member.name.rstrip("/"): member for member in tar})
-    return found
-
-
 def owners(shop: Workshop, result: BuildResult) -> dict[str, tuple[int, int, int]]:
     """Owner, group and mode of each path."""
-    return {path: (m.uid, m.gid, m.mode) for path, m in members(shop, result).items()}
+    return {path: (m.uid, m.gid, m.mode) for path, m in shop.members(result).items()}
 
 
 class TestHistory:
@@ -161,12 +150,12 @@ class TestEpoch:
         return shop.build(self.TEXT, build_contexts=(("base", f"oci-layout://{layout}"),), **more)
 
     def test_it_is_the_time_of_what_is_made_and_of_nothing_below(self, shop: Workshop) -> None:
-        found = members(shop, self.built(shop, build_args=(("SOURCE_DATE_EPOCH", "1000"),)))
+        found = shop.members(self.built(shop, build_args=(("SOURCE_DATE_EPOCH", "1000"),)))
         assert {path: int(m.mtime) for path, m in found.items()} == {"late": 1_900_000_000, "f": 1000, "w": 1000}
 
     def test_an_empty_one_is_none(self, shop: Workshop) -> None:
         result = self.built(shop, build_args=(("SOURCE_DATE_EPOCH", ""),), source_date_epoch="1000")
-        assert not shop.config(result)["created"].startswith("1970") and members(shop, result)["w"].mtime > 1000
+        assert not shop.config(result)["created"].startswith("1970") and shop.members(result)["w"].mtime > 1000
 
     def test_files_that_are_exported_are_all_of_that_time(self, shop: Workshop) -> None:
         dest, archive = shop.directory / "out", shop.directory / "out.tar"
@@ -177,7 +166,7 @@ class TestEpoch:
         assert {(dest / name).stat().st_mtime for name in ("f", "w", "late")} == {1000}
         with tarfile.open(archive) as tar:
             assert {member.mtime for member in tar} == {1000}
-        assert members(shop, result)["f"].mtime == 500, "in an image what is older stays"
+        assert shop.members(result)["f"].mtime == 500, "in an image what is older stays"
 
 
 class TestFrontends:

@@ -223,8 +223,19 @@ class TestMounts:
         text = "FROM base\nARG N\nRUN --mount=type=cache,target=/c,id=i{} echo $N >> /c/log; cat /c/log > /out"
         for n, want in (("1", b"1\n"), ("2", b"1\n2\n")):
             assert own(shop, shop.build(text.format(""), build_args=(("N", n),)))["out"] == want
-        assert own(shop, shop.build(text.format(""), build_args=(("N", "3"),), no_cache=True))["out"] == b"1\n2\n3\n"
+        assert own(shop, shop.build(text.format(""), build_args=(("N", "3"),)))["out"] == b"1\n2\n3\n"
         assert own(shop, shop.build(text.format("2"), build_args=(("N", "4"),)))["out"] == b"4\n"
+
+    def test_a_build_without_cache_begins_with_empty_caches(self, shop: Workshop) -> None:
+        step = "RUN --mount=type=cache,target=/c,id=i echo $N >> /c/log; cat /c/log > /out"
+        text = f"FROM base AS one\nARG N\n{step}\nFROM base AS two\nARG N\nCOPY --from=one /out /one\n{step}"
+        said = []
+        wishes: tuple[dict[str, Any], ...] = ({}, {"no_cache": True}, {}, {"no_cache_filter": ("two",)})
+        for number, options in enumerate(wishes):
+            files = own(shop, shop.build(text, build_args=(("N", str(number)),), **options))
+            said.append((files["one"], files["out"]))
+        assert said[0] == (b"0\n", b"0\n0\n") and said[1] == (b"1\n", b"1\n1\n")
+        assert said[2] == (b"1\n1\n2\n", b"1\n1\n2\n2\n") and said[3] == (b"3\n", b"3\n3\n")
 
     def test_a_cache_is_seeded_from_a_stage_and_is_what_that_is(self, shop: Workshop) -> None:
         text = (

@@ -121,7 +121,10 @@ def test_what_began_it_does_not_follow_from_anything(one: list[Draft], two: list
             assert reason.kind != "elsewhere"
         if answer.root is None:
             continue
-        assert answer.root.kind not in ("step", "inserted", "elsewhere")
+        assert answer.root.kind not in ("step", "elsewhere")
+        if answer.root.kind == "inserted":
+            # A stage that stands on another one now, which is what it was.
+            assert answers[answer.root.step].reasons == ()
         if answer.root.kind in ("base", "removed"):
             assert answer.root_step == 0
             continue
@@ -132,6 +135,17 @@ def test_what_began_it_does_not_follow_from_anything(one: list[Draft], two: list
         else:
             # The step that is said to have begun it says so of itself.
             assert first_reason == answer.root
+
+
+def test_a_stage_that_stands_on_another_one_now() -> None:
+    """The other one is what it was: where this one begins is what has changed."""
+    run = (Instruction("RUN", "one", "1"),)
+    known: set[str] = set()
+    first = simulate([Draft("alpine", run), Draft("alpine", run)], 1, known)
+    answers = explain(simulate([Draft("alpine", run), Draft(0, run)], 2, known), first)
+    assert answers[0].reasons == ()
+    assert answers[1].reasons == (Reason("inserted", after="one", step=1),)
+    assert (answers[1].root, answers[1].root_step) == (answers[1].reasons[0], 2)
 
 
 @given(DRAFTS)
@@ -195,3 +209,37 @@ def test_reasons_that_are_not_in_the_key() -> None:
     for expected, was in before:
         (answer,) = explain(simulate(drafts, 2, set()), simulate(drafts, 1, set(), **was))
         assert [r.kind for r in answer.reasons] == [expected]
+
+
+def test_stages_that_are_alike_are_told_apart_by_what_they_build_for() -> None:
+    """A build for several platforms has the same stage once for each target: their steps' places tell which is which,
+    and the order in which the platforms were asked for does not matter."""
+
+    def build(number: int, *targets: str) -> Build:
+        drafts = [Draft("alpine", (Instruction("RUN", "compile", target),)) for target in targets]
+        made = simulate(drafts, number, set())
+        stages = []
+        for stage, target in zip(made.stages, targets, strict=True):
+            steps = tuple(step._replace(place=f"amd64->{target} s 1/1") for step in stage.steps)
+            stages.append(stage._replace(label="s", platform="linux/amd64", steps=steps))
+        return made._replace(stages=tuple(stages))
+
+    for answer in explain(build(2, "s390x", "arm64"), build(1, "arm64", "s390x")):
+        assert answer.was is not None and answer.was.place == answer.step.place
+        assert [reason.kind for reason in answer.reasons] == ["pruned"], "nothing about its key is new"
+
+
+def test_steps_without_a_counterpart_tell_why_their_results_were_not_used() -> None:
+    drafts = [Draft("alpine", (Instruction("RUN", "one", "1"),))]
+    for miss in ("no-cache", "no-cache-filter", "lost"):
+        (answer,) = explain(simulate(drafts, 1, set(), miss=miss))
+        assert [reason.kind for reason in answer.reasons] == [miss]
+        assert answer.root == answer.reasons[0] and answer.root_step == 1
+
+
+def test_a_step_without_a_counterpart_is_compared_with_the_nearest_result_that_there_is() -> None:
+    build = simulate([Draft("alpine", (Instruction("RUN", "one", "1"),))], 1, set())
+    (step,) = build.steps
+    near = (*step.components[:2], ("env V", "other"))
+    (answer,) = Causes(build, (), lambda _: near).answers()
+    assert answer.reasons == (Reason("new build"), Reason("nearest", "env V", "other", "sha256:1"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.dockerfile.dockerfile_fuzz import run
 
+from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile import Ignore, expand, parse
 
 if TYPE_CHECKING:
@@ -115,6 +116,16 @@ def test_expansion_takes_time_with_the_length_of_the_text(text: str) -> None:
     expand(text, variables)
     once, twice = work(lambda: expand(text * 200, variables)), work(lambda: expand(text * 400, variables))
     assert twice < 2.5 * once
+
+
+def test_so_many_rules_that_they_would_take_minutes_are_an_error() -> None:
+    text = "".join(f"name{i}\n" for i in range(10_000)) + "".join(f"*.ext{i}\n" for i in range(5_001))
+    with pytest.raises(KezuriError, match="more than 5000 patterns with wildcards") as raised:
+        Ignore.parse(text + "[broken\n" * 100_000, ".dockerignore")
+    (diagnostic,) = raised.value.diagnostics
+    assert diagnostic.source is not None and diagnostic.span is not None
+    assert diagnostic.source.position(diagnostic.span.start)[0] == 15_001
+    assert Ignore.parse("".join(f"name{i}\n" for i in range(10_000)), ".dockerignore").matches("name9999")
 
 
 def test_a_walk_costs_the_same_for_each_name_however_many_patterns_there_are() -> None:

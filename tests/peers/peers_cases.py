@@ -20,6 +20,8 @@ class Case(NamedTuple):
     """What the peers build instead, where they are too old for the syntax: the same image in older words. Its history
     is not compared."""
     arguments: tuple[str, ...] = ()
+    docker: bool = True
+    """Whether docker 20.10 has the same meaning there."""
 
 
 CASES = [
@@ -78,7 +80,27 @@ CASES = [
         "add-archive-over",
         "FROM {base}\nRUN mkdir -p /a/top/link && ln -s /real /a/no && mkdir /real\nADD plain.tar /a/no\n",
     ),
-    Case("copy-group-alone", "FROM scratch\nCOPY --chown=:9 f /f\nCOPY --chown=7: f /g\n", buildah=False),
+    Case(
+        "copy-group-alone",
+        "FROM scratch\nCOPY --chown=:9 f /f\nCOPY --chown=7: f /g\nCOPY --chown=: f /h\n",
+        buildah=False,
+        docker=False,
+    ),
+    Case(
+        "set-group-id",
+        "FROM {base}\nRUN mkdir /s && chown 7:8 /s && chmod 2775 /s\nWORKDIR /s/a/b\nCOPY f /s/c/d/\n"
+        "COPY --chown=3:4 f /s/e/f\nCOPY --chmod=700 f /s/g/h\nCOPY d /s/i/j\nCOPY --parents d/sub/y /s/k/\n"
+        "COPY <<E /s/l/m\nE\nADD plain.tar /s/n/o/\nUSER 5:6\nWORKDIR /s/p/q\n",
+        buildah=False,
+        docker=False,
+    ),
+    Case("empty-commands", "FROM {base}\nRUN\nRUN $NOTHING\n", buildah=False, docker=False),
+    Case(
+        "epoch-by-default",
+        "ARG T=1000000000\nARG SOURCE_DATE_EPOCH=$T\nFROM {base}\nWORKDIR /dated\n",
+        buildah=False,
+        docker=False,
+    ),
     Case(
         "workdir",
         "FROM {base}\nRUN mkdir -m 700 /there\nWORKDIR /a/b\nWORKDIR c\nRUN pwd > where\nUSER 1000:1001\nWORKDIR /u/v\n"

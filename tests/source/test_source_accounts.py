@@ -4,7 +4,8 @@ import pytest
 from tests.source.source_trees import DictView
 
 from kezuri.diagnostics import KezuriError
-from kezuri.source.accounts import chown_ids, home, needs_accounts, user_ids
+from kezuri.plan.chown import needs_accounts
+from kezuri.source.accounts import chown_ids, home, user_ids
 
 PASSWD = b"""root:x:0:0:root:/root:/bin/sh
 # comment:x:9:9::/:
@@ -39,9 +40,11 @@ def test_chown(spec: str, expected: tuple[int, int]) -> None:
     assert chown_ids(spec, IMAGE) == expected
 
 
-@pytest.mark.parametrize(("spec", "expected"), [("0", (0, 0)), ("root:root", (0, 0)), ("12:13", (12, 13))])
+@pytest.mark.parametrize(
+    ("spec", "expected"), [("0", (0, 0)), ("root:root", (0, 0)), ("12:13", (12, 13)), (":", (0, 0)), ("7:", (7, 7))]
+)
 def test_chown_by_number_needs_no_file(spec: str, expected: tuple[int, int]) -> None:
-    assert chown_ids(spec, EMPTY) == chown_ids(spec, EMPTY, linked=True) == expected
+    assert chown_ids(spec, EMPTY) == expected
     assert not needs_accounts(spec)
 
 
@@ -67,14 +70,6 @@ def test_unknown_names_suggest_the_near_one() -> None:
     assert error.value.diagnostics[0].hint == 'Did you mean "node"?'
     with pytest.raises(KezuriError, match="no readable /etc/passwd"):
         chown_ids("node", EMPTY)
-
-
-def test_link_takes_no_names() -> None:
-    with pytest.raises(KezuriError, match="can't be resolved when used with --link"):
-        chown_ids("node", IMAGE, linked=True)
-    with pytest.raises(KezuriError, match="--link"):
-        chown_ids("0:wheel", IMAGE, linked=True)
-    assert needs_accounts("0:wheel")
 
 
 @pytest.mark.parametrize(

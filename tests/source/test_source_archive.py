@@ -14,7 +14,7 @@ import zstandard
 from tests.source.source_trees import DictView, by_path, bytes_of, make
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Entry, Item
+from kezuri.layer.entry import UNDATED, Entry, Item
 from kezuri.plan.chmod import parse_chmod
 from kezuri.source.archive import Archives
 from kezuri.source.copying import CopyOptions, recipe
@@ -56,7 +56,7 @@ def add(tmp_path: os.PathLike[str]) -> Add:
         root = make(f"{tmp_path}/context", {name.replace("_", "."): data for name, data in files.items()})  # type: ignore[misc]
         selection = select(DirectoryTree(root, owner=(0, 0)), [words])
         unpack = Archives(f"{tmp_path}/scratch").extract
-        return recipe(selection, CopyOptions(destination, 5, unpack=unpack, **options), view or DictView())  # type: ignore[arg-type]
+        return recipe(selection, CopyOptions(destination, unpack=unpack, **options), view or DictView())  # type: ignore[arg-type]
 
     return run
 
@@ -70,11 +70,20 @@ def test_every_form_by_content(add: Add, pack: Callable[[bytes], bytes]) -> None
     items = add("/opt/x", misnamed_txt=pack(SIMPLE))
     entries = by_path(items)
     assert list(entries) == ["opt", "opt/x", "opt/x/bin", "opt/x/bin/tool", "opt/x/t"]
-    assert entries["opt/x"] == Entry("opt/x", "dir", 0o755, 0, 0, 0, 5), "the archive's own root entry does not count"
+    made = Entry("opt/x", "dir", 0o755, 0, 0, 0, UNDATED)
+    assert entries["opt/x"] == made, "the archive's own root entry does not count"
     assert entries["opt/x/bin"] == Entry("opt/x/bin", "dir", 0o750, 12, 34, 0, 100 * 10**9)
     assert entries["opt/x/bin/tool"] == Entry("opt/x/bin/tool", "file", 0o640, 12, 34, 2, 100 * 10**9)
     assert entries["opt/x/t"].link == "bin/tool"
     assert bytes_of({entry.path: content for entry, content in items}["opt/x/bin/tool"]) == b"#!"
+
+
+def test_entries_whose_cleaned_name_is_the_root_are_passed_over(add: Add) -> None:
+    members = [("file", ".", "a"), ("file", "x/..", "b"), ("symlink", "./.", "/etc"), ("hardlink", "x/../.", "y")]
+    data = tar(("file", "y", "y"), *members, ("dir", "z/..", ""), ("file", "", "c"), ("file", "last", "d"))
+    assert [entry.path for entry, _ in add("/n", a=data)] == ["n", "n/last", "n/y"]
+    with pytest.raises(KezuriError, match="leaves the root"):
+        add("/n", a=tar(("file", "y", "y"), ("file", "x/../..", "b")))
 
 
 def test_old_tar_without_magic(add: Add) -> None:
@@ -106,9 +115,9 @@ def test_what_is_no_archive_is_copied(add: Add, data: bytes) -> None:
 def test_directories_are_not_looked_into(tmp_path: os.PathLike[str]) -> None:
     root = make(f"{tmp_path}/c", {"d/a.tar": SIMPLE})
     unpack = Archives(f"{tmp_path}").extract
-    items = recipe(select(DirectoryTree(root), ["d"]), CopyOptions("/n", 5, unpack=unpack), DictView())
+    items = recipe(select(DirectoryTree(root), ["d"]), CopyOptions("/n", unpack=unpack), DictView())
     assert [entry.path for entry, _ in items] == ["n", "n/a.tar"]
-    items = recipe(select(DirectoryTree(root), ["d/a.tar"]), CopyOptions("/n", 5), DictView())
+    items = recipe(select(DirectoryTree(root), ["d/a.tar"]), CopyOptions("/n"), DictView())
     assert [entry.path for entry, _ in items] == ["n"], "COPY never unpacks"
 
 
@@ -202,7 +211,7 @@ def test_archive_in_memory(tmp_path: os.PathLike[str]) -> None:
     """A small archive within a context that came as an archive itself."""
     tree = ItemTree([(Entry("a.tar", "file", size=len(SIMPLE)), SIMPLE)], "context")
     unpack = Archives(f"{tmp_path}").extract
-    items = recipe(select(tree, ["a.tar"]), CopyOptions("/n", 5, unpack=unpack), DictView())
+    items = recipe(select(tree, ["a.tar"]), CopyOptions("/n", unpack=unpack), DictView())
     assert "n/bin/tool" in by_path(items)
     with pytest.raises(KezuriError, match="the archive is truncated"):
         unpack(SIMPLE[:1000])

@@ -64,7 +64,6 @@ def test_as_buildah_does(tmp_path: os.PathLike[str], lines: list[Line]) -> None:
         uid, _, gid = value.partition(":")
         options = CopyOptions(
             destination,
-            0,
             chown=(int(uid), int(gid or uid)) if name == "--chown" else None,
             chmod=parse_chmod(value) if name == "--chmod" else None,
             unpack=Archives(f"{tmp_path}").extract if name == "ADD" else None,

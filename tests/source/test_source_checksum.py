@@ -1,8 +1,10 @@
 """Digests of selections, and the index that spares reading unchanged files."""
 
 import hashlib
+import mmap
 import os
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -154,11 +156,11 @@ def test_a_change_during_the_build_is_seen(root: str) -> None:
 
 
 class Later(StatIndex):
-    """An index that believes to have been opened ten seconds from now, so that what is there counts as settled."""
+    """An index that believes to have been opened in ten minutes, so that what is there counts as settled."""
 
     def __init__(self, directory: str, root: str) -> None:
         super().__init__(directory, root)
-        self._began = time.time_ns() + 10 * 10**9
+        self._began = time.time_ns() + 600 * 10**9
 
 
 def run(kind: type[StatIndex], store: str, root: str, *words: str) -> tuple[str, int, int]:
@@ -167,6 +169,13 @@ def run(kind: type[StatIndex], store: str, root: str, *words: str) -> tuple[str,
     return result, index.hits, index.misses
 
 
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Temporary files may lie in memory: the index is told that they do not."""
+    monkeypatch.setattr("kezuri.source.stat_index._file_system", lambda device: "ext4")
+
+
+@pytest.mark.usefixtures("on_disk")
 def test_index_spares_reading(root: str, tmp_path: os.PathLike[str]) -> None:
     store = f"{tmp_path}/index"
     first = run(Later, store, root, "d", "h")
@@ -179,6 +188,7 @@ def test_index_spares_reading(root: str, tmp_path: os.PathLike[str]) -> None:
     assert run(StatIndex, store, root, "d", "h")[1:] == (3, 0)
 
 
+@pytest.mark.usefixtures("on_disk")
 def test_touched_file_is_read_again_and_is_the_same(root: str, tmp_path: os.PathLike[str]) -> None:
     store = f"{tmp_path}/index"
     first = run(Later, store, root, "d")
@@ -187,6 +197,7 @@ def test_touched_file_is_read_again_and_is_the_same(root: str, tmp_path: os.Path
     assert again == (first[0], 1, 1)
 
 
+@pytest.mark.usefixtures("on_disk")
 def test_young_files_are_not_trusted(root: str, tmp_path: os.PathLike[str]) -> None:
     """A write within the granularity of the file system's times would not show."""
     store = f"{tmp_path}/index"
@@ -197,6 +208,7 @@ def test_young_files_are_not_trusted(root: str, tmp_path: os.PathLike[str]) -> N
     assert run(StatIndex, store, root, "d")[1:] == (1, 1), "an mtime in the future is not trusted either"
 
 
+@pytest.mark.usefixtures("on_disk")
 @pytest.mark.parametrize("damage", [b"", b"kezuri stat index 1\n", b"garbage" * 100, None])
 def test_damaged_index_is_empty(root: str, tmp_path: os.PathLike[str], damage: bytes | None) -> None:
     store = f"{tmp_path}/index"
@@ -237,6 +249,46 @@ def test_other_file_systems_clock(root: str, tmp_path: os.PathLike[str], monkeyp
     monkeypatch.setattr(stat_index, "_file_system", lambda device: "nfs4")
     assert run(Later, f"{tmp_path}/index", root, "d")[1:] == (0, 2)
     assert run(StatIndex, f"{tmp_path}/index", root, "d")[1:] == (0, 2)
+
+
+class Soon(StatIndex):
+    """An index that believes to have been opened thirty seconds from now: longer than a write needs to show, but not
+    than the kernel takes to write a page back."""
+
+    def __init__(self, directory: str, root: str) -> None:
+        super().__init__(directory, root)
+        self._began = time.time_ns() + 30 * 10**9
+
+
+def test_what_may_still_be_written_through_a_mapping_is_not_trusted(root: str, tmp_path: os.PathLike[str]) -> None:
+    store, path = f"{tmp_path}/index", f"{root}/d/f"
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
+        mapping[:] = b"two"
+        first = run(Soon, store, root, "d/f")
+        before = os.stat(path)
+        mapping[:] = b"six"
+        # The page is dirty already: nothing tells of this write.
+        assert os.stat(path).st_mtime_ns == before.st_mtime_ns
+        assert run(StatIndex, store, root, "d/f")[0] != first[0]
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ramfs"])
+def test_what_lies_in_memory_is_read_by_every_build(
+    root: str, tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("kezuri.source.stat_index._file_system", lambda device: kind)
+    assert [run(Later, f"{tmp_path}/index", root, "d")[1:] for _ in range(2)] == [(0, 2), (0, 2)]
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_where_nothing_is_written_back_nothing_is_trusted(
+    root: str, tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (Path(tmp_path) / "expire_centisecs").write_text("3000\n")
+    monkeypatch.setattr("kezuri.source.stat_index._DIRTY", f"{tmp_path}/")
+    for often, hits in (("0\n", 0), ("500\n", 2)):
+        (Path(tmp_path) / "writeback_centisecs").write_text(often)
+        assert [run(Later, f"{tmp_path}/index", root, "d")[1] for _ in range(2)] == [0, hits]
 
 
 def test_hash_file(tmp_path: os.PathLike[str]) -> None:

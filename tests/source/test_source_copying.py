@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from tests.source.source_trees import DictView, by_path, bytes_of, make
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Entry, Item
+from kezuri.layer.entry import UNDATED, Entry, Item
 from kezuri.plan.chmod import parse_chmod
 from kezuri.source.copying import CopyOptions, recipe
 from kezuri.source.item_tree import ItemTree
 from kezuri.source.selection import download, heredoc, select
 from kezuri.source.tree import DirectoryTree
 
-NOW = 5 * 10**18
 IMAGE = DictView(
     Entry("usr", "dir", 0o755, mtime=11),
     Entry("usr/bin", "dir", 0o2775, 1, 2, mtime=12, xattrs=(("user.a", b"1"),)),
@@ -51,7 +50,7 @@ def copy(tree: DirectoryTree) -> Copy:
     def run(sources: str, destination: str, view: DictView = IMAGE, **options: object) -> tuple[Item, ...]:
         parents = bool(options.pop("parents", False))
         selection = select(tree, sources.split(), parents=parents)
-        return recipe(selection, CopyOptions(destination, NOW, **options), view)  # type: ignore[arg-type]
+        return recipe(selection, CopyOptions(destination, **options), view)  # type: ignore[arg-type]
 
     return run
 
@@ -99,12 +98,33 @@ def test_later_sources_win(copy: Copy) -> None:
     assert (entry.size, bytes_of(content)) == (2, b"gg")
 
 
+def test_directories_made_below_a_set_group_id_one(copy: Copy) -> None:
+    view = DictView(Entry("s", "dir", 0o2775, 7, 8))
+    for destination in ("/s/a/", "/s/a/f"):
+        assert by_path(copy("f", destination, view))["s/a"][2:5] == (0o2755, 0, 8)
+    assert by_path(copy("f", "/s/a/", view, chown=(3, 4)))["s/a"][2:5] == (0o2755, 3, 4)
+    assert by_path(copy("f", "/s/a/", view, chmod=parse_chmod("700")))["s/a"][2:5] == (0o2700, 0, 8)
+    entries = by_path(copy("d", "/s/a/b", view))
+    assert entries["s/a"][2:5] == entries["s/a/b"][2:5] == (0o2755, 0, 8)
+    assert entries["s/a/b/sub"][2:5] == (0o755, 0, 0), "what is copied keeps what it has"
+
+
+def test_a_directory_of_which_patterns_leave_nothing_changes_nothing(tree: DirectoryTree) -> None:
+    there = Entry("n", "dir", 0o700, 1, 2, 0, 5)
+    for excludes, parents in ((["**"], False), ([], True)):
+        word = "d/./nothing*" if parents else "d"
+        selection = select(tree, [word], excludes=excludes, parents=parents)
+        assert recipe(selection, CopyOptions("/n"), DictView(there)) == ()
+        assert by_path(recipe(selection, CopyOptions("/new"), DictView()))["new"].mtime == UNDATED
+    assert by_path(recipe(select(tree, ["d"]), CopyOptions("/n"), DictView(there)))["n"].mtime != 5
+
+
 def test_created_directories(copy: Copy) -> None:
     entries = by_path(copy("d", "/a/b"))
-    assert entries["a"] == Entry("a", "dir", 0o755, 0, 0, 0, NOW)
+    assert entries["a"] == Entry("a", "dir", 0o755, 0, 0, 0, UNDATED)
     # The destination is made as any parent is, and then takes the source's time; the source's mode counts for nothing.
     assert entries["a/b"][:6] == ("a/b", "dir", 0o755, 0, 0, 0)
-    assert entries["a/b"].mtime != NOW
+    assert entries["a/b"].mtime != UNDATED
     entries = by_path(copy("f", "/a/b/", chown=(5, 6)))
     assert entries["a"][2:5] == entries["a/b"][2:5] == (0o755, 5, 6)
     entries = by_path(copy("f", "/a/", chmod=parse_chmod("4700")))
@@ -153,22 +173,22 @@ def test_kinds_that_do_not_go_together(copy: Copy, sources: str, destination: st
 
 def test_file_over_link_in_a_copied_tree_replaces_it(tmp_path: os.PathLike[str]) -> None:
     tree = DirectoryTree(make(f"{tmp_path}/c", {"d/l": "text"}))
-    entries = by_path(recipe(select(tree, ["d"]), CopyOptions("/data", NOW), IMAGE))
+    entries = by_path(recipe(select(tree, ["d"]), CopyOptions("/data"), IMAGE))
     assert entries["data/l"].kind == "file"
-    entries = by_path(recipe(select(tree, ["d/l"]), CopyOptions("/data/", NOW), IMAGE))
+    entries = by_path(recipe(select(tree, ["d/l"]), CopyOptions("/data/"), IMAGE))
     assert entries["data/l"].kind == "file"
 
 
 def test_links_that_the_same_copy_made_are_followed(tmp_path: os.PathLike[str]) -> None:
     tree = DirectoryTree(make(f"{tmp_path}/c", {"a/l": "-> /else/where", "b": "text"}))
     first = select(tree, ["a"])
-    items = recipe(first + select(tree, ["b"]), CopyOptions("/new/l", NOW), DictView())
+    items = recipe(first + select(tree, ["b"]), CopyOptions("/new/l"), DictView())
     assert set(by_path(items)) == {"new", "new/l", "new/l/l", "new/l/b"}
 
 
 def test_links_keep_their_mode(tmp_path: os.PathLike[str]) -> None:
     tree = DirectoryTree(make(f"{tmp_path}/c", {"d/l": "-> x", "d/x": ""}))
-    items = recipe(select(tree, ["d"]), CopyOptions("/n/", NOW, chown=(4, 5), chmod=parse_chmod("600")), DictView())
+    items = recipe(select(tree, ["d"]), CopyOptions("/n/", chown=(4, 5), chmod=parse_chmod("600")), DictView())
     entries = by_path(items)
     assert (entries["n/l"].mode, entries["n/l"].uid, entries["n/l"].link) == (0o777, 4, "x")
     assert entries["n/x"].mode == 0o600
@@ -177,7 +197,7 @@ def test_links_keep_their_mode(tmp_path: os.PathLike[str]) -> None:
 def test_link_flag(copy: Copy) -> None:
     assert by_path(copy("f", "/bin/t", link=True)) == by_path(copy("f", "/bin/t", DictView(), link=True))
     entries = by_path(copy("f", "/usr/bin", link=True))
-    assert entries["usr"] == Entry("usr", "dir", 0o755, 0, 0, 0, NOW)
+    assert entries["usr"] == Entry("usr", "dir", 0o755, 0, 0, 0, UNDATED)
     assert entries["usr/bin"].kind == "file", "without a slash a file takes the place of the directory below"
     assert by_path(copy("f", "/usr/bin/", link=True))["usr/bin"].mode == 0o755
     # BuildKit leaves --link aside where --chmod is given.
@@ -196,7 +216,7 @@ def test_parents_keep_the_owner_of_existing_directories(tmp_path: os.PathLike[st
     os.chmod(f"{root}/data/sub", 0o711)
     items = recipe(
         select(DirectoryTree(root), ["data/sub/new"], parents=True),
-        CopyOptions("/", NOW, chown=(1, 1), chmod=parse_chmod("600")),
+        CopyOptions("/", chown=(1, 1), chmod=parse_chmod("600")),
         IMAGE,
     )
     entries = by_path(items)
@@ -210,7 +230,7 @@ def test_hard_links(tmp_path: os.PathLike[str]) -> None:
     for name in ("d/z", "d/sub/a", "elsewhere"):
         os.link(f"{root}/d/m", f"{root}/{name}")
     tree = DirectoryTree(root)
-    items = recipe(select(tree, ["d", "elsewhere"]), CopyOptions("/n/", NOW), DictView())
+    items = recipe(select(tree, ["d", "elsewhere"]), CopyOptions("/n/"), DictView())
     kinds = {entry.path: (entry.kind, entry.link) for entry, _ in items}
     assert kinds["n/m"] == ("file", "")
     assert kinds["n/sub/a"] == kinds["n/z"] == ("hardlink", "n/m")
@@ -219,7 +239,7 @@ def test_hard_links(tmp_path: os.PathLike[str]) -> None:
     assert order.index("n/m") < order.index("n/sub/a")
     # When a later source takes the first name's place, the others stay one file with the old bytes.
     os.rename(f"{root}/e", f"{root}/m")
-    items = recipe(select(tree, ["d", "m"]), CopyOptions("/n/", NOW), DictView())
+    items = recipe(select(tree, ["d", "m"]), CopyOptions("/n/"), DictView())
     entries = by_path(items)
     contents = {entry.path: content for entry, content in items}
     assert bytes_of(contents["n/m"]) == b"other"
@@ -229,18 +249,18 @@ def test_hard_links(tmp_path: os.PathLike[str]) -> None:
 
 def test_heredocs_and_downloads() -> None:
     roots = (heredoc("script", b"#!/bin/sh\n", 7), download("pkg.tgz", "/somewhere", 3, 9))
-    items = recipe(roots, CopyOptions("/bin/", NOW, chown=(1, 1)), IMAGE)
+    items = recipe(roots, CopyOptions("/bin/", chown=(1, 1)), IMAGE)
     entries = by_path(items)
     assert entries["usr/bin/script"] == Entry("usr/bin/script", "file", 0o644, 1, 1, 10, 7)
     assert entries["usr/bin/pkg.tgz"] == Entry("usr/bin/pkg.tgz", "file", 0o600, 1, 1, 3, 9)
-    items = recipe(roots[:1], CopyOptions("/run.sh", NOW, chmod=parse_chmod("755")), IMAGE)
+    items = recipe(roots[:1], CopyOptions("/run.sh", chmod=parse_chmod("755")), IMAGE)
     assert [(entry.path, entry.mode, content) for entry, content in items] == [("run.sh", 0o755, b"#!/bin/sh\n")]
 
 
 def test_reserved_names(tmp_path: os.PathLike[str]) -> None:
     tree = DirectoryTree(make(f"{tmp_path}/c", {"d/.wh.passwd": ""}))
     with pytest.raises(KezuriError, match=r'"/etc/.wh.passwd" cannot be part of an image'):
-        recipe(select(tree, ["d"]), CopyOptions("/etc", NOW), DictView())
+        recipe(select(tree, ["d"]), CopyOptions("/etc"), DictView())
 
 
 names = st.text("ab-.", min_size=1, max_size=2).filter(lambda n: n not in (".", ".."))
@@ -258,7 +278,7 @@ def test_layer_stands_alone(source: list[str], image: list[str], destination: st
     tree = ItemTree([(Entry(p, "file", size=1), b"x") for p in leaves(source)], "t")
     view = DictView(*(Entry(p, "file") for p in leaves(image)))
     try:
-        items = recipe(select(tree, ["."]), CopyOptions(destination, NOW, link=link), view)
+        items = recipe(select(tree, ["."]), CopyOptions(destination, link=link), view)
     except KezuriError as error:
         assert not link and ("non-directory" in str(error) or "directory" in str(error))
         return

@@ -358,6 +358,23 @@ class TestSubmodules:
         ).startswith(" ")
         assert str(store) not in (kept / "mods/inner/.git").read_text()
 
+    def test_of_a_server_without_shallow_histories(
+        self, store: Path, web: WebServer, repository: Repository, inner: Repository
+    ) -> None:
+        """One that only serves files."""
+        git(inner.bare, "update-server-info")
+        for path in inner.bare.rglob("*"):
+            if path.is_file():
+                data = path.read_bytes()
+                web.replies[f"/files/inner.git/{path.relative_to(inner.bare)}"] = lambda h, d=data: h.answer(200, d)  # type: ignore[misc]
+        modules = repository.work / ".gitmodules"
+        modules.write_text(modules.read_text().replace("../inner.git", f"{web.url}/files/inner.git"))
+        repository.git("add", ".gitmodules")
+        repository.git("commit", "--quiet", "--message", "elsewhere")
+        repository.publish()
+        with fetching(store) as remotes:
+            assert listed(remotes.directory(source(web)))["mods/inner/s"] == "644 b'inside'"
+
     def test_an_address_that_changed_is_not_remembered(
         self, store: Path, web: WebServer, repository: Repository, inner: Repository, tmp_path: Path
     ) -> None:

@@ -165,6 +165,11 @@ class TestContexts:
         assert remote_context("github.com/u/r") == GitSource("https://github.com/u/r")
         assert remote_context("github.com/u/r.git#v1:d") == GitSource("https://github.com/u/r.git", "v1", "d")
 
+    @pytest.mark.parametrize(("query", "keep"), [("=true", True), ("=1", True), ("", True), ("=false", False)])
+    def test_a_context_keeps_its_git_directory_where_the_address_says_so(self, query: str, keep: bool) -> None:
+        wanted = GitSource("https://h/r.git", "v1", keep_git_dir=keep)
+        assert remote_context(f"https://h/r.git?keep-git-dir{query}#v1") == wanted
+
     def test_which_are_spoken_to_over_ssh(self) -> None:
         assert is_secure_shell("git@h:r.git#main") and is_secure_shell("ssh://h/r.git")
         assert not any(map(is_secure_shell, ("https://h/r.git", "git://h/r", "http://h/f", "some/dir", "-", "")))

@@ -137,6 +137,9 @@ def test_hidden_by_a_rule(tmp_path: os.PathLike[str]) -> None:
     assert select(tree, ["dist*"]) == ()
 
 
+PACKAGES = ["x", "x/package.json", "x/src", "x/src/i.ts", "y", "y/package.json", "z", "z/README"]
+
+
 @pytest.mark.parametrize(
     ("words", "excludes", "expected"),
     [
@@ -147,12 +150,19 @@ def test_hidden_by_a_rule(tmp_path: os.PathLike[str]) -> None:
         (["src"], ["lib", "!lib/zz"], [("src", ["a.ts", "up"])]),
         (["home*"], ["*.txt"], [("home.md", ["="]), ("homes", [])]),
         (["home.txt"], ["*.txt"], [("home.txt", ["="])]),
+        (["homes*", "pack*"], ["homes"], [("packages", PACKAGES)]),
+        (["homes*", "pack*"], ["packages", "*.txt"], [("homes", [])]),
+        (["homes"], ["homes"], [("homes", ["f.txt"])]),
+        (["hom*s", "c*t"], ["**"], []),
+        (["hom*s"], ["*s", "!*.txt"], [("homes", ["f.txt"])]),
+        (["hom*s"], ["*", "!*.txt"], [("homes", ["f.txt"])]),
+        (["p*/*"], ["x", "y"], [("z", ["README"])]),
     ],
 )
 def test_excludes(
     tree: DirectoryTree, words: list[str], excludes: list[str], expected: list[tuple[str, list[str]]]
 ) -> None:
-    """A file that a wildcard matched is held against the patterns (as documented), one that was named is not."""
+    """What a wildcard matched is held against the patterns by its name (as documented), what was named is not."""
     assert shown(select(tree, words, excludes=excludes)) == expected
 
 

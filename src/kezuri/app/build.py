@@ -20,6 +20,7 @@ from kezuri.build.trees import Trees
 from kezuri.cache.chronicle import Chronicle, Question
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
+from kezuri.plan.epoch import epoch_seconds
 from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned
@@ -90,7 +91,7 @@ class _Build:
         self._fetching: dict[str, Ticket] = {}
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
-        self._epoch = _epoch(request)
+        self._epoch = epoch_seconds(dict(request.build_args).get("SOURCE_DATE_EPOCH", request.source_date_epoch))
         self._outputs = request.outputs or (Output("image", ""),)
         for output in self._outputs:
             _check_attributes(output)
@@ -121,7 +122,7 @@ class _Build:
                 hint="use --compression gzip, or --output type=oci",
                 exit_code=2,
             )
-        return Packing(kind, int(level) if level else self._request.compression_level, self._epoch)
+        return Packing(kind, int(level) if level else self._request.compression_level)
 
     def run(self) -> BuildResult:
         with ExitStack() as held:
@@ -141,6 +142,8 @@ class _Build:
                 self._request, session, self._reporter, self._listener, held, self._epoch, self._cancel
             )
             plan = definition.plan()
+            self._packing = self._packing._replace(epoch=plan.epoch)
+            session.forms.epoch = plan.epoch
             delivery = Delivery(
                 self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
             )
@@ -292,19 +295,6 @@ def _check_attributes(output: Output) -> None:
                 hint=f"did you mean {near}?" if near else f"there are {', '.join(_ATTRIBUTES)} and annotation.KEY",
                 exit_code=2,
             )
-
-
-def _epoch(request: BuildRequest) -> int | None:
-    text = dict(request.build_args).get("SOURCE_DATE_EPOCH", request.source_date_epoch)
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise KezuriError.of(
-            f"SOURCE_DATE_EPOCH is not a number of seconds: {text!r}",
-            hint="for instance `git log -1 --format=%ct`",
-            exit_code=2,
-        )
-    return int(text)
 
 
 def _tag(name: str) -> Reference:

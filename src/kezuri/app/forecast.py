@@ -13,6 +13,7 @@ from kezuri.build.reporting import Reporter
 from kezuri.build.stepkeys import StepKeys
 from kezuri.build.trees import Context
 from kezuri.diagnostics import KezuriError
+from kezuri.plan.epoch import epoch_seconds
 from kezuri.plan.operation import BaseImage, Plan, StageInput, StagePlan
 from kezuri.progress.events import Listener
 from kezuri.source.altered_tree import AlteredTree
@@ -77,10 +78,10 @@ def foresee(
     """
     with ExitStack() as held:
         session = held.enter_context(Session(settings, pull=request.pull))
-        epoch = dict(request.build_args).get("SOURCE_DATE_EPOCH", request.source_date_epoch)
-        number = int(epoch) if epoch.isascii() and epoch.isdigit() else None
-        definition = Definition(request, session, Reporter(listener), listener, held, number)
+        epoch = epoch_seconds(dict(request.build_args).get("SOURCE_DATE_EPOCH", request.source_date_epoch))
+        definition = Definition(request, session, Reporter(listener), listener, held, epoch)
         plan = definition.plan()
+        session.forms.epoch = plan.epoch
         return _Foreseer(request, settings, session, definition, plan).foresee(changed)
 
 

@@ -119,6 +119,8 @@ class Builder:
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
             self._workers = self._prepare()
+            ignored = [stage.plan.operations for stage in waiting if self._ignored(stage)]
+            self._workers.runs.renew_caches(operation for operations in ignored for operation in operations)
             self._run_all(waiting)
         states = {target: self._stages[target].state for target in self._targets}
         return Built(states, self._layers, self._counts["ran"], self._counts["cached"])

@@ -11,7 +11,7 @@ from kezuri.build.trees import StateOf, Trees
 from kezuri.plan.key import state_of
 from kezuri.plan.operation import CacheMount
 from kezuri.store.owners import Owners
-from kezuri.store.store import Store
+from kezuri.store.store import Store, remove_tree
 
 _MOST_PRIVATE = 64
 
@@ -42,32 +42,66 @@ class CacheMounts:
             found = {name: held.enter_context(self._one(name, first[name], states)) for name in sorted(first)}
             yield [found[identity] for identity in identities]
 
+    def renew(self, mounts: Sequence[CacheMount]) -> None:
+        """Have steps begin with empty caches in the place of these (`--no-cache`): those with the same id, whatever
+        seeded them. What a running step holds, of this build or another, stays its own until it ends."""
+        database = self._store.database
+        families = {self._family(mount) for mount in mounts}
+        for family in families:
+            database.put_memo(f"mount family {family}", os.urandom(8).hex())
+        for name, _, _ in database.mounts():
+            if database.memo(f"mount of {name}") in families:
+                self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        """Remove the directory of a cache unless a step holds it."""
+        with self._store.lock(f"mount-{name}", wait=False) as free:
+            if free:
+                self._store.database.forget_mount(name)
+                remove_tree(self._store.path("mounts", name))
+
     @contextmanager
     def _one(self, identity: str, mount: CacheMount, states: StateOf) -> Iterator[str]:
+        name = ""
+        try:
+            with self._held(identity, mount, states) as (name, directory):
+                yield directory
+        finally:
+            if name and self._identity(mount, states) != identity:
+                # It was renewed meanwhile: nobody will ask for this directory again.
+                self._drop(name)
+
+    @contextmanager
+    def _held(self, identity: str, mount: CacheMount, states: StateOf) -> Iterator[tuple[str, str]]:
         if mount.sharing == "locked":
             with self._store.lock(f"mount-{identity}", cancel=self._cancel):
-                yield self._directory(identity, mount, states)
+                yield identity, self._directory(identity, mount, states)
             return
         # Those who share hold it, too: it is not free for those who want it alone.
         for number in range(_MOST_PRIVATE):
             name = identity if number == 0 else state_of(identity, str(number))[:32]
             with self._store.lock(f"mount-{name}", wait=False, shared=mount.sharing == "shared") as free:
                 if free:
-                    yield self._directory(name, mount, states)
+                    yield name, self._directory(name, mount, states)
                     return
         with self._store.scratch("private") as scratch:
-            yield scratch
+            yield "", scratch
 
     def _identity(self, mount: CacheMount, states: StateOf) -> str:
         # A mode or an owner makes another cache than the one without (BuildKit's seed reference does the same).
         seed = ""
         if mount.input is not None:
             seed = self._trees.digest(seeding(mount.input, mount), states)
-        owner = (
-            f"{mount.mode}:{mount.uid}:{mount.gid}" if (mount.mode, mount.uid, mount.gid) != (None, None, None) else ""
-        )
+        owner = f"{mount.mode}:{mount.uid}:{mount.gid}" if _is_owned(mount) else ""
+        generation = self._store.database.memo(f"mount family {self._family(mount)}")
         # Files that were made under other ids would belong to nobody here.
-        return state_of("mount", self._namespace, mount.id, owner, seed, self._owners.settled())[:32]
+        made_by = (self._owners.settled(), *([generation] if generation else []))
+        return state_of("mount", self._namespace, mount.id, owner, seed, *made_by)[:32]
+
+    def _family(self, mount: CacheMount) -> str:
+        """Names the caches that are renewed together: those of an id that begin empty, or those that do not."""
+        begun = "made of something" if mount.input is not None or _is_owned(mount) else ""
+        return state_of("mounts", self._namespace, mount.id, begun)[:32]
 
     def _directory(self, identity: str, mount: CacheMount, states: StateOf) -> str:
         known = self._store.database.mount(identity)
@@ -79,6 +113,7 @@ class CacheMounts:
                 self._make(path, mount, states)
             self._store.database.put_mount(identity, identity)
             self._store.database.put_memo(f"mount {identity}", mount.id)
+            self._store.database.put_memo(f"mount of {identity}", self._family(mount))
         return path
 
     def _make(self, path: str, mount: CacheMount, states: StateOf) -> None:
@@ -104,3 +139,7 @@ class CacheMounts:
                 # The kernel takes set-id bits away from what changes its owner.
                 os.chmod(made, mode)
             os.rename(made, path)
+
+
+def _is_owned(mount: CacheMount) -> bool:
+    return (mount.mode, mount.uid, mount.gid) != (None, None, None)

@@ -16,7 +16,7 @@ from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import CopyOperation, WorkdirOperation
 from kezuri.source.accounts import chown_ids, user_ids
 from kezuri.source.checksum import verify_unchanged
-from kezuri.source.copying import CopyOptions, recipe
+from kezuri.source.copying import CopyOptions, new_directory, recipe
 from kezuri.source.selection import Root, Selected, Selection
 from kezuri.store.store import Store
 
@@ -66,7 +66,6 @@ class CopySteps:
         view = self._forms.view(() if operation.link else before.layers)
         return CopyOptions(
             destination=operation.destination,
-            now=time_ns(),
             chown=chown_ids(operation.chown, view) if operation.chown else None,
             chmod=parse_chmod(operation.chmod) if operation.chmod else None,
             link=operation.link,
@@ -105,23 +104,24 @@ class CopySteps:
             if found.kind != "dir":
                 raise KezuriError.of(f"WORKDIR {operation.path} is a {found.kind} in the image, not a directory")
             return []
-        uid, gid = 0, 0
+        owner: tuple[int, int] | None = None
         if operation.user:
             name, _, group = operation.user.partition(":")
             if name.isdigit() and not group:
                 # A lone number is the group as well, as for --chown and unlike for RUN.
-                uid, gid = chown_ids(operation.user, view)
+                owner = chown_ids(operation.user, view)
             else:
-                uid, gid, _ = user_ids(operation.user, view)
-        now = time_ns()
+                owner = user_ids(operation.user, view)[:2]
         items: list[Item] = []
+        above = view.lookup("")
         parts = path.split("/")
         for i in range(1, len(parts) + 1):
             parent = "/".join(parts[:i])
             there = view.lookup(parent)
             if there is not None and there.kind != "dir":
                 raise KezuriError.of(f"WORKDIR {operation.path}: /{parent} is a {there.kind}, not a directory")
-            items.append((there or Entry(parent, "dir", 0o755, uid, gid, 0, now), None))
+            above = there or new_directory(parent, above, 0o755, owner)
+            items.append((above, None))
         return items
 
 

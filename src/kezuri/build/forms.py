@@ -10,8 +10,9 @@ from time import time
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Item
+from kezuri.layer.entry import Entry, Item
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
+from kezuri.plan.epoch import LAST
 from kezuri.progress.calling_off import CallOff
 from kezuri.store.blobs import damaged, disk_error
 from kezuri.store.database import FRESH
@@ -27,6 +28,9 @@ Made = TypeVar("Made")
 
 _MOST_LACKING = 5
 """How many things that could not be made of a layer are said one by one."""
+
+_IN_MEMORY = 1 << 20
+"""Bytes of a file that are held in memory while a blob is made of another one."""
 
 _DOWNLOADS = 4
 """How many layers are fetched at a time."""
@@ -73,6 +77,8 @@ class Forms:
         self._found: dict[str, str] = {}
         self._listings: dict[str, Listing] = {}
         self._claims: dict[str, tuple[Descriptor, ...]] = {}
+        self.epoch: int | None = None
+        """SOURCE_DATE_EPOCH of the build that asks, in seconds: what was made with an earlier one has lost times."""
 
     @property
     def userxattr(self) -> bool:
@@ -103,16 +109,27 @@ class Forms:
             return self._locks.setdefault(name, threading.Lock())
 
     def usable(self, layer: str) -> bool:
-        """Whether some form of the layer is at hand, without fetching."""
-        if self._store.database.layer(layer) is None:
+        """Whether some form of the layer is at hand, without fetching, from which this build's can be made."""
+        database = self._store.database
+        if database.layer(layer) is None:
             return False
-        return bool(self._known_directory(layer)) or self._blob_here(layer) is not None
+        path = self._known_directory(layer)
+        if path and self._keeps_times(database.memo(_dated(os.path.basename(path))) or ""):
+            return True
+        here = self._blob_here(layer)
+        return here is not None and self._keeps_times(_epoch_of(here))
+
+    def _keeps_times(self, epoch: str) -> bool:
+        """Whether what was made with that epoch (empty: with none) still has the times that this build asks for:
+        times that were cut off at a later point can be cut off at an earlier one."""
+        return not epoch or (self.epoch is not None and int(epoch) >= self.epoch)
 
     def _blob_here(self, layer: str, but: Collection[str] = ()) -> FormRow | None:
         """A blob of the layer that is in the store: one that is verified, else one that an image of this build
-        claims to be it."""
+        claims to be it. Those that keep the files' own times come first, then those with the latest epoch."""
         claimed = {descriptor.digest for descriptor in self._claims.get(layer, ())}
-        for form in sorted(self._store.database.forms(layer), key=lambda form: not form.verified):
+        forms = self._store.database.forms(layer)
+        for form in sorted(forms, key=lambda form: (not form.verified, -int(_epoch_of(form) or LAST))):
             wanted = (form.verified or form.digest in claimed) and form.digest not in but
             if wanted and self._store.blobs.has(form.digest):
                 return form
@@ -124,8 +141,9 @@ class Forms:
         """Whether all of the layers are there as directories."""
         return all(self._directory(layer) for layer in layers)
 
-    def publish_directory(self, layer: str, made: str) -> str:
-        """Put a finished overlay directory of the store's scratch space in place as the layer's directory form."""
+    def publish_directory(self, layer: str, made: str, epoch: str = "") -> str:
+        """Put a finished overlay directory of the store's scratch space in place as the layer's directory form.
+        `epoch`: the SOURCE_DATE_EPOCH that its times were cut off at."""
         name = layer_name(layer)
         size = _size_of(made)
         if os.path.lexists(self._store.layer_directory(name)):
@@ -136,7 +154,11 @@ class Forms:
             os.rename(made, target)
         except OSError as error:
             raise disk_error(error, target) from error
-        self._store.database.put_directory(layer, self.owners.settled(), name, size)
+        database = self._store.database
+        with database.transaction():
+            if epoch or database.memo(_dated(name)):
+                database.put_memo(_dated(name), epoch)
+            database.put_directory(layer, self.owners.settled(), name, size)
         return target
 
     def directory(self, layer: str, below: Sequence[str]) -> str:
@@ -177,7 +199,7 @@ class Forms:
             lower = self.view(below) if below else None
             lacking: list[str] = []
 
-            def read(form: FormRow, blob: BinaryIO, hasher: "_Hasher") -> "tuple[str, Listing]":
+            def read(form: FormRow, blob: BinaryIO, hasher: "_Hasher") -> "tuple[str, Listing, str]":
                 made = os.path.join(scratch, form.digest[7:])
                 os.mkdir(made, 0o755)
                 lacking.clear()
@@ -190,11 +212,12 @@ class Forms:
                     hasher=hasher,
                     warn=lacking.append,
                 )
-                return made, listing
+                return made, listing, _epoch_of(form)
 
-            made, listing = self._verified(layer, read)
-            self._keep_listing(layer, listing)
-            path = self.publish_directory(layer, made)
+            made, listing, epoch = self._verified(layer, read)
+            if not epoch:
+                self._keep_listing(layer, listing)
+            path = self.publish_directory(layer, made, epoch)
         for text in lacking[:_MOST_LACKING]:
             self._warn(text)
         if len(lacking) > _MOST_LACKING:
@@ -302,15 +325,16 @@ class Forms:
             else:
                 lower = self.view(below) if below else None
 
-                def read(form: FormRow, _: BinaryIO, hasher: "_Hasher") -> Listing:
+                def read(form: FormRow, _: BinaryIO, hasher: "_Hasher") -> "tuple[Listing, str]":
                     with self._tar(form) as tar:
                         watched = _Hashing(tar, hasher)
                         listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
                         watched.drain()
-                    return listing
+                    return listing, _epoch_of(form)
 
-                listing = self._verified(layer, read)
-                listing.save(path)
+                listing, epoch = self._verified(layer, read)
+                if not epoch:
+                    listing.save(path)
             self._listings[layer] = listing
             return listing
 
@@ -420,10 +444,27 @@ class Forms:
                 return known
             directory = self._directory(layer)
             if not directory:
-                directory = self.directory(layer, ())
+                return self._repack(layer, packing)
             from kezuri.layer.upper import walk
 
             return self.pack(layer, walk(directory, userxattr=self.userxattr), packing)
+
+    def _repack(self, layer: str, packing: Packing) -> FormRow:
+        """A blob made of another one, entry by entry: that needs neither a directory nor the right to own its files."""
+        from kezuri.layer.tar_reader import read_tar
+
+        def read(form: FormRow, _: BinaryIO, hasher: "_Hasher") -> FormRow:
+            with self._store.scratch("repack") as scratch, self._tar(form) as tar:
+                watched = _Hashing(tar, hasher)
+
+                def check() -> None:
+                    watched.drain()
+                    _verify(form, f"sha256:{hasher.hexdigest()}")
+
+                entries = read_tar(cast(BinaryIO, watched), f"layer {layer}")
+                return self.pack(layer, _with_content(entries, os.path.join(scratch, "content")), packing, check)
+
+        return self._verified(layer, read)
 
     def _made(self, layer: str, packing: Packing) -> FormRow | None:
         """The blob that the encoder made which this store used last for such packing: found without loading it."""
@@ -469,6 +510,21 @@ class Forms:
         return form
 
 
+def _with_content(entries: Iterable[tuple[Entry, BinaryIO | None]], path: str) -> Iterator[Item]:
+    """The entries of a tar as items. The bytes of a large file lie at `path` until the next item is asked for."""
+    for entry, data in entries:
+        if data is None or entry.size <= _IN_MEMORY:
+            yield entry, data.read() if data is not None else None
+            continue
+        try:
+            with open(path, "wb") as file:
+                while piece := data.read(_IN_MEMORY):
+                    file.write(piece)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        yield entry, path
+
+
 def _verify(form: FormRow, diff_id: str) -> None:
     if form.diff_id != diff_id:
         raise KezuriError.of(
@@ -508,6 +564,16 @@ def _suffix(packing: Packing) -> str:
 def _pulled(layer: str, descriptor: Descriptor, verified: bool) -> FormRow:
     encoder = pulled_encoder(descriptor.digest)
     return FormRow(layer, encoder, descriptor.digest, descriptor.size, descriptor.media_type, layer, verified)
+
+
+def _epoch_of(form: FormRow) -> str:
+    """The SOURCE_DATE_EPOCH with which a blob was made, empty for none."""
+    return form.encoder.partition("@")[2]
+
+
+def _dated(name: str) -> str:
+    """The memo that says which epoch the directory of that name was made with."""
+    return f"directory dated {name}"
 
 
 class _Hasher:

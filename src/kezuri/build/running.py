@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +24,7 @@ from kezuri.plan.operation import (
     BindMount,
     CacheMount,
     ContextInput,
+    Operation,
     RunOperation,
     SecretMount,
     TmpfsMount,
@@ -69,6 +70,11 @@ class RunSteps:
         self._emulators_lock = threading.Lock()
         self.doubtful: set[str] = set()
         """Layers of steps that claim success although a client in them gave up."""
+
+    def renew_caches(self, operations: Iterable[Operation]) -> None:
+        """Empty the cache mounts of operations whose earlier results are not wanted (`--no-cache`)."""
+        mounts = [m for o in operations if isinstance(o, RunOperation) for m in o.mounts if isinstance(m, CacheMount)]
+        self._cache_mounts.renew(mounts)
 
     def execute(self, operation: RunOperation, before: State, states: StateOf, output: door.Output) -> str:
         """Run the command; the id of the layer with its changes. KezuriError when it ends badly: then nothing of it

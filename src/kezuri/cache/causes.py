@@ -252,6 +252,9 @@ class Causes:
         if first.kind == "new step" and self._counterpart(step) is None:
             return self._without_counterpart(step)[0], step.number
         behind = first.via[0] if first.kind == "files" and first.via else first
+        if behind.kind == "inserted" and not self._against(self._steps[behind.step], old):
+            # The step is what it was; that this one comes after it is what is new.
+            return first, step.number
         if behind.kind in ("step", "inserted") and behind.step and behind.step not in seen:
             return self._root(self._steps[behind.step], old, seen)
         if behind.kind in ("base", "removed"):

@@ -32,6 +32,10 @@ class Stopped(BaseException):
 
 def run() -> None:
     """The console script."""
+    from kezuri.linux import filenames
+
+    if not filenames.are_utf8() and not sys.flags.utf8_mode:
+        filenames.start_again()
     # The collector would walk every module while they are imported; a build makes few cycles.
     gc.set_threshold(100_000, 20, 20)
     import signal

@@ -160,6 +160,7 @@ class Ignore(Patterns):
         source = SourceText(name, text)
         rules: list[Rule] = []
         wrong: list[KezuriError] = []
+        costly = 0
         start = 0
         for number, raw in enumerate(text.split("\n"), 1):
             line = raw.removeprefix("\ufeff") if number == 1 else raw
@@ -177,6 +178,18 @@ class Ignore(Patterns):
                 else:
                     if rule is not None:
                         rules.append(rule)
+                        costly += rule.pattern.kind == "regex"
+                if costly > _MOST_EXPRESSIONS:
+                    # Each costs time when it is read, and again for every name that is held against it.
+                    wrong.append(
+                        KezuriError.of(
+                            f"more than {_MOST_EXPRESSIONS} patterns with wildcards",
+                            hint="leave whole directories out; names without wildcards may be as many as you like",
+                            source=source,
+                            span=Span(start, start + len(raw)),
+                        )
+                    )
+                    break
             start += len(raw) + 1
         if wrong:
             raise KezuriError(*(d for error in wrong for d in error.diagnostics))
@@ -192,6 +205,8 @@ def find_ignore(dockerfile_path: str | None, context_root: str) -> str | None:
     candidates.append(os.path.join(context_root, ".dockerignore"))
     return next((path for path in candidates if os.path.isfile(path)), None)
 
+
+_MOST_EXPRESSIONS = 5_000
 
 _HINT = "patterns know * ? ** [a-z] [^a-z] and a leading !; write \\ before a character that shall stand for itself"
 

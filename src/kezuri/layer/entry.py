@@ -1,6 +1,6 @@
 """One entry of a layer: the metadata that a tar header, an overlay directory and a recipe have in common."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Kind = Literal["file", "dir", "symlink", "hardlink", "char", "block", "fifo", "whiteout", "opaque"]
 
@@ -9,6 +9,12 @@ AUFS_LINKS = ".wh..wh.plnk"
 
 Content = str | bytes | None
 """Where a file's bytes are: the path of a file on this machine, the bytes themselves, or None for no content."""
+
+
+UNDATED: Final = 315_532_800_000_000_000
+"""The mtime, in nanoseconds, of directories that are made because something has to lie in them: nothing that went into
+a build gives them a time. It is the first second that zip archives can express, 1980-01-01, so that equal inputs give
+equal layers. With SOURCE_DATE_EPOCH they have that time instead, as in BuildKit."""
 
 
 class Entry(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.blob_writer import BlobWriter
 from kezuri.layer.compression import BLOCK, Compression, compression
-from kezuri.layer.entry import Item
+from kezuri.layer.entry import UNDATED, Item
 from kezuri.layer.tar_writer import END, PADDING, header
 
 __all__ = ["Compression", "Packed", "compress", "compression", "pack"]
@@ -38,10 +38,10 @@ def pack(
 ) -> Packed:
     """Write the items, in their order, as one layer blob.
 
-    `epoch`, in seconds, replaces every later time (SOURCE_DATE_EPOCH). Times are whole seconds as in BuildKit's
-    layers unless `nanoseconds`. `on_progress` gets the number of tar bytes written so far, perhaps from another
-    thread. Memory is bounded, whatever the size of a file. KezuriError when a file cannot be read or changed while
-    it was read, or the sink does not take the bytes; what the sink holds then is not a layer.
+    `epoch`, in seconds, replaces every later time, and UNDATED of directories (SOURCE_DATE_EPOCH). Times are whole
+    seconds as in BuildKit's layers unless `nanoseconds`. `on_progress` gets the number of tar bytes written so far,
+    perhaps from another thread. Memory is bounded, whatever the size of a file. KezuriError when a file cannot be read
+    or changed while it was read, or the sink does not take the bytes; what the sink holds then is not a layer.
     """
     entries = 0
     parts: list[Any] = []
@@ -51,7 +51,7 @@ def pack(
     with BlobWriter(sink, compression, on_progress) as blob:
         for entry, content in items:
             entries += 1
-            if latest is not None and entry.mtime > latest:
+            if latest is not None and (entry.mtime > latest or (entry.mtime == UNDATED and entry.kind == "dir")):
                 entry = entry._replace(mtime=latest)
             head = header(entry, nanoseconds)
             parts.append(head)

@@ -39,7 +39,7 @@ _KINDS: dict[bytes, Kind] = {
 }
 
 
-def read_tar(stream: BinaryIO, where: str) -> Iterator[tuple[Entry, BinaryIO | None]]:
+def read_tar(stream: BinaryIO, where: str, *, rootless: bool = False) -> Iterator[tuple[Entry, BinaryIO | None]]:
     """The entries of a plain tar stream in order; files come with a reader of their bytes, good until the next entry.
 
     Names are cleaned (`/` and `./` at the front are dropped, `a/../b` is `b`); `.wh.` names become whiteouts and opaque
@@ -47,9 +47,10 @@ def read_tar(stream: BinaryIO, where: str) -> Iterator[tuple[Entry, BinaryIO | N
     AUFS_LINKS, which hard links lead to; so are global PAX headers and the overlay file system's own extended
     attributes. A path may come twice: the last one counts. The stream is read to its end. KezuriError, naming `where`
     and the offset in the tar, for anything that is not a sound tar, for names that leave the root or have more than
-    4096 characters or 512 parts, and for what is not supported (sparse files, multi-volume archives).
+    4096 characters or 512 parts, and for what is not supported (sparse files, multi-volume archives). With `rootless`,
+    what is named as the root and is no directory is passed over.
     """
-    return _Reader(stream, where).entries()
+    return _Reader(stream, where, rootless).entries()
 
 
 class Member(io.BufferedIOBase):
@@ -138,9 +139,10 @@ class _Source:
 
 
 class _Reader:
-    def __init__(self, stream: BinaryIO, where: str) -> None:
+    def __init__(self, stream: BinaryIO, where: str, rootless: bool) -> None:
         self._source = _Source(stream, where)
         self._where = where
+        self._rootless = rootless
         self._at = 0
 
     def _bad(self, what: str) -> NoReturn:
@@ -225,6 +227,9 @@ class _Reader:
                 bits = self._number(mode, "mode")
             bits &= 0o7777
             path = self._path(name)
+            if not path and self._rootless and sort != "dir":
+                source.skip(length + -length % 512 if sort == "file" else 0)
+                continue
             if ".wh." in path:
                 marked = self._marked(path)
                 if marked is not None or self._is_left_out(path, sort):
@@ -346,11 +351,11 @@ class _Reader:
                     parts.pop()
                 elif part and part != ".":
                     parts.append(part)
-            if not parts and ".." in text:
+            if not parts and ".." in text and not self._rootless:
                 # What comes out at the root itself names no entry, either.
                 self._bad(f"the name {text!r} leaves the root")
             text = "/".join(parts)
-        elif not text and not name:
+        elif not text and not name and not self._rootless:
             self._bad("an entry without a name")
         if text.count("/") >= _MOST_DEPTH:
             self._bad(f"a name of more than {_MOST_DEPTH} parts")

@@ -33,8 +33,10 @@ from kezuri.dockerfile.instructions import (
 from kezuri.dockerfile.lexer import LexError
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
+from kezuri.plan.chown import needs_accounts
 from kezuri.plan.expose import expand_port
 from kezuri.plan.facts import Met
+from kezuri.plan.growth import Growth
 from kezuri.plan.health import health_config, health_text
 from kezuri.plan.mounts import plan_mounts
 from kezuri.plan.operation import (
@@ -75,6 +77,7 @@ class StageEvaluation:
         network: str,
         platform: Platform,
         find: Finder,
+        growth: Growth,
         inherited: "StageEvaluation | None" = None,
     ) -> None:
         self._index = index
@@ -85,6 +88,7 @@ class StageEvaluation:
         self._network = network
         self._platform = platform
         self._find = find
+        self._growth = growth
         self.config = config
         self.operations: list[Operation] = []
         self.crossing: list[Platform | None] = []
@@ -103,6 +107,8 @@ class StageEvaluation:
     def run(self, instructions: tuple[Instruction, ...], triggers: bool = False) -> None:
         """Evaluate the instructions; what is wrong with one is kept in `errors` and does not stop the others."""
         for instruction in instructions:
+            if self._growth.exceeded:
+                return
             own_shell = bool(self.config.shell)
             try:
                 self._dispatch(instruction)
@@ -203,6 +209,7 @@ class StageEvaluation:
         return expanded
 
     def _note(self, text: str, operation: Operation | None = None) -> None:
+        self._growth.add(len(text))
         if operation is None:
             self.history.append(HistoryItem(text))
         else:
@@ -300,6 +307,7 @@ class StageEvaluation:
         env = self.variables.build
         if agent and "SSH_AUTH_SOCK" not in env:
             env = {**env, "SSH_AUTH_SOCK": agent}
+        self._growth.add(sum(map(len, env)) + sum(map(len, env.values())))
         operation = RunOperation(
             title=title,
             history=f"RUN {self.variables.history_prefix()}{' '.join(argv)} # buildkit",
@@ -329,11 +337,12 @@ class StageEvaluation:
     def _run_command(self, instruction: Run) -> tuple[tuple[str, ...], str, bytes, str]:
         command = instruction.command
         title = instruction.node.original.strip()
-        if not command.argv:
-            raise KezuriError.of("RUN needs a command")
         if not command.shell:
+            if not command.argv:
+                raise KezuriError.of("RUN needs a command")
             return command.argv, "", b"", title
-        text = command.argv[0]
+        # Without a command the shell gets an empty one, and succeeds.
+        text = " ".join(command.argv)
         if not instruction.heredocs:
             return self._argv(command), "", b"", title
         first = instruction.heredocs[0]
@@ -353,6 +362,11 @@ class StageEvaluation:
         destination = self._expand(instruction.destination)
         heredocs = tuple(self._heredoc(h) for h in instruction.heredocs)
         chown = self._expand(instruction.chown) if instruction.chown is not None else ""
+        if instruction.link and needs_accounts(chown):
+            raise KezuriError.of(
+                f"--chown={chown}: user and group names can't be resolved when used with --link",
+                hint="use numbers (uid[:gid]) instead, or leave --link out",
+            )
         chmod = self._expand(instruction.chmod) if instruction.chmod is not None else ""
         if chmod:
             from kezuri.plan.chmod import parse_chmod

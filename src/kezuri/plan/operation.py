@@ -241,13 +241,15 @@ class Plan(NamedTuple):
     """What a build has to do: the stages that the target reaches, each after those it needs.
 
     Built for several platforms (`kezuri.plan.platforms`), it has one of `targets` for each, in the order in which they
-    were asked for, and `target` is the first one's stage.
+    were asked for, and `target` is the first one's stage. `epoch` is SOURCE_DATE_EPOCH in seconds, as it was given or
+    as the default of an ARG before the first FROM.
     """
 
     stages: tuple[StagePlan, ...]
     target: int
     contexts: tuple[str, ...]
     targets: tuple[Target, ...] = ()
+    epoch: int | None = None
 
     def stage(self, index: int) -> StagePlan:
         """The stage with this number; KeyError when the target does not need it."""

@@ -12,8 +12,10 @@ from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import NamedContext, find_context
+from kezuri.plan.epoch import epoch_seconds
 from kezuri.plan.evaluate import StageEvaluation
 from kezuri.plan.facts import StageFacts, Survey
+from kezuri.plan.growth import Growth
 from kezuri.plan.operation import (
     BaseImage,
     ContextInput,
@@ -69,6 +71,8 @@ class Planner:
         self._chosen = -1
         self._lenient = False
         self._absent: dict[ImageSource, KezuriError] = {}
+        self._epoch: int | None = None
+        self._growth = Growth(len(dockerfile.source.text))
         # A stage is planned while the one that needs it is: stages that stand on each other may be many.
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + _FRAMES * len(self._stages)))
 
@@ -95,7 +99,7 @@ class Planner:
             final = self._done[target]
             self._done[target] = final._replace(config=final.config.made_for(self._platform))
         order = tuple(self._done.values())
-        return Plan(order, target, tuple(self._contexts_used))
+        return Plan(order, target, tuple(self._contexts_used), epoch=self._epoch)
 
     def look(self, everything: bool) -> Survey:
         """As much as can be found out, for the checks: the target's stages, or every stage, also past errors. An image
@@ -147,15 +151,21 @@ class Planner:
         scope = platform_arguments(self._platform, self._build_platform, name)
         scope |= {k: v for k, v in self._request.arguments.items() if k in scope}
         self._globals, self._defaults, self._chosen = scope, dict(scope), target
+        self._epoch = epoch_seconds(self._request.arguments.get("SOURCE_DATE_EPOCH", ""))
         for instruction in self._head:
             if not isinstance(instruction, Arg):
                 continue
             for key, default in instruction.pairs:
+                if self._growth.exceeded:
+                    return
                 try:
                     if key in self._request.arguments:
                         scope[key] = self._request.arguments[key]
                     elif default is not None:
                         scope[key] = expand(default, scope, self._dockerfile.escape)
+                    self._growth.add(len(scope.get(key, "")))
+                    if key == "SOURCE_DATE_EPOCH":
+                        self._epoch = epoch_seconds(scope.get(key, ""), exit_code=1)
                 except KezuriError as error:
                     self._errors.append(self._at(error, instruction.node.span))
 
@@ -210,6 +220,7 @@ class Planner:
             self._request.network,
             platform,
             self._find,
+            self._growth,
             inherited,
         )
         if not replaced:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import (
     CopyOperation,
@@ -52,7 +53,10 @@ def merge(plans: Sequence[tuple[Platform, Plan]]) -> Plan:
             numbers[stage.number] = twin
         targets.append(Target(platform, numbers[plan.target]))
         contexts.update(dict.fromkeys(plan.contexts))
-    return Plan(tuple(merged), targets[0].stage, tuple(contexts), tuple(targets))
+    epochs = {plan.epoch for _, plan in plans}
+    if len(epochs) > 1:
+        raise KezuriError.of("SOURCE_DATE_EPOCH differs from platform to platform")
+    return Plan(tuple(merged), targets[0].stage, tuple(contexts), tuple(targets), *epochs)
 
 
 def _refer(stage: StagePlan, numbers: dict[int, int]) -> StagePlan:

@@ -70,7 +70,7 @@ def remote_context(text: str) -> Remote | None:
     `github.com/user/repository`, or else a file at a URL. KezuriError for an address that cannot be understood."""
     git = git_source(f"https://{text}", any_path=True) if text.startswith("github.com/") else git_source(text)
     if git is not None:
-        return git[0]
+        return git[0]._replace(keep_git_dir=bool(git[1]))
     return url_source(text, CONTEXT_FILE) if is_url(text) else None
 
 
@@ -150,7 +150,7 @@ def _word(keyword: str, word: str) -> Remote | None:
         if keyword == "COPY":
             raise KezuriError.of(f"COPY takes no git repository: {word}", hint="ADD does")
         source, keep = git
-        return source._replace(keep_git_dir=bool(keep)) if keep is not None else source
+        return source._replace(keep_git_dir=bool(keep))
     if not is_url(word):
         return None
     if keyword == "COPY":

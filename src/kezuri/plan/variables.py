@@ -67,18 +67,21 @@ class Variables:
             self.image.append(f"PATH={DEFAULT_PATH}")
         self.build: dict[str, str] = {}
         self.declared: dict[str, str | None] = {}
+        self._places: dict[str, int] = {}
         self._seen_from_image()
 
     def _seen_from_image(self) -> None:
         # At FROM what the image keeps comes again, also before an ARG of the same name in the stage below.
-        for entry in self.image:
+        for place, entry in enumerate(self.image):
             name, _, value = entry.partition("=")
+            self._places.setdefault(name, place)
             self.build.pop(name, None)
             self.build[name] = value
 
     def copy(self) -> "Variables":
         """The variables that a stage based on this one starts with."""
         new = Variables(())
+        new._places.clear()
         new.image, new.build, new.declared = list(self.image), dict(self.build), dict(self.declared)
         new._seen_from_image()
         return new
@@ -88,11 +91,8 @@ class Variables:
         BuildKit has it."""
         self.build.pop(name, None)
         self.build[name] = value
-        for place, entry in enumerate(self.image):
-            if entry.partition("=")[0] == name:
-                self.image[place] = f"{name}={value}"
-                return
-        self.image.append(f"{name}={value}")
+        place = self._places.setdefault(name, len(self.image))
+        self.image[place : place + 1] = [f"{name}={value}"]
 
     def declare(self, name: str, value: str | None) -> None:
         """ARG: with a value it is seen from here on; without one an inherited ENV stays as it is."""

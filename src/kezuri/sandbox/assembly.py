@@ -343,6 +343,7 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
                     copy.write(piece)
             os.chown(at, found.st_uid, found.st_gid)
             os.chmod(at, stat.S_IMODE(found.st_mode))
+            os.utime(at, ns=(found.st_mtime_ns, found.st_mtime_ns))
             mounts.bind(at, at)
         else:
             _empty(at, False)

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.layer.view import View
+from kezuri.plan.chown import number_of
 
 PASSWD = "etc/passwd"
 GROUP = "etc/group"
 _MAX_USER_ID = (1 << 31) - 1
-_MAX_ID = (1 << 32) - 2
 
 
 class User(NamedTuple):
@@ -44,35 +44,20 @@ def parse_group(data: bytes) -> Iterator[Group]:
             yield Group(fields[0], int(fields[2]), tuple(m.strip() for m in members if m.strip()))
 
 
-def needs_accounts(spec: str) -> bool:
-    """Whether a `--chown` value can only be understood with the image's passwd or group file: they are part of the
-    key of the instruction then."""
-    user, _, group = spec.partition(":")
-    unknown_user = _number(user, _MAX_ID) is None and (user != "" or not group)
-    return unknown_user or (group != "" and _number(group, _MAX_ID) is None)
-
-
-def chown_ids(spec: str, view: View, *, linked: bool = False) -> tuple[int, int]:
+def chown_ids(spec: str, view: View) -> tuple[int, int]:
     """The uid and gid of `--chown=user[:group]`, as BuildKit reads it.
 
     Numbers need no file, `root` is 0. Without a group, a number is the gid too, and a name brings its gid from
-    passwd. A group alone (`:9`) leaves the user at 0. With `--link` only numbers and `root` have a meaning. KezuriError
-    for a name that the image does not know.
+    passwd. An empty user is 0, an empty group as good as none. KezuriError for a name that the image does not know.
     """
     user, _, group = spec.partition(":")
-    if not user and group:
-        user = "0"
-    if linked and needs_accounts(spec):
-        raise KezuriError.of(
-            f"--chown={spec}: user and group names can't be resolved when used with --link",
-            hint="Use numbers (uid[:gid]) instead, or leave --link out.",
-        )
-    uid = gid = _number(user, _MAX_ID)
+    user = user or "0"
+    uid = gid = number_of(user)
     if uid is None or gid is None:
         account = _user(user, view, f"--chown={spec}")
         uid, gid = account.uid, account.gid
     if group:
-        number = _number(group, _MAX_ID)
+        number = number_of(group)
         gid = number if number is not None else _group(group, view, f"--chown={spec}").gid
     return uid, gid
 
@@ -86,9 +71,9 @@ def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
     user, colon, group = spec.partition(":")
     if not user:
         user = "0"
-    uid = _number(user, _MAX_ID)
+    uid = number_of(user)
     if colon and uid is not None:
-        number = _number(group, _MAX_ID) if group else None
+        number = number_of(group) if group else None
         if number is not None:
             return uid, number, (number,)
     users = list(parse_passwd(_read(view, PASSWD)))
@@ -105,7 +90,7 @@ def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
     else:
         raise _unknown("user", user, PASSWD, view, [u.name for u in users], f"USER {spec}")
     if group:
-        number = _number(group, _MAX_ID)
+        number = number_of(group)
         named = next((g for g in parse_group(_read(view, GROUP)) if g.name == group), None)
         if named is not None:
             return uid, named.gid, (named.gid,)
@@ -124,15 +109,6 @@ def home(uid: int, view: View) -> str:
         if user.uid == uid:
             return user.home or "/"
     return "/"
-
-
-def _number(text: str, limit: int) -> int | None:
-    if text == "root":
-        return 0
-    if not (text.isascii() and text.isdecimal()):
-        return None
-    number = int(text)
-    return number if number <= limit else None
 
 
 def _user(name: str, view: View, where: str) -> User:

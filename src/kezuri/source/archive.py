@@ -64,7 +64,7 @@ class Archives:
     def items(self, stream: BinaryIO, where: str) -> Iterator[Item]:
         """The entries of a plain tar stream, in its order; `where` is its name in errors."""
         weight = 0
-        for count, (entry, data) in enumerate(read_tar(stream, where), 1):
+        for count, (entry, data) in enumerate(read_tar(stream, where, rootless=True), 1):
             weight += entry.weight
             if count > MOST_ENTRIES or weight > MOST_WEIGHT:
                 raise too_much(where)

@@ -1,11 +1,12 @@
 """The entries that a COPY or ADD adds to the image, worked out without touching a root file system."""
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Content, Entry, Item
+from kezuri.layer.entry import UNDATED, Content, Entry, Item
 from kezuri.layer.view import View
 from kezuri.plan.chmod import ModeChange
 from kezuri.source.selection import Root, Selected, Selection
@@ -19,12 +20,10 @@ class CopyOptions(NamedTuple):
     """How a COPY or ADD puts its sources into the image.
 
     `destination` is expanded; relative ones are joined to `workdir`, a trailing slash counts. `chown` are numbers.
-    `now` is the mtime, in nanoseconds, of the directories that have to be created. `unpack` opens tar archives among
-    the sources (ADD, or `--unpack`).
+    `unpack` opens tar archives among the sources (ADD, or `--unpack`).
     """
 
     destination: str
-    now: int
     workdir: str = "/"
     chown: tuple[int, int] | None = None
     chmod: ModeChange | None = None
@@ -48,6 +47,14 @@ def recipe(selection: Selection, options: CopyOptions, view: View) -> tuple[Item
     for number, root in enumerate(selection):
         _copy(target, root, number, options)
     return target.items()
+
+
+def new_directory(path: str, parent: Entry | None, mode: int, owner: tuple[int, int] | None) -> Entry:
+    """A directory that has to be made: below a set-group-id directory it is one, too, and inherits the group unless
+    it is given an owner, as mkdir(2) has it."""
+    inherited = parent.mode & stat.S_ISGID if parent is not None else 0
+    uid, gid = owner or (0, parent.gid if parent is not None and inherited else 0)
+    return Entry(path, "dir", mode | inherited, uid, gid, 0, UNDATED)
 
 
 class _Written(NamedTuple):
@@ -93,21 +100,24 @@ class _Target:
         self._written[entry.path] = _Written(entry, None, None)
         self._fresh.add(entry.path)
 
-    def make_directories(self, path: str, mode: int, owner: tuple[int, int]) -> None:
+    def make_directories(self, path: str, mode: int, owner: tuple[int, int] | None) -> None:
         """Create what is missing of a resolved path."""
         if not path:
             return
         at = ""
+        above = self.lookup("")
         for part in path.split("/"):
             at = f"{at}/{part}" if at else part
             entry = self.lookup(at)
             if entry is None:
-                self.put_new_directory(Entry(at, "dir", mode, *owner, 0, self._options.now))
+                entry = new_directory(at, above, mode, owner)
+                self.put_new_directory(entry)
             elif entry.kind != "dir":
                 raise KezuriError.of(
                     f'cannot create directory "/{path}": "/{at}" is a {_called(entry)}, not a directory',
                     hint="Choose another destination, or remove it before.",
                 )
+            above = entry
 
     def linkable(self, path: str) -> "_Written | None":
         """What this instruction wrote at a path, for another name of the same file."""
@@ -184,7 +194,7 @@ def _destination(options: CopyOptions) -> tuple[str, bool]:
 
 def _copy(target: _Target, root: Root, number: int, options: CopyOptions) -> None:
     text, slash = _destination(options)
-    owner = options.chown or (0, 0)
+    owner = options.chown
     mode = options.chmod.created if options.chmod is not None else 0o755
     archive = root.top.entry.kind == "file" and not root.packed
     if options.unpack is not None and archive and root.top.content is not None:
@@ -213,10 +223,10 @@ def _copy_contents(target: _Target, root: Root, number: int, place: str, mode: i
             f'cannot copy to non-directory: "/{place}" is a {_called(there)}, the source "{root.name}" is a directory'
         )
     if there is None:
-        target.make_directories(place, mode, options.chown or (0, 0))
+        target.make_directories(place, mode, options.chown)
         there = target.lookup(place)
     # The destination itself keeps its mode and owner, and takes the source's time.
-    if place and there is not None:
+    if place and there is not None and not root.top.implied:
         target.put(there._replace(mtime=root.top.entry.mtime))
     prefix = place + "/" if place else ""
     for item in root.items:

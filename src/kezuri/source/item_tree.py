@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Entry, Item
+from kezuri.layer.entry import UNDATED, Entry, Item
 from kezuri.source.tree import Found
 
 
@@ -19,7 +19,7 @@ class ItemTree:
         self.name = name
         self._found: dict[str, Found] = {}
         self._children: dict[str, set[str]] = {"": set()}
-        self._found[""] = Found(Entry("", "dir", 0o755))
+        self._found[""] = Found(Entry("", "dir", 0o755, mtime=UNDATED))
         for entry, content in items:
             if owner is not None:
                 entry = entry._replace(uid=owner[0], gid=owner[1])
@@ -62,7 +62,7 @@ class ItemTree:
         parent, _, name = path.rpartition("/")
         at = self._found.get(parent)
         if at is None:
-            self._add(parent, Found(Entry(parent, "dir", 0o755)))
+            self._add(parent, Found(Entry(parent, "dir", 0o755, mtime=UNDATED)))
         elif at.entry.kind != "dir":
             raise KezuriError.of(f'{self.name}: "{path}" lies below "{parent}", which is not a directory')
         old = self._found.get(path)

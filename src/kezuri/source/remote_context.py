@@ -1,7 +1,6 @@
 """Build contexts that lie elsewhere: git repositories, archives and Dockerfiles at URLs."""
 
 from collections.abc import Callable
-from time import time_ns
 from typing import BinaryIO
 
 from kezuri.diagnostics import KezuriError, SourceText, nearest
@@ -143,5 +142,5 @@ def _archive(source: Remote, remotes: Remotes, scratch: str) -> ItemTree | None:
 def _single(source: UrlSource, remotes: Remotes, what: str) -> ItemTree:
     found = remotes.download(source)
     entry = Entry(source.name, "file", 0o600, 0, 0, found.size, found.mtime)
-    top = Entry("", "dir", 0o755, mtime=time_ns())
+    top = Entry("", "dir", 0o755, mtime=found.mtime)
     return ItemTree(((top, None), (entry, remotes.content(source))), f"{what} ({shown(source)})")

@@ -14,7 +14,8 @@ class Selected(NamedTuple):
     """One thing to copy.
 
     `path` is relative to the root that it was selected under, empty for the root itself. `implied` marks a directory
-    that was not asked for but holds something that was: an existing directory in its place keeps its owner.
+    that was not asked for but holds something that was: an existing directory in its place keeps its owner. It also
+    marks a root of which patterns leave nothing: an existing directory in its place keeps its time.
     """
 
     path: str
@@ -66,10 +67,11 @@ def select(
     Words are rooted and cleaned; wildcards are those of Go's `filepath.Match`, component by component, below a prefix
     whose links are followed; what a word names is followed too when it is a link. A wildcard that matches nothing
     selects nothing; a word without wildcards that names nothing is a SourceError. `excludes` are patterns in the
-    syntax of .dockerignore, relative to each directory that is copied; a file that a wildcard matched is held against
-    them by its name, a file that was named is not. With `parents`, what stands after `/./` (or the whole word) is a
-    pattern in the same syntax whose directories are kept. `literal`: the words are paths as they stand, as those of
-    mounts are. Nothing is walked that the words do not name.
+    syntax of .dockerignore, relative to each directory that is copied; what a wildcard matched is held against them by
+    its name, too, and what was named is not. A directory that is left out so is left out whole, unless there are `!`
+    patterns: they speak of its contents, which are looked at then. With `parents`, what stands after `/./` (or the
+    whole word) is a pattern in the same syntax whose directories are kept. `literal`: the words are paths as they
+    stand, as those of mounts are. Nothing is walked that the words do not name.
     """
     patterns = Patterns.of(excludes) if excludes else None
     roots: list[Root] = []
@@ -79,9 +81,13 @@ def select(
                 roots.extend(_with_parents(tree, word, patterns))
             else:
                 for name, item, wild in _expand(tree, word, clean(word), literal):
-                    if item.entry.kind == "dir":
+                    directory = item.entry.kind == "dir"
+                    whole = not directory or (patterns is not None and not patterns.has_negations)
+                    if wild and whole and patterns is not None and patterns.matches(name):
+                        continue
+                    if directory:
                         roots.append(_contents(tree, name, item, patterns, None))
-                    elif not (wild and patterns is not None and patterns.matches(name)):
+                    else:
                         roots.append(Root(name, _selected("", item)))
         except SourceError as error:
             error.word = index
@@ -158,7 +164,8 @@ def _matches(tree: Tree, directory: str, parts: list[str]) -> Iterator[str]:
 
 
 def _contents(tree: Tree, name: str, top: Found, excludes: Patterns | None, include: "_Include | None") -> Root:
-    return Root(name, _selected("", top), tuple(_below(tree, top.entry.path, excludes, include)))
+    items = tuple(_below(tree, top.entry.path, excludes, include))
+    return Root(name, _selected("", top, not items and (excludes is not None or include is not None)), items)
 
 
 def _below(tree: Tree, top: str, excludes: Patterns | None, include: "_Include | None") -> Iterable[Selected]:

@@ -18,6 +18,9 @@ _COUNT = struct.Struct("<Q")
 _MAX_AGE = 16
 _SETTLED = 2_000_000_000
 """Nanoseconds after which another write to a file shows in its times, whatever their granularity."""
+_DIRTY = "/proc/sys/vm/dirty_"
+_WITHOUT_WRITEBACK = frozenset({"tmpfs", "ramfs"})
+"""File systems that never clean a page: after the first write through a mapping no other one changes the times."""
 _KERNEL_CLOCK = frozenset(
     {"bcachefs", "btrfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jfs"}
     | {"overlay", "ramfs", "rootfs", "squashfs", "tmpfs", "xfs", "zfs"}
@@ -29,10 +32,15 @@ class StatIndex:
     """SHA-256 of file contents by device, inode, size, mtime, ctime and path, kept in one file per root.
 
     `directory` is where index files live, `root` the directory whose files this one is
-    about (files elsewhere are known by their whole path). A file is trusted to be
-    unchanged only if its times lay at least two seconds back, by the clock of its own file system, when it was read:
-    a later write then shows in its ctime. Records that 16 saves have not seen are dropped. A damaged index is an
-    empty one; two builds at once may both save, the last one wins. Several threads may ask at once.
+    about (files elsewhere are known by their whole path). A file is trusted to be unchanged only if its times lay far
+    enough back, by the clock of its own file system, when it was read: a later write then shows in its ctime. Two
+    seconds are enough for write(2). A write through a mapping (mmap) changes the times only where it makes a clean
+    page dirty, and the page stays dirty until the kernel writes it back: a file of which a page was dirty when it was
+    read could change again without showing it. So the time after which the kernel writes dirty pages back is added,
+    35 seconds by default, and files on tmpfs, which never writes back, are read by every build.
+
+    Records that 16 saves have not seen are dropped. A damaged index is an empty one; two builds at once may both save,
+    the last one wins. Several threads may ask at once.
     """
 
     def __init__(self, directory: str, root: str) -> None:
@@ -95,7 +103,7 @@ class StatIndex:
 
     def _settled(self) -> dict[str, tuple[Stamp, bytes]]:
         """Those of the new records whose files cannot change any more without showing it."""
-        limits: dict[int, int] = {}
+        limits: dict[int, float] = {}
         newest: dict[int, int] = {}
         for stamp, _ in self._new.values():
             newest[stamp[0]] = max(newest.get(stamp[0], stamp[4]), stamp[3], stamp[4])
@@ -103,20 +111,23 @@ class StatIndex:
         for key, (stamp, digest) in self._new.items():
             limit = limits.get(stamp[0])
             if limit is None:
-                limit = limits[stamp[0]] = self._clock(stamp[0], newest[stamp[0]]) - _SETTLED
+                limit = limits[stamp[0]] = self._clock(stamp[0], newest[stamp[0]])
             if stamp[3] < limit and stamp[4] < limit:
                 result[key] = (stamp, digest)
         return result
 
-    def _clock(self, device: int, newest: int) -> int:
-        """A time, by the clock of the file system `device`, that had not passed when this index was opened.
+    def _clock(self, device: int, newest: int) -> float:
+        """A time, by the clock of the file system `device`: what was last written before it was at rest when this
+        index was opened.
 
         File systems of this machine stamp with the kernel's clock. Of others (NFS, 9p, FUSE) only the newest time
         seen is known: the clock had come at least that far.
         """
-        if _file_system(device) in _KERNEL_CLOCK:
-            return self._began
-        return min(self._began, newest)
+        kind = _file_system(device)
+        if kind in _WITHOUT_WRITEBACK:
+            return float("-inf")
+        now = self._began if kind in _KERNEL_CLOCK else min(self._began, newest)
+        return now - _SETTLED - _writeback()
 
     def _load(self) -> dict[str, tuple[int, int, int, int, int, int, bytes]]:
         try:
@@ -211,6 +222,17 @@ def _changed(path: str) -> KezuriError:
         f'"{path}" changed while it was read',
         hint="Build again when it is left alone, or leave it out with .dockerignore.",
     )
+
+
+def _writeback() -> float:
+    """Nanoseconds after which what was written through a mapping is on the disk, and its page clean: the age at which
+    the kernel writes it back, and how often it looks. Infinite where that is switched off."""
+    try:
+        with open(_DIRTY + "expire_centisecs") as expire, open(_DIRTY + "writeback_centisecs") as interval:
+            age, often = int(expire.read()), int(interval.read())
+    except (OSError, ValueError):
+        return float("inf")
+    return (age + often) * 10_000_000 if often else float("inf")
 
 
 def _file_system(device: int) -> str:

@@ -393,6 +393,10 @@ class Database:
         row = self._one("SELECT directory FROM mount WHERE id = ?", mount)
         return "" if row is None else str(row[0])
 
+    def forget_mount(self, mount: str) -> None:
+        """Forget a cache mount, used or not."""
+        self._do("DELETE FROM mount WHERE id = ?", mount)
+
     def drop_mount(self, mount: str, used: float) -> bool:
         """Forget a cache mount unless it was used again since; whether it is gone."""
         with self.transaction():

@@ -11,6 +11,7 @@ from typing import Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.directory import make_plain
+from kezuri.linux.filenames import must_be_utf8
 from kezuri.store.blobs import PARTIAL, Blobs, disk_error, owner_of, user
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
@@ -41,6 +42,7 @@ class Store:
             ) from None
 
     def __enter__(self) -> Self:
+        must_be_utf8()
         self._create_what_lacks()
         self.blobs = Blobs(self.root)
         self.names = Names(self.root)

@@ -42,9 +42,13 @@ COMMAND = Command(
             "ACTION",
             ("fail", "shell"),
         ),
-        Option(("--no-cache",), "flag", "Run every step, whatever the cache has"),
+        Option(("--no-cache",), "flag", "Run every step, whatever the cache has; cache mounts begin empty"),
         Option(
-            ("--no-cache-filter",), "repeated", "Run every step of these stages", "STAGE[,STAGE]", completes="stage"
+            ("--no-cache-filter",),
+            "repeated",
+            "Run every step of these stages; their cache mounts begin empty",
+            "STAGE[,STAGE]",
+            completes="stage",
         ),
         Option(("--pull",), "flag", "Ask the registry for base images even when they are here"),
         PROGRESS,
