@@ -116,9 +116,17 @@ class PlainSocket(socket.socket):
 
     def recv_into(self, *arguments: Any) -> int:
         """As a socket's."""
+        self._hurry()
+        return super().recv_into(*arguments)
+
+    def recv(self, *arguments: Any) -> bytes:
+        """As a socket's: TLS within TLS, to a proxy, reads so."""
+        self._hurry()
+        return super().recv(*arguments)
+
+    def _hurry(self) -> None:
         if self.line is not None:
             super().settimeout(self.line.rest(self._idle))
-        return super().recv_into(*arguments)
 
 
 class SecureSocket(PlainSocket, ssl.SSLSocket):
