@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.entry import Content, Entry, Item
+from kezuri.layer.entry import Content, Entry, Item, leads_elsewhere
 from kezuri.linux.directory import make_plain
 from kezuri.store.blobs import disk_error
 
@@ -93,6 +93,8 @@ def _fill(target: int, content: Content, size: int) -> None:
         return
     source = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        if leads_elsewhere(content, source):
+            raise KezuriError.of(f'"{content}" changed during the build', hint="Build again when it is left alone.")
         if size <= _SMALL:
             view = memoryview(os.read(source, size + 1))
             while view:

@@ -1,5 +1,6 @@
 """One entry of a layer: the metadata that a tar header, an overlay directory and a recipe have in common."""
 
+import os
 from typing import Final, Literal, NamedTuple
 
 Kind = Literal["file", "dir", "symlink", "hardlink", "char", "block", "fifo", "whiteout", "opaque"]
@@ -15,6 +16,34 @@ UNDATED: Final = 315_532_800_000_000_000
 """The mtime, in nanoseconds, of directories that are made because something has to lie in them: nothing that went into
 a build gives them a time. It is the first second that zip archives can express, 1980-01-01, so that equal inputs give
 equal layers. With SOURCE_DATE_EPOCH they have that time instead, as in BuildKit."""
+
+
+class SharedPath(str):
+    """The path of a file in a directory that other users of this machine can change.
+
+    Whoever opens it makes sure that he got the file that was found there, and not another one, behind a link that has
+    taken the place of a directory meanwhile.
+    """
+
+    __slots__ = ("_file",)
+    _file: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> "SharedPath":
+        """The path of the file that has this status."""
+        made = cls(path)
+        made._file = (status.st_dev, status.st_ino)
+        return made
+
+    def is_open(self, descriptor: int) -> bool:
+        """Whether it is the file that is open."""
+        status = os.fstat(descriptor)
+        return (status.st_dev, status.st_ino) == self._file
+
+
+def leads_elsewhere(content: str, descriptor: int) -> bool:
+    """Whether a path was opened and another file than the one that was found there is open."""
+    return isinstance(content, SharedPath) and not content.is_open(descriptor)
 
 
 class Entry(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.blob_writer import BlobWriter
 from kezuri.layer.compression import BLOCK, Compression, compression
-from kezuri.layer.entry import UNDATED, Item
+from kezuri.layer.entry import UNDATED, Item, leads_elsewhere
 from kezuri.layer.tar_writer import END, PADDING, header
 
 __all__ = ["Compression", "Packed", "compress", "compression", "pack"]
@@ -147,6 +147,8 @@ def _pieces(path: str, size: int) -> Iterable[bytes]:
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
+        if leads_elsewhere(path, descriptor):
+            raise _changed(path)
         left = size
         while left:
             try:

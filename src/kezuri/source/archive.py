@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
-from kezuri.layer.entry import Content, Item
+from kezuri.layer.entry import Content, Item, leads_elsewhere
 from kezuri.layer.placement import MOST_ENTRIES, MOST_WEIGHT, too_much
 from kezuri.layer.tar_reader import read_tar
 from kezuri.source.tree import kept_attribute
@@ -47,6 +47,8 @@ class Archives:
                 with open(
                     os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb", 0
                 ) as file:
+                    if leads_elsewhere(content, file.fileno()):
+                        raise KezuriError.of(f'"{content}" changed while it was read')
                     items = self._extract(file, os.path.basename(content))
             except OSError as error:
                 raise KezuriError.of(f'cannot read "{content}": {error.strerror}') from None

@@ -2,17 +2,20 @@
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.ignore import Folder, Ignore
-from kezuri.layer.entry import Content, Entry, Kind
+from kezuri.layer.entry import Content, Entry, Kind, SharedPath
 
 Stamp = tuple[int, int, int, int, int]
 """What a file's bytes cannot change without: device, inode, size in bytes, mtime and ctime in nanoseconds."""
 
 MAX_LINKS = 255
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Found(NamedTuple):
@@ -101,6 +104,10 @@ class DirectoryTree:
     With `ignore`, paths that the rules exclude are not there; an excluded directory is there when something below it
     has been brought back. With `owner`, everything belongs to that (uid, gid): files of a build context are 0:0.
     Extended attributes are kept as `kept_attribute` says; sockets, which no layer can hold, are left out.
+
+    Where another user of the machine can change a directory in it, or one above it, nothing is reached by a path of
+    several components any more: he could put a link in the place of a directory while we read. It costs time, so it
+    is not done where nobody can.
     """
 
     def __init__(
@@ -119,6 +126,8 @@ class DirectoryTree:
             raise KezuriError.of(f'cannot open directory "{root}": {error.strerror}', hint=hint) from None
         if status.st_mode & 0o170000 != 0o040000:
             raise KezuriError.of(f'"{root}" is not a directory')
+        self._identity = (status.st_dev, status.st_ino)
+        self._shared = others_may_change(status) or _shared_above(root)
 
     def host_path(self, path: str) -> str:
         """The path on this machine of an entry's path. It is not to be opened through links: see `Found.content`."""
@@ -128,7 +137,12 @@ class DirectoryTree:
         """As Tree says. KezuriError when the machine refuses to tell."""
         host = self.host_path(path)
         try:
-            status = os.stat(host) if not path else os.lstat(host)
+            if path and self._shared:
+                parent, _, name = path.rpartition("/")
+                with self._directory(parent) as place:
+                    status = os.stat(name, dir_fd=place, follow_symlinks=False)
+            else:
+                status = os.stat(host) if not path else os.lstat(host)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
                 return None
@@ -139,14 +153,18 @@ class DirectoryTree:
             directory = status.st_mode & 0o170000 == 0o040000
             if not directory or not self._holds_included(path):
                 return None
-        return found(path, host, status, self._owner)
+        return self._found(path, host, status)
 
     def scan(self, path: str) -> Sequence[Found]:
         """As Tree says. KezuriError when the directory cannot be read."""
         host = self.host_path(path)
         try:
-            with os.scandir(host) as listing:
-                children = list(listing)
+            if self._shared:
+                with self._directory(path) as place, os.scandir(place) as listing:
+                    children = [child for child in listing if _remembers_status(child)]
+            else:
+                with os.scandir(host) as listing:
+                    children = list(listing)
         except OSError as error:
             raise KezuriError.of(
                 f'cannot read directory "{path or "/"}" in {self.name}: {error.strerror}',
@@ -154,7 +172,6 @@ class DirectoryTree:
             ) from None
         sort_by_name(children)
         prefix = path + "/" if path else ""
-        owner = self._owner
         if self.ignore is not None:
             folder = self._folder(path)
             if folder is None:
@@ -165,12 +182,39 @@ class DirectoryTree:
         result: list[Found] = []
         for child in children:
             try:
-                item = found(prefix + child.name, child.path, child.stat(follow_symlinks=False), owner)
+                status = child.stat(follow_symlinks=False)
+                item = self._found(prefix + child.name, self._prefix + prefix + child.name, status)
             except FileNotFoundError:
                 continue
             if item is not None:
                 result.append(item)
         return result
+
+    def _found(self, path: str, host: str, status: os.stat_result) -> Found | None:
+        item = found(path, host, status, self._owner)
+        if item is None:
+            return None
+        if item.entry.kind == "dir":
+            self._shared = self._shared or others_may_change(status)
+        elif item.stamp is not None and self._shared:
+            return item._replace(content=SharedPath.of(host, status))
+        return item
+
+    @contextmanager
+    def _directory(self, path: str) -> Iterator[int]:
+        """A directory's descriptor, reached from the root's through no link."""
+        descriptor = os.open(self.root, _DIRECTORY)
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != self._identity:
+                raise FileNotFoundError(errno.ENOENT, "it has been replaced", self.root)
+            for part in path.split("/") if path else ():
+                below = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = below
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def hidden(self, path: str) -> str:
         """The ignore rule that hides something that is really there."""
@@ -222,6 +266,38 @@ class DirectoryTree:
             except OSError:
                 continue
         return False
+
+
+def others_may_change(status: os.stat_result) -> bool:
+    """Whether another user than we, root excepted, can rename what lies in the directory that has this status. A group
+    of the same number as the owner is taken for the owner's own; access control lists are not looked at."""
+    mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
+    if uid not in (0, os.geteuid()):
+        return True
+    # In a sticky directory everybody renames his own alone, and a directory of his own is found to be his.
+    return not mode & 0o1000 and bool(mode & 0o002 or (mode & 0o020 and gid not in (0, uid)))
+
+
+def _shared_above(root: str) -> bool:
+    above = os.path.dirname(os.path.realpath(root))
+    while True:
+        try:
+            if others_may_change(os.stat(above)):
+                return True
+        except OSError:
+            return True
+        if above == "/":
+            return False
+        above = os.path.dirname(above)
+
+
+def _remembers_status(child: "os.DirEntry[str]") -> bool:
+    """Have the entry look at its file while its directory is open; False when it is gone."""
+    try:
+        child.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def sort_by_name(children: "list[os.DirEntry[str]]") -> None:
