@@ -113,3 +113,16 @@ def test_home() -> None:
     assert home(0, IMAGE) == "/root"
     assert home(5, IMAGE) == "/"
     assert home(0, EMPTY) == "/"
+
+
+@pytest.mark.parametrize("number", ["4294967295", "4294967296", "2147483648", "9" * 5000])
+def test_ids_that_no_process_can_have_are_refused(number: str) -> None:
+    """4294967295 is -1 for setresuid(2): the process would stay root."""
+    view = DictView(files={"etc/passwd": f"x:x:{number}:0::/:\n".encode(), "etc/group": f"y:x:{number}:\n".encode()})
+    for spec in ("x", "0:y", number, f"0:{number}"):
+        with pytest.raises(KezuriError, match=r"(range 0-2147483647|unknown group)"):
+            user_ids(spec, view)
+    if int(number[:10]) > (1 << 32) - 2 or len(number) > 10:
+        for spec in ("x", "0:y"):
+            with pytest.raises(KezuriError, match="range 0-4294967294"):
+                chown_ids(spec, view)

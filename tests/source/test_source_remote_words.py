@@ -33,6 +33,7 @@ class TestNames:
             ("https://h/a/%2e%2e", "download"),
             ("https://h/a/..", "download"),
             ("https://h/x%0Ay", "download"),
+            ("https://h/%ff", "download"),
             ("https://h/%20f%20", "f"),
             ("https://h/x%2Fy", "y"),
             ("https://h/*.txt", "*.txt"),

@@ -77,6 +77,9 @@ def test_a_directory_of_somebody_else_in_which_one_may_write_becomes_a_store_wit
 def test_a_store_of_ones_own_is_closed_to_others(tmp_path: Path) -> None:
     with Store(str(tmp_path / "s")):
         assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o700
+    (tmp_path / "s").chmod(0o755)  # as a cache is restored by who knows nothing of it
+    with Store(str(tmp_path / "s")):
+        assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("name", ["tmp", "locks", "leases", "layers", "mounts", "contexts", "listings", "owners"])

@@ -107,23 +107,19 @@ def _docker_name(name: str) -> str:
 
 
 def _place(blob: Descriptor, source: str, target: str) -> None:
-    """Put a blob in place: as a hard link where the file systems allow it, else as a copy. Its bytes are read and
-    compared with its digest either way."""
+    """Put a copy of a blob in place. Its bytes are compared with its digest on the way.
+
+    No hard link: a change of the file's owner, mode or bytes would be one of the store's, too.
+    """
     if os.path.exists(target):
         return
-    aside = f"{target}.{os.getpid()}.part"
+    aside = f"{target}.{os.urandom(6).hex()}.part"
     try:
-        linked = _link(source, aside)
-        with CheckedBlob(source, blob.digest, blob.size) as checked:
-            if linked:
-                while checked.read(_CHUNK):
-                    pass
-            else:
-                with open(aside, "xb") as copy:
-                    while chunk := checked.read(_CHUNK):
-                        copy.write(chunk)
-                    copy.flush()
-                    os.fsync(copy.fileno())
+        with CheckedBlob(source, blob.digest, blob.size) as checked, open(aside, "xb") as copy:
+            while chunk := checked.read(_CHUNK):
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
         os.rename(aside, target)
     except OSError as error:
         raise disk_error(error, target) from error
@@ -132,11 +128,3 @@ def _place(blob: Descriptor, source: str, target: str) -> None:
             os.unlink(aside)
         except OSError:
             pass
-
-
-def _link(source: str, target: str) -> bool:
-    try:
-        os.link(source, target)
-    except OSError:
-        return False
-    return True

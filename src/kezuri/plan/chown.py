@@ -9,7 +9,9 @@ def number_of(text: str, limit: int = MAX_ID) -> int | None:
         return 0
     if not (text.isascii() and text.isdecimal()):
         return None
-    number = int(text)
+    # Python refuses to read very long numbers.
+    digits = text.lstrip("0") or "0"
+    number = int(digits) if len(digits) <= 10 else limit + 1
     return number if number <= limit else None
 
 

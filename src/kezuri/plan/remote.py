@@ -262,8 +262,8 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _safe_name(name: str) -> str:
-    """A name that is one part of a path and nothing else, as BuildKit makes it."""
+    """A name that is one part of a path and nothing else, as BuildKit makes it; bytes that are no UTF-8 are no name."""
     name = name.strip().rstrip("/").rpartition("/")[2]
-    if name in ("", ".", "..") or any(c < " " or "\x7f" <= c < "\xa0" for c in name):
+    if name in ("", ".", "..") or any(c < " " or "\x7f" <= c < "\xa0" or "\ud800" <= c < "\ue000" for c in name):
         return "download"
     return name

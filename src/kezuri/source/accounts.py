@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.layer.view import View
-from kezuri.plan.chown import number_of
+from kezuri.plan.chown import MAX_ID, number_of
 
 PASSWD = "etc/passwd"
 GROUP = "etc/group"
 _MAX_USER_ID = (1 << 31) - 1
+_TOO_LARGE = 1 << 32
+"""What stands for every number of a passwd or group file that is no id: the kernel takes 2**32 - 1 for "leave it"."""
 
 
 class User(NamedTuple):
@@ -33,7 +35,7 @@ def parse_passwd(data: bytes) -> Iterator[User]:
     """The users in a passwd file, in order; lines that are not of its form are passed over."""
     for fields in _lines(data):
         if len(fields) >= 4 and fields[2].isdecimal() and fields[3].isdecimal():
-            yield User(fields[0], int(fields[2]), int(fields[3]), fields[5] if len(fields) > 5 else "")
+            yield User(fields[0], _number(fields[2]), _number(fields[3]), fields[5] if len(fields) > 5 else "")
 
 
 def parse_group(data: bytes) -> Iterator[Group]:
@@ -41,7 +43,7 @@ def parse_group(data: bytes) -> Iterator[Group]:
     for fields in _lines(data):
         if len(fields) >= 3 and fields[2].isdecimal():
             members = fields[3].split(",") if len(fields) > 3 else []
-            yield Group(fields[0], int(fields[2]), tuple(m.strip() for m in members if m.strip()))
+            yield Group(fields[0], _number(fields[2]), tuple(m.strip() for m in members if m.strip()))
 
 
 def chown_ids(spec: str, view: View) -> tuple[int, int]:
@@ -59,6 +61,7 @@ def chown_ids(spec: str, view: View) -> tuple[int, int]:
     if group:
         number = number_of(group)
         gid = number if number is not None else _group(group, view, f"--chown={spec}").gid
+    _check_range(f"--chown={spec}", MAX_ID, uid, gid)
     return uid, gid
 
 
@@ -66,8 +69,15 @@ def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
     """The uid, gid and supplementary groups that a process of `USER spec` has; an empty spec is root.
 
     A number that passwd knows brings the gid from there, else gid 0. The gid is the first of the groups; without a
-    group in the spec, those that name the user in /etc/group follow. KezuriError for names the image does not know.
+    group in the spec, those that name the user in /etc/group follow. KezuriError for names the image does not know,
+    and for ids that no process can have.
     """
+    uid, gid, groups = _user_ids(spec, view)
+    _check_range(f"USER {spec}", _MAX_USER_ID, uid, *groups)
+    return uid, gid, groups
+
+
+def _user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
     user, colon, group = spec.partition(":")
     if not user:
         user = "0"
@@ -77,13 +87,11 @@ def user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
         if number is not None:
             return uid, number, (number,)
     users = list(parse_passwd(_read(view, PASSWD)))
-    wanted = int(user) if user.isdecimal() else -1
+    wanted = _number(user) if user.isdecimal() else -1
     account = next((u for u in users if u.name == user or u.uid == wanted), None)
     if account is not None:
         uid, gid = account.uid, account.gid
     elif wanted >= 0:
-        if wanted > _MAX_USER_ID:
-            raise KezuriError.of(f"USER {spec}: uid {wanted} is larger than {_MAX_USER_ID}")
         uid, gid = wanted, 0
     elif user == "root":
         uid, gid = 0, 0
@@ -138,6 +146,19 @@ def _unknown(what: str, name: str, file: str, view: View, names: list[str], wher
     near = nearest(name, names)
     hint = f'Did you mean "{near}"?' if near else f"Create the {what} in an earlier RUN, or use a number."
     return KezuriError.of(f'{where}: unknown {what} "{name}": /{file} of the image does not list it', hint=hint)
+
+
+def _check_range(where: str, most: int, *ids: int) -> None:
+    if max(ids) > most:
+        raise KezuriError.of(
+            f"{where}: uids and gids must be in range 0-{most}",
+            hint="the image's /etc/passwd or /etc/group may hold a number that is none",
+        )
+
+
+def _number(text: str) -> int:
+    number = number_of(text)
+    return _TOO_LARGE if number is None else number
 
 
 def _read(view: View, path: str) -> bytes:

@@ -221,9 +221,15 @@ def _below(tree: str, source: GitSource) -> str:
 
 
 def _set_times(tree: str, seconds: int) -> None:
-    """Give everything the time, what lies in a directory before the directory."""
-    for path in _bottom_up(tree):
-        os.utime(path, (seconds, seconds), follow_symlinks=False)
+    """Give everything the time, what lies in a directory before the directory. KezuriError for one out of range."""
+    try:
+        for path in _bottom_up(tree):
+            os.utime(path, (seconds, seconds), follow_symlinks=False)
+    except OverflowError:
+        raise KezuriError.of(
+            f"the commit's date, {seconds} seconds since 1970, is later than any that a file can have",
+            hint="leave mtime=commit out of the address",
+        ) from None
 
 
 def _bottom_up(tree: str) -> Iterator[str]:

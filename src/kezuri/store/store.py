@@ -71,6 +71,7 @@ class Store:
             there = set(os.listdir(self.root)) if os.path.isdir(self.root) else set()
             if "oci-layout" in there:
                 self._check_owner(there)
+                self._keep_others_out()
             if there.issuperset(("oci-layout", *_DIRECTORIES)):
                 return
             self._check_place(there)
@@ -94,6 +95,20 @@ class Store:
             ) from error
         except OSError as error:
             raise disk_error(error, self.root) from error
+
+    def _keep_others_out(self) -> None:
+        """Close a store to other users that was restored with other modes: set-user-id files lie in its layers."""
+        for path in (self.root, *(os.path.join(self.root, name) for name in _DIRECTORIES)):
+            try:
+                status = os.stat(path)
+            except FileNotFoundError:
+                continue
+            if status.st_uid != os.geteuid():
+                continue  # A volume of somebody else: the directories in it are ours.
+            if status.st_mode & 0o077:
+                os.chmod(path, 0o700)
+            if path == self.root:
+                return
 
     def _check_place(self, names: set[str]) -> None:
         """KezuriError for a directory with other files and nothing of a store: it would be closed to everybody else,
