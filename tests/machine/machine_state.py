@@ -1,17 +1,18 @@
-"""What must be the same on a machine before and after kezuri ran: written to a file, read again, and compared.
+"""What must be the same on a machine before and after kezuri ran.
 
-    python -m tests.machine.machine_state snapshot FILE
-    python -m tests.machine.machine_state compare FILE    prints what differs; exit code 1 when something does
+    python -m tests.machine.machine_state REPORT COMMAND...
 
-Root sees everything; another user sees what he may read.
+runs the command and writes to the file REPORT what differs afterwards. The exit code is the command's, or 1 when
+something differs. Root sees everything; another user sees what he may read.
 """
 
+import ctypes
 import hashlib
-import json
 import os
 import re
 import socket
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,9 @@ State = dict[str, dict[str, str]]
 """Facts by section: what a thing is called, and everything about it that must not change."""
 
 PATIENCE = 20
-"""Seconds for what is still ending (a process that was told to stop, a socket that closes)."""
+"""Seconds for what is still ending (a process that was told to stop)."""
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 GIVEN_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "fuse", "net/tun", "kmsg")
 """The nodes of /dev that containers get."""
@@ -50,7 +53,7 @@ _PODMAN = re.compile(r"/dev/shm/libpod_(rootless_)?lock(_\d+)?$")
 
 _FILES = (
     *("passwd", "group", "shadow", "gshadow", "subuid", "subgid", "hosts", "hostname", "resolv.conf", "fstab"),
-    *("mtab", "nsswitch.conf", "environment", "profile", "ld.so.preload", "sudoers"),
+    *("nsswitch.conf", "environment", "profile", "ld.so.preload", "sudoers"),
 )
 _DIRECTORIES = ("/", "/dev", "/dev/pts", "/dev/shm", "/etc", "/home", "/proc", "/root", "/run", "/sys", "/tmp", "/usr",
                 "/var", "/var/lib", "/var/tmp")  # fmt: skip
@@ -63,13 +66,13 @@ def taken() -> State:
 
 def differences(before: State, after: State) -> list[str]:
     """One line for each thing that is not what it was. Other names of settings come with a kernel module that was
-    loaded meanwhile, and a process that has ended is missed by nobody."""
+    loaded meanwhile, and the mounts of a process that has ended are missed by nobody."""
     found = []
     for section in before.keys() | after.keys():
         old, new = before.get(section, {}), after.get(section, {})
         for name in sorted(old.keys() | new.keys()):
             if name not in new:
-                if section not in ("process", "mounts of a process"):
+                if section != "mounts of a process":
                     found.append(f"{section} {name}: is gone; it was {old[name]}")
             elif name not in old:
                 if section not in ("setting", "mounts of a process"):
@@ -192,33 +195,30 @@ def _processes() -> list[str]:
     return [name for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _running() -> Iterator[tuple[str, str]]:
-    """Processes but for our own ancestors, dead ones, the kernel's, and those of other services of systemd."""
-    ours, process = {str(os.getpid())}, os.getpid()
-    own_group = _read("/proc/self/cgroup")
-    while process > 1:
-        process = int(_stat(process)[1])
-        ours.add(str(process))
+def _left() -> Iterator[tuple[str, str]]:
+    """What runs below this process, which adopts orphans (see `watch`): nothing else on the machine is ours."""
+    parents: dict[str, str] = {}
     for name in _processes():
         try:
-            state, parent, flags, started = _stat(name)
+            state, parent = _stat(name)
         except (OSError, IndexError):
             continue
-        kernel = int(flags) & 0x200000  # PF_KTHREAD
-        if name in ours or state in "ZX" or kernel or parent == "2":
-            continue
-        group = _read(f"/proc/{name}/cgroup")
-        if group != own_group and any(_SYSTEMD.search(line.rpartition(":")[2]) for line in group.splitlines()):
-            continue
-        words = _read(f"/proc/{name}/cmdline").replace("\0", " ").strip() or _read(f"/proc/{name}/comm")
-        yield f"{name} started at {started}", f"parent {parent}: {words[:300]}"
+        if state not in "ZX":
+            parents[name] = parent
+    for name in parents:
+        above = name
+        while above in parents and above != str(os.getpid()):
+            above = parents[above]
+        if above == str(os.getpid()) != name:
+            words = _read(f"/proc/{name}/cmdline").replace("\0", " ").strip() or _read(f"/proc/{name}/comm")
+            yield name, f"child of {parents[name]}: {words[:300]}"
 
 
-def _stat(process: int | str) -> tuple[str, str, str, str]:
-    """State, parent, flags, and when it was started (proc_pid_stat(5))."""
+def _stat(process: str) -> tuple[str, str]:
+    """State and parent (proc_pid_stat(5))."""
     with open(f"/proc/{process}/stat", errors="replace") as file:
         fields = file.read().rpartition(")")[2].split()
-    return fields[0], fields[1], fields[6], fields[19]
+    return fields[0], fields[1]
 
 
 def _accounts() -> Iterator[tuple[str, str]]:
@@ -229,22 +229,6 @@ def _accounts() -> Iterator[tuple[str, str]]:
             yield path, f"{node(path)} content {digest}"
     for path in _DIRECTORIES:
         yield path, node(path)
-
-
-def _sockets() -> Iterator[tuple[str, str]]:
-    """What listens, by its address."""
-    for kind in ("tcp", "tcp6", "udp", "udp6"):
-        for line in _read(f"/proc/net/{kind}").splitlines()[1:]:
-            fields = line.split()
-            host, _, port = fields[1].partition(":")
-            # Clients, such as those of name servers, have UDP sockets, too, with numbers that the kernel picks.
-            listens = fields[3] == "0A" if kind.startswith("tcp") else fields[3] == "07" and int(port, 16) < 32768
-            if listens:
-                yield f"{kind} {host} port {int(port, 16)}", f"of user {fields[7]}"
-    for line in _read("/proc/net/unix").splitlines()[1:]:
-        fields = line.split(None, 7)
-        if int(fields[3], 16) & 0x10000:  # __SO_ACCEPTCON
-            yield f"unix {fields[7] if len(fields) > 7 else fields[6]}", "listens"
 
 
 def _interfaces() -> Iterator[tuple[str, str]]:
@@ -278,32 +262,48 @@ _SECTIONS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
     "control group": _groups,
     "name": _names,
     "mounts of a process": _mounts,
-    "process": _running,
+    "process": _left,
     "file": _accounts,
-    "listening socket": _sockets,
     "network interface": _interfaces,
     "shared memory": _memory,
     "loop device": _loops,
 }
 
 
+def watch(command: list[str]) -> tuple[int, list[str]]:
+    """Run a command; its exit code, and what is not as it was before, 20 seconds later at the latest."""
+    adopt = ctypes.CDLL(None).prctl
+    # Whatever loses its parent becomes our child, not that of the machine's first process.
+    adopt(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        before = taken()
+        code = subprocess.run(command, check=False).returncode
+        deadline = time.monotonic() + PATIENCE
+        while (found := differences(before, taken())) and time.monotonic() < deadline:
+            time.sleep(1)
+            _reap()
+    finally:
+        adopt(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    return code if code >= 0 else 128 - code, found
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
 def main(words: list[str]) -> int:
-    if len(words) != 2 or words[0] not in ("snapshot", "compare"):
-        print("usage: machine_state snapshot|compare FILE", file=sys.stderr)
+    if len(words) < 2:
+        print("usage: machine_state REPORT COMMAND...", file=sys.stderr)
         return 2
-    if words[0] == "snapshot":
-        with open(words[1], "w") as file:
-            json.dump(taken(), file, indent=1)
-        return 0
-    with open(words[1]) as file:
-        before: State = json.load(file)
-    deadline = time.monotonic() + PATIENCE
-    while (found := differences(before, taken())) and time.monotonic() < deadline:
-        time.sleep(1)
-    for line in found:
-        print(f"machine: {line}")
-    print(f"machine: {len(found)} differences" if found else "machine: as it was before")
-    return 1 if found else 0
+    code, found = watch(words[1:])
+    with open(words[0], "w") as file:
+        file.writelines(f"machine: {line}\n" for line in found)
+        file.write("machine: the tests have changed it\n" if found else "machine: as it was before\n")
+    return code or bool(found)
 
 
 if __name__ == "__main__":
