@@ -1,4 +1,4 @@
-"""`docs/conformance.md` names tests: they exist."""
+"""`docs/conformance.md` and `docs/security.md` name tests: they exist."""
 
 import json
 import re
@@ -14,11 +14,12 @@ def test_there_are_rows() -> None:
     assert len(ROWS) > 60
 
 
-def test_what_is_named_is_there() -> None:
+def missing_tests(answers: list[str]) -> list[str]:
+    """What the answers name and nobody wrote."""
     missing = []
-    for row in ROWS:
+    for answer in answers:
         file = ""
-        for word in re.findall(r"`([^`]*)`", row.split("|", 2)[2]):
+        for word in re.findall(r"`([^`]*)`", answer):
             path, _, name = word.partition("::")
             if "/" in path:
                 file = path
@@ -27,7 +28,21 @@ def test_what_is_named_is_there() -> None:
             where = ROOT / "tests" / file
             if not where.exists() or (name and name not in where.read_text(encoding="utf-8")):
                 missing.append(word)
-    assert missing == []
+    return missing
+
+
+def test_what_is_named_is_there() -> None:
+    assert missing_tests([row.split("|", 2)[2] for row in ROWS]) == []
+
+
+def test_every_attack_names_a_test_that_is_there() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    tables = page.partition("## Attacks, what stops them, and the tests")[2]
+    rows = [line for line in tables.splitlines() if line.startswith("| ") and not line.startswith("| attack")]
+    answers = [row.rsplit("|", 2)[1] for row in rows]
+    assert len(answers) > 45
+    assert missing_tests(answers) == []
+    assert [answer for answer in answers if "`" not in answer] == [" – "], "one is not defended, and is said to be so"
 
 
 def test_recorded_rules_and_sections_are_there() -> None:
