@@ -18,11 +18,6 @@ MOST_LOWERS = 500
 _WISHES = (("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"))
 
 
-def xattr_prefix() -> str:
-    """The prefix of overlay's own attributes (opaque and the like) that mounts of this process write and read."""
-    return "trusted.overlay." if namespaces.is_initial_user() else "user.overlay."
-
-
 def mount(target: str, lowers: Sequence[str], upper: str = "", work: str = "", flags: int = 0) -> None:
     """Mount the merged view of `lowers`, topmost first, at `target`; writable when `upper` and `work` are given.
 

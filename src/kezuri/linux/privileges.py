@@ -92,11 +92,6 @@ def die_with_parent(signal: int) -> None:
     libc.call("prctl", _PR_SET_PDEATHSIG, signal, 0, 0, 0)
 
 
-def not_dumpable() -> None:
-    """Keep processes of the same user from looking into this one (ptrace, /proc/PID) until it executes a program."""
-    libc.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
 def filter_system_calls(program: bytes) -> None:
     """Install a seccomp filter: an array of struct sock_filter. Needs no_new_privs or CAP_SYS_ADMIN."""
     import ctypes
