@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeV
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
+from kezuri.linux.directory import make_plain
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
 from kezuri.plan.epoch import LAST
 from kezuri.progress.calling_off import CallOff
@@ -201,7 +202,7 @@ class Forms:
 
             def read(form: FormRow, blob: BinaryIO, hasher: "_Hasher") -> "tuple[str, Listing, str]":
                 made = os.path.join(scratch, form.digest[7:])
-                os.mkdir(made, 0o755)
+                make_plain(made)
                 lacking.clear()
                 listing = unpack(
                     blob,

@@ -17,6 +17,7 @@ from kezuri.build.surroundings import Options
 from kezuri.build.trees import StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.layer.stack import StackView
+from kezuri.linux import overlay
 from kezuri.linux.directory import make_plain
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import (
@@ -90,8 +91,7 @@ class RunSteps:
         with ExitStack() as held:
             scratch = held.enter_context(self._store.scratch("step"))
             upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
-            _make_upper(upper, lowers)
-            os.mkdir(work, 0o755)
+            overlay.make_writable(upper, work, lowers)
             emulator = self._emulator(operation, scratch)
             inside = self._mounts(operation, states, scratch, held)
             inside = inside._replace(mounts=(*inside.mounts, *emulator))
@@ -255,14 +255,3 @@ class _Inside(NamedTuple):
 def _is_full(directory: str) -> bool:
     status = os.statvfs(directory)
     return status.f_bavail * status.f_frsize < 1 << 20
-
-
-def _make_upper(upper: str, lowers: tuple[str, ...]) -> None:
-    """The upper directory's own metadata is what the root directory shows: it takes over what lies below."""
-    make_plain(upper)
-    if lowers:
-        status = os.stat(lowers[0])
-        if (status.st_uid, status.st_gid) != (0, 0):
-            os.chown(upper, status.st_uid, status.st_gid)
-        os.chmod(upper, status.st_mode & 0o7777)
-        os.utime(upper, ns=(status.st_mtime_ns, status.st_mtime_ns))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from itertools import zip_longest
 
+from kezuri.linux.directory import make_plain
 from kezuri.linux.ownership import Ownership, Ranges, ownership
 from kezuri.store.blobs import disk_error
 from kezuri.store.store import Store
@@ -102,7 +103,7 @@ class Owners:
         try:
             with self._store.scratch("owners") as scratch:
                 made = os.path.join(scratch, "made")
-                os.mkdir(made, 0o755)
+                make_plain(made)
                 for uid, gid in zip_longest(_ends(self._seen.uids), _ends(self._seen.gids), fillvalue=0):
                     witness = os.path.join(made, f"{uid}-{gid}")
                     os.close(os.open(witness, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
