@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.descriptors import write_all
 from kezuri.oci.descriptor import INDEX, Descriptor, valid_digest
 from kezuri.oci.fields import Fields
 
@@ -147,9 +148,7 @@ def publish(path: str, data: bytes, mode: int = 0o644) -> None:
     try:
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, data)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
