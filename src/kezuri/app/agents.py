@@ -29,7 +29,6 @@ def open_agents(sources: tuple[AgentSource, ...], environ: Mapping[str, str], he
 
 def _with_keys(source: AgentSource, held: ExitStack) -> str:
     import subprocess
-    from time import sleep
 
     socket = os.path.join(held.enter_context(_directory()), "agent")
     none = subprocess.DEVNULL
@@ -52,7 +51,7 @@ def _with_keys(source: AgentSource, held: ExitStack) -> str:
     while not os.path.exists(socket):
         if agent.poll() is not None:
             raise KezuriError.of(f"--ssh {source.id}: ssh-agent ended with {agent.returncode}")
-        sleep(0.002)
+        time.sleep(0.002)
     own = {**os.environ, "SSH_AUTH_SOCK": socket, "SSH_ASKPASS_REQUIRE": "never"}
     own.pop("DISPLAY", None)
     for key in source.keys:

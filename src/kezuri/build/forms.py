@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kezuri.layer.listing import Listing
     from kezuri.layer.stack import LayerForm, StackView
 
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 _MOST_LACKING = 5
 """How many things that could not be made of a layer are said one by one."""
@@ -225,7 +225,7 @@ class Forms:
             self._warn(f"layer {layer}: {len(lacking) - _MOST_LACKING} more like these")
         return path
 
-    def _verified(self, layer: str, read: "Callable[[FormRow, BinaryIO, _Hasher], Made]") -> "Made":
+    def _verified(self, layer: str, read: "Callable[[FormRow, BinaryIO, _Hasher], _Made]") -> "_Made":
         """What `read` makes of a blob of the layer, of which it gives every plain byte to the hasher; believed once
         these are known to have the diff id. A blob that has another one is given up, and the next one tried that an
         image claims to be this layer."""

@@ -30,6 +30,7 @@ from kezuri.plan.operation import (
     SecretMount,
     TmpfsMount,
 )
+from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox import step as door
 from kezuri.source.accounts import home, user_ids
 from kezuri.source.checksum import verify_unchanged
@@ -51,7 +52,7 @@ class RunSteps:
         sandbox: Callable[[], door.Sandbox],
         options: Options,
         source: SourceText,
-        cancel: threading.Event,
+        cancel: CallOff,
         keep_failed: bool = False,
     ) -> None:
         """`keep_failed`: what the first failed step left is kept as `wreck`, for the caller to look at and close."""
@@ -103,8 +104,7 @@ class RunSteps:
             except KezuriError as error:
                 raise located(error, operation, self._source) from error
             redaction.flush()
-            if self._cancel.is_set():
-                raise KezuriError.of("canceled", exit_code=130)
+            self._cancel.check()
             if outcome.exit_code:
                 failure = step_failed(
                     " ".join(operation.argv),
