@@ -13,7 +13,7 @@ from kezuri.diagnostics import KezuriError
 
 _PREFIX = "kezuri-ssh-"
 _YOUNG = 60.0
-"""Seconds after which a directory that nobody has locked is nobody's."""
+"""Seconds for which a directory that is not locked may be one that another process is just making."""
 
 
 def open_agents(sources: tuple[AgentSource, ...], environ: Mapping[str, str], held: ExitStack) -> dict[str, str]:
@@ -110,7 +110,6 @@ def _sweep(path: str) -> None:
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         status = os.fstat(lock)
-        # One that was just made may not be locked yet.
         if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _YOUNG:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(path)
