@@ -106,9 +106,7 @@ def test_what_was_fetched_when_a_signal_came_is_gone_on_with(
         with start(root, *argv) as process:
             until(root, {digest[7:]: number * PIECE for digest in digests})
             process.send_signal(sign)
-            began = time.monotonic()
-            process.wait(30)
-            assert time.monotonic() - began < 5
+            process.wait(30)  # the server would be waited for longer
         assert process.returncode == code
     halting.go_on.set()
     with start(root, *argv) as process:

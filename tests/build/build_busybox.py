@@ -1,14 +1,22 @@
 """A root file system of busybox as a base image, in variants."""
 
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.build.build_workshop import tar_of, write_layout
 
 BUSYBOX = "/bin/busybox"
+RUNS_STEPS = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
+]
+"""The marks of tests whose steps run in busybox."""
 
 
 def busybox_tar() -> bytes:

@@ -15,18 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.build.build_busybox import BUSYBOX, busybox_layout, busybox_tar
+from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 from tests.sandbox.conftest import user_with_subordinate_ids
 
 from kezuri.linux import userns
 
 SOURCES = str(Path(__file__).parents[2] / "src")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
+pytestmark = RUNS_STEPS
 
 DOCKERFILE = """
 FROM scratch AS empty

@@ -1,19 +1,12 @@
 """What steps may only do when the build allows it; and the build arguments that speak to the builder."""
 
-import os
 from pathlib import Path
 
 import pytest
-from tests.build.build_busybox import BUSYBOX, busybox_layout, busybox_tar
+from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 from tests.build.build_workshop import Workshop, lines
 
 from kezuri.diagnostics import KezuriError
-
-needs_steps = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +22,7 @@ def test_what_needs_an_entitlement_is_refused_before_anything_runs(tmp_path: Pat
 
 
 class TestSteps:
-    pytestmark = needs_steps
+    pytestmark = RUNS_STEPS
 
     @pytest.fixture
     def shop(self, tmp_path: Path) -> Workshop:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.build.build_busybox import BUSYBOX, RUNS_STEPS
 from tests.build.build_foreseen import agree, came, forecast
 from tests.build.build_workshop import Workshop, tar_of, write_layout
 
-BUSYBOX = "/bin/busybox"
 TEXT = """\
 FROM base AS tools
 RUN sleep 0.3; echo 1 > /tool
@@ -23,11 +23,7 @@ COPY --link --from=app /both /both
 RUN cat /made /both > /all
 """
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
+pytestmark = RUNS_STEPS
 
 
 @pytest.fixture

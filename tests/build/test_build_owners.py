@@ -10,17 +10,13 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from tests.build.build_busybox import BUSYBOX, busybox_layout, busybox_tar
+from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 
 from kezuri.layer.decompression import decompress
 
 SOURCES = str(Path(__file__).parents[2] / "src")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
+pytestmark = RUNS_STEPS
 
 DOCKERFILE = """
 FROM base AS a

@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.build.build_busybox import BUSYBOX, busybox_layout, busybox_tar
+from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 from tests.build.build_workshop import Workshop
 
 from kezuri.app.request import AgentSource, SecretSource
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
+pytestmark = RUNS_STEPS
 
 PROGRAM = "#!/bin/sh\necho ran as a program\n"
 

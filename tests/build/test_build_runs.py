@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.build.build_busybox import BUSYBOX, RUNS_STEPS
 from tests.build.build_workshop import Workshop, lines, oci, write_layout
 
 from kezuri.app.prune import prune
@@ -26,14 +27,9 @@ from kezuri.app.request import AgentSource, SecretSource, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.store.store import Store
 
-BUSYBOX = "/bin/busybox"
 SOURCES = str(Path(__file__).parents[2] / "src")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
+pytestmark = RUNS_STEPS
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.build.build_busybox import BUSYBOX, busybox_layout, busybox_tar
+from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 from tests.build.build_workshop import Workshop
 
 from kezuri.app.prune import prune
@@ -18,11 +18,7 @@ from kezuri.cli.why_text import WhyText
 from kezuri.diagnostics import KezuriError
 from kezuri.store.store import Store
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
+pytestmark = RUNS_STEPS
 
 Answers = dict[str, list[str]]
 

@@ -8,18 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.build.build_busybox import BUSYBOX, RUNS_STEPS
 from tests.build.build_workshop import Workshop, tar_of, write_layout
 from tests.cli.cli_pty import OnTerminal
 
-BUSYBOX = "/bin/busybox"
 SOURCES = str(Path(__file__).parents[2] / "src")
 PROGRAMS = ("sh", "cat", "echo", "ls", "id", "touch", "sleep", "false", "rm")
-
-needs_a_sandbox = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
-]
 
 
 @pytest.fixture
@@ -47,7 +41,7 @@ def base(shop: Workshop, *programs: str) -> None:
 
 
 class TestShell:
-    pytestmark = needs_a_sandbox
+    pytestmark = RUNS_STEPS
 
     def test_the_state_in_which_the_step_failed(self, shop: Workshop) -> None:
         base(shop, *PROGRAMS)

@@ -1,5 +1,10 @@
 """Stacks of layers as the kernel is given them."""
 
+import os
+import stat
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,3 +39,21 @@ def test_a_layer_counts_at_its_topmost_place_alone(stack: list[dict[str, str | b
     kept = overlay.distinct(stack, lambda layer: repr(sorted(layer.items())))
     assert merged(kept) == merged(stack)
     assert len({repr(sorted(layer.items())) for layer in kept}) == len(kept)
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_the_root_of_a_writable_overlay_looks_like_that_of_the_topmost_layer(tmp_path: Path, below: bool) -> None:
+    lower, upper, work = (str(tmp_path / name) for name in ("lower", "upper", "work"))
+    os.mkdir(lower)
+    os.chmod(lower, 0o1711)
+    os.utime(lower, ns=(0, 10**9))
+    os.chmod(tmp_path, 0o2700)  # set-group-id: directories that are made here inherit it
+    before = os.umask(0o077)
+    try:
+        overlay.make_writable(upper, work, (lower,) if below else ())
+    finally:
+        os.umask(before)
+    status = os.stat(upper)
+    assert stat.S_IMODE(status.st_mode) == (0o1711 if below else 0o755)
+    assert not below or status.st_mtime_ns == 10**9
+    assert stat.S_IMODE(os.stat(work).st_mode) == 0o755

@@ -13,7 +13,7 @@ from kezuri.diagnostics import KezuriError
 
 _PREFIX = "kezuri-ssh-"
 _YOUNG = 60.0
-"""Seconds after which a directory that nobody has locked is nobody's."""
+"""Seconds for which a directory that is not locked may be one that another process is just making."""
 
 
 def open_agents(sources: tuple[AgentSource, ...], environ: Mapping[str, str], held: ExitStack) -> dict[str, str]:
@@ -29,7 +29,6 @@ def open_agents(sources: tuple[AgentSource, ...], environ: Mapping[str, str], he
 
 def _with_keys(source: AgentSource, held: ExitStack) -> str:
     import subprocess
-    from time import sleep
 
     socket = os.path.join(held.enter_context(_directory()), "agent")
     none = subprocess.DEVNULL
@@ -52,7 +51,7 @@ def _with_keys(source: AgentSource, held: ExitStack) -> str:
     while not os.path.exists(socket):
         if agent.poll() is not None:
             raise KezuriError.of(f"--ssh {source.id}: ssh-agent ended with {agent.returncode}")
-        sleep(0.002)
+        time.sleep(0.002)
     own = {**os.environ, "SSH_AUTH_SOCK": socket, "SSH_ASKPASS_REQUIRE": "never"}
     own.pop("DISPLAY", None)
     for key in source.keys:
@@ -111,7 +110,6 @@ def _sweep(path: str) -> None:
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         status = os.fstat(lock)
-        # One that was just made may not be locked yet.
         if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _YOUNG:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(path)

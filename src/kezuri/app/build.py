@@ -20,7 +20,6 @@ from kezuri.build.trees import Trees
 from kezuri.cache.chronicle import Chronicle, Question
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
 from kezuri.oci.reference import Reference
-from kezuri.plan.epoch import epoch_seconds
 from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned
@@ -91,7 +90,7 @@ class _Build:
         self._fetching: dict[str, Ticket] = {}
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
-        self._epoch = epoch_seconds(dict(request.build_args).get("SOURCE_DATE_EPOCH", request.source_date_epoch))
+        self._epoch = request.epoch
         self._outputs = request.outputs or (Output("image", ""),)
         for output in self._outputs:
             _check_attributes(output)

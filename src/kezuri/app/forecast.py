@@ -13,7 +13,6 @@ from kezuri.build.reporting import Reporter
 from kezuri.build.stepkeys import StepKeys
 from kezuri.build.trees import Context
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.epoch import epoch_seconds
 from kezuri.plan.operation import BaseImage, Plan, StageInput, StagePlan
 from kezuri.progress.events import Listener
 from kezuri.source.altered_tree import AlteredTree
@@ -78,8 +77,7 @@ def foresee(
     """
     with ExitStack() as held:
         session = held.enter_context(Session(settings, pull=request.pull))
-        epoch = epoch_seconds(dict(request.build_args).get("SOURCE_DATE_EPOCH", request.source_date_epoch))
-        definition = Definition(request, session, Reporter(listener), listener, held, epoch)
+        definition = Definition(request, session, Reporter(listener), listener, held, request.epoch)
         plan = definition.plan()
         session.forms.epoch = plan.epoch
         return _Foreseer(request, settings, session, definition, plan).foresee(changed)

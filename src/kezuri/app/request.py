@@ -71,6 +71,13 @@ class BuildRequest(NamedTuple):
     compression_level: int | None = None
     source_date_epoch: str = ""
 
+    @property
+    def epoch(self) -> int | None:
+        """SOURCE_DATE_EPOCH in seconds since 1970, None when it is not given. KezuriError when it is something else."""
+        from kezuri.plan.epoch import epoch_seconds
+
+        return epoch_seconds(dict(self.build_args).get("SOURCE_DATE_EPOCH", self.source_date_epoch))
+
 
 class BuildResult(NamedTuple):
     """What a build gave: digests of the manifest and the config (empty for outputs that make no image), the names

@@ -11,6 +11,7 @@ from kezuri.app.standard import Relay, input_descriptor
 from kezuri.build.state import base_state
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.stack import StackView
+from kezuri.linux import overlay
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -38,11 +39,7 @@ def run(request: RunRequest, settings: Settings) -> int:
         lowers = session.forms.directories(state.layers)
         view = session.forms.view(state.layers)
         upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
-        os.mkdir(upper, 0o755)
-        os.mkdir(work, 0o755)
-        if lowers:
-            status = os.stat(lowers[0])
-            os.chmod(upper, status.st_mode & 0o7777)
+        overlay.make_writable(upper, work, lowers)
         step = _step(request, image.config, view, door.Root(lowers, upper, work), session.ca_bundle)
         step = step._replace(mounts=(*step.mounts, *foreign))
         if not request.network and not request.ports:

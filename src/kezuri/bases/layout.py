@@ -3,11 +3,10 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator
-from typing import IO
 
 from kezuri.bases.recipe import Assembled
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.replacement import replacement
 from kezuri.oci import Index, canonical
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -33,7 +32,7 @@ class LayoutSink:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            with _aside(target) as copy, open(path, "rb") as file:
+            with replacement(target) as copy, open(path, "rb") as file:
                 shutil.copyfileobj(file, copy)
 
 
@@ -62,31 +61,9 @@ def write_layout(directory: str, name: str, assembled: Assembled) -> None:
             index = Index(())
         entry = assembled.descriptor._replace(annotations={**assembled.descriptor.annotations, REF_NAME: name})
         kept = tuple(m for m in index.manifests if m.annotations.get(REF_NAME) != name or m.platform != entry.platform)
-        with _aside(where) as file:
+        with replacement(where) as file:
             file.write(canonical(index._replace(manifests=(*kept, entry)).to_json()))
 
 
 def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o644)
-
-
-@contextlib.contextmanager
-def _aside(target: str) -> Iterator[IO[bytes]]:
-    """A new file beside the target that becomes the target when all went well.
-
-    Its name is random: the directory may be another user's, who would lay a link in the way of a name that he can
-    foresee, and what it leads to would be written.
-    """
-    from tempfile import mkstemp
-
-    descriptor, aside = mkstemp(prefix=".part-", dir=os.path.dirname(target))
-    try:
-        with open(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fchmod(descriptor, 0o644)
-            os.fsync(descriptor)
-        os.rename(aside, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(aside)

@@ -24,6 +24,7 @@ from kezuri.plan.operation import (
     StageInput,
     StagePlan,
 )
+from kezuri.progress.calling_off import CalledOff, CallOff
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
@@ -64,13 +65,6 @@ class _Stage:
         """Cached steps (position, layer, key) that come after it."""
 
 
-class _Canceled(Exception):
-    """Another stage failed; this one need not go on."""
-
-    def __str__(self) -> str:
-        return "canceled"
-
-
 class Builder:
     """Builds one plan."""
 
@@ -84,7 +78,7 @@ class Builder:
         options: Options,
         packing: Packing | None,
         reporter: Reporter,
-        cancel: threading.Event,
+        cancel: CallOff,
         prepare: "Callable[[], Workers]",
         chronicle: Chronicle,
     ) -> None:
@@ -224,10 +218,9 @@ class Builder:
     def _state_of(self, source: StageInput) -> State:
         stage = self._stages[source.stage]
         while not stage.finished.wait(0.2):
-            if self._cancel.is_set():
-                raise _Canceled
+            self._cancel.check()
         if stage.error is not None:
-            raise _Canceled
+            raise CalledOff
         return stage.state
 
     def _advance(self, stage: _Stage, position: int, layer: str) -> None:
@@ -271,15 +264,14 @@ class Builder:
                 self._start(stage)
                 self._chronicle.based(stage.plan.number, stage.state.id)
             for position in range(stage.position, len(stage.plan.operations)):
-                if self._cancel.is_set():
-                    raise _Canceled
+                self._cancel.check()
                 self._run_operation(stage, position)
             self._tell_base(stage)
         except BaseException as error:
             stage.error = error
             with self._lock:
                 # What other stages say once they are called off is not the reason.
-                if self._error is None and not isinstance(error, _Canceled):
+                if self._error is None and not isinstance(error, CalledOff):
                     self._error = error
             self._cancel.set()
         finally:
@@ -294,8 +286,7 @@ class Builder:
             if isinstance(source, StageInput):
                 self._state_of(source)
         with self._slots:
-            if self._cancel.is_set():
-                raise _Canceled
+            self._cancel.check()
             with self._store.lock(f"key-{key[:40]}", cancel=self._cancel):
                 layer = self._paid_for(stage, position, components, key)
                 if layer:

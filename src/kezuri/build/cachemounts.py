@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from kezuri.build.materialise import materialise
 from kezuri.build.stepkeys import seeding
 from kezuri.build.trees import StateOf, Trees
+from kezuri.linux.directory import make_plain
 from kezuri.plan.key import state_of
 from kezuri.plan.operation import CacheMount
 from kezuri.store.owners import Owners
@@ -132,7 +133,7 @@ class CacheMounts:
                         # A seeded cache is the directory that it is seeded with.
                         mode, uid, gid = root.top.entry.mode, root.top.entry.uid, root.top.entry.gid
             else:
-                os.mkdir(made, 0o755)
+                make_plain(made)
             os.chmod(made, mode)
             if (uid, gid) != (0, 0):
                 os.chown(made, uid, gid)

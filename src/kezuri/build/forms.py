@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeV
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
+from kezuri.linux.directory import make_plain
 from kezuri.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, digest_of
 from kezuri.plan.epoch import LAST
 from kezuri.progress.calling_off import CallOff
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kezuri.layer.listing import Listing
     from kezuri.layer.stack import LayerForm, StackView
 
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 _MOST_LACKING = 5
 """How many things that could not be made of a layer are said one by one."""
@@ -199,19 +200,20 @@ class Forms:
             lower = self.view(below) if below else None
             lacking: list[str] = []
 
-            def read(form: FormRow, blob: BinaryIO, hasher: "_Hasher") -> "tuple[str, Listing, str]":
+            def read(form: FormRow, hasher: "_Hasher") -> "tuple[str, Listing, str]":
                 made = os.path.join(scratch, form.digest[7:])
-                os.mkdir(made, 0o755)
+                make_plain(made)
                 lacking.clear()
-                listing = unpack(
-                    blob,
-                    made,
-                    lower=lower,
-                    userxattr=self.userxattr,
-                    where=f"layer {layer}",
-                    hasher=hasher,
-                    warn=lacking.append,
-                )
+                with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
+                    listing = unpack(
+                        blob,
+                        made,
+                        lower=lower,
+                        userxattr=self.userxattr,
+                        where=f"layer {layer}",
+                        hasher=hasher,
+                        warn=lacking.append,
+                    )
                 return made, listing, _epoch_of(form)
 
             made, listing, epoch = self._verified(layer, read)
@@ -224,7 +226,7 @@ class Forms:
             self._warn(f"layer {layer}: {len(lacking) - _MOST_LACKING} more like these")
         return path
 
-    def _verified(self, layer: str, read: "Callable[[FormRow, BinaryIO, _Hasher], Made]") -> "Made":
+    def _verified(self, layer: str, read: "Callable[[FormRow, _Hasher], _Made]") -> "_Made":
         """What `read` makes of a blob of the layer, of which it gives every plain byte to the hasher; believed once
         these are known to have the diff id. A blob that has another one is given up, and the next one tried that an
         image claims to be this layer."""
@@ -238,8 +240,7 @@ class Forms:
             tried.add(form.digest)
             hasher = _Hasher(self._cancel)
             try:
-                with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
-                    made = read(form, blob, hasher)
+                made = read(form, hasher)
                 _verify(form, f"sha256:{hasher.hexdigest()}")
             except KezuriError as error:
                 if not self._store.blobs.is_sound(form.digest):
@@ -254,7 +255,7 @@ class Forms:
                     self._store.database.put_form(form._replace(verified=True))
                 return made
 
-    def _hash(self, form: FormRow, _: BinaryIO, hasher: "_Hasher") -> FormRow:
+    def _hash(self, form: FormRow, hasher: "_Hasher") -> FormRow:
         with self._tar(form) as tar:
             _Hashing(tar, hasher).drain()
         return form
@@ -263,8 +264,7 @@ class Forms:
         """The diff id that a blob really has; empty when it cannot be decompressed."""
         hasher = _Hasher(self._cancel)
         try:
-            with self._tar(form) as tar:
-                _Hashing(tar, hasher).drain()
+            self._hash(form, hasher)
         except KezuriError:
             return ""
         return f"sha256:{hasher.hexdigest()}"
@@ -325,7 +325,7 @@ class Forms:
             else:
                 lower = self.view(below) if below else None
 
-                def read(form: FormRow, _: BinaryIO, hasher: "_Hasher") -> "tuple[Listing, str]":
+                def read(form: FormRow, hasher: "_Hasher") -> "tuple[Listing, str]":
                     with self._tar(form) as tar:
                         watched = _Hashing(tar, hasher)
                         listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
@@ -453,7 +453,7 @@ class Forms:
         """A blob made of another one, entry by entry: that needs neither a directory nor the right to own its files."""
         from kezuri.layer.tar_reader import read_tar
 
-        def read(form: FormRow, _: BinaryIO, hasher: "_Hasher") -> FormRow:
+        def read(form: FormRow, hasher: "_Hasher") -> FormRow:
             with self._store.scratch("repack") as scratch, self._tar(form) as tar:
                 watched = _Hashing(tar, hasher)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Content, Entry, Item, leads_elsewhere
+from kezuri.linux.descriptors import write_all
 from kezuri.linux.directory import make_plain
 from kezuri.store.blobs import disk_error
 
@@ -87,18 +88,14 @@ def _fill(target: int, content: Content, size: int) -> None:
     if content is None:
         return
     if isinstance(content, bytes):
-        view = memoryview(content)
-        while view:
-            view = view[os.write(target, view) :]
+        write_all(target, content)
         return
     source = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if leads_elsewhere(content, source):
             raise KezuriError.of(f'"{content}" changed during the build', hint="Build again when it is left alone.")
         if size <= _SMALL:
-            view = memoryview(os.read(source, size + 1))
-            while view:
-                view = view[os.write(target, view) :]
+            write_all(target, os.read(source, size + 1))
             return
         while os.sendfile(target, source, None, 16 << 20):
             pass

@@ -17,6 +17,7 @@ from kezuri.build.surroundings import Options
 from kezuri.build.trees import StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.layer.stack import StackView
+from kezuri.linux import overlay
 from kezuri.linux.directory import make_plain
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import (
@@ -29,6 +30,7 @@ from kezuri.plan.operation import (
     SecretMount,
     TmpfsMount,
 )
+from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox import step as door
 from kezuri.source.accounts import home, user_ids
 from kezuri.source.checksum import verify_unchanged
@@ -50,7 +52,7 @@ class RunSteps:
         sandbox: Callable[[], door.Sandbox],
         options: Options,
         source: SourceText,
-        cancel: threading.Event,
+        cancel: CallOff,
         keep_failed: bool = False,
     ) -> None:
         """`keep_failed`: what the first failed step left is kept as `wreck`, for the caller to look at and close."""
@@ -90,8 +92,7 @@ class RunSteps:
         with ExitStack() as held:
             scratch = held.enter_context(self._store.scratch("step"))
             upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
-            _make_upper(upper, lowers)
-            os.mkdir(work, 0o755)
+            overlay.make_writable(upper, work, lowers)
             emulator = self._emulator(operation, scratch)
             inside = self._mounts(operation, states, scratch, held)
             inside = inside._replace(mounts=(*inside.mounts, *emulator))
@@ -103,8 +104,7 @@ class RunSteps:
             except KezuriError as error:
                 raise located(error, operation, self._source) from error
             redaction.flush()
-            if self._cancel.is_set():
-                raise KezuriError.of("canceled", exit_code=130)
+            self._cancel.check()
             if outcome.exit_code:
                 failure = step_failed(
                     " ".join(operation.argv),
@@ -255,14 +255,3 @@ class _Inside(NamedTuple):
 def _is_full(directory: str) -> bool:
     status = os.statvfs(directory)
     return status.f_bavail * status.f_frsize < 1 << 20
-
-
-def _make_upper(upper: str, lowers: tuple[str, ...]) -> None:
-    """The upper directory's own metadata is what the root directory shows: it takes over what lies below."""
-    make_plain(upper)
-    if lowers:
-        status = os.stat(lowers[0])
-        if (status.st_uid, status.st_gid) != (0, 0):
-            os.chown(upper, status.st_uid, status.st_gid)
-        os.chmod(upper, status.st_mode & 0o7777)
-        os.utime(upper, ns=(status.st_mtime_ns, status.st_mtime_ns))

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux import overlay
 from kezuri.plan.operation import RunOperation
 from kezuri.sandbox import step as door
 from kezuri.source.stack import StackTree
@@ -88,17 +89,13 @@ class Wreck:
         """The step that runs the shell in the state in which the command failed, on the terminal that the file
         descriptor names. Its own changes go nowhere. `more` are variables beside the step's."""
         upper, work = os.path.join(self._scratch, "shell"), os.path.join(self._scratch, "shell-work")
-        status = os.stat(self.changes)
-        os.mkdir(upper, 0o755)
-        os.mkdir(work, 0o755)
-        if (status.st_uid, status.st_gid) != (0, 0):
-            os.chown(upper, status.st_uid, status.st_gid)
-        os.chmod(upper, status.st_mode & 0o7777)
+        lowers = (self.changes, *self.step.root.lowers)
+        overlay.make_writable(upper, work, lowers)
         env = {**dict(self.step.env), VARIABLE: self.command}
         for name, value in more:
             env.setdefault(name, value)
         return self.step._replace(
-            root=door.Root((self.changes, *self.step.root.lowers), upper, work),
+            root=door.Root(lowers, upper, work),
             argv=shell.argv,
             env=tuple(env.items()),
             tty=True,

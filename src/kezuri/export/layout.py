@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from kezuri.export.images import Exported
+from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
 from kezuri.oci.reference import Reference
 from kezuri.store.blobs import CheckedBlob, disk_error
@@ -113,18 +114,9 @@ def _place(blob: Descriptor, source: str, target: str) -> None:
     """
     if os.path.exists(target):
         return
-    aside = f"{target}.{os.urandom(6).hex()}.part"
     try:
-        with CheckedBlob(source, blob.digest, blob.size) as checked, open(aside, "xb") as copy:
+        with replacement(target) as copy, CheckedBlob(source, blob.digest, blob.size) as checked:
             while chunk := checked.read(_CHUNK):
                 copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-        os.rename(aside, target)
     except OSError as error:
         raise disk_error(error, target) from error
-    finally:
-        try:
-            os.unlink(aside)
-        except OSError:
-            pass

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.anchored import AnchoredTree
 from kezuri.layer.entry import Entry, Item
+from kezuri.linux.descriptors import write_all
 from kezuri.linux.userns import identity
 from kezuri.source.tree import Tree
 from kezuri.store.blobs import disk_error
@@ -158,9 +159,7 @@ class _Writer:
         target = self._tree.create(entry.path, 0o600)
         try:
             if isinstance(content, bytes):
-                view = memoryview(content)
-                while view:
-                    view = view[os.write(target, view) :]
+                write_all(target, content)
             elif content is not None:
                 source = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
                 try:

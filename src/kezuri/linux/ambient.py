@@ -9,7 +9,7 @@ _PR_SET_SECUREBITS, _PR_SET_TIMERSLACK, _PR_SET_THP_DISABLE = 28, 29, 41
 
 def shed() -> None:
     """Put this process back to defaults: the umask, the execution domain (`linux32`, `setarch -R`), the securebits,
-    the timer slack and the word about huge pages.
+    the timer slack and the setting for huge pages.
 
     Signals 32 and 33, too, which the C library keeps for itself and so does not let anybody reset.
     Resource limits, niceness, affinity and the like stay: they bound what the caller may use of the machine.

@@ -1,4 +1,4 @@
-"""File descriptors that this process was started with, and writing to them until everything is taken."""
+"""The file descriptors that this process was started with, and writing to any descriptor until everything is taken."""
 
 import os
 

@@ -13,6 +13,7 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 IdRange = tuple[int, int, int]
 """A line of /proc/PID/uid_map: the first id inside, the first id outside, how many."""
+IdRanges = tuple[IdRange, ...]
 
 
 def unshare(flags: int) -> None:
@@ -25,7 +26,7 @@ def enter(fd: int, kind: int) -> None:
     libc.call("setns", fd, kind)
 
 
-def id_map(path: str = "/proc/self/uid_map") -> tuple[IdRange, ...]:
+def id_map(path: str = "/proc/self/uid_map") -> IdRanges:
     """The ranges of ids of a user namespace, as the reader sees them."""
     with open(path) as f:
         ranges = [tuple(map(int, line.split())) for line in f]
@@ -43,7 +44,7 @@ def is_initial_user() -> bool:
         return id_map() == ((0, 0, 4294967295),)
 
 
-def is_mapped(number: int, ranges: tuple[IdRange, ...]) -> bool:
+def is_mapped(number: int, ranges: IdRanges) -> bool:
     """Whether the id exists inside a user namespace with these ranges."""
     return any(first <= number < first + count for first, _, count in ranges)
 

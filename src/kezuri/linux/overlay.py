@@ -6,8 +6,9 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from kezuri.linux import mounts, namespaces
+from kezuri.linux.directory import make_plain
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 MOST_LOWERS = 500
 """The kernel's limit on the layers of one overlay (fs/overlayfs, OVL_MAX_STACK)."""
@@ -18,9 +19,20 @@ MOST_LOWERS = 500
 _WISHES = (("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"))
 
 
-def xattr_prefix() -> str:
-    """The prefix of overlay's own attributes (opaque and the like) that mounts of this process write and read."""
-    return "trusted.overlay." if namespaces.is_initial_user() else "user.overlay."
+def make_writable(upper: str, work: str, lowers: Sequence[str]) -> None:
+    """Make the directories that an overlay over `lowers` (topmost first) is written to.
+
+    The upper directory's own metadata is what the root of the merged tree shows: it takes over that of the topmost
+    layer, 0755 and the caller's ids without any.
+    """
+    make_plain(work)
+    make_plain(upper)
+    if lowers:
+        status = os.stat(lowers[0])
+        if (status.st_uid, status.st_gid) != (0, 0):
+            os.chown(upper, status.st_uid, status.st_gid)
+        os.chmod(upper, status.st_mode & 0o7777)
+        os.utime(upper, ns=(status.st_mtime_ns, status.st_mtime_ns))
 
 
 def mount(target: str, lowers: Sequence[str], upper: str = "", work: str = "", flags: int = 0) -> None:
@@ -50,7 +62,7 @@ def mount(target: str, lowers: Sequence[str], upper: str = "", work: str = "", f
             os.close(fd)
 
 
-def distinct(lowers: Sequence[T], key: Callable[[T], Hashable]) -> list[T]:
+def distinct(lowers: Sequence[_T], key: Callable[[_T], Hashable]) -> list[_T]:
     """The layers, topmost first, each at its topmost place only; `key` is equal for layers with the same content.
 
     The kernel refuses a directory that is named twice. What a layer says of a name (a file, a link, a whiteout, an
@@ -58,7 +70,7 @@ def distinct(lowers: Sequence[T], key: Callable[[T], Hashable]) -> list[T]:
     At its lower place it can but say again what it has said above everything that lies between: the merged tree is the
     same without.
     """
-    found: dict[Hashable, T] = {}
+    found: dict[Hashable, _T] = {}
     for layer in lowers:
         found.setdefault(key(layer), layer)
     return list(found.values())

@@ -5,21 +5,20 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from kezuri.linux import namespaces, privileges
-
-Ranges = tuple[namespaces.IdRange, ...]
-"""(first id meant, first id that stat shows now, how many)."""
+from kezuri.linux.namespaces import IdRange, IdRanges
 
 
 class Ownership(NamedTuple):
     """How this process sees the owners of files, once it can mount.
 
-    `uids` and `gids` are the ids that its user namespace has, each range with what stat(2) shows of it now: another
-    number as long as an ordinary user has not entered its user namespace (`userns.enter`). `entered` says that the two
-    are the same. `user_marks`: overlay keeps its marks in `user.` attributes and not in `trusted.` ones.
+    `uids` and `gids` are the ids that its user namespace has: of each range the first id, what stat(2) shows of it now,
+    and how many there are. The two are different as long as an ordinary user has not entered its user namespace
+    (`userns.enter`); `entered` says that they are the same. `user_marks`: overlay keeps its marks in `user.` attributes
+    and not in `trusted.` ones.
     """
 
-    uids: Ranges
-    gids: Ranges
+    uids: IdRanges
+    gids: IdRanges
     user_marks: bool
     entered: bool
 
@@ -35,7 +34,7 @@ class Ownership(NamedTuple):
         return _seen(uid, self.uids), _seen(gid, self.gids)
 
 
-def _seen(number: int, ranges: Ranges) -> int:
+def _seen(number: int, ranges: IdRanges) -> int:
     return next((shown + number - first for first, shown, count in ranges if first <= number < first + count), -1)
 
 
@@ -54,5 +53,5 @@ def ownership() -> Ownership:
     return Ownership(uids or ((0, uid, 1),), gids or ((0, gid, 1),), True, False)
 
 
-def _as_they_are(ranges: Iterable[namespaces.IdRange]) -> Ranges:
+def _as_they_are(ranges: Iterable[IdRange]) -> IdRanges:
     return tuple((first, first, count) for first, _, count in ranges)

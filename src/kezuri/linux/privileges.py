@@ -14,7 +14,7 @@ _NAMES = """
 """
 CAPABILITIES = tuple(_NAMES.split())
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP = 1, 22
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
 
 
@@ -90,11 +90,6 @@ def no_new_privileges() -> None:
 def die_with_parent(signal: int) -> None:
     """Have `signal` sent to this process when its parent dies. Changing ids clears this: set it afterwards."""
     libc.call("prctl", _PR_SET_PDEATHSIG, signal, 0, 0, 0)
-
-
-def not_dumpable() -> None:
-    """Keep processes of the same user from looking into this one (ptrace, /proc/PID) until it executes a program."""
-    libc.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def filter_system_calls(program: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import mounts, namespaces, privileges
+from kezuri.linux.namespaces import IdRanges
 
 _MOST_IDS = 1 << 32
 
@@ -130,23 +131,20 @@ def find_program(name: str) -> str:
     return ""
 
 
-Ranges = tuple[tuple[int, int, int], ...]
-
-
-def ranges(uid: int, gid: int) -> tuple[Ranges, Ranges, str]:
+def ranges(uid: int, gid: int) -> tuple[IdRanges, IdRanges, str]:
     """What `enter` maps: (inside, outside, count) of users and of groups, and why not more ("" when it is enough)."""
     if uid == 0:
         # Root without the right to mount, as in most containers: it may still map every id that it has. All but the
         # last of the whole range, by which programs tell the machine's first user namespace from others.
         maps = (namespaces.id_map(path) for path in ("/proc/self/uid_map", "/proc/self/gid_map"))
-        uids, gids = (tuple((a, a, min(count, _MOST_IDS - 2)) for a, _, count in ranges) for ranges in maps)
+        uids, gids = (tuple((a, a, min(count, _MOST_IDS - 2)) for a, _, count in found) for found in maps)
         return uids, gids, ""
     name = user_name(uid)
     own_uids = subordinate("/etc/subuid", name, uid).ranges
     own_gids = subordinate("/etc/subgid", name, uid).ranges
     who = name or str(uid)
-    for path, ranges in (("/etc/subuid", own_uids), ("/etc/subgid", own_gids)):
-        if not ranges:
+    for path, granted in (("/etc/subuid", own_uids), ("/etc/subgid", own_gids)):
+        if not granted:
             return (), (), f"{path} grants no subordinate ids to {who}: only one user id is mapped"
     for program in ("newuidmap", "newgidmap"):
         if not find_program(program):
@@ -156,7 +154,7 @@ def ranges(uid: int, gid: int) -> tuple[Ranges, Ranges, str]:
     return _after(uid, own_uids), _after(gid, own_gids), ""
 
 
-def _after(own: int, ranges: tuple[tuple[int, int], ...]) -> Ranges:
+def _after(own: int, ranges: tuple[tuple[int, int], ...]) -> IdRanges:
     mapped = [(0, own, 1)]
     inside = 1
     for first, count in ranges:
@@ -165,7 +163,7 @@ def _after(own: int, ranges: tuple[tuple[int, int], ...]) -> Ranges:
     return tuple(mapped)
 
 
-def _map_parent(ready: int, go: int, uids: Ranges, gids: Ranges) -> NoReturn:
+def _map_parent(ready: int, go: int, uids: IdRanges, gids: IdRanges) -> NoReturn:
     """In the child, outside the namespace: wait until the parent has entered it, then map its ids."""
     parent = os.getppid()
     try:

@@ -38,8 +38,7 @@ class Fields:
 
     def wrong(self, name: str, why: str, hint: str = "") -> KezuriError:
         """The error for a field; an empty name means the object itself."""
-        path = ".".join(part for part in (self._place, name) if part) or "the document"
-        return KezuriError.of(f"{self._where}: {path} {why}", hint=hint, exit_code=125)
+        return KezuriError.of(f"{self._where}: {self._path(name) or 'the document'} {why}", hint=hint, exit_code=125)
 
     def text(self, name: str) -> str:
         """A text; empty when it is absent."""
@@ -66,12 +65,11 @@ class Fields:
     def object(self, name: str) -> "Fields":
         """An object; an empty one when it is absent."""
         value = self._raw.get(name)
-        return Fields({} if value is None else value, self._where, ".".join(p for p in (self._place, name) if p))
+        return Fields({} if value is None else value, self._where, self._path(name))
 
     def objects(self, name: str) -> list["Fields"]:
         """A list of objects; empty when it is absent."""
-        place = ".".join(part for part in (self._place, name) if part)
-        return [Fields(value, self._where, f"{place}[{i}]") for i, value in enumerate(self._list(name))]
+        return [Fields(value, self._where, f"{self._path(name)}[{i}]") for i, value in enumerate(self._list(name))]
 
     def keys(self, name: str) -> tuple[str, ...]:
         """The keys of an object whose values say nothing, in order."""
@@ -85,6 +83,10 @@ class Fields:
     def raw(self, name: str) -> Any:
         """The value as it was decoded."""
         return self._raw.get(name)
+
+    def _path(self, name: str) -> str:
+        """The field's place in the document."""
+        return ".".join(part for part in (self._place, name) if part)
 
     def _list(self, name: str) -> list[Any]:
         value = self._raw.get(name)

@@ -1,4 +1,4 @@
-"""Users and groups as --chown and USER write them: numbers speak for themselves, names need the image's files."""
+"""Users and groups as --chown and USER write them: numbers are ids, names need the image's files."""
 
 MAX_ID = (1 << 32) - 2
 

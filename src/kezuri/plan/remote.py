@@ -74,11 +74,6 @@ def remote_context(text: str) -> Remote | None:
     return url_source(text, CONTEXT_FILE) if is_url(text) else None
 
 
-def may_be_remote(text: str) -> bool:
-    """Whether it is worth to look closer, at a glance."""
-    return "://" in text or "@" in text or text.startswith("github.com/")
-
-
 def is_url(text: str) -> bool:
     """Whether the text is the address of a file: BuildKit knows the schemes in small letters only."""
     return text.startswith(("http://", "https://"))

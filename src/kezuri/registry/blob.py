@@ -96,7 +96,7 @@ def download(
                     raise
                 why = "what was kept from an earlier attempt does not fit"
         if wrong:
-            writer.restart()  # nobody shall go on from here
+            writer.restart()  # the next attempt shall not go on from wrong bytes
             raise WrongBytes(f"blob {digest} from {host} is wrong twice: {wrong}; then {why}")
         wrong = why
         ranges = False

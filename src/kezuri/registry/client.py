@@ -260,8 +260,8 @@ class Registry:
     def _anywhere(self, reference: Reference, what: str, at: Callable[[Endpoint], _T]) -> _T:
         """Do something at the first endpoint that can; the one that served the repository before is asked first.
 
-        A mirror gets one try and a short time as long as there is another endpoint, and is asked no more when it was in
-        trouble: patience is for those whom nobody can stand in for.
+        A mirror gets one try and a short time as long as there is another endpoint, and is not asked again once it was
+        in trouble. Requests are repeated only where no other endpoint is left.
         """
         endpoints = list(self._config.endpoints(reference))
         served = self._served.get(reference.repository)

@@ -158,7 +158,7 @@ class Layout:
                     try:
                         self._copy(file, descriptor, writer, progress)
                     except BaseException:
-                        writer.restart()  # what lies on a disk here is not worth keeping the half of
+                        writer.restart()  # half a copy of a local file is not worth keeping
                         raise
         if progress is not None:
             progress(descriptor.size, descriptor.size)

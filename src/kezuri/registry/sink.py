@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.descriptors import write_all
 from kezuri.oci import Descriptor
 
 Progress = Callable[[int, int], None]
@@ -151,10 +152,8 @@ class DirectoryWriter:
 
     def write(self, data: bytes) -> None:
         """Append bytes; KezuriError when the disk does not take them."""
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._fd, view) :]
+            write_all(self._fd, data)
         except OSError as error:
             raise KezuriError.of(f"cannot write {self._part}: {error.strerror}", exit_code=125) from error
         self._hash.update(data)

@@ -331,16 +331,14 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
     flags = MS_NODEV | (0 if mount.writable else MS_RDONLY)
     if tree.file:
         found = os.stat(source)
-        if mount.writable and not stat.S_ISREG(found.st_mode):
-            # Reading a device would give its content away, and reading a fifo would wait for ever: a node like it.
-            os.mknod(at, found.st_mode, found.st_rdev)
-            os.chown(at, found.st_uid, found.st_gid)
-            os.chmod(at, stat.S_IMODE(found.st_mode))
-            mounts.bind(at, at)
-        elif mount.writable:
-            with open(source, "rb") as content, open(at, "wb") as copy:
-                while piece := content.read(1 << 20):
-                    copy.write(piece)
+        if mount.writable:
+            if stat.S_ISREG(found.st_mode):
+                with open(source, "rb") as content, open(at, "wb") as copy:
+                    while piece := content.read(1 << 20):
+                        copy.write(piece)
+            else:
+                # Reading a device would give its content away, and reading a fifo would wait for ever: a node like it.
+                os.mknod(at, found.st_mode, found.st_rdev)
             os.chown(at, found.st_uid, found.st_gid)
             os.chmod(at, stat.S_IMODE(found.st_mode))
             os.utime(at, ns=(found.st_mtime_ns, found.st_mtime_ns))

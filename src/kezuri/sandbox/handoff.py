@@ -131,7 +131,7 @@ def _make_directory(root: int, path: str) -> None:
             except FileNotFoundError:
                 above = inroot.open_in(root, "/".join(parts[:i]), os.O_PATH | os.O_DIRECTORY)
                 try:
-                    os.mkdir(f"/proc/self/fd/{above}/{parts[i]}", 0o755)
+                    os.mkdir(parts[i], 0o755, dir_fd=above)
                 finally:
                     os.close(above)
     except OSError as e:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from kezuri.diagnostics import KezuriError, nearest
+from kezuri.linux.directory import make_plain
 from kezuri.plan.operation import GitSource
 from kezuri.registry.challenge import private_refusal
 from kezuri.registry.origin import Origin
@@ -66,8 +67,7 @@ class GitCheckouts:
 
     def _make(self, scratch: str, bare: str, source: GitSource, commit: Commit, output: Output) -> str:
         tree = os.path.join(scratch, "tree")
-        os.mkdir(tree)
-        os.chmod(tree, 0o755)
+        make_plain(tree)
         keep = _keeps(source)
         git_dir = os.path.join(tree, ".git") if keep else os.path.join(scratch, "git")
         run = self._program.run

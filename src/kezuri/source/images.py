@@ -10,6 +10,7 @@ from kezuri.oci.descriptor import INDEXES, Descriptor, Index, Manifest, read_doc
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.progress.calling_off import CallOff
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Images:
         pull: bool = False,
         progress: Progress | None = None,
         stand_in: "Callable[[Reference, Platform], BaseImage | None] | None" = None,
-        cancel: threading.Event | None = None,
+        cancel: CallOff | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -177,8 +178,8 @@ class Images:
             self._registry().fetch(origin.reference, descriptor, self._store.blobs, came)
 
     def _copied(self, current: int, total: int) -> None:
-        if self._cancel is not None and self._cancel.is_set():
-            raise KezuriError.of("canceled", exit_code=130)
+        if self._cancel is not None:
+            self._cancel.check()
 
 
 def made_for(image: BaseImage, platform: Platform) -> bool:

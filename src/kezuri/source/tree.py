@@ -274,7 +274,7 @@ def others_may_change(status: os.stat_result) -> bool:
     mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
     if uid not in (0, os.geteuid()):
         return True
-    # In a sticky directory everybody renames his own alone, and a directory of his own is found to be his.
+    # In a sticky directory others rename only what is their own, and their own directories in it are refused above.
     return not mode & 0o1000 and bool(mode & 0o002 or (mode & 0o020 and gid not in (0, uid)))
 
 

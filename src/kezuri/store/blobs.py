@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.descriptors import write_all
 from kezuri.oci.descriptor import Descriptor, encoded, valid_digest
 
 PARTIAL = "partial"
@@ -73,18 +74,15 @@ class BlobWriter:
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append bytes; KezuriError when the disk is full."""
-        view = memoryview(data)
         if not self._hashed:
-            self._hash.update(view)
-        size = len(view)
+            self._hash.update(data)
         try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            write_all(self._descriptor, data)
         except OSError as error:
             self._lasting = False  # a full disk needs the space
             raise disk_error(error, self._path) from error
-        self.offset += size
-        return size
+        self.offset += len(data)
+        return len(data)
 
     def restart(self) -> None:
         """Forget everything that was written."""

@@ -63,11 +63,11 @@ class Collection:
     ) -> Iterator[Gone]:
         """Remove what `candidates` gives for the same arguments and yield what went, piece by piece.
 
-        Without arguments: leftovers of dead processes, blobs and layers that neither an image nor a result needs.
-        `everything`: all results, cache mounts and what was fetched too, images excepted. `untagged`: images without a
-        name too, unless a filter or a limit is given, which concern the cache. `before` (seconds since the epoch): what
-        was last used earlier. `chosen`: the pieces for which it holds. `keep_bytes`: of all these, the least worth
-        first, until the cache takes no more bytes than that.
+        With none of `everything`, `before`, `keep_bytes` and `chosen`: leftovers of dead processes, blobs and layers
+        that neither an image nor a result needs. `everything`: all results, cache mounts and what was fetched too,
+        images excepted. `untagged`: images without a name too, unless `chosen` or `keep_bytes` is given, which concern
+        the cache. `before` (seconds since the epoch): what was last used earlier. `chosen`: the pieces for which it
+        holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
             went = True

@@ -357,10 +357,6 @@ class Database:
         """Keep a fact that is a pure function of its key."""
         self._do("INSERT OR REPLACE INTO memo VALUES (?, ?, ?)", key, value, time.time())
 
-    def drop_memos_like(self, prefix: str, before: float) -> None:
-        """Forget facts whose keys begin so and that were written before the moment."""
-        self._do("DELETE FROM memo WHERE substr(key, 1, ?) = ? AND used < ?", len(prefix), prefix, before)
-
     def drop_memos_about(self, prefix: str, text: str) -> None:
         """Forget facts whose keys begin so and whose values hold the text."""
         self._do("DELETE FROM memo WHERE substr(key, 1, ?) = ? AND instr(value, ?) > 0", len(prefix), prefix, text)

@@ -22,11 +22,6 @@ def downloads(store: Store) -> set[str]:
     return found
 
 
-def forget_downloads(store: Store, before: float) -> None:
-    """Forget where those files came from that were last used before the moment (seconds since the epoch)."""
-    store.database.drop_memos_like("download ", before)
-
-
 def git_directories(store: Store, everything: bool, before: float | None) -> Iterator[tuple[str, str, float]]:
     """The directories that may go when nobody uses them: a name, the path, and when it was last used. Of repositories
     those last used before the moment, and of checkouts those of the last two days stay; with `everything` none."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import INDEX, Descriptor, valid_digest
 from kezuri.oci.fields import Fields
 
@@ -139,24 +140,12 @@ def locked(path: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def publish(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Put a small file in place: written aside, synced, renamed."""
+def publish(path: str, data: bytes) -> None:
+    """Put a small file in place: written aside, synced, renamed. KezuriError when the disk does not take it."""
     from kezuri.store.blobs import disk_error
 
-    aside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.part"
     try:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.rename(aside, path)
+        with replacement(path) as file:
+            file.write(data)
     except OSError as error:
-        try:
-            os.unlink(aside)
-        except OSError:
-            pass
         raise disk_error(error, path) from error

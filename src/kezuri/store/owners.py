@@ -15,7 +15,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from itertools import zip_longest
 
-from kezuri.linux.ownership import Ownership, Ranges, ownership
+from kezuri.linux.directory import make_plain
+from kezuri.linux.namespaces import IdRanges
+from kezuri.linux.ownership import Ownership, ownership
 from kezuri.store.blobs import disk_error
 from kezuri.store.store import Store
 
@@ -43,7 +45,7 @@ class Owners:
     def known(self) -> str:
         """The name of the witness that agrees with how this process sees owners; empty when there is none: then no
         directory can be used."""
-        if not self._name and not (not self._seen.entered and self._store.database.memo(self._misjudged())):
+        if not self._name and (self._seen.entered or not self._store.database.memo(self._misjudged())):
             directory = self._store.path("owners")
             kind = self._kind()
             for name in sorted(os.listdir(directory)):
@@ -102,7 +104,7 @@ class Owners:
         try:
             with self._store.scratch("owners") as scratch:
                 made = os.path.join(scratch, "made")
-                os.mkdir(made, 0o755)
+                make_plain(made)
                 for uid, gid in zip_longest(_ends(self._seen.uids), _ends(self._seen.gids), fillvalue=0):
                     witness = os.path.join(made, f"{uid}-{gid}")
                     os.close(os.open(witness, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -119,7 +121,7 @@ class Owners:
         return name
 
 
-def _ends(ranges: Ranges) -> list[int]:
+def _ends(ranges: IdRanges) -> list[int]:
     """The first, middle and last id of each range, once each."""
     found = (n for first, _, count in ranges for n in (first, first + count // 2, first + count - 1))
     return list(dict.fromkeys(found))

@@ -59,8 +59,8 @@ DROP TABLE made;
 """
 )
 """Since version 3 it is known under whose ids a directory was made and which blobs were compared with the diff id that
-their image claims. Of what was there before nobody can tell: directories, claims and
-digests of what directories hold are forgotten, blobs that kezuri packed stay."""
+their image claims. Of what was there before nobody can tell: directories, claims and digests of what directories hold
+are forgotten, blobs that kezuri packed stay."""
 
 
 class LayerRow(NamedTuple):

@@ -232,8 +232,8 @@ class Store:
 
     @contextmanager
     def scratch(self, kind: str) -> Iterator[str]:
-        """A directory of one's own on the store's file system, gone afterwards. Nothing above it or around this process
-        decides about the modes of what is made in it."""
+        """A directory of one's own on the store's file system, gone afterwards. What is made in it inherits neither a
+        default ACL nor a group from the directories above."""
         path = self.blobs.scratch(kind)
         try:
             make_plain(path)
