@@ -245,6 +245,22 @@ def test_a_program_that_names_raw_sockets_starts_without_them(
 
 
 @isolated
+def test_files_of_ours_cover_no_device(name: str, who: str, layers: Layers, scratch: str) -> None:
+    """An image's /etc/hosts may be a link to anything."""
+    os.makedirs(f"{scratch}/links/etc")
+    layers = (f"{scratch}/links", *layers)
+    with choose(name) as sandbox:
+        for target in ("/dev/null", "../dev/shm/h", "/proc/mounts", "/sys/kernel/none", "hosts", "/run/made/hosts"):
+            os.symlink(target, f"{scratch}/links/etc/hosts")
+            ran = run(
+                sandbox, layers, "cat /etc/hosts; echo x >/dev/null; cat /dev/null; ls /dev/shm", network="private"
+            )
+            os.unlink(f"{scratch}/links/etc/hosts")
+            assert ran.out.startswith("127.0.0.1 localhost kezuri\n") and ran.out.count("\n") == 2, ran
+            assert not ran.err, ran
+
+
+@isolated
 def test_nothing_of_sys_can_be_written(name: str, who: str, layers: Layers) -> None:
     """Not the control groups either, which an ordinary user may own."""
     with choose(name) as sandbox:
