@@ -105,3 +105,30 @@ def test_a_directory_is_read_only_once_its_owners_are_seen_as_they_are_meant(tmp
             assert forms.usable("copy-1") and forms.is_unpacked("copy-1") and not entered
             ask(forms, ["copy-1"])
             assert entered == [True] and forms.directory("copy-1", ()) == path
+
+
+def test_a_layer_is_unpacked_once_the_owners_that_it_means_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of another's can be made by an ordinary user who has entered his namespace, and by no other."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo("of-another")
+        info.uid = os.geteuid() + 1
+        tar.addfile(info)
+    blob = out.getvalue()
+    entered: list[bool] = []
+
+    def give(*_: object) -> None:
+        if not entered:
+            raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", give)
+    with Store(str(tmp_path)) as store:
+
+        def look() -> Ownership:
+            return Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, bool(entered))
+
+        forms = Forms(store, Owners(store, lambda: entered.append(True), look), Source(store, blob))
+        forms.know_pulled(digest_of(blob), Descriptor(LAYER, digest_of(blob), len(blob)))
+        assert os.listdir(forms.directory(digest_of(blob), ())) == ["of-another"]

@@ -196,6 +196,7 @@ class Forms:
     def _unpack(self, layer: str, below: Sequence[str]) -> str:
         from kezuri.layer.unpacker import unpack
 
+        self.owners.enter()  # it gives the files the owners that the image means
         with self._store.scratch("unpack") as scratch:
             lower = self.view(below) if below else None
             lacking: list[str] = []

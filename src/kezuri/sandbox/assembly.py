@@ -28,6 +28,8 @@ _SCRATCH = ("/mnt", "/media", "/srv", "/opt", "/tmp", "/var", "/home", "/run", "
 KERNEL = ("/proc", "/dev", "/sys")
 """Mount points of the kernel's own file systems, whatever the image has there."""
 
+_KERNEL = tuple(f"{point}/" for point in KERNEL)
+
 
 class Piece(NamedTuple):
     """One mount of the step, ready to be put in its place.
@@ -74,8 +76,8 @@ def assemble(step: Step, own: Sequence[Mount]) -> Assembly:
     found = [_find(m, f"{scratch}/pieces/{i}") if m else "" for i, (_, m) in enumerate(wanted)]
     places: list[tuple[Place, Tree]] = []
     for (target, mount), source in zip(wanted, found, strict=True):
-        place, tree = _settle(plan, target, mount, source, f"{scratch}/stubs-{len(places)}")
-        places.append((place, tree))
+        stubs = f"{scratch}/stubs-{len(places)}"
+        places.append(_settle(plan, target, mount, source, stubs, any(mount is m for m in own)))
     if step.readonly:
         plan.trees[1:] = []
         path = plan.resolve(step.cwd)
@@ -216,7 +218,7 @@ def _make_working_directory(step: Step, root: Tree, at: str) -> None:
     """
     try:
         path = inroot.resolve(step.cwd, root.look, root.link)
-        if path == "/" or root.look(path) is not None or (path + "/").startswith(tuple(f"{k}/" for k in KERNEL)):
+        if path == "/" or root.look(path) is not None or (path + "/").startswith(_KERNEL):
             return
         top = os.open(at, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         made = ""
@@ -278,14 +280,14 @@ def _find(mount: Mount, at: str) -> str:
     return f"/proc/self/fd/{fd}"
 
 
-def _settle(plan: Plan, target: str, mount: Mount | None, source: str, stubs: str) -> tuple[Place, Tree]:
-    """Decide where a mount comes to lie, and what it looks like to the mounts below it."""
+def _settle(plan: Plan, target: str, mount: Mount | None, source: str, stubs: str, own: bool) -> tuple[Place, Tree]:
+    """Decide where a mount comes to lie, and what it looks like to the mounts below it. `own`: ours."""
     if mount is None:
         place = Place(target, True)
         tree = Tree(target, "")
     else:
         directory = stat.S_ISDIR(os.stat(source).st_mode) if source else isinstance(mount, TmpfsMount)
-        place = plan.place(target, directory)
+        place = plan.place_over_link(target, _KERNEL) if own else plan.place(target, directory)
         if place.path == "/proc" or place.path.startswith("/proc/"):
             raise StartFailure(f"cannot mount at {target}: /proc belongs to the kernel")
         if place.path in KERNEL and not isinstance(mount, TmpfsMount):

@@ -23,7 +23,7 @@ def config(step: Step, made: Assembly, new_privileges: bool) -> dict[str, Any]:
         "env": [f"{k}={v}" for k, v in hostfiles.environment(step).items()],
         "cwd": step.cwd,
         "noNewPrivileges": not new_privileges,
-        "capabilities": _capabilities(step),
+        "capabilities": _capabilities(step, new_privileges),
         "rlimits": [
             {"type": f"RLIMIT_{name.upper()}", "soft": soft % (1 << 64), "hard": hard % (1 << 64)}
             for name, soft, hard in identity.limits(step)
@@ -57,12 +57,14 @@ def is_inside_kernel(piece: Piece) -> bool:
     return piece.mount is not None and (piece.place.path + "/").startswith(("/dev/", "/sys/"))
 
 
-def _capabilities(step: Step) -> dict[str, list[str]]:
-    have = identity.capabilities(step)
-    kept = [f"CAP_{name}" for name in privileges.CAPABILITIES if have & privileges.mask((name,))]
-    if not step.insecure and namespaces.is_initial_user():
-        kept = [name for name in kept if name != "CAP_MKNOD"]
-    return {"bounding": kept, "effective": kept, "permitted": kept}
+def _capabilities(step: Step, new_privileges: bool) -> dict[str, list[str]]:
+    refused = () if step.insecure or not namespaces.is_initial_user() else ("MKNOD",)
+    has = identity.capabilities(step) & ~privileges.mask(refused)
+    bounds = identity.bounds(step, new_privileges) & ~privileges.mask(refused)
+    kept, named = (
+        [f"CAP_{name}" for name in privileges.CAPABILITIES if have & privileges.mask((name,))] for have in (has, bounds)
+    )
+    return {"bounding": named, "effective": kept, "permitted": kept}
 
 
 def _kernel(step: Step) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ DEFAULT_CAPABILITIES = (
 
 
 def capabilities(step: Step) -> int:
-    """What the step's root may have, of what we have, as a bit mask.
+    """What the step's root has, of what we have, as a bit mask.
 
     On the machine's own network nobody opens raw sockets: they would show what other programs say there.
     """
@@ -37,6 +37,16 @@ def capabilities(step: Step) -> int:
         return have
     kept = have & privileges.mask(DEFAULT_CAPABILITIES)
     return kept & ~privileges.mask(("NET_RAW",)) if step.network == "host" else kept
+
+
+def bounds(step: Step, new_privileges: bool) -> int:
+    """The capabilities that files may name, as a bit mask: the kernel does not start a program that names another.
+
+    With no_new_privs a file gives none that its process does not have, so that CAP_NET_RAW may always be named: `ping`
+    starts, and has what `capabilities` says. Without it a file gives what is within the bounds.
+    """
+    kept = capabilities(step)
+    return kept if new_privileges else kept | privileges.permitted() & privileges.mask(("NET_RAW",))
 
 
 # include/uapi/asm-generic/resource.h, by the names that `docker build --ulimit` takes.
@@ -129,7 +139,7 @@ def assume(step: Step, program: bytes, new_privileges: bool) -> None:
         privileges.no_new_privileges()
     if program:
         privileges.filter_system_calls(program)
-    privileges.bound(keep)
+    privileges.bound(bounds(step, new_privileges))
     privileges.set_capabilities(have, have, 0)
     _become(step)
     if step.uid == 0:

@@ -73,7 +73,7 @@ class Plan:
     def place(self, target: str, directory: bool, shadow: bool = False) -> Place:
         """Settle where `target` lies, noting the mount point as missing when it is.
 
-        `shadow`: a link or a file in the way of a directory (an image whose /proc is a symlink) is covered by a stub
+        `shadow`: a link, or a file in the way of a directory (an image whose /proc is a symlink), is covered by a stub
         instead of being followed or refused.
         """
         path = "/" + "/".join(p for p in target.split("/") if p) if shadow else self.resolve(target)
@@ -99,6 +99,18 @@ class Plan:
             raise StartFailure(f"cannot mount {_kind(directory)} at {target}: {path} in the image is {there}")
         kept = stat.S_IMODE(found.st_mode) if found is not None and stat.S_ISDIR(found.st_mode) else None
         return Place(path, directory, kept)
+
+    def place_over_link(self, target: str, kept_out: tuple[str, ...]) -> Place:
+        """Settle where a file of ours lies: where `target` leads, unless that is below one of the paths `kept_out` or
+        nowhere (links in a circle). Then it covers the link, so that what the image links to stays what it is."""
+        try:
+            led = self.resolve(target) + "/"
+        except StartFailure:
+            led = ""
+        if led and not led.startswith(kept_out):
+            return self.place(target, False)
+        above, _, name = target.rpartition("/")
+        return self.place(f"{self.resolve(above)}/{name}", False, shadow=True)
 
     def mounted(self, tree: Tree) -> None:
         """From now on `tree` lies at its point."""
