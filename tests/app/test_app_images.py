@@ -161,6 +161,18 @@ class TestPruned:
         assert images(settings) == () and sum(g.size for g in gone) == candidate.size
         assert shop.build(TEXT).cached == 1
 
+    def test_the_base_that_it_stands_on_is_cache_and_stays(
+        self, shop: Workshop, settings: Settings, server: FaultyRegistry
+    ) -> None:
+        server.put(made := make_image(gzip.compress(TAR)), "t")
+        text = f"FROM {server.host}/x:t\nCOPY f /f\n"
+        shop.build(text)
+        foreseen = sum(candidate.size for candidate in foresee_prune(settings))
+        assert sum(g.size for g in prune(settings)) == foreseen
+        with Store(str(shop.root)) as store:
+            assert all(store.blobs.has(digest) for digest in (made.digest, *made.blobs))
+        assert images(settings) == ()
+
     def test_what_was_built_just_now_stays(self, shop: Workshop, settings: Settings) -> None:
         result = shop.build(TEXT)
         other = shop.build(TEXT, tags=("other",), labels=(("a", "b"),))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from tests.build.build_workshop import own
 
-from kezuri.build.forms import Forms
+from kezuri.build.forms import Forms, Packing
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.entry import Entry
 from kezuri.linux.ownership import Ownership
 from kezuri.oci.descriptor import LAYER, Descriptor, digest_of
 from kezuri.store.owners import Owners
@@ -132,3 +133,30 @@ def test_a_layer_is_unpacked_once_the_owners_that_it_means_are_there(
         forms = Forms(store, Owners(store, lambda: entered.append(True), look), Source(store, blob))
         forms.know_pulled(digest_of(blob), Descriptor(LAYER, digest_of(blob), len(blob)))
         assert os.listdir(forms.directory(digest_of(blob), ())) == ["of-another"]
+
+
+def test_a_directory_with_earlier_times_is_none_for_a_build_that_asks_for_later_ones(tmp_path: Path) -> None:
+    """It was unpacked from a blob that a build with SOURCE_DATE_EPOCH made."""
+
+    def times(blob: str) -> list[float]:
+        with tarfile.open(store.blobs.path(blob)) as tar:
+            return [member.mtime for member in tar]
+
+    file = Entry("f", "file", 0o644, os.geteuid(), os.getegid(), 1, 2000 * 10**9)
+    with Store(str(tmp_path)) as store:
+        forms = Forms(store, own(store), Source(store))
+        forms.epoch = 1000
+        forms.pack("copy-1", [(file, b"x")], Packing("none", epoch=1000))
+        dated = Path(forms.directory("copy-1", ()))
+        assert (dated / "f").stat().st_mtime == 1000 and forms.usable("copy-1")
+
+        forms = Forms(store, own(store), Source(store))
+        assert not forms.usable("copy-1")
+        forms.pack("copy-1", [(file, b"x")], Packing("none"))
+        assert forms.usable("copy-1") and not forms.unpacked(["copy-1"])
+        assert times(forms.blob("copy-1", Packing("gzip")).digest) == [2000]
+        made = Path(forms.directory("copy-1", ()))
+        assert (made / "f").stat().st_mtime == 2000 and (dated / "f").exists()
+        forms = Forms(store, own(store), Source(store))
+        forms.epoch = 1000
+        assert forms.directory("copy-1", ()) == str(made)

@@ -114,8 +114,7 @@ class Forms:
         database = self._store.database
         if database.layer(layer) is None:
             return False
-        path = self._known_directory(layer)
-        if path and self._keeps_times(database.memo(_dated(os.path.basename(path))) or ""):
+        if self._known_directory(layer):
             return True
         here = self._blob_here(layer)
         return here is not None and self._keeps_times(_epoch_of(here))
@@ -185,13 +184,15 @@ class Forms:
         return path
 
     def is_unpacked(self, layer: str) -> bool:
-        """Whether there is a directory of the layer that this process can use."""
+        """Whether there is a directory of the layer that this build can use."""
         return bool(self._known_directory(layer))
 
     def _known_directory(self, layer: str) -> str:
-        name = self._store.database.directory(layer, self.owners.known())
+        database = self._store.database
+        name = database.directory(layer, self.owners.known())
         path = self._store.layer_directory(name)
-        return path if name and os.path.isdir(path) else ""
+        usable = name and os.path.isdir(path) and self._keeps_times(database.memo(_dated(name)) or "")
+        return path if usable else ""
 
     def _unpack(self, layer: str, below: Sequence[str]) -> str:
         from kezuri.layer.unpacker import unpack

@@ -91,6 +91,7 @@ class Collection:
     def _take_all(self, pieces: Sequence[Piece], everything: bool) -> Iterator[Gone]:
         """Remove the pieces, and what of their layers nobody else needs: nothing else."""
         layers = {piece.layer for piece in pieces if piece.layer}
+        self._evicted.update(form.digest for layer in layers for form in self._store.database.forms(layer))
         blobs: set[str] = set()
         for piece in pieces:
             if piece.kind == "untagged":
@@ -99,7 +100,6 @@ class Collection:
         blobs.update(piece.id for piece in pieces if piece.id.startswith("sha256:"))
         for layer in layers:
             blobs.update(form.digest for form in self._store.database.forms(layer))
-        self._evicted.update(blobs)
         for piece in pieces:
             yield from self._take(piece)
         yield from self._layers(everything, layers)
