@@ -1,10 +1,12 @@
 """The pure half: challenges, retries, endpoints, proxies, origins, registries.conf, platform choice."""
 
+import threading
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.registry.registry_faults import FastClock
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor, Index, Platform, Reference
@@ -24,7 +26,7 @@ from kezuri.registry.image import Document, choose, flatten
 from kezuri.registry.origin import Origin, is_local, is_private
 from kezuri.registry.proxy import proxy_for
 from kezuri.registry.registries import parse_registries, read_registries
-from kezuri.registry.retry import Stall, delay, passing, retry_after, tries_for
+from kezuri.registry.retry import Backoff, Patience, Stall, delay, passing, retry_after, tries_for
 from kezuri.registry.wire import Headers
 
 
@@ -78,6 +80,13 @@ def test_the_demanded_scope_comes_first() -> None:
         ("https://2130706433/token", "https://hub.example", False, "it is a private address"),
         ("https://[::ffff:127.0.0.1]/token", "https://hub.example", False, "it is a private address"),
         ("https://169.254.169.254/token", "https://10.0.0.1", False, "it is a private address"),
+        ("https://169.254.169.254./token", "https://hub.example", False, "it is a private address"),
+        ("https://[64:ff9b::a9fe:a9fe]/token", "https://hub.example", False, "it is a private address"),
+        ("https://[2002:7f00:1::]/token", "https://hub.example", False, "it is a private address"),
+        ("https://100.64.0.1/token", "https://hub.example", False, "it is a private address"),
+        ("https://[fd00:ec2::254]/token", "https://10.0.0.1", False, "it is a private address"),
+        ("https://100.100.100.200/token", "https://10.0.0.1", False, "it is a private address"),
+        ("https://[64:ff9b::808:808]/token", "https://hub.example", False, ""),
         ("https://10.0.0.2/token", "https://10.0.0.1", False, ""),
         ("https://10.0.0.1:444/token", "https://10.0.0.1:443", False, ""),
         ("ftp://auth.example/token", "https://hub.example", True, "it is not an http or https URL"),
@@ -132,8 +141,28 @@ def test_retry_after(value: str, seconds: float | None) -> None:
     assert retry_after(value, 1_700_000_000.0) == seconds
 
 
+@pytest.mark.parametrize(("after", "times"), [(0.0, 4), (50.0, 2), (120.0, 1), (121.0, 0), (None, 4)])
+def test_what_a_host_has_us_wait_is_bounded_all_in_all(after: float | None, times: int) -> None:
+    patience = Patience(Backoff(FastClock()), 5, threading.Event())
+    assert [patience.again("host", "", after) for _ in range(5)] == [n < times for n in range(5)]
+
+
+def test_something_worth_while_begins_the_waiting_anew() -> None:
+    patience = Patience(Backoff(FastClock()), 5, threading.Event())
+    assert patience.again("host", "", 100.0)
+    patience.progressed()
+    assert patience.again("host", "", 100.0)
+
+
 def test_what_does_not_mend_is_not_tried_again() -> None:
-    assert [tries_for(k, 5) for k in ("resolve", "refused", "certificate", "connect-timeout", "cut")] == [1, 1, 1, 2, 5]
+    assert [tries_for(k, 5) for k in ("resolve", "refused", "certificate", "connect-timeout", "timeout", "cut")] == [
+        1,
+        1,
+        1,
+        2,
+        3,
+        5,
+    ]
 
 
 def test_a_trickle_is_noticed() -> None:
@@ -370,6 +399,13 @@ def test_the_best_platform(there: list[str], wanted: str, chosen: int) -> None:
 def test_no_platform(there: list[str]) -> None:
     with pytest.raises(KezuriError, match="x: there is no image for linux/amd64"):
         choose([entry(str(i), p) for i, p in enumerate(there)], Platform.parse("linux/amd64"), "x")
+
+
+def test_of_very_many_platforms_the_first_are_named() -> None:
+    with pytest.raises(KezuriError) as caught:
+        choose([entry(str(n), f"linux/a{n}") for n in range(20_000)], Platform.parse("linux/amd64"), "x")
+    assert "linux/a29, …" in str(caught.value.diagnostics[0].hint)
+    assert len(str(caught.value.diagnostics[0].hint)) < 500
 
 
 def test_nested_indexes_are_read_to_a_depth() -> None:

@@ -419,11 +419,33 @@ def test_endless_redirects_end(server: FaultyRegistry, image: Image) -> None:
     assert len(server.asked("manifests")) == 11
 
 
-@pytest.mark.parametrize("target", ["http://169.254.169.254/latest", "file:///etc/passwd", "http://a@127.0.0.1/"])
+@pytest.mark.parametrize(
+    "target",
+    ["http://169.254.169.254/latest", "file:///etc/passwd", "http://a@127.0.0.1/", "http://[::1", "http://[x]/",
+     "//[::1"],
+)  # fmt: skip
 def test_redirects_that_are_refused(server: FaultyRegistry, image: Image, target: str) -> None:
     server.on("GET .*/manifests/", redirect(target))
     with pytest.raises(KezuriError, match="sends us to"):
         Client().pull(server.host)
+
+
+@pytest.mark.parametrize("what", ["manifests", "blobs"])
+def test_a_redirect_to_nowhere_is_shown_as_what_it_is(server: FaultyRegistry, image: Image, what: str) -> None:
+    server.on(f"GET .*/{what}/", status(302), times=9)
+    with pytest.raises(KezuriError, match=f"GET http://{server.host}/v2/.*: 302"):
+        Client().pull(server.host)
+
+
+def test_what_does_not_speak_http_is_said(server: FaultyRegistry, image: Image) -> None:
+    def banner(handler: Handler, kind: str, data: bytes) -> None:
+        handler.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        handler.close_connection = True
+
+    server.on("GET .*/manifests/", banner, times=9)
+    with pytest.raises(KezuriError) as caught:
+        Client().pull(server.host)
+    assert "what answers does not speak HTTP" in text(caught.value)
 
 
 def test_a_mirror_serves_first_and_is_told_for_whom(server: FaultyRegistry, image: Image) -> None:

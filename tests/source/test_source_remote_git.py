@@ -6,21 +6,25 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from time import time
+from time import sleep, time
 
 import pytest
 from tests.source.source_remote_fetching import fetching
 from tests.source.source_remote_servers import Repository, WebServer, git, git_daemon, web_server
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.activity import activity
 from kezuri.plan.operation import GitSource
 from kezuri.plan.remote import git_source
-from kezuri.source import git_repository
+from kezuri.registry.retry import Stall
+from kezuri.source import git_program, git_repository
 from kezuri.source.git_checkout import address_refusal
-from kezuri.source.git_program import GitProgram
+from kezuri.source.git_program import GitFailed, GitProgram, Waiting
 from kezuri.source.remote_context import Wishes, open_remote
 from kezuri.store.collection import Collection
 from kezuri.store.store import Store
@@ -88,6 +92,21 @@ def failure(store: Path, wanted: GitSource, secrets: dict[str, str] | None = Non
         remotes.directory(wanted)
     assert os.listdir(store / "tmp") == []
     return error.value
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Waits until it holds; fails when it does not for twenty seconds."""
+    end = time() + 20
+    while not holds():
+        assert time() < end
+        sleep(0.02)
+
+
+def ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 def hint(error: KezuriError) -> str:
@@ -456,6 +475,53 @@ def test_a_server_that_says_nothing_is_not_waited_for(store: Path, monkeypatch: 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = failure(store, at(f"git://127.0.0.1:{silent.getsockname()[1]}/x.git"))
     assert "no whole answer within 0.5 s" in str(error)
+
+
+def test_a_server_that_stops_sending_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_program, "_LOOK", 0.05)
+    monkeypatch.setattr(Stall, "_WINDOW", 0.6)
+    program = GitProgram(dict(os.environ), str(tmp_path / "hosts"), "", threading.Event())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"git://127.0.0.1:{silent.getsockname()[1]}/x.git"
+        program.run("init", "--quiet", "--bare", str(tmp_path / "r"))
+        with pytest.raises(GitFailed, match="operation too slow"):
+            program.run("fetch", "--quiet", address, git_dir=str(tmp_path / "r"), remote=True)
+
+
+def test_what_works_is_not_taken_for_waiting() -> None:
+    time = iter(range(0, 1000, 6))
+    done = subprocess.Popen(["sh", "-c", "while :; do :; done"], process_group=0)
+    idle = subprocess.Popen(["sleep", "60"], process_group=0)
+    try:
+        works, waits = (Waiting(p.pid, lambda: float(next(time))) for p in (done, idle))
+        waits.in_vain()
+        assert activity(idle.pid) == activity(idle.pid)
+        before = activity(done.pid)
+        while activity(done.pid) == before:
+            pass
+        assert not works.in_vain()
+        assert any(waits.in_vain() for _ in range(60))
+    finally:
+        for process in (done, idle):
+            process.kill()
+            process.wait()
+    with pytest.raises(ProcessLookupError):
+        activity(idle.pid)
+
+
+def test_git_and_what_it_started_end_when_we_are_killed(tmp_path: Path) -> None:
+    (tmp_path / "git").write_text(f"#!/bin/sh\nsleep 61 &\necho $! $$ > {tmp_path}/pids.new\nmv {tmp_path}/pids.new "
+                                  f"{tmp_path}/pids\nsleep 62\n")  # fmt: skip
+    (tmp_path / "git").chmod(0o755)
+    code = (
+        "import os, threading; from kezuri.source.git_program import GitProgram; "
+        f"GitProgram({{'PATH': '{tmp_path}:' + os.environ['PATH']}}, '', '', threading.Event()).run('fetch')"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as running:
+        eventually((tmp_path / "pids").exists)
+        running.kill()
+    for pid in (tmp_path / "pids").read_text().split():
+        eventually(partial(ended, int(pid)))
 
 
 class TestRedirects:

@@ -230,7 +230,7 @@ class TestRedirects:
             source = url_source(f"{web.url}/f")
             assert content(remotes, source) == b"x" and remotes.root(source, (), False).name == "f"
 
-    @pytest.mark.parametrize("target", ["/f", "ftp://x/y", "http://user@h/x", "http:///"])
+    @pytest.mark.parametrize("target", ["/f", "ftp://x/y", "http://user@h/x", "http:///", "http://[::1", "//[x]/f"])
     def test_those_that_lead_nowhere(self, tmp_path: Path, web: WebServer, target: str) -> None:
         web.redirect("/f", target)
         with fetching(tmp_path) as remotes:

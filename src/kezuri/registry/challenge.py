@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from kezuri.registry.origin import Origin, is_link_local, is_private
+from kezuri.registry.origin import Origin, is_metadata, is_private
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PARAMETER = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"=][^\s,\"]*)?)\s*")
@@ -112,7 +112,7 @@ def private_refusal(target: Origin, registry: Origin, allow_private: bool) -> st
     """Why a registry may not send us to `target`, or an empty text."""
     if allow_private or not is_private(target.host) or (target.host, target.port) == (registry.host, registry.port):
         return ""
-    if is_private(registry.host) and not is_link_local(target.host):
+    if is_private(registry.host) and not is_metadata(target.host):
         return ""
     return "it is a private address"
 

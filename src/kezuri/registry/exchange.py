@@ -58,7 +58,7 @@ class Exchanges:
         self._authorizing: dict[str, threading.Lock] = {}
 
     def open(self, ask: Ask, patience: Patience) -> Answer:
-        """The answer to a request, of a status below 400. Refused for the others, TransportError when there is none,
+        """The answer to a request, of a status below 300. Refused for the others, TransportError when there is none,
         in both cases after the repetitions that `patience` allows."""
         host, granted = ask.endpoint.host, 0
         fresh: Grant | None = None
@@ -72,7 +72,7 @@ class Exchanges:
                 if patience.again(host, error.kind):
                     continue
                 raise
-            if answer.status < 400:
+            if answer.status < 300:
                 return answer
             with answer:
                 failure = Failure.read(ask.method, url, answer)
@@ -149,8 +149,9 @@ class Exchanges:
                 return answer, url
             with answer:
                 pass
-            before, url = url, urljoin(url, location)
+            before = url
             try:
+                url = urljoin(url, location)
                 target = Origin.of(url)
             except ValueError:
                 raise TransportError("url", first.netloc, "sends us to something that is no http URL") from None

@@ -25,6 +25,8 @@ MOST_BYTES = 8 << 20
 DOCUMENTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 _DEPTH = 4
 _NESTED = 32
+_SHOWN = 30
+"""How many platforms an error names."""
 # Content types that say nothing about the content.
 _VAGUE = ("", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain")
 
@@ -135,9 +137,10 @@ def choose(entries: Iterable[Descriptor], platform: Platform, where: str) -> Des
     if len(found) == 1 and found[0].platform is None:
         return found[0]
     there = list(dict.fromkeys(str(e.platform) if e.platform else "one that does not say" for e in found))
+    named = ", ".join(there[:_SHOWN]) + ", …" * (len(there) > _SHOWN)
     raise KezuriError.of(
         f"{where}: there is no image for {platform}",
-        hint=f"there are images for: {', '.join(there)}" if there else "the index lists no images at all",
+        hint=f"there are images for: {named}" if there else "the index lists no images at all",
         exit_code=125,
     )
 

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
 
 _NETLOC = re.compile(r"(?:([A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?\Z")
 _PORTS = {"http": 80, "https": 443}
+_METADATA = ("fd00:ec2::254", "100.100.100.200")
+"""Addresses of credentials that are not link-local: AWS over IPv6, Alibaba Cloud."""
+_TRANSLATED = 0x64_FF9B << 64
+"""How 64:ff9b::/96 begins: behind it stands an IPv4 address that a gateway speaks to for us (RFC 6052)."""
 
 
 class Origin(NamedTuple):
@@ -66,13 +70,15 @@ def is_private(host: str) -> bool:
     address = literal(host)
     if address is None:
         return is_local(host)
-    return address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified
+    # An address that carriers share among their customers (100.64/10) is neither private nor global.
+    return not address.is_global or address.is_loopback or address.is_link_local
 
 
-def is_link_local(host: str) -> bool:
-    """Whether the host is a link-local address: where clouds keep the machine's own credentials."""
+def is_metadata(host: str) -> bool:
+    """Whether the host is an address where clouds keep the machine's own credentials: a link-local one, or one of the
+    few others."""
     address = literal(host)
-    return address is not None and address.is_link_local
+    return address is not None and (address.is_link_local or str(address) in _METADATA)
 
 
 def literal(host: str) -> "IPv4Address | IPv6Address | None":
@@ -80,16 +86,19 @@ def literal(host: str) -> "IPv4Address | IPv6Address | None":
     from ipaddress import IPv4Address, IPv6Address, ip_address
 
     try:
-        address = ip_address(host.partition("%")[0])
+        # A name server may be asked for a name that ends in a dot, and take it for the address.
+        address = ip_address(host.partition("%")[0].removesuffix("."))
     except ValueError:
         if not host or not host[0].isdigit() or not re.fullmatch(r"[0-9a-fA-FxX.]+", host):
             return None
         import socket
 
         try:
-            return IPv4Address(socket.inet_aton(host))
+            return IPv4Address(socket.inet_aton(host.removesuffix(".")))
         except OSError:
             return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
+    if isinstance(address, IPv6Address):
+        if int(address) >> 32 == _TRANSLATED:
+            return IPv4Address(int(address) & 0xFFFF_FFFF)
+        return address.ipv4_mapped or address.sixtofour or address
     return address

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 
 _MOST_WAIT = 120.0
+"""Seconds that a host may have us wait, all in all, before something worth while arrives."""
 _STATUSES = frozenset((408, 425, 429, 499, 500, 502, 503, 504, 522))
 _FINAL = frozenset((400, 401, 403, 404, 405, 409, 412, 413))
 _CODES = frozenset(("TOOMANYREQUESTS", "UNAVAILABLE", "BLOB_UPLOAD_INVALID", "UNKNOWN"))
 # How often a request that failed this way is sent at most. A name that does not exist, a port where nobody listens
-# and a certificate that nobody vouches for do not mend in seconds: a machine without a network must not wait.
+# and a certificate that nobody vouches for do not mend in seconds: a machine without a network must not wait. Silence
+# costs a minute each time.
 _FEW = {
     "resolve": 1, "refused": 1, "certificate": 1, "proxy": 1, "url": 1, "resolve-later": 2, "connect-timeout": 2,
-    "handshake": 2, "late": 2,
+    "handshake": 2, "late": 2, "timeout": 3, "stalled": 3,
 }  # fmt: skip
 
 
@@ -109,24 +111,23 @@ class Patience:
         self._tries = tries
         self._patient = patient
         self._failures = 0
+        self._asked = 0.0
 
     def progressed(self) -> None:
         """Something worth while arrived: counting begins anew."""
         self._failures = 0
+        self._asked = 0.0
         self._patient = True
 
     def again(self, host: str, kind: str = "", after: float | None = None) -> bool:
         """Note a failure of this transport kind (empty: an answer that will pass), hold the host back for a while, and
-        say whether to try again. `after` is what the host asked for; more than two minutes is not waited for. Stopped
-        when the work was called off: then that is why it failed."""
+        say whether to try again. `after` is what the host asked for; more than two minutes, together with what it asked
+        for before, is not waited for. Stopped when the work was called off: then that is why it failed."""
         if self.stop.is_set():
             raise Stopped
         self._failures += 1
-        if (
-            not self._patient
-            or self._failures >= tries_for(kind, self._tries)
-            or (after is not None and after > _MOST_WAIT)
-        ):
+        self._asked += after or 0.0
+        if not self._patient or self._failures >= tries_for(kind, self._tries) or self._asked > _MOST_WAIT:
             return False
         clock: Clock = self.backoff.clock
         wait = delay(self._failures, clock.chance())

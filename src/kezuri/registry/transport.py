@@ -271,11 +271,14 @@ def _translate(error: Exception, origin: Origin, proxy: str) -> TransportError:
 def _reason(error: BaseException) -> str:
     """A short text for an error, without addresses of objects."""
     import ssl
+    from http.client import BadStatusLine
 
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
+    if type(error) is BadStatusLine:
+        return "what answers does not speak HTTP"
     text = str(error.args[0]) if error.args else type(error).__name__
     return text[:120] if "0x" not in text else type(error).__name__
 

@@ -124,7 +124,8 @@ class GitCheckouts:
         def update(*more: str) -> None:
             command = ("submodule", "--quiet", "update", *more)
             self._repositories.following(
-                source, lambda access: run(*command, git_dir=git_dir, work_tree=tree, access=access, told=output)
+                source,
+                lambda access: run(*command, git_dir=git_dir, work_tree=tree, access=access, told=output, remote=True),
             )
 
         try:

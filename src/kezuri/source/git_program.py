@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.activity import activity
+from kezuri.registry.retry import Stall
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _SETTINGS = (
@@ -32,6 +34,19 @@ _BOILERPLATE = (
 )
 _PATIENCE = 10.0
 """Seconds that git gets to end when it is called off."""
+_LEASH = """
+exec 3<&0 </dev/null
+(read -r end <&3; kill -KILL 0) >/dev/null 2>&1 &
+"$@" 3<&-
+code=$?
+kill -KILL $!
+exit $code
+"""
+"""Runs git, and ends the whole process group when standard input ends: so it does when we are killed. git and what it
+starts (ssh, too) would go on waiting for a server that says nothing, for ever."""
+_LOOK = 5.0
+"""Seconds between two looks at whether git still does something."""
+_WORK = 1 << 20
 
 
 _MOVED = re.compile(r"unable to access '([^']+?)/?': The requested URL returned error: 30[12378]")
@@ -73,6 +88,29 @@ class Access(NamedTuple):
     moved: tuple[tuple[str, str], ...] = ()
 
 
+class Waiting:
+    """Notices a process group that waits for somebody who sends next to nothing. git itself does so over HTTP only."""
+
+    def __init__(self, group: int, now: Callable[[], float]) -> None:
+        self._group = group
+        self._now = now
+        self._stall = Stall(now)
+        self._looked = now()
+        self._done = 0
+
+    def in_vain(self) -> bool:
+        """Whether next to nothing was done for a minute. To be asked often; it looks now and then."""
+        if self._now() - self._looked < _LOOK:
+            return False
+        self._looked = self._now()
+        try:
+            before, self._done = self._done, activity(self._group)
+        except ProcessLookupError:
+            return False
+        # It is less when a process has ended: then something was done.
+        return self._stall.stalled(self._done - before if self._done >= before else _WORK)
+
+
 class GitProgram:
     """Runs git. `environment` is this process's; `scratch` is a directory for what ssh notes of hosts' keys."""
 
@@ -97,8 +135,10 @@ class GitProgram:
         protocols: str = "http:https:git:ssh",
         told: Callable[[bytes], object] | None = None,
         seconds: float = float("inf"),
+        remote: bool = False,
     ) -> bytes:
-        """What git writes to standard output; GitFailed when it ends with an error, or not within so many seconds.
+        """What git writes to standard output; GitFailed when it ends with an error, or not within so many seconds, or
+        when it does next to nothing for a minute while it speaks to a `remote`.
         `protocols` are those that it, and what it starts, may speak. `told` gets what it writes to standard error once
         it has ended."""
         import subprocess
@@ -110,26 +150,33 @@ class GitProgram:
                 hint="install it (`apt install git`, `dnf install git`), or copy the files into the context",
             )
         access = access or Access()
-        command = [self._path]
+        command = ["/bin/sh", "-c", _LEASH, "git", self._path]
         if work_tree:
             command += ["--work-tree", work_tree]
         if git_dir:
             command += ["--git-dir", git_dir]
+        leash, held = os.pipe()
         try:
             process = subprocess.Popen(
                 [*command, *arguments],
                 cwd=cwd or work_tree or git_dir or "/",
                 env=self._surroundings(access, protocols),
-                stdin=subprocess.DEVNULL,
+                stdin=leash,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 umask=0o022,
                 process_group=0,
             )
-        except OSError as error:
-            raise KezuriError.of(f"git cannot be run: {self._path}: {error.strerror}") from None
+        except BaseException as error:
+            os.close(held)
+            if isinstance(error, OSError):
+                raise KezuriError.of(f"git cannot be run: {self._path}: {error.strerror}") from None
+            raise
+        finally:
+            os.close(leash)
         end = monotonic() + seconds
-        with process:
+        waiting = Waiting(process.pid, monotonic) if remote else None
+        with process, os.fdopen(held, "wb"):
             try:
                 while True:
                     try:
@@ -140,6 +187,8 @@ class GitProgram:
                             raise KezuriError.of("canceled", exit_code=130) from None
                         if monotonic() > end:
                             raise GitFailed(f"fatal: there was no whole answer within {seconds:g} s") from None
+                        if waiting is not None and waiting.in_vain():
+                            raise GitFailed("fatal: operation too slow: less than 1 KiB a second came") from None
             except BaseException:
                 _end(process)
                 raise

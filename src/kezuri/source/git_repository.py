@@ -170,6 +170,7 @@ class GitRepositories:
                         access=access,
                         told=output,
                         seconds=_LISTING if arguments[0] == "ls-remote" else float("inf"),
+                        remote=True,
                     ),
                 )
             except GitFailed as error:

@@ -101,8 +101,9 @@ class HttpExchange:
                 return answer, url
             with answer:
                 pass
-            before, url = Origin.of(url), urljoin(url, location).partition("#")[0]
+            before = Origin.of(url)
             try:
+                url = urljoin(url, location).partition("#")[0]
                 target = Origin.of(url)
             except ValueError:
                 raise TransportError("url", first.netloc, "it sends us to something that is no http URL") from None
