@@ -151,10 +151,26 @@ def _read(path: str) -> str:
 
 
 def _groups() -> Iterator[tuple[str, str]]:
-    for directory, _, _ in os.walk("/sys/fs/cgroup"):
-        name = directory.removeprefix("/sys/fs/cgroup") or "/"
+    """The groups at the top of each hierarchy (cgroups(7)), and those below our own. What lies deeper in a group that
+    is there before us belongs to whoever made that group."""
+    top = "/sys/fs/cgroup"
+    # Version 2 has one hierarchy, with its own list of processes; version 1 has one in each directory.
+    tops = (
+        [top] if os.path.exists(f"{top}/cgroup.procs") else [entry.path for entry in os.scandir(top) if entry.is_dir()]
+    )
+    seen = {entry.path for place in tops for entry in os.scandir(place) if entry.is_dir()}
+    for line in _read("/proc/self/cgroup").splitlines():
+        ours = line.split(":", 2)[2].strip("/")
+        if ours:
+            seen.update(path for place in tops for path in _below(f"{place}/{ours}") if os.path.isdir(path))
+    for directory in sorted(seen):
+        name = directory.removeprefix(top)
         if not _SYSTEMD.search(name):
             yield name, node(directory)
+
+
+def _directories(path: str) -> list[str]:
+    return [entry.path for entry in os.scandir(path) if entry.is_dir()] if os.path.isdir(path) else []
 
 
 def _names() -> Iterator[tuple[str, str]]:
