@@ -173,6 +173,20 @@ class TestPruned:
             assert all(store.blobs.has(digest) for digest in (made.digest, *made.blobs))
         assert images(settings) == ()
 
+    def test_what_only_images_without_a_name_hold_is_foreseen(
+        self, shop: Workshop, settings: Settings, server: FaultyRegistry
+    ) -> None:
+        """A base that lost its name, layers that a result of the cache holds, too, and listings of layers."""
+        server.put(make_image(gzip.compress(TAR)), "t")
+        name = f"{server.host}/x:t"
+        shop.build(f"FROM {name}\nCOPY f /f\n", tags=("app",))
+        shop.build("FROM app\nCOPY --from=app bin/sh /sh\n", compression="zstd")
+        fetch(settings, name)
+        tag(settings, "app", name)
+        foreseen = [candidate.size for candidate in foresee_prune(settings, all=True)]
+        assert sum(g.size for g in prune(settings, all=True)) == sum(foreseen)
+        assert foresee_prune(settings, all=True) == () and shop.check() == []
+
     def test_what_was_built_just_now_stays(self, shop: Workshop, settings: Settings) -> None:
         result = shop.build(TEXT)
         other = shop.build(TEXT, tags=("other",), labels=(("a", "b"),))

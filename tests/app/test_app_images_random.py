@@ -63,6 +63,8 @@ class Player:
             more["build_contexts"] = ((base, f"oci-layout://{self.shop.directory / base}"),)
         more["platforms"] = BOTH if base == self.index else ("linux/amd64",)
         more["annotations"] = self.random.choice(((), (("manifests", '"manifests"'),)))
+        more["compression"] = self.random.choice(("gzip", "gzip", "zstd", "uncompressed"))
+        more["source_date_epoch"] = self.random.choice(("", "", "1000", "2000000000"))
         self.shop.write(f=str(self.random.randrange(2)))
         result = self.shop.build(f"FROM {base}\nCOPY f /f\n", **more)
         self.ids = [*self.ids, result.digest, result.config_digest or result.digest][-8:]
@@ -82,10 +84,12 @@ class Player:
 
     def prune(self) -> None:
         everything = self.random.random() < 0.3
-        foreseen = sum(candidate.size for candidate in foresee_prune(self.settings))
-        gone = prune(self.settings, all=everything)
-        assert everything or sum(one.size for one in gone) == foreseen
+        self.prune_as_foreseen(all=everything)
         assert images(self.settings, ("dangling=true",)) == ()
+
+    def prune_as_foreseen(self, **how: Any) -> None:
+        foreseen = sum(candidate.size for candidate in foresee_prune(self.settings, **how))
+        assert sum(one.size for one in prune(self.settings, **how)) == foreseen, how
 
     def prune_what_is_no_image(self) -> None:
         before = images(self.settings)
@@ -96,7 +100,7 @@ class Player:
             {"filters": ("type=regular",), "all": True},
             {"filters": ("private",)},
         ]
-        prune(self.settings, **self.random.choice(how))
+        self.prune_as_foreseen(**self.random.choice(how))
         assert images(self.settings) == before
 
     def check(self) -> None:

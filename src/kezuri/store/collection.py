@@ -110,7 +110,7 @@ class Collection:
 
     def pieces(self, everything: bool = False) -> tuple[Piece, ...]:
         """All that the store holds. With `everything`, documents of images without a name count as needed by nobody."""
-        held = Inventory(self._store, self._reach.named_blobs(), self._reach.base_blobs()).pieces()
+        held = Inventory(self._store, self._reach.named_blobs(), self._reach.base_blobs(), everything).pieces()
         return (*held, *self._loose(everything, {piece.id for piece in held}))
 
     def _loose(self, everything: bool, held: set[str]) -> Iterator[Piece]:
@@ -141,8 +141,12 @@ class Collection:
         chosen: Callable[[Piece], bool] | None = None,
         untagged: bool = True,
     ) -> Iterator[Candidate]:
-        """What `collect` would remove, in its order: the least worth for its size first."""
+        """What `collect` would remove, in its order: the least worth for its size first. The sizes are what
+        goes with each when those before it are gone."""
         pieces = self.pieces(everything)
+        holders: dict[str, int] = {}
+        for digest in (blob[0] for piece in pieces for blob in piece.blobs):
+            holders[digest] = holders.get(digest, 0) + 1
         oldest = self._store.oldest_lease()
         limited = before is not None or chosen is not None
         budget = keep_bytes is not None
@@ -160,9 +164,6 @@ class Collection:
             )
 
         total = self.cache_bytes() if keep_bytes is not None else 0
-        holders: dict[str, int] = {}
-        for digest in (blob[0] for piece in pieces for blob in piece.blobs):
-            holders[digest] = holders.get(digest, 0) + 1
         gone: set[str] = set()
         first = ranked(pieces, may_go, time())
         # Then what frees nothing by itself: what others hold, too.
@@ -170,9 +171,11 @@ class Collection:
         for candidate in chain(first, others):
             if keep_bytes is not None and total <= keep_bytes:
                 return
-            total -= sum(_freed(piece, holders) for piece in candidate.pieces)
-            gone.update(piece.id for piece in candidate.pieces)
-            yield candidate
+            going = tuple(piece._replace(size=_freed(piece, holders)) for piece in candidate.pieces)
+            # Work in progress is not counted as cache.
+            total -= sum(piece.size for piece in going if not piece.id.startswith("tmp/"))
+            gone.update(piece.id for piece in going)
+            yield Candidate(going, candidate.worth, sum(piece.size for piece in going))
 
     def _take(self, piece: Piece) -> Iterator[Gone]:
         """Remove one piece, unless it was used meanwhile."""
@@ -429,10 +432,8 @@ class Collection:
 
 
 def _freed(piece: Piece, holders: dict[str, int]) -> int:
-    """What the cache has less of when the piece goes: a blob with the last of the layers that hold it. `holders` counts
+    """What there is less of when the piece goes: a blob with the last of the pieces that hold it. `holders` counts
     these, and is brought up to date."""
-    if piece.id.startswith("tmp/"):
-        return 0  # Work in progress is not counted as cache.
     size = piece.size
     for digest, count, counted in piece.blobs:
         holders[digest] -= 1

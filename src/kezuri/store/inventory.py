@@ -29,8 +29,8 @@ class Piece(NamedTuple):
     `seconds` is what it would take to have it again. `needs` is the id of the piece without which it can never be
     found again (a result stands on the very run that it was made upon); empty when there is none. `named` marks layers
     of images with a name, which are not cache. `layer` is the layer's id, if it is one, and `step` the kind of step
-    that gave it (RUN, COPY, ADD, WORKDIR). `blobs` are those that the layer holds and no image with a name: digest,
-    bytes on the disk, and whether they are counted in `size`.
+    that gave it (RUN, COPY, ADD, WORKDIR). `blobs` are those that the layer, or the image without a name, holds and no
+    image with a name (an image also holds listings): digest, bytes on the disk, and whether these are in `size`.
     """
 
     id: str
@@ -51,14 +51,15 @@ class Piece(NamedTuple):
 
 class Inventory:
     """Takes stock of a store. `named` are the blobs of images that have a name or are kept for their digest; `bases`
-    those of images that builds stood on."""
+    those of images that builds stood on, which with `everything` are no reason for another image's blobs to stay."""
 
-    def __init__(self, store: Store, named: set[str], bases: set[str]) -> None:
+    def __init__(self, store: Store, named: set[str], bases: set[str], everything: bool = False) -> None:
         self._store = store
         self._named = named
         self._bases = bases
         self._tagged = Reach(store).named_blobs(untagged=False)
-        self._staying = self._tagged | bases
+        self._kept: set[str] = set() if everything else bases
+        self._staying = self._tagged | self._kept
         self._layers = {row.id: row for row in store.database.layers()}
         self._directories: dict[str, list[DirectoryRow]] = {}
         for directory in store.database.directories():
@@ -123,8 +124,6 @@ class Inventory:
                     )
                 # A name needs its own blob only; builds unpack it again.
                 unpacked = self._directory_size(row)
-                if self._staying.isdisjoint(digests):
-                    unpacked += self._listing_size(row)
                 blobs = self._blobs_of(row.id)
                 unpacked += sum(size for _, size, counted in blobs if counted)
                 if unpacked:
@@ -146,20 +145,26 @@ class Inventory:
     def _untagged(self, taken: set[str]) -> Iterator[Piece]:
         """Images without a name, the latest first, each with the blobs that only it and earlier ones need."""
         reach = Reach(self._store)
-        seen = set(self._staying)
+        stays, seen = set(self._staying), set[str]()
         for layer, digests in self._forms.items():
-            if layer in taken or not self._staying.isdisjoint(digests):
-                seen.update(digests)  # The layer stays, with all its blobs; of others all go.
+            if layer in taken:
+                seen.update(digests)
+            elif not self._kept.isdisjoint(digests):
+                stays.update(digests)  # The layer stays, with all its blobs.
         images = [(reach.kept_at(d.digest), d.digest) for d in self._store.names.untagged()]
         for when, digest in sorted(images, reverse=True):
             blobs: set[str] = set()
             reach.image_blobs(digest, blobs)
-            layers = {layer for blob in blobs for layer in self._holders.get(blob, ())}
-            blobs.update(form for layer in layers for form in self._forms[layer])
-            size = sum(self._blob_size(blob) for blob in blobs - seen)
-            seen |= blobs
+            sizes = {blob: self._blob_size(blob) for blob in blobs - stays}
+            for layer in {layer for blob in blobs for layer in self._holders.get(blob, ())} - taken:
+                if self._staying.isdisjoint(self._forms[layer]):
+                    # It is needed as long as the layer is known, whether that is unpacked or not.
+                    sizes[f"listing {layer}"] = self._listing_size(layer)
+            held = tuple((name, size, name not in seen) for name, size in sorted(sizes.items()))
+            size = sum(size for _, size, counted in held if counted)
+            seen |= sizes.keys()
             title = f"image without a name {digest.removeprefix('sha256:')[:12]}"
-            yield Piece(digest, "untagged", title, size, when, when, 1, 0.0)
+            yield Piece(digest, "untagged", title, size, when, when, 1, 0.0, blobs=held)
 
     def _owners(self) -> dict[str, str]:
         """The name of an image for each blob of it."""
@@ -223,7 +228,7 @@ class Inventory:
         size = self._directory_size(row) + sum(size for _, size, counted in self._blobs_of(row.id) if counted)
         digests = self._forms.get(row.id, ())
         shared = any(digest in self._named or len(self._holders[digest]) > 1 for digest in digests)
-        return size + self._listing_size(row), shared
+        return size + self._listing_size(row.id), shared
 
     def _blobs_of(self, layer: str) -> tuple[tuple[str, int, bool], ...]:
         # Freed with the last of its layers, which the one that was used last is thought to be.
@@ -231,14 +236,15 @@ class Inventory:
             (
                 digest,
                 self._blob_size(digest),
-                layer == max(self._holders[digest], key=lambda h: (self._layers[h].used, h)),
+                digest not in self._named
+                and layer == max(self._holders[digest], key=lambda h: (self._layers[h].used, h)),
             )
-            for digest in sorted(set(self._forms.get(layer, ())) - self._named)
+            for digest in sorted(set(self._forms.get(layer, ())) - self._tagged)
         )
 
-    def _listing_size(self, row: LayerRow) -> int:
+    def _listing_size(self, layer: str) -> int:
         try:
-            return os.lstat(self._store.path("listings", layer_name(row.id))).st_blocks * 512
+            return os.lstat(self._store.path("listings", layer_name(layer))).st_blocks * 512
         except FileNotFoundError:
             return 0
 
