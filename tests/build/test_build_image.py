@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.build.image import ImageDocuments, LayerBlob, assemble, timestamp
+from kezuri.build.image import ImageDocuments, LayerBlob, assemble
 from kezuri.oci.config import HistoryEntry, ImageConfig
+from kezuri.oci.dates import timestamp
 from kezuri.oci.descriptor import DOCKER_LAYER, LAYER_GZIP, Descriptor, digest_of
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import HistoryItem
@@ -49,16 +50,21 @@ def test_entries_without_a_layer_take_the_time_of_the_next_or_else_of_the_one_be
     assert done.image_config.created == timestamp(200)
 
 
-def test_without_any_layer_it_is_now() -> None:
+def test_without_any_layer_it_is_the_time_of_the_base_or_else_now() -> None:
     assert created(put([HistoryItem("ENV")], {})) == [timestamp(900)]
+    history = (HistoryEntry("2020-01-01T00:00:00.5Z", "base"), HistoryEntry("", "later", empty_layer=True))
+    done = put([HistoryItem("ENV"), HistoryItem("CMD")], {}, (blob("base", 0),), history)
+    assert created(done)[2:] == ["2020-01-01T00:00:00.5Z"] * 2
+    assert done.image_config.created == "2020-01-01T00:00:00.5Z"
+    assert created(put([HistoryItem("ENV")], {}, (), history, epoch=100))[2:] == [timestamp(100)]
 
 
-def test_the_epoch_clamps_only_what_is_new_and_later() -> None:
+def test_all_that_is_new_has_the_time_of_the_epoch() -> None:
     base = (blob("base", 0),)
     history = (HistoryEntry("2030-01-01T00:00:00Z", "base"),)
     items = [HistoryItem("RUN", 0, 0), HistoryItem("RUN", 0, 1)]
     done = put(items, {(0, 0): blob("a", 100), (0, 1): blob("b", 200)}, base, history, epoch=150)
-    assert created(done) == ["2030-01-01T00:00:00Z", timestamp(100), timestamp(150)]
+    assert created(done) == ["2030-01-01T00:00:00Z", timestamp(150), timestamp(150)]
     assert done.image_config.created == timestamp(150)
 
 

@@ -233,12 +233,23 @@ def test_an_archive_does_not_go_to_a_terminal() -> None:
     os.close(terminal)
 
 
+def test_a_file_in_a_directory_that_makes_none_is_written_in_place() -> None:
+    name = Path("/proc/self/comm").read_bytes().rstrip(b"\n")
+    write_text("/proc/self/comm", b"written")
+    assert Path("/proc/self/comm").read_bytes() == b"written\n"
+    write_text("/proc/self/comm", name)
+
+
 def test_two_outputs_are_not_one_file(tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    os.link(tmp_path / "one", tmp_path / "two")
+    with pytest.raises(KezuriError, match="are one file"):
+        check([(f"{tmp_path}/one", True), (f"{tmp_path}/two", False)])
     (tmp_path / "link").symlink_to("f")
     with pytest.raises(KezuriError, match="are one file"):
         check([(f"{tmp_path}/f", True), (f"{tmp_path}/link", False)])
     check([(f"{tmp_path}/f", True), (f"{tmp_path}/g", True), ("/dev/null", False), ("/dev/null", True)])
-    assert os.listdir(tmp_path) == ["link"]
+    assert sorted(os.listdir(tmp_path)) == ["link", "one", "two"]
 
 
 def test_a_device_stays_a_device() -> None:

@@ -403,3 +403,15 @@ def test_a_tree_knows_what_its_files_inherit(
     monkeypatch.setattr(os, "getxattr", getxattr)
     with AnchoredTree(str(tmp_path)) as tree:
         assert tree.inherits is inherits
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(tarfile.AREGTYPE, "dir"), (tarfile.REGTYPE, "file")])
+def test_a_name_with_a_slash_at_the_end_is_a_directory_only_in_old_tars(kind: bytes, expected: str) -> None:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        for name in ("a/", "after"):
+            member = tarfile.TarInfo(name)
+            member.type, member.size = kind, 3
+            archive.addfile(member, io.BytesIO(b"abc"))
+    read = list(read_tar(io.BytesIO(sink.getvalue()), "tar"))
+    assert [(entry.path, entry.kind) for entry, _ in read] == [("a", expected), ("after", "file")]

@@ -22,6 +22,7 @@ from kezuri.oci import (
     digest_of,
     read_document,
 )
+from kezuri.oci.dates import seconds, timestamp
 from kezuri.oci.descriptor import encoded, valid_digest
 
 ONE = Descriptor(CONFIG, digest_of(b"one"), 3)
@@ -111,3 +112,19 @@ def test_digests_of_other_algorithms_are_carried_and_never_become_paths(digest: 
 def test_what_is_no_digest_is_refused(digest: str) -> None:
     with pytest.raises(KezuriError, match=r"digest is no digest"):
         read({"layers": [], "config": {"digest": digest, "size": 1}})
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("2023-11-14T22:13:20Z", 1_700_000_000),
+        ("2023-11-14T23:13:20.250000001+01:00", 1_700_000_000.25),
+        ("0001-01-01T00:00:00Z", -62_135_596_800),
+        ("", None),
+        ("yesterday", None),
+    ],
+)
+def test_times(text: str, number: float | None) -> None:
+    assert seconds(text) == number
+    if number is not None:
+        assert seconds(timestamp(number)) == number

@@ -109,13 +109,15 @@ def test_directories_made_below_a_set_group_id_one(copy: Copy) -> None:
     assert entries["s/a/b/sub"][2:5] == (0o755, 0, 0), "what is copied keeps what it has"
 
 
-def test_a_directory_of_which_patterns_leave_nothing_changes_nothing(tree: DirectoryTree) -> None:
+def test_a_directory_of_which_patterns_leave_nothing_gives_its_time_to_a_new_one_only(tree: DirectoryTree) -> None:
     there = Entry("n", "dir", 0o700, 1, 2, 0, 5)
     for excludes, parents in ((["**"], False), ([], True)):
         word = "d/./nothing*" if parents else "d"
         selection = select(tree, [word], excludes=excludes, parents=parents)
         assert recipe(selection, CopyOptions("/n"), DictView(there)) == ()
-        assert by_path(recipe(selection, CopyOptions("/new"), DictView()))["new"].mtime == UNDATED
+        for destination in ("/new", "/new/"):
+            made = by_path(recipe(selection, CopyOptions(destination), DictView()))["new"]
+            assert made.mtime == selection[0].top.entry.mtime != UNDATED
     assert by_path(recipe(select(tree, ["d"]), CopyOptions("/n"), DictView(there)))["n"].mtime != 5
 
 

@@ -215,6 +215,26 @@ def test_parents_missing(tree: DirectoryTree, word: str) -> None:
         select(tree, [word], parents=True)
 
 
+def test_a_wildcard_before_the_pivot_passes_over_files(tree: DirectoryTree) -> None:
+    assert shown(select(tree, ["home*/./f.txt"], parents=True)) == [("homes", ["f.txt"])]
+    assert select(tree, ["home.*/./f.txt"], parents=True) == ()
+    with pytest.raises(SourceError, match="is not a directory"):
+        select(tree, ["home.txt/./f.txt"], parents=True)
+
+
+def test_parents_follows_no_links_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "f").touch()
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(SourceError) as caught:
+        select(DirectoryTree(str(tmp_path)), ["link/f"], parents=True)
+    (said,) = caught.value.diagnostics
+    assert (said.message, said.hint) == (
+        '"link/f" leads through a link, and --parents follows none',
+        'Write "real/f" instead.',
+    )
+
+
 def test_parents_with_excludes(tree: DirectoryTree) -> None:
     assert shown(select(tree, ["src/lib"], parents=True, excludes=["**/*.test.ts"])) == [
         ("", ["src?", "src/lib", "src/lib/b.ts"])

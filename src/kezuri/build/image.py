@@ -1,10 +1,10 @@
 """From a finished stage to an image: config, history and manifest."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from kezuri.oci.config import HistoryEntry, ImageConfig
+from kezuri.oci.dates import timestamp
 from kezuri.oci.descriptor import (
     CONFIG,
     DOCKER_LAYER,
@@ -39,14 +39,6 @@ class ImageDocuments(NamedTuple):
     image_config: ImageConfig
 
 
-def timestamp(seconds: float) -> str:
-    """RFC 3339 text in UTC, as Go prints a time: no trailing zeros of the fraction."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f".{moment.microsecond:06d}".rstrip("0").rstrip(".")
-    return f"{text}{fraction}Z"
-
-
 def assemble(
     config: ImageConfig,
     base_layers: Sequence[LayerBlob],
@@ -61,7 +53,8 @@ def assemble(
     """Put the documents together (OCI image spec: config.md, manifest.md; times as BuildKit's exporter sets them).
 
     `made` gives the layer of each operation that `items` name. Entries without a layer take the time of the next
-    layer, else of the one before. With `epoch` (seconds) no time of the new part is later than it.
+    layer, else of the one before, else of the base's last entry: equal inputs give equal images then. With `epoch`
+    (seconds) all entries have this time, also those whose layers are older: what the cache knows changes no image.
     """
     layers = [*base_layers]
     times: list[float | None] = []
@@ -72,16 +65,17 @@ def assemble(
             times.append(blob.created)
         else:
             times.append(None)
-    filled = _fill(times, now)
     if epoch is not None:
-        filled = [min(t, float(epoch)) for t in filled]
+        filled = [timestamp(epoch)] * len(items)
+    else:
+        filled = _fill(times, next((h.created for h in reversed(base_history) if h.created), ""), now)
     history = list(base_history)
     missing = len(base_layers) - sum(not h.empty_layer for h in base_history)
     if missing > 0:
         # A base without a full history still has its layers: readers count entries against layers.
         history += [HistoryEntry(comment="imported from base image")] * missing
     for item, when in zip(items, filled):
-        history.append(HistoryEntry(timestamp(when), item.created_by, COMMENT, item.operation < 0))
+        history.append(HistoryEntry(when, item.created_by, COMMENT, item.operation < 0))
     created = history[-1].created if items else config.created
     if not created:
         created = next((h.created for h in reversed(history) if h.created), timestamp(now if epoch is None else epoch))
@@ -104,19 +98,16 @@ def _plain(descriptor: Descriptor) -> Descriptor:
     return Descriptor(kind, descriptor.digest, descriptor.size)
 
 
-def _fill(times: Sequence[float | None], now: float) -> list[float]:
-    filled: list[float] = [0.0] * len(times)
-    following: float | None = None
+def _fill(times: Sequence[float | None], base: str, now: float) -> list[str]:
+    """The times in words; those that are missing are the next one, else the one before, else the base's, else now."""
+    filled: list[str] = [""] * len(times)
+    following = ""
     for i in range(len(times) - 1, -1, -1):
         own = times[i]
         if own is not None:
-            following = own
-        if following is not None:
-            filled[i] = following
-    before: float | None = None
-    for i, own in enumerate(times):
-        if own is not None:
-            before = own
-        if not filled[i]:
-            filled[i] = before if before is not None else now
+            following = timestamp(own)
+        filled[i] = following
+    before = base or timestamp(now)
+    for i, text in enumerate(filled):
+        before = filled[i] = text or before
     return filled

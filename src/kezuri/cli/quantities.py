@@ -59,25 +59,11 @@ def age(seconds: float) -> str:
 
 def since(created: str, now: float) -> str:
     """RFC 3339 text as `3 weeks ago`; `N/A` when there is none, the text itself when it cannot be read."""
+    from kezuri.oci.dates import seconds
+
     if not created or created.startswith("0001-01-01"):
         return "N/A"
     moment = seconds(created)
     if moment is None:
         return created
     return f"{age(max(0.0, now - moment))} ago"
-
-
-def seconds(created: str) -> float | None:
-    """RFC 3339 text as seconds since the epoch, None when it is none."""
-    from datetime import UTC, datetime
-
-    text, _, fraction = created.strip().partition(".")
-    zone = fraction.lstrip("0123456789") if fraction else ""
-    digits = fraction[: len(fraction) - len(zone)][:6]
-    try:
-        moment = datetime.fromisoformat(text + zone.replace("Z", "+00:00") if fraction else text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() + (int(digits) / 10 ** len(digits) if digits else 0.0)

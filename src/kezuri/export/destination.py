@@ -14,9 +14,9 @@ from kezuri.store.blobs import disk_error
 STDOUT = "-"
 """The destination that stands for standard output."""
 _MOST_LINKS = 40
-_IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV)
+_IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV, errno.ENOENT)
 """Why a directory may refuse a new file or a rename although the file in it may be written: its mode, the sticky bit, a
-read-only file system, a file that is a mount point."""
+read-only file system, a file that is a mount point; /proc makes no files."""
 
 
 class _Sink:
@@ -77,7 +77,7 @@ def destination(path: str, *, binary: bool = True) -> Iterator[BinaryIO]:
 def check(outputs: Sequence[tuple[str, bool]]) -> None:
     """KezuriError when one of the outputs (path, whether it is binary) cannot be written, as far as that is known
     before anything was made, or when two of them are the same regular file."""
-    seen: dict[str, str] = {}
+    seen: dict[object, str] = {}
     for path, binary in outputs:
         descriptor = _own_descriptor(path)
         if descriptor >= 0:
@@ -89,13 +89,15 @@ def check(outputs: Sequence[tuple[str, bool]]) -> None:
         except OSError as error:
             raise disk_error(error, path) from error
         if status is None or stat.S_ISREG(status.st_mode):
-            if target in seen:
+            # Names of one file need not be equal: it may have several, or lie on a disk that is mounted twice.
+            same = target if status is None else (status.st_dev, status.st_ino)
+            if same in seen:
                 raise KezuriError.of(
-                    f"{seen[target]} and {path} are one file, and two outputs would go there",
+                    f"{seen[same]} and {path} are one file, and two outputs would go there",
                     hint="name a file for each",
                     exit_code=2,
                 )
-            seen[target] = path
+            seen[same] = path
 
 
 def write_text(path: str, data: bytes) -> None:

@@ -220,8 +220,10 @@ class _Reader:
             sort = _KINDS.get(kind)
             if sort is None:
                 self._unsupported(kind)
-            if sort == "file" and kind != b"7" and name.endswith(b"/"):
+            if kind == b"\0" and name.endswith(b"/"):
+                # So wrote programs before there was a type for directories; a file of today loses the slash.
                 sort = "dir"
+                source.skip(length + -length % 512)
             bits = _octal(mode)
             if bits < 0:
                 bits = self._number(mode, "mode")

@@ -100,6 +100,10 @@ class _Target:
         self._written[entry.path] = _Written(entry, None, None)
         self._fresh.add(entry.path)
 
+    def is_new(self, directory: str) -> bool:
+        """Whether this instruction made the directory."""
+        return directory in self._fresh
+
     def make_directories(self, path: str, mode: int, owner: tuple[int, int] | None) -> None:
         """Create what is missing of a resolved path."""
         if not path:
@@ -226,7 +230,7 @@ def _copy_contents(target: _Target, root: Root, number: int, place: str, mode: i
         target.make_directories(place, mode, options.chown)
         there = target.lookup(place)
     # The destination itself keeps its mode and owner, and takes the source's time.
-    if place and there is not None and not root.top.implied:
+    if place and there is not None and (not root.top.implied or target.is_new(place)):
         target.put(there._replace(mtime=root.top.entry.mtime))
     prefix = place + "/" if place else ""
     for item in root.items:

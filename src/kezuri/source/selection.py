@@ -245,8 +245,10 @@ def _with_parents(tree: Tree, word: str, excludes: Patterns | None) -> Iterator[
     pattern = clean(pattern)
     literal = not any(has_wildcard(part) for part in (base, *pattern.split("/")))
     some = False
-    for name, item, _ in _expand(tree, word, clean(base)):
+    for name, item, wild in _expand(tree, word, clean(base)):
         if item.entry.kind != "dir":
+            if wild:
+                continue
             raise SourceError.of(f'"{base}" in the source "{word}" is not a directory', hint=f"It lies in {tree.name}.")
         root = _contents(tree, name, item, excludes, _Include(pattern) if pattern else None)
         some = some or bool(root.items)
@@ -256,9 +258,12 @@ def _with_parents(tree: Tree, word: str, excludes: Patterns | None) -> Iterator[
 
 
 def _absent(tree: Tree, base: str, pattern: str) -> bool:
-    """Whether a `--parents` source names nothing, as opposed to something of which the excludes leave nothing."""
+    """Whether a `--parents` source names nothing, as opposed to something of which the excludes leave nothing. Links on
+    the way are not followed."""
     top = resolve(clean(base), _lookup(tree))
-    return tree.stat(f"{top}/{pattern}" if top else pattern) is None
+    path = f"{top}/{pattern}" if top else pattern
+    above = path.rpartition("/")[0]
+    return tree.stat(path) is None or resolve(above, _lookup(tree)) != above
 
 
 def _missing(tree: Tree, word: str, path: str) -> SourceError:
@@ -274,6 +279,8 @@ def _missing(tree: Tree, word: str, path: str) -> SourceError:
             f'"{word}"{followed} cannot be copied from {tree.name}: {reason}',
             f'Change that rule, or add the line "!{at}" below it.',
         )
+    if tree.stat(at) is not None:
+        return _source_error(f'"{word}" leads through a link, and --parents follows none', f'Write "{at}" instead.')
     hint = ""
     if ".." in word.split("/"):
         hint = f'".." cannot leave {tree.name}; the path that was looked for is "{path}".'
