@@ -10,7 +10,7 @@ import pytest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
 from kezuri.store.collection import Collection
-from kezuri.store.inventory import Piece
+from kezuri.store.inventory import Piece, disk_use
 from kezuri.store.names import REF_NAME
 from kezuri.store.schema import FormRow, RecordRow
 from kezuri.store.soundness import Soundness
@@ -283,6 +283,29 @@ def test_remove_tree_removes_what_has_no_permissions(tmp_path: Path) -> None:
     remove_tree(str(tmp_path / "a"))
     assert not (tmp_path / "a").exists()
     assert remove_tree(str(tmp_path / "a")) == 0
+
+
+def test_trees_of_any_depth_are_counted_and_removed(tmp_path: Path) -> None:
+    """A step makes them, and what cannot be removed would be in the way of every later build."""
+    top = tmp_path / "a"
+    top.mkdir()
+    (top / "f").write_bytes(b"x" * 5000)
+    (top / "out").symlink_to(tmp_path / "kept")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "f").write_text("kept")
+    here = os.open(top, os.O_RDONLY)
+    for number in range(2500):  # deeper than the 4,096 bytes of a path, and than Python's functions can call themselves
+        for name in ("xx", "beside") if number % 100 == 0 else ("xx",):
+            os.mkdir(name, dir_fd=here)
+        below = os.open("xx", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.fchmod(here, 0o500)
+    os.close(here)
+    assert disk_use(str(top)) >= 5000
+    assert remove_tree(str(top)) >= 5000
+    assert sorted(os.listdir(tmp_path)) == ["kept"] and os.listdir(tmp_path / "kept") == ["f"]
 
 
 def test_a_directory_with_other_files_does_not_become_a_store(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the store holds, piece by piece: what each takes on the disk, what it cost, and what is nothing without it."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -276,9 +277,12 @@ def _fetching(size: int) -> float:
     return 0.5 + size / RATE
 
 
+_NOT_COUNTED = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
 def disk_use(path: str, seen: set[tuple[int, int]] | None = None) -> int:
     """What `du -s` says of the path, in bytes: blocks of everything, hard-linked files once (also those in `seen`).
-    0 when it is gone."""
+    0 when it is gone. What lies deeper than a path can say is not counted."""
     try:
         total = os.lstat(path).st_blocks * 512
     except FileNotFoundError:
@@ -288,14 +292,18 @@ def disk_use(path: str, seen: set[tuple[int, int]] | None = None) -> int:
     while stack:
         try:
             entries = os.scandir(stack.pop())
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        except OSError as error:
+            if error.errno in _NOT_COUNTED:
+                continue
+            raise
         with entries:
             for entry in entries:
                 try:
                     status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
+                except OSError as error:
+                    if error.errno in _NOT_COUNTED:
+                        continue
+                    raise
                 if entry.is_dir(follow_symlinks=False):
                     stack.append(entry.path)
                 elif status.st_nlink > 1:

@@ -317,32 +317,62 @@ def _names(path: str, descriptor: int) -> bool:
 
 
 def remove_tree(path: str) -> int:
-    """Remove a directory tree, whatever its modes; the bytes that its files held. Nothing happens if it is gone."""
-    import shutil
-    import stat
-    from collections.abc import Callable
-
-    freed = 0
-
-    def again(function: Callable[..., object], name: str, problem: object) -> None:
-        try:
-            parent = os.path.dirname(name)
-            os.chmod(parent, stat.S_IMODE(os.lstat(parent).st_mode) | 0o700)
-            if function is os.rmdir or function is os.unlink:
-                function(name)
-            else:
-                os.chmod(name, 0o700)
-                shutil.rmtree(name, ignore_errors=True)
-        except OSError:
-            pass
-
-    if not os.path.lexists(path):
+    """Remove a directory tree, whatever its modes and however deep; the bytes that its files held. Nothing happens if
+    it is gone; what cannot be removed stays."""
+    try:
+        top = _open_directory(path)
+    except FileNotFoundError:
         return 0
-    for base, _, files in os.walk(path):
-        for name in files:
-            try:
-                freed += os.lstat(os.path.join(base, name)).st_blocks * 512
-            except OSError:
-                pass
-    shutil.rmtree(path, onerror=again)
+    freed, number, mark = 0, 0, os.urandom(8).hex()
+    # A step makes trees that are deeper than a path can say and than functions can call themselves. So what lies in a
+    # directory below is moved up to the top before that directory goes: one name leads everywhere.
+    waiting = ["."]
+    try:
+        while waiting:
+            name = waiting.pop()
+            with suppress(OSError):
+                here = _open_directory(name, top)
+                try:
+                    for entry in list(os.scandir(here)):
+                        number += 1
+                        new = entry.name if name == "." else f"{mark}-{number}"
+                        with suppress(OSError):
+                            if entry.is_dir(follow_symlinks=False):
+                                if name != ".":
+                                    _lift(entry.name, here, new, top)
+                                waiting.append(new)
+                            else:
+                                held = entry.stat(follow_symlinks=False).st_blocks * 512
+                                os.unlink(entry.name, dir_fd=here)
+                                freed += held
+                finally:
+                    os.close(here)
+            if name != ".":
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=top)
+    finally:
+        os.close(top)
+    with suppress(OSError):
+        os.rmdir(path)
     return freed
+
+
+def _open_directory(name: str, above: int | None = None) -> int:
+    """Open a directory, so that its entries can be removed where this process can see to that."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        opened = os.open(name, flags, dir_fd=above)
+    except PermissionError:
+        os.chmod(name, 0o700, dir_fd=above)
+        opened = os.open(name, flags, dir_fd=above)
+    with suppress(OSError):
+        os.fchmod(opened, 0o700)
+    return opened
+
+
+def _lift(name: str, here: int, new: str, top: int) -> None:
+    try:
+        os.rename(name, new, src_dir_fd=here, dst_dir_fd=top)
+    except PermissionError:  # to be moved, a directory must be writable itself: its `..` changes
+        os.chmod(name, 0o700, dir_fd=here)
+        os.rename(name, new, src_dir_fd=here, dst_dir_fd=top)
