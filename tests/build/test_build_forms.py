@@ -80,8 +80,9 @@ def test_a_blob_that_is_what_it_is_said_to_be_is_not_given_up_for_other_reasons(
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", full)
-            with pytest.raises(KezuriError, match="no space left"):
+            with pytest.raises(KezuriError, match="no space left") as caught:
                 forms.directory(digest_of(blob), ())
+        assert caught.value.exit_code == 125
         assert [form.verified for form in store.database.forms()] == [False]
         made = Path(forms.directory(digest_of(blob), ()))
         assert stat.S_ISREG((made / "f").stat().st_mode)

@@ -55,3 +55,16 @@ def test_nothing_heavy_is_imported(code: str) -> None:
 def test_the_list_can_fail() -> None:
     assert modules("import json, pathlib") & HEAVY >= {"json", "pathlib"}
     json.dumps({})
+
+
+def test_a_build_that_finds_everything_loads_nothing_that_makes_or_writes(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /f\n")
+    build = f"""
+from kezuri.cli.main import main
+assert main(["build", "--root", {str(tmp_path / "store")!r}, "-q", "-t", "x", {str(tmp_path)!r}]) == 0
+"""
+    first, second = modules(build), modules(build)
+    made = {"kezuri.layer.packer", "kezuri.build.copying"}
+    assert made <= first
+    unwanted = {*made, "kezuri.export.destination", "kezuri.layer.compression", "kezuri.sandbox", "kezuri.registry"}
+    assert not second & {*unwanted, "ssl", "socket", "subprocess", "shutil", "isal", "zstandard", "ctypes"}

@@ -385,6 +385,8 @@ def test_half_blobs_are_counted_and_pruned(tmp_path: Path) -> None:
         assert list(collection.abandoned()) == []
         (candidate,) = collection.candidates(everything=False, before=None, keep_bytes=None)
         assert candidate.pieces == (piece,)
+        # The removal of an image is none of what is being fetched.
+        assert list(collection.collect(everything=False, before=None, keep_bytes=None, untagged=False)) == []
         (gone,) = collection.collect(everything=False, before=None, keep_bytes=None, chosen=lambda p: p.id == name)
         assert (gone.kind, gone.size) == ("temporary", piece.size)
     begun(tmp_path, b"whole blob")

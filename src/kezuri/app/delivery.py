@@ -227,6 +227,8 @@ class Delivery:
                 pack(items, sink, compression("none", None))
 
     def _write_files(self, image: "Exported | None") -> None:
+        if not self._request.iidfile and not self._request.metadata_file:
+            return
         from kezuri.export.destination import write_text
 
         config = image.config.digest if image is not None and image.config is not None else ""

@@ -383,7 +383,10 @@ def _cannot(where: str, path: str, error: OSError) -> KezuriError:
         return KezuriError.of(
             f"{where}: cannot make {path}: {error.strerror}; perhaps this user namespace does not have its owner's id",
             hint=_IDS_HINT,
+            exit_code=125,
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return KezuriError.of(f"{where}: no space left for {path}", hint="free some space, for instance by a prune")
+        return KezuriError.of(
+            f"{where}: no space left for {path}", hint="free some space, for instance by a prune", exit_code=125
+        )
     return KezuriError.of(f"{where}: cannot make {path}: {error.strerror or error}")

@@ -25,6 +25,7 @@ MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
 
 _EMPTY: Mapping[str, str] = {}
 
+_SHA256 = re.compile("sha256:[0-9a-f]{64}")
 _ANY_DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]{1,512}\Z")
 """Digests of all algorithms (descriptor.md); the longest that are registered have 128 digits."""
 
@@ -38,7 +39,7 @@ def digest_of(data: bytes) -> str:
 
 def valid_digest(digest: str) -> bool:
     """Whether the text is a sha256 digest in its written form (the only algorithm that kezuri stores)."""
-    return len(digest) == 71 and digest.startswith("sha256:") and all(c in "0123456789abcdef" for c in digest[7:])
+    return _SHA256.fullmatch(digest) is not None
 
 
 def encoded(digest: str, where: str = "") -> str:

@@ -99,7 +99,7 @@ class Fields:
             return ""
         if not isinstance(value, str):
             raise self.wrong(name, f"is {_kind(value)}, not a text")
-        return _LONE_SURROGATE.sub("\ufffd", value)
+        return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
 
 
 def _refuse(name: str) -> Any:

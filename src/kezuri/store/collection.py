@@ -66,8 +66,9 @@ class Collection:
         With none of `everything`, `before`, `keep_bytes` and `chosen`: leftovers of dead processes, blobs and layers
         that neither an image nor a result needs. `everything`: all results, cache mounts and what was fetched too,
         images excepted. `untagged`: images without a name too, unless `chosen` or `keep_bytes` is given, which concern
-        the cache. `before` (seconds since the epoch): what was last used earlier. `chosen`: the pieces for which it
-        holds. `keep_bytes`: of all these, the least worth first, until the cache takes no more bytes than that.
+        the cache; and parts of blobs whose fetching was interrupted. `before` (seconds since the epoch): what was last
+        used earlier. `chosen`: the pieces for which it holds. `keep_bytes`: of all these, the least worth first, until
+        the cache takes no more bytes than that.
         """
         with self._store.lock("collect"):
             went = True
@@ -158,6 +159,7 @@ class Collection:
             return (
                 not piece.named
                 and (piece.kind != "untagged" or (untagged and chosen is None and not budget))
+                and (untagged or not piece.id.startswith(f"{PARTIAL}/"))
                 and (oldest is None or piece.used < oldest - _GRACE)
                 and (before is None or piece.used < before)
                 and (chosen is None or chosen(piece))
