@@ -181,8 +181,10 @@ def test_a_long_line_is_shown_around_the_place() -> None:
     assert f"Dockerfile:1:{at + 1}" in lines[1] and max(map(len, lines)) < 300
     assert lines[4][lines[4].index("^") :] == "^^^^" and lines[3][lines[4].index("^") :].startswith("HERE")
     for span in (Span(0, len(text)), Span(len(text) - 4, len(text)), Span(0, 3)):
-        said = render(Diagnostic("error", "no" * 50_000, SourceText("Dockerfile", text), span))
-        assert len(said) < 4_000
+        said = render(
+            Diagnostic("error", "no" * 50_000, SourceText("Dockerfile", text), span, hint="There is no " + "x" * 50_000)
+        )
+        assert len(said) < 5_000
         quoted, marks = said.split("\n")[3:5]
         assert len(marks) <= len(quoted)
     whole = "RUN a\n" + "z" * 60_000 + "\nb"

@@ -94,6 +94,19 @@ CASES = [
         buildah=False,
         docker=False,
     ),
+    Case(
+        "excludes-leave-nothing",
+        "FROM {base}\nCOPY --exclude=* d /x/y\nCOPY --exclude=* d /z/y/\nCOPY --link --exclude=** d /l\n",
+        buildah=False,
+        docker=False,
+    ),
+    Case(
+        "parents",
+        "FROM {base}\nCOPY --parents d/./sub/y links/hard /a/\nCOPY --parents tree/[ab]/./deep/*2 /b/\n"
+        "COPY --parents tree/**/keep /c/\nCOPY --parents --exclude=**/f2 tree/a /d/\n",
+        buildah=False,
+        docker=False,
+    ),
     Case("empty-commands", "FROM {base}\nRUN\nRUN $NOTHING\n", buildah=False, docker=False),
     Case(
         "epoch-by-default",

@@ -54,7 +54,7 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
         lines.append("  output:")
         lines += [f"  {paint(_BLUE, '|')} {unsteered(line)}" for line in diagnostic.output.rstrip("\n").split("\n")]
     if diagnostic.hint:
-        for i, line in enumerate(visible(diagnostic.hint, "\n").split("\n")):
+        for i, line in enumerate(_middle_cut(visible(diagnostic.hint, "\n")).split("\n")):
             lines.append(f"  {paint(_BOLD, 'help')}: {line}" if i == 0 else f"        {line}")
     if diagnostic.url:
         lines.append(f"  {paint(_BOLD, 'see')}: {visible(diagnostic.url)}")
@@ -88,7 +88,7 @@ def _around(text: str, start: int, end: int) -> tuple[str, int, int]:
 
 
 def _middle_cut(text: str) -> str:
-    """A message that quotes a long text, with its beginning and its end."""
+    """A message or a hint that quotes a long text, with its beginning and its end."""
     if len(text) <= _LONGEST_MESSAGE:
         return text
     half = _LONGEST_MESSAGE // 2
