@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from tests.machine.machine_state import differences, given_devices
 
+_OWN_IDS = ("tests/export/test_export_root", "tests/layer/", "tests/source/test_source_shared", "tests/store/")
+
 
 @pytest.fixture(autouse=True)
 def untouched_devices() -> Iterator[None]:
@@ -19,12 +21,11 @@ def untouched_devices() -> Iterator[None]:
     assert not found, "this test, or one that ran at the same time, changed the machine: " + "; ".join(found)
 
 
-@pytest.fixture(autouse=True)
-def same_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As an ordinary user kezuri enters a user namespace before it removes or runs anything, which would change the ids
-    of this process for all tests that follow. Quick tests have no files of other owners and need none."""
-    if os.geteuid() != 0 and request.node.get_closest_marker("slow") is None:
-        monkeypatch.setattr("kezuri.linux.userns.enter", lambda: None)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """As an ordinary user kezuri enters a user namespace before it builds or removes anything, which changes the ids of
+    this process for all tests that follow: those that compare them with files come first."""
+    if os.geteuid() != 0:
+        items.sort(key=lambda item: not item.nodeid.startswith(_OWN_IDS))
 
 
 def _user_namespace() -> str:
