@@ -18,7 +18,7 @@ from kezuri.progress.calling_off import CallOff
 from kezuri.store.blobs import damaged, disk_error
 from kezuri.store.database import FRESH
 from kezuri.store.owners import Owners
-from kezuri.store.schema import FormRow, LayerRow, pulled_encoder
+from kezuri.store.schema import DATED, FormRow, LayerRow, pulled_encoder
 from kezuri.store.store import Store, layer_name
 
 if TYPE_CHECKING:
@@ -575,7 +575,7 @@ def _epoch_of(form: FormRow) -> str:
 
 def _dated(name: str) -> str:
     """The memo that says which epoch the directory of that name was made with."""
-    return f"directory dated {name}"
+    return DATED + name
 
 
 class _Hasher:

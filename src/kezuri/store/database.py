@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from kezuri.diagnostics import KezuriError
 from kezuri.store.blobs import disk_error
 from kezuri.store.schema import (
+    DATED,
     SCHEMA,
     SCHEMA_OF_JOURNAL,
     SCHEMA_VERSION,
@@ -362,8 +363,8 @@ class Database:
         self._do("DELETE FROM memo WHERE substr(key, 1, ?) = ? AND instr(value, ?) > 0", len(prefix), prefix, text)
 
     def drop_memos(self, before: float) -> None:
-        """Forget facts that were written before the moment."""
-        self._do("DELETE FROM memo WHERE used < ?", before)
+        """Forget facts that were written before the moment, but not those about directories that are there."""
+        self._do("DELETE FROM memo WHERE used < ? AND key NOT IN (SELECT ? || name FROM directory)", before, DATED)
 
     # cache mounts
 

@@ -103,6 +103,8 @@ class FormRow(NamedTuple):
         return self.encoder.startswith(_PULLED)
 
 
+DATED = "directory dated "
+"""What the memo of a directory begins with, before its name, whose times were cut off at some SOURCE_DATE_EPOCH."""
 _PULLED = "pulled "
 
 
