@@ -108,7 +108,7 @@ def test_what_was_fetched_when_a_signal_came_is_gone_on_with(
             process.send_signal(sign)
             began = time.monotonic()
             process.wait(30)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
         assert process.returncode == code
     halting.go_on.set()
     with start(root, *argv) as process:
