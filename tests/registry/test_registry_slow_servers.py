@@ -86,7 +86,7 @@ def test_a_manifest_that_does_not_end_is_not_waited_for(answer: Callable[[Send],
         began = monotonic()
         with pytest.raises(KezuriError) as caught:
             registry.resolve(Reference.parse(f"{host}/app:1"), AMD64)
-        assert monotonic() - began < 5
+        assert monotonic() - began < 20
     assert "within 0.3 s" in str(caught.value) or "the connection broke" in str(caught.value)
 
 

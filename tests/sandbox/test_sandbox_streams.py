@@ -305,7 +305,7 @@ def parent_of(pid: int) -> int:
 def test_sigkill_of_any_helper_ends_the_step(victims: str, name: str, who: str, skeleton: Layers) -> None:
     """The step cannot keep itself alive: not the death signal of one process kills it, but the end of the PID namespace
     around it."""
-    word = f"marker-{os.getpid()}"
+    word = f"marker-{os.getpid()}-"
     with choose(name) as sandbox:
         mounts: tuple[Mount, ...] = (TmpfsMount("/mnt/x"),)
         running = Background(sandbox, step_of(skeleton, python(HOSTILE + f"'{word}'"), mounts=mounts))
