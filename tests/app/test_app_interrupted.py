@@ -18,6 +18,8 @@ from tests.registry.registry_faults import FaultyRegistry, Handler, make_image
 
 from kezuri.oci import digest_of
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).parents[2] / "src"
 PIECE = 50_000
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGKILL, -9)]

@@ -371,6 +371,7 @@ class Streams:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argv", EVERY, ids=lambda argv: "-".join(argv[:2]))
 def test_streams_that_take_nothing_stop_no_command(argv: tuple[str, ...], tmp_path: Path) -> None:
     """Closed: as if they were read. Full, or without a reader: the work is done, and the exit code tells of a result

@@ -17,6 +17,8 @@ from kezuri.registry import MemorySink, Registry, RegistryConfig
 from kezuri.registry.transport import SocketTransport
 from kezuri.registry.wire import Pace, Request, TransportError
 
+pytestmark = pytest.mark.slow
+
 AMD64 = Platform("linux", "amd64")
 Send = Callable[[bytes], object]
 
