@@ -206,10 +206,11 @@ def apart(who: str, act: Callable[[], None]) -> None:
     os.close(write)
     with open(read, "rb") as f:
         said = f.read().decode(errors="replace")
-    os.waitpid(pid, 0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if said.startswith("skip:"):
         pytest.skip(said[5:])
     assert not said, said
+    assert ended == 0, f"the process of the test was killed by signal {-ended}"
 
 
 def become(uid: int) -> None:
