@@ -177,8 +177,9 @@ def who(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def apart(who: str, act: Callable[[], None]) -> None:
-    """Run `act` in a child process that has entered its namespaces, and fail as it fails."""
+def apart(who: str, act: Callable[[], None], killed_by: int = 0) -> None:
+    """Run `act` in a child process that has entered its namespaces, and fail as it fails. `killed_by`: the signal that
+    it ends with."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -210,7 +211,7 @@ def apart(who: str, act: Callable[[], None]) -> None:
     if said.startswith("skip:"):
         pytest.skip(said[5:])
     assert not said, said
-    assert ended == 0, f"the process of the test was killed by signal {-ended}"
+    assert ended == -killed_by, f"the process of the test was killed by signal {-ended}"
 
 
 def become(uid: int) -> None:

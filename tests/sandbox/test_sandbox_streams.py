@@ -261,7 +261,7 @@ def test_sigkill_of_the_builder_ends_everything(name: str, who: str, hostile: bo
         os.write(write, b"%d" % sandbox._pid)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    apart(who, build)
+    apart(who, build, signal.SIGKILL)
     os.close(write)
     zygote = os.read(read, 20)
     os.close(read)
