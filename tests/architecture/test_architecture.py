@@ -2,33 +2,23 @@
 
 import ast
 import os
+import re
 
 import pytest
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "src", "kezuri")
 
-FLOORS = {
-    "diagnostics": 0,
-    "progress": 0.5,
-    "linux": 0.5,
-    "oci": 1,
-    "dockerfile": 1,
-    "bases": 2,
-    "layer": 2,
-    "plan": 2,
-    "registry": 2,
-    "store": 2,
-    "source": 3.5,
-    "cache": 3,
-    "check": 3,
-    "sandbox": 3,
-    "snapshot": 3,
-    "build": 4,
-    "export": 5,
-    "app": 6,
-    "cli": 7,
-}
-"""Progress and linux know diagnostics, and source knows nothing of its neighbours on floor 3: hence the halves."""
+PAGE = os.path.join(ROOT, "..", "..", "docs", "architecture.md")
+
+
+def floors() -> dict[str, float]:
+    """The floor of every room, from the table of the page: there is one list of them."""
+    with open(PAGE, encoding="utf-8") as file:
+        rows = re.findall(r"^\| ([0-9½]+) \| `(\w+)` \| \S", file.read(), re.MULTILINE)
+    return {room: float(floor.replace("½", "") or 0) + (0.5 if floor.endswith("½") else 0) for floor, room in rows}
+
+
+FLOORS = floors()
 
 
 def files() -> list[str]:

@@ -23,8 +23,8 @@ from kezuri.progress.events import (
     Warned,
 )
 from kezuri.store.owners import Owners
-from kezuri.store.soundness import Finding, Soundness
 from kezuri.store.store import Store
+from kezuri.upkeep.soundness import Finding, Soundness
 
 
 def own(store: Store) -> Owners:

@@ -17,12 +17,12 @@ from kezuri.app.budget import Budget
 from kezuri.app.prune import foresee_prune, inventory, prune, usage
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.store.choice import choice
-from kezuri.store.collection import Collection
-from kezuri.store.inventory import Piece
-from kezuri.store.reach import Reach
 from kezuri.store.store import Store, layer_name
-from kezuri.store.worth import HALF_LIFE, ranked, worth
+from kezuri.upkeep.choice import choice
+from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.inventory import Piece
+from kezuri.upkeep.reach import Reach
+from kezuri.upkeep.worth import HALF_LIFE, ranked, worth
 
 DAY = 86400.0
 

@@ -10,10 +10,10 @@ from typing import cast
 import pytest
 from tests.build.build_workshop import own
 
-from kezuri.build.cachemounts import CacheMounts
-from kezuri.build.state import SCRATCH, State
-from kezuri.build.trees import Trees
+from kezuri.keys.state import SCRATCH, State
+from kezuri.keys.trees import Trees
 from kezuri.plan.operation import CacheMount, StageInput
+from kezuri.step.cachemounts import CacheMounts
 from kezuri.store.store import Store
 
 

@@ -10,13 +10,13 @@ from tests.build.build_workshop import Workshop, own, tar_of, write_layout
 
 from kezuri.app.build import build
 from kezuri.app.request import BuildRequest, Settings
-from kezuri.build.forms import Forms, Packing
 from kezuri.diagnostics import KezuriError
+from kezuri.forms.forms import Forms, Packing
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.progress.events import Event, StepStarted
-from kezuri.store.collection import Collection, Gone
-from kezuri.store.soundness import Soundness
 from kezuri.store.store import Store
+from kezuri.upkeep.collection import Collection, Gone
+from kezuri.upkeep.soundness import Soundness
 
 
 class Nobody:

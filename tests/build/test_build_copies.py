@@ -18,8 +18,8 @@ from tests.build.build_workshop import Workshop, lines, oci, tar_of, write_layou
 from kezuri.app.request import BuildRequest, Output
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import digest_of
-from kezuri.store.collection import Collection
 from kezuri.store.store import Store
+from kezuri.upkeep.collection import Collection
 
 DOCKERFILE = """\
 FROM scratch AS docs
@@ -267,8 +267,8 @@ class TestFilesThatChange:
     def test_a_file_that_changes_while_the_build_runs_is_an_error_and_no_result(
         self, shop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        import kezuri.build.copying as copying
-        from kezuri.source.checksum import verify_unchanged as original
+        import kezuri.step.copying as copying
+        from kezuri.tree.checksum import verify_unchanged as original
 
         victim = shop.context / "src" / "one"
 

@@ -14,8 +14,8 @@ from tests.build.build_workshop import Workshop, tar_of, write_layout
 
 from kezuri.app.forecast import foresee
 from kezuri.app.request import BuildRequest, Settings
-from kezuri.build.schedule import Lane, makespan
 from kezuri.diagnostics import KezuriError
+from kezuri.forecast.schedule import Lane, makespan
 from kezuri.store.store import Store
 
 TEXT = """\

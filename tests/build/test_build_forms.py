@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.build.build_workshop import own
 
-from kezuri.build.forms import Forms, Packing
 from kezuri.diagnostics import KezuriError
+from kezuri.forms.forms import Forms, Packing
 from kezuri.layer.entry import Entry
 from kezuri.linux.ownership import Ownership
 from kezuri.oci.descriptor import LAYER, Descriptor, digest_of

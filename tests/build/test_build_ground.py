@@ -7,7 +7,7 @@ import pytest
 from tests.build.build_busybox import busybox_tar
 from tests.build.build_workshop import Workshop, tar_of, write_layout
 
-from kezuri.build.forms import Forms
+from kezuri.forms.forms import Forms
 from kezuri.progress.events import StepCached, StepDone, StepStarted
 
 

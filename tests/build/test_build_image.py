@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.build.image import ImageDocuments, LayerBlob, assemble
+from kezuri.export.image import ImageDocuments, LayerBlob, assemble
 from kezuri.oci.config import HistoryEntry, ImageConfig
 from kezuri.oci.dates import timestamp
 from kezuri.oci.descriptor import DOCKER_LAYER, LAYER_GZIP, Descriptor, digest_of

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kezuri.build.keys import RunSurroundings, copy_components, run_components, workdir_components
-from kezuri.build.state import SCRATCH, State, base_state, next_state
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Node
+from kezuri.keys.components import RunSurroundings, copy_components, run_components, workdir_components
+from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.oci.platform import Platform

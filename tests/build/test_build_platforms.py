@@ -15,8 +15,8 @@ from kezuri.app.request import BuildResult, Output, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
 from kezuri.progress.events import StepStarted
-from kezuri.store.collection import Collection
 from kezuri.store.store import Store
+from kezuri.upkeep.collection import Collection
 
 HOST = str(Platform.host())
 OTHER = "linux/arm64" if HOST == "linux/amd64" else "linux/amd64"

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.build.failure import Tail, step_failed
-from kezuri.build.redaction import Redaction
 from kezuri.diagnostics import SourceText, Span
 from kezuri.sandbox.step import Outcome
+from kezuri.step.failure import Tail, step_failed
+from kezuri.step.redaction import Redaction
 
 SOURCE = SourceText("Dockerfile", "FROM a\nRUN x\n")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kezuri.build.reporting import Reporter
 from kezuri.progress.events import Event, StepFailed
+from kezuri.progress.reporter import Reporter
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class TestContext:
         self, shop: Workshop, edit: Callable[[Path], None], settled: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if settled:
-            monkeypatch.setattr("kezuri.source.stat_index._SETTLED", -(10**12))
+            monkeypatch.setattr("kezuri.tree.stat_index._SETTLED", -(10**12))
         shop.write(d__f="content", d__other="another")
         for name in ("f", "other"):
             os.utime(shop.context / "d" / name, (BEFORE, BEFORE))

@@ -5,12 +5,12 @@ from typing import Any, cast
 import pytest
 from tests.build.test_build_keys import AGENT, BEFORE, BIND, CACHE, NODE, RUN, SECRET, TMPFS
 
-from kezuri.build.keys import RunSurroundings
-from kezuri.build.state import State
-from kezuri.build.stepkeys import StepKeys
-from kezuri.build.surroundings import Options
-from kezuri.build.trees import Choice, StateOf, Trees
 from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.keys.components import RunSurroundings
+from kezuri.keys.state import State
+from kezuri.keys.stepkeys import StepKeys
+from kezuri.keys.surroundings import Options
+from kezuri.keys.trees import Choice, StateOf, Trees
 from kezuri.plan.operation import ContextInput, RunMount, StageInput
 
 SOURCE = SourceText("Dockerfile", "RUN x\n")

@@ -13,9 +13,10 @@ from tests.build.build_workshop import Workshop
 
 from kezuri.app.prune import prune
 from kezuri.app.request import SecretSource, Settings
-from kezuri.app.why import Explanation, why
+from kezuri.app.why import why
 from kezuri.cli.why_text import WhyText
 from kezuri.diagnostics import KezuriError
+from kezuri.explain.answers import Explanation
 from kezuri.store.store import Store
 
 pytestmark = RUNS_STEPS

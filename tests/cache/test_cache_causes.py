@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.cache.causes import Answer, Causes, Reason
 from kezuri.cache.journal import Asked, Build, Heading, Source, Stage, Step
+from kezuri.explain.causes import Answer, Causes, Reason
 from kezuri.plan.key import Components, digest
 
 

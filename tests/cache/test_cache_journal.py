@@ -8,9 +8,9 @@ from tests.build.build_workshop import Workshop
 
 from kezuri.app.prune import prune
 from kezuri.app.request import Settings
-from kezuri.cache.chronicle import project_of
 from kezuri.cache.journal import IN_ALL, PER_PROJECT, Asked, Build, Heading, Journal, Source, Stage, Step
 from kezuri.cache.listings import Listings
+from kezuri.cache.question import project_of
 from kezuri.store.database import FRESH, Database
 from kezuri.store.store import Store
 

@@ -64,7 +64,7 @@ from kezuri.cli.main import main
 assert main(["build", "--root", {str(tmp_path / "store")!r}, "-q", "-t", "x", {str(tmp_path)!r}]) == 0
 """
     first, second = modules(build), modules(build)
-    made = {"kezuri.layer.packer", "kezuri.build.copying"}
+    made = {"kezuri.layer.packer", "kezuri.step.copying"}
     assert made <= first
     unwanted = {*made, "kezuri.export.destination", "kezuri.layer.compression", "kezuri.sandbox", "kezuri.registry"}
     assert not second & {*unwanted, "ssl", "socket", "subprocess", "shutil", "isal", "zstandard", "ctypes"}

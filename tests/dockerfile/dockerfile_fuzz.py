@@ -33,8 +33,8 @@ from kezuri.dockerfile import (
     parse_trigger,
     write,
 )
+from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.dockerfile.statement import KEYWORDS
-from kezuri.plan.chmod import parse_chmod
 from kezuri.plan.mounts import plan_mounts
 from kezuri.plan.operation import ContextInput
 

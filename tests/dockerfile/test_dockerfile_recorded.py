@@ -19,9 +19,9 @@ from kezuri.dockerfile import (
     parse_trigger,
     write,
 )
+from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.dockerfile.heredocs import read_word
 from kezuri.dockerfile.lexer import LexError
-from kezuri.plan.chmod import parse_chmod
 
 
 def differing(found: list[tuple[object, object, object]]) -> list[str]:

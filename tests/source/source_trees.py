@@ -3,7 +3,7 @@
 import os
 
 from kezuri.layer.entry import Content, Entry, Item
-from kezuri.source.tree import clean, resolve
+from kezuri.tree.tree import clean, resolve
 
 
 class DictView:

@@ -4,8 +4,8 @@ import pytest
 from tests.source.source_trees import DictView
 
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.chown import needs_accounts
-from kezuri.source.accounts import chown_ids, home, user_ids
+from kezuri.dockerfile.chown import needs_accounts
+from kezuri.tree.accounts import chown_ids, home, user_ids
 
 PASSWD = b"""root:x:0:0:root:/root:/bin/sh
 # comment:x:9:9::/:

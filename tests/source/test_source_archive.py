@@ -14,13 +14,13 @@ import zstandard
 from tests.source.source_trees import DictView, by_path, bytes_of, make
 
 from kezuri.diagnostics import KezuriError
+from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.layer.entry import UNDATED, Entry, Item
-from kezuri.plan.chmod import parse_chmod
-from kezuri.source.archive import Archives
-from kezuri.source.copying import CopyOptions, recipe
-from kezuri.source.item_tree import ItemTree
-from kezuri.source.selection import select
-from kezuri.source.tree import DirectoryTree
+from kezuri.tree.archive import Archives
+from kezuri.tree.item_tree import ItemTree
+from kezuri.tree.recipe import CopyOptions, recipe
+from kezuri.tree.selection import select
+from kezuri.tree.tree import DirectoryTree
 
 
 def tar(*members: tuple[str, str, str | bytes], format: int = tarfile.PAX_FORMAT) -> bytes:
@@ -233,7 +233,7 @@ def test_large_files_go_to_the_scratch_directory(add: Add, tmp_path: os.PathLike
 
 def test_entries_and_attributes_without_end(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     many = tar(*(("file", f"f{i}", "") for i in range(60)))
-    monkeypatch.setattr("kezuri.source.archive.MOST_ENTRIES", 50)
+    monkeypatch.setattr("kezuri.tree.archive.MOST_ENTRIES", 50)
     with pytest.raises(KezuriError, match="entries, or names and attributes of absurd length"):
         add("/d", m_tar=many)
     heavy = io.BytesIO()
@@ -242,6 +242,6 @@ def test_entries_and_attributes_without_end(add: Add, monkeypatch: pytest.Monkey
             member = tarfile.TarInfo(name)
             member.pax_headers = {"SCHILY.xattr.user.x": "x" * 60_000}
             archive.addfile(member)
-    monkeypatch.setattr("kezuri.source.archive.MOST_WEIGHT", 100_000)
+    monkeypatch.setattr("kezuri.tree.archive.MOST_WEIGHT", 100_000)
     with pytest.raises(KezuriError, match="of absurd length"):
         add("/d", h_tar=heavy.getvalue())

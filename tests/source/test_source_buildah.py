@@ -8,12 +8,12 @@ import tarfile
 import pytest
 from tests.source.source_trees import DictView, bytes_of, make
 
+from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.layer.entry import Entry
-from kezuri.plan.chmod import parse_chmod
-from kezuri.source.archive import Archives
-from kezuri.source.copying import CopyOptions, recipe
-from kezuri.source.selection import select
-from kezuri.source.tree import DirectoryTree
+from kezuri.tree.archive import Archives
+from kezuri.tree.recipe import CopyOptions, recipe
+from kezuri.tree.selection import select
+from kezuri.tree.tree import DirectoryTree
 
 pytestmark = [
     pytest.mark.slow,

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.source.changes import Change, What, changes
-from kezuri.source.checksum import Record, text
+from kezuri.explain.changes import Change, What, changes
+from kezuri.tree.checksum import Record, text
 
 RECORD = st.one_of(
     st.builds(

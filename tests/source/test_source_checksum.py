@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from tests.source.source_trees import make
 
 from kezuri.diagnostics import KezuriError
+from kezuri.explain.changes import changes
 from kezuri.layer.entry import Entry
-from kezuri.source.changes import changes
-from kezuri.source.checksum import digest, fingerprint, records, text, verify_unchanged
-from kezuri.source.item_tree import ItemTree
-from kezuri.source.selection import heredoc, select
-from kezuri.source.stat_index import StatIndex, hash_file
-from kezuri.source.tree import DirectoryTree
+from kezuri.tree.checksum import digest, fingerprint, records, text, verify_unchanged
+from kezuri.tree.item_tree import ItemTree
+from kezuri.tree.selection import heredoc, select
+from kezuri.tree.stat_index import StatIndex, hash_file
+from kezuri.tree.tree import DirectoryTree
 
 TREE: dict[str, str | bytes | None] = {"d/f": "one", "d/sub/g": "two", "d/l": "-> f", "h": "three", "e": None}
 
@@ -172,7 +172,7 @@ def run(kind: type[StatIndex], store: str, root: str, *words: str) -> tuple[str,
 @pytest.fixture
 def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Temporary files may lie in memory: the index is told that they do not."""
-    monkeypatch.setattr("kezuri.source.stat_index._file_system", lambda device: "ext4")
+    monkeypatch.setattr("kezuri.tree.stat_index._file_system", lambda device: "ext4")
 
 
 @pytest.mark.usefixtures("on_disk")
@@ -244,7 +244,7 @@ def test_index_that_cannot_be_saved(root: str, tmp_path: os.PathLike[str]) -> No
 
 def test_other_file_systems_clock(root: str, tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a file system with a clock of its own only the newest time seen is known to be past."""
-    from kezuri.source import stat_index
+    from kezuri.tree import stat_index
 
     monkeypatch.setattr(stat_index, "_file_system", lambda device: "nfs4")
     assert run(Later, f"{tmp_path}/index", root, "d")[1:] == (0, 2)
@@ -276,7 +276,7 @@ def test_what_may_still_be_written_through_a_mapping_is_not_trusted(root: str, t
 def test_what_lies_in_memory_is_read_by_every_build(
     root: str, tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("kezuri.source.stat_index._file_system", lambda device: kind)
+    monkeypatch.setattr("kezuri.tree.stat_index._file_system", lambda device: kind)
     assert [run(Later, f"{tmp_path}/index", root, "d")[1:] for _ in range(2)] == [(0, 2), (0, 2)]
 
 
@@ -285,7 +285,7 @@ def test_where_nothing_is_written_back_nothing_is_trusted(
     root: str, tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (Path(tmp_path) / "expire_centisecs").write_text("3000\n")
-    monkeypatch.setattr("kezuri.source.stat_index._DIRTY", f"{tmp_path}/")
+    monkeypatch.setattr("kezuri.tree.stat_index._DIRTY", f"{tmp_path}/")
     for often, hits in (("0\n", 0), ("500\n", 2)):
         (Path(tmp_path) / "writeback_centisecs").write_text(often)
         assert [run(Later, f"{tmp_path}/index", root, "d")[1] for _ in range(2)] == [0, hits]

@@ -3,7 +3,7 @@
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.chmod import parse_chmod
+from kezuri.dockerfile.chmod import parse_chmod
 
 
 @pytest.mark.parametrize(

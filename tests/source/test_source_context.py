@@ -14,7 +14,7 @@ from tests.source.source_trees import make
 from kezuri.diagnostics import KezuriError
 from kezuri.source import context as contexts
 from kezuri.source.context import open_context, open_named
-from kezuri.source.selection import SourceError, select
+from kezuri.tree.selection import SourceError, select
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tests.source.source_trees import DictView, by_path, bytes_of, make
 
 from kezuri.diagnostics import KezuriError
+from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.layer.entry import UNDATED, Entry, Item
-from kezuri.plan.chmod import parse_chmod
-from kezuri.source.copying import CopyOptions, recipe
-from kezuri.source.item_tree import ItemTree
-from kezuri.source.selection import download, heredoc, select
-from kezuri.source.tree import DirectoryTree
+from kezuri.tree.item_tree import ItemTree
+from kezuri.tree.recipe import CopyOptions, recipe
+from kezuri.tree.selection import download, heredoc, select
+from kezuri.tree.tree import DirectoryTree
 
 IMAGE = DictView(
     Entry("usr", "dir", 0o755, mtime=11),

@@ -26,8 +26,8 @@ from kezuri.source import git_program, git_repository
 from kezuri.source.git_checkout import address_refusal
 from kezuri.source.git_program import GitFailed, GitProgram, Waiting
 from kezuri.source.remote_context import Wishes, open_remote
-from kezuri.store.collection import Collection
 from kezuri.store.store import Store
+from kezuri.upkeep.collection import Collection
 
 pytestmark = pytest.mark.slow
 

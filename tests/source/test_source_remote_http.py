@@ -16,8 +16,8 @@ from tests.source.source_remote_servers import MODIFIED, MTIME, Handler, WebServ
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import UrlSource
 from kezuri.plan.remote import url_source
-from kezuri.store.collection import Collection
 from kezuri.store.store import Store
+from kezuri.upkeep.collection import Collection
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from kezuri.build.materialise import materialise
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item, SharedPath
 from kezuri.layer.packer import compression, pack
-from kezuri.source.archive import Archives
-from kezuri.source.tree import DirectoryTree, Found, others_may_change
+from kezuri.tree.archive import Archives
+from kezuri.tree.materialise import materialise
+from kezuri.tree.tree import DirectoryTree, Found, others_may_change
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from tests.source.source_trees import make
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
-from kezuri.source.item_tree import ItemTree
-from kezuri.source.stack import StackTree
-from kezuri.source.tree import DirectoryTree, Tree, clean, kept_attribute, resolve
+from kezuri.tree.item_tree import ItemTree
+from kezuri.tree.stack import StackTree
+from kezuri.tree.tree import DirectoryTree, Tree, clean, kept_attribute, resolve
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kezuri.oci.descriptor import LAYER, MANIFEST, Descriptor, Manifest, canonical
-from kezuri.store.choice import choice
-from kezuri.store.collection import Collection
 from kezuri.store.schema import FormRow, RecordRow
 from kezuri.store.store import Store
+from kezuri.upkeep.choice import choice
+from kezuri.upkeep.collection import Collection
 
 NOW = time.time()
 AGES = st.sampled_from([10.0, 5_000.0, 90_000.0, 900_000.0])

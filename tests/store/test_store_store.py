@@ -9,12 +9,12 @@ import pytest
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
-from kezuri.store.collection import Collection
-from kezuri.store.inventory import Piece, disk_use
 from kezuri.store.names import REF_NAME
 from kezuri.store.schema import FormRow, RecordRow
-from kezuri.store.soundness import Soundness
 from kezuri.store.store import Store, remove_tree
+from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.inventory import Piece, disk_use
+from kezuri.upkeep.soundness import Soundness
 
 
 def image(store: Store, name: str, content: bytes = b"layer") -> Descriptor:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.store import blobs
-from kezuri.store.blobs import disk_error
+from kezuri.linux import disk
+from kezuri.linux.disk import disk_error
 from kezuri.store.store import Store
 
 OWN = os.geteuid()
@@ -106,7 +106,7 @@ def test_who_is_in_the_way_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert str(disk_error(refused, str(tmp_path / "x" / "y"))).endswith("y: Permission denied")
     monkeypatch.setattr(os, "geteuid", lambda: OWN + 1)
     said = disk_error(refused, str(tmp_path / "x" / "y"))
-    assert f"it belongs to {blobs.user(OWN)}" in str(said) and "chown" in said.diagnostics[0].hint
+    assert f"it belongs to {disk.user(OWN)}" in str(said) and "chown" in said.diagnostics[0].hint
 
 
 def test_a_clock_beyond_what_programs_count_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from kezuri.oci.descriptor import LAYER
-from kezuri.store.collection import Collection
 from kezuri.store.schema import FormRow
 from kezuri.store.store import Store
+from kezuri.upkeep.collection import Collection
 
 VERSION_1 = """
 CREATE TABLE layer (

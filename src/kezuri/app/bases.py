@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
+from kezuri.images.images import Images
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
-from kezuri.source.images import Images
 from kezuri.store.store import Store
 
 

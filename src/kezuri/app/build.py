@@ -13,21 +13,22 @@ from kezuri.app.delivery import Delivery
 from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
-from kezuri.build.forms import Packing
-from kezuri.build.reporting import Reporter, Ticket, reason
-from kezuri.build.surroundings import Options
-from kezuri.build.trees import Trees
-from kezuri.cache.chronicle import Chronicle, Question
+from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
+from kezuri.explain.chronicle import Chronicle
+from kezuri.forms.forms import Packing
+from kezuri.keys.surroundings import Options
+from kezuri.keys.trees import Trees
+from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned
-from kezuri.store.blobs import disk_error
+from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
-    from kezuri.build.running import RunSteps
+    from kezuri.step.running import RunSteps
 
 
 def build(
@@ -227,10 +228,10 @@ class _Build:
 
     def _prepare(self, plan: Plan, trees: Trees, options: Options, source: SourceText) -> Workers:
         """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
-        from kezuri.build.cachemounts import CacheMounts
-        from kezuri.build.copying import CopySteps
-        from kezuri.build.running import RunSteps
-        from kezuri.store.collection import Collection
+        from kezuri.step.cachemounts import CacheMounts
+        from kezuri.step.copying import CopySteps
+        from kezuri.step.running import RunSteps
+        from kezuri.upkeep.collection import Collection
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from kezuri.app.definition import Definition
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
-from kezuri.build.reporting import Reporter
 from kezuri.check.outline import Outline, TargetLine
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.progress.events import Event, Listener, Warned
+from kezuri.progress.reporter import Reporter
 
 
 class Checked(NamedTuple):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from kezuri.app.request import Settings
 from kezuri.app.standard import Relay
-from kezuri.build.wreck import VARIABLE, Wreck
 from kezuri.diagnostics import KezuriError
 from kezuri.sandbox.step import Sandbox
+from kezuri.step.wreck import VARIABLE, Wreck
 
 Tell = Callable[[KezuriError, str], None]
 """Receives a failure and what can be done about it now; it ends the display of progress and shows both."""

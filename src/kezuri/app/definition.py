@@ -10,14 +10,13 @@ from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
 from kezuri.app.standard import standard_input
-from kezuri.build.keys import RunSurroundings
-from kezuri.build.reporting import Reporter
-from kezuri.build.stepkeys import StepKeys
-from kezuri.build.surroundings import Options
-from kezuri.build.trees import Context, Trees
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
+from kezuri.keys.components import RunSurroundings
+from kezuri.keys.stepkeys import StepKeys
+from kezuri.keys.surroundings import Options
+from kezuri.keys.trees import Context, Trees
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import NamedContext, context_name
@@ -26,8 +25,9 @@ from kezuri.plan.operation import BaseImage, ImageSource, Plan
 from kezuri.plan.planner import ImageResolver, Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned
+from kezuri.progress.reporter import Reporter
 from kezuri.source import context as build_context
-from kezuri.source.stat_index import StatIndex
+from kezuri.tree.stat_index import StatIndex
 
 if TYPE_CHECKING:
     from kezuri.check.linter import Report

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from kezuri.app.request import BuildRequest, BuildResult, Output
 from kezuri.app.session import Session
 from kezuri.build.builder import Built
-from kezuri.build.forms import Packing
-from kezuri.build.image import LayerBlob
-from kezuri.build.reporting import Reporter
 from kezuri.diagnostics import KezuriError
+from kezuri.export.image import LayerBlob
+from kezuri.forms.forms import Packing
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import BaseImage, Plan, StageInput, Target
 from kezuri.progress.events import Listener, Warned
+from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from kezuri.export.annotations import Annotations
@@ -194,7 +194,7 @@ class Delivery:
         from kezuri.export.destination import destination
         from kezuri.export.root import common_items, dated, merged_items, platform_items, write_directory
         from kezuri.layer.packer import compression, pack
-        from kezuri.source.stack import StackTree
+        from kezuri.tree.stack import StackTree
 
         def warn(text: str) -> None:
             self._listener(Warned(time(), Diagnostic("warning", text)))

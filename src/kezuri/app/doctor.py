@@ -31,8 +31,8 @@ def _store(settings: Settings) -> tuple[Check, ...]:
 
 def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
     """Look at everything in the store; what is wrong, or one line saying that all is well."""
-    from kezuri.store.soundness import Soundness
     from kezuri.store.store import Store
+    from kezuri.upkeep.soundness import Soundness
 
     if os.geteuid() != 0:
         from kezuri.linux.userns import enter

@@ -7,16 +7,16 @@ from typing import NamedTuple
 from kezuri.app.definition import Definition
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
-from kezuri.build.expense import Expense, Pull, expense, pulls
-from kezuri.build.forecast import NO_RESULT, Forecast, Foreseen, Step
-from kezuri.build.reporting import Reporter
-from kezuri.build.stepkeys import StepKeys
-from kezuri.build.trees import Context
 from kezuri.diagnostics import KezuriError
+from kezuri.forecast.expense import Expense, Pull, expense, pulls
+from kezuri.forecast.forecast import NO_RESULT, Forecast, Foreseen, Step
+from kezuri.keys.stepkeys import StepKeys
+from kezuri.keys.trees import Context
 from kezuri.plan.operation import BaseImage, Plan, StageInput, StagePlan
 from kezuri.progress.events import Listener
-from kezuri.source.altered_tree import AlteredTree
-from kezuri.source.tree import DirectoryTree
+from kezuri.progress.reporter import Reporter
+from kezuri.tree.altered_tree import AlteredTree
+from kezuri.tree.tree import DirectoryTree
 
 
 class Stage(NamedTuple):

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from kezuri.app.local_images import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
+from kezuri.images.local_images import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
-from kezuri.store.collection import Collection
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
+from kezuri.upkeep.collection import Collection
 
 
 def images(

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from kezuri.app.budget import Budget
 from kezuri.app.request import Removed, Settings
-from kezuri.store.choice import choice
-from kezuri.store.collection import Collection
-from kezuri.store.inventory import Piece
 from kezuri.store.store import Store
-from kezuri.store.worth import Candidate, worth
+from kezuri.upkeep.choice import choice
+from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.inventory import Piece
+from kezuri.upkeep.worth import Candidate, worth
 
 
 class Valued(NamedTuple):

@@ -2,14 +2,14 @@
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
-from kezuri.build.reporting import Reporter, Ticket
 from kezuri.oci.descriptor import Descriptor, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.progress.events import Listener
-from kezuri.store.collection import Collection
+from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
+from kezuri.upkeep.collection import Collection
 
 
 def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
-from kezuri.build.reporting import Reporter
 from kezuri.progress.calling_off import CallOff
+from kezuri.progress.reporter import Reporter
 from kezuri.source.remotes import Means, Remotes
 
 

@@ -8,8 +8,9 @@ from typing import Literal
 from kezuri.app.request import RunRequest, Settings
 from kezuri.app.session import Session
 from kezuri.app.standard import Relay, input_descriptor
-from kezuri.build.state import base_state
 from kezuri.diagnostics import KezuriError
+from kezuri.images.images import made_for
+from kezuri.keys.state import base_state
 from kezuri.layer.stack import StackView
 from kezuri.linux import overlay
 from kezuri.oci.config import ImageConfig
@@ -19,8 +20,7 @@ from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.plan.signals import signal_number
 from kezuri.plan.variables import DEFAULT_PATH
 from kezuri.sandbox import step as door
-from kezuri.source.accounts import home, user_ids
-from kezuri.source.images import made_for
+from kezuri.tree.accounts import home, user_ids
 
 
 def run(request: RunRequest, settings: Settings) -> int:
@@ -50,8 +50,8 @@ def run(request: RunRequest, settings: Settings) -> int:
 
 def _find(session: Session, request: RunRequest) -> BaseImage:
     """The image: the store's own unless `--pull=always`, else from its registry, then kept as `pull` keeps it."""
-    from kezuri.app.local_images import NoSuchImage, NoSuchPlatform, choose, looks_like_id
     from kezuri.app.pull import keep
+    from kezuri.images.local_images import NoSuchImage, NoSuchPlatform, choose, looks_like_id
     from kezuri.registry.failure import Unanswered
 
     name, lacking = request.image, None

@@ -7,14 +7,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from kezuri.app.request import Settings
-from kezuri.build.forms import Forms
 from kezuri.diagnostics import KezuriError
+from kezuri.forms.forms import Forms
+from kezuri.images.images import Images, Progress
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage
 from kezuri.progress.calling_off import CallOff
-from kezuri.source.images import Images, Progress
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 

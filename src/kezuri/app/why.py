@@ -3,71 +3,20 @@
 import os
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from kezuri.app.request import Settings
-from kezuri.cache.causes import Answer, Causes, Kind, Reason
-from kezuri.cache.journal import Build, Heading, Journal, Source, Step
+from kezuri.cache.journal import Build, Heading, Journal, Step
 from kezuri.cache.listings import Listings, Origin
 from kezuri.diagnostics import KezuriError
+from kezuri.explain.answers import Because, Explanation, RootCause, StepAnswer
+from kezuri.explain.causes import Answer, Causes, Reason
+from kezuri.explain.changes import Change, changes
 from kezuri.plan.key import Components, decode
-from kezuri.source.changes import Change, changes
 from kezuri.store.database import Database
 from kezuri.store.store import Store
 
 HIDDEN = "(hidden)"
 """Stands for a value that may be a secret."""
-
-
-class Because(NamedTuple):
-    """One reason (`kind` as in `kezuri.cache.causes`), with values that may be secret hidden.
-
-    `name` is a component's: for a variable `ARG NAME` or `ENV NAME`. `step` is the number of the step that it speaks
-    of, 0 for none. `files` are the paths that differ, None when that is not known (any more).
-    """
-
-    kind: Kind
-    name: str
-    before: str | None
-    after: str | None
-    step: int
-    source: Source | None
-    files: tuple[Change, ...] | None
-    via: tuple["Because", ...]
-
-
-class StepAnswer(NamedTuple):
-    """A step and why it ran; `since` is the number of the build that it is compared with, 0 for none. `root` is the
-    place of its root cause in the explanation's list, -1 for none."""
-
-    step: Step
-    because: tuple[Because, ...]
-    since: int
-    root: int
-
-
-class RootCause(NamedTuple):
-    """Something that began it: a reason, of which step (0: of none), and the steps that ran because of it, with the
-    seconds that they took."""
-
-    because: Because
-    step: int
-    steps: tuple[int, ...]
-    seconds: float
-
-
-class Explanation(NamedTuple):
-    """Why a build did what it did. `quiet`: nothing ran, the last time that it was made. `before` is the number of the
-    build that it is compared with, 0 for none. `advice` is what would spare the next one work."""
-
-    heading: Heading
-    seconds: float
-    error: str
-    steps: tuple[StepAnswer, ...]
-    roots: tuple[RootCause, ...]
-    quiet: bool
-    before: int
-    advice: tuple[str, ...]
 
 
 def why(settings: Settings, build: int = 0, directory: str = "") -> Explanation:
@@ -129,7 +78,7 @@ class _Explainer:
         )
         busy = any(answer.step.outcome not in ("cached", "shared") for answer in answers)
         quiet = not busy or (quiet_counts and build.heading.repeated > 0)
-        from kezuri.app.advice import advice
+        from kezuri.explain.advice import advice
 
         before = max((answer.since for answer in answers), default=0)
         return Explanation(

@@ -4,14 +4,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.build.forms import Forms, Packing
-from kezuri.build.reporting import Reporter, Ticket, reason
-from kezuri.build.state import SCRATCH, State, base_state, next_state
-from kezuri.build.stepkeys import StepKeys
-from kezuri.build.surroundings import Options
-from kezuri.cache.chronicle import Chronicle
+from kezuri.build.witness import Witness
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
+from kezuri.forms.forms import Forms, Packing
+from kezuri.keys.state import SCRATCH, State, base_state, next_state
+from kezuri.keys.stepkeys import StepKeys
+from kezuri.keys.surroundings import Options
 from kezuri.oci.platform import Platform
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
@@ -25,12 +24,13 @@ from kezuri.plan.operation import (
     StagePlan,
 )
 from kezuri.progress.calling_off import CalledOff, CallOff
+from kezuri.progress.reporter import Reporter, Ticket, reason
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
-    from kezuri.build.copying import CopySteps
-    from kezuri.build.running import RunSteps
     from kezuri.cache.journal import Miss
+    from kezuri.step.copying import CopySteps
+    from kezuri.step.running import RunSteps
 
 
 class Workers(NamedTuple):
@@ -80,7 +80,7 @@ class Builder:
         reporter: Reporter,
         cancel: CallOff,
         prepare: "Callable[[], Workers]",
-        chronicle: Chronicle,
+        witness: Witness,
     ) -> None:
         """`packing` says how the target's layers leave, None when no blobs are wanted; `prepare` is called once
         before the first step runs, while there is still one thread only, and gives what steps are done with."""
@@ -94,7 +94,7 @@ class Builder:
         self._reporter = reporter
         self._cancel = cancel
         self._prepare = prepare
-        self._chronicle = chronicle
+        self._witness = witness
         self._stages = {stage.number: _Stage(stage) for stage in plan.stages}
         self._layers: dict[tuple[int, int], str] = {}
         self._lock = threading.Lock()
@@ -161,7 +161,7 @@ class Builder:
         """Go through the stage as far as results are there already; whether that was the whole stage."""
         if not self._start(stage):
             return False
-        self._chronicle.based(stage.plan.number, stage.state.id)
+        self._witness.based(stage.plan.number, stage.state.id)
         for position in range(stage.position, len(stage.plan.operations)):
             operation = stage.plan.operations[position]
             if self._ignored(stage) or not self._inputs_finished(operation):
@@ -170,7 +170,7 @@ class Builder:
             record = self._results.find(components)
             if record is None:
                 return False
-            self._chronicle.found(stage.plan.number, position, components, record.created)
+            self._witness.found(stage.plan.number, position, components, record.created)
             self._tell_cached(stage, position, record.layer)
             self._advance(stage, position, record.layer)
         self._tell_base(stage)
@@ -182,7 +182,7 @@ class Builder:
         try:
             return self._keys.components(operation, stage.state, self._state_of)
         except KezuriError as error:
-            self._chronicle.failed(stage.plan.number, position, (), 0.0, "", error)
+            self._witness.failed(stage.plan.number, position, (), 0.0, "", error)
             raise
 
     def _start(self, stage: _Stage) -> bool:
@@ -227,7 +227,7 @@ class Builder:
         with self._lock:
             self._layers[(stage.plan.number, position)] = layer
         stage.state = next_state(stage.state, layer)
-        self._chronicle.advanced(stage.plan.number, position, layer, stage.state.id)
+        self._witness.advanced(stage.plan.number, position, layer, stage.state.id)
         stage.position = position + 1
 
     # running
@@ -262,7 +262,7 @@ class Builder:
                 if isinstance(base, StageInput):
                     self._state_of(base)
                 self._start(stage)
-                self._chronicle.based(stage.plan.number, stage.state.id)
+                self._witness.based(stage.plan.number, stage.state.id)
             for position in range(stage.position, len(stage.plan.operations)):
                 self._cancel.check()
                 self._run_operation(stage, position)
@@ -303,14 +303,14 @@ class Builder:
         with self._lock:
             fresh = self._fresh.get(key)
         if fresh is not None:
-            self._chronicle.found(stage.plan.number, position, components)
+            self._witness.found(stage.plan.number, position, components)
             return fresh
         if self._ignored(stage):
             return ""
         record = self._results.find(components)
         if record is None:
             return ""
-        self._chronicle.found(stage.plan.number, position, components, record.created)
+        self._witness.found(stage.plan.number, position, components, record.created)
         return record.layer
 
     def _miss(self, stage: _Stage, key: str) -> "Miss":
@@ -335,7 +335,7 @@ class Builder:
                         self._forms.know_pulled(layer, descriptor)
                     self._forms.directories(source.image.config.diff_ids)
         except BaseException as error:
-            self._chronicle.failed(
+            self._witness.failed(
                 stage.plan.number, position, components, 0.0, self._miss(stage, digest(components)), error
             )
             raise
@@ -366,14 +366,14 @@ class Builder:
                     seconds=ticket.seconds,
                 )
         except BaseException as error:
-            self._chronicle.failed(stage.plan.number, position, components, ticket.seconds, miss, error)
+            self._witness.failed(stage.plan.number, position, components, ticket.seconds, miss, error)
             ticket.failed(reason(error))
             raise
         with self._lock:
             self._fresh[digest(components)] = layer
         self._count("ran")
         kept = layer not in self._workers.runs.doubtful
-        self._chronicle.ran(stage.plan.number, position, components, ticket.seconds, miss, kept)
+        self._witness.ran(stage.plan.number, position, components, ticket.seconds, miss, kept)
         ticket.done()
         return layer
 

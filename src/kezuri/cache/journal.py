@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from kezuri.cache.chronicle import project_of
+from kezuri.cache.question import project_of
 from kezuri.plan.key import Components
 from kezuri.store.database import Database
 from kezuri.store.schema import BuildRow

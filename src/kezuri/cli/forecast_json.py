@@ -3,9 +3,9 @@
 from typing import Any
 
 from kezuri.app.forecast import Foresight, Stage
-from kezuri.build.expense import Expense
-from kezuri.build.forecast import Step
 from kezuri.cli.json_text import json_text
+from kezuri.forecast.expense import Expense
+from kezuri.forecast.forecast import Step
 
 VERSION = 1
 

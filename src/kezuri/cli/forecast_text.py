@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from kezuri.app.forecast import Change, Foresight
-from kezuri.build.expense import Expense, layer_bytes
-from kezuri.build.forecast import Step
 from kezuri.cli.quantities import size
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
+from kezuri.forecast.expense import Expense, layer_bytes
+from kezuri.forecast.forecast import Step
 
 _COLOURS = {"runs": "33", "depends": "36", "unknown": "35", "cached": "32"}
 _LONGEST = 56

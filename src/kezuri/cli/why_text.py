@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from kezuri.app.why import Because, Explanation, RootCause, StepAnswer
 from kezuri.cli.quantities import age
 from kezuri.cli.screen_text import clip, one_line, plain, width
 from kezuri.diagnostics import visible
-from kezuri.source.changes import Change
+from kezuri.explain.answers import Because, Explanation, RootCause, StepAnswer
+from kezuri.explain.changes import Change
 
 _MOST_FILES = 6
 _WIDTH = 60

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.descriptors import write_all
-from kezuri.store.blobs import disk_error
+from kezuri.linux.disk import disk_error
 
 STDOUT = "-"
 """The destination that stands for standard output."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.build.image import ImageDocuments, LayerBlob, assemble
+from kezuri.export.image import ImageDocuments, LayerBlob, assemble
 from kezuri.oci.config import HistoryEntry, ImageConfig
 from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical, digest_of
 from kezuri.oci.platform import Platform

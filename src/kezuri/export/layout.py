@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from kezuri.export.images import Exported
+from kezuri.linux.disk import disk_error
 from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
 from kezuri.oci.reference import Reference
-from kezuri.store.blobs import CheckedBlob, disk_error
+from kezuri.store.blobs import CheckedBlob
 from kezuri.store.names import CONTAINERD_NAME, REF_NAME, publish
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'

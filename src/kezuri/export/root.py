@@ -7,9 +7,9 @@ from kezuri.diagnostics import KezuriError
 from kezuri.layer.anchored import AnchoredTree
 from kezuri.layer.entry import Entry, Item
 from kezuri.linux.descriptors import write_all
+from kezuri.linux.disk import disk_error
 from kezuri.linux.userns import identity
-from kezuri.source.tree import Tree
-from kezuri.store.blobs import disk_error
+from kezuri.tree.tree import Tree
 
 
 def merged_items(tree: Tree) -> Iterator[Item]:

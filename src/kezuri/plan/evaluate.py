@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from kezuri.diagnostics import KezuriError, SourceText, Span
+from kezuri.dockerfile.chown import needs_accounts
 from kezuri.dockerfile.command import json_form
 from kezuri.dockerfile.expansion import expand, expand_heredoc, expand_words
 from kezuri.dockerfile.heredocs import read_word
@@ -33,7 +34,6 @@ from kezuri.dockerfile.instructions import (
 from kezuri.dockerfile.lexer import LexError
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
-from kezuri.plan.chown import needs_accounts
 from kezuri.plan.expose import expand_port
 from kezuri.plan.facts import Met
 from kezuri.plan.growth import Growth
@@ -369,7 +369,7 @@ class StageEvaluation:
             )
         chmod = self._expand(instruction.chmod) if instruction.chmod is not None else ""
         if chmod:
-            from kezuri.plan.chmod import parse_chmod
+            from kezuri.dockerfile.chmod import parse_chmod
 
             parse_chmod(chmod)
         remotes: tuple[Remote | None, ...] = ()

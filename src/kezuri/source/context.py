@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
-from kezuri.source.tree import DirectoryTree, Tree, clean, resolve
+from kezuri.tree.tree import DirectoryTree, Tree, clean, resolve
 
 if TYPE_CHECKING:
     from kezuri.source.remotes import Remotes
@@ -266,8 +266,8 @@ def _ignore(root: str, written: str, beside: tuple[str, str] | None) -> Ignore |
 def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
     """A context from standard input: an archive, or else a Dockerfile with nothing beside it."""
     from kezuri.layer.decompression import decompress
-    from kezuri.source.archive import Archives, is_tar_header
-    from kezuri.source.item_tree import ItemTree
+    from kezuri.tree.archive import Archives, is_tar_header
+    from kezuri.tree.item_tree import ItemTree
 
     plain = decompress(stream, "standard input")
     head = plain.read(512)

@@ -9,9 +9,9 @@ from kezuri.plan.operation import GitSource, Remote, UrlSource
 from kezuri.plan.remote import CONTEXT_FILE, is_url, remote_context, url_source
 from kezuri.source.context import OWNER, Context, decode, limited, read_dockerfile
 from kezuri.source.http_download import shown
-from kezuri.source.item_tree import ItemTree
 from kezuri.source.remotes import Remotes
-from kezuri.source.tree import DirectoryTree, Tree, clean, resolve
+from kezuri.tree.item_tree import ItemTree
+from kezuri.tree.tree import DirectoryTree, Tree, clean, resolve
 
 _MAGIC = (b"BZh", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 
@@ -126,7 +126,7 @@ def _dockerfile(tree: Tree, file: str, remotes: Remotes, stdin: Callable[[], Bin
 def _archive(source: Remote, remotes: Remotes, scratch: str) -> ItemTree | None:
     assert isinstance(source, UrlSource)
     from kezuri.layer.decompression import decompress
-    from kezuri.source.archive import Archives, is_archive
+    from kezuri.tree.archive import Archives, is_archive
 
     name = shown(source)
     with open(remotes.content(source), "rb") as stream:

@@ -13,9 +13,9 @@ from kezuri.plan.operation import GitSource, Remote, UrlSource
 from kezuri.plan.remote import is_commit
 from kezuri.progress.calling_off import CallOff
 from kezuri.source.http_download import Downloaded, Downloads, shown
-from kezuri.source.selection import Root, download, select
-from kezuri.source.tree import DirectoryTree
 from kezuri.store.store import Store
+from kezuri.tree.selection import Root, download, select
+from kezuri.tree.tree import DirectoryTree
 
 if TYPE_CHECKING:
     from kezuri.registry.transport import SocketTransport

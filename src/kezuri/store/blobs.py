@@ -1,6 +1,5 @@
 """Content-addressed blobs in an OCI image layout: written aside, verified, synced, renamed."""
 
-import errno
 import fcntl
 import os
 from hashlib import sha256
@@ -9,6 +8,7 @@ from typing import Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.descriptors import write_all
+from kezuri.linux.disk import disk_error
 from kezuri.oci.descriptor import Descriptor, encoded, valid_digest
 
 PARTIAL = "partial"
@@ -299,58 +299,3 @@ def sync_file(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def disk_error(error: OSError, path: str) -> KezuriError:
-    """What to tell somebody whose disk did not take what the store wanted to write."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return KezuriError.of(
-            f"no space left on the device while writing {path}",
-            hint="`kezuri prune` frees what the cache can spare; `--root DIR` puts the store on another disk",
-            exit_code=125,
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        owner = _stranger(path)
-        if owner:
-            return KezuriError.of(
-                f"cannot write {path}: {error.strerror}: it belongs to {owner}",
-                hint="take it over with chown, or name another place (for the store: --root)",
-                exit_code=125,
-            )
-    return KezuriError.of(f"cannot write {path}: {error.strerror or error}", exit_code=125)
-
-
-def _stranger(path: str) -> str:
-    """Who owns the path, or the nearest directory above it that can be seen; empty when that is this user."""
-    while path != "/":
-        try:
-            own = os.lstat(path).st_uid == os.geteuid()
-        except OSError:
-            path = os.path.dirname(path)
-            continue
-        return "" if own else owner_of(path)
-    return ""
-
-
-def owner_of(path: str) -> str:
-    """The owner of a path, in words."""
-    return user(os.lstat(path).st_uid)
-
-
-def user(number: int) -> str:
-    """A user of this machine, in words."""
-    from kezuri.linux import namespaces, userns
-
-    name = userns.user_name(number)
-    if number == _overflow() and not namespaces.is_initial_user():
-        return f"a user whom this user namespace does not know (it shows as {name or number})"
-    return f"{name} (user {number})" if name else f"user {number}"
-
-
-def _overflow() -> int:
-    """The id that stands for all those that a user namespace lacks."""
-    try:
-        with open("/proc/sys/kernel/overflowuid") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 65534

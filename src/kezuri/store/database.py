@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
-from kezuri.store.blobs import disk_error
+from kezuri.linux.disk import disk_error
 from kezuri.store.schema import (
     DATED,
     SCHEMA,

@@ -142,7 +142,7 @@ def locked(path: str) -> Iterator[None]:
 
 def publish(path: str, data: bytes) -> None:
     """Put a small file in place: written aside, synced, renamed. KezuriError when the disk does not take it."""
-    from kezuri.store.blobs import disk_error
+    from kezuri.linux.disk import disk_error
 
     try:
         with replacement(path) as file:

@@ -16,9 +16,9 @@ from hashlib import sha256
 from itertools import zip_longest
 
 from kezuri.linux.directory import make_plain
+from kezuri.linux.disk import disk_error
 from kezuri.linux.namespaces import IdRanges
 from kezuri.linux.ownership import Ownership, ownership
-from kezuri.store.blobs import disk_error
 from kezuri.store.store import Store
 
 

@@ -11,8 +11,9 @@ from typing import Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.directory import make_plain
+from kezuri.linux.disk import disk_error, owner_of, user
 from kezuri.linux.filenames import must_be_utf8
-from kezuri.store.blobs import PARTIAL, Blobs, disk_error, owner_of, user
+from kezuri.store.blobs import PARTIAL, Blobs
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
 

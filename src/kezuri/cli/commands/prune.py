@@ -10,7 +10,7 @@ from kezuri.cli.values import duration, memory
 
 if TYPE_CHECKING:
     from kezuri.app.budget import Budget
-    from kezuri.store.worth import Candidate
+    from kezuri.upkeep.worth import Candidate
 
 COMMAND = Command(
     "prune",

@@ -6,7 +6,7 @@ from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
 if TYPE_CHECKING:
-    from kezuri.app.why import Because, Explanation, StepAnswer
+    from kezuri.explain.answers import Because, Explanation, StepAnswer
 
 COMMAND = Command(
     "why",

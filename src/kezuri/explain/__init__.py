@@ -1,0 +1,1 @@
+"""Why steps ran: from the journal to causes and advice."""

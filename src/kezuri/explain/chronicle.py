@@ -1,0 +1,238 @@
+"""Writes one build into the journal while it is made."""
+
+import threading
+from collections.abc import Callable
+from hashlib import sha256
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from kezuri.cache.question import Question, project_of
+from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.plan.key import Components, digest
+from kezuri.plan.operation import (
+    BaseImage,
+    ContextInput,
+    CopyOperation,
+    ImageInput,
+    Operation,
+    Plan,
+    RunOperation,
+    StageInput,
+    StagePlan,
+)
+from kezuri.store.database import Database
+
+if TYPE_CHECKING:
+    from kezuri.cache.journal import Miss, Outcome, Source, Stage, Step
+
+
+class _Event:
+    """What became of one step."""
+
+    __slots__ = ("components", "kept", "layer", "made", "message", "miss", "outcome", "seconds", "state")
+
+    def __init__(self, outcome: "Outcome", components: Components) -> None:
+        self.outcome: Outcome = outcome
+        self.components = components
+        self.seconds = 0.0
+        self.layer = ""
+        self.state = ""
+        self.miss: Miss = ""
+        self.kept = True
+        self.made = False
+        self.message = ""
+
+
+class Chronicle:
+    """Told by the builder, from any thread. Nothing is written before `close`: a build that finds everything again
+    writes one moment, and a step costs a few words in memory."""
+
+    def __init__(self, database: Database, asked: Question, plan: Plan, source: SourceText) -> None:
+        self._database = database
+        self._asked = asked
+        self._plan = plan
+        self._source = source
+        self._began = time()
+        self._clock = monotonic()
+        self._bases: dict[int, str] = {}
+        self._events: dict[tuple[int, int], _Event] = {}
+        self._lock = threading.Lock()
+
+    # what the builder tells
+
+    def based(self, stage: int, state: str) -> None:
+        """The stage begins with these files."""
+        self._bases[stage] = state
+
+    def found(self, stage: int, position: int, components: Components, created: float = 0.0) -> None:
+        """The step's result was there: made at this moment (seconds since the epoch), or, for 0, in this build."""
+        event = _Event("cached" if created else "shared", components)
+        event.made = created > self._began
+        self._put(stage, position, event)
+
+    def ran(
+        self, stage: int, position: int, components: Components, seconds: float, miss: "Miss", kept: bool = True
+    ) -> None:
+        """The step has run, because of `miss`; `kept` is whether its result may be used again."""
+        event = _Event("ran", components)
+        event.seconds, event.miss, event.kept = seconds, miss, kept
+        self._put(stage, position, event)
+
+    def failed(
+        self, stage: int, position: int, components: Components, seconds: float, miss: "Miss", error: BaseException
+    ) -> None:
+        """The step has failed or was called off. Without components it has failed before it had a key."""
+        called_off = not isinstance(error, KezuriError) or error.exit_code == 130
+        event = _Event("canceled" if called_off else "failed", components)
+        event.seconds, event.miss, event.message = seconds, miss, str(error).partition("\n")[0]
+        self._put(stage, position, event)
+
+    def advanced(self, stage: int, position: int, layer: str, state: str) -> None:
+        """The step has led to this state."""
+        event = self._events.get((stage, position))
+        if event is not None:
+            event.layer, event.state = layer, state
+
+    def _put(self, stage: int, position: int, event: _Event) -> None:
+        with self._lock:
+            self._events[(stage, position)] = event
+
+    # writing
+
+    def close(self, error: str, place: Callable[[int, int], str]) -> None:
+        """Write it down. `error` is empty when the build succeeded; `place` says what progress calls a step of a stage.
+        A journal that cannot be written (the disk is full) is no reason for a build to fail."""
+        fingerprint = self._fingerprint()
+        quiet = not error and all(event.outcome in ("cached", "shared") for event in self._events.values())
+        try:
+            if quiet and self._database.repeat_build(project_of(self._asked), fingerprint, self._began):
+                return
+            from kezuri.cache.journal import Asked, Build, Heading, Journal
+
+            heading = Heading(0, Asked(*self._asked), self._began, 0.0)
+            build = Build(heading, monotonic() - self._clock, error, self._stages(place))
+            Journal(self._database).add(build, fingerprint)
+        except KezuriError:
+            return
+
+    def _fingerprint(self) -> str:
+        """What was built from what: equal for two builds exactly when the journal would say the same of both, had all
+        been found."""
+        said = []
+        for stage in self._plan.stages:
+            base = stage.base
+            said.append(f"{stage.label} {stage.platform} {base.digest if isinstance(base, BaseImage) else base}")
+            for position, operation in enumerate(stage.operations):
+                event = self._events.get((stage.number, position))
+                key = digest(event.components) if event is not None else ""
+                said.append(f"{key} {operation.node.span.start} {operation.title}")
+        return sha256("\n".join(said).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _stages(self, place: Callable[[int, int], str]) -> "tuple[Stage, ...]":
+        from kezuri.cache.journal import Stage
+
+        number = 0
+        found = []
+        for plan in self._plan.stages:
+            base, own = plan.base, []
+            for position, operation in enumerate(plan.operations):
+                number += 1
+                own.append(self._step(number, plan, position, operation, place(plan.number, position)))
+            kind, name, stage, found_digest = "scratch", "scratch", -1, ""
+            if isinstance(base, BaseImage):
+                kind, name, found_digest = "image", plan.base_title, base.digest
+            elif base is not None:
+                kind, name, stage = "stage", plan.base_title, base.stage
+            state = self._bases.get(plan.number, "")
+            found.append(
+                Stage(
+                    plan.number,
+                    plan.name,
+                    plan.label,
+                    str(plan.platform),
+                    kind,
+                    name,
+                    stage,
+                    found_digest,
+                    state,
+                    tuple(own),
+                )
+            )
+        return tuple(found)
+
+    def _step(self, number: int, stage: StagePlan, position: int, operation: Operation, place: str) -> "Step":
+        from kezuri.cache.journal import Step
+
+        event = self._events.get((stage.number, position)) or _Event("not reached", ())
+        span = operation.node.span
+        return Step(
+            number,
+            stage.number,
+            position,
+            place,
+            _kind(operation),
+            operation.title,
+            self._source.position(span.start)[0],
+            span == stage.node.span,
+            digest(event.components) if event.components else "",
+            event.components,
+            event.outcome,
+            event.seconds,
+            event.layer,
+            event.state,
+            event.miss,
+            event.kept,
+            event.message,
+            event.made,
+            tuple(_sources(operation)),
+            _arguments(operation, {text.partition("=")[0] for text in stage.config.env}),
+        )
+
+
+def _kind(operation: Operation) -> str:
+    if isinstance(operation, CopyOperation):
+        return "ADD" if operation.add else "COPY"
+    return "RUN" if isinstance(operation, RunOperation) else "WORKDIR"
+
+
+def _sources(operation: Operation) -> "list[Source]":
+    if isinstance(operation, CopyOperation):
+        return [_source("files", operation.input)]
+    if isinstance(operation, RunOperation):
+        return [
+            _source(f"files {word} {mount.target}", found)
+            for mount in operation.mounts
+            if (found := getattr(mount, "input", None)) is not None
+            for word in ("bound at", "seeding")
+        ]
+    return []
+
+
+def _source(component: str, found: object) -> "Source":
+    from kezuri.cache.journal import Source
+
+    if isinstance(found, StageInput):
+        return Source(component, "stage", stage=found.stage)
+    if isinstance(found, ContextInput):
+        return Source(component, "context", found.name)
+    if isinstance(found, ImageInput):
+        return Source(component, "image", found.image.name, digest=found.image.digest)
+    return Source(component, "remote")
+
+
+def _arguments(operation: Operation, of_image: set[str]) -> tuple[str, ...]:
+    """The ARGs that a RUN sees, as its history tells them (`RUN |2 A=1 B=2 …`); one that the image has as well is an
+    ENV."""
+    if not isinstance(operation, RunOperation) or not operation.history.startswith("RUN |"):
+        return ()
+    count, _, rest = operation.history.removeprefix("RUN |").partition(" ")
+    values = dict(operation.env)
+    found = []
+    for _ in range(int(count) if count.isdigit() else 0):
+        name = rest.partition("=")[0]
+        said = f"{name}={values.get(name, '')} "
+        if not rest.startswith(said):
+            break
+        found.append(name)
+        rest = rest[len(said) :]
+    return tuple(name for name in found if name not in of_image)

@@ -1,0 +1,131 @@
+"""What the steps of a forecast would cost: seconds of work, time on the clock, and bytes to pull."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from kezuri.forecast.forecast import Step, key_inputs
+from kezuri.forecast.schedule import Lane, makespan
+from kezuri.plan.operation import (
+    BaseImage,
+    ImageInput,
+    Operation,
+    Plan,
+    StageInput,
+)
+
+
+class Expense(NamedTuple):
+    """Seconds of steps in all (`work`) and on the clock with stages beside each other (`wall`), and bytes of the
+    layers that they would make. The `most` are those if every step ran that may run; `unknown` is how many of these
+    have no earlier run to judge by, and count as nothing. Pulling is not in it."""
+
+    work: float
+    work_most: float
+    wall: float
+    wall_most: float
+    layer_bytes: int
+    layer_bytes_most: int
+    unknown: int
+
+
+class Pull(NamedTuple):
+    """A base image of which layers are not here: how many of how many, and their compressed bytes. `certain`: some
+    step or the image needs them; otherwise only steps that may run do. Layers are counted once, with the first image
+    that has them."""
+
+    image: str
+    missing: int
+    layers: int
+    size: int
+    certain: bool
+
+
+def expense(plan: Plan, steps: Iterable[Step], parallelism: int) -> Expense:
+    """The cost of the steps, judged by their last runs. `parallelism` is how many may run at once."""
+    of = {(step.stage, step.position): step for step in steps}
+    sure = {place: step for place, step in of.items() if step.outcome == "runs"}
+    maybe = {place: step for place, step in of.items() if step.outcome != "cached"}
+
+    def wall(running: Mapping[tuple[int, int], Step]) -> float:
+        lanes = {}
+        for stage in plan.stages:
+            after = stage.base.stage if isinstance(stage.base, StageInput) else -1
+            lanes[stage.number] = Lane(
+                after,
+                tuple(
+                    (_seconds(running.get((stage.number, position))), _stages(operation))
+                    for position, operation in enumerate(stage.operations)
+                ),
+            )
+        return makespan(lanes, max(1, parallelism))
+
+    return Expense(
+        sum(map(_seconds, sure.values())),
+        sum(map(_seconds, maybe.values())),
+        wall(sure),
+        wall(maybe),
+        sum(map(layer_bytes, sure.values())),
+        sum(map(layer_bytes, maybe.values())),
+        sum(step.past is None for step in maybe.values()),
+    )
+
+
+def layer_bytes(step: Step) -> int:
+    """The bytes of the layer that an earlier run gave: compressed if it ever was, else on the disk."""
+    if step.past is None:
+        return 0
+    return step.past.packed if step.past.packed is not None else step.past.unpacked or 0
+
+
+def pulls(plan: Plan, steps: Sequence[Step], usable: Callable[[str], bool]) -> tuple[Pull, ...]:
+    """What would be fetched of base images, in the order of the stages that need it."""
+    wanted: dict[str, tuple[BaseImage, bool]] = {}
+
+    def want(image: BaseImage | None, certain: bool) -> None:
+        if image is not None:
+            wanted[image.digest] = (image, certain or wanted.get(image.digest, (image, False))[1])
+
+    # Wherever the image goes, its base goes with it.
+    for number in [target.stage for target in plan.targets] or [plan.target]:
+        want(_base(plan, number), True)
+    of = {(step.stage, step.position): step for step in steps}
+    for stage in plan.stages:
+        for position, operation in enumerate(stage.operations):
+            step = of[(stage.number, position)]
+            runs = step.outcome != "cached"
+            if runs:
+                want(_base(plan, stage.number), step.outcome == "runs")
+            for source in key_inputs(operation) if runs or step.looks else ():
+                certain = step.looks or step.outcome == "runs"
+                if isinstance(source, ImageInput):
+                    want(source.image, certain)
+                elif isinstance(source, StageInput):
+                    want(_base(plan, source.stage), certain)
+    found = []
+    counted: set[str] = set()
+    for image, certain in sorted(wanted.values(), key=lambda pair: not pair[1]):
+        missing = [
+            (layer, descriptor.size)
+            for layer, descriptor in dict(zip(image.config.diff_ids, image.layers)).items()
+            if layer not in counted and not usable(layer)
+        ]
+        counted.update(layer for layer, _ in missing)
+        if missing:
+            sizes = sum(size for _, size in missing)
+            found.append(Pull(image.name, len(missing), len(image.layers), sizes, certain))
+    return tuple(found)
+
+
+def _seconds(step: Step | None) -> float:
+    return step.past.seconds if step is not None and step.past is not None else 0.0
+
+
+def _base(plan: Plan, number: int) -> BaseImage | None:
+    base = plan.stage(number).base
+    while isinstance(base, StageInput):
+        base = plan.stage(base.stage).base
+    return base if isinstance(base, BaseImage) else None
+
+
+def _stages(operation: Operation) -> tuple[int, ...]:
+    return tuple(source.stage for source in key_inputs(operation) if isinstance(source, StageInput))

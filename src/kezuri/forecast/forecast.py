@@ -1,0 +1,360 @@
+"""What a build of a plan would do, worked out behind misses too, without doing any of it."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Literal, NamedTuple
+
+from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.forecast.history import History, Past
+from kezuri.forms.forms import Forms
+from kezuri.keys.state import SCRATCH, State, base_state, next_state
+from kezuri.keys.stepkeys import StepKeys
+from kezuri.keys.surroundings import Options
+from kezuri.keys.trees import Choice, Context, StateOf, Trees, selection_key
+from kezuri.plan.key import Components, digest, state_of
+from kezuri.plan.operation import (
+    BaseImage,
+    BindMount,
+    CacheMount,
+    CopyOperation,
+    ImageInput,
+    Operation,
+    Plan,
+    Remote,
+    RunOperation,
+    StageInput,
+    StagePlan,
+)
+from kezuri.store.schema import RecordRow
+from kezuri.store.store import Store
+
+Outcome = Literal["cached", "runs", "depends", "unknown"]
+"""`cached`: the result is there, or an equal step of the same build makes it. `runs`: there is no result under any key
+that the step can have. `depends`: found or not, as what comes before it turns out. `unknown`: too many ways to
+follow."""
+
+Sight = tuple[State, ...] | None
+"""The states that a stage may be in: one when it is known, None when there are too many to follow. The state after a
+RUN that will run has a made-up identity: like the one that it will have, it is nobody else's."""
+
+NO_RESULT = "no result for it yet"
+"""The reason of a step that nothing before it makes run."""
+
+_MOST = 24
+_UNSEEN = "not known yet "
+
+
+class Step(NamedTuple):
+    """What would become of one operation, and what it took the last time that the instruction ran (None: never).
+
+    `reason` says why its result is not simply there. `keys` are the keys that it can have; those of steps behind one
+    that runs are made up, and equal exactly when the real ones will be. `like` is the (stage, position) of the step of
+    this build that gives a `cached` step its result, if one does. `looks` says that its key needs files of layers that
+    have to be pulled or unpacked first.
+    """
+
+    stage: int
+    position: int
+    kind: str
+    title: str
+    line: int
+    outcome: Outcome
+    reason: str
+    keys: tuple[str, ...]
+    past: Past | None
+    like: tuple[int, int] | None = None
+    looks: bool = False
+
+
+class Foreseen(Trees):
+    """Trees that are looked at only as far as they are there: nothing is pulled or unpacked for a digest.
+
+    A digest that would need that is a made-up text (`is_unseen`).
+    """
+
+    def __init__(self, contexts: Mapping[str, Context], forms: Forms, store: Store) -> None:
+        super().__init__(contexts, forms, store.database, contexts[""].digests)
+        self._store = store
+
+    def digest(self, choice: Choice, states: StateOf) -> str:
+        """As Trees says, where the layers are directories or the digest is remembered."""
+        if isinstance(choice.input, StageInput | ImageInput):
+            state = states(choice.input) if isinstance(choice.input, StageInput) else base_state(choice.input.image)
+            key = selection_key(state, choice)
+            known = self._store.database.memo(key)
+            if known is not None:
+                return known
+            if not all(map(self._forms.is_unpacked, state.layers)):
+                return _UNSEEN + key
+        return super().digest(choice, states)
+
+    def identity(self, source: Remote) -> tuple[str, str]:
+        """As Trees says, where no network is needed for it."""
+        from kezuri.source.remotes import pinned_identity
+
+        name, value = pinned_identity(source)
+        return name, value or _UNSEEN + state_of(repr(source))
+
+
+def may_be_equal(one: Components, other: Components) -> bool:
+    """Whether two keys can be the same once the digests are known that nobody can know yet."""
+    return len(one) == len(other) and all(
+        mine[0] == theirs[0] and (mine[1] == theirs[1] or is_unseen(mine[1]) or is_unseen(theirs[1]))
+        for mine, theirs in zip(one, other)
+    )
+
+
+def is_unseen(value: str) -> bool:
+    """Whether a component stands for a digest that nobody can know yet."""
+    return value.startswith(_UNSEEN)
+
+
+class _Made(NamedTuple):
+    """A step that makes something: where it is, its possible keys in full, and the layers that each may give."""
+
+    place: tuple[int, int]
+    components: Mapping[str, Components]
+    layers: Mapping[str, tuple[str, ...]]
+
+
+class _Way(NamedTuple):
+    """One of the ways in which a step may be met: the state before it, and those of the stages that it takes from."""
+
+    before: State
+    inputs: Mapping[int, State]
+
+
+_SOME = State("some state", ("some layer",))
+"""Stands for a stage that nobody can follow: no files of it are known."""
+
+
+class Forecast:
+    """Goes through a plan as the builder does, and on behind what it does not find.
+
+    `lenient`: a step whose sources are not there is one that runs; for trees in which files were thought away.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        source: SourceText,
+        forms: Forms,
+        store: Store,
+        keys: StepKeys,
+        options: Options,
+        *,
+        lenient: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._source = source
+        self._forms = forms
+        self._database = store.database
+        self._keys = keys
+        self._options = options
+        self._lenient = lenient
+        self._history = History(store.database)
+        self._ends: dict[int, Sight] = {}
+        self._settled: dict[int, bool] = {}
+        self._made: dict[frozenset[str], _Made] = {}
+        self._waited: dict[int, frozenset[int]] = {}
+
+    def steps(self) -> tuple[Step, ...]:
+        """Every step of the plan, in its order. KezuriError, at the line, for a source or secret that is not there."""
+        steps = [step for stage in self._plan.stages for step in self._stage(stage)]
+        return tuple(self._second_look(step) for step in steps)
+
+    def _stage(self, stage: StagePlan) -> Iterator[Step]:
+        sight: Sight = (SCRATCH,)
+        settled, cause = True, ""
+        if isinstance(stage.base, StageInput):
+            sight, settled = self._ends[stage.base.stage], self._settled[stage.base.stage]
+            cause = "" if settled else f"{self._plan.stage(stage.base.stage).label} comes before it"
+        elif isinstance(stage.base, BaseImage):
+            sight = (base_state(stage.base),)
+        for position, operation in enumerate(stage.operations):
+            step, sight = self._step(stage, position, operation, sight, cause)
+            if step.outcome != "cached" or step.like is not None:
+                settled = False
+                if step.outcome != "unknown":
+                    cause = f"step {position + 1 + isinstance(stage.base, BaseImage)} {_DOES[step.outcome]}"
+            yield step
+        self._ends[stage.number], self._settled[stage.number] = sight, settled
+
+    def _step(
+        self, stage: StagePlan, position: int, operation: Operation, sight: Sight, cause: str
+    ) -> tuple[Step, Sight]:
+        place, ignored, ways = (stage.number, position), self._ignored(stage), self._ways(operation, sight)
+        layers: Mapping[str, tuple[str, ...]] = {}
+        parts: dict[str, Components] = {}
+        met: list[tuple[State, str]] = []
+        seen: set[Outcome] = set()
+        looks, found = False, None
+        components: Components = (("kind", _kind(operation)),)
+        for way in ways:
+            components = self._components(operation, way, strict=len(ways) == 1 and not self._lenient)
+            key = digest(components)
+            met.append((way.before, key))
+            if key not in parts:
+                parts[key] = components
+                unseen = any(is_unseen(value) for _, value in components)
+                there = [] if ignored else self._found(components, unseen)
+                looks = looks or (unseen and self._inputs_settled(operation))
+                given = [record.layer for record in there]
+                if there and not unseen:
+                    seen.add("cached")
+                    found = there[0]
+                else:
+                    given += self._given_meanwhile(components)
+                    seen.update(("cached", "runs") if given else ("runs",))
+                    given.append(_new_layer(operation, key, unseen))
+                layers = {**layers, key: tuple(dict.fromkeys(given))}
+        outcome: Outcome = "unknown" if not ways else "depends" if len(seen) > 1 else seen.pop()
+        reason, like = "", None
+        if outcome in ("runs", "depends"):
+            made = self._made.setdefault(frozenset(parts), _Made(place, parts, layers))
+            if made.place == place:
+                reason = self._reason(operation, outcome, ignored, cause)
+            else:
+                outcome, like, layers = "cached", made.place, made.layers
+                reason = "an equal step of this build makes it"
+        elif outcome == "unknown":
+            reason = "too much before it may turn out one way or another"
+        past = self._past(operation, components, found if outcome == "cached" else None)
+        line, _ = self._source.position(operation.node.span.start)
+        step = Step(
+            *place, _kind(operation), operation.title, line, outcome, reason, tuple(sorted(parts)), past, like, looks
+        )
+        after = tuple(dict.fromkeys(next_state(before, layer) for before, key in met for layer in layers[key]))
+        return step, after if ways and sight is not None and len(after) <= _MOST else None
+
+    # ways
+
+    def _ways(self, operation: Operation, sight: Sight) -> list[_Way]:
+        """The ways in which the operation may be met; none when there are too many."""
+        alone = isinstance(operation, CopyOperation) and operation.link
+        befores = sight if sight is not None else (SCRATCH,) if alone else ()
+        stages = sorted({source.stage for source in key_inputs(operation) if isinstance(source, StageInput)})
+        ends = [self._ends[stage] or (_SOME,) for stage in stages]
+        count = len(befores)
+        for end in ends:
+            count *= len(end)
+        if count > _MOST:
+            return []
+        return [_Way(before, dict(zip(stages, states))) for before, *states in product(befores, *ends)]
+
+    def _inputs_settled(self, operation: Operation) -> bool:
+        return all(self._settled[source.stage] for source in key_inputs(operation) if isinstance(source, StageInput))
+
+    def _components(self, operation: Operation, way: _Way, strict: bool) -> Components:
+        try:
+            return self._keys.components(operation, way.before, lambda source: way.inputs[source.stage])
+        except KezuriError as error:
+            if strict:
+                raise
+            return (("kind", _kind(operation)), ("state before", way.before.id), ("impossible", str(error)))
+
+    def _found(self, components: Components, unseen: bool) -> list[RecordRow]:
+        if unseen:
+            alike = self._history.alike(dict(components)["kind"], lambda parts: may_be_equal(components, parts))
+            return [record for record in alike if self._forms.usable(record.layer)]
+        record = self._database.record(digest(components))
+        return [record] if record is not None and self._forms.usable(record.layer) else []
+
+    def _given_meanwhile(self, components: Components) -> list[str]:
+        """The layers of earlier steps of this build whose key may turn out to be this one."""
+        return [
+            layer
+            for made in self._made.values()
+            for key, parts in made.components.items()
+            if may_be_equal(components, parts)
+            for layer in made.layers[key]
+        ]
+
+    def _second_look(self, step: Step) -> Step:
+        """A step may also be spared by a later one that turns out to be equal and happens to come first."""
+        own = self._made.get(frozenset(step.keys))
+        if step.outcome != "runs" or own is None:
+            return step
+        for other in self._made.values():
+            if (
+                other.place > own.place
+                and any(may_be_equal(a, b) for a in own.components.values() for b in other.components.values())
+                and step.stage not in self._waited_for(other.place[0])
+            ):
+                label = self._plan.stage(other.place[0]).label
+                return step._replace(outcome="depends", reason=f"{label} may make the same")
+        return step
+
+    def _waited_for(self, number: int) -> frozenset[int]:
+        """The stages that are complete, in all cases, before the end of this one: itself and what it needs."""
+        known = self._waited.get(number)
+        if known is not None:
+            return known
+        found, todo = {number}, [number]
+        while todo:
+            stage = self._plan.stage(todo.pop())
+            inputs = [stage.base, *(source for o in stage.operations for source in key_inputs(o))]
+            for source in inputs:
+                if isinstance(source, StageInput) and source.stage not in found:
+                    found.add(source.stage)
+                    todo.append(source.stage)
+        self._waited[number] = frozenset(found)
+        return self._waited[number]
+
+    def _ignored(self, stage: StagePlan) -> bool:
+        chosen = self._options.no_cache_stages
+        return self._options.no_cache or stage.name in chosen or str(stage.ordinal) in chosen
+
+    # telling
+
+    def _reason(self, operation: Operation, outcome: Outcome, ignored: bool, cause: str) -> str:
+        if ignored:
+            return "earlier results are not to be used"
+        open_stages = [
+            self._plan.stage(source.stage).label
+            for source in key_inputs(operation)
+            if isinstance(source, StageInput) and not self._settled[source.stage]
+        ]
+        alone = isinstance(operation, CopyOperation) and operation.link
+        if cause and not alone and (outcome == "runs" or not open_stages):
+            return cause
+        if open_stages:
+            return f"takes files from {', '.join(open_stages)}"
+        if isinstance(operation, CopyOperation) and operation.remotes and outcome == "depends":
+            return "what it fetches may have changed"
+        return "its files are in layers that are not unpacked" if outcome == "depends" else NO_RESULT
+
+    def _past(self, operation: Operation, components: Components, record: RecordRow | None) -> Past | None:
+        if record is not None:
+            return self._history.of_record(record)
+        return self._history.last(_kind(operation), operation.title, components)
+
+
+_DOES: Mapping[Outcome, str] = {
+    "cached": "before it is made anew",
+    "runs": "before it runs",
+    "depends": "before it may run",
+}
+
+
+def key_inputs(operation: Operation) -> list[object]:
+    """The inputs whose files count in the operation's key."""
+    if isinstance(operation, CopyOperation):
+        return [operation.input]
+    if isinstance(operation, RunOperation):
+        mounts = [m for m in operation.mounts if isinstance(m, BindMount | CacheMount)]
+        return [mount.input for mount in mounts if mount.input is not None]
+    return []
+
+
+def _kind(operation: Operation) -> str:
+    if isinstance(operation, CopyOperation):
+        return "ADD" if operation.add else "COPY"
+    return "RUN" if isinstance(operation, RunOperation) else "WORKDIR"
+
+
+def _new_layer(operation: Operation, key: str, unseen: bool) -> str:
+    """The id of the layer that the operation would make; made up where the real one cannot be told."""
+    if isinstance(operation, RunOperation) or unseen:
+        return f"layer of {key}"
+    return f"copy-{key}"

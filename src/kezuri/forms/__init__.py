@@ -1,0 +1,1 @@
+"""The forms of layers: directories, listings and blobs, made when somebody needs them."""

@@ -1,0 +1,1 @@
+"""Images by name, wherever they are."""

@@ -1,0 +1,1 @@
+"""What the result of each operation depends on, part by part."""

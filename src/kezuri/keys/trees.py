@@ -1,0 +1,153 @@
+"""The trees that a build copies from: contexts as they lie on this machine, stages and images as stacks of layers."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from kezuri.cache.listings import Listings
+from kezuri.diagnostics import KezuriError
+from kezuri.forms.forms import Forms
+from kezuri.keys.state import State, base_state
+from kezuri.plan.key import state_of
+from kezuri.plan.operation import ContextInput, ImageInput, Input, Remote, StageInput
+from kezuri.store.database import Database
+from kezuri.tree.checksum import Record, fingerprint, text
+from kezuri.tree.selection import Root, Selection, select
+from kezuri.tree.stack import StackTree
+from kezuri.tree.stat_index import StatIndex
+from kezuri.tree.tree import Tree
+
+if TYPE_CHECKING:
+    from kezuri.source.remotes import Remotes
+
+StateOf = Callable[[StageInput], State]
+"""The state that a stage ends with; waits for it if it is still being built."""
+
+
+class Context(NamedTuple):
+    """A build context: its tree, and what is known of its files' content."""
+
+    tree: Tree
+    digests: StatIndex
+
+
+class Choice(NamedTuple):
+    """What an instruction selects from an input; `whole`: with the metadata of the directories that it names, of which
+    a copy takes nothing and which a mount shows; `literal`: the words are paths in which nothing is a wildcard."""
+
+    input: Input
+    sources: tuple[str, ...]
+    parents: bool = False
+    excludes: tuple[str, ...] = ()
+    whole: bool = False
+    literal: bool = False
+
+
+def selection_key(state: State, choice: Choice) -> str:
+    """Under which the digest of what is chosen from a stage or an image in this state is remembered."""
+    said: list[object] = [choice.sources, choice.parents, choice.excludes]
+    said += [name for name, given in (("whole", choice.whole), ("literal", choice.literal)) if given]
+    return state_of("selection", state.id, json.dumps(said))
+
+
+class Trees:
+    """Finds the tree of an input, and digests what instructions select from it.
+
+    A selection from a context is made once in a build: what was digested is what is copied, and the stamps of its
+    files tell afterwards whether they were left alone.
+    """
+
+    def __init__(
+        self,
+        contexts: Mapping[str, Context],
+        forms: Forms,
+        database: Database,
+        index: StatIndex,
+        remotes: "Callable[[], Remotes] | None" = None,
+    ) -> None:
+        """`remotes` is called when an instruction has a remote source; without it there can be none."""
+        self._remotes = remotes
+        self._contexts = contexts
+        self._forms = forms
+        self._database = database
+        self._listings = Listings(database)
+        # Files of stages carry no stamp, for nobody else can change them: the index only hashes them.
+        self._index = index
+        self._guard = threading.Lock()
+        self._selected: dict[Choice, tuple[str, Mapping[str, Record], Selection]] = {}
+
+    def digest(self, choice: Choice, states: StateOf) -> str:
+        """The content digest of what is selected. A stage's or an image's is computed once for each state."""
+        if isinstance(choice.input, ContextInput):
+            return self._from_context(choice)[0]
+        state = self._state(choice.input, states)
+        key = selection_key(state, choice)
+        known = self._database.memo(key)
+        if known is None:
+            known, recorded = fingerprint(self.select(choice, states), self._index, whole=choice.whole)
+            # Before the digest is remembered: who finds the one finds the other.
+            self._listings.keep(known, text(recorded), "stage")
+            self._database.put_memo(key, known)
+        return known
+
+    def select(self, choice: Choice, states: StateOf) -> Selection:
+        """What is selected, entry by entry."""
+        if isinstance(choice.input, ContextInput):
+            return self._from_context(choice)[2]
+        tree = self._tree(choice.input, states)
+        return _select(tree, choice)
+
+    def keep_listing(self, choice: Choice) -> None:
+        """Write down what counted of each file of a selection from a context, for telling differences later; for
+        stages and images that happens where their digest is computed."""
+        if isinstance(choice.input, ContextInput):
+            digest, recorded, _ = self._from_context(choice)
+            self._listings.keep(digest, text(recorded))
+
+    def _from_context(self, choice: Choice) -> tuple[str, Mapping[str, Record], Selection]:
+        with self._guard:
+            known = self._selected.get(choice)
+            if known is None:
+                assert isinstance(choice.input, ContextInput)
+                context = self._contexts[choice.input.name]
+                selection = _select(context.tree, choice)
+                found, recorded = fingerprint(selection, context.digests, whole=choice.whole)
+                known = self._selected[choice] = (found, recorded, selection)
+            return known
+
+    def identity(self, source: Remote) -> tuple[str, str]:
+        """What a remote source is now, as a part of a key: see `Remotes.identity`."""
+        return self._fetcher().identity(source)
+
+    def fetched(self, source: Remote, excludes: tuple[str, ...], unpack: bool) -> Root:
+        """A remote source as a word selects it: see `Remotes.root`."""
+        return self._fetcher().root(source, excludes, unpack)
+
+    def prefetch(self, sources: list[Remote]) -> None:
+        """Begin to find out about remote sources: see `Remotes.prefetch`."""
+        self._fetcher().prefetch(sources)
+
+    def _fetcher(self) -> "Remotes":
+        if self._remotes is None:
+            raise KezuriError.of("remote sources are not fetched here")
+        return self._remotes()
+
+    def _tree(self, source: StageInput | ImageInput, states: StateOf) -> Tree:
+        name = f"image {source.image.name}" if isinstance(source, ImageInput) else "the stage"
+        return StackTree(self.lowers(source, states), name, userxattr=self._forms.userxattr)
+
+    def lowers(self, source: StageInput | ImageInput, states: StateOf) -> tuple[str, ...]:
+        """The layer directories of a stage or an image, topmost first."""
+        return self._forms.directories(self._state(source, states).layers)
+
+    def _state(self, source: StageInput | ImageInput, states: StateOf) -> State:
+        if isinstance(source, StageInput):
+            return states(source)
+        for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
+            self._forms.know_pulled(layer, descriptor)
+        return base_state(source.image)
+
+
+def _select(tree: Tree, choice: Choice) -> Selection:
+    return select(tree, choice.sources, parents=choice.parents, excludes=choice.excludes, literal=choice.literal)

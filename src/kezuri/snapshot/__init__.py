@@ -1,1 +1,0 @@
-"""Directories that branch."""

@@ -1,0 +1,1 @@
+"""One operation of a plan performed: what it gives is a layer."""

@@ -1,0 +1,103 @@
+"""A step that failed, kept as it was left: its files, its mounts and its surroundings, for somebody to look at."""
+
+import os
+import shlex
+from contextlib import ExitStack
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from kezuri.diagnostics import KezuriError
+from kezuri.linux import overlay
+from kezuri.plan.operation import RunOperation
+from kezuri.sandbox import step as door
+from kezuri.tree.stack import StackTree
+from kezuri.tree.tree import clean, resolve
+
+VARIABLE = "KEZURI_COMMAND"
+"""The environment variable that holds the failed command, quoted for a shell's `eval`."""
+
+_SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash")
+_OTHERS = ("/bin/sh", "/usr/bin/sh", "/bin/ash", "/bin/dash", "/busybox/sh", "/bin/busybox")
+
+
+class Shell(NamedTuple):
+    """A shell of the image, and how it is started."""
+
+    path: str
+    argv: tuple[str, ...]
+
+
+class Wreck:
+    """What a failed RUN left. Everything of it is held until the `with` is left, and then gone.
+
+    `step` is what was run; its changes lie in `step.root.upper`.
+    """
+
+    def __init__(
+        self,
+        error: KezuriError,
+        operation: RunOperation,
+        step: door.Step,
+        scratch: str,
+        userxattr: bool,
+        held: ExitStack,
+    ) -> None:
+        self.error = error
+        self.operation = operation
+        self.step = step
+        self._scratch = scratch
+        self._userxattr = userxattr
+        self._held = held
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything; nothing of the step remains."""
+        self._held.close()
+
+    @property
+    def changes(self) -> str:
+        """The directory of this machine with what the step changed, in overlay form."""
+        return self.step.root.upper
+
+    @property
+    def command(self) -> str:
+        """The command as a shell would have it typed."""
+        return shlex.join(self.operation.argv)
+
+    def shell(self) -> Shell | None:
+        """The best shell that the step's files have: bash, what SHELL names, sh; None when there is none."""
+        tree = StackTree((self.changes, *self.step.root.lowers), "the failed step", userxattr=self._userxattr)
+        own = self.operation.argv[0] if self.operation.argv and self.operation.argv[0].startswith("/") else ""
+        named = (own,) if own.rpartition("/")[2] in ("sh", "bash", "ash", "dash", "zsh", "ksh", "fish") else ()
+        for path in (*_SHELLS, *named, *_OTHERS):
+            try:
+                found = tree.stat(resolve(clean(path), lambda at: there.entry if (there := tree.stat(at)) else None))
+            except KezuriError:
+                continue
+            if found is not None and found.entry.kind == "file" and found.entry.mode & 0o111:
+                return Shell(path, (path, "sh", "-i") if path.endswith("/busybox") else (path, "-i"))
+        return None
+
+    def door_for(self, shell: Shell, terminal: int, more: tuple[tuple[str, str], ...]) -> door.Step:
+        """The step that runs the shell in the state in which the command failed, on the terminal that the file
+        descriptor names. Its own changes go nowhere. `more` are variables beside the step's."""
+        upper, work = os.path.join(self._scratch, "shell"), os.path.join(self._scratch, "shell-work")
+        lowers = (self.changes, *self.step.root.lowers)
+        overlay.make_writable(upper, work, lowers)
+        env = {**dict(self.step.env), VARIABLE: self.command}
+        for name, value in more:
+            env.setdefault(name, value)
+        return self.step._replace(
+            root=door.Root(lowers, upper, work),
+            argv=shell.argv,
+            env=tuple(env.items()),
+            tty=True,
+            stdin=terminal,
+        )

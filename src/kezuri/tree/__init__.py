@@ -1,0 +1,1 @@
+"""One view of files, over listings or directories: resolved, selected, digested and written."""
