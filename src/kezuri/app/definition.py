@@ -24,7 +24,7 @@ from kezuri.plan.facts import Survey
 from kezuri.plan.operation import BaseImage, ImageSource, Plan
 from kezuri.plan.planner import ImageResolver, Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
-from kezuri.progress.events import Listener, Warned
+from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter
 from kezuri.source import context as build_context
 from kezuri.tree.stat_index import StatIndex
@@ -95,7 +95,8 @@ class Definition:
 
     def _parse(self) -> Dockerfile:
         source = self.context.dockerfile
-        with self._reporter.step(f"[internal] load build definition from {os.path.basename(source.name)}"):
+        name = WorkName(f"load build definition from {os.path.basename(source.name)}", internal=True)
+        with self._reporter.step(name):
             dockerfile = parse(source.text, source.name)
             for diagnostic in dockerfile.diagnostics:
                 if diagnostic.severity != "error" and diagnostic.code != "NoEmptyContinuation":
@@ -243,8 +244,8 @@ class Definition:
         title = source.text
         if source.kind == "registry":
             title = str(Reference.parse(source.text))
-        prefix = f"{platform} " if self._split else ""
-        with self._reporter.step(f"[{prefix}internal] load metadata for {title}"):
+        name = WorkName(f"load metadata for {title}", True, str(platform) if self._split else "")
+        with self._reporter.step(name):
             return self._session.images.resolve(source, platform)
 
     def remotes(self) -> "Remotes":
