@@ -10,41 +10,43 @@ from typing import cast
 import pytest
 from tests.build.build_workshop import own
 
-from kezuri.keys.state import SCRATCH, State
-from kezuri.keys.trees import Trees
-from kezuri.plan.operation import CacheMount, StageInput
+from kezuri.plan.operation import CacheMount
 from kezuri.step.cachemounts import CacheMounts
+from kezuri.step.selections import Selections
+from kezuri.step.task import Cache
+from kezuri.step.tasks import family
 from kezuri.store.store import Store
 
-
-def cache(name: str, sharing: str = "shared", target: str = "/c") -> CacheMount:
-    return CacheMount(target, name, sharing, None, "/", None, None, None, False)
+CANCEL = threading.Event()
 
 
-def states(_: StageInput) -> State:
-    return SCRATCH
+def cache(
+    name: str, sharing: str = "shared", target: str = "/c", namespace: str = "", mode: int | None = None
+) -> Cache:
+    planned = CacheMount(target, name, sharing, None, "/", mode, None, None, False)
+    return Cache(target, namespace, name, family(namespace, planned), sharing, None, mode, None, None, False)
 
 
 @pytest.fixture
 def mounts(tmp_path: Path) -> Iterator[CacheMounts]:
     with Store(str(tmp_path / "store")) as store:
-        # Without a seed nothing is asked of the trees.
-        yield CacheMounts(store, own(store), cast(Trees, None), threading.Event())
+        # Without a seed nothing is selected.
+        yield CacheMounts(store, own(store), cast(Selections, None))
 
 
 @pytest.mark.parametrize("sharing", ["shared", "private", "locked"])
 def test_one_cache_is_one_directory_of_a_step_and_is_there_for_the_next(mounts: CacheMounts, sharing: str) -> None:
     asked = [cache("a", sharing, "/1"), cache("b", sharing, "/2"), cache("a", sharing, "/3")]
-    with mounts.hold(asked, states) as first:
+    with mounts.hold(asked, CANCEL) as first:
         assert first[0] == first[2] != first[1]
-    with mounts.hold(asked, states) as again:
+    with mounts.hold(asked, CANCEL) as again:
         assert again == first
 
 
 def test_the_first_mount_says_how_it_is_shared(mounts: CacheMounts) -> None:
     with (
-        mounts.hold([cache("a"), cache("a", "private")], states) as one,
-        mounts.hold([cache("a")], states) as two,
+        mounts.hold([cache("a"), cache("a", "private")], CANCEL) as one,
+        mounts.hold([cache("a")], CANCEL) as two,
     ):
         assert [*one, *two] == [one[0]] * 3
 
@@ -61,9 +63,9 @@ def test_the_first_mount_says_how_it_is_shared(mounts: CacheMounts) -> None:
     ],
 )
 def test_what_another_step_gets_meanwhile(mounts: CacheMounts, held: str, asked: str, same: bool) -> None:
-    with mounts.hold([cache("a", held)], states) as one, mounts.hold([cache("a", asked)], states) as other:
+    with mounts.hold([cache("a", held)], CANCEL) as one, mounts.hold([cache("a", asked)], CANCEL) as other:
         assert (one == other) is same
-    with mounts.hold([cache("a", asked)], states) as later:
+    with mounts.hold([cache("a", asked)], CANCEL) as later:
         assert later == one, "it is the cache's own directory again when nobody else uses it"
 
 
@@ -72,11 +74,11 @@ def test_one_that_is_locked_waits(mounts: CacheMounts, held: str) -> None:
     got: list[str] = []
 
     def ask() -> None:
-        with mounts.hold([cache("a", "locked")], states) as found:
+        with mounts.hold([cache("a", "locked")], CANCEL) as found:
             got.extend(found)
 
     other = threading.Thread(target=ask)
-    with mounts.hold([cache("a", held)], states) as one:
+    with mounts.hold([cache("a", held)], CANCEL) as one:
         other.start()
         other.join(0.3)
         assert other.is_alive() and got == []
@@ -90,7 +92,7 @@ def test_steps_that_lock_in_another_order_all_get_their_turn(mounts: CacheMounts
     def ask(number: int) -> None:
         names = ("x", "y", "z")[number % 3 :] + ("x", "y", "z")[: number % 3]
         for _ in range(5):
-            with mounts.hold([cache(name, "locked") for name in names], states):
+            with mounts.hold([cache(name, "locked") for name in names], CANCEL):
                 done.append(number)
 
     with ExitStack() as ended:
@@ -101,22 +103,22 @@ def test_steps_that_lock_in_another_order_all_get_their_turn(mounts: CacheMounts
     assert len(done) == 30
 
 
-def made(mounts: CacheMounts, *asked: CacheMount) -> list[str]:
-    with mounts.hold(asked, states) as found:
+def made(mounts: CacheMounts, *asked: Cache) -> list[str]:
+    with mounts.hold(asked, CANCEL) as found:
         return list(found)
 
 
 @pytest.mark.parametrize("sharing", ["shared", "private", "locked"])
 def test_renewed_ones_begin_empty_and_the_old_ones_are_gone(mounts: CacheMounts, sharing: str) -> None:
-    asked = [cache("a", sharing), cache("other", sharing), cache("a", sharing)._replace(mode=0o700)]
+    asked = [cache("a", sharing), cache("other", sharing), cache("a", sharing, mode=0o700)]
     before = made(mounts, *asked)
     for directory in before:
         Path(directory, "kept").touch()
-    mounts.renew(asked[:1])
+    mounts.renew(mount.family for mount in asked[:1])
     after = made(mounts, *asked)
     assert after[0] != before[0] and os.listdir(after[0]) == [] and not os.path.exists(before[0])
     assert after[1:] == before[1:], "another id stays, and so does one that something was made of"
-    mounts.renew([asked[2]])
+    mounts.renew(mount.family for mount in [asked[2]])
     assert made(mounts, *asked)[:2] == after[:2] and not os.path.exists(before[2])
     assert made(mounts, *asked) == made(mounts, *asked)
 
@@ -124,9 +126,9 @@ def test_renewed_ones_begin_empty_and_the_old_ones_are_gone(mounts: CacheMounts,
 @pytest.mark.parametrize("sharing", ["shared", "private", "locked"])
 def test_renewed_ones_that_a_step_holds_stay_its_own_until_it_ends(mounts: CacheMounts, sharing: str) -> None:
     asked = [cache("a", sharing)]
-    with mounts.hold(asked, states) as held:
+    with mounts.hold(asked, CANCEL) as held:
         Path(held[0], "kept").touch()
-        mounts.renew(asked)
+        mounts.renew(mount.family for mount in asked)
         assert os.listdir(held[0]) == ["kept"]
         (new,) = made(mounts, *asked)
         assert new != held[0] and os.listdir(new) == []
@@ -135,7 +137,7 @@ def test_renewed_ones_that_a_step_holds_stay_its_own_until_it_ends(mounts: Cache
 
 def test_renewed_ones_of_another_namespace_stay(mounts: CacheMounts, tmp_path: Path) -> None:
     with Store(str(tmp_path / "store")) as store:
-        elsewhere = CacheMounts(store, own(store), cast(Trees, None), threading.Event(), "elsewhere")
-        before = made(elsewhere, cache("a"))
-        mounts.renew([cache("a")])
-        assert made(elsewhere, cache("a")) == before
+        elsewhere = CacheMounts(store, own(store), cast(Selections, None))
+        before = made(elsewhere, cache("a", namespace="elsewhere"))
+        mounts.renew([cache("a").family])
+        assert made(elsewhere, cache("a", namespace="elsewhere")) == before

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from kezuri.diagnostics import SourceText, Span
 from kezuri.dockerfile.instructions import Node
-from kezuri.keys.components import RunSurroundings, copy_components, run_components, workdir_components
+from kezuri.keys.components import copy_components, run_components, workdir_components
+from kezuri.keys.options import RunSettings
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor, digest_of
@@ -71,15 +72,15 @@ COPY = CopyOperation(
     unpack=None,
     source_spans=(),
 )
-HOSTS = RunSurroundings(hosts=(("db", "10.0.0.1"),), ulimits=(("nofile", 1, 2),), shm_size=5, hostname="h")
+HOSTS = RunSettings(hosts=(("db", "10.0.0.1"),), ulimits=(("nofile", 1, 2),), shm_size=5, hostname="h")
 
 
 def run_key(operation: RunOperation = RUN, before: State = BEFORE, **more: Any) -> str:
     return digest(run_components(operation, before, more.get("hosts", HOSTS), more.get("bound", {0: "sha256:0"})))
 
 
-def around(**change: Any) -> RunSurroundings:
-    return RunSurroundings(
+def around(**change: Any) -> RunSettings:
+    return RunSettings(
         **{name: change.get(name, getattr(HOSTS, name)) for name in ("hosts", "ulimits", "shm_size", "hostname")}
     )
 
@@ -127,7 +128,7 @@ def test_what_can_change_the_result_of_a_step_changes_its_key(other: RunOperatio
         around(hostname="i"),
     ],
 )
-def test_what_can_change_the_result_of_every_step_changes_all_keys(other: RunSurroundings) -> None:
+def test_what_can_change_the_result_of_every_step_changes_all_keys(other: RunSettings) -> None:
     assert run_key(hosts=other) != run_key()
 
 

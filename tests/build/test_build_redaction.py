@@ -3,12 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.diagnostics import SourceText, Span
-from kezuri.sandbox.step import Outcome
-from kezuri.step.failure import Tail, step_failed
+from kezuri.step.failure import step_failed
 from kezuri.step.redaction import Redaction
-
-SOURCE = SourceText("Dockerfile", "FROM a\nRUN x\n")
+from kezuri.step.tail import Tail
+from kezuri.step.task import Failure
 
 
 def redacted(secrets: list[bytes], *chunks: bytes) -> bytes:
@@ -96,15 +94,15 @@ def test_a_sign_of_intercepted_tls_is_seen_across_pieces() -> None:
     tail = Tail()
     tail.add(b"npm error code SELF_SIGNED_")
     tail.add(b"CERT_IN_CHAIN")
-    error = step_failed("npm ci", Outcome(1), tail, SOURCE, Span(7, 12), False)
+    error = step_failed("npm ci", Failure(1, intercepted=tail.intercepted))
     assert "ca-certificates" in error.diagnostics[0].hint
 
 
 def test_what_an_exit_code_means() -> None:
-    def hint(outcome: Outcome) -> str:
-        return step_failed("x", outcome, Tail(), SOURCE, Span(7, 12), False).diagnostics[0].hint
+    def hint(failure: Failure) -> str:
+        return step_failed("x", failure).diagnostics[0].hint
 
-    assert "not found" in hint(Outcome(127))
-    assert "cannot be executed" in hint(Outcome(126))
-    assert "memory" in hint(Outcome(137, 9)) and "memory" in hint(Outcome(137, 9, True))
-    assert hint(Outcome(1)) == ""
+    assert "not found" in hint(Failure(127))
+    assert "cannot be executed" in hint(Failure(126))
+    assert "memory" in hint(Failure(137, 9)) and "memory" in hint(Failure(137, 9, True))
+    assert hint(Failure(1)) == ""

@@ -5,19 +5,16 @@ from typing import Any, cast
 import pytest
 from tests.build.test_build_keys import AGENT, BEFORE, BIND, CACHE, NODE, RUN, SECRET, TMPFS
 
-from kezuri.diagnostics import KezuriError, SourceText
-from kezuri.keys.components import RunSurroundings
+from kezuri.diagnostics import KezuriError
+from kezuri.keys.inputs import Choice, Inputs, StateOf
+from kezuri.keys.options import Options, RunSettings
 from kezuri.keys.state import State
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.keys.surroundings import Options
-from kezuri.keys.trees import Choice, StateOf, Trees
 from kezuri.plan.operation import ContextInput, RunMount, StageInput
-
-SOURCE = SourceText("Dockerfile", "RUN x\n")
 
 
 class Asked:
-    """Trees whose digests are what was asked for."""
+    """Inputs whose digests are what was asked for."""
 
     def __init__(self) -> None:
         self.listed: list[Choice] = []
@@ -44,8 +41,8 @@ def state_of(stage: StageInput) -> State:
 
 
 def step_keys(*secrets: str, trees: Asked | None = None, **more: Any) -> StepKeys:
-    options = Options(RunSurroundings(), Given(*secrets), **{"agents": {}, **more})
-    return StepKeys(cast(Trees, trees or Asked()), options, SOURCE)
+    options = Options(RunSettings(), Given(*secrets), **{"agents": {}, **more})
+    return StepKeys(cast(Inputs, trees or Asked()), options)
 
 
 def files(*mounts: RunMount) -> dict[str, str]:
@@ -95,7 +92,7 @@ def test_what_is_required_must_be_given(missing: RunMount, named: str) -> None:
         step_keys("another", agents={"another": "/s"}).components(operation, BEFORE, state_of)
     diagnostic = caught.value.diagnostics[0]
     assert diagnostic.message == named and diagnostic.hint.startswith("give it with --s")
-    assert diagnostic.source is SOURCE and diagnostic.span == NODE.span
+    assert diagnostic.source is NODE.source and diagnostic.span == NODE.span
     assert step_keys("s", agents={"default": "/s"}).components(operation, BEFORE, state_of)
     assert step_keys().components(RUN._replace(mounts=(SECRET, AGENT)), BEFORE, state_of)
 

@@ -14,11 +14,11 @@ from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
 from kezuri.cache.question import Question
-from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
+from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 from kezuri.explain.chronicle import Chronicle
 from kezuri.forms.forms import Packing
-from kezuri.keys.surroundings import Options
-from kezuri.keys.trees import Trees
+from kezuri.keys.inputs import Inputs
+from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
@@ -28,7 +28,7 @@ from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
-    from kezuri.step.running import RunSteps
+    from kezuri.step.local import LocalPerformer
 
 
 def build(
@@ -82,7 +82,7 @@ class _Build:
     ) -> None:
         self._stand_ins = stand_ins
         self._look = look
-        self._runs: RunSteps | None = None
+        self._performer: LocalPerformer | None = None
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -148,7 +148,7 @@ class _Build:
                 self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
             )
             delivery.check(plan)
-            built = self._build(plan, definition)
+            built = self._build(plan, definition, held)
             return delivery.deliver(plan, built)
 
     def _warn(self, text: str) -> None:
@@ -179,9 +179,9 @@ class _Build:
 
     # building
 
-    def _build(self, plan: Plan, definition: Definition) -> Built:
+    def _build(self, plan: Plan, definition: Definition, held: ExitStack) -> Built:
         session, store = self._session, self._session.store
-        trees, keys, results, options = definition.workbench(
+        inputs, keys, results, options = definition.workbench(
             plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
         )
         source = definition.dockerfile.source
@@ -197,7 +197,7 @@ class _Build:
             self._packing if wants_blobs else None,
             self._reporter,
             self._cancel,
-            lambda: self._prepare(plan, trees, options, source),
+            lambda: self._prepare(plan, inputs, options, held),
             chronicle,
         )
         try:
@@ -211,14 +211,15 @@ class _Build:
 
     def _look_at(self, error: BaseException) -> None:
         """Everything else of the build has ended: what the failed step left can be looked at, and is let go of."""
-        wreck = self._runs.wreck if self._runs is not None else None
-        if wreck is None:
+        if self._performer is None or self._look is None:
             return
-        with wreck:
-            if wreck.error is error and self._look is not None:
-                from kezuri.app.debugging import look
+        from kezuri.step.failure import StepFailed
 
-                look(wreck, self._session.sandbox(), self._look)
+        wreck = self._performer.left(error.left) if isinstance(error, StepFailed) else None
+        if wreck is not None and isinstance(error, StepFailed):
+            from kezuri.app.debugging import look
+
+            look(wreck, error, self._session.sandbox(), self._look)
 
     def _asked(self, plan: Plan, definition: Definition) -> Question:
         context = definition.context
@@ -227,11 +228,10 @@ class _Build:
         place = context.address or context.root or "-"
         return (place, file, self._request.target, self._request.platforms, os.getcwd())
 
-    def _prepare(self, plan: Plan, trees: Trees, options: Options, source: SourceText) -> Workers:
+    def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
         """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
-        from kezuri.step.cachemounts import CacheMounts
-        from kezuri.step.copying import CopySteps
-        from kezuri.step.running import RunSteps
+        from kezuri.step.local import LocalPerformer
+        from kezuri.step.tasks import Given, Tasks, without_credentials
         from kezuri.upkeep.collection import Collection
 
         session, store, forms = self._session, self._session.store, self._session.forms
@@ -248,16 +248,14 @@ class _Build:
         for _ in Collection(store).abandoned():
             pass
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
-        mounts = CacheMounts(store, forms.owners, trees, self._cancel, namespace)
-        keep_failed = self._look is not None
-        self._runs = RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel, keep_failed)
         remotes = [r for o in operations for r in getattr(o, "remotes", ()) if r is not None]
         if remotes:
-            trees.prefetch(remotes)
-        return Workers(
-            self._runs,
-            CopySteps(store, forms, trees, self._packing, source),
-        )
+            inputs.prefetch(remotes)
+        supplies = Given(inputs, options, {without_credentials(remote): remote for remote in remotes})
+        performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
+        self._performer = held.enter_context(performer)
+        tasks = Tasks(inputs, options, self._packing, namespace, self._look is not None)
+        return Workers(tasks, performer)
 
 
 def _check_attributes(output: Output) -> None:

@@ -31,7 +31,7 @@ def check(settings: Settings) -> None:
         )
 
 
-def look(wreck: Wreck, sandbox: Sandbox, tell: Tell) -> None:
+def look(wreck: Wreck, error: KezuriError, sandbox: Sandbox, tell: Tell) -> None:
     """Tell of the failure and open a shell in the state in which the step failed; returns when it is left.
 
     Where the image has no shell, the step's changes can be looked at from outside until Enter is pressed.
@@ -39,14 +39,14 @@ def look(wreck: Wreck, sandbox: Sandbox, tell: Tell) -> None:
     shell = wreck.shell()
     if shell is None:
         tell(
-            wreck.error,
+            error,
             f"The image has no shell to open. What the step changed is in {wreck.changes}\n"
             "(in overlay form: 0/0 character devices stand for what was removed) until you press Enter here.",
         )
         sys.stdin.readline()
         return
     tell(
-        wreck.error,
+        error,
         f"{shell.path} in the state in which the step failed. Nothing that you change here is kept, except in cache\n"
         f'mounts. The failed command is in ${VARIABLE}; to run it again: eval "${VARIABLE}"\n'
         "Leave the shell (exit, Ctrl-D) to end the build.",

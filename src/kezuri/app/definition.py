@@ -13,10 +13,9 @@ from kezuri.app.standard import standard_input
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
-from kezuri.keys.components import RunSurroundings
+from kezuri.keys.inputs import Context, Inputs
+from kezuri.keys.options import Options, RunSettings
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.keys.surroundings import Options
-from kezuri.keys.trees import Context, Trees
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import NamedContext, context_name
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 class Workbench(NamedTuple):
     """What the steps of a plan are keyed and looked up with."""
 
-    trees: Trees
+    inputs: Inputs
     keys: StepKeys
     results: Results
     options: Options
@@ -285,9 +284,9 @@ class Definition:
         """What the plan's steps are keyed and looked up with. `parallelism` is how many may run at once."""
         forms, database = self._session.forms, self._session.store.database
         contexts, options = self.contexts(plan), self.options(plan, parallelism)
-        trees = Trees(contexts, forms, database, contexts[""].digests, self.remotes)
-        keys = StepKeys(trees, options, self.dockerfile.source)
-        return Workbench(trees, keys, Results(database, forms.usable), options)
+        inputs = Inputs(contexts, forms, database, contexts[""].digests, self.remotes)
+        keys = StepKeys(inputs, options)
+        return Workbench(inputs, keys, Results(database, forms.usable), options)
 
     def contexts(self, plan: Plan) -> dict[str, Context]:
         """The contexts that the plan takes files from, by name; the build context has the empty one."""
@@ -304,7 +303,7 @@ class Definition:
         secrets = self._secrets
         secrets.check()
         return Options(
-            surroundings=RunSurroundings(
+            settings=RunSettings(
                 self._request.hosts,
                 self._request.ulimits,
                 self._request.shm_size,

@@ -10,8 +10,8 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.forecast.expense import Expense, Pull, expense, pulls
 from kezuri.forecast.forecast import NO_RESULT, Forecast, Foreseen, Step
+from kezuri.keys.inputs import Context
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.keys.trees import Context
 from kezuri.plan.operation import BaseImage, Plan, StageInput, StagePlan
 from kezuri.progress.events import Listener
 from kezuri.progress.reporter import Reporter
@@ -112,7 +112,7 @@ class _Foreseer:
 
     def _steps(self, contexts: dict[str, Context], lenient: bool) -> tuple[Step, ...]:
         session, source = self._session, self._definition.dockerfile.source
-        keys = StepKeys(Foreseen(contexts, session.forms, session.store), self._options, source)
+        keys = StepKeys(Foreseen(contexts, session.forms, session.store), self._options)
         options = self._options
         return Forecast(self._plan, source, session.forms, session.store, keys, options, lenient=lenient).steps()
 

@@ -4,14 +4,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.build.witness import Witness
+from kezuri.build.titles import Titles
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms, Packing
+from kezuri.keys.options import Options
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
-from kezuri.keys.stepkeys import StepKeys
-from kezuri.keys.surroundings import Options
-from kezuri.oci.platform import Platform
+from kezuri.keys.stepkeys import StepKeys, place_of
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
@@ -24,20 +23,22 @@ from kezuri.plan.operation import (
     StagePlan,
 )
 from kezuri.progress.calling_off import CalledOff, CallOff
+from kezuri.progress.events import StepName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
+    from kezuri.build.witness import Witness
     from kezuri.cache.journal import Miss
-    from kezuri.step.copying import CopySteps
-    from kezuri.step.running import RunSteps
+    from kezuri.step.task import Outcome, Performer
+    from kezuri.step.tasks import Tasks
 
 
 class Workers(NamedTuple):
     """What steps are done with; made only when there is something to do."""
 
-    runs: "RunSteps"
-    copies: "CopySteps"
+    tasks: "Tasks"
+    performer: "Performer"
 
 
 class Built(NamedTuple):
@@ -59,7 +60,7 @@ class _Stage:
         self.position = -1
         self.finished = threading.Event()
         self.error: BaseException | None = None
-        self.base_title = ""
+        self.base_title: StepName | None = None
         """What progress calls the stage's FROM, until it is told: whether anything is done for it shows later."""
         self.untold: list[tuple[int, str, str]] = []
         """Cached steps (position, layer, key) that come after it."""
@@ -79,8 +80,8 @@ class Builder:
         packing: Packing | None,
         reporter: Reporter,
         cancel: CallOff,
-        prepare: "Callable[[], Workers]",
-        witness: Witness,
+        prepare: Callable[[], Workers],
+        witness: "Witness",
     ) -> None:
         """`packing` says how the target's layers leave, None when no blobs are wanted; `prepare` is called once
         before the first step runs, while there is still one thread only, and gives what steps are done with."""
@@ -95,6 +96,8 @@ class Builder:
         self._cancel = cancel
         self._prepare = prepare
         self._witness = witness
+        self._titles = Titles(plan)
+        self._gave_up = ""
         self._stages = {stage.number: _Stage(stage) for stage in plan.stages}
         self._layers: dict[tuple[int, int], str] = {}
         self._lock = threading.Lock()
@@ -104,7 +107,7 @@ class Builder:
         self._directories = self._needing_directories()
         self._targets = tuple(target.stage for target in plan.targets) or (plan.target,)
         self._exported = {number for target in self._targets for number in self._chain(target)}
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[StepName, str]] = set()
         self._packers: list[threading.Event] = []
         self._error: BaseException | None = None
 
@@ -114,7 +117,8 @@ class Builder:
         if waiting:
             self._workers = self._prepare()
             ignored = [stage.plan.operations for stage in waiting if self._ignored(stage)]
-            self._workers.runs.renew_caches(operation for operations in ignored for operation in operations)
+            families = self._workers.tasks.families(operation for operations in ignored for operation in operations)
+            self._workers.performer.renew(families)
             self._run_all(waiting)
         states = {target: self._stages[target].state for target in self._targets}
         return Built(states, self._layers, self._counts["ran"], self._counts["cached"])
@@ -150,7 +154,7 @@ class Builder:
             for position, operation in enumerate(stage.plan.operations):
                 if isinstance(operation, RunOperation):
                     mount(stage.plan.number, position)
-                for source in _inputs(operation):
+                for source in operation.inputs:
                     if isinstance(source, StageInput):
                         mount(source.stage, len(self._stages[source.stage].plan.operations))
         return {(number, i) for number, position in mounted.items() for i in range(position)}
@@ -196,7 +200,7 @@ class Builder:
             for layer, descriptor in zip(base.config.diff_ids, base.layers):
                 self._forms.know_pulled(layer, descriptor)
             stage.state = base_state(base)
-            name = self._name(stage, 0, f"FROM {_base_title(base)}")
+            name = self._titles.base(stage.plan, base)
             if self._is_news(name, base.digest):
                 stage.base_title = name
                 if self._forms.unpacked(stage.state.layers):
@@ -211,7 +215,7 @@ class Builder:
     def _inputs_finished(self, operation: Operation) -> bool:
         return all(
             self._stages[source.stage].finished.is_set()
-            for source in _inputs(operation)
+            for source in operation.inputs
             if isinstance(source, StageInput)
         )
 
@@ -281,7 +285,7 @@ class Builder:
         operation = stage.plan.operations[position]
         components = self._components(stage, position)
         key = digest(components)
-        for source in _inputs(operation):
+        for source in operation.inputs:
             # Waiting for another stage while holding a slot could keep that stage from ever running.
             if isinstance(source, StageInput):
                 self._state_of(source)
@@ -294,7 +298,7 @@ class Builder:
                 else:
                     self._prepare_ground(stage, position, components)
                     layer = self._execute(stage, position, components, self._title(stage, position, key))
-                    self._is_news(self._title_text(stage, position), layer)
+                    self._is_news(self._titles.step(stage.plan, position), layer)
         self._advance(stage, position, layer)
         if self._packing is not None and stage.plan.number in self._exported:
             self._pack_aside(layer)
@@ -329,7 +333,7 @@ class Builder:
         try:
             if (mounted or not linked) and not self._forms.unpacked(layers):
                 self._tell_base(stage, lambda: self._forms.lay_out(layers, mounted))
-            for source in _inputs(operation):
+            for source in operation.inputs:
                 if isinstance(source, ImageInput):
                     for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
                         self._forms.know_pulled(layer, descriptor)
@@ -346,22 +350,14 @@ class Builder:
         miss = self._miss(stage, digest(components))
         self._keys.keep_listings(operation)
         try:
-            if isinstance(operation, RunOperation):
-                kind = "RUN"
-                layer = self._workers.runs.execute(operation, stage.state, self._state_of, ticket.output)
-            elif isinstance(operation, CopyOperation):
-                kind = "ADD" if operation.add else "COPY"
-                layer = self._workers.copies.execute(operation, components, stage.state, self._state_of, directory)
-            else:
-                kind = "WORKDIR"
-                layer = self._workers.copies.make_directory(operation, components, stage.state, directory)
-            # A step that gave up on the network and claims success is not believed a second time.
-            if layer not in self._workers.runs.doubtful:
+            outcome = self._perform(stage, operation, components, directory, ticket)
+            layer = outcome.layer
+            if outcome.believable:
                 self._results.keep(
                     components,
                     state=next_state(stage.state, layer).id,
                     layer=layer,
-                    kind=kind,
+                    kind=operation.kind,
                     title=operation.title,
                     seconds=ticket.seconds,
                 )
@@ -372,10 +368,28 @@ class Builder:
         with self._lock:
             self._fresh[digest(components)] = layer
         self._count("ran")
-        kept = layer not in self._workers.runs.doubtful
-        self._witness.ran(stage.plan.number, position, components, ticket.seconds, miss, kept)
+        self._witness.ran(stage.plan.number, position, components, ticket.seconds, miss, outcome.believable)
         ticket.done()
         return layer
+
+    def _perform(
+        self, stage: _Stage, operation: Operation, components: Components, directory: bool, ticket: Ticket
+    ) -> "Outcome":
+        """Hand the operation over and take what comes of it. KezuriError, at its place, when that is a failure."""
+        tasks, performer = self._workers
+        try:
+            task = tasks.task(operation, components, stage.state, self._state_of, directory)
+            outcome = performer.perform(task, ticket.output, self._cancel)
+            if outcome.failure is not None:
+                from kezuri.step.failure import step_failed
+
+                assert isinstance(operation, RunOperation)
+                raise step_failed(" ".join(operation.argv), outcome.failure, self._gave_up)
+        except KezuriError as error:
+            raise error.at(place_of(error, operation)) from error
+        if outcome.gave_up:
+            self._gave_up = operation.title
+        return outcome
 
     def _count(self, what: str) -> None:
         with self._lock:
@@ -404,22 +418,19 @@ class Builder:
 
     def place(self, stage: int, position: int) -> str:
         """What progress calls a step of a stage: `build 3/6`."""
-        return self._title_text(self._stages[stage], position)[1:].partition("] ")[0]
+        return self._titles.step(self._stages[stage].plan, position).place
 
     def _title(self, stage: _Stage, position: int, key: str = "") -> Ticket:
-        return self._reporter.start(self._title_text(stage, position), key)
-
-    def _title_text(self, stage: _Stage, position: int) -> str:
-        return self._name(stage, position + 1, stage.plan.operations[position].title)
+        return self._reporter.start(self._titles.step(stage.plan, position), key)
 
     def _tell_base(self, stage: _Stage, prepare: Callable[[], None] | None = None) -> None:
         """Tell of the stage's FROM, once it is known whether anything is done for it (`prepare`, which is called in any
         case), and of the cached steps that were found meanwhile."""
-        name, stage.base_title = stage.base_title, ""
-        if name and prepare is not None:
+        name, stage.base_title = stage.base_title, None
+        if name is not None and prepare is not None:
             with self._reporter.step(name):
                 prepare()
-        elif name:
+        elif name is not None:
             base = stage.plan.base
             assert isinstance(base, BaseImage)
             ticket = self._reporter.start(name)
@@ -434,56 +445,17 @@ class Builder:
             self._tell_cached(stage, position, layer, key)
 
     def _tell_cached(self, stage: _Stage, position: int, layer: str, key: str = "") -> None:
-        if stage.base_title:
+        if stage.base_title is not None:
             stage.untold.append((position, layer, key))
             return
-        if self._is_news(self._title_text(stage, position), layer):
+        if self._is_news(self._titles.step(stage.plan, position), layer):
             self._title(stage, position, key).cached()
             self._count("cached")
 
-    def _is_news(self, name: str, result: str) -> bool:
+    def _is_news(self, name: StepName, result: str) -> bool:
         """Whether this is told for the first time: where the stages of two platforms begin alike, what they have in
         common is one step."""
         with self._lock:
             told = (name, result) in self._told
             self._told.add((name, result))
         return not told or not self._plan.targets
-
-    def _name(self, stage: _Stage, position: int, title: str) -> str:
-        plan = stage.plan
-        label = f"{plan.label} " if plan.name or len(self._plan.stages) > 1 or plan.number else ""
-        if self._plan.targets:
-            named = plan.crossing[position - 1] if 0 < position <= len(plan.crossing) else None
-            label = f"{plan.platform}{_crossing(plan.platform, named)} {plan.label} "
-        lines = " ".join(title.split())
-        # An image counts as the first step; a stage and scratch do not.
-        image = isinstance(plan.base, BaseImage)
-        return f"[{label}{position + image}/{len(plan.operations) + image}] {lines}"
-
-
-def _inputs(operation: Operation) -> list[object]:
-    if isinstance(operation, CopyOperation):
-        return [operation.input]
-    if isinstance(operation, RunOperation):
-        return [found for m in operation.mounts if (found := getattr(m, "input", None)) is not None]
-    return []
-
-
-def _crossing(own: Platform, named: Platform | None) -> str:
-    """What a stage that knows another target than its own platform builds for, as BuildKit writes it."""
-    if named is None or (named.os, named.architecture) == (own.os, own.architecture):
-        return ""
-    text = str(named)
-    return "->" + (text if named.os != own.os else text.partition("/")[2])
-
-
-def _base_title(base: BaseImage) -> str:
-    from kezuri.oci.reference import Reference
-
-    if base.source.kind != "registry":
-        return f"{base.name}@{base.digest}"
-    try:
-        reference = Reference.parse(base.source.text)
-    except KezuriError:
-        return base.name
-    return f"{reference}" if reference.digest else f"{reference}@{base.digest}"

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.forecast.history import History, Past
 from kezuri.forms.forms import Forms
+from kezuri.keys.inputs import Choice, Context, Inputs, StateOf, selection_key
+from kezuri.keys.options import Options
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.keys.surroundings import Options
-from kezuri.keys.trees import Choice, Context, StateOf, Trees, selection_key
 from kezuri.plan.key import Components, digest, state_of
 from kezuri.plan.operation import (
     BaseImage,
@@ -66,8 +66,8 @@ class Step(NamedTuple):
     looks: bool = False
 
 
-class Foreseen(Trees):
-    """Trees that are looked at only as far as they are there: nothing is pulled or unpacked for a digest.
+class Foreseen(Inputs):
+    """Inputs that are looked at only as far as they are there: nothing is pulled or unpacked for a digest.
 
     A digest that would need that is a made-up text (`is_unseen`).
     """
@@ -77,7 +77,7 @@ class Foreseen(Trees):
         self._store = store
 
     def digest(self, choice: Choice, states: StateOf) -> str:
-        """As Trees says, where the layers are directories or the digest is remembered."""
+        """As Inputs says, where the layers are directories or the digest is remembered."""
         if isinstance(choice.input, StageInput | ImageInput):
             state = states(choice.input) if isinstance(choice.input, StageInput) else base_state(choice.input.image)
             key = selection_key(state, choice)
@@ -89,7 +89,7 @@ class Foreseen(Trees):
         return super().digest(choice, states)
 
     def identity(self, source: Remote) -> tuple[str, str]:
-        """As Trees says, where no network is needed for it."""
+        """As Inputs says, where no network is needed for it."""
         from kezuri.source.remotes import pinned_identity
 
         name, value = pinned_identity(source)

@@ -7,6 +7,7 @@ mounts (what seeds a new one does), the addresses of extra hosts, the certificat
 import json
 from collections.abc import Mapping
 
+from kezuri.keys.options import DEFAULT_HOSTNAME, RunSettings
 from kezuri.keys.state import State
 from kezuri.plan.key import Components
 from kezuri.plan.operation import (
@@ -24,34 +25,14 @@ from kezuri.plan.operation import (
 _VERSION = "1"
 
 
-class RunSurroundings:
-    """What a build gives all its steps. Names of hosts count, their addresses do not."""
-
-    __slots__ = ("hostname", "hosts", "new_privileges", "shm_size", "ulimits")
-
-    def __init__(
-        self,
-        hosts: tuple[tuple[str, str], ...] = (),
-        ulimits: tuple[tuple[str, int, int], ...] = (),
-        shm_size: int = 0,
-        hostname: str = "buildkitsandbox",
-        new_privileges: bool = False,
-    ) -> None:
-        self.hosts = hosts
-        self.ulimits = ulimits
-        self.shm_size = shm_size
-        self.hostname = hostname
-        self.new_privileges = new_privileges
-
-
 def run_components(
-    operation: RunOperation, before: State, surroundings: RunSurroundings, bound: Mapping[int, str]
+    operation: RunOperation, before: State, settings: RunSettings, bound: Mapping[int, str]
 ) -> Components:
     """The key of a RUN. `bound` holds the content digest of what each bind mount shows and of what each cache mount is
     seeded with, by the mount's position."""
     parts = [
         ("version", _VERSION),
-        ("kind", "RUN"),
+        ("kind", operation.kind),
         ("state before", before.id),
         ("command", _text(operation.argv)),
         *((f"env {name}", value) for name, value in operation.env),
@@ -70,15 +51,15 @@ def run_components(
         if position in bound:
             word = "seeding" if isinstance(mount, CacheMount) else "bound at"
             parts.append((f"files {word} {mount.target}", bound[position]))
-    if surroundings.hosts:
-        parts.append(("extra hosts", _text(sorted(name for name, _ in surroundings.hosts))))
-    if surroundings.ulimits:
-        parts.append(("ulimits", _text(surroundings.ulimits)))
-    if surroundings.shm_size:
-        parts.append(("shm size", str(surroundings.shm_size)))
-    if surroundings.hostname != "buildkitsandbox":
-        parts.append(("hostname", surroundings.hostname))
-    if surroundings.new_privileges:
+    if settings.hosts:
+        parts.append(("extra hosts", _text(sorted(name for name, _ in settings.hosts))))
+    if settings.ulimits:
+        parts.append(("ulimits", _text(settings.ulimits)))
+    if settings.shm_size:
+        parts.append(("shm size", str(settings.shm_size)))
+    if settings.hostname != DEFAULT_HOSTNAME:
+        parts.append(("hostname", settings.hostname))
+    if settings.new_privileges:
         parts.append(("new privileges", "true"))
     return tuple(parts)
 
@@ -86,7 +67,7 @@ def run_components(
 def copy_components(operation: CopyOperation, before: State, files: Components) -> Components:
     """The key of a COPY or ADD. `files` says exactly what the instruction selects: a content digest of local files,
     and what each remote source is."""
-    parts = [("version", _VERSION), ("kind", "ADD" if operation.add else "COPY")]
+    parts = [("version", _VERSION), ("kind", operation.kind)]
     if operation.link:
         parts.append(("link", "true"))
     else:
@@ -112,7 +93,7 @@ def workdir_components(operation: WorkdirOperation, before: State) -> Components
     """The key of a WORKDIR."""
     return (
         ("version", _VERSION),
-        ("kind", "WORKDIR"),
+        ("kind", operation.kind),
         ("state before", before.id),
         ("path", operation.path),
         ("user", operation.user),

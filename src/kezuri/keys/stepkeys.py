@@ -2,11 +2,11 @@
 
 from contextlib import suppress
 
-from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.diagnostics import KezuriError, Place
 from kezuri.keys.components import copy_components, run_components, workdir_components
+from kezuri.keys.inputs import Choice, Inputs, StateOf
+from kezuri.keys.options import Options
 from kezuri.keys.state import State
-from kezuri.keys.surroundings import Options
-from kezuri.keys.trees import Choice, StateOf, Trees
 from kezuri.plan.key import Components
 from kezuri.plan.operation import (
     AgentMount,
@@ -26,10 +26,9 @@ from kezuri.tree.selection import SourceError
 class StepKeys:
     """Computes keys. KezuriError, at the instruction's line, when a source is not there or a secret is missing."""
 
-    def __init__(self, trees: Trees, options: Options, source: SourceText) -> None:
-        self._trees = trees
+    def __init__(self, inputs: Inputs, options: Options) -> None:
+        self._inputs = inputs
         self._options = options
-        self._source = source
 
     def components(self, operation: Operation, before: State, states: StateOf) -> Components:
         """The operation's key, part by part."""
@@ -40,14 +39,14 @@ class StepKeys:
                 return copy_components(operation, before, self._files(operation, states))
             return workdir_components(operation, before)
         except KezuriError as error:
-            raise located(error, operation, self._source) from error
+            raise error.at(place_of(error, operation)) from error
 
     def _files(self, operation: CopyOperation, states: StateOf) -> Components:
         if operation.remotes:
-            from kezuri.keys.mixture import mixed_components
+            from kezuri.keys.words import components_of_words
 
-            return mixed_components(operation, self._trees, states)
-        return (("files", self._trees.digest(choice_of(operation), states)),)
+            return components_of_words(operation, self._inputs, states)
+        return (("files", self._inputs.digest(choice_of(operation), states)),)
 
     def keep_listings(self, operation: Operation) -> None:
         """Write down what counted of each file that the operation takes from contexts, for telling differences later.
@@ -59,7 +58,7 @@ class StepKeys:
             choices += [bound_by(mount) for mount in operation.mounts if isinstance(mount, BindMount)]
         with suppress(KezuriError):
             for choice in choices:
-                self._trees.keep_listing(choice)
+                self._inputs.keep_listing(choice)
 
     def _run(self, operation: RunOperation, before: State, states: StateOf) -> Components:
         for asked, entitlement in (
@@ -72,11 +71,11 @@ class StepKeys:
                 )
         self._check_given(operation)
         bound = {
-            position: self._trees.digest(choice, states)
+            position: self._inputs.digest(choice, states)
             for position, mount in enumerate(operation.mounts)
             if (choice := _files_of(mount)) is not None
         }
-        return run_components(operation, before, self._options.surroundings, bound)
+        return run_components(operation, before, self._options.settings, bound)
 
     def _check_given(self, operation: RunOperation) -> None:
         for mount in operation.mounts:
@@ -113,13 +112,11 @@ def choice_of(operation: CopyOperation) -> Choice:
     return Choice(operation.input, operation.sources, operation.parents, operation.excludes)
 
 
-def located(error: KezuriError, operation: Operation, source: SourceText) -> KezuriError:
-    """The error with the place of the instruction, or of the very source word, in the Dockerfile."""
-    first, *rest = error.diagnostics
-    if first.source is None:
-        span = operation.node.span
-        if isinstance(error, SourceError) and isinstance(operation, CopyOperation):
-            spans = operation.source_spans
-            span = spans[error.word] if error.word < len(spans) else span
-        first = first._replace(source=source, span=span)
-    return KezuriError(first, *rest, exit_code=error.exit_code)
+def place_of(error: KezuriError, operation: Operation) -> Place:
+    """Where an error of the operation belongs: to the source word that it is about, else to the whole instruction."""
+    place = operation.node.place
+    if isinstance(error, SourceError) and isinstance(operation, CopyOperation):
+        spans = operation.source_spans
+        if error.word < len(spans):
+            return place._replace(span=spans[error.word])
+    return place

@@ -2,14 +2,13 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from kezuri.keys.stepkeys import seeding
-from kezuri.keys.trees import StateOf, Trees
 from kezuri.linux.directory import make_plain
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import CacheMount
+from kezuri.step.selections import Selections, as_tree
+from kezuri.step.task import Cache
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store, remove_tree
 from kezuri.tree.materialise import materialise
@@ -20,34 +19,31 @@ _MOST_PRIVATE = 64
 class CacheMounts:
     """Hands out the directories of cache mounts and keeps the promises of their sharing modes."""
 
-    def __init__(
-        self, store: Store, owners: Owners, trees: Trees, cancel: threading.Event, namespace: str = ""
-    ) -> None:
+    def __init__(self, store: Store, owners: Owners, selections: Selections) -> None:
         self._store = store
         self._owners = owners
-        self._trees = trees
-        self._cancel = cancel
-        self._namespace = namespace
+        self._selections = selections
 
     @contextmanager
-    def hold(self, mounts: Sequence[CacheMount], states: StateOf) -> Iterator[list[str]]:
+    def hold(self, mounts: Sequence[Cache], cancel: threading.Event) -> Iterator[list[str]]:
         """The directories for a step that runs now, in the order of its mounts. `locked` waits until no other step
-        holds one; `private` gives one that no other step holds.
+        holds one, or CalledOff is raised because `cancel` is set; `private` gives one that no other step holds.
 
         Mounts of one cache are one directory, shared as the first of them says. Every step asks in the same order:
         none waits for one that waits for it.
         """
-        identities = [self._identity(mount, states) for mount in mounts]
+        identities = [self._identity(mount) for mount in mounts]
         first = dict(zip(reversed(identities), reversed(mounts), strict=True))
         with ExitStack() as held:
-            found = {name: held.enter_context(self._one(name, first[name], states)) for name in sorted(first)}
+            found = {name: held.enter_context(self._one(name, first[name], cancel)) for name in sorted(first)}
             yield [found[identity] for identity in identities]
 
-    def renew(self, mounts: Sequence[CacheMount]) -> None:
-        """Have steps begin with empty caches in the place of these (`--no-cache`): those with the same id, whatever
-        seeded them. What a running step holds, of this build or another, stays its own until it ends."""
+    def renew(self, families: Iterable[str]) -> None:
+        """Have steps begin with empty caches in the place of those of these families (`--no-cache`): those with the
+        same id, whatever seeded them. What a running step holds, of this build or another, stays its own until it
+        ends."""
         database = self._store.database
-        families = {self._family(mount) for mount in mounts}
+        families = frozenset(families)
         for family in families:
             database.put_memo(f"mount family {family}", os.urandom(8).hex())
         for name, _, _ in database.mounts():
@@ -62,71 +58,62 @@ class CacheMounts:
                 remove_tree(self._store.path("mounts", name))
 
     @contextmanager
-    def _one(self, identity: str, mount: CacheMount, states: StateOf) -> Iterator[str]:
+    def _one(self, identity: str, mount: Cache, cancel: threading.Event) -> Iterator[str]:
         name = ""
         try:
-            with self._held(identity, mount, states) as (name, directory):
+            with self._held(identity, mount, cancel) as (name, directory):
                 yield directory
         finally:
-            if name and self._identity(mount, states) != identity:
+            if name and self._identity(mount) != identity:
                 # It was renewed meanwhile: nobody will ask for this directory again.
                 self._drop(name)
 
     @contextmanager
-    def _held(self, identity: str, mount: CacheMount, states: StateOf) -> Iterator[tuple[str, str]]:
+    def _held(self, identity: str, mount: Cache, cancel: threading.Event) -> Iterator[tuple[str, str]]:
         if mount.sharing == "locked":
-            with self._store.lock(f"mount-{identity}", cancel=self._cancel):
-                yield identity, self._directory(identity, mount, states)
+            with self._store.lock(f"mount-{identity}", cancel=cancel):
+                yield identity, self._directory(identity, mount)
             return
         # Those who share hold it, too: it is not free for those who want it alone.
         for number in range(_MOST_PRIVATE):
             name = identity if number == 0 else state_of(identity, str(number))[:32]
             with self._store.lock(f"mount-{name}", wait=False, shared=mount.sharing == "shared") as free:
                 if free:
-                    yield name, self._directory(name, mount, states)
+                    yield name, self._directory(name, mount)
                     return
         with self._store.scratch("private") as scratch:
             yield "", scratch
 
-    def _identity(self, mount: CacheMount, states: StateOf) -> str:
+    def _identity(self, mount: Cache) -> str:
         # A mode or an owner makes another cache than the one without (BuildKit's seed reference does the same).
-        seed = ""
-        if mount.input is not None:
-            seed = self._trees.digest(seeding(mount.input, mount), states)
+        seed = mount.seed.digest if mount.seed is not None else ""
         owner = f"{mount.mode}:{mount.uid}:{mount.gid}" if _is_owned(mount) else ""
-        generation = self._store.database.memo(f"mount family {self._family(mount)}")
+        generation = self._store.database.memo(f"mount family {mount.family}")
         # Files that were made under other ids would belong to nobody here.
         made_by = (self._owners.settled(), *([generation] if generation else []))
-        return state_of("mount", self._namespace, mount.id, owner, seed, *made_by)[:32]
+        return state_of("mount", mount.namespace, mount.id, owner, seed, *made_by)[:32]
 
-    def _family(self, mount: CacheMount) -> str:
-        """Names the caches that are renewed together: those of an id that begin empty, or those that do not."""
-        begun = "made of something" if mount.input is not None or _is_owned(mount) else ""
-        return state_of("mounts", self._namespace, mount.id, begun)[:32]
-
-    def _directory(self, identity: str, mount: CacheMount, states: StateOf) -> str:
+    def _directory(self, identity: str, mount: Cache) -> str:
         known = self._store.database.mount(identity)
         path = self._store.path("mounts", identity)
         if known is not None and os.path.isdir(path):
             return path
         with self._store.lock(f"make-{identity}"):
             if not os.path.isdir(path):
-                self._make(path, mount, states)
+                self._make(path, mount)
             self._store.database.put_mount(identity, identity)
             self._store.database.put_memo(f"mount {identity}", mount.id)
-            self._store.database.put_memo(f"mount of {identity}", self._family(mount))
+            self._store.database.put_memo(f"mount of {identity}", mount.family)
         return path
 
-    def _make(self, path: str, mount: CacheMount, states: StateOf) -> None:
+    def _make(self, path: str, mount: Cache) -> None:
         with self._store.scratch("mount") as scratch:
             made = os.path.join(scratch, "m")
             mode = 0o755 if mount.mode is None else mount.mode
             uid, gid = mount.uid or 0, mount.gid or 0
-            if mount.input is not None:
-                from kezuri.step.copying import selected_items
-
-                selection = self._trees.select(seeding(mount.input, mount), states)
-                items, _ = selected_items(selection)
+            if mount.seed is not None:
+                selection = self._selections.select(mount.seed)
+                items, _ = as_tree(selection)
                 materialise(items, made)
                 for root in selection:
                     if root.directory:
@@ -142,5 +129,5 @@ class CacheMounts:
             os.rename(made, path)
 
 
-def _is_owned(mount: CacheMount) -> bool:
+def _is_owned(mount: Cache) -> bool:
     return (mount.mode, mount.uid, mount.gid) != (None, None, None)

@@ -4,15 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 from time import time_ns
 
-from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.chmod import parse_chmod
-from kezuri.forms.forms import Forms, Packing
-from kezuri.keys.state import State
-from kezuri.keys.stepkeys import choice_of, located
-from kezuri.keys.trees import StateOf, Trees
+from kezuri.forms.forms import Forms
 from kezuri.layer.entry import Entry, Item
-from kezuri.plan.key import Components, digest
-from kezuri.plan.operation import CopyOperation, WorkdirOperation
+from kezuri.step.selections import Selections
+from kezuri.step.task import Copy, MakeDirectory, Task
 from kezuri.store.store import Store
 from kezuri.tree.accounts import chown_ids, user_ids
 from kezuri.tree.checksum import verify_unchanged
@@ -21,62 +18,45 @@ from kezuri.tree.recipe import CopyOptions, new_directory, recipe
 from kezuri.tree.selection import Root, Selected, Selection
 
 
-class CopySteps:
-    """Makes the layers of COPY, ADD and WORKDIR steps."""
+class Copying:
+    """Makes the layers of COPY, ADD and WORKDIR. A layer that is wanted as a directory is written out as one; any other
+    goes straight from its source into a blob."""
 
-    def __init__(self, store: Store, forms: Forms, trees: Trees, packing: Packing, source: SourceText) -> None:
+    def __init__(self, store: Store, forms: Forms, selections: Selections) -> None:
         self._store = store
         self._forms = forms
-        self._trees = trees
-        self._packing = packing
-        self._source = source
+        self._selections = selections
 
-    def execute(
-        self, operation: CopyOperation, components: Components, before: State, states: StateOf, directory: bool
-    ) -> str:
-        """Make the layer and return its id. `directory`: steps will run on top of it, so it is written out as a
-        directory; otherwise it goes straight from the source into a blob."""
-        layer = f"copy-{digest(components)}"
-        try:
-            with self._store.scratch("add") as scratch:
-                selection = self._selection(operation, states)
-                options = self._options(operation, before, scratch)
-                # A linked copy does not look at what lies below: an image there need not be fetched for it.
-                view = self._forms.view(() if options.linked else before.layers)
-                items = recipe(_with_heredocs(selection, operation), options, view)
-                # Files of the context may be written while they are read: what was packed must be what the key says.
-                self._make(layer, items, directory, lambda: verify_unchanged(selection))
-        except KezuriError as error:
-            raise located(error, operation, self._source) from error
-        return layer
+    def copy(self, work: Copy, task: Task) -> str:
+        """Make the layer and return its id."""
+        with self._store.scratch("add") as scratch:
+            selection = tuple(root for files in work.files for root in self._selections.select(files))
+            options = self._options(work, task, scratch)
+            # A linked copy does not look at what lies below: an image there need not be fetched for it.
+            view = self._forms.view(() if options.linked else task.below)
+            items = recipe((*selection, *_heredocs(work)), options, view)
+            # Files of the context may be written while they are read: what was packed must be what the key says.
+            self._make(work.layer, task, items, lambda: verify_unchanged(selection))
+        return work.layer
 
-    def _selection(self, operation: CopyOperation, states: StateOf) -> Selection:
-        if operation.remotes:
-            from kezuri.keys.mixture import mixed_selection
-
-            return mixed_selection(operation, self._trees, states)
-        return self._trees.select(choice_of(operation), states)
-
-    def _options(self, operation: CopyOperation, before: State, scratch: str) -> CopyOptions:
+    def _options(self, work: Copy, task: Task, scratch: str) -> CopyOptions:
         unpack = None
-        if operation.unpack or (operation.add and operation.unpack is None):
+        if work.unpack:
             from kezuri.tree.archive import Archives
 
             unpack = Archives(scratch).extract
-        view = self._forms.view(() if operation.link else before.layers)
+        view = self._forms.view(() if work.link else task.below)
         return CopyOptions(
-            destination=operation.destination,
-            chown=chown_ids(operation.chown, view) if operation.chown else None,
-            chmod=parse_chmod(operation.chmod) if operation.chmod else None,
-            link=operation.link,
+            destination=work.destination,
+            chown=chown_ids(work.chown, view) if work.chown else None,
+            chmod=parse_chmod(work.chmod) if work.chmod else None,
+            link=work.link,
             unpack=unpack,
         )
 
-    def _make(
-        self, layer: str, items: Sequence[Item], directory: bool, check: Callable[[], None] | None = None
-    ) -> None:
-        if not directory:
-            self._forms.pack(layer, items, self._packing, check)
+    def _make(self, layer: str, task: Task, items: Sequence[Item], check: Callable[[], None] | None = None) -> None:
+        if not task.directory:
+            self._forms.pack(layer, items, task.packing, check)
             return
         with self._store.scratch("copy") as scratch:
             made = os.path.join(scratch, "diff")
@@ -85,33 +65,27 @@ class CopySteps:
                 check()
             self._forms.publish_directory(layer, made)
 
-    def make_directory(
-        self, operation: WorkdirOperation, components: Components, before: State, directory: bool
-    ) -> str:
+    def make_directory(self, work: MakeDirectory, task: Task) -> str:
         """Make the layer of a WORKDIR and return its id: it is empty when the directory is there already."""
-        layer = f"copy-{digest(components)}"
-        try:
-            self._make(layer, self._missing_directories(operation, before), directory)
-        except KezuriError as error:
-            raise located(error, operation, self._source) from error
-        return layer
+        self._make(work.layer, task, self._missing_directories(work, task.below))
+        return work.layer
 
-    def _missing_directories(self, operation: WorkdirOperation, before: State) -> list[Item]:
-        view = self._forms.view(before.layers)
-        path = view.resolve(operation.path)
+    def _missing_directories(self, work: MakeDirectory, below: Sequence[str]) -> list[Item]:
+        view = self._forms.view(below)
+        path = view.resolve(work.path)
         found = view.lookup(path)
         if found is not None:
             if found.kind != "dir":
-                raise KezuriError.of(f"WORKDIR {operation.path} is a {found.kind} in the image, not a directory")
+                raise KezuriError.of(f"WORKDIR {work.path} is a {found.kind} in the image, not a directory")
             return []
         owner: tuple[int, int] | None = None
-        if operation.user:
-            name, _, group = operation.user.partition(":")
+        if work.user:
+            name, _, group = work.user.partition(":")
             if name.isdigit() and not group:
                 # A lone number is the group as well, as for --chown and unlike for RUN.
-                owner = chown_ids(operation.user, view)
+                owner = chown_ids(work.user, view)
             else:
-                owner = user_ids(operation.user, view)[:2]
+                owner = user_ids(work.user, view)[:2]
         items: list[Item] = []
         above = view.lookup("")
         parts = path.split("/")
@@ -119,29 +93,16 @@ class CopySteps:
             parent = "/".join(parts[:i])
             there = view.lookup(parent)
             if there is not None and there.kind != "dir":
-                raise KezuriError.of(f"WORKDIR {operation.path}: /{parent} is a {there.kind}, not a directory")
+                raise KezuriError.of(f"WORKDIR {work.path}: /{parent} is a {there.kind}, not a directory")
             above = there or new_directory(parent, above, 0o755, owner)
             items.append((above, None))
         return items
 
 
-def _with_heredocs(selection: Selection, operation: CopyOperation) -> Selection:
-    """The selection with the heredoc files: they come after the words, as BuildKit copies them."""
+def _heredocs(work: Copy) -> Selection:
+    """The heredoc files as a selection: they come after the words, as BuildKit copies them."""
     roots = []
-    for name, data in operation.heredocs:
+    for name, data in work.heredocs:
         entry = Entry(name, "file", 0o644, 0, 0, len(data), time_ns())
         roots.append(Root(name, Selected("", entry, data)))
-    return (*selection, *roots)
-
-
-def selected_items(selection: Selection) -> tuple[tuple[Item, ...], str]:
-    """What one source word selects, as entries of a tree of its own, and the path in it that stands for the word."""
-    items: list[Item] = []
-    place = "/"
-    for root in selection:
-        if root.directory:
-            items += [(item.entry._replace(path=item.path), item.content) for item in root.items]
-        else:
-            place = f"/{root.name}"
-            items.append((root.top.entry._replace(path=root.name), root.top.content))
-    return tuple(items), place
+    return tuple(roots)

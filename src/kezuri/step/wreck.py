@@ -1,4 +1,4 @@
-"""A step that failed, kept as it was left: its files, its mounts and its surroundings, for somebody to look at."""
+"""A step that failed, kept as it was left: its files, its mounts and its environment, for somebody to look at."""
 
 import os
 import shlex
@@ -8,7 +8,6 @@ from typing import NamedTuple, Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import overlay
-from kezuri.plan.operation import RunOperation
 from kezuri.sandbox import step as door
 from kezuri.tree.stack import StackTree
 from kezuri.tree.tree import clean, resolve
@@ -35,15 +34,13 @@ class Wreck:
 
     def __init__(
         self,
-        error: KezuriError,
-        operation: RunOperation,
+        argv: tuple[str, ...],
         step: door.Step,
         scratch: str,
         userxattr: bool,
         held: ExitStack,
     ) -> None:
-        self.error = error
-        self.operation = operation
+        self._argv = argv
         self.step = step
         self._scratch = scratch
         self._userxattr = userxattr
@@ -69,12 +66,12 @@ class Wreck:
     @property
     def command(self) -> str:
         """The command as a shell would have it typed."""
-        return shlex.join(self.operation.argv)
+        return shlex.join(self._argv)
 
     def shell(self) -> Shell | None:
         """The best shell that the step's files have: bash, what SHELL names, sh; None when there is none."""
         tree = StackTree((self.changes, *self.step.root.lowers), "the failed step", userxattr=self._userxattr)
-        own = self.operation.argv[0] if self.operation.argv and self.operation.argv[0].startswith("/") else ""
+        own = self._argv[0] if self._argv and self._argv[0].startswith("/") else ""
         named = (own,) if own.rpartition("/")[2] in ("sh", "bash", "ash", "dash", "zsh", "ksh", "fish") else ()
         for path in (*_SHELLS, *named, *_OTHERS):
             try:

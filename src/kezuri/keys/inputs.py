@@ -1,4 +1,4 @@
-"""The trees that a build copies from: contexts as they lie on this machine, stages and images as stacks of layers."""
+"""What instructions select from their inputs (contexts, stages, images), and the digest of it."""
 
 import json
 import threading
@@ -51,8 +51,19 @@ def selection_key(state: State, choice: Choice) -> str:
     return state_of("selection", state.id, json.dumps(said))
 
 
-class Trees:
-    """Finds the tree of an input, and digests what instructions select from it.
+class _Chosen:
+    """What was chosen from a context, once it was looked at. The lock is held while its files are hashed: others that
+    choose the same wait, and those that choose something else do not."""
+
+    __slots__ = ("found", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.found: tuple[str, Mapping[str, Record], Selection] | None = None
+
+
+class Inputs:
+    """Selects from inputs what instructions name, and digests it.
 
     A selection from a context is made once in a build: what was digested is what is copied, and the stamps of its
     files tell afterwards whether they were left alone.
@@ -75,28 +86,31 @@ class Trees:
         # Files of stages carry no stamp, for nobody else can change them: the index only hashes them.
         self._index = index
         self._guard = threading.Lock()
-        self._selected: dict[Choice, tuple[str, Mapping[str, Record], Selection]] = {}
+        self._chosen: dict[Choice, _Chosen] = {}
 
     def digest(self, choice: Choice, states: StateOf) -> str:
         """The content digest of what is selected. A stage's or an image's is computed once for each state."""
         if isinstance(choice.input, ContextInput):
             return self._from_context(choice)[0]
-        state = self._state(choice.input, states)
+        state = self.state(choice.input, states)
         key = selection_key(state, choice)
         known = self._database.memo(key)
         if known is None:
-            known, recorded = fingerprint(self.select(choice, states), self._index, whole=choice.whole)
+            known, recorded = fingerprint(self._from_layers(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
             self._listings.keep(known, text(recorded), "stage")
             self._database.put_memo(key, known)
         return known
 
-    def select(self, choice: Choice, states: StateOf) -> Selection:
-        """What is selected, entry by entry."""
-        if isinstance(choice.input, ContextInput):
-            return self._from_context(choice)[2]
-        tree = self._tree(choice.input, states)
-        return _select(tree, choice)
+    def selected(self, choice: Choice) -> Selection:
+        """What is selected from a context, entry by entry."""
+        return self._from_context(choice)[2]
+
+    def _from_layers(self, choice: Choice, states: StateOf) -> Selection:
+        assert not isinstance(choice.input, ContextInput)
+        name = f"image {choice.input.image.name}" if isinstance(choice.input, ImageInput) else "the stage"
+        lowers = self._forms.directories(self.state(choice.input, states).layers)
+        return _select(StackTree(lowers, name, userxattr=self._forms.userxattr), choice)
 
     def keep_listing(self, choice: Choice) -> None:
         """Write down what counted of each file of a selection from a context, for telling differences later; for
@@ -107,14 +121,15 @@ class Trees:
 
     def _from_context(self, choice: Choice) -> tuple[str, Mapping[str, Record], Selection]:
         with self._guard:
-            known = self._selected.get(choice)
-            if known is None:
+            chosen = self._chosen.setdefault(choice, _Chosen())
+        with chosen.lock:
+            if chosen.found is None:
                 assert isinstance(choice.input, ContextInput)
                 context = self._contexts[choice.input.name]
                 selection = _select(context.tree, choice)
-                found, recorded = fingerprint(selection, context.digests, whole=choice.whole)
-                known = self._selected[choice] = (found, recorded, selection)
-            return known
+                digest, recorded = fingerprint(selection, context.digests, whole=choice.whole)
+                chosen.found = (digest, recorded, selection)
+            return chosen.found
 
     def identity(self, source: Remote) -> tuple[str, str]:
         """What a remote source is now, as a part of a key: see `Remotes.identity`."""
@@ -133,15 +148,8 @@ class Trees:
             raise KezuriError.of("remote sources are not fetched here")
         return self._remotes()
 
-    def _tree(self, source: StageInput | ImageInput, states: StateOf) -> Tree:
-        name = f"image {source.image.name}" if isinstance(source, ImageInput) else "the stage"
-        return StackTree(self.lowers(source, states), name, userxattr=self._forms.userxattr)
-
-    def lowers(self, source: StageInput | ImageInput, states: StateOf) -> tuple[str, ...]:
-        """The layer directories of a stage or an image, topmost first."""
-        return self._forms.directories(self._state(source, states).layers)
-
-    def _state(self, source: StageInput | ImageInput, states: StateOf) -> State:
+    def state(self, source: StageInput | ImageInput, states: StateOf) -> State:
+        """The state of a stage or an image, whose layers are known to this store afterwards."""
         if isinstance(source, StageInput):
             return states(source)
         for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
