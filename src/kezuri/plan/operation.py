@@ -1,8 +1,9 @@
 """The operations of a build as values: what has to happen to a stage's files, and from what."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from kezuri.diagnostics import Span
+from kezuri.diagnostics import Place, Span
 from kezuri.dockerfile.instructions import Node
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
@@ -45,6 +46,9 @@ class ImageInput(NamedTuple):
 
 
 Input = StageInput | ContextInput | ImageInput
+
+Finder = Callable[[str, Place], Input]
+"""Turns the name after `from=` into an input; KezuriError, at the place, when there is none."""
 
 
 class UrlSource(NamedTuple):
@@ -178,6 +182,10 @@ class RunOperation(NamedTuple):
         """The inputs whose files count in the operation's key: all, also what seeds a cache mount."""
         return self.inputs
 
+    def with_inputs(self, change: Callable[[Input], Input]) -> "RunOperation":
+        """The operation with each of its inputs changed."""
+        return self._replace(mounts=tuple(_with_input(mount, change) for mount in self.mounts))
+
 
 class CopyOperation(NamedTuple):
     """Files taken from an input (or from heredocs) into the stage. `destination` is absolute and keeps a trailing
@@ -217,6 +225,10 @@ class CopyOperation(NamedTuple):
         """The inputs whose files count in the operation's key."""
         return (self.input,)
 
+    def with_inputs(self, change: Callable[[Input], Input]) -> "CopyOperation":
+        """The operation with each of its inputs changed."""
+        return self._replace(input=change(self.input))
+
 
 class WorkdirOperation(NamedTuple):
     """A directory that must exist, made as `user` if it does not."""
@@ -241,6 +253,18 @@ class WorkdirOperation(NamedTuple):
     def key_inputs(self) -> tuple[Input, ...]:
         """No files count in its key."""
         return ()
+
+    def with_inputs(self, change: Callable[[Input], Input]) -> "WorkdirOperation":
+        """Itself: it has no inputs."""
+        return self
+
+
+def _with_input(mount: RunMount, change: Callable[[Input], Input]) -> RunMount:
+    if isinstance(mount, BindMount):
+        return mount._replace(input=change(mount.input))
+    if isinstance(mount, CacheMount) and mount.input is not None:
+        return mount._replace(input=change(mount.input))
+    return mount
 
 
 Operation = RunOperation | CopyOperation | WorkdirOperation

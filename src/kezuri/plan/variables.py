@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from kezuri.diagnostics import KezuriError
+from kezuri.dockerfile.expansion import expand, expand_heredoc, expand_words
+from kezuri.dockerfile.instructions import Heredoc
 from kezuri.oci.platform import Platform
 
 _NEVER_IN_ENVIRONMENT = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
@@ -58,10 +60,13 @@ class Variables:
     """The variables of one stage: what expansion sees, what a RUN gets, what the image keeps.
 
     `env` is the base image's, entries as they stand in its config. `build` holds the latest assignment of each name,
-    by ENV or by ARG; `image` holds what ENV and the base gave.
+    by ENV or by ARG; `image` holds what ENV and the base gave. `unset` collects the variables that were asked for and
+    had no value, each with the names of those that had one. `escape` is the file's escape character.
     """
 
-    def __init__(self, env: Iterable[str]) -> None:
+    def __init__(self, env: Iterable[str], escape: str = "\\") -> None:
+        self._escape = escape
+        self.unset: list[tuple[str, tuple[str, ...]]] = []
         self.image: list[str] = list(env)
         if "PATH" not in (entry.partition("=")[0] for entry in self.image):
             self.image.append(f"PATH={DEFAULT_PATH}")
@@ -80,11 +85,38 @@ class Variables:
 
     def copy(self) -> "Variables":
         """The variables that a stage based on this one starts with."""
-        new = Variables(())
+        new = Variables((), self._escape)
         new._places.clear()
         new.image, new.build, new.declared = list(self.image), dict(self.build), dict(self.declared)
         new._seen_from_image()
         return new
+
+    def expand(self, text: str) -> str:
+        """The text with the variables in it replaced; KezuriError when it cannot be expanded."""
+        return expand(text, self.build, self._escape, self._missing)
+
+    def words(self, text: str) -> tuple[str, ...]:
+        """As expand, split on blanks that were not quoted."""
+        return expand_words(text, self.build, self._escape)
+
+    def heredoc(self, heredoc: Heredoc) -> str:
+        """The text of a here-document, expanded where its name was not quoted."""
+        return expand_heredoc(heredoc.text, self.build, self._missing) if heredoc.expand else heredoc.text
+
+    def input_name(self, name: str) -> str:
+        """The name after `from=`. BuildKit refuses variables there; every value is known here when the plan is made,
+        so kezuri takes them (docs/compatibility.md)."""
+        if "$" not in name:
+            return name
+        expanded = self.expand(name)
+        if not expanded:
+            raise KezuriError.of(f"from={name} is empty after expansion", hint="declare it with ARG and give a value")
+        return expanded
+
+    def _missing(self, name: str) -> None:
+        # An ARG without a value is declared: to use it is no mistake.
+        if name not in self.declared:
+            self.unset.append((name, tuple(self.build)))
 
     def set_env(self, name: str, value: str) -> None:
         """ENV: in a RUN's environment the last assignment stands last; the image's keeps the place of the first, as

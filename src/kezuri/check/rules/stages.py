@@ -6,7 +6,7 @@ from kezuri.check.rule import Example, Finding, Rule, docker_page
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Arg, From
-from kezuri.plan.stages import Stage
+from kezuri.plan.stages import WrittenStage
 
 _RESERVED = ("context", "scratch")
 
@@ -26,7 +26,7 @@ class DuplicateStageName(Rule):
     file_wide = True
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        seen: dict[str, Stage] = {}
+        seen: dict[str, WrittenStage] = {}
         for stage in subject.stages:
             name = stage.start.name
             if name and name in seen:
