@@ -7,7 +7,7 @@ from kezuri.check.options import CheckOptions
 from kezuri.check.rule import Finding, Rule
 from kezuri.check.rules import RULES
 from kezuri.check.subject import Subject
-from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.diagnostics import Diagnostic, KezuriError, Place
 from kezuri.dockerfile.parser import Dockerfile
 
 ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK"
@@ -47,9 +47,8 @@ def read_options(dockerfile: Dockerfile, argument: str | None) -> CheckOptions:
                 return CheckOptions.parse(directive.value)
             except KezuriError as error:
                 first = error.diagnostics[0]
-                said = f"failed to parse check options: {first.message}"
-                place = first._replace(message=said, source=dockerfile.source, span=directive.span)
-                raise KezuriError(place) from None
+                said = first._replace(message=f"failed to parse check options: {first.message}")
+                raise KezuriError(said).at(Place(dockerfile.source, directive.span)) from None
     return CheckOptions()
 
 

@@ -1,4 +1,4 @@
-"""Parser directives: the `# name=value` lines at the very top of a file (section 1.1)."""
+"""Parser directives: the `# name=value` lines at the very top of a file."""
 
 import json
 import re

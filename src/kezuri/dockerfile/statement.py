@@ -97,7 +97,7 @@ def lower(text: str) -> str:
 
 
 def read_statement(line: LogicalLine, start: int, escape: str) -> Statement:
-    """Split a logical line, from `start` on, into instruction word, flags and argument (section 1.1)."""
+    """Split a logical line, from `start` on, into instruction word, flags and argument."""
     text = line.text
     end = len(text.rstrip(SPACE))
     while start < end and text[start] in SPACE:
