@@ -48,7 +48,7 @@ class Finding(NamedTuple):
         whole = self.about or (node.span if node is not None else None)
         hint = self.hint or (self.fix.title if self.fix is not None else "")
         span = self.span or whole
-        if self.span is None and self.about is None and node is not None and _long(node, source):
+        if self.span is None and self.about is None and node is not None and _long(node):
             # Of an instruction of many lines its first word is shown, unless it stands in another file.
             span = (
                 node.keyword_span
@@ -112,5 +112,5 @@ def apply(text: str, fixes: Iterable[Fix]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def _long(node: Node, source: SourceText) -> bool:
-    return "\n" in source.text[node.span.start : node.span.end]
+def _long(node: Node) -> bool:
+    return "\n" in node.source.text[node.span.start : node.span.end]

@@ -16,7 +16,7 @@ from kezuri.plan.variables import Variables, proxy_variables
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 
 
-class RunSettings(NamedTuple):
+class RunDefaults(NamedTuple):
     """What a build gives all its RUNs: the network where an instruction does not name one (empty: the default), and the
     build arguments, for the proxies among them."""
 
@@ -32,11 +32,11 @@ def words_of(command: Command, shell: tuple[str, ...] | None) -> tuple[str, ...]
 
 
 def plan_run(
-    run: Run, config: ImageConfig, variables: Variables, platform: Platform, settings: RunSettings, find: Finder
+    run: Run, config: ImageConfig, variables: Variables, platform: Platform, defaults: RunDefaults, find: Finder
 ) -> RunOperation:
     """The operation of a RUN in a stage with this config and these variables. KezuriError for what it must not say."""
     argv, script_name, script = _command(run, config.shell)
-    network = _network(run.network, settings.network)
+    network = _network(run.network, defaults.network)
     if run.devices:
         from kezuri.plan.devices import refuse_required
 
@@ -61,7 +61,7 @@ def plan_run(
         node=run.node,
         argv=argv,
         env=tuple(env.items()),
-        proxy=proxy_variables(settings.arguments),
+        proxy=proxy_variables(defaults.arguments),
         cwd=clean(workdir),
         user=config.user,
         mounts=mounts,

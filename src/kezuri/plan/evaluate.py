@@ -27,7 +27,7 @@ from kezuri.dockerfile.instructions import (
 )
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
-from kezuri.plan.commands import RunSettings, plan_run, words_of
+from kezuri.plan.commands import RunDefaults, plan_run, words_of
 from kezuri.plan.copies import plan_copy
 from kezuri.plan.facts import Met
 from kezuri.plan.growth import Growth
@@ -67,7 +67,7 @@ class StageEvaluation:
         self._platform = platform
         self._shared = shared
         self._growth = shared.growth
-        self._runs = RunSettings(shared.network, shared.arguments)
+        self._runs = RunDefaults(shared.network, shared.arguments)
         self.config = config
         self.operations: list[Operation] = []
         self.crossing: list[Platform | None] = []

@@ -30,7 +30,7 @@ class DuplicateStageName(Rule):
         for stage in subject.stages:
             name = stage.start.name
             if name and name in seen:
-                line = subject.dockerfile.source.position(seen[name].start.node.span.start)[0]
+                line = seen[name].start.node.place.line
                 text = f'Duplicate stage name "{name}", stage names should be unique'
                 yield Finding(
                     self, text, stage.start.node, _name_span(subject, stage.start), hint=f"line {line} has it already"
