@@ -1,4 +1,4 @@
-"""Asking the rules."""
+"""Asks the rules about a Dockerfile and collects what they find."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -56,7 +56,8 @@ def lint(subject: Subject, options: CheckOptions, rules: Iterable[Rule] = RULES)
     """What the rules find, each thing once, without what the options and the comments leave out."""
     found: dict[tuple[str, str, object], Finding] = {}
     for rule in rules:
-        # A comment above an instruction can leave a rule out, or ask an experimental one: only the finding tells where.
+        # A comment above an instruction can switch an experimental rule on for it, so that such a rule is always asked
+        # and its findings are filtered by the comments above them.
         if not rule.experimental and not options.ask(rule):
             continue
         for finding in rule.look(subject):

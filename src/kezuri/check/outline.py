@@ -1,4 +1,5 @@
-"""What a target can be given, and which targets there are: from ARGs, mounts and the comments above them."""
+"""The targets of a file, and the arguments, secrets, agents and caches of one: from ARGs, mounts and the comments
+above them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""One instruction before it is understood: its word, its flags, its argument, and the complaints about it."""
+"""One instruction split into its word, its flags and its argument, not yet understood; and the report of errors."""
 
 import re
 from collections.abc import Iterable

@@ -91,7 +91,7 @@ def _command(run: Run, shell: tuple[str, ...] | None) -> tuple[tuple[str, ...], 
             raise KezuriError.of("RUN needs a command")
         return command.argv, "", b""
     if not run.heredocs:
-        # Without a command the shell gets an empty one, and succeeds.
+        # A RUN without any text starts the shell with an empty command, which succeeds.
         return words_of(command, shell), "", b""
     text, first = " ".join(command.argv), run.heredocs[0]
     if len(run.heredocs) == 1 and _is_only_heredoc(text):

@@ -201,10 +201,10 @@ class _Reader:
         mode, uid, gid = self._number("mode", 8), self._number("uid"), self._number("gid")
         source = self._values.get("source") or "/"
         if clean(source) != "/":
-            # What a directory is that comes from elsewhere, only that place says.
+            # The directory that source= names has a mode and an owner already, and keeps them.
             mode = uid = gid = None
         elif (mode, uid, gid) != (None, None, None):
-            # BuildKit makes a new directory for an owner or a mode: what from= holds is not in it.
+            # For an owner or a mode BuildKit starts with a new, empty directory, so that from= has no effect.
             found = None
         return CacheMount(
             self._target(),

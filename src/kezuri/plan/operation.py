@@ -86,7 +86,7 @@ OperationKind = Literal["RUN", "COPY", "ADD", "WORKDIR"]
 
 
 class BindMount(NamedTuple):
-    """`--mount=type=bind`: part of an input, writes discarded."""
+    """`--mount=type=bind`: files of an input. With `writable` the command may write to them; that is thrown away."""
 
     target: str
     input: Input
@@ -95,7 +95,8 @@ class BindMount(NamedTuple):
 
 
 class CacheMount(NamedTuple):
-    """`--mount=type=cache`."""
+    """`--mount=type=cache`: a directory that outlives the build, found again by its id. A new one begins with the files
+    of `input` below `source`, or empty."""
 
     target: str
     id: str
@@ -128,7 +129,7 @@ class SecretMount(NamedTuple):
 
 
 class AgentMount(NamedTuple):
-    """`--mount=type=ssh`."""
+    """`--mount=type=ssh`: the socket of an SSH agent at `target`."""
 
     id: str
     target: str
@@ -271,7 +272,8 @@ Operation = RunOperation | CopyOperation | WorkdirOperation
 
 
 class HistoryItem(NamedTuple):
-    """A line of history to be: `stage` and `operation` (an index) say whose layer it tells of, -1 for none."""
+    """A line of the image's history. `stage` and `operation` (an index into that stage's operations) say whose layer it
+    describes; both are -1 for a line without a layer."""
 
     created_by: str
     stage: int = -1

@@ -30,7 +30,7 @@ from kezuri.plan.stages import StageNames, WrittenStage, split_stages
 from kezuri.plan.variables import platform_arguments
 
 _FRAMES = 20
-"""More calls than one stage on the way to another takes."""
+"""An upper bound of the nested Python calls between planning a stage and planning one that it needs."""
 
 
 class PlanRequest(NamedTuple):
@@ -73,7 +73,7 @@ class Planner:
         self._contexts_used: dict[str, None] = {}
         self._errors: list[KezuriError] = []
         self._chosen = -1
-        # A stage is planned while the one that needs it is: stages that stand on each other may be many.
+        # Planning a stage calls for the stages that it needs, so that a long chain of stages is a deep recursion.
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + _FRAMES * len(self._stages)))
 
     def plan(self) -> Plan:
@@ -183,7 +183,7 @@ class Planner:
             triggers = base.of.config.on_build
             config = base.of.config._replace(created="", history=(), on_build=())
             if config.working_dir:
-                # BuildKit joins it to itself, which only shows when it is relative.
+                # BuildKit joins the base's directory to itself: `a` becomes `/a/a`, and an absolute one stays.
                 config = config._replace(working_dir=joined(config.working_dir, config.working_dir))
         elif inherited is not None:
             triggers = inherited.config.on_build
@@ -236,7 +236,7 @@ class Planner:
         if (context := find_context(self._request.contexts, name, platform)) is not None:
             return _Base(self._context_image(context[1], platform, start.image_place), platform, name)
         if name == "scratch":
-            # Nothing has no platform of its own, whatever --platform says: it is the target's, as in BuildKit.
+            # A stage from scratch is for the target's platform, whatever its --platform says, as in BuildKit.
             return _Base(None, self._platform, name)
         return _Base(self._images.get(ImageSource("registry", name), platform, start.image_place), platform, name)
 
@@ -244,7 +244,8 @@ class Planner:
         return self._head.platform(start) or self._platform
 
     def _replacing(self, stage: str, platform: Platform) -> tuple[str, NamedContext] | None:
-        """The named context that stands for a stage of its name. What `context` and `scratch` mean is settled."""
+        """The named context that stands for a stage of its name. The names `context` and `scratch` have fixed
+        meanings, which no named context replaces."""
         return None if stage in ("context", "scratch") else find_context(self._request.contexts, stage, platform)
 
     def _context_image(self, context: NamedContext, platform: Platform, place: Place) -> BaseImage | None:

@@ -145,8 +145,8 @@ class StageNames:
         return [*found, *([circle] if circle is not None else [])], sound and circle is None
 
     def _check_base(self, stage: WrittenStage, head: Head) -> None:
-        """KezuriError when FROM names nothing that there could be. A base is an earlier stage: it cannot be in a
-        circle that has no COPY or RUN in it."""
+        """KezuriError when what FROM names is neither an earlier stage nor an image's reference. A base is always an
+        earlier stage, so that bases alone make no circle."""
         name = head.base_name(stage.start)
         head.platform(stage.start)
         if name == "scratch" or self.earlier(stage, name) is not None:

@@ -13,7 +13,7 @@ def fired(triggers: Iterable[str], start: From) -> Iterator[Instruction | Kezuri
     place = start.node.place
     for text in triggers:
         try:
-            # The escape character of this file is not the one of the file in which the trigger was written.
+            # It is read with the backslash as its escape character: this file may have another one than its own had.
             yield _moved(parse_trigger(text, place.source.name), place)
         except KezuriError as error:
             yield KezuriError.of(f"ONBUILD {text}: {error}", hint=error.diagnostics[0].hint).at(place)

@@ -8,7 +8,7 @@ from kezuri.dockerfile.instructions import Heredoc
 from kezuri.oci.platform import Platform
 
 _NEVER_IN_ENVIRONMENT = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
-"""Arguments that speak to the builder: declared, they are in history and not in the environment of steps."""
+"""Arguments that are meant for the builder. Where they are declared, history names them, and no RUN gets them."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
@@ -33,8 +33,8 @@ def platform_arguments(target: Platform, build: Platform, stage: str) -> dict[st
 
 
 def named_target(variables: Mapping[str, str], stage: Platform) -> Platform | None:
-    """The platform that the variables in force name as what is built for, None when they name none: a stage that
-    knows its target builds for it. What they leave open is the stage's own."""
+    """The platform that is built for according to the variables in force (TARGETPLATFORM, or TARGETOS and the like);
+    None when none of them is set. What they leave open is taken from the stage's own platform."""
     if "TARGETPLATFORM" in variables:
         try:
             return Platform.parse(variables["TARGETPLATFORM"])
@@ -47,8 +47,9 @@ def named_target(variables: Mapping[str, str], stage: Platform) -> Platform | No
 
 
 def proxy_variables(arguments: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """What build arguments say of proxies reaches every RUN, in upper and in lower case, whatever the case in which it
-    was given; neither history nor keys know of it. Of several the last in the order of names counts."""
+    """The proxy variables that every RUN gets from the build arguments. An argument may be given in any case and is set
+    in upper and in lower case; of several the last in the order of names counts. Neither history nor keys contain
+    them."""
     said: dict[str, str] = {}
     for name in sorted(arguments):
         if name.upper() in _PROXIES:
@@ -76,7 +77,7 @@ class Variables:
         self._seen_from_image()
 
     def _seen_from_image(self) -> None:
-        # At FROM what the image keeps comes again, also before an ARG of the same name in the stage below.
+        # A new stage starts with the image's variables: they win over an ARG of the same name in the stage before.
         for place, entry in enumerate(self.image):
             name, _, value = entry.partition("=")
             self._places.setdefault(name, place)
