@@ -186,7 +186,7 @@ class _Build:
         )
         source = definition.dockerfile.source
         wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
-        chronicle = Chronicle(store.database, self._asked(plan, definition), plan, source)
+        chronicle = Chronicle(store.database, self._asked(plan, definition), plan)
         builder = Builder(
             plan,
             store,

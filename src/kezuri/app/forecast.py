@@ -114,7 +114,7 @@ class _Foreseer:
         session, source = self._session, self._definition.dockerfile.source
         keys = StepKeys(Foreseen(contexts, session.forms, session.store), self._options)
         options = self._options
-        return Forecast(self._plan, source, session.forms, session.store, keys, options, lenient=lenient).steps()
+        return Forecast(self._plan, session.forms, session.store, keys, options, lenient=lenient).steps()
 
     def _stage(self, stage: StagePlan) -> Stage:
         image = isinstance(stage.base, BaseImage)
