@@ -16,7 +16,7 @@ from kezuri.plan.operation import BaseImage, Plan, StageInput, StagePlan
 from kezuri.progress.events import Listener
 from kezuri.progress.reporter import Reporter
 from kezuri.tree.altered_tree import AlteredTree
-from kezuri.tree.tree import DirectoryTree
+from kezuri.tree.directory import DirectoryTree
 
 
 class Stage(NamedTuple):

@@ -11,7 +11,6 @@ from kezuri.app.standard import Relay, input_descriptor
 from kezuri.diagnostics import KezuriError
 from kezuri.images.images import made_for
 from kezuri.keys.state import base_state
-from kezuri.layer.stack import StackView
 from kezuri.linux import overlay
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
@@ -21,6 +20,7 @@ from kezuri.plan.signals import signal_number
 from kezuri.plan.variables import DEFAULT_PATH
 from kezuri.sandbox import step as door
 from kezuri.tree.accounts import home, user_ids
+from kezuri.tree.stack import StackView
 
 
 def run(request: RunRequest, settings: Settings) -> int:

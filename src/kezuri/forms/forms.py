@@ -24,7 +24,8 @@ from kezuri.store.store import Store, layer_name
 
 if TYPE_CHECKING:
     from kezuri.layer.listing import Listing
-    from kezuri.layer.stack import LayerForm, StackView
+    from kezuri.tree.layers import LayerForm
+    from kezuri.tree.stack import StackView
 
 _Made = TypeVar("_Made")
 
@@ -291,18 +292,19 @@ class Forms:
         if mounted:
             self.directories(layers)
         else:
+            self.fetch_missing(layers)
             self.view(layers)
 
     # views
 
     def view(self, layers: Sequence[str]) -> "StackView":
         """The stack seen as one tree; nothing is unpacked for it."""
-        from kezuri.layer.stack import StackView
+        from kezuri.tree.stack import StackView
 
         return StackView([self._form(layer, layers[:i]) for i, layer in enumerate(layers)])
 
     def _form(self, layer: str, below: Sequence[str]) -> "LayerForm":
-        from kezuri.layer.stack import DirectoryLayer, ListedLayer
+        from kezuri.tree.layers import DirectoryLayer, ListedLayer
 
         path = self._directory(layer)
         if path:
@@ -313,7 +315,9 @@ class Forms:
         if form is None or not form.verified:
             form = self._verified(layer, self._hash)
         blob = self._store.blobs.path(form.digest)
-        return ListedLayer(listing, lambda: open(blob, "rb", buffering=0), f"layer {layer}")
+        kept = self._store.path("listings", layer_name(layer))
+        keep = (lambda known: known.save(kept)) if os.path.exists(kept) else None
+        return ListedLayer(listing, lambda: open(blob, "rb", buffering=0), f"layer {layer}", keep)
 
     def _listing(self, layer: str, below: Sequence[str]) -> "Listing":
         from kezuri.layer.listing import Listing

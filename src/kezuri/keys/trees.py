@@ -14,7 +14,6 @@ from kezuri.plan.operation import ContextInput, ImageInput, Input, Remote, Stage
 from kezuri.store.database import Database
 from kezuri.tree.checksum import Record, fingerprint, text
 from kezuri.tree.selection import Root, Selection, select
-from kezuri.tree.stack import StackTree
 from kezuri.tree.stat_index import StatIndex
 from kezuri.tree.tree import Tree
 
@@ -135,7 +134,7 @@ class Trees:
 
     def _tree(self, source: StageInput | ImageInput, states: StateOf) -> Tree:
         name = f"image {source.image.name}" if isinstance(source, ImageInput) else "the stage"
-        return StackTree(self.lowers(source, states), name, userxattr=self._forms.userxattr)
+        return self._forms.view(self._state(source, states).layers).named(name)
 
     def lowers(self, source: StageInput | ImageInput, states: StateOf) -> tuple[str, ...]:
         """The layer directories of a stage or an image, topmost first."""

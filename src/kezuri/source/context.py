@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
-from kezuri.tree.tree import DirectoryTree, Tree, clean, resolve
+from kezuri.tree.directory import DirectoryTree
+from kezuri.tree.tree import Tree, clean, resolve
 
 if TYPE_CHECKING:
     from kezuri.source.remotes import Remotes
@@ -267,6 +268,7 @@ def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
     """A context from standard input: an archive, or else a Dockerfile with nothing beside it."""
     from kezuri.layer.decompression import decompress
     from kezuri.tree.archive import Archives, is_tar_header
+    from kezuri.tree.content import on_hand
     from kezuri.tree.item_tree import ItemTree
 
     plain = decompress(stream, "standard input")
@@ -292,7 +294,7 @@ def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
     for wanted in (file,) if file else ("Dockerfile", "dockerfile"):
         found = tree.stat(resolve(clean(wanted), lookup))
         if found is not None and found.entry.kind == "file":
-            content = found.content
+            content = on_hand(found.content)
             data = read_dockerfile(content, wanted) if isinstance(content, str) else content or b""
             return Context(tree, decode(wanted, data), "", "", None)
     raise KezuriError.of(

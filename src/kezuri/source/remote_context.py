@@ -10,8 +10,10 @@ from kezuri.plan.remote import CONTEXT_FILE, is_url, remote_context, url_source
 from kezuri.source.context import OWNER, Context, decode, limited, read_dockerfile
 from kezuri.source.http_download import shown
 from kezuri.source.remotes import Remotes
+from kezuri.tree.content import on_hand
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree
-from kezuri.tree.tree import DirectoryTree, Tree, clean, resolve
+from kezuri.tree.tree import Tree, clean, resolve
 
 _MAGIC = (b"BZh", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 
@@ -104,7 +106,7 @@ def _dockerfile(tree: Tree, file: str, remotes: Remotes, stdin: Callable[[], Bin
         found = tree.stat(resolve(clean(name), lookup))
         if found is None or found.entry.kind != "file":
             continue
-        content = found.content
+        content = on_hand(found.content)
         if isinstance(content, str):
             return decode(name, read_dockerfile(content, name))
         return decode(name, content or b"")

@@ -14,8 +14,8 @@ from kezuri.plan.remote import is_commit
 from kezuri.progress.calling_off import CallOff
 from kezuri.source.http_download import Downloaded, Downloads, shown
 from kezuri.store.store import Store
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.selection import Root, download, select
-from kezuri.tree.tree import DirectoryTree
 
 if TYPE_CHECKING:
     from kezuri.registry.transport import SocketTransport

@@ -12,6 +12,7 @@ from kezuri.plan.key import state_of
 from kezuri.plan.operation import CacheMount
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store, remove_tree
+from kezuri.tree.extraction import taken_out
 from kezuri.tree.materialise import materialise
 
 _MOST_PRIVATE = 64
@@ -125,7 +126,7 @@ class CacheMounts:
             if mount.input is not None:
                 from kezuri.step.copying import selected_items
 
-                selection = self._trees.select(seeding(mount.input, mount), states)
+                selection = taken_out(self._trees.select(seeding(mount.input, mount), states), scratch)
                 items, _ = selected_items(selection)
                 materialise(items, made)
                 for root in selection:
