@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.decompression import decompress
+from kezuri.layer.decompression import Decompressed
 from kezuri.layer.entry import Entry, Item, Kind
 from kezuri.layer.placement import Placement
+from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.view import View
 
@@ -77,22 +78,30 @@ class Listing:
 
     @classmethod
     def of_tar(
-        cls, stream: BinaryIO, where: str = "layer", *, lower: View | None = None, limit: int | None = None
+        cls,
+        stream: BinaryIO,
+        where: str = "layer",
+        *,
+        lower: View | None = None,
+        limit: int | None = None,
+        hasher: Any = None,
     ) -> "Listing":
         """The listing of a layer's tar, compressed or not, read to its end.
 
-        With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes.
+        With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes;
+        `hasher` (of hashlib) gets them all, for the diff id.
         KezuriError as for `read_tar` and `decompress`.
         """
         placed = Placement(where, lower)
         kept: dict[str, bytes] = {}
-        for number, (entry, data) in enumerate(read_tar(decompress(stream, where, limit), where)):
-            at = placed.place(entry)
-            placed.put(at, number, entry.path)
-            if at.path in KEPT:
-                kept.pop(at.path, None)
-                if data is not None and entry.size <= MOST_KEPT:
-                    kept[at.path] = data.read()
+        with ReadAhead(Decompressed(stream, where, limit), hasher) as pieces:
+            for number, (entry, data) in enumerate(read_tar(cast(BinaryIO, pieces), where)):
+                at = placed.place(entry)
+                placed.put(at, number, entry.path)
+                if at.path in KEPT:
+                    kept.pop(at.path, None)
+                    if data is not None and entry.size <= MOST_KEPT:
+                        kept[at.path] = data.read()
         return cls.of_placement(placed, kept)
 
     @classmethod

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.decompression import decompress
+from kezuri.layer.decompression import Decompressed
 from kezuri.layer.entry import Entry
 from kezuri.layer.listing import Listing
+from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.upper import entry_of, is_opaque, status_at
 from kezuri.tree.content import InTar, hashed
@@ -61,7 +62,10 @@ class DirectoryLayer:
                 children = list(listing)
             prefix = f"{path}/" if path else ""
             for child in children:
-                status = child.stat(follow_symlinks=False)
+                try:
+                    status = child.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # a mounted overlay lists whiteouts that lie above nothing
                 yield child.name, _found(child.path, prefix + child.name, status)
         except OSError as error:
             raise KezuriError.of(f"cannot list {path or '/'!r}: {error.strerror}") from error
@@ -149,8 +153,8 @@ class ListedLayer:
         named = {path for path in paths if path not in members}
         if not numbered and not named:
             return
-        with self._opener() as stream:
-            for number, (entry, data) in enumerate(read_tar(decompress(stream, self._where), self._where)):
+        with self._opener() as stream, ReadAhead(Decompressed(stream, self._where)) as pieces:
+            for number, (entry, data) in enumerate(read_tar(cast(BinaryIO, pieces), self._where)):
                 if data is None:
                     continue
                 path = numbered.pop(number, "")
