@@ -1,5 +1,6 @@
 """A layer is the same tree whatever form it has: what is selected, digested and copied from it does not tell."""
 
+import errno
 import io
 import os
 import zlib
@@ -20,6 +21,7 @@ from kezuri.layer.unpacker import unpack
 from kezuri.tree.checksum import Record, fingerprint
 from kezuri.tree.extraction import taken_out
 from kezuri.tree.layers import DirectoryLayer, LayerForm, ListedLayer
+from kezuri.tree.materialise import materialise
 from kezuri.tree.recipe import CopyOptions, recipe
 from kezuri.tree.selection import Selection, select
 from kezuri.tree.stack import StackView
@@ -277,3 +279,17 @@ def test_many_entries_are_selected_in_bounded_memory() -> None:
         tracemalloc.stop()
     assert one < 1 << 20
     assert every < count * 1000
+
+
+def test_devices_that_cannot_be_made_are_left_out_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "mknod", refused)
+    devices = [(Entry(f"d{number}", "char", device=(1, number), **OWN), None) for number in (3, 5)]
+    heard: list[str] = []
+    materialise([*devices, file("f")], str(tmp_path / "made"), heard.append)
+    assert os.listdir(tmp_path / "made") == ["f"]
+    assert heard == ["left out the device /d3 and 1 more: making it needs real root"]
+    with pytest.raises(KezuriError, match="d3"):
+        materialise(devices, str(tmp_path / "strict"))

@@ -72,7 +72,7 @@ class Forms:
         self._cancel = cancel if cancel is not None else CallOff()
         self._store = store
         self.owners = owners
-        self._warn = warn
+        self._warn = self.warn = warn
         self._fetcher = fetcher
         self._guard = threading.Lock()
         self._downloads = threading.Semaphore(_DOWNLOADS)

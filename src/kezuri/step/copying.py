@@ -82,7 +82,7 @@ class CopySteps:
             return
         with self._store.scratch("copy") as scratch:
             made = os.path.join(scratch, "diff")
-            materialise(items, made)
+            materialise(items, made, self._forms.warn)
             if check is not None:
                 check()
             self._forms.publish_directory(layer, made)

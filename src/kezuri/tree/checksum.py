@@ -7,7 +7,6 @@ from typing import NamedTuple
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry
 from kezuri.tree.content import InTar
-from kezuri.tree.extraction import digests_in_tars
 from kezuri.tree.selection import Root, Selected, Selection
 from kezuri.tree.stat_index import StatIndex, hash_file
 
@@ -48,7 +47,7 @@ def records(selection: Selection, index: StatIndex) -> Mapping[str, Record]:
 def fingerprint(selection: Selection, index: StatIndex, *, whole: bool = False) -> tuple[str, dict[str, Record]]:
     """Both the digest and the records, at the price of one. `whole`: the metadata of root directories counts too."""
     all_lines = hashlib.sha256()
-    in_tars = digests_in_tars(selection)
+    in_tars: Mapping[InTar, bytes] = {}
     result: dict[str, Record] = {}
     for root in selection:
         lines = [_head(root)]
@@ -58,6 +57,10 @@ def fingerprint(selection: Selection, index: StatIndex, *, whole: bool = False) 
             kind = entry.kind
             link = ""
             if kind == "file":
+                if isinstance(item.content, InTar) and not in_tars:
+                    from kezuri.tree.extraction import digests_in_tars
+
+                    in_tars = digests_in_tars(selection)  # of all its files, with one pass over each tar
                 data = _data(item, index, in_tars).hex()
             elif kind == "symlink":
                 link = entry.link
