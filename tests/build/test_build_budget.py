@@ -127,7 +127,7 @@ def filled(tmp_path: Path) -> Workshop:
 
 def age(shop: Workshop, seconds: float = 30 * DAY) -> None:
     with Store(str(shop.root)) as store:
-        for table in ("layer", "record", "mount", "memo"):
+        for table in ("layer", "record", "mount", "image", "download"):
             store.database.rows(f"UPDATE {table} SET used = used - {seconds}")
 
 

@@ -33,7 +33,7 @@ def prune(store: Store) -> list[Gone]:
 def age(shop: Workshop) -> None:
     """Let everything in the store have been used a month ago."""
     with Store(str(shop.root)) as store:
-        for table in ("layer", "record", "mount", "memo"):
+        for table in ("layer", "record", "mount", "image", "download"):
             store.database.rows(f"UPDATE {table} SET used = used - 2600000")
 
 

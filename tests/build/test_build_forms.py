@@ -151,7 +151,7 @@ def test_a_directory_with_earlier_times_is_none_for_a_build_that_asks_for_later_
         dated = Path(forms.directory("copy-1", ()))
         assert (dated / "f").stat().st_mtime == 1000 and forms.usable("copy-1")
 
-        store.database.drop_memos(1e18)  # as `prune --all` does, beside a build that uses the directory
+        store.database.facts.drop(1e18)  # as `prune --all` does, beside a build that uses the directory
         forms = Forms(store, own(store), Source(store))
         assert not forms.usable("copy-1")
         forms.pack("copy-1", [(file, b"x")], Packing("none"))

@@ -218,7 +218,7 @@ class TestChecksums:
         assert digest(b"evil") in said and digest(b"good") in said
         assert blobs(tmp_path) == [] and os.listdir(tmp_path / "tmp") == []
         with Store(str(tmp_path)) as store:
-            assert store.database.rows("SELECT key FROM memo") == []
+            assert store.database.facts.downloaded() == set()
 
 
 class TestRedirects:

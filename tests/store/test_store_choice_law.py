@@ -50,7 +50,7 @@ def fill(store: Store, layers: list[tuple[bool, bool, str, float, str]], mounts:
         if name == "named":
             store.names.put("docker.io/library/n:latest", Descriptor(MANIFEST, digest, len(manifest)))
         else:
-            database.put_memo("image docker.io/library/b:latest linux/amd64", digest)
+            database.facts.put_image("docker.io/library/b:latest", "linux/amd64", digest)
     state = ""
     for i, (given_by, directory, blob, age, kind) in enumerate(layers):
         layer_id = f"l{i}"

@@ -9,8 +9,9 @@ import pytest
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
+from kezuri.store.facts import Download
 from kezuri.store.names import REF_NAME
-from kezuri.store.schema import FormRow, RecordRow
+from kezuri.store.schema import DirectoryRow, FormRow, RecordRow
 from kezuri.store.store import Store, remove_tree
 from kezuri.upkeep.collection import Collection
 from kezuri.upkeep.inventory import Piece, disk_use
@@ -110,7 +111,10 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
 def test_a_second_process_sees_what_the_first_wrote(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as one, Store(str(tmp_path)) as two:
         one.database.put_directory("x", "mine", "d", 3)
-        assert two.database.directory("x", "mine") == "d" and two.database.layer("x") is not None
+        assert (
+            two.database.directory("x", "mine") == DirectoryRow("x", "mine", "d", 3)
+            and two.database.layer("x") is not None
+        )
 
 
 def test_a_transaction_happens_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -139,8 +143,8 @@ def test_directories_of_a_crashed_machine_are_forgotten_with_their_results(tmp_p
         store.database.rows("UPDATE directory SET boot = '' WHERE layer = 'synced'")
     with Store(str(tmp_path)) as store:
         assert store.database.layer("lost") is None and store.database.record("k1") is None
-        assert store.database.layer("packed") is not None and store.database.directory("packed", "mine") == ""
-        assert store.database.directory("synced", "mine") == "d3"
+        assert store.database.layer("packed") is not None and store.database.directory("packed", "mine") is None
+        assert store.database.directory("synced", "mine") == DirectoryRow("synced", "mine", "d3", 0)
 
 
 class TestCollection:
@@ -148,7 +152,7 @@ class TestCollection:
         with Store(str(tmp_path)) as store:
             descriptor = image(store, "a/b:c")
             store.names.delete("a/b:c")
-            store.database.put_memo("image docker.io/a/b:c linux/amd64", descriptor.digest)
+            store.database.facts.put_image("docker.io/a/b:c", "linux/amd64", descriptor.digest)
             there = set(store.blobs.digests())
             assert list(Collection(store).collect(everything=False, before=None, keep_bytes=None)) == []
             assert set(store.blobs.digests()) == there and len(there) == 3
@@ -185,7 +189,7 @@ class TestCollection:
             os.mkdir(store.path("mounts", "m"))
             store.database.put_mount("m", "m")
             Path(store.path("contexts", "c")).touch()
-            store.database.put_memo("download url x", json.dumps({"digest": digest_of(b"fetched")}))
+            store.database.facts.put_download("x", Download(digest_of(b"fetched"), "", ""))
             uses = {piece.kind: (piece.uses, piece.named) for piece in Collection(store).pieces()}
             others = dict.fromkeys(("internal", "exec.cachemount", "source.local", "source.http"), (1, False))
             assert uses == {"image": (1, True), **others}

@@ -19,7 +19,7 @@ from kezuri.progress.calling_off import CallOff
 from kezuri.store.blobs import damaged
 from kezuri.store.database import FRESH
 from kezuri.store.owners import Owners
-from kezuri.store.schema import DATED, FormRow, LayerRow, pulled_encoder
+from kezuri.store.schema import FormRow, LayerRow, dated_encoder, pulled_encoder
 from kezuri.store.store import Store, layer_name
 
 if TYPE_CHECKING:
@@ -118,19 +118,19 @@ class Forms:
         if self._known_directory(layer):
             return True
         here = self._blob_here(layer)
-        return here is not None and self._keeps_times(_epoch_of(here))
+        return here is not None and self._keeps_times(here.epoch)
 
-    def _keeps_times(self, epoch: str) -> bool:
-        """Whether what was made with that epoch (empty: with none) still has the times that this build asks for:
+    def _keeps_times(self, epoch: int | None) -> bool:
+        """Whether what was made with that epoch (None: with none) still has the times that this build asks for:
         times that were cut off at a later point can be cut off at an earlier one."""
-        return not epoch or (self.epoch is not None and int(epoch) >= self.epoch)
+        return epoch is None or (self.epoch is not None and epoch >= self.epoch)
 
     def _blob_here(self, layer: str, but: Collection[str] = ()) -> FormRow | None:
         """A blob of the layer that is in the store: one that is verified, else one that an image of this build
         claims to be it. Those that keep the files' own times come first, then those with the latest epoch."""
         claimed = {descriptor.digest for descriptor in self._claims.get(layer, ())}
         forms = self._store.database.forms(layer)
-        for form in sorted(forms, key=lambda form: (not form.verified, -int(_epoch_of(form) or LAST))):
+        for form in sorted(forms, key=lambda form: (not form.verified, -(LAST if form.epoch is None else form.epoch))):
             wanted = (form.verified or form.digest in claimed) and form.digest not in but
             if wanted and self._store.blobs.has(form.digest):
                 return form
@@ -142,7 +142,7 @@ class Forms:
         """Whether all of the layers are there as directories."""
         return all(self._directory(layer) for layer in layers)
 
-    def publish_directory(self, layer: str, made: str, epoch: str = "") -> str:
+    def publish_directory(self, layer: str, made: str, epoch: int | None = None) -> str:
         """Put a finished overlay directory of the store's scratch space in place as the layer's directory form.
         `epoch`: the SOURCE_DATE_EPOCH that its times were cut off at."""
         name = layer_name(layer)
@@ -157,9 +157,7 @@ class Forms:
             raise disk_error(error, target) from error
         database = self._store.database
         with database.transaction():
-            if epoch or database.memo(_dated(name)):
-                database.put_memo(_dated(name), epoch)
-            database.put_directory(layer, self.owners.settled(), name, size)
+            database.put_directory(layer, self.owners.settled(), name, size, epoch)
         return target
 
     def directory(self, layer: str, below: Sequence[str]) -> str:
@@ -189,11 +187,11 @@ class Forms:
         return bool(self._known_directory(layer))
 
     def _known_directory(self, layer: str) -> str:
-        database = self._store.database
-        name = database.directory(layer, self.owners.known())
-        path = self._store.layer_directory(name)
-        usable = name and os.path.isdir(path) and self._keeps_times(database.memo(_dated(name)) or "")
-        return path if usable else ""
+        row = self._store.database.directory(layer, self.owners.known())
+        if row is None or not self._keeps_times(row.epoch):
+            return ""
+        path = self._store.layer_directory(row.name)
+        return path if os.path.isdir(path) else ""
 
     def _unpack(self, layer: str, below: Sequence[str]) -> str:
         from kezuri.layer.unpacker import unpack
@@ -203,7 +201,7 @@ class Forms:
             lower = self.view(below) if below else None
             lacking: list[str] = []
 
-            def read(form: FormRow, hasher: "_Hasher") -> "tuple[str, Listing, str]":
+            def read(form: FormRow, hasher: "_Hasher") -> "tuple[str, Listing, int | None]":
                 made = os.path.join(scratch, form.digest[7:])
                 make_plain(made)
                 lacking.clear()
@@ -217,10 +215,10 @@ class Forms:
                         hasher=hasher,
                         warn=lacking.append,
                     )
-                return made, listing, _epoch_of(form)
+                return made, listing, form.epoch
 
             made, listing, epoch = self._verified(layer, read)
-            if not epoch:
+            if epoch is None:
                 self._keep_listing(layer, listing)
             path = self.publish_directory(layer, made, epoch)
         for text in lacking[:_MOST_LACKING]:
@@ -328,15 +326,15 @@ class Forms:
             else:
                 lower = self.view(below) if below else None
 
-                def read(form: FormRow, hasher: "_Hasher") -> "tuple[Listing, str]":
+                def read(form: FormRow, hasher: "_Hasher") -> "tuple[Listing, int | None]":
                     with self._tar(form) as tar:
                         watched = _Hashing(tar, hasher)
                         listing = Listing.of_tar(cast(BinaryIO, watched), f"layer {layer}", lower=lower)
                         watched.drain()
-                    return listing, _epoch_of(form)
+                    return listing, form.epoch
 
                 listing, epoch = self._verified(layer, read)
-                if not epoch:
+                if epoch is None:
                     listing.save(path)
             self._listings[layer] = listing
             return listing
@@ -471,8 +469,8 @@ class Forms:
 
     def _made(self, layer: str, packing: Packing) -> FormRow | None:
         """The blob that the encoder made which this store used last for such packing: found without loading it."""
-        encoder = self._store.database.memo(_memo_of(packing))
-        known = self._store.database.form(layer, encoder + _suffix(packing)) if encoder is not None else None
+        encoder = self._store.database.facts.encoder(packing.kind, packing.level)
+        known = self._store.database.form(layer, dated_encoder(encoder, packing.epoch)) if encoder else None
         return known if known is not None and self._store.blobs.has(known.digest) else None
 
     def encoder(self, packing: Packing) -> str:
@@ -480,9 +478,10 @@ class Forms:
         from kezuri.layer.compression import compression
 
         encoder = compression(packing.kind, packing.level).encoder
-        if self._store.database.memo(_memo_of(packing)) != encoder:
-            self._store.database.put_memo(_memo_of(packing), encoder)
-        return encoder + _suffix(packing)
+        facts = self._store.database.facts
+        if facts.encoder(packing.kind, packing.level) != encoder:
+            facts.put_encoder(packing.kind, packing.level, encoder)
+        return dated_encoder(encoder, packing.epoch)
 
     def pack(
         self, layer: str, items: Iterable[Item], packing: Packing, check: Callable[[], None] | None = None
@@ -556,27 +555,9 @@ def _size_of(directory: str) -> int:
     return total
 
 
-def _memo_of(packing: Packing) -> str:
-    return f"encoder {packing.kind} {packing.level}"
-
-
-def _suffix(packing: Packing) -> str:
-    return "" if packing.epoch is None else f"@{packing.epoch}"
-
-
 def _pulled(layer: str, descriptor: Descriptor, verified: bool) -> FormRow:
     encoder = pulled_encoder(descriptor.digest)
     return FormRow(layer, encoder, descriptor.digest, descriptor.size, descriptor.media_type, layer, verified)
-
-
-def _epoch_of(form: FormRow) -> str:
-    """The SOURCE_DATE_EPOCH with which a blob was made, empty for none."""
-    return form.encoder.partition("@")[2]
-
-
-def _dated(name: str) -> str:
-    """The memo that says which epoch the directory of that name was made with."""
-    return DATED + name
 
 
 class _Hasher:

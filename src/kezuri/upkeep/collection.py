@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kezuri.store.blobs import PARTIAL, lock_partial
 from kezuri.store.store import Store, layer_name, remove_tree
-from kezuri.upkeep.fetched import downloads, git_directories
+from kezuri.upkeep.fetched import git_directories
 from kezuri.upkeep.inventory import Inventory, Piece, disk_use
 from kezuri.upkeep.reach import Reach
 from kezuri.upkeep.worth import Candidate, ranked
@@ -87,7 +87,7 @@ class Collection:
             self._unheld_locks()
             if everything and chosen is None and keep_bytes is None:
                 oldest = self._store.oldest_lease()
-                self._store.database.drop_memos(1e18 if oldest is None else oldest - _GRACE)
+                self._store.database.facts.drop(1e18 if oldest is None else oldest - _GRACE)
 
     def _take_all(self, pieces: Sequence[Piece], everything: bool) -> Iterator[Gone]:
         """Remove the pieces, and what of their layers nobody else needs: nothing else."""
@@ -188,7 +188,7 @@ class Collection:
         elif piece.kind == "image":
             yield from self._take_layer(piece)
         elif piece.kind == "exec.cachemount":
-            yield from self._take_mount(piece.id, self._store.database.directory_of_mount(piece.id), piece.used)
+            yield from self._take_mount(piece)
         elif piece.kind == "source.git.checkout":
             for name, path, used in git_directories(self._store, True, None):
                 if os.path.basename(path) == piece.id:
@@ -196,7 +196,7 @@ class Collection:
         elif piece.kind == "source.http":
             with self._sweep(piece.used) as free:
                 if free:
-                    self._store.database.drop_memos_about("download ", piece.id)
+                    self._store.database.facts.drop_download(piece.id)
         elif piece.kind == "source.local":
             yield Gone("context", piece.title, _remove(self._store.path("contexts", piece.id)))
         elif piece.kind == "untagged":
@@ -319,12 +319,12 @@ class Collection:
             return ""
         return aside
 
-    def _take_mount(self, identity: str, directory: str, used: float) -> Iterator[Gone]:
-        with self._sweep(used) as free:
-            if not free or not directory or not self._store.database.drop_mount(identity, used):
+    def _take_mount(self, piece: Piece) -> Iterator[Gone]:
+        with self._sweep(piece.used) as free:
+            mount = self._store.database.find_mount(piece.id)
+            if not free or mount is None or not self._store.database.drop_mount(mount.id, piece.used):
                 return
-        name = self._store.database.memo(f"mount {identity}") or identity
-        yield Gone("mount", name, _remove(self._store.path("mounts", directory)))
+        yield Gone("mount", mount.name or mount.id, _remove(self._store.path("mounts", mount.directory)))
 
     def _take_git(self, name: str, path: str, used: float) -> Iterator[Gone]:
         with self._sweep(used) as free:
@@ -381,7 +381,7 @@ class Collection:
     def _needed_blobs(self, everything: bool) -> set[str]:
         keep = self._reach.named_blobs()
         if not everything:
-            keep |= (self._reach.base_blobs() - self._evicted) | downloads(self._store)
+            keep |= (self._reach.base_blobs() - self._evicted) | self._store.database.facts.downloaded()
         return keep | {form.digest for form in self._store.database.forms()}
 
     def _version(self) -> tuple[object, ...]:

@@ -1,7 +1,6 @@
 """What the store holds, piece by piece: what each takes on the disk, what it cost, and what is nothing without it."""
 
 import errno
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -171,8 +170,7 @@ class Inventory:
         """The name of an image for each blob of it."""
         reach, found = Reach(self._store), {}
         images = [(d.annotations.get(REF_NAME, ""), d.digest) for d in self._store.names.all().values()]
-        for key, digest in self._store.database.rows("SELECT key, value FROM memo WHERE key LIKE 'image %'"):
-            images.append((str(key).split(" ")[1], str(digest)))
+        images += self._store.database.facts.images()
         for name, digest in reversed(images):
             seen: set[str] = set()
             reach.image_blobs(digest, seen)
@@ -180,28 +178,22 @@ class Inventory:
         return found
 
     def _mounts(self) -> Iterator[Piece]:
-        database = self._store.database
-        for identity, directory, used in database.mounts():
-            size = disk_use(self._store.path("mounts", directory))
-            title = f"cache mount {database.memo(f'mount {identity}') or identity}"
-            yield Piece(identity, "exec.cachemount", title, size, used, used, 1, _fetching(size))
+        for mount in self._store.database.mounts():
+            size, used = disk_use(self._store.path("mounts", mount.directory)), mount.used
+            title = f"cache mount {mount.name or mount.id}"
+            yield Piece(mount.id, "exec.cachemount", title, size, used, used, 1, _fetching(size))
 
     def _fetched(self) -> Iterator[Piece]:
         for name, path, used in git_directories(self._store, True, None):
             size = disk_use(path)
             yield Piece(os.path.basename(path), "source.git.checkout", name, size, used, used, 1, _fetching(size))
-        latest: dict[str, tuple[float, str]] = {}
-        for value, last in self._store.database.rows("SELECT value, used FROM memo WHERE key LIKE 'download url %'"):
-            try:
-                known = json.loads(str(value))
-                digest, name = str(known["digest"]), str(known.get("name") or known["digest"])
-            except (ValueError, KeyError, TypeError):
-                continue
-            latest[digest] = max(latest.get(digest, (0.0, "")), (float(str(last)), name))
-        for digest, (when, name) in latest.items():
+        latest: dict[str, float] = {}
+        for digest, when in self._store.database.facts.downloads():
+            latest[digest] = max(latest.get(digest, 0.0), when)
+        for digest, when in latest.items():
             shared = digest in self._named or digest in self._holders
             size = 0 if shared else self._blob_size(digest)
-            yield Piece(digest, "source.http", f"download {name}", size, when, when, 1, _fetching(size), shared)
+            yield Piece(digest, "source.http", f"download {digest}", size, when, when, 1, _fetching(size), shared)
 
     def _indexes(self) -> Iterator[Piece]:
         directory = self._store.path("contexts")

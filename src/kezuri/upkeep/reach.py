@@ -48,6 +48,6 @@ class Reach:
     def base_blobs(self) -> set[str]:
         """The blobs of all images that builds have asked for."""
         seen: set[str] = set()
-        for (digest,) in self._store.database.rows("SELECT value FROM memo WHERE key LIKE 'image %'"):
-            self.image_blobs(str(digest), seen)
+        for _, digest in self._store.database.facts.images():
+            self.image_blobs(digest, seen)
         return seen
