@@ -15,8 +15,10 @@ from kezuri.forms.forms import Forms, Packing
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.progress.events import Event, StepStarted
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection, Gone
+from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.removal import Gone
 from kezuri.upkeep.soundness import Soundness
+from kezuri.upkeep.spared import Spared
 
 
 class Nobody:
@@ -27,7 +29,7 @@ class Nobody:
 
 
 def prune(store: Store) -> list[Gone]:
-    return list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
+    return list(Collector(store).collect(Limits(everything=True)))
 
 
 def age(shop: Workshop) -> None:
@@ -149,7 +151,7 @@ def test_a_store_that_opens_waits_for_what_is_being_taken_away(tmp_path: Path) -
             with Store(str(tmp_path)):
                 order.append("opened")
 
-        with Collection(store)._sweep(0.0) as free:
+        with Spared(store).taking(0.0) as free:
             assert free
             thread = threading.Thread(target=opens)
             thread.start()
@@ -157,7 +159,7 @@ def test_a_store_that_opens_waits_for_what_is_being_taken_away(tmp_path: Path) -
             order.append("taken away")
         thread.join()
         assert order == ["taken away", "opened"]
-        with Store(str(tmp_path)), Collection(store)._sweep(time.time()) as free:
+        with Store(str(tmp_path)), Spared(store).taking(time.time()) as free:
             assert not free
 
 

@@ -27,7 +27,8 @@ from kezuri.source.git_checkout import address_refusal
 from kezuri.source.git_program import GitFailed, GitProgram, Waiting
 from kezuri.source.remote_context import Wishes, open_remote
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.figures import Figures
 
 pytestmark = pytest.mark.slow
 
@@ -691,15 +692,14 @@ class TestTheProgram:
 class TestCollection:
     def collect(self, root: Path, **how: object) -> list[str]:
         with Store(str(root)) as store:
-            asked = {"everything": False, "before": None, "keep_bytes": None, **how}
-            return [gone.kind for gone in Collection(store).collect(**asked)]  # type: ignore[arg-type]
+            return [gone.kind for gone in Collector(store).collect(Limits(**how))]  # type: ignore[arg-type]
 
     def test_what_goes_when(self, store: Path, web: WebServer, repository: Repository) -> None:
         with fetching(store) as remotes:
             remotes.directory(source(web))
             assert self.collect(store, everything=True) == []
         with Store(str(store)) as opened:
-            usage = {kind: size for kind, _, size in Collection(opened).usage()}
+            usage = {kind: size for kind, _, size in Figures(opened).usage()}
         assert usage["git repositories"] > 0
         assert self.collect(store) == [] == self.collect(store, before=time() - 3600)
         (tree,) = (store / "git" / "trees").iterdir()

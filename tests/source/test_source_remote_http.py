@@ -17,7 +17,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import UrlSource
 from kezuri.plan.remote import url_source
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 
 @pytest.fixture
@@ -408,8 +408,7 @@ class TestTrouble:
 class TestCollection:
     def collect(self, root: Path, **how: object) -> list[str]:
         with Store(str(root)) as store:
-            asked = {"everything": False, "before": None, "keep_bytes": None, **how}
-            return [gone.kind for gone in Collection(store).collect(**asked)]  # type: ignore[arg-type]
+            return [gone.kind for gone in Collector(store).collect(Limits(**how))]  # type: ignore[arg-type]
 
     def test_downloads_stay_until_they_are_old_or_all_has_to_go(self, tmp_path: Path, web: WebServer) -> None:
         web.file("/f", b"one", ETag='"1"')

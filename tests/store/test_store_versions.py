@@ -19,7 +19,7 @@ from kezuri.store import migration
 from kezuri.store.facts import Download
 from kezuri.store.schema import DirectoryRow, FormRow, MountRow
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 VERSION_1 = """
 CREATE TABLE layer (
@@ -88,7 +88,7 @@ def test_directories_and_claims_of_unknown_origin_are_forgotten_and_packed_layer
             names = {str(row[0]) for row in database.rows("SELECT name FROM sqlite_master")}
             assert not names & {"detail", "kept", "made"}
     with Store(str(tmp_path)) as store:
-        gone = {g.name for g in Collection(store).collect(everything=False, before=None, keep_bytes=None)}
+        gone = {g.name for g in Collector(store).collect(Limits())}
         assert gone == {"only", "packed", "pulled"}
 
 

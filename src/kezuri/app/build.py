@@ -231,7 +231,7 @@ class _Build:
         from kezuri.step.cachemounts import CacheMounts
         from kezuri.step.copying import CopySteps
         from kezuri.step.running import RunSteps
-        from kezuri.upkeep.collection import Collection
+        from kezuri.upkeep.collector import Collector
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
@@ -244,7 +244,7 @@ class _Build:
             # Directories may be read or made, by threads that could not enter a user namespace any more.
             forms.owners.enter()
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collection(store).abandoned():
+        for _ in Collector(store).abandoned():
             pass
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
         mounts = CacheMounts(store, forms.owners, trees, self._cancel, namespace)

@@ -8,10 +8,10 @@ from typing import BinaryIO, cast
 from kezuri.export.images import Exported
 from kezuri.linux.disk import disk_error
 from kezuri.linux.replacement import replacement
-from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
+from kezuri.oci.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, Index, canonical
 from kezuri.oci.reference import Reference
 from kezuri.store.blobs import CheckedBlob
-from kezuri.store.names import CONTAINERD_NAME, REF_NAME, publish
+from kezuri.store.names import publish
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 

@@ -8,11 +8,9 @@ from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.replacement import replacement
-from kezuri.oci.descriptor import INDEX, Descriptor, valid_digest
+from kezuri.oci.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, valid_digest
 from kezuri.oci.fields import Fields
 
-REF_NAME = "org.opencontainers.image.ref.name"
-CONTAINERD_NAME = "io.containerd.image.name"
 CHOSEN_FROM = "dev.kezuri.chosen-from"
 """The annotation with the digest of the index that a pulled image was chosen from, which its registry knows it by."""
 
