@@ -16,7 +16,7 @@ from kezuri.build.builder import Builder, Built, Workers
 from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
 from kezuri.explain.chronicle import Chronicle
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.keys.surroundings import Options
 from kezuri.keys.trees import Trees
 from kezuri.linux.disk import disk_error
@@ -143,7 +143,7 @@ class _Build:
             )
             plan = definition.plan()
             self._packing = self._packing._replace(epoch=plan.epoch)
-            session.forms.epoch = plan.epoch
+            session.forms = session.forms.for_epoch(plan.epoch)
             delivery = Delivery(
                 self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
             )

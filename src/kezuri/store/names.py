@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, valid_digest
 from kezuri.oci.fields import Fields
 
@@ -141,6 +140,7 @@ def locked(path: str) -> Iterator[None]:
 def publish(path: str, data: bytes) -> None:
     """Put a small file in place: written aside, synced, renamed. KezuriError when the disk does not take it."""
     from kezuri.linux.disk import disk_error
+    from kezuri.linux.replacement import replacement
 
     try:
         with replacement(path) as file:

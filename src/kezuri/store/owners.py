@@ -15,7 +15,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from itertools import zip_longest
 
-from kezuri.linux.directory import make_plain
 from kezuri.linux.disk import disk_error
 from kezuri.linux.namespaces import IdRanges
 from kezuri.linux.ownership import Ownership, ownership
@@ -94,6 +93,8 @@ class Owners:
         return bool(names)
 
     def _make(self) -> str:
+        from kezuri.linux.directory import make_plain
+
         name = f"{self._kind()}-{os.urandom(4).hex()}"
         path = self._store.path("owners", name)
         try:
