@@ -8,8 +8,7 @@ from kezuri.bases.recipe import Assembled
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.replacement import replacement
 from kezuri.oci import Index, canonical
-
-REF_NAME = "org.opencontainers.image.ref.name"
+from kezuri.oci.descriptor import REF_NAME
 
 
 class LayoutSink:
