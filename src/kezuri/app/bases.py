@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.images.images import Images
+from kezuri.images.origins import Images
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource

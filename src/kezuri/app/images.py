@@ -6,7 +6,7 @@ from typing import Any
 from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
-from kezuri.images.local_images import Kept, choose, config_of, find_all, find_image, kept, manifests
+from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference

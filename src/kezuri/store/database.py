@@ -1,19 +1,9 @@
-"""What the store remembers beside the blobs: layers and their forms, results paid for, small facts worth keeping.
+"""What the store remembers beside the blobs: layers and their forms, results paid for, cache mounts, small facts."""
 
-SQLite in WAL mode without a sync at every commit: a killed process loses nothing; after a crash of the machine what
-was not known to be on the disk is forgotten (see `boot` and docs/decisions/0006-durability.md).
-"""
-
-import errno
-import os
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
+from kezuri.store.connection import Connection
 from kezuri.store.facts import Facts
 from kezuri.store.schema import (
     SCHEMA,
@@ -29,9 +19,6 @@ from kezuri.store.schema import (
 FRESH = 600.0
 """Seconds for which a noted use is recent enough: a build that finds everything in the cache then writes nothing."""
 
-_PATIENCE = 60.0
-"""Seconds to wait for another process that writes."""
-
 _DIRECTORY = "layer, owners, name, bytes, epoch"
 
 
@@ -44,50 +31,34 @@ def boot_id() -> str:
         return "unknown"
 
 
-class Database:
-    """The store's memory. One connection, guarded by a lock, shared by the threads of a process."""
+class Database(Connection):
+    """The store's memory."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._depth = 0
+        super().__init__(path)
         self.facts = Facts(self)
-        try:
-            self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-            self._write_ahead()
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version < SCHEMA_VERSION:
-                version = self._create()
-            if version != SCHEMA_VERSION:
-                raise KezuriError.of(
-                    f"{path} was written by another version of kezuri (its schema is {version}, not {SCHEMA_VERSION})",
-                    hint="use that version, or another store with --root",
-                    exit_code=125,
-                )
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
+        version = self._version()
+        if version < SCHEMA_VERSION:
+            version = self._create()
+        if version != SCHEMA_VERSION:
+            raise KezuriError.of(
+                f"{path} was written by another version of kezuri (its schema is {version}, not {SCHEMA_VERSION})",
+                hint="use that version, or another store with --root",
+                exit_code=125,
+            )
 
-    def _write_ahead(self) -> None:
-        """Two processes that open a new file at once can get in each other's way here, and SQLite does not wait."""
-        end = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() > end:
-                    raise
-            time.sleep(0.01)
+    def _version(self) -> int:
+        row = self.row("PRAGMA user_version")
+        assert row is not None
+        return int(row[0])  # type: ignore[call-overload, no-any-return]
 
     def _create(self) -> int:
         """Make the tables, or bring those of an earlier version to this one's, all or nothing; the version that they
         have then, which is another one when a later kezuri came between."""
         with self.transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            version = self._version()
             if version >= SCHEMA_VERSION:
-                return int(version)
+                return version
             if version == 0:
                 for statement in filter(str.strip, (SCHEMA + SCHEMA_OF_FACTS).split(";")):
                     self.run(statement)
@@ -97,70 +68,6 @@ class Database:
                 migrate(self, version)
             self.run(f"PRAGMA user_version={SCHEMA_VERSION}")
             return SCHEMA_VERSION
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Everything within happens, or nothing. Nested ones join the outermost."""
-        with self._lock:
-            if self._depth == 0:
-                self.run("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-                if self._depth == 1:
-                    self.run("COMMIT")
-            except BaseException:
-                if self._depth == 1 and self._db.in_transaction:
-                    self.run("ROLLBACK")
-                raise
-            finally:
-                self._depth -= 1
-
-    def row(self, sql: str, *values: object) -> tuple[object, ...] | None:
-        """The first row of a query; None when there is none."""
-        found = self.rows(sql, *values)
-        return found[0] if found else None
-
-    def run(self, sql: str, *values: object) -> int:
-        """Run a statement; how many rows it changed. KezuriError when the disk is full or the file damaged."""
-        with self._lock:
-            try:
-                return self._db.execute(sql, values).rowcount
-            except sqlite3.Error as error:
-                raise self._explained(error) from error
-
-    def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        """The rows of a query. KezuriError as `run`."""
-        with self._lock:
-            try:
-                return self._db.execute(sql, values).fetchall()
-            except sqlite3.Error as error:
-                raise self._explained(error) from error
-
-    def _explained(self, error: sqlite3.Error) -> KezuriError:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            return disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), self._path)
-        if isinstance(error, sqlite3.OperationalError) and _full(self._path):
-            # SQLite calls it an I/O error; and without a little space not even `prune` can work.
-            return KezuriError.of(
-                f"no space left on the device while opening {self._path}",
-                hint="make a little room on that disk, then `kezuri prune` makes more; `--root DIR` is another store",
-                exit_code=125,
-            )
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
-            for path in (self._path, os.path.dirname(self._path)):
-                if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
-                    return disk_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), path)
-        return KezuriError.of(
-            f"{self._path}: {error}",
-            hint="the cache can be rebuilt: move this file away; images and blobs stay",
-            exit_code=125,
-        )
 
     # layers
 
@@ -338,12 +245,3 @@ class Database:
 def _form(row: tuple[object, ...]) -> FormRow:
     layer, encoder, digest, size, media_type, diff_id, verified = row
     return FormRow(str(layer), str(encoder), str(digest), int(str(size)), str(media_type), str(diff_id), verified == 1)
-
-
-def _full(path: str) -> bool:
-    """Whether the disk has less room than the files that SQLite shares memory through."""
-    try:
-        status = os.statvfs(os.path.dirname(path))
-    except OSError:
-        return False
-    return status.f_bavail * status.f_frsize < 64 << 10

@@ -4,10 +4,9 @@ Any of them may be forgotten: then it is found out again.
 """
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from kezuri.store.database import Database
+from kezuri.store.connection import Connection
 
 _TABLES = ("image", "stand_in", "selection", "encoder", "download", "pinned", "misjudged", "mount_family")
 
@@ -24,7 +23,7 @@ class Download(NamedTuple):
 class Facts:
     """The small facts of one store. References and platforms are kept as they are written."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: Connection) -> None:
         self._database = database
 
     # images by name

@@ -4,12 +4,9 @@ A process that is killed meanwhile leaves the tables as they were.
 """
 
 import json
-from typing import TYPE_CHECKING
 
+from kezuri.store.connection import Connection
 from kezuri.store.schema import SCHEMA_OF_FACTS
-
-if TYPE_CHECKING:
-    from kezuri.store.database import Database
 
 _TO_VERSION_2 = """
 DROP TABLE IF EXISTS detail;
@@ -80,7 +77,7 @@ DROP TABLE mount_before;
 the table `memo` whose keys began with words: see `_fact`."""
 
 
-def migrate(database: "Database", version: int) -> None:
+def migrate(database: Connection, version: int) -> None:
     """Bring tables of an earlier version (1 to 3) to those of this one. To be called within a transaction."""
     for number, script in ((2, _TO_VERSION_2), (3, _TO_VERSION_3), (4, _TO_VERSION_4)):
         if version < number:

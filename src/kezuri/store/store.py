@@ -76,6 +76,7 @@ class Store:
             if there.issuperset(("oci-layout", *_DIRECTORIES)):
                 return
             from kezuri.linux.directory import make_plain
+            from kezuri.oci.layout import MARKER
 
             self._check_place(there)
             os.makedirs(self.root, exist_ok=True)
@@ -89,7 +90,7 @@ class Store:
             with suppress(FileExistsError):
                 make_plain(os.path.join(self.root, "blobs", "sha256"))
             if "oci-layout" not in there:
-                publish(os.path.join(self.root, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}\n')
+                publish(os.path.join(self.root, "oci-layout"), MARKER + b"\n")
         except PermissionError as error:
             raise KezuriError.of(
                 f"the store {self.root} cannot be used: {error.filename}: {error.strerror}",

@@ -1,4 +1,4 @@
-"""Images by name: from the store, from an image layout on this machine, or from a registry."""
+"""Where an image comes from that is asked for by name: the store, a layout on this machine, or a registry."""
 
 import threading
 from collections.abc import Callable
