@@ -19,7 +19,7 @@ from kezuri.app.request import BuildRequest, Output
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import digest_of
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 DOCKERFILE = """\
 FROM scratch AS docs
@@ -679,7 +679,7 @@ class TestTogether:
 class TestPruned:
     def prune(self, shop: Workshop, **how: Any) -> None:
         with Store(str(shop.root)) as store:
-            list(Collection(store).collect(**{"everything": False, "before": None, "keep_bytes": None, **how}))
+            list(Collector(store).collect(Limits(**how)))
 
     def test_everything_gone_everything_runs(self, shop: Workshop) -> None:
         first = shop.build(source_date_epoch="1000", tags=("x",))

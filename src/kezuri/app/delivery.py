@@ -10,7 +10,7 @@ from kezuri.app.session import Session
 from kezuri.build.builder import Built
 from kezuri.diagnostics import KezuriError
 from kezuri.export.image import LayerBlob
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform

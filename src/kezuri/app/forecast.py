@@ -79,7 +79,7 @@ def foresee(
         session = held.enter_context(Session(settings, pull=request.pull))
         definition = Definition(request, session, Reporter(listener), listener, held, request.epoch)
         plan = definition.plan()
-        session.forms.epoch = plan.epoch
+        session.forms = session.forms.for_epoch(plan.epoch)
         return _Foreseer(request, settings, session, definition, plan).foresee(changed)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.build.witness import Witness
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
-from kezuri.forms.forms import Forms, Packing
+from kezuri.forms.forms import Forms
+from kezuri.forms.packing import Packing
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
 from kezuri.keys.surroundings import Options

@@ -82,12 +82,12 @@ class Trees:
             return self._from_context(choice)[0]
         state = self._state(choice.input, states)
         key = selection_key(state, choice)
-        known = self._database.memo(key)
-        if known is None:
+        known = self._database.facts.selection(key)
+        if not known:
             known, recorded = fingerprint(self.select(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
             self._listings.keep(known, text(recorded), "stage")
-            self._database.put_memo(key, known)
+            self._database.facts.put_selection(key, known)
         return known
 
     def select(self, choice: Choice, states: StateOf) -> Selection:

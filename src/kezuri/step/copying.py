@@ -6,7 +6,8 @@ from time import time_ns
 
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.dockerfile.chmod import parse_chmod
-from kezuri.forms.forms import Forms, Packing
+from kezuri.forms.forms import Forms
+from kezuri.forms.packing import Packing
 from kezuri.keys.state import State
 from kezuri.keys.stepkeys import choice_of, located
 from kezuri.keys.trees import StateOf, Trees
