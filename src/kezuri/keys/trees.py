@@ -134,7 +134,9 @@ class Trees:
 
     def _tree(self, source: StageInput | ImageInput, states: StateOf) -> Tree:
         name = f"image {source.image.name}" if isinstance(source, ImageInput) else "the stage"
-        return self._forms.view(self._state(source, states).layers).named(name)
+        layers = self._state(source, states).layers
+        self._forms.fetch_missing(layers)  # several at a time
+        return self._forms.view(layers).named(name)
 
     def lowers(self, source: StageInput | ImageInput, states: StateOf) -> tuple[str, ...]:
         """The layer directories of a stage or an image, topmost first."""
