@@ -8,8 +8,9 @@ from kezuri.forms.forms import Forms
 from kezuri.keys.inputs import Choice, Context, Inputs, StateOf
 from kezuri.plan.operation import ContextInput
 from kezuri.store.store import Store
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.stat_index import StatIndex
-from kezuri.tree.tree import DirectoryTree, Stamp
+from kezuri.tree.tree import Stamp
 
 
 class Waiting(StatIndex):

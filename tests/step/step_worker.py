@@ -11,7 +11,8 @@ from pathlib import Path
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
-from kezuri.forms.forms import Forms, Packing
+from kezuri.forms.forms import Forms
+from kezuri.forms.packing import Packing
 from kezuri.layer.unpacker import unpack
 from kezuri.linux.directory import make_plain
 from kezuri.progress.calling_off import CallOff

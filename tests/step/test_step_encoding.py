@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.keys.options import RunSettings
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import AgentMount, GitSource, SecretMount, TmpfsMount, UrlSource

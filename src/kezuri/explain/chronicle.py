@@ -6,7 +6,7 @@ from hashlib import sha256
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from kezuri.cache.question import Question, project_of
+from kezuri.cache.question import Question, project_of, repeats
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
@@ -104,7 +104,7 @@ class Chronicle:
         fingerprint = self._fingerprint()
         quiet = not error and all(event.outcome in ("cached", "shared") for event in self._events.values())
         try:
-            if quiet and self._database.repeat_build(project_of(self._asked), fingerprint, self._began):
+            if quiet and repeats(self._database, project_of(self._asked), fingerprint, self._began):
                 return
             from kezuri.cache.journal import Asked, Build, Heading, Journal
 

@@ -79,8 +79,8 @@ class Foreseen(Inputs):
         if isinstance(choice.input, StageInput | ImageInput):
             state = states(choice.input) if isinstance(choice.input, StageInput) else base_state(choice.input.image)
             key = selection_key(state, choice)
-            known = self._store.database.memo(key)
-            if known is not None:
+            known = self._store.database.facts.selection(key)
+            if known:
                 return known
             if not all(map(self._forms.is_unpacked, state.layers)):
                 return _UNSEEN + key

@@ -14,7 +14,6 @@ from kezuri.plan.operation import ContextInput, ImageInput, Input, Remote, Stage
 from kezuri.store.database import Database
 from kezuri.tree.checksum import Record, fingerprint, text
 from kezuri.tree.selection import Root, Selection, select
-from kezuri.tree.stack import StackTree
 from kezuri.tree.stat_index import StatIndex
 from kezuri.tree.tree import Tree
 
@@ -94,12 +93,12 @@ class Inputs:
             return self._from_context(choice)[0]
         state = self.state(choice.input, states)
         key = selection_key(state, choice)
-        known = self._database.memo(key)
-        if known is None:
+        known = self._database.facts.selection(key)
+        if not known:
             known, recorded = fingerprint(self._from_layers(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
             self._listings.keep(known, text(recorded), "stage")
-            self._database.put_memo(key, known)
+            self._database.facts.put_selection(key, known)
         return known
 
     def selected(self, choice: Choice) -> Selection:
@@ -109,8 +108,9 @@ class Inputs:
     def _from_layers(self, choice: Choice, states: StateOf) -> Selection:
         assert not isinstance(choice.input, ContextInput)
         name = f"image {choice.input.image.name}" if isinstance(choice.input, ImageInput) else "the stage"
-        lowers = self._forms.directories(self.state(choice.input, states).layers)
-        return _select(StackTree(lowers, name, userxattr=self._forms.userxattr), choice)
+        layers = self.state(choice.input, states).layers
+        self._forms.fetch_missing(layers)  # several at a time
+        return _select(self._forms.view(layers).named(name), choice)
 
     def keep_listing(self, choice: Choice) -> None:
         """Write down what counted of each file of a selection from a context, for telling differences later; for

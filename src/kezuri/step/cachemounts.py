@@ -11,6 +11,7 @@ from kezuri.step.selections import Selections, as_tree
 from kezuri.step.task import Cache
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store, remove_tree
+from kezuri.tree.extraction import taken_out
 from kezuri.tree.materialise import materialise
 
 _MOST_PRIVATE = 64
@@ -45,10 +46,10 @@ class CacheMounts:
         database = self._store.database
         families = frozenset(families)
         for family in families:
-            database.put_memo(f"mount family {family}", os.urandom(8).hex())
-        for name, _, _ in database.mounts():
-            if database.memo(f"mount of {name}") in families:
-                self._drop(name)
+            database.facts.put_generation(family, os.urandom(8).hex())
+        for known in database.mounts():
+            if known.family in families:
+                self._drop(known.id)
 
     def _drop(self, name: str) -> None:
         """Remove the directory of a cache unless a step holds it."""
@@ -88,7 +89,7 @@ class CacheMounts:
         # A mode or an owner makes another cache than the one without (BuildKit's seed reference does the same).
         seed = mount.seed.digest if mount.seed is not None else ""
         owner = f"{mount.mode}:{mount.uid}:{mount.gid}" if _is_owned(mount) else ""
-        generation = self._store.database.memo(f"mount family {mount.family}")
+        generation = self._store.database.facts.generation(mount.family)
         # Files that were made under other ids would belong to nobody here.
         made_by = (self._owners.settled(), *([generation] if generation else []))
         return state_of("mount", mount.namespace, mount.id, owner, seed, *made_by)[:32]
@@ -101,9 +102,7 @@ class CacheMounts:
         with self._store.lock(f"make-{identity}"):
             if not os.path.isdir(path):
                 self._make(path, mount)
-            self._store.database.put_mount(identity, identity)
-            self._store.database.put_memo(f"mount {identity}", mount.id)
-            self._store.database.put_memo(f"mount of {identity}", mount.family)
+            self._store.database.put_mount(identity, identity, mount.id, mount.family)
         return path
 
     def _make(self, path: str, mount: Cache) -> None:
@@ -112,7 +111,7 @@ class CacheMounts:
             mode = 0o755 if mount.mode is None else mount.mode
             uid, gid = mount.uid or 0, mount.gid or 0
             if mount.seed is not None:
-                selection = self._selections.select(mount.seed)
+                selection = taken_out(self._selections.select(mount.seed), scratch)
                 items, _ = as_tree(selection)
                 materialise(items, made)
                 for root in selection:

@@ -13,6 +13,7 @@ from kezuri.step.task import Copy, MakeDirectory, Task
 from kezuri.store.store import Store
 from kezuri.tree.accounts import chown_ids, user_ids
 from kezuri.tree.checksum import verify_unchanged
+from kezuri.tree.extraction import taken_out
 from kezuri.tree.materialise import materialise
 from kezuri.tree.recipe import CopyOptions, new_directory, recipe
 from kezuri.tree.selection import Root, Selected, Selection
@@ -30,7 +31,8 @@ class Copying:
     def copy(self, work: Copy, task: Task) -> str:
         """Make the layer and return its id."""
         with self._store.scratch("add") as scratch:
-            selection = tuple(root for files in work.files for root in self._selections.select(files))
+            found = tuple(root for files in work.files for root in self._selections.select(files))
+            selection = taken_out(found, scratch)
             options = self._options(work, task, scratch)
             # A linked copy does not look at what lies below: an image there need not be fetched for it.
             view = self._forms.view(() if options.linked else task.below)
@@ -60,7 +62,7 @@ class Copying:
             return
         with self._store.scratch("copy") as scratch:
             made = os.path.join(scratch, "diff")
-            materialise(items, made)
+            materialise(items, made, self._forms.warn)
             if check is not None:
                 check()
             self._forms.publish_directory(layer, made)

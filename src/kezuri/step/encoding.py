@@ -4,7 +4,7 @@ import json
 from base64 import b64decode, b64encode
 from typing import Any
 
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.keys.options import RunSettings
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import AgentMount, GitSource, SecretMount, TmpfsMount, UrlSource

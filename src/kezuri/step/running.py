@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.forms.forms import Forms
-from kezuri.layer.stack import StackView
 from kezuri.linux import overlay
 from kezuri.linux.directory import make_plain
 from kezuri.oci.platform import Platform
@@ -23,6 +22,7 @@ from kezuri.store.store import Store
 from kezuri.tree.accounts import home, user_ids
 from kezuri.tree.checksum import verify_unchanged
 from kezuri.tree.materialise import materialise
+from kezuri.tree.stack import StackView
 
 if TYPE_CHECKING:
     from kezuri.step.wreck import Wreck

@@ -5,8 +5,8 @@ from kezuri.forms.forms import Forms
 from kezuri.keys.words import at_word
 from kezuri.layer.entry import Item
 from kezuri.step.task import Fetched, Files, Picked, Supplies
+from kezuri.tree.content import on_hand
 from kezuri.tree.selection import Selection, select
-from kezuri.tree.stack import StackTree
 
 
 class Selections:
@@ -25,7 +25,8 @@ class Selections:
                 return (self._supplies.fetched(files),)
             except KezuriError as error:
                 raise at_word(error, files.word) from error
-        tree = StackTree(self._forms.directories(files.layers), "the stage", userxattr=self._forms.userxattr)
+        self._forms.fetch_missing(files.layers)  # several at a time
+        tree = self._forms.view(files.layers).named("the stage")
         return select(tree, files.words, parents=files.parents, excludes=files.excludes, literal=files.literal)
 
 
@@ -35,8 +36,8 @@ def as_tree(selection: Selection) -> tuple[tuple[Item, ...], str]:
     place = "/"
     for root in selection:
         if root.directory:
-            items += [(item.entry._replace(path=item.path), item.content) for item in root.items]
+            items += [(item.entry._replace(path=item.path), on_hand(item.content)) for item in root.items]
         else:
             place = f"/{root.name}"
-            items.append((root.top.entry._replace(path=root.name), root.top.content))
+            items.append((root.top.entry._replace(path=root.name), on_hand(root.top.content)))
     return tuple(items), place

@@ -14,7 +14,7 @@ Values of proxy variables are in a task, for they are part of the command's envi
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.keys.options import RunSettings
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import AgentMount, Remote, SecretMount, TmpfsMount

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.keys.inputs import Choice, Inputs, StateOf
 from kezuri.keys.options import Options
 from kezuri.keys.state import State
