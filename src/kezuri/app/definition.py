@@ -54,7 +54,7 @@ class Examined(NamedTuple):
 class Definition:
     """Reads what one request asks for. Everything that it opens is let go of by `held`.
 
-    `epoch` is SOURCE_DATE_EPOCH in seconds, None when not given. `cancel` calls fetching off.
+    `cancel` calls fetching off.
     """
 
     def __init__(
@@ -64,7 +64,6 @@ class Definition:
         reporter: Reporter,
         listener: Listener,
         held: ExitStack,
-        epoch: int | None,
         cancel: CallOff | None = None,
     ) -> None:
         self._request = request
@@ -72,7 +71,6 @@ class Definition:
         self._reporter = reporter
         self._listener = listener
         self._held = held
-        self._epoch = epoch
         self._split = False
         self._planner: Planner | None = None
         self._resolved: dict[tuple[ImageSource, Platform], BaseImage] = {}
@@ -88,8 +86,8 @@ class Definition:
             stdin=standard_input,
             scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
             remotes=self.remotes,
-            keep_git_dir=_is_true(dict(request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")),
-            commit_times=epoch is not None,
+            keep_git_dir=request.builtin.keep_git_dir,
+            commit_times=request.builtin.epoch is not None,
         )
         self.dockerfile = self._parse()
 
@@ -107,7 +105,7 @@ class Definition:
 
     def _warn_of_syntax(self, dockerfile: Dockerfile) -> None:
         """The language is built in: a frontend of another name may mean another language."""
-        given = dict(self._request.build_args).get("BUILDKIT_SYNTAX", "")
+        given = self._request.builtin.syntax
         span = None
         if not given:
             for directive in dockerfile.directives:
@@ -163,12 +161,12 @@ class Definition:
             raise
 
     def _lint(self, planner: Planner, survey: Survey) -> Examined:
-        from kezuri.check.linter import ARGUMENT, lint, read_options
+        from kezuri.check.linter import lint, read_options
         from kezuri.check.subject import Subject
 
         explicit = bool(self._request.platforms)
         subject = Subject(self.dockerfile, survey, planner.platform, self.context.ignore, explicit)
-        options = read_options(self.dockerfile, dict(self._request.build_args).get(ARGUMENT))
+        options = read_options(self.dockerfile, self._request.builtin.checks)
         return Examined(subject, lint(subject, options))
 
     def _plan(self) -> Plan:
@@ -197,12 +195,9 @@ class Definition:
         return planner.plan()
 
     def _new_planner(self, platform: Platform | None, resolve: ImageResolver | None = None) -> Planner:
-        arguments = dict(self._request.build_args)
-        if self._epoch is not None:
-            arguments.setdefault("SOURCE_DATE_EPOCH", str(self._epoch))
         request = PlanRequest(
             target=self._request.target,
-            arguments=arguments,
+            arguments=dict(self._request.build_args),
             contexts=self.named,
             platform=platform,
             build_platform=Platform.host(),
@@ -215,18 +210,11 @@ class Definition:
         given = (p for text in self._request.platforms for p in text.split(",") if p)
         platforms = tuple(dict.fromkeys(Platform.parse(p) for p in given))
         self._split = len(platforms) > 1
-        text = dict(self._request.build_args).get("BUILDKIT_MULTI_PLATFORM", "")
-        if text:
-            wanted = text.lower() in ("1", "t", "true")
-            if not wanted and text.lower() not in ("0", "f", "false"):
-                raise KezuriError.of(
-                    f"BUILDKIT_MULTI_PLATFORM is true or false, not {text!r}",
-                    hint="true gives an image index also for one platform",
-                    exit_code=2,
-                )
+        wanted = self._request.builtin.multi_platform
+        if wanted is not None:
             if self._split and not wanted:
                 raise KezuriError.of(
-                    f"BUILDKIT_MULTI_PLATFORM={text} allows one platform, and {len(platforms)} were asked for",
+                    f"BUILDKIT_MULTI_PLATFORM=false allows one platform, and {len(platforms)} were asked for",
                     hint="leave the build argument out, or name one platform",
                     exit_code=2,
                 )
@@ -303,7 +291,7 @@ class Definition:
                 self._request.hosts,
                 self._request.ulimits,
                 self._request.shm_size,
-                dict(self._request.build_args).get("BUILDKIT_SANDBOX_HOSTNAME") or "buildkitsandbox",
+                self._request.builtin.hostname,
                 self._request.new_privileges,
             ),
             secrets=secrets,
@@ -338,7 +326,3 @@ def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContex
 
 def _may_be_archive(context: str) -> bool:
     return context == "-" or context.startswith(("http://", "https://"))
-
-
-def _is_true(text: str) -> bool:
-    return text.lower() in ("1", "t", "true")

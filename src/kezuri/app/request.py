@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kezuri.app.arguments import BuiltinArguments
+from kezuri.app.outputs import Output, StoredImage
+
 if TYPE_CHECKING:
     from kezuri.sandbox.step import Port
 
@@ -24,24 +27,14 @@ class AgentSource(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
-class Output(NamedTuple):
-    """`--output type=…,dest=…`: `type` is oci, docker, tar, local, image or cacheonly; `dest` is a path or `-`.
-
-    `attributes` are the remaining key=value pairs, in order.
-    """
-
-    type: str
-    dest: str
-    attributes: tuple[tuple[str, str], ...] = ()
-
-
 class BuildRequest(NamedTuple):
     """Everything that `kezuri build` can be asked for. Empty texts and tuples mean: not given.
 
     `context` is a directory, `-` or an address; `file` is the Dockerfile's path as given (`-` for stdin).
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
-    `ulimits` are (name, soft, hard); `hosts` are (name, address); `shm_size` is bytes, 0 for the default.
-    `new_privileges` lets set-id programs (sudo) of steps work.
+    `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
+    are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges` lets set-id programs (sudo) of steps
+    work. Without `outputs` nothing leaves.
     """
 
     context: str = "."
@@ -50,12 +43,12 @@ class BuildRequest(NamedTuple):
     target: str = ""
     platforms: tuple[str, ...] = ()
     build_args: tuple[tuple[str, str], ...] = ()
+    builtin: BuiltinArguments = BuiltinArguments()
     build_contexts: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
-    annotations: tuple[tuple[str, str], ...] = ()
     secrets: tuple[SecretSource, ...] = ()
     agents: tuple[AgentSource, ...] = ()
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[Output, ...] = (StoredImage(),)
     iidfile: str = ""
     metadata_file: str = ""
     no_cache: bool = False
@@ -67,16 +60,6 @@ class BuildRequest(NamedTuple):
     shm_size: int = 0
     allow: tuple[str, ...] = ()
     new_privileges: bool = False
-    compression: str = "gzip"
-    compression_level: int | None = None
-    source_date_epoch: str = ""
-
-    @property
-    def epoch(self) -> int | None:
-        """SOURCE_DATE_EPOCH in seconds since 1970, None when it is not given. KezuriError when it is something else."""
-        from kezuri.plan.epoch import epoch_seconds
-
-        return epoch_seconds(dict(self.build_args).get("SOURCE_DATE_EPOCH", self.source_date_epoch))
 
 
 class BuildResult(NamedTuple):
