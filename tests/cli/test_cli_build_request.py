@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from kezuri.app.arguments import BuiltinArguments
 from kezuri.app.outputs import (
     CacheOnly,
     DockerArchive,
@@ -18,7 +17,7 @@ from kezuri.app.outputs import (
     RootTar,
     StoredImage,
 )
-from kezuri.app.request import AgentSource, BuildRequest, SecretSource
+from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
 from kezuri.cli.build_request import build_request
 from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console

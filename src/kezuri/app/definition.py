@@ -4,12 +4,11 @@ import os
 import threading
 from contextlib import ExitStack
 from time import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
-from kezuri.app.standard import standard_input
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
@@ -83,7 +82,7 @@ class Definition:
         self.context = build_context.open_context(
             request.context,
             request.file,
-            stdin=standard_input,
+            stdin=_standard_input,
             scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
             remotes=self.remotes,
             keep_git_dir=request.builtin.keep_git_dir,
@@ -303,6 +302,12 @@ class Definition:
             allow=frozenset(self._request.allow) | ({"network.host"} if self._request.network == "host" else set()),
             parallelism=parallelism,
         )
+
+
+def _standard_input() -> BinaryIO:
+    from kezuri.app.standard import standard_input
+
+    return standard_input()
 
 
 def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContext]:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.app.arguments import BuiltinArguments
 from kezuri.app.outputs import Output, StoredImage
 
 if TYPE_CHECKING:
@@ -25,6 +24,29 @@ class AgentSource(NamedTuple):
     id: str
     socket: str
     keys: tuple[str, ...] = ()
+
+
+class BuiltinArguments(NamedTuple):
+    """What the build arguments say that mean something to the builder, beside what a Dockerfile does with them.
+
+    * `epoch`, of SOURCE_DATE_EPOCH: seconds since 1970, None when it is not given or empty
+    * `syntax`, of BUILDKIT_SYNTAX: the frontend that is named, empty when none is
+    * `cache_namespace`, of BUILDKIT_CACHE_MOUNT_NS: empty when not given
+    * `multi_platform`, of BUILDKIT_MULTI_PLATFORM: whether an image index is wanted, None when that follows from the
+      number of platforms
+    * `hostname`, of BUILDKIT_SANDBOX_HOSTNAME: the name of the machine that a RUN sees
+    * `keep_git_dir`, of BUILDKIT_CONTEXT_KEEP_GIT_DIR: whether a git context keeps its `.git`
+    * `checks`, of BUILDKIT_DOCKERFILE_CHECK: options of the checks as text, None when not given; they are read where a
+      Dockerfile's own are
+    """
+
+    epoch: int | None = None
+    syntax: str = ""
+    cache_namespace: str = ""
+    multi_platform: bool | None = None
+    hostname: str = "buildkitsandbox"
+    keep_git_dir: bool = False
+    checks: str | None = None
 
 
 class BuildRequest(NamedTuple):
@@ -104,8 +126,8 @@ class RunRequest(NamedTuple):
 class Settings(NamedTuple):
     """What the machine's owner has set, from flags, environment and the config file, in that order of precedence.
 
-    `root` is the store's directory; `runtime` is `kezuri` (our own sandbox) or the name or path of an OCI runtime;
-    `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
+    `root` is the store's directory; `runtime` is `kezuri` or `native` (our own sandbox) or the name or path of an OCI
+    runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
     (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP.
     """
 

@@ -3,9 +3,8 @@
 import os
 from collections.abc import Mapping
 
-from kezuri.app.arguments import BuiltinArguments, read_builtin_arguments
 from kezuri.app.outputs import DockerArchive, LayoutTar, Output, RootTar
-from kezuri.app.request import AgentSource, BuildRequest, SecretSource
+from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
 from kezuri.cli.console import Console
 from kezuri.cli.options import Parsed, UsageError
 from kezuri.cli.values import host, memory, pair, pairs, split, ulimit
@@ -73,6 +72,10 @@ def _build_args(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, 
 
 
 def _builtin(build_args: tuple[tuple[str, str], ...]) -> BuiltinArguments:
+    if not build_args:
+        return BuiltinArguments()
+    from kezuri.app.arguments import read_builtin_arguments
+
     try:
         return read_builtin_arguments(build_args)
     except KezuriError as error:

@@ -4,7 +4,7 @@ from kezuri.app.build import build
 from kezuri.app.debugging import check
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress
+from kezuri.cli.progress_display import Progress
 from kezuri.diagnostics import KezuriError, render
 
 

@@ -6,8 +6,7 @@ One step has the floor at a time; what the others print waits until it ends, fal
 import threading
 
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress
-from kezuri.cli.quantities import amount
+from kezuri.cli.progress_display import Progress
 from kezuri.cli.screen_text import one_line
 from kezuri.diagnostics import unsteered
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
@@ -184,6 +183,8 @@ class PlainProgress(Progress):
             step.statuses[event.what] = (first, event.time)
             if event.time == first:
                 return
+        from kezuri.cli.quantities import amount
+
         text = f"#{step.number} {one_line(event.what)}"
         if event.total:
             text += f" {amount(event.current)} / {amount(event.total)}"

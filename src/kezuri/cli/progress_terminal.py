@@ -14,7 +14,7 @@ import time
 from collections import deque
 
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress
+from kezuri.cli.progress_display import Progress
 from kezuri.cli.quantities import amount
 from kezuri.cli.screen_text import clip, one_line, plain, width
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
