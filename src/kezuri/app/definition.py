@@ -31,6 +31,7 @@ from kezuri.tree.stat_index import StatIndex
 if TYPE_CHECKING:
     from kezuri.check.linter import Report
     from kezuri.check.subject import Subject
+    from kezuri.source.remote_context import RemoteContexts
     from kezuri.source.remotes import Remotes
 
 
@@ -84,9 +85,7 @@ class Definition:
             request.file,
             stdin=_standard_input,
             scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
-            remotes=self.remotes,
-            keep_git_dir=request.builtin.keep_git_dir,
-            commit_times=request.builtin.epoch is not None,
+            elsewhere=self._elsewhere,
         )
         self.dockerfile = self._parse()
 
@@ -254,6 +253,12 @@ class Definition:
                 )
             return self._remotes
 
+    def _elsewhere(self) -> "RemoteContexts":
+        from kezuri.source.remote_context import RemoteContexts
+
+        builtin = self._request.builtin
+        return RemoteContexts(self.remotes(), builtin.keep_git_dir, builtin.epoch is not None)
+
     def _open_agents(self) -> dict[str, str]:
         if self._agents is None:
             self._agents = {}
@@ -277,7 +282,7 @@ class Definition:
         context = self.context
         contexts = {"": Context(context.tree, self._held.enter_context(StatIndex(indexes, context.root)))}
         for name in plan.contexts:
-            tree, root = build_context.open_named_tree(name, self.named[name].text, self.remotes)
+            tree, root = build_context.open_named_tree(name, self.named[name].text, self._elsewhere)
             contexts[name] = Context(tree, self._held.enter_context(StatIndex(indexes, root)))
         return contexts
 
