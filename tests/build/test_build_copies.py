@@ -382,6 +382,18 @@ class TestOutputs:
         shop.build(outputs=outputs)
         assert (shop.directory / "d" / "app").is_dir() and (shop.directory / "i.tar").is_file()
 
+    def test_each_output_is_packed_as_it_asks(self, shop: Workshop) -> None:
+        kinds = {"gzip": "+gzip", "zstd": "+zstd", "uncompressed": ""}
+        outputs = [output("oci", shop.directory / k, ("tar", "0"), ("compression", k)) for k in kinds]
+        shop.build(outputs=tuple(outputs))
+        for kind, suffix in kinds.items():
+            (entry,) = json.loads((shop.directory / kind / "index.json").read_text())["manifests"]
+            blobs = shop.directory / kind / "blobs" / "sha256"
+            layers = json.loads((blobs / entry["digest"][7:]).read_text())["layers"]
+            assert len(layers) == 4
+            assert {x["mediaType"] for x in layers} == {f"application/vnd.oci.image.layer.v1.tar{suffix}"}
+            assert all((blobs / x["digest"][7:]).is_file() for x in layers)
+
     def test_a_failed_output_leaves_the_old_file(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
         dest = shop.directory / "image.tar"
         dest.write_text("old")

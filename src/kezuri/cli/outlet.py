@@ -1,4 +1,4 @@
-"""The two streams that text leaves by: what cannot be written any more never stops the work."""
+"""Standard output and standard error as streams that never raise: a failed write must not stop the work."""
 
 import codecs
 import io
@@ -74,7 +74,7 @@ def standard_outlets() -> tuple[Outlet, Outlet]:
 def conclude(code: int, out: Outlet, err: Outlet) -> int:
     """Write what is left; the exit code that tells whether the result was taken.
 
-    What is lost on standard error is nobody's result.
+    Text that standard error did not take changes no exit code: it is no result.
     """
     out.flush()
     if out.lost is not None:
