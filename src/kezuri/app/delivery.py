@@ -92,12 +92,21 @@ class Delivery:
         return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran)
 
     def _parts(self, plan: Plan, built: Built) -> "tuple[Parts, ...]":
+        targets: list[tuple[int, Platform | None]] = [(target.stage, target.platform) for target in plan.targets]
+        targets = targets or [(plan.target, None)]
         with self._reporter.step(WorkName("exporting layers")):
-            if not plan.targets:
-                return (self._part(plan, built, plan.target, None),)
-            return tuple(self._part(plan, built, target.stage, target.platform) for target in plan.targets)
+            # Layers are packed from directories before bases are fetched: an ordinary user can read those directories
+            # only in a user namespace, and cannot enter it while threads fetch and draw how far they are.
+            made = [self._made_blobs(plan, built, number) for number, _ in targets]
+            return tuple(self._part(plan, number, platform, blobs) for (number, platform), blobs in zip(targets, made))
 
-    def _part(self, plan: Plan, built: Built, number: int, platform: Platform | None) -> "Parts":
+    def _made_blobs(self, plan: Plan, built: Built, number: int) -> dict[tuple[int, int], LayerBlob]:
+        places = [(item.stage, item.operation) for item in plan.stage(number).history if item.operation >= 0]
+        return {place: self._blob(built.layers[place]) for place in places}
+
+    def _part(
+        self, plan: Plan, number: int, platform: Platform | None, made: dict[tuple[int, int], LayerBlob]
+    ) -> "Parts":
         from kezuri.export.images import Parts
 
         target = plan.stage(number)
@@ -109,11 +118,6 @@ class Delivery:
         if isinstance(base, BaseImage):
             history = base.config.history
             base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
-        made: dict[tuple[int, int], LayerBlob] = {}
-        for item in target.history:
-            if item.operation >= 0:
-                place = (item.stage, item.operation)
-                made[place] = self._blob(built.layers[place])
         return Parts(platform, target.config, base_layers, history, target.history, made)
 
     def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
@@ -198,7 +202,6 @@ class Delivery:
         def warn(text: str) -> None:
             self._listener(Warned(time(), Diagnostic("warning", text)))
 
-        self._session.privileged()
         forms = self._session.forms
         targets = plan.targets or (Target(plan.stage(plan.target).config.platform, plan.target),)
         trees = []

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kezuri.app.budget import Budget
 from kezuri.app.request import Removed, Settings
+from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
 from kezuri.upkeep.choice import choice
 from kezuri.upkeep.collection import Collection
@@ -32,8 +33,7 @@ def prune(
 ) -> tuple[Removed, ...]:
     """Remove what is not needed; see Collection.collect. `until` is an age in seconds. Never what a running build
     needs. KezuriError for filters that are not understood."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collection = Collection(store)
         asked = _Asked.of(collection, all, until, filters, budget)
         gone = collection.collect(
@@ -70,8 +70,7 @@ def foresee_prune(
     budget: Budget | None = None,
 ) -> tuple[Candidate, ...]:
     """What `prune` would remove now, in its order."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collection = Collection(store)
         asked = _Asked.of(collection, all, until, filters, budget)
         return tuple(
@@ -106,16 +105,14 @@ class _Asked(NamedTuple):
 
 def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
     """(kind, how many, bytes) of what the store holds."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         return Collection(store).usage()
 
 
 def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | None = None) -> tuple[Valued, ...]:
     """Every piece that the store holds and the filters choose, the largest first; with `until` (seconds) those that
     were not used for so long."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collection, now = Collection(store), time()
         chosen = choice(filters, lambda piece: not collection.may_go(piece))
         pieces = [p for p in collection.pieces() if chosen(p) and (until is None or p.used < now - until)]
@@ -123,9 +120,8 @@ def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | 
         return tuple(Valued(piece, worth(piece, now), not collection.may_go(piece)) for piece in pieces)
 
 
-def _own_files_of_many_ids() -> None:
-    """Layers of an ordinary user hold files of subordinate ids, which only a user namespace can touch."""
-    if os.geteuid() != 0:
-        from kezuri.linux.userns import enter
-
-        enter()
+def _opened(settings: Settings) -> Store:
+    """The store, for somebody who looks into directories of layers and removes them: those of an ordinary user have
+    files of his subordinate ids."""
+    Privilege().own()
+    return Store(settings.root)

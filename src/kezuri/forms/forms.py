@@ -139,8 +139,8 @@ class Forms:
     # directories
 
     def unpacked(self, layers: Iterable[str]) -> bool:
-        """Whether all of the layers are there as directories."""
-        return all(self._directory(layer) for layer in layers)
+        """Whether there are directories of all of the layers that this build can use."""
+        return all(map(self.is_unpacked, layers))
 
     def publish_directory(self, layer: str, made: str, epoch: str = "") -> str:
         """Put a finished overlay directory of the store's scratch space in place as the layer's directory form.
