@@ -27,6 +27,8 @@ RUNS_STEPS = [
     pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
 ]
 """The marks of tests whose steps run in busybox."""
+AS_OTHERS = [*RUNS_STEPS, pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users")]
+"""The marks of those that run kezuri as several users."""
 
 
 def busybox_tar() -> bytes:

@@ -17,6 +17,8 @@ from kezuri.oci.descriptor import LAYER, Descriptor, digest_of
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("entered")
+
 
 def devices(count: int) -> bytes:
     out = io.BytesIO()
