@@ -32,6 +32,7 @@ from kezuri.tree.stat_index import StatIndex
 if TYPE_CHECKING:
     from kezuri.check.linter import Report
     from kezuri.check.subject import Subject
+    from kezuri.source.remote_context import RemoteContexts
     from kezuri.source.remotes import Remotes
 
 
@@ -87,9 +88,7 @@ class Definition:
             request.file,
             stdin=standard_input,
             scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
-            remotes=self.remotes,
-            keep_git_dir=_is_true(dict(request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")),
-            commit_times=epoch is not None,
+            elsewhere=self._elsewhere,
         )
         self.dockerfile = self._parse()
 
@@ -267,6 +266,12 @@ class Definition:
                 )
             return self._remotes
 
+    def _elsewhere(self) -> "RemoteContexts":
+        from kezuri.source.remote_context import RemoteContexts
+
+        keep = _is_true(dict(self._request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", ""))
+        return RemoteContexts(self.remotes(), keep, self._epoch is not None)
+
     def _open_agents(self) -> dict[str, str]:
         if self._agents is None:
             self._agents = {}
@@ -290,7 +295,7 @@ class Definition:
         context = self.context
         contexts = {"": Context(context.tree, self._held.enter_context(StatIndex(indexes, context.root)))}
         for name in plan.contexts:
-            tree, root = build_context.open_named_tree(name, self.named[name].text, self.remotes)
+            tree, root = build_context.open_named_tree(name, self.named[name].text, self._elsewhere)
             contexts[name] = Context(tree, self._held.enter_context(StatIndex(indexes, root)))
         return contexts
 
