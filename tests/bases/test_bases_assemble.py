@@ -16,8 +16,8 @@ from kezuri.bases import STAND_IN, LayoutSink, Recipe, assemble, find, recipes, 
 from kezuri.bases.alpine import applets, home_of
 from kezuri.bases.deb import Deb
 from kezuri.bases.golang import _place as place_go
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.bases.recipe import Layer
-from kezuri.bases.tree import LayerWriter
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import ImageConfig, Index, Manifest, Platform, Reference
 

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 from kezuri.bases import linking
 from kezuri.bases.deb import Deb
 from kezuri.bases.elf import Linkage
+from kezuri.bases.layer_writer import LayerWriter, Placed
 from kezuri.bases.mirror import DEFAULT, VARIABLE, Mirror
 from kezuri.bases.recipe import CREATED, NOTICE, STAND_IN, Assembled, BlobSink, Layer, Recipe
-from kezuri.bases.tree import Finished, LayerWriter, Placed
+from kezuri.layer.blob_writer import Written
 from kezuri.oci import (
     CONFIG,
     LAYER_GZIP,
@@ -21,6 +23,8 @@ from kezuri.oci import (
     canonical,
     digest_of,
 )
+from kezuri.registry.config import RegistryConfig
+from kezuri.registry.transport import SocketTransport
 
 
 class _Blob(NamedTuple):
@@ -51,16 +55,17 @@ def assemble(
     """
     from tempfile import TemporaryDirectory
 
-    at = Mirror(
-        mirror or os.environ.get(VARIABLE, "") or DEFAULT,
-        cache_dir,
-        ca_certificates=ca_certificates,
-        allow_unsigned=allow_unsigned,
-        report=report,
-    )
-    report(f"reading the package index of Debian {recipe.suite} from {at.host}")
-    packages = at.packages(recipe.suite, recipe.platform.architecture, recipe.packages)
-    debs = at.fetch(packages[name] for name in recipe.packages)
+    with closing(SocketTransport(RegistryConfig.of_machine(ca_certificates=ca_certificates))) as transport:
+        at = Mirror(
+            mirror or os.environ.get(VARIABLE, "") or DEFAULT,
+            cache_dir,
+            transport,
+            allow_unsigned=allow_unsigned,
+            report=report,
+        )
+        report(f"reading the package index of Debian {recipe.suite} from {at.host}")
+        packages = at.packages(recipe.suite, recipe.platform.architecture, recipe.packages)
+        debs = at.fetch(packages[name] for name in recipe.packages)
     with TemporaryDirectory(prefix=".assembly-", dir=cache_dir) as work:
         return _assembled(recipe, debs, out, work, report, tuple(at.notes))
 
@@ -75,15 +80,14 @@ def _assembled(
 ) -> Assembled:
     tree: dict[str, Placed] = {}
     programs: dict[str, Linkage] = {}
-    finished: list[tuple[Layer, Finished]] = []
+    finished: list[tuple[Layer, Written]] = []
     blobs: list[_Blob] = []
     layers = (*recipe.layers, Layer("kezuri-standin", (), _notice(recipe, debs)))
     for number, layer in enumerate(layers):
         if layer.packages:
             report(f"assembling the layer {layer.name} from {', '.join(layer.packages)}")
         path = os.path.join(work, f"layer-{number}")
-        with open(path, "wb") as file:
-            writer = LayerWriter(file, tree)
+        with open(path, "wb") as file, LayerWriter(file, tree) as writer:
             layer.write(writer, debs, recipe.platform)
             done = writer.finish()
         tree.update(writer.placed)
@@ -124,7 +128,7 @@ def _notice(recipe: Recipe, debs: Mapping[str, Deb]) -> Callable[[LayerWriter, M
     return write
 
 
-def _config(recipe: Recipe, debs: Mapping[str, Deb], finished: list[tuple[Layer, Finished]]) -> ImageConfig:
+def _config(recipe: Recipe, debs: Mapping[str, Deb], finished: list[tuple[Layer, Written]]) -> ImageConfig:
     versions = tuple(f"{variable}={debs[package].package.upstream}" for variable, package in recipe.versions)
     return recipe.config._replace(
         created=CREATED,

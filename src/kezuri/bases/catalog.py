@@ -3,9 +3,9 @@
 from kezuri.bases.alpine import ALPINE, BUSYBOX, RELEASE
 from kezuri.bases.distroless import NONROOT, STATIC
 from kezuri.bases.elf import MACHINES
-from kezuri.bases.furniture import BUNDLE
 from kezuri.bases.golang import GOLANG, VERSION
 from kezuri.bases.recipe import Recipe
+from kezuri.bases.system_files import BUNDLE
 from kezuri.oci import ImageConfig, Platform, Reference
 
 SUITE = "trixie"

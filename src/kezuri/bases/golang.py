@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from kezuri.bases.deb import Deb
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.bases.recipe import Layer
-from kezuri.bases.tree import LayerWriter
 from kezuri.oci import Platform
 
 VERSION = "1.24"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from kezuri.bases.deb import Deb
-from kezuri.bases.tree import LayerWriter
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.oci import Descriptor, ImageConfig, Platform
 
 STAND_IN = "dev.kezuri.stand-in"

@@ -1,11 +1,11 @@
-"""What every base image holds besides its programs: accounts, certificates, time zones, notices."""
+"""The files that every base image has besides its programs: accounts, certificates, time zones, licences."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from kezuri.bases.deb import Deb
-from kezuri.bases.tree import LayerWriter
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.diagnostics import KezuriError
 
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
@@ -43,9 +43,9 @@ def certificates(layer: LayerWriter, deb: Deb) -> None:
     """Mozilla's authorities in one file, as update-ca-certificates would have written it."""
     folder = "usr/share/ca-certificates/mozilla/"
     found = sorted(
-        (m.path, m.content.read())
-        for m in deb.members()
-        if m.content is not None and m.path.startswith(folder) and m.path.endswith(".crt")
+        (entry.path, content.read())
+        for entry, content in deb.members()
+        if content is not None and entry.path.startswith(folder) and entry.path.endswith(".crt")
     )
     if not found:
         raise KezuriError.of(f"{deb.package.name} {deb.package.version} holds no certificates under {folder}")
