@@ -22,21 +22,29 @@ class Account(NamedTuple):
     shell: str = "/sbin/nologin"
 
 
-def accounts(layer: LayerWriter, users: Iterable[Account], groups: Iterable[tuple[str, int]], shadow: bool) -> None:
+def accounts(
+    layer: LayerWriter,
+    users: Iterable[Account],
+    groups: Iterable[tuple[str, int]],
+    shadow: bool,
+    *,
+    replaces: bool = False,
+) -> None:
     """/etc/passwd, /etc/group and, if wanted, /etc/shadow in which every account is locked.
 
-    A user whose gid no group of `groups` has gets a group of its own name."""
+    A user whose gid no group of `groups` has gets a group of its own name. `replaces` says that a layer below has such
+    files already, which these take the place of."""
     users = tuple(users)
     named = dict(groups)
     for user in users:
         if user.gid not in named.values():
             named[user.name] = user.gid
-    layer.file("etc/passwd", "".join(f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:{u.shell}\n" for u in users))
-    layer.file("etc/group", "".join(f"{name}:x:{gid}:\n" for name, gid in named.items()))
+    passwd = "".join(f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:{u.shell}\n" for u in users)
+    layer.file("etc/passwd", passwd, replaces=replaces)
+    layer.file("etc/group", "".join(f"{name}:x:{gid}:\n" for name, gid in named.items()), replaces=replaces)
     if shadow:
-        layer.file(
-            "etc/shadow", "".join(f"{u.name}:*::0:::::\n" for u in users), mode=0o640, gid=named.get("shadow", 0)
-        )
+        locked = "".join(f"{u.name}:*::0:::::\n" for u in users)
+        layer.file("etc/shadow", locked, mode=0o640, gid=named.get("shadow", 0), replaces=replaces)
 
 
 def certificates(layer: LayerWriter, deb: Deb) -> None:
