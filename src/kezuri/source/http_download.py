@@ -190,7 +190,7 @@ class Downloads:
             return None
         try:
             path = self._store.blobs.path(digest)
-            # As if it were new: collection leaves alone what running builds have used.
+            # Collection goes by the time of a file and spares what was used since the oldest running build began.
             os.utime(path)
             size = os.stat(path).st_size
         except (OSError, KezuriError):
