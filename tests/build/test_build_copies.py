@@ -19,7 +19,7 @@ from kezuri.app.request import BuildRequest, Output
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import digest_of
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 DOCKERFILE = """\
 FROM scratch AS docs
@@ -565,6 +565,39 @@ class TestBases:
         assert f"{str(shop.directory)[1:]}/x/a.txt" in shop.files(result)
         assert not (shop.directory / "x").exists()
 
+    def test_a_copy_from_an_image_takes_files_out_of_its_blobs(self, shop: Workshop) -> None:
+        """Nothing is unpacked, so that it also works where the files belong to users that the caller cannot be."""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name, uid, content in (
+                ("home/app", 4_000_000, b"app"),
+                ("home/large", 7, bytes(1 << 20)),
+                ("x", 8, b""),
+            ):
+                info = tarfile.TarInfo(name)
+                info.uid, info.gid, info.size = uid, uid, len(content)
+                tar.addfile(info, io.BytesIO(content))
+            for name, kind, link in (
+                ("home/again", tarfile.LNKTYPE, "home/app"),
+                ("home/soft", tarfile.SYMTYPE, "/etc/passwd"),
+                ("home/null", tarfile.CHRTYPE, ""),
+            ):
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname, info.devmajor, info.devminor = kind, link, 1, 3
+                tar.addfile(info)
+        layout = write_layout(shop.directory / "base", [tar_of(("home/large", b"older")), out.getvalue()])
+        options: dict[str, Any] = {"build_contexts": (("base", f"oci-layout://{layout}"),)}
+        text = "FROM scratch\nCOPY --from=base /home /h\n"
+        first = shop.build(text, **options)
+        members = shop.members(first)
+        assert sorted(members) == ["h", "h/again", "h/app", "h/large", "h/null", "h/soft"]
+        assert members["h/app"].islnk() and members["h/app"].linkname == "h/again"
+        assert (members["h/again"].uid, members["h/large"].gid) == (4_000_000, 7)
+        assert members["h/null"].ischr() and members["h/soft"].linkname == "/etc/passwd"
+        assert shop.files(first)["h/large"] == bytes(1 << 20)
+        assert os.listdir(shop.root / "layers") == [] and shop.leftovers() == []
+        assert shop.build(text, **options).config_digest == first.config_digest and shop.said.ran == []
+
     def test_a_directory_as_a_context_of_its_own(self, shop: Workshop) -> None:
         other = shop.directory / "other"
         other.mkdir()
@@ -646,7 +679,7 @@ class TestTogether:
 class TestPruned:
     def prune(self, shop: Workshop, **how: Any) -> None:
         with Store(str(shop.root)) as store:
-            list(Collection(store).collect(**{"everything": False, "before": None, "keep_bytes": None, **how}))
+            list(Collector(store).collect(Limits(**how)))
 
     def test_everything_gone_everything_runs(self, shop: Workshop) -> None:
         first = shop.build(source_date_epoch="1000", tags=("x",))

@@ -16,7 +16,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
 from kezuri.progress.events import StepStarted
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 HOST = str(Platform.host())
 OTHER = "linux/arm64" if HOST == "linux/amd64" else "linux/amd64"
@@ -306,12 +306,12 @@ class TestStore:
         remove(settings, ("app",))
         assert [i.platform for i in images(settings)] == list(BOTH)
         with Store(settings.root) as store:
-            list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
+            list(Collector(store).collect(Limits(everything=True)))
         assert shop.check() == []
         assert len(inspect(settings, ("other:name",), OTHER)) == 1
         remove(settings, ("other:name",))
         with Store(settings.root) as store:
-            list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
+            list(Collector(store).collect(Limits(everything=True)))
             assert list(store.blobs.digests()) == []
 
     def test_it_is_a_base_for_each_platform(self, settings: Settings, shop: Workshop) -> None:

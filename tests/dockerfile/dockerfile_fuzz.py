@@ -122,8 +122,7 @@ def read_file(text: str) -> None:
         if isinstance(instruction, Onbuild):
             allowed(parse_trigger, instruction.text, "trigger")
         elif isinstance(instruction, Run) and instruction.mounts:
-            source, mounts = parsed.source, instruction.mounts
-            allowed(plan_mounts, mounts, "/w", source, lambda t: expand(t, VARIABLES), lambda _, __: ContextInput())
+            allowed(plan_mounts, instruction, "/w", lambda t: expand(t, VARIABLES), lambda _, __: ContextInput())
 
 
 def ignore(text: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.images.images import Images
+from kezuri.images.origins import Images
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
@@ -98,10 +98,9 @@ class StandIns:
         recipe = find(reference, platform)
         if recipe is None:
             return None
-        key = f"stand-in {reference} {platform}"
-        digest = self._store.database.memo(key)
+        digest = self._store.database.facts.stand_in(reference, platform)
         name = reference.familiar
-        if digest is None or not self._store.blobs.has(digest):
+        if not self._store.blobs.has(digest):
             self._say(f"no registry gave {name}: assembling a stand-in, which is {recipe.stand_in}")
             made = assemble(
                 recipe,
@@ -113,7 +112,7 @@ class StandIns:
             for note in made.notes:
                 self._say(f"  {note}")
             digest = made.descriptor.digest
-            self._store.database.put_memo(key, digest)
+            self._store.database.facts.put_stand_in(reference, platform, digest)
         else:
             self._say(f"no registry gave {name}: using the stand-in made before, which is {recipe.stand_in}")
         source = ImageSource("registry", f"{reference.repository}@{digest}")

@@ -16,7 +16,7 @@ from kezuri.build.builder import Builder, Built, Workers
 from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
 from kezuri.explain.chronicle import Chronicle
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.keys.surroundings import Options
 from kezuri.keys.trees import Trees
 from kezuri.linux.disk import disk_error
@@ -143,7 +143,7 @@ class _Build:
             )
             plan = definition.plan()
             self._packing = self._packing._replace(epoch=plan.epoch)
-            session.forms.epoch = plan.epoch
+            session.forms = session.forms.for_epoch(plan.epoch)
             delivery = Delivery(
                 self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
             )
@@ -186,7 +186,7 @@ class _Build:
         )
         source = definition.dockerfile.source
         wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
-        chronicle = Chronicle(store.database, self._asked(plan, definition), plan, source)
+        chronicle = Chronicle(store.database, self._asked(plan, definition), plan)
         builder = Builder(
             plan,
             store,
@@ -232,7 +232,7 @@ class _Build:
         from kezuri.step.cachemounts import CacheMounts
         from kezuri.step.copying import CopySteps
         from kezuri.step.running import RunSteps
-        from kezuri.upkeep.collection import Collection
+        from kezuri.upkeep.collector import Collector
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
@@ -245,7 +245,7 @@ class _Build:
             # Directories may be read or made, by threads that could not enter a user namespace any more.
             forms.owners.enter()
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collection(store).abandoned():
+        for _ in Collector(store).abandoned():
             pass
         namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
         mounts = CacheMounts(store, forms.owners, trees, self._cancel, namespace)

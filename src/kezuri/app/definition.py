@@ -21,8 +21,9 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import NamedContext, context_name
 from kezuri.plan.facts import Survey
+from kezuri.plan.images import ImageResolver
 from kezuri.plan.operation import BaseImage, ImageSource, Plan
-from kezuri.plan.planner import ImageResolver, Planner, PlanRequest
+from kezuri.plan.planner import Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter

@@ -10,7 +10,7 @@ from kezuri.app.session import Session
 from kezuri.build.builder import Built
 from kezuri.diagnostics import KezuriError
 from kezuri.export.image import LayerBlob
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
@@ -193,7 +193,6 @@ class Delivery:
         from kezuri.export.destination import destination
         from kezuri.export.root import common_items, dated, merged_items, platform_items, write_directory
         from kezuri.layer.packer import compression, pack
-        from kezuri.tree.stack import StackTree
 
         def warn(text: str) -> None:
             self._listener(Warned(time(), Diagnostic("warning", text)))
@@ -203,8 +202,9 @@ class Delivery:
         targets = plan.targets or (Target(plan.stage(plan.target).config.platform, plan.target),)
         trees = []
         for target in targets:
-            lowers = forms.directories(built.states[target.stage].layers)
-            trees.append((str(target.platform), StackTree(lowers, "the image", userxattr=forms.userxattr)))
+            layers = built.states[target.stage].layers
+            forms.directories(layers)
+            trees.append((str(target.platform), forms.view(layers)))
         split = _boolean(dict(output.attributes).get("platform-split", ""))
         items: Iterable[Item]
         if bool(plan.targets) if split is None else split:

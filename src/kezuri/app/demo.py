@@ -73,9 +73,9 @@ def _base_size(settings: Settings) -> int:
     """The bytes of the base image's layers as the store has them; 0 when it does not know the image."""
     reference, platform = Reference.parse(_BASE), Platform.host()
     with Store(settings.root) as store:
-        for kind in ("image", "stand-in"):
-            digest = store.database.memo(f"{kind} {reference} {platform}")
-            if digest is not None and store.blobs.has(digest):
+        facts = store.database.facts
+        for digest in (facts.image(reference, platform), facts.stand_in(reference, platform)):
+            if store.blobs.has(digest):
                 return sum(layer.size for layer in Manifest.parse(store.blobs.read(digest), _BASE).layers)
     return 0
 

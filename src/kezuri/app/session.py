@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
-from kezuri.images.images import Images, Progress
+from kezuri.images.origins import Images, Progress
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference

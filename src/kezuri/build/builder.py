@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.build.witness import Witness
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
-from kezuri.forms.forms import Forms, Packing
+from kezuri.forms.forms import Forms
+from kezuri.forms.packing import Packing
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
 from kezuri.keys.surroundings import Options
@@ -333,7 +334,8 @@ class Builder:
                 if isinstance(source, ImageInput):
                     for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
                         self._forms.know_pulled(layer, descriptor)
-                    self._forms.directories(source.image.config.diff_ids)
+                    # A copy takes files out of what the image is fetched as; only a step needs directories.
+                    self._forms.lay_out(source.image.config.diff_ids, isinstance(operation, RunOperation))
         except BaseException as error:
             self._witness.failed(
                 stage.plan.number, position, components, 0.0, self._miss(stage, digest(components)), error

@@ -1,4 +1,4 @@
-"""Text ↔ tree, losing nothing: the Dockerfile language, its variables and its ignore files."""
+"""The Dockerfile language: text to instructions and back without loss, variables, and ignore files."""
 
 from kezuri.dockerfile.command import json_form, quote
 from kezuri.dockerfile.duration import parse_duration

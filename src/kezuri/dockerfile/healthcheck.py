@@ -1,4 +1,4 @@
-"""HEALTHCHECK: a command, and how often and how patiently it is asked (section 1.4)."""
+"""HEALTHCHECK: a command, and how often and how patiently it is asked."""
 
 import re
 

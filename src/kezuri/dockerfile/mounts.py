@@ -1,4 +1,4 @@
-"""The `--mount` and `--device` values of RUN: comma-separated fields, as written (section 1.4)."""
+"""The `--mount` and `--device` values of RUN: comma-separated fields, as written."""
 
 from kezuri.dockerfile.flags import FlagValue
 from kezuri.dockerfile.instructions import MountOption

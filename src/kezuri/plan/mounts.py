@@ -3,13 +3,14 @@
 import posixpath
 from collections.abc import Callable
 
-from kezuri.diagnostics import KezuriError, SourceText, nearest
-from kezuri.dockerfile.instructions import MountOption
+from kezuri.diagnostics import KezuriError, Place, nearest
+from kezuri.dockerfile.instructions import MountOption, Run
 from kezuri.plan.operation import (
     AgentMount,
     BindMount,
     CacheMount,
     ContextInput,
+    Finder,
     Input,
     RunMount,
     SecretMount,
@@ -39,25 +40,17 @@ _TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false"
 _UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 
 
-def plan_mounts(
-    options: tuple[MountOption, ...],
-    workdir: str,
-    source: SourceText,
-    expand: Callable[[str], str],
-    find: Callable[[str, MountOption], Input],
-) -> tuple[tuple[RunMount, ...], str]:
+def plan_mounts(run: Run, workdir: str, expand: Callable[[str], str], find: Finder) -> tuple[tuple[RunMount, ...], str]:
     """The mounts of one RUN, in the order of their targets so that a parent comes before what is mounted in it; and
-    where the first agent's socket is, empty when there is none."""
+    where the first agent's socket is, empty when there is none. KezuriError, at the mount, for what it must not say."""
     mounts: list[RunMount] = []
     agents: list[str] = []
-    for option in options:
+    for option in run.mounts:
+        place = run.node.part(option.span)
         try:
-            mount = _Reader(option, workdir, expand, find, len(agents)).read()
+            mount = _Reader(option, place, workdir, expand, find, len(agents)).read()
         except KezuriError as error:
-            first = error.diagnostics[0]
-            if first.span is not None:
-                raise
-            raise KezuriError(first._replace(source=source, span=option.span), exit_code=error.exit_code) from error
+            raise error.at(place) from error
         mounts.append(mount)
         if isinstance(mount, AgentMount):
             agents.append(mount.target)
@@ -86,12 +79,14 @@ class _Reader:
     def __init__(
         self,
         option: MountOption,
+        place: Place,
         workdir: str,
         expand: Callable[[str], str],
-        find: Callable[[str, MountOption], Input],
+        find: Finder,
         agents: int,
     ) -> None:
         self._option = option
+        self._place = place
         self._workdir = workdir
         self._expand = expand
         self._find = find
@@ -109,7 +104,7 @@ class _Reader:
                 raise KezuriError.of(f"invalid field '{key}' must be a key=value pair", hint=hint)
             self._take(key, "true" if raw is None else raw if key == "from" else self._expand(raw))
         self._check()
-        found = self._find(self._values["from"], self._option) if self._values.get("from") else None
+        found = self._find(self._values["from"], self._place) if self._values.get("from") else None
         if self._type == "bind":
             return BindMount(
                 self._target(),
@@ -206,10 +201,10 @@ class _Reader:
         mode, uid, gid = self._number("mode", 8), self._number("uid"), self._number("gid")
         source = self._values.get("source") or "/"
         if clean(source) != "/":
-            # What a directory is that comes from elsewhere, only that place says.
+            # The directory that source= names has a mode and an owner already, and keeps them.
             mode = uid = gid = None
         elif (mode, uid, gid) != (None, None, None):
-            # BuildKit makes a new directory for an owner or a mode: what from= holds is not in it.
+            # For an owner or a mode BuildKit starts with a new, empty directory, so that from= has no effect.
             found = None
         return CacheMount(
             self._target(),

@@ -5,7 +5,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
+from kezuri.diagnostics import KezuriError, Span, nearest
+from kezuri.dockerfile.instructions import Node
 from kezuri.plan.operation import GitSource, Remote, UrlSource
 
 _SCHEME = re.compile(r"([a-zA-Z0-9]+)://")
@@ -23,19 +24,13 @@ CONTEXT_FILE = "context"
 class Words(NamedTuple):
     """The source words of an instruction, expanded, with where each stands in the Dockerfile."""
 
-    keyword: str
+    node: Node
     sources: tuple[str, ...]
     spans: tuple[Span, ...]
-    source: SourceText
 
     def located(self, error: KezuriError, index: int) -> KezuriError:
         """The error, pointing at the word."""
-        span = self.spans[index] if index < len(self.spans) else None
-        if span is None:
-            return error
-        return KezuriError(
-            *(d._replace(source=self.source, span=span) for d in error.diagnostics), exit_code=error.exit_code
-        )
+        return error.at(self.node.part(self.spans[index] if index < len(self.spans) else None))
 
 
 def remote_words(words: Words, checksum: str | None, keep_git_dir: bool | None) -> tuple[Remote | None, ...]:
@@ -47,7 +42,7 @@ def remote_words(words: Words, checksum: str | None, keep_git_dir: bool | None) 
     found: list[Remote | None] = []
     for index, word in enumerate(words.sources):
         try:
-            remote = _word(words.keyword, word)
+            remote = _word(words.node.keyword, word)
             if isinstance(remote, GitSource):
                 remote = _with_flags(remote, checksum, keep_git_dir, word)
             elif isinstance(remote, UrlSource) and checksum:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.activity import activity
+from kezuri.progress.calling_off import CalledOff
 from kezuri.registry.retry import Stall
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -184,7 +185,7 @@ class GitProgram:
                         break
                     except subprocess.TimeoutExpired:
                         if self._cancel.is_set():
-                            raise KezuriError.of("canceled", exit_code=130) from None
+                            raise CalledOff from None
                         if monotonic() > end:
                             raise GitFailed(f"fatal: there was no whole answer within {seconds:g} s") from None
                         if waiting is not None and waiting.in_vain():

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from itertools import zip_longest
 
-from kezuri.linux.directory import make_plain
 from kezuri.linux.disk import disk_error
 from kezuri.linux.namespaces import IdRanges
 from kezuri.linux.ownership import Ownership, ownership
@@ -45,9 +44,9 @@ class Owners:
     def known(self) -> str:
         """The name of the witness that agrees with how this process sees owners; empty when there is none: then no
         directory can be used."""
-        if not self._name and (self._seen.entered or not self._store.database.memo(self._misjudged())):
+        if not self._name and (self._seen.entered or not self._store.database.facts.is_misjudged(self._kind())):
             directory = self._store.path("owners")
-            kind = self._kind()
+            kind = self._kind() + "-"
             for name in sorted(os.listdir(directory)):
                 if name.startswith(kind) and self._agrees(os.path.join(directory, name)):
                     self._name = name
@@ -62,13 +61,12 @@ class Owners:
 
     def look(self) -> None:
         """See how this process sees owners now; to be called when it has entered a user namespace."""
-        foretold, memo = self._seen, self._misjudged()
+        foretold, extents = self._seen, self._kind()
         self._seen = self._ownership()
         self._name = ""
         if self._seen.entered and not foretold.entered:
-            wrong = "" if self._seen.extents() == foretold.extents() else "not granted"
-            if (self._store.database.memo(memo) or "") != wrong:
-                self._store.database.put_memo(memo, wrong)
+            # Where the ids are others than were foretold, nothing is said to be known before they are entered again.
+            self._store.database.facts.put_misjudged(extents, self._seen.extents() != foretold.extents())
 
     def settled(self) -> str:
         """The name of the witness that agrees, made if there is none. KezuriError when the disk does not take it."""
@@ -81,12 +79,8 @@ class Owners:
         return self._name
 
     def _kind(self) -> str:
-        return sha256(self._seen.extents().encode()).hexdigest()[:16] + "-"
-
-    def _misjudged(self) -> str:
-        """The memo that is set where a user namespace turned out to have other ids than were foretold (newuidmap did
-        not grant them): from then on nothing is said to be known before it is entered."""
-        return f"owners {self._kind()}"
+        """What the names of witnesses begin with that see the ids of this process."""
+        return sha256(self._seen.extents().encode()).hexdigest()[:16]
 
     def _agrees(self, directory: str) -> bool:
         names = os.listdir(directory)
@@ -99,7 +93,9 @@ class Owners:
         return bool(names)
 
     def _make(self) -> str:
-        name = self._kind() + os.urandom(4).hex()
+        from kezuri.linux.directory import make_plain
+
+        name = f"{self._kind()}-{os.urandom(4).hex()}"
         path = self._store.path("owners", name)
         try:
             with self._store.scratch("owners") as scratch:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from kezuri.diagnostics import KezuriError, nearest
-from kezuri.upkeep.inventory import KINDS, Piece
+from kezuri.upkeep.piece import KINDS, Piece
 
 _ALSO = {"frontend": "internal", "local": "source.local", "git": "source.git.checkout", "http": "source.http"}
 _TEXTS: dict[str, Callable[[Piece], str]] = {
@@ -13,8 +13,8 @@ _TEXTS: dict[str, Callable[[Piece], str]] = {
     "description": lambda piece: piece.title,
 }
 _FLAGS: dict[str, Callable[[Piece], bool]] = {
-    "shared": lambda piece: piece.shared,
-    "private": lambda piece: not piece.shared,
+    "shared": lambda piece: piece.ties.shared,
+    "private": lambda piece: not piece.ties.shared,
 }
 
 
