@@ -11,10 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.build.build_workshop import Workshop, lines, tar_of
+from tests.build.build_workshop import Workshop, lines, output, tar_of
 from tests.source.source_remote_servers import MODIFIED, MTIME, Handler, Repository, WebServer, git, web_server
 
-from kezuri.app.request import Output, SecretSource, Settings
+from kezuri.app.request import SecretSource, Settings
 from kezuri.app.why import why
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
@@ -44,7 +44,7 @@ def repository(tmp_path: Path, web: WebServer) -> Repository:
 def entries(shop: Workshop, dockerfile: str | None = None, **more: object) -> dict[str, tuple[str, int, int, int]]:
     """What a build gives: permissions as text, owner, group and modification time by path."""
     dest = shop.directory / "out.tar"
-    shop.build(dockerfile, outputs=(Output("tar", str(dest)),), **more)
+    shop.build(dockerfile, outputs=(output("tar", str(dest)),), **more)
     with tarfile.open(dest) as tar:
         return {m.name: (f"{m.type.decode()}{m.mode:o}", m.uid, m.gid, int(m.mtime)) for m in tar}
 

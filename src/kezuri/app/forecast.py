@@ -77,7 +77,7 @@ def foresee(
     """
     with ExitStack() as held:
         session = held.enter_context(Session(settings, pull=request.pull))
-        definition = Definition(request, session, Reporter(listener), listener, held, request.epoch)
+        definition = Definition(request, session, Reporter(listener), listener, held)
         plan = definition.plan()
         session.forms = session.forms.for_epoch(plan.epoch)
         return _Foreseer(request, settings, session, definition, plan).foresee(changed)

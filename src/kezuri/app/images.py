@@ -10,6 +10,7 @@ from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, ke
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
+from kezuri.scalars import parse_bool
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
@@ -70,9 +71,9 @@ def _filter(text: str) -> Callable[[Kept, ImageConfig], bool]:
         label, equals, wanted = value.partition("=")
         return lambda _, config: label in config.labels and (not equals or config.labels[label] == wanted)
     if key == "dangling":
-        if value.lower() not in ("true", "1", "false", "0"):
+        dangling = parse_bool(value)
+        if dangling is None:
             raise KezuriError.of(f"filter {text!r}: the value is true or false", exit_code=2)
-        dangling = value.lower() in ("true", "1")
         return lambda image, _: (not image.name) == dangling
     raise KezuriError.of(
         f"unknown filter {text!r}", hint="reference=PATTERN, label=KEY[=VALUE], dangling=BOOL", exit_code=2

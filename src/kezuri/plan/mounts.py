@@ -17,6 +17,7 @@ from kezuri.plan.operation import (
     TmpfsMount,
 )
 from kezuri.plan.paths import clean
+from kezuri.scalars import parse_bool
 
 _TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 _SHARINGS = ("shared", "private", "locked")
@@ -36,8 +37,6 @@ _NAMES = {
     "gid": "gid",
 }
 _SWITCHES = {"readonly": True, "ro": True, "readwrite": False, "rw": False}
-_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
-_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 
 
 def plan_mounts(run: Run, workdir: str, expand: Callable[[str], str], find: Finder) -> tuple[tuple[RunMount, ...], str]:
@@ -55,22 +54,6 @@ def plan_mounts(run: Run, workdir: str, expand: Callable[[str], str], find: Find
         if isinstance(mount, AgentMount):
             agents.append(mount.target)
     return tuple(sorted(mounts, key=lambda m: m.target)), agents[0] if agents else ""
-
-
-def parse_size(text: str) -> int:
-    """A size such as `64m`, `1.5GiB` or `1024` in bytes (go-units RAMInBytes); ValueError when it is none."""
-    low = text.lower()
-    number = low.rstrip("bikmgtp")
-    unit = low[len(number) :]
-    if unit not in ("", "b") and (unit[0] not in _UNITS or unit[0] == "b" or unit[1:] not in ("", "b", "ib")):
-        raise ValueError(text)
-    number = number.removesuffix(" ")
-    if not number or number[0] in " +" or (not number[-1].isdigit() and number[-1] != "."):
-        raise ValueError(text)
-    value = float(number)
-    if value < 0 or value != value or value == float("inf"):
-        raise ValueError(text)
-    return int(value * (_UNITS[unit[0]] if unit else 1))
 
 
 class _Reader:
@@ -167,11 +150,10 @@ class _Reader:
         )
 
     def _flag(self, key: str, value: str) -> bool:
-        if value in _TRUE:
-            return True
-        if value in _FALSE:
-            return False
-        raise KezuriError.of(f"invalid value for {key}: {value}", hint="write true or false")
+        found = parse_bool(value)
+        if found is None:
+            raise KezuriError.of(f"invalid value for {key}: {value}", hint="write true or false")
+        return found
 
     def _number(self, name: str, base: int = 10) -> int | None:
         value = self._values.get(name)
@@ -192,8 +174,12 @@ class _Reader:
 
     def _size(self) -> int:
         size = self._values.get("size")
+        if size is None:
+            return 0
+        from kezuri.scalars.sizes import parse_size
+
         try:
-            return parse_size(size) if size is not None else 0
+            return parse_size(size)
         except ValueError:
             raise KezuriError.of(f"invalid value for size: {size}", hint="for instance size=64m") from None
 

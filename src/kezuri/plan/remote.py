@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote
 from kezuri.diagnostics import KezuriError, Span, nearest
 from kezuri.dockerfile.instructions import Node
 from kezuri.plan.operation import GitSource, Remote, UrlSource
+from kezuri.scalars import parse_bool
 
 _SCHEME = re.compile(r"([a-zA-Z0-9]+)://")
 _SECURE_SHELL = re.compile(r"([a-zA-Z0-9_-]+)@([a-zA-Z0-9.-]+):(.*?)(?:\?(.*?))?(?:#(.*))?", re.DOTALL)
@@ -15,7 +16,6 @@ _GIT_SCHEMES = ("http", "https", "ssh", "git")
 _QUERIES = (
     "ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir", "submodules", "mtime", "fetch-by-commit",
 )  # fmt: skip
-_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 
 CONTEXT_FILE = "context"
 """What a file that was given as a context by its URL is called in that context."""
@@ -226,11 +226,10 @@ def _with_query(source: GitSource, query: str) -> tuple[GitSource, bool | None]:
 
 
 def _bool(name: str, value: str) -> bool:
-    if not value or value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    raise KezuriError.of(f"{name} is true or false, not {value!r}")
+    found = parse_bool(value or "true")
+    if found is None:
+        raise KezuriError.of(f"{name} is true or false, not {value!r}")
+    return found
 
 
 def _clean(path: str) -> str:
