@@ -24,9 +24,9 @@ class Ownership(NamedTuple):
     entered: bool
 
     def extents(self) -> str:
-        """Which ids there are and where the marks are kept, as a text: equal for processes that may be able to use
-        each other's directories. What the ids are on the disk it does not say, since no process can know that of a
-        user namespace within another one."""
+        """Which ids there are and where the marks are kept, as a text. Processes whose texts differ cannot use each
+        other's directories; processes with the same text may still have other ids on the disk, which a process in a
+        nested user namespace cannot find out."""
         ranges = ("".join(f"{first}+{count}," for first, _, count in ids) for ids in (self.uids, self.gids))
         return f"{'user' if self.user_marks else 'trusted'} {' '.join(ranges)}"
 
@@ -40,11 +40,12 @@ def _seen(number: int, ranges: IdRanges) -> int:
 
 
 def ownership() -> Ownership:
-    """That of this process. For an ordinary user who has entered no user namespace yet it is foretold from the
-    subordinate ids; `userns.enter` may get fewer than are granted."""
+    """The ownership of this process. For an ordinary user who has not entered a user namespace yet it is computed from
+    the subordinate ids that are granted; `userns.enter` may get fewer of them."""
     uid = os.geteuid()
     if uid == 0:
-        # Root that may not mount enters a namespace that has the same ids: only the marks are others there.
+        # Where root may not mount, `userns.enter` makes a namespace with the same ids. There overlay keeps its marks in
+        # `user.` attributes, and nothing else differs.
         uids, gids = map(_as_they_are, map(namespaces.id_map, ("/proc/self/uid_map", "/proc/self/gid_map")))
         return Ownership(uids, gids, not (namespaces.is_initial_user() and privileges.may_mount()), True)
     from kezuri.linux import userns
