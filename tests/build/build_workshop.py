@@ -14,7 +14,7 @@ from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.cli.outputs import read_outputs
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
-from kezuri.linux.ownership import Ownership
+from kezuri.linux.ownership import Ownership, Privilege
 from kezuri.progress.events import (
     Event,
     StepCached,
@@ -32,7 +32,7 @@ from kezuri.upkeep.soundness import Finding, Soundness
 def own(store: Store) -> Owners:
     """The store's directories as a process uses them that has one user and enters no namespace."""
     seen = Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, True)
-    return Owners(store, seen=lambda: seen)
+    return Owners(store, Privilege(seen=lambda: seen))
 
 
 class Said:

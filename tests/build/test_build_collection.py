@@ -72,6 +72,7 @@ def test_what_a_build_has_found_is_in_use_from_then_on(tmp_path: Path) -> None:
     assert shop.check() == []
 
 
+@pytest.mark.usefixtures("entered")
 def test_builds_go_on_while_everything_is_collected_all_the_time(tmp_path: Path) -> None:
     root = tmp_path / "store"
     layout = write_layout(tmp_path / "base", [tar_of(("etc", None), ("etc/x", b"base"))])

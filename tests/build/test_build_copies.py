@@ -638,6 +638,7 @@ class TestAdd:
         assert shop.said.ran
 
 
+@pytest.mark.usefixtures("entered")
 class TestTogether:
     def test_two_builds_of_one_store_at_once(self, shop: Workshop) -> None:
         others = [Workshop(shop.directory / f"w{i}", shop.root) for i in range(4)]

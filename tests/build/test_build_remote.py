@@ -67,6 +67,7 @@ def pointed(error: KezuriError) -> str:
     return first.source.text[first.span.start : first.span.end]
 
 
+@pytest.mark.usefixtures("entered")
 class TestUrls:
     def test_files_as_buildkit_makes_them(self, shop: Workshop, web: WebServer) -> None:
         archive = io.BytesIO()
@@ -221,6 +222,7 @@ def test_a_build_without_remote_sources_knows_nothing_of_them(shop: Workshop) ->
     assert subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
+@pytest.mark.usefixtures("entered")
 class TestContexts:
     def test_an_archive(self, shop: Workshop, web: WebServer) -> None:
         data = tar_of(("Dockerfile", b"FROM scratch\nCOPY d /o\n"), ("d/x", b"x"), ("o", b"FROM scratch\nCOPY o /\n"))
@@ -270,6 +272,7 @@ class TestContexts:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("entered")
 class TestGit:
     def test_add(self, shop: Workshop, web: WebServer, repository: Repository) -> None:
         first = repository.git("rev-parse", "HEAD").strip()

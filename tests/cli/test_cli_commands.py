@@ -294,11 +294,13 @@ def test_bases(app: App) -> None:
         made.append((names, out_dir))
         say("making")
 
-    app("bases", make=make, names=lambda: (("alpine:3.20", "small"), ("node:20", "Node")))
+    listed = (("alpine:3.20", "small"), ("node:20", "Node"))
+    app("bases", make=make, names=lambda: listed, is_offered=lambda name: name == "node:20.1")
     assert kezuri("bases")[1] == "NAME          WHAT IT IS\nalpine:3.20   small\nnode:20       Node\n"
     assert kezuri("bases", "node:20", "--out", "d") == (0, "", "making\n")
     assert kezuri("bases", "--all")[0] == 0
     assert made == [(("node:20",), "d"), (("alpine:3.20", "node:20"), "")]
+    assert kezuri("bases", "node:20.1")[0] == 0 and made[-1] == (("node:20.1",), "")
     code, _, err = kezuri("bases", "node:21")
     assert code == 2 and "did you mean node:20?" in err
     assert kezuri("bases", "--out", "d")[0] == 2

@@ -13,10 +13,12 @@ from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.forms.packing import Packing
 from kezuri.layer.entry import Entry
-from kezuri.linux.ownership import Ownership
+from kezuri.linux.ownership import Ownership, Privilege
 from kezuri.oci.descriptor import LAYER, Descriptor, digest_of
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
+
+pytestmark = pytest.mark.usefixtures("entered")
 
 
 def devices(count: int) -> bytes:
@@ -104,7 +106,7 @@ def test_a_directory_is_read_only_once_its_owners_are_seen_as_they_are_meant(tmp
 
         for ask in (Forms.view, Forms.directories):
             entered.clear()
-            forms = Forms(store, Owners(store, lambda: entered.append(True), look), Source(store))
+            forms = Forms(store, Owners(store, Privilege(lambda: entered.append(True), look)), Source(store))
             assert forms.usable("copy-1") and forms.is_unpacked("copy-1") and not entered
             ask(forms, ["copy-1"])
             assert entered == [True] and forms.directory("copy-1", ()) == path
@@ -132,7 +134,7 @@ def test_a_layer_is_unpacked_once_the_owners_that_it_means_are_there(
         def look() -> Ownership:
             return Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, bool(entered))
 
-        forms = Forms(store, Owners(store, lambda: entered.append(True), look), Source(store, blob))
+        forms = Forms(store, Owners(store, Privilege(lambda: entered.append(True), look)), Source(store, blob))
         forms.know_pulled(digest_of(blob), Descriptor(LAYER, digest_of(blob), len(blob)))
         assert os.listdir(forms.directory(digest_of(blob), ())) == ["of-another"]
 

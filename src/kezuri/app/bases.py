@@ -1,4 +1,4 @@
-"""`bases`: base images assembled here from Debian packages, for machines that reach no registry."""
+"""`bases`: base images assembled here from packages, for machines that reach no container registry."""
 
 import os
 from collections.abc import Callable
@@ -17,6 +17,14 @@ def names() -> tuple[tuple[str, str], ...]:
     from kezuri.bases import recipes
 
     return tuple((Reference.parse(recipe.name).familiar, recipe.stand_in) for recipe in recipes())
+
+
+def is_offered(name: str) -> bool:
+    """Whether an image of this name, written in any way that a reference may be, can be made here. KezuriError for
+    what is no reference."""
+    from kezuri.bases import find
+
+    return find(Reference.parse(name)) is not None
 
 
 def make(settings: Settings, wanted: tuple[str, ...], out_dir: str, say: Callable[[str], None]) -> None:
@@ -93,7 +101,7 @@ class StandIns:
         digest = self._store.database.facts.stand_in(reference, platform)
         name = reference.familiar
         if not self._store.blobs.has(digest):
-            self._say(f"no registry gave {name}: assembling a stand-in from Debian packages")
+            self._say(f"no registry gave {name}: assembling a stand-in, which is {recipe.stand_in}")
             made = assemble(
                 recipe,
                 StoreSink(self._store),
@@ -106,6 +114,6 @@ class StandIns:
             digest = made.descriptor.digest
             self._store.database.facts.put_stand_in(reference, platform, digest)
         else:
-            self._say(f"no registry gave {name}: using the stand-in made from Debian packages before")
+            self._say(f"no registry gave {name}: using the stand-in made before, which is {recipe.stand_in}")
         source = ImageSource("registry", f"{reference.repository}@{digest}")
         return Images.stored(self._store, source, name, digest, platform)

@@ -21,7 +21,7 @@ from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
+from kezuri.plan.operation import Plan, RunOperation
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
@@ -179,7 +179,7 @@ class _Build:
         return (place, file, self._request.target, self._request.platforms, os.getcwd())
 
     def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
-        """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
+        """Before the first step runs: a build that only copies needs no sandbox."""
         from kezuri.step.local import LocalPerformer
         from kezuri.step.tasks import Given, Tasks, without_credentials
         from kezuri.upkeep.collector import Collector
@@ -188,12 +188,6 @@ class _Build:
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(isinstance(o, RunOperation) for o in operations):
             session.open_sandbox(self._request.new_privileges)
-        elif os.geteuid() != 0 and (
-            store.database.has_directories(forms.owners.known())
-            or any(isinstance(getattr(o, "input", None), StageInput | ImageInput) for o in operations)
-        ):
-            # Directories may be read or made, by threads that could not enter a user namespace any more.
-            forms.owners.enter()
         # What a killed build left behind goes before this one needs the space.
         for _ in Collector(store).abandoned():
             pass

@@ -99,16 +99,26 @@ class Delivery:
     def _parts(self, plan: Plan, built: Built, images: list[ImageOutput]) -> "dict[Packing, tuple[Parts, ...]]":
         """What the image is made of, for each way in which an output wants its layers packed."""
         targets: list[tuple[int, Platform | None]] = [(t.stage, t.platform) for t in plan.targets]
+        targets = targets or [(plan.target, None)]
+        packings = tuple(dict.fromkeys(map(self._packing, images)))
         with self._reporter.step(WorkName("exporting layers")):
+            # Layers are packed from directories before bases are fetched: an ordinary user can read those directories
+            # only in a user namespace, and cannot enter it while threads fetch and draw how far they are.
+            made = {way: [self._made_blobs(plan, built, number, way) for number, _ in targets] for way in packings}
             return {
-                packing: tuple(
-                    self._part(plan, built, stage, platform, packing)
-                    for stage, platform in targets or [(plan.target, None)]
+                way: tuple(
+                    self._part(plan, number, platform, blobs) for (number, platform), blobs in zip(targets, each)
                 )
-                for packing in dict.fromkeys(map(self._packing, images))
+                for way, each in made.items()
             }
 
-    def _part(self, plan: Plan, built: Built, number: int, platform: Platform | None, packing: Packing) -> "Parts":
+    def _made_blobs(self, plan: Plan, built: Built, number: int, packing: Packing) -> dict[tuple[int, int], LayerBlob]:
+        places = [(item.stage, item.operation) for item in plan.stage(number).history if item.operation >= 0]
+        return {place: self._blob(built.layers[place], packing) for place in places}
+
+    def _part(
+        self, plan: Plan, number: int, platform: Platform | None, made: dict[tuple[int, int], LayerBlob]
+    ) -> "Parts":
         from kezuri.export.images import Parts
 
         target = plan.stage(number)
@@ -120,11 +130,6 @@ class Delivery:
         if isinstance(base, BaseImage):
             history = base.config.history
             base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
-        made: dict[tuple[int, int], LayerBlob] = {}
-        for item in target.history:
-            if item.operation >= 0:
-                place = (item.stage, item.operation)
-                made[place] = self._blob(built.layers[place], packing)
         return Parts(platform, target.config, base_layers, history, target.history, made)
 
     def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:

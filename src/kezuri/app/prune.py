@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from kezuri.app.budget import Budget
 from kezuri.app.request import Removed, Settings
+from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
 from kezuri.upkeep.choice import choice
 from kezuri.upkeep.collector import Collector, Limits
@@ -32,8 +33,7 @@ def prune(
 ) -> tuple[Removed, ...]:
     """Remove what is not needed; see Collector.collect. `until` is an age in seconds. Never what a running build
     needs. KezuriError for filters that are not understood."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collector = Collector(store)
         gone = collector.collect(_limits(collector, all, until, filters, budget))
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
@@ -64,8 +64,7 @@ def foresee_prune(
     budget: Budget | None = None,
 ) -> tuple[Candidate, ...]:
     """What `prune` would remove now, in its order."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collector = Collector(store)
         return tuple(collector.candidates(_limits(collector, all, until, filters, budget)))
 
@@ -87,16 +86,14 @@ def _limits(
 
 def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
     """(kind, how many, bytes) of what the store holds."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         return Figures(store).usage()
 
 
 def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | None = None) -> tuple[Valued, ...]:
     """Every piece that the store holds and the filters choose, the largest first; with `until` (seconds) those that
     were not used for so long."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collector, now = Collector(store), time()
         chosen = choice(filters, lambda piece: not collector.may_go(piece))
         pieces = [p for p in collector.pieces() if chosen(p) and (until is None or p.use.used < now - until)]
@@ -104,9 +101,8 @@ def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | 
         return tuple(Valued(piece, worth(piece, now), not collector.may_go(piece)) for piece in pieces)
 
 
-def _own_files_of_many_ids() -> None:
-    """Layers of an ordinary user hold files of subordinate ids, which only a user namespace can touch."""
-    if os.geteuid() != 0:
-        from kezuri.linux.userns import enter
-
-        enter()
+def _opened(settings: Settings) -> Store:
+    """The store, for somebody who looks into directories of layers and removes them: those of an ordinary user have
+    files of his subordinate ids."""
+    Privilege().own()
+    return Store(settings.root)

@@ -27,7 +27,6 @@ def export_root(
 ) -> None:
     """Write the files of every target where the output wants them; with an `epoch` (seconds) all times are that one.
     What a directory cannot take is left out, and a warning says so."""
-    session.privileged()
     forms = session.forms
     targets = plan.targets or (Target(plan.stage(plan.target).config.platform, plan.target),)
     trees = []

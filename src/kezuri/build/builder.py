@@ -15,6 +15,7 @@ from kezuri.keys.stepkeys import StepKeys, place_of
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
+    ContextInput,
     CopyOperation,
     ImageInput,
     Operation,
@@ -116,15 +117,23 @@ class Builder:
         """Build the target; KezuriError with the first failure. Nothing of a failed step remains."""
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
-            self._workers = self._prepare()
-            ignored = [stage.plan.operations for stage in waiting if self._ignored(stage)]
-            families = self._workers.tasks.families(operation for operations in ignored for operation in operations)
-            self._workers.performer.renew(families)
-            self._run_all(waiting)
+            with self._forms.owners.threads(self._reads_directories()):
+                self._workers = self._prepare()
+                operations = [o for stage in waiting if self._ignored(stage) for o in stage.plan.operations]
+                self._workers.performer.renew(self._workers.tasks.families(operations))
+                self._run_all(waiting)
         states = {target: self._stages[target].state for target in self._targets}
         return Built(states, self._layers, self._counts["ran"], self._counts["cached"])
 
     # what needs which form
+
+    def _reads_directories(self) -> bool:
+        """Whether something is mounted on layers, or files are taken from them: all but copies from contexts do so."""
+        operations = [operation for stage in self._plan.stages for operation in stage.operations]
+        return any(
+            isinstance(o, RunOperation) or not all(isinstance(source, ContextInput) for source in o.inputs)
+            for o in operations
+        )
 
     def _chain(self, number: int) -> set[int]:
         chain = set()

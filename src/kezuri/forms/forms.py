@@ -82,8 +82,8 @@ class Forms:
         return bool(self._directories.known(layer))
 
     def unpacked(self, layers: Iterable[str]) -> bool:
-        """Whether all of the layers are there as directories, for somebody who reads them now."""
-        return all(self._directories.found(layer) for layer in layers)
+        """Whether there are directories of all of the layers that this build can use."""
+        return all(map(self.is_unpacked, layers))
 
     def publish_directory(self, layer: str, made: str, epoch: int | None = None) -> str:
         """Put a finished overlay directory of the store's scratch space in place as the layer's directory form; its

@@ -184,7 +184,7 @@ class Downloads:
             return None
         try:
             path = self._store.blobs.path(record.digest)
-            # Collection leaves alone what running builds have used.
+            # Collection goes by the time of a file and spares what was used since the oldest running build began.
             os.utime(path)
             size = os.stat(path).st_size
         except (OSError, KezuriError):
