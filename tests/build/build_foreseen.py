@@ -30,7 +30,7 @@ def outcomes(foresight: Foresight) -> dict[str, str]:
 
 def came(shop: Workshop) -> dict[str, str]:
     """What came of each step in the last build."""
-    names = {e.step: e.name for e in shop.said.events if isinstance(e, StepStarted)}
+    names = {e.step: str(e.name) for e in shop.said.events if isinstance(e, StepStarted)}
     found = {}
     for event in shop.said.events:
         name = names.get(event.step, "") if isinstance(event, StepCached | StepDone) else ""

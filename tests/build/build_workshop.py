@@ -43,7 +43,7 @@ class Said:
         self.events.append(event)
 
     def _titles(self, *ends: type) -> list[str]:
-        names = {e.step: e.name for e in self.events if isinstance(e, StepStarted)}
+        names = {e.step: str(e.name) for e in self.events if isinstance(e, StepStarted)}
         ended = [e for e in self.events if isinstance(e, StepCached | StepDone | StepFailed) and isinstance(e, ends)]
         wanted = [names[e.step] for e in ended if names[e.step].startswith("[") and "internal" not in names[e.step]]
         return sorted(t for t in (name.partition("] ")[2] for name in wanted) if not t.startswith("FROM "))

@@ -54,7 +54,7 @@ def test_what_a_build_has_found_is_in_use_from_then_on(tmp_path: Path) -> None:
             begun = False
 
             def __call__(self, event: Event) -> None:
-                self.begun = self.begun or (isinstance(event, StepStarted) and "COPY a" in event.name)
+                self.begun = self.begun or (isinstance(event, StepStarted) and "COPY a" in str(event.name))
                 if self.begun:
                     gone.extend(prune(other))
 

@@ -33,7 +33,7 @@ class Clocked(Workshop):
         """What was told of steps, with `work` where something was done with a base."""
         self.work.clear()
         self.build(dockerfile, build_contexts=self.base, **more)
-        names = {e.step: e.name.partition("@")[0] for e in self.said.events if isinstance(e, StepStarted)}
+        names = {e.step: str(e.name).partition("@")[0] for e in self.said.events if isinstance(e, StepStarted)}
         out = []
         words = {StepStarted: "start", StepDone: "done", StepCached: "cached"}
         for i, event in enumerate(self.said.events):

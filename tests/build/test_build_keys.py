@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kezuri.diagnostics import Span
+from kezuri.diagnostics import SourceText, Span
 from kezuri.dockerfile.instructions import Node
 from kezuri.keys.components import RunSurroundings, copy_components, run_components, workdir_components
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
@@ -29,7 +29,7 @@ from kezuri.plan.operation import (
     WorkdirOperation,
 )
 
-NODE = Node("RUN", "RUN", Span(0, 3), Span(0, 3), "RUN x", (), 0)
+NODE = Node("RUN", "RUN", Span(0, 3), Span(0, 3), "RUN x", (), 0, SourceText("Dockerfile", "RUN x"))
 AMD64 = Platform("linux", "amd64")
 BEFORE = State("before", ("l1",))
 CACHE = CacheMount("/c", "id", "shared", None, "/", None, None, None, False)
@@ -318,6 +318,7 @@ RUNS = st.builds(
     script_name=st.just(""),
     script=st.just(b"") | st.binary(min_size=1, max_size=3),
     platform=PLATFORMS,
+    arguments=st.lists(WORD, max_size=2).map(tuple),
 )
 COPIES = st.builds(
     CopyOperation,
@@ -342,8 +343,8 @@ COPIES = st.builds(
 WORKDIRS = st.builds(WorkdirOperation, WORD, WORD, NODES, PATH, st.just("") | WORD)
 STATES = st.sampled_from([BEFORE, State("other", ("l1",))])
 
-FREE_IN_RUN = {"title", "history", "node", "proxy", "script_name"}
-"""The script's name is in the command that runs it."""
+FREE_IN_RUN = {"title", "history", "node", "proxy", "script_name", "arguments"}
+"""The script's name is in the command that runs it, and what an ARG gives is in the environment."""
 FREE_IN_COPY = {"title", "history", "node", "input", "sources", "source_spans", "remotes"}
 """What the sources are is told by the components of the files."""
 FREE_IN_MOUNT: dict[type, set[str]] = {

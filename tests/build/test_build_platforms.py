@@ -386,7 +386,7 @@ class TestSteps:
         assert {arch: files["out"] for arch, files in made.items()} == {a: f"for {a}\n".encode() for a in made}
         assert len({files["uuid"] for files in made.values()}) == 1
         own, other = (p.partition("/")[2] for p in BOTH)
-        names = {e.name.partition("]")[0] for e in shop.said.events if isinstance(e, StepStarted)}
+        names = {str(e.name).partition("]")[0] for e in shop.said.events if isinstance(e, StepStarted)}
         assert {f"[{HOST} build 3/3", f"[{HOST}->{other} build 3/3", f"[{OTHER} stage-1 1/1"} <= names
         assert f"[{HOST}->{own} build 3/3" not in names
         # Keys are those of a build for one platform.

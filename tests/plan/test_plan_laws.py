@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plan.plan_dockerfiles import last, plan
 
-from kezuri.diagnostics import Span
+from kezuri.diagnostics import SourceText, Span
 from kezuri.plan.operation import CopyOperation, Operation, RunOperation, StagePlan, WorkdirOperation
 
 LINES = st.sampled_from(
@@ -36,7 +36,7 @@ NAMES = st.text("XYZ_", min_size=1, max_size=4)
 def bare(operation: Operation) -> Operation:
     """The operation without its place in the file, and a RUN's environment without its order: that is the image's
     below a FROM, and the one of the assignments elsewhere."""
-    node = operation.node._replace(span=Span(0, 0), keyword_span=Span(0, 0), number=0)
+    node = operation.node._replace(span=Span(0, 0), keyword_span=Span(0, 0), number=0, source=SourceText("", ""))
     if isinstance(operation, CopyOperation):
         return operation._replace(node=node, source_spans=())
     if isinstance(operation, RunOperation):

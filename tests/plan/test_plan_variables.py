@@ -4,6 +4,8 @@ import pytest
 from tests.plan.plan_dockerfiles import AMD64, ARM64, Shelf, copies, errors, last, plan, run_env, runs
 
 from kezuri.oci.config import ImageConfig
+from kezuri.plan.contexts import NamedContext
+from kezuri.plan.operation import ContextInput, StageInput
 from kezuri.plan.variables import DEFAULT_PATH
 
 
@@ -148,3 +150,26 @@ def test_a_base_without_path_gets_one_in_environment_and_config() -> None:
 
 def test_names_of_variables_are_case_sensitive() -> None:
     assert copies(last("FROM base\nENV a=1\nCOPY x /$A$a"))[0].destination == "/1"
+
+
+def test_a_run_knows_the_arguments_that_it_sees() -> None:
+    head = "FROM base\nARG A=1 B\nARG C=3\nARG BUILDKIT_SBOM_SCAN_STAGE=true\n"
+    one, two = runs(last(f"{head}ENV C=2\nRUN one\nENV A=3\nARG D\nRUN two"))
+    assert one.arguments == ("A", "B")
+    assert two.arguments == ("B", "D")
+
+
+def test_an_operation_knows_its_kind_and_its_inputs() -> None:
+    text = (
+        "FROM base AS a\nWORKDIR /w\n"
+        "RUN --mount=from=other,target=/b --mount=type=cache,target=/c,from=a2 --mount=type=tmpfs,target=/t x\n"
+        "COPY --from=a0 x /\nADD y /"
+    )
+    workdir, run, copy, add = last(
+        f"FROM base AS a0\nFROM base AS a2\n{text}", contexts={"other": NamedContext("directory", "d")}
+    ).operations
+    assert [o.kind for o in (workdir, run, copy, add)] == ["WORKDIR", "RUN", "COPY", "ADD"]
+    assert workdir.inputs == workdir.key_inputs == ()
+    assert run.inputs == run.key_inputs == (ContextInput("other"), StageInput(1))
+    assert copy.inputs == copy.key_inputs == (StageInput(0),)
+    assert add.inputs == add.key_inputs == (ContextInput(),)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kezuri.progress import CallOff
+from kezuri.progress.events import WorkName
 from kezuri.registry.retry import Clock
 from kezuri.source.http_exchange import HttpExchange
 from kezuri.source.remotes import Means, Remotes
@@ -61,8 +62,8 @@ class Listening:
     def __init__(self) -> None:
         self.steps: list[Step] = []
 
-    def start(self, name: str, digest: str = "") -> Step:
-        self.steps.append(Step(name))
+    def start(self, name: WorkName, digest: str = "") -> Step:
+        self.steps.append(Step(str(name)))
         return self.steps[-1]
 
     @property

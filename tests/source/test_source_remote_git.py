@@ -25,7 +25,7 @@ from kezuri.registry.retry import Stall
 from kezuri.source import git_program, git_repository
 from kezuri.source.git_checkout import address_refusal
 from kezuri.source.git_program import GitFailed, GitProgram, Waiting
-from kezuri.source.remote_context import Wishes, open_remote
+from kezuri.source.remote_context import RemoteContexts
 from kezuri.store.store import Store
 from kezuri.upkeep.collection import Collection
 
@@ -717,4 +717,4 @@ class TestDockerfiles:
         repository.commit("a link")
         address = f"{web.url}/git/repo.git"
         with fetching(store) as remotes, pytest.raises(KezuriError, match=r"Outside.* is a link that leads to no file"):
-            open_remote(address, "Outside", remotes, Wishes(), "", io.BytesIO)
+            RemoteContexts(remotes).context(address, "Outside", "", io.BytesIO)

@@ -23,7 +23,7 @@ from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
 from kezuri.progress.calling_off import CallOff
-from kezuri.progress.events import Listener, Warned
+from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ class _Build:
                 return
             ticket = self._fetching.get(digest)
             if ticket is None:
-                ticket = self._fetching[digest] = self._reporter.start(f"[internal] fetch layer {digest[:19]}")
+                name = WorkName(f"fetch layer {digest[:19]}", internal=True)
+                ticket = self._fetching[digest] = self._reporter.start(name)
             if current >= total:
                 self._fetched.add(digest)
         ticket.status(digest[:19], current, total, current >= total)

@@ -24,7 +24,7 @@ from kezuri.plan.facts import Survey
 from kezuri.plan.operation import BaseImage, ImageSource, Plan
 from kezuri.plan.planner import ImageResolver, Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
-from kezuri.progress.events import Listener, Warned
+from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter
 from kezuri.source import context as build_context
 from kezuri.tree.stat_index import StatIndex
@@ -32,6 +32,7 @@ from kezuri.tree.stat_index import StatIndex
 if TYPE_CHECKING:
     from kezuri.check.linter import Report
     from kezuri.check.subject import Subject
+    from kezuri.source.remote_context import RemoteContexts
     from kezuri.source.remotes import Remotes
 
 
@@ -87,15 +88,14 @@ class Definition:
             request.file,
             stdin=standard_input,
             scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
-            remotes=self.remotes,
-            keep_git_dir=_is_true(dict(request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")),
-            commit_times=epoch is not None,
+            elsewhere=self._elsewhere,
         )
         self.dockerfile = self._parse()
 
     def _parse(self) -> Dockerfile:
         source = self.context.dockerfile
-        with self._reporter.step(f"[internal] load build definition from {os.path.basename(source.name)}"):
+        name = WorkName(f"load build definition from {os.path.basename(source.name)}", internal=True)
+        with self._reporter.step(name):
             dockerfile = parse(source.text, source.name)
             for diagnostic in dockerfile.diagnostics:
                 if diagnostic.severity != "error" and diagnostic.code != "NoEmptyContinuation":
@@ -243,8 +243,8 @@ class Definition:
         title = source.text
         if source.kind == "registry":
             title = str(Reference.parse(source.text))
-        prefix = f"{platform} " if self._split else ""
-        with self._reporter.step(f"[{prefix}internal] load metadata for {title}"):
+        name = WorkName(f"load metadata for {title}", True, str(platform) if self._split else "")
+        with self._reporter.step(name):
             return self._session.images.resolve(source, platform)
 
     def remotes(self) -> "Remotes":
@@ -265,6 +265,12 @@ class Definition:
                     self._session, self._secrets, agent, self._reporter, self._held, self._cancel
                 )
             return self._remotes
+
+    def _elsewhere(self) -> "RemoteContexts":
+        from kezuri.source.remote_context import RemoteContexts
+
+        keep = _is_true(dict(self._request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", ""))
+        return RemoteContexts(self.remotes(), keep, self._epoch is not None)
 
     def _open_agents(self) -> dict[str, str]:
         if self._agents is None:
@@ -289,7 +295,7 @@ class Definition:
         context = self.context
         contexts = {"": Context(context.tree, self._held.enter_context(StatIndex(indexes, context.root)))}
         for name in plan.contexts:
-            tree, root = build_context.open_named_tree(name, self.named[name].text, self.remotes)
+            tree, root = build_context.open_named_tree(name, self.named[name].text, self._elsewhere)
             contexts[name] = Context(tree, self._held.enter_context(StatIndex(indexes, root)))
         return contexts
 

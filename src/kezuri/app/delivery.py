@@ -15,7 +15,7 @@ from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import BaseImage, Plan, StageInput, Target
-from kezuri.progress.events import Listener, Warned
+from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Delivery:
         return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran)
 
     def _parts(self, plan: Plan, built: Built) -> "tuple[Parts, ...]":
-        with self._reporter.step("exporting layers"):
+        with self._reporter.step(WorkName("exporting layers")):
             if not plan.targets:
                 return (self._part(plan, built, plan.target, None),)
             return tuple(self._part(plan, built, target.stage, target.platform) for target in plan.targets)
@@ -160,16 +160,15 @@ class Delivery:
 
     def _write(self, output: Output, image: "Exported") -> None:
         if output.type == "image":
-            with self._reporter.step("exporting to image"):
+            with self._reporter.step(WorkName("exporting to image")):
                 self._keep(image)
             return
         from kezuri.export.destination import destination
         from kezuri.export.layout import write_directory, write_tar
 
         path_of = self._session.store.blobs.path
-        with self._reporter.step(
-            f"exporting to {'oci image format' if output.type == 'oci' else 'docker image format'}"
-        ):
+        form = "oci image format" if output.type == "oci" else "docker image format"
+        with self._reporter.step(WorkName(f"exporting to {form}")):
             if _is_directory(output):
                 write_directory(image, output.dest, path_of)
             else:
@@ -217,11 +216,11 @@ class Delivery:
         if self._epoch is not None:
             items = dated(items, self._epoch)
         if output.type == "local":
-            with self._reporter.step("exporting to client directory"):
+            with self._reporter.step(WorkName("exporting to client directory")):
                 write_directory(items, output.dest, warn)
         else:
             with (
-                self._reporter.step("exporting to client tarball"),
+                self._reporter.step(WorkName("exporting to client tarball")),
                 destination(output.dest) as sink,
             ):
                 pack(items, sink, compression("none", None))

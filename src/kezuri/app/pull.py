@@ -6,7 +6,7 @@ from kezuri.oci.descriptor import Descriptor, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
-from kezuri.progress.events import Listener
+from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.upkeep.collection import Collection
@@ -28,9 +28,9 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
         # What a killed pull or build left behind goes before this one needs the space.
         for _ in Collection(session.store).abandoned():
             pass
-        with reporter.step(f"load metadata for {reference}"):
+        with reporter.step(WorkName(f"load metadata for {reference}")):
             image = session.images.resolve(ImageSource("registry", name), wanted)
-        with reporter.step(f"pull {reference.familiar}") as ticket:
+        with reporter.step(WorkName(f"pull {reference.familiar}")) as ticket:
             current.append(ticket)
             keep(session, reference, image)
         return image.digest

@@ -70,7 +70,7 @@ class PlainProgress(Progress):
             return
         with self._lock:
             if isinstance(event, StepStarted):
-                step = _Step(event.step, one_line(event.name), event.time)
+                step = _Step(event.step, one_line(str(event.name)), event.time)
                 self._open[event.step] = step
                 if self._floor is None:
                     self._give_floor(step)

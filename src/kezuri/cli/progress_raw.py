@@ -39,7 +39,7 @@ class RawProgress(Progress):
         if isinstance(event, Warned):
             return {"warnings": [_warning(event)]}
         if isinstance(event, StepStarted):
-            vertex = _Vertex(self._digest(event), event.name, _time(event.time))
+            vertex = _Vertex(self._digest(event), str(event.name), _time(event.time))
             self._open[event.step] = vertex
             return {"vertexes": [{"digest": vertex.digest, "name": vertex.name, "started": vertex.started}]}
         known = self._open.get(event.step)

@@ -93,7 +93,7 @@ class TerminalProgress(Progress):
         if isinstance(event, StepStarted):
             self._begun += 1
             self._start = self._start or event.time
-            self._open[event.step] = _Step(one_line(event.name), event.time)
+            self._open[event.step] = _Step(one_line(str(event.name)), event.time)
             return
         if isinstance(event, Warned):
             return

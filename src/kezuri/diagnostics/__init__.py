@@ -4,11 +4,12 @@ from kezuri.diagnostics.diagnostic import Diagnostic, KezuriError, Severity
 from kezuri.diagnostics.display import shown, unsteered, visible
 from kezuri.diagnostics.nearest import nearest
 from kezuri.diagnostics.render import render, render_all
-from kezuri.diagnostics.text import SourceText, Span
+from kezuri.diagnostics.text import Place, SourceText, Span
 
 __all__ = [
     "Diagnostic",
     "KezuriError",
+    "Place",
     "Severity",
     "SourceText",
     "Span",

@@ -1,8 +1,8 @@
 """One thing that is wrong, as a value, and the error that carries such values."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
-from kezuri.diagnostics.text import SourceText, Span
+from kezuri.diagnostics.text import Place, SourceText, Span
 
 Severity = Literal["error", "warning", "info"]
 
@@ -31,6 +31,13 @@ class Diagnostic(NamedTuple):
         place = self.about or self.span
         return 0 if self.source is None or place is None else self.source.position(place.start)[0]
 
+    def at(self, place: Place) -> "Diagnostic":
+        """The diagnostic with this place, if it does not name a source yet. One that has a span without a source speaks
+        of a part of the place's own text, and keeps the span."""
+        if self.source is not None:
+            return self
+        return self._replace(source=place.source, span=self.span or place.span)
+
 
 class KezuriError(Exception):
     """A failure that a user can act upon: one or more diagnostics and the exit code that the command should give.
@@ -57,3 +64,12 @@ class KezuriError(Exception):
     ) -> "KezuriError":
         """An error with one diagnostic."""
         return cls(Diagnostic("error", message, source, span, hint, "", output), exit_code=exit_code)
+
+    def at(self, place: Place) -> Self:
+        """The same error, of the same class and with the same attributes, at this place: each diagnostic that does not
+        name a source yet is given it (see `Diagnostic.at`). The one way in which an error gets its place."""
+        # Subclasses may be made from other arguments: their __init__ is not asked again.
+        placed = type(self).__new__(type(self), *self.args)
+        placed.__dict__.update(self.__dict__)
+        placed.diagnostics = tuple(diagnostic.at(place) for diagnostic in self.diagnostics)
+        return placed

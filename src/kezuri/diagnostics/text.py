@@ -1,4 +1,4 @@
-"""A source text and the spans within it."""
+"""A source text, the spans within it, and places: a span of a text."""
 
 from bisect import bisect_right
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class SourceText:
     """A named text whose offsets can be turned into lines and columns.
 
     `name` is what a user calls the text (a path, or `<stdin>`); `text` is decoded UTF-8 in which undecodable
-    bytes are kept as surrogate escapes.
+    bytes are kept as surrogate escapes. Two are equal when both are: comparing one with itself costs nothing.
     """
 
     __slots__ = ("_starts", "name", "text")
@@ -24,6 +24,17 @@ class SourceText:
         self.name = name
         self.text = text
         self._starts: list[int] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, SourceText) and (self.name, self.text) == (other.name, other.text)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.text))
+
+    def __repr__(self) -> str:
+        return f"SourceText({self.name!r}, {len(self.text)} characters)"
 
     def _line_starts(self) -> list[int]:
         if self._starts is None:
@@ -49,3 +60,10 @@ class SourceText:
             return ""
         end = starts[number] - 1 if number < len(starts) else len(self.text)
         return self.text[starts[number - 1] : end].rstrip("\r")
+
+
+class Place(NamedTuple):
+    """Where in which text something stands."""
+
+    source: SourceText
+    span: Span

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from kezuri.diagnostics import Span
+from kezuri.diagnostics import Place, SourceText, Span
 
 
 class Heredoc(NamedTuple):
@@ -34,7 +34,8 @@ class Node(NamedTuple):
     `keyword` is upper-case, `written` as the file has it. `span` covers the whole instruction with continuations and
     heredoc bodies, without the trailing newline; `keyword_span` the word. `original` is the logical line: continued
     lines joined, comments within dropped, flags included, heredoc bodies excluded. `comment` is the comment block
-    directly above (its lines without `#` and one blank), `number` counts instructions of the file from 0.
+    directly above (its lines without `#` and one blank), `number` counts instructions of the file from 0. `source` is
+    the file, which the spans of the instruction are spans of.
     """
 
     keyword: str
@@ -44,6 +45,12 @@ class Node(NamedTuple):
     original: str
     comment: tuple[str, ...]
     number: int
+    source: SourceText
+
+    @property
+    def place(self) -> Place:
+        """Where the whole instruction stands."""
+        return Place(self.source, self.span)
 
 
 class Command(NamedTuple):

@@ -164,6 +164,7 @@ class _Parser:
             line.text,
             comment,
             self._number,
+            self._source,
         )
         self._number += 1
         instruction = None

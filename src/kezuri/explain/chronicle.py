@@ -170,7 +170,7 @@ class Chronicle:
             stage.number,
             position,
             place,
-            _kind(operation),
+            operation.kind,
             operation.title,
             self._source.position(span.start)[0],
             span == stage.node.span,
@@ -185,14 +185,8 @@ class Chronicle:
             event.message,
             event.made,
             tuple(_sources(operation)),
-            _arguments(operation, {text.partition("=")[0] for text in stage.config.env}),
+            operation.arguments if isinstance(operation, RunOperation) else (),
         )
-
-
-def _kind(operation: Operation) -> str:
-    if isinstance(operation, CopyOperation):
-        return "ADD" if operation.add else "COPY"
-    return "RUN" if isinstance(operation, RunOperation) else "WORKDIR"
 
 
 def _sources(operation: Operation) -> "list[Source]":
@@ -218,21 +212,3 @@ def _source(component: str, found: object) -> "Source":
     if isinstance(found, ImageInput):
         return Source(component, "image", found.image.name, digest=found.image.digest)
     return Source(component, "remote")
-
-
-def _arguments(operation: Operation, of_image: set[str]) -> tuple[str, ...]:
-    """The ARGs that a RUN sees, as its history tells them (`RUN |2 A=1 B=2 …`); one that the image has as well is an
-    ENV."""
-    if not isinstance(operation, RunOperation) or not operation.history.startswith("RUN |"):
-        return ()
-    count, _, rest = operation.history.removeprefix("RUN |").partition(" ")
-    values = dict(operation.env)
-    found = []
-    for _ in range(int(count) if count.isdigit() else 0):
-        name = rest.partition("=")[0]
-        said = f"{name}={values.get(name, '')} "
-        if not rest.startswith(said):
-            break
-        found.append(name)
-        rest = rest[len(said) :]
-    return tuple(name for name in found if name not in of_image)

@@ -323,6 +323,7 @@ class StageEvaluation:
             script_name=script_name,
             script=script,
             platform=self._platform,
+            arguments=self.variables.arguments(),
         )
         self._note(operation.history, operation)
 

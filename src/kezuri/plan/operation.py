@@ -1,6 +1,6 @@
 """The operations of a build as values: what has to happen to a stage's files, and from what."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Node
@@ -77,6 +77,9 @@ class GitSource(NamedTuple):
 
 Remote = UrlSource | GitSource
 
+OperationKind = Literal["RUN", "COPY", "ADD", "WORKDIR"]
+"""What an operation is called: the word of the instruction that it comes from."""
+
 
 class BindMount(NamedTuple):
     """`--mount=type=bind`: part of an input, writes discarded."""
@@ -139,6 +142,8 @@ class RunOperation(NamedTuple):
 
     `env` is the whole environment in order; `proxy` is added to it and never part of the key. `script` is a heredoc
     with a `#!` line, found by the command at /dev/pipes/`script_name`. `platform` is what the command is made for.
+    `arguments` are the names of the ARGs that the command sees: declared before it in its stage, with or without a
+    value, and not taken over by an ENV.
     """
 
     title: str
@@ -155,6 +160,23 @@ class RunOperation(NamedTuple):
     script_name: str
     script: bytes
     platform: Platform
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> OperationKind:
+        """The word of the instruction."""
+        return "RUN"
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it takes files from beside its own stage: what is bound, and what new cache mounts are seeded with."""
+        mounts = (mount for mount in self.mounts if isinstance(mount, BindMount | CacheMount))
+        return tuple(mount.input for mount in mounts if mount.input is not None)
+
+    @property
+    def key_inputs(self) -> tuple[Input, ...]:
+        """The inputs whose files count in the operation's key: all, also what seeds a cache mount."""
+        return self.inputs
 
 
 class CopyOperation(NamedTuple):
@@ -180,6 +202,21 @@ class CopyOperation(NamedTuple):
     source_spans: tuple[Span, ...]
     remotes: tuple[Remote | None, ...] = ()
 
+    @property
+    def kind(self) -> OperationKind:
+        """The word of the instruction."""
+        return "ADD" if self.add else "COPY"
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it takes files from: its one input, also where all its sources are remote or heredocs."""
+        return (self.input,)
+
+    @property
+    def key_inputs(self) -> tuple[Input, ...]:
+        """The inputs whose files count in the operation's key."""
+        return (self.input,)
+
 
 class WorkdirOperation(NamedTuple):
     """A directory that must exist, made as `user` if it does not."""
@@ -189,6 +226,21 @@ class WorkdirOperation(NamedTuple):
     node: Node
     path: str
     user: str
+
+    @property
+    def kind(self) -> OperationKind:
+        """The word of the instruction."""
+        return "WORKDIR"
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """It takes no files from anywhere."""
+        return ()
+
+    @property
+    def key_inputs(self) -> tuple[Input, ...]:
+        """No files count in its key."""
+        return ()
 
 
 Operation = RunOperation | CopyOperation | WorkdirOperation

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from kezuri.diagnostics import Diagnostic, KezuriError, Span, nearest
+from kezuri.diagnostics import Diagnostic, KezuriError, Place, Span, nearest
 from kezuri.dockerfile.expansion import expand
 from kezuri.dockerfile.instructions import Arg, Copy, From, Instruction, Run
 from kezuri.dockerfile.parser import Dockerfile, parse_trigger
@@ -252,7 +252,7 @@ class Planner:
             except KezuriError as error:
                 said = f"ONBUILD {text}: {error}"
                 self._errors.append(self._fail(said, start.node.span, error.diagnostics[0].hint))
-        return tuple(_moved(t, start.node.span) for t in found)
+        return tuple(_moved(t, start.node.place) for t in found)
 
     def _base(self, stage: Stage) -> tuple[BaseImage | StageInput | None, Platform, str, StageEvaluation | None, bool]:
         start = stage.start
@@ -429,9 +429,10 @@ class Planner:
             raise KezuriError(failed) from error
 
 
-def _moved(trigger: Instruction, span: Span) -> Instruction:
+def _moved(trigger: Instruction, place: Place) -> Instruction:
     """A trigger has no place in this file: what goes wrong in it is shown at the FROM that fires it."""
-    trigger = trigger._replace(node=trigger.node._replace(span=span))
+    source, span = place
+    trigger = trigger._replace(node=trigger.node._replace(source=source, span=span))
     if isinstance(trigger, Copy):
         return trigger._replace(source_spans=tuple(span for _ in trigger.source_spans), from_span=span)
     if isinstance(trigger, Run):

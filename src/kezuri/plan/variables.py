@@ -101,6 +101,10 @@ class Variables:
             self.build.pop(name, None)
             self.build[name] = value
 
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the ARGs that a RUN sees; what an ENV above has given a value is not one."""
+        return tuple(name for name in self.declared if name not in self._places and name not in _NEVER_IN_ENVIRONMENT)
+
     def image_env(self) -> tuple[str, ...]:
         """The environment as the image config keeps it."""
         return tuple(self.image)

@@ -7,6 +7,7 @@ from time import monotonic, time
 
 from kezuri.progress.events import (
     Listener,
+    Name,
     StepCached,
     StepDone,
     StepFailed,
@@ -63,7 +64,7 @@ class Reporter:
         self._lock = threading.Lock()
         self._count = 0
 
-    def start(self, name: str, digest: str = "") -> Ticket:
+    def start(self, name: Name, digest: str = "") -> Ticket:
         """A step begins."""
         with self._lock:
             self._count += 1
@@ -73,7 +74,7 @@ class Reporter:
         return ticket
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Ticket]:
+    def step(self, name: Name) -> Iterator[Ticket]:
         """A step that is done when the block ends, and has failed when the block raises."""
         ticket = self.start(name)
         try:

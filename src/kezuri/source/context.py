@@ -4,15 +4,12 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
 from kezuri.tree.tree import DirectoryTree, Tree, clean, resolve
-
-if TYPE_CHECKING:
-    from kezuri.source.remotes import Remotes
 
 MOST_DOCKERFILE = 16 << 20
 """Bytes that a Dockerfile or an ignore file may have."""
@@ -37,6 +34,23 @@ class Context(NamedTuple):
     address: str = ""
 
 
+class Elsewhere(Protocol):
+    """Fetches what does not lie on this machine; see `kezuri.source.remote_context`, which is loaded when it is asked.
+
+    KezuriError when something is not there.
+    """
+
+    def context(self, address: str, file: str, scratch: str, stdin: Callable[[], BinaryIO]) -> Context | None:
+        """The context at an address, with `file` as its Dockerfile; None when the text is no address."""
+
+    def tree(self, name: str, address: str) -> tuple[Tree, str] | None:
+        """The tree of a named context and its directory on this machine, empty when it has none; None when the text is
+        no address."""
+
+    def dockerfile(self, url: str) -> SourceText:
+        """The Dockerfile at a URL."""
+
+
 def open_context(
     context: str = ".",
     file: str = "",
@@ -44,15 +58,13 @@ def open_context(
     cwd: str = "",
     stdin: Callable[[], BinaryIO] | None = None,
     scratch: str = "",
-    remotes: "Callable[[], Remotes] | None" = None,
-    keep_git_dir: bool = False,
-    commit_times: bool = False,
+    elsewhere: Callable[[], Elsewhere] | None = None,
 ) -> Context:
     """Open a build context as `docker build` does.
 
     `context` is a directory, or `-` for standard input, which holds a tar archive (unpacked below `scratch`) or, when
-    it is none, a Dockerfile for an empty context, or the address of a git repository, an archive or a Dockerfile (see
-    `kezuri.source.remote_context`), which `remotes` fetches; `keep_git_dir` and `commit_times` are for repositories.
+    it is none, a Dockerfile for an empty context, or the address of a git repository, an archive or a Dockerfile, which
+    `elsewhere` fetches.
     `file` is the Dockerfile as given: relative to `cwd` for a directory (default: the process's), inside the archive
     for standard input, `-` for standard input, a URL; without it, `Dockerfile` and then `dockerfile` in the context.
     `<Dockerfile>.dockerignore` beside it takes the place of the context's `.dockerignore`; archives have no ignore
@@ -66,11 +78,8 @@ def open_context(
                 exit_code=2,
             )
         return _from_stdin(_stream(stdin), file, scratch)
-    if remotes is not None and _may_be_remote(context, cwd):
-        from kezuri.source.remote_context import Wishes, open_remote
-
-        wishes = Wishes(keep_git_dir, commit_times)
-        opened = open_remote(context, file, remotes(), wishes, scratch, lambda: _stream(stdin))
+    if elsewhere is not None and _may_be_remote(context, cwd):
+        opened = elsewhere().context(context, file, scratch, lambda: _stream(stdin))
         if opened is not None:
             return opened
     root = os.path.abspath(os.path.join(cwd, context))
@@ -79,10 +88,8 @@ def open_context(
     directory = ""
     if file == "-":
         text = decode("<stdin>", limited(_stream(stdin), "<stdin>"))
-    elif remotes is not None and file.startswith(("http://", "https://")):
-        from kezuri.source.remote_context import remote_text
-
-        text = remote_text(file, remotes())
+    elif elsewhere is not None and file.startswith(("http://", "https://")):
+        text = elsewhere().dockerfile(file)
     else:
         path = os.path.abspath(os.path.join(cwd, file)) if file else _default_file(root, context)
         shown = file or os.path.join(context, os.path.basename(path))
@@ -103,13 +110,11 @@ def open_named(name: str, path: str, *, cwd: str = "") -> DirectoryTree:
     return DirectoryTree(root, _ignore(root, path, None), OWNER, name=f'the build context "{name}" ({root})')
 
 
-def open_named_tree(name: str, path: str, remotes: "Callable[[], Remotes]") -> tuple[Tree, str]:
+def open_named_tree(name: str, path: str, elsewhere: Callable[[], Elsewhere]) -> tuple[Tree, str]:
     """The tree of `--build-context name=path`, where the path may be an address, and its directory on this machine;
     empty when it has none. KezuriError when it is not there."""
     if _may_be_remote(path, ""):
-        from kezuri.source.remote_context import open_remote_named
-
-        opened = open_remote_named(name, path, remotes())
+        opened = elsewhere().tree(name, path)
         if opened is not None:
             return opened
     tree = open_named(name, path)
@@ -243,6 +248,22 @@ def decode(name: str, data: bytes) -> SourceText:
     return SourceText(name, data.decode("utf-8", "surrogateescape"))
 
 
+def dockerfile_in(tree: Tree, file: str) -> SourceText | None:
+    """The Dockerfile in a tree, by its path there or, where `file` is empty, by its usual names; None when no file is
+    there. Links are followed within the tree."""
+
+    def lookup(path: str) -> Entry | None:
+        there = tree.stat(path)
+        return there.entry if there is not None else None
+
+    for name in (file,) if file else ("Dockerfile", "dockerfile"):
+        found = tree.stat(resolve(clean(name), lookup))
+        if found is not None and found.entry.kind == "file":
+            content = found.content
+            return decode(name, read_dockerfile(content, name) if isinstance(content, str) else content or b"")
+    return None
+
+
 def _ignore(root: str, written: str, beside: tuple[str, str] | None) -> Ignore | None:
     """The ignore rules that hold, None when there are none.
 
@@ -284,17 +305,9 @@ def _from_stdin(stream: BinaryIO, file: str, scratch: str) -> Context:
     name = "the build context (standard input)"
     # Owners are those of the archive, as BuildKit has it for contexts that it unpacks itself.
     tree = ItemTree(Archives(scratch).items(rest, "standard input"), name)
-
-    def lookup(path: str) -> Entry | None:
-        there = tree.stat(path)
-        return there.entry if there is not None else None
-
-    for wanted in (file,) if file else ("Dockerfile", "dockerfile"):
-        found = tree.stat(resolve(clean(wanted), lookup))
-        if found is not None and found.entry.kind == "file":
-            content = found.content
-            data = read_dockerfile(content, wanted) if isinstance(content, str) else content or b""
-            return Context(tree, decode(wanted, data), "", "", None)
+    source = dockerfile_in(tree, file)
+    if source is not None:
+        return Context(tree, source, "", "", None)
     raise KezuriError.of(
         f'there is no Dockerfile "{file or "Dockerfile"}" in the archive on standard input',
         hint="--file names a path inside the archive.",

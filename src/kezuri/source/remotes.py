@@ -12,6 +12,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import GitSource, Remote, UrlSource
 from kezuri.plan.remote import is_commit
 from kezuri.progress.calling_off import CallOff
+from kezuri.progress.events import WorkName
 from kezuri.source.http_download import Downloaded, Downloads, shown
 from kezuri.store.store import Store
 from kezuri.tree.selection import Root, download, select
@@ -56,7 +57,7 @@ class Ticket(Protocol):
 class Reporter(Protocol):
     """Where steps are told of."""
 
-    def start(self, name: str, digest: str = "") -> Ticket:
+    def start(self, name: WorkName, digest: str = "") -> Ticket:
         """A step begins."""
         ...
 
@@ -160,7 +161,7 @@ class Remotes:
         with self._once(source):
             found = self._downloaded.get(source)
             if found is None:
-                with _Told(self._reporter, f"[internal] download {shown(source)}") as told:
+                with _Told(self._reporter, f"download {shown(source)}") as told:
                     found = self._downloaded[source] = self._downloads.get(source, told)
             return found
 
@@ -175,7 +176,7 @@ class Remotes:
             path = self._trees.get(source)
             if path is None:
                 _, checkouts = self._open_git()
-                with _Told(self._reporter, f"[internal] check out {_shown(source)}") as told:
+                with _Told(self._reporter, f"check out {_shown(source)}") as told:
                     told.begin()
                     if checkouts.has(source, commit):
                         told.unchanged()
@@ -187,7 +188,7 @@ class Remotes:
             found = self._commits.get(source)
             if found is None:
                 repositories, _ = self._open_git()
-                with _Told(self._reporter, f"[internal] load git source {_shown(source)}") as told:
+                with _Told(self._reporter, f"load git source {_shown(source)}") as told:
                     if not pinned_identity(source)[1]:
                         told.begin()
                     found = self._commits[source] = repositories.resolve(source, told.output)
@@ -310,9 +311,9 @@ def _taken(source: GitSource, object: str, commit: str, ref: str) -> str:
 class _Told:
     """A step that is begun when the network is asked: what is known needs none."""
 
-    def __init__(self, reporter: Reporter, name: str) -> None:
+    def __init__(self, reporter: Reporter, title: str) -> None:
         self._reporter = reporter
-        self._name = name
+        self._title = title
         self._ticket: Ticket | None = None
         self._cached = False
         self._last = 0.0
@@ -334,7 +335,7 @@ class _Told:
 
     def begin(self) -> None:
         if self._ticket is None:
-            self._ticket = self._reporter.start(self._name)
+            self._ticket = self._reporter.start(WorkName(self._title, internal=True))
 
     def progress(self, current: int, total: int) -> None:
         whole = total > 0 and current >= total
