@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from benchmarks.processes import Failed, ask
 
+_MODES = {"root": 0o700, "tmp": 0o1777}
 NAME = "docker.io/library/busybox:latest"
 
 
@@ -34,14 +35,25 @@ class Base(NamedTuple):
             if name not in names:
                 raise Failed(f"{given}/index.json has no image {name}")
             return cls(os.path.abspath(given), name, f"{name} of $KEZURI_BASES")
+        try:
+            return cls.alone(scratch)
+        except Failed:
+            pass  # There is no static busybox.
         layout = f"{scratch}/base"
-        busybox = _static_busybox()
-        if busybox is not None:
-            _write(layout, busybox)
-            return cls(layout, NAME, f"{busybox}, alone")
         made = "docker.io/library/alpine:latest"
         ask([*kezuri, "bases", "--out", layout, made])
         return cls(layout, made, f"{made} as kezuri bases makes it")
+
+    @classmethod
+    def alone(cls, scratch: str) -> "Base":
+        """The machine's own static busybox as an image, made in `scratch`; but for the version of busybox the same
+        everywhere. Raises Failed where there is none."""
+        busybox = _static_busybox()
+        if busybox is None:
+            raise Failed("busybox is not there, or not linked statically (Debian: busybox-static)")
+        layout = f"{scratch}/base"
+        _write(layout, busybox)
+        return cls(layout, NAME, f"{busybox}, alone")
 
 
 def _static_busybox() -> str | None:
@@ -56,9 +68,10 @@ def _write(layout: str, busybox: str) -> None:
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
-        for directory, mode in (("bin", 0o755), ("etc", 0o755), ("proc", 0o755), ("root", 0o700), ("tmp", 0o1777)):
+        # With the places where builders mount the kernel's own: some leave them in a layer when they had to make them.
+        for directory in ("bin", "dev", "etc", "proc", "root", "sys", "tmp"):
             member = tarfile.TarInfo(directory)
-            member.type, member.mode = tarfile.DIRTYPE, mode
+            member.type, member.mode = tarfile.DIRTYPE, _MODES.get(directory, 0o755)
             archive.addfile(member)
         for name, text in (
             ("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),

@@ -1,5 +1,6 @@
 """No test may change the device nodes of the machine: the one that did is named, whoever runs it."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -19,6 +20,18 @@ def untouched_devices() -> Iterator[None]:
         return  # As an ordinary user kezuri enters one of its own, from which the same owners have other numbers.
     found = differences({"device": before}, {"device": given_devices()})
     assert not found, "this test, or one that ran at the same time, changed the machine: " + "; ".join(found)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", metavar="N/M", help="of the examples only the N-th of M parts of about equal weight")
+    parser.addoption("--record", metavar="PEER", action="append", help="ask an installed peer, and keep its answers")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end: the garbage collector need not look through them, which was a sixth of the
+    quick tests' time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -104,8 +104,8 @@ def test_bytes_that_are_no_text_stay_in_arguments(tmp_path: Path) -> None:
     built(tmp_path, Path("context-\udcff"), tmp_path, BYTES)
 
 
-def test_what_is_printed_is_utf8() -> None:
-    environ = {**os.environ, **BYTES, "PYTHONPATH": str(SOURCE)}
+def test_what_is_printed_is_utf8(tmp_path: Path) -> None:
+    environ = {**os.environ, **BYTES, "PYTHONPATH": str(SOURCE), "KEZURI_ROOT": str(tmp_path / "store")}
     command = [sys.executable, "-m", "kezuri", "build", "--file", "no-such-é", "."]
     done = subprocess.run([w.encode() for w in command], env=environ, stdin=subprocess.DEVNULL, capture_output=True)
     assert done.returncode != 0 and "no-such-é".encode() in done.stderr

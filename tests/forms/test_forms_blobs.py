@@ -182,11 +182,12 @@ def test_what_makes_forms_is_not_loaded_to_find_them(tmp_path: Path) -> None:
     code = f"""
 import sys
 from kezuri.forms.forms import Forms
+from kezuri.linux.ownership import Privilege
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 from kezuri.oci.descriptor import LAYER, Descriptor
 with Store({str(tmp_path)!r}) as store:
-    forms = Forms(store, Owners(store), None)
+    forms = Forms(store, Owners(store, Privilege()), None)
     forms.know_pulled("sha256:" + "a" * 64, Descriptor(LAYER, "sha256:" + "b" * 64, 1))
     assert not forms.usable("sha256:" + "a" * 64) and not forms.unpacked(["x"])
 print(*(name for name in sys.modules if name.startswith("kezuri.forms.") or name.startswith("kezuri.layer")))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.integration.integration_bases import Bases, made_by_kezuri, made_by_stand_in_maker
 from tests.integration.integration_command import Kezuri
-from tests.integration.integration_entries import Copier, Entry, absent, in_ci
+from tests.integration.integration_entries import Copier, Entry, absent, examples, in_ci, part
 
 SKIPPED = pytest.StashKey[dict[str, list[str]]]()
 
@@ -18,7 +18,7 @@ SKIPPED = pytest.StashKey[dict[str, list[str]]]()
 def bases(kezuri: Kezuri) -> Bases:
     """Base images: those that $KEZURI_BASES names, stand-ins, or what kezuri can make itself."""
     given = os.environ.get("KEZURI_BASES", "")
-    if given:
+    if given and "KEZURI_TEST_WITHOUT_SHARED" not in os.environ:
         if not (Path(given) / "index.json").is_file():
             pytest.fail(f"KEZURI_BASES={given} is not an OCI image layout", pytrace=False)
         return Bases(Path(given).resolve(), f"KEZURI_BASES={given}")
@@ -43,6 +43,25 @@ def kezuri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kezuri]:
     yield Kezuri(root, tmp_path_factory.mktemp("empty"))
     if not given:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the examples of other parts (`--examples`)."""
+    wanted = config.getoption("--examples")
+    if not wanted:
+        return
+    number, _, of = wanted.partition("/")
+    names = {entry.name for entry in part(examples(), int(number), int(of))}
+    others = [item for item in items if _example(item) not in (None, *names)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
+def _example(item: pytest.Item) -> str | None:
+    """The name of the example that a test builds, if it builds one."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    entry = parameters.get("built")
+    return entry.name if isinstance(entry, Entry) else None
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.integration_command import Kezuri
-from tests.integration.integration_entries import PROJECT, absent, broken, examples, full_name
+from tests.integration.integration_entries import STAND_IN_MAKER, absent, broken, examples, full_name, without_shared
+
+from kezuri.bases.catalog import find, recipes
+from kezuri.bases.recipe import Recipe
+from kezuri.oci import Reference
 
 
 class Bases:
@@ -28,11 +33,16 @@ class Bases:
         }
 
     def __contains__(self, name: str) -> bool:
-        return full_name(name) in self._manifests
+        return self._has(name, of_that_version=False)
 
-    def require(self, names: Iterable[str]) -> None:
-        """Skips the test by name when one of the images is not there."""
-        missing = [name for name in names if name not in self]
+    def _has(self, name: str, of_that_version: bool) -> bool:
+        found = self._standing_for(name)
+        return found is not None and (not of_that_version or found == full_name(name) or found == _made_for(name))
+
+    def require(self, names: Iterable[str], *, of_that_version: bool = False) -> None:
+        """Skips the test by name when one of the images is not there, nor, where the version does not matter, one of
+        another version."""
+        missing = [name for name in names if not self._has(name, of_that_version)]
         if missing:
             absent(f"no base image {', '.join(missing)} (bases: {self.origin})")
 
@@ -40,18 +50,40 @@ class Bases:
         """The flags of `kezuri build` that put these images in the place of the registry's."""
         flags = []
         for name in names:
-            flags += ["--build-context", f"{name}=oci-layout://{self.directory}:{full_name(name)}"]
+            flags += ["--build-context", f"{name}=oci-layout://{self.directory}:{self._standing_for(name)}"]
         return flags
 
     def diff_ids(self, name: str) -> list[str]:
         """The layers of an image, as its config names them."""
-        manifest = self._blob(self._manifests[full_name(name)])
+        manifest = self._blob(self._manifests[self._standing_for(name) or name])
         found: list[str] = self._blob(manifest["config"]["digest"])["rootfs"]["diff_ids"]
         return found
+
+    def _standing_for(self, name: str) -> str | None:
+        """The image for this name: its own; one that kezuri makes for both names; or one that differs only in the
+        version, as golang:1.24-alpine stands for golang:1.22-alpine where that is the one that can be made."""
+        full = full_name(name)
+        for other in (full, _made_for(name)):
+            if other in self._manifests:
+                return other
+        alike = _but_for_version(full)
+        return max((other for other in self._manifests if _but_for_version(other) == alike), default=None)
 
     def _blob(self, digest: str) -> Any:
         algorithm, _, value = digest.partition(":")
         return json.loads((self.directory / "blobs" / algorithm / value).read_bytes())
+
+
+def _made_for(name: str) -> str:
+    """The name of the image that kezuri makes for this name; the name itself when it makes none."""
+    recipe = find(Reference.parse(full_name(name)))
+    return recipe.name if recipe is not None else full_name(name)
+
+
+def _but_for_version(name: str) -> str:
+    """`docker.io/library/golang:1.22-alpine` as `docker.io/library/golang:-alpine`; a tag without a version is kept."""
+    repository, _, tag = name.rpartition(":")
+    return f"{repository}:{re.sub(r'^[0-9.]+', '', tag)}"
 
 
 def _wanted() -> list[str]:
@@ -72,30 +104,34 @@ def _alone(cache: Path) -> Iterator[None]:
 
 
 def made_by_stand_in_maker(cache: Path) -> tuple[Path | None, str]:
-    maker = PROJECT.parent / "shared" / "bases" / "make-bases"
-    if not maker.is_file():
-        return None, f"there is no {maker}"
+    if without_shared():
+        return None, "there are no stand-ins beside the project"
     directory, wanted = cache / "stand-ins", _wanted()
     with _alone(cache):
         if not _has(directory, wanted):
             if os.geteuid():
-                return None, f"{maker} runs as root only"
-            done = subprocess.run([sys.executable, maker, "--out", directory, *wanted], capture_output=True, text=True)
+                return None, f"{STAND_IN_MAKER} runs as root only"
+            done = subprocess.run(
+                [sys.executable, STAND_IN_MAKER, "--out", directory, *wanted], capture_output=True, text=True
+            )
             if done.returncode:
-                return None, f"{maker} failed: {(done.stderr or done.stdout).strip()[-300:]}"
+                return None, f"{STAND_IN_MAKER} failed: {(done.stderr or done.stdout).strip()[-300:]}"
     return directory, "stand-ins made from package registries"
 
 
+def _wants(recipe: Recipe) -> bool:
+    """Whether an example builds on this image, or on one that it can stand for."""
+    alike = {_but_for_version(name) for name in _wanted()}
+    return any(_but_for_version(name) in alike for name in (recipe.name, *recipe.aliases))
+
+
 def made_by_kezuri(cache: Path, kezuri: Kezuri) -> tuple[Path | None, str]:
-    listed = kezuri("bases")
-    if listed.code:
-        return None, f"kezuri bases failed: {listed.err.strip()[-300:]}"
-    known = [line.split()[0] for line in listed.out.splitlines()[1:] if line.strip()]
-    names = [name for name in known if full_name(name) in _wanted()]
+    names = [recipe.name for recipe in recipes() if _wants(recipe)]
     directory = cache / "kezuri"
     with _alone(cache):
         if not _has(directory, names):
-            made = kezuri("bases", "--out", str(directory), *names, timeout=1800)
+            short = [name.removeprefix("docker.io/library/") for name in names]
+            made = kezuri("bases", "--out", str(directory), *short, timeout=1800)
             if made.code:
                 return None, f"kezuri bases --out failed: {made.err.strip()[-300:]}"
     return directory, "made by kezuri bases"

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,19 @@ PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLES = PROJECT / "examples"
 
 
+STAND_IN_MAKER = PROJECT.parent / "shared" / "bases" / "make-bases"
+"""Makes every base image that an example wants; not a part of the project, and not everybody has it."""
+
+
+def without_shared() -> bool:
+    """Whether the tests have only what the project itself has: as on a machine where nothing lies beside it, or when
+    $KEZURI_TEST_WITHOUT_SHARED asks for that."""
+    return os.environ.get("KEZURI_TEST_WITHOUT_SHARED", "") not in ("", "0") or not STAND_IN_MAKER.is_file()
+
+
 def in_ci() -> bool:
-    """Whether nothing may be skipped."""
-    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
+    """Whether nothing may be skipped: in CI, where every base image can be had."""
+    return os.environ.get("CI", "").lower() in ("1", "true", "yes") and not without_shared()
 
 
 def absent(reason: str) -> None:
@@ -62,6 +72,19 @@ def broken() -> list[Entry]:
         Entry(path.parent.name, path.parent, json.loads(path.read_text(encoding="utf-8")))
         for path in sorted(EXAMPLES.glob("broken/*/case.json"))
     ]
+
+
+def part(entries: Sequence[Entry], number: int, of: int) -> list[Entry]:
+    """The part with this number (from 1) when the entries are cut into so many runs of neighbours that weigh about the
+    same. Neighbours stay together because they stand on the same bases, which are then unpacked once."""
+    weights = [float(entry.data["slow_minutes"]) for entry in entries]
+    total, before, found = sum(weights), 0.0, []
+    for entry, weight in zip(entries, weights, strict=True):
+        middle = before + weight / 2
+        if int(middle / total * of) == number - 1:
+            found.append(entry)
+        before += weight
+    return found
 
 
 def full_name(name: str) -> str:

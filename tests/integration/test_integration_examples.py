@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = examples()
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "arm"}
+TAGS = ("first", "again", "touched", "edited")
 BODY = re.MULTILINE | re.DOTALL
 
 
@@ -28,8 +29,7 @@ def built(request: pytest.FixtureRequest, bases: Bases, kezuri: Kezuri, copied: 
     made = Built(entry, copied(entry), f"examples/{entry.name.lower()}:first", bases, kezuri)
     made.build(made.image)
     yield made
-    for image in (made.image, *(f"examples/{entry.name.lower()}:{tag}" for tag in ("again", "touched", "edited"))):
-        kezuri("rmi", image)
+    kezuri("rmi", "--force", *(f"examples/{entry.name.lower()}:{tag}" for tag in TAGS))
 
 
 def test_program_answers(built: Built) -> None:

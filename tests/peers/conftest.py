@@ -1,28 +1,28 @@
-"""The peers that are installed, started once for all tests of this room."""
+"""The peers: as they are recorded, or those that are installed, started once for all tests of this room."""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from benchmarks.base import Base
 from benchmarks.builders import Buildah
 from benchmarks.dockerd import Dockerd, missing, remove
 from benchmarks.processes import Failed, ask
-from tests.integration.integration_bases import made_by_stand_in_maker
-from tests.peers.peers_builders import Buildkit, Kezuri, buildkit_programs, missing_buildkit, warm
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs a newer BuildKit where there is none: no package has it, so that it cannot be asked for."""
-    if buildkit_programs() is not None:
-        return
-    needing = [item for item in items if "buildkit" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=needing)
-    items[:] = [item for item in items if item not in needing]
+from tests.peers.peers_builders import (
+    BuildahPeer,
+    Builder,
+    Buildkit,
+    DockerPeer,
+    Kezuri,
+    Peer,
+    missing_buildkit,
+    warm,
+)
+from tests.peers.peers_images import Node
+from tests.peers.peers_records import PEERS, Recorded, Recording, Records, tree_of
 
 
 @pytest.fixture(scope="session")
@@ -39,31 +39,22 @@ def kezuri(scratch: str) -> Kezuri:
 
 
 @pytest.fixture(scope="session")
-def base(scratch: str, kezuri: Kezuri) -> Base:
-    if not os.environ.get("KEZURI_BASES"):
-        # The images that the integration tests use, where they are there or can be made.
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        cache = Path(home, "kezuri-test-bases")
-        cache.mkdir(parents=True, exist_ok=True)
-        directory, _ = made_by_stand_in_maker(cache)
-        if directory is not None:
-            name = "docker.io/library/busybox:latest"
-            return Base(str(directory), name, f"{name} of the stand-ins")
-    before = os.environ.get("PYTHONPATH")
+def base(scratch: str) -> Base:
+    """The same on every machine, so that what was recorded on another one holds."""
     try:
-        os.environ["PYTHONPATH"] = kezuri.environ["PYTHONPATH"]
-        return Base.found(scratch, "docker.io/library/busybox:latest", kezuri.argv)
+        return Base.alone(scratch)
     except Failed as failed:
         pytest.skip(f"no base image with a shell: {failed}")
-    finally:
-        if before is None:
-            os.environ.pop("PYTHONPATH", None)
-        else:
-            os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture(scope="session")
-def daemon(scratch: str, base: Base) -> Iterator[Dockerd]:
+def below(base: Base) -> dict[str, Node]:
+    """The tree of the base image."""
+    return tree_of(base)
+
+
+@pytest.fixture(scope="session")
+def docker(scratch: str, base: Base) -> Iterator[DockerPeer]:
     reason = missing() or ("skopeo is not installed" if shutil.which("skopeo") is None else None)
     if reason is not None:
         pytest.skip(reason)
@@ -75,16 +66,16 @@ def daemon(scratch: str, base: Base) -> Iterator[Dockerd]:
         archive = f"{scratch}/base.tar"
         ask(["skopeo", "copy", "--quiet", f"oci:{base.layout}:{base.name}", f"docker-archive:{archive}:{base.name}"])
         daemon.ask("load", "--input", archive)
-        yield daemon
+        yield DockerPeer(daemon)
 
 
 @pytest.fixture(scope="session")
-def buildah(scratch: str, base: Base) -> Buildah:
+def buildah(scratch: str, base: Base) -> BuildahPeer:
     if os.getuid() != 0 or shutil.which("buildah") is None:
         pytest.skip("needs buildah and root")
     builder = Buildah("chroot", f"{scratch}/buildah")
     builder.pull(base)
-    return builder
+    return BuildahPeer(builder)
 
 
 @pytest.fixture(scope="session")
@@ -100,3 +91,54 @@ def buildkit(scratch: str, base: Base) -> Iterator[Buildkit]:
         except Failed as failed:
             pytest.skip(str(failed))
         yield builder
+
+
+@pytest.fixture(scope="session")
+def live(request: pytest.FixtureRequest) -> Callable[[str], Peer]:
+    """Peers that are installed; skips where one is not."""
+
+    def peer(name: str) -> Peer:
+        assert name in PEERS
+        found: Peer = request.getfixturevalue(name)
+        return found
+
+    return peer
+
+
+@pytest.fixture(scope="session")
+def records(request: pytest.FixtureRequest, live: Callable[[str], Peer]) -> Iterator[Callable[[str], Records]]:
+    """What is recorded of each peer. Of peers that are recorded anew, what these tests ask takes the place of what was
+    recorded, and is written at the end."""
+    read: dict[str, Records] = {}
+    anew = request.config.getoption("--record") or []
+
+    def of(name: str) -> Records:
+        if name not in read:
+            read[name] = Records.read(name)
+            if name in anew:
+                read[name] = Records(name, live(name).version(), read[name].answers)
+        return read[name]
+
+    yield of
+    for name in anew:
+        if name in read:
+            read[name].write()
+
+
+@pytest.fixture
+def peer(
+    request: pytest.FixtureRequest,
+    records: Callable[[str], Records],
+    live: Callable[[str], Peer],
+    below: dict[str, Node],
+) -> Callable[[str], Builder]:
+    """Peers as they answered this test when they were recorded."""
+    test = f"{request.path.stem.removeprefix('test_peers_')} {request.node.name}"
+    anew = request.config.getoption("--record") or []
+
+    def of(name: str) -> Builder:
+        if name in anew:
+            return Recording(records(name), test, below, live(name))
+        return Recorded(records(name), test, below)
+
+    return of

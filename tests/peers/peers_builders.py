@@ -50,6 +50,14 @@ class Builder(Protocol):
     def build(self, base: Base, asked: Asked, archive: str) -> Built: ...
 
 
+class Peer(Builder, Protocol):
+    """A peer that is installed."""
+
+    def version(self) -> str:
+        """What it calls itself."""
+        ...
+
+
 def known_steps(raw: str) -> Steps:
     """The steps of a build, from its progress as JSON lines: only those that the Dockerfile asks for."""
     names: dict[str, str] = {}
@@ -218,6 +226,9 @@ class Buildkit:
             command += ["--opt", f"target={asked.target}"]
         return _built([*command, "--output", f"type=docker,name=compared,dest={archive}"], {}, archive)
 
+    def version(self) -> str:
+        return ask([self._daemon, "--version"]).strip()
+
     def _stop(self) -> None:
         process = self._process
         if process is not None and process.poll() is None:
@@ -244,6 +255,9 @@ class DockerPeer:
     def __init__(self, daemon: Dockerd) -> None:
         self._daemon = daemon
 
+    def version(self) -> str:
+        return "docker " + self._daemon.ask("version", "--format", "{{.Server.Version}}").strip()
+
     def build(self, base: Base, asked: Asked, archive: str) -> Built:
         """Never raises for a build that fails: that is an answer."""
         command = ["build", "--network", "host", "--tag", "compared", "--file", asked.dockerfile]
@@ -262,6 +276,9 @@ class BuildahPeer:
 
     def __init__(self, buildah: Buildah) -> None:
         self._buildah = buildah
+
+    def version(self) -> str:
+        return self._buildah.version()
 
     def build(self, base: Base, asked: Asked, archive: str) -> Built:
         """Never raises for a build that fails: that is an answer."""

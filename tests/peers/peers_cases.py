@@ -1,9 +1,12 @@
 """The Dockerfiles that are compared, the context that they copy from, and the differences that are meant."""
 
+import gzip
 import io
+import lzma
 import os
 import stat
 import tarfile
+from collections.abc import Callable
 from typing import NamedTuple
 
 PAST = 1_600_000_000
@@ -268,8 +271,8 @@ def make_context(directory: str) -> None:
     os.mkdir(f"{directory}/void")
     for path, mode in {"run.sh": 0o755, "secret": 0o600, "set-id": 0o4755, "sticky": 0o1777, "d/sub": 0o700}.items():
         os.chmod(f"{directory}/{path}", mode)
-    for name, kind in (("plain.tar", "w"), ("packed.tar.gz", "w:gz"), ("misnamed", "w:xz")):
-        _archive(f"{directory}/{name}", kind)
+    for name, pack in (("plain.tar", bytes), ("packed.tar.gz", _gzipped), ("misnamed", lzma.compress)):
+        _archive(f"{directory}/{name}", pack)
     with open(f"{directory}/.dockerignore", "w") as file:
         file.write("# what stays\nignored*\n!ignored-but\n**/*.log\ntree/.*\nDockerfile*\n/h/../nothing\n")
     with open(f"{directory}/ignored-but", "w") as file:
@@ -286,8 +289,9 @@ def make_context(directory: str) -> None:
     os.utime(directory, (PAST, PAST))
 
 
-def _archive(path: str, mode: str) -> None:
-    with tarfile.open(path, mode, format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+def _archive(path: str, pack: Callable[[bytes], bytes]) -> None:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, kind, bits, link in (
             ("top", tarfile.DIRTYPE, 0o750, ""),
             ("top/file", tarfile.REGTYPE, 0o640, ""),
@@ -301,3 +305,10 @@ def _archive(path: str, mode: str) -> None:
             data = name.encode() if kind == tarfile.REGTYPE else b""
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
+    with open(path, "wb") as file:
+        file.write(pack(raw.getvalue()))
+
+
+def _gzipped(data: bytes) -> bytes:
+    """The same bytes whenever it is made."""
+    return gzip.compress(data, mtime=0)

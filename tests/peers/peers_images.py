@@ -57,6 +57,13 @@ def read(path: str) -> Image:
     return Image(_nodes(made), document.get("config") or {}, history, (document["os"], document["architecture"]))
 
 
+def nodes_of(layer: tarfile.TarFile) -> dict[str, Node]:
+    """The tree of an image that has only this layer."""
+    made: dict[str, _Made] = {}
+    _apply(made, layer)
+    return _nodes(made)
+
+
 def _open(archive: tarfile.TarFile, name: str) -> Any:
     member = archive.getmember(name)
     while member.issym():

@@ -1,13 +1,13 @@
-"""Generated Dockerfiles and single edits through kezuri and the peers that are installed."""
+"""Generated Dockerfiles and single edits through kezuri, and as the peers built them when they were recorded."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from benchmarks.base import Base
-from benchmarks.dockerd import Dockerd
 from tests.build.build_edits import EDITS, Edited, lay
-from tests.peers.peers_builders import Asked, Buildkit, DockerPeer, Kezuri, known_instructions
+from tests.peers.peers_builders import Asked, Builder, Kezuri, known_instructions
 from tests.peers.peers_generated import BASE, Experiment, Laboratory, described, experiments
 
 pytestmark = pytest.mark.slow
@@ -23,28 +23,30 @@ def _identity(experiment: Experiment) -> str:
 
 @pytest.mark.parametrize("experiment", list(experiments(SEED, BUILDS)), ids=_identity)
 def test_as_buildkit_does(
-    experiment: Experiment, tmp_path: Path, kezuri: Kezuri, buildkit: Buildkit, base: Base
+    experiment: Experiment, tmp_path: Path, kezuri: Kezuri, peer: Callable[[str], Builder], base: Base
 ) -> None:
-    found = Laboratory(str(tmp_path), base, "buildkit", kezuri, buildkit).differences(experiment)
+    found = Laboratory(str(tmp_path), base, "buildkit", kezuri, peer("buildkit")).differences(experiment)
     assert not found, "\n".join([*found, described(experiment, BASE)])
 
 
 @pytest.mark.parametrize(
     "experiment", list(experiments(SEED, WITH_OLD_PEERS, modern=False, incremental=False)), ids=_identity
 )
-def test_as_docker_does(experiment: Experiment, tmp_path: Path, kezuri: Kezuri, daemon: Dockerd, base: Base) -> None:
-    found = Laboratory(str(tmp_path), base, "docker", kezuri, DockerPeer(daemon)).differences(experiment)
+def test_as_docker_does(
+    experiment: Experiment, tmp_path: Path, kezuri: Kezuri, peer: Callable[[str], Builder], base: Base
+) -> None:
+    found = Laboratory(str(tmp_path), base, "docker", kezuri, peer("docker")).differences(experiment)
     assert not found, "\n".join([*found, described(experiment, BASE)])
 
 
 @pytest.mark.parametrize("edited", EDITS, ids=lambda edited: edited.name)
-def test_edits_as_buildkit_does(edited: Edited, tmp_path: Path, buildkit: Buildkit, base: Base) -> None:
+def test_edits_as_buildkit_does(edited: Edited, tmp_path: Path, peer: Callable[[str], Builder], base: Base) -> None:
     os.mkdir(f"{tmp_path}/context")
     lay(f"{tmp_path}/context")
     # What other edits have left in the daemon's cache must not be found: the first file is this test's own.
-    text = f"FROM scratch\nCOPY <<E /mark\n{tmp_path}\nE\n{edited.dockerfile}"
+    text = f"FROM scratch\nCOPY <<E /mark\n{edited.name}\nE\n{edited.dockerfile}"
     (tmp_path / "Dockerfile").write_text(text)
-    asked = Asked(f"{tmp_path}/Dockerfile", f"{tmp_path}/context")
+    asked, buildkit = Asked(f"{tmp_path}/Dockerfile", f"{tmp_path}/context"), peer("buildkit")
     assert buildkit.build(base, asked, f"{tmp_path}/image.tar").image is not None
     edited.edit(f"{tmp_path}/context")
     built = buildkit.build(base, asked, f"{tmp_path}/image.tar")
