@@ -150,7 +150,7 @@ class Runner:
 
 
 def _file_name(suite: Suite) -> str:
-    return suite.name.replace(" ", "-")
+    return re.sub(r"\W+", "-", suite.name)
 
 
 def spoken(seconds: float) -> str:
