@@ -8,6 +8,7 @@ import os
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -108,7 +109,7 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     """An empty archive with a server; `publish` after adding packages."""
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "KEZURI_DEBIAN_MIRROR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("kezuri.bases.download._PAUSE", 0.0)
+    monkeypatch.setattr("kezuri.registry.retry.delay", lambda failures, chance: 0.0)
     made = Archive()
 
     class Handler(BaseHTTPRequestHandler):
@@ -155,13 +156,16 @@ def real_mirror() -> str:
     """A Debian mirror that answers; otherwise the test is skipped with the reason."""
     from kezuri.bases.mirror import DEFAULT, VARIABLE, Mirror
     from kezuri.diagnostics import KezuriError
+    from kezuri.registry.config import RegistryConfig
+    from kezuri.registry.transport import SocketTransport
 
     url = os.environ.get(VARIABLE, "") or DEFAULT
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as directory:
         try:
-            Mirror(url, directory, report=lambda line: None)._release("trixie")
+            with closing(SocketTransport(RegistryConfig.of_machine())) as transport:
+                Mirror(url, directory, transport, report=lambda line: None)._release("trixie")
         except KezuriError as error:
             pytest.skip(f"no Debian mirror: {error}")
     return url

@@ -15,9 +15,9 @@ import pytest
 from kezuri.bases import STAND_IN, LayoutSink, Recipe, assemble, find, recipes, write_layout
 from kezuri.bases.alpine import applets, home_of
 from kezuri.bases.deb import Deb
-from kezuri.bases.golang import _place as place_go
+from kezuri.bases.golang import place as place_go
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.bases.recipe import Layer
-from kezuri.bases.tree import LayerWriter
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import ImageConfig, Index, Manifest, Platform, Reference
 
@@ -31,7 +31,20 @@ def test_names_are_full_and_of_one_recipe_each() -> None:
         assert str(Reference.parse(name)) == name
 
 
-@pytest.mark.parametrize("text", ["golang:1.24-alpine", "alpine", "alpine:3.19", "busybox", "gcr.io/distroless/static"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "golang:1.24-alpine",
+        "golang:1.17.2-alpine",
+        "golang:1.23-alpine",
+        "node:20-alpine",
+        "node:22.23.3-alpine",
+        "alpine",
+        "alpine:3.19",
+        "busybox",
+        "gcr.io/distroless/static",
+    ],
+)
 @pytest.mark.parametrize("platform", [AMD64, ARM64, Platform.parse("linux/amd64/v3")])
 def test_official_names_are_found(text: str, platform: Platform) -> None:
     recipe = find(Reference.parse(text), platform)
@@ -74,7 +87,7 @@ def test_applets_are_read_from_the_program() -> None:
     ],
 )
 def test_where_go_goes(path: str, place: str | None) -> None:
-    assert place_go(path) == place
+    assert place_go("1.24")(path) == place
 
 
 class Sink:
@@ -98,7 +111,6 @@ def small_recipe(write: Callable[[LayerWriter, Mapping[str, Deb], Platform], Non
         "example.com/small:1",
         (),
         AMD64,
-        "trixie",
         (Layer("all", ("small",), write),),
         ImageConfig(AMD64, env=("PATH=/bin",), cmd=("/usr/bin/program",)),
         "not the real one",

@@ -22,12 +22,12 @@ def deb(tmp_path: Path, data: bytes) -> Deb:
 @pytest.mark.parametrize("compression", ["xz", "gz", "zst", ""])
 def test_every_compression_gives_the_files(tmp_path: Path, deb_maker: Callable[..., bytes], compression: str) -> None:
     package = deb(tmp_path, deb_maker(FILES, compression))
-    seen = [(m.path, m.kind, m.mode, m.link, m.content.read() if m.content else None) for m in package.members()]
+    seen = [(e.path, e.kind, e.mode, e.link, content.read() if content else None) for e, content in package.members()]
     assert seen == [
         ("usr", "dir", 0o755, "", None),
         ("usr/bin", "dir", 0o755, "", None),
         ("usr/bin/program", "file", 0o755, "", b"\x7fnot elf"),
-        ("usr/bin/link", "symlink", 0o777, "program", None),
+        ("usr/bin/link", "symlink", 0o644, "program", None),
     ]
     assert package.read("usr/bin/program") == b"\x7fnot elf"
     assert package.control().startswith("Package: small\n")
@@ -45,9 +45,9 @@ def test_a_cut_package_is_an_error_wherever_it_is_cut(
     whole = deb_maker({"a": bytes(range(256)) * 40}, compression)
     for keep in range(0, len(whole) - 1, max(1, len(whole) // 40)):
         with pytest.raises(KezuriError, match="not a readable Debian package"):
-            for member in deb(tmp_path, whole[:keep]).members():
-                if member.content:
-                    member.content.read()
+            for _, content in deb(tmp_path, whole[:keep]).members():
+                if content:
+                    content.read()
 
 
 def test_a_path_that_leaves_the_root_is_refused(tmp_path: Path, deb_maker: Callable[..., bytes]) -> None:

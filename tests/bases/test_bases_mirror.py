@@ -12,12 +12,16 @@ import pytest
 
 from kezuri.bases.mirror import Mirror
 from kezuri.diagnostics import KezuriError
+from kezuri.registry.config import RegistryConfig
+from kezuri.registry.transport import SocketTransport
 
 
 def mirror(archive: Any, directory: Path, **more: Any) -> Mirror:
     more.setdefault("allow_unsigned", True)
     more.setdefault("keyrings", ())
-    return Mirror(archive.url, str(directory), report=lambda line: None, **more)
+    # Nothing of the transport is held between requests that this process would not close when it ends.
+    transport = SocketTransport(RegistryConfig.of_machine(ca_certificates=more.pop("ca_certificates", "")))
+    return Mirror(archive.url, str(directory), transport, report=lambda line: None, **more)
 
 
 @pytest.fixture
@@ -164,7 +168,7 @@ def test_unsigned_is_said(small: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["ftp://x/debian", "deb.debian.org", "https://", "https://user:secret@host/debian"])
 def test_what_is_no_mirror_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(KezuriError, match="not a Debian mirror"):
-        Mirror(url, str(tmp_path), report=lambda line: None)
+        Mirror(url, str(tmp_path), SocketTransport(RegistryConfig()), report=lambda line: None)
 
 
 def test_leftovers_of_killed_downloads_are_swept(small: Any, tmp_path: Path) -> None:

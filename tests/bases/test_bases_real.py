@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,36 @@ def test_every_recipe_is_complete(tmp_path: Path, real_mirror: str, platform: st
     for recipe in recipes(Platform.parse(platform)):
         if "golang" not in recipe.name or platform == "linux/amd64":
             make(recipe.name, tmp_path / "layout", real_mirror, recipe.platform)
+
+
+NODE_SAYS = """
+test "$(node -e 'console.log(6 * 7)')" = 42
+test "$(node --version)" = "v$NODE_VERSION"
+npm --version; npx --version; yarn --version; corepack --version
+test "$(id -u node):$(id -g node)" = 1000:1000
+apk add --no-cache libc6-compat
+docker-entrypoint.sh -e 'console.log("entered")'
+"""
+
+
+@pytest.mark.parametrize("major", ["18", "20", "22"])
+def test_node_and_npm_run_in_a_build(tmp_path: Path, real_mirror: str, major: str) -> None:
+    name = f"docker.io/library/node:{major}-alpine"
+    if Platform.host() not in [r.platform for r in recipes()]:
+        pytest.skip(f"no stand-ins for {Platform.host()}")
+    layout, context = tmp_path / "layout", tmp_path / "context"
+    make(name, layout, real_mirror)
+    context.mkdir()
+    script = " && ".join(NODE_SAYS.strip().replace("\n", "; ").split("; "))
+    (context / "Dockerfile").write_text(f"FROM node:{major}-alpine\nRUN {script}\n")
+    base = f"node:{major}-alpine=oci-layout://{layout}:{name}"
+    command = [sys.executable, "-m", "kezuri", "build", "--root", str(tmp_path / "store"), "--progress", "plain"]
+    done = subprocess.run(
+        [*command, "--build-context", base, str(context)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "entered" in done.stderr
+    shutil.rmtree(tmp_path / "store")
 
 
 def test_the_hello_example_builds_and_answers(tmp_path: Path, real_mirror: str) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kezuri.bases import linking
 from kezuri.bases.deb import Deb, Package
 from kezuri.bases.elf import Linkage, linkage
-from kezuri.bases.tree import LayerWriter, Placed
+from kezuri.bases.layer_writer import LayerWriter, Placed
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Platform
 

@@ -10,13 +10,25 @@ from typing import Any
 import pytest
 from tests.build.build_workshop import tar_of, write_layout
 
+from kezuri.linux import userns
+
 BUSYBOX = "/bin/busybox"
+
+
+def _may_run() -> bool:
+    """Whether this user can run steps that own files of other ids."""
+    uid = os.geteuid()
+    return uid == 0 or bool(userns.ranges(uid, os.getegid())[0])
+
+
 RUNS_STEPS = [
     pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+    pytest.mark.skipif(not _may_run(), reason="needs root, or subordinate ids"),
     pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="needs busybox-static"),
 ]
 """The marks of tests whose steps run in busybox."""
+AS_OTHERS = [*RUNS_STEPS, pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users")]
+"""The marks of those that run kezuri as several users."""
 
 
 def busybox_tar() -> bytes:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tests.build.build_workshop import Workshop
+from tests.build.build_workshop import Workshop, asked
 
 from kezuri.app.forecast import Foresight, foresee
-from kezuri.app.request import BuildRequest, Settings
+from kezuri.app.request import Settings
 from kezuri.progress.events import Event, StepCached, StepDone, StepStarted
 
 
@@ -13,7 +13,7 @@ def forecast(shop: Workshop, changed: tuple[str, ...] | None = None, **more: Any
     """What a build of the workshop's context would do."""
     heard: list[Event] = []
     parallelism = more.pop("parallelism", 0)
-    request = BuildRequest(**{"context": str(shop.context), **more})
+    request = asked(**{"context": str(shop.context), **more})
     found = foresee(request, Settings(str(shop.root), max_parallelism=parallelism), heard.append, changed)
     assert not any(isinstance(event, StepCached) for event in heard)
     return found

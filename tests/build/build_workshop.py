@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kezuri.app.arguments import read_builtin_arguments
 from kezuri.app.build import build
-from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
+from kezuri.app.request import BuildRequest, BuildResult, Settings
+from kezuri.cli.outputs import read_outputs
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
-from kezuri.linux.ownership import Ownership
+from kezuri.linux.ownership import Ownership, Privilege
 from kezuri.progress.events import (
     Event,
     StepCached,
@@ -30,7 +32,7 @@ from kezuri.upkeep.soundness import Finding, Soundness
 def own(store: Store) -> Owners:
     """The store's directories as a process uses them that has one user and enters no namespace."""
     seen = Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, True)
-    return Owners(store, seen=lambda: seen)
+    return Owners(store, Privilege(seen=lambda: seen))
 
 
 class Said:
@@ -102,7 +104,7 @@ class Workshop:
         settings = Settings(str(self.root), max_parallelism=more.pop("parallelism", 0))
         self.said = Said()
         try:
-            return build(BuildRequest(**{"context": str(self.context), **more}), settings, self.said)
+            return build(asked(**{"context": str(self.context), **more}), settings, self.said)
         finally:
             self.said.check_steps()
 
@@ -173,8 +175,29 @@ def lines(error: KezuriError) -> list[int]:
     ]
 
 
-def oci(dest: Path, **attributes: str) -> tuple[Output, ...]:
-    return (Output("oci", str(dest), tuple(attributes.items())),)
+def asked(**more: Any) -> BuildRequest:
+    """The request with these fields. As on the command line, `outputs`, `annotations` (name, value), `compression`,
+    `compression_level` and `source_date_epoch` (SOURCE_DATE_EPOCH of the environment) are texts."""
+    annotations = tuple(f"{name}={value}" for name, value in more.pop("annotations", ()))
+    packing = (more.pop("compression", ""), more.pop("compression_level", ""))
+    outputs = read_outputs(more.pop("outputs", ()), annotations, *packing)
+    arguments = dict(more.pop("build_args", ()))
+    if epoch := more.pop("source_date_epoch", ""):
+        arguments.setdefault("SOURCE_DATE_EPOCH", epoch)
+    build_args = tuple(arguments.items())
+    builtin = read_builtin_arguments(build_args)
+    return BuildRequest(build_args=build_args, builtin=builtin, outputs=outputs, **more)
+
+
+def output(kind: str, dest: object = "", *attributes: tuple[str, str]) -> str:
+    """A value of `--output`."""
+    pairs = [("type", kind), *([("dest", str(dest))] if dest else []), *attributes]
+    return ",".join('"' + f"{key}={value}".replace('"', '""') + '"' for key, value in pairs)
+
+
+def oci(dest: Path, **attributes: str) -> tuple[str, ...]:
+    """The values of `--output` for one output of type oci."""
+    return (output("oci", dest, *attributes.items()),)
 
 
 def write_layout(

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
+from tests.build.build_busybox import AS_OTHERS, busybox_layout, busybox_tar
 from tests.sandbox.conftest import user_with_subordinate_ids
 
 from kezuri.linux import userns
 
 SOURCES = str(Path(__file__).parents[2] / "src")
 
-pytestmark = RUNS_STEPS
+pytestmark = AS_OTHERS
 
 DOCKERFILE = """
 FROM scratch AS empty

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,17 +18,27 @@ from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.store.store import Store, layer_name
 from kezuri.upkeep.choice import choice
-from kezuri.upkeep.collection import Collection
-from kezuri.upkeep.inventory import Piece
+from kezuri.upkeep.collector import Collector
+from kezuri.upkeep.figures import Figures
+from kezuri.upkeep.piece import Piece, Ties, Use
 from kezuri.upkeep.reach import Reach
 from kezuri.upkeep.worth import HALF_LIFE, ranked, worth
 
 DAY = 86400.0
 
 
-def piece(id: str, size: int = 100, seconds: float = 1.0, needs: str = "", step: str = "RUN", **more: Any) -> Piece:
-    made = Piece(id, "regular", id, size, 0.0, 0.0, 1, seconds, needs=needs, step=step)
-    return made._replace(**more)
+def piece(
+    id: str,
+    size: int = 100,
+    seconds: float = 1.0,
+    needs: str = "",
+    step: str = "RUN",
+    *,
+    uses: int = 1,
+    kind: str = "regular",
+    shared: bool = False,
+) -> Piece:
+    return Piece(id, kind, id, size, Use(0.0, 0.0, uses, seconds), Ties(needs=needs, step=step, shared=shared))
 
 
 def order(pieces: list[Piece], *stay: str) -> list[str]:
@@ -39,7 +48,7 @@ def order(pieces: list[Piece], *stay: str) -> list[str]:
 class TestWorth:
     def test_seconds_uses_and_age(self) -> None:
         one = piece("x", seconds=8.0)
-        assert worth(one, 0.0) == 8.0 and worth(one._replace(uses=4), 0.0) == 24.0
+        assert worth(one, 0.0) == 8.0 and worth(piece("x", seconds=8.0, uses=4), 0.0) == 24.0
         assert worth(one, HALF_LIFE) == 4.0 and worth(one, -5.0) == 8.0
 
     def test_what_is_cheap_for_its_size_goes_first(self) -> None:
@@ -50,8 +59,8 @@ class TestWorth:
     def test_what_stood_on_a_run_goes_with_it(self) -> None:
         pieces = [piece("low", 100, 0.1), piece("high", 100, 100.0, "low"), piece("other", 100, 1.0)]
         assert order(pieces) == ["other", "low,high"]
-        assert order([pieces[0]._replace(seconds=90.0), *pieces[1:]]) == ["other", "low,high"]
-        assert order([pieces[0]._replace(seconds=200.0), *pieces[1:]]) == ["other", "high", "low"]
+        assert order([piece("low", 100, 90.0), *pieces[1:]]) == ["other", "low,high"]
+        assert order([piece("low", 100, 200.0), *pieces[1:]]) == ["other", "high", "low"]
         cheap = [piece("low", 1000, 0.1), piece("high", 1, 0.2, "low"), piece("other", 100, 1.0)]
         assert order(cheap) == ["low,high", "other"]
 
@@ -88,19 +97,19 @@ def test_everything_that_may_go_goes_once_and_nothing_else(
     by = {p.id: p for p in pieces}
 
     def below(p: Piece) -> list[Piece]:
-        return [by[p.needs], *below(by[p.needs])] if p.needs else []
+        return [by[p.ties.needs], *below(by[p.ties.needs])] if p.ties.needs else []
 
     for candidate in ranked(pieces, lambda p: p.id not in stay, 0.0):
         assert candidate.size == sum(p.size for p in candidate.pieces)
         assert candidate.worth == pytest.approx(sum(worth(p, 0.0) for p in candidate.pieces), abs=1e-6)
         gone += [p.id for p in candidate.pieces]
         # What stands on a RUN that is gone is gone.
-        assert all(p.id in gone for p in pieces if any(q.id in gone and q.step == "RUN" for q in below(p)))
+        assert all(p.id in gone for p in pieces if any(q.id in gone and q.ties.step == "RUN" for q in below(p)))
     assert len(gone) == len(set(gone)) and not set(gone) & stay
     kept = {p.id for p in pieces} - set(gone)
     for name in kept - stay:
         # It frees nothing, or would take along something that stays.
-        carries = [p for p in pieces if p.id in kept and by[name] in below(p)] if by[name].step == "RUN" else []
+        carries = [p for p in pieces if p.id in kept and by[name] in below(p)] if by[name].ties.step == "RUN" else []
         assert sum(p.size for p in (by[name], *carries)) == 0 or any(p.id in stay for p in carries)
 
 
@@ -127,7 +136,7 @@ def filled(tmp_path: Path) -> Workshop:
 
 def age(shop: Workshop, seconds: float = 30 * DAY) -> None:
     with Store(str(shop.root)) as store:
-        for table in ("layer", "record", "mount", "memo"):
+        for table in ("layer", "record", "mount", "image", "download"):
             store.database.rows(f"UPDATE {table} SET used = used - {seconds}")
 
 
@@ -149,7 +158,7 @@ class TestFigures:
         os.link(strange / "data", shop.root / "tmp" / "and again")
         for _ in range(2):
             with Store(str(shop.root)) as store:
-                told = sum(size for _, _, size in Collection(store).usage())
+                told = sum(size for _, _, size in Figures(store).usage())
                 assert abs(told - du(shop.root)) <= 4096
             prune(Settings(str(shop.root)), budget=Budget(most=30_000))
         assert sum(size for _, _, size in usage(Settings(str(shop.root)))) < 10 << 20
@@ -157,18 +166,20 @@ class TestFigures:
     def test_pieces_add_up_to_the_cache(self, tmp_path: Path) -> None:
         shop = filled(tmp_path)
         with Store(str(shop.root)) as store:
-            collection = Collection(store)
+            collection = Collector(store)
             pieces = collection.pieces()
             named = Reach(store).named_blobs()
             known = named | {form.digest for form in store.database.forms()}
             documents = sum(os.stat(store.blobs.path(d)).st_blocks * 512 for d in set(store.blobs.digests()) - known)
             # A listing of an image's layer stays with the image.
             listings = sum(
-                os.stat(shop.root / "listings" / layer_name(p.layer)).st_blocks * 512
+                os.stat(shop.root / "listings" / layer_name(p.ties.layer)).st_blocks * 512
                 for p in pieces
-                if p.named and (shop.root / "listings" / layer_name(p.layer)).exists()
+                if p.ties.named and (shop.root / "listings" / layer_name(p.ties.layer)).exists()
             )
-            assert sum(p.size for p in pieces if not p.named) == collection.cache_bytes() - documents - listings
+            assert (
+                sum(p.size for p in pieces if not p.ties.named) == Figures(store).cache_bytes() - documents - listings
+            )
         assert {p.kind for p in pieces} >= {"regular", "internal"}
 
 
@@ -177,10 +188,10 @@ class TestPrune:
         shop = filled(tmp_path)
         foreseen = sum(c.size for c in foresee_prune(Settings(str(shop.root)), all=True))
         with Store(str(shop.root)) as store:
-            before = Collection(store).cache_bytes()
+            before = Figures(store).cache_bytes()
         removed = sum(r.size for r in prune(Settings(str(shop.root)), all=True))
         with Store(str(shop.root)) as store:
-            freed = before - Collection(store).cache_bytes()
+            freed = before - Figures(store).cache_bytes()
         # Directories become smaller, too: of that nobody speaks.
         assert abs(freed - removed) <= 32768 and abs(foreseen - removed) <= 32768
         assert os.listdir(shop.root / "contexts") == []
@@ -188,14 +199,14 @@ class TestPrune:
     def test_a_budget_is_kept_and_what_remains_works(self, tmp_path: Path) -> None:
         shop = filled(tmp_path)
         with Store(str(shop.root)) as store:
-            whole = Collection(store).cache_bytes()
+            whole = Figures(store).cache_bytes()
         for budget in (whole, whole * 2 // 3, whole // 3, 0):
             expected = foresee_prune(Settings(str(shop.root)), budget=Budget(most=budget))
             with Store(str(shop.root)) as store:
                 before = {r.key for r in store.database.records()}
             prune(Settings(str(shop.root)), budget=Budget(most=budget))
             with Store(str(shop.root)) as store:
-                assert Collection(store).cache_bytes() <= max(budget, 16384)
+                assert Figures(store).cache_bytes() <= max(budget, 16384)
                 left = {r.key for r in store.database.records()}
             # More may go than was foreseen: what two layers share is freed with the second of them only.
             assert before - left >= {p.id for c in expected for p in c.pieces if p.kind == "regular"}
@@ -320,7 +331,7 @@ def test_a_budget_never_breaks_what_is_left(data: st.DataObject) -> None:
             with Store(str(shop.root)) as store:
                 records = {r.key: r for r in store.database.records()}
                 if not leased:
-                    assert Collection(store).cache_bytes() <= max(budget, 16384)
+                    assert Figures(store).cache_bytes() <= max(budget, 16384)
             assert shop.check() == []
             foresight = forecast(shop)
             shop.build(text)

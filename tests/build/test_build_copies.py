@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.build.build_workshop import Workshop, lines, oci, tar_of, write_layout
+from tests.build.build_workshop import Workshop, lines, oci, output, tar_of, write_layout
 
-from kezuri.app.request import BuildRequest, Output
+from kezuri.app.request import BuildRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import digest_of
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 DOCKERFILE = """\
 FROM scratch AS docs
@@ -346,7 +346,7 @@ class TestOutputs:
 
     def test_a_docker_archive(self, shop: Workshop) -> None:
         dest = shop.directory / "image.tar"
-        shop.build(outputs=(Output("docker", str(dest)),), tags=("x:1",))
+        shop.build(outputs=(output("docker", str(dest)),), tags=("x:1",))
         with tarfile.open(dest) as tar:
             file = tar.extractfile("manifest.json")
             assert file is not None
@@ -356,7 +356,7 @@ class TestOutputs:
 
     def test_a_root_tar(self, shop: Workshop) -> None:
         dest = shop.directory / "root.tar"
-        result = shop.build(outputs=(Output("tar", str(dest)),), tags=("x",))
+        result = shop.build(outputs=(output("tar", str(dest)),), tags=("x",))
         with tarfile.open(dest) as tar:
             assert "app/src/one" in tar.getnames() and len(tar.getnames()) == len(set(tar.getnames()))
         # There is no image that could have a name.
@@ -368,19 +368,31 @@ class TestOutputs:
         (dest / "app" / "a.txt").symlink_to(shop.context / "other")
         (dest / "usr").symlink_to(shop.context)
         (dest / "mine").write_text("stays")
-        shop.build(outputs=(Output("local", str(dest)),))
+        shop.build(outputs=(output("local", str(dest)),))
         assert (dest / "app" / "a.txt").read_text() == "a" and (dest / "mine").read_text() == "stays"
         assert (shop.context / "other").read_text() == "o" and not (shop.context / "share").exists()
         assert (dest / "usr" / "share" / "docs" / "index").read_text() == "i"
 
     def test_an_empty_image_as_a_directory(self, shop: Workshop) -> None:
-        shop.build("FROM scratch", outputs=(Output("local", str(shop.directory / "empty")),))
+        shop.build("FROM scratch", outputs=(output("local", str(shop.directory / "empty")),))
         assert os.listdir(shop.directory / "empty") == []
 
     def test_several_outputs_at_once(self, shop: Workshop) -> None:
-        outputs = (Output("local", str(shop.directory / "d")), *oci(shop.directory / "i.tar"), Output("cacheonly", ""))
+        outputs = (output("local", str(shop.directory / "d")), *oci(shop.directory / "i.tar"), output("cacheonly"))
         shop.build(outputs=outputs)
         assert (shop.directory / "d" / "app").is_dir() and (shop.directory / "i.tar").is_file()
+
+    def test_each_output_is_packed_as_it_asks(self, shop: Workshop) -> None:
+        kinds = {"gzip": "+gzip", "zstd": "+zstd", "uncompressed": ""}
+        outputs = [output("oci", shop.directory / k, ("tar", "0"), ("compression", k)) for k in kinds]
+        shop.build(outputs=tuple(outputs))
+        for kind, suffix in kinds.items():
+            (entry,) = json.loads((shop.directory / kind / "index.json").read_text())["manifests"]
+            blobs = shop.directory / kind / "blobs" / "sha256"
+            layers = json.loads((blobs / entry["digest"][7:]).read_text())["layers"]
+            assert len(layers) == 4
+            assert {x["mediaType"] for x in layers} == {f"application/vnd.oci.image.layer.v1.tar{suffix}"}
+            assert all((blobs / x["digest"][7:]).is_file() for x in layers)
 
     def test_a_failed_output_leaves_the_old_file(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
         dest = shop.directory / "image.tar"
@@ -405,10 +417,10 @@ class TestOutputs:
             (place / f"{name}.link").symlink_to(name)
         os.mkfifo(place / "pipe")
         reader = os.open(place / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-        outputs = tuple(Output(name, str(place / f"{name}.link")) for name in ("tar", "oci", "docker"))
+        outputs = tuple(output(name, place / f"{name}.link") for name in ("tar", "oci", "docker"))
         more = {"iidfile": str(place / "iid.link"), "metadata_file": str(place / "meta.link")}
         result = shop.build(
-            "FROM scratch\nCOPY a.txt /", outputs=(*outputs, Output("tar", str(place / "pipe"))), **more
+            "FROM scratch\nCOPY a.txt /", outputs=(*outputs, output("tar", str(place / "pipe"))), **more
         )
         assert b"a.txt" in os.read(reader, 1 << 20)
         os.close(reader)
@@ -565,6 +577,39 @@ class TestBases:
         assert f"{str(shop.directory)[1:]}/x/a.txt" in shop.files(result)
         assert not (shop.directory / "x").exists()
 
+    def test_a_copy_from_an_image_takes_files_out_of_its_blobs(self, shop: Workshop) -> None:
+        """Nothing is unpacked, so that it also works where the files belong to users that the caller cannot be."""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name, uid, content in (
+                ("home/app", 4_000_000, b"app"),
+                ("home/large", 7, bytes(1 << 20)),
+                ("x", 8, b""),
+            ):
+                info = tarfile.TarInfo(name)
+                info.uid, info.gid, info.size = uid, uid, len(content)
+                tar.addfile(info, io.BytesIO(content))
+            for name, kind, link in (
+                ("home/again", tarfile.LNKTYPE, "home/app"),
+                ("home/soft", tarfile.SYMTYPE, "/etc/passwd"),
+                ("home/null", tarfile.CHRTYPE, ""),
+            ):
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname, info.devmajor, info.devminor = kind, link, 1, 3
+                tar.addfile(info)
+        layout = write_layout(shop.directory / "base", [tar_of(("home/large", b"older")), out.getvalue()])
+        options: dict[str, Any] = {"build_contexts": (("base", f"oci-layout://{layout}"),)}
+        text = "FROM scratch\nCOPY --from=base /home /h\n"
+        first = shop.build(text, **options)
+        members = shop.members(first)
+        assert sorted(members) == ["h", "h/again", "h/app", "h/large", "h/null", "h/soft"]
+        assert members["h/app"].islnk() and members["h/app"].linkname == "h/again"
+        assert (members["h/again"].uid, members["h/large"].gid) == (4_000_000, 7)
+        assert members["h/null"].ischr() and members["h/soft"].linkname == "/etc/passwd"
+        assert shop.files(first)["h/large"] == bytes(1 << 20)
+        assert os.listdir(shop.root / "layers") == [] and shop.leftovers() == []
+        assert shop.build(text, **options).config_digest == first.config_digest and shop.said.ran == []
+
     def test_a_directory_as_a_context_of_its_own(self, shop: Workshop) -> None:
         other = shop.directory / "other"
         other.mkdir()
@@ -593,6 +638,7 @@ class TestAdd:
         assert shop.said.ran
 
 
+@pytest.mark.usefixtures("entered")
 class TestTogether:
     def test_two_builds_of_one_store_at_once(self, shop: Workshop) -> None:
         others = [Workshop(shop.directory / f"w{i}", shop.root) for i in range(4)]
@@ -646,7 +692,7 @@ class TestTogether:
 class TestPruned:
     def prune(self, shop: Workshop, **how: Any) -> None:
         with Store(str(shop.root)) as store:
-            list(Collection(store).collect(**{"everything": False, "before": None, "keep_bytes": None, **how}))
+            list(Collector(store).collect(Limits(**how)))
 
     def test_everything_gone_everything_runs(self, shop: Workshop) -> None:
         first = shop.build(source_date_epoch="1000", tags=("x",))

@@ -7,7 +7,8 @@ import pytest
 from tests.build.build_busybox import busybox_tar
 from tests.build.build_workshop import Workshop, tar_of, write_layout
 
-from kezuri.forms.forms import Forms
+from kezuri.forms.listings import Listings
+from kezuri.forms.unpacking import Unpacking
 from kezuri.progress.events import StepCached, StepDone, StepStarted
 
 
@@ -18,15 +19,15 @@ class Clocked(Workshop):
         super().__init__(directory)
         self.base = (("base", f"oci-layout://{write_layout(directory / 'base', [tar])}"),)
         self.write(**{"a.txt": "a"})
-        for name in ("_unpack", "_listing"):
-            original = getattr(Forms, name)
+        for kind, name in ((Unpacking, "_unpack"), (Listings, "_listing")):
+            original = getattr(kind, name)
 
-            def slow(forms: Forms, *given: Any, name: str = name, original: Any = original) -> Any:
-                found = original(forms, *given)
+            def slow(part: object, *given: Any, original: Any = original) -> Any:
+                found = original(part, *given)
                 self.work.append(len(self.said.events))
                 return found
 
-            monkeypatch.setattr(Forms, name, slow)
+            monkeypatch.setattr(kind, name, slow)
         self.work: list[int] = []
 
     def told(self, dockerfile: str, **more: Any) -> list[str]:

@@ -10,13 +10,13 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
+from tests.build.build_busybox import AS_OTHERS, busybox_layout, busybox_tar
 
 from kezuri.layer.decompression import decompress
 
 SOURCES = str(Path(__file__).parents[2] / "src")
 
-pytestmark = RUNS_STEPS
+pytestmark = AS_OTHERS
 
 DOCKERFILE = """
 FROM base AS a

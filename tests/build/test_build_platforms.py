@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.build.build_workshop import Workshop, lines, oci, read_layer, tar_of, write_layout
+from tests.build.build_workshop import Workshop, lines, oci, output, read_layer, tar_of, write_layout
 
 from kezuri.app.images import history, images, inspect, remove, tag
-from kezuri.app.request import BuildResult, Output, Settings
+from kezuri.app.request import BuildResult, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
 from kezuri.progress.events import StepStarted
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 HOST = str(Platform.host())
 OTHER = "linux/arm64" if HOST == "linux/amd64" else "linux/amd64"
@@ -152,11 +152,7 @@ class TestAnnotations:
 
     def test_outputs_have_their_own(self, shop: Workshop, tmp_path: Path) -> None:
         one, two = (
-            Output(
-                "oci",
-                str(tmp_path / n),
-                (("tar", "false"), ("annotation.is", n), ("annotation-manifest-descriptor.d", n)),
-            )
+            output("oci", tmp_path / n, ("tar", "false"), ("annotation.is", n), ("annotation-manifest-descriptor.d", n))
             for n in ("one", "two")
         )
         shop.build(DOCKERFILE, outputs=(one, two), annotations=(("k", "v"),))
@@ -197,7 +193,7 @@ class TestOutputs:
 
     def test_a_docker_archive_cannot_hold_it(self, shop: Workshop, tmp_path: Path) -> None:
         with pytest.raises(KezuriError, match="cannot hold an image index") as caught:
-            shop.build(DOCKERFILE, platforms=BOTH, outputs=(Output("docker", str(tmp_path / "out")),))
+            shop.build(DOCKERFILE, platforms=BOTH, outputs=(output("docker", str(tmp_path / "out")),))
         assert caught.value.exit_code == 2 and shop.said.ran == [] and not (tmp_path / "out").exists()
 
     def files(self, directory: Path) -> dict[str, str]:
@@ -205,7 +201,7 @@ class TestOutputs:
 
     def split(self, kind: str, shop: Workshop, dest: Path, **more: Any) -> dict[str, str]:
         attributes = tuple(more.pop("attributes", ()))
-        shop.build(more.pop("dockerfile", DOCKERFILE), outputs=(Output(kind, str(dest), attributes),), **more)
+        shop.build(more.pop("dockerfile", DOCKERFILE), outputs=(output(kind, dest, *attributes),), **more)
         if kind == "local":
             return self.files(dest)
         with tarfile.open(dest) as archive:
@@ -266,7 +262,7 @@ class TestOutputs:
             link.type, link.linkname = tarfile.LNKTYPE, info.name
             tar.addfile(link)
         (shop.context / "links.tar").write_bytes(out.getvalue())
-        shop.build("FROM scratch\nADD links.tar /\n", platforms=BOTH, outputs=(Output("tar", str(tmp_path / "t")),))
+        shop.build("FROM scratch\nADD links.tar /\n", platforms=BOTH, outputs=(output("tar", str(tmp_path / "t")),))
         with tarfile.open(tmp_path / "t") as archive:
             links = {m.name: m.linkname for m in archive if m.islnk()}
         assert links == {f"{p.replace('/', '_')}/b": f"{p.replace('/', '_')}/a" for p in BOTH}
@@ -306,12 +302,12 @@ class TestStore:
         remove(settings, ("app",))
         assert [i.platform for i in images(settings)] == list(BOTH)
         with Store(settings.root) as store:
-            list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
+            list(Collector(store).collect(Limits(everything=True)))
         assert shop.check() == []
         assert len(inspect(settings, ("other:name",), OTHER)) == 1
         remove(settings, ("other:name",))
         with Store(settings.root) as store:
-            list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
+            list(Collector(store).collect(Limits(everything=True)))
             assert list(store.blobs.digests()) == []
 
     def test_it_is_a_base_for_each_platform(self, settings: Settings, shop: Workshop) -> None:

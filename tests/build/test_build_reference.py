@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.build.build_workshop import Workshop, lines, tar_of, write_layout
+from tests.build.build_workshop import Workshop, lines, output, tar_of, write_layout
 
-from kezuri.app.request import BuildResult, Output
+from kezuri.app.request import BuildResult
 from kezuri.diagnostics import KezuriError
 
 EMPTY_LAYER = "sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1"
@@ -118,7 +118,7 @@ class TestAgain:
         (blobs / manifest["layers"][0]["digest"][7:]).unlink()
         more: dict[str, Any] = {"build_contexts": (("base", f"oci-layout://{layout}"),)}
         shop.build("FROM base AS config\nENV A=1\nFROM scratch\nCOPY f /\n", **more)
-        more["outputs"] = (Output("cacheonly", ""),)
+        more["outputs"] = (output("cacheonly"),)
         for text in ("ENV A=1", "COPY --link f /d/", "COPY --link <<h /h\nh"):
             shop.build(f"FROM base\n{text}\n", **more)
         with pytest.raises(KezuriError, match="is missing"):
@@ -161,8 +161,8 @@ class TestEpoch:
         dest, archive = shop.directory / "out", shop.directory / "out.tar"
         shop.write(f="f")
         os.utime(shop.context / "f", (500, 500))
-        outputs = (Output("local", str(dest)), Output("tar", str(archive)))
-        result = self.built(shop, build_args=(("SOURCE_DATE_EPOCH", "1000"),), outputs=(*outputs, Output("image", "")))
+        outputs = (output("local", str(dest)), output("tar", str(archive)))
+        result = self.built(shop, build_args=(("SOURCE_DATE_EPOCH", "1000"),), outputs=(*outputs, output("image")))
         assert {(dest / name).stat().st_mtime for name in ("f", "w", "late")} == {1000}
         with tarfile.open(archive) as tar:
             assert {member.mtime for member in tar} == {1000}
@@ -212,9 +212,9 @@ def test_a_dockerfile_on_standard_input_has_the_directory_as_its_context(
     ],
 )
 def test_no_attribute_of_an_output_is_passed_over(shop: Workshop, attribute: tuple[str, str], said: str) -> None:
-    output = Output("oci", str(shop.directory / "image.tar"), (attribute,))
+    given = output("oci", shop.directory / "image.tar", attribute)
     with pytest.raises(KezuriError, match=said) as caught:
-        shop.build("FROM scratch\nENV A=1\n", outputs=(output,))
+        shop.build("FROM scratch\nENV A=1\n", outputs=(given,))
     assert caught.value.exit_code == 2 and not (shop.directory / "image.tar").exists()
 
 
@@ -223,9 +223,9 @@ def test_a_directory_is_copied_into_and_never_emptied(shop: Workshop) -> None:
     dest = shop.directory / "out"
     dest.mkdir()
     (dest / "mine").write_text("stays")
-    shop.build("FROM scratch\nCOPY f /\n", outputs=(Output("local", str(dest), (("mode", "copy"),)),))
+    shop.build("FROM scratch\nCOPY f /\n", outputs=(output("local", dest, ("mode", "copy")),))
     with pytest.raises(KezuriError, match="mode=delete is not supported"):
-        shop.build(outputs=(Output("local", str(dest), (("mode", "delete"),)),))
+        shop.build(outputs=(output("local", dest, ("mode", "delete")),))
     assert sorted(path.name for path in dest.iterdir()) == ["f", "mine"]
 
 

@@ -11,10 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.build.build_workshop import Workshop, lines, tar_of
+from tests.build.build_workshop import Workshop, lines, output, tar_of
 from tests.source.source_remote_servers import MODIFIED, MTIME, Handler, Repository, WebServer, git, web_server
 
-from kezuri.app.request import Output, SecretSource, Settings
+from kezuri.app.request import SecretSource, Settings
 from kezuri.app.why import why
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
@@ -44,7 +44,7 @@ def repository(tmp_path: Path, web: WebServer) -> Repository:
 def entries(shop: Workshop, dockerfile: str | None = None, **more: object) -> dict[str, tuple[str, int, int, int]]:
     """What a build gives: permissions as text, owner, group and modification time by path."""
     dest = shop.directory / "out.tar"
-    shop.build(dockerfile, outputs=(Output("tar", str(dest)),), **more)
+    shop.build(dockerfile, outputs=(output("tar", str(dest)),), **more)
     with tarfile.open(dest) as tar:
         return {m.name: (f"{m.type.decode()}{m.mode:o}", m.uid, m.gid, int(m.mtime)) for m in tar}
 
@@ -67,6 +67,7 @@ def pointed(error: KezuriError) -> str:
     return first.source.text[first.span.start : first.span.end]
 
 
+@pytest.mark.usefixtures("entered")
 class TestUrls:
     def test_files_as_buildkit_makes_them(self, shop: Workshop, web: WebServer) -> None:
         archive = io.BytesIO()
@@ -221,6 +222,7 @@ def test_a_build_without_remote_sources_knows_nothing_of_them(shop: Workshop) ->
     assert subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
+@pytest.mark.usefixtures("entered")
 class TestContexts:
     def test_an_archive(self, shop: Workshop, web: WebServer) -> None:
         data = tar_of(("Dockerfile", b"FROM scratch\nCOPY d /o\n"), ("d/x", b"x"), ("o", b"FROM scratch\nCOPY o /\n"))
@@ -270,6 +272,7 @@ class TestContexts:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("entered")
 class TestGit:
     def test_add(self, shop: Workshop, web: WebServer, repository: Repository) -> None:
         first = repository.git("rev-parse", "HEAD").strip()

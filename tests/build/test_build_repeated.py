@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.build.build_busybox import BUSYBOX, busybox_layout, busybox_tar
-from tests.build.build_workshop import Workshop, oci, read_layer
-
-from kezuri.app.request import Output
+from tests.build.build_workshop import Workshop, oci, output, read_layer
 
 TWICE = "FROM scratch\nCOPY --link f /d/f\nCOPY --link other /d/f\nCOPY --link f /d/f\nLABEL a=b\n"
 
@@ -34,8 +32,8 @@ def test_documents_name_it_at_each_of_its_places(shop: Workshop) -> None:
 @pytest.mark.parametrize("kind", ["oci", "docker", "directory"])
 def test_it_leaves_once_and_is_named_twice(shop: Workshop, kind: str) -> None:
     dest = shop.directory / "out"
-    output = Output("docker" if kind == "docker" else "oci", str(dest), (("tar", str(kind != "directory")),))
-    result = shop.build(TWICE, outputs=(output,), tags=("dup",))
+    given = output("docker" if kind == "docker" else "oci", dest, ("tar", str(kind != "directory")))
+    result = shop.build(TWICE, outputs=(given,), tags=("dup",))
     layers = [layer["digest"][7:] for layer in shop.manifest(result)["layers"]]
     if kind == "directory":
         assert {path.name for path in (dest / "blobs" / "sha256").iterdir()} >= set(layers)

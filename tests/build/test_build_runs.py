@@ -579,6 +579,7 @@ class TestKilled:
             time.sleep(0.05)
         assert not _running("sleep\x001000.375")
 
+    @pytest.mark.usefixtures("entered")
     def test_a_killed_step_is_a_failure_that_leaves_nothing(self, shop: Workshop) -> None:
         failure: list[KezuriError] = []
 
@@ -602,6 +603,7 @@ class TestKilled:
             assert store.database.records() == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small file system")
 class TestFullDisk:
     @pytest.fixture
     def small(self, tmp_path: Path) -> Iterator[Path]:

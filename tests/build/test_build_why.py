@@ -14,6 +14,8 @@ from tests.build.build_workshop import Workshop
 from kezuri.app.prune import prune
 from kezuri.app.request import SecretSource, Settings
 from kezuri.app.why import why
+from kezuri.cache.journal import Journal
+from kezuri.cache.listings import Listings
 from kezuri.cli.why_text import WhyText
 from kezuri.diagnostics import KezuriError
 from kezuri.explain.answers import Explanation
@@ -189,11 +191,11 @@ class TestFiles:
     def test_what_is_stored_of_a_build_that_a_prune_came_across(self, shop: Shop) -> None:
         shop.build(TWO)
         with Store(str(shop.root)) as store:
-            kept = {digest for digest, _ in store.database.listings()}
+            kept = {digest for digest, _ in Listings(store.database).sizes()}
             prune(Settings(str(shop.root)), all=True)
-            store.database.put_listing("sha256:of a build that has not ended", b"x")
+            Listings(store.database).keep("sha256:of a build that has not ended", "x")
             prune(Settings(str(shop.root)), all=True)
-            left = {digest for digest, _ in store.database.listings()}
+            left = {digest for digest, _ in Listings(store.database).sizes()}
         assert kept and left == {*kept, "sha256:of a build that has not ended"}
 
     def test_many(self, shop: Shop) -> None:
@@ -604,14 +606,14 @@ class TestTheCache:
         for i in range(23):
             shop.build(f"FROM scratch\nCOPY <<EOF /f\n{i}\nEOF\n")
         with Store(str(shop.root)) as store:
-            assert [row.number for row in store.database.builds()] == list(range(4, 24))
+            assert [h.number for h in Journal(store.database).headings()] == list(range(23, 3, -1))
         assert list(shop.why(23).values()) == [['here-document EOF, line 1: "21" -> "22"']]
 
     def test_a_build_that_finds_everything_writes_one_moment(self, shop: Shop) -> None:
         shop.build(TWO)
         shop.build()
         with Store(str(shop.root)) as store:
-            (row,) = store.database.builds()
+            (row,) = Journal(store.database).headings()
             assert row.repeated > row.began
         assert shop.explain().quiet and not shop.explain(1).quiet
 

@@ -10,7 +10,7 @@ from kezuri.app.prune import prune
 from kezuri.app.request import Settings
 from kezuri.cache.journal import IN_ALL, PER_PROJECT, Asked, Build, Heading, Journal, Source, Stage, Step
 from kezuri.cache.listings import Listings
-from kezuri.cache.question import project_of
+from kezuri.cache.question import project_of, repeats
 from kezuri.store.database import FRESH, Database
 from kezuri.store.store import Store
 
@@ -67,13 +67,13 @@ def test_what_files_a_kept_build_speaks_of_survives_a_prune(tmp_path: Path) -> N
     shop.write(f="content")
     shop.build("FROM scratch\nCOPY f /f\n")
     with Store(str(shop.root)) as store:
-        known = store.database.listings()
+        known = Listings(store.database).sizes()
         # As a listing that no build speaks of any more.
-        store.database.put_listing("stale", b"x")
+        Listings(store.database).keep("stale", "x")
         store.database.rows("UPDATE listing SET kept = 1")
     prune(Settings(str(shop.root)), all=True)
     with Store(str(shop.root)) as store:
-        assert known and store.database.listings() == known
+        assert known and Listings(store.database).sizes() == known
 
 
 def test_it_is_bounded() -> None:
@@ -91,12 +91,12 @@ def test_a_repetition_is_of_the_last_build_of_the_project_only() -> None:
     database = Database(":memory:")
     journal = Journal(database)
     project = asked().project
-    assert not database.repeat_build(project, "f", 5.0)
+    assert not repeats(database, project, "f", 5.0)
     journal.add(build(began=1.0), "f")
     journal.add(build(began=2.0), "g")
     journal.add(build("/other", began=3.0), "f")
-    assert not database.repeat_build(project, "f", 5.0)
-    assert database.repeat_build(project, "g", 6.0)
+    assert not repeats(database, project, "f", 5.0)
+    assert repeats(database, project, "g", 6.0)
     assert [(h.number, h.last) for h in journal.headings()] == [(2, 6.0), (3, 3.0), (1, 1.0)]
 
 
@@ -110,12 +110,12 @@ def test_a_repetition_just_noted_is_not_noted_again_unless_another_build_came_in
     def last() -> list[tuple[int, float]]:
         return [(h.number, h.last) for h in journal.headings()]
 
-    assert database.repeat_build(project, "f", 10.0) and last() == [(1, 10.0), (2, 2.0)]
-    assert database.repeat_build(project, "f", 11.0) and last() == [(1, 10.0), (2, 2.0)]
-    assert database.repeat_build(other, "f", 12.0) and last() == [(2, 12.0), (1, 10.0)]
-    assert database.repeat_build(project, "f", 13.0) and last() == [(1, 13.0), (2, 12.0)]
-    assert database.repeat_build(project, "f", 13.0 + 2 * FRESH) and last()[0] == (1, 13.0 + 2 * FRESH)
-    assert not database.repeat_build(project, "g", 14.0)
+    assert repeats(database, project, "f", 10.0) and last() == [(1, 10.0), (2, 2.0)]
+    assert repeats(database, project, "f", 11.0) and last() == [(1, 10.0), (2, 2.0)]
+    assert repeats(database, other, "f", 12.0) and last() == [(2, 12.0), (1, 10.0)]
+    assert repeats(database, project, "f", 13.0) and last() == [(1, 13.0), (2, 12.0)]
+    assert repeats(database, project, "f", 13.0 + 2 * FRESH) and last()[0] == (1, 13.0 + 2 * FRESH)
+    assert not repeats(database, project, "g", 14.0)
 
 
 def test_projects() -> None:
@@ -149,9 +149,9 @@ class TestListings:
         listings = Listings(database, most_bytes=100)
         for i in range(9):
             listings.keep(f"d{i}", "".join(f"{i * j}" for j in range(12)))
-        kept = [digest for digest, _ in database.listings()]
+        kept = [digest for digest, _ in listings.sizes()]
         assert kept == [f"d{i}" for i in range(8, 8 - len(kept), -1)] and 1 < len(kept) < 9
-        assert sum(size for _, size in database.listings()) <= 100
+        assert sum(size for _, size in listings.sizes()) <= 100
 
     def test_too_many_files_are_known_by_their_digest_only(self) -> None:
         listings = Listings(Database(":memory:"))

@@ -7,11 +7,23 @@ from typing import Any
 
 import pytest
 
-from kezuri.app.request import AgentSource, BuildRequest, Output, SecretSource
+from kezuri.app.outputs import (
+    CacheOnly,
+    DockerArchive,
+    ImageOptions,
+    LayoutDirectory,
+    LayoutTar,
+    RootDirectory,
+    RootTar,
+    StoredImage,
+)
+from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
 from kezuri.cli.build_request import build_request
 from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
+from kezuri.diagnostics import KezuriError
+from kezuri.export.annotations import Annotation
 
 
 class Terminal(io.StringIO):
@@ -53,29 +65,59 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--security-opt no-new-privileges=false", {"new_privileges": True}),
     ("--security-opt no-new-privileges:false --security-opt no-new-privileges", {}),
     ("--platform linux/amd64,linux/arm64 --platform local", {"platforms": ("linux/amd64", "linux/arm64", "local")}),
-    ("-o out", {"outputs": (Output("local", "out"),)}),
-    ("-o -", {"outputs": (Output("tar", "-"),)}),
-    ("-o type=tar", {"outputs": (Output("tar", "-"),)}),
-    ("-o type=oci", {"outputs": (Output("oci", "-"),)}),
-    ("-o type=oci,dest=i.tar", {"outputs": (Output("oci", "i.tar"),)}),
-    ("-o type=local,dest=d", {"outputs": (Output("local", "d"),)}),
-    ("-o type=docker", {"outputs": (Output("image", ""),)}),
-    ("-o type=docker,dest=-", {"outputs": (Output("docker", "-"),)}),
-    ("-o type=cacheonly", {"outputs": (Output("cacheonly", ""),)}),
+    ("-o out", {"outputs": (RootDirectory("out"),)}),
+    ("-o -", {"outputs": (RootTar("-"),)}),
+    ("-o type=tar", {"outputs": (RootTar("-"),)}),
+    ("-o type=oci", {"outputs": (LayoutTar("-"),)}),
+    ("-o type=oci,dest=i.tar", {"outputs": (LayoutTar("i.tar"),)}),
+    ("-o type=local,dest=d", {"outputs": (RootDirectory("d"),)}),
+    ("-o type=docker", {"outputs": (StoredImage(),)}),
+    ("-o type=docker,dest=-", {"outputs": (DockerArchive("-"),)}),
+    ("-o type=cacheonly", {"outputs": (CacheOnly(),)}),
     (
         "-o type=oci,dest=d,tar=false,compression=zstd",
-        {"outputs": (Output("oci", "d", (("tar", "false"), ("compression", "zstd"))),)},
+        {"outputs": (LayoutDirectory("d", ImageOptions(compression="zstd")),)},
     ),
-    ("-t a -o type=image,name=b,push=false", {"outputs": (Output("image", "", (("name", "b"),)),), "tags": ("a",)}),
-    ('-o type=docker,dest=d,"name=a,b:1"', {"outputs": (Output("docker", "d", (("name", "a,b:1"),)),)}),
-    ("-o one -o type=tar,dest=two", {"outputs": (Output("local", "one"), Output("tar", "two"))}),
+    ("-t a -o type=image,name=b,push=false", {"outputs": (StoredImage(ImageOptions(("b",))),), "tags": ("a",)}),
+    ('-o type=docker,dest=d,"name=a,b:1"', {"outputs": (DockerArchive("d", ImageOptions(("a", "b:1"))),)}),
+    ("-o one -o type=tar,dest=two", {"outputs": (RootDirectory("one"), RootTar("two"))}),
+    ("-o type=local,dest=d,platform-split=F", {"outputs": (RootDirectory("d", False),)}),
+    (
+        "-o type=oci,dest=a,compression=zstd,compression-level=19 -o type=docker,dest=b --compression-level=3",
+        {
+            "outputs": (
+                LayoutTar("a", ImageOptions(compression="zstd", level=19)),
+                DockerArchive("b", ImageOptions(level=3)),
+            )
+        },
+    ),
+    (
+        "-o type=oci,dest=a,annotation.k=own,annotation-index.i=1 --annotation k=v",
+        {
+            "outputs": (
+                LayoutTar(
+                    "a",
+                    ImageOptions(
+                        annotations=(
+                            Annotation("manifest", None, "k", "own"),
+                            Annotation("index", None, "i", "1"),
+                            Annotation("manifest", None, "k", "v"),
+                        )
+                    ),
+                ),
+            )
+        },
+    ),
     ("--no-cache", {"no_cache": True}),
     ("--no-cache=false", {}),
     ("--no-cache-filter a,b --no-cache-filter c", {"no_cache_filter": ("a", "b", "c")}),
     ("--pull", {"pull": True}),
     ("--iidfile i --metadata-file m", {"iidfile": "i", "metadata_file": "m"}),
     ("--label a=b --label c --label d=e=f", {"labels": (("a", "b"), ("c", ""), ("d", "e=f"))}),
-    ("--annotation index:a=b", {"annotations": (("index:a", "b"),)}),
+    (
+        "--annotation index:a=b",
+        {"outputs": (StoredImage(ImageOptions(annotations=(Annotation("index", None, "a", "b"),))),)},
+    ),
     ("--add-host a:10.0.0.1 --add-host b=::1", {"hosts": (("a", "10.0.0.1"), ("b", "::1"))}),
     ("--add-host a:[fe80::1] --add-host b=[::1]", {"hosts": (("a", "fe80::1"), ("b", "::1"))}),
     ("--add-host a:host-gateway", {"hosts": (("a", "127.0.0.1"),)}),
@@ -87,9 +129,12 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--shm-size 128m", {"shm_size": 128 << 20}),
     ("--shm-size=1.5GiB", {"shm_size": 3 << 29}),
     ("--allow network.host,security.insecure", {"allow": ("network.host", "security.insecure")}),
-    ("--compression zstd --compression-level 19", {"compression": "zstd", "compression_level": 19}),
-    ("--compression-level=0", {"compression_level": 0}),
-    ("--compression uncompressed", {"compression": "uncompressed"}),
+    (
+        "--compression zstd --compression-level 19",
+        {"outputs": (StoredImage(ImageOptions(compression="zstd", level=19)),)},
+    ),
+    ("--compression-level=0", {"outputs": (StoredImage(ImageOptions(level=0)),)}),
+    ("--compression uncompressed", {"outputs": (StoredImage(ImageOptions(compression="uncompressed")),)}),
     # accepted without effect on the request
     ("--load --builder x --rm --force-rm --compress --call build --check", {}),
     (
@@ -103,7 +148,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("line", "fields"), CASES, ids=[line for line, _ in CASES])
 def test_flags_become_the_request(line: str, fields: dict[str, Any]) -> None:
-    assert request(*line.split(), HERE="value", SSH_AUTH_SOCK="/s") == BuildRequest(**fields)
+    found = request(*line.split(), HERE="value", SSH_AUTH_SOCK="/s")
+    assert found == BuildRequest(**fields)
+    # Tuples of different kinds are equal when what they hold is.
+    assert list(map(type, found.outputs)) == list(map(type, BuildRequest(**fields).outputs))
 
 
 def test_every_option_has_a_case() -> None:
@@ -157,6 +205,7 @@ def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
         ("-o type=tar,x", "'x' is not a key=value pair"),
         ("-o type=oci,tar=false", "tar=false is a directory"),
         ("-o type=oci,tar=maybe,dest=x", "tar is true or false"),
+        ("-o type=docker,dest=x --compression zstd", "cannot be loaded by most versions of docker"),
         ('-o type=oci,"dest=x', "is not closed"),
         ('-o type=oci,"dest=x"y', "follows a closing quote"),
         ("-o - -o type=oci", "cannot both go to standard output"),
@@ -190,7 +239,7 @@ def test_what_cannot_be_understood_is_named(line: str, message: str) -> None:
 def test_a_stream_is_not_written_to_a_terminal() -> None:
     with pytest.raises(UsageError, match="would go to the terminal"):
         request("-o", "-", terminal=True)
-    assert request("-o", "type=tar,dest=f", terminal=True).outputs == (Output("tar", "f"),)
+    assert request("-o", "type=tar,dest=f", terminal=True).outputs == (RootTar("f"),)
 
 
 def test_an_agents_socket_is_accepted(tmp_path: Path) -> None:
@@ -202,12 +251,110 @@ def test_an_agents_socket_is_accepted(tmp_path: Path) -> None:
 
 def test_source_date_epoch_counts_as_a_build_argument() -> None:
     found = request(".", SOURCE_DATE_EPOCH="1700000000")
-    assert found.source_date_epoch == "1700000000"
+    assert found.builtin.epoch == 1700000000
     assert found.build_args == (("SOURCE_DATE_EPOCH", "1700000000"),)
     found = request("--build-arg", "SOURCE_DATE_EPOCH=1", SOURCE_DATE_EPOCH="2")
-    assert found.source_date_epoch == "1"
+    assert found.builtin.epoch == 1
+    assert request("--build-arg", "SOURCE_DATE_EPOCH=", SOURCE_DATE_EPOCH="2").builtin.epoch is None
     with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
         request(".", SOURCE_DATE_EPOCH="-5")
+
+
+@pytest.mark.parametrize(
+    ("argument", "fields"),
+    [
+        ("BUILDKIT_SYNTAX=a/b:1", {"syntax": "a/b:1"}),
+        ("BUILDKIT_CACHE_MOUNT_NS=n", {"cache_namespace": "n"}),
+        ("BUILDKIT_MULTI_PLATFORM=T", {"multi_platform": True}),
+        ("BUILDKIT_MULTI_PLATFORM=0", {"multi_platform": False}),
+        ("BUILDKIT_MULTI_PLATFORM=", {}),
+        ("BUILDKIT_SANDBOX_HOSTNAME=h", {"hostname": "h"}),
+        ("BUILDKIT_SANDBOX_HOSTNAME=", {}),
+        ("BUILDKIT_CONTEXT_KEEP_GIT_DIR=True", {"keep_git_dir": True}),
+        ("BUILDKIT_CONTEXT_KEEP_GIT_DIR=yes", {}),
+        ("BUILDKIT_CONTEXT_KEEP_GIT_DIR=tRUE", {}),
+        ("BUILDKIT_DOCKERFILE_CHECK=skip=all", {"checks": "skip=all"}),
+        ("BUILDKIT_DOCKERFILE_CHECK=", {"checks": ""}),
+    ],
+)
+def test_built_in_arguments_are_read_once(argument: str, fields: dict[str, Any]) -> None:
+    assert request("--build-arg", argument).builtin == BuiltinArguments(**fields)
+
+
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
+FALSE = ("0", "f", "F", "FALSE", "false", "False")
+
+
+class TestOutputAttributes:
+    """How BuildKit and buildx read the values of attributes, and what kezuri refuses by name."""
+
+    @pytest.mark.parametrize(
+        ("value", "kind"), [*((v, LayoutTar) for v in ("", *TRUE)), *((v, LayoutDirectory) for v in FALSE)]
+    )
+    def test_tar_is_read_as_go_does(self, value: str, kind: type) -> None:
+        (found,) = request("-o", f"type=oci,dest=d,tar={value}").outputs
+        assert type(found) is kind
+
+    @pytest.mark.parametrize("value", ["no", "tRUE", "fALSE", "2", " true"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "type=oci,dest=d,tar=",
+            "type=docker,dest=d,tar=",
+            "type=local,dest=d,platform-split=",
+            "type=tar,dest=d,platform-split=",
+            "type=image,oci-mediatypes=",
+            "type=image,force-compression=",
+            "type=image,push=",
+            "type=image,store=",
+            "type=image,unpack=",
+            "type=oci,dest=d,rewrite-timestamp=",
+        ],
+    )
+    def test_anything_else_is_an_error_with_the_name(self, text: str, value: str) -> None:
+        name = text.rstrip("=").rpartition(",")[2]
+        with pytest.raises(UsageError, match=rf"{name} is true or false, not '{value}'") as caught:
+            request("-o", text + value)
+        assert caught.value.exit_code == 2
+
+    @pytest.mark.parametrize("value", FALSE)
+    def test_false_in_every_spelling_is_refused_where_it_is_not_done(self, value: str) -> None:
+        for text, name in (
+            ("type=image,oci-mediatypes=", "oci-mediatypes=false"),
+            ("type=image,store=", "store=false"),
+            ("type=docker,dest=d,tar=", "tar=false"),
+        ):
+            with pytest.raises(UsageError, match=f"{name} is not supported"):
+                request("-o", text + value)
+        assert request("-o", f"type=image,force-compression={value}").outputs == (StoredImage(),)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("type=local,dest=d,tar=false", "type=local has no attribute tar"),
+            ("type=local,dest=d,name=x", "type=local has no attribute name"),
+            ("type=tar,dest=d,compression=gzip", "type=tar has no attribute compression"),
+            ("type=tar,annotation.k=v", "type=tar has no attribute annotation.k"),
+            ("type=tar,mode=copy", "type=tar has no attribute mode"),
+            ("type=image,tar=true", "type=image has no attribute tar"),
+            ("type=oci,platform-split=1", "type=oci has no attribute platform-split"),
+            ("type=oci,store=true", "type=oci has no attribute store"),
+            ("type=cacheonly,name=x", "type=cacheonly has no attribute name"),
+            ("type=oci,bogus=1", "type=oci: unknown attribute 'bogus'"),
+            ("type=oci,rewrite-timestam=1", "did you mean rewrite-timestamp?"),
+            ("type=oci,compression=estargz", "unknown compression 'estargz'"),
+            ("type=oci,compression-level=x", "compression-level=x: gzip has levels 0 to 9"),
+            ("type=oci,compression=zstd,compression-level=23", "zstd has levels 0 to 22"),
+            ("type=docker,dest=d,compression=zstd", "cannot be loaded by most versions of docker"),
+            ("type=oci,annotation-nowhere.k=v", "there is no place 'nowhere'"),
+            ("type=local,dest=d,mode=delete", "mode=delete is not supported"),
+        ],
+    )
+    def test_attributes_of_another_kind_are_refused_by_name(self, text: str, said: str) -> None:
+        with pytest.raises(KezuriError) as caught:
+            request("-o", text)
+        assert said in caught.value.diagnostics[0].message + caught.value.diagnostics[0].hint
+        assert caught.value.exit_code == 2
 
 
 def test_docker_variables_are_ignored_politely() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kezuri.app.demo import Demonstration
 from kezuri.app.request import BuildResult, Check, HistoryLine, ImageSummary, Removed, Settings
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
@@ -264,13 +265,26 @@ def test_doctor_and_store_check(app: App) -> None:
 
 
 def test_demo(app: App) -> None:
-    def demo(settings: Settings, listener: Listener, say: Callable[[str], None]) -> int:
-        say("hello")
+    def demo(settings: Settings, listener: Listener, stand_ins: Callable[[str], None]) -> Demonstration:
+        stand_ins("made from packages")
         listener(StepStarted(1, "a", 0.0))
-        return 3
+        return Demonstration(8000, "hello\n", 1_500_000, 60_000_000, 3, 4, 2.04, "sha256:0123456789abcdef")
 
-    app("demo", demo=demo)
-    assert kezuri("demo") == (3, "hello\n", "#1 a\n#1 CANCELED\n")
+    more = {"example_directory": lambda: "/x", "NAME": "d:latest", "BASE": "go:1", "CONTAINER_PORT": 80}
+    app("demo", demo=demo, **more)
+    code, out, err = kezuri("demo")
+    assert (code, err) == (0, "#1 a\n#1 CANCELED\n")
+    assert out == (
+        "building /x (a Go web server: go:1 to build, scratch to run)\n"
+        "made from packages\n"
+        "\nthe program in the image answered on port 8000: hello\n\n"
+        "image       d:latest\n"
+        "built on    60.0 MB compressed (go:1)\n"
+        "what ships  1.5 MB compressed, 98 % less\n"
+        "steps       3 ran, 4 from the cache, 2.0 s\n"
+        "id          0123456789ab\n"
+        "\ntry it yourself:  kezuri run --rm -p 8080:80 d\n"
+    )
 
 
 def test_bases(app: App) -> None:
@@ -280,11 +294,13 @@ def test_bases(app: App) -> None:
         made.append((names, out_dir))
         say("making")
 
-    app("bases", make=make, names=lambda: (("alpine:3.20", "small"), ("node:20", "Node")))
+    listed = (("alpine:3.20", "small"), ("node:20", "Node"))
+    app("bases", make=make, names=lambda: listed, is_offered=lambda name: name == "node:20.1")
     assert kezuri("bases")[1] == "NAME          WHAT IT IS\nalpine:3.20   small\nnode:20       Node\n"
     assert kezuri("bases", "node:20", "--out", "d") == (0, "", "making\n")
     assert kezuri("bases", "--all")[0] == 0
     assert made == [(("node:20",), "d"), (("alpine:3.20", "node:20"), "")]
+    assert kezuri("bases", "node:20.1")[0] == 0 and made[-1] == (("node:20.1",), "")
     code, _, err = kezuri("bases", "node:21")
     assert code == 2 and "did you mean node:20?" in err
     assert kezuri("bases", "--out", "d")[0] == 2

@@ -149,3 +149,11 @@ def test_with_a_runtime_it_is_a_usage_error(shop: Workshop) -> None:
     argv = command(shop, "--runtime", "crun")
     done = subprocess.run(argv, env=environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 2 and "crun is given no terminal" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["kezuri", "native"])
+def test_both_names_of_our_own_sandbox_are_known(shop: Workshop, name: str) -> None:
+    shop.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n")
+    argv = command(shop, "--runtime", name)
+    done = subprocess.run(argv, env=environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2 and "needs a terminal" in done.stderr

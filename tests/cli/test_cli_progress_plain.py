@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress, open_progress
+from kezuri.cli.progress import open_progress
+from kezuri.cli.progress_display import Progress
 from kezuri.cli.progress_plain import PlainProgress, keep_colours
 from kezuri.diagnostics import Diagnostic
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned

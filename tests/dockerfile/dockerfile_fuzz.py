@@ -29,7 +29,6 @@ from kezuri.dockerfile import (
     expand_words,
     match,
     parse,
-    parse_duration,
     parse_trigger,
     write,
 )
@@ -37,6 +36,7 @@ from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.dockerfile.statement import KEYWORDS
 from kezuri.plan.mounts import plan_mounts
 from kezuri.plan.operation import ContextInput
+from kezuri.scalars.durations import parse_duration
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 10.0
@@ -122,8 +122,7 @@ def read_file(text: str) -> None:
         if isinstance(instruction, Onbuild):
             allowed(parse_trigger, instruction.text, "trigger")
         elif isinstance(instruction, Run) and instruction.mounts:
-            source, mounts = parsed.source, instruction.mounts
-            allowed(plan_mounts, mounts, "/w", source, lambda t: expand(t, VARIABLES), lambda _, __: ContextInput())
+            allowed(plan_mounts, instruction, "/w", lambda t: expand(t, VARIABLES), lambda _, __: ContextInput())
 
 
 def ignore(text: str) -> None:

@@ -15,13 +15,13 @@ from kezuri.dockerfile import (
     expand_words,
     match,
     parse,
-    parse_duration,
     parse_trigger,
     write,
 )
 from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.dockerfile.heredocs import read_word
 from kezuri.dockerfile.lexer import LexError
+from kezuri.scalars.durations import parse_duration
 
 
 def differing(found: list[tuple[object, object, object]]) -> list[str]:

@@ -3,7 +3,8 @@
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.dockerfile import has_wildcard, json_form, match, parse_duration, quote
+from kezuri.dockerfile import has_wildcard, json_form, match, quote
+from kezuri.scalars.durations import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,16 @@
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.export.annotations import Annotation, Annotations, collect, of_attribute, of_option
+from kezuri.export.annotations import Annotation, Annotations, of_attribute, of_option
 from kezuri.oci.platform import Platform
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+
+
+def collect(options: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> Annotations:
+    """What options and the attributes of an output say together, as `cli/outputs.py` puts it."""
+    own = [found for name, value in attributes if (found := of_attribute(name, value)) is not None]
+    return Annotations((*own, *(found for name, value in options for found in of_option(name, value))))
 
 
 @pytest.mark.parametrize(

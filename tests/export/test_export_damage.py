@@ -6,9 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.build.build_workshop import Workshop
+from tests.build.build_workshop import Workshop, output
 
-from kezuri.app.request import Output
 from kezuri.diagnostics import KezuriError
 
 FORMS = [("oci", "true"), ("oci", "false"), ("docker", "true")]
@@ -23,7 +22,7 @@ def shop(tmp_path: Path) -> Workshop:
 
 def deliver(shop: Workshop, kind: str = "oci", tar: str = "true") -> str:
     result = shop.build(
-        "FROM scratch\nCOPY f /f\nCOPY g /g\n", outputs=(Output(kind, str(shop.directory / "out"), (("tar", tar),)),)
+        "FROM scratch\nCOPY f /f\nCOPY g /g\n", outputs=(output(kind, shop.directory / "out", ("tar", tar)),)
     )
     return result.digest
 

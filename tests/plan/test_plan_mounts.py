@@ -3,7 +3,6 @@
 import pytest
 from tests.plan.plan_dockerfiles import errors, last, runs
 
-from kezuri.plan.mounts import parse_size
 from kezuri.plan.operation import (
     AgentMount,
     BindMount,
@@ -14,6 +13,7 @@ from kezuri.plan.operation import (
     StageInput,
     TmpfsMount,
 )
+from kezuri.scalars.sizes import parse_size
 
 
 def mounts(*written: str, before: str = "") -> tuple[RunMount, ...]:

@@ -17,10 +17,10 @@ from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.layer.entry import UNDATED, Entry, Item
 from kezuri.tree.archive import Archives
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree
 from kezuri.tree.recipe import CopyOptions, recipe
 from kezuri.tree.selection import select
-from kezuri.tree.tree import DirectoryTree
 
 
 def tar(*members: tuple[str, str, str | bytes], format: int = tarfile.PAX_FORMAT) -> bytes:

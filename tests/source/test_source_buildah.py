@@ -11,9 +11,9 @@ from tests.source.source_trees import DictView, bytes_of, make
 from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.layer.entry import Entry
 from kezuri.tree.archive import Archives
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.recipe import CopyOptions, recipe
 from kezuri.tree.selection import select
-from kezuri.tree.tree import DirectoryTree
 
 pytestmark = [
     pytest.mark.slow,

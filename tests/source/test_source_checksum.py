@@ -15,10 +15,10 @@ from kezuri.diagnostics import KezuriError
 from kezuri.explain.changes import changes
 from kezuri.layer.entry import Entry
 from kezuri.tree.checksum import digest, fingerprint, records, text, verify_unchanged
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree
 from kezuri.tree.selection import heredoc, select
 from kezuri.tree.stat_index import StatIndex, hash_file
-from kezuri.tree.tree import DirectoryTree
 
 TREE: dict[str, str | bytes | None] = {"d/f": "one", "d/sub/g": "two", "d/l": "-> f", "h": "three", "e": None}
 

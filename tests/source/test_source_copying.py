@@ -11,10 +11,10 @@ from tests.source.source_trees import DictView, by_path, bytes_of, make
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.layer.entry import UNDATED, Entry, Item
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree
 from kezuri.tree.recipe import CopyOptions, recipe
 from kezuri.tree.selection import download, heredoc, select
-from kezuri.tree.tree import DirectoryTree
 
 IMAGE = DictView(
     Entry("usr", "dir", 0o755, mtime=11),

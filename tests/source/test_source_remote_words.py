@@ -3,6 +3,7 @@
 import pytest
 
 from kezuri.diagnostics import KezuriError, SourceText, Span
+from kezuri.dockerfile.instructions import Node
 from kezuri.plan.operation import GitSource, UrlSource
 from kezuri.plan.remote import Words, git_source, is_secure_shell, remote_context, remote_words, url_source
 
@@ -12,7 +13,8 @@ SUM = "sha256:" + "0" * 64
 
 def words(*sources: str, keyword: str = "ADD", checksum: str | None = None, keep: bool | None = None) -> object:
     spans = tuple(Span(i, i + 1) for i in range(len(sources)))
-    return remote_words(Words(keyword, sources, spans, SourceText("Dockerfile", "x" * 99)), checksum, keep)
+    node = Node(keyword, keyword, Span(0, 99), Span(0, 3), "", (), 0, SourceText("Dockerfile", "x" * 99))
+    return remote_words(Words(node, sources, spans), checksum, keep)
 
 
 def git(text: str) -> GitSource:

@@ -10,9 +10,9 @@ from tests.source.source_trees import make
 
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree
 from kezuri.tree.selection import Selection, SourceError, download, heredoc, select
-from kezuri.tree.tree import DirectoryTree
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Item, SharedPath
 from kezuri.layer.packer import compression, pack
 from kezuri.tree.archive import Archives
+from kezuri.tree.content import on_hand
+from kezuri.tree.directory import DirectoryTree, others_may_change
 from kezuri.tree.materialise import materialise
-from kezuri.tree.tree import DirectoryTree, Found, others_may_change
+from kezuri.tree.tree import Found
 
 
 @pytest.fixture
@@ -74,11 +76,12 @@ def test_a_file_behind_such_a_link_is_not_the_one_that_was_found(
 ) -> None:
     item = found_file(DirectoryTree(str(shared)))
     placed = item.entry._replace(path="f", uid=os.geteuid(), gid=os.getegid())
-    use([(placed, item.content)], tmp_path)
+    content = on_hand(item.content)
+    use([(placed, content)], tmp_path)
     swap(shared, private)
     (tmp_path / "second").mkdir()
     with pytest.raises(KezuriError, match="changed"):
-        use([(placed, item.content)], tmp_path / "second")
+        use([(placed, content)], tmp_path / "second")
 
 
 def test_a_root_that_was_replaced_is_not_read(shared: Path, private: Path) -> None:

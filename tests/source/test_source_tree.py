@@ -8,9 +8,11 @@ from tests.source.source_trees import make
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree
-from kezuri.tree.stack import StackTree
-from kezuri.tree.tree import DirectoryTree, Tree, clean, kept_attribute, resolve
+from kezuri.tree.layers import DirectoryLayer
+from kezuri.tree.stack import StackView
+from kezuri.tree.tree import Tree, clean, kept_attribute, resolve
 
 
 @pytest.mark.parametrize(
@@ -161,10 +163,14 @@ def test_resolve_stays_inside() -> None:
         resolve("loop", lookup)
 
 
+def stacked(*directories: str, userxattr: bool = False) -> StackView:
+    return StackView([DirectoryLayer(directory, userxattr) for directory in directories], "stage")
+
+
 def test_stack_merges_as_overlay_does(tmp_path: os.PathLike[str]) -> None:
     low = make(f"{tmp_path}/low", {"a/x": "low", "a/y": "low", "b/z": "low", "f": "low", "t/u": "", "o/p": "low"})
     top = make(f"{tmp_path}/top", {"a/x": "top", "b": "a file now", "n": "new", "o/q": "top"})
-    tree = StackTree((top, low), "stage")
+    tree = stacked(low, top)
     assert names(tree) == ["a", "b", "f", "n", "o", "t"]
     assert names(tree, "a") == ["a/x", "a/y"]
     assert names(tree, "b") == []
@@ -183,7 +189,7 @@ def test_stack_whiteouts(tmp_path: os.PathLike[str]) -> None:
     for name in ("gone", "d/e"):
         os.mknod(f"{top}/{name}", stat.S_IFCHR, os.makedev(0, 0))
     os.setxattr(f"{top}/o", "trusted.overlay.opaque", b"y")
-    tree = StackTree((top, low), "stage")
+    tree = stacked(low, top)
     assert names(tree) == ["a", "d", "o"]
     assert names(tree, "o") == ["o/q"]
     assert names(tree, "d") == []
@@ -236,5 +242,5 @@ def test_opaque_marks_of_an_unprivileged_overlay(tmp_path: os.PathLike[str]) -> 
         os.setxattr(f"{top}/o", "user.overlay.opaque", b"y")
     except OSError:
         pytest.skip("no extended attributes here")
-    assert names(StackTree((top, low), "stage", userxattr=True), "o") == ["o/q"]
-    assert names(StackTree((top, low), "stage"), "o") == ["o/p", "o/q"], "a step may set that attribute itself"
+    assert names(stacked(low, top, userxattr=True), "o") == ["o/q"]
+    assert names(stacked(low, top), "o") == ["o/p", "o/q"], "a step may set that attribute itself"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.ownership import Ownership, ownership
+from kezuri.linux.ownership import Ownership, Privilege, ownership
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
@@ -20,7 +20,7 @@ def plain(*, shown: int = UID, count: int = 1, marks: bool = True) -> Ownership:
 
 
 def of(store: Store, seen: Ownership, enter: Callable[[], None] = lambda: None) -> Owners:
-    return Owners(store, enter, lambda: seen)
+    return Owners(store, Privilege(enter, lambda: seen))
 
 
 def test_nothing_is_known_before_something_was_made_and_then_it_is_for_the_same_ids_only(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_owners_are_looked_at_again_once_the_user_namespace_is_entered(tmp_path:
         def look() -> Ownership:
             return plain() if entered else foretold
 
-        owners = Owners(store, lambda: entered.append(True), look)
+        owners = Owners(store, Privilege(lambda: entered.append(True), look))
         assert owners.known() == "" and not entered
         assert owners.settled() == of(store, plain()).known() != ""
         owners.enter()
@@ -61,7 +61,7 @@ def test_owners_are_looked_at_again_once_the_user_namespace_is_entered(tmp_path:
 @pytest.mark.slow
 def test_root_gives_its_witnesses_the_ends_of_what_it_has(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
-        name = Owners(store).settled()
+        name = Owners(store, Privilege()).settled()
         seen = ownership()
         last = seen.uids[-1][0] + seen.uids[-1][2] - 1
         named = sorted(int(n.partition("-")[0]) for n in os.listdir(tmp_path / "owners" / name))
@@ -96,7 +96,7 @@ def test_ids_that_were_foretold_and_not_granted_are_not_foretold_again(tmp_path:
 
         def again() -> Owners:
             entered.clear()
-            return Owners(store, lambda: entered.append(True), look)
+            return Owners(store, Privilege(lambda: entered.append(True), look))
 
         name = again().settled()
         assert again().known() == name

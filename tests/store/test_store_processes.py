@@ -14,7 +14,7 @@ def _opens(root: str, number: int, begin: float) -> None:
     while time.time() < begin:
         pass
     with Store(root) as store:
-        store.database.put_memo(f"{number}", "written")
+        store.database.facts.put_selection(f"{number}", "written")
         store.names.put(f"example.com/x:{number}", Descriptor("m", "sha256:" + "0" * 64, 1))
 
 
@@ -36,7 +36,7 @@ def test_a_new_store_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
         assert [os.waitpid(child, 0)[1] for child in children] == [0] * _SEVERAL
         with Store(root) as store:
             assert len(store.names.all()) == _SEVERAL
-            assert all(store.database.memo(f"{n}") == "written" for n in range(_SEVERAL))
+            assert all(store.database.facts.selection(f"{n}") == "written" for n in range(_SEVERAL))
         assert os.listdir(tmp_path / str(attempt) / "leases") == []
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, canonical, digest_of
-from kezuri.store.names import REF_NAME
-from kezuri.store.schema import FormRow, RecordRow
+from kezuri.linux.usage import disk_use
+from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Manifest, canonical, digest_of
+from kezuri.store.facts import Download
+from kezuri.store.schema import DirectoryRow, FormRow, RecordRow
 from kezuri.store.store import Store, remove_tree
-from kezuri.upkeep.collection import Collection
-from kezuri.upkeep.inventory import Piece, disk_use
+from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.figures import Figures
+from kezuri.upkeep.piece import Piece, Ties, Use
 from kezuri.upkeep.soundness import Soundness
 
 
@@ -110,7 +112,10 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
 def test_a_second_process_sees_what_the_first_wrote(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as one, Store(str(tmp_path)) as two:
         one.database.put_directory("x", "mine", "d", 3)
-        assert two.database.directory("x", "mine") == "d" and two.database.layer("x") is not None
+        assert (
+            two.database.directory("x", "mine") == DirectoryRow("x", "mine", "d", 3)
+            and two.database.layer("x") is not None
+        )
 
 
 def test_a_transaction_happens_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -139,8 +144,8 @@ def test_directories_of_a_crashed_machine_are_forgotten_with_their_results(tmp_p
         store.database.rows("UPDATE directory SET boot = '' WHERE layer = 'synced'")
     with Store(str(tmp_path)) as store:
         assert store.database.layer("lost") is None and store.database.record("k1") is None
-        assert store.database.layer("packed") is not None and store.database.directory("packed", "mine") == ""
-        assert store.database.directory("synced", "mine") == "d3"
+        assert store.database.layer("packed") is not None and store.database.directory("packed", "mine") is None
+        assert store.database.directory("synced", "mine") == DirectoryRow("synced", "mine", "d3", 0)
 
 
 class TestCollection:
@@ -148,29 +153,31 @@ class TestCollection:
         with Store(str(tmp_path)) as store:
             descriptor = image(store, "a/b:c")
             store.names.delete("a/b:c")
-            store.database.put_memo("image docker.io/a/b:c linux/amd64", descriptor.digest)
+            store.database.facts.put_image("docker.io/a/b:c", "linux/amd64", descriptor.digest)
             there = set(store.blobs.digests())
-            assert list(Collection(store).collect(everything=False, before=None, keep_bytes=None)) == []
+            assert list(Collector(store).collect(Limits())) == []
             assert set(store.blobs.digests()) == there and len(there) == 3
-            gone = Collection(store).collect(everything=True, before=None, keep_bytes=None)
+            gone = Collector(store).collect(Limits(everything=True))
             assert {g.name for g in gone} == there and store.blobs.digests() == []
 
     def test_neither_what_has_a_name_nor_what_is_in_use_may_go(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
-            piece = Piece("x", "image", "", 1, 0.0, 0.0, 1, 0.0)
-            collection, now = Collection(store), time.time()
-            assert collection.may_go(piece) and not collection.may_go(piece._replace(named=True))
+            piece = Piece("x", "image", "", 1, Use(0.0, 0.0))
+            named = piece._replace(ties=Ties(named=True))
+            used = piece._replace(use=Use(0.0, time.time()))
+            collection = Collector(store)
+            assert collection.may_go(piece) and not collection.may_go(named)
             with Store(str(tmp_path)):
-                assert collection.may_go(piece) and not collection.may_go(piece._replace(named=True))
-                assert not collection.may_go(piece._replace(used=now))
-                assert not collection.may_go(piece._replace(used=now, named=True))
+                assert collection.may_go(piece) and not collection.may_go(named)
+                assert not collection.may_go(used)
+                assert not collection.may_go(used._replace(ties=named.ties))
 
     def test_everything_is_counted(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             image(store, "a/b:c")
             os.mkdir(store.layer_directory("d"))
             os.mkdir(store.path("mounts", "m"))
-            counts = {kind: count for kind, count, _ in Collection(store).usage()}
+            counts = {kind: count for kind, count, _ in Figures(store).usage()}
             assert counts["blobs"] == 3 and counts["snapshots"] == 1 and counts["cache mounts"] == 1
             assert counts["listings"] == counts["temporary"] == 0
 
@@ -185,8 +192,8 @@ class TestCollection:
             os.mkdir(store.path("mounts", "m"))
             store.database.put_mount("m", "m")
             Path(store.path("contexts", "c")).touch()
-            store.database.put_memo("download url x", json.dumps({"digest": digest_of(b"fetched")}))
-            uses = {piece.kind: (piece.uses, piece.named) for piece in Collection(store).pieces()}
+            store.database.facts.put_download("x", Download(digest_of(b"fetched"), "", ""))
+            uses = {piece.kind: (piece.use.uses, piece.ties.named) for piece in Collector(store).pieces()}
             others = dict.fromkeys(("internal", "exec.cachemount", "source.local", "source.http"), (1, False))
             assert uses == {"image": (1, True), **others}
 
@@ -198,7 +205,7 @@ class TestCollection:
             store.database.put_layer("l1")
             store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
             store.database.put_record(record("k", "l1", time.time()))
-            gone = {g.name for g in Collection(store).collect(everything=False, before=None, keep_bytes=None)}
+            gone = {g.name for g in Collector(store).collect(Limits())}
             assert gone == {loose}
             assert store.blobs.has(named.digest) and store.blobs.has(layer_blob)
 
@@ -210,7 +217,7 @@ class TestCollection:
             store.database.put_directory("l1", "mine", "dir", 0)
             store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
             store.database.put_record(record("k", "l1", time.time()))
-            list(Collection(store).collect(everything=True, before=None, keep_bytes=None))
+            list(Collector(store).collect(Limits(everything=True)))
             assert store.database.records() == [] and store.database.layers() == []
             assert not os.path.exists(store.layer_directory("dir")) and not store.blobs.has(layer_blob)
             assert store.blobs.has(named.digest)
@@ -220,7 +227,7 @@ class TestCollection:
             fresh = running.blobs.put(b"just written")
             running.database.put_layer("l1")
             running.database.put_record(record("k", "l1", time.time()))
-            list(Collection(pruning).collect(everything=True, before=None, keep_bytes=None))
+            list(Collector(pruning).collect(Limits(everything=True)))
             assert running.blobs.has(fresh) and running.database.record("k") is not None
 
     def test_the_least_recently_used_goes_first(self, tmp_path: Path) -> None:
@@ -232,8 +239,8 @@ class TestCollection:
                 size = (made / "file").stat().st_blocks * 512
                 store.database.put_directory(f"l{i}", "mine", f"l{i}", size)
                 store.database.put_record(record(f"k{i}", f"l{i}", 1000.0 + i))
-            budget = Collection(store).cache_bytes() // 2
-            list(Collection(store).collect(everything=False, before=None, keep_bytes=budget))
+            budget = Figures(store).cache_bytes() // 2
+            list(Collector(store).collect(Limits(keep_bytes=budget)))
             assert {r.key for r in store.database.records()} == {"k2", "k3"}
 
     def test_what_a_dead_process_left_is_cleared(self, tmp_path: Path) -> None:
@@ -245,7 +252,7 @@ class TestCollection:
             (tmp_path / "tmp" / f"{dead}-step-x" / "deep").mkdir(parents=True)
             mine = tmp_path / "tmp" / f"{os.getpid()}-step-y"
             mine.mkdir()
-            gone = [g.kind for g in Collection(store).collect(everything=False, before=None, keep_bytes=None)]
+            gone = [g.kind for g in Collector(store).collect(Limits())]
             assert gone == ["temporary"] and mine.exists()
 
     def test_figures_add_up_with_du(self, tmp_path: Path) -> None:
@@ -256,7 +263,7 @@ class TestCollection:
             os.mkdir(store.layer_directory("d"))
             (Path(store.layer_directory("d")) / "f").write_bytes(b"y" * 50_000)
             os.link(Path(store.layer_directory("d")) / "f", Path(store.layer_directory("d")) / "g")
-            ours = sum(size for _, _, size in Collection(store).usage())
+            ours = sum(size for _, _, size in Figures(store).usage())
             said = subprocess.run(["du", "-s", "-B1", tmp_path], capture_output=True, check=True).stdout
             theirs = int(said.split()[0])
             rest = sum(os.lstat(tmp_path / n).st_blocks * 512 for n in ("locks", "leases")) + 4096 * 4
@@ -368,7 +375,7 @@ def test_two_writers_of_a_blob_do_not_share_its_part(tmp_path: Path) -> None:
             assert (first.offset, second.offset) == (4, 0)
             second.write(b"whole blob")
             first.write(b"e blob")
-            assert list(Collection(other).collect(everything=False, before=None, keep_bytes=None)) == []
+            assert list(Collector(other).collect(Limits())) == []
             second.commit()
             first.commit()
         assert store.blobs.read(expected.digest) == b"whole blob"
@@ -379,18 +386,18 @@ def test_half_blobs_are_counted_and_pruned(tmp_path: Path) -> None:
     expected = begun(tmp_path, b"whole blob")
     name = f"partial/{expected.digest[7:]}"
     with Store(str(tmp_path)) as store:
-        collection = Collection(store)
+        collection = Collector(store)
         (piece,) = collection.pieces()
         assert (piece.id, piece.kind, piece.title) == (name, "internal", f"part of blob {expected.digest}")
         assert list(collection.abandoned()) == []
-        (candidate,) = collection.candidates(everything=False, before=None, keep_bytes=None)
+        (candidate,) = collection.candidates(Limits())
         assert candidate.pieces == (piece,)
         # The removal of an image is none of what is being fetched.
-        assert list(collection.collect(everything=False, before=None, keep_bytes=None, untagged=False)) == []
-        (gone,) = collection.collect(everything=False, before=None, keep_bytes=None, chosen=lambda p: p.id == name)
+        assert list(collection.collect(Limits(untagged=False))) == []
+        (gone,) = collection.collect(Limits(chosen=lambda p: p.id == name))
         assert (gone.kind, gone.size) == ("temporary", piece.size)
     begun(tmp_path, b"whole blob")
     os.utime(tmp_path / name, (0, 0))
     with Store(str(tmp_path)) as store:
-        assert [gone.name for gone in Collection(store).abandoned()] == [expected.digest[7:]]
+        assert [gone.name for gone in Collector(store).abandoned()] == [expected.digest[7:]]
     assert remaining(tmp_path) == []

@@ -57,16 +57,21 @@ _NAMED = (
     ),
     Suite("broken recipes", ("tests/integration",), 120, ("--ignore", _EXAMPLES)),
     Suite("builds", ("tests/build",), 200, ("-m", "slow")),
-    *(
-        Suite(
-            f"builds as a {who} user",
-            ("tests/build",),
-            200,
-            ("-m", "slow"),
-            again=True,
-            command=("tests.users.users_run", who),
-        )
-        for who in ("subordinate", "single")
+    Suite(
+        "builds as a user",
+        ("tests/build",),
+        200,
+        ("-m", "slow"),
+        again=True,
+        command=("tests.users.users_run", "subordinate"),
+    ),
+    Suite(
+        "builds without ids",
+        ("tests/build/test_build_copies.py", "tests/forms", "tests/app/test_app_doors.py"),
+        60,
+        ("-m", QUICK),
+        again=True,
+        command=("tests.users.users_run", "single"),
     ),
     Suite("peers", ("tests/peers",), 120),
     Suite("command line", ("tests/cli",), 120, ("-m", "slow")),

@@ -1,11 +1,11 @@
-"""`bases`: base images assembled here from Debian packages, for machines that reach no registry."""
+"""`bases`: base images assembled here from packages, for machines that reach no container registry."""
 
 import os
 from collections.abc import Callable
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.images.images import Images
+from kezuri.images.origins import Images
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
@@ -17,6 +17,14 @@ def names() -> tuple[tuple[str, str], ...]:
     from kezuri.bases import recipes
 
     return tuple((Reference.parse(recipe.name).familiar, recipe.stand_in) for recipe in recipes())
+
+
+def is_offered(name: str) -> bool:
+    """Whether an image of this name, written in any way that a reference may be, can be made here. KezuriError for
+    what is no reference."""
+    from kezuri.bases import find
+
+    return find(Reference.parse(name)) is not None
 
 
 def make(settings: Settings, wanted: tuple[str, ...], out_dir: str, say: Callable[[str], None]) -> None:
@@ -90,11 +98,10 @@ class StandIns:
         recipe = find(reference, platform)
         if recipe is None:
             return None
-        key = f"stand-in {reference} {platform}"
-        digest = self._store.database.memo(key)
+        digest = self._store.database.facts.stand_in(reference, platform)
         name = reference.familiar
-        if digest is None or not self._store.blobs.has(digest):
-            self._say(f"no registry gave {name}: assembling a stand-in from Debian packages")
+        if not self._store.blobs.has(digest):
+            self._say(f"no registry gave {name}: assembling a stand-in, which is {recipe.stand_in}")
             made = assemble(
                 recipe,
                 StoreSink(self._store),
@@ -105,8 +112,8 @@ class StandIns:
             for note in made.notes:
                 self._say(f"  {note}")
             digest = made.descriptor.digest
-            self._store.database.put_memo(key, digest)
+            self._store.database.facts.put_stand_in(reference, platform, digest)
         else:
-            self._say(f"no registry gave {name}: using the stand-in made from Debian packages before")
+            self._say(f"no registry gave {name}: using the stand-in made before, which is {recipe.stand_in}")
         source = ImageSource("registry", f"{reference.repository}@{digest}")
         return Images.stored(self._store, source, name, digest, platform)

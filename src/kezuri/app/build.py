@@ -6,22 +6,22 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kezuri.app.definition import Definition
-from kezuri.app.delivery import Delivery
-from kezuri.app.request import BuildRequest, BuildResult, Output, Settings
+from kezuri.app.delivery import Delivery, packing
+from kezuri.app.outputs import ImageOutput, StoredImage
+from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
 from kezuri.cache.question import Question
-from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, nearest
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.explain.chronicle import Chronicle
-from kezuri.forms.forms import Packing
 from kezuri.keys.surroundings import Options
 from kezuri.keys.trees import Trees
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import ImageInput, Plan, RunOperation, StageInput
+from kezuri.plan.operation import Plan, RunOperation
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
@@ -55,22 +55,6 @@ def build(
         raise disk_error(error, error.filename or settings.root) from error
 
 
-_ATTRIBUTES = (
-    "name",
-    "compression",
-    "compression-level",
-    "force-compression",
-    "oci-mediatypes",
-    "platform-split",
-    "rewrite-timestamp",
-    "store",
-    "tar",
-    "unpack",
-)
-"""Attributes of `--output` beside type and dest. `rewrite-timestamp`, `store` and `unpack` say what kezuri does
-anyway."""
-
-
 class _Build:
     def __init__(
         self,
@@ -91,38 +75,9 @@ class _Build:
         self._fetching: dict[str, Ticket] = {}
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
-        self._epoch = request.epoch
-        self._outputs = request.outputs or (Output("image", ""),)
-        for output in self._outputs:
-            _check_attributes(output)
-        self._packing = self._choose_packing()
-        self._names = tuple(str(_tag(name)) for name in self._all_tags())
-
-    def _all_tags(self) -> tuple[str, ...]:
-        names = list(self._request.tags)
-        for output in self._outputs:
-            for key, value in output.attributes:
-                if key == "name":
-                    names += [n for n in value.split(",") if n]
-        return tuple(dict.fromkeys(names))
-
-    def _choose_packing(self) -> Packing:
-        said = dict(pair for output in self._outputs for pair in output.attributes)
-        wanted = said.get("compression", self._request.compression) or "gzip"
-        level = said.get("compression-level", "")
-        if level and not level.isdigit():
-            raise KezuriError.of(f"compression-level={level} is not a number", exit_code=2)
-        kinds: dict[str, Literal["gzip", "zstd", "none"]] = {"gzip": "gzip", "zstd": "zstd", "uncompressed": "none"}
-        if wanted not in kinds:
-            raise KezuriError.of(f"unknown compression {wanted!r}", hint="gzip, zstd or uncompressed", exit_code=2)
-        kind = kinds[wanted]
-        if any(o.type == "docker" for o in self._outputs) and kind == "zstd":
-            raise KezuriError.of(
-                "a docker archive with zstd layers cannot be loaded by most versions of docker",
-                hint="use --compression gzip, or --output type=oci",
-                exit_code=2,
-            )
-        return Packing(kind, int(level) if level else self._request.compression_level)
+        self._images = [output for output in request.outputs if isinstance(output, ImageOutput)]
+        names = (*request.tags, *(name for output in self._images for name in output.options.names))
+        self._names = tuple(str(_tag(name)) for name in dict.fromkeys(names))
 
     def run(self) -> BuildResult:
         with ExitStack() as held:
@@ -138,15 +93,12 @@ class _Build:
                 )
             )
             self._session = session
-            definition = Definition(
-                self._request, session, self._reporter, self._listener, held, self._epoch, self._cancel
-            )
+            definition = Definition(self._request, session, self._reporter, self._listener, held, self._cancel)
             plan = definition.plan()
-            self._packing = self._packing._replace(epoch=plan.epoch)
-            session.forms.epoch = plan.epoch
-            delivery = Delivery(
-                self._request, self._outputs, self._names, self._packing, session, self._reporter, self._listener
-            )
+            # The first output's way to pack is that of layers which are packed while the build goes on.
+            self._packing = packing((self._images or [StoredImage()])[0], plan.epoch)
+            session.forms = session.forms.for_epoch(plan.epoch)
+            delivery = Delivery(self._request, self._names, plan.epoch, session, self._reporter, self._listener)
             delivery.check(plan)
             built = self._build(plan, definition)
             return delivery.deliver(plan, built)
@@ -185,8 +137,7 @@ class _Build:
             plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
         )
         source = definition.dockerfile.source
-        wants_blobs = any(o.type in ("image", "oci", "docker") for o in self._outputs)
-        chronicle = Chronicle(store.database, self._asked(plan, definition), plan, source)
+        chronicle = Chronicle(store.database, self._asked(plan, definition), plan)
         builder = Builder(
             plan,
             store,
@@ -194,7 +145,7 @@ class _Build:
             session.forms,
             keys,
             options,
-            self._packing if wants_blobs else None,
+            self._packing if self._images else None,
             self._reporter,
             self._cancel,
             lambda: self._prepare(plan, trees, options, source),
@@ -228,26 +179,20 @@ class _Build:
         return (place, file, self._request.target, self._request.platforms, os.getcwd())
 
     def _prepare(self, plan: Plan, trees: Trees, options: Options, source: SourceText) -> Workers:
-        """Before the first step runs: a build that only copies needs neither namespaces nor a sandbox."""
+        """Before the first step runs: a build that only copies needs no sandbox."""
         from kezuri.step.cachemounts import CacheMounts
         from kezuri.step.copying import CopySteps
         from kezuri.step.running import RunSteps
-        from kezuri.upkeep.collection import Collection
+        from kezuri.upkeep.collector import Collector
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(isinstance(o, RunOperation) for o in operations):
             session.open_sandbox(self._request.new_privileges)
-        elif os.geteuid() != 0 and (
-            store.database.has_directories(forms.owners.known())
-            or any(isinstance(getattr(o, "input", None), StageInput | ImageInput) for o in operations)
-        ):
-            # Directories may be read or made, by threads that could not enter a user namespace any more.
-            forms.owners.enter()
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collection(store).abandoned():
+        for _ in Collector(store).abandoned():
             pass
-        namespace = dict(self._request.build_args).get("BUILDKIT_CACHE_MOUNT_NS", "")
+        namespace = self._request.builtin.cache_namespace
         mounts = CacheMounts(store, forms.owners, trees, self._cancel, namespace)
         keep_failed = self._look is not None
         self._runs = RunSteps(store, forms, trees, mounts, session.sandbox, options, source, self._cancel, keep_failed)
@@ -258,44 +203,6 @@ class _Build:
             self._runs,
             CopySteps(store, forms, trees, self._packing, source),
         )
-
-
-def _check_attributes(output: Output) -> None:
-    """KezuriError for an attribute that kezuri does not know or does not do: none is passed over in silence."""
-    for key, value in output.attributes:
-        false = value.lower() in ("false", "0", "f")
-        if key.startswith("annotation"):
-            from kezuri.export.annotations import of_attribute
-
-            of_attribute(key, value)
-            continue
-        if key in _ATTRIBUTES and key not in ("oci-mediatypes", "force-compression"):
-            continue
-        if key == "mode" and output.type == "local":
-            if value == "copy":
-                continue
-            raise KezuriError.of(
-                f"--output mode={value} is not supported",
-                hint="what is in the directory stays, as with mode=copy: remove it before",
-                exit_code=2,
-            )
-        if key == "oci-mediatypes" and false:
-            raise KezuriError.of(
-                "--output oci-mediatypes=false is not supported",
-                hint="images have OCI media types, as BuildKit's",
-                exit_code=2,
-            )
-        if key == "force-compression" and not false:
-            raise KezuriError.of(
-                "--output force-compression is not supported", hint="layers of the base stay as they came", exit_code=2
-            )
-        if key not in _ATTRIBUTES:
-            near = nearest(key, _ATTRIBUTES)
-            raise KezuriError.of(
-                f"--output type={output.type}: unknown attribute {key!r}",
-                hint=f"did you mean {near}?" if near else f"there are {', '.join(_ATTRIBUTES)} and annotation.KEY",
-                exit_code=2,
-            )
 
 
 def _tag(name: str) -> Reference:

@@ -87,7 +87,7 @@ def targets(request: BuildRequest, settings: Settings, listener: Listener) -> tu
 def _definition(request: BuildRequest, settings: Settings, listener: Listener) -> Iterator[Definition]:
     with ExitStack() as held:
         session = held.enter_context(Session(settings, pull=request.pull))
-        yield Definition(request, session, Reporter(listener), listener, held, None)
+        yield Definition(request, session, Reporter(listener), listener, held)
 
 
 def _place(diagnostic: Diagnostic) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from kezuri.app.request import Settings
 from kezuri.app.standard import Relay
 from kezuri.diagnostics import KezuriError
+from kezuri.sandbox.choice import is_own
 from kezuri.sandbox.step import Sandbox
 from kezuri.step.wreck import VARIABLE, Wreck
 
@@ -17,7 +18,7 @@ Tell = Callable[[KezuriError, str], None]
 
 def check(settings: Settings) -> None:
     """KezuriError, exit code 2, where no shell could be opened."""
-    if settings.runtime not in ("", "kezuri"):
+    if not is_own(settings.runtime):
         raise KezuriError.of(
             f"--on-error=shell needs kezuri's own sandbox: {settings.runtime} is given no terminal here",
             hint="leave --runtime out for this build",

@@ -4,12 +4,11 @@ import os
 import threading
 from contextlib import ExitStack
 from time import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
-from kezuri.app.standard import standard_input
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
@@ -21,8 +20,9 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import NamedContext, context_name
 from kezuri.plan.facts import Survey
+from kezuri.plan.images import ImageResolver
 from kezuri.plan.operation import BaseImage, ImageSource, Plan
-from kezuri.plan.planner import ImageResolver, Planner, PlanRequest
+from kezuri.plan.planner import Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter
@@ -55,7 +55,7 @@ class Examined(NamedTuple):
 class Definition:
     """Reads what one request asks for. Everything that it opens is let go of by `held`.
 
-    `epoch` is SOURCE_DATE_EPOCH in seconds, None when not given. `cancel` calls fetching off.
+    `cancel` calls fetching off.
     """
 
     def __init__(
@@ -65,7 +65,6 @@ class Definition:
         reporter: Reporter,
         listener: Listener,
         held: ExitStack,
-        epoch: int | None,
         cancel: CallOff | None = None,
     ) -> None:
         self._request = request
@@ -73,7 +72,6 @@ class Definition:
         self._reporter = reporter
         self._listener = listener
         self._held = held
-        self._epoch = epoch
         self._split = False
         self._planner: Planner | None = None
         self._resolved: dict[tuple[ImageSource, Platform], BaseImage] = {}
@@ -86,7 +84,7 @@ class Definition:
         self.context = build_context.open_context(
             request.context,
             request.file,
-            stdin=standard_input,
+            stdin=_standard_input,
             scratch=held.enter_context(session.store.scratch("context")) if _may_be_archive(request.context) else "",
             elsewhere=self._elsewhere,
         )
@@ -106,7 +104,7 @@ class Definition:
 
     def _warn_of_syntax(self, dockerfile: Dockerfile) -> None:
         """The language is built in: a frontend of another name may mean another language."""
-        given = dict(self._request.build_args).get("BUILDKIT_SYNTAX", "")
+        given = self._request.builtin.syntax
         span = None
         if not given:
             for directive in dockerfile.directives:
@@ -162,12 +160,12 @@ class Definition:
             raise
 
     def _lint(self, planner: Planner, survey: Survey) -> Examined:
-        from kezuri.check.linter import ARGUMENT, lint, read_options
+        from kezuri.check.linter import lint, read_options
         from kezuri.check.subject import Subject
 
         explicit = bool(self._request.platforms)
         subject = Subject(self.dockerfile, survey, planner.platform, self.context.ignore, explicit)
-        options = read_options(self.dockerfile, dict(self._request.build_args).get(ARGUMENT))
+        options = read_options(self.dockerfile, self._request.builtin.checks)
         return Examined(subject, lint(subject, options))
 
     def _plan(self) -> Plan:
@@ -196,12 +194,9 @@ class Definition:
         return planner.plan()
 
     def _new_planner(self, platform: Platform | None, resolve: ImageResolver | None = None) -> Planner:
-        arguments = dict(self._request.build_args)
-        if self._epoch is not None:
-            arguments.setdefault("SOURCE_DATE_EPOCH", str(self._epoch))
         request = PlanRequest(
             target=self._request.target,
-            arguments=arguments,
+            arguments=dict(self._request.build_args),
             contexts=self.named,
             platform=platform,
             build_platform=Platform.host(),
@@ -214,18 +209,11 @@ class Definition:
         given = (p for text in self._request.platforms for p in text.split(",") if p)
         platforms = tuple(dict.fromkeys(Platform.parse(p) for p in given))
         self._split = len(platforms) > 1
-        text = dict(self._request.build_args).get("BUILDKIT_MULTI_PLATFORM", "")
-        if text:
-            wanted = text.lower() in ("1", "t", "true")
-            if not wanted and text.lower() not in ("0", "f", "false"):
-                raise KezuriError.of(
-                    f"BUILDKIT_MULTI_PLATFORM is true or false, not {text!r}",
-                    hint="true gives an image index also for one platform",
-                    exit_code=2,
-                )
+        wanted = self._request.builtin.multi_platform
+        if wanted is not None:
             if self._split and not wanted:
                 raise KezuriError.of(
-                    f"BUILDKIT_MULTI_PLATFORM={text} allows one platform, and {len(platforms)} were asked for",
+                    f"BUILDKIT_MULTI_PLATFORM=false allows one platform, and {len(platforms)} were asked for",
                     hint="leave the build argument out, or name one platform",
                     exit_code=2,
                 )
@@ -269,8 +257,8 @@ class Definition:
     def _elsewhere(self) -> "RemoteContexts":
         from kezuri.source.remote_context import RemoteContexts
 
-        keep = _is_true(dict(self._request.build_args).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", ""))
-        return RemoteContexts(self.remotes(), keep, self._epoch is not None)
+        builtin = self._request.builtin
+        return RemoteContexts(self.remotes(), builtin.keep_git_dir, builtin.epoch is not None)
 
     def _open_agents(self) -> dict[str, str]:
         if self._agents is None:
@@ -308,7 +296,7 @@ class Definition:
                 self._request.hosts,
                 self._request.ulimits,
                 self._request.shm_size,
-                dict(self._request.build_args).get("BUILDKIT_SANDBOX_HOSTNAME") or "buildkitsandbox",
+                self._request.builtin.hostname,
                 self._request.new_privileges,
             ),
             secrets=secrets,
@@ -320,6 +308,12 @@ class Definition:
             allow=frozenset(self._request.allow) | ({"network.host"} if self._request.network == "host" else set()),
             parallelism=parallelism,
         )
+
+
+def _standard_input() -> BinaryIO:
+    from kezuri.app.standard import standard_input
+
+    return standard_input()
 
 
 def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContext]:
@@ -343,7 +337,3 @@ def _named_contexts(given: tuple[tuple[str, str], ...]) -> dict[str, NamedContex
 
 def _may_be_archive(context: str) -> bool:
     return context == "-" or context.startswith(("http://", "https://"))
-
-
-def _is_true(text: str) -> bool:
-    return text.lower() in ("1", "t", "true")

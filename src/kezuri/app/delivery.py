@@ -1,49 +1,52 @@
 """What a build gives leaves: into the store, a layout, an archive or a directory, with the files that tell of it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from time import time
 from typing import TYPE_CHECKING
 
-from kezuri.app.request import BuildRequest, BuildResult, Output
+from kezuri.app.outputs import (
+    DockerArchive,
+    FileOutput,
+    ImageOutput,
+    LayoutDirectory,
+    RootOutput,
+    StoredImage,
+)
+from kezuri.app.request import BuildRequest, BuildResult
 from kezuri.app.session import Session
 from kezuri.build.builder import Built
 from kezuri.diagnostics import KezuriError
 from kezuri.export.image import LayerBlob
-from kezuri.forms.forms import Packing
+from kezuri.forms.packing import Packing
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import BaseImage, Plan, StageInput, Target
-from kezuri.progress.events import Listener, Warned, WorkName
+from kezuri.plan.operation import BaseImage, Plan, StageInput
+from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from kezuri.export.annotations import Annotations
     from kezuri.export.images import Exported, Parts
-    from kezuri.layer.entry import Item
-
-_IMAGES = ("image", "oci", "docker")
 
 
 class Delivery:
-    """Takes the result of a build to every output that was asked for. `names` are references in full."""
+    """Takes the result of a build to every output that was asked for. `names` are references in full; `epoch` is the
+    build's SOURCE_DATE_EPOCH in seconds."""
 
     def __init__(
         self,
         request: BuildRequest,
-        outputs: tuple[Output, ...],
         names: tuple[str, ...],
-        packing: Packing,
+        epoch: int | None,
         session: Session,
         reporter: Reporter,
         listener: Listener,
     ) -> None:
         self._request = request
-        self._outputs = outputs
         self._names = names
-        self._packing = packing
-        self._epoch = packing.epoch
+        self._epoch = epoch
         self._session = session
         self._reporter = reporter
         self._listener = listener
@@ -51,21 +54,18 @@ class Delivery:
     def check(self, plan: Plan) -> None:
         """KezuriError when what was asked for cannot be made of this plan: known before anything is built."""
         platforms = tuple(target.platform for target in plan.targets) or (plan.stage(plan.target).config.platform,)
-        for output in self._outputs:
-            split = dict(output.attributes).get("platform-split")
-            if split is not None and _boolean(split) is None:
-                raise KezuriError.of(f"--output: platform-split is true or false, not {split!r}", exit_code=2)
-            if output.type == "docker" and plan.targets:
+        for output in self._request.outputs:
+            if isinstance(output, DockerArchive) and plan.targets:
                 raise KezuriError.of(
                     f"--output type=docker,dest={output.dest}: a docker archive cannot hold an image index",
                     hint="use type=oci, or build one platform",
                     exit_code=2,
                 )
-            if output.type in _IMAGES:
-                annotations = self._annotations(output)
+            if isinstance(output, ImageOutput):
+                annotations = _annotations(output)
                 if annotations is not None:
                     annotations.check(platforms, index=bool(plan.targets))
-        files = [(output.dest, True) for output in self._outputs if output.dest and not _is_directory(output)]
+        files = [(output.dest, True) for output in self._request.outputs if isinstance(output, FileOutput)]
         files += [(path, False) for path in (self._request.iidfile, self._request.metadata_file) if path]
         if files:
             from kezuri.export import destination
@@ -75,14 +75,16 @@ class Delivery:
     def deliver(self, plan: Plan, built: Built) -> BuildResult:
         """Put the image together, send it where it is wanted, and write the files that tell of it."""
         image: Exported | None = None
-        images = [output for output in self._outputs if output.type in _IMAGES]
-        parts = self._parts(plan, built) if images else ()
+        images = [output for output in self._request.outputs if isinstance(output, ImageOutput)]
+        parts = self._parts(plan, built, images) if images else {}
         now = time()
-        for output in self._outputs:
-            if output.type in ("local", "tar"):
-                self._write_root(output, plan, built)
-            elif output.type in _IMAGES:
-                image = self._compose(output, parts, now, index=bool(plan.targets))
+        for output in self._request.outputs:
+            if isinstance(output, RootOutput):
+                from kezuri.app.root_export import export_root
+
+                export_root(output, plan, built, self._session, self._epoch, self._reporter, self._listener)
+            elif isinstance(output, ImageOutput):
+                image = self._compose(output, parts[self._packing(output)], now, index=bool(plan.targets))
                 self._write(output, image)
         self._write_files(image)
         if image is None:
@@ -91,13 +93,32 @@ class Delivery:
         size = sum(layer.size for layer in image.layers)
         return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran)
 
-    def _parts(self, plan: Plan, built: Built) -> "tuple[Parts, ...]":
-        with self._reporter.step(WorkName("exporting layers")):
-            if not plan.targets:
-                return (self._part(plan, built, plan.target, None),)
-            return tuple(self._part(plan, built, target.stage, target.platform) for target in plan.targets)
+    def _packing(self, output: ImageOutput) -> Packing:
+        return packing(output, self._epoch)
 
-    def _part(self, plan: Plan, built: Built, number: int, platform: Platform | None) -> "Parts":
+    def _parts(self, plan: Plan, built: Built, images: list[ImageOutput]) -> "dict[Packing, tuple[Parts, ...]]":
+        """What the image is made of, for each way in which an output wants its layers packed."""
+        targets: list[tuple[int, Platform | None]] = [(t.stage, t.platform) for t in plan.targets]
+        targets = targets or [(plan.target, None)]
+        packings = tuple(dict.fromkeys(map(self._packing, images)))
+        with self._reporter.step(WorkName("exporting layers")):
+            # Layers are packed from directories before bases are fetched: an ordinary user can read those directories
+            # only in a user namespace, and cannot enter it while threads fetch and draw how far they are.
+            made = {way: [self._made_blobs(plan, built, number, way) for number, _ in targets] for way in packings}
+            return {
+                way: tuple(
+                    self._part(plan, number, platform, blobs) for (number, platform), blobs in zip(targets, each)
+                )
+                for way, each in made.items()
+            }
+
+    def _made_blobs(self, plan: Plan, built: Built, number: int, packing: Packing) -> dict[tuple[int, int], LayerBlob]:
+        places = [(item.stage, item.operation) for item in plan.stage(number).history if item.operation >= 0]
+        return {place: self._blob(built.layers[place], packing) for place in places}
+
+    def _part(
+        self, plan: Plan, number: int, platform: Platform | None, made: dict[tuple[int, int], LayerBlob]
+    ) -> "Parts":
         from kezuri.export.images import Parts
 
         target = plan.stage(number)
@@ -109,11 +130,6 @@ class Delivery:
         if isinstance(base, BaseImage):
             history = base.config.history
             base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
-        made: dict[tuple[int, int], LayerBlob] = {}
-        for item in target.history:
-            if item.operation >= 0:
-                place = (item.stage, item.operation)
-                made[place] = self._blob(built.layers[place])
         return Parts(platform, target.config, base_layers, history, target.history, made)
 
     def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
@@ -130,36 +146,29 @@ class Delivery:
         else:
             yield from layers
 
-    def _compose(self, output: Output, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
+    def _compose(self, output: ImageOutput, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
         from kezuri.export.images import compose
 
         return compose(
             parts,
             self._names,
             dict(self._request.labels),
-            self._annotations(output),
+            _annotations(output),
             self._epoch,
             now,
             index=index,
         )
 
-    def _annotations(self, output: Output) -> "Annotations | None":
-        if not self._request.annotations and not any(k.startswith("annotation") for k, _ in output.attributes):
-            return None
-        from kezuri.export.annotations import collect
-
-        return collect(self._request.annotations, output.attributes)
-
-    def _blob(self, layer: str) -> LayerBlob:
+    def _blob(self, layer: str, packing: Packing) -> LayerBlob:
         forms = self._session.forms
-        form = forms.blob(layer, self._packing)
+        form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()
         assert not form.pulled
         return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
 
-    def _write(self, output: Output, image: "Exported") -> None:
-        if output.type == "image":
+    def _write(self, output: ImageOutput, image: "Exported") -> None:
+        if isinstance(output, StoredImage):
             with self._reporter.step(WorkName("exporting to image")):
                 self._keep(image)
             return
@@ -167,14 +176,14 @@ class Delivery:
         from kezuri.export.layout import write_directory, write_tar
 
         path_of = self._session.store.blobs.path
-        form = "oci image format" if output.type == "oci" else "docker image format"
-        with self._reporter.step(WorkName(f"exporting to {form}")):
-            if _is_directory(output):
+        docker = isinstance(output, DockerArchive)
+        with self._reporter.step(WorkName(f"exporting to {'docker' if docker else 'oci'} image format")):
+            if isinstance(output, LayoutDirectory):
                 write_directory(image, output.dest, path_of)
             else:
                 with destination(output.dest) as sink:
-                    write_tar(image, sink, path_of, docker=output.type == "docker", epoch=self._epoch)
-            if self._names and (output.type == "docker" or self._request.tags):
+                    write_tar(image, sink, path_of, docker=docker, epoch=self._epoch)
+            if self._names and (docker or self._request.tags):
                 self._keep(image)
 
     def _keep(self, image: "Exported") -> None:
@@ -187,43 +196,6 @@ class Delivery:
             store.names.put(name, image.descriptor)
         if not self._names:
             store.names.keep(image.descriptor)
-
-    def _write_root(self, output: Output, plan: Plan, built: Built) -> None:
-        from kezuri.diagnostics import Diagnostic
-        from kezuri.export.destination import destination
-        from kezuri.export.root import common_items, dated, merged_items, platform_items, write_directory
-        from kezuri.layer.packer import compression, pack
-        from kezuri.tree.stack import StackTree
-
-        def warn(text: str) -> None:
-            self._listener(Warned(time(), Diagnostic("warning", text)))
-
-        self._session.privileged()
-        forms = self._session.forms
-        targets = plan.targets or (Target(plan.stage(plan.target).config.platform, plan.target),)
-        trees = []
-        for target in targets:
-            lowers = forms.directories(built.states[target.stage].layers)
-            trees.append((str(target.platform), StackTree(lowers, "the image", userxattr=forms.userxattr)))
-        split = _boolean(dict(output.attributes).get("platform-split", ""))
-        items: Iterable[Item]
-        if bool(plan.targets) if split is None else split:
-            items = platform_items([(name.replace("/", "_"), tree) for name, tree in trees])
-        elif len(trees) == 1:
-            items = merged_items(trees[0][1])
-        else:
-            items = common_items(trees)
-        if self._epoch is not None:
-            items = dated(items, self._epoch)
-        if output.type == "local":
-            with self._reporter.step(WorkName("exporting to client directory")):
-                write_directory(items, output.dest, warn)
-        else:
-            with (
-                self._reporter.step(WorkName("exporting to client tarball")),
-                destination(output.dest) as sink,
-            ):
-                pack(items, sink, compression("none", None))
 
     def _write_files(self, image: "Exported | None") -> None:
         if not self._request.iidfile and not self._request.metadata_file:
@@ -248,14 +220,15 @@ class Delivery:
             write_text(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
 
 
-def _is_directory(output: Output) -> bool:
-    """Whether the output's dest is a directory: the files themselves, or a layout that is not a tar."""
-    unpacked = _boolean(dict(output.attributes).get("tar", "true")) is False
-    return output.type == "local" or (output.type == "oci" and unpacked)
+def packing(output: ImageOutput, epoch: int | None) -> Packing:
+    """How the output wants new layers packed; later times become `epoch`, in seconds."""
+    options = output.options
+    return Packing("none" if options.compression == "uncompressed" else options.compression, options.level, epoch)
 
 
-def _boolean(text: str) -> bool | None:
-    """What a boolean attribute says; None when it says neither."""
-    if text.lower() in ("true", "1", "t"):
-        return True
-    return False if text.lower() in ("false", "0", "f") else None
+def _annotations(output: ImageOutput) -> "Annotations | None":
+    if not output.options.annotations:
+        return None
+    from kezuri.export.annotations import Annotations
+
+    return Annotations(output.options.annotations)

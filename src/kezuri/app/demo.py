@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from kezuri.app.build import build
 from kezuri.app.images import images
@@ -16,30 +17,36 @@ from kezuri.progress.events import Listener
 from kezuri.sandbox.step import Port
 from kezuri.store.store import Store
 
-_NAME = "kezuri-demo:latest"
-_BASE = "golang:1.24-alpine"
-_CONTAINER_PORT = 8080
+NAME = "kezuri-demo:latest"
+BASE = "golang:1.24-alpine"
+CONTAINER_PORT = 8080
 _PATIENCE = 30.0
 
 
-def demo(settings: Settings, listener: Listener, say: Callable[[str], None]) -> int:
-    """Build the demo application with the official base image where a registry answers, else with a stand-in; run the
-    image; print its answer and what it weighs. Exit code 0 when the program answered."""
-    context = example_directory()
-    request = BuildRequest(context=context, tags=(_NAME,))
-    say(f"building {context} (a Go web server: golang:1.24-alpine to build, scratch to run)")
+class Demonstration(NamedTuple):
+    """What the demonstration came to. The program answered with the text `answer` on a `port` of this machine; `size`
+    and `base_size` are compressed bytes of the image's layers and of the base image's (0: not known); `id` is the
+    image's id in full, empty when the store does not say; `seconds` is how long the build took."""
+
+    port: int
+    answer: str
+    size: int
+    base_size: int
+    ran: int
+    cached: int
+    seconds: float
+    id: str
+
+
+def demo(settings: Settings, listener: Listener, stand_ins: Callable[[str], None]) -> Demonstration:
+    """Build the demo application with the official base image where a registry answers, else with a stand-in, of which
+    `stand_ins` is told; run the image and ask it for an answer. KezuriError when there is none."""
     began = time.monotonic()
-    result = build(request, settings, listener, stand_ins=say)
+    result = build(BuildRequest(context=example_directory(), tags=(NAME,)), settings, listener, stand_ins=stand_ins)
     took = time.monotonic() - began
     answer, port = _ask(settings)
-    say("")
-    say(f"the program in the image answered on port {port}: {answer.strip()}")
-    say("")
-    for row in _table(settings, result.size, result.ran, result.cached, took):
-        say(row)
-    say("")
-    say(f"try it yourself:  kezuri run --rm -p 8080:{_CONTAINER_PORT} {_NAME.partition(':')[0]}")
-    return 0
+    found = next((image.id for image in images(settings) if image.name.endswith(f"/{NAME}")), "")
+    return Demonstration(port, answer, result.size, _base_size(settings), result.ran, result.cached, took, found)
 
 
 def example_directory() -> str:
@@ -54,49 +61,40 @@ def example_directory() -> str:
     raise KezuriError.of("the demo application is missing from this installation", exit_code=125)
 
 
-def _table(settings: Settings, size: int, ran: int, cached: int, took: float) -> list[str]:
-    image = next((i for i in images(settings) if i.name.endswith(f"/{_NAME}")), None)
-    built_on = _base_size(settings)
-    rows = [
-        f"{'image':<12}{_NAME}",
-        *([f"{'built on':<12}{built_on / 1e6:.1f} MB compressed ({_BASE})"] if built_on else []),
-        f"{'what ships':<12}{size / 1e6:.1f} MB compressed"
-        + (f", {100 - 100 * size / built_on:.0f} % less" if built_on else ""),
-        f"{'steps':<12}{ran} ran, {cached} from the cache, {took:.1f} s",
-    ]
-    if image is not None:
-        rows.append(f"{'id':<12}{image.id[7:19]}")
-    return rows
-
-
 def _base_size(settings: Settings) -> int:
     """The bytes of the base image's layers as the store has them; 0 when it does not know the image."""
-    reference, platform = Reference.parse(_BASE), Platform.host()
+    reference, platform = Reference.parse(BASE), Platform.host()
     with Store(settings.root) as store:
-        for kind in ("image", "stand-in"):
-            digest = store.database.memo(f"{kind} {reference} {platform}")
-            if digest is not None and store.blobs.has(digest):
-                return sum(layer.size for layer in Manifest.parse(store.blobs.read(digest), _BASE).layers)
+        facts = store.database.facts
+        for digest in (facts.image(reference, platform), facts.stand_in(reference, platform)):
+            if store.blobs.has(digest):
+                return sum(layer.size for layer in Manifest.parse(store.blobs.read(digest), BASE).layers)
     return 0
 
 
 def _ask(settings: Settings) -> tuple[str, int]:
-    """Start the image in a child process and ask it over HTTP until it answers."""
+    """Start the image in a child process and ask it over HTTP until it answers: the answer, and the port."""
     import signal
 
     port = _free_port()
     parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        _serve(settings, port, parent)
+    said, told = os.pipe()
     try:
-        return _answer(port), port
+        child = os.fork()
+        if child == 0:
+            _serve(settings, port, parent, told)
+        os.close(told)
+        try:
+            return _answer(port, said), port
+        finally:
+            os.kill(child, signal.SIGTERM)
+            _reap(child)
     finally:
-        os.kill(child, signal.SIGTERM)
-        _reap(child)
+        os.close(said)
 
 
-def _serve(settings: Settings, port: int, parent: int) -> None:
+def _serve(settings: Settings, port: int, parent: int, told: int) -> None:
+    """In the child: run the image until it ends or the parent does; `told` is written why it could not be run."""
     import signal
 
     from kezuri.app.run import run
@@ -109,10 +107,10 @@ def _serve(settings: Settings, port: int, parent: int) -> None:
         privileges.die_with_parent(signal.SIGKILL)
         if os.getppid() != parent:
             return
-        request = RunRequest(image=_NAME, ports=(Port(_CONTAINER_PORT, port, "127.0.0.1"),))
+        request = RunRequest(image=NAME, ports=(Port(CONTAINER_PORT, port, "127.0.0.1"),))
         code = run(request, settings)
     except KezuriError as error:
-        os.write(2, f"{error}\n".encode())
+        os.write(told, str(error).encode("utf-8", "surrogateescape"))
     except BaseException:
         pass
     finally:
@@ -138,7 +136,11 @@ def _free_port() -> int:
         return port
 
 
-def _answer(port: int) -> str:
+def _answer(port: int, said: int) -> str:
+    """The body of the program's answer. KezuriError when there is none in time, or the child tells through the
+    descriptor `said` why there will be none."""
+    from select import select
+
     end = time.monotonic() + _PATIENCE
     problem = "no answer"
     while time.monotonic() < end:
@@ -154,5 +156,7 @@ def _answer(port: int) -> str:
             problem = head.decode("latin-1", "replace")[:200] or problem
         except OSError as error:
             problem = str(error)
-        time.sleep(0.1)
+        if select([said], (), (), 0.1)[0]:
+            problem = os.read(said, 1 << 16).decode("utf-8", "replace") or f"its container has ended ({problem})"
+            break
     raise KezuriError.of(f"the program in the image did not answer on port {port}: {problem}")

@@ -3,6 +3,7 @@
 import os
 
 from kezuri.app.request import Check, Settings
+from kezuri.linux.ownership import Privilege
 
 
 def doctor(settings: Settings) -> tuple[Check, ...]:
@@ -34,10 +35,7 @@ def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
     from kezuri.store.store import Store
     from kezuri.upkeep.soundness import Soundness
 
-    if os.geteuid() != 0:
-        from kezuri.linux.userns import enter
-
-        enter()
+    Privilege().own()
     with Store(settings.root) as store:
         found = [
             Check(

@@ -16,7 +16,7 @@ from kezuri.plan.operation import BaseImage, Plan, StageInput, StagePlan
 from kezuri.progress.events import Listener
 from kezuri.progress.reporter import Reporter
 from kezuri.tree.altered_tree import AlteredTree
-from kezuri.tree.tree import DirectoryTree
+from kezuri.tree.directory import DirectoryTree
 
 
 class Stage(NamedTuple):
@@ -77,9 +77,9 @@ def foresee(
     """
     with ExitStack() as held:
         session = held.enter_context(Session(settings, pull=request.pull))
-        definition = Definition(request, session, Reporter(listener), listener, held, request.epoch)
+        definition = Definition(request, session, Reporter(listener), listener, held)
         plan = definition.plan()
-        session.forms.epoch = plan.epoch
+        session.forms = session.forms.for_epoch(plan.epoch)
         return _Foreseer(request, settings, session, definition, plan).foresee(changed)
 
 
@@ -114,7 +114,7 @@ class _Foreseer:
         session, source = self._session, self._definition.dockerfile.source
         keys = StepKeys(Foreseen(contexts, session.forms, session.store), self._options, source)
         options = self._options
-        return Forecast(self._plan, source, session.forms, session.store, keys, options, lenient=lenient).steps()
+        return Forecast(self._plan, session.forms, session.store, keys, options, lenient=lenient).steps()
 
     def _stage(self, stage: StagePlan) -> Stage:
         image = isinstance(stage.base, BaseImage)

@@ -6,13 +6,14 @@ from typing import Any
 from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
-from kezuri.images.local_images import Kept, choose, config_of, find_all, find_image, kept, manifests
+from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
+from kezuri.scalars import parse_bool
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 
 def images(
@@ -70,9 +71,9 @@ def _filter(text: str) -> Callable[[Kept, ImageConfig], bool]:
         label, equals, wanted = value.partition("=")
         return lambda _, config: label in config.labels and (not equals or config.labels[label] == wanted)
     if key == "dangling":
-        if value.lower() not in ("true", "1", "false", "0"):
+        dangling = parse_bool(value)
+        if dangling is None:
             raise KezuriError.of(f"filter {text!r}: the value is true or false", exit_code=2)
-        dangling = value.lower() in ("true", "1")
         return lambda image, _: (not image.name) == dangling
     raise KezuriError.of(
         f"unknown filter {text!r}", hint="reference=PATTERN, label=KEY[=VALUE], dangling=BOOL", exit_code=2
@@ -178,8 +179,7 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
         for image in _left_digests(kept(store), list(doomed.values())):
             store.names.delete(image.name)
             removed.append(Removed("untagged", image.familiar))
-        collection = Collection(store)
-        swept = collection.collect(everything=False, before=None, keep_bytes=None, untagged=False)
+        swept = Collector(store).collect(Limits(untagged=False))
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)
 

@@ -1,16 +1,17 @@
 """`prune` and `du`: giving disk space back, and telling where it went."""
 
 import os
-from collections.abc import Callable
 from time import time
 from typing import NamedTuple
 
 from kezuri.app.budget import Budget
 from kezuri.app.request import Removed, Settings
+from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
 from kezuri.upkeep.choice import choice
-from kezuri.upkeep.collection import Collection
-from kezuri.upkeep.inventory import Piece
+from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.figures import Figures
+from kezuri.upkeep.piece import Piece
 from kezuri.upkeep.worth import Candidate, worth
 
 
@@ -30,18 +31,11 @@ def prune(
     filters: tuple[str, ...] = (),
     budget: Budget | None = None,
 ) -> tuple[Removed, ...]:
-    """Remove what is not needed; see Collection.collect. `until` is an age in seconds. Never what a running build
+    """Remove what is not needed; see Collector.collect. `until` is an age in seconds. Never what a running build
     needs. KezuriError for filters that are not understood."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
-        collection = Collection(store)
-        asked = _Asked.of(collection, all, until, filters, budget)
-        gone = collection.collect(
-            everything=asked.everything,
-            before=asked.before,
-            keep_bytes=asked.keep_bytes,
-            chosen=asked.chosen,
-        )
+    with _opened(settings) as store:
+        collector = Collector(store)
+        gone = collector.collect(_limits(collector, all, until, filters, budget))
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
         if all or until is not None:
             _forget_builds(store, time() if all or until is None else time() - until)
@@ -70,62 +64,45 @@ def foresee_prune(
     budget: Budget | None = None,
 ) -> tuple[Candidate, ...]:
     """What `prune` would remove now, in its order."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
-        collection = Collection(store)
-        asked = _Asked.of(collection, all, until, filters, budget)
-        return tuple(
-            collection.candidates(
-                everything=asked.everything, before=asked.before, keep_bytes=asked.keep_bytes, chosen=asked.chosen
-            )
-        )
+    with _opened(settings) as store:
+        collector = Collector(store)
+        return tuple(collector.candidates(_limits(collector, all, until, filters, budget)))
 
 
-class _Asked(NamedTuple):
-    everything: bool
-    before: float | None
-    keep_bytes: int | None
-    chosen: Callable[[Piece], bool] | None
-
-    @classmethod
-    def of(
-        cls,
-        collection: Collection,
-        everything: bool,
-        until: float | None,
-        filters: tuple[str, ...],
-        budget: Budget | None,
-    ) -> "_Asked":
-        chosen = choice(filters, lambda piece: not collection.may_go(piece)) if filters else None
-        before = None if until is None else time() - until
-        keep = None
-        if budget is not None and budget != Budget():
-            keep = budget.keep(collection.cache_bytes(), collection.free_bytes())
-        return cls(everything, before, keep, chosen)
+def _limits(
+    collector: Collector,
+    everything: bool,
+    until: float | None,
+    filters: tuple[str, ...],
+    budget: Budget | None,
+) -> Limits:
+    """What is to go now, for an age in seconds and what the user chose."""
+    keep = None
+    if budget is not None and budget != Budget():
+        keep = budget.keep(collector.figures.cache_bytes(), collector.figures.free_bytes())
+    chosen = choice(filters, lambda piece: not collector.may_go(piece)) if filters else None
+    return Limits(everything, None if until is None else time() - until, keep, chosen)
 
 
 def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
     """(kind, how many, bytes) of what the store holds."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
-        return Collection(store).usage()
+    with _opened(settings) as store:
+        return Figures(store).usage()
 
 
 def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | None = None) -> tuple[Valued, ...]:
     """Every piece that the store holds and the filters choose, the largest first; with `until` (seconds) those that
     were not used for so long."""
-    _own_files_of_many_ids()
-    with Store(settings.root) as store:
-        collection, now = Collection(store), time()
-        chosen = choice(filters, lambda piece: not collection.may_go(piece))
-        pieces = [p for p in collection.pieces() if chosen(p) and (until is None or p.used < now - until)]
+    with _opened(settings) as store:
+        collector, now = Collector(store), time()
+        chosen = choice(filters, lambda piece: not collector.may_go(piece))
+        pieces = [p for p in collector.pieces() if chosen(p) and (until is None or p.use.used < now - until)]
         pieces.sort(key=lambda piece: (-piece.size, piece.id))
-        return tuple(Valued(piece, worth(piece, now), not collection.may_go(piece)) for piece in pieces)
+        return tuple(Valued(piece, worth(piece, now), not collector.may_go(piece)) for piece in pieces)
 
 
-def _own_files_of_many_ids() -> None:
-    """Layers of an ordinary user hold files of subordinate ids, which only a user namespace can touch."""
-    if os.geteuid() != 0:
-        from kezuri.linux.userns import enter
-
-        enter()
+def _opened(settings: Settings) -> Store:
+    """The store, for somebody who looks into directories of layers and removes them: those of an ordinary user have
+    files of his subordinate ids."""
+    Privilege().own()
+    return Store(settings.root)

@@ -9,7 +9,7 @@ from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector
 
 
 def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
@@ -26,7 +26,7 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
 
     with Session(settings, pull=True, progress=told) as session:
         # What a killed pull or build left behind goes before this one needs the space.
-        for _ in Collection(session.store).abandoned():
+        for _ in Collector(session.store).abandoned():
             pass
         with reporter.step(WorkName(f"load metadata for {reference}")):
             image = session.images.resolve(ImageSource("registry", name), wanted)

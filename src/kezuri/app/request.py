@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kezuri.app.outputs import Output, StoredImage
+
 if TYPE_CHECKING:
     from kezuri.sandbox.step import Port
 
@@ -24,15 +26,27 @@ class AgentSource(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
-class Output(NamedTuple):
-    """`--output type=…,dest=…`: `type` is oci, docker, tar, local, image or cacheonly; `dest` is a path or `-`.
+class BuiltinArguments(NamedTuple):
+    """What the build arguments say that mean something to the builder, beside what a Dockerfile does with them.
 
-    `attributes` are the remaining key=value pairs, in order.
+    * `epoch`, of SOURCE_DATE_EPOCH: seconds since 1970, None when it is not given or empty
+    * `syntax`, of BUILDKIT_SYNTAX: the frontend that is named, empty when none is
+    * `cache_namespace`, of BUILDKIT_CACHE_MOUNT_NS: empty when not given
+    * `multi_platform`, of BUILDKIT_MULTI_PLATFORM: whether an image index is wanted, None when that follows from the
+      number of platforms
+    * `hostname`, of BUILDKIT_SANDBOX_HOSTNAME: the name of the machine that a RUN sees
+    * `keep_git_dir`, of BUILDKIT_CONTEXT_KEEP_GIT_DIR: whether a git context keeps its `.git`
+    * `checks`, of BUILDKIT_DOCKERFILE_CHECK: options of the checks as text, None when not given; they are read where a
+      Dockerfile's own are
     """
 
-    type: str
-    dest: str
-    attributes: tuple[tuple[str, str], ...] = ()
+    epoch: int | None = None
+    syntax: str = ""
+    cache_namespace: str = ""
+    multi_platform: bool | None = None
+    hostname: str = "buildkitsandbox"
+    keep_git_dir: bool = False
+    checks: str | None = None
 
 
 class BuildRequest(NamedTuple):
@@ -40,8 +54,9 @@ class BuildRequest(NamedTuple):
 
     `context` is a directory, `-` or an address; `file` is the Dockerfile's path as given (`-` for stdin).
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
-    `ulimits` are (name, soft, hard); `hosts` are (name, address); `shm_size` is bytes, 0 for the default.
-    `new_privileges` lets set-id programs (sudo) of steps work.
+    `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
+    are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges` lets set-id programs (sudo) of steps
+    work. Without `outputs` nothing leaves.
     """
 
     context: str = "."
@@ -50,12 +65,12 @@ class BuildRequest(NamedTuple):
     target: str = ""
     platforms: tuple[str, ...] = ()
     build_args: tuple[tuple[str, str], ...] = ()
+    builtin: BuiltinArguments = BuiltinArguments()
     build_contexts: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
-    annotations: tuple[tuple[str, str], ...] = ()
     secrets: tuple[SecretSource, ...] = ()
     agents: tuple[AgentSource, ...] = ()
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[Output, ...] = (StoredImage(),)
     iidfile: str = ""
     metadata_file: str = ""
     no_cache: bool = False
@@ -67,16 +82,6 @@ class BuildRequest(NamedTuple):
     shm_size: int = 0
     allow: tuple[str, ...] = ()
     new_privileges: bool = False
-    compression: str = "gzip"
-    compression_level: int | None = None
-    source_date_epoch: str = ""
-
-    @property
-    def epoch(self) -> int | None:
-        """SOURCE_DATE_EPOCH in seconds since 1970, None when it is not given. KezuriError when it is something else."""
-        from kezuri.plan.epoch import epoch_seconds
-
-        return epoch_seconds(dict(self.build_args).get("SOURCE_DATE_EPOCH", self.source_date_epoch))
 
 
 class BuildResult(NamedTuple):
@@ -121,8 +126,8 @@ class RunRequest(NamedTuple):
 class Settings(NamedTuple):
     """What the machine's owner has set, from flags, environment and the config file, in that order of precedence.
 
-    `root` is the store's directory; `runtime` is `kezuri` (our own sandbox) or the name or path of an OCI runtime;
-    `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
+    `root` is the store's directory; `runtime` is `kezuri` or `native` (our own sandbox) or the name or path of an OCI
+    runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
     (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP.
     """
 

@@ -9,9 +9,8 @@ from kezuri.app.request import RunRequest, Settings
 from kezuri.app.session import Session
 from kezuri.app.standard import Relay, input_descriptor
 from kezuri.diagnostics import KezuriError
-from kezuri.images.images import made_for
+from kezuri.images.origins import made_for
 from kezuri.keys.state import base_state
-from kezuri.layer.stack import StackView
 from kezuri.linux import overlay
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
@@ -21,6 +20,7 @@ from kezuri.plan.signals import signal_number
 from kezuri.plan.variables import DEFAULT_PATH
 from kezuri.sandbox import step as door
 from kezuri.tree.accounts import home, user_ids
+from kezuri.tree.stack import StackView
 
 
 def run(request: RunRequest, settings: Settings) -> int:
@@ -51,7 +51,7 @@ def run(request: RunRequest, settings: Settings) -> int:
 def _find(session: Session, request: RunRequest) -> BaseImage:
     """The image: the store's own unless `--pull=always`, else from its registry, then kept as `pull` keeps it."""
     from kezuri.app.pull import keep
-    from kezuri.images.local_images import NoSuchImage, NoSuchPlatform, choose, looks_like_id
+    from kezuri.images.kept import NoSuchImage, NoSuchPlatform, choose, looks_like_id
     from kezuri.registry.failure import Unanswered
 
     name, lacking = request.image, None

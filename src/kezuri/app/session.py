@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
-from kezuri.images.images import Images, Progress
+from kezuri.images.origins import Images, Progress
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 class Session:
     """What a command works with. Use it in a `with`; everything is released at the end.
 
-    Nothing privileged happens before `privileged` is called: a command that finds everything in the cache, or only
-    reads, needs no namespaces.
+    What needs other ids or mounts asks `privilege` for it at that moment: a command that finds everything in the cache
+    needs no namespaces.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Session:
         self._sandbox: Sandbox | None = None
         self._registry: Registry | None = None
         self._layouts: dict[str, tuple[Layout, str]] = {}
-        self._privileged = False
+        self.privilege = Privilege()
 
     def __enter__(self) -> Self:
         with ExitStack() as held:
@@ -63,7 +64,7 @@ class Session:
         self.images = Images(
             self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in(), self._cancel
         )
-        self.forms = Forms(self.store, Owners(self.store, self.privileged), self, self._warn, self._cancel)
+        self.forms = Forms(self.store, Owners(self.store, self.privilege), self, self._warn, self._cancel)
         return self
 
     def __exit__(
@@ -75,21 +76,12 @@ class Session:
         """Bring a layer's blob (the door that Forms asks at)."""
         self.images.fetch(layer, descriptor)
 
-    def privileged(self) -> None:
-        """Become able to mount and to own files of many ids. To be called while there is one thread only."""
-        if not self._privileged:
-            from kezuri.linux.userns import enter
-
-            enter()
-            self._privileged = True
-            self.forms.owners.look()
-
     def open_sandbox(self, new_privileges: bool = False) -> None:
         """Make the sandbox, while there is one thread only. `new_privileges`: programs may gain some (sudo)."""
         if self._sandbox is None:
             from kezuri.sandbox.choice import choose
 
-            self.privileged()
+            self.privilege.mount()
             sandbox = choose(self.settings.runtime, new_privileges)
             self._held.callback(sandbox.close)
             self._sandbox = sandbox

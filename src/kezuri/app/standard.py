@@ -1,4 +1,5 @@
-"""The caller's standard streams: what is read from them, and where the output of a container goes."""
+"""The caller's standard streams: what is read from them, where the output of a container goes, and what it means that
+standard output takes no more."""
 
 import errno
 import os
@@ -31,11 +32,21 @@ def input_descriptor() -> int:
         return -1
 
 
+def lost_output(error: OSError) -> KezuriError | None:
+    """What it means that standard output could not be written; None when it means nothing, since the caller has closed
+    it and so wants nothing. The exit code is 141, without a word, when nobody reads any more, else 125."""
+    if error.errno == errno.EPIPE:
+        return KezuriError(exit_code=141)
+    if error.errno == errno.EBADF:
+        return None
+    return KezuriError.of(f"cannot write to standard output: {error.strerror}", exit_code=125)
+
+
 class Relay:
     """Passes on what a container writes, byte for byte. `lost` is why standard output took no more, if it did.
 
-    A KezuriError that says nothing (exit code 141) when nobody reads any more: that ends the container, as it would end
-    a program of this machine.
+    When nobody reads any more, calling it is a KezuriError: that ends the container, as it would end a program of this
+    machine.
     """
 
     def __init__(self) -> None:
@@ -47,15 +58,16 @@ class Relay:
             return
         try:
             write_all(stream, data)
-        except BrokenPipeError:
-            raise KezuriError(exit_code=141) from None
         except OSError as error:
-            # A stream that was closed is one that nobody wants.
-            if stream == 1 and error.errno != errno.EBADF:
+            meaning = lost_output(error)
+            if meaning is not None and meaning.exit_code == 141:
+                raise meaning from None
+            if stream == 1:
                 self.lost = error
 
     def conclude(self, code: int) -> int:
         """The exit code; KezuriError when the container ended well and its output did not arrive."""
-        if self.lost is not None and not code:
-            raise KezuriError.of(f"cannot write to standard output: {self.lost.strerror}", exit_code=125)
+        meaning = lost_output(self.lost) if self.lost is not None and not code else None
+        if meaning is not None:
+            raise meaning
         return code

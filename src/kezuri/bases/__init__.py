@@ -1,4 +1,4 @@
-"""Base images that kezuri assembles itself from Debian packages, where no registry answers."""
+"""Base images that kezuri assembles itself from packages, where no container registry answers."""
 
 from kezuri.bases.assemble import assemble
 from kezuri.bases.catalog import find, recipes

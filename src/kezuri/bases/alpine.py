@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from kezuri.bases.deb import Deb
-from kezuri.bases.furniture import Account, accounts, certificates, licence, script, zones
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.bases.recipe import Layer
-from kezuri.bases.tree import LayerWriter
+from kezuri.bases.system_files import Account, accounts, certificates, licence, script, zones
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Platform
 
@@ -39,7 +39,7 @@ _DIRECTORIES = (
 _UNWANTED = frozenset(("busybox", "dpkg", "dpkg-deb", "linuxrc", "rpm", "rpm2cpio"))
 _ACCOUNT_TOOLS = ("adduser", "addgroup", "deluser", "delgroup")
 
-_USERS = (
+USERS = (
     Account("root", 0, 0, "/root", "/bin/sh"),
     Account("bin", 1, 1, "/bin"),
     Account("daemon", 2, 2, "/sbin"),
@@ -56,7 +56,7 @@ _USERS = (
     Account("guest", 405, 100, "/dev/null"),
     Account("nobody", 65534, 65534, "/"),
 )
-_GROUPS = (
+GROUPS = (
     ("root", 0),
     ("bin", 1),
     ("daemon", 2),
@@ -136,7 +136,7 @@ def _alpine(layer: LayerWriter, debs: Mapping[str, Deb], platform: Platform) -> 
         f'NAME="Alpine Linux"\nID=alpine\nVERSION_ID={RELEASE}\n'
         f'PRETTY_NAME="kezuri\'s stand-in for Alpine Linux v{minor} (Debian packages, no musl, no apk)"\n',
     )
-    accounts(layer, _USERS, _GROUPS, shadow=True)
+    accounts(layer, USERS, GROUPS, shadow=True)
     layer.file("etc/shells", "/bin/sh\n/bin/ash\n")
     layer.file("etc/profile", _PROFILE)
     layer.file("etc/hostname", "localhost\n")

@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 from kezuri.bases import linking
 from kezuri.bases.deb import Deb
+from kezuri.bases.download import Downloads
 from kezuri.bases.elf import Linkage
+from kezuri.bases.layer_writer import LayerWriter, Placed
 from kezuri.bases.mirror import DEFAULT, VARIABLE, Mirror
 from kezuri.bases.recipe import CREATED, NOTICE, STAND_IN, Assembled, BlobSink, Layer, Recipe
-from kezuri.bases.tree import Finished, LayerWriter, Placed
+from kezuri.bases.tarball import REGISTRY, Pin, Tarball
+from kezuri.bases.tarball import VARIABLE as REGISTRY_VARIABLE
+from kezuri.layer.blob_writer import Written
 from kezuri.oci import (
     CONFIG,
     LAYER_GZIP,
@@ -21,12 +26,21 @@ from kezuri.oci import (
     canonical,
     digest_of,
 )
+from kezuri.registry.config import RegistryConfig
+from kezuri.registry.transport import SocketTransport
 
 
 class _Blob(NamedTuple):
     path: str
     digest: str
     size: int
+
+
+class Packages(NamedTuple):
+    """What a recipe is made from: Debian packages by suite and name, tarballs by name."""
+
+    debs: Mapping[str, Mapping[str, Deb]]
+    tarballs: Mapping[str, Tarball]
 
 
 def assemble(
@@ -42,6 +56,7 @@ def assemble(
     """Makes the image and hands its blobs to `out`: the layers, the config, last the manifest.
 
     `mirror` is a Debian mirror's address; empty means $KEZURI_DEBIAN_MIRROR, or else deb.debian.org over HTTPS.
+    Tarballs come from $KEZURI_NPM_REGISTRY, or else registry.npmjs.org.
     `cache_dir` keeps the downloaded packages (about 60 MB for golang) and is made when missing; the layers are
     written there too before they are handed over, and removed. `ca_certificates` is a PEM file that is trusted in
     addition, or empty. `report` gets a line of text for each thing that takes time. Nothing is handed over unless
@@ -51,23 +66,27 @@ def assemble(
     """
     from tempfile import TemporaryDirectory
 
-    at = Mirror(
-        mirror or os.environ.get(VARIABLE, "") or DEFAULT,
-        cache_dir,
-        ca_certificates=ca_certificates,
-        allow_unsigned=allow_unsigned,
-        report=report,
-    )
-    report(f"reading the package index of Debian {recipe.suite} from {at.host}")
-    packages = at.packages(recipe.suite, recipe.platform.architecture, recipe.packages)
-    debs = at.fetch(packages[name] for name in recipe.packages)
+    with closing(SocketTransport(RegistryConfig.of_machine(ca_certificates=ca_certificates))) as transport:
+        at = Mirror(
+            mirror or os.environ.get(VARIABLE, "") or DEFAULT,
+            cache_dir,
+            transport,
+            allow_unsigned=allow_unsigned,
+            report=report,
+        )
+        debs: dict[str, dict[str, Deb]] = {}
+        for suite, names in recipe.packages.items():
+            report(f"reading the package index of Debian {suite} from {at.host}")
+            packages = at.packages(suite, recipe.platform.architecture, names)
+            debs[suite] = at.fetch(packages[name] for name in names)
+        tarballs = _pinned(recipe.pins, cache_dir, transport, report)
     with TemporaryDirectory(prefix=".assembly-", dir=cache_dir) as work:
-        return _assembled(recipe, debs, out, work, report, tuple(at.notes))
+        return _assembled(recipe, Packages(debs, tarballs), out, work, report, tuple(dict.fromkeys(at.notes)))
 
 
 def _assembled(
     recipe: Recipe,
-    debs: Mapping[str, Deb],
+    packages: Packages,
     out: BlobSink,
     work: str,
     report: Callable[[str], None],
@@ -75,23 +94,26 @@ def _assembled(
 ) -> Assembled:
     tree: dict[str, Placed] = {}
     programs: dict[str, Linkage] = {}
-    finished: list[tuple[Layer, Finished]] = []
+    finished: list[tuple[str, Written]] = []
     blobs: list[_Blob] = []
-    layers = (*recipe.layers, Layer("kezuri-standin", (), _notice(recipe, debs)))
+    layers = (*recipe.layers, Layer("kezuri-standin", (), _notice(recipe, packages)))
     for number, layer in enumerate(layers):
-        if layer.packages:
-            report(f"assembling the layer {layer.name} from {', '.join(layer.packages)}")
+        parts = layer.packages if isinstance(layer, Layer) else tuple(f"{p.name} {p.version}" for p in layer.pins)
+        if parts:
+            report(f"assembling the layer {layer.name} from {', '.join(parts)}")
         path = os.path.join(work, f"layer-{number}")
-        with open(path, "wb") as file:
-            writer = LayerWriter(file, tree)
-            layer.write(writer, debs, recipe.platform)
+        with open(path, "wb") as file, LayerWriter(file, tree) as writer:
+            if isinstance(layer, Layer):
+                layer.write(writer, packages.debs.get(layer.suite, {}), recipe.platform)
+            else:
+                layer.write(writer, packages.tarballs)
             done = writer.finish()
         tree.update(writer.placed)
         programs.update(writer.programs)
-        finished.append((layer, done))
+        finished.append((layer.name, done))
         blobs.append(_Blob(path, done.digest, done.size))
     linking.check(programs, tree, recipe.platform, recipe.name)
-    config = _config(recipe, debs, finished)
+    config = _config(recipe, packages, finished)
     config_blob = _written(work, "config", canonical(config.to_json()))
     manifest = canonical(
         Manifest(
@@ -107,16 +129,34 @@ def _assembled(
     return Assembled(manifest, described, config, notes)
 
 
-def _notice(recipe: Recipe, debs: Mapping[str, Deb]) -> Callable[[LayerWriter, Mapping[str, Deb], object], None]:
+def _pinned(
+    pins: tuple[Pin, ...], cache_dir: str, transport: SocketTransport, report: Callable[[str], None]
+) -> dict[str, Tarball]:
+    """The tarballs by name, from the npm registry or its mirror; the digests in the recipe say what they must be."""
+    registry = (os.environ.get(REGISTRY_VARIABLE, "") or REGISTRY).rstrip("/")
+    downloads = Downloads(
+        cache_dir,
+        transport,
+        f"is there an npm registry that this machine reaches? Name it with {REGISTRY_VARIABLE}",
+    )
+    found = {}
+    for pin in pins:
+        report(f"fetching {pin.name} {pin.version} from the npm registry")
+        found[pin.name] = Tarball(pin, downloads.file(f"{registry}/{pin.path}", pin.sha256, pin.size))
+    return found
+
+
+def _notice(recipe: Recipe, packages: Packages) -> Callable[[LayerWriter, Mapping[str, Deb], object], None]:
     """The last, tiny layer: what this is. It stands alone so that images share the layers below it."""
-    lines = [
-        f"This is kezuri's stand-in for {recipe.name}: {recipe.stand_in}.",
-        "",
-        f"Made from Debian {recipe.suite}:",
-    ]
-    for name in recipe.packages:
-        package = debs[name].package
-        lines.append(f"{package.name} {package.version} {package.architecture} sha256:{package.sha256}")
+    lines = [f"This is kezuri's stand-in for {recipe.name}: {recipe.stand_in}."]
+    for suite, names in recipe.packages.items():
+        lines += ["", f"Made from Debian {suite}:"]
+        for name in names:
+            package = packages.debs[suite][name].package
+            lines.append(f"{package.name} {package.version} {package.architecture} sha256:{package.sha256}")
+    if recipe.pins:
+        lines += ["", "Made from the npm registry:"]
+        lines += [f"{pin.name} {pin.version} sha256:{pin.sha256}" for pin in recipe.pins]
 
     def write(layer: LayerWriter, debs: Mapping[str, Deb], platform: object) -> None:
         layer.file(NOTICE, "\n".join(lines) + "\n")
@@ -124,14 +164,19 @@ def _notice(recipe: Recipe, debs: Mapping[str, Deb]) -> Callable[[LayerWriter, M
     return write
 
 
-def _config(recipe: Recipe, debs: Mapping[str, Deb], finished: list[tuple[Layer, Finished]]) -> ImageConfig:
-    versions = tuple(f"{variable}={debs[package].package.upstream}" for variable, package in recipe.versions)
+def _config(recipe: Recipe, packages: Packages, finished: list[tuple[str, Written]]) -> ImageConfig:
+    versions = tuple(
+        f"{variable}={debs[name].package.upstream}"
+        for variable, name in recipe.versions
+        for debs in packages.debs.values()
+        if name in debs
+    )
     return recipe.config._replace(
         created=CREATED,
         env=recipe.config.env + versions,
         diff_ids=tuple(done.diff_id for _, done in finished),
         history=tuple(
-            HistoryEntry(CREATED, f"kezuri bases: {layer.name}", f"stand-in for {recipe.name}") for layer, _ in finished
+            HistoryEntry(CREATED, f"kezuri bases: {name}", f"stand-in for {recipe.name}") for name, _ in finished
         ),
     )
 

@@ -1,15 +1,12 @@
 """Which base images can be assembled, under the official images' names."""
 
+from kezuri.bases import golang, node
 from kezuri.bases.alpine import ALPINE, BUSYBOX, RELEASE
 from kezuri.bases.distroless import NONROOT, STATIC
 from kezuri.bases.elf import MACHINES
-from kezuri.bases.furniture import BUNDLE
-from kezuri.bases.golang import GOLANG, VERSION
 from kezuri.bases.recipe import Recipe
+from kezuri.bases.system_files import BUNDLE
 from kezuri.oci import ImageConfig, Platform, Reference
-
-SUITE = "trixie"
-"""The Debian release that everything is taken from."""
 
 _LIBRARY = "docker.io/library"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -23,7 +20,9 @@ def recipes(platform: Platform | None = None) -> tuple[Recipe, ...]:
             return (
                 _alpine(accepted),
                 _busybox(accepted),
-                _golang(accepted),
+                *(_golang(release, accepted) for release in golang.RELEASES),
+                _golang(golang.RELEASES[-1], accepted, "1.17", "1.17.2"),
+                *(_node(release, accepted) for release in node.RELEASES),
                 _static(accepted, nonroot=False),
                 _static(accepted, nonroot=True),
             )
@@ -44,7 +43,6 @@ def _alpine(platform: Platform) -> Recipe:
         f"{_LIBRARY}/alpine:{minor}",
         tuple(f"{_LIBRARY}/alpine:{tag}" for tag in ("latest", "3", RELEASE, "3.21", "3.20", "3.19")),
         platform,
-        SUITE,
         (ALPINE,),
         ImageConfig(platform, env=(f"PATH={_PATH}",), cmd=("/bin/sh",), working_dir="/"),
         f"not Alpine Linux, but Debian's static busybox in Alpine {minor}'s layout, the same for every version:"
@@ -57,28 +55,49 @@ def _busybox(platform: Platform) -> Recipe:
         f"{_LIBRARY}/busybox:latest",
         tuple(f"{_LIBRARY}/busybox:{tag}" for tag in ("1", "1.37", "stable", "musl", "uclibc", "glibc")),
         platform,
-        SUITE,
         (BUSYBOX,),
         ImageConfig(platform, env=(f"PATH={_PATH}",), cmd=("sh",)),
         "not the official image, but Debian's static busybox with links for its applets, the same for every variant",
     )
 
 
-def _golang(platform: Platform) -> Recipe:
+def _golang(release: golang.Release, platform: Platform, *instead_of: str) -> Recipe:
+    """Go for Alpine; `instead_of` are versions that no package has, under whose names this one stands in."""
+    names = instead_of or (release.version,)
+    tags = [f"{name}-alpine{suffix}" for name in names for suffix in ("", RELEASE.rpartition(".")[0])]
+    not_this = f"not Go {instead_of[0]}" if instead_of else "not the official image"
     return Recipe(
-        f"{_LIBRARY}/golang:{VERSION}-alpine",
-        (f"{_LIBRARY}/golang:{VERSION}-alpine{RELEASE.rpartition('.')[0]}",),
+        f"{_LIBRARY}/golang:{tags[0]}",
+        tuple(f"{_LIBRARY}/golang:{tag}" for tag in tags[1:]),
         platform,
-        SUITE,
-        (ALPINE, GOLANG),
+        (ALPINE, golang.layer(release)),
         ImageConfig(
             platform,
             env=(f"PATH=/go/bin:/usr/local/go/bin:{_PATH}", "GOTOOLCHAIN=local", "GOPATH=/go"),
             working_dir="/go",
         ),
-        f"not the official image, but Debian's Go {VERSION} in /usr/local/go over a stand-in for Alpine Linux:"
+        f"{not_this}, but Debian's Go {release.version} in /usr/local/go over a stand-in for Alpine Linux:"
         " no C compiler, no git, no package manager",
-        (("GOLANG_VERSION", f"golang-{VERSION}-go"),),
+        (("GOLANG_VERSION", release.package),),
+    )
+
+
+def _node(release: node.Release, platform: Platform) -> Recipe:
+    tags = [f"{release.major}-alpine", f"{release.version}-alpine"]
+    tags += [f"{tag}{RELEASE.rpartition('.')[0]}" for tag in tags]
+    return Recipe(
+        f"{_LIBRARY}/node:{tags[0]}",
+        tuple(f"{_LIBRARY}/node:{tag}" for tag in tags[1:]),
+        platform,
+        (ALPINE, node.RUNTIME, node.layer(release, platform)),
+        ImageConfig(
+            platform,
+            env=(f"PATH={_PATH}", f"NODE_VERSION={release.version}", f"YARN_VERSION={node.YARN.version}"),
+            entrypoint=("docker-entrypoint.sh",),
+            cmd=("node",),
+        ),
+        f"not the official image, but nodejs.org's Node.js {release.version} from the npm registry, with Debian's"
+        " C and C++ libraries, over a stand-in for Alpine Linux: no musl, no compiler, no git, no package manager",
     )
 
 
@@ -94,7 +113,6 @@ def _static(platform: Platform, *, nonroot: bool) -> Recipe:
         names[0],
         tuple(names[1:]),
         platform,
-        SUITE,
         (STATIC,),
         ImageConfig(
             platform,

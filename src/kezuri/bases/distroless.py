@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from kezuri.bases.deb import Deb
-from kezuri.bases.furniture import Account, accounts, certificates, licence, only, plain, records, zones
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.bases.recipe import Layer
-from kezuri.bases.tree import LayerWriter
+from kezuri.bases.system_files import Account, accounts, certificates, licence, only, plain, records, zones
 from kezuri.oci import Platform
 
 NONROOT = 65532

@@ -3,18 +3,22 @@
 import contextlib
 import hashlib
 import os
-from typing import IO, TYPE_CHECKING, Any
+import threading
+from collections.abc import Iterator
+from typing import IO
 
 from kezuri.diagnostics import KezuriError
+from kezuri.registry.challenge import private_refusal
+from kezuri.registry.origin import Origin
+from kezuri.registry.retry import Backoff, Clock, Patience, passing, retry_after
+from kezuri.registry.wire import Answer, Pace, Request, Transport, TransportError
 
-if TYPE_CHECKING:
-    from urllib.request import OpenerDirector
-
-_ATTEMPTS = 3
-_TIMEOUT = 30.0
+_TRIES = 3
+_PACE = Pace(head=40.0, idle=30.0)
 _CHUNK = 1 << 18
 _STALE = 86400
-_PAUSE = 1.0
+_REDIRECTS = 10
+_MOVED = (301, 302, 303, 307, 308)
 
 
 class Unreachable(KezuriError):
@@ -26,16 +30,18 @@ class NotThere(Unreachable):
 
 
 class Downloads:
-    """Fetches files. Proxies are taken from the environment as Python takes them (http_proxy, https_proxy, no_proxy).
+    """Fetches files over a transport.
 
-    `directory` is made when missing; files lie in it as `<sha256>`. `ca_certificates` is a PEM file that is trusted
-    in addition to the system's, or empty. Safe to use from several threads.
+    `directory` is made when missing; files lie in it as `<sha256>`. `advice` is the hint of errors that another server
+    would mend. Safe to use from several threads.
     """
 
-    def __init__(self, directory: str, ca_certificates: str = "") -> None:
+    def __init__(self, directory: str, transport: Transport, advice: str) -> None:
         self._directory = directory
-        self._ca = ca_certificates
-        self._opener: OpenerDirector | None = None
+        self._transport = transport
+        self._advice = advice
+        self._backoff = Backoff(Clock())
+        self._stop = threading.Event()
         os.makedirs(directory, exist_ok=True)
         self._sweep()
 
@@ -52,8 +58,8 @@ class Downloads:
                 raise KezuriError.of(
                     f"{url}: {out.tell()} bytes with SHA-256 {digest},"
                     f" but the index promises {size} bytes with {sha256}",
-                    hint="the mirror, or a proxy before it, serves something else than what Debian has published;"
-                    " try again, or another mirror by KEZURI_DEBIAN_MIRROR",
+                    hint="the server, or a proxy before it, serves something else than what was published:"
+                    f" try again; {self._advice}",
                 )
             out.flush()
             os.fsync(out.fileno())
@@ -83,7 +89,7 @@ class Downloads:
         return False
 
     @contextlib.contextmanager
-    def _aside(self) -> Any:
+    def _aside(self) -> Iterator[tuple[str, IO[bytes]]]:
         from tempfile import mkstemp
 
         descriptor, path = mkstemp(prefix=".part-", dir=self._directory)
@@ -105,80 +111,70 @@ class Downloads:
 
     def _copy(self, url: str, out: IO[bytes], most: int) -> str:
         """Writes the body of `url` to `out`, which is begun anew on every attempt; its SHA-256 in hex."""
-        from http.client import HTTPException
-        from time import sleep
-        from urllib.error import HTTPError
-
-        why = ""
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                sleep(attempt * _PAUSE)
-                out.seek(0)
-                out.truncate()
-            digest = hashlib.sha256()
+        host = Origin.of(url).netloc
+        patience = Patience(self._backoff, _TRIES, self._stop)
+        while True:
+            self._backoff.ready(host, self._stop)
+            out.seek(0)
+            out.truncate()
             try:
-                with self._open().open(url, timeout=_TIMEOUT) as answer:
-                    declared = answer.headers.get("Content-Length", "")
-                    while chunk := answer.read(_CHUNK):
-                        if out.tell() + len(chunk) > most:
-                            raise KezuriError.of(f"{url}: larger than the {most} bytes that it may have")
-                        digest.update(chunk)
-                        out.write(chunk)
-                    if declared.isdigit() and out.tell() < int(declared):
-                        why = f"the answer ended after {out.tell()} of {declared} bytes"
-                        continue
-                return digest.hexdigest()
-            except HTTPError as error:
-                with error:
-                    why = f"the server answered {error.code} {error.reason}"
-                    if error.code in (404, 410):
-                        raise NotThere.of(f"cannot fetch {url}: {why}") from None
-                    if error.code < 500 and error.code not in (408, 429):
-                        break
-            except (OSError, HTTPException, ValueError) as error:
-                reason = getattr(error, "reason", error)
-                why = str(reason) or type(reason).__name__
-                if "CERTIFICATE_VERIFY_FAILED" in why:
-                    raise Unreachable.of(
-                        f"cannot fetch {url}: its certificate is not trusted: {why}",
-                        hint="where the network has its own certificate authority, name its PEM file"
-                        " with the ca-certificates setting",
-                    ) from None
-        raise Unreachable.of(
-            f"cannot fetch {url}: {why}",
-            hint="is there a Debian mirror that this machine reaches? Name it with KEZURI_DEBIAN_MIRROR",
-        )
+                with self._follow(url) as answer:
+                    if answer.status == 200:
+                        return _pour(answer, out, url, most)
+                    status = answer.status
+                    after = retry_after(answer.headers.get("retry-after"), self._backoff.clock.date())
+            except TransportError as error:
+                if not patience.again(host, error.kind):
+                    raise self._unreachable(url, error) from None
+                continue
+            why = f"cannot fetch {url}: the server answered {status}"
+            if status in (404, 410):
+                raise NotThere.of(why)
+            if not passing(status) or not patience.again(host, "", after):
+                raise Unreachable.of(why, hint=self._advice)
 
-    def _open(self) -> "OpenerDirector":
-        if self._opener is None:
-            import ssl
-            from urllib.request import HTTPSHandler, build_opener
+    def _follow(self, url: str) -> Answer:
+        """The answer at the end of all redirects; none of them leads from HTTPS to anything weaker, or from a public
+        server to an address that only this machine's network has."""
+        from urllib.parse import urljoin
 
-            context = ssl.create_default_context()
-            if self._ca:
-                try:
-                    context.load_verify_locations(self._ca)
-                except (OSError, ssl.SSLError) as error:
-                    raise KezuriError.of(
-                        f"cannot read the certificates in {self._ca}: {error}",
-                        hint="it must be a PEM file",
-                        exit_code=2,
-                    ) from None
-            self._opener = build_opener(HTTPSHandler(context=context), _redirects())
-            self._opener.addheaders = [("User-Agent", "kezuri")]
-        return self._opener
+        first = Origin.of(url)
+        for _ in range(_REDIRECTS + 1):
+            answer = self._transport.send(Request("GET", url, {"Accept": "*/*"}, pace=_PACE))
+            location = answer.headers.get("location")
+            if answer.status not in _MOVED or not location:
+                return answer
+            with answer:
+                pass
+            before = Origin.of(url)
+            url = urljoin(url, location)
+            try:
+                target = Origin.of(url)
+            except ValueError:
+                raise TransportError("url", first.netloc, "it redirects to something that is no http URL") from None
+            if before.scheme == "https" and target.scheme != "https":
+                raise TransportError("url", first.netloc, f"it redirects from HTTPS to {url}")
+            if refusal := private_refusal(target, first, False):
+                raise TransportError("url", first.netloc, f"it redirects to {target}, which is refused: {refusal}")
+        raise TransportError("url", first.netloc, f"more than {_REDIRECTS} redirects")
+
+    def _unreachable(self, url: str, error: TransportError) -> KezuriError:
+        if error.kind == "certificate":
+            return Unreachable.of(
+                f"cannot fetch {url}: its certificate is not trusted: {error.message}",
+                hint="where the network has its own certificate authority, name its PEM file"
+                " with the ca-certificates setting",
+            )
+        return Unreachable.of(f"cannot fetch {url}: {error.message}", hint=self._advice)
 
 
-def _redirects() -> Any:
-    from urllib.error import URLError
-    from urllib.request import HTTPRedirectHandler
-
-    class Redirects(HTTPRedirectHandler):
-        """Follows redirects, but never from HTTPS to anything weaker."""
-
-        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-            if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-                raise URLError(f"it redirects from HTTPS to {newurl}")
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    return Redirects()
+def _pour(answer: Answer, out: IO[bytes], url: str, most: int) -> str:
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := answer.read(_CHUNK):
+        size += len(chunk)
+        if size > most:
+            raise KezuriError.of(f"{url}: larger than the {most} bytes that it may have")
+        digest.update(chunk)
+        out.write(chunk)
+    return digest.hexdigest()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from kezuri.bases.elf import MACHINES, Linkage
-from kezuri.bases.tree import Placed
+from kezuri.bases.layer_writer import Placed
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Platform
 

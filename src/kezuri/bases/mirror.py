@@ -1,6 +1,5 @@
 """A Debian mirror: from the signed Release file to the index to a package, each verified by what comes before it."""
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -9,6 +8,9 @@ from typing import NamedTuple
 from kezuri.bases.deb import Deb, Package
 from kezuri.bases.download import Downloads, NotThere, Unreachable
 from kezuri.diagnostics import KezuriError
+from kezuri.layer.decompression import decompress
+from kezuri.linux.replacement import replacement
+from kezuri.registry.wire import Transport
 
 DEFAULT = "https://deb.debian.org/debian"
 VARIABLE = "KEZURI_DEBIAN_MIRROR"
@@ -18,6 +20,7 @@ _KEYRINGS = (
     "/usr/share/keyrings/debian-archive-keyring.gpg",
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 )
+_ADVICE = f"is there a Debian mirror that this machine reaches? Name it with {VARIABLE}"
 _LARGEST_RELEASE = 4 << 20
 _LARGEST_INDEX = 64 << 20
 _CHUNK = 1 << 20
@@ -43,8 +46,8 @@ class Mirror:
         self,
         url: str,
         directory: str,
+        transport: Transport,
         *,
-        ca_certificates: str = "",
         allow_unsigned: bool = False,
         keyrings: Iterable[str] = _KEYRINGS,
         report: Callable[[str], None],
@@ -53,7 +56,7 @@ class Mirror:
         self.host = self.url.split("/")[2]
         self.notes: list[str] = []
         self._directory = directory
-        self._downloads = Downloads(directory, ca_certificates)
+        self._downloads = Downloads(directory, transport, _ADVICE)
         self._allow_unsigned = allow_unsigned
         self._keyrings = tuple(keyrings)
         self._report = report
@@ -111,7 +114,8 @@ class Mirror:
         if old:
             self.notes.append(f"{self.host} did not answer: the package index of {fields.get('Date')} was used")
         else:
-            _keep(kept, raw)
+            with replacement(kept) as file:
+                file.write(raw)
         return listed
 
     def _authentic(self, raw: bytes, url: str) -> str:
@@ -171,21 +175,6 @@ def _quoted(filename: str) -> str:
     if filename.startswith("/") or any(p in ("", ".", "..") for p in parts):
         raise KezuriError.of(f"the package index names a file outside the mirror: {filename!r}")
     return quote(filename, safe="/~+:_-.")
-
-
-def _keep(path: str, raw: bytes) -> None:
-    from tempfile import NamedTemporaryFile
-
-    with NamedTemporaryFile(prefix=".part-", dir=os.path.dirname(path), delete=False) as out:
-        try:
-            out.write(raw)
-            out.flush()
-            os.fsync(out.fileno())
-            os.rename(out.name, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(out.name)
-            raise
 
 
 def _verified(raw: bytes, keyring: str, url: str) -> tuple[str | None, str]:
@@ -250,25 +239,21 @@ def _parse_release(text: str) -> tuple[dict[str, str], dict[str, _Listed]]:
 
 def _search(index: str, wanted: set[str]) -> dict[str, Package]:
     """The stanzas of the wanted packages in a Packages.xz; the whole text is never in memory."""
-    from lzma import LZMAError, LZMAFile
-
     found: dict[str, Package] = {}
     rest = b""
-    try:
-        with LZMAFile(index) as file:
-            while len(found) < len(wanted):
-                chunk = file.read(_CHUNK)
-                stanzas = (rest + (chunk or b"\n\n")).split(b"\n\n")
-                rest = stanzas.pop()
-                for stanza in stanzas:
-                    head, _, tail = stanza.lstrip(b"\n").partition(b"\n")
-                    name = head.removeprefix(b"Package: ").decode("ascii", "replace")
-                    if name in wanted and name not in found:
-                        found[name] = _package(name, tail)
-                if not chunk:
-                    break
-    except (LZMAError, EOFError) as error:
-        raise KezuriError.of(f"the package index cannot be unpacked: {error}") from None
+    with open(index, "rb") as file:
+        plain = decompress(file, "the package index")
+        while len(found) < len(wanted):
+            chunk = plain.read(_CHUNK)
+            stanzas = (rest + (chunk or b"\n\n")).split(b"\n\n")
+            rest = stanzas.pop()
+            for stanza in stanzas:
+                head, _, tail = stanza.lstrip(b"\n").partition(b"\n")
+                name = head.removeprefix(b"Package: ").decode("ascii", "replace")
+                if name in wanted and name not in found:
+                    found[name] = _package(name, tail)
+            if not chunk:
+                break
     return found
 
 

@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from kezuri.bases.deb import Deb
-from kezuri.bases.tree import LayerWriter
+from kezuri.bases.layer_writer import LayerWriter
+from kezuri.bases.tarball import Pin, Tarball
 from kezuri.oci import Descriptor, ImageConfig, Platform
+
+SUITE = "trixie"
+"""The Debian release that is taken where nothing else is said."""
 
 STAND_IN = "dev.kezuri.stand-in"
 """The manifest annotation that says that an image is not the one whose name it bears. It is no label: child images
@@ -19,7 +23,8 @@ CREATED = "2025-01-01T00:00:00Z"
 
 
 class Layer(NamedTuple):
-    """One layer: the Debian packages that it takes files from, and the function that writes it.
+    """One layer: the Debian packages that it takes files from, the Debian release (`suite`) that has them, and the
+    function that writes it.
 
     The function gets the writer, the packages by name, and the platform.
     """
@@ -27,29 +32,47 @@ class Layer(NamedTuple):
     name: str
     packages: tuple[str, ...]
     write: Callable[[LayerWriter, Mapping[str, Deb], Platform], None]
+    suite: str = SUITE
+
+
+class PinnedLayer(NamedTuple):
+    """One layer from tarballs of the npm registry, and the function that writes it: it gets the writer and the tarballs
+    by name."""
+
+    name: str
+    pins: tuple[Pin, ...]
+    write: Callable[[LayerWriter, Mapping[str, Tarball]], None]
 
 
 class Recipe(NamedTuple):
-    """A base image that can be assembled from Debian packages.
+    """A base image that can be assembled from packages.
 
     `name` is the official image's full name, `aliases` further full names of the same image. `config` lacks the
-    layers. `versions` are (variable, package): environment variables that get a package's upstream version.
+    layers. `versions` are (variable, package): environment variables that get a Debian package's upstream version.
     `stand_in` says in one sentence what the image is and is not.
     """
 
     name: str
     aliases: tuple[str, ...]
     platform: Platform
-    suite: str
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | PinnedLayer, ...]
     config: ImageConfig
     stand_in: str
     versions: tuple[tuple[str, str], ...] = ()
 
     @property
-    def packages(self) -> tuple[str, ...]:
-        """The names of all packages that are needed, in the order of their layers."""
-        return tuple(dict.fromkeys(p for layer in self.layers for p in layer.packages))
+    def packages(self) -> dict[str, tuple[str, ...]]:
+        """The names of all Debian packages that are needed, by suite, in the order of their layers."""
+        found: dict[str, dict[str, None]] = {}
+        for layer in self.layers:
+            if isinstance(layer, Layer) and layer.packages:
+                found.setdefault(layer.suite, {}).update(dict.fromkeys(layer.packages))
+        return {suite: tuple(names) for suite, names in found.items()}
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """All tarballs that are needed, in the order of their layers."""
+        return tuple(p for layer in self.layers if isinstance(layer, PinnedLayer) for p in layer.pins)
 
 
 class BlobSink(Protocol):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.build.witness import Witness
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
-from kezuri.forms.forms import Forms, Packing
+from kezuri.forms.forms import Forms
+from kezuri.forms.packing import Packing
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
 from kezuri.keys.surroundings import Options
@@ -15,6 +16,7 @@ from kezuri.oci.platform import Platform
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
+    ContextInput,
     CopyOperation,
     ImageInput,
     Operation,
@@ -112,14 +114,23 @@ class Builder:
         """Build the target; KezuriError with the first failure. Nothing of a failed step remains."""
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
-            self._workers = self._prepare()
-            ignored = [stage.plan.operations for stage in waiting if self._ignored(stage)]
-            self._workers.runs.renew_caches(operation for operations in ignored for operation in operations)
-            self._run_all(waiting)
+            with self._forms.owners.threads(self._reads_directories()):
+                self._workers = self._prepare()
+                ignored = [stage.plan.operations for stage in waiting if self._ignored(stage)]
+                self._workers.runs.renew_caches(operation for operations in ignored for operation in operations)
+                self._run_all(waiting)
         states = {target: self._stages[target].state for target in self._targets}
         return Built(states, self._layers, self._counts["ran"], self._counts["cached"])
 
     # what needs which form
+
+    def _reads_directories(self) -> bool:
+        """Whether something is mounted on layers, or files are taken from them: all but copies from contexts do so."""
+        operations = [operation for stage in self._plan.stages for operation in stage.operations]
+        return any(
+            isinstance(o, RunOperation) or not all(isinstance(source, ContextInput) for source in _inputs(o))
+            for o in operations
+        )
 
     def _chain(self, number: int) -> set[int]:
         chain = set()
@@ -333,7 +344,8 @@ class Builder:
                 if isinstance(source, ImageInput):
                     for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
                         self._forms.know_pulled(layer, descriptor)
-                    self._forms.directories(source.image.config.diff_ids)
+                    # A copy takes files out of what the image is fetched as; only a step needs directories.
+                    self._forms.lay_out(source.image.config.diff_ids, isinstance(operation, RunOperation))
         except BaseException as error:
             self._witness.failed(
                 stage.plan.number, position, components, 0.0, self._miss(stage, digest(components)), error

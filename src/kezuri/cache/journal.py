@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 from kezuri.cache.question import project_of
 from kezuri.plan.key import Components
 from kezuri.store.database import Database
-from kezuri.store.schema import BuildRow
 
 PER_PROJECT = 20
 IN_ALL = 200
@@ -142,31 +141,42 @@ class Journal:
         asked = build.heading.asked
         text = json.dumps([_VERSION, build.seconds, build.error, build.stages], separators=(",", ":"))
         data = zlib.compress(text.encode(), 1)
-        row = BuildRow(0, asked.project, json.dumps(asked), build.heading.began, 0.0, fingerprint, data)
         with self._database.transaction():
-            number = self._database.put_build(row)
+            self._database.run(
+                "INSERT INTO build VALUES (NULL, ?, ?, ?, 0.0, ?, ?)",
+                *(asked.project, json.dumps(asked), build.heading.began, fingerprint, data),
+            )
+            number = self._database.row("SELECT last_insert_rowid()")
+            assert number is not None
             self._trim()
-        return number
+        return int(number[0])  # type: ignore[call-overload, no-any-return]
 
     def _trim(self) -> None:
-        rows = self._database.builds()
         counts: dict[str, int] = {}
-        for place, row in enumerate(reversed(rows)):
-            counts[row.project] = counts.get(row.project, 0) + 1
-            if place >= IN_ALL or counts[row.project] > PER_PROJECT:
-                self._database.drop_build(row.number)
+        for place, heading in enumerate(reversed(self._headings())):
+            project = heading.asked.project
+            counts[project] = counts.get(project, 0) + 1
+            if place >= IN_ALL or counts[project] > PER_PROJECT:
+                self._drop(heading)
+
+    def _headings(self) -> list[Heading]:
+        """Every build that is remembered, in the order in which they began to be so."""
+        rows = self._database.rows("SELECT number, asked, began, repeated FROM build ORDER BY number")
+        return [_heading(*row) for row in rows]  # type: ignore[arg-type]
+
+    def _drop(self, heading: Heading) -> None:
+        self._database.run("DELETE FROM build WHERE number = ?", heading.number)
 
     def headings(self) -> tuple[Heading, ...]:
         """Every build that is remembered, in the order of the last time, the latest first."""
-        found = (_heading(row) for row in self._database.builds())
-        return tuple(sorted(found, key=lambda h: (h.last, h.number), reverse=True))
+        return tuple(sorted(self._headings(), key=lambda h: (h.last, h.number), reverse=True))
 
     def read(self, heading: Heading) -> Build | None:
         """The build; None when it is not remembered any more, or was written by another version."""
-        data = self._database.build_data(heading.number)
-        if not data:
+        row = self._database.row("SELECT data FROM build WHERE number = ?", heading.number)
+        if row is None:
             return None
-        version, *rest = json.loads(zlib.decompress(data))
+        version, *rest = json.loads(zlib.decompress(row[0]))  # type: ignore[arg-type]
         if version != _VERSION:
             return None
         seconds, error, stages = rest
@@ -181,7 +191,7 @@ class Journal:
             if project in kept:
                 kept.discard(project)
             elif heading.last < before:
-                self._database.drop_build(heading.number)
+                self._drop(heading)
 
     def digests(self) -> set[str]:
         """The content digests that the builds speak of."""
@@ -193,9 +203,9 @@ class Journal:
         return found
 
 
-def _heading(row: BuildRow) -> Heading:
-    context, dockerfile, target, platforms, directory = json.loads(row.asked)
-    return Heading(row.number, Asked(context, dockerfile, target, tuple(platforms), directory), row.began, row.repeated)
+def _heading(number: int, asked: str, began: float, repeated: float) -> Heading:
+    context, dockerfile, target, platforms, directory = json.loads(asked)
+    return Heading(number, Asked(context, dockerfile, target, tuple(platforms), directory), began, repeated)
 
 
 def _stage(values: list[object]) -> Stage:

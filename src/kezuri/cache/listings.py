@@ -1,6 +1,7 @@
 """What files a content digest stands for, kept so that a later difference can be told file by file."""
 
 import zlib
+from time import time
 from typing import Literal
 
 from kezuri.store.database import Database
@@ -32,17 +33,22 @@ class Listings:
             listing = _TOO_MANY
         data = zlib.compress(listing.encode("utf-8", "surrogateescape"), 1)
         with self._database.transaction():
-            self._database.put_listing(name, data)
+            self._database.run("INSERT OR REPLACE INTO listing VALUES (?, ?, ?)", name, time(), data)
             total = 0
-            for known, size in self._database.listings():
+            for known, size in self.sizes():
                 total += size
                 if total > self._most_bytes and known != name:
-                    self._database.drop_listing(known)
+                    self._drop(known)
+
+    def sizes(self) -> list[tuple[str, int]]:
+        """(name, bytes that it takes) of every listing, those that were kept last first."""
+        rows = self._database.rows("SELECT digest, length(data) FROM listing ORDER BY kept DESC")
+        return [(str(name), int(size)) for name, size in rows]  # type: ignore[call-overload]
 
     def find(self, digest: str, origin: Origin = "context") -> str | None:
         """The listing, at worst with the paths that the files have elsewhere; None when it is not known (any more)."""
         other: Origin = "stage" if origin == "context" else "context"
-        data = self._database.listing(_name(digest, origin)) or self._database.listing(_name(digest, other))
+        data = self._data(_name(digest, origin)) or self._data(_name(digest, other))
         if not data:
             return None
         text = zlib.decompress(data).decode("utf-8", "surrogateescape")
@@ -52,9 +58,16 @@ class Listings:
         """Forget what nobody can ask for any more, of what was kept before the moment (seconds since the epoch): later
         ones may be of a build that is not in the journal yet."""
         with self._database.transaction():
-            for known, kept in self._database.listing_times():
-                if known.partition(" ")[0] not in digests and kept < before:
-                    self._database.drop_listing(known)
+            for (known,) in self._database.rows("SELECT digest FROM listing WHERE kept < ?", before):
+                if str(known).partition(" ")[0] not in digests:
+                    self._drop(str(known))
+
+    def _data(self, name: str) -> bytes:
+        row = self._database.row("SELECT data FROM listing WHERE digest = ?", name)
+        return b"" if row is None else bytes(row[0])  # type: ignore[call-overload]
+
+    def _drop(self, name: str) -> None:
+        self._database.run("DELETE FROM listing WHERE digest = ?", name)
 
 
 def _name(digest: str, origin: Origin) -> str:

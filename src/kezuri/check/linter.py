@@ -1,4 +1,4 @@
-"""Asking the rules."""
+"""Asks the rules about a Dockerfile and collects what they find."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from kezuri.check.options import CheckOptions
 from kezuri.check.rule import Finding, Rule
 from kezuri.check.rules import RULES
 from kezuri.check.subject import Subject
-from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.diagnostics import Diagnostic, KezuriError, Place
 from kezuri.dockerfile.parser import Dockerfile
 
 ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK"
@@ -47,9 +47,8 @@ def read_options(dockerfile: Dockerfile, argument: str | None) -> CheckOptions:
                 return CheckOptions.parse(directive.value)
             except KezuriError as error:
                 first = error.diagnostics[0]
-                said = f"failed to parse check options: {first.message}"
-                place = first._replace(message=said, source=dockerfile.source, span=directive.span)
-                raise KezuriError(place) from None
+                said = first._replace(message=f"failed to parse check options: {first.message}")
+                raise KezuriError(said).at(Place(dockerfile.source, directive.span)) from None
     return CheckOptions()
 
 
@@ -57,7 +56,8 @@ def lint(subject: Subject, options: CheckOptions, rules: Iterable[Rule] = RULES)
     """What the rules find, each thing once, without what the options and the comments leave out."""
     found: dict[tuple[str, str, object], Finding] = {}
     for rule in rules:
-        # A comment above an instruction can leave a rule out, or ask an experimental one: only the finding tells where.
+        # A comment above an instruction can switch an experimental rule on for it, so that such a rule is always asked
+        # and its findings are filtered by the comments above them.
         if not rule.experimental and not options.ask(rule):
             continue
         for finding in rule.look(subject):

@@ -4,9 +4,7 @@ from typing import NamedTuple
 
 from kezuri.check.rule import Rule
 from kezuri.diagnostics import KezuriError
-
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")
-_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+from kezuri.scalars import parse_bool
 
 
 class CheckOptions(NamedTuple):
@@ -32,9 +30,10 @@ class CheckOptions(NamedTuple):
                     f'invalid check option "{said}"', hint="write skip=RULE,RULE;experimental=RULE,RULE;error=true"
                 )
             if key == "error":
-                if value not in (*_TRUE, *_FALSE):
+                error = parse_bool(value)
+                if error is None:
                     raise KezuriError.of(f'failed to parse check option "{part}"', hint="error is true or false")
-                options = options._replace(error=value in _TRUE)
+                options = options._replace(error=error)
                 continue
             names = frozenset() if value == "all" else frozenset(name.strip() for name in value.split(","))
             if key == "skip":

@@ -1,4 +1,5 @@
-"""What a target can be given, and which targets there are: from ARGs, mounts and the comments above them."""
+"""The targets of a file, and the arguments, secrets, agents and caches of one: from ARGs, mounts and the comments
+above them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -164,11 +165,9 @@ class _Gathering:
     def _follow(self, facts: StageFacts) -> None:
         others: list[int] = [facts.inherited] if facts.inherited is not None else []
         for operation in facts.plan.operations if facts.plan is not None else ():
-            inputs = [getattr(operation, "input", None)]
             if isinstance(operation, RunOperation):
-                inputs = [getattr(mount, "input", None) for mount in operation.mounts]
                 self._mounts(operation)
-            others += [source.stage for source in inputs if isinstance(source, StageInput)]
+            others += [source.stage for source in operation.inputs if isinstance(source, StageInput)]
         for other in others:
             self.visit(other)
 

@@ -1,4 +1,4 @@
-"""What a rule is, and what it gives: findings, and fixes that are edits of the text."""
+"""Rules, the findings that they give, and fixes: edits of the text."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -48,7 +48,7 @@ class Finding(NamedTuple):
         whole = self.about or (node.span if node is not None else None)
         hint = self.hint or (self.fix.title if self.fix is not None else "")
         span = self.span or whole
-        if self.span is None and self.about is None and node is not None and _long(node, source):
+        if self.span is None and self.about is None and node is not None and _long(node):
             # Of an instruction of many lines its first word is shown, unless it stands in another file.
             span = (
                 node.keyword_span
@@ -88,7 +88,7 @@ class Rule:
     file_wide: ClassVar[bool] = False
 
     def look(self, subject: "Subject") -> Iterator[Finding]:
-        """Every place where the rule is not kept."""
+        """Every place where the rule is broken."""
         raise NotImplementedError
 
 
@@ -98,8 +98,8 @@ def docker_page(page: str) -> str:
 
 
 def apply(text: str, fixes: Iterable[Fix]) -> str:
-    """The text after the fixes. Each is made whole or, where it touches what an earlier one changed, not at all: who
-    wants all of them looks again."""
+    """The text after the fixes. A fix that overlaps an earlier one is left out as a whole; checking the new text
+    finds it again."""
     made: list[Edit] = []
     for fix in fixes:
         if not any(a.span.start < b.span.end and b.span.start < a.span.end for a in fix.edits for b in made):
@@ -112,5 +112,5 @@ def apply(text: str, fixes: Iterable[Fix]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def _long(node: Node, source: SourceText) -> bool:
-    return "\n" in source.text[node.span.start : node.span.end]
+def _long(node: Node) -> bool:
+    return "\n" in node.source.text[node.span.start : node.span.end]

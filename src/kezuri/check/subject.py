@@ -9,7 +9,7 @@ from kezuri.dockerfile.parser import Dockerfile
 from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Met, StageFacts, Survey
 from kezuri.plan.operation import BaseImage
-from kezuri.plan.stages import Stage, split_stages
+from kezuri.plan.stages import WrittenStage, split_stages
 
 Kind = TypeVar("Kind", bound=Instruction)
 
@@ -67,6 +67,6 @@ class Subject:
         base = last.plan.base if last.plan is not None else None
         return last.plan is None or (isinstance(base, BaseImage) and base.source in self.survey.absent)
 
-    def stage(self, facts: StageFacts) -> Stage:
+    def stage(self, facts: StageFacts) -> WrittenStage:
         """The stage as written."""
         return self.stages[facts.number]

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Mapping
 
-from kezuri.app.request import AgentSource, BuildRequest, Output, SecretSource
+from kezuri.app.outputs import DockerArchive, LayoutTar, Output, RootTar
+from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
 from kezuri.cli.console import Console
-from kezuri.cli.options import Parsed, UsageError, is_false, is_true
+from kezuri.cli.options import Parsed, UsageError
 from kezuri.cli.values import host, memory, pair, pairs, split, ulimit
-from kezuri.diagnostics import nearest
+from kezuri.diagnostics import KezuriError, nearest
+from kezuri.scalars import parse_bool
 
-_OUTPUTS = ("local", "tar", "oci", "docker", "image", "cacheonly")
 _ENTITLEMENTS = ("network.host", "security.insecure")
 
 
@@ -33,9 +34,9 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         target=parsed.text("--target"),
         platforms=split(parsed.all("--platform")),
         build_args=build_args,
+        builtin=_builtin(build_args),
         build_contexts=tuple(pair("--build-context", text, "NAME=SOURCE") for text in parsed.all("--build-context")),
         labels=tuple(_label(text) for text in parsed.all("--label")),
-        annotations=tuple(pair("--annotation", text) for text in parsed.all("--annotation")),
         secrets=secrets,
         agents=tuple(_agent(text, environ) for text in parsed.all("--ssh")),
         outputs=_outputs(parsed, console),
@@ -47,12 +48,9 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         network=parsed.text("--network", "default"),
         hosts=tuple(host("--add-host", text) for text in parsed.all("--add-host")),
         ulimits=tuple(ulimit("--ulimit", text) for text in parsed.all("--ulimit")),
-        shm_size=memory("--shm-size", parsed.text("--shm-size", "0")),
+        shm_size=memory("--shm-size", parsed.text("--shm-size")) if parsed.given("--shm-size") else 0,
         allow=tuple(_entitlement(text) for text in split(parsed.all("--allow"))),
         new_privileges=_new_privileges(parsed.all("--security-opt")),
-        compression=parsed.text("--compression", "gzip"),
-        compression_level=_level(parsed),
-        source_date_epoch=_epoch(build_args),
     )
 
 
@@ -73,11 +71,15 @@ def _build_args(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, 
     return tuple(out.items())
 
 
-def _epoch(build_args: tuple[tuple[str, str], ...]) -> str:
-    text = dict(build_args).get("SOURCE_DATE_EPOCH", "")
-    if text and not (text.isdecimal() and text.isascii()):
-        raise UsageError.because(f"SOURCE_DATE_EPOCH is a number of seconds since 1970, not {text!r}")
-    return text
+def _builtin(build_args: tuple[tuple[str, str], ...]) -> BuiltinArguments:
+    if not build_args:
+        return BuiltinArguments()
+    from kezuri.app.arguments import read_builtin_arguments
+
+    try:
+        return read_builtin_arguments(build_args)
+    except KezuriError as error:
+        raise UsageError(*error.diagnostics, exit_code=error.exit_code) from None
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -148,64 +150,26 @@ def _agent(text: str, environ: Mapping[str, str]) -> AgentSource:
 
 
 def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
-    outputs = tuple(_output(text) for text in parsed.all("--output"))
-    streams = [output for output in outputs if output.dest == "-"]
+    asked = ("--output", "--annotation", "--compression", "--compression-level")
+    if not any(parsed.given(option) for option in asked):
+        return BuildRequest().outputs
+    from kezuri.cli.outputs import read_outputs, streamed
+
+    outputs = read_outputs(
+        parsed.all("--output"),
+        parsed.all("--annotation"),
+        parsed.text("--compression"),
+        parsed.text("--compression-level"),
+    )
+    streams = streamed(outputs)
     if len(streams) > 1:
         raise UsageError.because("two outputs cannot both go to standard output", "give one of them a dest=")
     if streams and parsed.flag("--quiet"):
         raise UsageError.because("--quiet and an output both want standard output", "give the output a dest=")
     if streams and console.out.isatty():
-        raise UsageError.because(
-            f"output type={streams[0].type} would go to the terminal", "give it a dest=FILE, or redirect"
-        )
+        kind = {LayoutTar: "oci", DockerArchive: "docker", RootTar: "tar"}[type(streams[0])]
+        raise UsageError.because(f"output type={kind} would go to the terminal", "give it a dest=FILE, or redirect")
     return outputs
-
-
-def _output(text: str) -> Output:
-    if text == "-":
-        return Output("tar", "-")
-    if not text:
-        raise UsageError.because("--output is empty", "write for instance type=oci,dest=image.tar")
-    if "=" not in text:
-        return Output("local", text)
-    kind = dest = ""
-    attributes: list[tuple[str, str]] = []
-    for key, value in pairs("--output", text):
-        if key == "type":
-            kind = value
-        elif key == "dest":
-            dest = value
-        elif key == "push" and not is_false(value):
-            raise UsageError.because("--output: push is not supported yet", "write type=oci,dest=FILE and copy that")
-        elif key == "push":
-            continue
-        else:
-            attributes.append((key, value))
-    if not kind:
-        raise UsageError.because(f"--output {text!r} has no type", f"one of: {', '.join(_OUTPUTS)}")
-    if kind == "registry":
-        raise UsageError.because(
-            "--output type=registry is not supported yet", "write type=oci,dest=FILE and copy that"
-        )
-    if kind not in _OUTPUTS:
-        guess = nearest(kind, _OUTPUTS)
-        hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(_OUTPUTS)}"
-        raise UsageError.because(f"--output: unknown type {kind!r}", hint)
-    if kind == "local" and dest in ("", "-"):
-        raise UsageError.because("--output type=local needs a directory", "write type=local,dest=DIR")
-    if kind in ("image", "cacheonly") and dest:
-        raise UsageError.because(f"--output type={kind} takes no dest", "use type=oci or type=docker to write a file")
-    if kind == "docker" and not dest:
-        kind = "image"
-    elif kind in ("oci", "tar") and not dest:
-        dest = "-"
-    unpacked = any(key == "tar" and is_false(value) for key, value in attributes)
-    for key, value in attributes:
-        if key == "tar" and not is_false(value) and not is_true(value):
-            raise UsageError.because(f"--output: tar is true or false, not {value!r}")
-    if unpacked and dest == "-":
-        raise UsageError.because(f"--output type={kind},tar=false is a directory: it needs a dest")
-    return Output(kind, dest, tuple(attributes))
 
 
 def _entitlement(text: str) -> str:
@@ -221,20 +185,10 @@ def _new_privileges(options: tuple[str, ...]) -> bool:
     allowed = False
     for text in options:
         key, _, value = text.replace(":", "=", 1).partition("=")
-        if key != "no-new-privileges" or not (is_true(value or "true") or is_false(value)):
+        forbidden = parse_bool(value or "true")
+        if key != "no-new-privileges" or forbidden is None:
             raise UsageError.because(
                 f"--security-opt {text} is not supported", "there is no-new-privileges=true and no-new-privileges=false"
             )
-        allowed = is_false(value)
+        allowed = not forbidden
     return allowed
-
-
-def _level(parsed: Parsed) -> int | None:
-    text = parsed.text("--compression-level")
-    if not text:
-        return None
-    kind = parsed.text("--compression", "gzip")
-    most = {"gzip": 9, "zstd": 22, "uncompressed": 0}[kind]
-    if not text.isdecimal() or not 0 <= int(text) <= most:
-        raise UsageError.because(f"--compression-level {text}: {kind} has levels 0 to {most}")
-    return int(text)

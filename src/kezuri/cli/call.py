@@ -8,6 +8,7 @@ from kezuri.cli.console import Console
 from kezuri.cli.options import Parsed, UsageError
 from kezuri.cli.values import pairs
 from kezuri.diagnostics import Diagnostic, SourceText, Span, nearest
+from kezuri.scalars import parse_bool
 
 if TYPE_CHECKING:
     from kezuri.app.check import Checked
@@ -43,7 +44,10 @@ class Call(NamedTuple):
             elif key == "format":
                 raise UsageError.because(f"--call: unknown format {value!r}", "there are text and json")
             elif key == "ignorestatus":
-                lenient = value.lower() in ("1", "t", "true")
+                ignored = parse_bool(value)
+                if ignored is None:
+                    raise UsageError.because(f"--call: ignorestatus is true or false, not {value!r}")
+                lenient = ignored
             else:
                 raise UsageError.because(f"--call: unknown key {key!r}", "there are format and ignorestatus")
         name = {"lint": "check", "": "build"}.get(name, name)

@@ -1,15 +1,15 @@
-"""When a build stops for somebody to look at a failure: the display ends, the failure is shown, and is not again."""
+"""`build --on-error=shell`: the failure is printed before the shell opens, and not a second time at the end."""
 
 from kezuri.app.build import build
 from kezuri.app.debugging import check
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress
+from kezuri.cli.progress_display import Progress
 from kezuri.diagnostics import KezuriError, render
 
 
 class Interlude:
-    """Told of the failure that the build stops for. `told` is that failure, once it was shown."""
+    """Called with the failure for which a shell is about to open. `told` is that failure, once it was printed."""
 
     def __init__(self, progress: Progress, console: Console) -> None:
         self._progress = progress
@@ -17,7 +17,7 @@ class Interlude:
         self.told: KezuriError | None = None
 
     def __call__(self, error: KezuriError, what_now: str) -> None:
-        """End the display, show the failure and what can be done."""
+        """End the display of progress; print the failure, and what can be done about it in the shell."""
         self._progress.close()
         if self._progress.talks:
             self._progress.warn()

@@ -1,4 +1,4 @@
-"""One call of kezuri: what was asked for, and with what around it."""
+"""One call of kezuri: the command, its arguments, the console, and the settings."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The door: argv in, exit code out; what went wrong is said here and nowhere else."""
+"""Where the program begins: argv in, exit code out. Every error that a command raises is printed here."""
 
 import gc
 import os
@@ -23,7 +23,7 @@ _LONG = frozenset(("build", "run", "pull", "demo", "bases"))
 
 
 class Stopped(BaseException):
-    """SIGTERM or SIGHUP came: unwinds like Ctrl-C."""
+    """Raised when SIGTERM or SIGHUP comes, so that every `with` is left as after Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

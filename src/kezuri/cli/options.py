@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
+from kezuri.scalars import parse_bool
 
 Kind = Literal["flag", "text", "repeated", "choice", "optional"]
-
-_TRUE = ("1", "t", "T", "true", "TRUE", "True")
-_FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 class Option(NamedTuple):
@@ -92,7 +90,7 @@ class Parsed:
     def flag(self, key: str, default: bool = False) -> bool:
         """The last value of a flag."""
         values = self.values.get(key)
-        return values[-1] in _TRUE if values else default
+        return parse_bool(values[-1]) is True if values else default
 
     def text(self, key: str, default: str = "") -> str:
         """The last value of an option that takes one."""
@@ -194,13 +192,13 @@ def _take(option: Option, name: str, value: str | None, values: dict[str, list[s
     if option.kind == "flag":
         if value is None:
             value = "true"
-        elif value not in _TRUE and value not in _FALSE:
+        elif parse_bool(value) is None:
             raise UsageError.because(f"option {name} is true or false, not {value!r}")
     elif option.kind == "optional" and value is None:
         value = "true"
     assert value is not None
     if option.refused:
-        if value in option.harmless or (option.kind in ("flag", "optional") and value in _FALSE):
+        if value in option.harmless or (option.kind in ("flag", "optional") and parse_bool(value) is False):
             return
         raise UsageError.because(f"{name} is not supported yet", option.refused)
     if option.kind == "choice" and value not in option.choices:
@@ -216,16 +214,6 @@ def _unknown(name: str, known: Mapping[str, Option]) -> UsageError:
     return UsageError.because(
         f"unknown option {name}", f"did you mean {guess}?" if guess else "see kezuri COMMAND --help for the options"
     )
-
-
-def is_false(text: str) -> bool:
-    """Whether the text is one of the spellings of false that flags accept."""
-    return text in _FALSE
-
-
-def is_true(text: str) -> bool:
-    """Whether the text is one of the spellings of true that flags accept."""
-    return text in _TRUE
 
 
 _HELP = Option(("--help", "-h"), "flag", "Show this help")

@@ -1,7 +1,6 @@
-"""The two streams that text leaves by: what cannot be written any more never stops the work."""
+"""Standard output and standard error as streams that never raise: a failed write must not stop the work."""
 
 import codecs
-import errno
 import io
 import os
 import sys
@@ -75,15 +74,17 @@ def standard_outlets() -> tuple[Outlet, Outlet]:
 def conclude(code: int, out: Outlet, err: Outlet) -> int:
     """Write what is left; the exit code that tells whether the result was taken.
 
-    A stream that the caller has closed is one that nobody wants. What is lost on standard error is nobody's result.
+    Text that standard error did not take changes no exit code: it is no result.
     """
     out.flush()
-    lost = out.lost
-    if lost is not None and lost.errno == errno.EPIPE:
-        code = code or 141
-    elif lost is not None and lost.errno != errno.EBADF:
-        err.write(f"error: cannot write to standard output: {lost.strerror}\n")
-        code = code or 125
+    if out.lost is not None:
+        from kezuri.app.standard import lost_output
+
+        meaning = lost_output(out.lost)
+        if meaning is not None:
+            for diagnostic in meaning.diagnostics:
+                err.write(f"error: {diagnostic.message}\n")
+            code = code or meaning.exit_code
     err.flush()
     return code
 

@@ -1,21 +1,21 @@
 """Progress as numbered lines, in the form that BuildKit made common and that people grep.
 
-One step has the floor at a time; what the others print waits until it ends, falls silent, or they have too much to say.
+Only one step prints at a time: it has the floor. Lines of the other steps wait until that step ends, until it has
+printed nothing for some seconds, or until too much is waiting.
 """
 
 import threading
 
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress
-from kezuri.cli.quantities import amount
+from kezuri.cli.progress_display import Progress
 from kezuri.cli.screen_text import one_line
 from kezuri.diagnostics import unsteered
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
 
 _SILENCE = 5.0
-"""Seconds without a word after which the floor goes to a step that has something to say."""
+"""Seconds without output after which a step loses the floor to one whose lines wait."""
 _PATIENCE = 10.0
-"""Seconds that a step's words may wait for a step that does not fall silent."""
+"""Seconds that a step's lines may wait for a step that goes on printing."""
 _MOST_WAITING = 1 << 18
 """Characters that a step may have waiting before it gets the floor: memory is bounded, nothing is dropped."""
 _LONGEST_LINE = 1 << 16
@@ -87,7 +87,7 @@ class PlainProgress(Progress):
             self._flush()
 
     def close(self) -> None:
-        """Whatever still runs was cancelled: its words are shown, and that."""
+        """Whatever still runs was cancelled: print its waiting lines, and that it was cancelled."""
         with self._lock:
             for step in list(self._open.values()):
                 if step.announced or step.waiting or step.partial:
@@ -124,7 +124,7 @@ class PlainProgress(Progress):
             step.size = 0
 
     def _speak(self, step: _Step, time: float, lines: list[str]) -> None:
-        """Lines of a step: printed when it has the floor or may take it, else kept."""
+        """Print lines of a step when it has the floor or may take it; else keep them waiting."""
         if not lines:
             return
         step.spoke = time
@@ -184,6 +184,8 @@ class PlainProgress(Progress):
             step.statuses[event.what] = (first, event.time)
             if event.time == first:
                 return
+        from kezuri.cli.quantities import amount
+
         text = f"#{step.number} {one_line(event.what)}"
         if event.total:
             text += f" {amount(event.current)} / {amount(event.total)}"

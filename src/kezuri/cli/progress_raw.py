@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress
+from kezuri.cli.progress_display import Progress
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
 
 

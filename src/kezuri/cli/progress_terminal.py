@@ -3,9 +3,9 @@
 Steps that ended become lasting lines above; below them a few lines are drawn over and over: one for each running step
 with the last lines that it printed, and a summary. A frame is one write, at most ten a second.
 
-A process with a second thread cannot enter a user namespace, and whoever started us may still want to. So a thread of
-our own draws only while steps run and events come from other threads, when there can be no such wish any more; before
-that frames are drawn as events come.
+A process with a second thread cannot enter a user namespace, and a build enters one before its first thread. So the
+thread that draws is started only when an event comes from another thread than the one that made the display: then the
+build has threads already. Before that, frames are drawn when events come.
 """
 
 import os
@@ -14,7 +14,7 @@ import time
 from collections import deque
 
 from kezuri.cli.console import Console
-from kezuri.cli.progress import Progress
+from kezuri.cli.progress_display import Progress
 from kezuri.cli.quantities import amount
 from kezuri.cli.screen_text import clip, one_line, plain, width
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned

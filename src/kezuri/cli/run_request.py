@@ -43,7 +43,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         platform=parsed.text("--platform"),
         hosts=tuple(host("--add-host", text) for text in parsed.all("--add-host")),
         ulimits=tuple(ulimit("--ulimit", text) for text in parsed.all("--ulimit")),
-        shm_size=memory("--shm-size", parsed.text("--shm-size", "0")),
+        shm_size=memory("--shm-size", parsed.text("--shm-size")) if parsed.given("--shm-size") else 0,
     )
 
 

@@ -21,7 +21,7 @@ GLOBAL = (
     Option(
         ("--runtime",),
         "text",
-        "What runs steps: kezuri (our own sandbox), crun, runc, or the path of an OCI runtime",
+        "What runs steps: kezuri or native (our own sandbox), crun, runc, or the path of an OCI runtime",
         "NAME",
         variable="KEZURI_RUNTIME",
     ),

@@ -2,46 +2,35 @@
 
 from kezuri.cli.options import UsageError
 
-_BINARY = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LIMITS = (
     "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split()  # noqa: SIM905
 )
 
 
 def memory(name: str, text: str) -> int:
-    """Bytes from `64m`, `1.5GiB` or `1024`: units of 1024 as docker reads them. UsageError naming option `name`."""
-    low = text.strip().lower()
-    number = low.rstrip("bikmgtp")
-    unit = low[len(number) :].removesuffix("b").removesuffix("i")
+    """Bytes from `64m`, `1.5GiB` or `1024`. UsageError naming option `name`."""
+    from kezuri.scalars.sizes import parse_size
+
     try:
-        amount = float(number)
+        return parse_size(text)
     except ValueError:
-        amount = -1.0
-    if unit not in _BINARY or not 0 <= amount < 1 << 60:
-        raise UsageError.because(f"{name}: not a size: {text!r}", "write for instance 64m, 1.5g or a number of bytes")
-    return int(amount * _BINARY[unit])
+        raise UsageError.because(
+            f"{name}: not a size: {text!r}", "write for instance 64m, 1.5g or a number of bytes"
+        ) from None
 
 
 def duration(name: str, text: str) -> float:
-    """Seconds from `24h`, `1h30m`, `10d` or `90` (Go's durations, and days). UsageError naming option `name`."""
-    wrong = UsageError.because(f"{name}: not a duration: {text!r}", "write for instance 24h, 30m or 7d")
-    rest = text.strip()
-    if rest.isdecimal():
-        return float(rest)
-    total = 0.0
-    if not rest:
-        raise wrong
-    while rest:
-        number = rest[: len(rest) - len(rest.lstrip("0123456789."))]
-        rest = rest[len(number) :]
-        unit = rest[: len(rest) - len(rest.lstrip("nuµmshd"))]
-        rest = rest[len(unit) :]
-        try:
-            total += float(number) * _SECONDS[unit]
-        except (ValueError, KeyError):
-            raise wrong from None
-    return total
+    """Seconds from `24h`, `1h30m`, `10d` or `90`: Go's durations, days, and a number of seconds. UsageError naming
+    option `name`, also for a duration below zero."""
+    from kezuri.scalars.durations import parse_duration
+
+    try:
+        nanoseconds = parse_duration(f"{text}s" if text.isdecimal() else text, days=True)
+    except ValueError:
+        nanoseconds = -1
+    if nanoseconds < 0:
+        raise UsageError.because(f"{name}: not a duration: {text!r}", "write for instance 24h, 30m or 7d")
+    return nanoseconds / 1e9
 
 
 def fields(name: str, text: str) -> tuple[str, ...]:

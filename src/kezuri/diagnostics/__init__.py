@@ -1,4 +1,4 @@
-"""Where something is wrong, how to say it, how to mend it."""
+"""Errors and warnings as values: what is wrong, where in which text, what to do about it; and how they are shown."""
 
 from kezuri.diagnostics.diagnostic import Diagnostic, KezuriError, Severity
 from kezuri.diagnostics.display import shown, unsteered, visible

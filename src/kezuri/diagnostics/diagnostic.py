@@ -68,8 +68,16 @@ class KezuriError(Exception):
     def at(self, place: Place) -> Self:
         """The same error, of the same class and with the same attributes, at this place: each diagnostic that does not
         name a source yet is given it (see `Diagnostic.at`). The one way in which an error gets its place."""
+        return self._with(tuple(diagnostic.at(place) for diagnostic in self.diagnostics))
+
+    def hinted(self, hint: str) -> Self:
+        """The same error with something more to do about it, said before what it says already."""
+        first, *rest = self.diagnostics
+        return self._with((first._replace(hint=f"{hint}\n{first.hint}" if first.hint else hint), *rest))
+
+    def _with(self, diagnostics: tuple[Diagnostic, ...]) -> Self:
         # Subclasses may be made from other arguments: their __init__ is not asked again.
-        placed = type(self).__new__(type(self), *self.args)
-        placed.__dict__.update(self.__dict__)
-        placed.diagnostics = tuple(diagnostic.at(place) for diagnostic in self.diagnostics)
-        return placed
+        changed = type(self).__new__(type(self), *self.args)
+        changed.__dict__.update(self.__dict__)
+        changed.diagnostics = diagnostics
+        return changed

@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe to show: nothing in it steers a terminal, turns lines around or hides."""
+"""Text from others made safe to show: it can neither control the terminal nor reorder or hide what is read."""
 
 from functools import cache
 from re import Pattern, compile

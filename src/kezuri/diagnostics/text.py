@@ -67,3 +67,8 @@ class Place(NamedTuple):
 
     source: SourceText
     span: Span
+
+    @property
+    def line(self) -> int:
+        """The 1-based line on which it begins."""
+        return self.source.position(self.span.start)[0]

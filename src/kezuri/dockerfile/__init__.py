@@ -1,7 +1,6 @@
-"""Text ↔ tree, losing nothing: the Dockerfile language, its variables and its ignore files."""
+"""The Dockerfile language: text to instructions and back without loss, variables, and ignore files."""
 
 from kezuri.dockerfile.command import json_form, quote
-from kezuri.dockerfile.duration import parse_duration
 from kezuri.dockerfile.expansion import ExpansionError, expand, expand_heredoc, expand_words
 from kezuri.dockerfile.ignore import Folder, Ignore, Patterns, find_ignore
 from kezuri.dockerfile.instructions import (
@@ -71,7 +70,6 @@ __all__ = [
     "json_form",
     "match",
     "parse",
-    "parse_duration",
     "parse_trigger",
     "pieces",
     "quote",

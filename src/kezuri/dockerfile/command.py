@@ -1,4 +1,4 @@
-"""Words as Go's %q writes them: the image history is full of them (section 1.5)."""
+"""Words as Go's %q writes them: the image history is full of them."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""COPY and ADD: which words are sources, which is the destination, which announce a here-document (section 1.4)."""
+"""COPY and ADD: which words are sources, which is the destination, which announce a here-document."""
 
 import re
 

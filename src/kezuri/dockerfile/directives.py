@@ -1,4 +1,4 @@
-"""Parser directives: the `# name=value` lines at the very top of a file (section 1.1)."""
+"""Parser directives: the `# name=value` lines at the very top of a file."""
 
 import json
 import re
@@ -71,7 +71,7 @@ def _directive(text: str, mark: str, at: int) -> _Found | None:
 
 
 def _frontend(text: str, start: int) -> list[Directive]:
-    """`syntax` and `check`, which also other frontends are told by."""
+    """`syntax` and `check` in the other forms in which frontends accept them."""
     if text.startswith("#!", start):
         newline = text.find("\n", start)
         start = len(text) if newline < 0 else newline + 1

@@ -1,4 +1,4 @@
-"""Variables in the words of a Dockerfile: `$v` and the forms of `${v…}`, quotes removed (section 1.2)."""
+"""Variables in the words of a Dockerfile: `$v` and the forms of `${v…}`, quotes removed."""
 
 from collections.abc import Callable, Mapping
 

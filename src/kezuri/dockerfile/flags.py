@@ -10,7 +10,7 @@ Kind = Literal["string", "boolean", "list"]
 _NONE: dict[str, Kind] = {}
 
 # Instructions that are missing here (ARG, STOPSIGNAL) never look at their flags, nor does HEALTHCHECK NONE: they are
-# dropped in silence, as BuildKit does (section 1.1).
+# dropped in silence, as BuildKit does.
 FLAGS: dict[str, dict[str, Kind]] = {
     "ADD": {
         "checksum": "string",

@@ -133,6 +133,16 @@ def ends(atoms: list[Atom], text: str, positions: int) -> int:
 
 
 def _onwards(positions: int, within: int) -> int:
+    """The positions, and all that follow one of them as long as every character in between is `within`: bit i of
+    `within` says that character i is, so that one may step from position i to position i + 1.
+
+    Three bitwise steps stand for a loop over the text. Adding `inside` to `within` adds a one at each position that may
+    be left, and the carry runs up through the set bits of `within` to the first clear one: that is how far one gets. So
+    within one run of set bits, the bits from the lowest position on turn to zero, and the clear bit above turns to one;
+    the exclusive or with `within` shows what has changed, which is just this stretch with its end. Where a second
+    position lies higher in the same run, its bit meets a carry and stays a one, and the exclusive or misses it: it is
+    in `inside`, and is put back from there.
+    """
     inside = positions & within
     return positions | ((inside + within) ^ within) | inside
 

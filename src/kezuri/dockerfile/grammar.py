@@ -1,4 +1,4 @@
-"""Statements become instructions: what each one wants, and what is said when it gets something else (section 1.4)."""
+"""Statements become instructions: which arguments each one takes, and the errors for others."""
 
 import re
 from collections.abc import Callable

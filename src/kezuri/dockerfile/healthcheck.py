@@ -1,9 +1,8 @@
-"""HEALTHCHECK: a command, and how often and how patiently it is asked (section 1.4)."""
+"""HEALTHCHECK: a command, and how often and how patiently it is asked."""
 
 import re
 
 from kezuri.dockerfile.command import quote
-from kezuri.dockerfile.duration import parse_duration
 from kezuri.dockerfile.flags import Flags
 from kezuri.dockerfile.instructions import Healthcheck
 from kezuri.dockerfile.lines import BLANK
@@ -53,6 +52,8 @@ def _duration(sentence: Sentence, flags: Flags, name: str) -> int | None:
     text = flags.string(name)
     if not text:
         return None
+    from kezuri.scalars.durations import parse_duration
+
     span = flags.span(name) or sentence.statement.span
     try:
         value = parse_duration(text)

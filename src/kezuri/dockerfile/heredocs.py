@@ -1,4 +1,4 @@
-"""Here-documents: the `<<NAME` words of an instruction, and the bodies that follow it (section 1.1)."""
+"""Here-documents: the `<<NAME` words of an instruction, and the bodies that follow it."""
 
 import re
 from typing import NamedTuple

@@ -1,22 +1,23 @@
-"""Ignore files: which paths of a build context are left out (section 1.6)."""
+"""Ignore files: which paths of a build context are left out."""
 
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.diagnostics import KezuriError, SourceText, Span
 from kezuri.dockerfile.lines import LONGEST_LINE, SPACE
-from kezuri.dockerfile.pathpattern import BadPattern, PathPattern, clean
-from kezuri.dockerfile.wildcard import BadPattern as BadWildcard
-from kezuri.dockerfile.wildcard import verify
+from kezuri.dockerfile.wildcard import BadPattern, verify
+
+if TYPE_CHECKING:
+    from kezuri.dockerfile.pathpattern import PathPattern
 
 
 class Rule(NamedTuple):
     """A pattern with where it comes from: the text as written, its 1-based line, and whether a `!` stands before it."""
 
-    pattern: PathPattern
+    pattern: "PathPattern"
     written: str
     line: int
     negated: bool
@@ -216,6 +217,8 @@ def _normal(written: str) -> str:
     negated = written.startswith("!")
     pattern = written[1:].strip(SPACE) if negated else written
     if pattern:
+        from kezuri.dockerfile.pathpattern import clean
+
         pattern = clean(pattern)
         if len(pattern) > 1 and pattern.startswith("/"):
             pattern = pattern[1:]
@@ -226,6 +229,8 @@ def _rule(pattern: str, written: str, line: int, before: list[Rule]) -> Rule | N
     pattern = pattern.strip(SPACE)
     if not pattern:
         return None
+    from kezuri.dockerfile.pathpattern import PathPattern, clean
+
     pattern = clean(pattern)
     negated = pattern.startswith("!")
     if negated:
@@ -234,17 +239,18 @@ def _rule(pattern: str, written: str, line: int, before: list[Rule]) -> Rule | N
             raise BadPattern('illegal exclusion pattern: "!"')
     try:
         verify(pattern, ".")
+    except BadPattern:
+        raise BadPattern(f"syntax error in pattern: {written}") from None
+    try:
         return Rule(PathPattern(pattern), written, line, negated)
     except BadPattern:
         if negated and all(rule.negated for rule in before):
             return None  # nobody would ever try it
         raise BadPattern(f"syntax error in pattern: {written}") from None
-    except BadWildcard:
-        raise BadPattern(f"syntax error in pattern: {written}") from None
 
 
 def _test(
-    patterns: list[PathPattern], directory: str, compiled: dict[tuple[str, ...], Callable[[str], object]]
+    patterns: "list[PathPattern]", directory: str, compiled: dict[tuple[str, ...], Callable[[str], object]]
 ) -> Callable[[str], object] | None:
     """A test for the names within one directory, of all the patterns that can match there; None when none can."""
     base = directory + "/" if directory else ""
@@ -306,7 +312,7 @@ def _union(
     names: set[str],
     by_name: Callable[[str], object] | None,
     by_path: Callable[[str], object] | None,
-    hard: list[PathPattern],
+    hard: "list[PathPattern]",
     base: str,
 ) -> Callable[[str], object] | None:
     tests: list[Callable[[str], object]] = []

@@ -52,6 +52,10 @@ class Node(NamedTuple):
         """Where the whole instruction stands."""
         return Place(self.source, self.span)
 
+    def part(self, span: Span | None) -> Place:
+        """Where a part of it stands; the whole where the part is not known."""
+        return Place(self.source, span or self.span)
+
 
 class Command(NamedTuple):
     """A command in shell form (`argv` is the one text) or in exec form (`argv` are the words)."""
@@ -77,6 +81,11 @@ class From(NamedTuple):
     written_name: str | None
     as_keyword: str
     image_span: Span
+
+    @property
+    def image_place(self) -> Place:
+        """Where the image is named."""
+        return self.node.part(self.image_span)
 
 
 class Run(NamedTuple):

@@ -1,4 +1,4 @@
-"""The shell-like lexer of the language: quotes, escapes and `$` in a word (section 1.2).
+"""The shell-like lexer of the language: quotes, escapes and `$` in a word.
 
 It serves two masters: expansion, which wants the value, and the search for here-documents, which wants the words of a
 line as they are written.

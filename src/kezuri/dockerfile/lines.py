@@ -26,7 +26,7 @@ class LogicalLine:
     """The text of one instruction, continued lines joined with nothing in between, and where each piece came from.
 
     `start` and `end` are offsets into the source, without the last line ending; `last` is the last physical line that
-    was looked at; `has_gap` tells that a blank line stood within the continuation (section 1.1).
+    was looked at; `has_gap` tells that a blank line stood within the continuation.
     """
 
     __slots__ = ("_origins", "_starts", "end", "has_gap", "last", "start", "text")
@@ -141,7 +141,7 @@ class Lines:
 
 
 def long_lines(text: str) -> list[Span]:
-    """The lines of more than 65535 bytes, which BuildKit refuses (section 1.1)."""
+    """The lines of more than 65535 bytes, which BuildKit refuses."""
     return [
         Span(found.start(), found.end())
         for found in _LONG.finditer(text)

@@ -1,10 +1,9 @@
-"""The `--mount` and `--device` values of RUN: comma-separated fields, as written (section 1.4)."""
+"""The `--mount` and `--device` values of RUN: comma-separated fields, as written."""
 
 from kezuri.dockerfile.flags import FlagValue
 from kezuri.dockerfile.instructions import MountOption
 from kezuri.dockerfile.statement import Report
-
-_BOOLEANS = ("1", "t", "T", "true", "True", "TRUE", "0", "f", "F", "false", "False", "FALSE")
+from kezuri.scalars import parse_bool
 
 
 def read_mount(value: FlagValue, report: Report) -> MountOption | None:
@@ -28,7 +27,7 @@ def check_device(value: FlagValue, report: Report) -> bool:
         key, equals, text = field.partition("=")
         key = key.lower()
         if key == "required":
-            if equals and text not in _BOOLEANS:
+            if equals and parse_bool(text) is None:
                 report.error(f"invalid value for required: {text}", value.span, "write required or required=true")
                 return False
         elif equals and key == "name":

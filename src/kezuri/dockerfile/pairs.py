@@ -1,4 +1,4 @@
-"""Names and values: ENV, LABEL and ARG (section 1.4)."""
+"""Names and values: ENV, LABEL and ARG."""
 
 import re
 

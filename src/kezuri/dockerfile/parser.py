@@ -1,4 +1,4 @@
-"""The parser: the text of a Dockerfile becomes instructions, and nothing of the text is lost (sections 1.1 and 1.4)."""
+"""The parser: the text of a Dockerfile becomes instructions, and nothing of the text is lost."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""One pattern of an ignore file, as moby's patternmatcher reads it (section 1.6).
+"""One pattern of an ignore file, as moby's patternmatcher reads it.
 
 A pattern is first turned into the expression that moby would build, and that one is then read with Go's rules: so its
 odd corners (`[*]`, `^`, `a|b`, `\\d`) mean here what they mean there.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from kezuri.dockerfile.goregexp import ANY_DEPTH, Atom, BadExpression, ends, read, write
+from kezuri.dockerfile.wildcard import BadPattern
 
 Kind = Literal["exact", "prefix", "suffix", "regex"]
 
@@ -21,10 +22,6 @@ _FREE_QUANTIFIERS: Final = 2
 _MOST_COMPILED: Final = 500
 
 
-class BadPattern(ValueError):
-    """A pattern that moby refuses."""
-
-
 def clean(path: str) -> str:
     """The shortest path of the same meaning, as Go's `filepath.Clean`."""
     path = os.path.normpath(path) if path else "."
@@ -32,7 +29,7 @@ def clean(path: str) -> str:
 
 
 class PathPattern:
-    """A compiled pattern; `text` is the cleaned pattern without `!`.
+    """A compiled pattern; BadPattern for one that moby refuses. `text` is the cleaned pattern without `!`.
 
     `components` are the expressions of its path components, where it can be taken apart at its slashes; `floating` says
     that any directories may come before them. `leading` are the components before the first `**`.

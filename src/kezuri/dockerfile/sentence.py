@@ -1,4 +1,4 @@
-"""One instruction that is about to be understood, and the questions that all of them ask of their argument."""
+"""A statement with its surroundings, and the ways in which all instructions read their argument."""
 
 from typing import NamedTuple
 

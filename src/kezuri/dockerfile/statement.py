@@ -1,4 +1,4 @@
-"""One instruction before it is understood: its word, its flags, its argument, and the complaints about it."""
+"""One instruction split into its word, its flags and its argument, not yet understood; and the report of errors."""
 
 import re
 from collections.abc import Iterable
@@ -97,7 +97,7 @@ def lower(text: str) -> str:
 
 
 def read_statement(line: LogicalLine, start: int, escape: str) -> Statement:
-    """Split a logical line, from `start` on, into instruction word, flags and argument (section 1.1)."""
+    """Split a logical line, from `start` on, into instruction word, flags and argument."""
     text = line.text
     end = len(text.rstrip(SPACE))
     while start < end and text[start] in SPACE:

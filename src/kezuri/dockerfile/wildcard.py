@@ -1,4 +1,4 @@
-"""Wildcards of COPY and ADD sources: Go's `filepath.Match` (section 1.4)."""
+"""Wildcards of COPY and ADD sources: Go's `filepath.Match`."""
 
 import re
 from functools import lru_cache
@@ -9,7 +9,7 @@ _BAD = "syntax error in pattern"
 
 
 class BadPattern(ValueError):
-    """A pattern that Go calls malformed."""
+    """A pattern that Go or moby calls malformed."""
 
 
 def has_wildcard(pattern: str) -> bool:

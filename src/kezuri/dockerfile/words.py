@@ -32,7 +32,7 @@ def split_quoted(text: str, offset: int, escape: str) -> list[Word]:
     """The words of ENV, LABEL and ARG: blanks within quotes or after an escape character do not end a word.
 
     Quotes and escapes are kept, since expansion removes them; an escape character at the very end is dropped, and a
-    quote that is never closed runs to the end (section 1.1, `parseWords`).
+    quote that is never closed runs to the end (BuildKit's `parseWords`).
     """
     plain = _plain(escape)
     words: list[Word] = []
@@ -72,7 +72,7 @@ def split_quoted(text: str, offset: int, escape: str) -> list[Word]:
 def json_words(text: str) -> tuple[str, ...] | None:
     """The strings of a JSON array, or None when `text` is no JSON array: it then is in shell or word form.
 
-    Raises NotStrings for a valid array with an element that is no string (section 1.1).
+    Raises NotStrings for a valid array with an element that is no string.
     """
     text = text.strip(SPACE)
     if not text.startswith("["):

@@ -6,8 +6,8 @@ from hashlib import sha256
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from kezuri.cache.question import Question, project_of
-from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.cache.question import Question, project_of, repeats
+from kezuri.diagnostics import KezuriError
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
@@ -47,11 +47,10 @@ class Chronicle:
     """Told by the builder, from any thread. Nothing is written before `close`: a build that finds everything again
     writes one moment, and a step costs a few words in memory."""
 
-    def __init__(self, database: Database, asked: Question, plan: Plan, source: SourceText) -> None:
+    def __init__(self, database: Database, asked: Question, plan: Plan) -> None:
         self._database = database
         self._asked = asked
         self._plan = plan
-        self._source = source
         self._began = time()
         self._clock = monotonic()
         self._bases: dict[int, str] = {}
@@ -105,7 +104,7 @@ class Chronicle:
         fingerprint = self._fingerprint()
         quiet = not error and all(event.outcome in ("cached", "shared") for event in self._events.values())
         try:
-            if quiet and self._database.repeat_build(project_of(self._asked), fingerprint, self._began):
+            if quiet and repeats(self._database, project_of(self._asked), fingerprint, self._began):
                 return
             from kezuri.cache.journal import Asked, Build, Heading, Journal
 
@@ -172,7 +171,7 @@ class Chronicle:
             place,
             operation.kind,
             operation.title,
-            self._source.position(span.start)[0],
+            operation.node.place.line,
             span == stage.node.span,
             digest(event.components) if event.components else "",
             event.components,

@@ -1,6 +1,5 @@
 """Annotations of an image by where they go: onto manifests, the index, or the descriptors of either."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
@@ -78,12 +77,6 @@ def of_attribute(name: str, value: str) -> Annotation | None:
         )
     level, brackets, key = found.groups()
     return _at(f"{level or 'manifest'}{brackets or ''}", key, value, f"--output {name}")
-
-
-def collect(option: Iterable[tuple[str, str]], attributes: Iterable[tuple[str, str]]) -> Annotations:
-    """What `--annotation` options and the attributes of one output say together; the options count more."""
-    own = [found for name, value in attributes if (found := of_attribute(name, value)) is not None]
-    return Annotations((*own, *(a for name, value in option for a in of_option(name, value))))
 
 
 def _at(place: str, key: str, value: str, where: str) -> Annotation:

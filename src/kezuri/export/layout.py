@@ -7,13 +7,11 @@ from typing import BinaryIO, cast
 
 from kezuri.export.images import Exported
 from kezuri.linux.disk import disk_error
-from kezuri.linux.replacement import replacement
-from kezuri.oci.descriptor import INDEX, Descriptor, Index, canonical
+from kezuri.oci.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, Index, canonical
+from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file
 from kezuri.oci.reference import Reference
 from kezuri.store.blobs import CheckedBlob
-from kezuri.store.names import CONTAINERD_NAME, REF_NAME, publish
-
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+from kezuri.store.layout import LayoutDirectory
 
 _CHUNK = 1 << 20
 
@@ -26,25 +24,27 @@ def write_directory(image: Exported, directory: str, path_of: PathOf) -> None:
 
     The index is published last, by rename: a reader sees the image whole or not at all.
     """
-    blobs = os.path.join(directory, "blobs", "sha256")
     try:
-        os.makedirs(blobs, exist_ok=True)
+        layout = LayoutDirectory(directory)
+        for digest, data in image.documents.items():
+            with layout.blob(digest) as file:
+                file.write(data)
+        for layer in image.layers:
+            if not os.path.exists(layout.path(layer.digest)):
+                _copy(layer, path_of(layer.digest), layout)
+        layout.enter(lambda known: _with(image, known))
     except OSError as error:
-        raise disk_error(error, blobs) from error
-    for digest, data in image.documents.items():
-        publish(os.path.join(blobs, digest[7:]), data)
-    for layer in image.layers:
-        _place(layer, path_of(layer.digest), os.path.join(blobs, layer.digest[7:]))
-    publish(os.path.join(directory, "oci-layout"), _LAYOUT)
-    path = os.path.join(directory, "index.json")
-    known: tuple[Descriptor, ...] = ()
-    if os.path.exists(path):
-        with open(path, "rb") as file:
-            known = Index.parse(file.read(), path).manifests
+        raise disk_error(error, error.filename or directory) from error
+
+
+def _with(image: Exported, known: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
+    """The entries of a layout when the image was added: its names go over to it."""
     new = index_entries(image)
     names = {d.annotations.get(REF_NAME) for d in new}
-    kept = tuple(d for d in known if d.annotations.get(REF_NAME) not in names and d.digest != image.descriptor.digest)
-    publish(path, canonical(Index((*kept, *new)).to_json()))
+    return (
+        *(d for d in known if d.annotations.get(REF_NAME) not in names and d.digest != image.descriptor.digest),
+        *new,
+    )
 
 
 def index_entries(image: Exported) -> tuple[Descriptor, ...]:
@@ -83,41 +83,36 @@ def write_tar(image: Exported, sink: BinaryIO, path_of: PathOf, *, docker: bool,
         directory("blobs")
         directory("blobs/sha256")
         for digest in sorted(image.documents):
-            document(f"blobs/sha256/{digest[7:]}", image.documents[digest])
+            document(blob_file(digest), image.documents[digest])
         for layer in image.layers:
             if layer.digest in seen:
                 continue
             seen.add(layer.digest)
-            info = tarfile.TarInfo(f"blobs/sha256/{layer.digest[7:]}")
+            info = tarfile.TarInfo(blob_file(layer.digest))
             info.size, info.mode, info.mtime = layer.size, 0o644, epoch or 0
             with CheckedBlob(path_of(layer.digest), layer.digest, layer.size) as blob:
                 tar.addfile(info, cast(BinaryIO, blob))
-        document("index.json", canonical(Index(index_entries(image), INDEX).to_json()))
+        document(INDEX_FILE, canonical(Index(index_entries(image), INDEX).to_json()))
         if docker:
             assert image.config is not None
             entry = {
-                "Config": f"blobs/sha256/{image.config.digest[7:]}",
+                "Config": blob_file(image.config.digest),
                 "RepoTags": [_docker_name(name) for name in image.names] or None,
-                "Layers": [f"blobs/sha256/{layer.digest[7:]}" for layer in image.layers],
+                "Layers": [blob_file(layer.digest) for layer in image.layers],
             }
             document("manifest.json", json.dumps([entry], separators=(",", ":")).encode())
-        document("oci-layout", _LAYOUT)
+        document(MARKER_FILE, MARKER)
 
 
 def _docker_name(name: str) -> str:
     return Reference.parse(name).familiar
 
 
-def _place(blob: Descriptor, source: str, target: str) -> None:
-    """Put a copy of a blob in place. Its bytes are compared with its digest on the way.
+def _copy(blob: Descriptor, source: str, layout: LayoutDirectory) -> None:
+    """Put a copy of a blob into the layout. Its bytes are compared with its digest on the way.
 
     No hard link: a change of the file's owner, mode or bytes would be one of the store's, too.
     """
-    if os.path.exists(target):
-        return
-    try:
-        with replacement(target) as copy, CheckedBlob(source, blob.digest, blob.size) as checked:
-            while chunk := checked.read(_CHUNK):
-                copy.write(chunk)
-    except OSError as error:
-        raise disk_error(error, target) from error
+    with layout.blob(blob.digest) as copy, CheckedBlob(source, blob.digest, blob.size) as checked:
+        while chunk := checked.read(_CHUNK):
+            copy.write(chunk)

@@ -9,6 +9,7 @@ from kezuri.layer.entry import Entry, Item
 from kezuri.linux.descriptors import write_all
 from kezuri.linux.disk import disk_error
 from kezuri.linux.userns import identity
+from kezuri.tree.content import on_hand
 from kezuri.tree.tree import Tree
 
 
@@ -25,7 +26,7 @@ def merged_items(tree: Tree) -> Iterator[Item]:
                 if known != entry.path:
                     yield entry._replace(kind="hardlink", link=known, size=0), None
                     continue
-            yield entry, content
+            yield entry, on_hand(content)
             if entry.kind == "dir":
                 below.append(entry.path)
         stack.extend(reversed(below))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kezuri.forecast.forecast import Step, key_inputs
+from kezuri.forecast.forecast import Step
 from kezuri.forecast.schedule import Lane, makespan
 from kezuri.plan.operation import (
     BaseImage,
@@ -95,7 +95,7 @@ def pulls(plan: Plan, steps: Sequence[Step], usable: Callable[[str], bool]) -> t
             runs = step.outcome != "cached"
             if runs:
                 want(_base(plan, stage.number), step.outcome == "runs")
-            for source in key_inputs(operation) if runs or step.looks else ():
+            for source in operation.key_inputs if runs or step.looks else ():
                 certain = step.looks or step.outcome == "runs"
                 if isinstance(source, ImageInput):
                     want(source.image, certain)
@@ -128,4 +128,4 @@ def _base(plan: Plan, number: int) -> BaseImage | None:
 
 
 def _stages(operation: Operation) -> tuple[int, ...]:
-    return tuple(source.stage for source in key_inputs(operation) if isinstance(source, StageInput))
+    return tuple(source.stage for source in operation.key_inputs if isinstance(source, StageInput))

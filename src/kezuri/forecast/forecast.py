@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Literal, NamedTuple
 
-from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.diagnostics import KezuriError
 from kezuri.forecast.history import History, Past
 from kezuri.forms.forms import Forms
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
@@ -14,8 +14,6 @@ from kezuri.keys.trees import Choice, Context, StateOf, Trees, selection_key
 from kezuri.plan.key import Components, digest, state_of
 from kezuri.plan.operation import (
     BaseImage,
-    BindMount,
-    CacheMount,
     CopyOperation,
     ImageInput,
     Operation,
@@ -81,8 +79,8 @@ class Foreseen(Trees):
         if isinstance(choice.input, StageInput | ImageInput):
             state = states(choice.input) if isinstance(choice.input, StageInput) else base_state(choice.input.image)
             key = selection_key(state, choice)
-            known = self._store.database.memo(key)
-            if known is not None:
+            known = self._store.database.facts.selection(key)
+            if known:
                 return known
             if not all(map(self._forms.is_unpacked, state.layers)):
                 return _UNSEEN + key
@@ -137,7 +135,6 @@ class Forecast:
     def __init__(
         self,
         plan: Plan,
-        source: SourceText,
         forms: Forms,
         store: Store,
         keys: StepKeys,
@@ -146,7 +143,6 @@ class Forecast:
         lenient: bool = False,
     ) -> None:
         self._plan = plan
-        self._source = source
         self._forms = forms
         self._database = store.database
         self._keys = keys
@@ -189,7 +185,7 @@ class Forecast:
         met: list[tuple[State, str]] = []
         seen: set[Outcome] = set()
         looks, found = False, None
-        components: Components = (("kind", _kind(operation)),)
+        components: Components = (("kind", operation.kind),)
         for way in ways:
             components = self._components(operation, way, strict=len(ways) == 1 and not self._lenient)
             key = digest(components)
@@ -220,9 +216,9 @@ class Forecast:
         elif outcome == "unknown":
             reason = "too much before it may turn out one way or another"
         past = self._past(operation, components, found if outcome == "cached" else None)
-        line, _ = self._source.position(operation.node.span.start)
+        line = operation.node.place.line
         step = Step(
-            *place, _kind(operation), operation.title, line, outcome, reason, tuple(sorted(parts)), past, like, looks
+            *place, operation.kind, operation.title, line, outcome, reason, tuple(sorted(parts)), past, like, looks
         )
         after = tuple(dict.fromkeys(next_state(before, layer) for before, key in met for layer in layers[key]))
         return step, after if ways and sight is not None and len(after) <= _MOST else None
@@ -233,7 +229,7 @@ class Forecast:
         """The ways in which the operation may be met; none when there are too many."""
         alone = isinstance(operation, CopyOperation) and operation.link
         befores = sight if sight is not None else (SCRATCH,) if alone else ()
-        stages = sorted({source.stage for source in key_inputs(operation) if isinstance(source, StageInput)})
+        stages = sorted({source.stage for source in operation.key_inputs if isinstance(source, StageInput)})
         ends = [self._ends[stage] or (_SOME,) for stage in stages]
         count = len(befores)
         for end in ends:
@@ -243,7 +239,7 @@ class Forecast:
         return [_Way(before, dict(zip(stages, states))) for before, *states in product(befores, *ends)]
 
     def _inputs_settled(self, operation: Operation) -> bool:
-        return all(self._settled[source.stage] for source in key_inputs(operation) if isinstance(source, StageInput))
+        return all(self._settled[source.stage] for source in operation.key_inputs if isinstance(source, StageInput))
 
     def _components(self, operation: Operation, way: _Way, strict: bool) -> Components:
         try:
@@ -251,7 +247,7 @@ class Forecast:
         except KezuriError as error:
             if strict:
                 raise
-            return (("kind", _kind(operation)), ("state before", way.before.id), ("impossible", str(error)))
+            return (("kind", operation.kind), ("state before", way.before.id), ("impossible", str(error)))
 
     def _found(self, components: Components, unseen: bool) -> list[RecordRow]:
         if unseen:
@@ -293,7 +289,7 @@ class Forecast:
         found, todo = {number}, [number]
         while todo:
             stage = self._plan.stage(todo.pop())
-            inputs = [stage.base, *(source for o in stage.operations for source in key_inputs(o))]
+            inputs = [stage.base, *(source for o in stage.operations for source in o.key_inputs)]
             for source in inputs:
                 if isinstance(source, StageInput) and source.stage not in found:
                     found.add(source.stage)
@@ -312,7 +308,7 @@ class Forecast:
             return "earlier results are not to be used"
         open_stages = [
             self._plan.stage(source.stage).label
-            for source in key_inputs(operation)
+            for source in operation.key_inputs
             if isinstance(source, StageInput) and not self._settled[source.stage]
         ]
         alone = isinstance(operation, CopyOperation) and operation.link
@@ -327,7 +323,7 @@ class Forecast:
     def _past(self, operation: Operation, components: Components, record: RecordRow | None) -> Past | None:
         if record is not None:
             return self._history.of_record(record)
-        return self._history.last(_kind(operation), operation.title, components)
+        return self._history.last(operation.kind, operation.title, components)
 
 
 _DOES: Mapping[Outcome, str] = {
@@ -335,22 +331,6 @@ _DOES: Mapping[Outcome, str] = {
     "runs": "before it runs",
     "depends": "before it may run",
 }
-
-
-def key_inputs(operation: Operation) -> list[object]:
-    """The inputs whose files count in the operation's key."""
-    if isinstance(operation, CopyOperation):
-        return [operation.input]
-    if isinstance(operation, RunOperation):
-        mounts = [m for m in operation.mounts if isinstance(m, BindMount | CacheMount)]
-        return [mount.input for mount in mounts if mount.input is not None]
-    return []
-
-
-def _kind(operation: Operation) -> str:
-    if isinstance(operation, CopyOperation):
-        return "ADD" if operation.add else "COPY"
-    return "RUN" if isinstance(operation, RunOperation) else "WORKDIR"
 
 
 def _new_layer(operation: Operation, key: str, unseen: bool) -> str:

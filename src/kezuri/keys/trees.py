@@ -14,7 +14,6 @@ from kezuri.plan.operation import ContextInput, ImageInput, Input, Remote, Stage
 from kezuri.store.database import Database
 from kezuri.tree.checksum import Record, fingerprint, text
 from kezuri.tree.selection import Root, Selection, select
-from kezuri.tree.stack import StackTree
 from kezuri.tree.stat_index import StatIndex
 from kezuri.tree.tree import Tree
 
@@ -83,12 +82,12 @@ class Trees:
             return self._from_context(choice)[0]
         state = self._state(choice.input, states)
         key = selection_key(state, choice)
-        known = self._database.memo(key)
-        if known is None:
+        known = self._database.facts.selection(key)
+        if not known:
             known, recorded = fingerprint(self.select(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
             self._listings.keep(known, text(recorded), "stage")
-            self._database.put_memo(key, known)
+            self._database.facts.put_selection(key, known)
         return known
 
     def select(self, choice: Choice, states: StateOf) -> Selection:
@@ -135,7 +134,9 @@ class Trees:
 
     def _tree(self, source: StageInput | ImageInput, states: StateOf) -> Tree:
         name = f"image {source.image.name}" if isinstance(source, ImageInput) else "the stage"
-        return StackTree(self.lowers(source, states), name, userxattr=self._forms.userxattr)
+        layers = self._state(source, states).layers
+        self._forms.fetch_missing(layers)  # several at a time
+        return self._forms.view(layers).named(name)
 
     def lowers(self, source: StageInput | ImageInput, states: StateOf) -> tuple[str, ...]:
         """The layer directories of a stage or an image, topmost first."""

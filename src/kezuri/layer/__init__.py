@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from kezuri.layer.entry import Content, Entry, Item
     from kezuri.layer.listing import Listing
     from kezuri.layer.packer import Packed, compress, pack
-    from kezuri.layer.stack import DirectoryLayer, LayerForm, ListedLayer, StackView
     from kezuri.layer.tar_reader import read_tar
     from kezuri.layer.unpacker import unpack, unpack_flat
     from kezuri.layer.upper import walk
@@ -24,14 +23,10 @@ __all__ = [
     "BlobWriter",
     "Compression",
     "Content",
-    "DirectoryLayer",
     "Entry",
     "Item",
-    "LayerForm",
-    "ListedLayer",
     "Listing",
     "Packed",
-    "StackView",
     "View",
     "choose_compression",
     "compress",
@@ -47,14 +42,10 @@ _HOMES = {
     "BlobWriter": ("blob_writer", "BlobWriter"),
     "Compression": ("compression", "Compression"),
     "Content": ("entry", "Content"),
-    "DirectoryLayer": ("stack", "DirectoryLayer"),
     "Entry": ("entry", "Entry"),
     "Item": ("entry", "Item"),
-    "LayerForm": ("stack", "LayerForm"),
-    "ListedLayer": ("stack", "ListedLayer"),
     "Listing": ("listing", "Listing"),
     "Packed": ("packer", "Packed"),
-    "StackView": ("stack", "StackView"),
     "View": ("view", "View"),
     "choose_compression": ("compression", "compression"),
     "compress": ("packer", "compress"),

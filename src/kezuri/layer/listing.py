@@ -1,13 +1,14 @@
 """What one layer contains, path by path, small enough to keep beside every layer."""
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
-from kezuri.layer.decompression import decompress
+from kezuri.layer.decompression import Decompressed
 from kezuri.layer.entry import Entry, Item, Kind
 from kezuri.layer.placement import Placement
+from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.view import View
 
@@ -16,6 +17,9 @@ KEPT = ("etc/passwd", "etc/group")
 MOST_KEPT = 1 << 20
 
 _MAGIC = b"kezuri listing 1\n"
+_WITH_DIGESTS = b"kezuri listing 2\n"
+"""How a listing begins that has the digests of its files, too, which the readers of the first form do not know."""
+_DIGEST = 32
 _LETTERS: dict[Kind, str] = {
     "file": "f",
     "dir": "d",
@@ -34,13 +38,19 @@ class Listing:
     """The tree of one layer: path → entry; made by `of_tar`, `of_items`, `load` or an unpacking.
 
     Directories that the layer implies but does not describe are known as such; an opaque directory is marked. Entries
-    are kept as lines of text and become values when they are asked for.
+    are kept as lines of text and become values when they are asked for. The digests of the files' bytes are known once
+    somebody has computed them: see `learn`.
     """
 
-    __slots__ = ("_children", "_lines", "kept", "members", "opaque")
+    __slots__ = ("_children", "_digests", "_lines", "_linked", "kept", "members", "opaque")
 
     def __init__(
-        self, lines: dict[str, str], opaque: frozenset[str], kept: dict[str, bytes], members: dict[str, int]
+        self,
+        lines: dict[str, str],
+        opaque: frozenset[str],
+        kept: dict[str, bytes],
+        members: dict[str, int],
+        digests: bytes = b"",
     ) -> None:
         self._lines = lines
         self.opaque = opaque
@@ -49,7 +59,10 @@ class Listing:
         """The content of KEPT files that this layer has, of at most MOST_KEPT bytes."""
         self.members = members
         """Files whose bytes a reader of the tar does not find by name → the number of the tar member that has them."""
+        self._digests = digests
+        """The SHA-256 of every file in turn; empty while they are not known."""
         self._children: dict[str, list[str]] | None = None
+        self._linked: frozenset[str] | None = None
 
     @classmethod
     def of_placement(cls, placed: Placement, kept: dict[str, bytes]) -> "Listing":
@@ -65,22 +78,30 @@ class Listing:
 
     @classmethod
     def of_tar(
-        cls, stream: BinaryIO, where: str = "layer", *, lower: View | None = None, limit: int | None = None
+        cls,
+        stream: BinaryIO,
+        where: str = "layer",
+        *,
+        lower: View | None = None,
+        limit: int | None = None,
+        hasher: Any = None,
     ) -> "Listing":
         """The listing of a layer's tar, compressed or not, read to its end.
 
-        With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes.
+        With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes;
+        `hasher` (of hashlib) gets them all, for the diff id.
         KezuriError as for `read_tar` and `decompress`.
         """
         placed = Placement(where, lower)
         kept: dict[str, bytes] = {}
-        for number, (entry, data) in enumerate(read_tar(decompress(stream, where, limit), where)):
-            at = placed.place(entry)
-            placed.put(at, number, entry.path)
-            if at.path in KEPT:
-                kept.pop(at.path, None)
-                if data is not None and entry.size <= MOST_KEPT:
-                    kept[at.path] = data.read()
+        with ReadAhead(Decompressed(stream, where, limit), hasher) as pieces:
+            for number, (entry, data) in enumerate(read_tar(cast(BinaryIO, pieces), where)):
+                at = placed.place(entry)
+                placed.put(at, number, entry.path)
+                if at.path in KEPT:
+                    kept.pop(at.path, None)
+                    if data is not None and entry.size <= MOST_KEPT:
+                        kept[at.path] = data.read()
         return cls.of_placement(placed, kept)
 
     @classmethod
@@ -106,7 +127,7 @@ class Listing:
         with open(path, "rb") as file:
             raw = file.read()
         try:
-            if not raw.startswith(_MAGIC):
+            if not raw.startswith((_MAGIC, _WITH_DIGESTS)):
                 raise ValueError
             return cls._decoded(zlib.decompress(raw[len(_MAGIC) :]))
         except (ValueError, KeyError, IndexError, zlib.error) as error:
@@ -123,7 +144,9 @@ class Listing:
         for path, length in head["kept"].items():
             kept[path] = body[at : at + length]
             at += length
-        text = body[at:].decode("utf-8", "surrogateescape")
+        size = head.get("digests", 0) * _DIGEST
+        digests = body[at : at + size]
+        text = body[at + size :].decode("utf-8", "surrogateescape")
         lines: dict[str, str] = {}
         for line in text.split("\n") if text else ():
             cut = line.index("\0")
@@ -133,27 +156,32 @@ class Listing:
             lines[path] = line[cut:]
         if len(lines) != head["entries"]:
             raise ValueError("a listing with another number of entries")
-        return cls(lines, frozenset(head["opaque"]), kept, head["members"])
+        listing = cls(lines, frozenset(head["opaque"]), kept, head["members"], digests)
+        if digests and len(digests) != _DIGEST * len(listing.files()):
+            raise ValueError("a listing with another number of digests")
+        return listing
 
     def save(self, path: str) -> None:
         """Write the listing to `path`: aside, synced, then renamed. OSError when that fails."""
         import json
         import zlib
 
-        head = {
+        head: dict[str, object] = {
             "entries": len(self._lines),
             "opaque": sorted(self.opaque),
             "kept": {name: len(data) for name, data in sorted(self.kept.items())},
             "members": dict(sorted(self.members.items())),
         }
+        if self._digests:
+            head["digests"] = len(self._digests) // _DIGEST
         first = json.dumps(head).encode()
         text = "\n".join([_escaped(name) + line for name, line in self._lines.items()])
-        body = [b"%012d" % len(first), first, *(data for _, data in sorted(self.kept.items()))]
+        body = [b"%012d" % len(first), first, *(data for _, data in sorted(self.kept.items())), self._digests]
         body.append(text.encode("utf-8", "surrogateescape"))
         aside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
         try:
             with open(aside, "xb") as file:
-                file.write(_MAGIC)
+                file.write(_WITH_DIGESTS if self._digests else _MAGIC)
                 file.write(zlib.compress(b"".join(body), 1))
                 file.flush()
                 os.fsync(file.fileno())
@@ -194,6 +222,32 @@ class Listing:
                 yield _entry(path, line)
             if path in self.opaque:
                 yield Entry(path, "opaque", 0)
+
+    def linked(self) -> frozenset[str]:
+        """The files that have further names in the layer, by their first name."""
+        if self._linked is None:
+            links = [line.split("\0")[7] for line in self._lines.values() if line.startswith("\0h")]
+            self._linked = frozenset(_unescaped(link) if "\\" in link else link for link in links)
+        return self._linked
+
+    def files(self) -> list[str]:
+        """The files that are not empty, by their first names, in order."""
+        return [path for path, line in self._lines.items() if line.startswith("\0f") and line.split("\0", 6)[5] != "0"]
+
+    def learn(self, digests: Mapping[str, bytes]) -> None:
+        """Take note of the SHA-256 of the bytes of all `files`."""
+        self._digests = b"".join([digests[path] for path in self.files()])
+
+    def digests(self, paths: Collection[str]) -> dict[str, bytes] | None:
+        """The SHA-256 of the bytes of some of the `files`; None while they are not known."""
+        if not self._digests:
+            return None
+        wanted = frozenset(paths)
+        return {
+            path: self._digests[at : at + _DIGEST]
+            for path, at in zip(self.files(), range(0, len(self._digests), _DIGEST))
+            if path in wanted
+        }
 
     def children(self, path: str) -> list[str]:
         """The names that the layer has, removes or implies in a directory; sorted."""

@@ -6,8 +6,8 @@ from typing import Final
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import AUFS_LINKS, Entry
 from kezuri.layer.view import View
+from kezuri.linux.links import TooManyLinks, follow
 
-MOST_LINKS = 255
 MOST_ENTRIES = 2_000_000
 MOST_WEIGHT = 256 << 20
 
@@ -156,31 +156,22 @@ class Placement:
         """The directory that `path` means, the links of this layer followed."""
         if path in self.names or not path:
             return path
-        left = path.split("/")
-        left.reverse()
-        at = ""
-        links = 0
-        while left:
-            part = left.pop()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                at = at.rpartition("/")[0]
-                continue
-            path = f"{at}/{part}" if at else part
-            node = self.nodes.get(path)
+
+        def target(at: str, more: bool) -> str | None:
+            node = self.nodes.get(at)
             if node is None or node.kind in ("dir", "whiteout"):
-                at = path
-                continue
+                return None
             if node.kind != "symlink":
-                raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
-            links += 1
-            if links > MOST_LINKS:
-                raise KezuriError.of(f"{self._where}: too many symbolic links on the way to {path!r}")
-            if node.link[:1] == "/":
-                at = ""
-            left.extend(reversed(node.link.split("/")))
-        return at
+                raise self._in_the_way(at, node)
+            return node.link
+
+        try:
+            return follow(path, target)
+        except TooManyLinks:
+            raise KezuriError.of(f"{self._where}: too many symbolic links on the way to {path!r}") from None
+
+    def _in_the_way(self, path: str, node: Entry) -> KezuriError:
+        return KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
 
     def hidden(self, path: str) -> bool:
         """Whether this layer hides what lower layers have under the directory `path`."""
@@ -222,7 +213,7 @@ class Placement:
                 self._drop_whiteout(path)
                 self.opaque.add(path)
             elif node is not None:
-                raise KezuriError.of(f"{self._where}: {path!r} is a {node.kind}, but other entries lie under it")
+                raise self._in_the_way(path, node)
             self._charge(len(path))
             self._add_directory(path, parent, base)
 

@@ -65,10 +65,10 @@ def unpack_flat(
     Whiteouts remove what earlier layers left there. Without `owners` everything belongs to the caller. Otherwise as
     `unpack`.
     """
-    from kezuri.layer.stack import DirectoryLayer, StackView
+    from kezuri.layer.plain_root import PlainRoot
 
     with AnchoredTree(directory) as tree:
-        target = _Target(tree, where, StackView([DirectoryLayer(directory)]), "", warn, owners)
+        target = _Target(tree, where, PlainRoot(directory), "", warn, owners)
         return _run(target, stream, where, limit, hasher)
 
 

@@ -24,6 +24,9 @@ _FOREIGN_XATTRS = (
     "btrfs.",
 )
 
+_MOST_NAME = 255
+"""Bytes of a file's name on Linux."""
+
 _CAPABILITY = "security.capability"
 
 Xattrs = tuple[tuple[str, bytes], ...]
@@ -43,7 +46,8 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
     marks = _marks(userxattr)
     seen: dict[tuple[int, int], str] = {}
     if root or is_opaque(directory, userxattr):
-        top = entry_at(directory, "")
+        status = status_at(directory)
+        top = entry_of(directory, "", status) if status is not None else None
         if top is None or top.kind != "dir":
             raise KezuriError.of(f"{directory} is not a directory")
         if root:
@@ -121,16 +125,25 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
             stack.pop()
 
 
-def entry_at(where: str, path: str) -> Entry | None:
-    """What is at `where` in an overlay directory, as the entry `path`; None for nothing and for sockets.
-
-    KezuriError when it cannot be read.
-    """
+def status_at(where: str) -> os.stat_result | None:
+    """The status of what is at `where`, links not followed; None when nothing is. KezuriError when the machine refuses
+    to tell."""
     try:
-        status = os.lstat(where)
-        form = status.st_mode & 0o170000
-        if form == 0o020000 and status.st_rdev == 0:
-            return Entry(path, "whiteout", 0)
+        return os.lstat(where)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and len(os.fsencode(where.rpartition("/")[2])) > _MOST_NAME:
+            return None  # no file can have this name
+        raise _unreadable(where, error) from error
+
+
+def entry_of(where: str, path: str, status: os.stat_result) -> Entry | None:
+    """What is at `where` in an overlay directory, and has this status, as the entry `path`; None for a socket, which no
+    layer can hold. KezuriError when it cannot be read."""
+    if status.st_mode & 0o170000 == 0o020000 and status.st_rdev == 0:
+        return Entry(path, "whiteout", 0)
+    try:
         try:
             names = os.listxattr(where, follow_symlinks=False)
         except OSError as error:
@@ -138,8 +151,6 @@ def entry_at(where: str, path: str) -> Entry | None:
                 raise
             names = []
         return _special(where, path, status, _xattrs(where, names) if names else ())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -196,12 +207,12 @@ def _xattrs(where: str, names: list[str]) -> Xattrs:
                     continue
                 raise
             if name == _CAPABILITY:
-                value = _portable(value)
+                value = portable(value)
             found.append((name, value))
     return tuple(found)
 
 
-def _portable(capability: bytes) -> bytes:
+def portable(capability: bytes) -> bytes:
     """File capabilities without the user namespace's root id: version 3 of struct vfs_ns_cap_data as version 2."""
     if len(capability) == 24 and capability[3] == 3:
         return capability[:3] + b"\x02" + capability[4:20]

@@ -6,9 +6,9 @@ import stat
 from collections.abc import Callable
 
 from kezuri.linux import libc
+from kezuri.linux.links import TooManyLinks, follow
 
 IN_ROOT, NO_SYMLINKS, NO_MAGICLINKS = 0x10, 0x04, 0x02
-MOST_LINKS = 255
 
 
 def open_in(root: int, path: str, flags: int, links: bool = True) -> int:
@@ -60,29 +60,21 @@ def resolve(path: str, look: Callable[[str], os.stat_result | None], link: Calla
     `look` gives the lstat of a canonical path or None, `link` the target of a symlink. OSError(ELOOP) after 255 links,
     OSError(ENOTDIR) when a component before the last is no directory.
     """
-    wanted = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-    at = ""
-    followed = 0
-    while wanted:
-        part = wanted.pop()
-        if part == "..":
-            at = at.rpartition("/")[0]
-            continue
-        here = f"{at}/{part}"
-        found = look(here)
-        if found is not None and stat.S_ISLNK(found.st_mode):
-            followed += 1
-            if followed > MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-            target = link(here)
-            if target.startswith("/"):
-                at = ""
-            wanted += [p for p in reversed(target.split("/")) if p not in ("", ".")]
-            continue
-        if found is not None and wanted and not stat.S_ISDIR(found.st_mode):
-            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), here)
-        at = here
-    return at or "/"
+
+    def target(inside: str, more: bool) -> str | None:
+        found = look(f"/{inside}")
+        if found is None:
+            return None
+        if stat.S_ISLNK(found.st_mode):
+            return link(f"/{inside}")
+        if more and not stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), f"/{inside}")
+        return None
+
+    try:
+        return f"/{follow(path, target)}"
+    except TooManyLinks:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
 
 
 def make_point(root: int, path: str, directory: bool) -> int:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from typing import NamedTuple, NoReturn
 
 from kezuri.diagnostics import KezuriError
@@ -9,6 +10,9 @@ from kezuri.linux import mounts, namespaces, privileges
 from kezuri.linux.namespaces import IdRanges
 
 _MOST_IDS = 1 << 32
+_PATIENCE = 40.0
+"""Seconds to wait for threads that are ending. The longest to end is one that asks name servers which do not answer:
+resolv.conf(5) gives three of them five seconds, twice."""
 
 
 class SubordinateIds(NamedTuple):
@@ -51,8 +55,9 @@ def private_mounts() -> None:
 def enter() -> None:
     """Become uid 0 of a new user namespace and a new mount namespace, unless this process may mount already.
 
-    Called at program start, while there is one thread. All subordinate ids of the user are mapped after the user's own
-    (see subuid(5)); without them, or without newuidmap, only the user's own: then `identity()` tells what falls short.
+    No thread may go on working meanwhile; those that have nothing to do any more are waited for. All subordinate ids of
+    the user are mapped after the user's own (see subuid(5)); without them, or without newuidmap, only the user's own:
+    then `identity()` tells what falls short.
     KezuriError names the kernel setting that forbids user namespaces.
     """
     global _identity
@@ -203,10 +208,20 @@ def _map_self(uid: int, gid: int) -> None:
 
 
 def _unshare() -> None:
+    _await_threads()
     try:
         namespaces.unshare(namespaces.NEWUSER | namespaces.NEWNS)
     except OSError as e:
         raise forbidden(e) from None
+
+
+def _await_threads() -> None:
+    """Wait until this process has one thread: the kernel takes no others along into a user namespace. A thread of
+    Python's that was waited for may still be a thread of the kernel's for a moment."""
+    pause, end = 0.0005, time.monotonic() + _PATIENCE
+    while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < end:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 def forbidden(error: OSError) -> KezuriError:

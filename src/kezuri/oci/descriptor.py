@@ -20,6 +20,11 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
+REF_NAME = "org.opencontainers.image.ref.name"
+"""The annotation with the name that an image has in a layout (annotations.md): a tag, or a name in full."""
+CONTAINERD_NAME = "io.containerd.image.name"
+"""The annotation with the image's name in full, as containerd writes and reads it."""
+
 INDEXES = (INDEX, DOCKER_INDEX)
 MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
 

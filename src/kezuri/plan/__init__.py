@@ -1,1 +1,1 @@
-"""Dockerfile to graph of operations and their keys; nothing runs."""
+"""From a parsed Dockerfile to the stages and operations that a target needs. Nothing runs here."""

@@ -1,6 +1,7 @@
 """`RUN --device`: what is asked for, and that kezuri has none to give."""
 
 from kezuri.diagnostics import KezuriError
+from kezuri.scalars import parse_bool
 
 
 def refuse_required(devices: tuple[str, ...]) -> None:
@@ -22,7 +23,7 @@ def _read(written: str) -> tuple[str, bool]:
     for field in next(csv.reader([written]), []):
         key, equals, value = field.partition("=")
         if key.lower() == "required":
-            required = value.lower() in ("true", "1", "t") if equals else True
+            required = parse_bool(value) is True if equals else True
         else:
             name = value if key.lower() == "name" and equals else field
     return name, required

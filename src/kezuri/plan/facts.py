@@ -26,8 +26,8 @@ class Met(NamedTuple):
 
 
 class StageFacts(NamedTuple):
-    """A stage that was evaluated; `inherited` is the stage that it is based on, by number. `plan` is None where what
-    is below it could not be had."""
+    """A stage that was evaluated; `inherited` is the stage that it is based on, by number. `plan` is None where
+    its base could not be had."""
 
     number: int
     met: tuple[Met, ...]

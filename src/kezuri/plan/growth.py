@@ -14,7 +14,7 @@ class Growth:
 
     @property
     def exceeded(self) -> bool:
-        """Whether it was too much: nothing more is worth looking at then."""
+        """Whether the limit was passed. Whoever evaluates stops then."""
         return self._left < 0
 
     def add(self, characters: int) -> None:

@@ -3,19 +3,21 @@
 import posixpath
 from collections.abc import Callable
 
-from kezuri.diagnostics import KezuriError, SourceText, nearest
-from kezuri.dockerfile.instructions import MountOption
+from kezuri.diagnostics import KezuriError, Place, nearest
+from kezuri.dockerfile.instructions import MountOption, Run
 from kezuri.plan.operation import (
     AgentMount,
     BindMount,
     CacheMount,
     ContextInput,
+    Finder,
     Input,
     RunMount,
     SecretMount,
     TmpfsMount,
 )
 from kezuri.plan.paths import clean
+from kezuri.scalars import parse_bool
 
 _TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 _SHARINGS = ("shared", "private", "locked")
@@ -35,49 +37,23 @@ _NAMES = {
     "gid": "gid",
 }
 _SWITCHES = {"readonly": True, "ro": True, "readwrite": False, "rw": False}
-_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
-_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 
 
-def plan_mounts(
-    options: tuple[MountOption, ...],
-    workdir: str,
-    source: SourceText,
-    expand: Callable[[str], str],
-    find: Callable[[str, MountOption], Input],
-) -> tuple[tuple[RunMount, ...], str]:
+def plan_mounts(run: Run, workdir: str, expand: Callable[[str], str], find: Finder) -> tuple[tuple[RunMount, ...], str]:
     """The mounts of one RUN, in the order of their targets so that a parent comes before what is mounted in it; and
-    where the first agent's socket is, empty when there is none."""
+    where the first agent's socket is, empty when there is none. KezuriError, at the mount, for what it must not say."""
     mounts: list[RunMount] = []
     agents: list[str] = []
-    for option in options:
+    for option in run.mounts:
+        place = run.node.part(option.span)
         try:
-            mount = _Reader(option, workdir, expand, find, len(agents)).read()
+            mount = _Reader(option, place, workdir, expand, find, len(agents)).read()
         except KezuriError as error:
-            first = error.diagnostics[0]
-            if first.span is not None:
-                raise
-            raise KezuriError(first._replace(source=source, span=option.span), exit_code=error.exit_code) from error
+            raise error.at(place) from error
         mounts.append(mount)
         if isinstance(mount, AgentMount):
             agents.append(mount.target)
     return tuple(sorted(mounts, key=lambda m: m.target)), agents[0] if agents else ""
-
-
-def parse_size(text: str) -> int:
-    """A size such as `64m`, `1.5GiB` or `1024` in bytes (go-units RAMInBytes); ValueError when it is none."""
-    low = text.lower()
-    number = low.rstrip("bikmgtp")
-    unit = low[len(number) :]
-    if unit not in ("", "b") and (unit[0] not in _UNITS or unit[0] == "b" or unit[1:] not in ("", "b", "ib")):
-        raise ValueError(text)
-    number = number.removesuffix(" ")
-    if not number or number[0] in " +" or (not number[-1].isdigit() and number[-1] != "."):
-        raise ValueError(text)
-    value = float(number)
-    if value < 0 or value != value or value == float("inf"):
-        raise ValueError(text)
-    return int(value * (_UNITS[unit[0]] if unit else 1))
 
 
 class _Reader:
@@ -86,12 +62,14 @@ class _Reader:
     def __init__(
         self,
         option: MountOption,
+        place: Place,
         workdir: str,
         expand: Callable[[str], str],
-        find: Callable[[str, MountOption], Input],
+        find: Finder,
         agents: int,
     ) -> None:
         self._option = option
+        self._place = place
         self._workdir = workdir
         self._expand = expand
         self._find = find
@@ -109,7 +87,7 @@ class _Reader:
                 raise KezuriError.of(f"invalid field '{key}' must be a key=value pair", hint=hint)
             self._take(key, "true" if raw is None else raw if key == "from" else self._expand(raw))
         self._check()
-        found = self._find(self._values["from"], self._option) if self._values.get("from") else None
+        found = self._find(self._values["from"], self._place) if self._values.get("from") else None
         if self._type == "bind":
             return BindMount(
                 self._target(),
@@ -172,11 +150,10 @@ class _Reader:
         )
 
     def _flag(self, key: str, value: str) -> bool:
-        if value in _TRUE:
-            return True
-        if value in _FALSE:
-            return False
-        raise KezuriError.of(f"invalid value for {key}: {value}", hint="write true or false")
+        found = parse_bool(value)
+        if found is None:
+            raise KezuriError.of(f"invalid value for {key}: {value}", hint="write true or false")
+        return found
 
     def _number(self, name: str, base: int = 10) -> int | None:
         value = self._values.get(name)
@@ -197,8 +174,12 @@ class _Reader:
 
     def _size(self) -> int:
         size = self._values.get("size")
+        if size is None:
+            return 0
+        from kezuri.scalars.sizes import parse_size
+
         try:
-            return parse_size(size) if size is not None else 0
+            return parse_size(size)
         except ValueError:
             raise KezuriError.of(f"invalid value for size: {size}", hint="for instance size=64m") from None
 
@@ -206,10 +187,10 @@ class _Reader:
         mode, uid, gid = self._number("mode", 8), self._number("uid"), self._number("gid")
         source = self._values.get("source") or "/"
         if clean(source) != "/":
-            # What a directory is that comes from elsewhere, only that place says.
+            # The directory that source= names has a mode and an owner already, and keeps them.
             mode = uid = gid = None
         elif (mode, uid, gid) != (None, None, None):
-            # BuildKit makes a new directory for an owner or a mode: what from= holds is not in it.
+            # For an owner or a mode BuildKit starts with a new, empty directory, so that from= has no effect.
             found = None
         return CacheMount(
             self._target(),

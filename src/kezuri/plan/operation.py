@@ -1,8 +1,9 @@
 """The operations of a build as values: what has to happen to a stage's files, and from what."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from kezuri.diagnostics import Span
+from kezuri.diagnostics import Place, Span
 from kezuri.dockerfile.instructions import Node
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
@@ -46,6 +47,9 @@ class ImageInput(NamedTuple):
 
 Input = StageInput | ContextInput | ImageInput
 
+Finder = Callable[[str, Place], Input]
+"""Turns the name after `from=` into an input; KezuriError, at the place, when there is none."""
+
 
 class UrlSource(NamedTuple):
     """A file to download: what it is called in the image, and the `sha256:` digest it must have, empty for any.
@@ -82,7 +86,7 @@ OperationKind = Literal["RUN", "COPY", "ADD", "WORKDIR"]
 
 
 class BindMount(NamedTuple):
-    """`--mount=type=bind`: part of an input, writes discarded."""
+    """`--mount=type=bind`: files of an input. With `writable` the command may write to them; that is thrown away."""
 
     target: str
     input: Input
@@ -91,7 +95,8 @@ class BindMount(NamedTuple):
 
 
 class CacheMount(NamedTuple):
-    """`--mount=type=cache`."""
+    """`--mount=type=cache`: a directory that outlives the build, found again by its id. A new one begins with the files
+    of `input` below `source`, or empty."""
 
     target: str
     id: str
@@ -124,7 +129,7 @@ class SecretMount(NamedTuple):
 
 
 class AgentMount(NamedTuple):
-    """`--mount=type=ssh`."""
+    """`--mount=type=ssh`: the socket of an SSH agent at `target`."""
 
     id: str
     target: str
@@ -178,6 +183,10 @@ class RunOperation(NamedTuple):
         """The inputs whose files count in the operation's key: all, also what seeds a cache mount."""
         return self.inputs
 
+    def with_inputs(self, change: Callable[[Input], Input]) -> "RunOperation":
+        """The operation with each of its inputs changed."""
+        return self._replace(mounts=tuple(_with_input(mount, change) for mount in self.mounts))
+
 
 class CopyOperation(NamedTuple):
     """Files taken from an input (or from heredocs) into the stage. `destination` is absolute and keeps a trailing
@@ -217,6 +226,10 @@ class CopyOperation(NamedTuple):
         """The inputs whose files count in the operation's key."""
         return (self.input,)
 
+    def with_inputs(self, change: Callable[[Input], Input]) -> "CopyOperation":
+        """The operation with each of its inputs changed."""
+        return self._replace(input=change(self.input))
+
 
 class WorkdirOperation(NamedTuple):
     """A directory that must exist, made as `user` if it does not."""
@@ -242,12 +255,25 @@ class WorkdirOperation(NamedTuple):
         """No files count in its key."""
         return ()
 
+    def with_inputs(self, change: Callable[[Input], Input]) -> "WorkdirOperation":
+        """Itself: it has no inputs."""
+        return self
+
+
+def _with_input(mount: RunMount, change: Callable[[Input], Input]) -> RunMount:
+    if isinstance(mount, BindMount):
+        return mount._replace(input=change(mount.input))
+    if isinstance(mount, CacheMount) and mount.input is not None:
+        return mount._replace(input=change(mount.input))
+    return mount
+
 
 Operation = RunOperation | CopyOperation | WorkdirOperation
 
 
 class HistoryItem(NamedTuple):
-    """A line of history to be: `stage` and `operation` (an index) say whose layer it tells of, -1 for none."""
+    """A line of the image's history. `stage` and `operation` (an index into that stage's operations) say whose layer it
+    describes; both are -1 for a line without a layer."""
 
     created_by: str
     stage: int = -1

@@ -6,13 +6,9 @@ from typing import TypeVar
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
 from kezuri.plan.operation import (
-    CopyOperation,
     HistoryItem,
     Input,
-    Operation,
     Plan,
-    RunMount,
-    RunOperation,
     StageInput,
     StagePlan,
     Target,
@@ -61,28 +57,15 @@ def merge(plans: Sequence[tuple[Platform, Plan]]) -> Plan:
 
 def _refer(stage: StagePlan, numbers: dict[int, int]) -> StagePlan:
     """The stage with every reference to another stage, and to itself, changed as the mapping says."""
+
+    def renumbered(source: _Valued) -> _Valued:
+        return StageInput(numbers[source.stage]) if isinstance(source, StageInput) else source
+
     return stage._replace(
-        base=_renumbered(stage.base, numbers) if isinstance(stage.base, StageInput) else stage.base,
-        operations=tuple(_operation(o, numbers) for o in stage.operations),
+        base=renumbered(stage.base) if isinstance(stage.base, StageInput) else stage.base,
+        operations=tuple(operation.with_inputs(renumbered) for operation in stage.operations),
         history=tuple(_item(item, numbers) for item in stage.history),
     )
-
-
-def _renumbered(source: _Valued, numbers: dict[int, int]) -> _Valued:
-    return StageInput(numbers[source.stage]) if isinstance(source, StageInput) else source
-
-
-def _operation(operation: Operation, numbers: dict[int, int]) -> Operation:
-    if isinstance(operation, CopyOperation):
-        return operation._replace(input=_renumbered(operation.input, numbers))
-    if isinstance(operation, RunOperation):
-        return operation._replace(mounts=tuple(_mount(m, numbers) for m in operation.mounts))
-    return operation
-
-
-def _mount(mount: RunMount, numbers: dict[int, int]) -> RunMount:
-    source = getattr(mount, "input", None)
-    return mount._replace(input=_renumbered(source, numbers)) if isinstance(source, StageInput) else mount  # type: ignore[call-arg]
 
 
 def _item(item: HistoryItem, numbers: dict[int, int]) -> HistoryItem:

@@ -5,8 +5,10 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
+from kezuri.diagnostics import KezuriError, Span, nearest
+from kezuri.dockerfile.instructions import Node
 from kezuri.plan.operation import GitSource, Remote, UrlSource
+from kezuri.scalars import parse_bool
 
 _SCHEME = re.compile(r"([a-zA-Z0-9]+)://")
 _SECURE_SHELL = re.compile(r"([a-zA-Z0-9_-]+)@([a-zA-Z0-9.-]+):(.*?)(?:\?(.*?))?(?:#(.*))?", re.DOTALL)
@@ -14,7 +16,6 @@ _GIT_SCHEMES = ("http", "https", "ssh", "git")
 _QUERIES = (
     "ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir", "submodules", "mtime", "fetch-by-commit",
 )  # fmt: skip
-_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 
 CONTEXT_FILE = "context"
 """What a file that was given as a context by its URL is called in that context."""
@@ -23,19 +24,13 @@ CONTEXT_FILE = "context"
 class Words(NamedTuple):
     """The source words of an instruction, expanded, with where each stands in the Dockerfile."""
 
-    keyword: str
+    node: Node
     sources: tuple[str, ...]
     spans: tuple[Span, ...]
-    source: SourceText
 
     def located(self, error: KezuriError, index: int) -> KezuriError:
         """The error, pointing at the word."""
-        span = self.spans[index] if index < len(self.spans) else None
-        if span is None:
-            return error
-        return KezuriError(
-            *(d._replace(source=self.source, span=span) for d in error.diagnostics), exit_code=error.exit_code
-        )
+        return error.at(self.node.part(self.spans[index] if index < len(self.spans) else None))
 
 
 def remote_words(words: Words, checksum: str | None, keep_git_dir: bool | None) -> tuple[Remote | None, ...]:
@@ -47,7 +42,7 @@ def remote_words(words: Words, checksum: str | None, keep_git_dir: bool | None) 
     found: list[Remote | None] = []
     for index, word in enumerate(words.sources):
         try:
-            remote = _word(words.keyword, word)
+            remote = _word(words.node.keyword, word)
             if isinstance(remote, GitSource):
                 remote = _with_flags(remote, checksum, keep_git_dir, word)
             elif isinstance(remote, UrlSource) and checksum:
@@ -231,11 +226,10 @@ def _with_query(source: GitSource, query: str) -> tuple[GitSource, bool | None]:
 
 
 def _bool(name: str, value: str) -> bool:
-    if not value or value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    raise KezuriError.of(f"{name} is true or false, not {value!r}")
+    found = parse_bool(value or "true")
+    if found is None:
+        raise KezuriError.of(f"{name} is true or false, not {value!r}")
+    return found
 
 
 def _clean(path: str) -> str:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
+from kezuri.diagnostics import KezuriError, Place, nearest
 from kezuri.dockerfile.instructions import Copy, From, Instruction, Run
 from kezuri.dockerfile.parser import Dockerfile
+from kezuri.oci.reference import Reference
+from kezuri.plan.head import Head
 
 
-class Stage(NamedTuple):
+class WrittenStage(NamedTuple):
     """The instructions from one FROM to the next."""
 
     number: int
@@ -21,32 +23,31 @@ class Stage(NamedTuple):
         return self.start.name or f"stage-{self.number}"
 
 
-def split_stages(dockerfile: Dockerfile) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:
+def split_stages(dockerfile: Dockerfile) -> tuple[tuple[Instruction, ...], tuple[WrittenStage, ...]]:
     """The global ARGs before the first FROM, and the stages."""
     head: list[Instruction] = []
-    stages: list[Stage] = []
+    stages: list[WrittenStage] = []
     start: From | None = None
     body: list[Instruction] = []
     for instruction in dockerfile.instructions:
         if isinstance(instruction, From):
             if start is not None:
-                stages.append(Stage(len(stages), start, tuple(body)))
+                stages.append(WrittenStage(len(stages), start, tuple(body)))
             start, body = instruction, []
         elif start is None:
             head.append(instruction)
         else:
             body.append(instruction)
     if start is not None:
-        stages.append(Stage(len(stages), start, tuple(body)))
+        stages.append(WrittenStage(len(stages), start, tuple(body)))
     return tuple(head), tuple(stages)
 
 
-class Stages:
+class StageNames:
     """The stages of one file, to be asked for by name."""
 
-    def __init__(self, stages: tuple[Stage, ...], source: SourceText) -> None:
+    def __init__(self, stages: tuple[WrittenStage, ...]) -> None:
         self.all = stages
-        self._source = source
 
     @property
     def names(self) -> list[str]:
@@ -64,14 +65,14 @@ class Stages:
         raise KezuriError.of(
             f"target stage {wanted!r} could not be found",
             hint=f"did you mean `{near}`?" if near else f"the stages are: {', '.join(self.names) or 'all unnamed'}",
-            source=self._source,
+            source=self.all[-1].start.node.source,
         )
 
-    def earlier(self, stage: Stage, name: str) -> int | None:
+    def earlier(self, stage: WrittenStage, name: str) -> int | None:
         """The stage before this one that FROM means by the name; of several of one name the nearest."""
         return next((s.number for s in reversed(self.all[: stage.number]) if s.start.name == name), None)
 
-    def called(self, name: str, where: Span) -> int | None:
+    def called(self, name: str, place: Place) -> int | None:
         """The stage that `from=` means by a name or a number; None when it can only be an image or a context."""
         for stage in reversed(self.all):
             if stage.start.name == name.lower():
@@ -82,31 +83,27 @@ class Stages:
             raise KezuriError.of(
                 f"invalid from flag value {name}: stage index {name} does not exist",
                 hint=f"the last stage is {len(self.all) - 1}; they are counted from 0",
-                source=self._source,
-                span=where,
-            )
+            ).at(place)
         return None
 
-    def circular(self, path: list[int], span: Span) -> KezuriError:
+    def circular(self, path: list[int], place: Place) -> KezuriError:
         """The error of stages that need each other: `path` begins and ends with the same one."""
         labels = [self.all[i].label for i in path]
         return KezuriError.of(
             f"circular dependency detected on stage: {labels[-1]}",
             hint=f"the circle is {' -> '.join(labels)}",
-            source=self._source,
-            span=span,
-        )
+        ).at(place)
 
-    def circle(self, needs: Mapping[int, list[tuple[int, Span]]]) -> KezuriError | None:
+    def circle(self, needs: Mapping[int, list[tuple[int, Place]]]) -> KezuriError | None:
         """The error of the first circle among stages. `needs` has, for each, which others it takes files from, and
         where that is said."""
         state: dict[int, int] = {}
 
         def visit(index: int, path: list[int]) -> KezuriError | None:
             state[index] = 1
-            for other, span in needs.get(index, ()):
+            for other, place in needs.get(index, ()):
                 if state.get(other) == 1:
-                    return self.circular([*path[path.index(other) :], other], span)
+                    return self.circular([*path[path.index(other) :], other], place)
                 if other not in state and (found := visit(other, [*path, other])) is not None:
                     return found
             state[index] = 2
@@ -117,11 +114,59 @@ class Stages:
                 return found
         return None
 
+    def errors(self, head: Head) -> tuple[list[KezuriError], bool]:
+        """What can be found wrong without images, also in stages that nobody needs: names of bases that are none,
+        indexes that do not exist, circles. And whether every stage can have a base and none needs itself: stages can
+        be planned then."""
+        found: list[KezuriError] = []
+        sound = True
+        needs: dict[int, list[tuple[int, Place]]] = {}
+        for stage in self.all:
+            try:
+                self._check_base(stage, head)
+            except KezuriError as error:
+                found.append(error)
+                sound = False
+            edges = needs.setdefault(stage.number, [])
+            for instruction in stage.instructions:
+                for name, place in names_used(instruction):
+                    if "$" in name:
+                        continue
+                    try:
+                        other = self.called(name, place)
+                        if other is None and name != "scratch":
+                            Reference.parse(name)
+                    except KezuriError as error:
+                        found.append(error.at(place))
+                        continue
+                    if other is not None:
+                        edges.append((other, place))
+        circle = self.circle(needs)
+        return [*found, *([circle] if circle is not None else [])], sound and circle is None
 
-def names_used(instruction: Instruction) -> list[tuple[str, Span]]:
+    def _check_base(self, stage: WrittenStage, head: Head) -> None:
+        """KezuriError when what FROM names is neither an earlier stage nor an image's reference. A base is always an
+        earlier stage, so that bases alone make no circle."""
+        name = head.base_name(stage.start)
+        head.platform(stage.start)
+        if name == "scratch" or self.earlier(stage, name) is not None:
+            return
+        try:
+            Reference.parse(name)
+        except KezuriError as error:
+            failed = KezuriError(error.diagnostics[0])
+            if self.earlier(stage, name.lower()) is not None:
+                first = error.diagnostics[0]
+                hint = f"FROM takes names of stages in lower case: did you mean `{name.lower()}`?"
+                failed = KezuriError(first._replace(hint=hint))
+            raise failed.at(stage.start.image_place) from error
+
+
+def names_used(instruction: Instruction) -> list[tuple[str, Place]]:
     """The names after `from=` in an instruction, and where they are said."""
+    node = instruction.node
     if isinstance(instruction, Copy) and instruction.source_image is not None:
-        return [(instruction.source_image, instruction.from_span or instruction.node.span)]
+        return [(instruction.source_image, node.part(instruction.from_span))]
     if isinstance(instruction, Run):
-        return [(v, m.span) for m in instruction.mounts for k, v in m.options if k == "from" and v]
+        return [(v, node.part(m.span)) for m in instruction.mounts for k, v in m.options if k == "from" and v]
     return []

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from kezuri.diagnostics import KezuriError
+from kezuri.dockerfile.expansion import expand, expand_heredoc, expand_words
+from kezuri.dockerfile.instructions import Heredoc
 from kezuri.oci.platform import Platform
 
 _NEVER_IN_ENVIRONMENT = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
-"""Arguments that speak to the builder: declared, they are in history and not in the environment of steps."""
+"""Arguments that are meant for the builder. Where they are declared, history names them, and no RUN gets them."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
@@ -31,8 +33,8 @@ def platform_arguments(target: Platform, build: Platform, stage: str) -> dict[st
 
 
 def named_target(variables: Mapping[str, str], stage: Platform) -> Platform | None:
-    """The platform that the variables in force name as what is built for, None when they name none: a stage that
-    knows its target builds for it. What they leave open is the stage's own."""
+    """The platform that is built for according to the variables in force (TARGETPLATFORM, or TARGETOS and the like);
+    None when none of them is set. What they leave open is taken from the stage's own platform."""
     if "TARGETPLATFORM" in variables:
         try:
             return Platform.parse(variables["TARGETPLATFORM"])
@@ -45,8 +47,9 @@ def named_target(variables: Mapping[str, str], stage: Platform) -> Platform | No
 
 
 def proxy_variables(arguments: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """What build arguments say of proxies reaches every RUN, in upper and in lower case, whatever the case in which it
-    was given; neither history nor keys know of it. Of several the last in the order of names counts."""
+    """The proxy variables that every RUN gets from the build arguments. An argument may be given in any case and is set
+    in upper and in lower case; of several the last in the order of names counts. Neither history nor keys contain
+    them."""
     said: dict[str, str] = {}
     for name in sorted(arguments):
         if name.upper() in _PROXIES:
@@ -58,10 +61,13 @@ class Variables:
     """The variables of one stage: what expansion sees, what a RUN gets, what the image keeps.
 
     `env` is the base image's, entries as they stand in its config. `build` holds the latest assignment of each name,
-    by ENV or by ARG; `image` holds what ENV and the base gave.
+    by ENV or by ARG; `image` holds what ENV and the base gave. `unset` collects the variables that were asked for and
+    had no value, each with the names of those that had one. `escape` is the file's escape character.
     """
 
-    def __init__(self, env: Iterable[str]) -> None:
+    def __init__(self, env: Iterable[str], escape: str = "\\") -> None:
+        self._escape = escape
+        self.unset: list[tuple[str, tuple[str, ...]]] = []
         self.image: list[str] = list(env)
         if "PATH" not in (entry.partition("=")[0] for entry in self.image):
             self.image.append(f"PATH={DEFAULT_PATH}")
@@ -71,7 +77,7 @@ class Variables:
         self._seen_from_image()
 
     def _seen_from_image(self) -> None:
-        # At FROM what the image keeps comes again, also before an ARG of the same name in the stage below.
+        # A new stage starts with the image's variables: they win over an ARG of the same name in the stage before.
         for place, entry in enumerate(self.image):
             name, _, value = entry.partition("=")
             self._places.setdefault(name, place)
@@ -80,11 +86,38 @@ class Variables:
 
     def copy(self) -> "Variables":
         """The variables that a stage based on this one starts with."""
-        new = Variables(())
+        new = Variables((), self._escape)
         new._places.clear()
         new.image, new.build, new.declared = list(self.image), dict(self.build), dict(self.declared)
         new._seen_from_image()
         return new
+
+    def expand(self, text: str) -> str:
+        """The text with the variables in it replaced; KezuriError when it cannot be expanded."""
+        return expand(text, self.build, self._escape, self._missing)
+
+    def words(self, text: str) -> tuple[str, ...]:
+        """As expand, split on blanks that were not quoted."""
+        return expand_words(text, self.build, self._escape)
+
+    def heredoc(self, heredoc: Heredoc) -> str:
+        """The text of a here-document, expanded where its name was not quoted."""
+        return expand_heredoc(heredoc.text, self.build, self._missing) if heredoc.expand else heredoc.text
+
+    def input_name(self, name: str) -> str:
+        """The name after `from=`. BuildKit refuses variables there; every value is known here when the plan is made,
+        so kezuri takes them (docs/compatibility.md)."""
+        if "$" not in name:
+            return name
+        expanded = self.expand(name)
+        if not expanded:
+            raise KezuriError.of(f"from={name} is empty after expansion", hint="declare it with ARG and give a value")
+        return expanded
+
+    def _missing(self, name: str) -> None:
+        # An ARG without a value is declared: to use it is no mistake.
+        if name not in self.declared:
+            self.unset.append((name, tuple(self.build)))
 
     def set_env(self, name: str, value: str) -> None:
         """ENV: in a RUN's environment the last assignment stands last; the image's keeps the place of the first, as

@@ -12,7 +12,8 @@ class CalledOff(Exception):
 
 
 class CallOff(threading.Event):
-    """Set when work is called off. Who loops looks at it; who waits for a peer leaves a way to end the waiting."""
+    """Set when work is called off. A loop looks at it with `check`; code that waits for a peer gives `then` a function
+    that ends the waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +21,7 @@ class CallOff(threading.Event):
         self._ways: list[Callable[[], object]] = []
 
     def then(self, way: Callable[[], object]) -> None:
-        """Call this once, from the thread that calls the work off; at once if that has been done already."""
+        """Have `way` called once, by the thread that calls the work off; at once if that has been done already."""
         with self._guard:
             late = self.is_set()
             if not late:

@@ -1,4 +1,4 @@
-"""The events of a build: steps start, speak, and end.
+"""The events of a build: steps start, print, and end.
 
 A step has a number, counted from 1 in order of appearance, and a name, which is a value: a StepName for a step of a
 Dockerfile, a WorkName for work around these steps. Whoever shows a name makes text of it with `str`; nobody reads text

@@ -52,7 +52,7 @@ class Ticket:
 
 
 def reason(error: BaseException) -> str:
-    """What is told of a step that ended with the error: Ctrl-C and signals cancel it."""
+    """The message of a step that ended with the error; Ctrl-C and signals count as cancelling."""
     return (str(error) or type(error).__name__) if isinstance(error, Exception) else "canceled"
 
 

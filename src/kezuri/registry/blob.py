@@ -50,7 +50,8 @@ def download(
         if writer.offset > size or (writer.offset and not ranges):
             writer.restart()
             hashed = sha256()
-        # No question is asked at the blob's end: a registry answers that with 416 and a body that never comes.
+        # When all bytes are there already nothing is asked for: to a range that begins at the blob's end some
+        # registries answer 416 and announce a body that they never send.
         if writer.offset < size or size == 0:
             start = writer.offset
             try:
@@ -138,7 +139,8 @@ def _pour(
         # One byte more than is wanted shows a body that is too long.
         piece = answer.read(min(_CHUNK, rest + 1) if rest < _CHUNK else _CHUNK)
         if not piece:
-            # Without a length and without chunks the end of a body looks like a broken connection, and the other way.
+            # A body with neither a length nor chunks ends when the connection does, so a broken connection cannot be
+            # told from the end: whatever is too short counts as broken, and is asked for again.
             if rest and announced is None and "chunked" not in answer.headers.get("transfer-encoding").lower():
                 raise TransportError("cut", host, "the connection ended early")
             return

@@ -3,11 +3,14 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Reference
 from kezuri.registry.origin import Origin, is_local, literal, split_host
+
+if TYPE_CHECKING:
+    from kezuri.registry.registries import Rule
 
 _CERTIFICATES = ("/etc/docker/certs.d", "/etc/containers/certs.d", "~/.config/containers/certs.d")
 
@@ -27,23 +30,6 @@ class Endpoint(NamedTuple):
     patient: bool = True
 
 
-class Location(NamedTuple):
-    """A place in registries.conf: `host[:port][/path]`."""
-
-    location: str
-    insecure: bool = False
-
-
-class Rule(NamedTuple):
-    """One `[[registry]]` table of registries.conf, version 2."""
-
-    prefix: str
-    location: str
-    insecure: bool = False
-    blocked: bool = False
-    mirrors: tuple[Location, ...] = ()
-
-
 class RegistryConfig(NamedTuple):
     """What the machine's owner has set.
 
@@ -60,7 +46,7 @@ class RegistryConfig(NamedTuple):
     mirrors: tuple[tuple[str, str], ...] = ()
     insecure: tuple[str, ...] = ()
     ca_certificates: str = ""
-    rules: tuple[Rule, ...] = ()
+    rules: "tuple[Rule, ...]" = ()
     certificate_directories: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}  # read only
     connect_timeout: float = 10.0
@@ -176,7 +162,7 @@ def _same_registry(a: str, b: str) -> bool:
     return a == b or (a in docker and b in docker)
 
 
-def _rule_for(rules: Iterable[Rule], reference: Reference) -> Rule | None:
+def _rule_for(rules: "Iterable[Rule]", reference: Reference) -> "Rule | None":
     """The rule with the longest matching prefix (containers-registries.conf(5), "prefix")."""
     name = str(reference)
     best: Rule | None = None

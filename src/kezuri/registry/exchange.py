@@ -24,7 +24,7 @@ _REDIRECTS = 10
 _TOKEN = 64 << 10
 _GRANTS = 3
 _MOVED = (301, 302, 303, 307, 308)
-# What a server answers, or does not, that speaks the other of http and https.
+# The failures by which a server shows that it may speak http where https was tried, or the other way round.
 _OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", "cut", "timeout", "late")
 
 
@@ -117,7 +117,8 @@ class Exchanges:
                 trouble = error
                 continue
             if trouble is not None and answer.status == 400:
-                # What a TLS server says to plain HTTP: the first scheme was right and its trouble is the true one.
+                # TLS servers answer plain HTTP with 400. So https was the right scheme, and why it failed is what the
+                # user is told.
                 with answer:
                     raise trouble
             self._schemes[endpoint.host] = scheme

@@ -6,16 +6,16 @@ import threading
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from types import TracebackType
-from typing import IO, NamedTuple, Protocol, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 from kezuri.oci import INDEX, Descriptor, Index, Platform, Reference, digest_of
-from kezuri.oci.descriptor import encoded, valid_digest
+from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, encoded, valid_digest
 from kezuri.registry.image import MOST_BYTES, Document, Resolved, read_document, resolve_image
-from kezuri.registry.sink import BlobSink, BlobWriter, Progress
 
-_NAME = "org.opencontainers.image.ref.name"
-_FULL = "io.containerd.image.name"
+if TYPE_CHECKING:
+    from kezuri.registry.sink import BlobSink, BlobWriter, Progress
+
 _CHUNK = 1 << 20
 
 
@@ -147,7 +147,7 @@ class Layout:
         )
         return resolved if root.raw else resolved._replace(index_digest="")
 
-    def fetch(self, descriptor: Descriptor, sink: BlobSink, progress: Progress | None = None) -> None:
+    def fetch(self, descriptor: Descriptor, sink: "BlobSink", progress: "Progress | None" = None) -> None:
         """Copy one blob into a sink that does not have it, checked on the way."""
         with self._lock:
             busy = self._busy.setdefault(descriptor.digest, threading.Lock())
@@ -163,7 +163,7 @@ class Layout:
         if progress is not None:
             progress(descriptor.size, descriptor.size)
 
-    def _copy(self, file: IO[bytes], descriptor: Descriptor, writer: BlobWriter, progress: Progress | None) -> None:
+    def _copy(self, file: IO[bytes], descriptor: Descriptor, writer: "BlobWriter", progress: "Progress | None") -> None:
         hashed, rest = sha256(), descriptor.size
         while rest and (piece := self._piece(file, min(_CHUNK, rest))):
             hashed.update(piece)
@@ -178,7 +178,7 @@ class Layout:
     def fetch_all(
         self,
         descriptors: Iterable[Descriptor],
-        sink: BlobSink,
+        sink: "BlobSink",
         progress: Callable[[Descriptor, int, int], None] | None = None,
     ) -> None:
         """Copy blobs, two at a time, the largest first; the first error ends the others and is raised."""
@@ -202,7 +202,7 @@ class Layout:
                     self.path, f"the layout holds {len(entries)} images, and none was named", self._choices("")
                 )
             return _distinct(found)
-        found = [e for e in entries if selector in (e.annotations.get(_NAME), e.annotations.get(_FULL))]
+        found = [e for e in entries if selector in (e.annotations.get(REF_NAME), e.annotations.get(CONTAINERD_NAME))]
         if not found and (wanted := _reference(selector)) is not None:
             found = [e for e in entries if (n := _full_name(e)) and _reference(n) == wanted]
         if not found:  # a bare tag of images that carry full names: good if it can mean only one of them
@@ -343,13 +343,13 @@ def _blob(digest: str, where: str = "") -> str:
 
 def _full_name(entry: Descriptor) -> str:
     """The entry's name with its repository, or an empty text."""
-    full = entry.annotations.get(_FULL, "")
-    name = entry.annotations.get(_NAME, "")
+    full = entry.annotations.get(CONTAINERD_NAME, "")
+    name = entry.annotations.get(REF_NAME, "")
     return full or (name if "/" in name or ":" in name else "")
 
 
 def _bare_name(entry: Descriptor) -> str:
-    return entry.annotations.get(_NAME, "")
+    return entry.annotations.get(REF_NAME, "")
 
 
 def _distinct(entries: list[Descriptor]) -> list[Descriptor]:

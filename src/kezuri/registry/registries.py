@@ -2,10 +2,26 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.registry.config import Location, Rule
+
+
+class Location(NamedTuple):
+    """A place in registries.conf: `host[:port][/path]`."""
+
+    location: str
+    insecure: bool = False
+
+
+class Rule(NamedTuple):
+    """One `[[registry]]` table of registries.conf, version 2."""
+
+    prefix: str
+    location: str
+    insecure: bool = False
+    blocked: bool = False
+    mirrors: tuple[Location, ...] = ()
 
 
 def read_registries(environment: Mapping[str, str] = os.environ) -> tuple[Rule, ...]:

@@ -6,12 +6,17 @@ if TYPE_CHECKING:
     from kezuri.sandbox.native import NativeSandbox
 
 
+def is_own(name: str) -> bool:
+    """Whether the name is one of kezuri's own sandbox: "kezuri", "native", or none at all."""
+    return name in ("", "kezuri", "native")
+
+
 def choose(name: str, new_privileges: bool = False) -> "NativeSandbox":
-    """kezuri's own sandbox for "", "kezuri" or "native", else the OCI runtime of this name or path.
+    """kezuri's own sandbox where the name says that, else the OCI runtime of this name or path.
 
     KezuriError names a runtime that is not installed.
     """
-    if name in ("", "kezuri", "native"):
+    if is_own(name):
         from kezuri.sandbox.native import NativeSandbox as Native
 
         return Native(new_privileges)

@@ -9,7 +9,9 @@ from typing import BinaryIO, NamedTuple, Protocol, cast
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.layer.entry import Entry
-from kezuri.tree.tree import DirectoryTree, Tree, clean, resolve
+from kezuri.tree.content import on_hand
+from kezuri.tree.directory import DirectoryTree
+from kezuri.tree.tree import Tree, clean, resolve
 
 MOST_DOCKERFILE = 16 << 20
 """Bytes that a Dockerfile or an ignore file may have."""
@@ -259,7 +261,7 @@ def dockerfile_in(tree: Tree, file: str) -> SourceText | None:
     for name in (file,) if file else ("Dockerfile", "dockerfile"):
         found = tree.stat(resolve(clean(name), lookup))
         if found is not None and found.entry.kind == "file":
-            content = found.content
+            content = on_hand(found.content)
             return decode(name, read_dockerfile(content, name) if isinstance(content, str) else content or b"")
     return None
 

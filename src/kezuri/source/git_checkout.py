@@ -62,7 +62,8 @@ class GitCheckouts:
         meant = commit if _keeps(source) else Commit(commit.commit, commit.commit, "")
         identity = [source._replace(ref="", checksum="", credentials=""), meant]
         name = sha256(json.dumps(identity).encode("utf-8", "surrogateescape")).hexdigest()[:40]
-        # What was written before the machine last started may not be on the disk as it was.
+        # The machine's boot id is part of the name, because a checkout is not forced to the disk: one that was written
+        # before the machine last started may be incomplete, and is not found again.
         return self._store.path("git", "trees", f"{boot_id()[:8]}-{name}")
 
     def _make(self, scratch: str, bare: str, source: GitSource, commit: Commit, output: Output) -> str:
@@ -75,7 +76,8 @@ class GitCheckouts:
         if keep:
             run("init", "--quiet", "--template=", *kind, tree)
             where = f"{commit.object}:{commit.ref}" if commit.ref else commit.object
-            # Over git's protocol: a clone on one machine would share files, also those that links lead to.
+            # A file:// URL makes git copy objects through its protocol. From a plain path it would link or copy the
+            # repository's files as they stand, and follow symbolic links that were planted among them.
             fetch = ("fetch", "--quiet", "--no-tags", "--update-head-ok", "--depth=1", "--", f"file://{bare}", where)
             run(*fetch, git_dir=git_dir, protocols="file")
         else:
@@ -133,7 +135,8 @@ class GitCheckouts:
         except GitFailed as error:
             if "shallow" not in error.said and "--depth" not in error.said:
                 raise
-            # A server that only has files, or an old one: it gives whole histories.
+            # An old server, or one that only serves the repository's files, cannot cut a history short: the whole of it
+            # is fetched.
             update()
         for entry in self._told(tree, git_dir, "ls-files", "-z", "--stage"):
             mode, _, path = entry.partition(" ")[0], *entry.partition("\t")[1:]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.activity import activity
+from kezuri.progress.calling_off import CalledOff
 from kezuri.registry.retry import Stall
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -107,7 +108,7 @@ class Waiting:
             before, self._done = self._done, activity(self._group)
         except ProcessLookupError:
             return False
-        # It is less when a process has ended: then something was done.
+        # The sum falls when a process of the group has ended, since only the living are counted. An end is work, too.
         return self._stall.stalled(self._done - before if self._done >= before else _WORK)
 
 
@@ -184,7 +185,7 @@ class GitProgram:
                         break
                     except subprocess.TimeoutExpired:
                         if self._cancel.is_set():
-                            raise KezuriError.of("canceled", exit_code=130) from None
+                            raise CalledOff from None
                         if monotonic() > end:
                             raise GitFailed(f"fatal: there was no whole answer within {seconds:g} s") from None
                         if waiting is not None and waiting.in_vain():
@@ -247,7 +248,7 @@ class GitProgram:
             "ConnectTimeout=30",
             "ServerAliveInterval=15",
             "StrictHostKeyChecking=accept-new",
-            # The user's own keys are for whoever the user names: --ssh gives them.
+            # The user's own keys are not offered to any host that a Dockerfile names: --ssh says which keys are used.
             "IdentityFile=none",
             f'UserKnownHostsFile="{self._known_hosts}" "{home}"',
         )

@@ -89,7 +89,8 @@ class GitRepositories:
         except GitFailed as error:
             if not damaged(error):
                 raise unreachable(source, error, self.access(source)) from None
-        # A machine that crashed, or a remote whose branches became directories: the copy can be made again.
+        # The copy is damaged after a crash of the machine, or has a branch `a` where the remote has `a/b` by now. It
+        # holds nothing that the remote does not have: it is made again.
         remove_tree(path)
         try:
             return self._fetch(path, source, commit, output)
@@ -231,7 +232,7 @@ class GitRepositories:
             kind = ("--object-format=sha256",) if len(commit.object) == 64 else ()
             run("init", "--quiet", "--bare", "--template=", *kind, path)
             run("config", "uploadpack.allowAnySHA1InWant", "true", git_dir=path)
-        # As if it were new: collection leaves alone what running builds use.
+        # Collection goes by the time of a directory and spares what was used since the oldest running build began.
         os.utime(path)
         if self._has(path, commit):
             return path
@@ -244,7 +245,8 @@ class GitRepositories:
         fetch = ("fetch", "--quiet", "--no-tags", "--force", "--no-write-fetch-head", "--no-recurse-submodules")
         attempts: list[tuple[str, ...]] = []
         if commit.ref and not source.fetch_by_commit:
-            # By its name: not every server gives a commit by its hash. It may have moved since it was resolved.
+            # First by the ref's name, because not every server gives a commit by its hash. The ref may have moved since
+            # it was resolved; then the next attempt asks for the commit itself.
             attempts.append(("--depth=1", "--", source.remote, f"+{commit.ref}:refs/kezuri/latest"))
         attempts.append(("--depth=1", "--", source.remote, f"+{commit.object}:{keep}"))
         everything = ("--", source.remote, "+refs/heads/*:refs/kezuri/heads/*", "+refs/tags/*:refs/kezuri/tags/*")

@@ -1,6 +1,5 @@
 """Files at URLs: downloaded once, kept by their content, and asked after again only as far as that is needed."""
 
-import json
 import os
 import threading
 import zlib
@@ -15,6 +14,7 @@ from kezuri.registry.retry import Stall, Stopped
 from kezuri.registry.wire import Answer, TransportError
 from kezuri.source.http_exchange import HttpExchange, Wanted
 from kezuri.store.blobs import BlobWriter
+from kezuri.store.facts import Download
 from kezuri.store.store import Store
 
 _CHUNK = 256 << 10
@@ -74,7 +74,12 @@ class Downloads:
         """What is in the store for a source whose content is pinned; None when the network has to be asked."""
         if not source.checksum:
             return None
-        return self._recall(_pinned_key(source.name, source.checksum))
+        facts = self._store.database.facts
+        found = facts.pinned(source.name, source.checksum)
+        known = self._recall(found)
+        if found is not None and known is not None:
+            facts.put_pinned(source.name, found)
+        return known
 
     def get(self, source: UrlSource, told: Told) -> Downloaded:
         """The file, as it is now. KezuriError when it does not come, or is not the one it has to be."""
@@ -82,24 +87,26 @@ class Downloads:
         if known is not None:
             return known
         told.begin()
-        key = "download url " + sha256(source.url.encode("utf-8", "surrogateescape")).hexdigest()
-        record = self._record(key)
-        last = self._recall(key) if record and not source.checksum else None
+        url = sha256(source.url.encode("utf-8", "surrogateescape")).hexdigest()
+        facts = self._store.database.facts
+        record = facts.download(url)
+        last = self._recall(record) if not source.checksum else None
         headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}
-        etag = str(record.get("etag", "")) if last is not None else ""
-        if etag:
-            headers["If-None-Match"] = etag
+        if last is not None and record is not None:
+            facts.put_download(url, record)
+            if record.etag:
+                headers["If-None-Match"] = record.etag
         wanted = Wanted(source.url, headers, self._authorization(source), bool(source.checksum))
 
         def take(answer: Answer) -> Downloaded:
-            if last is not None and _same(answer, record):
+            if last is not None and record is not None and _same(answer, record):
                 told.unchanged()
                 return last
             if answer.status != 200 and (answer.status == 304 or answer.status == 206):
                 raise KezuriError.of(
                     f"{wanted.shown} cannot be downloaded: its host answers {answer.status} to what was not asked"
                 )
-            return self._receive(answer, source, wanted, key, told)
+            return self._receive(answer, source, wanted, url, told)
 
         return self._exchange().get(wanted, take)
 
@@ -107,7 +114,7 @@ class Downloads:
         """Where the content is."""
         return self._store.blobs.path(digest)
 
-    def _receive(self, answer: Answer, source: UrlSource, wanted: Wanted, key: str, told: Told) -> Downloaded:
+    def _receive(self, answer: Answer, source: UrlSource, wanted: Wanted, url: str, told: Told) -> Downloaded:
         hashed = sha256()
         with self._store.blobs.writer(hashed=True) as writer:
             self._pour(answer, wanted, writer, hashed.update, told)
@@ -122,14 +129,9 @@ class Downloads:
         modified = answer.headers.get("last-modified").strip()
         if modified and not _seconds(modified):
             modified = ""
-        record = {
-            "digest": digest,
-            "etag": answer.headers.get("etag"),
-            "modified": modified,
-        }
-        database = self._store.database
-        database.put_memo(key, json.dumps(record))
-        database.put_memo(_pinned_key(source.name, digest), json.dumps({"digest": digest, "modified": modified}))
+        record = Download(digest, answer.headers.get("etag"), modified)
+        self._store.database.facts.put_download(url, record)
+        self._store.database.facts.put_pinned(source.name, record)
         return Downloaded(digest, size, modified)
 
     def _pour(
@@ -176,27 +178,18 @@ class Downloads:
             return "Basic " + b64encode(text.encode("utf-8", "surrogateescape")).decode()
         return ""
 
-    def _record(self, key: str) -> dict[str, object]:
-        try:
-            record = json.loads(self._store.database.memo(key) or "{}")
-        except ValueError:
-            return {}
-        return record if isinstance(record, dict) else {}
-
-    def _recall(self, key: str) -> Downloaded | None:
-        record = self._record(key)
-        digest = str(record.get("digest", ""))
-        if not digest:
+    def _recall(self, record: Download | None) -> Downloaded | None:
+        """The recorded content, if the store still has it; its blob is as good as new then."""
+        if record is None:
             return None
         try:
-            path = self._store.blobs.path(digest)
-            # As if it were new: collection leaves alone what running builds have used.
+            path = self._store.blobs.path(record.digest)
+            # Collection goes by the time of a file and spares what was used since the oldest running build began.
             os.utime(path)
             size = os.stat(path).st_size
         except (OSError, KezuriError):
             return None
-        self._store.database.put_memo(key, json.dumps(record))
-        return Downloaded(digest, size, str(record.get("modified", "")))
+        return Downloaded(record.digest, size, record.modified)
 
 
 def header_text(value: bytes, name: str) -> str:
@@ -215,13 +208,9 @@ def shown(source: UrlSource) -> str:
     return redact(source.url)
 
 
-def _pinned_key(name: str, digest: str) -> str:
-    return f"download file {digest} {name}"
-
-
-def _same(answer: Answer, record: dict[str, object]) -> bool:
+def _same(answer: Answer, record: Download) -> bool:
     """Whether the answer says that the content is the recorded one."""
-    etag, known = answer.headers.get("etag").strip(), str(record.get("etag", "")).strip()
+    etag, known = answer.headers.get("etag").strip(), record.etag.strip()
     if answer.status == 304:
         return bool(known) and (not etag or _weak(etag) == _weak(known))
     if answer.status != 200:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from kezuri.diagnostics import KezuriError
+from kezuri.progress.calling_off import CalledOff
 from kezuri.registry.challenge import private_refusal
 from kezuri.registry.failure import redact
 from kezuri.registry.origin import Origin
@@ -73,7 +74,7 @@ class HttpExchange:
                     if not patience.again(host, error.kind):
                         raise unreachable(wanted, error) from None
         except Stopped:
-            raise KezuriError.of("canceled", exit_code=130) from None
+            raise CalledOff from None
 
     def locate(self, url: str) -> str:
         """The URL at the end of all redirects. KezuriError when one of them leads where we must not go."""

@@ -10,8 +10,9 @@ from kezuri.plan.remote import CONTEXT_FILE, is_url, remote_context, url_source
 from kezuri.source.context import OWNER, Context, decode, dockerfile_in, limited, read_dockerfile
 from kezuri.source.http_download import shown
 from kezuri.source.remotes import Remotes
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree
-from kezuri.tree.tree import DirectoryTree, Tree, clean
+from kezuri.tree.tree import Tree, clean
 
 _MAGIC = (b"BZh", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 

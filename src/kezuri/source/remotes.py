@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import GitSource, Remote, UrlSource
 from kezuri.plan.remote import is_commit
-from kezuri.progress.calling_off import CallOff
+from kezuri.progress.calling_off import CalledOff, CallOff
 from kezuri.progress.events import WorkName
 from kezuri.source.http_download import Downloaded, Downloads, shown
 from kezuri.store.store import Store
+from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.selection import Root, download, select
-from kezuri.tree.tree import DirectoryTree
 
 if TYPE_CHECKING:
     from kezuri.registry.transport import SocketTransport
@@ -126,6 +126,8 @@ class Remotes:
                     return
                 except KezuriError:
                     continue
+                except CalledOff:
+                    return
 
         for _ in range(min(_AHEAD, len(waiting))):
             thread = threading.Thread(target=work, daemon=True, name="prefetch")

@@ -12,6 +12,7 @@ from kezuri.plan.key import state_of
 from kezuri.plan.operation import CacheMount
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store, remove_tree
+from kezuri.tree.extraction import taken_out
 from kezuri.tree.materialise import materialise
 
 _MOST_PRIVATE = 64
@@ -49,10 +50,10 @@ class CacheMounts:
         database = self._store.database
         families = {self._family(mount) for mount in mounts}
         for family in families:
-            database.put_memo(f"mount family {family}", os.urandom(8).hex())
-        for name, _, _ in database.mounts():
-            if database.memo(f"mount of {name}") in families:
-                self._drop(name)
+            database.facts.put_generation(family, os.urandom(8).hex())
+        for known in database.mounts():
+            if known.family in families:
+                self._drop(known.id)
 
     def _drop(self, name: str) -> None:
         """Remove the directory of a cache unless a step holds it."""
@@ -94,7 +95,7 @@ class CacheMounts:
         if mount.input is not None:
             seed = self._trees.digest(seeding(mount.input, mount), states)
         owner = f"{mount.mode}:{mount.uid}:{mount.gid}" if _is_owned(mount) else ""
-        generation = self._store.database.memo(f"mount family {self._family(mount)}")
+        generation = self._store.database.facts.generation(self._family(mount))
         # Files that were made under other ids would belong to nobody here.
         made_by = (self._owners.settled(), *([generation] if generation else []))
         return state_of("mount", self._namespace, mount.id, owner, seed, *made_by)[:32]
@@ -112,9 +113,7 @@ class CacheMounts:
         with self._store.lock(f"make-{identity}"):
             if not os.path.isdir(path):
                 self._make(path, mount, states)
-            self._store.database.put_mount(identity, identity)
-            self._store.database.put_memo(f"mount {identity}", mount.id)
-            self._store.database.put_memo(f"mount of {identity}", self._family(mount))
+            self._store.database.put_mount(identity, identity, mount.id, self._family(mount))
         return path
 
     def _make(self, path: str, mount: CacheMount, states: StateOf) -> None:
@@ -125,7 +124,7 @@ class CacheMounts:
             if mount.input is not None:
                 from kezuri.step.copying import selected_items
 
-                selection = self._trees.select(seeding(mount.input, mount), states)
+                selection = taken_out(self._trees.select(seeding(mount.input, mount), states), scratch)
                 items, _ = selected_items(selection)
                 materialise(items, made)
                 for root in selection:

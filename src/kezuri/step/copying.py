@@ -6,7 +6,8 @@ from time import time_ns
 
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.dockerfile.chmod import parse_chmod
-from kezuri.forms.forms import Forms, Packing
+from kezuri.forms.forms import Forms
+from kezuri.forms.packing import Packing
 from kezuri.keys.state import State
 from kezuri.keys.stepkeys import choice_of, located
 from kezuri.keys.trees import StateOf, Trees
@@ -16,6 +17,8 @@ from kezuri.plan.operation import CopyOperation, WorkdirOperation
 from kezuri.store.store import Store
 from kezuri.tree.accounts import chown_ids, user_ids
 from kezuri.tree.checksum import verify_unchanged
+from kezuri.tree.content import on_hand
+from kezuri.tree.extraction import taken_out
 from kezuri.tree.materialise import materialise
 from kezuri.tree.recipe import CopyOptions, new_directory, recipe
 from kezuri.tree.selection import Root, Selected, Selection
@@ -39,7 +42,7 @@ class CopySteps:
         layer = f"copy-{digest(components)}"
         try:
             with self._store.scratch("add") as scratch:
-                selection = self._selection(operation, states)
+                selection = taken_out(self._selection(operation, states), scratch)
                 options = self._options(operation, before, scratch)
                 # A linked copy does not look at what lies below: an image there need not be fetched for it.
                 view = self._forms.view(() if options.linked else before.layers)
@@ -80,7 +83,7 @@ class CopySteps:
             return
         with self._store.scratch("copy") as scratch:
             made = os.path.join(scratch, "diff")
-            materialise(items, made)
+            materialise(items, made, self._forms.warn)
             if check is not None:
                 check()
             self._forms.publish_directory(layer, made)
@@ -140,8 +143,8 @@ def selected_items(selection: Selection) -> tuple[tuple[Item, ...], str]:
     place = "/"
     for root in selection:
         if root.directory:
-            items += [(item.entry._replace(path=item.path), item.content) for item in root.items]
+            items += [(item.entry._replace(path=item.path), on_hand(item.content)) for item in root.items]
         else:
             place = f"/{root.name}"
-            items.append((root.top.entry._replace(path=root.name), root.top.content))
+            items.append((root.top.entry._replace(path=root.name), on_hand(root.top.content)))
     return tuple(items), place

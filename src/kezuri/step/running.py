@@ -12,7 +12,6 @@ from kezuri.keys.state import State
 from kezuri.keys.stepkeys import bound_by, located
 from kezuri.keys.surroundings import Options
 from kezuri.keys.trees import StateOf, Trees
-from kezuri.layer.stack import StackView
 from kezuri.linux import overlay
 from kezuri.linux.directory import make_plain
 from kezuri.oci.platform import Platform
@@ -35,6 +34,7 @@ from kezuri.store.store import Store
 from kezuri.tree.accounts import home, user_ids
 from kezuri.tree.checksum import verify_unchanged
 from kezuri.tree.materialise import materialise
+from kezuri.tree.stack import StackView
 
 if TYPE_CHECKING:
     from kezuri.step.wreck import Wreck

@@ -10,8 +10,8 @@ from kezuri.diagnostics import KezuriError
 from kezuri.linux import overlay
 from kezuri.plan.operation import RunOperation
 from kezuri.sandbox import step as door
-from kezuri.tree.stack import StackTree
-from kezuri.tree.tree import clean, resolve
+from kezuri.tree.layers import DirectoryLayer
+from kezuri.tree.stack import StackView
 
 VARIABLE = "KEZURI_COMMAND"
 """The environment variable that holds the failed command, quoted for a shell's `eval`."""
@@ -73,15 +73,16 @@ class Wreck:
 
     def shell(self) -> Shell | None:
         """The best shell that the step's files have: bash, what SHELL names, sh; None when there is none."""
-        tree = StackTree((self.changes, *self.step.root.lowers), "the failed step", userxattr=self._userxattr)
+        layers = (*reversed(self.step.root.lowers), self.changes)
+        view = StackView([DirectoryLayer(layer, self._userxattr) for layer in layers], "the failed step")
         own = self.operation.argv[0] if self.operation.argv and self.operation.argv[0].startswith("/") else ""
         named = (own,) if own.rpartition("/")[2] in ("sh", "bash", "ash", "dash", "zsh", "ksh", "fish") else ()
         for path in (*_SHELLS, *named, *_OTHERS):
             try:
-                found = tree.stat(resolve(clean(path), lambda at: there.entry if (there := tree.stat(at)) else None))
+                found = view.lookup(view.resolve(path))
             except KezuriError:
                 continue
-            if found is not None and found.entry.kind == "file" and found.entry.mode & 0o111:
+            if found is not None and found.kind == "file" and found.mode & 0o111:
                 return Shell(path, (path, "sh", "-i") if path.endswith("/busybox") else (path, "-i"))
         return None
 

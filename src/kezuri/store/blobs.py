@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.descriptors import write_all
 from kezuri.linux.disk import disk_error
 from kezuri.oci.descriptor import Descriptor, encoded, valid_digest
 
@@ -74,6 +73,8 @@ class BlobWriter:
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append bytes; KezuriError when the disk is full."""
+        from kezuri.linux.descriptors import write_all
+
         if not self._hashed:
             self._hash.update(data)
         try:

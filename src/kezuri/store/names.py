@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.replacement import replacement
-from kezuri.oci.descriptor import INDEX, Descriptor, valid_digest
-from kezuri.oci.fields import Fields
+from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, Index, valid_digest
 
-REF_NAME = "org.opencontainers.image.ref.name"
-CONTAINERD_NAME = "io.containerd.image.name"
 CHOSEN_FROM = "dev.kezuri.chosen-from"
 """The annotation with the digest of the index that a pulled image was chosen from, which its registry knows it by."""
 
@@ -97,10 +93,7 @@ class Names:
     def _read(self) -> list[Descriptor]:
         try:
             with open(self._path, "rb") as file:
-                fields = Fields.parse(file.read(), self._path)
-            if "manifests" not in fields:
-                raise fields.wrong("manifests", "is missing")
-            return [Descriptor.parse(manifest) for manifest in fields.objects("manifests")]
+                return list(Index.parse(file.read(), self._path).manifests)
         except FileNotFoundError:
             return []
         except KezuriError:
@@ -111,8 +104,9 @@ class Names:
     def _change(self, change: Callable[[list[Descriptor]], list[Descriptor]]) -> None:
         with locked(self._lock):
             entries = change(self._read())
-            document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [e.to_json() for e in entries]}
-            publish(self._path, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+            publish(
+                self._path, json.dumps(Index(tuple(entries)).to_json(), indent=1, ensure_ascii=False).encode() + b"\n"
+            )
 
 
 def _nameless(descriptor: Descriptor) -> Descriptor:
@@ -143,6 +137,7 @@ def locked(path: str) -> Iterator[None]:
 def publish(path: str, data: bytes) -> None:
     """Put a small file in place: written aside, synced, renamed. KezuriError when the disk does not take it."""
     from kezuri.linux.disk import disk_error
+    from kezuri.linux.replacement import replacement
 
     try:
         with replacement(path) as file:

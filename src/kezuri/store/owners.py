@@ -11,43 +11,45 @@ the owner that it was given. A process that sees every witness as its name says 
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import zip_longest
 
-from kezuri.linux.directory import make_plain
 from kezuri.linux.disk import disk_error
 from kezuri.linux.namespaces import IdRanges
-from kezuri.linux.ownership import Ownership, ownership
+from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
 
 
 class Owners:
-    """Which of a store's directories this process can use. Threads may share it once `enter` was called.
+    """Which of a store's directories this process can use.
 
-    `enter` is called before a directory is read or made: it makes this process see the ids that are meant.
+    Who reads or makes a directory calls `enter` before: it makes this process see the ids that are meant. Threads that
+    do so are started within `threads`.
     """
 
-    def __init__(
-        self, store: Store, enter: Callable[[], None] = lambda: None, seen: Callable[[], Ownership] = ownership
-    ) -> None:
+    def __init__(self, store: Store, privilege: Privilege) -> None:
         self._store = store
-        self._enter = enter
-        self._ownership = seen
-        self._seen = seen()
+        self._privilege = privilege
+        self._seen = privilege.seen
         self._name = ""
 
     @property
     def user_marks(self) -> bool:
         """Whether overlay's marks are in `user.` attributes."""
+        self._look()
         return self._seen.user_marks
 
     def known(self) -> str:
-        """The name of the witness that agrees with how this process sees owners; empty when there is none: then no
-        directory can be used."""
-        if not self._name and (self._seen.entered or not self._store.database.memo(self._misjudged())):
+        """The name of the witness that agrees with how this process sees owners; empty when there is none, or when
+        threads run that do without a user namespace: then no directory can be used."""
+        if self._privilege.forgone:
+            return ""
+        self._look()
+        if not self._name and (self._seen.entered or not self._store.database.facts.is_misjudged(self._kind())):
             directory = self._store.path("owners")
-            kind = self._kind()
+            kind = self._kind() + "-"
             for name in sorted(os.listdir(directory)):
                 if name.startswith(kind) and self._agrees(os.path.join(directory, name)):
                     self._name = name
@@ -55,20 +57,29 @@ class Owners:
         return self._name
 
     def enter(self) -> None:
-        """Make this process see the ids that are meant; to be called first while there is one thread."""
-        if not self._seen.entered:
-            self._enter()
-            self.look()
+        """Make this process see the ids that are meant. KezuriError when the machine does not let it."""
+        self._privilege.own()
+        self._look()
 
-    def look(self) -> None:
-        """See how this process sees owners now; to be called when it has entered a user namespace."""
-        foretold, memo = self._seen, self._misjudged()
-        self._seen = self._ownership()
+    @contextmanager
+    def threads(self, directories: bool) -> Iterator[None]:
+        """Threads are started and end within the block; `directories` says whether they make or mount directories of
+        layers. Otherwise they may still read those that the store has. When it has none either, nothing needs a user
+        namespace: then what other processes make meanwhile is not used."""
+        with self._privilege.threads(directories or self._store.database.has_directories(self.known())):
+            self._look()
+            yield
+
+    def _look(self) -> None:
+        """Notice that this process has entered a user namespace."""
+        if self._privilege.seen is self._seen:
+            return
+        foretold, extents = self._seen, self._kind()
+        self._seen = self._privilege.seen
         self._name = ""
         if self._seen.entered and not foretold.entered:
-            wrong = "" if self._seen.extents() == foretold.extents() else "not granted"
-            if (self._store.database.memo(memo) or "") != wrong:
-                self._store.database.put_memo(memo, wrong)
+            # Where the ids are others than were foretold, nothing is said to be known before they are entered again.
+            self._store.database.facts.put_misjudged(extents, self._seen.extents() != foretold.extents())
 
     def settled(self) -> str:
         """The name of the witness that agrees, made if there is none. KezuriError when the disk does not take it."""
@@ -81,12 +92,8 @@ class Owners:
         return self._name
 
     def _kind(self) -> str:
-        return sha256(self._seen.extents().encode()).hexdigest()[:16] + "-"
-
-    def _misjudged(self) -> str:
-        """The memo that is set where a user namespace turned out to have other ids than were foretold (newuidmap did
-        not grant them): from then on nothing is said to be known before it is entered."""
-        return f"owners {self._kind()}"
+        """What the names of witnesses begin with that see the ids of this process."""
+        return sha256(self._seen.extents().encode()).hexdigest()[:16]
 
     def _agrees(self, directory: str) -> bool:
         names = os.listdir(directory)
@@ -99,7 +106,9 @@ class Owners:
         return bool(names)
 
     def _make(self) -> str:
-        name = self._kind() + os.urandom(4).hex()
+        from kezuri.linux.directory import make_plain
+
+        name = f"{self._kind()}-{os.urandom(4).hex()}"
         path = self._store.path("owners", name)
         try:
             with self._store.scratch("owners") as scratch:

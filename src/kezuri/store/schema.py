@@ -2,35 +2,28 @@
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = 3
-_LAYERS = """
+SCHEMA_VERSION = 4
+SCHEMA = """
 CREATE TABLE layer (
   id TEXT PRIMARY KEY, diff_id TEXT, created REAL NOT NULL, used REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX layer_diff ON layer (diff_id);
 CREATE TABLE directory (
   layer TEXT NOT NULL, owners TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, boot TEXT NOT NULL,
-  PRIMARY KEY (layer, owners)
+  epoch INTEGER, PRIMARY KEY (layer, owners)
 ) WITHOUT ROWID;
 CREATE TABLE form (
   layer TEXT NOT NULL, encoder TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL,
   diff_id TEXT NOT NULL, verified INTEGER NOT NULL, PRIMARY KEY (layer, encoder)
 ) WITHOUT ROWID;
-"""
-SCHEMA = (
-    _LAYERS
-    + """
 CREATE TABLE record (
   key TEXT PRIMARY KEY, state TEXT NOT NULL, layer TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
   components TEXT NOT NULL, seconds REAL NOT NULL, created REAL NOT NULL, used REAL NOT NULL, uses INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE memo (key TEXT PRIMARY KEY, value TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE image (digest TEXT PRIMARY KEY, created REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE mount (id TEXT PRIMARY KEY, directory TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL)
-  WITHOUT ROWID;
-"""
-)
-SCHEMA_OF_JOURNAL = """
+CREATE TABLE mount (
+  id TEXT PRIMARY KEY, directory TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL, name TEXT NOT NULL,
+  family TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE build (
   number INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, asked TEXT NOT NULL, began REAL NOT NULL,
   repeated REAL NOT NULL, fingerprint TEXT NOT NULL, data BLOB NOT NULL
@@ -38,29 +31,29 @@ CREATE TABLE build (
 CREATE INDEX build_project ON build (project);
 CREATE TABLE listing (digest TEXT PRIMARY KEY, kept REAL NOT NULL, data BLOB NOT NULL);
 """
-TO_VERSION_2 = "DROP TABLE IF EXISTS detail;" + SCHEMA_OF_JOURNAL
-"""Since version 2 there is a journal of builds, and what files a digest stands for is kept by the digest."""
-TO_VERSION_3 = (
-    """
-DELETE FROM record WHERE layer NOT IN (SELECT layer FROM form WHERE encoder <> 'pulled');
-DELETE FROM layer WHERE id NOT IN (SELECT layer FROM form WHERE encoder <> 'pulled');
-CREATE TABLE kept AS SELECT id, diff_id, created, used FROM layer;
-CREATE TABLE made AS SELECT layer, encoder, digest, size, media_type, diff_id, 1 FROM form WHERE encoder <> 'pulled';
-DROP TABLE layer;
-DROP TABLE form;
-DELETE FROM memo WHERE key NOT LIKE '% %';
+SCHEMA_OF_FACTS = """
+CREATE TABLE image (
+  reference TEXT NOT NULL, platform TEXT NOT NULL, digest TEXT NOT NULL, used REAL NOT NULL,
+  PRIMARY KEY (reference, platform)
+) WITHOUT ROWID;
+CREATE TABLE stand_in (
+  reference TEXT NOT NULL, platform TEXT NOT NULL, digest TEXT NOT NULL, used REAL NOT NULL,
+  PRIMARY KEY (reference, platform)
+) WITHOUT ROWID;
+CREATE TABLE selection (key TEXT PRIMARY KEY, digest TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE encoder (
+  kind TEXT NOT NULL, level TEXT NOT NULL, name TEXT NOT NULL, used REAL NOT NULL, PRIMARY KEY (kind, level)
+) WITHOUT ROWID;
+CREATE TABLE download (
+  url TEXT PRIMARY KEY, digest TEXT NOT NULL, etag TEXT NOT NULL, modified TEXT NOT NULL, used REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE pinned (
+  name TEXT NOT NULL, digest TEXT NOT NULL, modified TEXT NOT NULL, used REAL NOT NULL, PRIMARY KEY (name, digest)
+) WITHOUT ROWID;
+CREATE TABLE misjudged (extents TEXT PRIMARY KEY, used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE mount_family (family TEXT PRIMARY KEY, generation TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 """
-    + _LAYERS
-    + """
-INSERT INTO layer SELECT * FROM kept;
-INSERT INTO form SELECT * FROM made;
-DROP TABLE kept;
-DROP TABLE made;
-"""
-)
-"""Since version 3 it is known under whose ids a directory was made and which blobs were compared with the diff id that
-their image claims. Of what was there before nobody can tell: directories, claims and digests of what directories hold
-are forgotten, blobs that kezuri packed stay."""
+"""The tables of `facts.Facts`, each row with the time at which it was written."""
 
 
 class LayerRow(NamedTuple):
@@ -74,12 +67,14 @@ class LayerRow(NamedTuple):
 
 class DirectoryRow(NamedTuple):
     """A layer as an overlay directory: `name` under `layers/`, of so many bytes. `owners` says under which ids it was
-    made (see store/owners.py): for processes that see other ids it does not exist."""
+    made (see store/owners.py): for processes that see other ids it does not exist. `epoch` is the SOURCE_DATE_EPOCH in
+    seconds that its files' times were cut off at, None when they are the files' own."""
 
     layer: str
     owners: str
     name: str
     bytes: int
+    epoch: int | None = None
 
 
 class FormRow(NamedTuple):
@@ -102,15 +97,37 @@ class FormRow(NamedTuple):
         """Whether the blob comes from elsewhere."""
         return self.encoder.startswith(_PULLED)
 
+    @property
+    def epoch(self) -> int | None:
+        """The SOURCE_DATE_EPOCH in seconds that the times in the blob were cut off at; None when they are the files'
+        own. It is part of the encoder's name, since it makes other bytes of the same layer."""
+        _, _, epoch = self.encoder.partition(_DATED)
+        return int(epoch) if epoch and not self.pulled else None
 
-DATED = "directory dated "
-"""What the memo of a directory begins with, before its name, whose times were cut off at some SOURCE_DATE_EPOCH."""
+
 _PULLED = "pulled "
+_DATED = "@"
 
 
 def pulled_encoder(digest: str) -> str:
     """What stands for the encoder of a blob that comes from elsewhere."""
     return _PULLED + digest
+
+
+def dated_encoder(encoder: str, epoch: int | None) -> str:
+    """The encoder's name as a form has it that was made with this SOURCE_DATE_EPOCH (seconds, None for none)."""
+    return encoder if epoch is None else f"{encoder}{_DATED}{epoch}"
+
+
+class MountRow(NamedTuple):
+    """A cache mount: its directory under `mounts/`, when it was last used (seconds since the epoch), the id that a
+    Dockerfile calls it by, and the family that is renewed together; the latter two are empty when that is not known."""
+
+    id: str
+    directory: str
+    used: float
+    name: str = ""
+    family: str = ""
 
 
 class RecordRow(NamedTuple):
@@ -129,17 +146,3 @@ class RecordRow(NamedTuple):
     created: float
     used: float
     uses: int
-
-
-class BuildRow(NamedTuple):
-    """A build that was journalled. `project` tells what was built, `asked` (JSON) how; `repeated` is when a build last
-    found all of it in the cache again, 0 for never; `fingerprint` says what was built from what; `data` are its
-    steps, compressed."""
-
-    number: int
-    project: str
-    asked: str
-    began: float
-    repeated: float
-    fingerprint: str
-    data: bytes

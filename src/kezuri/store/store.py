@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.directory import make_plain
 from kezuri.linux.disk import disk_error, owner_of, user
 from kezuri.linux.filenames import must_be_utf8
+from kezuri.progress.calling_off import CalledOff
 from kezuri.store.blobs import PARTIAL, Blobs
 from kezuri.store.database import Database, boot_id
 from kezuri.store.names import Names, publish
@@ -75,6 +75,9 @@ class Store:
                 self._keep_others_out()
             if there.issuperset(("oci-layout", *_DIRECTORIES)):
                 return
+            from kezuri.linux.directory import make_plain
+            from kezuri.oci.layout import MARKER
+
             self._check_place(there)
             os.makedirs(self.root, exist_ok=True)
             # A directory of somebody else in which this user may write (a volume) can become a store: what is private
@@ -87,7 +90,7 @@ class Store:
             with suppress(FileExistsError):
                 make_plain(os.path.join(self.root, "blobs", "sha256"))
             if "oci-layout" not in there:
-                publish(os.path.join(self.root, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}\n')
+                publish(os.path.join(self.root, "oci-layout"), MARKER + b"\n")
         except PermissionError as error:
             raise KezuriError.of(
                 f"the store {self.root} cannot be used: {error.filename}: {error.strerror}",
@@ -235,6 +238,8 @@ class Store:
     def scratch(self, kind: str) -> Iterator[str]:
         """A directory of one's own on the store's file system, gone afterwards. What is made in it inherits neither a
         default ACL nor a group from the directories above."""
+        from kezuri.linux.directory import make_plain
+
         path = self.blobs.scratch(kind)
         try:
             make_plain(path)
@@ -251,7 +256,7 @@ class Store:
     ) -> Iterator[bool]:
         """Hold a lock that all processes on this store share; yields whether it was free at once.
 
-        Without `wait` it may not be held. Waiting ends with a KezuriError when `cancel` is set. A `shared` one is held
+        Without `wait` it may not be held. Waiting ends with CalledOff when `cancel` is set. A `shared` one is held
         beside other shared ones.
         """
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -267,7 +272,7 @@ class Store:
                 free = free and held
                 while wait and not held:
                     if cancel is not None and cancel.wait(_LOCK_POLL):
-                        raise KezuriError.of("canceled", exit_code=130)
+                        raise CalledOff
                     if cancel is None:
                         fcntl.flock(descriptor, kind)
                     held = cancel is None or _locked(descriptor, kind)

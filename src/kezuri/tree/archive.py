@@ -1,34 +1,26 @@
 """Tar archives among the sources of an ADD, and on standard input: known by their bytes, unpacked into entries."""
 
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import decompress
-from kezuri.layer.entry import Content, Item, leads_elsewhere
+from kezuri.layer.entry import Item, leads_elsewhere
 from kezuri.layer.placement import MOST_ENTRIES, MOST_WEIGHT, too_much
 from kezuri.layer.tar_reader import read_tar
+from kezuri.tree.content import Spool
 from kezuri.tree.tree import kept_attribute
 
 _BLOCK = 512
-_PIECE = 1 << 20
-_SMALL = 64 << 10
-_IN_MEMORY = 8 << 20
 
 
 class Archives:
-    """Unpacks archives; the bytes of their files go to numbered files in a scratch directory.
-
-    The directory is given, and taken away, by whoever made it; no name in an archive becomes a name in it. A few
-    small files stay in memory, at most 8 MiB in all.
-    """
+    """Unpacks archives; the bytes of their files are kept as Spool says, so that no name in an archive becomes a name
+    in the scratch directory."""
 
     def __init__(self, scratch: str) -> None:
-        self._scratch = scratch
-        self._files = 0
-        self._room = _IN_MEMORY
+        self._spool = Spool(scratch, "archive")
         self._done: dict[str, Sequence[Item]] = {}
 
     def extract(self, content: str | bytes, where: str = "the archive") -> Sequence[Item] | None:
@@ -72,24 +64,7 @@ class Archives:
                 raise too_much(where)
             if entry.xattrs:
                 entry = entry._replace(xattrs=tuple(pair for pair in entry.xattrs if kept_attribute(pair[0])))
-            yield entry, None if data is None else self._keep(data, entry.size, where)
-
-    def _keep(self, data: BinaryIO, size: int, where: str) -> Content:
-        if size <= _SMALL and size <= self._room:
-            self._room -= size
-            return data.read()
-        self._files += 1
-        path = os.path.join(self._scratch, f"{self._files:08d}")
-        try:
-            with open(path, "xb", 0) as file:
-                while piece := data.read(_PIECE):
-                    view = memoryview(piece)
-                    while view:
-                        view = view[file.write(view) :]
-        except OSError as error:
-            hint = "Make room on the disk of the store." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-            raise KezuriError.of(f'cannot unpack "{where}" to {self._scratch}: {error.strerror}', hint=hint) from None
-        return path
+            yield entry, None if data is None else self._spool.keep(data, entry.size)
 
 
 def is_archive(stream: BinaryIO) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry
+from kezuri.tree.content import InTar
 from kezuri.tree.selection import Root, Selected, Selection
 from kezuri.tree.stat_index import StatIndex, hash_file
 
@@ -46,22 +47,26 @@ def records(selection: Selection, index: StatIndex) -> Mapping[str, Record]:
 def fingerprint(selection: Selection, index: StatIndex, *, whole: bool = False) -> tuple[str, dict[str, Record]]:
     """Both the digest and the records, at the price of one. `whole`: the metadata of root directories counts too."""
     all_lines = hashlib.sha256()
+    in_tars: Mapping[InTar, bytes] = {}
     result: dict[str, Record] = {}
     for root in selection:
         lines = [_head(root)]
         names: dict[object, str] = {}
         for path, item in _parts(root, whole):
-            entry, content = item.entry, item.content
+            entry = item.entry
             kind = entry.kind
             link = ""
             if kind == "file":
-                data = _data(item, index).hex()
+                if isinstance(item.content, InTar) and not in_tars:
+                    from kezuri.tree.extraction import digests_in_tars
+
+                    in_tars = digests_in_tars(selection)  # of all its files, with one pass over each tar
+                data = _data(item, index, in_tars).hex()
             elif kind == "symlink":
                 link = entry.link
                 data = hashlib.sha256(link.encode("utf-8", "surrogateescape")).hexdigest()
             else:
                 data = ""
-            del content
             header = (
                 f"{path}\0namemode{entry.mode}uid{entry.uid}gid{entry.gid}size{entry.size}typeflag{_TYPES[kind]}"
                 f"linkname{link}unamegnamedevmajor{entry.device[0]}devminor{entry.device[1]}"
@@ -141,8 +146,10 @@ def _parts(root: Root, whole: bool = False) -> Iterator[tuple[str, Selected]]:
         yield item.path, item
 
 
-def _data(item: Selected, index: StatIndex) -> bytes:
+def _data(item: Selected, index: StatIndex, in_tars: Mapping[InTar, bytes]) -> bytes:
     content = item.content
+    if isinstance(content, InTar):
+        return in_tars[content]
     if isinstance(content, str):
         if item.stamp is None:
             return hash_file(content, None)

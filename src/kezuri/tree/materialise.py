@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Content, Entry, Item, leads_elsewhere
@@ -13,22 +13,27 @@ from kezuri.linux.disk import disk_error
 _SMALL = 1 << 20
 
 
-def materialise(items: Iterable[Item], directory: str) -> None:
+def materialise(items: Iterable[Item], directory: str, warn: Callable[[str], None] | None = None) -> None:
     """Write the entries into `directory`, which must not exist yet.
 
     Entries come with parents before children, each path once, hard links after their first name, as recipes give
     them; nothing is followed or replaced. A file that changed since it was looked at is an error: see
-    `verify_unchanged`. KezuriError when the disk is full or an owner cannot be given.
+    `verify_unchanged`. With `warn`, devices that a user namespace may not make are left out, as they are where layers
+    are unpacked, and it hears of the first one. KezuriError when the disk is full or an owner cannot be given.
     """
     make_plain(directory)
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     directories: list[Entry] = []
+    left_out: list[str] = []
     own = (os.geteuid(), os.getegid())
     try:
         for entry, content in items:
             try:
                 _write(root, entry, content, own)
             except OSError as error:
+                if warn is not None and error.errno == errno.EPERM and entry.kind in ("char", "block"):
+                    left_out.append(entry.path)
+                    continue
                 raise _explain(error, entry, directory) from error
             if entry.kind == "dir":
                 directories.append(entry)
@@ -36,6 +41,9 @@ def materialise(items: Iterable[Item], directory: str) -> None:
             os.utime(entry.path, ns=(entry.mtime, entry.mtime), dir_fd=root, follow_symlinks=False)
     finally:
         os.close(root)
+    if left_out and warn is not None:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        warn(f"left out the device /{left_out[0]}{more}: making it needs real root")
 
 
 def _write(root: int, entry: Entry, content: Content, own: tuple[int, int]) -> None:

@@ -9,6 +9,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.chmod import ModeChange
 from kezuri.layer.entry import UNDATED, Content, Entry, Item
 from kezuri.layer.view import View
+from kezuri.tree.content import on_hand
 from kezuri.tree.selection import Root, Selected, Selection
 from kezuri.tree.tree import resolve
 
@@ -201,8 +202,8 @@ def _copy(target: _Target, root: Root, number: int, options: CopyOptions) -> Non
     owner = options.chown
     mode = options.chmod.created if options.chmod is not None else 0o755
     archive = root.top.entry.kind == "file" and not root.packed
-    if options.unpack is not None and archive and root.top.content is not None:
-        items = options.unpack(root.top.content)
+    if options.unpack is not None and archive and (content := on_hand(root.top.content)) is not None:
+        items = options.unpack(content)
         if items is not None:
             base = target.resolve(text)
             target.make_directories(base, 0o755, owner)
@@ -265,7 +266,7 @@ def _put(target: _Target, path: str, item: Selected, number: int, options: CopyO
         raise KezuriError.of(f'cannot replace to directory "/{path}" with {_called(source)}')
     group = (number, item.identity) if item.identity is not None else None
     entry = Entry(path, kind, mode, uid, gid, source.size, source.mtime, source.link, source.device, source.xattrs)
-    target.put(entry, item.content, group)
+    target.put(entry, on_hand(item.content), group)
 
 
 def _unpack(target: _Target, items: Sequence[Item], base: str, number: int, options: CopyOptions) -> None:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.dockerfile.ignore import Patterns
 from kezuri.dockerfile.wildcard import has_wildcard, match
-from kezuri.layer.entry import Content, Entry
+from kezuri.layer.entry import Entry
+from kezuri.tree.content import Bytes
 from kezuri.tree.tree import Found, Stamp, Tree, clean, resolve
 
 
@@ -20,7 +21,7 @@ class Selected(NamedTuple):
 
     path: str
     entry: Entry
-    content: Content = None
+    content: Bytes = None
     stamp: Stamp | None = None
     identity: object | None = None
     implied: bool = False

@@ -1,103 +1,216 @@
-"""A stage's layers, as directories in overlay form, seen as one tree without mounting them."""
+"""Layers on top of each other, seen as one tree, without mounting or unpacking them."""
 
-import errno
 import os
 from collections.abc import Sequence
+from typing import Final
 
-from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry
-from kezuri.layer.upper import is_opaque
-from kezuri.tree.tree import Found, found, sort_by_name
+from kezuri.layer.placement import ROOT, inherited
+from kezuri.layer.upper import portable
+from kezuri.tree.content import read_bytes
+from kezuri.tree.layers import IMPLIED, LayerForm
+from kezuri.tree.tree import Found, kept_attribute, resolve
+
+_MOST_REMEMBERED = 100_000
 
 
-class StackTree:
-    """The merged tree of layer directories, topmost first, read as the kernel's overlay file system would read it.
+class _Place:
+    """What a path is in the merged tree, and for a directory the layers that make it up, uppermost first."""
 
-    A character device 0:0 hides the name below it, a directory marked opaque hides the same directory of lower
-    layers, and a name that is not a directory hides everything below. Owners, hard links, devices, pipes and the
-    extended attributes that `kept_attribute` names are kept. `userxattr` is the overlay's mount option of that name:
-    without root its marks are `user.overlay.*`, and only then do those count.
+    __slots__ = ("active", "found")
+
+    def __init__(self, found: Found, active: tuple[int, ...] = ()) -> None:
+        self.found = found
+        self.active = active
+
+
+class StackView:
+    """A stack of layers, lowest first, merged as overlayfs merges directories: a View, and a Tree to copy from.
+
+    Whiteouts and opaque directories hide what is below; only directories merge. A hard link shows as the file that it
+    is. The same layer is the same tree as a directory and as a listing. What has been looked up is remembered (up to
+    100,000 paths), so the layers must not change. `name` is what a user calls the tree.
     """
 
-    def __init__(self, lowers: Sequence[str], name: str, *, userxattr: bool = False) -> None:
+    def __init__(self, layers: Sequence[LayerForm], name: str = "the image") -> None:
         self.name = name
-        self._userxattr = userxattr
-        self._lowers = tuple(lowers)
-        self._places: dict[str, tuple[str, ...]] = {"": self._lowers}
+        self._layers = tuple(layers)
+        self._places: dict[str, _Place | None] = {}
+        self._below: dict[int, StackView] = {}
+
+    def named(self, name: str) -> "StackView":
+        """The same tree under another name."""
+        return StackView(self._layers, name)
+
+    # as a View
+
+    def lookup(self, path: str) -> Entry | None:
+        """As `View.lookup`."""
+        place = self._place(path)
+        return None if place is None else place.found.entry
+
+    def resolve(self, path: str) -> str:
+        """As `View.resolve`."""
+        return resolve(path, self.lookup)
+
+    def read(self, path: str, limit: int = 10 << 20) -> bytes | None:
+        """As `View.read`. Of a layer that is only a tar, the tar is read up to the file."""
+        place = self._place(self.resolve(path))
+        if place is None or place.found.entry.kind != "file" or place.found.entry.size > limit:
+            return None
+        return read_bytes(place.found.content, path, limit)
+
+    # as a Tree
 
     def stat(self, path: str) -> Found | None:
         """As Tree says. KezuriError when the machine refuses to tell."""
-        if not path:
-            if not self._lowers:
-                # Nothing is a root directory without entries, as FROM scratch leaves it.
-                return Found(Entry("", "dir", 0o755))
-            return found("", self._lowers[0], os.stat(self._lowers[0]), None)
-        parent, _, name = path.rpartition("/")
-        for place in self._directories(parent):
-            host = f"{place}/{name}"
-            status = _lstat(host)
-            if status is not None:
-                return None if _is_whiteout(status) else found(path, host, status, None)
-        return None
+        place = self._place(path)
+        return None if place is None else _shown(place.found)
 
     def scan(self, path: str) -> Sequence[Found]:
-        """As Tree says. KezuriError when a directory cannot be read."""
+        """As Tree says; nothing where there is no directory. KezuriError when one cannot be read."""
+        place = self._place(path)
+        if place is None or place.found.entry.kind != "dir":
+            return []
         seen: set[str] = set()
         result: list[Found] = []
-        prefix = path + "/" if path else ""
-        for place in self._directories(path):
-            try:
-                with os.scandir(place) as listing:
-                    children = list(listing)
-            except OSError as error:
-                raise KezuriError.of(f'cannot read directory "/{path}" in {self.name}: {error.strerror}') from None
-            sort_by_name(children)
-            for child in children:
-                if child.name in seen:
+        prefix = f"{path}/" if path else ""
+        for index in place.active:
+            for name, own in self._layers[index].scan(path):
+                if name in seen:
                     continue
-                seen.add(child.name)
-                status = child.stat(follow_symlinks=False)
-                if not _is_whiteout(status):
-                    item = found(prefix + child.name, child.path, status, None)
-                    if item is not None:
-                        result.append(item)
-        if len(self._lowers) > 1:
-            result.sort(key=lambda item: os.fsencode(item.entry.path))
+                seen.add(name)
+                kind = own.entry.kind
+                if own is IMPLIED or kind == "hardlink":
+                    # What it is depends on others: on lower layers, or on the file that it is a name of.
+                    if merged := self._place(prefix + name):
+                        result.append(_shown(merged.found))
+                elif kind != "whiteout":
+                    result.append(_shown(own))
+        result.sort(key=_path)
+        if not all(found.entry.path.isascii() for found in result):
+            # Code points sort as their UTF-8 bytes do, but for the surrogates of bytes that are no UTF-8.
+            result.sort(key=lambda found: os.fsencode(found.entry.path))
         return result
 
     def hidden(self, path: str) -> str:
-        """Nothing is hidden."""
+        """As Tree says: nothing is hidden."""
         return ""
 
-    def _directories(self, path: str) -> tuple[str, ...]:
-        """The layer directories that make up the merged directory at `path`, topmost first; none when it is none."""
-        known = self._places.get(path)
-        if known is not None:
+    # merging
+
+    def _place(self, path: str) -> _Place | None:
+        known = self._places.get(path, _UNKNOWN)
+        if known is not _UNKNOWN:
             return known
-        parent, _, name = path.rpartition("/")
-        places: list[str] = []
-        for place in self._directories(parent):
-            host = f"{place}/{name}"
-            status = _lstat(host)
-            if status is None:
+        if len(self._places) >= _MOST_REMEMBERED:
+            self._places.clear()
+        if path:
+            parent = self._place_of_parent(path)
+            found = self._merge(path, parent.active) if parent is not None else None
+        else:
+            found = self._merge("", tuple(range(len(self._layers) - 1, -1, -1))) or _Place(Found(ROOT))
+        self._places[path] = found
+        return found
+
+    def _place_of_parent(self, path: str) -> _Place | None:
+        """The parent, found from the root downwards: paths may be deep."""
+        parent = self._places.get(path.rpartition("/")[0], _UNKNOWN)
+        if parent is not _UNKNOWN:
+            return parent
+        at = self._place("")
+        start = path.find("/")
+        while start >= 0 and at is not None:
+            prefix = path[:start]
+            known = self._places.get(prefix, _UNKNOWN)
+            if known is _UNKNOWN:
+                known = self._merge(prefix, at.active)
+                self._places[prefix] = known
+            at = known
+            start = path.find("/", start + 1)
+        return at
+
+    def _merge(self, path: str, candidates: tuple[int, ...]) -> _Place | None:
+        """What the layers that make up the parent, uppermost first, make of a path."""
+        active: list[int] = []
+        described: Found | None = None
+        for index in candidates:
+            layer = self._layers[index]
+            own = layer.find(path)
+            if own is None:
                 continue
-            if status.st_mode & 0o170000 != 0o040000:
+            if own.entry.kind == "dir":
+                active.append(index)
+                if described is None and own is not IMPLIED:
+                    described = own
+                if layer.opaque(path):
+                    break
+                continue
+            if active or own.entry.kind == "whiteout":
                 break
-            places.append(host)
-            if is_opaque(host, self._userxattr):
-                break
-        self._places[path] = tuple(places)
-        return self._places[path]
-
-
-def _lstat(host: str) -> os.stat_result | None:
-    try:
-        return os.lstat(host)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            if own.entry.kind == "hardlink":
+                linked = self._linked(own.entry, index)
+                return _Place(linked) if linked is not None else None
+            return _Place(own)
+        if not active:
             return None
-        raise KezuriError.of(f'cannot look at "{host}": {error.strerror}') from None
+        if described is None:
+            # As when it is unpacked: whatever this layer hides.
+            from_below = inherited(self._under(active[-1]), path) if active[-1] else None
+            described = Found(from_below or ROOT._replace(path=path))
+        return _Place(described, tuple(active))
+
+    def _linked(self, entry: Entry, index: int) -> Found | None:
+        """A hard link as the file it names: of the same layer, or of those below (which is legal, though rare)."""
+        first = self._layers[index].find(entry.link)
+        if first is None or first.entry.kind in ("whiteout", "dir"):
+            place = self._under(index)._place(entry.link)
+            if place is None:
+                return None
+            # Its names in this layer are one file, which is not that of the lower layer any more.
+            identity = (id(self._layers[index]), entry.link) if place.found.entry.kind == "file" else None
+            first = place.found._replace(identity=identity)
+        return first._replace(entry=first.entry._replace(path=entry.path))
+
+    def _under(self, index: int) -> "StackView":
+        """The stack below one of its layers."""
+        known = self._below.get(index)
+        if known is None:
+            known = self._below[index] = StackView(self._layers[:index], self.name)
+        return known
 
 
-def _is_whiteout(status: os.stat_result) -> bool:
-    return status.st_mode & 0o170000 == 0o020000 and status.st_rdev == 0
+_UNKNOWN: Final = _Place(Found(ROOT))
+
+
+def _path(found: Found) -> str:
+    return found.entry.path
+
+
+def _shown(found: Found) -> Found:
+    """Something in the stack as a source of copies: see `copied_attributes`."""
+    entry = found.entry
+    return found._replace(entry=entry._replace(xattrs=copied_attributes(entry))) if entry.xattrs else found
+
+
+def copied_attributes(entry: Entry) -> tuple[tuple[str, bytes], ...]:
+    """Those extended attributes of an entry of a layer that a copy of it has.
+
+    They are what a file of this machine can have, so that a layer is copied alike whether it has been unpacked or not:
+    links have none, `user.*` is for files and directories, and capabilities have the form that the kernel takes.
+    """
+    kind = entry.kind
+    if kind == "symlink":
+        return ()
+    kept = []
+    for name, value in entry.xattrs:
+        if not kept_attribute(name):
+            continue
+        if name == "security.capability":
+            value = portable(value)
+            if len(value) != 20 or value[0] & 0xFE or value[1:4] != b"\0\0\x02":
+                continue
+        elif kind not in ("file", "dir"):
+            continue
+        kept.append((name, value))
+    return tuple(kept)

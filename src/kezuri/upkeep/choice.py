@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from kezuri.diagnostics import KezuriError, nearest
-from kezuri.upkeep.inventory import KINDS, Piece
+from kezuri.scalars import parse_bool
+from kezuri.upkeep.piece import KINDS, Piece
 
 _ALSO = {"frontend": "internal", "local": "source.local", "git": "source.git.checkout", "http": "source.http"}
 _TEXTS: dict[str, Callable[[Piece], str]] = {
@@ -13,8 +14,8 @@ _TEXTS: dict[str, Callable[[Piece], str]] = {
     "description": lambda piece: piece.title,
 }
 _FLAGS: dict[str, Callable[[Piece], bool]] = {
-    "shared": lambda piece: piece.shared,
-    "private": lambda piece: not piece.shared,
+    "shared": lambda piece: piece.ties.shared,
+    "private": lambda piece: not piece.ties.shared,
 }
 
 
@@ -56,9 +57,9 @@ def _split(text: str) -> tuple[str, str, str]:
 
 
 def _flag(of: Callable[[Piece], bool], value: str, text: str) -> Callable[[Piece], bool]:
-    if value.lower() not in ("", "true", "1", "false", "0"):
+    wanted = parse_bool(value or "true")
+    if wanted is None:
         raise KezuriError.of(f"--filter {text!r}: the value is true or false", exit_code=2)
-    wanted = value.lower() not in ("false", "0")
     return lambda piece: of(piece) == wanted
 
 

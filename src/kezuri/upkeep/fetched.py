@@ -1,6 +1,5 @@
-"""What remote sources left in the store: downloaded files, copies of git repositories, and checkouts of them."""
+"""What git sources left in the store: copies of repositories, and checkouts of them."""
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -9,17 +8,6 @@ from kezuri.store.store import Store
 
 _CHECKOUT = 48 * 3600.0
 """Seconds for which a checkout is kept that nobody uses: it can be made again from the repository's copy."""
-
-
-def downloads(store: Store) -> set[str]:
-    """The digests of the files that were downloaded, as far as it is remembered where from."""
-    found = set()
-    for (value,) in store.database.rows("SELECT value FROM memo WHERE key LIKE 'download %'"):
-        try:
-            found.add(str(json.loads(str(value))["digest"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
 
 
 def git_directories(store: Store, everything: bool, before: float | None) -> Iterator[tuple[str, str, float]]:

@@ -1,65 +1,34 @@
 """What the store holds, piece by piece: what each takes on the disk, what it cost, and what is nothing without it."""
 
-import errno
-import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from kezuri.linux.usage import disk_use
+from kezuri.oci.descriptor import REF_NAME
 from kezuri.store.blobs import PARTIAL
-from kezuri.store.names import REF_NAME
-from kezuri.store.schema import DirectoryRow, LayerRow
+from kezuri.store.schema import DirectoryRow, LayerRow, RecordRow
 from kezuri.store.store import Store, layer_name
 from kezuri.upkeep.fetched import git_directories
+from kezuri.upkeep.leftovers import Leftovers
+from kezuri.upkeep.piece import HeldBlob, Piece, Ties, Use
 from kezuri.upkeep.reach import Reach
 
 RATE = 10e6
 """Bytes in a second at which what came from elsewhere is thought to come again."""
 
-KINDS = ("regular", "image", "exec.cachemount", "source.git.checkout", "source.http", "source.local", "internal")
-"""What a piece can be, in BuildKit's words where it has one: results of steps; layers of images; cache mounts; git
-repositories; downloaded files; digests of context files; and what nothing needs any more. No kind of cache, and so
-left alone by filters and limits, are the images without a name ("untagged")."""
-
-
-class Piece(NamedTuple):
-    """Something that can be kept or removed as one.
-
-    `size` is the bytes on the disk that are freed when it goes. What several layers hold (`shared`) is counted with the
-    one that was used last, and with none if an image with a name holds it too.
-    `seconds` is what it would take to have it again. `needs` is the id of the piece without which it can never be
-    found again (a result stands on the very run that it was made upon); empty when there is none. `named` marks layers
-    of images with a name, which are not cache. `layer` is the layer's id, if it is one, and `step` the kind of step
-    that gave it (RUN, COPY, ADD, WORKDIR). `blobs` are those that the layer, or the image without a name, holds and no
-    image with a name (an image also holds listings): digest, bytes on the disk, and whether these are in `size`.
-    """
-
-    id: str
-    kind: str
-    title: str
-    size: int
-    created: float
-    used: float
-    uses: int
-    seconds: float
-    shared: bool = False
-    needs: str = ""
-    named: bool = False
-    layer: str = ""
-    step: str = ""
-    blobs: tuple[tuple[str, int, bool], ...] = ()
-
 
 class Inventory:
-    """Takes stock of a store. `named` are the blobs of images that have a name or are kept for their digest; `bases`
-    those of images that builds stood on, which with `everything` are no reason for another image's blobs to stay."""
+    """Takes stock of a store. With `everything`, images that builds stood on are no reason for another image's blobs
+    to stay."""
 
-    def __init__(self, store: Store, named: set[str], bases: set[str], everything: bool = False) -> None:
+    def __init__(self, store: Store, reach: Reach, everything: bool = False) -> None:
         self._store = store
-        self._named = named
-        self._bases = bases
-        self._tagged = Reach(store).named_blobs(untagged=False)
-        self._kept: set[str] = set() if everything else bases
+        self._reach = reach
+        self._everything = everything
+        self._named = reach.named_blobs()
+        self._bases = reach.base_blobs()
+        self._tagged = reach.named_blobs(untagged=False)
+        self._kept: set[str] = set() if everything else self._bases
         self._staying = self._tagged | self._kept
         self._layers = {row.id: row for row in store.database.layers()}
         self._directories: dict[str, list[DirectoryRow]] = {}
@@ -75,33 +44,34 @@ class Inventory:
     def pieces(self) -> tuple[Piece, ...]:
         """Everything, each thing once."""
         records = list(self._records())
-        taken = {piece.layer for piece in records}
+        taken = {piece.ties.layer for piece in records}
         others = (*self._others(taken), *self._untagged(taken), *self._mounts(), *self._fetched())
-        return (*records, *others, *self._indexes(), *self._partials())
+        held = (*records, *others, *self._indexes(), *self._partials())
+        return (*held, *self._loose({piece.id for piece in held}))
 
     def _records(self) -> Iterator[Piece]:
-        database = self._store.database
-        records = database.records()
+        records = self._store.database.records()
         gives = {record.state: record for record in records}
         for record in records:
-            size, shared = self._layer_size(self._layers.get(record.layer))
-            before = gives.get(_state_before(record.components))
-            yield Piece(
-                record.key,
-                "regular",
-                " ".join(record.title.split()),
-                size,
-                record.created,
-                record.used,
-                record.uses,
-                record.seconds,
-                shared,
-                before.key if before is not None else "",
-                False,
+            yield self._record(record, gives.get(_state_before(record.components)))
+
+    def _record(self, record: RecordRow, before: RecordRow | None) -> Piece:
+        """The result of a step, which stands on the one `before` it."""
+        size, shared = self._layer_size(self._layers.get(record.layer))
+        return Piece(
+            record.key,
+            "regular",
+            " ".join(record.title.split()),
+            size,
+            Use(record.created, record.used, record.uses, record.seconds),
+            Ties(
                 record.layer,
                 record.kind,
-                self._blobs_of(record.layer),
-            )
+                needs=before.key if before is not None else "",
+                shared=shared,
+                blobs=self._blobs_of(record.layer),
+            ),
+        )
 
     def _others(self, taken: set[str]) -> Iterator[Piece]:
         """Layers that no result gives."""
@@ -114,94 +84,87 @@ class Inventory:
             if owners is None:
                 owners = self._owners()
             owner = next((owners[d] for d in digests if d in owners), "")
-            when = (row.created, row.used, 1)
             if not self._named.isdisjoint(digests):
-                held = sum(self._blob_size(digest) for digest in set(digests) & self._named)
-                if self._tagged.isdisjoint(digests):
-                    owner = "an image without a name"  # It is counted with the image, and goes with it.
-                else:
-                    yield Piece(
-                        row.id, "image", f"layer of {owner}", held, *when, _fetching(held), shared, "", True, row.id
-                    )
-                # A name needs its own blob only; builds unpack it again.
-                unpacked = self._directory_size(row)
-                blobs = self._blobs_of(row.id)
-                unpacked += sum(size for _, size, counted in blobs if counted)
-                if unpacked:
-                    title = f"unpacked layer of {owner}"
-                    ident = f"unpacked {row.id}"
-                    yield Piece(ident, "internal", title, unpacked, *when, 0.0, layer=row.id, blobs=blobs)
-            elif not self._bases.isdisjoint(digests):
-                if not size and not shared:
-                    continue  # Known of, and not fetched.
+                yield from self._named_layer(row, owner, shared)
+            elif self._bases.isdisjoint(digests):
+                ties = Ties(row.id, shared=shared, blobs=self._blobs_of(row.id))
+                yield Piece(row.id, "internal", "left behind", size, Use(row.created, row.used), ties)
+            elif size or shared:  # Else it is known of, and not fetched.
                 title = f"layer of {owner}" if owner else "layer of an image"
-                blobs = self._blobs_of(row.id)
+                use = Use(row.created, row.used, seconds=_fetching(size))
                 yield Piece(
-                    row.id, "image", title, size, *when, _fetching(size), shared, "", False, row.id, blobs=blobs
+                    row.id, "image", title, size, use, Ties(row.id, shared=shared, blobs=self._blobs_of(row.id))
                 )
-            else:
-                blobs = self._blobs_of(row.id)
-                yield Piece(row.id, "internal", "left behind", size, *when, 0.0, shared, "", False, row.id, blobs=blobs)
+
+    def _named_layer(self, row: LayerRow, owner: str, shared: bool) -> Iterator[Piece]:
+        """A layer of an image that is kept: its blob, which is no cache, and all other forms, which are."""
+        digests = set(self._forms.get(row.id, ()))
+        if self._tagged.isdisjoint(digests):
+            owner = "an image without a name"  # It is counted with the image, and goes with it.
+        else:
+            held = sum(self._blob_size(digest) for digest in digests & self._named)
+            use = Use(row.created, row.used, seconds=_fetching(held))
+            yield Piece(row.id, "image", f"layer of {owner}", held, use, Ties(row.id, named=True, shared=shared))
+        # A name needs its own blob only; builds unpack it again.
+        blobs = self._blobs_of(row.id)
+        unpacked = self._directory_size(row) + sum(blob.size for blob in blobs if blob.counted)
+        if unpacked:
+            title, use = f"unpacked layer of {owner}", Use(row.created, row.used)
+            yield Piece(f"unpacked {row.id}", "internal", title, unpacked, use, Ties(row.id, blobs=blobs))
 
     def _untagged(self, taken: set[str]) -> Iterator[Piece]:
         """Images without a name, the latest first, each with the blobs that only it and earlier ones need."""
-        reach = Reach(self._store)
         stays, seen = set(self._staying), set[str]()
         for layer, digests in self._forms.items():
             if layer in taken:
                 seen.update(digests)
             elif not self._kept.isdisjoint(digests):
                 stays.update(digests)  # The layer stays, with all its blobs.
-        images = [(reach.kept_at(d.digest), d.digest) for d in self._store.names.untagged()]
+        images = [(self._reach.kept_at(d.digest), d.digest) for d in self._store.names.untagged()]
         for when, digest in sorted(images, reverse=True):
             blobs: set[str] = set()
-            reach.image_blobs(digest, blobs)
+            self._reach.image_blobs(digest, blobs)
             sizes = {blob: self._blob_size(blob) for blob in blobs - stays}
             for layer in {layer for blob in blobs for layer in self._holders.get(blob, ())} - taken:
                 if self._staying.isdisjoint(self._forms[layer]):
                     # It is needed as long as the layer is known, whether that is unpacked or not.
                     sizes[f"listing {layer}"] = self._listing_size(layer)
-            held = tuple((name, size, name not in seen) for name, size in sorted(sizes.items()))
-            size = sum(size for _, size, counted in held if counted)
+            held = tuple(HeldBlob(name, size, name not in seen) for name, size in sorted(sizes.items()))
+            size = sum(blob.size for blob in held if blob.counted)
             seen |= sizes.keys()
             title = f"image without a name {digest.removeprefix('sha256:')[:12]}"
-            yield Piece(digest, "untagged", title, size, when, when, 1, 0.0, blobs=held)
+            yield Piece(digest, "untagged", title, size, Use(when, when), Ties(blobs=held))
 
     def _owners(self) -> dict[str, str]:
         """The name of an image for each blob of it."""
-        reach, found = Reach(self._store), {}
+        found: dict[str, str] = {}
         images = [(d.annotations.get(REF_NAME, ""), d.digest) for d in self._store.names.all().values()]
-        for key, digest in self._store.database.rows("SELECT key, value FROM memo WHERE key LIKE 'image %'"):
-            images.append((str(key).split(" ")[1], str(digest)))
+        images += self._store.database.facts.images()
         for name, digest in reversed(images):
             seen: set[str] = set()
-            reach.image_blobs(digest, seen)
+            self._reach.image_blobs(digest, seen)
             found.update(dict.fromkeys(seen, name))
         return found
 
     def _mounts(self) -> Iterator[Piece]:
-        database = self._store.database
-        for identity, directory, used in database.mounts():
-            size = disk_use(self._store.path("mounts", directory))
-            title = f"cache mount {database.memo(f'mount {identity}') or identity}"
-            yield Piece(identity, "exec.cachemount", title, size, used, used, 1, _fetching(size))
+        for mount in self._store.database.mounts():
+            size, used = disk_use(self._store.path("mounts", mount.directory)), mount.used
+            title = f"cache mount {mount.name or mount.id}"
+            yield Piece(mount.id, "exec.cachemount", title, size, Use(used, used, seconds=_fetching(size)))
 
     def _fetched(self) -> Iterator[Piece]:
         for name, path, used in git_directories(self._store, True, None):
             size = disk_use(path)
-            yield Piece(os.path.basename(path), "source.git.checkout", name, size, used, used, 1, _fetching(size))
-        latest: dict[str, tuple[float, str]] = {}
-        for value, last in self._store.database.rows("SELECT value, used FROM memo WHERE key LIKE 'download url %'"):
-            try:
-                known = json.loads(str(value))
-                digest, name = str(known["digest"]), str(known.get("name") or known["digest"])
-            except (ValueError, KeyError, TypeError):
-                continue
-            latest[digest] = max(latest.get(digest, (0.0, "")), (float(str(last)), name))
-        for digest, (when, name) in latest.items():
+            use = Use(used, used, seconds=_fetching(size))
+            yield Piece(os.path.basename(path), "source.git.checkout", name, size, use)
+        latest: dict[str, float] = {}
+        for digest, when in self._store.database.facts.downloads():
+            latest[digest] = max(latest.get(digest, 0.0), when)
+        for digest, when in latest.items():
             shared = digest in self._named or digest in self._holders
             size = 0 if shared else self._blob_size(digest)
-            yield Piece(digest, "source.http", f"download {name}", size, when, when, 1, _fetching(size), shared)
+            use = Use(when, when, seconds=_fetching(size))
+            yield Piece(digest, "source.http", f"download {digest}", size, use, Ties(shared=shared))
 
     def _indexes(self) -> Iterator[Piece]:
         directory = self._store.path("contexts")
@@ -211,7 +174,8 @@ class Inventory:
             except FileNotFoundError:
                 continue
             size, used = status.st_blocks * 512, status.st_mtime
-            yield Piece(name, "source.local", "digests of a context's files", size, used, used, 1, _fetching(size))
+            use = Use(used, used, seconds=_fetching(size))
+            yield Piece(name, "source.local", "digests of a context's files", size, use)
 
     def _partials(self) -> Iterator[Piece]:
         for path in self._store.partials():
@@ -220,21 +184,39 @@ class Inventory:
             except FileNotFoundError:
                 continue
             name, size, used = os.path.basename(path), status.st_blocks * 512, status.st_mtime
-            yield Piece(f"{PARTIAL}/{name}", "internal", f"part of blob sha256:{name}", size, used, used, 1, 0.0)
+            yield Piece(f"{PARTIAL}/{name}", "internal", f"part of blob sha256:{name}", size, Use(used, used))
+
+    def _loose(self, held: set[str]) -> Iterator[Piece]:
+        """What belongs to nothing: by its path, blobs by their digests."""
+        needed, leftovers = self._reach.needed_blobs(self._everything), Leftovers(self._store)
+        found = [(f"tmp/{name}", "left behind by a process that died") for name in leftovers.dead()]
+        found += [(f"layers/{name}", "a directory of no layer") for name in leftovers.directories()]
+        found += [(f"listings/{name}", "a listing of no layer") for name in leftovers.listings()]
+        found += [(d, "a blob that nothing needs") for d in self._store.blobs.digests() if d not in needed]
+        for name, title in found:
+            path = self._store.blobs.path(name) if name.startswith("sha256:") else self._store.path(name)
+            try:
+                used = os.lstat(path).st_ctime
+            except FileNotFoundError:
+                continue
+            if name not in held:
+                # What a dead process left is in no one's use, however new it is.
+                used = 0.0 if name.startswith("tmp/") else used
+                yield Piece(name, "internal", title, disk_use(path), Use(used, used))
 
     def _layer_size(self, row: LayerRow | None) -> tuple[int, bool]:
         """The bytes that go with a layer, and whether others hold some of its blobs."""
         if row is None:
             return 0, False
-        size = self._directory_size(row) + sum(size for _, size, counted in self._blobs_of(row.id) if counted)
+        size = self._directory_size(row) + sum(blob.size for blob in self._blobs_of(row.id) if blob.counted)
         digests = self._forms.get(row.id, ())
         shared = any(digest in self._named or len(self._holders[digest]) > 1 for digest in digests)
         return size + self._listing_size(row.id), shared
 
-    def _blobs_of(self, layer: str) -> tuple[tuple[str, int, bool], ...]:
+    def _blobs_of(self, layer: str) -> tuple[HeldBlob, ...]:
         # Freed with the last of its layers, which the one that was used last is thought to be.
         return tuple(
-            (
+            HeldBlob(
                 digest,
                 self._blob_size(digest),
                 digest not in self._named
@@ -275,40 +257,3 @@ def _state_before(components: str) -> str:
 
 def _fetching(size: int) -> float:
     return 0.5 + size / RATE
-
-
-_NOT_COUNTED = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-
-
-def disk_use(path: str, seen: set[tuple[int, int]] | None = None) -> int:
-    """What `du -s` says of the path, in bytes: blocks of everything, hard-linked files once (also those in `seen`).
-    0 when it is gone. What lies deeper than a path can say is not counted."""
-    try:
-        total = os.lstat(path).st_blocks * 512
-    except FileNotFoundError:
-        return 0
-    seen = set() if seen is None else seen
-    stack = [path]
-    while stack:
-        try:
-            entries = os.scandir(stack.pop())
-        except OSError as error:
-            if error.errno in _NOT_COUNTED:
-                continue
-            raise
-        with entries:
-            for entry in entries:
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except OSError as error:
-                    if error.errno in _NOT_COUNTED:
-                        continue
-                    raise
-                if entry.is_dir(follow_symlinks=False):
-                    stack.append(entry.path)
-                elif status.st_nlink > 1:
-                    if (status.st_dev, status.st_ino) in seen:
-                        continue
-                    seen.add((status.st_dev, status.st_ino))
-                total += status.st_blocks * 512
-    return total

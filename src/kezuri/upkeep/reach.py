@@ -1,6 +1,7 @@
 """The blobs that images need: those that names hold, and those of the base images that builds stand on."""
 
 import os
+from collections.abc import Iterable
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Index, read_document, valid_digest
@@ -8,34 +9,72 @@ from kezuri.store.store import Store
 
 
 class Reach:
-    """Follows manifests and indexes through one store, as far as it has them."""
+    """Follows manifests and indexes through one store, as far as it has them. Each of them is read once: what has a
+    digest never changes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._read: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._evicted: set[str] = set()
 
     def image_blobs(self, digest: str, seen: set[str]) -> None:
         """Add every blob that the manifest or index reaches, as far as it is there, to `seen`."""
         if digest in seen or not self._store.blobs.has(digest):
             return
         seen.add(digest)
+        documents, blobs = self._named_in(digest)
+        seen.update(blobs)
+        for document in documents:
+            self.image_blobs(document, seen)
+
+    def _named_in(self, digest: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The digests of the documents that an index names, and of the other blobs that a manifest names; none of
+        either when the document cannot be read."""
+        known = self._read.get(digest)
+        if known is not None:
+            return known
         try:
             document = read_document(self._store.blobs.read(digest), digest)
         except KezuriError:
-            return
+            return (), ()
         if isinstance(document, Index):
-            for entry in document.manifests:
-                self.image_blobs(entry.digest, seen)
-            return
-        # What a manifest names by another algorithm the store cannot hold.
-        seen.update(d.digest for d in (document.config, *document.layers) if valid_digest(d.digest))
+            known = tuple(entry.digest for entry in document.manifests), ()
+        else:
+            # What a manifest names by another algorithm the store cannot hold.
+            held = (d.digest for d in (document.config, *document.layers) if valid_digest(d.digest))
+            known = (), tuple(held)
+        self._read[digest] = known
+        return known
 
     def named_blobs(self, untagged: bool = True) -> set[str]:
         """The blobs of all images that are kept; of those with a name only, if so wanted."""
-        seen: set[str] = set()
         others = self._store.names.untagged() if untagged else ()
-        for descriptor in (*self._store.names.all().values(), *others):
-            self.image_blobs(descriptor.digest, seen)
+        return self._all(descriptor.digest for descriptor in (*self._store.names.all().values(), *others))
+
+    def base_blobs(self) -> set[str]:
+        """The blobs of all images that builds have asked for."""
+        return self._all(digest for _, digest in self._store.database.facts.images())
+
+    def _all(self, digests: Iterable[str]) -> set[str]:
+        seen: set[str] = set()
+        for digest in digests:
+            self.image_blobs(digest, seen)
         return seen
+
+    def evict(self, digests: Iterable[str]) -> None:
+        """Let these blobs go although builds stand on images that have them."""
+        self._evicted.update(digests)
+
+    def standing_blobs(self, everything: bool) -> set[str]:
+        """The blobs that stay because builds stand on their images: with `everything` none."""
+        return set() if everything else self.base_blobs() - self._evicted
+
+    def needed_blobs(self, everything: bool) -> set[str]:
+        """All blobs that something needs: images, downloads, and the layers that are known."""
+        needed = self.named_blobs() | self.standing_blobs(everything)
+        if not everything:
+            needed |= self._store.database.facts.downloaded()
+        return needed | {form.digest for form in self._store.database.forms()}
 
     def kept_at(self, digest: str) -> float:
         """When an image was last built, fetched or run (seconds since the epoch), which renews its manifest's blob; 0
@@ -44,10 +83,3 @@ class Reach:
             return os.lstat(self._store.blobs.path(digest)).st_ctime
         except FileNotFoundError:
             return 0.0
-
-    def base_blobs(self) -> set[str]:
-        """The blobs of all images that builds have asked for."""
-        seen: set[str] = set()
-        for (digest,) in self._store.database.rows("SELECT value FROM memo WHERE key LIKE 'image %'"):
-            self.image_blobs(str(digest), seen)
-        return seen

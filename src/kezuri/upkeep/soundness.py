@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.store.store import Store
-from kezuri.upkeep.collection import Collection
 from kezuri.upkeep.reach import Reach
+from kezuri.upkeep.removal import Removal
 
 
 class Finding(NamedTuple):
@@ -24,7 +24,8 @@ class Soundness:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._collection = Collection(store)
+        self._reach = Reach(store)
+        self._removal = Removal(store, self._reach)
 
     def check(self, repair: bool) -> Iterator[Finding]:
         """Look at everything; yield what is wrong, having put it right if `repair`."""
@@ -32,7 +33,7 @@ class Soundness:
             yield from self._check_blobs(repair)
             yield from self._check_names(repair)
             yield from self._check_layers(repair)
-            for gone in self._collection.leftovers() if repair else ():
+            for gone in self._removal.leftovers() if repair else ():
                 yield Finding("temporary", gone.name, "left behind by a process that died", True)
 
     def _check_blobs(self, repair: bool) -> Iterator[Finding]:
@@ -72,7 +73,7 @@ class Soundness:
         seen: set[str] = set()
         if not self._store.blobs.has(digest):
             return (digest,)
-        Reach(self._store).image_blobs(digest, seen)
+        self._reach.image_blobs(digest, seen)
         return [d for d in sorted(seen) if not self._store.blobs.has(d)]
 
     def _check_layers(self, repair: bool) -> Iterator[Finding]:
@@ -82,6 +83,6 @@ class Soundness:
                 if repair:
                     database.drop_directory(row.layer, row.name)
                 yield Finding("layer", row.layer, f"its directory {row.name} is missing", repair)
-        for gone in self._collection.orphans() if repair else ():
+        for gone in self._removal.orphans() if repair else ():
             kind = "directory" if gone.kind == "snapshot" else gone.kind
             yield Finding(kind, gone.name, "belongs to no layer", True)

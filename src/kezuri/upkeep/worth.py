@@ -5,7 +5,7 @@ from heapq import heapify, heappop, heappush
 from math import log2
 from typing import NamedTuple
 
-from kezuri.upkeep.inventory import Piece
+from kezuri.upkeep.piece import Piece
 
 HALF_LIFE = 7 * 86400.0
 """Seconds without use after which a piece is half as likely to be wanted again."""
@@ -14,8 +14,8 @@ HALF_LIFE = 7 * 86400.0
 def worth(piece: Piece, now: float) -> float:
     """The seconds that keeping the piece is expected to save: what it takes to have it again, more for every doubling
     of its uses, half for each week without one."""
-    idle = max(0.0, now - piece.used)
-    return piece.seconds * (1 + log2(max(1, piece.uses))) * float(0.5 ** (idle / HALF_LIFE))
+    idle = max(0.0, now - piece.use.used)
+    return piece.use.seconds * (1 + log2(max(1, piece.use.uses))) * float(0.5 ** (idle / HALF_LIFE))
 
 
 class Candidate(NamedTuple):
@@ -48,7 +48,7 @@ def ranked(pieces: Iterable[Piece], may_go: Callable[[Piece], bool], now: float)
     nodes = {piece.id: _Heap(piece, worth(piece, now), not may_go(piece)) for piece in pieces}
     children: dict[str, list[str]] = {}
     for node in nodes.values():
-        needs = node.piece.needs
+        needs = node.piece.ties.needs
         if needs in nodes and needs != node.piece.id:
             children.setdefault(needs, []).append(node.piece.id)
     for node in list(nodes.values()):
@@ -57,7 +57,9 @@ def ranked(pieces: Iterable[Piece], may_go: Callable[[Piece], bool], now: float)
             above.size += node.piece.size
             above.blocked += not may_go(node.piece)
     heap = [
-        (_density(node), node.piece.used, node.piece.id, 0) for node in nodes.values() if node.size and not node.blocked
+        (_density(node), node.piece.use.used, node.piece.id, 0)
+        for node in nodes.values()
+        if node.size and not node.blocked
     ]
     heapify(heap)
     while heap:
@@ -87,25 +89,25 @@ def ranked(pieces: Iterable[Piece], may_go: Callable[[Piece], bool], now: float)
         for above in changed.values():
             above.version += 1
             if above.size > 0 and not above.blocked:
-                heappush(heap, (_density(above), above.piece.used, above.piece.id, above.version))
+                heappush(heap, (_density(above), above.piece.use.used, above.piece.id, above.version))
         yield candidate
 
 
 def _takes_along(piece: Piece) -> bool:
     """A RUN that is run again gives another state, and nothing that stood on the old one is found again; COPY, ADD and
     WORKDIR give the same state again (decision 0005)."""
-    return piece.step == "RUN"
+    return piece.ties.step == "RUN"
 
 
 def _chain(nodes: dict[str, _Heap], node: _Heap) -> Iterator[_Heap]:
     """The pieces below that take this one along when they go."""
     seen = {node.piece.id}
-    at = nodes.get(node.piece.needs)
+    at = nodes.get(node.piece.ties.needs)
     while at is not None and at.piece.id not in seen:
         seen.add(at.piece.id)
         if _takes_along(at.piece):
             yield at
-        at = nodes.get(at.piece.needs)
+        at = nodes.get(at.piece.ties.needs)
 
 
 def _density(node: _Heap) -> float:

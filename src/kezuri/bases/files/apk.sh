@@ -1,6 +1,8 @@
 #!/bin/sh
 # Stands where Alpine's package manager would be. What the image has already can be "added"; nothing else can.
 included="alpine-baselayout busybox ca-certificates ca-certificates-bundle ssl_client tzdata"
+# Where Debian's C library is, what Alpine adds for programs that are linked to it is there, too.
+[ ! -d /usr/lib64 ] && [ ! -e /lib/ld-linux-aarch64.so.1 ] || included="$included libc6-compat gcompat libgcc libstdc++"
 command="" lacking=""
 for word in "$@"; do
 	case $word in

@@ -53,7 +53,7 @@ class MultipleInstructionsDisallowed(Rule):
                         f"Multiple {node.written} instructions should not be used in the same stage because only the "
                         "last one will be used"
                     )
-                    line = subject.dockerfile.source.position(node.span.start)[0]
+                    line = node.place.line
                     hint = f"remove it: line {line} takes its place"
                     yield Finding(self, text, earlier, hint=hint, judged=node)
                 last[facts.number] = node

@@ -6,7 +6,6 @@ from kezuri.check.rule import Example, Finding, Rule, docker_page
 from kezuri.check.subject import Subject
 from kezuri.dockerfile.command import quote
 from kezuri.dockerfile.instructions import Copy
-from kezuri.dockerfile.pathpattern import clean
 
 _REMOTE = ("http://", "https://", "git://", "ssh://", "git@")
 _EVERYTHING = ("*", "**", "**/*")
@@ -38,6 +37,8 @@ class CopyIgnoredFile(Rule):
             for i, word in enumerate(met.words):
                 if copy.node.keyword == "ADD" and word.startswith(_REMOTE):
                     continue
+                from kezuri.dockerfile.pathpattern import clean
+
                 path = clean(word)
                 rule = ignore.written_as(_EVERYTHING) if path in (".", "/") else ignore.rule(path)
                 if rule is None:

@@ -6,7 +6,7 @@ from kezuri.check.rule import Example, Finding, Rule, docker_page
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Arg, From
-from kezuri.plan.stages import Stage
+from kezuri.plan.stages import WrittenStage
 
 _RESERVED = ("context", "scratch")
 
@@ -26,11 +26,11 @@ class DuplicateStageName(Rule):
     file_wide = True
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        seen: dict[str, Stage] = {}
+        seen: dict[str, WrittenStage] = {}
         for stage in subject.stages:
             name = stage.start.name
             if name and name in seen:
-                line = subject.dockerfile.source.position(seen[name].start.node.span.start)[0]
+                line = seen[name].start.node.place.line
                 text = f'Duplicate stage name "{name}", stage names should be unique'
                 yield Finding(
                     self, text, stage.start.node, _name_span(subject, stage.start), hint=f"line {line} has it already"

@@ -20,7 +20,7 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     """List, or make."""
-    from kezuri.app.bases import make, names
+    from kezuri.app.bases import is_offered, make, names
     from kezuri.diagnostics import nearest
 
     parsed, console = invocation.parsed, invocation.console
@@ -33,7 +33,7 @@ def execute(invocation: Invocation) -> int:
         return 0
     offered = [name for name, _ in known]
     for name in wanted:
-        if name not in offered:
+        if name not in offered and not is_offered(name):
             guess = nearest(name, offered)
             raise UsageError.because(
                 f"there is no base image {name!r} to be made", f"did you mean {guess}?" if guess else "see kezuri bases"

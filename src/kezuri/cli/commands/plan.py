@@ -50,7 +50,7 @@ def execute(invocation: Invocation) -> int:
     """Print the forecast; the exit code as docs/exit-codes.md has it."""
     from kezuri.app.forecast import foresee
     from kezuri.cli.build_request import build_request
-    from kezuri.cli.progress import Progress
+    from kezuri.cli.progress_display import Progress
 
     parsed, console = invocation.parsed, invocation.console
     request = build_request(parsed, console)

@@ -99,10 +99,11 @@ def _reasons(candidates: "tuple[Candidate, ...]") -> list[str]:
     for candidate in candidates:
         first, *others = candidate.pieces
         per_megabyte = candidate.worth / (candidate.size / 1e6) if candidate.size else 0.0
-        again = f"{first.seconds:.3g} s to have again" if first.kind != "internal" else "nothing needs it"
-        uses = f"used {first.uses} times" if first.uses > 1 else "used once"
+        again = f"{first.use.seconds:.3g} s to have again" if first.kind != "internal" else "nothing needs it"
+        uses = f"used {first.use.uses} times" if first.use.uses > 1 else "used once"
+        last = age(max(0.0, now - first.use.used)).lower()
         lines.append(
-            f"{first.title}: {size(first.size)}, {again}, {uses}, last {age(max(0.0, now - first.used)).lower()} ago; "
+            f"{first.title}: {size(first.size)}, {again}, {uses}, last {last} ago; "
             f"worth {per_megabyte:.3g} s for each MB"
         )
         lines += [f"  and {piece.title}: {size(piece.size)}, which stands on it" for piece in others]

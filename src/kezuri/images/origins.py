@@ -1,4 +1,4 @@
-"""Images by name: from the store, from an image layout on this machine, or from a registry."""
+"""Where an image comes from that is asked for by name: the store, a layout on this machine, or a registry."""
 
 import threading
 from collections.abc import Callable
@@ -105,7 +105,7 @@ class Images:
         digest = named.digest if named is not None else reference.digest
         if not self._store.blobs.has(digest):
             # An index that a reference names by its digest is not kept: the manifest that was chosen from it is.
-            digest = self._store.database.memo(f"image {reference} {platform}") or ""
+            digest = self._store.database.facts.image(reference, platform)
         if not self._store.blobs.has(digest):
             return None
         try:
@@ -138,7 +138,7 @@ class Images:
         image = _image(reference.familiar, resolved.descriptor.digest, resolved.config, resolved.manifest, source)
         if resolved.index_digest:
             self._chosen_from[image.digest] = resolved.index_digest
-        self._store.database.put_memo(f"image {reference} {platform}", image.digest)
+        self._store.database.facts.put_image(reference, platform, image.digest)
         return image
 
     def _from_layout(self, source: ImageSource, platform: Platform) -> BaseImage:

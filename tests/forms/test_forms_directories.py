@@ -10,12 +10,15 @@ import pytest
 from tests.build.build_workshop import own
 
 from kezuri.diagnostics import KezuriError
-from kezuri.forms.forms import Forms, Packing
+from kezuri.forms.forms import Forms
+from kezuri.forms.packing import Packing
 from kezuri.layer.entry import Entry
-from kezuri.linux.ownership import Ownership
+from kezuri.linux.ownership import Ownership, Privilege
 from kezuri.oci.descriptor import LAYER, Descriptor, digest_of
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
+
+pytestmark = pytest.mark.usefixtures("entered")
 
 
 def devices(count: int) -> bytes:
@@ -103,7 +106,7 @@ def test_a_directory_is_read_only_once_its_owners_are_seen_as_they_are_meant(tmp
 
         for ask in (Forms.view, Forms.directories):
             entered.clear()
-            forms = Forms(store, Owners(store, lambda: entered.append(True), look), Source(store))
+            forms = Forms(store, Owners(store, Privilege(lambda: entered.append(True), look)), Source(store))
             assert forms.usable("copy-1") and forms.is_unpacked("copy-1") and not entered
             ask(forms, ["copy-1"])
             assert entered == [True] and forms.directory("copy-1", ()) == path
@@ -131,7 +134,7 @@ def test_a_layer_is_unpacked_once_the_owners_that_it_means_are_there(
         def look() -> Ownership:
             return Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, bool(entered))
 
-        forms = Forms(store, Owners(store, lambda: entered.append(True), look), Source(store, blob))
+        forms = Forms(store, Owners(store, Privilege(lambda: entered.append(True), look)), Source(store, blob))
         forms.know_pulled(digest_of(blob), Descriptor(LAYER, digest_of(blob), len(blob)))
         assert os.listdir(forms.directory(digest_of(blob), ())) == ["of-another"]
 
@@ -145,13 +148,12 @@ def test_a_directory_with_earlier_times_is_none_for_a_build_that_asks_for_later_
 
     file = Entry("f", "file", 0o644, os.geteuid(), os.getegid(), 1, 2000 * 10**9)
     with Store(str(tmp_path)) as store:
-        forms = Forms(store, own(store), Source(store))
-        forms.epoch = 1000
+        forms = Forms(store, own(store), Source(store)).for_epoch(1000)
         forms.pack("copy-1", [(file, b"x")], Packing("none", epoch=1000))
         dated = Path(forms.directory("copy-1", ()))
         assert (dated / "f").stat().st_mtime == 1000 and forms.usable("copy-1")
 
-        store.database.drop_memos(1e18)  # as `prune --all` does, beside a build that uses the directory
+        store.database.facts.drop(1e18)  # as `prune --all` does, beside a build that uses the directory
         forms = Forms(store, own(store), Source(store))
         assert not forms.usable("copy-1")
         forms.pack("copy-1", [(file, b"x")], Packing("none"))
@@ -159,6 +161,5 @@ def test_a_directory_with_earlier_times_is_none_for_a_build_that_asks_for_later_
         assert times(forms.blob("copy-1", Packing("gzip")).digest) == [2000]
         made = Path(forms.directory("copy-1", ()))
         assert (made / "f").stat().st_mtime == 2000 and (dated / "f").exists()
-        forms = Forms(store, own(store), Source(store))
-        forms.epoch = 1000
+        forms = Forms(store, own(store), Source(store)).for_epoch(1000)
         assert forms.directory("copy-1", ()) == str(made)

@@ -16,8 +16,9 @@ _PART = re.compile(r"([0-9]*)(?:(\.)([0-9]*))?([^0-9.]*)")
 _LIMIT = 1 << 63
 
 
-def parse_duration(text: str) -> int:
-    """Nanoseconds. Raises ValueError with Go's words for what is no duration."""
+def parse_duration(text: str, *, days: bool = False) -> int:
+    """Nanoseconds, as Go's time.ParseDuration has them; with `days` the unit `d`, which Go lacks, is one of 24 hours.
+    ValueError with Go's words for what is no duration."""
     rest = text[1:] if text[:1] in ("+", "-") else text
     if rest == "0":
         return 0
@@ -32,7 +33,7 @@ def parse_duration(text: str) -> int:
             raise ValueError(f'time: invalid duration "{text}"')
         if not unit:
             raise ValueError(f'time: missing unit in duration "{text}"')
-        size = _UNITS.get(unit)
+        size = 24 * _UNITS["h"] if days and unit == "d" else _UNITS.get(unit)
         if size is None:
             raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
         total += int(digits) * size + _fraction(fraction or "", size)

@@ -1,4 +1,4 @@
-"""Images of the store, found: by name, by digest or by id, and for a platform."""
+"""The images that a store keeps: found by name, by digest or by id, and for a platform."""
 
 from typing import NamedTuple
 

@@ -12,7 +12,7 @@ from kezuri.oci.descriptor import LAYER, MANIFEST, Descriptor, Manifest, canonic
 from kezuri.store.schema import FormRow, RecordRow
 from kezuri.store.store import Store
 from kezuri.upkeep.choice import choice
-from kezuri.upkeep.collection import Collection
+from kezuri.upkeep.collector import Collector, Limits
 
 NOW = time.time()
 AGES = st.sampled_from([10.0, 5_000.0, 90_000.0, 900_000.0])
@@ -50,7 +50,7 @@ def fill(store: Store, layers: list[tuple[bool, bool, str, float, str]], mounts:
         if name == "named":
             store.names.put("docker.io/library/n:latest", Descriptor(MANIFEST, digest, len(manifest)))
         else:
-            database.put_memo("image docker.io/library/b:latest linux/amd64", digest)
+            database.facts.put_image("docker.io/library/b:latest", "linux/amd64", digest)
     state = ""
     for i, (given_by, directory, blob, age, kind) in enumerate(layers):
         layer_id = f"l{i}"
@@ -111,17 +111,17 @@ def test_what_is_foreseen_is_what_goes(
 ) -> None:
     with tempfile.TemporaryDirectory() as root, Store(root) as store:
         fill(store, layers, mounts, loose)
-        collection = Collection(store)
+        collection = Collector(store)
         chosen = choice(filters, lambda piece: not collection.may_go(piece)) if filters else None
         before = None if age is None else NOW - age
-        asked = {"everything": everything, "before": before, "keep_bytes": keep_bytes, "chosen": chosen}
+        limits = Limits(everything, before, keep_bytes, chosen)
         there = {piece.id for piece in collection.pieces(everything)}
-        foreseen = {p.id for c in collection.candidates(**asked) for p in c.pieces}  # type: ignore[arg-type]
-        list(collection.collect(**asked))  # type: ignore[arg-type]
+        foreseen = {p.id for c in collection.candidates(limits) for p in c.pieces}
+        list(collection.collect(limits))
         assert there - {piece.id for piece in collection.pieces(everything)} == foreseen
         if keep_bytes is None and before is None and chosen is None:
             # What is left is needed: also what some of the removed things had in common.
-            assert not {p.id for c in collection.candidates(**asked) for p in c.pieces}  # type: ignore[arg-type]
+            assert not {p.id for c in collection.candidates(limits) for p in c.pieces}
 
 
 def test_the_one_that_an_id_names_and_nothing_else(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_one_that_an_id_names_and_nothing_else(tmp_path: Path) -> None:
             (False, False, "named", 1.0, "RUN"),
         ]
         fill(store, layers, [10.0], ["blob", "directory", "listing", "temporary"])
-        collection = Collection(store)
+        collection = Collector(store)
         chosen = choice(("id=m0",), lambda piece: False)
-        gone = list(collection.collect(everything=True, before=None, keep_bytes=None, chosen=chosen))
+        gone = list(collection.collect(Limits(everything=True, chosen=chosen)))
         assert [(g.kind, g.name) for g in gone] == [("mount", "m0")]

@@ -1,11 +1,11 @@
-"""What every base image holds besides its programs: accounts, certificates, time zones, notices."""
+"""The files that every base image has besides its programs: accounts, certificates, time zones, licences."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from kezuri.bases.deb import Deb
-from kezuri.bases.tree import LayerWriter
+from kezuri.bases.layer_writer import LayerWriter
 from kezuri.diagnostics import KezuriError
 
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
@@ -22,30 +22,38 @@ class Account(NamedTuple):
     shell: str = "/sbin/nologin"
 
 
-def accounts(layer: LayerWriter, users: Iterable[Account], groups: Iterable[tuple[str, int]], shadow: bool) -> None:
+def accounts(
+    layer: LayerWriter,
+    users: Iterable[Account],
+    groups: Iterable[tuple[str, int]],
+    shadow: bool,
+    *,
+    replaces: bool = False,
+) -> None:
     """/etc/passwd, /etc/group and, if wanted, /etc/shadow in which every account is locked.
 
-    A user whose gid no group of `groups` has gets a group of its own name."""
+    A user whose gid no group of `groups` has gets a group of its own name. `replaces` says that a layer below has such
+    files already, which these take the place of."""
     users = tuple(users)
     named = dict(groups)
     for user in users:
         if user.gid not in named.values():
             named[user.name] = user.gid
-    layer.file("etc/passwd", "".join(f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:{u.shell}\n" for u in users))
-    layer.file("etc/group", "".join(f"{name}:x:{gid}:\n" for name, gid in named.items()))
+    passwd = "".join(f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:{u.shell}\n" for u in users)
+    layer.file("etc/passwd", passwd, replaces=replaces)
+    layer.file("etc/group", "".join(f"{name}:x:{gid}:\n" for name, gid in named.items()), replaces=replaces)
     if shadow:
-        layer.file(
-            "etc/shadow", "".join(f"{u.name}:*::0:::::\n" for u in users), mode=0o640, gid=named.get("shadow", 0)
-        )
+        locked = "".join(f"{u.name}:*::0:::::\n" for u in users)
+        layer.file("etc/shadow", locked, mode=0o640, gid=named.get("shadow", 0), replaces=replaces)
 
 
 def certificates(layer: LayerWriter, deb: Deb) -> None:
     """Mozilla's authorities in one file, as update-ca-certificates would have written it."""
     folder = "usr/share/ca-certificates/mozilla/"
     found = sorted(
-        (m.path, m.content.read())
-        for m in deb.members()
-        if m.content is not None and m.path.startswith(folder) and m.path.endswith(".crt")
+        (entry.path, content.read())
+        for entry, content in deb.members()
+        if content is not None and entry.path.startswith(folder) and entry.path.endswith(".crt")
     )
     if not found:
         raise KezuriError.of(f"{deb.package.name} {deb.package.version} holds no certificates under {folder}")

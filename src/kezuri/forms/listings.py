@@ -1,0 +1,73 @@
+"""Layers as listings of their entries, and stacks of layers seen as one tree."""
+
+import os
+import threading
+from collections.abc import Sequence
+
+from kezuri.forms.directories import Directories
+from kezuri.forms.supply import Supply
+from kezuri.forms.verification import Hasher, Verification
+from kezuri.layer.listing import Listing
+from kezuri.store.schema import FormRow
+from kezuri.store.store import Store, layer_name
+from kezuri.tree.layers import DirectoryLayer, LayerForm, ListedLayer
+from kezuri.tree.stack import StackView
+
+
+class Listings:
+    """The listings of layers. Threads may share it: each layer is listed once."""
+
+    def __init__(self, store: Store, directories: Directories, supply: Supply, verification: Verification) -> None:
+        self._store = store
+        self._directories = directories
+        self._supply = supply
+        self._verification = verification
+        self._locks: dict[str, threading.Lock] = {}
+        self._listings: dict[str, Listing] = {}
+
+    def view(self, layers: Sequence[str]) -> StackView:
+        """The stack, lowest first, seen as one tree; nothing is unpacked for it."""
+        return StackView([self._form(layer, layers[:i]) for i, layer in enumerate(layers)])
+
+    def _form(self, layer: str, below: Sequence[str]) -> LayerForm:
+        path = self._directories.found(layer)
+        if path:
+            return DirectoryLayer(path, self._directories.owners.user_marks)
+        listing = self._listing(layer, below)
+        # The listing says where in the plain bytes a file is: they have to be the bytes that were listed.
+        form = self._supply.here(layer)
+        if form is None or not form.verified:
+            form = self._verification.hashed(layer)
+        blob = self._store.blobs.path(form.digest)
+        path = self._path(layer)
+        keep = (lambda known: known.save(path)) if os.path.exists(path) else None
+        return ListedLayer(listing, lambda: open(blob, "rb", buffering=0), f"layer {layer}", keep)
+
+    def _listing(self, layer: str, below: Sequence[str]) -> Listing:
+        with self._locks.setdefault(layer, threading.Lock()):
+            known = self._listings.get(layer)
+            if known is None:
+                path = self._path(layer)
+                known = Listing.load(path) if os.path.exists(path) else self._made(layer, below)
+                self._listings[layer] = known
+            return known
+
+    def _made(self, layer: str, below: Sequence[str]) -> Listing:
+        lower = self.view(below) if below else None
+
+        def read(form: FormRow, hasher: Hasher) -> tuple[Listing, FormRow]:
+            with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
+                return Listing.of_tar(blob, f"layer {layer}", lower=lower, hasher=hasher), form
+
+        listing, form = self._verification.believed(layer, read)
+        self.keep(layer, listing, form)
+        return listing
+
+    def keep(self, layer: str, listing: Listing, form: FormRow) -> None:
+        """Write down the listing that was made of a blob, unless the layer has one; none of what lost its times."""
+        path = self._path(layer)
+        if form.epoch is None and not os.path.exists(path):
+            listing.save(path)
+
+    def _path(self, layer: str) -> str:
+        return self._store.path("listings", layer_name(layer))

@@ -1,0 +1,135 @@
+"""The blobs of layers: which are at hand, which an image claims, and how one that lacks is had."""
+
+import threading
+from collections.abc import Collection
+from time import time
+from typing import Protocol
+
+from kezuri.diagnostics import KezuriError
+from kezuri.forms.directories import Directories
+from kezuri.forms.packing import Packer, Packing
+from kezuri.oci.descriptor import Descriptor
+from kezuri.plan.epoch import LAST
+from kezuri.store.database import FRESH
+from kezuri.store.schema import FormRow, pulled_encoder
+from kezuri.store.store import Store
+
+Claims = dict[str, tuple[Descriptor, ...]]
+"""The blobs that images of this build claim to be a layer, by the layer's id."""
+
+
+class Fetcher(Protocol):
+    """Brings a layer's blob into the store when it is not there yet."""
+
+    def fetch(self, layer: str, descriptor: Descriptor) -> None:
+        """Bring the blob; KezuriError when nobody has it."""
+        ...
+
+
+class Supply:
+    """Finds, fetches or packs some blob of a layer. Threads may share it: each is brought once."""
+
+    def __init__(
+        self, store: Store, directories: Directories, packer: Packer, fetcher: Fetcher, claims: Claims
+    ) -> None:
+        self._store = store
+        self._directories = directories
+        self._packer = packer
+        self._fetcher = fetcher
+        self._claims = claims
+        self._locks: dict[str, threading.Lock] = {}
+
+    def claim(self, layer: str, descriptor: Descriptor) -> None:
+        """Make a layer known that came, or can come, as a blob from elsewhere; its id is its diff id.
+
+        That the blob has this diff id is what its image claims. It counts for this image alone until the bytes were
+        read and hashed: another image of the same diff id is not given this blob before.
+        """
+        claims = self._claims.get(layer, ())
+        if descriptor not in claims:
+            self._claims[layer] = (*claims, descriptor)
+        database = self._store.database
+        row = database.layer(layer)
+        if row is not None and row.used < time() - FRESH:
+            database.touch_layer(layer)
+        if database.form(layer, pulled_encoder(descriptor.digest)) is None:
+            with database.transaction():
+                database.put_layer(layer, diff_id=layer)
+                verified = database.is_verified(descriptor.digest, layer)
+                database.put_form(_pulled(layer, descriptor, verified))
+
+    def here(self, layer: str, but: Collection[str] = ()) -> FormRow | None:
+        """A blob of the layer that is in the store, with none of the digests of `but`: one that is verified, else one
+        that an image of this build claims to be it. Those that keep the files' own times come first, then those with
+        the latest epoch."""
+        claimed = {descriptor.digest for descriptor in self._claims.get(layer, ())}
+        forms = self._store.database.forms(layer)
+        for form in sorted(forms, key=lambda form: (not form.verified, -(LAST if form.epoch is None else form.epoch))):
+            wanted = (form.verified or form.digest in claimed) and form.digest not in but
+            if wanted and self._store.blobs.has(form.digest):
+                return form
+        return None
+
+    def usable(self, layer: str) -> bool:
+        """Whether some form of the layer is at hand, without fetching, from which this build's can be made."""
+        if self._store.database.layer(layer) is None:
+            return False
+        if self._directories.known(layer):
+            return True
+        here = self.here(layer)
+        return here is not None and self._directories.keeps_times(here.epoch)
+
+    def some(self, layer: str, but: Collection[str] = ()) -> FormRow:
+        """Some blob of the layer, fetched or packed if there is none, none of those with the digests of `but`.
+        KezuriError when nothing of it is left."""
+        here = self.here(layer, but)
+        if here is not None:
+            return here
+        with self._locks.setdefault(layer, threading.Lock()):
+            here = self.here(layer, but)
+            if here is not None:
+                return here
+            for descriptor in self._claims.get(layer, ()):
+                if descriptor.digest not in but:
+                    return self.fetched(layer, descriptor)
+            # A layer that came from elsewhere stays as it came: packed anew, it would have another diff id.
+            packed = None if any(f.pulled for f in self._store.database.forms(layer)) else self.packed(layer, Packing())
+        if packed is None:
+            raise KezuriError.of(
+                f"layer {layer} is not in the store any more",
+                hint="something removed it while this build needed it; build again",
+                exit_code=125,
+            )
+        return packed
+
+    def packed(self, layer: str, packing: Packing) -> FormRow | None:
+        """The blob that is packed of the layer's directory; None when there is no directory."""
+        directory = self._directories.found(layer)
+        if not directory:
+            return None
+        from kezuri.layer.upper import walk
+
+        items = walk(directory, userxattr=self._directories.owners.user_marks)
+        return self._packer.pack(layer, items, packing)
+
+    def fetched(self, layer: str, descriptor: Descriptor) -> FormRow:
+        """The very blob that an image names for the layer, brought if it is not there."""
+        self._fetcher.fetch(layer, descriptor)
+        form = self._store.database.form(layer, pulled_encoder(descriptor.digest))
+        if form is None:
+            form = _pulled(layer, descriptor, False)
+            self._store.database.put_form(form)
+        return form
+
+    def of_image(self, layer: str, descriptor: Descriptor) -> FormRow:
+        """The blob as which a layer of an image leaves: the image's own, or another one that is verified and there."""
+        own = self._store.database.form(layer, pulled_encoder(descriptor.digest))
+        if own is not None and self._store.blobs.has(own.digest):
+            return own
+        here = self.here(layer)
+        return here if here is not None and here.verified else self.fetched(layer, descriptor)
+
+
+def _pulled(layer: str, descriptor: Descriptor, verified: bool) -> FormRow:
+    encoder = pulled_encoder(descriptor.digest)
+    return FormRow(layer, encoder, descriptor.digest, descriptor.size, descriptor.media_type, layer, verified)

@@ -1,0 +1,70 @@
+"""An image layout in a directory that images are written into: the one writer of layouts besides the store itself."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from kezuri.diagnostics import KezuriError
+from kezuri.linux.replacement import replacement
+from kezuri.oci.descriptor import Descriptor, Index, canonical
+from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file, version_of
+
+
+class LayoutDirectory:
+    """A layout, made when its first blob is written; images that are there stay. OSError when the disk does not take
+    something. Nothing is written through a link that lies in the way."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        os.makedirs(os.path.join(directory, "blobs", "sha256"), exist_ok=True)
+
+    def path(self, digest: str) -> str:
+        """Where the blob is or would be."""
+        return os.path.join(self._directory, blob_file(digest))
+
+    @contextmanager
+    def blob(self, digest: str) -> Iterator[BinaryIO]:
+        """A file that becomes the blob when the block ends without an error; whoever writes it knows its digest."""
+        with replacement(self.path(digest)) as file:
+            yield file
+
+    def move_in(self, path: str, digest: str) -> None:
+        """Move a finished file to the blob's place, or copy it from another file system."""
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            try:
+                os.rename(path, self.path(digest))
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                import shutil
+
+                with self.blob(digest) as copy:
+                    shutil.copyfileobj(file, copy)
+
+    def enter(self, change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]]) -> None:
+        """Change the entries of the index, which is published whole: a reader sees the old one or the new one, and two
+        writers at once wait for each other. KezuriError when the directory is a layout of another version."""
+        where = os.path.join(self._directory, INDEX_FILE)
+        with open(os.path.join(self._directory, MARKER_FILE), "a+b", opener=_no_link) as marker:
+            fcntl.flock(marker, fcntl.LOCK_EX)
+            if os.fstat(marker.fileno()).st_size == 0:
+                marker.write(MARKER)
+            else:
+                marker.seek(0)
+                if version_of(marker.read()) != "1.0.0":
+                    raise KezuriError.of(f"{self._directory}: not an OCI image layout of version 1.0.0")
+            try:
+                with open(where, "rb") as file:
+                    index = Index.parse(file.read(), where)
+            except FileNotFoundError:
+                index = Index(())
+            with replacement(where) as file:
+                file.write(canonical(index._replace(manifests=change(index.manifests)).to_json()))
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)

@@ -1,0 +1,68 @@
+"""What images need is followed from their documents, each of which is read once."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kezuri.oci.descriptor import CONFIG, INDEX, LAYER, MANIFEST, Descriptor, Index, Manifest, canonical
+from kezuri.store.blobs import Blobs
+from kezuri.store.store import Store
+from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.reach import Reach
+
+
+def manifest(store: Store, content: bytes) -> Descriptor:
+    """A tiny image without a name; its manifest's descriptor."""
+    config = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
+    document = canonical(
+        Manifest(
+            Descriptor(CONFIG, store.blobs.put(config), len(config)),
+            (Descriptor(LAYER, store.blobs.put(content), len(content)),),
+        ).to_json()
+    )
+    return Descriptor(MANIFEST, store.blobs.put(document), len(document))
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each blob is read as a document."""
+    count: Counter[str] = Counter()
+    read: Any = Blobs.read
+
+    def counting(blobs: Blobs, digest: str, *rest: int) -> bytes:
+        count[digest] += 1
+        return read(blobs, digest, *rest)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(Blobs, "read", counting)
+    return count
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(), Limits(everything=True), Limits(keep_bytes=0), Limits(untagged=False), Limits(before=0.0)]
+)
+def test_one_collection_reads_every_document_once(tmp_path: Path, reads: Counter[str], limits: Limits) -> None:
+    with Store(str(tmp_path)) as store:
+        images = [manifest(store, f"{number}".encode()) for number in range(4)]
+        document = canonical(Index((images[0], images[1])).to_json())
+        store.names.put("docker.io/library/both:1", Descriptor(INDEX, store.blobs.put(document), len(document)))
+        store.names.put("docker.io/library/two:2", images[2])
+        store.names.keep(images[3])
+        store.database.facts.put_image("docker.io/library/two:2", "linux/amd64", images[2].digest)
+        list(Collector(store).collect(limits))
+        assert set(reads) >= {images[0].digest, images[1].digest, images[2].digest} and set(reads.values()) == {1}
+
+
+def test_a_document_that_comes_back_is_read(tmp_path: Path) -> None:
+    """One that is damaged says nothing, and is not remembered to say nothing."""
+    with Store(str(tmp_path)) as store:
+        image = manifest(store, b"content")
+        store.names.put("docker.io/library/x:1", image)
+        path = Path(store.blobs.path(image.digest))
+        whole = path.read_bytes()
+        path.write_bytes(b"{")
+        reach = Reach(store)
+        assert reach.named_blobs() == {image.digest}
+        path.write_bytes(whole)
+        assert len(reach.named_blobs()) == 3
