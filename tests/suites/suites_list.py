@@ -67,7 +67,7 @@ _NAMED = (
     ),
     Suite(
         "builds without ids",
-        ("tests/build/test_build_copies.py", "tests/forms", "tests/app/test_app_doors.py"),
+        ("tests/build/test_build_copies.py", "tests/app/test_app_doors.py"),
         60,
         ("-m", QUICK),
         again=True,
