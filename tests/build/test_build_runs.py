@@ -534,6 +534,10 @@ COPY in .
 """
 
 
+OWN_SLEEP = f"1000.{os.getpid()}"
+"""Seconds that nobody else on the machine sleeps: the same tests may run beside these, as another user."""
+
+
 class TestKilled:
     def files(self, shop: Workshop, rootfs: Path) -> dict[str, bytes | str | None]:
         result = shop.build(KILLED)
@@ -566,7 +570,7 @@ class TestKilled:
         assert not [line for line in Path("/proc/mounts").read_text().splitlines() if str(shop.root) in line]
 
     def test_nothing_of_a_killed_build_goes_on(self, shop: Workshop, rootfs: Path) -> None:
-        shop.write(Dockerfile="FROM base\nRUN echo started; exec sleep 1000.375")
+        shop.write(Dockerfile=f"FROM base\nRUN echo started; exec sleep {OWN_SLEEP}")
         process = subprocess.Popen(command(shop, rootfs), env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert process.stdout is not None
         for line in process.stdout:
@@ -575,9 +579,9 @@ class TestKilled:
         process.kill()
         process.communicate()
         deadline = time.monotonic() + 5
-        while _running("sleep\x001000.375") and time.monotonic() < deadline:
+        while _running(OWN_SLEEP) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not _running("sleep\x001000.375")
+        assert not _running(OWN_SLEEP)
 
     @pytest.mark.usefixtures("entered")
     def test_a_killed_step_is_a_failure_that_leaves_nothing(self, shop: Workshop) -> None:
@@ -585,14 +589,14 @@ class TestKilled:
 
         def work() -> None:
             try:
-                shop.build("FROM base\nRUN touch /f; exec sleep 1000.5")
+                shop.build(f"FROM base\nRUN touch /f; exec sleep {OWN_SLEEP}")
             except KezuriError as error:
                 failure.append(error)
 
         thread = threading.Thread(target=work)
         thread.start()
         deadline = time.monotonic() + 20
-        while not (found := _running("sleep\x001000.5")) and time.monotonic() < deadline:
+        while not (found := _running(OWN_SLEEP)) and time.monotonic() < deadline:
             time.sleep(0.02)
         for number in found:
             os.kill(number, signal.SIGKILL)

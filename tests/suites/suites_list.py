@@ -51,7 +51,7 @@ _NAMED = (
         "without ../shared",
         ("tests/integration",),
         120,
-        ("-k", "test_program_answers and (external-copy or go-scratch- or express-000 or fastapi-uv)"),
+        ("-k", "test_program_answers and (external-copy-app or go-scratch-004-alpine or express-000 or fastapi-uv)"),
         (("KEZURI_TEST_WITHOUT_SHARED", "1"),),
         again=True,
     ),
@@ -67,7 +67,7 @@ _NAMED = (
     ),
     Suite(
         "builds without ids",
-        ("tests/build/test_build_copies.py", "tests/forms", "tests/app/test_app_doors.py"),
+        ("tests/build/test_build_copies.py", "tests/app/test_app_doors.py"),
         60,
         ("-m", QUICK),
         again=True,
