@@ -121,7 +121,10 @@ class Forms:
 
     def fetch_named(self, layers: Iterable[tuple[str, Descriptor]]) -> None:
         """Bring the very blobs that an image's manifest names for its layers, several at a time: see Fetching.named."""
-        self._made().fetching.named(layers)
+        layers, blobs = tuple(layers), self._store.blobs
+        # A build that finds all of them loads nothing of what fetches.
+        if not all(blobs.has(blob.digest) and blobs.size(blob.digest) == blob.size for _, blob in layers):
+            self._made().fetching.named(layers)
 
     def any_blob(self, layer: str, but: Collection[str] = ()) -> FormRow:
         """Some blob of the layer, fetched or packed if there is none, none of those with the digests of `but`.
