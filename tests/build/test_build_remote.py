@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -69,6 +70,20 @@ def pointed(error: KezuriError) -> str:
 
 @pytest.mark.usefixtures("entered")
 class TestUrls:
+    def test_one_address_with_two_credentials(self, shop: Workshop, web: WebServer) -> None:
+        """Each word gets what its own credentials show."""
+
+        def who(handler: Handler) -> None:
+            given = handler.headers.get("Authorization", "").partition(" ")[2]
+            handler.answer(200, b64decode(given) if given else b"nobody")
+
+        web.replies["/f"] = who
+        mine, yours = (web.url.replace("://", f"://{name}@") + "/f" for name in ("me:1", "you:2"))
+        made = files(
+            shop, f"FROM scratch AS other\nADD {yours} /b\nFROM scratch\nADD {mine} /a\nCOPY --from=other /b /\n"
+        )
+        assert made == {"a": b"me:1", "b": b"you:2"}
+
     def test_files_as_buildkit_makes_them(self, shop: Workshop, web: WebServer) -> None:
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:

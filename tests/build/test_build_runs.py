@@ -15,6 +15,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -599,7 +600,8 @@ class TestKilled:
         while not (found := _running(OWN_SLEEP)) and time.monotonic() < deadline:
             time.sleep(0.02)
         for number in found:
-            os.kill(number, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # one of them may have ended another
+                os.kill(number, signal.SIGKILL)
         thread.join()
         assert "137" in str(failure[0]) and "SIGKILL" in failure[0].diagnostics[0].hint
         assert shop.leftovers() == [] and shop.check() == []

@@ -18,6 +18,9 @@ from kezuri.bases.catalog import find, recipes
 from kezuri.bases.recipe import Recipe
 from kezuri.oci import Reference
 
+MADE_BY_KEZURI = "made by kezuri bases"
+"""Where the project's own bases come from, in the reason of a test that is skipped."""
+
 
 class Bases:
     """An OCI layout that holds base images under their full names."""
@@ -45,6 +48,12 @@ class Bases:
         missing = [name for name in names if not self._has(name, of_that_version)]
         if missing:
             absent(f"no base image {', '.join(missing)} (bases: {self.origin})")
+
+    def require_as_official(self, difference: str) -> None:
+        """Skips the test where kezuri made the bases and they have this difference from the official ones (empty: none
+        that matters)."""
+        if difference and self.origin == MADE_BY_KEZURI:
+            absent(f"{difference} (bases: {self.origin})")
 
     def arguments(self, names: Iterable[str]) -> list[str]:
         """The flags of `kezuri build` that put these images in the place of the registry's."""
@@ -134,4 +143,4 @@ def made_by_kezuri(cache: Path, kezuri: Kezuri) -> tuple[Path | None, str]:
             made = kezuri("bases", "--out", str(directory), *short, timeout=1800)
             if made.code:
                 return None, f"kezuri bases --out failed: {made.err.strip()[-300:]}"
-    return directory, "made by kezuri bases"
+    return directory, MADE_BY_KEZURI

@@ -9,6 +9,7 @@ subordinate ids.
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,8 @@ def main(who: str, arguments: list[str]) -> int:
     if not uid or (who == "subordinate" and not userns.find_program("newuidmap")):
         print("no user here has subordinate ids: `useradd` makes one where uidmap is installed")
         return NOTHING_RAN
+    # What was made is removed also when the run is called off.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     home = tempfile.mkdtemp(prefix="kezuri-user-")
     try:
         os.chown(home, uid, uid)

@@ -2,6 +2,7 @@
 
 from kezuri.app.request import BuiltinArguments
 from kezuri.diagnostics import KezuriError
+from kezuri.keys.options import DEFAULT_HOSTNAME
 from kezuri.plan.epoch import epoch_seconds
 from kezuri.scalars import parse_bool
 
@@ -25,7 +26,7 @@ def read_builtin_arguments(build_args: tuple[tuple[str, str], ...]) -> BuiltinAr
         given.get("BUILDKIT_SYNTAX", ""),
         given.get("BUILDKIT_CACHE_MOUNT_NS", ""),
         parse_bool(multi),
-        given.get("BUILDKIT_SANDBOX_HOSTNAME") or "buildkitsandbox",
+        given.get("BUILDKIT_SANDBOX_HOSTNAME") or DEFAULT_HOSTNAME,
         parse_bool(given.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")) is True,
         given.get("BUILDKIT_DOCKERFILE_CHECK"),
     )

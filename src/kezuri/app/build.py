@@ -21,7 +21,7 @@ from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import Plan, RunOperation
+from kezuri.plan.operation import CopyOperation, Plan, RunOperation
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
@@ -181,7 +181,7 @@ class _Build:
     def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
         """Before the first step runs: a build that only copies needs no sandbox."""
         from kezuri.step.local import LocalPerformer
-        from kezuri.step.tasks import Given, Tasks, without_credentials
+        from kezuri.step.tasks import Given, Tasks
         from kezuri.upkeep.collector import Collector
 
         session, store, forms = self._session, self._session.store, self._session.forms
@@ -192,10 +192,10 @@ class _Build:
         for _ in Collector(store).abandoned():
             pass
         namespace = self._request.builtin.cache_namespace
-        remotes = [r for o in operations for r in getattr(o, "remotes", ()) if r is not None]
+        remotes = [r for o in operations if isinstance(o, CopyOperation) for r in o.remotes if r is not None]
         if remotes:
             inputs.prefetch(remotes)
-        supplies = Given(inputs, options, {without_credentials(remote): remote for remote in remotes})
+        supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
         performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
         self._performer = held.enter_context(performer)
         tasks = Tasks(inputs, options, self._packing, namespace, self._look is not None)

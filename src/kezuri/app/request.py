@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.outputs import Output, StoredImage
+from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
     from kezuri.sandbox.step import Port
@@ -44,7 +45,7 @@ class BuiltinArguments(NamedTuple):
     syntax: str = ""
     cache_namespace: str = ""
     multi_platform: bool | None = None
-    hostname: str = "buildkitsandbox"
+    hostname: str = DEFAULT_HOSTNAME
     keep_git_dir: bool = False
     checks: str | None = None
 

@@ -417,7 +417,7 @@ class Builder:
         def pack() -> None:
             try:
                 self._forms.blob(layer, packing)
-            except (KezuriError, OSError):
+            except (CalledOff, KezuriError, OSError):
                 pass
             finally:
                 packed.set()

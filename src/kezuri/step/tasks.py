@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from kezuri.diagnostics import KezuriError
 from kezuri.forms.packing import Packing
 from kezuri.keys.inputs import Choice, Inputs, StateOf
 from kezuri.keys.options import Options
@@ -122,11 +123,11 @@ class Tasks:
 
 class Given(NamedTuple):
     """The supplies that a build has on its own machine. `remotes` are the remote sources of the plan, with their
-    credentials, by the sources without them."""
+    credentials."""
 
     inputs: Inputs
     options: Options
-    remotes: dict[Remote, Remote]
+    remotes: tuple[Remote, ...]
 
     def selection(self, files: Picked) -> Selection:
         """See Supplies: what was digested is what is given."""
@@ -135,8 +136,12 @@ class Given(NamedTuple):
         return self.inputs.selected(choice)
 
     def fetched(self, files: Fetched) -> Root:
-        """See Supplies."""
-        return self.inputs.fetched(self.remotes[files.source], files.excludes, files.unpack)
+        """See Supplies. Where a plan names one address with several credentials, which may show different files, those
+        are taken that are meant."""
+        for remote in self.remotes:
+            if without_credentials(remote) == files.source and self.inputs.identity(remote) == files.identity:
+                return self.inputs.fetched(remote, files.excludes, files.unpack)
+        raise KezuriError.of(f"{files.identity[0]} is no source of this build")
 
     def secret(self, id: str) -> bytes | None:
         """See Supplies."""
