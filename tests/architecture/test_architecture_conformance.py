@@ -54,3 +54,21 @@ def test_recorded_rules_and_sections_are_there() -> None:
 
 def test_every_row_has_an_answer() -> None:
     assert [row for row in ROWS if "`" not in row.split("|", 2)[2] and '"' not in row.split("|", 2)[2]] == []
+
+
+def test_the_map_names_rooms_and_files_that_are_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {word for word in re.findall(r"`([\w.]+/[\w./]*)`", page) if not word.startswith(("blobs/", "layers/"))}
+    assert len(named) > 50
+    assert [word for word in sorted(named) if not _is_there(word)] == []
+
+
+def _is_there(word: str) -> bool:
+    """Whether the path, or the path without what stands behind the file's name, is one of the project or of a room."""
+    path, _, name = word.rpartition(".")
+    tops = (ROOT, ROOT / "src" / "kezuri")
+    if any((top / word).exists() for top in tops):
+        return True
+    return any(
+        (top / f"{path}.py").exists() and name in (top / f"{path}.py").read_text(encoding="utf-8") for top in tops
+    )
