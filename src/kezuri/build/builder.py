@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.build.titles import Titles
+from kezuri.build.needs import Needs
+from kezuri.build.telling import Telling
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
@@ -15,7 +16,6 @@ from kezuri.keys.stepkeys import StepKeys, place_of
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
-    ContextInput,
     CopyOperation,
     ImageInput,
     Operation,
@@ -25,7 +25,6 @@ from kezuri.plan.operation import (
     StagePlan,
 )
 from kezuri.progress.calling_off import CalledOff, CallOff
-from kezuri.progress.events import StepName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 from kezuri.store.store import Store
 
@@ -62,10 +61,6 @@ class _Stage:
         self.position = -1
         self.finished = threading.Event()
         self.error: BaseException | None = None
-        self.base_title: StepName | None = None
-        """What progress calls the stage's FROM, until it is told: whether anything is done for it shows later."""
-        self.untold: list[tuple[int, str, str]] = []
-        """Cached steps (position, layer, key) that come after it."""
 
 
 class Builder:
@@ -94,22 +89,18 @@ class Builder:
         self._keys = keys
         self._options = options
         self._packing = packing
-        self._reporter = reporter
         self._cancel = cancel
         self._prepare = prepare
         self._witness = witness
-        self._titles = Titles(plan)
+        self._needs = Needs(plan)
+        self._telling = Telling(plan, reporter, forms.usable)
         self._gave_up = ""
         self._stages = {stage.number: _Stage(stage) for stage in plan.stages}
         self._layers: dict[tuple[int, int], str] = {}
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(max(1, options.parallelism))
         self._fresh: dict[str, str] = {}
-        self._counts = {"ran": 0, "cached": 0}
-        self._directories = self._needing_directories()
-        self._targets = tuple(target.stage for target in plan.targets) or (plan.target,)
-        self._exported = {number for target in self._targets for number in self._chain(target)}
-        self._told: set[tuple[StepName, str]] = set()
+        self._ran = 0
         self._packers: list[threading.Event] = []
         self._error: BaseException | None = None
 
@@ -117,57 +108,13 @@ class Builder:
         """Build the target; KezuriError with the first failure. Nothing of a failed step remains."""
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
-            with self._forms.owners.threads(self._reads_directories()):
+            with self._forms.owners.threads(self._needs.reads_directories()):
                 self._workers = self._prepare()
                 operations = [o for stage in waiting if self._ignored(stage) for o in stage.plan.operations]
                 self._workers.performer.renew(self._workers.tasks.families(operations))
                 self._run_all(waiting)
-        states = {target: self._stages[target].state for target in self._targets}
-        return Built(states, self._layers, self._counts["ran"], self._counts["cached"])
-
-    # what needs which form
-
-    def _reads_directories(self) -> bool:
-        """Whether something is mounted on layers, or files are taken from them: all but copies from contexts do so."""
-        operations = [operation for stage in self._plan.stages for operation in stage.operations]
-        return any(
-            isinstance(o, RunOperation) or not all(isinstance(source, ContextInput) for source in o.inputs)
-            for o in operations
-        )
-
-    def _chain(self, number: int) -> set[int]:
-        chain = set()
-        while True:
-            chain.add(number)
-            base = self._stages[number].plan.base
-            if not isinstance(base, StageInput):
-                return chain
-            number = base.stage
-
-    def _needing_directories(self) -> set[tuple[int, int]]:
-        """The operations whose layers something is mounted on: a later RUN, a stage based on theirs that has one, or
-        a step that takes files from their stage."""
-        mounted: dict[int, int] = {}
-
-        def mount(number: int, position: int) -> None:
-            while True:
-                if mounted.get(number, -1) >= position:
-                    return
-                mounted[number] = position
-                plan = self._stages[number].plan
-                if not isinstance(plan.base, StageInput):
-                    return
-                number = plan.base.stage
-                position = len(self._stages[number].plan.operations)
-
-        for stage in self._stages.values():
-            for position, operation in enumerate(stage.plan.operations):
-                if isinstance(operation, RunOperation):
-                    mount(stage.plan.number, position)
-                for source in operation.inputs:
-                    if isinstance(source, StageInput):
-                        mount(source.stage, len(self._stages[source.stage].plan.operations))
-        return {(number, i) for number, position in mounted.items() for i in range(position)}
+        states = {target: self._stages[target].state for target in self._needs.targets}
+        return Built(states, self._layers, self._ran, self._telling.cached_steps)
 
     # looking up
 
@@ -185,9 +132,9 @@ class Builder:
             if record is None:
                 return False
             self._witness.found(stage.plan.number, position, components, record.created)
-            self._tell_cached(stage, position, record.layer)
+            self._telling.cached(stage.plan, position, record.layer)
             self._advance(stage, position, record.layer)
-        self._tell_base(stage)
+        self._telling.base(stage.plan)
         stage.finished.set()
         return True
 
@@ -210,11 +157,9 @@ class Builder:
             for layer, descriptor in zip(base.config.diff_ids, base.layers):
                 self._forms.know_pulled(layer, descriptor)
             stage.state = base_state(base)
-            name = self._titles.base(stage.plan, base)
-            if self._is_news(name, base.digest):
-                stage.base_title = name
-                if self._forms.unpacked(stage.state.layers):
-                    self._tell_base(stage)
+            self._telling.started(stage.plan)
+            if self._forms.unpacked(stage.state.layers):
+                self._telling.base(stage.plan)
         stage.position = 0
         return True
 
@@ -280,7 +225,7 @@ class Builder:
             for position in range(stage.position, len(stage.plan.operations)):
                 self._cancel.check()
                 self._run_operation(stage, position)
-            self._tell_base(stage)
+            self._telling.base(stage.plan)
         except BaseException as error:
             stage.error = error
             with self._lock:
@@ -304,13 +249,14 @@ class Builder:
             with self._store.lock(f"key-{key[:40]}", cancel=self._cancel):
                 layer = self._paid_for(stage, position, components, key)
                 if layer:
-                    self._tell_cached(stage, position, layer, key)
+                    self._telling.cached(stage.plan, position, layer, key)
                 else:
                     self._prepare_ground(stage, position, components)
-                    layer = self._execute(stage, position, components, self._title(stage, position, key))
-                    self._is_news(self._titles.step(stage.plan, position), layer)
+                    ticket = self._telling.step(stage.plan, position, key)
+                    layer = self._execute(stage, position, components, ticket)
+                    self._telling.done(stage.plan, position, layer)
         self._advance(stage, position, layer)
-        if self._packing is not None and stage.plan.number in self._exported:
+        if self._packing is not None and stage.plan.number in self._needs.exported:
             self._pack_aside(layer)
 
     def _paid_for(self, stage: _Stage, position: int, components: Components, key: str) -> str:
@@ -337,12 +283,12 @@ class Builder:
         operation = stage.plan.operations[position]
         layers = stage.state.layers
         # Steps will run on these layers: unpacking them now spares reading them twice.
-        mounted = isinstance(operation, RunOperation) or (stage.plan.number, position) in self._directories
+        mounted = isinstance(operation, RunOperation) or (stage.plan.number, position) in self._needs.directories
         # A linked copy does not look at what lies below.
         linked = isinstance(operation, CopyOperation) and operation.link
         try:
             if (mounted or not linked) and not self._forms.unpacked(layers):
-                self._tell_base(stage, lambda: self._forms.lay_out(layers, mounted))
+                self._telling.base(stage.plan, lambda: self._forms.lay_out(layers, mounted))
             for source in operation.inputs:
                 if isinstance(source, ImageInput):
                     for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
@@ -357,7 +303,7 @@ class Builder:
 
     def _execute(self, stage: _Stage, position: int, components: Components, ticket: Ticket) -> str:
         operation = stage.plan.operations[position]
-        directory = (stage.plan.number, position) in self._directories
+        directory = (stage.plan.number, position) in self._needs.directories
         miss = self._miss(stage, digest(components))
         self._keys.keep_listings(operation)
         try:
@@ -378,7 +324,7 @@ class Builder:
             raise
         with self._lock:
             self._fresh[digest(components)] = layer
-        self._count("ran")
+            self._ran += 1
         self._witness.ran(stage.plan.number, position, components, ticket.seconds, miss, outcome.believable)
         ticket.done()
         return layer
@@ -402,10 +348,6 @@ class Builder:
             self._gave_up = operation.title
         return outcome
 
-    def _count(self, what: str) -> None:
-        with self._lock:
-            self._counts[what] += 1
-
     def _pack_aside(self, layer: str) -> None:
         """Compress the layer while the next step runs. What goes wrong here goes wrong again when the image is put
         together, and is told then."""
@@ -425,48 +367,6 @@ class Builder:
         self._packers.append(packed)
         threading.Thread(target=pack, name="pack", daemon=True).start()
 
-    # telling
-
     def place(self, stage: int, position: int) -> str:
         """What progress calls a step of a stage: `build 3/6`."""
-        return self._titles.step(self._stages[stage].plan, position).place
-
-    def _title(self, stage: _Stage, position: int, key: str = "") -> Ticket:
-        return self._reporter.start(self._titles.step(stage.plan, position), key)
-
-    def _tell_base(self, stage: _Stage, prepare: Callable[[], None] | None = None) -> None:
-        """Tell of the stage's FROM, once it is known whether anything is done for it (`prepare`, which is called in any
-        case), and of the cached steps that were found meanwhile."""
-        name, stage.base_title = stage.base_title, None
-        if name is not None and prepare is not None:
-            with self._reporter.step(name):
-                prepare()
-        elif name is not None:
-            base = stage.plan.base
-            assert isinstance(base, BaseImage)
-            ticket = self._reporter.start(name)
-            if all(self._forms.usable(layer) for layer in base.config.diff_ids):
-                ticket.cached()
-            else:
-                ticket.done()
-        elif prepare is not None:
-            prepare()
-        untold, stage.untold = stage.untold, []
-        for position, layer, key in untold:
-            self._tell_cached(stage, position, layer, key)
-
-    def _tell_cached(self, stage: _Stage, position: int, layer: str, key: str = "") -> None:
-        if stage.base_title is not None:
-            stage.untold.append((position, layer, key))
-            return
-        if self._is_news(self._titles.step(stage.plan, position), layer):
-            self._title(stage, position, key).cached()
-            self._count("cached")
-
-    def _is_news(self, name: StepName, result: str) -> bool:
-        """Whether this is told for the first time: where the stages of two platforms begin alike, what they have in
-        common is one step."""
-        with self._lock:
-            told = (name, result) in self._told
-            self._told.add((name, result))
-        return not told or not self._plan.targets
+        return self._telling.place(self._stages[stage].plan, position)
