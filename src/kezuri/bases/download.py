@@ -56,8 +56,7 @@ class Downloads:
             digest = self._copy(url, out, size)
             if out.tell() != size or digest != sha256:
                 raise KezuriError.of(
-                    f"{url}: {out.tell()} bytes with SHA-256 {digest},"
-                    f" but it must have {size} bytes with {sha256}",
+                    f"{url}: {out.tell()} bytes with SHA-256 {digest}, but it must have {size} bytes with {sha256}",
                     hint="the server, or a proxy before it, serves something else than what was published:"
                     f" try again; {self._advice}",
                 )
