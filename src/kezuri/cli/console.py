@@ -5,20 +5,39 @@ edge, whatever was done before.
 """
 
 from collections.abc import Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from kezuri.diagnostics import shown
+
+if TYPE_CHECKING:
+    from kezuri.cli.language import Language
 
 
 class Console:
     """The two streams and what they can show. `out` and `err` are text streams; nothing is closed here."""
 
-    __slots__ = ("environ", "err", "out")
+    __slots__ = ("_language", "environ", "err", "out")
 
     def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
         self.out = out
         self.err = err
         self.environ = environ
+        self._language: Language | Literal["unknown"] | None = "unknown"
+
+    def words(self, text: str) -> str:
+        """A sentence of ours in the language of the reader's locale, in English where there is no translation."""
+        if self._language == "unknown":
+            self._language = self._readers()
+        return text if self._language is None else self._language(text)
+
+    def _readers(self) -> "Language | None":
+        # Most locales are told apart without the catalogue's room.
+        named = [self.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE")]
+        if "ja" not in ":".join(named).lower():
+            return None
+        from kezuri.cli.language import language_of
+
+        return language_of(self.environ, getattr(self.err, "encoding", None) or "utf-8")
 
     def say(self, text: str, *, styled: bool = False) -> None:
         """One line (or several) of result, on standard output. `styled` text may have styles of ours: what others wrote
@@ -30,8 +49,9 @@ class Console:
         self.out.write((shown(text, False) if self.out.isatty() else text) + "\n")
 
     def note(self, text: str, *, styled: bool = False) -> None:
-        """One line (or several) about what happens, on standard error; `styled` as in `say`."""
-        self.err.write(shown(text, styled) + "\n")
+        """One line (or several) about what happens, on standard error; `styled` as in `say`. Text without styles is
+        said in the reader's language."""
+        self.err.write(shown(text if styled else self.words(text), styled) + "\n")
 
     def colour(self, stream: TextIO) -> bool:
         """Whether colours may be used there (no-color.org; CLICOLOR_FORCE; TERM=dumb)."""

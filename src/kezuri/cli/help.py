@@ -1,6 +1,6 @@
 """Help made from the tables: for the terminal, and as the page docs/cli.md."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kezuri.cli.commands import MODULES, load
 from kezuri.cli.options import Command, Option
@@ -10,36 +10,36 @@ _GUTTER = 34
 _HELP = Option(("--help",), "flag", "Show this help")
 
 
-def overview() -> str:
-    """`kezuri --help`."""
+def overview(words: Callable[[str], str] = str) -> str:
+    """`kezuri --help`; `words` says a sentence in the reader's language."""
     commands = [load(name)[0] for name in MODULES if not name.startswith("_")]
     lines = [
-        "kezuri builds container images from Dockerfiles: no daemon, no root needed.",
+        words("kezuri builds container images from Dockerfiles: no daemon, no root needed."),
         "",
-        "usage: kezuri [OPTIONS] COMMAND",
+        f"{words('usage')}: kezuri [OPTIONS] COMMAND",
         "",
-        "commands:",
-        *(f"  {command.name:<13} {command.summary}" for command in commands),
+        f"{words('commands')}:",
+        *(f"  {command.name:<13} {words(command.summary)}" for command in commands),
         "",
-        "options (before or after the command):",
-        *_listed((*GLOBAL, Option(("--version", "-v"), "flag", "Show the version"), _HELP)),
+        f"{words('options (before or after the command)')}:",
+        *_listed((*GLOBAL, Option(("--version", "-v"), "flag", "Show the version"), _HELP), words),
         "",
-        "kezuri COMMAND --help says more.",
+        words("kezuri COMMAND --help says more."),
     ]
     return "\n".join(lines)
 
 
-def command_help(command: Command) -> str:
-    """`kezuri COMMAND --help`."""
-    lines = [command.summary, "", f"usage: {command.usage}"]
+def command_help(command: Command, words: Callable[[str], str] = str) -> str:
+    """`kezuri COMMAND --help`; `words` as in `overview`."""
+    lines = [words(command.summary), "", f"{words('usage')}: {command.usage}"]
     if command.aliases:
-        lines.append(f"also:  {', '.join(f'kezuri {alias}' for alias in command.aliases)}")
+        lines.append(f"{words('also')}:  {', '.join(f'kezuri {alias}' for alias in command.aliases)}")
     if command.description:
-        lines += ["", *command.description.split("\n")]
+        lines += ["", *words(command.description).split("\n")]
     shown = [option for option in command.options if not option.refused and not option.ignored]
     if shown:
-        lines += ["", "options:", *_listed(shown)]
-    lines += ["", "options of every command:", *_listed((*GLOBAL, _HELP))]
+        lines += ["", f"{words('options')}:", *_listed(shown, words)]
+    lines += ["", f"{words('options of every command')}:", *_listed((*GLOBAL, _HELP), words)]
     return "\n".join(lines)
 
 
@@ -107,14 +107,14 @@ def page() -> str:
     return "\n".join(lines)
 
 
-def _listed(options: Sequence[Option]) -> list[str]:
+def _listed(options: Sequence[Option], words: Callable[[str], str]) -> list[str]:
     """Two columns; a long left side gets a line of its own."""
     out = []
     for option in options:
         short = next((name for name in option.names if len(name) == 2), "")
         long = [name for name in option.names if len(name) > 2][:1]
         left = f"  {short + ',' if short else '   '} {long[0]}" + _value(option, " ")
-        text = option.help + _choices(option)
+        text = words(option.help) + _choices(option)
         if option.variable:
             text += f" [${option.variable}]"
         if len(left) < _GUTTER:

@@ -23,7 +23,7 @@ class Interlude:
             self._progress.warn()
         colour = self._console.colour(self._console.err)
         for diagnostic in error.diagnostics:
-            self._console.note(render(diagnostic, colour), styled=True)
+            self._console.note(render(diagnostic, colour, self._console.words), styled=True)
         self._console.note(f"\n{what_now}\n")
         self._console.err.flush()
         self.told = error

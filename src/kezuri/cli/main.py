@@ -67,7 +67,7 @@ def call(argv: Sequence[str], console: Console) -> int:
         if parsed.flag("--help"):
             from kezuri.cli.help import command_help
 
-            console.say(command_help(command))
+            console.say(command_help(command, console.words))
             return 0
         _operands(command, parsed)
         _, execute = load(command.name)
@@ -149,7 +149,7 @@ def _without_command(before: Parsed, console: Console) -> int:
         return 0
     from kezuri.cli.help import overview
 
-    console.say(overview())
+    console.say(overview(console.words))
     return 0
 
 
@@ -158,7 +158,7 @@ def _report(error: KezuriError, usage: str, console: Console) -> int:
 
     colour = console.colour(console.err)
     if error.diagnostics:
-        console.note(render_all(error.diagnostics, colour), styled=True)
+        console.note(render_all(error.diagnostics, colour, words=console.words), styled=True)
     if isinstance(error, UsageError):
         console.note(f"usage: {usage}")
     return error.exit_code

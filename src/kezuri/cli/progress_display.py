@@ -52,7 +52,7 @@ class Progress:
         from kezuri.diagnostics import render
 
         colour = self.console.colour(self.console.err)
-        lines = [render(diagnostic, colour) for diagnostic in warnings if not diagnostic.code]
+        lines = [render(diagnostic, colour, self.console.words) for diagnostic in warnings if not diagnostic.code]
         lines += _checks([diagnostic for diagnostic in warnings if diagnostic.code], colour)
         if self._more:
             lines.append(f"(and {self._more} more warnings)")

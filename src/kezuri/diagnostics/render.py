@@ -1,6 +1,6 @@
 """Diagnostics as text, in the manner of a good compiler."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kezuri.diagnostics.diagnostic import Diagnostic
 from kezuri.diagnostics.display import unsteered, visible
@@ -14,18 +14,19 @@ _LONGEST_LINE = 240
 _LONGEST_MESSAGE = 2000
 
 
-def render(diagnostic: Diagnostic, colour: bool = False) -> str:
+def render(diagnostic: Diagnostic, colour: bool = False, words: Callable[[str], str] = str) -> str:
     """The diagnostic as several lines of text, with the source line and a marker under the span.
 
-    No trailing newline. What others wrote is made visible; a long line of the source is shown around the span.
+    No trailing newline. What others wrote is made visible; a long line of the source is shown around the span. `words`
+    says a sentence in the reader's language.
     """
 
     def paint(style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if colour else text
 
     code = f"[{diagnostic.code}]" if diagnostic.code else ""
-    head = paint(_COLOURS[diagnostic.severity], f"{diagnostic.severity}{code}")
-    message = _middle_cut(visible(diagnostic.message))
+    head = paint(_COLOURS[diagnostic.severity], f"{words(diagnostic.severity)}{code}")
+    message = _middle_cut(visible(words(diagnostic.message)))
     lines = [f"{head}: {paint(_BOLD, message)}"]
     source, span = diagnostic.source, diagnostic.span
     if source is not None and span is not None:
@@ -51,24 +52,26 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
     elif source is not None:
         lines.append(f"  {paint(_BLUE, '-->')} {visible(source.name)}")
     if diagnostic.output:
-        lines.append("  output:")
+        lines.append(f"  {words('output')}:")
         lines += [f"  {paint(_BLUE, '|')} {unsteered(line)}" for line in diagnostic.output.rstrip("\n").split("\n")]
     if diagnostic.hint:
-        for i, line in enumerate(_middle_cut(visible(diagnostic.hint, "\n")).split("\n")):
-            lines.append(f"  {paint(_BOLD, 'help')}: {line}" if i == 0 else f"        {line}")
+        for i, line in enumerate(_middle_cut(visible(words(diagnostic.hint), "\n")).split("\n")):
+            lines.append(f"  {paint(_BOLD, words('help'))}: {line}" if i == 0 else f"        {line}")
     if diagnostic.url:
-        lines.append(f"  {paint(_BOLD, 'see')}: {visible(diagnostic.url)}")
+        lines.append(f"  {paint(_BOLD, words('see'))}: {visible(diagnostic.url)}")
     return "\n".join(lines)
 
 
-def render_all(diagnostics: Sequence[Diagnostic], colour: bool = False, gap: str = "\n") -> str:
+def render_all(
+    diagnostics: Sequence[Diagnostic], colour: bool = False, gap: str = "\n", words: Callable[[str], str] = str
+) -> str:
     """Several diagnostics below each other; of very many (a Dockerfile that is no text) only the first."""
     pieces: list[str] = []
     for diagnostic in diagnostics:
         if len(pieces) == _MOST_DIAGNOSTICS or sum(map(len, pieces)) > _MOST_TEXT:
-            pieces.append(f"(and {len(diagnostics) - len(pieces)} more)")
+            pieces.append(words(f"(and {len(diagnostics) - len(pieces)} more)"))
             break
-        pieces.append(render(diagnostic, colour))
+        pieces.append(render(diagnostic, colour, words))
     return gap.join(pieces)
 
 
