@@ -21,7 +21,7 @@ from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import CopyOperation, Plan, RunOperation
+from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
@@ -153,10 +153,10 @@ class _Build:
         try:
             built = builder.build()
         except BaseException as error:
-            chronicle.close(reason(error).partition("\n")[0], builder.place)
+            chronicle.close(reason(error).partition("\n")[0], builder.name)
             self._look_at(error)
             raise
-        chronicle.close("", builder.place)
+        chronicle.close("", builder.name)
         return built
 
     def _look_at(self, error: BaseException) -> None:
@@ -186,13 +186,13 @@ class _Build:
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
-        if any(isinstance(o, RunOperation) for o in operations):
+        if any(o.kind == "RUN" for o in operations):
             session.open_sandbox(self._request.new_privileges)
         # What a killed build left behind goes before this one needs the space.
         for _ in Collector(store).abandoned():
             pass
         namespace = self._request.builtin.cache_namespace
-        remotes = [r for o in operations if isinstance(o, CopyOperation) for r in o.remotes if r is not None]
+        remotes = [r for o in operations for r in o.remotes if r is not None]
         if remotes:
             inputs.prefetch(remotes)
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))

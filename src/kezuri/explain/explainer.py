@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kezuri.cache.journal import Build, Step
+from kezuri.cache.journal import JournalBuild, JournalStep
 from kezuri.cache.listings import Listings, Origin
 from kezuri.explain.answers import Because, Explanation, RootCause, StepAnswer
 from kezuri.explain.causes import Answer, Causes, Reason
@@ -15,7 +15,7 @@ from kezuri.store.database import Database
 class Explainer:
     """Explains one build. `earlier` gives builds to compare it with, the most alike first."""
 
-    def __init__(self, database: Database, build: Build, earlier: Iterator[Build]) -> None:
+    def __init__(self, database: Database, build: JournalBuild, earlier: Iterator[JournalBuild]) -> None:
         self._database = database
         self._listings = Listings(database)
         self._build = build
@@ -81,7 +81,7 @@ class Explainer:
         new = self._listings.find(after, new_at) if after is not None else None
         return changes(old, new) if old is not None and new is not None else None
 
-    def _nearest(self, step: Step) -> Components | None:
+    def _nearest(self, step: JournalStep) -> Components | None:
         """Of the results of the same instruction, whatever build made them, the one that has most in common with the
         step; of equal ones the latest. Never its own."""
         wanted = set(step.components)
@@ -110,7 +110,7 @@ def _group(answer: Answer) -> object:
     return (root.kind, root.name, root.before, root.after, place)
 
 
-def _origin(step: Step, component: str) -> Origin:
+def _origin(step: JournalStep, component: str) -> Origin:
     """Where the files of a step's component lie."""
     kind = next((source.kind for source in step.sources if source.component == component), "context")
     return "stage" if kind in ("stage", "image") else "context"

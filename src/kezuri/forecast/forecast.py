@@ -14,12 +14,10 @@ from kezuri.keys.stepkeys import StepKeys
 from kezuri.plan.key import Components, digest, state_of
 from kezuri.plan.operation import (
     BaseImage,
-    CopyOperation,
     ImageInput,
     Operation,
     Plan,
     Remote,
-    RunOperation,
     StageInput,
     StagePlan,
 )
@@ -227,8 +225,7 @@ class Forecast:
 
     def _ways(self, operation: Operation, sight: Sight) -> list[_Way]:
         """The ways in which the operation may be met; none when there are too many."""
-        alone = isinstance(operation, CopyOperation) and operation.link
-        befores = sight if sight is not None else (SCRATCH,) if alone else ()
+        befores = sight if sight is not None else (SCRATCH,) if operation.linked else ()
         stages = sorted({source.stage for source in operation.key_inputs if isinstance(source, StageInput)})
         ends = [self._ends[stage] or (_SOME,) for stage in stages]
         count = len(befores)
@@ -311,12 +308,11 @@ class Forecast:
             for source in operation.key_inputs
             if isinstance(source, StageInput) and not self._settled[source.stage]
         ]
-        alone = isinstance(operation, CopyOperation) and operation.link
-        if cause and not alone and (outcome == "runs" or not open_stages):
+        if cause and not operation.linked and (outcome == "runs" or not open_stages):
             return cause
         if open_stages:
             return f"takes files from {', '.join(open_stages)}"
-        if isinstance(operation, CopyOperation) and operation.remotes and outcome == "depends":
+        if operation.remotes and outcome == "depends":
             return "what it fetches may have changed"
         return "its files are in layers that are not unpacked" if outcome == "depends" else NO_RESULT
 
@@ -335,6 +331,6 @@ _DOES: Mapping[Outcome, str] = {
 
 def _new_layer(operation: Operation, key: str, unseen: bool) -> str:
     """The id of the layer that the operation would make; made up where the real one cannot be told."""
-    if isinstance(operation, RunOperation) or unseen:
+    if operation.kind == "RUN" or unseen:
         return f"layer of {key}"
     return f"copy-{key}"
