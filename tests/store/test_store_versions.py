@@ -13,6 +13,7 @@ from tests.build.build_workshop import Workshop
 from kezuri.cache.journal import Journal
 from kezuri.cache.listings import Listings
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import LAYER
 from kezuri.store import database as database_module
 from kezuri.store import migration
@@ -88,7 +89,7 @@ def test_directories_and_claims_of_unknown_origin_are_forgotten_and_packed_layer
             names = {str(row[0]) for row in database.rows("SELECT name FROM sqlite_master")}
             assert not names & {"detail", "kept", "made"}
     with Store(str(tmp_path)) as store:
-        gone = {g.name for g in Collector(store).collect(Limits())}
+        gone = {g.name for g in Collector(store, Privilege()).collect(Limits())}
         assert gone == {"only", "packed", "pulled"}
 
 

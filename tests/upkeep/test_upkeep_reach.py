@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import CONFIG, INDEX, LAYER, MANIFEST, Descriptor, Index, Manifest, canonical
 from kezuri.store.blobs import Blobs
 from kezuri.store.store import Store
@@ -50,7 +51,7 @@ def test_one_collection_reads_every_document_once(tmp_path: Path, reads: Counter
         store.names.put("docker.io/library/two:2", images[2])
         store.names.keep(images[3])
         store.database.facts.put_image("docker.io/library/two:2", "linux/amd64", images[2].digest)
-        list(Collector(store).collect(limits))
+        list(Collector(store, Privilege()).collect(limits))
         assert set(reads) >= {images[0].digest, images[1].digest, images[2].digest} and set(reads.values()) == {1}
 
 

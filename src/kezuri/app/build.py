@@ -189,7 +189,7 @@ class _Build:
         if any(o.kind == "RUN" for o in operations):
             session.open_sandbox(self._request.new_privileges)
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collector(store).abandoned():
+        for _ in Collector(store, session.privilege).abandoned():
             pass
         namespace = self._request.builtin.cache_namespace
         remotes = [r for o in operations for r in o.remotes if r is not None]
