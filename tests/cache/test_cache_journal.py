@@ -11,6 +11,7 @@ from tests.build.build_workshop import Workshop
 
 from kezuri.app.prune import prune
 from kezuri.app.request import Settings
+from kezuri.cache.file_lists import FileLists
 from kezuri.cache.journal import (
     IN_ALL,
     PER_PROJECT,
@@ -22,7 +23,6 @@ from kezuri.cache.journal import (
     JournalStep,
     Source,
 )
-from kezuri.cache.listings import Listings
 from kezuri.cache.question import project_of, repeats
 from kezuri.progress.events import StepName
 from kezuri.store.database import FRESH, Database
@@ -117,13 +117,13 @@ def test_what_files_a_kept_build_speaks_of_survives_a_prune(tmp_path: Path) -> N
     shop.write(f="content")
     shop.build("FROM scratch\nCOPY f /f\n")
     with Store(str(shop.root)) as store:
-        known = Listings(store.database).sizes()
-        # As a listing that no build speaks of any more.
-        Listings(store.database).keep("stale", "x")
+        known = FileLists(store.database).sizes()
+        # As a list that no build speaks of any more.
+        FileLists(store.database).keep("stale", "x")
         store.database.rows("UPDATE listing SET kept = 1")
     prune(Settings(str(shop.root)), all=True)
     with Store(str(shop.root)) as store:
-        assert known and Listings(store.database).sizes() == known
+        assert known and FileLists(store.database).sizes() == known
 
 
 def test_it_is_bounded() -> None:
@@ -181,29 +181,3 @@ def test_forgetting_keeps_the_last_of_the_projects_that_it_is_told() -> None:
     assert len(journal.headings()) == 4
     journal.forget(10.0, [asked("/b").project])
     assert [h.number for h in journal.headings()] == [4]
-
-
-class TestListings:
-    def test_kept_and_found(self) -> None:
-        listings = Listings(Database(":memory:"))
-        assert listings.find("d") is None
-        listings.keep("d", "f644 0:0 ab \udc80\n")
-        assert listings.find("d") == "f644 0:0 ab \udc80\n"
-        listings.keep("empty", "")
-        assert listings.find("empty") == ""
-        listings.forget_all_but({"empty"}, float("inf"))
-        assert listings.find("d") is None and listings.find("empty") == ""
-
-    def test_the_oldest_make_room(self) -> None:
-        database = Database(":memory:")
-        listings = Listings(database, most_bytes=100)
-        for i in range(9):
-            listings.keep(f"d{i}", "".join(f"{i * j}" for j in range(12)))
-        kept = [digest for digest, _ in listings.sizes()]
-        assert kept == [f"d{i}" for i in range(8, 8 - len(kept), -1)] and 1 < len(kept) < 9
-        assert sum(size for _, size in listings.sizes()) <= 100
-
-    def test_too_many_files_are_known_by_their_digest_only(self) -> None:
-        listings = Listings(Database(":memory:"))
-        listings.keep("d", "x\n" * 200_001)
-        assert listings.find("d") is None

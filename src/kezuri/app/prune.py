@@ -45,14 +45,14 @@ def prune(
 def _forget_builds(store: Store, before: float) -> None:
     """Forget the builds of the journal that were last made before the moment (seconds since the epoch), and what only
     they spoke of. The last one of a project that is still there stays: it tells that results were pruned."""
+    from kezuri.cache.file_lists import FileLists
     from kezuri.cache.journal import Journal
-    from kezuri.cache.listings import Listings
 
     journal = Journal(store.database)
     there = (heading.asked for heading in journal.headings())
     journal.forget(before, {asked.project for asked in there if os.path.isdir(asked.context)})
     oldest = store.oldest_lease()
-    Listings(store.database).forget_all_but(journal.digests(), time() if oldest is None else oldest)
+    FileLists(store.database).forget_all_but(journal.digests(), time() if oldest is None else oldest)
 
 
 def foresee_prune(

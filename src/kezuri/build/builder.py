@@ -304,7 +304,7 @@ class Builder:
         operation = stage.plan.operations[position]
         directory = (stage.plan.number, position) in self._needs.directories
         miss = self._miss(stage, digest(components))
-        self._keys.keep_listings(operation)
+        self._keys.keep_file_lists(operation)
         try:
             outcome = self._perform(stage, operation, components, directory, ticket)
             layer = outcome.layer

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from kezuri.cache.file_lists import FileLists, Origin
 from kezuri.cache.journal import JournalBuild, JournalStep
-from kezuri.cache.listings import Listings, Origin
 from kezuri.explain.answers import Because, Explanation, RootCause, StepAnswer
 from kezuri.explain.causes import Answer, Causes, Reason
 from kezuri.explain.changes import Change, changes
@@ -17,7 +17,7 @@ class Explainer:
 
     def __init__(self, database: Database, build: JournalBuild, earlier: Iterator[JournalBuild]) -> None:
         self._database = database
-        self._listings = Listings(database)
+        self._file_lists = FileLists(database)
         self._build = build
         self._causes = Causes(build, earlier, self._nearest)
 
@@ -77,8 +77,8 @@ class Explainer:
     def _files(
         self, before: str | None, old_at: Origin, after: str | None, new_at: Origin
     ) -> tuple[Change, ...] | None:
-        old = self._listings.find(before, old_at) if before is not None else None
-        new = self._listings.find(after, new_at) if after is not None else None
+        old = self._file_lists.find(before, old_at) if before is not None else None
+        new = self._file_lists.find(after, new_at) if after is not None else None
         return changes(old, new) if old is not None and new is not None else None
 
     def _nearest(self, step: JournalStep) -> Components | None:
