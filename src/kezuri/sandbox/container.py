@@ -95,7 +95,7 @@ def _open_terminal(dev: str, step: Step, channel: "socket") -> int:
     slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     os.close(os.open(f"{dev}/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     mounts.bind(path, f"{dev}/console")
-    with suppress(OSError):  # no such id here: becoming that user says so
+    with suppress(OSError):  # there is no such id here: becoming that user fails, and says so
         os.fchown(slave, step.uid, -1)
     hand_over(channel, "terminal", [], [master])
     os.close(master)

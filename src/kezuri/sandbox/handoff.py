@@ -24,7 +24,7 @@ _CGROUPS = "/sys/fs/cgroup"
 
 
 class Handoff:
-    """One step's handing over, known to its supervisor before and after: the runtime's log."""
+    """A step that an OCI runtime runs, as its supervisor sees it: the log that the runtime writes is read at the end."""
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime

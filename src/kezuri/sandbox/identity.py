@@ -24,13 +24,14 @@ DEFAULT_CAPABILITIES = (
     "AUDIT_WRITE",
     "SETFCAP",
 )
-"""What container engines leave to root. The inheritable set stays empty, as it does there since CVE-2022-24769."""
+"""The capabilities that container engines leave to root. The inheritable set stays empty, as it does there since
+CVE-2022-24769."""
 
 
 def capabilities(step: Step) -> int:
-    """What the step's root has, of what we have, as a bit mask.
+    """The capabilities of the step's root, out of those that this process has, as a bit mask.
 
-    On the machine's own network nobody opens raw sockets: they would show what other programs say there.
+    CAP_NET_RAW is not among them on the machine's own network: raw sockets would show what other programs send there.
     """
     have = privileges.permitted()
     if step.insecure:
@@ -40,10 +41,12 @@ def capabilities(step: Step) -> int:
 
 
 def bounds(step: Step, new_privileges: bool) -> int:
-    """The capabilities that files may name, as a bit mask: the kernel does not start a program that names another.
+    """The bounding set as a bit mask: the capabilities that a program's file may ask for. The kernel does not start a
+    program whose file asks for another one.
 
-    With no_new_privs a file gives none that its process does not have, so that CAP_NET_RAW may always be named: `ping`
-    starts, and has what `capabilities` says. Without it a file gives what is within the bounds.
+    With no_new_privs a file gives its process nothing that it does not have. So CAP_NET_RAW is always in the set:
+    `ping`, whose file asks for it, starts, and has what `capabilities` says. Without no_new_privs a file gives what is
+    in the set.
     """
     kept = capabilities(step)
     return kept if new_privileges else kept | privileges.permitted() & privileges.mask(("NET_RAW",))

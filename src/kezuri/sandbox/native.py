@@ -183,7 +183,7 @@ def _order(control: "socket", what: str) -> None:
 
 
 def _check(step: Step) -> None:
-    """Refuse what cannot be before anything is started."""
+    """KezuriError for a step that cannot be run, before anything is started."""
     for text in (*step.argv, step.cwd, step.hostname, *(t for pair in step.env for t in pair)):
         if "\0" in text:
             raise KezuriError.of(f"the step holds a NUL character: {text[:60]!r}", exit_code=125)
