@@ -56,8 +56,8 @@ class BuildRequest(NamedTuple):
     `context` is a directory, `-` or an address; `file` is the Dockerfile's path as given (`-` for stdin).
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
-    are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges` lets set-id programs (sudo) of steps
-    work. Without `outputs` nothing leaves.
+    are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
+    of steps from working. Without `outputs` nothing leaves.
     """
 
     context: str = "."
@@ -82,7 +82,7 @@ class BuildRequest(NamedTuple):
     ulimits: tuple[tuple[str, int, int], ...] = ()
     shm_size: int = 0
     allow: tuple[str, ...] = ()
-    new_privileges: bool = False
+    no_new_privileges: bool = False
 
 
 class BuildResult(NamedTuple):

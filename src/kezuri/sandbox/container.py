@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
+def become(step: Step, channel: "socket", no_new_privileges: bool) -> NoReturn:
     """Turn this process, PID 1 of a new PID namespace, into the step. Its standard streams are in place already.
 
     `channel` carries sockets and the terminal to the supervisor and is closed when the program starts. StartFailure
     or OSError when it cannot start; a missing or unusable command is reported on stream 2 with exit code 127 or 126.
     """
     program = identity.filter_for(step)
+    named = identity.bounds(step, no_new_privileges)
     env = hostfiles.environment(step)
     environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
     _enter_root(step, channel)
@@ -40,7 +41,7 @@ def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
     for stream in (0, 1, 2):
         with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
-    identity.assume(step, program, new_privileges)
+    identity.assume(step, program, named, no_new_privileges)
     # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

@@ -24,15 +24,15 @@ _PIECE = 1 << 16
 class NativeSandbox:
     """Runs steps in namespaces of this process. Construct it in the main thread, after `userns.enter`.
 
-    `new_privileges` lets set-id programs (sudo) of an image give a step's user what the step's capability bounds
-    allow; without it they do nothing.
+    Set-id programs (sudo) of an image give a step's user what the step's capability bounds allow; with
+    `no_new_privileges` they give nothing.
     """
 
     name = "kezuri"
     _runtime = ""
 
-    def __init__(self, new_privileges: bool = False) -> None:
-        self._new_privileges = new_privileges
+    def __init__(self, no_new_privileges: bool = False) -> None:
+        self._no_new_privileges = no_new_privileges
         self._lock = threading.Lock()
         self._closed = False
         self._running: set[threading.Event] = set()
@@ -84,7 +84,7 @@ class NativeSandbox:
                 ) from None
 
     def _request(self, step: Step) -> dict[str, Any]:
-        return {"step": wire.plain(step), "new_privileges": self._new_privileges, "runtime": self._runtime}
+        return {"step": wire.plain(step), "no_new_privileges": self._no_new_privileges, "runtime": self._runtime}
 
     def _enlist(self, kill: threading.Event) -> None:
         with self._lock:

@@ -14,7 +14,7 @@ KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime")
 class RuntimeSandbox(NativeSandbox):
     """Runs steps through the runtime of this name or path. kezuri mounts the root; the runtime does the rest."""
 
-    def __init__(self, name_or_path: str, new_privileges: bool = False) -> None:
+    def __init__(self, name_or_path: str, no_new_privileges: bool = False) -> None:
         path = find(name_or_path)
         if not path:
             installed = [name for name in KNOWN if userns.find_program(name)]
@@ -30,7 +30,7 @@ class RuntimeSandbox(NativeSandbox):
             )
         self.name = os.path.basename(path)
         self._runtime = path
-        super().__init__(new_privileges)
+        super().__init__(no_new_privileges)
 
     def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
         """See `kezuri.sandbox.step.Sandbox.run`. Steps with a terminal are refused: KezuriError."""

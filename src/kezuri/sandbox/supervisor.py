@@ -24,7 +24,7 @@ class Request:
 
     def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int]) -> None:
         self.step: Step = wire.from_plain(fields["step"])
-        self.new_privileges: bool = fields["new_privileges"]
+        self.no_new_privileges: bool = fields["no_new_privileges"]
         self.runtime: str = fields["runtime"]
         self.streams = streams
         self.listeners = listeners
@@ -109,9 +109,9 @@ def _child(
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
         if runtime:
-            handoff.become(request.step, channel, runtime, request.new_privileges)
+            handoff.become(request.step, channel, runtime, request.no_new_privileges)
         else:
-            container.become(request.step, channel, request.new_privileges)
+            container.become(request.step, channel, request.no_new_privileges)
     except StartFailure as e:
         words = (e.message, e.hint)
     except OSError as e:
