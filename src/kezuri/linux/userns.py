@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import mounts, namespaces, privileges
 from kezuri.linux.namespaces import IdRanges
+from kezuri.linux.surroundings import here
 
 _MOST_IDS = 1 << 32
 _PATIENCE = 40.0
@@ -46,8 +47,8 @@ def private_mounts() -> None:
         mounts.make_private("/")
     except PermissionError:
         raise KezuriError.of(
-            "this process is root but may not mount (no CAP_SYS_ADMIN)",
-            hint="run as an ordinary user, or, in a container, give it --cap-add SYS_ADMIN or --privileged",
+            "this process is root but may not mount: a security module or a system call filter forbids it",
+            hint=here().remedy("namespaces"),
             exit_code=125,
         ) from None
 
@@ -81,8 +82,10 @@ def enter() -> None:
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if status != 0 or namespaces.id_map() == ():
             shortcoming = (
-                "newuidmap or newgidmap refused the ranges of /etc/subuid and /etc/subgid (it prints why): only one "
-                "user id is mapped"
+                "this root has no CAP_SETUID, or no CAP_SETGID: only one user id is mapped"
+                if uid == 0
+                else "newuidmap or newgidmap refused the ranges of /etc/subuid and /etc/subgid (it prints why): only "
+                "one user id is mapped"
             )
             uids = ()
         if len(namespaces.id_map("/proc/self/gid_map")) == 0 and status == 0:
@@ -202,9 +205,9 @@ def _map_self(uid: int, gid: int) -> None:
                 continue  # newuidmap had done the one and failed at the other
             if name == "setgroups" and e.errno in (errno.ENOENT, errno.EPERM):
                 continue
-            raise KezuriError.of(
-                f"cannot write {path}: {e.strerror}", hint=_advice() or "see user_namespaces(7)", exit_code=125
-            ) from None
+            # Who is root may map itself with CAP_SETFCAP only (Linux 5.12); an ordinary user always may.
+            hint = advice() or here().remedy("ids" if uid == 0 and e.errno == errno.EPERM else "namespaces")
+            raise KezuriError.of(f"cannot write {path}: {e.strerror}", hint=hint, exit_code=125) from None
 
 
 def _unshare() -> None:
@@ -226,26 +229,31 @@ def _await_threads() -> None:
 
 def forbidden(error: OSError) -> KezuriError:
     """The error for a machine on which user namespaces cannot be made: which setting it is, and what to do."""
-    advice = _advice()
-    if not advice and error.errno == errno.EINVAL:
-        advice = "the kernel was built without CONFIG_USER_NS, or this program has more than one thread already"
-    elif not advice:
-        advice = (
-            "a container or a security module forbids it: run the container with --security-opt seccomp=unconfined "
-            "(Kubernetes: seccompProfile type Unconfined), or run kezuri as root"
-        )
     return KezuriError.of(
         f"user namespaces cannot be used here: {error.strerror}; kezuri needs one when it does not run as root",
-        hint=advice,
+        hint=advice() or _why(error.errno),
         exit_code=125,
     )
 
 
-def _advice() -> str:
+def _why(number: int | None) -> str:
+    """What to do where no setting of this kernel's forbids user namespaces."""
+    if number == errno.EINVAL:
+        return "the kernel was built without CONFIG_USER_NS, or this program has more than one thread already"
+    if number in (errno.ENOSPC, errno.EUSERS):
+        return (
+            "as many user namespaces exist, or lie in each other, as are allowed: raise user.max_user_namespaces in "
+            "the machine around this one"
+        )
+    return here().remedy("namespaces")
+
+
+def advice() -> str:
     """Which kernel setting forbids user namespaces, and the command that allows them ("" when none is known to)."""
     for name, bad, good in SETTINGS:
         if setting(name) == bad:
-            return f"{name} is {bad}; allow it with: sudo sysctl -w {name}={good}"
+            where = "on the machine that runs this container: " if here().engine else ""
+            return f"{name} is {bad}; allow it with: {where}sudo sysctl -w {name}={good}"
     return ""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import libc, mounts, namespaces, privileges
 from kezuri.sandbox import assembly, hostfiles, identity, kernelfs
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.failure import StartFailure, reason, unstarted
 from kezuri.sandbox.step import Step
 
 if TYPE_CHECKING:
@@ -54,15 +54,16 @@ def _enter_root(step: Step, channel: "socket") -> None:
     try:
         namespaces.unshare(flags)
     except OSError as e:
-        raise StartFailure(
-            f"cannot make namespaces for the step: {e.strerror}", "`kezuri doctor` says what is missing"
-        ) from None
+        raise unstarted(e, "make namespaces for the step") from None
     mounts.make_private("/")
     try:
         libc.new_session_keyring()
     except OSError:
         pass  # a kernel without keyrings, or one that lets us make no more: then there is nothing to inherit
-    namespaces.set_hostname(step.hostname)
+    with suppress(PermissionError):
+        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
+        # has the name all the same.
+        namespaces.set_hostname(step.hostname)
     made = assembly.assemble(step, hostfiles.files(step))
     kernel = f"{made.scratch}/kernel"
     kernelfs.make(kernel, step, made.dev_size)
@@ -71,7 +72,10 @@ def _enter_root(step: Step, channel: "socket") -> None:
         assembly.put(made, piece)
     if made.sockets:
         hand_over(channel, "agents", [path for _, path in made.sockets], [fd for fd, _ in made.sockets])
-    mounts.pivot(made.root)
+    try:
+        mounts.pivot(made.root)
+    except OSError as e:
+        raise unstarted(e, "enter the root of the step") from None
     if terminal >= 0:
         import fcntl
         import termios

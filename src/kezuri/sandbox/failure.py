@@ -1,6 +1,9 @@
 """A step that could not be started: the reason, as it travels from the helper processes to the main one."""
 
+import errno
+
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.surroundings import here
 
 
 class StartFailure(Exception):
@@ -23,3 +26,10 @@ def reason(error: OSError) -> str:
     if isinstance(name, bytes):
         name = name.decode(errors="replace")
     return f"{words}: {name}" if isinstance(name, str) and name and name not in words else words
+
+
+def unstarted(error: OSError, what: str = "start the step") -> StartFailure:
+    """The failure for a call of the kernel's that `what` needs. One that is forbidden is forbidden by whatever is
+    around kezuri: the remedy is in the words of that."""
+    forbidden = error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS)
+    return StartFailure(f"cannot {what}: {reason(error)}", here().remedy("namespaces") if forbidden else "")

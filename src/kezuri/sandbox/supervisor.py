@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kezuri.linux import namespaces
 from kezuri.sandbox import container, forward, handoff, wire
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.failure import StartFailure, unstarted
 from kezuri.sandbox.step import AgentMount, Step
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[
     except StartFailure as e:
         report(control, ("failed", e.message, e.hint))
     except OSError as e:
-        report(control, ("failed", f"cannot start the step: {reason(e)}", ""))
+        failure = unstarted(e)
+        report(control, ("failed", failure.message, failure.hint))
     except EOFError:
         pass
     except Exception as e:
@@ -115,7 +116,8 @@ def _child(
     except StartFailure as e:
         words = (e.message, e.hint)
     except OSError as e:
-        words = (f"cannot start the step: {reason(e)}", "")
+        failure = unstarted(e)
+        words = (failure.message, failure.hint)
     except BaseException as e:
         words = (f"the sandbox failed: {type(e).__name__}: {e}", "please report this")
     try:
