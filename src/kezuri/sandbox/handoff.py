@@ -68,6 +68,8 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
     """Turn this process into the runtime that runs the step. StartFailure or OSError when that cannot be."""
     if step.tty:
         raise StartFailure("an OCI runtime is given no terminal here", "run it in kezuri's own sandbox")
+    if step.init:
+        raise StartFailure("an OCI runtime is given no init here", "run it in kezuri's own sandbox, or without --init")
     namespaces.unshare(namespaces.NEWNS)
     mounts.make_private("/")
     from kezuri.sandbox import hostfiles
