@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import libc, mounts, namespaces, privileges
-from kezuri.sandbox import assembly, hostfiles, identity, kernelfs
+from kezuri.sandbox import assembly, hostfiles, identity, init, kernelfs
 from kezuri.sandbox.failure import StartFailure, reason, unstarted
 from kezuri.sandbox.step import Step
 
@@ -46,6 +46,8 @@ def become(step: Step, channel: "socket", no_new_privileges: bool) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if step.init:
+        init.run(lambda: _execute(step.argv, dict(environment), kept), kept, step.tty)
     _execute(step.argv, dict(environment), kept)
 
 

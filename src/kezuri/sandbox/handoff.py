@@ -24,7 +24,7 @@ _CGROUPS = "/sys/fs/cgroup"
 
 
 class Handoff:
-    """A step that an OCI runtime runs, as its supervisor sees it: the log that the runtime writes is read at the end."""
+    """A step that an OCI runtime runs, as its supervisor sees it: at its end the log of the runtime is read."""
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
@@ -68,6 +68,8 @@ def become(step: Step, channel: "socket", handoff: Handoff, no_new_privileges: b
     """Turn this process into the runtime that runs the step. StartFailure or OSError when that cannot be."""
     if step.tty:
         raise StartFailure("an OCI runtime is given no terminal here", "run it in kezuri's own sandbox")
+    if step.init:
+        raise StartFailure("an OCI runtime is given no init here", "run it in kezuri's own sandbox, or without --init")
     namespaces.unshare(namespaces.NEWNS)
     mounts.make_private("/")
     from kezuri.sandbox import hostfiles
