@@ -198,6 +198,12 @@ class TestCollection:
             others = dict.fromkeys(("internal", "exec.cachemount", "source.local", "source.http"), (1, False))
             assert uses == {"image": (1, True), **others}
 
+    def test_a_result_counts_as_often_as_it_was_used(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            store.database.put_record(record("k", "l1", time.time())._replace(uses=7, seconds=3.0))
+            (piece,) = Collector(store, Privilege()).pieces()
+            assert (piece.kind, piece.use.uses, piece.use.seconds) == ("regular", 7, 3.0)
+
     def test_what_a_name_or_a_result_needs_stays(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
             named = image(store, "a/b:c")

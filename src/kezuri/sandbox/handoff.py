@@ -24,7 +24,7 @@ _CGROUPS = "/sys/fs/cgroup"
 
 
 class Handoff:
-    """A step that an OCI runtime runs, as its supervisor sees it: at its end the log of the runtime is read."""
+    """A step that an OCI runtime runs, as its supervisor sees it: the runtime writes a log that is read in the end."""
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
