@@ -5,6 +5,10 @@ import errno
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.surroundings import here
 
+MISSING_IDS = "missing ids"
+"""The hint of a failure for want of user or group ids. The main process, which knows why there are no more, says that
+in its place."""
+
 
 class StartFailure(Exception):
     """What went wrong before the step's program ran: one line that names the thing, and what to do about it."""

@@ -5,7 +5,7 @@ import os
 
 from kezuri.linux import namespaces, privileges
 from kezuri.sandbox import seccomp
-from kezuri.sandbox.failure import StartFailure
+from kezuri.sandbox.failure import MISSING_IDS, StartFailure
 from kezuri.sandbox.step import Step
 
 DEFAULT_CAPABILITIES = (
@@ -185,9 +185,4 @@ def _unmapped(kind: str, number: int, error: OSError) -> StartFailure:
         missing = False
     if not missing:
         return StartFailure(f"cannot become {kind} {number}: {error.strerror}")
-    file = "/etc/subuid" if kind == "user" else "/etc/subgid"
-    return StartFailure(
-        f"{kind} {number} does not exist in this user namespace",
-        f"give your user subordinate ids in {file} (for example `sudo usermod --add-subuids 100000-165535 "
-        f"--add-subgids 100000-165535 $USER`) and install newuidmap (package uidmap)",
-    )
+    return StartFailure(f"{kind} {number} does not exist in this user namespace", MISSING_IDS)

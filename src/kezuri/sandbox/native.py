@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux import userns
 from kezuri.sandbox import wire, zygote
+from kezuri.sandbox.failure import MISSING_IDS
 from kezuri.sandbox.listening import listening
 from kezuri.sandbox.step import Attendant, Outcome, Output, Signal, Step
 
@@ -184,7 +186,8 @@ def _attend(
     if problem is not None:
         raise problem
     if report[0] == "failed":
-        raise KezuriError.of(report[1], hint=report[2], exit_code=125)
+        hint = userns.shortcoming().text() if report[2] == MISSING_IDS else report[2]
+        raise KezuriError.of(report[1], hint=hint, exit_code=125)
     return Outcome(report[1], report[2], report[3])
 
 

@@ -5,9 +5,10 @@ from kezuri.step.task import Failure
 
 
 class StepFailed(KezuriError):
-    """A command has failed. `left` names what it left (see `kezuri.step.task.Failure`)."""
+    """A command has failed. `left` names what it left, `ended` is its exit code (see `kezuri.step.task.Failure`)."""
 
     left: str = ""
+    ended: int = 0
 
 
 def step_failed(command: str, failure: Failure, gave_up: str = "") -> StepFailed:
@@ -57,4 +58,5 @@ def step_failed(command: str, failure: Failure, gave_up: str = "") -> StepFailed
     message = f'process "{command}" did not complete successfully: exit code: {failure.exit_code}'
     error = StepFailed(Diagnostic("error", message, hint="\n".join(hints), output=failure.output))
     error.left = failure.left
+    error.ended = failure.exit_code
     return error
