@@ -6,6 +6,7 @@ from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
+    from kezuri.linux.cgroups import Limits
     from kezuri.sandbox.step import Port
 
 
@@ -57,7 +58,7 @@ class BuildRequest(NamedTuple):
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
-    of steps from working. Without `outputs` nothing leaves.
+    of steps from working; `limits` hold for each step. Without `outputs` nothing leaves.
     """
 
     context: str = "."
@@ -83,6 +84,7 @@ class BuildRequest(NamedTuple):
     shm_size: int = 0
     allow: tuple[str, ...] = ()
     no_new_privileges: bool = False
+    limits: "Limits | None" = None
 
 
 class BuildResult(NamedTuple):

@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kezuri.app.outputs import DockerArchive, LayoutTar, Output, RootTar
 from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
 from kezuri.cli.console import Console
+from kezuri.cli.limit_options import KEYS
 from kezuri.cli.options import Parsed, UsageError
 from kezuri.cli.values import host, memory, pair, pairs, split, ulimit
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
+
+if TYPE_CHECKING:
+    from kezuri.linux.cgroups import Limits
 
 _ENTITLEMENTS = ("network.host", "security.insecure")
 
@@ -51,6 +56,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         shm_size=memory("--shm-size", parsed.text("--shm-size")) if parsed.given("--shm-size") else 0,
         allow=tuple(_entitlement(text) for text in split(parsed.all("--allow"))),
         no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
+        limits=_limits(parsed),
     )
 
 
@@ -178,6 +184,14 @@ def _entitlement(text: str) -> str:
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(_ENTITLEMENTS)}"
         raise UsageError.because(f"--allow {text} is not supported", hint)
     return text
+
+
+def _limits(parsed: Parsed) -> "Limits | None":
+    if not parsed.given("--resource") and not any(parsed.given(f"--{key}") for key in KEYS):
+        return None
+    from kezuri.cli.limits import read_limits
+
+    return read_limits(parsed)
 
 
 def _no_new_privileges(options: tuple[str, ...]) -> bool:
