@@ -17,7 +17,7 @@ from kezuri.app.outputs import (
     RootTar,
     StoredImage,
 )
-from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
+from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salvage, SecretSource
 from kezuri.cli.build_request import build_request
 from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console
@@ -156,6 +156,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("--progress plain --quiet", {}),
     ("--on-error shell", {}),
+    ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
+    (
+        '--on-error=export,dest=o,path=a --on-error=export,"path=b,c",dest=o',
+        {"salvage": (Salvage("a", "o"), Salvage("b,c", "o"))},
+    ),
 ]
 
 
@@ -225,6 +230,11 @@ def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
         ("--resource memory", "--resource 'memory' is not of the form LIMIT=VALUE"),
         ("--resource memmory=1g", "did you mean memory=...?"),
         ("--resource cpus=x", "--resource cpus: not a number of processors"),
+        ("--on-error exprt,path=a", "did you mean export?"),
+        ("--on-error export", "--on-error cannot be 'export'"),
+        ("--on-error shell,x", "--on-error cannot be 'shell,x'"),
+        ("--on-error export,path=/a", "needs a path in the step and a directory here"),
+        ("--on-error export,path=/a,dest=b,mode=1", "unknown key 'mode'"),
         ("--security-opt seccomp=unconfined", "--security-opt seccomp=unconfined is not supported"),
         ("--security-opt no-new-privileges=maybe", "is not supported"),
         ("-o type=local", "needs a directory"),

@@ -28,6 +28,14 @@ class AgentSource(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
+class Salvage(NamedTuple):
+    """`--on-error=export,path=PATH,dest=DIR`: what a failed step has at `path` (from its working directory on) is
+    written into the directory `dest`."""
+
+    path: str
+    dest: str
+
+
 class BuiltinArguments(NamedTuple):
     """What the build arguments say that mean something to the builder, beside what a Dockerfile does with them.
 
@@ -58,7 +66,8 @@ class BuildRequest(NamedTuple):
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
-    of steps from working; `limits` hold for each step. Without `outputs` nothing leaves.
+    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails. Without `outputs` nothing
+    leaves.
     """
 
     context: str = "."
@@ -85,6 +94,7 @@ class BuildRequest(NamedTuple):
     allow: tuple[str, ...] = ()
     no_new_privileges: bool = False
     limits: "Limits | None" = None
+    salvage: tuple[Salvage, ...] = ()
 
 
 class BuildResult(NamedTuple):

@@ -37,10 +37,9 @@ COMMAND = Command(
         ),
         Option(
             ("--on-error",),
-            "choice",
-            "When a RUN fails: shell opens one in the state that it failed in",
-            "ACTION",
-            ("fail", "shell"),
+            "repeated",
+            "When a RUN fails: open a shell in the state that it failed in, or write paths of it to a directory",
+            "shell|export,path=PATH,dest=DIR",
         ),
         Option(("--no-cache",), "flag", "Run every step, whatever the cache has; cache mounts begin empty"),
         Option(
@@ -132,7 +131,7 @@ def execute(invocation: Invocation) -> int:
                 return answer(call, request, invocation, progress)
     settings = invocation.settings
     with open_progress(mode, console) as progress:
-        if parsed.text("--on-error") == "shell":
+        if [action for action in parsed.all("--on-error") if not action.startswith("export")][-1:] == ["shell"]:
             from kezuri.cli.interlude import build_with_shell
 
             looked = build_with_shell(request, settings, progress)
