@@ -13,14 +13,21 @@ from kezuri.tree.content import on_hand
 from kezuri.tree.tree import Tree
 
 
-def merged_items(tree: Tree) -> Iterator[Item]:
-    """Every entry of the tree, parents first, siblings sorted, hard links after the file they name."""
+def merged_items(tree: Tree, top: str = "") -> Iterator[Item]:
+    """Every entry of the tree, parents first, siblings sorted, hard links after the file they name. With `top`, what
+    the directory at this path holds, named from there; or the one entry that it is."""
     first: dict[object, str] = {}
-    stack = [""]
+    alone = tree.stat(top) if top else None
+    if alone is not None and alone.entry.kind != "dir":
+        yield alone.entry._replace(path=top.rpartition("/")[2]), on_hand(alone.content)
+        return
+    stack = [top]
     while stack:
         below = []
         for found in tree.scan(stack.pop()):
             entry, content = found.entry, found.content
+            if top:
+                entry = entry._replace(path=entry.path.removeprefix(f"{top}/"))
             if found.identity is not None:
                 known = first.setdefault(found.identity, entry.path)
                 if known != entry.path:
@@ -28,7 +35,7 @@ def merged_items(tree: Tree) -> Iterator[Item]:
                     continue
             yield entry, on_hand(content)
             if entry.kind == "dir":
-                below.append(entry.path)
+                below.append(found.entry.path)
         stack.extend(reversed(below))
 
 

@@ -43,7 +43,7 @@ def step_failed(command: str, failure: Failure, gave_up: str = "") -> StepFailed
             "started that way (systemd NoNewPrivileges=, Kubernetes allowPrivilegeEscalation: false)"
         )
     if failure.oom:
-        hints.append("the kernel killed the step because memory ran out: give the machine more, or run less at once")
+        hints.append(_out_of_memory(failure))
     elif failure.signal == 9 or failure.exit_code == 137:
         hints.append("a process of the step was killed by SIGKILL; memory running out is the usual cause")
     if failure.exit_code == 127:
@@ -60,3 +60,14 @@ def step_failed(command: str, failure: Failure, gave_up: str = "") -> StepFailed
     error.left = failure.left
     error.ended = failure.exit_code
     return error
+
+
+def _out_of_memory(failure: Failure) -> str:
+    less = "or let it do less at once (make -j1, NODE_OPTIONS=--max-old-space-size=N)"
+    if not failure.peak:
+        have = f" ({failure.memory >> 20} MiB can be had here)" if failure.memory else ""
+        return f"the kernel killed the step because memory ran out{have}: give the machine more, {less}"
+    return (
+        f"the kernel killed a process of the step for memory: its peak was {failure.peak >> 20} MiB,\n"
+        f"its limit (--memory) is {failure.memory >> 20} MiB: raise that, {less}"
+    )
