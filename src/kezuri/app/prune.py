@@ -12,6 +12,7 @@ from kezuri.upkeep.choice import choice
 from kezuri.upkeep.collector import Collector, Limits
 from kezuri.upkeep.figures import Figures
 from kezuri.upkeep.piece import Piece
+from kezuri.upkeep.relief import is_full, relieve
 from kezuri.upkeep.worth import Candidate, worth
 
 
@@ -33,6 +34,9 @@ def prune(
 ) -> tuple[Removed, ...]:
     """Remove what is not needed; see Collector.collect. `until` is an age in seconds. Never what a running build
     needs. KezuriError for filters that are not understood."""
+    if is_full(settings.root):
+        Privilege().own()
+        relieve(settings.root)
     with _opened(settings) as store:
         collector = Collector(store)
         gone = collector.collect(_limits(collector, all, until, filters, budget))
@@ -105,4 +109,4 @@ def _opened(settings: Settings) -> Store:
     """The store, for somebody who looks into directories of layers and removes them: those of an ordinary user have
     files of his subordinate ids."""
     Privilege().own()
-    return Store(settings.root)
+    return Store(settings.root, frugal=is_full(settings.root))
