@@ -15,6 +15,7 @@ from kezuri.scalars import parse_bool
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.relief import is_full
 
 
 def images(
@@ -159,7 +160,7 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
     """Take names away, and the blobs that no other image and no cached result needs. An id removes all names of its
     image, if there are several only with `force`; the last tag takes the digests of its repository along. Nothing
     happens when one of the names is unknown."""
-    with Store(settings.root) as store:
+    with Store(settings.root, frugal=is_full(settings.root)) as store:
         doomed: dict[tuple[str, str], Kept] = {}
         for name in names:
             found = find_all(store, name)

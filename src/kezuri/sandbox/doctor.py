@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import libc, mounts, namespaces, privileges, userns
+from kezuri.linux.refusal import refused
 from kezuri.linux.surroundings import here
 from kezuri.sandbox import runtime, seccomp
 
@@ -49,6 +50,9 @@ def _outcome(build: Callable[[], None]) -> tuple[str, str, int, str, str]:
         build()
     except KezuriError as e:
         error, hint = e.diagnostics[0].message, e.diagnostics[0].hint
+    except OSError as e:
+        told = refused(e).diagnostics[0]
+        error, hint = told.message, told.hint
     except Exception as e:
         error = f"{type(e).__name__}: {e}"
     known = userns.identity()
