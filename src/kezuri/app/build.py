@@ -179,7 +179,7 @@ class _Build:
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(o.kind == "RUN" for o in operations):
-            session.open_sandbox(self._request.new_privileges)
+            session.open_sandbox(self._request.no_new_privileges)
         # What a killed build left behind goes before this one needs the space.
         for _ in Collector(store, session.privilege).abandoned():
             pass

@@ -58,8 +58,8 @@ def run_components(
         parts.append(("shm size", str(settings.shm_size)))
     if settings.hostname != DEFAULT_HOSTNAME:
         parts.append(("hostname", settings.hostname))
-    if settings.new_privileges:
-        parts.append(("new privileges", "true"))
+    if settings.no_new_privileges:
+        parts.append(("no new privileges", "true"))
     return tuple(parts)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kezuri.linux import inroot, mounts, overlay
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.failure import MISSING_IDS, StartFailure, reason
 from kezuri.sandbox.step import (
     AgentMount,
     FileMount,
@@ -326,10 +326,13 @@ def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[in
             sockets.append((_make_socket(mount, at), mount.agent))
             mounts.bind(at, at)
     except OSError as e:
-        hint = ""
         if e.errno == errno.EINVAL and isinstance(mount, SecretMount | AgentMount) and (mount.uid or mount.gid):
-            hint = f"user {mount.uid} or group {mount.gid} is not mapped in the user namespace (see `kezuri doctor`)"
-        raise StartFailure(f"cannot make the mount at {mount.target}: {reason(e)}", hint) from None
+            raise StartFailure(
+                f"cannot make the mount at {mount.target}: user {mount.uid} or group {mount.gid} does not exist in "
+                "this user namespace",
+                MISSING_IDS,
+            ) from None
+        raise StartFailure(f"cannot make the mount at {mount.target}: {reason(e)}") from None
 
 
 def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:

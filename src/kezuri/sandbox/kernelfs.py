@@ -10,6 +10,7 @@ import stat
 
 from kezuri.linux import mounts, namespaces
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME
+from kezuri.linux.surroundings import here
 from kezuri.sandbox.failure import StartFailure, reason
 from kezuri.sandbox.step import Step
 
@@ -57,8 +58,7 @@ def mount_proc(root: str) -> None:
             raise
         raise StartFailure(
             "cannot mount /proc for the step: the container around kezuri masks parts of its own /proc",
-            "run that container with --security-opt systempaths=unconfined (Kubernetes: procMount: Unmasked), "
-            "or with --privileged",
+            here().remedy("proc"),
         ) from None
 
 
