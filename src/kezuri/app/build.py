@@ -14,7 +14,6 @@ from kezuri.app.outputs import ImageOutput, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
-from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.explain.chronicle import Chronicle
 from kezuri.keys.inputs import Inputs
@@ -137,7 +136,7 @@ class _Build:
         inputs, keys, results, options = definition.workbench(
             plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
         )
-        chronicle = Chronicle(store.database, self._asked(plan, definition), plan)
+        chronicle = Chronicle(store.database, definition.asked(), plan)
         builder = Builder(
             plan,
             store,
@@ -181,13 +180,6 @@ class _Build:
 
             look(wreck, error, self._session.sandbox(), self._look)
         return error
-
-    def _asked(self, plan: Plan, definition: Definition) -> Question:
-        context = definition.context
-        name = context.dockerfile.name
-        file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
-        place = context.address or context.root or "-"
-        return (place, file, self._request.target, self._request.platforms, os.getcwd())
 
     def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
         """Before the first step runs: a build that only copies needs no sandbox."""

@@ -62,6 +62,7 @@ class Forecast:
         store: Store,
         keys: StepKeys,
         options: Options,
+        history: History,
         *,
         lenient: bool = False,
     ) -> None:
@@ -71,7 +72,7 @@ class Forecast:
         self._keys = keys
         self._options = options
         self._lenient = lenient
-        self._history = History(store.database)
+        self._history = history
         self._ends: dict[int, Sight] = {}
         self._settled: dict[int, bool] = {}
         self._made: dict[frozenset[str], _Made] = {}
