@@ -109,7 +109,8 @@ def find_all(store: Store, text: str) -> list[Kept]:
     found = found or _by_id(store, images, text)
     if found:
         return found
-    near = nearest(text, [image.familiar for image in images if image.name])
+    names = [image.familiar for image in images if image.name]
+    near = nearest(text, names) or nearest(f"{text}:latest", [name for name in names if ":" not in text])
     hint = f"did you mean {near}?" if near else "`kezuri images` lists them"
     raise NoSuchImage.of(f"no such image: {text}", hint=hint)
 
