@@ -79,11 +79,16 @@ def page() -> str:
         "",
         "## Templates",
         "",
-        "`--format` takes `json`, or the part of Go's templates that people use: `{{.Field}}`, `{{.A.B}}`, "
-        "`{{json .}}`, "
-        '`{{index .Labels "key"}}`, pipes, and the functions json, upper, lower, title, join, split, len, index, '
-        "truncate, print and println. Listings also take `table` and `table {{.A}}\\t{{.B}}`. Control flow (`range`, "
-        "`if`, ...) is not supported.",
+        "`--format` takes `json`, or a template as Go's text/template reads it: fields, variables, pipes, parentheses, "
+        "`range`, `if`, `with`, `define`, `template`, comments and `{{- -}}`, its functions (and, or, not, eq, ne, "
+        "lt, le, gt, ge, len, index, slice, print, printf, println, html, urlquery) and docker's (json, join, split, "
+        "upper, lower, title, pad, truncate). Listings also take `table` and `table {{.A}}\\t{{.B}}`.",
+        "",
+        "```",
+        "kezuri inspect --format '{{range .RootFS.Layers}}{{println .}}{{end}}' app",
+        "kezuri inspect --format '{{range $name, $value := .Config.Labels}}{{$name}}={{$value}} {{end}}' app",
+        "kezuri images --format '{{if eq .Tag \"latest\"}}{{.Repository}}{{end}}'",
+        "```",
     ]
     for name in MODULES:
         command = load(name)[0]

@@ -110,7 +110,8 @@ def find_all(store: Store, text: str) -> list[Kept]:
     if found:
         return found
     names = [image.familiar for image in images if image.name]
-    near = nearest(text, names) or nearest(f"{text}:latest", [name for name in names if ":" not in text])
+    # Of names of one or two letters any two are near each other.
+    near = nearest(text, [n if ":" in text else n.removesuffix(":latest") for n in names]) if len(text) > 2 else None
     hint = f"did you mean {near}?" if near else "`kezuri images` lists them"
     raise NoSuchImage.of(f"no such image: {text}", hint=hint)
 
