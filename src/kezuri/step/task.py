@@ -151,6 +151,7 @@ class Failure(NamedTuple):
 
     What was seen beside it: the output says that a certificate was not trusted (`intercepted`) or that a program could
     not gain privileges (`unprivileged`); the disk is full; the step was shown a bundle of certificates (`bundle`).
+    `cause` is what the files of its root say to it (`kezuri.step.cause`), a sentence a line.
     """
 
     exit_code: int
@@ -164,6 +165,7 @@ class Failure(NamedTuple):
     left: str = ""
     peak: int = 0
     memory: int = 0
+    cause: str = ""
 
 
 class Outcome(NamedTuple):
