@@ -140,6 +140,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--ulimit nofile=1024:2048", {"ulimits": (("nofile", 1024, 2048),)}),
     ("--ulimit core=0 --ulimit memlock=-1", {"ulimits": (("core", 0, 0), ("memlock", -1, -1))}),
     ("--shm-size 128m", {"shm_size": 128 << 20}),
+    ("--pull=missing", {}),
+    ("--pull=always", {"pull": True}),
     ("--shm-size=1.5GiB", {"shm_size": 3 << 29}),
     ("--allow network.host,security.insecure", {"allow": ("network.host", "security.insecure")}),
     (
@@ -149,6 +151,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--compression-level=0", {"outputs": (StoredImage(ImageOptions(level=0)),)}),
     ("--compression uncompressed", {"outputs": (StoredImage(ImageOptions(compression="uncompressed")),)}),
     # accepted without effect on the request
+    ("--cache-from type=gha --cache-to type=gha", {}),
     ("--load --builder x --rm --force-rm --compress --call build --check", {}),
     (
         "--provenance=false --sbom=false --push=false",
@@ -185,7 +188,7 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        *("--push", "--cache-from", "--cache-to"),
+        "--push",
         *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
     } <= REFUSED
 

@@ -1,4 +1,4 @@
-"""What a user can ask of a build or a run, as frozen values: argv has been understood, nothing has happened yet."""
+"""What a user can ask for, as frozen values: argv has been understood, nothing has happened yet."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -7,7 +7,6 @@ from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
     from kezuri.linux.cgroups import Limits
-    from kezuri.sandbox.step import Port
 
 
 class SecretSource(NamedTuple):
@@ -109,33 +108,6 @@ class BuildResult(NamedTuple):
     size: int
     cached: int
     ran: int
-
-
-class RunRequest(NamedTuple):
-    """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `volumes` are (host path,
-    container path, read-only). `command` empty means the image's CMD."""
-
-    image: str
-    command: tuple[str, ...] = ()
-    entrypoint: str | None = None
-    env: tuple[tuple[str, str], ...] = ()
-    ports: "tuple[Port, ...]" = ()
-    volumes: tuple[tuple[str, str, bool], ...] = ()
-    user: str = ""
-    workdir: str = ""
-    hostname: str = ""
-    name: str = ""
-    network: str = ""
-    interactive: bool = False
-    tty: bool = False
-    remove: bool = True
-    readonly: bool = False
-    pull: str = "missing"
-    init: bool = False
-    platform: str = ""
-    hosts: tuple[tuple[str, str], ...] = ()
-    ulimits: tuple[tuple[str, int, int], ...] = ()
-    shm_size: int = 0
 
 
 class Settings(NamedTuple):

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from kezuri.app.request import Salvage
 from kezuri.diagnostics import Diagnostic, KezuriError
-from kezuri.export.root import merged_items, write_directory
-from kezuri.layer.entry import Item
+from kezuri.export.root import Exported, merged_items, write_directory
 from kezuri.step.wreck import Wreck
 from kezuri.tree.stack import StackView
 
@@ -47,11 +46,11 @@ def _salvage(wanted: Salvage, wreck: Wreck, view: StackView) -> Iterator[Diagnos
 class _Count:
     """The items, and how many of those that were taken are files of any kind but devices, which stay behind."""
 
-    def __init__(self, items: Iterator[Item]) -> None:
+    def __init__(self, items: Iterator[Exported]) -> None:
         self._items = items
         self.files = 0
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Exported]:
         for item in self._items:
             self.files += item[0].kind not in ("dir", "char", "block")
             yield item

@@ -20,9 +20,9 @@ from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
+    from kezuri.images.layout import Layout
     from kezuri.linux.cgroups import Limits
     from kezuri.registry.client import Registry
-    from kezuri.registry.layout import Layout
     from kezuri.sandbox.step import Sandbox
 
 
@@ -121,7 +121,7 @@ class Session:
         """The layout that `directory[:tag|@digest]` names, and which image in it."""
         known = self._layouts.get(text)
         if known is None:
-            from kezuri.registry.layout import LayoutAddress, open_layout
+            from kezuri.images.layout import LayoutAddress, open_layout
 
             address = LayoutAddress.parse(text)
             known = (self._held.enter_context(open_layout(address.path)), address.selector)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kezuri.linux.cgroups import Limits
 
 _ACTIONS = ("fail", "shell", "export")
+_POLICIES = {"always": True, "newer": True, "missing": False, "ifmissing": False, "ifnewer": True}
 _ENTITLEMENTS = ("network.host", "security.insecure")
 
 
@@ -50,7 +51,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         metadata_file=parsed.text("--metadata-file"),
         no_cache=parsed.flag("--no-cache"),
         no_cache_filter=split(parsed.all("--no-cache-filter")),
-        pull=parsed.flag("--pull"),
+        pull=_pull(parsed.text("--pull", "false")),
         network=parsed.text("--network", "default"),
         hosts=tuple(host("--add-host", text) for text in parsed.all("--add-host")),
         ulimits=tuple(ulimit("--ulimit", text) for text in parsed.all("--ulimit")),
@@ -78,6 +79,19 @@ def _build_args(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, 
     if epoch:
         out.setdefault("SOURCE_DATE_EPOCH", epoch)
     return tuple(out.items())
+
+
+def _pull(policy: str) -> bool:
+    """`--pull`, `--pull=BOOL`, and buildah's words for it."""
+    asked = parse_bool(policy)
+    if asked is None:
+        if policy not in _POLICIES:
+            known = ", ".join(_POLICIES)
+            raise UsageError.because(
+                f"--pull cannot be {policy!r}", f"--pull alone asks the registry; or one of: {known}"
+            )
+        asked = _POLICIES[policy]
+    return asked
 
 
 def _builtin(build_args: tuple[tuple[str, str], ...]) -> BuiltinArguments:
@@ -114,7 +128,8 @@ def _secret(text: str) -> SecretSource:
             kind = value
         else:
             guess = nearest(key, ("id", "src", "env", "type"))
-            raise UsageError.because(f"--secret: unknown key {key!r}", f"did you mean {guess}?" if guess else "")
+            hint = f"did you mean {guess}?" if guess else "a secret comes from a file (src=) or a variable (env=)"
+            raise UsageError.because(f"--secret: unknown key {key!r}", hint)
     if not name:
         raise UsageError.because(f"--secret {text!r} has no id", "write id=NAME,src=FILE or id=NAME,env=VARIABLE")
     if kind == "env" and not variable:

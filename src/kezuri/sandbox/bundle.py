@@ -35,7 +35,8 @@ def config(step: Step, made: Assembly, no_new_privileges: bool) -> dict[str, Any
         "readonlyPaths": [] if step.insecure else list(kernelfs.READ_ONLY),
     }
     if not (namespaces.is_initial_user() and privileges.permitted() & privileges.mask(("MKNOD",))):
-        # The runtime shows the machine's own nodes then, and may be their owner: nobody shall change them.
+        # The runtime then shows the device nodes of the machine, whose owner may be root of the step: read-only, so
+        # that the step cannot change their modes.
         linux["readonlyPaths"] += [f"/dev/{name}" for name in kernelfs.DEVICES]
     if not step.insecure:
         machine = os.uname().machine

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import libc, mounts, namespaces, privileges
-from kezuri.sandbox import assembly, hostfiles, identity, kernelfs
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox import assembly, hostfiles, identity, init, kernelfs
+from kezuri.sandbox.failure import StartFailure, reason, unstarted
 from kezuri.sandbox.step import Step
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if step.init:
+        init.run(lambda: _execute(step.argv, dict(environment), kept), kept, step.tty)
     _execute(step.argv, dict(environment), kept)
 
 
@@ -58,15 +60,16 @@ def _enter_root(step: Step, channel: "socket") -> None:
     try:
         namespaces.unshare(flags)
     except OSError as e:
-        raise StartFailure(
-            f"cannot make namespaces for the step: {e.strerror}", "`kezuri doctor` says what is missing"
-        ) from None
+        raise unstarted(e, "make namespaces for the step") from None
     mounts.make_private("/")
     try:
         libc.new_session_keyring()
     except OSError:
         pass  # a kernel without keyrings, or one that lets us make no more: then there is nothing to inherit
-    namespaces.set_hostname(step.hostname)
+    with suppress(PermissionError):
+        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
+        # has the name all the same.
+        namespaces.set_hostname(step.hostname)
     made = assembly.assemble(step, hostfiles.files(step))
     kernel = f"{made.scratch}/kernel"
     kernelfs.make(kernel, step, made.dev_size)
@@ -75,7 +78,10 @@ def _enter_root(step: Step, channel: "socket") -> None:
         assembly.put(made, piece)
     if made.sockets:
         hand_over(channel, "agents", [path for _, path in made.sockets], [fd for fd, _ in made.sockets])
-    mounts.pivot(made.root)
+    try:
+        mounts.pivot(made.root)
+    except OSError as e:
+        raise unstarted(e, "enter the root of the step") from None
     if terminal >= 0:
         import fcntl
         import termios
@@ -100,7 +106,7 @@ def _open_terminal(dev: str, step: Step, channel: "socket") -> int:
     slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     os.close(os.open(f"{dev}/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     mounts.bind(path, f"{dev}/console")
-    with suppress(OSError):  # no such id here: becoming that user says so
+    with suppress(OSError):  # there is no such id here: becoming that user fails, and says so
         os.fchown(slave, step.uid, -1)
     hand_over(channel, "terminal", [], [master])
     os.close(master)

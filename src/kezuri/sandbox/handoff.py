@@ -25,7 +25,7 @@ _CGROUPS = "/sys/fs/cgroup"
 
 
 class Handoff:
-    """One step's handing over, known to its supervisor before and after: the runtime's log."""
+    """A step that an OCI runtime runs, as its supervisor sees it: the runtime writes a log that is read in the end."""
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
@@ -72,6 +72,8 @@ def become(
     StartFailure or OSError when that cannot be."""
     if step.tty:
         raise StartFailure("an OCI runtime is given no terminal here", "run it in kezuri's own sandbox")
+    if step.init:
+        raise StartFailure("an OCI runtime is given no init here", "run it in kezuri's own sandbox, or without --init")
     namespaces.unshare(namespaces.NEWNS)
     mounts.make_private("/")
     from kezuri.sandbox import hostfiles

@@ -5,7 +5,7 @@ import os
 
 from kezuri.linux import namespaces, privileges
 from kezuri.sandbox import seccomp
-from kezuri.sandbox.failure import StartFailure
+from kezuri.sandbox.failure import MISSING_IDS, StartFailure
 from kezuri.sandbox.step import Step
 
 DEFAULT_CAPABILITIES = (
@@ -24,13 +24,14 @@ DEFAULT_CAPABILITIES = (
     "AUDIT_WRITE",
     "SETFCAP",
 )
-"""What container engines leave to root. The inheritable set stays empty, as it does there since CVE-2022-24769."""
+"""The capabilities that container engines leave to root. The inheritable set stays empty, as it does there since
+CVE-2022-24769."""
 
 
 def capabilities(step: Step) -> int:
-    """What the step's root has, of what we have, as a bit mask.
+    """The capabilities of the step's root, out of those that this process has, as a bit mask.
 
-    On the machine's own network nobody opens raw sockets: they would show what other programs say there.
+    CAP_NET_RAW is not among them on the machine's own network: raw sockets would show what other programs send there.
     """
     have = privileges.permitted()
     if step.insecure:
@@ -184,9 +185,4 @@ def _unmapped(kind: str, number: int, error: OSError) -> StartFailure:
         missing = False
     if not missing:
         return StartFailure(f"cannot become {kind} {number}: {error.strerror}")
-    file = "/etc/subuid" if kind == "user" else "/etc/subgid"
-    return StartFailure(
-        f"{kind} {number} does not exist in this user namespace",
-        f"give your user subordinate ids in {file} (for example `sudo usermod --add-subuids 100000-165535 "
-        f"--add-subgids 100000-165535 $USER`) and install newuidmap (package uidmap)",
-    )
+    return StartFailure(f"{kind} {number} does not exist in this user namespace", MISSING_IDS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.linux import userns
 from kezuri.sandbox.native import NativeSandbox
-from kezuri.sandbox.step import Outcome, Output, Step
+from kezuri.sandbox.step import Attendant, Outcome, Output, Step
 
 if TYPE_CHECKING:
     from kezuri.linux.cgroups import Groups
@@ -36,13 +36,13 @@ class RuntimeSandbox(NativeSandbox):
         self._runtime = path
         super().__init__(no_new_privileges, groups)
 
-    def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
+    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Outcome:
         """See `kezuri.sandbox.step.Sandbox.run`. Steps with a terminal are refused: KezuriError."""
         if step.tty:
             raise KezuriError.of(
                 f"{self.name} is given no terminal here", hint="run it in kezuri's own sandbox", exit_code=125
             )
-        return super().run(step, output, cancel)
+        return super().run(step, output, cancel, attendant)
 
 
 def find(name_or_path: str) -> str:

@@ -154,6 +154,7 @@ class Failure(NamedTuple):
     What was seen beside it: the output says that a certificate was not trusted (`intercepted`) or that a program could
     not gain privileges (`unprivileged`); the disk is full; the step was shown a bundle of certificates (`bundle`);
     the line of the output that says that it was the network (`network`). `tries` is how many times it was run.
+    `cause` is what the files of its root say to it (`kezuri.step.cause`), a sentence a line.
     """
 
     exit_code: int
@@ -169,6 +170,7 @@ class Failure(NamedTuple):
     memory: int = 0
     network: str = ""
     tries: int = 1
+    cause: str = ""
 
 
 class Outcome(NamedTuple):
