@@ -201,7 +201,7 @@ class _Build:
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
         performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
         self._performer = held.enter_context(performer)
-        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps)
+        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps, self._request.retry_network)
         return Workers(tasks, performer)
 
 

@@ -41,6 +41,7 @@ COMMAND = Command(
             "When a RUN fails: open a shell in the state that it failed in, or write paths of it to a directory",
             "shell|export,path=PATH,dest=DIR",
         ),
+        Option(("--retry-network",), "text", "Run a RUN that the network alone made fail again, so many times", "N"),
         Option(("--no-cache",), "flag", "Run every step, whatever the cache has; cache mounts begin empty"),
         Option(
             ("--no-cache-filter",),
