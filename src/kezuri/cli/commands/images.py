@@ -16,6 +16,7 @@ COMMAND = Command(
         Option(("--filter", "-f"), "repeated", "Show only some: reference=PATTERN, dangling=, label=", "FILTER"),
         FORMAT,
         Option(("--no-trunc",), "flag", "Show whole ids"),
+        Option(("--noheading", "-n"), "flag", "Print no headings"),
         Option(("--quiet", "-q"), "flag", "Show only ids"),
     ),
     operands="[NAME[:TAG]]",
@@ -57,7 +58,8 @@ def execute(invocation: Invocation) -> int:
     shown = ["Repository", "Tag", *(["Digest"] if parsed.flag("--digests") else []), "ID", "CreatedSince", "Size"]
     if len({image.name for image in found}) < len({(image.name, image.platform) for image in found}):
         shown.insert(2, "Platform")
-    listing(console, parsed.text("--format"), rows, {field: _HEADINGS[field] for field in shown}, _HEADINGS)
+    columns = {field: _HEADINGS[field] for field in shown}
+    listing(console, parsed.text("--format"), rows, columns, _HEADINGS, headed=not parsed.flag("--noheading"))
     return 0
 
 
