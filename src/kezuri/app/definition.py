@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
+from kezuri.cache.question import Question
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
@@ -88,6 +89,14 @@ class Definition:
             elsewhere=self._elsewhere,
         )
         self.dockerfile = self._parse()
+
+    def asked(self) -> Question:
+        """What the build is asked for, as the journal writes it down."""
+        context = self.context
+        name = context.dockerfile.name
+        file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
+        place = context.address or context.root or "-"
+        return (place, file, self._request.target, self._request.platforms, os.getcwd())
 
     def _parse(self) -> Dockerfile:
         source = self.context.dockerfile
@@ -314,7 +323,7 @@ class Definition:
                 self._request.ulimits,
                 self._request.shm_size,
                 self._request.builtin.hostname,
-                self._request.new_privileges,
+                self._request.no_new_privileges,
             ),
             secrets=secrets,
             agents=self._open_agents(),

@@ -7,6 +7,7 @@ from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
 from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
@@ -14,6 +15,7 @@ from kezuri.scalars import parse_bool
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.relief import is_full
 
 
 def images(
@@ -180,7 +182,7 @@ def remove(
     """Take names away, and the blobs that no other image and no cached result needs. An id removes all names of its
     image, if there are several only with `force`; the last tag takes the digests of its repository along. `missed`
     hears of each that cannot go; where it does not raise, the others go nevertheless."""
-    with Store(settings.root) as store:
+    with Store(settings.root, frugal=is_full(settings.root)) as store:
         doomed: dict[tuple[str, str], Kept] = {}
         for name in names:
             try:
@@ -199,7 +201,7 @@ def remove(
         for image in _left_digests(kept(store), list(doomed.values())):
             store.names.delete(image.name)
             removed.append(Removed("untagged", image.familiar))
-        swept = Collector(store).collect(Limits(untagged=False))
+        swept = Collector(store, Privilege()).collect(Limits(untagged=False))
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)
 

@@ -87,10 +87,13 @@ def call(argv: Sequence[str], console: Console) -> int:
     except Stopped as stopped:
         console.note(f"kezuri: stopped by signal {stopped.number}")
         return 128 + stopped.number
+    except OSError as error:
+        from kezuri.linux.refusal import refused
+
+        if _debugs(argv, console):
+            _say_where(error, console)
+        return _report(refused(error), usage, console)
     except Exception as error:
-        if isinstance(error, FileNotFoundError) and not _has_directory():
-            console.note("error: the current directory was removed\n  help: change to one that exists")
-            return 125
         return _apologise(error, argv, console)
 
 
@@ -194,20 +197,21 @@ def _report(error: KezuriError, usage: str, console: Console) -> int:
     return error.exit_code
 
 
-def _has_directory() -> bool:
-    try:
-        return bool(os.getcwd())
-    except OSError:
-        return False
+def _debugs(argv: Sequence[str], console: Console) -> bool:
+    return "--debug" in argv or "-D" in argv or console.environ.get("KEZURI_DEBUG", "") not in ("", "0", "false")
+
+
+def _say_where(error: Exception, console: Console) -> None:
+    from traceback import format_exception
+
+    console.note("".join(format_exception(error)).rstrip())
 
 
 def _apologise(error: Exception, argv: Sequence[str], console: Console) -> int:
-    """A mistake of ours, or of the machine's: one line, and the whole story for who asks."""
-    debug = "--debug" in argv or "-D" in argv or console.environ.get("KEZURI_DEBUG", "") not in ("", "0", "false")
+    """A mistake of ours: one line, and the whole story for who asks."""
+    debug = _debugs(argv, console)
     if debug:
-        from traceback import format_exception
-
-        console.note("".join(format_exception(error)).rstrip())
+        _say_where(error, console)
     text = " ".join(str(error).split()) or "no message"
     advice = "" if debug else " (--debug shows where)"
     console.note(f"kezuri: sorry, something unexpected went wrong: {type(error).__name__}: {text}{advice}")

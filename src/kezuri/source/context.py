@@ -138,8 +138,12 @@ def _may_be_remote(text: str, cwd: str) -> bool:
 
 def _check_directory(root: str, written: str) -> None:
     try:
-        is_directory = os.path.isdir(root)
-        there = os.path.lexists(root)
+        is_directory = stat.S_ISDIR(os.stat(root).st_mode)
+        there = True
+    except (FileNotFoundError, NotADirectoryError):
+        is_directory, there = False, os.path.lexists(root)
+    except OSError as error:
+        raise _unreadable(root, written, error) from None
     except ValueError:
         is_directory = there = False
     if is_directory:
@@ -157,11 +161,27 @@ def _check_directory(root: str, written: str) -> None:
     )
 
 
+def _unreadable(root: str, written: str, error: OSError) -> KezuriError:
+    """A context that this user may not search, or that the machine does not give."""
+    from kezuri.linux.disk import user
+    from kezuri.linux.refusal import abridged
+
+    hint = ""
+    if error.errno == errno.EACCES:
+        hint = f"Make it readable for {user(os.geteuid())}, or run kezuri as somebody who may read it."
+    return KezuriError.of(f'cannot read the build context "{abridged(written)}": {error.strerror}', hint=hint)
+
+
 def _default_file(root: str, context: str) -> str:
     for name in USUAL:
         path = os.path.join(root, name)
-        if os.path.lexists(path):
-            return path
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _unreadable(root, context, error) from None
+        return path
     try:
         others = sorted(n for n in os.listdir(root) if "dockerfile" in n.lower() or "containerfile" in n.lower())
     except OSError:

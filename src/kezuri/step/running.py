@@ -88,12 +88,16 @@ class Running:
             cancel.check()
             if ended.exit_code:
                 failure = Failure(
-                    *ended,
+                    ended.exit_code,
+                    ended.signal,
+                    ended.oom,
                     tail.text(),
                     tail.intercepted,
                     tail.unprivileged,
                     _is_full(scratch),
                     bool(self._ca_bundle),
+                    peak=ended.peak,
+                    memory=ended.memory or (_memory_here() if ended.oom else 0),
                 )
                 failure = failure._replace(cause=self._cause(work, step, failure))
                 return Ran("", tail.abandoned, failure._replace(left=self._keep(work, step, scratch, held)))
@@ -236,6 +240,12 @@ class _Inside(NamedTuple):
     mounts: tuple[door.Mount, ...]
     env: tuple[tuple[str, str], ...]
     secrets: tuple[bytes, ...]
+
+
+def _memory_here() -> int:
+    from kezuri.linux.cgroup_files import memory_here
+
+    return memory_here()
 
 
 def _is_full(directory: str) -> bool:
