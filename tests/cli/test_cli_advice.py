@@ -20,8 +20,10 @@ OTHERS = {
     "--cap-add": "docker run's",
     "--frozen-lockfile": "yarn's",
     "--no-cache-dir": "pip's",
+    "--max-old-space-size": "of node",
     "--port": "of a program in an example",
     "--privileged": "docker run's",
+    "--scope": "of systemd-run",
 }
 """Options of other programs that sentences name."""
 

@@ -155,6 +155,11 @@ def execute(invocation: Invocation) -> int:
             console.note(f"Successfully built {built.removeprefix('sha256:')[:12]}")
         for name in result.names:
             console.note(f"Successfully tagged {_familiar(name)}")
+        if built:
+            from kezuri.cli.quantities import size
+
+            unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
+            console.note(f"Image size: {unpacked}{size(result.size)} compressed")
     return 0
 
 
