@@ -220,6 +220,10 @@ class Listing:
         """The files that are not empty, by their first names, in order."""
         return [path for path, line in self._lines.items() if line.startswith("\0f") and line.split("\0", 6)[5] != "0"]
 
+    def content(self) -> int:
+        """How many bytes the files have, those with several names once."""
+        return sum(int(line.split("\0", 6)[5]) for line in self._lines.values() if line.startswith("\0f"))
+
     def learn(self, digests: Mapping[str, bytes]) -> None:
         """Take note of the SHA-256 of the bytes of all `files`."""
         self._digests = b"".join([digests[path] for path in self.files()])

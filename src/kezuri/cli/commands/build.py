@@ -100,7 +100,14 @@ COMMAND = Command(
             "no-new-privileges: sudo and other set-id programs of steps give nothing",
             "OPTION",
         ),
-        Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
+        Option(
+            ("--isolation",),
+            "text",
+            "Isolation of steps",
+            "NAME",
+            refused="steps run in kezuri's own sandbox, or in what --runtime names",
+            harmless=("default",),
+        ),
     ),
     operands="[PATH | URL | -]",
     most=1,
@@ -149,6 +156,11 @@ def execute(invocation: Invocation) -> int:
             console.note(f"Successfully built {built.removeprefix('sha256:')[:12]}")
         for name in result.names:
             console.note(f"Successfully tagged {_familiar(name)}")
+        if built:
+            from kezuri.cli.quantities import size
+
+            unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
+            console.note(f"Image size: {unpacked}{size(result.size)} compressed")
     return 0
 
 
