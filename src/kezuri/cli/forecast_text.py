@@ -92,7 +92,8 @@ def _table(
     return "\n".join(lines)
 
 
-def _counted(steps: Iterable[ForecastStep]) -> str:
+def counted(steps: Iterable[ForecastStep]) -> str:
+    """How many steps there are of each outcome, in words."""
     outcomes = [step.outcome for step in steps]
     words = [f"{outcomes.count('runs')} of {len(outcomes)} steps would run"]
     words += [f"{outcomes.count('depends')} may run"] if "depends" in outcomes else []
@@ -104,7 +105,7 @@ def _counted(steps: Iterable[ForecastStep]) -> str:
 def _summary(foresight: Foresight) -> list[str]:
     if not foresight.steps:
         return ["There is nothing to do: no step makes files."]
-    lines = [_counted(foresight.steps) + "."]
+    lines = [counted(foresight.steps) + "."]
     if any(step.outcome != "cached" for step in foresight.steps):
         lines.append(_cost(foresight.expense))
         lines += _critical_path(foresight)

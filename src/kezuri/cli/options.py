@@ -17,9 +17,10 @@ class Option(NamedTuple):
     """One option: `names` with their dashes, the canonical long one first.
 
     `kind`: `flag` takes no value (but `=true|false`), `text` one, `repeated` one each time, `choice` one of `choices`,
-    `optional` none or `=value`. `variable` is the environment variable that stands in for it. `refused` says why the
-    option is not supported; it may still be switched off (`=false`) or have one of the `harmless` values. `ignored`
-    options are accepted and do nothing. `completes` says what its value is: a file, directory, image or stage.
+    `optional` none or `=value`, which is one of `choices` if there are any. `variable` is the environment variable that
+    stands in for it. `refused` says why the option is not supported; it may still be switched off (`=false`) or have
+    one of the `harmless` values. `ignored` options are accepted and do nothing. `completes` says what its value is: a
+    file, directory, image or stage.
     """
 
     names: tuple[str, ...]
@@ -196,17 +197,25 @@ def _take(option: Option, name: str, value: str | None, values: dict[str, list[s
             raise UsageError.because(f"option {name} is true or false, not {value!r}")
     elif option.kind == "optional" and value is None:
         value = "true"
+    elif option.kind == "optional" and option.choices:
+        _choose(option, name, value or "")
     assert value is not None
     if option.refused:
         if value in option.harmless or (option.kind in ("flag", "optional") and parse_bool(value) is False):
             return
         raise UsageError.because(f"{name} is not supported yet", option.refused)
-    if option.kind == "choice" and value not in option.choices:
+    if option.kind == "choice":
+        _choose(option, name, value)
+    if not option.ignored:
+        values.setdefault(option.key, []).append(value)
+
+
+def _choose(option: Option, name: str, value: str) -> None:
+    """UsageError for a value that is none of the option's choices."""
+    if value not in option.choices:
         guess = nearest(value, option.choices)
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(option.choices)}"
         raise UsageError.because(f"{name} cannot be {value!r}", hint)
-    if not option.ignored:
-        values.setdefault(option.key, []).append(value)
 
 
 def _unknown(name: str, known: Mapping[str, Option]) -> UsageError:
