@@ -66,6 +66,7 @@ class _Build:
         self._stand_ins = stand_ins
         self._look = look
         self._performer: LocalPerformer | None = None
+        self._keeps = look is not None or bool(request.salvage)
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -153,22 +154,32 @@ class _Build:
             built = builder.build()
         except BaseException as error:
             chronicle.close(reason(error).partition("\n")[0], builder.name)
-            self._look_at(error)
+            told = self._look_at(error)
+            if told is not error:
+                raise told from error
             raise
         chronicle.close("", builder.name)
         return built
 
-    def _look_at(self, error: BaseException) -> None:
-        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of."""
-        if self._performer is None or self._look is None:
-            return
+    def _look_at(self, error: BaseException) -> BaseException:
+        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of. The
+        error, with what is said about that."""
+        if self._performer is None or not self._keeps:
+            return error
         from kezuri.step.failure import StepFailed
 
         wreck = self._performer.left(error.left) if isinstance(error, StepFailed) else None
-        if wreck is not None and isinstance(error, StepFailed):
+        if wreck is None or not isinstance(error, StepFailed):
+            return error
+        if self._request.salvage:
+            from kezuri.app.salvage import salvage
+
+            error = error.noting(*salvage(self._request.salvage, wreck))
+        if self._look is not None:
             from kezuri.app.debugging import look
 
             look(wreck, error, self._session.sandbox(), self._look)
+        return error
 
     def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
         """Before the first step runs: a build that only copies needs no sandbox."""
@@ -179,7 +190,7 @@ class _Build:
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
         if any(o.kind == "RUN" for o in operations):
-            session.open_sandbox(self._request.no_new_privileges)
+            session.open_sandbox(self._request.no_new_privileges, self._request.limits)
         # What a killed build left behind goes before this one needs the space.
         for _ in Collector(store, session.privilege).abandoned():
             pass
@@ -190,7 +201,7 @@ class _Build:
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
         performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
         self._performer = held.enter_context(performer)
-        tasks = Tasks(inputs, options, self._packing, namespace, self._look is not None)
+        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps)
         return Workers(tasks, performer)
 
 

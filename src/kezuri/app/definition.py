@@ -108,7 +108,25 @@ class Definition:
                     # That one is the checks' business.
                     self._listener(Warned(time(), diagnostic))
             self._warn_of_syntax(dockerfile)
+            if self._request.build_args:
+                self._warn_of_arguments(dockerfile)
             return dockerfile
+
+    def _warn_of_arguments(self, dockerfile: Dockerfile) -> None:
+        """An argument that no ARG declares is passed over, as in BuildKit; one that is nearly the name of another was
+        mistyped."""
+        from kezuri.diagnostics import Diagnostic, nearest
+        from kezuri.dockerfile.instructions import Arg
+
+        declared = {name for i in dockerfile.instructions if isinstance(i, Arg) for name, _ in i.pairs}
+        given = dict(self._request.build_args)
+        for name in given:
+            if name in declared or len(name) < 4 or name.startswith("BUILDKIT_") or name.lower().endswith("_proxy"):
+                continue
+            near = nearest(name, declared - given.keys())
+            if near is not None:
+                text = f"no ARG declares the build argument {name}"
+                self._listener(Warned(time(), Diagnostic("warning", text, hint=f"did you mean {near}?")))
 
     def _warn_of_syntax(self, dockerfile: Dockerfile) -> None:
         """The language is built in: a frontend of another name may mean another language."""

@@ -340,7 +340,7 @@ class Builder:
                 from kezuri.step.failure import step_failed
 
                 assert isinstance(operation, RunOperation)
-                raise step_failed(" ".join(operation.argv), outcome.failure, self._gave_up)
+                raise step_failed(" ".join(operation.argv), outcome.failure, self._gave_up, operation.node.place)
         except KezuriError as error:
             raise error.at(place_of(error, operation)) from error
         if outcome.gave_up:

@@ -60,7 +60,8 @@ def svg(graph: Graph, summary: str) -> str:
     lines += [_box(node, None, places[node.id]) for node in graph.outside]
     lines += [_box(node, group.stage, places[node.id]) for group in graph.groups for node in group.nodes]
     lines.append(_legend(graph, summary, height - _MARGIN))
-    return "\n".join([*lines, "</svg>"]) + "\n"
+    # Whatever encoding it is written in, it is the same document.
+    return "\n".join([*lines, "</svg>", ""]).encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 def _layout(graph: Graph) -> tuple[dict[str, _Place], dict[str, _Place], int, int]:

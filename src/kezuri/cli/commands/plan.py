@@ -33,15 +33,15 @@ COMMAND = Command(
         Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json")),
         Option(
             ("--graph",),
-            "optional",
-            "Draw stages, steps and what they need instead of listing them: mermaid (the default), dot, svg",
+            "choice",
+            "Draw stages, steps and what they need instead of listing them: mermaid, dot, svg",
             "FORMAT",
             ("mermaid", "dot", "svg"),
         ),
         Option(
             ("--output", "-o"),
             "text",
-            "Write the graph to FILE, whose ending also tells the format, and list the steps as well",
+            "Write the graph to FILE, and list the steps as well",
             "FILE",
             completes="file",
         ),
@@ -99,19 +99,12 @@ def execute(invocation: Invocation) -> int:
     return 0
 
 
-_ENDINGS = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
-
-
 def _graph(parsed: Parsed) -> str:
     """The format of the graph that is asked for; empty for none. Without --graph, --output is what a build has."""
-    if not parsed.given("--graph"):
-        return ""
-    if parsed.text("--format") == "json" and not parsed.given("--output"):
+    graph = parsed.text("--graph")
+    if graph and parsed.text("--format") == "json" and parsed.text("--output") in ("", "-"):
         raise UsageError.because("--graph and --format json are two outputs", "write the graph to a file: -o FILE")
-    format = parsed.text("--graph")
-    if format != "true":
-        return format
-    return _ENDINGS.get(os.path.splitext(parsed.text("--output"))[1].lower(), "mermaid")
+    return graph
 
 
 def _changed(given: tuple[str, ...], context: str, file: str) -> tuple[str, ...] | None:
