@@ -1,7 +1,6 @@
 """What is written on the nodes of a plan's graph, whatever it is drawn as."""
 
-from kezuri.cli.forecast_text import span
-from kezuri.cli.quantities import size
+from kezuri.cli.quantities import size, span
 from kezuri.diagnostics import visible
 from kezuri.forecast.expense import layer_bytes
 from kezuri.forecast.foresight import ForecastStage
