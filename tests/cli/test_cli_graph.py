@@ -99,6 +99,16 @@ def test_svg_draws_within_its_frame_from_left_to_right(graph: Graph) -> None:
         assert curve is None or int(curve[1]) < int(curve[2])
 
 
+def test_a_stage_stands_beside_the_first_that_needs_it() -> None:
+    """And not at the far left, with a line past all that is between."""
+    stages = [ForecastStage(number, name, "scratch", -1, 1, 0) for number, name in enumerate(("a", "b", "late", "end"))]
+    groups = [Group(f"s{s.number}", s, (Node(f"s{s.number}base", "base", s.label),)) for s in stages]
+    edges = (Edge("s0base", "s1base", False), Edge("s1base", "s3base", False), Edge("s2base", "s3base", True))
+    root = ElementTree.fromstring(svg(Graph(tuple(groups), (), edges), ""))
+    at = {text.text: int(text.attrib["x"]) for text in root.iter(f"{SVG}text") if text.get("class") == "h"}
+    assert at["a"] < at["b"] == at["late"] < at["end"]
+
+
 LABEL = re.compile(r'(?:\[|\(\[)"([^"]*)"(?:\]|\]\))(?=$|:::\w+$)')
 
 
