@@ -147,7 +147,7 @@ def execute(invocation: Invocation) -> int:
                 return 1
             result = looked
         else:
-            result = build(request, settings, progress)
+            result = build(request, settings, progress, expect=progress.expecting())
     if quiet:
         console.say(result.config_digest or result.digest)
     elif progress.talks:
