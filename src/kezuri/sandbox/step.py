@@ -143,11 +143,15 @@ class Step(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it for memory."""
+    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it, or one that it
+    had started, for memory. `peak` is the most memory that all of them held, `memory` their limit, in bytes; 0 where
+    these are not known."""
 
     exit_code: int
     signal: int = 0
     oom: bool = False
+    peak: int = 0
+    memory: int = 0
 
 
 Output = Callable[[int, bytes], None]

@@ -9,9 +9,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import namespaces
+from kezuri.linux import cgroups, namespaces
 from kezuri.sandbox import container, forward, handoff, uplink, wire
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.failure import StartFailure, unstarted
 from kezuri.sandbox.orders import Orders
 from kezuri.sandbox.step import AgentMount, Step
 
@@ -24,8 +24,10 @@ class Request:
 
     def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int]) -> None:
         self.step: Step = wire.from_plain(fields["step"])
-        self.new_privileges: bool = fields["new_privileges"]
+        self.no_new_privileges: bool = fields["no_new_privileges"]
         self.runtime: str = fields["runtime"]
+        self.groups: tuple[str, ...] = fields["groups"]
+        self.affinity: tuple[int, ...] = fields["affinity"]
         self.streams = streams
         self.listeners = listeners
 
@@ -42,7 +44,8 @@ def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[
     except StartFailure as e:
         report(control, ("failed", e.message, e.hint))
     except OSError as e:
-        report(control, ("failed", f"cannot start the step: {reason(e)}", ""))
+        failure = unstarted(e)
+        report(control, ("failed", failure.message, failure.hint))
     except EOFError:
         pass
     except Exception as e:
@@ -111,14 +114,20 @@ def _child(
             os.close(nobody)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
+        doors = cgroups.doors(request.groups)
+
+        def enter() -> None:
+            cgroups.enter(doors, request.affinity)
+
         if runtime:
-            handoff.become(request.step, channel, runtime, request.new_privileges)
+            handoff.become(request.step, channel, runtime, request.no_new_privileges, enter)
         else:
-            container.become(request.step, channel, request.new_privileges)
+            container.become(request.step, channel, request.no_new_privileges, enter)
     except StartFailure as e:
         words = (e.message, e.hint)
     except OSError as e:
-        words = (f"cannot start the step: {reason(e)}", "")
+        failure = unstarted(e)
+        words = (failure.message, failure.hint)
     except BaseException as e:
         words = (f"the sandbox failed: {type(e).__name__}: {e}", "please report this")
     try:
