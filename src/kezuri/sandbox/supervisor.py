@@ -223,7 +223,7 @@ def _wait(
 
 
 def _empty(directory: str) -> None:
-    """Leave the overlay's work directory as it was found: what is in it now is the kernel's."""
+    """Empty the overlay's work directory: the kernel has left a directory of its own in it."""
     for path, directories, files in os.walk(directory, topdown=False):
         for name in files:
             os.unlink(os.path.join(path, name))
