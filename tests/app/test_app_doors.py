@@ -13,9 +13,10 @@ from kezuri.app.forecast import foresee
 from kezuri.app.images import images
 from kezuri.app.prune import foresee_prune, prune, usage
 from kezuri.app.pull import pull
-from kezuri.app.request import BuildRequest, RunRequest, Settings
+from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.run import run
 from kezuri.app.why import why
+from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.events import Event
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from kezuri.app.request import RunRequest
 from kezuri.cli.commands.run import COMMAND
 from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
 from kezuri.cli.run_request import published, run_request, volume
+from kezuri.containers.request import RunRequest
 from kezuri.sandbox.step import Port
 
 
@@ -29,7 +29,13 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("-p 8080:80 -p 53:53/udp alpine", {"ports": (Port(80, 8080), Port(53, 53, protocol="udp"))}),
     ("-u 1000:1000 -w /app -h box alpine", {"user": "1000:1000", "workdir": "/app", "hostname": "box"}),
     ("--name n --network none alpine", {"name": "n", "network": "none"}),
-    ("--net bridge alpine", {}),
+    ("--net bridge alpine", {"network": "bridge"}),
+    ("--net default alpine", {}),
+    ("-P --expose 80-81/udp --dns ::1 --dns-opt a --dns-search b alpine",
+     {"publish_all": True, "exposed": ("80/udp", "81/udp"), "dns": ("::1",), "dns_options": ("a",),
+      "dns_search": ("b",)}),
+    ("--sig-proxy=false --stop-signal KILL --stop-timeout -1 alpine",
+     {"sig_proxy": False, "stop_signal": "KILL", "grace": -1.0}),
     ("-i --rm --init alpine", {"interactive": True, "init": True}),
     ("--rm=false alpine", {"remove": False}),
     ("--read-only --pull always --platform linux/arm64 alpine",
@@ -48,12 +54,14 @@ def test_flags_become_the_request(line: str, fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "ports"),
     [
-        ("80", [(80, 0, "0.0.0.0", "tcp")]),
-        ("8080:80", [(80, 8080, "0.0.0.0", "tcp")]),
+        ("80", [(80, 0, "", "tcp")]),
+        ("8080:80", [(80, 8080, "", "tcp")]),
         ("127.0.0.1:8080:80/tcp", [(80, 8080, "127.0.0.1", "tcp")]),
+        ("0.0.0.0:8080:80", [(80, 8080, "0.0.0.0", "tcp")]),
+        ("0:80", [(80, 0, "", "tcp")]),
         ("127.0.0.1::80", [(80, 0, "127.0.0.1", "tcp")]),
         ("[::1]:8080:80/udp", [(80, 8080, "::1", "udp")]),
-        ("8000-8001:80-81", [(80, 8000, "0.0.0.0", "tcp"), (81, 8001, "0.0.0.0", "tcp")]),
+        ("8000-8001:80-81", [(80, 8000, "", "tcp"), (81, 8001, "", "tcp")]),
     ],
 )
 def test_ports(text: str, ports: list[tuple[int, int, str, str]]) -> None:

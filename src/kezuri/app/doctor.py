@@ -64,7 +64,6 @@ def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
     from kezuri.store.store import Store
     from kezuri.upkeep.soundness import Soundness
 
-    Privilege().own()
     with Store(settings.root) as store:
         found = [
             Check(
@@ -73,7 +72,7 @@ def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
                 finding.detail + (" (repaired)" if finding.repaired else ""),
                 "" if finding.repaired else "run it again with --repair; what is lost is built or pulled again",
             )
-            for finding in Soundness(store).check(repair)
+            for finding in Soundness(store, Privilege()).check(repair)
         ]
         blobs = len(store.blobs.digests())
     return tuple(found) or (Check("store", "ok", f"{blobs} blobs, every digest right, nothing missing"),)

@@ -109,7 +109,9 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
     text = "".join(parallel.values) or "0"
     if not text.isdecimal():
         raise KezuriError.of(
-            f"max-parallelism is a number of steps, not {text!r}", hint=f"see {parallel.origin}", exit_code=2
+            f"max-parallelism is a number of steps, not {text!r}",
+            hint=f"it comes from {parallel.origin}: write a number, such as 4",
+            exit_code=2,
         )
     mirrors = said("registry-mirror")
     return Settings(
@@ -138,7 +140,7 @@ def _file(parsed: Parsed, environ: Mapping[str, str]) -> dict[str, _Said]:
             data = stream.read(1 << 20)
     except OSError as error:
         if asked or not isinstance(error, FileNotFoundError | NotADirectoryError):
-            hint = "see --config"
+            hint = "--config or KEZURI_CONFIG names it" if asked else ""
             if not asked and isinstance(error, PermissionError):
                 hint = "HOME, or XDG_CONFIG_HOME, is another user's: set it (sudo -H), or name a file with --config"
             raise KezuriError.of(

@@ -191,7 +191,7 @@ def _mount_root(step: Step, scratch: str, view: str, root: Tree) -> None:
     if make_stubs(root):
         lowers.insert(0, root.stubs)
     target, upper, work = f"{scratch}/root", step.root.upper, step.root.work
-    # A node made in the root opens no device: there may be no device cgroup to say so.
+    # Device nodes that a step makes in its root open nothing: there may be no device cgroup that forbids it.
     flags = (0 if step.insecure else MS_NODEV) | (MS_RDONLY if step.readonly else 0)
     if not upper and not step.readonly:
         upper, work = f"{scratch}/upper", f"{scratch}/work"
@@ -215,7 +215,7 @@ def _make_working_directory(step: Step, root: Tree, at: str) -> None:
     """Make the working directory and its parents where the image lacks them, as the step's user's (BuildKit does so).
 
     `at` shows the image and the stubs, and no mount yet: one that lies over the working directory gets it later, from
-    whoever enters it. A stub in the way becomes what is made.
+    whoever enters it. A stub that lies in the way is turned into the directory.
     """
     try:
         path = inroot.resolve(step.cwd, root.look, root.link)
@@ -233,7 +233,10 @@ def _make_working_directory(step: Step, root: Tree, at: str) -> None:
             try:
                 os.chown(name, step.uid, step.gid, dir_fd=above, follow_symlinks=False)
             except OSError as e:
-                if e.errno not in (errno.EINVAL, errno.EPERM):  # no such id here: becoming that user says so
+                if e.errno not in (
+                    errno.EINVAL,
+                    errno.EPERM,
+                ):  # there is no such id here: becoming that user fails, and says so
                     raise
             os.close(above)
         os.close(top)
@@ -345,7 +348,7 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
                     while piece := content.read(1 << 20):
                         copy.write(piece)
             else:
-                # Reading a device would give its content away, and reading a fifo would wait for ever: a node like it.
+                # A device must not be read, and a fifo could never be read to its end: a node of the same kind is made.
                 os.mknod(at, found.st_mode, found.st_rdev)
             os.chown(at, found.st_uid, found.st_gid)
             os.chmod(at, stat.S_IMODE(found.st_mode))
@@ -362,7 +365,8 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
         mounts.bind(source, at, recursive=len(mount.lowers) == 1)
         mounts.restrict(at, flags, recursive=True)
         return
-    # A whole stack is merged anew, with its stubs; a part of one is laid over as it is.
+    # The layers of a whole stack are mounted anew, with the stubs on top. For a part of a stack, the stubs are laid
+    # over the part as it is mounted already.
     lowers = [source] if source.startswith("/proc/self/fd/") else list(mount.lowers)
     if stubbed:
         lowers.insert(0, tree.stubs)

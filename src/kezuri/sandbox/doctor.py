@@ -272,8 +272,17 @@ def _cgroups() -> Finding:
         layout = "versions 1 and 2 (hybrid)" if os.path.isdir(f"{root}/unified") else "version 1"
     else:
         layout = "not mounted"
-    detail = f"{layout}; kezuri makes none, and no step can write to them"
-    return Finding("control groups", "ok", detail)
+    from kezuri.linux.cgroups import Groups, Limits
+
+    try:
+        with Groups(Limits(memory=1 << 30, cpu_shares=1024, pids=1 << 15)) as groups:
+            lacks = groups.lacks
+    except OSError as e:
+        return Finding("control groups", "ok", f"{layout}; no step can write to them; no limits: {e.strerror}")
+    if not lacks:
+        return Finding("control groups", "ok", f"{layout}; --memory, --cpus and --pids-limit have effect")
+    names = ", ".join(lack.controller for lack in lacks)
+    return Finding("control groups", "ok", f"{layout}; no limits of {names}: {lacks[0].reason}")
 
 
 def _runtimes() -> Finding:

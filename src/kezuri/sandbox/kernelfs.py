@@ -78,7 +78,7 @@ def make(at: str, step: Step, dev_size: int) -> None:
 
 
 def _make_nodes(at: str) -> None:
-    """The device nodes, each to be bound where it is shown.
+    """Make the device nodes; each is later bound to the place where the step sees it.
 
     Where this process may make nodes they are the step's own, on a file system that is gone with it: whatever the step
     does to their mode, owner and time is done to nothing else. Elsewhere (in a user namespace, or without CAP_MKNOD)

@@ -11,18 +11,27 @@ COMMAND = Command(
     "Run an image: one container, in the foreground, gone afterwards",
     (
         Option(("--add-host",), "repeated", "A line of /etc/hosts", "HOST:IP"),
+        Option(("--dns",), "repeated", "A name server", "ADDRESS"),
+        Option(("--dns-option", "--dns-opt"), "repeated", "An option of the resolver", "OPTION"),
+        Option(("--dns-search",), "repeated", "A domain to search in", "DOMAIN"),
         Option(("--entrypoint",), "text", 'Instead of the image\'s own; "" for none', "COMMAND"),
         Option(("--env", "-e"), "repeated", "Set a variable; without a value, from the environment", "KEY[=VALUE]"),
         Option(("--env-file",), "repeated", "Read variables from a file", "FILE", completes="file"),
+        Option(("--expose",), "repeated", "A port that --publish-all publishes, too", "PORT[/tcp|udp]"),
         Option(("--hostname", "-h"), "text", "The container's host name", "NAME"),
-        Option(("--init",), "flag", "Run a small init that reaps processes"),
+        Option(("--init",), "flag", "Run a small init: it passes signals on and waits for orphans"),
         Option(("--interactive", "-i"), "flag", "Connect standard input"),
         Option(("--name",), "text", "The container's name", "NAME"),
         Option(
-            ("--network", "--net"), "choice", "default, host or none", "MODE", ("default", "bridge", "host", "none")
+            ("--network", "--net"),
+            "choice",
+            "Its own (bridge, the default) where pasta or slirp4netns is installed; this machine's; or none",
+            "MODE",
+            ("default", "bridge", "host", "none"),
         ),
         Option(("--platform",), "text", "Which platform's image", "OS/ARCH"),
-        Option(("--publish", "-p"), "repeated", "Publish a port: [ADDRESS:]HOST:CONTAINER[/tcp|udp]", "PORT"),
+        Option(("--publish", "-p"), "repeated", "Publish a port: [[ADDRESS:]HOST:]CONTAINER[/tcp|udp]", "PORT"),
+        Option(("--publish-all", "-P"), "flag", "Publish all exposed ports at free ones here"),
         Option(
             ("--pull",),
             "choice",
@@ -33,6 +42,9 @@ COMMAND = Command(
         Option(("--read-only",), "flag", "The root file system cannot be written"),
         Option(("--rm",), "flag", "Accepted: the container is always removed"),
         Option(("--shm-size",), "text", "The size of /dev/shm (default 64m)", "BYTES"),
+        Option(("--sig-proxy",), "flag", "Pass signals on to the process (default true)"),
+        Option(("--stop-signal",), "text", "The signal that asks it to end (the image's, or SIGTERM)", "SIGNAL"),
+        Option(("--stop-timeout",), "text", "Seconds until it is killed after that (default 10)", "SECONDS"),
         Option(("--tty", "-t"), "flag", "Give it a terminal"),
         Option(("--ulimit",), "repeated", "A resource limit", "LIMIT=SOFT[:HARD]"),
         Option(("--user", "-u"), "text", "Run as this user", "USER[:GROUP]"),
@@ -48,7 +60,6 @@ COMMAND = Command(
         Option(("--detach", "-d"), "flag", "Run in the background", refused=_LATER),
         Option(("--mount",), "repeated", "Attach a mount", "MOUNT", refused="write -v HOST:CONTAINER[:ro]"),
         Option(("--tmpfs",), "repeated", "A tmpfs", "PATH", refused=_LATER),
-        Option(("--publish-all", "-P"), "flag", "Publish all ports", refused="publish them one by one: -p"),
         Option(("--restart",), "text", "Restart policy", "POLICY", refused=_LATER, harmless=("no",)),
         Option(("--privileged",), "flag", "All privileges", refused=_LATER),
         Option(("--cap-add",), "repeated", "Add a capability", "CAPABILITY", refused=_LATER),
@@ -83,7 +94,7 @@ def execute(invocation: Invocation) -> int:
     settings = invocation.settings
     invocation.console.out.flush()
     try:
-        return run(request, settings)
+        return run(request, settings, lambda text: invocation.console.note(f"kezuri: {text}"))
     except UsageError:
         raise
     except KezuriError as error:
