@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kezuri.linux import inroot, mounts, overlay
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from kezuri.linux.surroundings import here
 from kezuri.sandbox.failure import MISSING_IDS, StartFailure, reason
 from kezuri.sandbox.step import (
     AgentMount,
@@ -247,7 +248,9 @@ def _no_overlay(what: str, directory: str, error: OSError) -> StartFailure:
     kind = mounts.type_at(directory) if directory else ""
     hint = ""
     if error.errno == errno.EINVAL and kind:
-        hint = f"{directory} lies on {kind}; overlay needs a local file system such as ext4, xfs, btrfs or tmpfs"
+        hint = f"the store lies on {kind}, and overlay needs a local file system such as ext4, xfs, btrfs or tmpfs"
+        if kind == "overlay":
+            hint += f"\n{here().remedy('volume')}"
     elif error.errno == errno.ENODEV:
         hint = "this kernel has no overlay file system: load it with `sudo modprobe overlay`"
     elif error.errno == errno.EPERM:
