@@ -19,11 +19,11 @@ OTHERS = {
     "--add-subgids": "usermod's",
     "--cap-add": "docker run's",
     "--frozen-lockfile": "yarn's",
+    "--max-old-space-size": "node's",
     "--no-cache-dir": "pip's",
-    "--max-old-space-size": "of node",
     "--port": "of a program in an example",
     "--privileged": "docker run's",
-    "--scope": "of systemd-run",
+    "--scope": "systemd-run's",
 }
 """Options of other programs that sentences name."""
 

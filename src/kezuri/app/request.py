@@ -65,7 +65,8 @@ class BuildRequest(NamedTuple):
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
-    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails. Without `outputs` nothing
+    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
+    network alone is run again `retry_network` times. Without `outputs` nothing
     leaves.
     """
 
@@ -94,6 +95,7 @@ class BuildRequest(NamedTuple):
     no_new_privileges: bool = False
     limits: "Limits | None" = None
     salvage: tuple[Salvage, ...] = ()
+    retry_network: int = 0
 
 
 class BuildResult(NamedTuple):

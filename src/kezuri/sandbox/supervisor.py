@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kezuri.linux import cgroups, namespaces
-from kezuri.sandbox import container, forward, handoff, wire
+from kezuri.sandbox import container, forward, handoff, uplink, wire
 from kezuri.sandbox.failure import StartFailure, unstarted
 from kezuri.sandbox.orders import Orders
 from kezuri.sandbox.step import AgentMount, Step
@@ -67,8 +67,11 @@ def _run(request: Request, control: "socket") -> None:
     step = request.step
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if step.network != "host":
+        connection = uplink.Connection(step.uplink) if step.uplink is not None else None
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
+        if connection is not None:
+            connection.make()
     forwarder = None
     if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)

@@ -41,6 +41,7 @@ COMMAND = Command(
             "When a RUN fails: open a shell in the state that it failed in, or write paths of it to a directory",
             "shell|export,path=PATH,dest=DIR",
         ),
+        Option(("--retry-network",), "text", "Run a RUN that the network alone made fail again, so many times", "N"),
         Option(("--no-cache",), "flag", "Run every step, whatever the cache has; cache mounts begin empty"),
         Option(
             ("--no-cache-filter",),
@@ -146,7 +147,7 @@ def execute(invocation: Invocation) -> int:
                 return 1
             result = looked
         else:
-            result = build(request, settings, progress)
+            result = build(request, settings, progress, expect=progress.expecting())
     if quiet:
         console.say(result.config_digest or result.digest)
     elif progress.talks:
