@@ -40,7 +40,7 @@ COMMAND = Command(
         Option(
             ("--network", "--net"),
             "choice",
-            "Its own (bridge, the default) where pasta or slirp4netns is installed; this machine's; or none",
+            "bridge (its own, by pasta or slirp4netns; the default where installed), host or none",
             "MODE",
             ("default", "bridge", "host", "none"),
         ),
