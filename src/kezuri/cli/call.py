@@ -82,7 +82,7 @@ def answer(call: Call, request: "BuildRequest", invocation: "Invocation", listen
         _say(console, call, checked_json(checked), "")
         if checked.unchecked:
             colour = console.colour(console.err)
-            console.note("\n".join(render(d, colour, console.words) for d in checked.unchecked), styled=True)
+            console.note("\n".join(render(d, colour, words=console.words) for d in checked.unchecked), styled=True)
     else:
         _say_checked(console, checked)
     return 1 if (checked.warnings or checked.errors) and not call.lenient else 0
@@ -109,14 +109,14 @@ def _say_checked(console: Console, checked: "Checked") -> None:
         blocks.append(console.words(f"Check complete, {count} warning{' has' if count == 1 else 's have'} been found!"))
     elif not checked.errors:
         blocks.append(console.words("Check complete, no warnings found."))
-    blocks += [render(d, colour, console.words) for d in (*checked.warnings, *checked.unchecked)]
+    blocks += [render(d, colour, words=console.words) for d in (*checked.warnings, *checked.unchecked)]
     if blocks:
         console.say("\n\n".join(blocks), styled=True)
     if checked.errors:
         colour = console.colour(console.err)
         console.out.flush()
         gap = "\n" if blocks else ""
-        console.note(gap + render_all(checked.errors, colour, "\n\n", console.words), styled=True)
+        console.note(gap + render_all(checked.errors, colour, "\n\n", words=console.words), styled=True)
 
 
 def checked_json(checked: "Checked") -> dict[str, Any]:

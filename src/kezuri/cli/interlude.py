@@ -23,7 +23,7 @@ class Interlude:
             self._progress.warn()
         colour = self._console.colour(self._console.err)
         for diagnostic in error.diagnostics:
-            self._console.note(render(diagnostic, colour, self._console.words), styled=True)
+            self._console.note(render(diagnostic, colour, words=self._console.words), styled=True)
         self._console.note(f"\n{what_now}\n")
         self._console.err.flush()
         self.told = error
@@ -37,7 +37,7 @@ def build_with_shell(request: BuildRequest, settings: Settings, progress: Progre
     check(settings)
     interlude = Interlude(progress, progress.console)
     try:
-        return build(request, settings, progress, look=interlude)
+        return build(request, settings, progress, look=interlude, expect=progress.expecting())
     except KezuriError as error:
         if interlude.told is not error:
             raise

@@ -1,11 +1,15 @@
 """What every display of progress does: it collects warnings, and leaves the terminal as it was."""
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from kezuri.cli.console import Console
 from kezuri.diagnostics import Diagnostic, visible
 from kezuri.progress import Event, Warned
+
+if TYPE_CHECKING:
+    from kezuri.progress.expected import Expected
 
 _MOST_WARNINGS = 50
 
@@ -37,6 +41,10 @@ class Progress:
     def show(self, event: Event) -> None:
         """Show one event, from any thread."""
 
+    def expecting(self) -> "Callable[[Expected], None] | None":
+        """What hears how long a build may take; None where that is not shown."""
+        return None
+
     def say(self, text: str) -> None:
         """A line of result while things are shown, on standard output."""
         self.console.say(text)
@@ -52,7 +60,7 @@ class Progress:
         from kezuri.diagnostics import render
 
         colour = self.console.colour(self.console.err)
-        lines = [render(diagnostic, colour, self.console.words) for diagnostic in warnings if not diagnostic.code]
+        lines = [render(diagnostic, colour, words=self.console.words) for diagnostic in warnings if not diagnostic.code]
         lines += _checks([diagnostic for diagnostic in warnings if diagnostic.code], colour)
         if self._more:
             lines.append(f"(and {self._more} more warnings)")
