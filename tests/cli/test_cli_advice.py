@@ -19,9 +19,11 @@ OTHERS = {
     "--add-subgids": "usermod's",
     "--cap-add": "docker run's",
     "--frozen-lockfile": "yarn's",
+    "--max-old-space-size": "node's",
     "--no-cache-dir": "pip's",
     "--port": "of a program in an example",
     "--privileged": "docker run's",
+    "--scope": "systemd-run's",
 }
 """Options of other programs that sentences name."""
 

@@ -100,7 +100,8 @@ class BuildRequest(NamedTuple):
 
 class BuildResult(NamedTuple):
     """What a build gave: digests of the manifest and the config (empty for outputs that make no image), the names
-    that the image got, and the size of its layers in bytes, compressed and not."""
+    that the image got, and the size of its layers in bytes, as they are transferred and, where that is known, unpacked.
+    """
 
     digest: str
     config_digest: str
@@ -108,6 +109,7 @@ class BuildResult(NamedTuple):
     size: int
     cached: int
     ran: int
+    unpacked: int | None = None
 
 
 class Settings(NamedTuple):
@@ -127,26 +129,29 @@ class Settings(NamedTuple):
 
 
 class ImageSummary(NamedTuple):
-    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the layers in bytes
-    uncompressed as far as known, else compressed."""
+    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the bytes of
+    its layers' files, None where that is not known, `compressed` those of its layers as they are transferred."""
 
     name: str
     digest: str
     id: str
     created: str
-    size: int
+    size: int | None
     platform: str
+    compressed: int = 0
 
 
 class HistoryLine(NamedTuple):
-    """A line of `kezuri history`, newest first. `size` is the layer's compressed size in bytes, `layer` its digest."""
+    """A line of `kezuri history`, newest first. `size` is what the layer's files have in bytes, None where that is not
+    known, `compressed` what is transferred, `layer` the digest of its blob."""
 
     created: str
     created_by: str
-    size: int
+    size: int | None
     comment: str
     layer: str
     empty: bool
+    compressed: int = 0
 
 
 class Removed(NamedTuple):

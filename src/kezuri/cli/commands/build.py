@@ -107,7 +107,14 @@ COMMAND = Command(
             "no-new-privileges: sudo and other set-id programs of steps give nothing",
             "OPTION",
         ),
-        Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
+        Option(
+            ("--isolation",),
+            "text",
+            "Isolation of steps",
+            "NAME",
+            refused="steps run in kezuri's own sandbox, or in what --runtime names",
+            harmless=("default",),
+        ),
     ),
     operands="[PATH | URL | -]",
     most=1,
@@ -162,7 +169,7 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
                 return None
             result = looked
         else:
-            result = build(request, settings, progress)
+            result = build(request, settings, progress, expect=progress.expecting())
     if parsed.flag("--quiet"):
         console.say(result.config_digest or result.digest)
     elif progress.talks:
@@ -171,6 +178,11 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
             console.note(f"Successfully built {built.removeprefix('sha256:')[:12]}")
         for name in result.names:
             console.note(f"Successfully tagged {_familiar(name)}")
+        if built:
+            from kezuri.cli.quantities import size
+
+            unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
+            console.note(f"Image size: {unpacked}{size(result.size)} compressed")
     return result
 
 
