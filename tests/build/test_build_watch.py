@@ -21,6 +21,8 @@ from kezuri.app.request import BuildRequest, SecretSource, Settings
 from kezuri.app.watch import Watch
 from kezuri.diagnostics import KezuriError
 
+pytestmark = pytest.mark.slow
+
 SOURCES = str(Path(__file__).parents[2] / "src")
 BOTH = ["COPY src/*.py /app/", "COPY lib /lib"]
 TEXT = "FROM scratch\nCOPY src/*.py /app/\nCOPY lib /lib\n"
