@@ -79,8 +79,8 @@ def test_a_failed_build_shows_what_still_ran(app: App) -> None:
     app("build", build=build)
     code, out, err = kezuri("build", ".")
     assert (code, out) == (1, "")
-    assert err == "#1 [1/1] RUN x\n#1 CANCELED\nerror: it failed\n  output:\n  | words\n"
-    assert kezuri("build", "-q", ".") == (1, "", "error: it failed\n  output:\n  | words\n")
+    assert err == "#1 [1/1] RUN x\n#1 CANCELED\noutput:\n  | words\nerror: it failed\n"
+    assert kezuri("build", "-q", ".") == (1, "", "output:\n  | words\nerror: it failed\n")
 
 
 IMAGES = (
