@@ -87,6 +87,9 @@ class Beside:
         named = identity.bounds(self._step, self._no_new_privileges)
         doors = cgroups.doors(self._groups)
         spaces = [(os.open(f"/proc/{first}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in _KINDS]
+        if os.stat(f"/proc/{first}/ns/user").st_ino != os.stat("/proc/self/ns/user").st_ino:
+            # The last: in there we have no right to enter the others, which are ours.
+            spaces.append((os.open(f"/proc/{first}/ns/user", os.O_RDONLY | os.O_CLOEXEC), namespaces.NEWUSER))
         # Nothing in the container may look into us once we are there.
         libc.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
         sys.meta_path.clear()
