@@ -170,7 +170,7 @@ def _wait(
     for fd in (pidfd, control.fileno(), channel.fileno()):
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
-    orders = Orders(pidfd, step.stop_signal)
+    orders = Orders(pidfd, step.stop_signal, runtime is not None)
     ended = False
     while not ended:
         for fd, _ in poll.poll():
