@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from tests.build.build_workshop import Workshop
 
+from kezuri.cache.file_lists import FileLists
 from kezuri.cache.journal import Journal
-from kezuri.cache.listings import Listings
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import LAYER
 from kezuri.store import database as database_module
 from kezuri.store import migration
@@ -84,11 +85,11 @@ def test_directories_and_claims_of_unknown_origin_are_forgotten_and_packed_layer
             assert database.forms() == [FormRow("run-packed", "gzip", "sha256:" + "b" * 64, 2, LAYER, "sha256:1", True)]
             assert database.record("k1") is None and database.record("k2") is not None
             assert database.facts.image("x", "linux/amd64") == DIGEST and database.facts.selection("0123") == ""
-            assert Journal(database).headings() == () and Listings(database).sizes() == []
+            assert Journal(database).headings() == () and FileLists(database).sizes() == []
             names = {str(row[0]) for row in database.rows("SELECT name FROM sqlite_master")}
             assert not names & {"detail", "kept", "made"}
     with Store(str(tmp_path)) as store:
-        gone = {g.name for g in Collector(store).collect(Limits())}
+        gone = {g.name for g in Collector(store, Privilege()).collect(Limits())}
         assert gone == {"only", "packed", "pulled"}
 
 
@@ -185,6 +186,22 @@ def test_every_small_fact_of_version_3_is_kept_where_it_belongs(tmp_path: Path) 
     assert tables(tmp_path) == tables(tmp_path / "new")
 
 
+def test_a_store_of_version_4_gets_the_table_of_sizes(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        store.database.facts.put_generation("f", "g")
+    wanted = tables(tmp_path)
+    with sqlite3.connect(tmp_path / "kezuri.db") as database:
+        database.execute("DROP TABLE unpacked")
+        database.execute("PRAGMA user_version=4")
+    database.close()
+    with Store(str(tmp_path)) as store:
+        facts = store.database.facts
+        assert facts.generation("f") == "g" and facts.unpacked(["sha256:1"]) == {}
+        facts.put_unpacked("sha256:1", 5)
+        assert facts.unpacked(["sha256:1", "sha256:2", "sha256:1"]) == {"sha256:1": 5}
+    assert tables(tmp_path) == wanted
+
+
 def test_a_migration_that_is_killed_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version_3(tmp_path, FACTS)
     before = tables(tmp_path)
@@ -215,5 +232,5 @@ def test_an_earlier_kezuri_refuses_what_a_later_one_made(tmp_path: Path, monkeyp
     with Store(str(tmp_path)):
         pass
     monkeypatch.setattr(database_module, "SCHEMA_VERSION", 3)
-    with pytest.raises(KezuriError, match="its schema is 4, not 3"), Store(str(tmp_path)):
+    with pytest.raises(KezuriError, match="its schema is 5, not 3"), Store(str(tmp_path)):
         pass

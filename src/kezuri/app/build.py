@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from time import time
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,20 @@ from kezuri.app.outputs import ImageOutput, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
-from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.explain.chronicle import Chronicle
 from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import CopyOperation, Plan, RunOperation
+from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
+    from kezuri.progress.expected import Expected
     from kezuri.step.local import LocalPerformer
 
 
@@ -37,17 +37,21 @@ def build(
     listener: Listener,
     stand_ins: Callable[[str], None] | None = None,
     look: "Tell | None" = None,
+    expect: "Callable[[Expected], None] | None" = None,
 ) -> BuildResult:
     """Build the image that the request asks for; KezuriError when that fails, with nothing half-done left behind.
 
     With `look`, a failed RUN opens a shell on this process's terminal before anything of it is cleared away; the
     function is told of the failure first.
 
+    With `expect`, that function is told, before the first step runs, how long it may take: what earlier builds took is
+    only looked up where somebody wants to know.
+
     With `stand_ins`, base images that no registry gives are assembled from packages where that is possible, and the
     function is told so: never without being asked.
     """
     try:
-        return _Build(request, settings, listener, stand_ins, look).run()
+        return _Build(request, settings, listener, stand_ins, look, expect).run()
     except OSError as error:
         # A disk can fill up wherever something is written.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -63,10 +67,13 @@ class _Build:
         listener: Listener,
         stand_ins: Callable[[str], None] | None,
         look: "Tell | None" = None,
+        expect: "Callable[[Expected], None] | None" = None,
     ) -> None:
+        self._expect = expect
         self._stand_ins = stand_ins
         self._look = look
         self._performer: LocalPerformer | None = None
+        self._keeps = look is not None or bool(request.salvage)
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -136,7 +143,7 @@ class _Build:
         inputs, keys, results, options = definition.workbench(
             plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
         )
-        chronicle = Chronicle(store.database, self._asked(plan, definition), plan)
+        chronicle = Chronicle(store.database, definition.asked(), plan)
         builder = Builder(
             plan,
             store,
@@ -147,38 +154,49 @@ class _Build:
             self._packing if self._images else None,
             self._reporter,
             self._cancel,
-            lambda: self._prepare(plan, inputs, options, held),
+            lambda ahead: self._prepare(plan, inputs, options, held, ahead, definition),
             chronicle,
         )
         try:
             built = builder.build()
         except BaseException as error:
-            chronicle.close(reason(error).partition("\n")[0], builder.place)
-            self._look_at(error)
+            chronicle.close(reason(error).partition("\n")[0], builder.name)
+            told = self._look_at(error)
+            if told is not error:
+                raise told from error
             raise
-        chronicle.close("", builder.place)
+        chronicle.close("", builder.name)
         return built
 
-    def _look_at(self, error: BaseException) -> None:
-        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of."""
-        if self._performer is None or self._look is None:
-            return
+    def _look_at(self, error: BaseException) -> BaseException:
+        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of. The
+        error, with what is said about that."""
+        if self._performer is None or not self._keeps:
+            return error
         from kezuri.step.failure import StepFailed
 
         wreck = self._performer.left(error.left) if isinstance(error, StepFailed) else None
-        if wreck is not None and isinstance(error, StepFailed):
+        if wreck is None or not isinstance(error, StepFailed):
+            return error
+        if self._request.salvage:
+            from kezuri.app.salvage import salvage
+
+            error = error.noting(*salvage(self._request.salvage, wreck))
+        if self._look is not None:
             from kezuri.app.debugging import look
 
             look(wreck, error, self._session.sandbox(), self._look)
+        return error
 
-    def _asked(self, plan: Plan, definition: Definition) -> Question:
-        context = definition.context
-        name = context.dockerfile.name
-        file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
-        place = context.address or context.root or "-"
-        return (place, file, self._request.target, self._request.platforms, os.getcwd())
-
-    def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
+    def _prepare(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        options: Options,
+        held: ExitStack,
+        ahead: list[tuple[int, int]],
+        definition: Definition,
+    ) -> Workers:
         """Before the first step runs: a build that only copies needs no sandbox."""
         from kezuri.step.local import LocalPerformer
         from kezuri.step.tasks import Given, Tasks
@@ -186,19 +204,24 @@ class _Build:
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
-        if any(isinstance(o, RunOperation) for o in operations):
-            session.open_sandbox(self._request.new_privileges)
+        if any(o.kind == "RUN" for o in operations):
+            session.open_sandbox(self._request.no_new_privileges, self._request.limits)
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collector(store).abandoned():
+        for _ in Collector(store, session.privilege).abandoned():
             pass
         namespace = self._request.builtin.cache_namespace
-        remotes = [r for o in operations if isinstance(o, CopyOperation) for r in o.remotes if r is not None]
+        remotes = [r for o in operations for r in o.remotes if r is not None]
         if remotes:
             inputs.prefetch(remotes)
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
         performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
         self._performer = held.enter_context(performer)
-        tasks = Tasks(inputs, options, self._packing, namespace, self._look is not None)
+        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps, self._request.retry_network)
+        if self._expect is not None:
+            from kezuri.forecast.expectation import expectation
+
+            with suppress(KezuriError):  # It may be as well that nobody can tell.
+                self._expect(expectation(plan, ahead, definition.durations(), options.parallelism))
         return Workers(tasks, performer)
 
 

@@ -1,4 +1,4 @@
-"""What a user can ask of a build or a run, as frozen values: argv has been understood, nothing has happened yet."""
+"""What a user can ask for, as frozen values: argv has been understood, nothing has happened yet."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -6,7 +6,7 @@ from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
-    from kezuri.sandbox.step import Port
+    from kezuri.linux.cgroups import Limits
 
 
 class SecretSource(NamedTuple):
@@ -25,6 +25,14 @@ class AgentSource(NamedTuple):
     id: str
     socket: str
     keys: tuple[str, ...] = ()
+
+
+class Salvage(NamedTuple):
+    """`--on-error=export,path=PATH,dest=DIR`: what a failed step has at `path` (from its working directory on) is
+    written into the directory `dest`."""
+
+    path: str
+    dest: str
 
 
 class BuiltinArguments(NamedTuple):
@@ -56,8 +64,10 @@ class BuildRequest(NamedTuple):
     `context` is a directory, `-` or an address; `file` is the Dockerfile's path as given (`-` for stdin).
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
-    are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges` lets set-id programs (sudo) of steps
-    work. Without `outputs` nothing leaves.
+    are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
+    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
+    network alone is run again `retry_network` times. Without `outputs` nothing
+    leaves.
     """
 
     context: str = "."
@@ -82,12 +92,16 @@ class BuildRequest(NamedTuple):
     ulimits: tuple[tuple[str, int, int], ...] = ()
     shm_size: int = 0
     allow: tuple[str, ...] = ()
-    new_privileges: bool = False
+    no_new_privileges: bool = False
+    limits: "Limits | None" = None
+    salvage: tuple[Salvage, ...] = ()
+    retry_network: int = 0
 
 
 class BuildResult(NamedTuple):
     """What a build gave: digests of the manifest and the config (empty for outputs that make no image), the names
-    that the image got, and the size of its layers in bytes, compressed and not."""
+    that the image got, and the size of its layers in bytes, as they are transferred and, where that is known, unpacked.
+    """
 
     digest: str
     config_digest: str
@@ -95,33 +109,7 @@ class BuildResult(NamedTuple):
     size: int
     cached: int
     ran: int
-
-
-class RunRequest(NamedTuple):
-    """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `volumes` are (host path,
-    container path, read-only). `command` empty means the image's CMD."""
-
-    image: str
-    command: tuple[str, ...] = ()
-    entrypoint: str | None = None
-    env: tuple[tuple[str, str], ...] = ()
-    ports: "tuple[Port, ...]" = ()
-    volumes: tuple[tuple[str, str, bool], ...] = ()
-    user: str = ""
-    workdir: str = ""
-    hostname: str = ""
-    name: str = ""
-    network: str = ""
-    interactive: bool = False
-    tty: bool = False
-    remove: bool = True
-    readonly: bool = False
-    pull: str = "missing"
-    init: bool = False
-    platform: str = ""
-    hosts: tuple[tuple[str, str], ...] = ()
-    ulimits: tuple[tuple[str, int, int], ...] = ()
-    shm_size: int = 0
+    unpacked: int | None = None
 
 
 class Settings(NamedTuple):
@@ -141,26 +129,29 @@ class Settings(NamedTuple):
 
 
 class ImageSummary(NamedTuple):
-    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the layers in bytes
-    uncompressed as far as known, else compressed."""
+    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the bytes of
+    its layers' files, None where that is not known, `compressed` those of its layers as they are transferred."""
 
     name: str
     digest: str
     id: str
     created: str
-    size: int
+    size: int | None
     platform: str
+    compressed: int = 0
 
 
 class HistoryLine(NamedTuple):
-    """A line of `kezuri history`, newest first. `size` is the layer's compressed size in bytes, `layer` its digest."""
+    """A line of `kezuri history`, newest first. `size` is what the layer's files have in bytes, None where that is not
+    known, `compressed` what is transferred, `layer` the digest of its blob."""
 
     created: str
     created_by: str
-    size: int
+    size: int | None
     comment: str
     layer: str
     empty: bool
+    compressed: int = 0
 
 
 class Removed(NamedTuple):

@@ -21,6 +21,7 @@ from kezuri.store.store import Store
 
 if TYPE_CHECKING:
     from kezuri.images.layout import Layout
+    from kezuri.linux.cgroups import Limits
     from kezuri.registry.client import Registry
     from kezuri.sandbox.step import Sandbox
 
@@ -76,13 +77,20 @@ class Session:
         """Bring a layer's blob (the door that Forms asks at)."""
         self.images.fetch(layer, descriptor)
 
-    def open_sandbox(self, new_privileges: bool = False) -> None:
-        """Make the sandbox, while there is one thread only. `new_privileges`: programs may gain some (sudo)."""
+    def open_sandbox(self, no_new_privileges: bool = False, limits: "Limits | None" = None) -> None:
+        """Make the sandbox, while there is one thread only. `no_new_privileges`: set-id programs
+        (sudo) give none. `limits` hold for each process that is run, with all that it starts; a warning says which of
+        them cannot be had here. KezuriError for a limit that the kernel refuses."""
         if self._sandbox is None:
             from kezuri.sandbox.choice import choose
 
             self.privilege.mount()
-            sandbox = choose(self.settings.runtime, new_privileges)
+            groups = None
+            if limits is not None:
+                from kezuri.app.limits import groups as limited
+
+                groups = limited(limits, self._warn, self._held)
+            sandbox = choose(self.settings.runtime, no_new_privileges, groups)
             self._held.callback(sandbox.close)
             self._sandbox = sandbox
 

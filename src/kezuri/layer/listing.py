@@ -17,7 +17,8 @@ MOST_KEPT = 1 << 20
 
 _MAGIC = b"kezuri listing 1\n"
 _WITH_DIGESTS = b"kezuri listing 2\n"
-"""How a listing begins that has the digests of its files, too, which the readers of the first form do not know."""
+"""How a file begins that holds a listing with the digests of its files. The first form has none, and versions
+of kezuri that know only that one refuse this one."""
 _DIGEST = 32
 _LETTERS: dict[Kind, str] = {
     "file": "f",
@@ -208,6 +209,10 @@ class Listing:
     def files(self) -> list[str]:
         """The files that are not empty, by their first names, in order."""
         return [path for path, line in self._lines.items() if line.startswith("\0f") and line.split("\0", 6)[5] != "0"]
+
+    def content(self) -> int:
+        """How many bytes the files have, those with several names once."""
+        return sum(int(line.split("\0", 6)[5]) for line in self._lines.values() if line.startswith("\0f"))
 
     def learn(self, digests: Mapping[str, bytes]) -> None:
         """Take note of the SHA-256 of the bytes of all `files`."""

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from typing import Any
 
 from kezuri.linux import libc
@@ -90,14 +91,15 @@ def restrict_by_remount(target: str, flags: int, recursive: bool = False) -> Non
 
 def points_below(target: str) -> list[str]:
     """The mount points at `target` and below, in the order of mounting, from /proc/self/mountinfo."""
-    found: list[str] = []
     prefix = target.rstrip("/") + "/"
-    with open("/proc/self/mountinfo", "rb") as f:
-        for line in f:
-            point = os.fsdecode(_unescape(line.split(b" ", 5)[4]))
-            if (point == target or point.startswith(prefix)) and point not in found:
-                found.append(point)
+    found = [point for point in points() if point == target or point.startswith(prefix)]
     return found or [target]
+
+
+def points(mountinfo: str = "/proc/self/mountinfo") -> tuple[str, ...]:
+    """Every mount point that such a file tells of, once, in the order of mounting."""
+    with open(mountinfo, "rb") as f:
+        return tuple(dict.fromkeys(os.fsdecode(_unescape(line.split(b" ", 5)[4])) for line in f))
 
 
 def type_at(path: str) -> str:
@@ -122,6 +124,13 @@ def _unescape(field: bytes) -> bytes:
         return field
     parts = field.split(b"\\")
     return parts[0] + b"".join(bytes([int(p[:3], 8)]) + p[3:] for p in parts[1:])
+
+
+def _led_to(found: "re.Match[str]") -> str:
+    try:
+        return os.readlink(found[0])
+    except OSError:
+        return found[0]
 
 
 def tmpfs(target: str, size: int = 0, mode: int = 0o755, flags: int = 0) -> None:
@@ -174,13 +183,16 @@ class NewMount:
             os.close(made)
 
     def messages(self) -> str:
-        """What the kernel said about the configuration so far, one message a line."""
+        """What the kernel said about the configuration so far, one message a line, with the descriptors of this process
+        as the paths that they lead to."""
         lines: list[str] = []
         while len(lines) < 20:
             try:
-                lines.append(os.read(self.fd, 4096).decode(errors="replace").strip())
+                line = os.read(self.fd, 4096).decode(errors="replace").strip()
             except OSError:
                 break
+            # Before each message stands how grave it is: e, w or i.
+            lines.append(re.sub(r"/proc/self/fd/\d+", _led_to, line[2:] if line[1:2] == " " else line))
         return "\n".join(lines)
 
     def _config(self, command: int, key: bytes | None, value: Any) -> None:

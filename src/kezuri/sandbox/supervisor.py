@@ -7,12 +7,13 @@ import os
 import select
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import namespaces
-from kezuri.sandbox import container, forward, handoff, wire
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.linux import cgroups, namespaces
+from kezuri.sandbox import container, forward, handoff, identity, uplink, wire
+from kezuri.sandbox.beside import Beside
+from kezuri.sandbox.failure import StartFailure, unstarted
+from kezuri.sandbox.orders import Orders
 from kezuri.sandbox.step import AgentMount, Step
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ class Request:
 
     def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int]) -> None:
         self.step: Step = wire.from_plain(fields["step"])
-        self.new_privileges: bool = fields["new_privileges"]
+        self.no_new_privileges: bool = fields["no_new_privileges"]
         self.runtime: str = fields["runtime"]
+        self.groups: tuple[str, ...] = fields["groups"]
+        self.affinity: tuple[int, ...] = fields["affinity"]
         self.streams = streams
         self.listeners = listeners
 
@@ -33,8 +36,9 @@ class Request:
 def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[int]) -> NoReturn:
     """Run the step that arrives on `control` and report on it; ends with the process.
 
-    The main process sends `stop` or `kill`; when it is gone, the step is killed. Reports are ("failed", message, hint),
-    ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom).
+    The main process sends orders (`sandbox.orders`); when it is gone, the step is killed. Reports are ("failed",
+    message, hint), ("terminal",) with a descriptor, ("started",), ("probed", exit code, output) and ("done",
+    exit code, signal, oom).
     """
     try:
         request = Request(wire.receive(control), streams, listeners)
@@ -42,7 +46,8 @@ def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[
     except StartFailure as e:
         report(control, ("failed", e.message, e.hint))
     except OSError as e:
-        report(control, ("failed", f"cannot start the step: {reason(e)}", ""))
+        failure = unstarted(e)
+        report(control, ("failed", failure.message, failure.hint))
     except EOFError:
         pass
     except Exception as e:
@@ -63,14 +68,19 @@ def _run(request: Request, control: "socket") -> None:
 
     step = request.step
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    identity.check(step)
     if step.network != "host":
+        connection = uplink.Connection(step.uplink) if step.uplink is not None else None
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
+        if connection is not None:
+            connection.make()
     forwarder = None
     if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)
     for fd in request.listeners:
         os.close(fd)
+    here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     namespaces.unshare(namespaces.NEWPID)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     runtime = handoff.Handoff(request.runtime) if request.runtime else None
@@ -78,12 +88,16 @@ def _run(request: Request, control: "socket") -> None:
     pid = os.fork()
     if pid == 0:
         _child(request, runtime, theirs, (control, ours, *([forwarder.channel] if forwarder else ())))
+    # Whatever is forked from now on is outside the step's namespace again.
+    namespaces.enter(here, namespaces.NEWPID)
+    os.close(here)
     theirs.close()
     for fd in request.streams:
         if fd >= 0:
             os.close(fd)
+    beside = Beside(step, request.no_new_privileges, request.groups, request.affinity, runtime is not None)
     try:
-        _wait(pid, step, control, ours, forwarder, runtime, killed_before)
+        _wait(pid, step, control, ours, forwarder, runtime, beside, killed_before)
     finally:
         if forwarder:
             forwarder.stop()
@@ -108,14 +122,20 @@ def _child(
             os.close(nobody)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
+        doors = cgroups.doors(request.groups)
+
+        def enter() -> None:
+            cgroups.enter(doors, request.affinity)
+
         if runtime:
-            handoff.become(request.step, channel, runtime, request.new_privileges)
+            handoff.become(request.step, channel, runtime, request.no_new_privileges, enter)
         else:
-            container.become(request.step, channel, request.new_privileges)
+            container.become(request.step, channel, request.no_new_privileges, enter)
     except StartFailure as e:
         words = (e.message, e.hint)
     except OSError as e:
-        words = (f"cannot start the step: {reason(e)}", "")
+        failure = unstarted(e)
+        words = (failure.message, failure.hint)
     except BaseException as e:
         words = (f"the sandbox failed: {type(e).__name__}: {e}", "please report this")
     try:
@@ -141,6 +161,7 @@ def _wait(
     channel: "socket",
     forwarder: "forward.Forwarder | None",
     runtime: "handoff.Handoff | None",
+    beside: Beside,
     killed_before: int,
 ) -> None:
     """Pass on what the child has to say, wait for its end and for orders, and report."""
@@ -149,7 +170,7 @@ def _wait(
     for fd in (pidfd, control.fileno(), channel.fileno()):
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
-    killed = False
+    orders = Orders(pidfd, step.stop_signal)
     ended = False
     while not ended:
         for fd, _ in poll.poll():
@@ -157,18 +178,23 @@ def _wait(
                 message = _receive(channel, control, forwarder)
                 if message is None:
                     poll.unregister(channel.fileno())
+                    orders.begin()
+                    if failure is None:
+                        report(control, ("started",))
                 elif message:
                     failure = message
             elif fd == pidfd:
                 ended = True
+            elif beside.started(fd):
+                poll.unregister(fd)
+                report(control, ("probed", *beside.ended(fd)))
             else:
-                order = _order(control)
-                killed = True
-                if order == "stop" and _handles(pidfd, step.stop_signal):
-                    signal.pidfd_send_signal(pidfd, step.stop_signal)
+                what, value = _order(control)
+                if what == "probe":
+                    poll.register(beside.start(orders.first(), *value), select.POLLIN)
                 else:
-                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                if order == "":
+                    orders.obey(what, value)
+                if what == "kill":
                     poll.unregister(control.fileno())
     while failure is None and (message := _receive(channel, control, forwarder)):
         failure = message
@@ -187,16 +213,17 @@ def _wait(
     if failure is not None:
         report(control, ("failed", *failure))
         return
+    code = orders.meaning(code)
     number = -code if code < 0 else 0
     code = 128 + number if number else code
     if runtime is not None and 128 < code <= 128 + signal.SIGRTMAX:
         number = code - 128  # runtimes tell of a signal in this way, as shells do
-    oom = code == 137 and not killed and _oom_kills() > killed_before >= 0
+    oom = code == 137 and not orders.killed and _oom_kills() > killed_before >= 0
     report(control, ("done", code, number, oom))
 
 
 def _empty(directory: str) -> None:
-    """Leave the overlay's work directory as it was found: what is in it now is the kernel's."""
+    """Empty the overlay's work directory: the kernel has left a directory of its own in it."""
     for path, directories, files in os.walk(directory, topdown=False):
         for name in files:
             os.unlink(os.path.join(path, name))
@@ -231,42 +258,12 @@ def _receive(
     return ()
 
 
-def _order(control: "socket") -> str:
+def _order(control: "socket") -> tuple[str, Any]:
     try:
-        order: str = wire.receive(control)
-        return order
+        what, value = wire.receive(control)
+        return what, value
     except (OSError, EOFError):
-        return ""
-
-
-def _handles(pidfd: int, number: int) -> bool:
-    """Whether the process handles or awaits the signal: PID 1 of a namespace ignores all others, so that giving it
-    time to heed them would be in vain."""
-    if _has(pidfd, "SigCgt:", number):
-        return True
-    # Blocked for good means awaited (sigwait, signalfd); for an instant it means a fork.
-    if not _has(pidfd, "SigBlk:", number):
-        return False
-    time.sleep(0.02)
-    return _has(pidfd, "SigBlk:", number)
-
-
-def _has(pidfd: int, mask: str, number: int) -> bool:
-    try:
-        # The process has another number in our PID namespace than in the one whose /proc this is.
-        pid = _field(f"/proc/self/fdinfo/{pidfd}", "Pid:")
-        return bool(int(_field(f"/proc/{pid}/status", mask), 16) >> (number - 1) & 1)
-    except OSError:
-        return False
-
-
-def _field(path: str, name: str) -> str:
-    """The value of a line of a /proc file. OSError when there is none."""
-    with open(path) as f:
-        for line in f:
-            if line.startswith(name):
-                return line.split()[1]
-    raise FileNotFoundError(path)
+        return "kill", 0  # the main process is gone
 
 
 def _oom_kills() -> int:
