@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import cast
 
 from kezuri.forms.forms import Forms
-from kezuri.keys.inputs import Choice, Context, Inputs, StateOf
-from kezuri.plan.operation import ContextInput
+from kezuri.keys.inputs import Context, Inputs
+from kezuri.keys.state import StateOf
+from kezuri.plan.operation import Choice, ContextInput
 from kezuri.store.store import Store
 from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.stat_index import StatIndex

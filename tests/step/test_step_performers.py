@@ -8,9 +8,10 @@ from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 from tests.build.build_workshop import Workshop, lines, tar_of
 from tests.step.step_elsewhere import elsewhere
 
+from kezuri.app import performing
 from kezuri.app.request import SecretSource
 from kezuri.diagnostics import KezuriError
-from kezuri.step import encoding, local
+from kezuri.step import encoding
 
 pytestmark = RUNS_STEPS
 SECRET = "a-secret-that-nobody-may-read"
@@ -60,7 +61,7 @@ def test_both_performers_give_the_same(tmp_path: Path, base: Path, monkeypatch: 
     here = shop_at(tmp_path / "here")
     ours = build(here, base, BUILDS[name])
     other = elsewhere(tmp_path / "worker")
-    monkeypatch.setattr(local, "LocalPerformer", other)
+    monkeypatch.setattr(performing, "LocalPerformer", other)
     there = shop_at(tmp_path / "there")
     theirs = build(there, base, BUILDS[name])
     assert there.layers(theirs) == here.layers(ours)
@@ -96,7 +97,7 @@ def test_failures_of_both_are_told_alike(tmp_path: Path, base: Path, monkeypatch
         return found
 
     ours = told(tmp_path / "here")
-    monkeypatch.setattr(local, "LocalPerformer", elsewhere(tmp_path / "worker"))
+    monkeypatch.setattr(performing, "LocalPerformer", elsewhere(tmp_path / "worker"))
     assert told(tmp_path / "there") == ours
     assert [line for _, line, *_ in ours] == [[3], [3], [3], [3]] and "exit code: 7" in ours[0][0]
     assert ours[0][3].endswith("said")

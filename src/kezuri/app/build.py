@@ -3,8 +3,8 @@
 import errno
 import os
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from time import time
 from typing import TYPE_CHECKING
 
@@ -13,22 +13,22 @@ from kezuri.app.delivery import Delivery, packing
 from kezuri.app.outputs import ImageOutput, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
-from kezuri.build.builder import Builder, Built, Workers
+from kezuri.build.builder import Builder, Built, Performing
+from kezuri.build.lookup import KeyedLookup
+from kezuri.build.telling import BuildTelling
 from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.explain.chronicle import Chronicle
-from kezuri.keys.inputs import Inputs
-from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import CopyOperation, Plan, RunOperation
+from kezuri.plan.operation import Plan, StagePlan
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
-    from kezuri.step.local import LocalPerformer
+    from kezuri.app.performing import StepsHere
 
 
 def build(
@@ -66,7 +66,7 @@ class _Build:
     ) -> None:
         self._stand_ins = stand_ins
         self._look = look
-        self._performer: LocalPerformer | None = None
+        self._steps: StepsHere | None = None
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -132,40 +132,40 @@ class _Build:
     # building
 
     def _build(self, plan: Plan, definition: Definition, held: ExitStack) -> Built:
-        session, store = self._session, self._session.store
-        inputs, keys, results, options = definition.workbench(
-            plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
-        )
-        chronicle = Chronicle(store.database, self._asked(plan, definition), plan)
-        builder = Builder(
-            plan,
-            store,
-            results,
-            session.forms,
-            keys,
-            options,
-            self._packing if self._images else None,
-            self._reporter,
-            self._cancel,
-            lambda: self._prepare(plan, inputs, options, held),
-            chronicle,
-        )
+        session = self._session
+        bench = definition.workbench(plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1))
+        lookup = KeyedLookup(bench.keys, bench.results, bench.options)
+        chronicle = Chronicle(session.store.database, self._asked(plan, definition), plan)
+        telling = BuildTelling(plan, self._reporter, session.forms, chronicle)
+
+        def performing(waiting: Sequence[StagePlan]) -> AbstractContextManager[Performing]:
+            from kezuri.app.performing import StepsHere
+
+            self._steps = StepsHere(plan, session, bench, self._packing, held, self._cancel)
+            return self._steps.performing(
+                waiting,
+                packs=bool(self._images),
+                namespace=self._request.builtin.cache_namespace,
+                keep_failed=self._look is not None,
+            )
+
+        builder = Builder(plan, lookup, telling, performing, self._cancel, bench.options.parallelism)
         try:
             built = builder.build()
         except BaseException as error:
-            chronicle.close(reason(error).partition("\n")[0], builder.place)
+            chronicle.close(reason(error).partition("\n")[0], telling.place)
             self._look_at(error)
             raise
-        chronicle.close("", builder.place)
+        chronicle.close("", telling.place)
         return built
 
     def _look_at(self, error: BaseException) -> None:
         """Everything else of the build has ended: what the failed step left can be looked at, and is let go of."""
-        if self._performer is None or self._look is None:
+        if self._steps is None or self._look is None:
             return
         from kezuri.step.failure import StepFailed
 
-        wreck = self._performer.left(error.left) if isinstance(error, StepFailed) else None
+        wreck = self._steps.left(error.left) if isinstance(error, StepFailed) else None
         if wreck is not None and isinstance(error, StepFailed):
             from kezuri.app.debugging import look
 
@@ -177,29 +177,6 @@ class _Build:
         file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
         place = context.address or context.root or "-"
         return (place, file, self._request.target, self._request.platforms, os.getcwd())
-
-    def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
-        """Before the first step runs: a build that only copies needs no sandbox."""
-        from kezuri.step.local import LocalPerformer
-        from kezuri.step.tasks import Given, Tasks
-        from kezuri.upkeep.collector import Collector
-
-        session, store, forms = self._session, self._session.store, self._session.forms
-        operations = [o for stage in plan.stages for o in stage.operations]
-        if any(isinstance(o, RunOperation) for o in operations):
-            session.open_sandbox(self._request.new_privileges)
-        # What a killed build left behind goes before this one needs the space.
-        for _ in Collector(store).abandoned():
-            pass
-        namespace = self._request.builtin.cache_namespace
-        remotes = [r for o in operations if isinstance(o, CopyOperation) for r in o.remotes if r is not None]
-        if remotes:
-            inputs.prefetch(remotes)
-        supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
-        performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
-        self._performer = held.enter_context(performer)
-        tasks = Tasks(inputs, options, self._packing, namespace, self._look is not None)
-        return Workers(tasks, performer)
 
 
 def _tag(name: str) -> Reference:

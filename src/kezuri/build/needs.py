@@ -1,6 +1,6 @@
 """What the stages of a plan need of each other's layers, found before anything is built."""
 
-from kezuri.plan.operation import ContextInput, Plan, RunOperation, StageInput, StagePlan
+from kezuri.plan.operation import ContextInput, Plan, StageInput, StagePlan
 
 
 class Needs:
@@ -14,16 +14,14 @@ class Needs:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._stages = {stage.number: stage for stage in plan.stages}
-        self.targets = tuple(target.stage for target in plan.targets) or (plan.target,)
-        self.exported = {number for target in self.targets for number in self._chain(target)}
+        self.exported = {number for target in plan.wanted for number in self._chain(target)}
         self.directories = self._directories()
 
     def reads_directories(self) -> bool:
         """Whether something is mounted on layers, or files are taken from them: all but copies from contexts do so."""
         operations = [operation for stage in self._plan.stages for operation in stage.operations]
         return any(
-            isinstance(operation, RunOperation)
-            or not all(isinstance(source, ContextInput) for source in operation.inputs)
+            operation.runs or not all(isinstance(source, ContextInput) for source in operation.inputs)
             for operation in operations
         )
 
@@ -48,7 +46,7 @@ class Needs:
 
         for stage in self._plan.stages:
             for position, operation in enumerate(stage.operations):
-                if isinstance(operation, RunOperation):
+                if operation.runs:
                     mount(stage, position)
                 for source in operation.inputs:
                     if isinstance(source, StageInput):

@@ -1,55 +1,119 @@
-"""Tells of the steps of a build, each once and in an order that makes sense to who reads it."""
+"""Tells of the operations of a build: progress, each step once and in an order that makes sense to who reads it; and
+the journal."""
 
 import threading
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kezuri.build.titles import Titles
+from kezuri.build.builder import Found, Turn
+from kezuri.diagnostics import KezuriError
+from kezuri.keys.state import State
 from kezuri.plan.operation import BaseImage, Plan, StagePlan
 from kezuri.progress.events import StepName
-from kezuri.progress.reporter import Reporter, Ticket
+from kezuri.progress.reporter import Reporter, Ticket, reason
+
+if TYPE_CHECKING:
+    from kezuri.build.witness import Witness
+    from kezuri.cache.journal import Miss
+    from kezuri.sandbox.step import Output
+    from kezuri.step.task import Outcome
+
+
+class Layers(Protocol):
+    """Knows which layers are at hand."""
+
+    def usable(self, layer: str) -> bool:
+        """Whether nothing needs to be fetched for the layer."""
+        ...
+
+    def unpacked(self, layers: Sequence[str]) -> bool:
+        """Whether there are directories of all of the layers."""
+        ...
 
 
 class _Cached(NamedTuple):
     """A step whose result was found, of which nothing is told before its stage's FROM is."""
 
-    position: int
+    turn: Turn
     layer: str
-    key: str
 
 
-class Telling:
-    """Tells of one build; threads may share it, each for its own stage.
+class BuildTelling:
+    """The Telling of one build (see `kezuri.build.builder`): to who watches, and to a witness.
 
-    A stage's FROM is told late: whether anything is done for it shows when its first step runs. Where the stages of
-    two platforms begin alike, what they have in common is one step, and is told once.
+    A stage's FROM is told late: whether anything is done for it shows when its first step is performed. Where the
+    stages of two platforms begin alike, what they have in common is one step, and is told once.
     """
 
-    def __init__(self, plan: Plan, reporter: Reporter, usable: Callable[[str], bool]) -> None:
-        """`usable` says of a layer whether nothing needs to be fetched for it."""
-        self._titles = Titles(plan)
+    def __init__(self, plan: Plan, reporter: Reporter, layers: Layers, witness: "Witness") -> None:
+        self._plan = plan
         self._several = bool(plan.targets)
         self._reporter = reporter
-        self._usable = usable
+        self._layers = layers
+        self._witness = witness
         self._lock = threading.Lock()
         self._told: set[tuple[StepName, str]] = set()
         self._bases: dict[int, StepName] = {}
         self._waiting: dict[int, list[_Cached]] = {}
-        self.cached_steps = 0
-        """How many steps were told to be paid for already."""
+        self.ran = 0
+        self.cached = 0
 
-    def place(self, stage: StagePlan, position: int) -> str:
+    def place(self, stage: int, position: int) -> str:
         """What progress calls a step of a stage: `build 3/6`."""
-        return self._titles.step(stage, position).place
+        return self._step(self._plan.stage(stage), position).place
 
-    def started(self, stage: StagePlan) -> None:
-        """The stage begins, with its base image if it has one: that will be told by `base`."""
+    def began(self, stage: StagePlan, state: State) -> None:
+        """See Telling. The stage's FROM, if it has one, is told later, unless nothing can be done for it any more."""
+        self._witness.based(stage.number, state.id)
         if isinstance(stage.base, BaseImage):
-            name = self._titles.base(stage, stage.base)
+            name = self._name(stage, 0, f"FROM {_title(stage.base)}")
             if self._is_news(name, stage.base.digest):
                 self._bases[stage.number] = name
+            if self._layers.unpacked(state.layers):
+                self._base(stage)
 
-    def base(self, stage: StagePlan, prepare: Callable[[], None] | None = None) -> None:
+    def unkeyed(self, turn: Turn, error: KezuriError) -> None:
+        """See Telling."""
+        self._witness.failed(*turn.place, (), 0.0, "", error)
+
+    def found(self, turn: Turn, found: Found) -> None:
+        """See Telling. Progress hears it now, or after the stage's FROM."""
+        self._witness.found(*turn.place, turn.components, found.created)
+        self._cached(turn, found.layer)
+
+    @contextmanager
+    def performing(self, turn: Turn, miss: "Miss") -> "Iterator[PerformedStep]":
+        """See Telling."""
+        step = PerformedStep(
+            lambda prepare: self._base(turn.stage, prepare),
+            lambda: self._reporter.start(self._step(turn.stage, turn.position), turn.key),
+        )
+        try:
+            yield step
+        except BaseException as error:
+            self._witness.failed(*turn.place, turn.components, step.seconds, miss, error)
+            if step.ticket is not None:
+                step.ticket.failed(reason(error))
+            raise
+        outcome, ticket = step.outcome, step.ticket
+        assert outcome is not None and ticket is not None
+        with self._lock:
+            self.ran += 1
+        self._witness.ran(*turn.place, turn.components, ticket.seconds, miss, outcome.believable)
+        ticket.done()
+        # Another stage that has the same is no news.
+        self._is_news(self._step(turn.stage, turn.position), outcome.layer)
+
+    def advanced(self, turn: Turn, layer: str, state: State) -> None:
+        """See Telling."""
+        self._witness.advanced(*turn.place, layer, state.id)
+
+    def ended(self, stage: StagePlan) -> None:
+        """See Telling. What has not been told of the stage is told now."""
+        self._base(stage)
+
+    def _base(self, stage: StagePlan, prepare: Callable[[], None] | None = None) -> None:
         """Tell of the stage's FROM, unless that was done, and of the cached steps that were found meanwhile. What is
         done for it, if anything, is `prepare`, which is called in any case."""
         name = self._bases.pop(stage.number, None)
@@ -62,32 +126,78 @@ class Telling:
         else:
             assert isinstance(stage.base, BaseImage)
             ticket = self._reporter.start(name)
-            if all(map(self._usable, stage.base.config.diff_ids)):
+            if all(map(self._layers.usable, stage.base.config.diff_ids)):
                 ticket.cached()
             else:
                 ticket.done()
         for found in self._waiting.pop(stage.number, ()):
-            self.cached(stage, *found)
+            self._cached(*found)
 
-    def cached(self, stage: StagePlan, position: int, layer: str, key: str = "") -> None:
-        """A step's result was there: told now, or after the stage's FROM."""
+    def _cached(self, turn: Turn, layer: str) -> None:
+        stage = turn.stage
+        name = self._step(stage, turn.position)
         if stage.number in self._bases:
-            self._waiting.setdefault(stage.number, []).append(_Cached(position, layer, key))
-        elif self._is_news(self._titles.step(stage, position), layer):
-            self.step(stage, position, key).cached()
+            self._waiting.setdefault(stage.number, []).append(_Cached(turn, layer))
+        elif self._is_news(name, layer):
+            self._reporter.start(name, turn.key).cached()
             with self._lock:
-                self.cached_steps += 1
-
-    def step(self, stage: StagePlan, position: int, key: str = "") -> Ticket:
-        """A step begins."""
-        return self._reporter.start(self._titles.step(stage, position), key)
-
-    def done(self, stage: StagePlan, position: int, layer: str) -> None:
-        """A step that was told of has given this layer: another stage that has the same is no news."""
-        self._is_news(self._titles.step(stage, position), layer)
+                self.cached += 1
 
     def _is_news(self, name: StepName, result: str) -> bool:
         with self._lock:
             told = (name, result) in self._told
             self._told.add((name, result))
         return not told or not self._several
+
+    def _step(self, stage: StagePlan, position: int) -> StepName:
+        """What progress calls the operation at this position of the stage, as a value."""
+        return self._name(stage, position + 1, stage.operations[position].title)
+
+    def _name(self, stage: StagePlan, number: int, title: str) -> StepName:
+        # An image counts as the first step; a stage and scratch do not.
+        image = isinstance(stage.base, BaseImage)
+        number, of = number + image, len(stage.operations) + image
+        if not self._several:
+            label = stage.label if stage.name or len(self._plan.stages) > 1 or stage.number else ""
+            return StepName(title, number, of, label)
+        own = stage.platform
+        operation = number - image
+        named = stage.crossing[operation - 1] if 0 < operation <= len(stage.crossing) else None
+        other = named is not None and (named.os, named.architecture) != (own.os, own.architecture)
+        return StepName(title, number, of, stage.label, str(own), str(named) if other else "")
+
+
+class PerformedStep:
+    """The Told of one operation (see `kezuri.build.builder`). `ticket` is what progress hears of it, once it began."""
+
+    def __init__(self, base: Callable[[Callable[[], None]], None], start: Callable[[], Ticket]) -> None:
+        self.base = base
+        self._start = start
+        self.ticket: Ticket | None = None
+        self.outcome: Outcome | None = None
+
+    @property
+    def seconds(self) -> float:
+        """See Told."""
+        return self.ticket.seconds if self.ticket is not None else 0.0
+
+    def begin(self) -> "Output":
+        """See Told."""
+        self.ticket = self._start()
+        return self.ticket.output
+
+    def done(self, outcome: "Outcome") -> None:
+        """See Told."""
+        self.outcome = outcome
+
+
+def _title(image: BaseImage) -> str:
+    from kezuri.oci.reference import Reference
+
+    if image.source.kind != "registry":
+        return f"{image.name}@{image.digest}"
+    try:
+        reference = Reference.parse(image.source.text)
+    except KezuriError:
+        return image.name
+    return f"{reference}" if reference.digest else f"{reference}@{image.digest}"

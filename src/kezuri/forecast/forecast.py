@@ -7,19 +7,18 @@ from typing import Literal, NamedTuple
 from kezuri.diagnostics import KezuriError
 from kezuri.forecast.history import History, Past
 from kezuri.forms.forms import Forms
-from kezuri.keys.inputs import Choice, Context, Inputs, StateOf, selection_key
+from kezuri.keys.inputs import Context, Inputs, selection_key
 from kezuri.keys.options import Options
-from kezuri.keys.state import SCRATCH, State, base_state, next_state
+from kezuri.keys.state import SCRATCH, State, StateOf, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
 from kezuri.plan.key import Components, digest, state_of
 from kezuri.plan.operation import (
     BaseImage,
-    CopyOperation,
+    Choice,
     ImageInput,
     Operation,
     Plan,
     Remote,
-    RunOperation,
     StageInput,
     StagePlan,
 )
@@ -179,7 +178,7 @@ class Forecast:
     def _step(
         self, stage: StagePlan, position: int, operation: Operation, sight: Sight, cause: str
     ) -> tuple[Step, Sight]:
-        place, ignored, ways = (stage.number, position), self._ignored(stage), self._ways(operation, sight)
+        place, ignored, ways = (stage.number, position), self._options.ignores(stage), self._ways(operation, sight)
         layers: Mapping[str, tuple[str, ...]] = {}
         parts: dict[str, Components] = {}
         met: list[tuple[State, str]] = []
@@ -227,8 +226,7 @@ class Forecast:
 
     def _ways(self, operation: Operation, sight: Sight) -> list[_Way]:
         """The ways in which the operation may be met; none when there are too many."""
-        alone = isinstance(operation, CopyOperation) and operation.link
-        befores = sight if sight is not None else (SCRATCH,) if alone else ()
+        befores = sight if sight is not None else (SCRATCH,) if operation.alone else ()
         stages = sorted({source.stage for source in operation.key_inputs if isinstance(source, StageInput)})
         ends = [self._ends[stage] or (_SOME,) for stage in stages]
         count = len(befores)
@@ -297,10 +295,6 @@ class Forecast:
         self._waited[number] = frozenset(found)
         return self._waited[number]
 
-    def _ignored(self, stage: StagePlan) -> bool:
-        chosen = self._options.no_cache_stages
-        return self._options.no_cache or stage.name in chosen or str(stage.ordinal) in chosen
-
     # telling
 
     def _reason(self, operation: Operation, outcome: Outcome, ignored: bool, cause: str) -> str:
@@ -311,12 +305,11 @@ class Forecast:
             for source in operation.key_inputs
             if isinstance(source, StageInput) and not self._settled[source.stage]
         ]
-        alone = isinstance(operation, CopyOperation) and operation.link
-        if cause and not alone and (outcome == "runs" or not open_stages):
+        if cause and not operation.alone and (outcome == "runs" or not open_stages):
             return cause
         if open_stages:
             return f"takes files from {', '.join(open_stages)}"
-        if isinstance(operation, CopyOperation) and operation.remotes and outcome == "depends":
+        if operation.remotes and outcome == "depends":
             return "what it fetches may have changed"
         return "its files are in layers that are not unpacked" if outcome == "depends" else NO_RESULT
 
@@ -335,6 +328,6 @@ _DOES: Mapping[Outcome, str] = {
 
 def _new_layer(operation: Operation, key: str, unseen: bool) -> str:
     """The id of the layer that the operation would make; made up where the real one cannot be told."""
-    if isinstance(operation, RunOperation) or unseen:
+    if operation.runs or unseen:
         return f"layer of {key}"
     return f"copy-{key}"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.cache.listings import Listings
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
-from kezuri.keys.state import State, base_state
+from kezuri.keys.state import State, StateOf, base_state
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import ContextInput, ImageInput, Input, Remote, StageInput
+from kezuri.plan.operation import BaseImage, Choice, ContextInput, ImageInput, Remote, StageInput
 from kezuri.store.database import Database
 from kezuri.tree.checksum import Record, fingerprint, text
 from kezuri.tree.selection import Root, Selection, select
@@ -20,27 +20,12 @@ from kezuri.tree.tree import Tree
 if TYPE_CHECKING:
     from kezuri.source.remotes import Remotes
 
-StateOf = Callable[[StageInput], State]
-"""The state that a stage ends with; waits for it if it is still being built."""
-
 
 class Context(NamedTuple):
     """A build context: its tree, and what is known of its files' content."""
 
     tree: Tree
     digests: StatIndex
-
-
-class Choice(NamedTuple):
-    """What an instruction selects from an input; `whole`: with the metadata of the directories that it names, of which
-    a copy takes nothing and which a mount shows; `literal`: the words are paths in which nothing is a wildcard."""
-
-    input: Input
-    sources: tuple[str, ...]
-    parents: bool = False
-    excludes: tuple[str, ...] = ()
-    whole: bool = False
-    literal: bool = False
 
 
 def selection_key(state: State, choice: Choice) -> str:
@@ -150,11 +135,13 @@ class Inputs:
 
     def state(self, source: StageInput | ImageInput, states: StateOf) -> State:
         """The state of a stage or an image, whose layers are known to this store afterwards."""
-        if isinstance(source, StageInput):
-            return states(source)
-        for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
+        return states(source) if isinstance(source, StageInput) else self.image(source.image)
+
+    def image(self, image: BaseImage) -> State:
+        """The state that an image gives, whose layers are known to this store afterwards."""
+        for layer, descriptor in zip(image.config.diff_ids, image.layers):
             self._forms.know_pulled(layer, descriptor)
-        return base_state(source.image)
+        return base_state(image)
 
 
 def _select(tree: Tree, choice: Choice) -> Selection:

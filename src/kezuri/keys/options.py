@@ -1,7 +1,10 @@
 """What a build is given beside its plan: settings of every RUN, secrets and agents by id, whose results are wanted."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from kezuri.plan.operation import StagePlan
 
 DEFAULT_HOSTNAME = "buildkitsandbox"
 
@@ -38,3 +41,8 @@ class Options(NamedTuple):
     no_cache_stages: frozenset[str] = frozenset()
     allow: frozenset[str] = frozenset()
     parallelism: int = 2
+
+    def ignores(self, stage: "StagePlan") -> bool:
+        """Whether earlier results of the stage are not used."""
+        chosen = self.no_cache_stages
+        return self.no_cache or stage.name in chosen or str(stage.ordinal) in chosen

@@ -6,11 +6,11 @@ import pytest
 from tests.build.test_build_keys import AGENT, BEFORE, BIND, CACHE, NODE, RUN, SECRET, TMPFS
 
 from kezuri.diagnostics import KezuriError
-from kezuri.keys.inputs import Choice, Inputs, StateOf
+from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options, RunSettings
-from kezuri.keys.state import State
+from kezuri.keys.state import State, StateOf
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.plan.operation import ContextInput, RunMount, StageInput
+from kezuri.plan.operation import Choice, ContextInput, RunMount, StageInput
 
 
 class Asked:
