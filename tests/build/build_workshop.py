@@ -146,7 +146,7 @@ class Workshop:
     def check(self) -> list[Finding]:
         """What is wrong with the store."""
         with Store(str(self.root)) as store:
-            return list(Soundness(store).check(repair=False))
+            return list(Soundness(store, Privilege()).check(repair=False))
 
     def leftovers(self) -> list[str]:
         return os.listdir(self.root / "tmp") + os.listdir(self.root / "leases")

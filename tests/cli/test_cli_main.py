@@ -13,12 +13,13 @@ from types import ModuleType
 import pytest
 
 import kezuri.cli.help as help_room
-from kezuri.app.request import RunRequest, Settings
+from kezuri.app.request import Settings
 from kezuri.cli.commands import ALIASES, GROUPS, MODULES, load
 from kezuri.cli.console import Console
 from kezuri.cli.main import Stopped, call, main
 from kezuri.cli.options import Option
 from kezuri.cli.settings import GLOBAL
+from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, Span
 from kezuri.linux.descriptors import hold_standard
 
@@ -178,7 +179,7 @@ def test_global_options_stand_before_and_after(monkeypatch: pytest.MonkeyPatch) 
 def test_everything_after_the_image_belongs_to_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def run(request: RunRequest, settings: Settings) -> int:
+    def run(request: RunRequest, settings: Settings, say: Callable[[str], None]) -> int:
         seen.append((request, settings))
         return 7
 
@@ -264,7 +265,7 @@ def test_a_reader_that_has_enough_ends_us_quietly() -> None:
 HANG = """
 import sys, time, types
 module = types.ModuleType("kezuri.app.run")
-def run(request, settings):
+def run(request, settings, say):
     import os
     pid = os.fork()
     if not pid:  # a child has the default handler: it dies of the signal and does not unwind our frames

@@ -153,10 +153,10 @@ class _Build:
         try:
             built = builder.build()
         except BaseException as error:
-            chronicle.close(reason(error).partition("\n")[0], telling.place)
+            chronicle.close(reason(error).partition("\n")[0], telling.name)
             self._look_at(error)
             raise
-        chronicle.close("", telling.place)
+        chronicle.close("", telling.name)
         return built
 
     def _look_at(self, error: BaseException) -> None:

@@ -296,7 +296,7 @@ class Definition:
                 self._request.ulimits,
                 self._request.shm_size,
                 self._request.builtin.hostname,
-                self._request.new_privileges,
+                self._request.no_new_privileges,
             ),
             secrets=secrets,
             agents=self._open_agents(),

@@ -7,6 +7,7 @@ from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
 from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
@@ -179,7 +180,7 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
         for image in _left_digests(kept(store), list(doomed.values())):
             store.names.delete(image.name)
             removed.append(Removed("untagged", image.familiar))
-        swept = Collector(store).collect(Limits(untagged=False))
+        swept = Collector(store, Privilege()).collect(Limits(untagged=False))
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)
 

@@ -58,10 +58,10 @@ class StepsHere:
         session, options, inputs = self._session, self._bench.options, self._bench.inputs
         operations: list[Operation] = [o for stage in self._plan.stages for o in stage.operations]
         # A build that only copies needs no sandbox.
-        if any(operation.runs for operation in operations):
-            session.open_sandbox(options.settings.new_privileges)
+        if any(operation.kind == "RUN" for operation in operations):
+            session.open_sandbox(options.settings.no_new_privileges)
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collector(session.store).abandoned():
+        for _ in Collector(session.store, session.privilege).abandoned():
             pass
         remotes = [remote for operation in operations for remote in operation.remotes if remote is not None]
         if remotes:

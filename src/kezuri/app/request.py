@@ -1,12 +1,9 @@
-"""What a user can ask of a build or a run, as frozen values: argv has been understood, nothing has happened yet."""
+"""What a user can ask for, as frozen values: argv has been understood, nothing has happened yet."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
-
-if TYPE_CHECKING:
-    from kezuri.sandbox.step import Port
 
 
 class SecretSource(NamedTuple):
@@ -56,8 +53,8 @@ class BuildRequest(NamedTuple):
     `context` is a directory, `-` or an address; `file` is the Dockerfile's path as given (`-` for stdin).
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
-    are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges` lets set-id programs (sudo) of steps
-    work. Without `outputs` nothing leaves.
+    are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
+    of steps from working. Without `outputs` nothing leaves.
     """
 
     context: str = "."
@@ -82,7 +79,7 @@ class BuildRequest(NamedTuple):
     ulimits: tuple[tuple[str, int, int], ...] = ()
     shm_size: int = 0
     allow: tuple[str, ...] = ()
-    new_privileges: bool = False
+    no_new_privileges: bool = False
 
 
 class BuildResult(NamedTuple):
@@ -95,33 +92,6 @@ class BuildResult(NamedTuple):
     size: int
     cached: int
     ran: int
-
-
-class RunRequest(NamedTuple):
-    """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `volumes` are (host path,
-    container path, read-only). `command` empty means the image's CMD."""
-
-    image: str
-    command: tuple[str, ...] = ()
-    entrypoint: str | None = None
-    env: tuple[tuple[str, str], ...] = ()
-    ports: "tuple[Port, ...]" = ()
-    volumes: tuple[tuple[str, str, bool], ...] = ()
-    user: str = ""
-    workdir: str = ""
-    hostname: str = ""
-    name: str = ""
-    network: str = ""
-    interactive: bool = False
-    tty: bool = False
-    remove: bool = True
-    readonly: bool = False
-    pull: str = "missing"
-    init: bool = False
-    platform: str = ""
-    hosts: tuple[tuple[str, str], ...] = ()
-    ulimits: tuple[tuple[str, int, int], ...] = ()
-    shm_size: int = 0
 
 
 class Settings(NamedTuple):

@@ -76,13 +76,14 @@ class Session:
         """Bring a layer's blob (the door that Forms asks at)."""
         self.images.fetch(layer, descriptor)
 
-    def open_sandbox(self, new_privileges: bool = False) -> None:
-        """Make the sandbox, while there is one thread only. `new_privileges`: programs may gain some (sudo)."""
+    def open_sandbox(self, no_new_privileges: bool = False) -> None:
+        """Make the sandbox, while there is one thread only. `no_new_privileges`: set-id programs
+        (sudo) give none."""
         if self._sandbox is None:
             from kezuri.sandbox.choice import choose
 
             self.privilege.mount()
-            sandbox = choose(self.settings.runtime, new_privileges)
+            sandbox = choose(self.settings.runtime, no_new_privileges)
             self._held.callback(sandbox.close)
             self._sandbox = sandbox
 

@@ -49,7 +49,7 @@ class KeyedLookup:
 
     def missed(self, turn: Turn) -> "Miss":
         """See Lookup. What the operation takes from contexts is written down, for telling later what was different."""
-        self._keys.keep_listings(turn.operation)
+        self._keys.keep_file_lists(turn.operation)
         if self.ignored(turn.stage):
             return "no-cache" if self._options.no_cache else "no-cache-filter"
         return "lost" if self._results.lost(turn.key) else "absent"

@@ -21,7 +21,7 @@ class Needs:
         """Whether something is mounted on layers, or files are taken from them: all but copies from contexts do so."""
         operations = [operation for stage in self._plan.stages for operation in stage.operations]
         return any(
-            operation.runs or not all(isinstance(source, ContextInput) for source in operation.inputs)
+            operation.kind == "RUN" or not all(isinstance(source, ContextInput) for source in operation.inputs)
             for operation in operations
         )
 
@@ -46,7 +46,7 @@ class Needs:
 
         for stage in self._plan.stages:
             for position, operation in enumerate(stage.operations):
-                if operation.runs:
+                if operation.kind == "RUN":
                     mount(stage, position)
                 for source in operation.inputs:
                     if isinstance(source, StageInput):

@@ -50,15 +50,15 @@ class TaskPerforming:
         """Fetch, unpack or list what the operation works upon before its own time begins: that is the time of FROM."""
         operation, layers = turn.operation, turn.before.layers
         # Steps will run on these layers: unpacking them now spares reading them twice.
-        mounted = operation.runs or turn.place in self._needs.directories
-        if (mounted or not operation.alone) and not self._forms.unpacked(layers):
+        mounted = operation.kind == "RUN" or turn.place in self._needs.directories
+        if (mounted or not operation.linked) and not self._forms.unpacked(layers):
             base(lambda: self._forms.lay_out(layers, mounted))
         for source in operation.inputs:
             if isinstance(source, ImageInput):
                 for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
                     self._forms.know_pulled(layer, descriptor)
                 # A copy takes files out of what the image is fetched as; only a step needs directories.
-                self._forms.lay_out(source.image.config.diff_ids, operation.runs)
+                self._forms.lay_out(source.image.config.diff_ids, operation.kind == "RUN")
 
     def perform(self, turn: Turn, states: StateOf, output: Output) -> Outcome:
         """See Performing."""

@@ -48,6 +48,7 @@ class BuildTelling:
 
     def __init__(self, plan: Plan, reporter: Reporter, layers: Layers, witness: "Witness") -> None:
         self._plan = plan
+        self._titles = Titles(plan)
         self._several = bool(plan.targets)
         self._reporter = reporter
         self._layers = layers
@@ -59,15 +60,15 @@ class BuildTelling:
         self.ran = 0
         self.cached = 0
 
-    def place(self, stage: int, position: int) -> str:
-        """What progress calls a step of a stage: `build 3/6`."""
-        return self._step(self._plan.stage(stage), position).place
+    def name(self, stage: int, position: int) -> StepName:
+        """What progress calls a step of a stage."""
+        return self._titles.step(self._plan.stage(stage), position)
 
     def began(self, stage: StagePlan, state: State) -> None:
         """See Telling. The stage's FROM, if it has one, is told later, unless nothing can be done for it any more."""
         self._witness.based(stage.number, state.id)
         if isinstance(stage.base, BaseImage):
-            name = self._name(stage, 0, f"FROM {_title(stage.base)}")
+            name = self._titles.base(stage, stage.base)
             if self._is_news(name, stage.base.digest):
                 self._bases[stage.number] = name
             if self._layers.unpacked(state.layers):
@@ -87,7 +88,7 @@ class BuildTelling:
         """See Telling."""
         step = PerformedStep(
             lambda prepare: self._base(turn.stage, prepare),
-            lambda: self._reporter.start(self._step(turn.stage, turn.position), turn.key),
+            lambda: self._reporter.start(self._titles.step(turn.stage, turn.position), turn.key),
         )
         try:
             yield step
@@ -103,7 +104,7 @@ class BuildTelling:
         self._witness.ran(*turn.place, turn.components, ticket.seconds, miss, outcome.believable)
         ticket.done()
         # Another stage that has the same is no news.
-        self._is_news(self._step(turn.stage, turn.position), outcome.layer)
+        self._is_news(self._titles.step(turn.stage, turn.position), outcome.layer)
 
     def advanced(self, turn: Turn, layer: str, state: State) -> None:
         """See Telling."""
@@ -135,7 +136,7 @@ class BuildTelling:
 
     def _cached(self, turn: Turn, layer: str) -> None:
         stage = turn.stage
-        name = self._step(stage, turn.position)
+        name = self._titles.step(stage, turn.position)
         if stage.number in self._bases:
             self._waiting.setdefault(stage.number, []).append(_Cached(turn, layer))
         elif self._is_news(name, layer):
@@ -148,23 +149,6 @@ class BuildTelling:
             told = (name, result) in self._told
             self._told.add((name, result))
         return not told or not self._several
-
-    def _step(self, stage: StagePlan, position: int) -> StepName:
-        """What progress calls the operation at this position of the stage, as a value."""
-        return self._name(stage, position + 1, stage.operations[position].title)
-
-    def _name(self, stage: StagePlan, number: int, title: str) -> StepName:
-        # An image counts as the first step; a stage and scratch do not.
-        image = isinstance(stage.base, BaseImage)
-        number, of = number + image, len(stage.operations) + image
-        if not self._several:
-            label = stage.label if stage.name or len(self._plan.stages) > 1 or stage.number else ""
-            return StepName(title, number, of, label)
-        own = stage.platform
-        operation = number - image
-        named = stage.crossing[operation - 1] if 0 < operation <= len(stage.crossing) else None
-        other = named is not None and (named.os, named.architecture) != (own.os, own.architecture)
-        return StepName(title, number, of, stage.label, str(own), str(named) if other else "")
 
 
 class PerformedStep:
@@ -189,6 +173,35 @@ class PerformedStep:
     def done(self, outcome: "Outcome") -> None:
         """See Told."""
         self.outcome = outcome
+
+
+class Titles:
+    """What progress calls the steps of one plan, as values."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._platforms = bool(plan.targets)
+        self._several = len(plan.stages) > 1
+
+    def base(self, stage: StagePlan, image: BaseImage) -> StepName:
+        """What the stage's FROM is called."""
+        return self._name(stage, 0, f"FROM {_title(image)}")
+
+    def step(self, stage: StagePlan, position: int) -> StepName:
+        """What the operation at this position of the stage is called."""
+        return self._name(stage, position + 1, stage.operations[position].title)
+
+    def _name(self, stage: StagePlan, number: int, title: str) -> StepName:
+        # An image counts as the first step; a stage and scratch do not.
+        image = isinstance(stage.base, BaseImage)
+        number, of = number + image, len(stage.operations) + image
+        if not self._platforms:
+            label = stage.label if stage.name or self._several or stage.number else ""
+            return StepName(title, number, of, label)
+        own = stage.platform
+        operation = number - image
+        named = stage.crossing[operation - 1] if 0 < operation <= len(stage.crossing) else None
+        other = named is not None and (named.os, named.architecture) != (own.os, own.architecture)
+        return StepName(title, number, of, stage.label, str(own), str(named) if other else "")
 
 
 def _title(image: BaseImage) -> str:

@@ -50,7 +50,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         ulimits=tuple(ulimit("--ulimit", text) for text in parsed.all("--ulimit")),
         shm_size=memory("--shm-size", parsed.text("--shm-size")) if parsed.given("--shm-size") else 0,
         allow=tuple(_entitlement(text) for text in split(parsed.all("--allow"))),
-        new_privileges=_new_privileges(parsed.all("--security-opt")),
+        no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
     )
 
 
@@ -180,9 +180,9 @@ def _entitlement(text: str) -> str:
     return text
 
 
-def _new_privileges(options: tuple[str, ...]) -> bool:
+def _no_new_privileges(options: tuple[str, ...]) -> bool:
     """`--security-opt no-new-privileges[=true|false]`, written with `=` or `:` as docker takes it; the last holds."""
-    allowed = False
+    last = False
     for text in options:
         key, _, value = text.replace(":", "=", 1).partition("=")
         forbidden = parse_bool(value or "true")
@@ -190,5 +190,5 @@ def _new_privileges(options: tuple[str, ...]) -> bool:
             raise UsageError.because(
                 f"--security-opt {text} is not supported", "there is no-new-privileges=true and no-new-privileges=false"
             )
-        allowed = not forbidden
-    return allowed
+        last = forbidden
+    return last

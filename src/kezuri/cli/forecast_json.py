@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from kezuri.app.forecast import Foresight, Stage
 from kezuri.cli.json_text import json_text
 from kezuri.forecast.expense import Expense
-from kezuri.forecast.forecast import Step
+from kezuri.forecast.foresight import ForecastStage, Foresight
+from kezuri.forecast.step import ForecastStep
 
 VERSION = 1
 
@@ -54,7 +54,7 @@ def document(foresight: Foresight) -> str:
     return json_text(whole, 2)
 
 
-def _step(step: Step, stages: dict[int, Stage]) -> dict[str, Any]:
+def _step(step: ForecastStep, stages: dict[int, ForecastStage]) -> dict[str, Any]:
     stage = stages[step.stage]
     past = step.past
     like = None

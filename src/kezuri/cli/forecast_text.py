@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from kezuri.app.forecast import Change, Foresight
 from kezuri.cli.quantities import size
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
 from kezuri.forecast.expense import Expense, layer_bytes
-from kezuri.forecast.forecast import Step
+from kezuri.forecast.foresight import Consequences, Foresight
+from kezuri.forecast.step import ForecastStep
 
 _COLOURS = {"runs": "33", "depends": "36", "unknown": "35", "cached": "32"}
 _LONGEST = 56
@@ -46,7 +46,7 @@ def duration(seconds: float) -> str:
 
 
 def _table(
-    foresight: Foresight, steps: tuple[Step, ...], affected: frozenset[tuple[int, int]] | None, colour: bool
+    foresight: Foresight, steps: tuple[ForecastStep, ...], affected: frozenset[tuple[int, int]] | None, colour: bool
 ) -> str:
     """The steps by stage; with `affected`, those only."""
     rows: list[tuple[str, ...]] = []
@@ -80,7 +80,7 @@ def _table(
     return "\n".join(lines)
 
 
-def _counted(steps: Iterable[Step]) -> str:
+def _counted(steps: Iterable[ForecastStep]) -> str:
     outcomes = [step.outcome for step in steps]
     words = [f"{outcomes.count('runs')} of {len(outcomes)} steps would run"]
     words += [f"{outcomes.count('depends')} may run"] if "depends" in outcomes else []
@@ -121,7 +121,7 @@ def _cost(cost: Expense) -> str:
     return text + "."
 
 
-def _cause_lines(change: Change) -> list[str]:
+def _cause_lines(change: Consequences) -> list[str]:
     words = {
         "file": "changed",
         "dockerfile": "the Dockerfile: the plan itself may change",
@@ -139,7 +139,7 @@ def _named(names: list[str]) -> str:
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names) or "nothing"
 
 
-def _change_summary(foresight: Foresight, change: Change) -> str:
+def _change_summary(foresight: Foresight, change: Consequences) -> str:
     before = {(s.stage, s.position): s.outcome for s in foresight.steps}
     then = [s for s in change.steps if (s.stage, s.position) in change.affected]
     if not then:

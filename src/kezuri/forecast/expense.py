@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kezuri.forecast.forecast import Step
 from kezuri.forecast.schedule import Lane, makespan
+from kezuri.forecast.step import ForecastStep
 from kezuri.plan.operation import (
     BaseImage,
     ImageInput,
@@ -40,13 +40,13 @@ class Pull(NamedTuple):
     certain: bool
 
 
-def expense(plan: Plan, steps: Iterable[Step], parallelism: int) -> Expense:
+def expense(plan: Plan, steps: Iterable[ForecastStep], parallelism: int) -> Expense:
     """The cost of the steps, judged by their last runs. `parallelism` is how many may run at once."""
     of = {(step.stage, step.position): step for step in steps}
     sure = {place: step for place, step in of.items() if step.outcome == "runs"}
     maybe = {place: step for place, step in of.items() if step.outcome != "cached"}
 
-    def wall(running: Mapping[tuple[int, int], Step]) -> float:
+    def wall(running: Mapping[tuple[int, int], ForecastStep]) -> float:
         lanes = {}
         for stage in plan.stages:
             after = stage.base.stage if isinstance(stage.base, StageInput) else -1
@@ -70,14 +70,14 @@ def expense(plan: Plan, steps: Iterable[Step], parallelism: int) -> Expense:
     )
 
 
-def layer_bytes(step: Step) -> int:
+def layer_bytes(step: ForecastStep) -> int:
     """The bytes of the layer that an earlier run gave: compressed if it ever was, else on the disk."""
     if step.past is None:
         return 0
     return step.past.packed if step.past.packed is not None else step.past.unpacked or 0
 
 
-def pulls(plan: Plan, steps: Sequence[Step], usable: Callable[[str], bool]) -> tuple[Pull, ...]:
+def pulls(plan: Plan, steps: Sequence[ForecastStep], usable: Callable[[str], bool]) -> tuple[Pull, ...]:
     """What would be fetched of base images, in the order of the stages that need it."""
     wanted: dict[str, tuple[BaseImage, bool]] = {}
 
@@ -116,7 +116,7 @@ def pulls(plan: Plan, steps: Sequence[Step], usable: Callable[[str], bool]) -> t
     return tuple(found)
 
 
-def _seconds(step: Step | None) -> float:
+def _seconds(step: ForecastStep | None) -> float:
     return step.past.seconds if step is not None and step.past is not None else 0.0
 
 

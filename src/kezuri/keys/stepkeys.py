@@ -58,13 +58,13 @@ class StepKeys:
         except KezuriError as error:
             raise error.at(place_of(error, operation)) from error
 
-    def keep_listings(self, operation: Operation) -> None:
+    def keep_file_lists(self, operation: Operation) -> None:
         """Write down what counted of each file that the operation takes from contexts, for telling differences later.
         That there is no room for it is no reason to fail."""
         with suppress(KezuriError):
             for _, piece in operation.pieces:
                 if isinstance(piece, Choice):
-                    self._inputs.keep_listing(piece)
+                    self._inputs.keep_file_list(piece)
 
     def _check(self, operation: RunOperation) -> None:
         """Whether what the command asks for is allowed, and given."""

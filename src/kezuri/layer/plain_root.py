@@ -1,4 +1,4 @@
-"""A plain root directory as what lies below a layer that is applied onto it."""
+"""A plain root directory, seen as the layers below the one that is applied onto it."""
 
 import os
 import stat

@@ -116,6 +116,11 @@ class BindMount(NamedTuple):
         whole = not isinstance(self.input, ContextInput) or bool(self.source.strip("/."))
         return Choice(self.input, (self.source,), whole=whole, literal=True)
 
+    @property
+    def component(self) -> str:
+        """The part of the key that says what the files are."""
+        return f"files bound at {self.target}"
+
 
 class CacheMount(NamedTuple):
     """`--mount=type=cache`: a directory that outlives the build, found again by its id. A new one begins with the files
@@ -135,6 +140,11 @@ class CacheMount(NamedTuple):
     def choice(self) -> Choice | None:
         """What a new one begins with; None for nothing."""
         return None if self.input is None else Choice(self.input, (self.source,), literal=True)
+
+    @property
+    def component(self) -> str:
+        """The part of the key that says what the files of `input` are."""
+        return f"files seeding {self.target}"
 
 
 class TmpfsMount(NamedTuple):
@@ -213,9 +223,26 @@ class RunOperation(NamedTuple):
         return "RUN"
 
     @property
+    def linked(self) -> bool:
+        """Whether its layer does not depend on the files before it: never."""
+        return False
+
+    @property
+    def remotes(self) -> tuple[Remote | None, ...]:
+        """What of it is fetched from elsewhere: nothing."""
+        return ()
+
+    @property
+    def input_components(self) -> tuple[tuple[str, Input], ...]:
+        """Its inputs (what is bound, and what new cache mounts are seeded with), each with the name of the part of the
+        key that says what its files are."""
+        mounts = (mount for mount in self.mounts if isinstance(mount, BindMount | CacheMount))
+        return tuple((mount.component, mount.input) for mount in mounts if mount.input is not None)
+
+    @property
     def inputs(self) -> tuple[Input, ...]:
-        """What it takes files from beside its own stage: what is bound, and what new cache mounts are seeded with."""
-        return tuple(choice.input for mount in self.mounts if (choice := mount.choice) is not None)
+        """What it takes files from beside its own stage."""
+        return tuple(source for _, source in self.input_components)
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -224,24 +251,9 @@ class RunOperation(NamedTuple):
         return tuple((position, choice) for position, choice in choices if choice is not None)
 
     @property
-    def remotes(self) -> tuple[Remote | None, ...]:
-        """It has no source words."""
-        return ()
-
-    @property
     def source_spans(self) -> tuple[Span, ...]:
         """It has no source words."""
         return ()
-
-    @property
-    def runs(self) -> bool:
-        """It runs a command, for which layers are mounted."""
-        return True
-
-    @property
-    def alone(self) -> bool:
-        """It meets what lies below."""
-        return False
 
     @property
     def key_inputs(self) -> tuple[Input, ...]:
@@ -282,6 +294,21 @@ class CopyOperation(NamedTuple):
         return "ADD" if self.add else "COPY"
 
     @property
+    def linked(self) -> bool:
+        """Whether its layer does not depend on the files before it."""
+        return self.link
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the ARGs that a command of it sees: it has no command."""
+        return ()
+
+    @property
+    def input_components(self) -> tuple[tuple[str, Input], ...]:
+        """Its input, with the name of the part of the key that says what its files are."""
+        return (("files", self.input),)
+
+    @property
     def inputs(self) -> tuple[Input, ...]:
         """What it takes files from: its one input, also where all its sources are remote or heredocs."""
         return (self.input,)
@@ -314,16 +341,6 @@ class CopyOperation(NamedTuple):
         return ()
 
     @property
-    def runs(self) -> bool:
-        """It runs no command."""
-        return False
-
-    @property
-    def alone(self) -> bool:
-        """Whether it does not look at what lies below."""
-        return self.link
-
-    @property
     def key_inputs(self) -> tuple[Input, ...]:
         """The inputs whose files count in the operation's key."""
         return (self.input,)
@@ -348,6 +365,26 @@ class WorkdirOperation(NamedTuple):
         return "WORKDIR"
 
     @property
+    def linked(self) -> bool:
+        """Whether its layer does not depend on the files before it: never."""
+        return False
+
+    @property
+    def remotes(self) -> tuple[Remote | None, ...]:
+        """What of it is fetched from elsewhere: nothing."""
+        return ()
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the ARGs that a command of it sees: it has no command."""
+        return ()
+
+    @property
+    def input_components(self) -> tuple[tuple[str, Input], ...]:
+        """It takes no files from anywhere."""
+        return ()
+
+    @property
     def inputs(self) -> tuple[Input, ...]:
         """It takes no files from anywhere."""
         return ()
@@ -355,11 +392,6 @@ class WorkdirOperation(NamedTuple):
     @property
     def pieces(self) -> tuple[Piece, ...]:
         """It takes nothing."""
-        return ()
-
-    @property
-    def remotes(self) -> tuple[Remote | None, ...]:
-        """It has no source words."""
         return ()
 
     @property
@@ -371,16 +403,6 @@ class WorkdirOperation(NamedTuple):
     def mounts(self) -> tuple[RunMount, ...]:
         """Nothing is mounted for it."""
         return ()
-
-    @property
-    def runs(self) -> bool:
-        """It runs no command."""
-        return False
-
-    @property
-    def alone(self) -> bool:
-        """It looks for the directory in what lies below."""
-        return False
 
     @property
     def key_inputs(self) -> tuple[Input, ...]:

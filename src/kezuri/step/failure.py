@@ -5,9 +5,10 @@ from kezuri.step.task import Failure
 
 
 class StepFailed(KezuriError):
-    """A command has failed. `left` names what it left (see `kezuri.step.task.Failure`)."""
+    """A command has failed. `left` names what it left, `ended` is its exit code (see `kezuri.step.task.Failure`)."""
 
     left: str = ""
+    ended: int = 0
 
 
 def step_failed(command: str, failure: Failure, gave_up: str = "") -> StepFailed:
@@ -37,16 +38,25 @@ def step_failed(command: str, failure: Failure, gave_up: str = "") -> StepFailed
                 "or ca-certificates in the config file); it reaches the step and never the image"
             )
     if failure.unprivileged:
-        hints.append("programs of steps gain no privileges: `--security-opt no-new-privileges=false` lets sudo work")
+        hints.append(
+            "set-id programs give nothing in this build: by `--security-opt no-new-privileges`, or because kezuri was\n"
+            "started that way (systemd NoNewPrivileges=, Kubernetes allowPrivilegeEscalation: false)"
+        )
     if failure.oom:
         hints.append("the kernel killed the step because memory ran out: give the machine more, or run less at once")
     elif failure.signal == 9 or failure.exit_code == 137:
         hints.append("a process of the step was killed by SIGKILL; memory running out is the usual cause")
     if failure.exit_code == 127:
         hints.append("exit code 127: the command was not found in the image")
+    elif failure.exit_code == 126 and failure.output.rstrip().endswith("Operation not permitted"):
+        hints.append(
+            "the program names a capability that this step does not have (ping: cap_net_raw, which steps of root lack\n"
+            "on the machine's network): `--security-opt no-new-privileges` starts it without"
+        )
     elif failure.exit_code == 126:
         hints.append("exit code 126: the command cannot be executed (its mode, its format or its interpreter)")
     message = f'process "{command}" did not complete successfully: exit code: {failure.exit_code}'
     error = StepFailed(Diagnostic("error", message, hint="\n".join(hints), output=failure.output))
     error.left = failure.left
+    error.ended = failure.exit_code
     return error

@@ -9,6 +9,7 @@ from kezuri.layer.entry import Content, Entry, Item, leads_elsewhere
 from kezuri.linux.descriptors import write_all
 from kezuri.linux.directory import make_plain
 from kezuri.linux.disk import disk_error
+from kezuri.linux.userns import shortcoming
 
 _SMALL = 1 << 20
 
@@ -115,7 +116,7 @@ def _explain(error: OSError, entry: Entry, directory: str) -> KezuriError:
     if error.errno in (errno.EPERM, errno.EINVAL) and entry.kind not in ("char", "block"):
         return KezuriError.of(
             f"/{entry.path} cannot be given the owner {entry.uid}:{entry.gid}: {error.strerror}",
-            hint="an ordinary user needs subordinate ids for this (/etc/subuid, newuidmap): see `kezuri doctor`",
+            hint=shortcoming().text(),
             exit_code=125,
         )
     return disk_error(error, os.path.join(directory, entry.path))

@@ -97,7 +97,7 @@ COMMAND = Command(
         Option(
             ("--security-opt",),
             "repeated",
-            "no-new-privileges=false lets sudo and other set-id programs of steps work",
+            "no-new-privileges: sudo and other set-id programs of steps give nothing",
             "OPTION",
         ),
         Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
