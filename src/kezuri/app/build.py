@@ -14,11 +14,11 @@ from kezuri.app.outputs import ImageOutput, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Performing
+from kezuri.build.chronicle import Chronicle
 from kezuri.build.lookup import KeyedLookup
 from kezuri.build.telling import BuildTelling
 from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError
-from kezuri.explain.chronicle import Chronicle
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan, StagePlan

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.build.builder import Found, Turn
+from kezuri.build.chronicle import Chronicle
 from kezuri.diagnostics import KezuriError
 from kezuri.keys.state import State
 from kezuri.plan.operation import BaseImage, Plan, StagePlan
@@ -14,7 +15,6 @@ from kezuri.progress.events import StepName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
-    from kezuri.build.witness import Witness
     from kezuri.cache.journal import Miss
     from kezuri.sandbox.step import Output
     from kezuri.step.task import Outcome
@@ -40,19 +40,19 @@ class _Cached(NamedTuple):
 
 
 class BuildTelling:
-    """The Telling of one build (see `kezuri.build.builder`): to who watches, and to a witness.
+    """The Telling of one build (see `kezuri.build.builder`): to who watches, and to the journal.
 
     A stage's FROM is told late: whether anything is done for it shows when its first step is performed. Where the
     stages of two platforms begin alike, what they have in common is one step, and is told once.
     """
 
-    def __init__(self, plan: Plan, reporter: Reporter, layers: Layers, witness: "Witness") -> None:
+    def __init__(self, plan: Plan, reporter: Reporter, layers: Layers, chronicle: Chronicle) -> None:
         self._plan = plan
         self._titles = Titles(plan)
         self._several = bool(plan.targets)
         self._reporter = reporter
         self._layers = layers
-        self._witness = witness
+        self._chronicle = chronicle
         self._lock = threading.Lock()
         self._told: set[tuple[StepName, str]] = set()
         self._bases: dict[int, StepName] = {}
@@ -66,7 +66,7 @@ class BuildTelling:
 
     def began(self, stage: StagePlan, state: State) -> None:
         """See Telling. The stage's FROM, if it has one, is told later, unless nothing can be done for it any more."""
-        self._witness.based(stage.number, state.id)
+        self._chronicle.based(stage.number, state.id)
         if isinstance(stage.base, BaseImage):
             name = self._titles.base(stage, stage.base)
             if self._is_news(name, stage.base.digest):
@@ -76,11 +76,11 @@ class BuildTelling:
 
     def unkeyed(self, turn: Turn, error: KezuriError) -> None:
         """See Telling."""
-        self._witness.failed(*turn.place, (), 0.0, "", error)
+        self._chronicle.failed(*turn.place, (), 0.0, "", error)
 
     def found(self, turn: Turn, found: Found) -> None:
         """See Telling. Progress hears it now, or after the stage's FROM."""
-        self._witness.found(*turn.place, turn.components, found.created)
+        self._chronicle.found(*turn.place, turn.components, found.created)
         self._cached(turn, found.layer)
 
     @contextmanager
@@ -93,7 +93,7 @@ class BuildTelling:
         try:
             yield step
         except BaseException as error:
-            self._witness.failed(*turn.place, turn.components, step.seconds, miss, error)
+            self._chronicle.failed(*turn.place, turn.components, step.seconds, miss, error)
             if step.ticket is not None:
                 step.ticket.failed(reason(error))
             raise
@@ -101,14 +101,14 @@ class BuildTelling:
         assert outcome is not None and ticket is not None
         with self._lock:
             self.ran += 1
-        self._witness.ran(*turn.place, turn.components, ticket.seconds, miss, outcome.believable)
+        self._chronicle.ran(*turn.place, turn.components, ticket.seconds, miss, outcome.believable)
         ticket.done()
         # Another stage that has the same is no news.
         self._is_news(self._titles.step(turn.stage, turn.position), outcome.layer)
 
     def advanced(self, turn: Turn, layer: str, state: State) -> None:
         """See Telling."""
-        self._witness.advanced(*turn.place, layer, state.id)
+        self._chronicle.advanced(*turn.place, layer, state.id)
 
     def ended(self, stage: StagePlan) -> None:
         """See Telling. What has not been told of the stage is told now."""

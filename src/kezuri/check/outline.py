@@ -4,8 +4,7 @@ above them."""
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kezuri.check.subject import Subject
-from kezuri.check.values import used
+from kezuri.check.subject import Subject, used
 from kezuri.dockerfile.instructions import Arg, Node
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.plan.facts import StageFacts

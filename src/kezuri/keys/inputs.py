@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.cache.file_lists import FileLists
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.keys.state import State, StateOf, base_state
@@ -18,6 +17,7 @@ from kezuri.tree.stat_index import StatIndex
 from kezuri.tree.tree import Tree
 
 if TYPE_CHECKING:
+    from kezuri.cache.file_lists import FileLists
     from kezuri.source.remotes import Remotes
 
 
@@ -59,14 +59,16 @@ class Inputs:
         forms: Forms,
         database: Database,
         index: StatIndex,
+        file_lists: "Callable[[], FileLists]",
         remotes: "Callable[[], Remotes] | None" = None,
     ) -> None:
-        """`remotes` is called when an instruction has a remote source; without it there can be none."""
+        """`file_lists` is called when files were digested of which the store knew nothing. `remotes` is called when an
+        instruction has a remote source; without it there can be none."""
         self._remotes = remotes
         self._contexts = contexts
         self._forms = forms
         self._database = database
-        self._file_lists = FileLists(database)
+        self._file_lists = file_lists
         # Files of stages carry no stamp, for nobody else can change them: the index only hashes them.
         self._index = index
         self._guard = threading.Lock()
@@ -82,7 +84,7 @@ class Inputs:
         if not known:
             known, recorded = fingerprint(self._from_layers(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
-            self._file_lists.keep(known, text(recorded), "stage")
+            self._file_lists().keep(known, text(recorded), "stage")
             self._database.facts.put_selection(key, known)
         return known
 
@@ -102,7 +104,7 @@ class Inputs:
         stages and images that happens where their digest is computed."""
         if isinstance(choice.input, ContextInput):
             digest, recorded, _ = self._from_context(choice)
-            self._file_lists.keep(digest, text(recorded))
+            self._file_lists().keep(digest, text(recorded))
 
     def _from_context(self, choice: Choice) -> tuple[str, Mapping[str, Record], Selection]:
         with self._guard:

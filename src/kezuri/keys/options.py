@@ -28,6 +28,14 @@ class Secrets(Protocol):
         ...
 
 
+class NoSecrets(NamedTuple):
+    """The Secrets of a build that was given none."""
+
+    def get(self, id: str) -> bytes | None:
+        """None."""
+        return None
+
+
 class Options(NamedTuple):
     """What a build is given beside its plan. `agents` are sockets of this machine by ssh id; `ca_bundle` is a file of
     this machine; `no_cache_stages` are lower-case names (or numbers) of stages whose earlier results are not used;

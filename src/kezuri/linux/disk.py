@@ -45,10 +45,10 @@ def owner_of(path: str) -> str:
 
 def user(number: int) -> str:
     """A user of this machine, in words."""
-    from kezuri.linux import namespaces, userns
+    from kezuri.linux import idmaps, userns
 
     name = userns.user_name(number)
-    if number == _overflow() and not namespaces.is_initial_user():
+    if number == _overflow() and not idmaps.is_initial_user():
         return f"a user whom this user namespace does not know (it shows as {name or number})"
     return f"{name} (user {number})" if name else f"user {number}"
 
