@@ -4,7 +4,7 @@ the journal."""
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kezuri.build.builder import Found, Turn
 from kezuri.build.chronicle import Chronicle
@@ -32,13 +32,6 @@ class Layers(Protocol):
         ...
 
 
-class _Cached(NamedTuple):
-    """A step whose result was found, of which nothing is told before its stage's FROM is."""
-
-    turn: Turn
-    layer: str
-
-
 class BuildTelling:
     """The Telling of one build (see `kezuri.build.builder`): to who watches, and to the journal.
 
@@ -56,7 +49,8 @@ class BuildTelling:
         self._lock = threading.Lock()
         self._told: set[tuple[StepName, str]] = set()
         self._bases: dict[int, StepName] = {}
-        self._waiting: dict[int, list[_Cached]] = {}
+        # Steps whose result was found, with its layer: nothing is told of them before their stage's FROM is.
+        self._waiting: dict[int, list[tuple[Turn, str]]] = {}
         self.ran = 0
         self.cached = 0
 
@@ -138,7 +132,7 @@ class BuildTelling:
         stage = turn.stage
         name = self._titles.step(stage, turn.position)
         if stage.number in self._bases:
-            self._waiting.setdefault(stage.number, []).append(_Cached(turn, layer))
+            self._waiting.setdefault(stage.number, []).append((turn, layer))
         elif self._is_news(name, layer):
             self._reporter.start(name, turn.key).cached()
             with self._lock:

@@ -28,7 +28,7 @@ class Secrets(Protocol):
         ...
 
 
-class NoSecrets(NamedTuple):
+class NoSecrets:
     """The Secrets of a build that was given none."""
 
     def get(self, id: str) -> bytes | None:
