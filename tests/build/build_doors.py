@@ -25,6 +25,7 @@ class Memory:
         self.kept: dict[str, str] = {}
         self.ignoring = ignoring
         self.unkeyed: set[str] = set()
+        self.asked: list[str] = []
         self._fresh: dict[str, str] = {}
 
     def base(self, image: BaseImage) -> State:
@@ -34,6 +35,7 @@ class Memory:
         return stage.name in self.ignoring
 
     def components(self, operation: Operation, before: State, states: StateOf) -> Components:
+        self.asked.append(operation.title)
         if operation.title in self.unkeyed:
             raise KezuriError.of(f"{operation.title}: no key")
         taken = [states(source).id for source in operation.inputs if isinstance(source, StageInput)]

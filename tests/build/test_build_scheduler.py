@@ -120,7 +120,10 @@ class TestLookingUp:
     def test_ignored_results_are_made_again_once(self) -> None:
         memory = Memory(ignoring=["one"])
         Run(plan(LINE), memory).build()
+        memory.asked.clear()
         assert Run(plan(LINE), memory).build().ran == 2
+        # What is ignored is not looked at first: its key may cost much.
+        assert memory.asked.count("RUN a") == 1
 
     def test_equal_operations_are_performed_once(self) -> None:
         twice = "FROM scratch AS a\nRUN x\nRUN y\nFROM scratch AS b\nRUN x\nRUN y\n"
@@ -217,6 +220,8 @@ class TestFailures:
         with pytest.raises(KezuriError, match="RUN c: no key"):
             run.build()
         assert run.hands.performed == ["RUN a", "RUN b"]
+        # What is based on the stage that failed was not begun.
+        assert run.heard.said_of("began") == ["one", "two"]
 
     def test_ground_that_cannot_be_laid_fails_the_operation(self) -> None:
         class Groundless(Hands):
