@@ -38,7 +38,7 @@ def fetched(archive: Any, directory: Path, *names: str) -> dict[str, Any]:
 
 
 def leftovers(directory: Path) -> list[str]:
-    return [n for n in os.listdir(directory) if n.startswith(".part-")]
+    return [n for n in os.listdir(directory) if n.endswith(".part")]
 
 
 def test_packages_are_found_fetched_and_kept(small: Any, tmp_path: Path) -> None:
@@ -172,12 +172,12 @@ def test_what_is_no_mirror_is_refused(tmp_path: Path, url: str) -> None:
 
 
 def test_leftovers_of_killed_downloads_are_swept(small: Any, tmp_path: Path) -> None:
-    old, new = tmp_path / ".part-old", tmp_path / ".part-new"
+    old, new = tmp_path / "old.part", tmp_path / "new.part"
     old.write_bytes(b"x")
     new.write_bytes(b"x")
     os.utime(old, (0, 0))
     mirror(small, tmp_path)
-    assert leftovers(tmp_path) == [".part-new"]
+    assert leftovers(tmp_path) == ["new.part"]
 
 
 class Signer:
@@ -272,7 +272,6 @@ def test_https_with_an_authority_of_its_own(
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        archive_url = archive.url
         try:
             secure = type("Secure", (), {"url": f"https://localhost:{server.server_port}/debian"})
             with pytest.raises(KezuriError, match="its certificate is not trusted") as untrusted:
@@ -286,7 +285,7 @@ def test_https_with_an_authority_of_its_own(
             assert "rests on HTTPS to localhost" in at.notes[0]
 
             downgrade = True
-            with pytest.raises(KezuriError, match=f"redirects from HTTPS to {archive_url}"):
+            with pytest.raises(KezuriError, match=r"sends us to http://.*, which is refused: it is not https"):
                 mirror(secure, tmp_path / "c3", **trusted).fetch(found.values())
         finally:
             server.shutdown()

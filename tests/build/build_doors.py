@@ -129,16 +129,16 @@ class Hands:
         self._now = 0
         self.most = 0
         self.open = 0
-        self.waiting: list[str] = []
+        self.ahead: list[tuple[int, int]] = []
         self.prepared: list[str] = []
         self.performed: list[str] = []
         self.layers: list[str] = []
         self.finished = 0
 
     @contextmanager
-    def opened(self, waiting: Sequence[StagePlan]) -> Iterator["Hands"]:
+    def opened(self, ahead: Sequence[tuple[int, int]]) -> Iterator["Hands"]:
         """The factory that a builder is given."""
-        self.waiting += [stage.name for stage in waiting]
+        self.ahead += ahead
         self.open += 1
         yield self
         self.open -= 1

@@ -101,7 +101,9 @@ class Workshop:
         """Build the context; what it told is in `said`."""
         if dockerfile is not None:
             (self.context / "Dockerfile").write_text(dockerfile)
-        settings = Settings(str(self.root), max_parallelism=more.pop("parallelism", 0))
+        settings = Settings(
+            str(self.root), runtime=more.pop("runtime", "kezuri"), max_parallelism=more.pop("parallelism", 0)
+        )
         self.said = Said()
         try:
             return build(asked(**{"context": str(self.context), **more}), settings, self.said)

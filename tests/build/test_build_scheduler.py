@@ -91,7 +91,7 @@ class TestLookingUp:
         made = first.build()
         again = Run(plan(SIDES), memory)
         found = again.build()
-        assert again.hands.performed == [] and again.hands.waiting == [] and again.hands.finished == 0
+        assert again.hands.performed == [] and again.hands.ahead == [] and again.hands.finished == 0
         assert found.states == made.states and found.layers == made.layers
         assert (found.ran, found.cached) == (0, 6) and again.heard.said_of("found") == titles(plan(SIDES))
         assert (first.hands.finished, first.hands.open) == (1, 0)
@@ -105,7 +105,7 @@ class TestLookingUp:
         # Another right side: the copies that stand on each other after it are made anew, the first of them is not.
         right = titles(changed)[-1]
         assert run.hands.performed == ["RUN r3", right] and (built.ran, built.cached) == (2, 4)
-        assert run.hands.waiting == ["right", "both"] and run.hands.prepared == run.hands.performed
+        assert run.hands.ahead == [(1, 1), (2, 1)] and run.hands.prepared == run.hands.performed
         assert run.heard.misses == ["absent", "absent"]
 
     def test_layers_of_stages_that_wait_are_handed_on_also_where_they_are_found(self) -> None:
@@ -211,7 +211,7 @@ class TestFailures:
         run = Run(plan("FROM scratch\nRUN c\n"), memory)
         with pytest.raises(KezuriError, match="RUN c: no key"):
             run.build()
-        assert run.heard.said_of("unkeyed") == ["RUN c"] and run.hands.waiting == []
+        assert run.heard.said_of("unkeyed") == ["RUN c"] and run.hands.ahead == []
 
     def test_a_key_that_cannot_be_had_later_ends_the_build(self) -> None:
         memory = Memory()

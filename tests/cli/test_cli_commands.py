@@ -15,8 +15,10 @@ from kezuri.app.request import BuildResult, Settings
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.images.kept import NoSuchImage
 from kezuri.progress import Listener, StepDone, StepStarted, Warned
 
+Missed = Callable[[KezuriError], None]
 ID = "sha256:" + "0123456789abcdef" * 4
 DIGEST = "sha256:" + "fedcba9876543210" * 4
 
@@ -56,6 +58,7 @@ def test_build(app: App) -> None:
 
     app("build", build=build)
     said = "Successfully built 0123456789ab\nSuccessfully tagged web:1\nSuccessfully tagged ghcr.io/a/b:2\n"
+    said += "Image size: 1kB compressed\n"
     assert kezuri("build", "-t", "web:1", ".") == (
         0,
         "",
@@ -82,29 +85,42 @@ def test_a_failed_build_shows_what_still_ran(app: App) -> None:
 
 
 IMAGES = (
-    ImageSummary("docker.io/library/node:20-alpine", DIGEST, ID, "2000-01-01T00:00:00Z", 133_400_000, "linux/amd64"),
-    ImageSummary("localhost:5000/a/b:1", DIGEST, ID, "", 999, "linux/arm64"),
-    ImageSummary("", DIGEST, ID, "", 0, "linux/amd64"),
+    ImageSummary(
+        "docker.io/library/node:20-alpine", DIGEST, ID, "2000-01-01T00:00:00Z", 133_400_000, "linux/amd64", 42
+    ),
+    ImageSummary("localhost:5000/a/b:1", DIGEST, ID, "", 999, "linux/arm64", 500),
+    ImageSummary("", DIGEST, ID, "", None, "linux/amd64", 0),
 )
 
 
 def test_images(app: App) -> None:
     asked = []
+    wanted: list[bool] = []
 
-    def images(settings: Settings, filters: tuple[str, ...], warn: object) -> tuple[ImageSummary, ...]:
+    def images(
+        settings: Settings, filters: tuple[str, ...], warn: object, *, measured: bool
+    ) -> tuple[ImageSummary, ...]:
         asked.append(filters)
+        wanted.append(measured)
         return IMAGES
 
     app("images", images=images)
     code, out, _ = kezuri("images")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0] == "REPOSITORY           TAG         IMAGE ID       CREATED        SIZE"
-    assert lines[1].split() == ["node", "20-alpine", "0123456789ab", *lines[1].split()[3:6], "133MB"]
-    assert lines[1].split()[5] == "ago"
-    assert lines[2] == "localhost:5000/a/b   1           0123456789ab   N/A            999B"
-    assert lines[3].split() == ["<none>", "<none>", "0123456789ab", "N/A", "0B"]
-    assert kezuri("images", "-q", "--no-trunc")[1] == f"{ID}\n" * 3
+    assert lines[0] == (
+        "REPOSITORY           TAG         IMAGE ID       PLATFORM      CREATED        COMPRESSED   SIZE"
+    )
+    first = ["node", "20-alpine", "0123456789ab", "linux/amd64"]
+    assert lines[1].split() == [*first, *lines[1].split()[4:7], "42B", "133MB"]
+    assert lines[1].split()[6] == "ago"
+    assert lines[2] == (
+        "localhost:5000/a/b   1           0123456789ab   linux/arm64   N/A            500B         999B"
+    )
+    assert lines[3].split() == ["<none>", "<none>", "0123456789ab", "linux/amd64", "N/A", "0B", "N/A"]
+    assert kezuri("images", "-n")[1].splitlines() == lines[1:]
+    assert set(wanted) == {True}
+    assert kezuri("images", "-q", "--no-trunc")[1] == f"{ID}\n" * 3 and wanted[-1] is False
     assert "DIGEST" in kezuri("images", "--digests")[1] and DIGEST in kezuri("images", "--digests")[1]
     form = "{{.Repository}}:{{.Tag}} {{.Size}}"
     assert kezuri("image", "ls", "--format", form)[1].splitlines()[0] == "node:20-alpine 133MB"
@@ -125,8 +141,17 @@ def test_images(app: App) -> None:
 
 
 def test_a_wrong_field_is_found_even_when_there_is_nothing_to_list(app: App) -> None:
-    app("images", images=lambda settings, filters, warn: ())
-    assert kezuri("images")[1] == "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n"
+    app("images", images=lambda settings, filters, warn, measured: ())
+    assert kezuri("images")[1].split() == [
+        "REPOSITORY",
+        "TAG",
+        "IMAGE",
+        "ID",
+        "PLATFORM",
+        "CREATED",
+        "COMPRESSED",
+        "SIZE",
+    ]
     assert kezuri("images", "--format", "{{.Repozitory}}")[0] == 2
     assert kezuri("images", "-q") == (0, "", "")
 
@@ -135,9 +160,12 @@ def test_inspect(app: App) -> None:
     found = [{"Id": ID, "Config": {"User": "app", "Labels": {"é": "ü"}}}]
     platforms: list[str] = []
 
-    def inspect(settings: Settings, names: tuple[str, ...], platform: str) -> list[Any]:
+    def inspect(settings: Settings, names: tuple[str, ...], platform: str, missed: Missed) -> list[Any]:
         platforms.append(platform)
-        return found * len(names)
+        for name in names:
+            if name == "none":
+                missed(KezuriError.of("no such image: none"))
+        return found * (len(names) - names.count("none"))
 
     app("images", inspect=inspect)
     assert json.loads(kezuri("inspect", "a")[1]) == found
@@ -146,6 +174,10 @@ def test_inspect(app: App) -> None:
     assert kezuri("inspect", "-f", "{{json .Config.Labels}}", "a")[1] == '{"é":"ü"}\n'
     assert json.loads(kezuri("image", "inspect", "--format=json", "a")[1]) == found
     assert kezuri("inspect")[0] == 2
+    code, out, err = kezuri("inspect", "a", "none", "b")
+    assert code == 1 and json.loads(out) == found * 2 and err == "error: no such image: none\n"
+    assert kezuri("inspect", "-f", "{{.Id}}", "none", "b")[:2] == (1, f"{ID}\n")
+    assert kezuri("inspect", "none")[:2] == (1, "[]\n")
     assert set(platforms) == {""}
     assert kezuri("inspect", "--platform", "linux/arm64", "a")[0] == 0 and platforms[-1] == "linux/arm64"
 
@@ -153,13 +185,13 @@ def test_inspect(app: App) -> None:
 def test_history(app: App) -> None:
     lines = (
         HistoryLine("2000-01-01T00:00:00Z", 'CMD ["node"]', 0, "buildkit.dockerfile.v0", "", True),
-        HistoryLine("", "RUN " + "x" * 60 + "\n\ty # buildkit", 7_050_000, "", DIGEST, False),
+        HistoryLine("", "RUN " + "x" * 60 + "\n\ty # buildkit", 7_050_000, "", DIGEST, False, 1_000),
     )
     app("images", history=lambda settings, name, platform: lines if platform in ("", "arm64") else ())
     shown = kezuri("history", "a")[1].splitlines()
-    assert shown[0].split() == ["LAYER", "CREATED", "CREATED", "BY", "SIZE", "COMMENT"]
+    assert shown[0].split() == ["LAYER", "CREATED", "CREATED", "BY", "COMPRESSED", "SIZE", "COMMENT"]
     assert shown[1].startswith("<empty>        ") and 'CMD ["node"]' in shown[1]
-    assert "fedcba987654   N/A" in shown[2] and "x" * 40 + "…" in shown[2] and shown[2].endswith("7.05MB")
+    assert "fedcba987654   N/A" in shown[2] and "x" * 40 + "…" in shown[2] and shown[2].endswith("1kB          7.05MB")
     whole = kezuri("history", "--no-trunc", "--human=false", "a")[1]
     assert DIGEST in whole and "x" * 60 + "  y # buildkit" in whole and "7050000" in whole and "CREATED AT" in whole
     assert kezuri("history", "--format", "{{.ID}} {{.CreatedBy}}", "a")[1].startswith('<empty> CMD ["node"]\n')
@@ -169,14 +201,31 @@ def test_history(app: App) -> None:
 def test_tag_and_rmi(app: App) -> None:
     calls: list[tuple[object, ...]] = []
 
-    def remove(settings: Settings, names: tuple[str, ...], force: bool) -> tuple[Removed, ...]:
+    def remove(settings: Settings, names: tuple[str, ...], force: bool, missed: Missed) -> tuple[Removed, ...]:
         calls.append((names, force))
+        for name in names:
+            if name == "none":
+                missed(NoSuchImage.of("no such image: none"))
+            if name == "two":
+                missed(KezuriError.of("image two has 2 names: a, b"))
+        if names == ("none",):
+            return ()
         return Removed("untagged", "a:1"), Removed("deleted", ID), Removed("blob", DIGEST, 5)
 
     app("images", remove=remove, tag=lambda settings, source, target: calls.append((source, target)))
     assert kezuri("rmi", "a:1") == (0, f"Untagged: a:1\nDeleted: {ID}\n", "")
     assert kezuri("image", "rm", "-f", "a", "b")[0] == 0
     assert kezuri("tag", "a", "b") == (0, "", "")
+    gone = f"Untagged: a:1\nDeleted: {ID}\n"
+    assert kezuri("rmi", "none", "a") == (1, gone, "error: no such image: none\n")
+    assert kezuri("rmi", "-f", "none", "a") == (0, gone, "warning: no such image: none\n")
+    assert kezuri("rmi", "-i", "none") == (0, "", "warning: no such image: none\n")
+    assert kezuri("rmi", "-f", "two", "none") == (
+        1,
+        gone,
+        "error: image two has 2 names: a, b\nerror: no such image: none\n",
+    )
+    del calls[3:]
     assert calls == [(("a:1",), False), (("a", "b"), True), ("a", "b")]
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from kezuri.cli.console import Console
 from kezuri.cli.progress_terminal import TerminalProgress
 from kezuri.cli.screen_text import clip, plain, width
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus
+from kezuri.progress.events import StepName
+from kezuri.progress.expected import Expected
 
 
 class Still(TerminalProgress):
@@ -216,6 +219,41 @@ def test_a_thread_draws_only_while_steps_run_in_other_threads() -> None:
     assert drawing() == 0
     assert terminal.cursor
     assert [line.split()[0] for line in terminal.screen()] == ["✔", "✔", "∎", "[+]"]
+
+
+class TestHowLongYet:
+    NAME = StepName("RUN make", 2, 3, "build")
+    LATER = StepName("RUN test", 3, 3, "build")
+
+    def begun(self, low: float, high: float, steps: dict[StepName, tuple[float, float]]) -> list[str]:
+        """What is shown of a build that began five seconds ago, whose first step began two seconds later."""
+        now = time.time()
+        terminal = Terminal()
+        progress = TerminalProgress(Console(io.StringIO(), terminal, {}))
+        progress(StepStarted(1, "load metadata", now - 5))
+        progress(StepDone(1, now - 4, 1.0))
+        expect = progress.expecting()
+        assert expect is not None
+        expect(Expected(now - 3, frozenset((self.NAME, self.LATER)), steps, low, high))
+        progress(StepStarted(2, self.NAME, now - 3))
+        with progress._lock:
+            progress._frame()
+        lines = [line.strip() for line in terminal.screen() if line.strip()]
+        progress.close()
+        return lines
+
+    def test_a_step_and_the_whole_are_beside_what_they_took_before(self) -> None:
+        *_, step, whole = self.begun(38.0, 52.0, {self.NAME: (4.0, 7.5), self.LATER: (30.0, 40.0)})
+        assert re.fullmatch(r"▸ \[build 2/3\] RUN make +3\.\ds of 4\.0-7\.5s", step)
+        assert re.fullmatch(r"\[\+\] building 5\.\ds of 40-54s \(1/3\)", whole), "two seconds had gone before"
+
+    def test_nothing_is_said_of_what_never_ran_or_takes_longer_than_ever(self) -> None:
+        *_, step, whole = self.begun(0.0, 0.0, {self.LATER: (1.0, 2.0)})
+        assert re.fullmatch(r"▸ .* 3\.\ds", step) and re.fullmatch(r".* building 5\.\ds \(1/3\)", whole)
+        *_, step, whole = self.begun(1.0, 2.0, {self.NAME: (1.0, 2.0)})
+        assert re.fullmatch(r"▸ .* 3\.\ds", step) and re.fullmatch(r".* building 5\.\ds \(1/3\)", whole)
+        *_, step, _ = self.begun(100.0, 130.0, {self.NAME: (70.0, 130.0)})
+        assert step.endswith("s of 1min 10s to 2min 10s")
 
 
 def test_widths() -> None:

@@ -167,6 +167,19 @@ def test_a_stage_that_stands_on_another_one_now() -> None:
     assert (answers[1].root, answers[1].root_step) == (answers[1].reasons[0], 2)
 
 
+def test_a_stage_that_stands_on_one_that_is_written_alike() -> None:
+    """The stage that it stood on took the same name from elsewhere: nobody ran anything again in between."""
+    copy, run = Instruction("COPY", "two", "1"), Instruction("RUN", "one", "1")
+    known: set[str] = set()
+    first = simulate(
+        [Draft("alpine", (copy,)), Draft("alpine", (copy._replace(source=0),)), Draft(1, (run,))], 1, known
+    )
+    answers = explain(simulate([Draft("alpine", (copy,)), Draft("debian", ()), Draft(0, (run,))], 2, known), first)
+    assert answers[0].reasons == ()
+    assert answers[1].reasons == (Reason("inserted", after="two", step=1),)
+    assert (answers[1].root, answers[1].root_step) == (answers[1].reasons[0], 2)
+
+
 @given(DRAFTS)
 def test_a_build_that_is_made_again_has_no_reasons(drafts: list[Draft]) -> None:
     known: set[str] = set()

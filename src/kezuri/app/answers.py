@@ -4,26 +4,29 @@ from typing import NamedTuple
 
 
 class ImageSummary(NamedTuple):
-    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the layers in bytes
-    uncompressed as far as known, else compressed."""
+    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the bytes of
+    its layers' files, None where that is not known, `compressed` those of its layers as they are transferred."""
 
     name: str
     digest: str
     id: str
     created: str
-    size: int
+    size: int | None
     platform: str
+    compressed: int = 0
 
 
 class HistoryLine(NamedTuple):
-    """A line of `kezuri history`, newest first. `size` is the layer's compressed size in bytes, `layer` its digest."""
+    """A line of `kezuri history`, newest first. `size` is what the layer's files have in bytes, None where that is not
+    known, `compressed` what is transferred, `layer` the digest of its blob."""
 
     created: str
     created_by: str
-    size: int
+    size: int | None
     comment: str
     layer: str
     empty: bool
+    compressed: int = 0
 
 
 class Removed(NamedTuple):

@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from time import time
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,10 @@ from kezuri.build.builder import Builder, Built, Performing
 from kezuri.build.chronicle import Chronicle
 from kezuri.build.lookup import KeyedLookup
 from kezuri.build.telling import BuildTelling
-from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import Plan, StagePlan
+from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
@@ -29,6 +28,7 @@ from kezuri.progress.reporter import Reporter, Ticket, reason
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
     from kezuri.app.performing import StepsHere
+    from kezuri.progress.expected import Expected
 
 
 def build(
@@ -37,17 +37,21 @@ def build(
     listener: Listener,
     stand_ins: Callable[[str], None] | None = None,
     look: "Tell | None" = None,
+    expect: "Callable[[Expected], None] | None" = None,
 ) -> BuildResult:
     """Build the image that the request asks for; KezuriError when that fails, with nothing half-done left behind.
 
     With `look`, a failed RUN opens a shell on this process's terminal before anything of it is cleared away; the
     function is told of the failure first.
 
+    With `expect`, that function is told, before the first step runs, how long it may take: what earlier builds took is
+    only looked up where somebody wants to know.
+
     With `stand_ins`, base images that no registry gives are assembled from packages where that is possible, and the
     function is told so: never without being asked.
     """
     try:
-        return _Build(request, settings, listener, stand_ins, look).run()
+        return _Build(request, settings, listener, stand_ins, look, expect).run()
     except OSError as error:
         # A disk can fill up wherever something is written.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -63,10 +67,13 @@ class _Build:
         listener: Listener,
         stand_ins: Callable[[str], None] | None,
         look: "Tell | None" = None,
+        expect: "Callable[[Expected], None] | None" = None,
     ) -> None:
+        self._expect = expect
         self._stand_ins = stand_ins
         self._look = look
         self._steps: StepsHere | None = None
+        self._keeps = look is not None or bool(request.salvage)
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -132,51 +139,54 @@ class _Build:
     # building
 
     def _build(self, plan: Plan, definition: Definition, held: ExitStack) -> Built:
-        session = self._session
+        session, request = self._session, self._request
         bench = definition.workbench(plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1))
         lookup = KeyedLookup(bench.keys, bench.results, bench.options)
-        chronicle = Chronicle(session.store.database, self._asked(plan, definition), plan)
+        chronicle = Chronicle(session.store.database, definition.asked(), plan)
         telling = BuildTelling(plan, self._reporter, session.forms, chronicle)
 
-        def performing(waiting: Sequence[StagePlan]) -> AbstractContextManager[Performing]:
+        def performing(ahead: Sequence[tuple[int, int]]) -> AbstractContextManager[Performing]:
             from kezuri.app.performing import StepsHere
 
-            self._steps = StepsHere(plan, session, bench, self._packing, held, self._cancel)
-            return self._steps.performing(
-                waiting,
-                packs=bool(self._images),
-                namespace=self._request.builtin.cache_namespace,
-                keep_failed=self._look is not None,
-            )
+            if self._expect is not None:
+                from kezuri.forecast.expectation import expectation
+
+                with suppress(KezuriError):  # It may be as well that nobody can tell.
+                    self._expect(expectation(plan, ahead, definition.durations(), bench.options.parallelism))
+            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel)
+            return self._steps.performing(ahead, packs=bool(self._images), keep_failed=self._keeps)
 
         builder = Builder(plan, lookup, telling, performing, self._cancel, bench.options.parallelism)
         try:
             built = builder.build()
         except BaseException as error:
             chronicle.close(reason(error).partition("\n")[0], telling.name)
-            self._look_at(error)
+            told = self._look_at(error)
+            if told is not error:
+                raise told from error
             raise
         chronicle.close("", telling.name)
         return built
 
-    def _look_at(self, error: BaseException) -> None:
-        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of."""
-        if self._steps is None or self._look is None:
-            return
+    def _look_at(self, error: BaseException) -> BaseException:
+        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of. The
+        error, with what is said about that."""
+        if self._steps is None or not self._keeps:
+            return error
         from kezuri.step.failure import StepFailed
 
         wreck = self._steps.left(error.left) if isinstance(error, StepFailed) else None
-        if wreck is not None and isinstance(error, StepFailed):
+        if wreck is None or not isinstance(error, StepFailed):
+            return error
+        if self._request.salvage:
+            from kezuri.app.salvage import salvage
+
+            error = error.noting(*salvage(self._request.salvage, wreck))
+        if self._look is not None:
             from kezuri.app.debugging import look
 
             look(wreck, error, self._session.sandbox(), self._look)
-
-    def _asked(self, plan: Plan, definition: Definition) -> Question:
-        context = definition.context
-        name = context.dockerfile.name
-        file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
-        place = context.address or context.root or "-"
-        return (place, file, self._request.target, self._request.platforms, os.getcwd())
+        return error
 
 
 def _tag(name: str) -> Reference:

@@ -39,6 +39,7 @@ def _build(settings: Settings) -> None:
 def _store(settings: Settings) -> Check:
     from kezuri.diagnostics import KezuriError
     from kezuri.linux.mounts import type_at
+    from kezuri.linux.refusal import refused
     from kezuri.store.store import Store
 
     try:
@@ -49,6 +50,9 @@ def _store(settings: Settings) -> Check:
             kind = type_at(store.root) or "an unknown file system"
     except KezuriError as error:
         return Check("store", "error", str(error), error.diagnostics[0].hint)
+    except OSError as error:
+        told = refused(error).diagnostics[0]
+        return Check("store", "error", told.message, told.hint)
     state = "warning" if free < 2 << 30 else "ok"
     remedy = "`kezuri prune` frees space; --root puts the store on another disk" if state == "warning" else ""
     return Check("store", state, f"{settings.root}: {names} images, {free / 1e9:.1f} GB free, on {kind}", remedy)

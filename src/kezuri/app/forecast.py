@@ -27,6 +27,6 @@ def foresee(
         forms = session.forms.for_epoch(plan.epoch)
         options = definition.options(plan, settings.max_parallelism or max(2, os.cpu_count() or 1))
         contexts = definition.contexts(plan)
-        foreseer = Foreseer(plan, contexts, options, forms, session.store)
+        foreseer = Foreseer(plan, contexts, options, forms, session.store, definition.durations())
         files = None if changed is None else changed_files(changed, contexts, definition.context)
         return foreseer.foresee(files)

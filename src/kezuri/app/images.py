@@ -7,6 +7,7 @@ from kezuri.app.answers import HistoryLine, ImageSummary, Removed
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
+from kezuri.forms.unpacked import Unpacked
 from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.linux.ownership import Privilege
 from kezuri.oci.config import ImageConfig
@@ -16,17 +17,23 @@ from kezuri.scalars import parse_bool
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.relief import is_full
 
 
 def images(
-    settings: Settings, filters: tuple[str, ...] = (), warn: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    filters: tuple[str, ...] = (),
+    warn: Callable[[str], None] = lambda _: None,
+    *,
+    measured: bool = False,
 ) -> tuple[ImageSummary, ...]:
     """The images of the store, newest first, one for each platform of an index. `filters` are docker's:
     `reference=PATTERN`, `label=KEY[=VALUE]`, `dangling=BOOL`; KezuriError for others. `warn` hears of images that
-    cannot be read, which are left out."""
+    cannot be read, which are left out. `measured`: their sizes are found out, which may mean to read layers, once."""
     tests = tuple(_filter(text) for text in filters)
     with Store(settings.root) as store:
         found: list[list[ImageSummary]] = []
+        unpacked = Unpacked(store)
         everything = kept(store)
         tagged = {image.place for image in everything if image.name and not image.by_digest}
         for image in everything:
@@ -44,8 +51,9 @@ def images(
                             digest,
                             manifest.config.digest,
                             config.created,
-                            sum(layer.size for layer in manifest.layers),
+                            unpacked.total(config.diff_ids, manifest.layers) if measured else None,
                             str(config.platform),
+                            sum(layer.size for layer in manifest.layers),
                         )
                     )
             except KezuriError as error:
@@ -82,11 +90,27 @@ def _filter(text: str) -> Callable[[Kept, ImageConfig], bool]:
     )
 
 
-def inspect(settings: Settings, names: tuple[str, ...], platform: str = "") -> list[dict[str, Any]]:
+def _give_up(error: KezuriError) -> None:
+    raise error
+
+
+def inspect(
+    settings: Settings,
+    names: tuple[str, ...],
+    platform: str = "",
+    missed: Callable[[KezuriError], None] = _give_up,
+) -> list[dict[str, Any]]:
     """What is to be known of each image, in the shape of `docker inspect`; of an image for several platforms that for
-    `platform`, else for this machine."""
+    `platform`, else for this machine. `missed` hears of each that is not there; where it does not raise, the others are
+    told nevertheless."""
     with Store(settings.root) as store:
-        return [_inspect(store, name, platform) for name in names]
+        told = []
+        for name in names:
+            try:
+                told.append(_inspect(store, name, platform))
+            except KezuriError as error:
+                missed(error)
+        return told
 
 
 def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
@@ -95,17 +119,19 @@ def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
     tags = [image.familiar for image in same if not image.by_digest]
     described = Descriptor(manifest.media_type, digest, store.blobs.size(digest), platform=config.platform)
     document = config.to_json()
+    settings = {key: dict(sorted(v.items())) if isinstance(v, dict) else v for key, v in document["config"].items()}
     return {
         "Id": manifest.config.digest,
         "RepoTags": tags,
         "RepoDigests": sorted({_by_digest(image, image.reference) for image in same if image.reference}),
         "Created": config.created,
         "Author": config.author,
-        "Config": document["config"],
+        "Config": settings,
         "Architecture": config.platform.architecture,
         "Variant": config.platform.variant,
         "Os": config.platform.os,
-        "Size": sum(layer.size for layer in manifest.layers),
+        "Size": Unpacked(store).total(config.diff_ids, manifest.layers),
+        "CompressedSize": sum(layer.size for layer in manifest.layers),
         "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
         "Descriptor": described.to_json(),
         "Manifest": manifest.to_json(),
@@ -124,18 +150,19 @@ def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryL
     """The lines of an image's history, newest first; of several platforms, as `inspect` chooses."""
     with Store(settings.root) as store:
         _, manifest, config = choose(store, name, platform)
-        layers = iter(manifest.layers)
+        layers = iter(zip(manifest.layers, Unpacked(store).sizes(config.diff_ids, manifest.layers)))
         lines = []
         for entry in config.history:
-            layer = None if entry.empty_layer else next(layers, None)
+            layer, size = (None, 0) if entry.empty_layer else next(layers, (None, None))
             lines.append(
                 HistoryLine(
                     entry.created,
                     entry.created_by,
-                    layer.size if layer else 0,
+                    size,
                     entry.comment,
                     layer.digest if layer else "",
                     entry.empty_layer,
+                    layer.size if layer else 0,
                 )
             )
         return tuple(reversed(lines))
@@ -156,21 +183,24 @@ def tag(settings: Settings, source: str, target: str) -> None:
         store.names.put(str(reference), descriptor)
 
 
-def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> tuple[Removed, ...]:
+def remove(
+    settings: Settings,
+    names: tuple[str, ...],
+    force: bool = False,
+    missed: Callable[[KezuriError], None] = _give_up,
+) -> tuple[Removed, ...]:
     """Take names away, and the blobs that no other image and no cached result needs. An id removes all names of its
-    image, if there are several only with `force`; the last tag takes the digests of its repository along. Nothing
-    happens when one of the names is unknown."""
-    with Store(settings.root) as store:
+    image, if there are several only with `force`; the last tag takes the digests of its repository along. `missed`
+    hears of each that cannot go; where it does not raise, the others go nevertheless."""
+    with Store(settings.root, frugal=is_full(settings.root)) as store:
         doomed: dict[tuple[str, str], Kept] = {}
         for name in names:
-            found = find_all(store, name)
-            tags = [image.familiar for image in found if image.name and not image.by_digest]
-            if len(tags) > 1 and not force:
-                raise KezuriError.of(
-                    f"image {name} has {len(tags)} names: {', '.join(tags)}",
-                    hint="remove them by name, or use --force",
-                )
-            doomed.update({(image.name, image.descriptor.digest): image for image in found})
+            try:
+                doomed.update({(i.name, i.descriptor.digest): i for i in _doomed(store, name, force)})
+            except KezuriError as error:
+                missed(error)
+        if not doomed:
+            return ()
         removed = []
         for image in doomed.values():
             if image.name:
@@ -184,6 +214,17 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
         swept = Collector(store, Privilege()).collect(Limits(untagged=False))
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)
+
+
+def _doomed(store: Store, name: str, force: bool) -> list[Kept]:
+    """What a name or an id removes; KezuriError when it is nothing, or more than one would think."""
+    found = find_all(store, name)
+    tags = [image.familiar for image in found if image.name and not image.by_digest]
+    if len(tags) > 1 and not force:
+        raise KezuriError.of(
+            f"image {name} has {len(tags)} names: {', '.join(tags)}", hint="remove them by name, or use --force"
+        )
+    return found
 
 
 def _left_digests(images: list[Kept], gone: list[Kept]) -> list[Kept]:

@@ -5,12 +5,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from kezuri.app.definition import Workbench
+from kezuri.app.request import BuildRequest
 from kezuri.app.session import Session
 from kezuri.build.needs import Needs
 from kezuri.build.packers import Packers
 from kezuri.build.performing import TaskPerforming
 from kezuri.forms.packing import Packing
-from kezuri.plan.operation import Operation, Plan, StagePlan
+from kezuri.plan.operation import Operation, Plan
 from kezuri.progress.calling_off import CallOff
 from kezuri.step.local import LocalPerformer
 from kezuri.step.tasks import Given, Tasks
@@ -25,9 +26,17 @@ class StepsHere:
     build has ended."""
 
     def __init__(
-        self, plan: Plan, session: Session, bench: Workbench, packing: Packing, held: ExitStack, cancel: CallOff
+        self,
+        request: BuildRequest,
+        plan: Plan,
+        session: Session,
+        bench: Workbench,
+        packing: Packing,
+        held: ExitStack,
+        cancel: CallOff,
     ) -> None:
         """`packing` is how the first image leaves."""
+        self._request = request
         self._plan = plan
         self._session = session
         self._bench = bench
@@ -38,15 +47,22 @@ class StepsHere:
 
     @contextmanager
     def performing(
-        self, waiting: Sequence[StagePlan], *, packs: bool, namespace: str, keep_failed: bool
+        self, ahead: Sequence[tuple[int, int]], *, packs: bool, keep_failed: bool
     ) -> Iterator[TaskPerforming]:
-        """The Performing of a build that has to perform something of the `waiting` stages; called while there is one
-        thread only. `packs`: layers leave as blobs, and are packed beside; the rest as for `Tasks`."""
-        session, options, needs = self._session, self._bench.options, Needs(self._plan)
+        """The Performing of a build that may have to perform what is `ahead` (stage and position); called while there
+        is one thread only. `packs`: layers leave as blobs, and are packed beside; `keep_failed`: see `Run.keep`."""
+        session, request, needs = self._session, self._request, Needs(self._plan)
         with session.forms.owners.threads(needs.reads_directories()):
-            tasks = Tasks(self._bench.inputs, options, self._packing, namespace, keep_failed)
+            tasks = Tasks(
+                self._bench.inputs,
+                self._bench.options,
+                self._packing,
+                request.builtin.cache_namespace,
+                keep_failed,
+                request.retry_network,
+            )
             performer = self._open()
-            performer.renew(tasks.families(o for s in waiting if options.ignores(s) for o in s.operations))
+            performer.renew(tasks.families(self._ignored(ahead)))
             packers = Packers(lambda layer: session.forms.blob(layer, self._packing)) if packs else None
             yield TaskPerforming(session.store, session.forms, needs, tasks, performer, packers, self._cancel)
 
@@ -54,12 +70,19 @@ class StepsHere:
         """What a failed step left, by the name that its failure gives."""
         return self._performer.left(name) if self._performer is not None else None
 
+    def _ignored(self, ahead: Sequence[tuple[int, int]]) -> Iterator[Operation]:
+        """The operations of stages whose earlier results are not used."""
+        for number, position in ahead:
+            stage = self._plan.stage(number)
+            if self._bench.options.ignores(stage):
+                yield stage.operations[position]
+
     def _open(self) -> LocalPerformer:
         session, options, inputs = self._session, self._bench.options, self._bench.inputs
         operations: list[Operation] = [o for stage in self._plan.stages for o in stage.operations]
         # A build that only copies needs no sandbox.
         if any(operation.kind == "RUN" for operation in operations):
-            session.open_sandbox(options.settings.no_new_privileges)
+            session.open_sandbox(self._request.no_new_privileges, self._request.limits)
         # What a killed build left behind goes before this one needs the space.
         for _ in Collector(session.store, session.privilege).abandoned():
             pass

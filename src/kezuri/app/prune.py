@@ -13,6 +13,7 @@ from kezuri.upkeep.choice import choice
 from kezuri.upkeep.collector import Collector, Limits
 from kezuri.upkeep.figures import Figures
 from kezuri.upkeep.piece import Piece
+from kezuri.upkeep.relief import is_full, relieve
 from kezuri.upkeep.worth import Candidate, worth
 
 
@@ -34,8 +35,12 @@ def prune(
 ) -> tuple[Removed, ...]:
     """Remove what is not needed; see Collector.collect. `until` is an age in seconds. Never what a running build
     needs. KezuriError for filters that are not understood."""
-    with Store(settings.root) as store:
-        collector = Collector(store, Privilege())
+    privilege = Privilege()
+    if is_full(settings.root):
+        privilege.own()
+        relieve(settings.root)
+    with _opened(settings) as store:
+        collector = Collector(store, privilege)
         gone = collector.collect(_limits(collector, all, until, filters, budget))
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
         if all or until is not None:
@@ -65,7 +70,7 @@ def foresee_prune(
     budget: Budget | None = None,
 ) -> tuple[Candidate, ...]:
     """What `prune` would remove now, in its order."""
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collector = Collector(store, Privilege())
         return tuple(collector.candidates(_limits(collector, all, until, filters, budget)))
 
@@ -87,16 +92,21 @@ def _limits(
 
 def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
     """(kind, how many, bytes) of what the store holds."""
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         return Figures(store, Privilege()).usage()
 
 
 def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | None = None) -> tuple[Valued, ...]:
     """Every piece that the store holds and the filters choose, the largest first; with `until` (seconds) those that
     were not used for so long."""
-    with Store(settings.root) as store:
+    with _opened(settings) as store:
         collector, now = Collector(store, Privilege()), time()
         chosen = choice(filters, lambda piece: not collector.may_go(piece))
         pieces = [p for p in collector.pieces() if chosen(p) and (until is None or p.use.used < now - until)]
         pieces.sort(key=lambda piece: (-piece.size, piece.id))
         return tuple(Valued(piece, worth(piece, now), not collector.may_go(piece)) for piece in pieces)
+
+
+def _opened(settings: Settings) -> Store:
+    """The store, which writes as little as it can where its disk is full."""
+    return Store(settings.root, frugal=is_full(settings.root))

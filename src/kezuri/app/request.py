@@ -1,9 +1,12 @@
 """What a user can ask for, as frozen values: argv has been understood, nothing has happened yet."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
+
+if TYPE_CHECKING:
+    from kezuri.linux.cgroups import Limits
 
 
 class SecretSource(NamedTuple):
@@ -22,6 +25,14 @@ class AgentSource(NamedTuple):
     id: str
     socket: str
     keys: tuple[str, ...] = ()
+
+
+class Salvage(NamedTuple):
+    """`--on-error=export,path=PATH,dest=DIR`: what a failed step has at `path` (from its working directory on) is
+    written into the directory `dest`."""
+
+    path: str
+    dest: str
 
 
 class BuiltinArguments(NamedTuple):
@@ -54,7 +65,9 @@ class BuildRequest(NamedTuple):
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
-    of steps from working. Without `outputs` nothing leaves.
+    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
+    network alone is run again `retry_network` times. Without `outputs` nothing
+    leaves.
     """
 
     context: str = "."
@@ -80,11 +93,15 @@ class BuildRequest(NamedTuple):
     shm_size: int = 0
     allow: tuple[str, ...] = ()
     no_new_privileges: bool = False
+    limits: "Limits | None" = None
+    salvage: tuple[Salvage, ...] = ()
+    retry_network: int = 0
 
 
 class BuildResult(NamedTuple):
     """What a build gave: digests of the manifest and the config (empty for outputs that make no image), the names
-    that the image got, and the size of its layers in bytes, compressed and not."""
+    that the image got, and the size of its layers in bytes, as they are transferred and, where that is known, unpacked.
+    """
 
     digest: str
     config_digest: str
@@ -92,6 +109,7 @@ class BuildResult(NamedTuple):
     size: int
     cached: int
     ran: int
+    unpacked: int | None = None
 
 
 class Settings(NamedTuple):

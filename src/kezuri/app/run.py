@@ -45,12 +45,12 @@ def run(
         view = session.forms.view(state.layers)
         upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
         overlay.make_writable(upper, work, lowers)
-        step = define(request, image.config, view, Root(lowers, upper, work), session.ca_bundle)
+        step = define(request, image.config, view, Root(lowers, upper, work), say)
         stdin = input_descriptor() if request.interactive else -1
-        step = step._replace(mounts=(*step.mounts, *foreign), stdin=stdin)
+        step = step._replace(mounts=(*step.mounts, *foreign), stdin=stdin, ca_bundle=session.ca_bundle)
         relay = Relay()
         signals = Signals(request.sig_proxy, request.grace, say)
-        return relay.conclude(Container(session.sandbox(), step, signals, begun).run(relay).exit_code)
+        return relay.conclude(Container(session.sandbox(), step, signals, say, begun).run(relay).exit_code)
 
 
 def _find(session: Session, request: RunRequest) -> BaseImage:

@@ -184,12 +184,12 @@ class Builder:
         plan: Plan,
         lookup: Lookup,
         telling: Telling,
-        performing: Callable[[Sequence[StagePlan]], AbstractContextManager[Performing]],
+        performing: Callable[[Sequence[tuple[int, int]]], AbstractContextManager[Performing]],
         cancel: CallOff,
         parallelism: int,
     ) -> None:
-        """`performing` is called once, with the stages of which something is missing, before the first operation is
-        performed, while there is still one thread only. `parallelism` is how many may be performed at once."""
+        """`performing` is called once, with all that may have to be performed (stage and position), before the first
+        operation is, while there is still one thread only. `parallelism` is how many may be performed at once."""
         self._plan = plan
         self._lookup = lookup
         self._telling = telling
@@ -205,7 +205,8 @@ class Builder:
         """Build the target; KezuriError with the first failure. Nothing of a failed operation remains."""
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
-            with self._performing([stage.plan for stage in waiting]) as performing:
+            ahead = [(s.plan.number, i) for s in waiting for i in range(max(0, s.position), len(s.plan.operations))]
+            with self._performing(ahead) as performing:
                 self._perform_all(waiting, performing)
         states = {number: self._stages[number].state for number in self._plan.wanted}
         return Built(states, self._layers, self._telling.ran, self._telling.cached)

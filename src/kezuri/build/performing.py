@@ -67,7 +67,7 @@ class TaskPerforming:
             task = self._tasks.task(operation, turn.components, turn.before, states, directory)
             outcome = self._performer.perform(task, output, self._cancel)
             if outcome.failure is not None:
-                raise step_failed(task.command, outcome.failure, self._gave_up)
+                raise step_failed(task.command, outcome.failure, self._gave_up, operation.node.place)
         except KezuriError as error:
             raise error.at(place_of(error, operation)) from error
         if outcome.gave_up:

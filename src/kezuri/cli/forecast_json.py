@@ -6,6 +6,7 @@ from kezuri.cli.json_text import json_text
 from kezuri.forecast.expense import Expense
 from kezuri.forecast.foresight import ForecastStage, Foresight
 from kezuri.forecast.step import ForecastStep
+from kezuri.plan.operation import ContextInput, ImageInput, Input, StageInput
 
 VERSION = 1
 
@@ -26,7 +27,14 @@ def document(foresight: Foresight) -> str:
             }
             for stage in foresight.stages
         ],
-        "cost": _cost(foresight.expense),
+        "cost": {
+            **_cost(foresight.expense),
+            "critical_path": [
+                {"stage": stages[number].label, "number": position + stages[number].first}
+                for number, position in foresight.expense.critical
+            ],
+            "critical_path_seconds": round(foresight.expense.critical_seconds, 3),
+        },
         "pulls": [
             {
                 "image": pull.image,
@@ -68,11 +76,23 @@ def _step(step: ForecastStep, stages: dict[int, ForecastStage]) -> dict[str, Any
         "line": step.line,
         "outcome": step.outcome,
         "reason": step.reason,
+        "takes": [_taken(source, stages) for source in step.takes],
         "like": like,
         "seconds": None if past is None else round(past.seconds, 3),
+        "seconds_range": None if past is None else _range((past.low, past.high)),
         "compressed_bytes": None if past is None else past.packed,
         "unpacked_bytes": None if past is None else past.unpacked,
     }
+
+
+def _taken(source: Input, stages: dict[int, ForecastStage]) -> dict[str, str]:
+    match source:
+        case StageInput(number):
+            return {"stage": stages[number].label}
+        case ImageInput(image):
+            return {"image": image.name}
+        case ContextInput(name):
+            return {"context": name}
 
 
 def _cost(cost: Expense) -> dict[str, Any]:
@@ -81,7 +101,13 @@ def _cost(cost: Expense) -> dict[str, Any]:
         "work_seconds_most": round(cost.work_most, 3),
         "wall_seconds": round(cost.wall, 3),
         "wall_seconds_most": round(cost.wall_most, 3),
+        "work_seconds_range": _range(cost.work_range),
+        "wall_seconds_range": _range(cost.wall_range),
         "layer_bytes": cost.layer_bytes,
         "layer_bytes_most": cost.layer_bytes_most,
         "steps_not_known": cost.unknown,
     }
+
+
+def _range(ends: tuple[float, float]) -> list[float]:
+    return [round(end, 3) for end in ends]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kezuri.cli.quantities import size
+from kezuri.cli.quantities import duration, size, span
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
 from kezuri.forecast.expense import Expense, layer_bytes
@@ -11,6 +11,8 @@ from kezuri.forecast.step import ForecastStep
 
 _COLOURS = {"runs": "33", "depends": "36", "unknown": "35", "cached": "32"}
 _LONGEST = 56
+_MOST_NAMED = 7
+"""How many steps of the critical path are named."""
 
 
 def report(foresight: Foresight, colour: bool) -> str:
@@ -31,20 +33,6 @@ def report(foresight: Foresight, colour: bool) -> str:
     return "\n\n".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `0.04 s`, `43 s`, `3 min 20 s`."""
-    if seconds < 0.995:
-        return f"{seconds:.2g} s" if seconds >= 0.005 else "0 s"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def _table(
     foresight: Foresight, steps: tuple[ForecastStep, ...], affected: frozenset[tuple[int, int]] | None, colour: bool
 ) -> str:
@@ -58,7 +46,7 @@ def _table(
         for step in of:
             title = clip(visible(" ".join(step.title.split())), _LONGEST)
             known = step.past is not None
-            cost = duration(step.past.seconds) if step.past is not None else "not known"
+            cost = span(step.past.low, step.past.high) if step.past is not None else "not known"
             bytes_ = size(layer_bytes(step)) if known else ""
             number = f"{step.position + stage.first}/{stage.last}"
             rows.append((f"  {number}", step.outcome, title, cost, bytes_, visible(step.reason)))
@@ -80,7 +68,8 @@ def _table(
     return "\n".join(lines)
 
 
-def _counted(steps: Iterable[ForecastStep]) -> str:
+def counted(steps: Iterable[ForecastStep]) -> str:
+    """How many steps there are of each outcome, in words."""
     outcomes = [step.outcome for step in steps]
     words = [f"{outcomes.count('runs')} of {len(outcomes)} steps would run"]
     words += [f"{outcomes.count('depends')} may run"] if "depends" in outcomes else []
@@ -92,9 +81,10 @@ def _counted(steps: Iterable[ForecastStep]) -> str:
 def _summary(foresight: Foresight) -> list[str]:
     if not foresight.steps:
         return ["There is nothing to do: no step makes files."]
-    lines = [_counted(foresight.steps) + "."]
+    lines = [counted(foresight.steps) + "."]
     if any(step.outcome != "cached" for step in foresight.steps):
         lines.append(_cost(foresight.expense))
+        lines += _critical_path(foresight)
     for pull in foresight.pulls:
         layers = f"{pull.missing} of {pull.layers} layers"
         may = "" if pull.certain else ", if a step runs that may not"
@@ -105,13 +95,7 @@ def _summary(foresight: Foresight) -> list[str]:
 def _cost(cost: Expense) -> str:
     if cost.unknown and not cost.layer_bytes_most and not cost.work_most:
         return "What that costs is not known: these steps have never run."
-    work = f"About {duration(cost.work)} of work"
-    if cost.work_most > cost.work:
-        work += f", at most {duration(cost.work_most)}"
-    wall = f"on the clock about {duration(cost.wall)}"
-    if cost.wall_most > cost.wall:
-        wall += f", at most {duration(cost.wall_most)}"
-    text = f"{work}; {wall}"
+    text = f"About {span(*cost.work_range)} of work; on the clock about {span(*cost.wall_range)}"
     if cost.layer_bytes_most:
         most = f", at most {size(cost.layer_bytes_most)}" if cost.layer_bytes_most > cost.layer_bytes else ""
         text += f"; layers of about {size(cost.layer_bytes)}{most}"
@@ -119,6 +103,24 @@ def _cost(cost: Expense) -> str:
         text += f"; {cost.unknown} {'step has' if cost.unknown == 1 else 'steps have'} never run, nothing is known of"
         text += " it" if cost.unknown == 1 else " them"
     return text + "."
+
+
+def _critical_path(foresight: Foresight) -> list[str]:
+    """The chain of steps that takes longest, where it is not simply all steps that run."""
+    cost = foresight.expense
+    running = [s for s in foresight.steps if s.outcome != "cached" and s.past is not None and s.past.seconds > 0]
+    if not cost.critical or len(cost.critical) == len(running):
+        return []
+    of = {(step.stage, step.position): step for step in running}
+    stages = {stage.number: stage for stage in foresight.stages}
+    names = []
+    for place in cost.critical:
+        step, stage = of[place], stages[place[0]]
+        seconds = duration(step.past.seconds) if step.past is not None else ""
+        names.append(f"{stage.label} {step.position + stage.first}/{stage.last} ({seconds})")
+    if len(names) > _MOST_NAMED:
+        names[_MOST_NAMED - 1 : -1] = [f"{len(names) - _MOST_NAMED} more"]
+    return [f"Critical path, {duration(cost.critical_seconds)}: {', '.join(names)}."]
 
 
 def _cause_lines(change: Consequences) -> list[str]:

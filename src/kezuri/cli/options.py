@@ -4,11 +4,24 @@ The same table serves parsing, `--help`, docs/cli.md and shell completion. The h
 `--name value`, `--name=value`, `-t value`, `-tvalue`, `-it`, options anywhere before `--`, `--flag=false`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
+
+LIMITS = (
+    "memory",
+    "memory-swap",
+    "cpus",
+    "cpu-shares",
+    "cpu-period",
+    "cpu-quota",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "pids-limit",
+)
+"""What limits steps and containers, as docker names it; `cli.limits` reads it."""
 
 Kind = Literal["flag", "text", "repeated", "choice", "optional"]
 
@@ -18,8 +31,11 @@ class Option(NamedTuple):
 
     `kind`: `flag` takes no value (but `=true|false`), `text` one, `repeated` one each time, `choice` one of `choices`,
     `optional` none or `=value`. `variable` is the environment variable that stands in for it. `refused` says why the
-    option is not supported; it may still be switched off (`=false`) or have one of the `harmless` values. `ignored`
-    options are accepted and do nothing. `completes` says what its value is: a file, directory, image or stage.
+    option is not supported; it may still have one of the `harmless` values or, without these, be switched off
+    (`=false`). `ignored`
+    options are accepted and do nothing. `completes` says what its value is: a file, directory, image or stage. `warned`
+    options are accepted and do nothing either, but a warning says so, with this text.
+    `foreign` options are those of other programs.
     """
 
     names: tuple[str, ...]
@@ -32,6 +48,8 @@ class Option(NamedTuple):
     harmless: tuple[str, ...] = ()
     ignored: bool = False
     completes: str = ""
+    warned: str = ""
+    foreign: bool = False
 
     @property
     def key(self) -> str:
@@ -61,6 +79,21 @@ class Command(NamedTuple):
     def usage(self) -> str:
         """One line: `kezuri build [OPTIONS] PATH | -`."""
         return f"kezuri {self.name} [OPTIONS] {self.operands}".rstrip()
+
+
+def limit_options(of: str) -> tuple[Option, ...]:
+    """The options, for a command that limits what `of` says ("a step", "the container")."""
+    return (
+        Option(("--memory", "-m"), "text", f"The most memory that {of} may use", "BYTES"),
+        Option(("--memory-swap",), "text", "The most memory and swap together; -1: all swap (default: twice)", "BYTES"),
+        Option(("--cpus",), "text", f"How many processors' time {of} may use", "N"),
+        Option(("--cpu-shares", "-c"), "text", "Weight against others for processor time (usual: 1024)", "N"),
+        Option(("--cpu-period",), "text", "Period of --cpu-quota (default 100000)", "MICROSECONDS"),
+        Option(("--cpu-quota",), "text", "Processor time in each period", "MICROSECONDS"),
+        Option(("--cpuset-cpus",), "text", "Which processors may be used, like 0-3,6", "LIST"),
+        Option(("--cpuset-mems",), "text", "Which memory nodes may be used", "LIST"),
+        Option(("--pids-limit",), "text", f"How many processes {of} may have; -1: no limit", "N"),
+    )
 
 
 class UsageError(KezuriError):
@@ -109,8 +142,10 @@ def parse(
     *,
     passthrough: bool = False,
     before: Mapping[str, list[str]] | None = None,
+    others: Callable[[str], Option | None] | None = None,
 ) -> Parsed:
-    """argv (without the command's name) read by the table; UsageError naming what is wrong.
+    """argv (without the command's name) read by the table; UsageError naming what is wrong. `others` is asked for an
+    option that the table does not have.
 
     With `passthrough` the first operand ends the options. `--help` and, unless the table uses the letter otherwise,
     `-h` are always known, under the key `--help`. `before` are values given before the command's name.
@@ -138,7 +173,7 @@ def parse(
                 break
         elif word[1] == "-":
             name, equals, value = word.partition("=")
-            found = known.get(name)
+            found = known.get(name) or (others(name) if others else None)
             if found is None:
                 raise _unknown(name, known)
             if not equals and found.kind not in ("flag", "optional"):
@@ -148,7 +183,7 @@ def parse(
                 at += 1
             _take(found, name, value if equals else None, values)
         else:
-            at = _letters(word, words, at, known, values)
+            at = _letters(word, words, at, known, values, others)
     for option in options:
         if option.variable and option.key not in values:
             value = environ.get(option.variable, "")
@@ -157,12 +192,19 @@ def parse(
     return Parsed(values, tuple(operands))
 
 
-def _letters(word: str, words: list[str], at: int, known: dict[str, Option], values: dict[str, list[str]]) -> int:
+def _letters(
+    word: str,
+    words: list[str],
+    at: int,
+    known: dict[str, Option],
+    values: dict[str, list[str]],
+    others: Callable[[str], Option | None] | None,
+) -> int:
     """A word of one-letter options; gives back where argv goes on."""
     rest = word[1:]
     while rest:
         name, rest = "-" + rest[0], rest[1:]
-        found = known.get(name)
+        found = known.get(name) or (others(name) if others else None)
         if found is None:
             if name == word or not word[1:].isalpha():
                 raise _unknown(word if len(word) == 2 else name, known)
@@ -198,9 +240,11 @@ def _take(option: Option, name: str, value: str | None, values: dict[str, list[s
         value = "true"
     assert value is not None
     if option.refused:
-        if value in option.harmless or (option.kind in ("flag", "optional") and parse_bool(value) is False):
+        off = option.kind in ("flag", "optional") and parse_bool(value) is False
+        if value in option.harmless or (off and not option.harmless):
             return
-        raise UsageError.because(f"{name} is not supported yet", option.refused)
+        words = f"kezuri has no option {name}" if option.foreign else f"{name} is not supported yet"
+        raise UsageError.because(words, option.refused)
     if option.kind == "choice" and value not in option.choices:
         guess = nearest(value, option.choices)
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(option.choices)}"

@@ -12,12 +12,18 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kezuri.cli.console import Console
 from kezuri.cli.progress_display import Progress
-from kezuri.cli.quantities import amount
+from kezuri.cli.quantities import amount, span
 from kezuri.cli.screen_text import clip, one_line, plain, width
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
+from kezuri.progress.events import StepName
+
+if TYPE_CHECKING:
+    from kezuri.progress.expected import Expected
 
 _FRAME = 0.1
 _LINES = 6
@@ -29,11 +35,12 @@ _COLOURS = {"done": _GREEN, "cached": _BLUE, "failed": _RED, "running": _YELLOW,
 
 
 class _Step:
-    __slots__ = ("name", "parts", "rests", "started", "tail", "unfinished")
+    __slots__ = ("expected", "name", "parts", "rests", "started", "tail", "unfinished")
 
-    def __init__(self, name: str, started: float) -> None:
+    def __init__(self, name: str, started: float, expected: tuple[float, float] | None = None) -> None:
         self.name = name
         self.started = started
+        self.expected = expected
         self.tail: deque[str] = deque(maxlen=_LINES)
         self.rests: dict[int, bytes] = {}
         self.unfinished: dict[int, str] = {}
@@ -62,6 +69,8 @@ class TerminalProgress(Progress):
         self._begun = self._ended = self._cached = 0
         self._failed = False
         self._start = 0.0
+        self._expected: Expected | None = None
+        self._ahead: set[StepName] = set()
         self._hidden = False
         self._broken = False
         self._closed = False
@@ -93,7 +102,11 @@ class TerminalProgress(Progress):
         if isinstance(event, StepStarted):
             self._begun += 1
             self._start = self._start or event.time
-            self._open[event.step] = _Step(one_line(str(event.name)), event.time)
+            expected = None
+            if self._expected is not None and isinstance(event.name, StepName):
+                self._ahead.discard(event.name)
+                expected = self._expected.steps.get(event.name)
+            self._open[event.step] = _Step(one_line(str(event.name)), event.time, expected)
             return
         if isinstance(event, Warned):
             return
@@ -107,6 +120,15 @@ class TerminalProgress(Progress):
         else:
             del self._open[event.step]
             self._end(step, event)
+
+    def expecting(self) -> "Callable[[Expected], None]":
+        """It is shown beside what is running, and beside the whole."""
+
+        def expect(expected: "Expected") -> None:
+            with self._lock:
+                self._expected, self._ahead = expected, set(expected.ahead)
+
+        return expect
 
     def say(self, text: str) -> None:
         """On the terminal a line above the picture; elsewhere standard output."""
@@ -213,7 +235,8 @@ class TerminalProgress(Progress):
                     spare -= 1
         lines = []
         for step, texts, count in zip(shown, said, each):
-            lines.append(self._step_line("running", step.name, f"{max(0.0, now - step.started):.1f}s", room))
+            spent = _spent(max(0.0, now - step.started), step.expected)
+            lines.append(self._step_line("running", step.name, spent, room))
             lines += [self._paint(_DIM, clip(f"     {text}", room)) for text in texts[len(texts) - count :]]
         if len(shown) < len(steps):
             lines.append(self._paint(_DIM, clip(f"     and {len(steps) - len(shown)} more steps", room)))
@@ -223,7 +246,15 @@ class TerminalProgress(Progress):
     def _summary(self, room: int, word: str) -> str:
         seconds = max(0.0, time.time() - self._start)
         cached = f", {self._cached} cached" if self._cached else ""
-        return clip(f"[+] {word} {seconds:.1f}s ({self._ended}/{self._begun}{cached})", room)
+        expected, whole, ahead = self._expected, None, 0
+        if expected is not None and word == "building":
+            ahead = len(self._ahead)
+            before = max(0.0, expected.time - self._start)
+            whole = (before + expected.low, before + expected.high) if expected.high > 0 else None
+        return clip(
+            f"[+] {word} {_spent(seconds, whole)} ({self._ended}/{self._begun + ahead}{cached})",
+            room,
+        )
 
     def _lines_of(self, entry: tuple[str, str, str], room: int) -> list[str]:
         state, text, note = entry
@@ -242,6 +273,13 @@ class TerminalProgress(Progress):
 
     def _paint(self, style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if self._colour else text
+
+
+def _spent(seconds: float, expected: tuple[float, float] | None) -> str:
+    """`12.3s`, or `12.3s of 38-52s`. What takes longer than ever, or hardly any time, is not compared."""
+    if expected is None or seconds > expected[1] or expected[1] < 1:
+        return f"{seconds:.1f}s"
+    return f"{seconds:.1f}s of {span(*expected).replace(' s', 's').replace(' min', 'min')}"
 
 
 def _hear(step: _Step, event: StepOutput) -> None:

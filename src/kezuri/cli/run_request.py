@@ -20,7 +20,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
     """What the command line asks for. UsageError naming the option that cannot be understood."""
     network = parsed.text("--network", "default")
     ports = tuple(port for text in parsed.all("--publish") for port in published(text))
-    if ports and network == "none":
+    if (ports or parsed.flag("--publish-all")) and network == "none":
         raise UsageError.because("--publish needs a network", "leave out --network none")
     if parsed.flag("--tty") and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError.because("--tty needs a terminal on standard input", "leave out -t")
@@ -35,7 +35,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         workdir=parsed.text("--workdir"),
         hostname=parsed.text("--hostname"),
         name=parsed.text("--name"),
-        network="" if network in ("default", "bridge") else network,
+        network="" if network == "default" else network,
         interactive=parsed.flag("--interactive"),
         tty=parsed.flag("--tty"),
         remove=parsed.flag("--rm", True),
@@ -43,6 +43,11 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         pull=parsed.text("--pull", "missing"),
         init=parsed.flag("--init"),
         sig_proxy=parsed.flag("--sig-proxy", True),
+        publish_all=parsed.flag("--publish-all"),
+        exposed=tuple(port for text in parsed.all("--expose") for port in exposed(text)),
+        dns=tuple(_address(text) for text in parsed.all("--dns")),
+        dns_search=tuple(_word("--dns-search", text) for text in parsed.all("--dns-search")),
+        dns_options=tuple(_word("--dns-option", text) for text in parsed.all("--dns-option")),
         stop_signal=_stop_signal(parsed.text("--stop-signal")),
         grace=_seconds("--stop-timeout", parsed.text("--stop-timeout", "10")),
         platform=parsed.text("--platform"),
@@ -94,7 +99,8 @@ def published(text: str) -> tuple[Port, ...]:
         except ValueError:
             raise UsageError.because(f"--publish {text}: {address!r} is not an IP address") from None
     inside = _ports(parts[-1], text)
-    outside = _ports(parts[0], text) if len(parts) == 2 and parts[0] else (0,) * len(inside)
+    free = len(parts) < 2 or parts[0] in ("", "0")
+    outside = (0,) * len(inside) if free else _ports(parts[0], text)
     if len(inside) != len(outside):
         raise UsageError.because(f"--publish {text}: {len(outside)} ports here, but {len(inside)} in the container")
     return tuple(
@@ -102,15 +108,39 @@ def published(text: str) -> tuple[Port, ...]:
     )
 
 
-def _ports(text: str, whole: str) -> tuple[int, ...]:
+def exposed(text: str) -> tuple[str, ...]:
+    """`80`, `80-90/udp` as `80/tcp` and so on."""
+    numbers, slash, protocol = text.partition("/")
+    protocol = protocol.lower() if slash else "tcp"
+    if protocol not in ("tcp", "udp"):
+        raise UsageError.because(f"--expose {text}: the protocol is tcp or udp, not {protocol!r}")
+    return tuple(f"{number}/{protocol}" for number in _ports(numbers, text, "--expose"))
+
+
+def _address(text: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise UsageError.because(f"--dns {text!r} is not an IP address") from None
+
+
+def _word(option: str, text: str) -> str:
+    if not text or any(c.isspace() for c in text):
+        raise UsageError.because(f"{option} {text!r} is not one word", f"give {option} once for each")
+    return text
+
+
+def _ports(text: str, whole: str, option: str = "--publish") -> tuple[int, ...]:
     first, dash, last = text.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()):
-        raise UsageError.because(f"--publish {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
+        raise UsageError.because(f"{option} {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
     low, high = int(first), int(last or first)
     if not 1 <= low <= high <= 65535:
-        raise UsageError.because(f"--publish {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
+        raise UsageError.because(f"{option} {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
     if high - low >= _MOST_PORTS:
-        raise UsageError.because(f"--publish {whole}: more than {_MOST_PORTS} ports at once")
+        raise UsageError.because(f"{option} {whole}: more than {_MOST_PORTS} ports at once")
     return tuple(range(low, high + 1))
 
 

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from kezuri.containers.network import told
 from kezuri.containers.signals import Signals
 from kezuri.sandbox.step import Order, Outcome, Output, Port, Sandbox, Step, Stop
 
@@ -11,8 +12,8 @@ from kezuri.sandbox.step import Order, Outcome, Output, Port, Sandbox, Step, Sto
 class Container:
     """One process of an image, run once by `run`, which `signals` looks after.
 
-    `begun` is called when its program has started; `ports` are known then. What others want of it (`stop`) may be said
-    in any thread.
+    `say` hears what its user has to know; `begun` is called when its program has started, and `ports` are known then.
+    What others want of it (`stop`) may be said in any thread.
     """
 
     def __init__(
@@ -20,9 +21,11 @@ class Container:
         sandbox: Sandbox,
         step: Step,
         signals: Signals,
+        say: Callable[[str], None],
         begun: "Callable[[Container], None]" = lambda container: None,
     ) -> None:
         self._signals = signals
+        self._say = say
         self.ports: tuple[Port, ...] = ()
         self._sandbox = sandbox
         self._step = step
@@ -42,6 +45,8 @@ class Container:
     def bound(self, ports: tuple[Port, ...]) -> None:
         """See `kezuri.sandbox.step.Attendant`."""
         self.ports = ports
+        for line in told(self._step.ports, ports):
+            self._say(line)
 
     def started(self) -> None:
         """See `kezuri.sandbox.step.Attendant`."""

@@ -1,9 +1,10 @@
 """The process of a container: what its user asks for and what its image says, together."""
 
 import os
+from collections.abc import Callable
 from signal import SIGRTMAX, SIGTERM
-from typing import Literal
 
+from kezuri.containers.network import choose, published, resolver
 from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
@@ -14,9 +15,14 @@ from kezuri.tree.accounts import home, user_ids
 from kezuri.tree.stack import StackView
 
 
-def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root, ca_bundle: str) -> Step:
+def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root, say: Callable[[str], None]) -> Step:
     """The process that the request asks for of an image with this config and these files, in this root. KezuriError
-    names what of it cannot be."""
+    names what of it cannot be; `say` hears what is not as people may expect it."""
+    ports = published(request, config.exposed_ports)
+    network = choose(request, ports)
+    if network.notice:
+        say(network.notice)
+    names, network = resolver(request, network, _machine_resolver())
     user = request.user or config.user
     uid, gid, groups = user_ids(user, view)
     env = config.env_map()
@@ -36,13 +42,14 @@ def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root
         groups=groups,
         hostname=env["HOSTNAME"] if not request.hostname else request.hostname,
         mounts=tuple(_volume(*volume) for volume in request.volumes),
-        network=_network(request),
+        network=network.kind,
+        uplink=network.uplink,
+        resolver=names,
         hosts=request.hosts,
         ulimits=request.ulimits,
         shm_size=request.shm_size or 64 << 20,
-        ca_bundle=ca_bundle,
         tty=request.tty,
-        ports=request.ports,
+        ports=ports,
         readonly=request.readonly,
         stop_signal=_stop_signal(request.stop_signal or config.stop_signal),
         grace=request.grace,
@@ -50,25 +57,19 @@ def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root
     )
 
 
+def _machine_resolver() -> str:
+    try:
+        with open("/etc/resolv.conf", encoding="utf-8", errors="surrogateescape") as file:
+            return file.read(1 << 20)
+    except OSError:
+        return ""
+
+
 def _volume(host: str, container: str, readonly: bool) -> Mount:
     source = os.path.abspath(os.path.expanduser(host))
     if not os.path.exists(source):
         raise KezuriError.of(f"the volume {host} does not exist", hint="make it first, or name another", exit_code=125)
     return HostMount(source, container, not readonly)
-
-
-def _network(request: RunRequest) -> Literal["host", "none", "private"]:
-    if request.network == "none":
-        return "none"
-    if request.network == "host":
-        if request.ports:
-            raise KezuriError.of(
-                "ports cannot be published with --network host",
-                hint="the container has this machine's ports already",
-                exit_code=2,
-            )
-        return "host"
-    return "private" if request.ports else "host"
 
 
 def _stop_signal(text: str) -> int:

@@ -9,7 +9,7 @@ class RunRequest(NamedTuple):
     """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `volumes` are (host path,
     container path, read-only). `command` empty means the image's CMD. `sig_proxy`: signals that come to us go to it.
     `stop_signal` (empty: the image's, else SIGTERM) asks it to end; `grace` seconds later it is killed (less than 0:
-    never)."""
+    never). `network` empty means that none was named; `exposed` are ports such as `80/tcp`."""
 
     image: str
     command: tuple[str, ...] = ()
@@ -31,6 +31,11 @@ class RunRequest(NamedTuple):
     sig_proxy: bool = True
     stop_signal: str = ""
     grace: float = 10.0
+    publish_all: bool = False
+    exposed: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
     platform: str = ""
     hosts: tuple[tuple[str, str], ...] = ()
     ulimits: tuple[tuple[str, int, int], ...] = ()

@@ -222,7 +222,12 @@ class Causes:
         found = _parting(before, after)
         if found is None or found.kind != "step" or self._steps[found.step].outcome != "cached":
             return found
-        return found._replace(via=self._against(self._steps[found.step], old) or (Reason("elsewhere"),))
+        step = self._steps[found.step]
+        reasons = self._against(step, old)
+        if not reasons and step.state == self._pair(old)[step.number].state:
+            # The step is what it was, elsewhere: another one that is written alike came before this one.
+            return Reason("inserted", after=step.title, step=step.number)
+        return found._replace(via=reasons or (Reason("elsewhere"),))
 
     def _files(self, difference: Difference, step: JournalStep, was: JournalStep, old: JournalBuild) -> Reason:
         """Files of a stage are followed to what happened there."""

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kezuri.forecast.schedule import Lane, makespan
+from kezuri.forecast.schedule import Lane, critical_path, lanes_of, makespan
 from kezuri.forecast.step import ForecastStep
 from kezuri.plan.operation import (
     BaseImage,
     ImageInput,
-    Operation,
     Plan,
     StageInput,
 )
@@ -17,7 +16,13 @@ from kezuri.plan.operation import (
 class Expense(NamedTuple):
     """Seconds of steps in all (`work`) and on the clock with stages beside each other (`wall`), and bytes of the
     layers that they would make. The `most` are those if every step ran that may run; `unknown` is how many of these
-    have no earlier run to judge by, and count as nothing. Pulling is not in it."""
+    have no earlier run to judge by, and count as nothing. Pulling is not in it.
+
+    The ranges go from what the steps take that run for certain, each as fast as the first quartile of its earlier runs,
+    to what all take that may run, each as slow as the third quartile. `critical` is the chain of steps that takes
+    longest, by stage and position, as far as earlier runs tell, and `critical_seconds` what it takes: of those that run
+    for certain, or, if there are none, of those that may.
+    """
 
     work: float
     work_most: float
@@ -26,6 +31,10 @@ class Expense(NamedTuple):
     layer_bytes: int
     layer_bytes_most: int
     unknown: int
+    work_range: tuple[float, float]
+    wall_range: tuple[float, float]
+    critical: tuple[tuple[int, int], ...]
+    critical_seconds: float
 
 
 class Pull(NamedTuple):
@@ -46,28 +55,30 @@ def expense(plan: Plan, steps: Iterable[ForecastStep], parallelism: int) -> Expe
     sure = {place: step for place, step in of.items() if step.outcome == "runs"}
     maybe = {place: step for place, step in of.items() if step.outcome != "cached"}
 
-    def wall(running: Mapping[tuple[int, int], ForecastStep]) -> float:
-        lanes = {}
-        for stage in plan.stages:
-            after = stage.base.stage if isinstance(stage.base, StageInput) else -1
-            lanes[stage.number] = Lane(
-                after,
-                tuple(
-                    (_seconds(running.get((stage.number, position))), _stages(operation))
-                    for position, operation in enumerate(stage.operations)
-                ),
-            )
-        return makespan(lanes, max(1, parallelism))
+    def lanes(running: Running, seconds: Callable[[ForecastStep], float]) -> Mapping[int, Lane]:
+        return lanes_of(plan, {place: seconds(step) for place, step in running.items()})
 
+    def wall(running: Running, seconds: Callable[[ForecastStep], float]) -> float:
+        return makespan(lanes(running, seconds), max(1, parallelism))
+
+    critical = critical_path(lanes(sure or maybe, _seconds))
     return Expense(
         sum(map(_seconds, sure.values())),
         sum(map(_seconds, maybe.values())),
-        wall(sure),
-        wall(maybe),
+        wall(sure, _seconds),
+        wall(maybe, _seconds),
         sum(map(layer_bytes, sure.values())),
         sum(map(layer_bytes, maybe.values())),
         sum(step.past is None for step in maybe.values()),
+        (sum(map(_low, sure.values())), sum(map(_high, maybe.values()))),
+        (wall(sure, _low), wall(maybe, _high)),
+        critical,
+        sum(_seconds(of[place]) for place in critical),
     )
+
+
+Running = Mapping[tuple[int, int], ForecastStep]
+"""Steps that run, by stage and position."""
 
 
 def layer_bytes(step: ForecastStep) -> int:
@@ -116,8 +127,16 @@ def pulls(plan: Plan, steps: Sequence[ForecastStep], usable: Callable[[str], boo
     return tuple(found)
 
 
-def _seconds(step: ForecastStep | None) -> float:
-    return step.past.seconds if step is not None and step.past is not None else 0.0
+def _seconds(step: ForecastStep) -> float:
+    return step.past.seconds if step.past is not None else 0.0
+
+
+def _low(step: ForecastStep) -> float:
+    return step.past.low if step.past is not None else 0.0
+
+
+def _high(step: ForecastStep) -> float:
+    return step.past.high if step.past is not None else 0.0
 
 
 def _base(plan: Plan, number: int) -> BaseImage | None:
@@ -125,7 +144,3 @@ def _base(plan: Plan, number: int) -> BaseImage | None:
     while isinstance(base, StageInput):
         base = plan.stage(base.stage).base
     return base if isinstance(base, BaseImage) else None
-
-
-def _stages(operation: Operation) -> tuple[int, ...]:
-    return tuple(source.stage for source in operation.key_inputs if isinstance(source, StageInput))

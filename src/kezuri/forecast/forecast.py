@@ -62,6 +62,7 @@ class Forecast:
         store: Store,
         keys: StepKeys,
         options: Options,
+        history: History,
         *,
         lenient: bool = False,
     ) -> None:
@@ -71,7 +72,7 @@ class Forecast:
         self._keys = keys
         self._options = options
         self._lenient = lenient
-        self._history = History(store.database)
+        self._history = history
         self._ends: dict[int, Sight] = {}
         self._settled: dict[int, bool] = {}
         self._made: dict[frozenset[str], _Made] = {}
@@ -140,8 +141,9 @@ class Forecast:
             reason = "too much before it may turn out one way or another"
         past = self._past(operation, components, found if outcome == "cached" else None)
         line = operation.node.place.line
+        keys, takes = tuple(sorted(parts)), operation.inputs
         step = ForecastStep(
-            *place, operation.kind, operation.title, line, outcome, reason, tuple(sorted(parts)), past, like, looks
+            *place, operation.kind, operation.title, line, outcome, reason, keys, past, takes, like, looks
         )
         after = tuple(dict.fromkeys(next_state(before, layer) for before, key in met for layer in layers[key]))
         return step, after if ways and sight is not None and len(after) <= _MOST else None

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from kezuri.build.telling import Titles
 from kezuri.forecast.changed_files import ChangedFiles
+from kezuri.forecast.durations import Durations
 from kezuri.forecast.expense import expense, pulls
 from kezuri.forecast.forecast import Forecast
 from kezuri.forecast.foresight import Consequences, ForecastStage, Foresight
+from kezuri.forecast.history import History
 from kezuri.forecast.step import NO_RESULT, ForecastStep
 from kezuri.forecast.unseen import InputsAtHand
 from kezuri.forms.forms import Forms
@@ -24,13 +26,20 @@ class Foreseer:
     """Works out what a build would do, without doing any of it."""
 
     def __init__(
-        self, plan: Plan, contexts: Mapping[str, Context], options: Options, forms: Forms, store: Store
+        self,
+        plan: Plan,
+        contexts: Mapping[str, Context],
+        options: Options,
+        forms: Forms,
+        store: Store,
+        durations: Durations,
     ) -> None:
         self._plan = plan
         self._contexts = contexts
         self._options = options
         self._forms = forms
         self._store = store
+        self._history = History(store.database, durations)
 
     def foresee(self, changed: ChangedFiles | None = None) -> Foresight:
         """What the build would do; with `changed`, also what changes of these files would cause. KezuriError where the
@@ -51,17 +60,19 @@ class Foreseer:
 
     def _steps(self, contexts: Mapping[str, Context], lenient: bool) -> Steps:
         keys = StepKeys(InputsAtHand(contexts, self._forms, self._store), self._options)
-        return Forecast(self._plan, self._forms, self._store, keys, self._options, lenient=lenient).steps()
+        options, history = self._options, self._history
+        return Forecast(self._plan, self._forms, self._store, keys, options, history, lenient=lenient).steps()
 
     def _stage(self, stage: StagePlan) -> ForecastStage:
         image = isinstance(stage.base, BaseImage)
+        base, below = "scratch", -1
         if isinstance(stage.base, BaseImage):
             base = stage.base.name
         elif isinstance(stage.base, StageInput):
-            base = self._plan.stage(stage.base.stage).label
-        else:
-            base = "scratch"
-        return ForecastStage(stage.number, self._label(stage), base, 1 + image, len(stage.operations) + image)
+            below = stage.base.stage
+            base = self._plan.stage(below).label
+        last = len(stage.operations) + image
+        return ForecastStage(stage.number, self._label(stage), base, below, 1 + image, last)
 
     def _label(self, stage: StagePlan) -> str:
         """The stage's name; of several platforms with its own, and with the one that it builds for."""

@@ -1,12 +1,11 @@
 """What one layer contains, path by path, small enough to keep beside every layer."""
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import Decompressed
-from kezuri.layer.entry import Entry, Item, Kind
+from kezuri.layer.entry import Entry, Kind
 from kezuri.layer.placement import Placement
 from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
@@ -36,7 +35,7 @@ _IMPLIED = "\0i"
 
 
 class Listing:
-    """The tree of one layer: path → entry; made by `of_tar`, `of_items`, `load` or an unpacking.
+    """The tree of one layer: path → entry; made by `of_tar`, `load` or an unpacking.
 
     Directories that the layer implies but does not describe are known as such; an opaque directory is marked. Entries
     are kept as lines of text and become values when they are asked for. The digests of the files' bytes are known once
@@ -106,21 +105,6 @@ class Listing:
         return cls.of_placement(placed, kept)
 
     @classmethod
-    def of_items(cls, items: Iterable[Item], where: str = "layer") -> "Listing":
-        """The listing of what `pack` would write. OSError when the content of a KEPT file cannot be read."""
-        placed = Placement(where)
-        kept: dict[str, bytes] = {}
-        for number, (entry, content) in enumerate(items):
-            placed.put(entry, number, entry.path)
-            if entry.path in KEPT and entry.kind == "file" and entry.size <= MOST_KEPT:
-                if isinstance(content, str):
-                    with open(content, "rb") as file:
-                        kept[entry.path] = file.read(MOST_KEPT)
-                else:
-                    kept[entry.path] = content or b""
-        return cls.of_placement(placed, kept)
-
-    @classmethod
     def load(cls, path: str) -> "Listing":
         """The listing that was saved at `path`. OSError when it is not there, KezuriError when it is damaged."""
         import zlib
@@ -167,6 +151,8 @@ class Listing:
         import json
         import zlib
 
+        from kezuri.linux.replacement import replacement
+
         head: dict[str, object] = {
             "entries": len(self._lines),
             "opaque": sorted(self.opaque),
@@ -179,20 +165,9 @@ class Listing:
         text = "\n".join([_escaped(name) + line for name, line in self._lines.items()])
         body = [b"%012d" % len(first), first, *(data for _, data in sorted(self.kept.items())), self._digests]
         body.append(text.encode("utf-8", "surrogateescape"))
-        aside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-        try:
-            with open(aside, "xb") as file:
-                file.write(_WITH_DIGESTS if self._digests else _MAGIC)
-                file.write(zlib.compress(b"".join(body), 1))
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(aside, path)
-        except BaseException:
-            try:
-                os.unlink(aside)
-            except OSError:
-                pass
-            raise
+        with replacement(path) as file:
+            file.write(_WITH_DIGESTS if self._digests else _MAGIC)
+            file.write(zlib.compress(b"".join(body), 1))
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -234,6 +209,10 @@ class Listing:
     def files(self) -> list[str]:
         """The files that are not empty, by their first names, in order."""
         return [path for path, line in self._lines.items() if line.startswith("\0f") and line.split("\0", 6)[5] != "0"]
+
+    def content(self) -> int:
+        """How many bytes the files have, those with several names once."""
+        return sum(int(line.split("\0", 6)[5]) for line in self._lines.values() if line.startswith("\0f"))
 
     def learn(self, digests: Mapping[str, bytes]) -> None:
         """Take note of the SHA-256 of the bytes of all `files`."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def become(step: Step, channel: "socket", no_new_privileges: bool) -> NoReturn:
+def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callable[[], None]) -> NoReturn:
     """Turn this process, PID 1 of a new PID namespace, into the step. Its standard streams are in place already.
 
-    `channel` carries sockets and the terminal to the supervisor and is closed when the program starts. StartFailure
-    or OSError when it cannot start; a missing or unusable command is reported on stream 2 with exit code 127 or 126.
+    `enter` moves this process into the step's control groups, once the root is put together: what that takes does not
+    count. `channel` carries sockets and the terminal to the supervisor and is closed when the program starts.
+    StartFailure or OSError when it cannot start; a missing or unusable command is reported on stream 2 with exit code
+    127 or 126.
     """
     program = identity.filter_for(step)
     named = identity.bounds(step, no_new_privileges)
     env = hostfiles.environment(step)
     environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
     _enter_root(step, channel)
+    enter()
     # From here on every path is the image's: nothing may be imported, not even by accident.
     sys.meta_path.clear()
     sys.path.clear()

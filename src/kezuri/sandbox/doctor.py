@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import idmaps, libc, mounts, privileges, userns
+from kezuri.linux.refusal import refused
 from kezuri.linux.surroundings import here
 from kezuri.sandbox import runtime, seccomp
 
@@ -49,6 +50,9 @@ def _outcome(build: Callable[[], None]) -> tuple[str, str, int, str, str]:
         build()
     except KezuriError as e:
         error, hint = e.diagnostics[0].message, e.diagnostics[0].hint
+    except OSError as e:
+        told = refused(e).diagnostics[0]
+        error, hint = told.message, told.hint
     except Exception as e:
         error = f"{type(e).__name__}: {e}"
     known = userns.identity()
@@ -268,8 +272,17 @@ def _cgroups() -> Finding:
         layout = "versions 1 and 2 (hybrid)" if os.path.isdir(f"{root}/unified") else "version 1"
     else:
         layout = "not mounted"
-    detail = f"{layout}; kezuri makes none, and no step can write to them"
-    return Finding("control groups", "ok", detail)
+    from kezuri.linux.cgroups import Groups, Limits
+
+    try:
+        with Groups(Limits(memory=1 << 30, cpu_shares=1024, pids=1 << 15)) as groups:
+            lacks = groups.lacks
+    except OSError as e:
+        return Finding("control groups", "ok", f"{layout}; no step can write to them; no limits: {e.strerror}")
+    if not lacks:
+        return Finding("control groups", "ok", f"{layout}; --memory, --cpus and --pids-limit have effect")
+    names = ", ".join(lack.controller for lack in lacks)
+    return Finding("control groups", "ok", f"{layout}; no limits of {names}: {lacks[0].reason}")
 
 
 def _runtimes() -> Finding:

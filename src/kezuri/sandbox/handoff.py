@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import inroot, mounts, namespaces
@@ -64,8 +65,11 @@ class Handoff:
         return found
 
 
-def become(step: Step, channel: "socket", handoff: Handoff, no_new_privileges: bool) -> NoReturn:
-    """Turn this process into the runtime that runs the step. StartFailure or OSError when that cannot be."""
+def become(
+    step: Step, channel: "socket", handoff: Handoff, no_new_privileges: bool, enter: Callable[[], None]
+) -> NoReturn:
+    """Turn this process into the runtime that runs the step; `enter` moves it into the step's control groups.
+    StartFailure or OSError when that cannot be."""
     if step.tty:
         raise StartFailure("an OCI runtime is given no terminal here", "run it in kezuri's own sandbox")
     if step.init:
@@ -103,6 +107,7 @@ def become(step: Step, channel: "socket", handoff: Handoff, no_new_privileges: b
     os.umask(0o022)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    enter()
     environment = {"PATH": os.environ.get("PATH", DEFAULT_PATH), "XDG_RUNTIME_DIR": made.scratch}
     try:
         os.execve(handoff.runtime, arguments, environment)

@@ -17,6 +17,8 @@ from kezuri.sandbox.step import Attendant, Outcome, Output, Signal, Step
 if TYPE_CHECKING:
     from socket import socket
 
+    from kezuri.linux.cgroups import Group, Groups
+
 _TICK_MS = 50
 _PIECE = 1 << 16
 
@@ -25,14 +27,16 @@ class NativeSandbox:
     """Runs steps in namespaces of this process. Construct it in the main thread, after `userns.enter`.
 
     Set-id programs (sudo) of an image give a step's user what the step's capability bounds allow; with
-    `no_new_privileges` they give nothing.
+    `no_new_privileges` they give nothing. Each step runs in a control group of its own, made by `groups`, which its
+    maker enters and leaves.
     """
 
     name = "kezuri"
     _runtime = ""
 
-    def __init__(self, no_new_privileges: bool = False) -> None:
+    def __init__(self, no_new_privileges: bool = False, groups: "Groups | None" = None) -> None:
         self._no_new_privileges = no_new_privileges
+        self._groups = groups
         self._lock = threading.Lock()
         self._closed = False
         self._running: set[threading.Event] = set()
@@ -68,6 +72,7 @@ class NativeSandbox:
 
         kill = threading.Event()
         with ExitStack() as held:
+            group = held.enter_context(self._groups.group()) if self._groups is not None else None
             ports, listeners = held.enter_context(listening(step.ports))
             step = step._replace(ports=ports)
             control, ends = held.enter_context(self._start(step, listeners))
@@ -75,10 +80,11 @@ class NativeSandbox:
             held.callback(self._running.discard, kill)
             session = terminal.Session(step, output, ends, held)
             try:
-                wire.send(control, self._request(step))
+                wire.send(control, self._request(step, group))
                 if attendant is not None and ports:
                     attendant.bound(ports)
-                return _attend(step, session, control, cancel, kill, attendant)
+                outcome = _attend(step, session, control, cancel, kill, attendant)
+                return outcome if group is None else self._with_usage(outcome, group)
             except (BrokenPipeError, ConnectionResetError, EOFError):
                 raise KezuriError.of(
                     "the sandbox's helper process has died",
@@ -86,8 +92,19 @@ class NativeSandbox:
                     exit_code=125,
                 ) from None
 
-    def _request(self, step: Step) -> dict[str, Any]:
-        return {"step": wire.plain(step), "no_new_privileges": self._no_new_privileges, "runtime": self._runtime}
+    def _request(self, step: Step, group: "Group | None") -> dict[str, Any]:
+        return {
+            "step": wire.plain(step),
+            "no_new_privileges": self._no_new_privileges,
+            "runtime": self._runtime,
+            "groups": group.directories if group is not None else (),
+            "affinity": group.affinity if group is not None else (),
+        }
+
+    def _with_usage(self, outcome: Outcome, group: "Group") -> Outcome:
+        usage = group.usage()
+        limit = self._groups.limits.memory if self._groups is not None and group.memory else 0
+        return outcome._replace(oom=outcome.oom or usage.kills > 0, peak=usage.peak, memory=limit)
 
     def _enlist(self, kill: threading.Event) -> None:
         with self._lock:

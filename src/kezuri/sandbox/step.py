@@ -90,11 +90,23 @@ class Port(NamedTuple):
     protocol: Literal["tcp", "udp"] = "tcp"
 
 
+class Uplink(NamedTuple):
+    """The program that connects a private network with this machine's, and where it is.
+
+    `answers`: it is to answer for this machine's name server, which the step cannot reach itself.
+    """
+
+    program: Literal["pasta", "slirp4netns"]
+    path: str
+    answers: bool = False
+
+
 class Step(NamedTuple):
     """One process: what to run, as whom, where, and what it may see.
 
     `uid`, `gid` and `groups` are numbers in the image's own view. `network`: `host` shares this machine's, `none` has
-    only a loopback interface, `private` has only a loopback interface too, and `ports` are forwarded into it.
+    only a loopback interface; `private` has one too, and what an `uplink` adds, and `ports` are forwarded into it.
+    `resolver` is the text of /etc/resolv.conf (empty: what the network implies).
     `hosts` are (name, address) lines for /etc/hosts. `ulimits` are (name, soft, hard), -1 for unlimited.
     `ca_bundle` is a file of this machine with PEM certificates, shown to the process read-only at a private path and
     announced by the variables that clients read (only those that `env` does not set already); it leaves no trace in
@@ -126,14 +138,20 @@ class Step(NamedTuple):
     stop_signal: int = 15
     grace: float = 10.0
     init: bool = False
+    uplink: Uplink | None = None
+    resolver: str = ""
 
 
 class Outcome(NamedTuple):
-    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it for memory."""
+    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it, or one that it
+    had started, for memory. `peak` is the most memory that all of them held, `memory` their limit, in bytes; 0 where
+    these are not known."""
 
     exit_code: int
     signal: int = 0
     oom: bool = False
+    peak: int = 0
+    memory: int = 0
 
 
 Output = Callable[[int, bytes], None]

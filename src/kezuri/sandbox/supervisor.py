@@ -9,8 +9,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import namespaces
-from kezuri.sandbox import container, forward, handoff, wire
+from kezuri.linux import cgroups, namespaces
+from kezuri.sandbox import container, forward, handoff, uplink, wire
 from kezuri.sandbox.failure import StartFailure, unstarted
 from kezuri.sandbox.orders import Orders
 from kezuri.sandbox.step import AgentMount, Step
@@ -26,6 +26,8 @@ class Request:
         self.step: Step = wire.from_plain(fields["step"])
         self.no_new_privileges: bool = fields["no_new_privileges"]
         self.runtime: str = fields["runtime"]
+        self.groups: tuple[str, ...] = fields["groups"]
+        self.affinity: tuple[int, ...] = fields["affinity"]
         self.streams = streams
         self.listeners = listeners
 
@@ -65,8 +67,11 @@ def _run(request: Request, control: "socket") -> None:
     step = request.step
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if step.network != "host":
+        connection = uplink.Connection(step.uplink) if step.uplink is not None else None
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
+        if connection is not None:
+            connection.make()
     forwarder = None
     if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)
@@ -109,10 +114,15 @@ def _child(
             os.close(nobody)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
+        doors = cgroups.doors(request.groups)
+
+        def enter() -> None:
+            cgroups.enter(doors, request.affinity)
+
         if runtime:
-            handoff.become(request.step, channel, runtime, request.no_new_privileges)
+            handoff.become(request.step, channel, runtime, request.no_new_privileges, enter)
         else:
-            container.become(request.step, channel, request.no_new_privileges)
+            container.become(request.step, channel, request.no_new_privileges, enter)
     except StartFailure as e:
         words = (e.message, e.hint)
     except OSError as e:

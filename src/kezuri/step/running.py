@@ -28,12 +28,18 @@ if TYPE_CHECKING:
     from kezuri.step.wreck import Wreck
 
 
+_LONGEST_PAUSE = 30
+"""Seconds at most before a command is run again."""
+
+
 class Ran(NamedTuple):
-    """What came of a command: the id of the layer, or how it failed; and whether a client in it gave up."""
+    """What came of a command: the id of the layer, or how it failed; and whether a client in it gave up. `again` says
+    what the network did to it, where it is to be run again."""
 
     layer: str
     gave_up: bool = False
     failure: Failure | None = None
+    again: str = ""
 
 
 class Running:
@@ -64,7 +70,20 @@ class Running:
 
     def run(self, work: Run, task: Task, output: door.Output, cancel: CallOff) -> Ran:
         """Run the command and keep its changes as a layer. When it ends badly nothing of it remains, but for what is
-        kept to be looked at (`left`)."""
+        kept to be looked at (`left`). One that failed by the network alone is run again as the work says, from the
+        same files as before; `output` is told."""
+        for tries in range(1, work.retries + 1):
+            ran = self._once(work, task, output, cancel, tries)
+            if not ran.again:
+                return ran
+            pause = min(2 ** (tries - 1), _LONGEST_PAUSE)
+            output(2, f"kezuri: the network failed this step ({ran.again})\n".encode())
+            output(2, f"kezuri: again in {pause} s (retry {tries} of {work.retries})\n".encode())
+            cancel.wait(pause)
+            cancel.check()
+        return self._once(work, task, output, cancel, work.retries + 1)
+
+    def _once(self, work: Run, task: Task, output: door.Output, cancel: CallOff, tries: int) -> Ran:
         lowers = self._forms.directories(task.below)
         view = self._forms.view(task.below)
         tail = Tail()
@@ -88,17 +107,39 @@ class Running:
             cancel.check()
             if ended.exit_code:
                 failure = Failure(
-                    *ended,
+                    ended.exit_code,
+                    ended.signal,
+                    ended.oom,
                     tail.text(),
                     tail.intercepted,
                     tail.unprivileged,
                     _is_full(scratch),
                     bool(self._ca_bundle),
+                    peak=ended.peak,
+                    memory=ended.memory or (_memory_here() if ended.oom else 0),
+                    tries=tries,
                 )
+                failure = failure._replace(network=_network(failure))
+                if failure.network and tries <= work.retries:
+                    return Ran("", failure=failure, again=failure.network)
+                failure = failure._replace(cause=self._cause(work, step, failure))
                 return Ran("", tail.abandoned, failure._replace(left=self._keep(work, step, scratch, held)))
+            if tail.abandoned and tries <= work.retries:
+                return Ran("", again="a client gave up on it and still said that all is well")
             layer = f"run-{os.urandom(16).hex()}"
             self._forms.publish_directory(layer, upper)
         return Ran(layer, tail.abandoned)
+
+    def _cause(self, work: Run, step: door.Step, failure: Failure) -> str:
+        """What its last lines and the files of its root, as it left them, say to why a command failed."""
+        from kezuri.step.cause import Scene, cause
+        from kezuri.tree.layers import DirectoryLayer
+
+        layers = (*reversed(step.root.lowers), step.root.upper)
+        root = StackView([DirectoryLayer(layer, self._forms.userxattr) for layer in layers])
+        lacking = [m for m in work.mounts if isinstance(m, SecretMount) and self._supplies.secret(m.id) is None]
+        who = (step.uid, step.gid, step.groups)
+        return cause(Scene(work, *who, root, failure.output, failure.exit_code, lacking))
 
     def _keep(self, work: Run, step: door.Step, scratch: str, held: ExitStack) -> str:
         """Keep what a failed command holds, if that is wanted and it is the first; what it is called then, or
@@ -224,6 +265,18 @@ class _Inside(NamedTuple):
     mounts: tuple[door.Mount, ...]
     env: tuple[tuple[str, str], ...]
     secrets: tuple[bytes, ...]
+
+
+def _network(failure: Failure) -> str:
+    from kezuri.step.network import network_failure
+
+    return network_failure(failure)
+
+
+def _memory_here() -> int:
+    from kezuri.linux.cgroup_files import memory_here
+
+    return memory_here()
 
 
 def _is_full(directory: str) -> bool:

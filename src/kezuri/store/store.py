@@ -27,10 +27,12 @@ class Store:
     """Where blobs, layer directories, names and results live. Use it in a `with`.
 
     A store that is open holds a lease: collection leaves alone what an open store has used since it was opened.
+    `frugal` is for who removes things from a full disk (see `Connection`).
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, frugal: bool = False) -> None:
         self.root = os.path.abspath(root)
+        self._frugal = frugal
         self._lease = -1
         self._lease_path = ""
         try:
@@ -49,7 +51,7 @@ class Store:
         self.names = Names(self.root)
         self._take_lease()
         try:
-            self.database = Database(os.path.join(self.root, "kezuri.db"))
+            self.database = Database(os.path.join(self.root, "kezuri.db"), self._frugal)
             self._forget_unsynced()
         except BaseException:
             self._drop_lease()
@@ -162,7 +164,11 @@ class Store:
                 self._lease = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise disk_error(error, path) from error
-            fcntl.flock(self._lease, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._lease, fcntl.LOCK_EX)
+            except OSError as error:
+                self._drop_lease()
+                raise disk_error(error, path) from error
             if _names(path, self._lease):
                 break
             # Somebody who looked for dead leases came between.
@@ -268,14 +274,14 @@ class Store:
             except OSError as error:
                 raise disk_error(error, path) from error
             try:
-                held = _locked(descriptor, kind)
+                held = _locked(path, descriptor, kind)
                 free = free and held
                 while wait and not held:
                     if cancel is not None and cancel.wait(_LOCK_POLL):
                         raise CalledOff
                     if cancel is None:
                         fcntl.flock(descriptor, kind)
-                    held = cancel is None or _locked(descriptor, kind)
+                    held = cancel is None or _locked(path, descriptor, kind)
                 # Collection removes lock files that nobody holds: one that is gone excludes nobody any more.
                 if not held or _names(path, descriptor):
                     yield free
@@ -305,11 +311,13 @@ def layer_name(layer: str) -> str:
     return layer.removeprefix("sha256:")[:40]
 
 
-def _locked(descriptor: int, kind: int) -> bool:
+def _locked(path: str, descriptor: int, kind: int) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise disk_error(error, path) from error
     return True
 
 
