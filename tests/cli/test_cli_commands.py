@@ -49,7 +49,7 @@ RESULT = BuildResult(DIGEST, ID, ("docker.io/library/web:1", "ghcr.io/a/b:2"), 1
 def test_build(app: App) -> None:
     requests = []
 
-    def build(request: Any, settings: Settings, listener: Listener) -> BuildResult:
+    def build(request: Any, settings: Settings, listener: Listener, **more: Any) -> BuildResult:
         requests.append(request)
         listener(StepStarted(1, "[1/1] COPY a a", 1.0))
         listener(Warned(1.0, Diagnostic("warning", "odd")))
@@ -73,15 +73,15 @@ def test_build(app: App) -> None:
 
 
 def test_a_failed_build_shows_what_still_ran(app: App) -> None:
-    def build(request: Any, settings: Settings, listener: Listener) -> BuildResult:
+    def build(request: Any, settings: Settings, listener: Listener, **more: Any) -> BuildResult:
         listener(StepStarted(1, "[1/1] RUN x", 1.0))
         raise KezuriError.of("it failed", output="words")
 
     app("build", build=build)
     code, out, err = kezuri("build", ".")
     assert (code, out) == (1, "")
-    assert err == "#1 [1/1] RUN x\n#1 CANCELED\nerror: it failed\n  output:\n  | words\n"
-    assert kezuri("build", "-q", ".") == (1, "", "error: it failed\n  output:\n  | words\n")
+    assert err == "#1 [1/1] RUN x\n#1 CANCELED\noutput:\n  | words\nerror: it failed\n"
+    assert kezuri("build", "-q", ".") == (1, "", "output:\n  | words\nerror: it failed\n")
 
 
 IMAGES = (

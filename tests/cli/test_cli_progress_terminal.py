@@ -170,7 +170,47 @@ def test_a_narrower_window_is_redrawn_from_where_its_lines_begin_now(monkeypatch
         still.terminal.raw = ""
         still.frame()
         # The step's line of 59 cells takes two rows of 30 now, " words" one, the summary one: four in all.
-        assert "\r\x1b[4A" in still.terminal.raw
+        # Rows that were wrapped are cleared, or the terminal puts them behind each other when it widens again.
+        assert "\r\x1b[4A\x1b[J" in still.terminal.raw
+        still.terminal.raw = ""
+        still.frame(out(1, "more\n"))
+        assert "A\x1b[J" not in still.terminal.raw
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
+def test_a_terminal_that_lacks_characters_shows_lines_that_fit(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setattr(Terminal, "encoding", encoding)
+    still = Still(Terminal(40, 10), monkeypatch)
+    with still:
+        for i in range(1, 8):
+            shown = still.frame(
+                StepStarted(i, f"[1/{i}] RUN echo 日本語 … and so on, on and on", 100.0), out(i, "—" * 60)
+            )
+            assert len(shown) <= 9 and not still.terminal.history
+        for i in range(1, 8):
+            still.frame(StepDone(i, 101.0, 1.0))
+    for line in still.terminal.everything():
+        line.encode(encoding)
+        assert width(line) < 40
+    assert sum("\\u65e5" in line for line in still.terminal.everything()) == 7
+
+
+def test_one_image_is_one_from(still: Still) -> None:
+    def name(stage: str, title: str = "FROM node:20", platform: str = "") -> StepName:
+        return StepName(title, 1, 3, stage, platform)
+
+    with still:
+        still.frame(StepStarted(1, name("a"), 100.0), StepDone(1, 100.0, 1.0))
+        still.frame(StepStarted(2, name("b"), 100.0), StepCached(2, 100.0))
+        still.frame(StepStarted(3, name("c", "FROM alpine"), 100.0), StepCached(3, 100.0))
+        still.frame(StepStarted(4, name("a", platform="linux/arm64"), 100.0), StepCached(4, 100.0))
+        still.frame(StepStarted(5, StepName("RUN FROM", 1, 1), 100.0), StepDone(5, 101.0, 1.0))
+        still.frame(StepStarted(6, StepName("RUN FROM", 1, 1), 100.0), StepDone(6, 101.0, 1.0))
+        still.frame(StepStarted(7, name("d"), 100.0), StepFailed(7, 101.0, 1.0, "no"))
+    shown = "\n".join(still.terminal.everything())
+    assert "[a 1/3] FROM node:20" in shown and "[b 1/3]" not in shown and "[c 1/3] FROM alpine" in shown
+    assert "[linux/arm64 a 1/3]" in shown and shown.count("RUN FROM") == 2
+    assert "[d 1/3] FROM node:20" in shown and "(6/6, 2 cached)" in shown
 
 
 def test_a_terminal_that_is_gone_does_not_stop_the_build(monkeypatch: pytest.MonkeyPatch) -> None:

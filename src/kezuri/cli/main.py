@@ -187,7 +187,7 @@ def _report(error: KezuriError, usage: str, console: Console) -> int:
 
     colour = console.colour(console.err)
     if error.diagnostics:
-        console.note(render_all(error.diagnostics, colour), styled=True)
+        console.note(render_all(error.diagnostics, colour, columns=console.columns(console.err)), styled=True)
     if isinstance(error, UsageError):
         console.note(f"usage: {usage}")
     return error.exit_code

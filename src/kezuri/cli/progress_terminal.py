@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kezuri.cli.console import Console
+from kezuri.cli.outlet import VISIBLE
 from kezuri.cli.progress_display import Progress
 from kezuri.cli.quantities import amount, span
 from kezuri.cli.screen_text import clip, one_line, plain, width
@@ -61,11 +62,15 @@ class TerminalProgress(Progress):
         super().__init__(console)
         self._lock = threading.Lock()
         self._colour = console.colour(console.err)
-        ascii_only = "utf" not in (console.err.encoding or "").lower()
-        self._marks = _ASCII_MARKS if ascii_only else _MARKS
+        encoding = (console.err.encoding or "").lower()
+        self._encoding = "" if "utf" in encoding else encoding or "ascii"
+        self._marks = _ASCII_MARKS if self._encoding else _MARKS
         self._open: dict[int, _Step] = {}
+        self._bases: set[StepName] = set()
+        self._again: dict[int, str] = {}
         self._lasting: list[tuple[str, str, str]] = []
         self._drawn: list[int] = []
+        self._columns = 0
         self._begun = self._ended = self._cached = 0
         self._failed = False
         self._start = 0.0
@@ -100,6 +105,8 @@ class TerminalProgress(Progress):
 
     def _take(self, event: Event) -> None:
         if isinstance(event, StepStarted):
+            if self._is_told(event):
+                return
             self._begun += 1
             self._start = self._start or event.time
             expected = None
@@ -112,6 +119,10 @@ class TerminalProgress(Progress):
             return
         step = self._open.get(event.step)
         if step is None:
+            name = self._again.pop(event.step, "") if isinstance(event, StepFailed) else ""
+            if name and isinstance(event, StepFailed):
+                self._begun += 1
+                self._end(_Step(name, event.time), event)
             return
         if isinstance(event, StepOutput):
             _hear(step, event)
@@ -120,6 +131,19 @@ class TerminalProgress(Progress):
         else:
             del self._open[event.step]
             self._end(step, event)
+
+    def _is_told(self, event: StepStarted) -> bool:
+        """Whether the step is the FROM of a stage on the image of another one: that is one and the same work, of which
+        more is only heard when it fails."""
+        name = event.name
+        if not isinstance(name, StepName) or name.number != 1 or not name.title.startswith("FROM "):
+            return False
+        image = StepName(name.title, 1, 1, "", name.platform, name.target)
+        if image not in self._bases:
+            self._bases.add(image)
+            return False
+        self._again[event.step] = one_line(str(name))
+        return True
 
     def expecting(self) -> "Callable[[Expected], None]":
         """It is shown beside what is running, and beside the whole."""
@@ -190,6 +214,11 @@ class TerminalProgress(Progress):
             out.append("\x1b[?25l")
             self._hidden = True
         out.append("\r" + (f"\x1b[{up}A" if up else ""))
+        if columns != self._columns:
+            # Rows that the terminal has wrapped count as one line for it, even with other text in them: when the window
+            # widens again it would put them behind each other. Rows that were cleared do not.
+            out.append("\x1b[J")
+            self._columns = columns
         out += [f"{line}\x1b[K\n" for line in (*lasting, *picture)]
         out.append("\x1b[J")
         if last and self._hidden:
@@ -237,9 +266,9 @@ class TerminalProgress(Progress):
         for step, texts, count in zip(shown, said, each):
             spent = _spent(max(0.0, now - step.started), step.expected)
             lines.append(self._step_line("running", step.name, spent, room))
-            lines += [self._paint(_DIM, clip(f"     {text}", room)) for text in texts[len(texts) - count :]]
+            lines += [self._paint(_DIM, self._fit(f"     {text}", room)) for text in texts[len(texts) - count :]]
         if len(shown) < len(steps):
-            lines.append(self._paint(_DIM, clip(f"     and {len(steps) - len(shown)} more steps", room)))
+            lines.append(self._paint(_DIM, self._fit(f"     and {len(steps) - len(shown)} more steps", room)))
         lines.append(self._summary(room, "building"))
         return lines
 
@@ -251,7 +280,7 @@ class TerminalProgress(Progress):
             ahead = len(self._ahead)
             before = max(0.0, expected.time - self._start)
             whole = (before + expected.low, before + expected.high) if expected.high > 0 else None
-        return clip(
+        return self._fit(
             f"[+] {word} {_spent(seconds, whole)} ({self._ended}/{self._begun + ahead}{cached})",
             room,
         )
@@ -264,12 +293,19 @@ class TerminalProgress(Progress):
 
     def _step_line(self, state: str, name: str, note: str, room: int) -> str:
         """` ✔ [builder 3/5] RUN npm ci      1.2s`, the note at the right edge."""
-        name = clip(name, room - len(note) - 5)
+        name = self._fit(name, room - len(note) - 5)
         gap = " " * max(1, room - width(name) - len(note) - 3)
         mark = self._paint(_COLOURS[state], self._marks[state])
         if state in ("cached", "done"):
             note = self._paint(_DIM, note)
         return f" {mark} {name}{gap}{note}"
+
+    def _fit(self, text: str, cells: int) -> str:
+        """The text in so many cells at most, as the terminal shows it: characters that it lacks are written out, and
+        take more room."""
+        if not self._encoding or text.isascii():
+            return clip(text, cells, "..." if self._encoding else "…")
+        return clip(text.encode(self._encoding, VISIBLE).decode(self._encoding), cells, "...")
 
     def _paint(self, style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if self._colour else text
