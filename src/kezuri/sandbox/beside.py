@@ -10,7 +10,7 @@ import sys
 import time
 from typing import NoReturn
 
-from kezuri.linux import cgroups, libc, namespaces, privileges
+from kezuri.linux import cgroups, idmaps, libc, namespaces, privileges
 from kezuri.sandbox import hostfiles, identity
 from kezuri.sandbox.container import execute
 from kezuri.sandbox.failure import StartFailure, reason
@@ -33,7 +33,7 @@ class Beside:
     def __init__(
         self, step: Step, no_new_privileges: bool, groups: tuple[str, ...], affinity: tuple[int, ...], nested: bool
     ) -> None:
-        if nested and namespaces.is_initial_user():
+        if nested and idmaps.is_initial_user():
             step = step._replace(drop_capabilities=(*step.drop_capabilities, "MKNOD"))  # as `bundle` has it
         self._step = step
         self._no_new_privileges = no_new_privileges

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
-from kezuri.linux import namespaces, userns
+from kezuri.linux import idmaps, userns
 from kezuri.sandbox.step import Uplink
 
 RESOLVER = {"pasta": "169.254.1.1", "slirp4netns": "10.0.2.3"}
@@ -80,7 +80,7 @@ def _become(uplink: Uplink, waits: int, path: str, said: int, told: int) -> NoRe
                 arguments += ["--dns-forward", RESOLVER["pasta"]]
             for forwarded in ("-t", "-u", "-T", "-U"):
                 arguments += [forwarded, "none"]
-            if os.geteuid() == 0 and namespaces.is_initial_user():
+            if os.geteuid() == 0 and idmaps.is_initial_user():
                 arguments += ["--runas", "0"]  # as another user it could not enter the namespace
             arguments += ["--netns", namespace]
         else:

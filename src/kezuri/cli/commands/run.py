@@ -1,8 +1,7 @@
 """`kezuri run`: one container in the foreground, enough to see that an image works."""
 
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.limit_options import limit_options
-from kezuri.cli.options import Command, Option
+from kezuri.cli.options import Command, Option, limit_options
 from kezuri.cli.run_answers import ACCEPTED, ANSWERED
 
 COMMAND = Command(
