@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import has_wildcard
-from kezuri.keys.inputs import Choice
-from kezuri.keys.stepkeys import bound_by, choice_of, seeding
 from kezuri.layer.entry import Entry
-from kezuri.plan.operation import BindMount, CacheMount, ContextInput, CopyOperation, Operation, Plan, RunOperation
+from kezuri.plan.operation import Choice, ContextInput, Plan
 from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.tree import clean, resolve
 
@@ -25,20 +23,7 @@ def directories_read(plan: Plan, trees: Mapping[str, DirectoryTree]) -> Iterator
 def _choices(plan: Plan) -> Iterator[Choice]:
     for stage in plan.stages:
         for operation in stage.operations:
-            yield from _choices_of(operation)
-
-
-def _choices_of(operation: Operation) -> Iterator[Choice]:
-    if isinstance(operation, CopyOperation):
-        remotes = operation.remotes or (None,) * len(operation.sources)
-        local = tuple(word for word, remote in zip(operation.sources, remotes) if remote is None)
-        yield choice_of(operation)._replace(sources=local)
-    elif isinstance(operation, RunOperation):
-        for mount in operation.mounts:
-            if isinstance(mount, BindMount):
-                yield bound_by(mount)
-            elif isinstance(mount, CacheMount) and mount.input is not None:
-                yield seeding(mount.input, mount)
+            yield from (piece for _, piece in operation.pieces if isinstance(piece, Choice))
 
 
 def _directories(tree: DirectoryTree, word: str, literal: bool) -> Iterator[str]:

@@ -12,7 +12,8 @@ from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import UsageError
 from kezuri.cli.settings import GLOBAL
-from kezuri.diagnostics import KezuriError, render_all
+from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics.render import render_all
 
 _MOST = 8
 

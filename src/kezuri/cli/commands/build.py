@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.limit_options import limit_options
-from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.options import Command, Option, UsageError, limit_options
 
 if TYPE_CHECKING:
     from kezuri.app.request import BuildRequest, BuildResult
