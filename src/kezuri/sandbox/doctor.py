@@ -149,12 +149,12 @@ def _user_namespaces(trial: Trial) -> Finding:
     name = "user namespaces"
     if _mounts_without():
         return Finding(name, "ok", "not needed: we are root and may mount")
+    if not trial.error:
+        return Finding(name, "ok", f"one with {trial.ids} ids was entered")
     forbids = userns.advice()
     if forbids:
-        return Finding(name, _blocks(trial), "a setting of the kernel's forbids them", forbids)
-    if trial.error:
-        return Finding(name, "ok", "no setting of the kernel's forbids them")
-    return Finding(name, "ok", f"one with {trial.ids} ids was entered")
+        return Finding(name, "error", "a setting of the kernel's forbids them", forbids)
+    return Finding(name, "ok", "no setting of the kernel's forbids them")
 
 
 def _subordinate_ids(trial: Trial) -> Finding:
