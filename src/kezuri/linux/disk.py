@@ -6,7 +6,7 @@ import os
 from kezuri.diagnostics import KezuriError
 
 HINTS = {
-    errno.EACCES: "its mode, or that of a directory above it, keeps this user out (for the store: --root names another)",
+    errno.EACCES: "its mode, or that of a directory above it, keeps this user out (for the store: --root)",
     errno.EEXIST: "a file is in the way: name another place (for the store: --root)",
     errno.ENOTDIR: "a file is in the way of a directory: name another place (for the store: --root)",
     errno.EMFILE: "this process may open too few files at once: raise `ulimit -n`",
