@@ -2,7 +2,8 @@
 
 import os
 
-from kezuri.app.request import Check, Settings
+from kezuri.app.answers import Check
+from kezuri.app.request import Settings
 from kezuri.linux.ownership import Privilege
 
 
@@ -45,7 +46,8 @@ def _store(settings: Settings) -> Check:
         with Store(settings.root) as store:
             names = len(store.names.all())
             status = os.statvfs(store.root)
-            free = status.f_bavail * status.f_frsize
+            # Some file systems (ramfs) do not count.
+            free = status.f_bavail * status.f_frsize if status.f_blocks else 1 << 60
             kind = type_at(store.root) or "an unknown file system"
     except KezuriError as error:
         return Check("store", "error", str(error), error.diagnostics[0].hint)
@@ -54,7 +56,8 @@ def _store(settings: Settings) -> Check:
         return Check("store", "error", told.message, told.hint)
     state = "warning" if free < 2 << 30 else "ok"
     remedy = "`kezuri prune` frees space; --root puts the store on another disk" if state == "warning" else ""
-    return Check("store", state, f"{settings.root}: {names} images, {free / 1e9:.1f} GB free, on {kind}", remedy)
+    room = f"{free / 1e9:.1f} GB free, on {kind}" if free < 1 << 60 else f"on {kind}"
+    return Check("store", state, f"{settings.root}: {names} images, {room}", remedy)
 
 
 def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:

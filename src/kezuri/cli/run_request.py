@@ -1,19 +1,23 @@
 """`kezuri run`'s argv as a RunRequest."""
 
-import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kezuri.cli.console import Console
+from kezuri.cli.limits import read_limits
 from kezuri.cli.options import Parsed, UsageError
-from kezuri.cli.values import host, memory, ulimit
+from kezuri.cli.run_mounts import Mounted, mount, tmpfs, volume
+from kezuri.cli.run_security import capabilities, security
+from kezuri.cli.values import duration, host, memory, ulimit
+from kezuri.containers.health import HealthOptions
 from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.signals import check_signal
 from kezuri.sandbox.step import Port
 
 _MOST_PORTS = 1000
-_VOLUME_WORDS = ("ro", "rw", "z", "Z", "cached", "delegated", "consistent", "nocopy", "rprivate", "private")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 
 
 def run_request(parsed: Parsed, console: Console) -> RunRequest:
@@ -24,17 +28,40 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         raise UsageError.because("--publish needs a network", "leave out --network none")
     if parsed.flag("--tty") and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError.because("--tty needs a terminal on standard input", "leave out -t")
+    mounted = [
+        *(volume(text) for text in parsed.all("--volume")),
+        *(mount(text) for text in parsed.all("--mount")),
+        *(tmpfs(text) for text in parsed.all("--tmpfs")),
+    ]
+    _once(mounted)
+    name = parsed.text("--name")
+    if name and _NAME.match(name) is None:
+        raise UsageError.because(
+            f"--name {name!r} is no name of a container",
+            "two letters or digits or more, after the first _ . - as well",
+        )
+    secured = security(parsed)
     return RunRequest(
         image=parsed.operands[0],
         command=parsed.operands[1:],
         entrypoint=parsed.text("--entrypoint") if parsed.given("--entrypoint") else None,
         env=_environment(parsed, console.environ),
         ports=ports,
-        volumes=tuple(volume(text) for text in parsed.all("--volume")),
+        mounts=tuple(m for m in mounted if not isinstance(m, str)),
+        volumes=tuple(m for m in mounted if isinstance(m, str)),
         user=parsed.text("--user"),
         workdir=parsed.text("--workdir"),
         hostname=parsed.text("--hostname"),
-        name=parsed.text("--name"),
+        name=name,
+        group_add=parsed.all("--group-add"),
+        add_capabilities=capabilities("--cap-add", parsed),
+        drop_capabilities=capabilities("--cap-drop", parsed),
+        unfiltered=secured.unfiltered,
+        no_new_privileges=secured.no_new_privileges,
+        tools=parsed.flag("--tools"),
+        cidfile=parsed.text("--cidfile"),
+        limits=read_limits(parsed),
+        asks_for_gateway=any(text.endswith("host-gateway") for text in parsed.all("--add-host")),
         network="" if network == "default" else network,
         interactive=parsed.flag("--interactive"),
         tty=parsed.flag("--tty"),
@@ -48,6 +75,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         dns=tuple(_address(text) for text in parsed.all("--dns")),
         dns_search=tuple(_word("--dns-search", text) for text in parsed.all("--dns-search")),
         dns_options=tuple(_word("--dns-option", text) for text in parsed.all("--dns-option")),
+        health=_health(parsed),
         stop_signal=_stop_signal(parsed.text("--stop-signal")),
         grace=_seconds("--stop-timeout", parsed.text("--stop-timeout", "10")),
         platform=parsed.text("--platform"),
@@ -57,6 +85,16 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
     )
 
 
+def _once(mounted: Sequence[Mounted]) -> None:
+    """UsageError when two are mounted at the same place."""
+    seen: set[str] = set()
+    for one in mounted:
+        target = one if isinstance(one, str) else one.target
+        if target in seen:
+            raise UsageError.because(f"two mounts at {target}")
+        seen.add(target)
+
+
 def _stop_signal(text: str) -> str:
     if text:
         try:
@@ -64,6 +102,35 @@ def _stop_signal(text: str) -> str:
         except KezuriError as error:
             raise UsageError.because(f"--stop-signal: {error}", error.diagnostics[0].hint) from None
     return text
+
+
+def _health(parsed: Parsed) -> HealthOptions:
+    """What is asked of the health check; 0 of anything is docker's default."""
+    given = [name for name in parsed.values if name.startswith("--health-")]
+    if parsed.flag("--no-healthcheck"):
+        if given:
+            raise UsageError.because(f"--no-healthcheck and {given[0]} contradict each other")
+        return HealthOptions(disabled=True)
+    retries = parsed.text("--health-retries", "0")
+    if not retries.isdecimal() or len(retries) > 9:
+        raise UsageError.because(f"--health-retries {retries!r} is no number of failures")
+    return HealthOptions(
+        command=parsed.text("--health-cmd"),
+        interval=_nanoseconds("--health-interval", parsed),
+        timeout=_nanoseconds("--health-timeout", parsed),
+        start_period=_nanoseconds("--health-start-period", parsed),
+        start_interval=_nanoseconds("--health-start-interval", parsed),
+        retries=int(retries) if parsed.given("--health-retries") else None,
+    )
+
+
+def _nanoseconds(name: str, parsed: Parsed) -> int | None:
+    if not parsed.given(name):
+        return None
+    value = round(duration(name, parsed.text(name)) * 1e9)
+    if 0 < value < 1_000_000:
+        raise UsageError.because(f"{name} {parsed.text(name)}: the least is 1ms")
+    return value
 
 
 def _seconds(option: str, text: str) -> float:
@@ -142,34 +209,6 @@ def _ports(text: str, whole: str, option: str = "--publish") -> tuple[int, ...]:
     if high - low >= _MOST_PORTS:
         raise UsageError.because(f"{option} {whole}: more than {_MOST_PORTS} ports at once")
     return tuple(range(low, high + 1))
-
-
-def volume(text: str) -> tuple[str, str, bool]:
-    """`HOST:CONTAINER[:ro]` as (absolute host path, container path, read-only)."""
-    parts = text.split(":")
-    if len(parts) < 2:
-        raise UsageError.because(
-            f"--volume {text}: a volume without a host path is not supported", "write HOST:CONTAINER"
-        )
-    source, target = parts[0], parts[1]
-    words = parts[2].split(",") if len(parts) == 3 else []
-    if len(parts) > 3 or not source or any(word not in _VOLUME_WORDS for word in words):
-        raise UsageError.because(f"--volume {text!r} is not of the form HOST:CONTAINER[:ro]")
-    if not target.startswith("/"):
-        raise UsageError.because(f"--volume {text}: {target!r} is not an absolute path in the container")
-    if "/" not in source and source not in (".", ".."):
-        if source.startswith("~"):
-            source = os.path.expanduser(source)
-        else:
-            raise UsageError.because(
-                f"--volume {text}: named volumes are not supported", f"for a directory here write ./{source}"
-            )
-    elif source.startswith("~/"):
-        source = os.path.expanduser(source)
-    source = os.path.abspath(source)
-    if not os.path.lexists(source):
-        raise UsageError.because(f"--volume {text}: there is no {source}", "make it first")
-    return source, os.path.normpath(target), "ro" in words
 
 
 def _environment(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -10,9 +10,15 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
 from kezuri.plan.signals import signal_number
 from kezuri.plan.variables import DEFAULT_PATH
-from kezuri.sandbox.step import HostMount, Mount, Root, Step
-from kezuri.tree.accounts import home, user_ids
+from kezuri.sandbox.step import Root, Step
+from kezuri.tree.accounts import group_ids, home, user_ids
 from kezuri.tree.stack import StackView
+
+FILTERED = (
+    *("SYS_ADMIN", "SYS_BOOT", "SYS_MODULE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_TIME", "SYS_TTY_CONFIG"),
+    *("SYS_NICE", "SYSLOG", "BPF", "PERFMON", "DAC_READ_SEARCH", "ALL"),
+)
+"""Capabilities of system calls that the sandbox's filter refuses whatever a process has; docker's lets them through."""
 
 
 def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root, say: Callable[[str], None]) -> Step:
@@ -22,12 +28,19 @@ def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root
     network = choose(request, ports)
     if network.notice:
         say(network.notice)
+    if request.asks_for_gateway and network.kind != "host":
+        say("host-gateway is the container's own loopback here: --network host reaches this machine")
+    blocked = [name for name in request.add_capabilities if name in FILTERED]
+    if blocked and not request.unfiltered:
+        what = "such capabilities are" if blocked[0] == "ALL" else f"CAP_{blocked[0]} is"
+        say(f"the system call filter still refuses what {what} for: --security-opt seccomp=unconfined lets it through")
     names, network = resolver(request, network, _machine_resolver())
     user = request.user or config.user
     uid, gid, groups = user_ids(user, view)
+    groups = (*groups, *(gid for gid in group_ids(request.group_add, view) if gid not in groups))
     env = config.env_map()
     env.setdefault("PATH", DEFAULT_PATH)
-    env.setdefault("HOSTNAME", request.hostname or request.name or "kezuri")
+    env.setdefault("HOSTNAME", request.hostname or request.name[:63] or "kezuri")
     if request.tty:
         env.setdefault("TERM", os.environ.get("TERM", "xterm"))
     env.update(request.env)
@@ -41,7 +54,7 @@ def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root
         gid=gid,
         groups=groups,
         hostname=env["HOSTNAME"] if not request.hostname else request.hostname,
-        mounts=tuple(_volume(*volume) for volume in request.volumes),
+        mounts=request.mounts,
         network=network.kind,
         uplink=network.uplink,
         resolver=names,
@@ -54,6 +67,9 @@ def define(request: RunRequest, config: ImageConfig, view: StackView, root: Root
         stop_signal=_stop_signal(request.stop_signal or config.stop_signal),
         grace=request.grace,
         init=request.init,
+        add_capabilities=request.add_capabilities,
+        drop_capabilities=request.drop_capabilities,
+        unfiltered=request.unfiltered,
     )
 
 
@@ -63,13 +79,6 @@ def _machine_resolver() -> str:
             return file.read(1 << 20)
     except OSError:
         return ""
-
-
-def _volume(host: str, container: str, readonly: bool) -> Mount:
-    source = os.path.abspath(os.path.expanduser(host))
-    if not os.path.exists(source):
-        raise KezuriError.of(f"the volume {host} does not exist", hint="make it first, or name another", exit_code=125)
-    return HostMount(source, container, not readonly)
 
 
 def _stop_signal(text: str) -> int:
@@ -84,6 +93,8 @@ def _command(request: RunRequest, config: ImageConfig) -> tuple[str, ...]:
         entrypoint, cmd = ((request.entrypoint,) if request.entrypoint else ()), ()
     if request.command:
         cmd = request.command
+    if request.tools and request.entrypoint is None:
+        entrypoint, cmd = (), request.command or ("sh",)
     argv = (*entrypoint, *cmd)
     if not argv:
         raise KezuriError.of("the image names no command", hint="give one after the image's name", exit_code=125)

@@ -148,12 +148,13 @@ class Connection:
 
 
 def _full(path: str) -> bool:
-    """Whether the disk has less room than the files that SQLite shares memory through."""
+    """Whether the disk has less room than the files that SQLite shares memory through, or no file can be made."""
     try:
         status = os.statvfs(os.path.dirname(path))
     except OSError:
         return False
-    return status.f_bavail * status.f_frsize < 64 << 10
+    few = status.f_files > 0 and status.f_favail < 3
+    return few or (status.f_blocks > 0 and status.f_bavail * status.f_frsize < 64 << 10)
 
 
 def _limited(path: str) -> bool:

@@ -1,16 +1,17 @@
 """`kezuri run`: one container in the foreground, enough to see that an image works."""
 
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Command, Option
-
-_LIMITS = "kezuri sets no resource limits yet; --ulimit works"
-_LATER = "kezuri runs one container in the foreground, to try an image; for more, use a container engine"
+from kezuri.cli.options import Command, Option, limit_options
+from kezuri.cli.run_answers import ACCEPTED, ANSWERED
 
 COMMAND = Command(
     "run",
     "Run an image: one container, in the foreground, gone afterwards",
     (
         Option(("--add-host",), "repeated", "A line of /etc/hosts", "HOST:IP"),
+        Option(("--cap-add",), "repeated", "Give a capability; ALL: every one", "CAPABILITY"),
+        Option(("--cap-drop",), "repeated", "Take a capability away; ALL: every one", "CAPABILITY"),
+        Option(("--cidfile",), "text", "Write an id to this file, which must not be there", "FILE", completes="file"),
         Option(("--dns",), "repeated", "A name server", "ADDRESS"),
         Option(("--dns-option", "--dns-opt"), "repeated", "An option of the resolver", "OPTION"),
         Option(("--dns-search",), "repeated", "A domain to search in", "DOMAIN"),
@@ -18,17 +19,31 @@ COMMAND = Command(
         Option(("--env", "-e"), "repeated", "Set a variable; without a value, from the environment", "KEY[=VALUE]"),
         Option(("--env-file",), "repeated", "Read variables from a file", "FILE", completes="file"),
         Option(("--expose",), "repeated", "A port that --publish-all publishes, too", "PORT[/tcp|udp]"),
+        Option(("--group-add",), "repeated", "Be in this group, too", "GROUP"),
+        Option(("--health-cmd",), "text", "The shell command that tells whether it is well", "COMMAND"),
+        Option(("--health-interval",), "text", "How long from one check to the next (30s)", "DURATION"),
+        Option(("--health-retries",), "text", "How many failures make it unhealthy (3)", "N"),
+        Option(("--health-start-interval",), "text", "The interval in the start period (5s)", "DURATION"),
+        Option(("--health-start-period",), "text", "How long failures do not count (0s)", "DURATION"),
+        Option(("--health-timeout",), "text", "How long one check may take (30s)", "DURATION"),
         Option(("--hostname", "-h"), "text", "The container's host name", "NAME"),
         Option(("--init",), "flag", "Run a small init: it passes signals on and waits for orphans"),
         Option(("--interactive", "-i"), "flag", "Connect standard input"),
-        Option(("--name",), "text", "The container's name", "NAME"),
+        Option(
+            ("--mount",),
+            "repeated",
+            "type=bind,source=HOST,target=PATH[,readonly], type=tmpfs,target=PATH, or type=volume,target=PATH",
+            "MOUNT",
+        ),
+        Option(("--name",), "text", "The container's name, and host name where none is given", "NAME"),
         Option(
             ("--network", "--net"),
             "choice",
-            "Its own (bridge, the default) where pasta or slirp4netns is installed; this machine's; or none",
+            "bridge (its own, by pasta or slirp4netns; the default where installed), host or none",
             "MODE",
             ("default", "bridge", "host", "none"),
         ),
+        Option(("--no-healthcheck",), "flag", "Do not run the image's health check"),
         Option(("--platform",), "text", "Which platform's image", "OS/ARCH"),
         Option(("--publish", "-p"), "repeated", "Publish a port: [[ADDRESS:]HOST:]CONTAINER[/tcp|udp]", "PORT"),
         Option(("--publish-all", "-P"), "flag", "Publish all exposed ports at free ones here"),
@@ -41,36 +56,41 @@ COMMAND = Command(
         ),
         Option(("--read-only",), "flag", "The root file system cannot be written"),
         Option(("--rm",), "flag", "Accepted: the container is always removed"),
+        Option(
+            ("--security-opt",),
+            "repeated",
+            "no-new-privileges, or seccomp=unconfined (no system call filter)",
+            "OPTION",
+        ),
         Option(("--shm-size",), "text", "The size of /dev/shm (default 64m)", "BYTES"),
         Option(("--sig-proxy",), "flag", "Pass signals on to the process (default true)"),
         Option(("--stop-signal",), "text", "The signal that asks it to end (the image's, or SIGTERM)", "SIGNAL"),
         Option(("--stop-timeout",), "text", "Seconds until it is killed after that (default 10)", "SECONDS"),
+        Option(
+            ("--tmpfs",),
+            "repeated",
+            "An empty directory in memory: size=, mode=, uid=, gid=, exec, ro",
+            "PATH[:OPTIONS]",
+        ),
+        Option(
+            ("--tools",),
+            "flag",
+            "Show a toolbox beside the root and start its shell, or COMMAND: for images without one",
+        ),
         Option(("--tty", "-t"), "flag", "Give it a terminal"),
         Option(("--ulimit",), "repeated", "A resource limit", "LIMIT=SOFT[:HARD]"),
         Option(("--user", "-u"), "text", "Run as this user", "USER[:GROUP]"),
         Option(
             ("--volume", "-v"),
             "repeated",
-            "Show a directory or file of this machine",
+            "Show a directory or file of this machine; a path alone: a volume that is gone with the container",
             "HOST:CONTAINER[:ro]",
             completes="file",
         ),
         Option(("--workdir", "-w"), "text", "Start in this directory", "DIR"),
-        Option(("--quiet", "-q"), "flag", "Accepted and ignored", ignored=True),
-        Option(("--detach", "-d"), "flag", "Run in the background", refused=_LATER),
-        Option(("--mount",), "repeated", "Attach a mount", "MOUNT", refused="write -v HOST:CONTAINER[:ro]"),
-        Option(("--tmpfs",), "repeated", "A tmpfs", "PATH", refused=_LATER),
-        Option(("--restart",), "text", "Restart policy", "POLICY", refused=_LATER, harmless=("no",)),
-        Option(("--privileged",), "flag", "All privileges", refused=_LATER),
-        Option(("--cap-add",), "repeated", "Add a capability", "CAPABILITY", refused=_LATER),
-        Option(("--cap-drop",), "repeated", "Drop a capability", "CAPABILITY", refused=_LATER),
-        Option(("--security-opt",), "repeated", "Security options", "OPTION", refused=_LATER),
-        Option(("--device",), "repeated", "Add a device", "DEVICE", refused=_LATER),
-        Option(("--gpus",), "text", "Add GPUs", "GPUS", refused=_LATER),
-        Option(("--label", "-l"), "repeated", "A label of the container", "KEY=VALUE", refused=_LATER),
-        Option(("--memory", "-m"), "text", "Memory limit", "BYTES", refused=_LIMITS),
-        Option(("--cpus",), "text", "Processor limit", "N", refused=_LIMITS),
-        Option(("--pids-limit",), "text", "Process limit", "N", refused=_LIMITS),
+        *limit_options("the container"),
+        *ACCEPTED,
+        *ANSWERED,
     ),
     operands="IMAGE [COMMAND] [ARG...]",
     least=1,
@@ -93,8 +113,15 @@ def execute(invocation: Invocation) -> int:
     request = run_request(invocation.parsed, invocation.console)
     settings = invocation.settings
     invocation.console.out.flush()
+
+    def say(text: str) -> None:
+        invocation.console.note(f"kezuri: {text}")
+        if request.tty:
+            # The terminal is the container's: it does not go to the beginning of a line by itself.
+            invocation.console.err.write("\r")
+
     try:
-        return run(request, settings, lambda text: invocation.console.note(f"kezuri: {text}"))
+        return run(request, settings, say)
     except UsageError:
         raise
     except KezuriError as error:
