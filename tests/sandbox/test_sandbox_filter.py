@@ -36,7 +36,7 @@ def answer(program: bytes, machine: int, number: int, argument: int = 0) -> int:
 def test_every_number_is_answered_by_the_list(host: str) -> None:
     program = seccomp.program(host)
     assert len(program) % 8 == 0 and len(program) // 8 <= 4096
-    for machine in seccomp._WITH[host]:
+    for machine in seccomp.WITH[host]:
         names = {number: name for name, number in syscalls.table(machine).items()}
         for number in range(600):
             name = names.get(number)
@@ -110,7 +110,7 @@ def recorded() -> dict[str, set[str]]:
 def test_the_list_is_that_of_container_engines(host: str) -> None:
     """What they allow and we do not know has no number on the machine, which the kernel's headers say."""
     theirs = recorded()["all"] | recorded()[host]
-    known = {name for machine in seccomp._WITH[host] for name in syscalls.table(machine)}
+    known = {name for machine in seccomp.WITH[host] for name in syscalls.table(machine)}
     assert seccomp.ALLOWED & known == theirs & known
     elsewhere = {name for machine in ("x86_64", "i386", "aarch64", "riscv64") for name in syscalls.table(machine)}
     # The last ones are 32-bit Arm's, whose programs we answer with ENOSYS.

@@ -30,6 +30,11 @@ class Ownership(NamedTuple):
         ranges = ("".join(f"{first}+{count}," for first, _, count in ids) for ids in (self.uids, self.gids))
         return f"{'user' if self.user_marks else 'trusted'} {' '.join(ranges)}"
 
+    @property
+    def recorded(self) -> bool:
+        """Whether there is one id only, so that owners are recorded beside the files (`recorded.py`)."""
+        return any(sum(count for _, _, count in ids) == 1 for ids in (self.uids, self.gids))
+
     def seen(self, uid: int, gid: int) -> tuple[int, int]:
         """What stat shows now of a file of these owners; -1 for an id that there is not."""
         return _seen(uid, self.uids), _seen(gid, self.gids)

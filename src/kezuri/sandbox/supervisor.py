@@ -223,6 +223,11 @@ def _receive(
         return words[0], words[1]
     if what == "agents" and forwarder:
         forwarder.add(words, fds)
+    elif what == "ids":
+        from kezuri.sandbox import ids_keeper
+
+        # Should it end, it takes with it the last descriptor that hears of the calls, and they fail.
+        ids_keeper.start(fds[0], fds[1], int(words[0]))
     elif what == "terminal":
         wire.send(control, ("terminal",))
         socket.send_fds(control, [b"t"], fds)

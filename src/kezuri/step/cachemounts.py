@@ -121,7 +121,8 @@ class CacheMounts:
             else:
                 make_plain(made)
             os.chmod(made, mode)
-            if (uid, gid) != (0, 0):
+            # Where there is one id only, whoever runs in the step is it.
+            if (uid, gid) != (0, 0) and not self._owners.recorded:
                 os.chown(made, uid, gid)
                 # The kernel takes set-id bits away from what changes its owner.
                 os.chmod(made, mode)

@@ -59,6 +59,7 @@ class Running:
         self._ca_bundle = ca_bundle
         self._emulators: dict[Platform, tuple[door.Mount, ...]] = {}
         self._emulators_lock = threading.Lock()
+        self._told = False
         self._wrecks: dict[str, Wreck] = {}
         self._wrecks_lock = threading.Lock()
 
@@ -83,6 +84,8 @@ class Running:
             secrets = tuple(m.data for m in inside.mounts if isinstance(m, door.SecretMount))
             redaction = Redaction((*secrets, *inside.secrets), heard)
             step = self._step(work, view, door.Root(lowers, upper, overlay_work), inside)
+            if self._forms.recorded:
+                self._tell_of_the_user(step, output)
             ended = self._sandbox().run(step, redaction, cancel)
             redaction.flush()
             cancel.check()
@@ -97,8 +100,20 @@ class Running:
                 )
                 return Ran("", tail.abandoned, failure._replace(left=self._keep(work, step, scratch, held)))
             layer = f"run-{os.urandom(16).hex()}"
+            if self._forms.recorded and (step.uid, step.gid) != (0, 0):
+                from kezuri.layer.claiming import claim
+
+                claim(upper, step.uid, step.gid, view, userxattr=self._forms.userxattr)
             self._forms.publish_directory(layer, upper)
         return Ran(layer, tail.abandoned)
+
+    def _tell_of_the_user(self, step: door.Step, output: door.Output) -> None:
+        """Say once what a user is where there is one id only."""
+        if (step.uid, step.gid) == (0, 0) or self._told:
+            return
+        self._told = True
+        words = f"kezuri: user {step.uid}:{step.gid} is another name for your own id here, and may do what you may"
+        output(2, f"{words}; its files are {step.uid}:{step.gid} in the image\n".encode())
 
     def _keep(self, work: Run, step: door.Step, scratch: str, held: ExitStack) -> str:
         """Keep what a failed command holds, if that is wanted and it is the first; what it is called then, or
@@ -111,7 +126,9 @@ class Running:
             if self._wrecks:
                 return ""
             name = os.path.basename(scratch)
-            self._wrecks[name] = Wreck(work.argv, step, scratch, self._forms.userxattr, held.pop_all())
+            self._wrecks[name] = Wreck(
+                work.argv, step, scratch, self._forms.userxattr, self._forms.recorded, held.pop_all()
+            )
             return name
 
     def left(self, name: str) -> "Wreck | None":

@@ -38,12 +38,14 @@ class Wreck:
         step: door.Step,
         scratch: str,
         userxattr: bool,
+        recorded: bool,
         held: ExitStack,
     ) -> None:
         self._argv = argv
         self.step = step
         self._scratch = scratch
         self._userxattr = userxattr
+        self._recorded = recorded
         self._held = held
 
     def __enter__(self) -> Self:
@@ -71,7 +73,9 @@ class Wreck:
     def shell(self) -> Shell | None:
         """The best shell that the step's files have: bash, what SHELL names, sh; None when there is none."""
         layers = (*reversed(self.step.root.lowers), self.changes)
-        view = StackView([DirectoryLayer(layer, self._userxattr) for layer in layers], "the failed step")
+        view = StackView(
+            [DirectoryLayer(layer, self._userxattr, self._recorded) for layer in layers], "the failed step"
+        )
         own = self._argv[0] if self._argv and self._argv[0].startswith("/") else ""
         named = (own,) if own.rpartition("/")[2] in ("sh", "bash", "ash", "dash", "zsh", "ksh", "fish") else ()
         for path in (*_SHELLS, *named, *_OTHERS):

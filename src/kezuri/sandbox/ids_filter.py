@@ -1,0 +1,59 @@
+"""Which system calls of a step are handed over where the kernel knows a single id: those about owners and ids."""
+
+import struct
+
+from kezuri.linux import syscalls
+from kezuri.linux.intercept import HAND_OVER
+from kezuri.sandbox.seccomp import ALLOW, ARCH, AUDIT, FIRST_ARGUMENT, JA, JEQ, LD, NUMBER, RET, WITH, Code, search
+
+OWNERS = ("chown", "fchown", "lchown", "fchownat", "chown32", "fchown32", "lchown32")
+CHANGES = ("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups")
+QUESTIONS = ("getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups")
+NODES = {"mknod": 1, "mknodat": 2}
+"""Where the kind of what is made stands among the arguments."""
+HANDED_OVER = frozenset((*OWNERS, *(name + more for name in (*CHANGES, *QUESTIONS) for more in ("", "32")), *NODES))
+
+_AND = 0x54
+_KIND, _CHARACTER, _BLOCK = 0o170000, 0o020000, 0o060000
+
+_programs: dict[str, bytes] = {}
+
+
+def program(machine: str) -> bytes:
+    """The filter for the machine (`uname -m`) as an array of struct sock_filter: it hands calls over, and lets all
+    others pass. Of `mknod` only devices are handed over. ValueError for a machine without a table."""
+    if machine in _programs:
+        return _programs[machine]
+    if machine not in WITH:
+        raise ValueError(machine)
+    code: Code = [(LD, 0, 0, ARCH)]
+    for name in WITH[machine]:
+        body = _for_machine(name)
+        code += [(JEQ, 1, 0, AUDIT[name]), (JA, 0, 0, len(body)), *body]
+    code.append((RET, 0, 0, ALLOW))
+    made = b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+    _programs[machine] = made
+    return made
+
+
+def _for_machine(machine: str) -> Code:
+    leaves: list[tuple[int, Code]] = [(0, [(RET, 0, 0, ALLOW)])]
+    for name, number in sorted(syscalls.table(machine).items(), key=lambda known: known[1]):
+        if name not in HANDED_OVER:
+            continue
+        if leaves[-1][0] == number:
+            leaves.pop()
+        leaves.append((number, _device(NODES[name]) if name in NODES else [(RET, 0, 0, HAND_OVER)]))
+        leaves.append((number + 1, [(RET, 0, 0, ALLOW)]))
+    return [(LD, 0, 0, NUMBER), *search(leaves)]
+
+
+def _device(argument: int) -> Code:
+    return [
+        (LD, 0, 0, FIRST_ARGUMENT + 8 * argument),
+        (_AND, 0, 0, _KIND),
+        (JEQ, 1, 0, _CHARACTER),
+        (JEQ, 0, 1, _BLOCK),
+        (RET, 0, 0, HAND_OVER),
+        (RET, 0, 0, ALLOW),
+    ]
