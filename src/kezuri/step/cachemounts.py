@@ -113,7 +113,7 @@ class CacheMounts:
             if mount.seed is not None:
                 selection = taken_out(self._selections.select(mount.seed), scratch)
                 items, _ = as_tree(selection)
-                materialise(items, made)
+                materialise(items, made, recorded=self._owners.recorded)
                 for root in selection:
                     if root.directory:
                         # A seeded cache is the directory that it is seeded with.

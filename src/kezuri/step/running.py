@@ -227,7 +227,7 @@ class Running:
         # The step sees what the builder would copy: ignored files left out, everything owned by 0:0.
         selection = self._selections.select(files)
         items, place = as_tree(selection)
-        materialise(items, scratch)
+        materialise(items, scratch, recorded=self._forms.recorded)
         verify_unchanged(selection)
         if source.strip("/."):
             for root in selection:
