@@ -15,7 +15,6 @@ from kezuri.layer.placement import Placement, inherited
 from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.view import View
-from kezuri.linux import recorded as rec
 
 _CHUNK = 1 << 20
 _MOST_COPIED = 1 << 30
@@ -30,7 +29,6 @@ def unpack(
     *,
     lower: View | None,
     userxattr: bool,
-    recorded: bool = False,
     where: str,
     limit: int | None = None,
     hasher: Any = None,
@@ -48,7 +46,7 @@ def unpack(
     """
     with AnchoredTree(directory) as tree:
         overlay = "user.overlay.opaque" if userxattr else "trusted.overlay.opaque"
-        target = _Target(tree, where, lower, overlay, warn, owners=not recorded, recorded=recorded)
+        target = _Target(tree, where, lower, overlay, warn, owners=True)
         return _run(target, stream, where, limit, hasher)
 
 
@@ -92,10 +90,8 @@ class _Target:
     """One layer on its way to the disk. `overlay` is the name of the opaque mark; empty: a plain root."""
 
     def __init__(
-        self, tree: AnchoredTree, where: str, lower: View | None, overlay: str, warn: Warn | None, owners: bool,
-        recorded: bool = False,
+        self, tree: AnchoredTree, where: str, lower: View | None, overlay: str, warn: Warn | None, owners: bool
     ) -> None:
-        self._recorded = recorded
         self._tree = tree
         self._where = where
         self._lower = lower
@@ -242,8 +238,6 @@ class _Target:
                 os.fchmod(descriptor, mode)
             if xattrs:
                 self._set_xattrs(path, descriptor, xattrs)
-            if self._recorded and (uid, gid) != (0, 0):
-                rec.write(descriptor, stat.S_IFREG, rec.Record(uid, gid))
             os.utime(descriptor, ns=(mtime, mtime))
         finally:
             os.close(descriptor)
@@ -325,8 +319,6 @@ class _Target:
             os.chmod(base, mode, dir_fd=descriptor)
         if xattrs:
             self._set_xattrs(path, f"/proc/self/fd/{descriptor}/{base}", xattrs)
-        if self._recorded and (uid, gid) != (0, 0):
-            rec.write(f"/proc/self/fd/{descriptor}/{base}", stat.S_IFLNK, rec.Record(uid, gid))
         os.utime(base, ns=(mtime, mtime), dir_fd=descriptor, follow_symlinks=False)
 
     def _settle(self, path: str, entry: Entry) -> None:
@@ -337,8 +329,7 @@ class _Target:
         else:
             status = os.fstat(self._tree.at(""))
         chown = self._owners and (status.st_uid, status.st_gid) != (uid, gid)
-        record = self._recorded and (uid, gid) != (0, 0)
-        chmod = chown or record or stat.S_IMODE(status.st_mode) != mode
+        chmod = chown or stat.S_IMODE(status.st_mode) != mode
         if path and not chown and not chmod and not xattrs:
             os.utime(base, ns=(mtime, mtime), dir_fd=above, follow_symlinks=False)
             return
@@ -347,8 +338,6 @@ class _Target:
             os.fchown(descriptor, uid, gid)
         if xattrs:
             self._set_xattrs(path, descriptor, xattrs)
-        if record:
-            rec.write(descriptor, stat.S_IFDIR, rec.Record(uid, gid))
         os.utime(descriptor, ns=(mtime, mtime))
         if chmod:
             os.fchmod(descriptor, mode)

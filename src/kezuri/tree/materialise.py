@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Content, Entry, Item, leads_elsewhere
-from kezuri.linux import recorded as rec
 from kezuri.linux.descriptors import write_all
 from kezuri.linux.directory import make_plain
 from kezuri.linux.disk import disk_error
@@ -14,9 +13,7 @@ from kezuri.linux.disk import disk_error
 _SMALL = 1 << 20
 
 
-def materialise(
-    items: Iterable[Item], directory: str, warn: Callable[[str], None] | None = None, recorded: bool = False
-) -> None:
+def materialise(items: Iterable[Item], directory: str, warn: Callable[[str], None] | None = None) -> None:
     """Write the entries into `directory`, which must not exist yet.
 
     Entries come with parents before children, each path once, hard links after their first name, as recipes give
@@ -32,7 +29,7 @@ def materialise(
     try:
         for entry, content in items:
             try:
-                _write(root, entry, content, own, recorded)
+                _write(root, entry, content, own)
             except OSError as error:
                 if warn is not None and error.errno == errno.EPERM and entry.kind in ("char", "block"):
                     left_out.append(entry.path)
@@ -49,10 +46,9 @@ def materialise(
         warn(f"left out the device /{left_out[0]}{more}: making it needs real root")
 
 
-def _write(root: int, entry: Entry, content: Content, own: tuple[int, int], recorded: bool) -> None:
+def _write(root: int, entry: Entry, content: Content, own: tuple[int, int]) -> None:
     path, kind, mode = entry.path, entry.kind, entry.mode
-    owned = (entry.uid, entry.gid) == own or recorded
-    record = recorded and (entry.uid, entry.gid) != (0, 0)
+    owned = (entry.uid, entry.gid) == own
     if kind == "file":
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=root)
         try:
@@ -62,8 +58,6 @@ def _write(root: int, entry: Entry, content: Content, own: tuple[int, int], reco
             os.fchmod(target, mode)
             for name, value in entry.xattrs:
                 os.setxattr(target, name, value)
-            if record:
-                rec.write(target, 0o100000, rec.Record(entry.uid, entry.gid))
             os.utime(target, ns=(entry.mtime, entry.mtime))
         finally:
             os.close(target)
@@ -85,9 +79,6 @@ def _write(root: int, entry: Entry, content: Content, own: tuple[int, int], reco
         )
     if not owned:
         os.chown(path, entry.uid, entry.gid, dir_fd=root, follow_symlinks=False)
-    if record:
-        kinds = {"dir": 0o040000}
-        rec.write(f"/proc/self/fd/{root}/{path}", kinds.get(kind, 0o120000), rec.Record(entry.uid, entry.gid))
     if kind != "symlink":
         os.chmod(path, mode, dir_fd=root)
         if entry.xattrs:
