@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items, tar_of
+from tests.layer.layer_trees import USERXATTR, loose_entries, loose_items, tar_of
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.anchored import AnchoredTree
@@ -21,7 +21,7 @@ from kezuri.layer.listing import Listing
 from kezuri.layer.packer import pack
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.tar_writer import END, header
-from kezuri.layer.unpacker import unpack, unpack_flat
+from kezuri.layer.unpacker import unpack
 
 
 def info(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", size: int = 0, **more: object) -> tarfile.TarInfo:
@@ -67,51 +67,42 @@ def unharmed(house: Path) -> bool:
     )
 
 
-def unpack_into(house: Path, data: bytes, flat: bool = False) -> Listing:
-    target = str(house / "in")
-    if flat:
-        return unpack_flat(io.BytesIO(data), target, where="the layer", owners=ROOT)
-    return unpack(io.BytesIO(data), target, lower=None, userxattr=USERXATTR, where="the layer")
+def unpack_into(house: Path, data: bytes) -> Listing:
+    return unpack(io.BytesIO(data), str(house / "in"), lower=None, userxattr=USERXATTR, where="the layer")
 
 
-both = pytest.mark.parametrize("flat", [False, True], ids=["overlay", "flat"])
-owners = pytest.mark.parametrize("flat", [pytest.param(False, marks=pytest.mark.slow), True], ids=["overlay", "flat"])
-"""For layers whose files have to get their owners: as root only."""
 OWN: dict[str, Any] = {"uid": os.geteuid(), "gid": os.getegid()}
 
 
 @pytest.mark.parametrize("name", ["../outside/x", "a/../../outside/x", "..", "a/..", "./../outside/x", "/../outside/x"])
-@both
-def test_names_that_leave_the_root(house: Path, name: str, flat: bool) -> None:
+def test_names_that_leave_the_root(house: Path, name: str) -> None:
     with pytest.raises(KezuriError, match=r"the layer: the name .* leaves the root, at byte 0"):
-        unpack_into(house, tar((info(name, **OWN), b"x")), flat)
+        unpack_into(house, tar((info(name, **OWN), b"x")))
     assert unharmed(house)
 
 
 @pytest.mark.parametrize("link", ["../outside", "/../../outside", "../../../../../../../../tmp", "d/../../outside"])
-@owners
-def test_writing_through_a_link_stays_inside(house: Path, link: str, flat: bool) -> None:
+@pytest.mark.slow
+def test_writing_through_a_link_stays_inside(house: Path, link: str) -> None:
     absolute = str(house / "outside")
     for target in (link, absolute):
         data = tar(info("l", tarfile.SYMTYPE, target, **OWN), (info("l/x", **OWN), b"x"), (info("l", **OWN), b"y"))
-        unpack_into(house, data, flat)
+        unpack_into(house, data)
     assert unharmed(house)
     assert (house / "in" / "l").read_text() == "y"
 
 
-@both
-def test_a_link_on_the_disk_is_not_followed_either(house: Path, flat: bool) -> None:
+def test_a_link_on_the_disk_is_not_followed_either(house: Path) -> None:
     (house / "in" / "l").symlink_to("../outside")
     data = tar((info("l/precious", **OWN), b"x"), info("l/.wh.precious", **OWN), info("l/.wh..wh..opq", **OWN))
     try:
-        unpack_into(house, data, flat)
+        unpack_into(house, data)
     except KezuriError:
         pass
     assert unharmed(house)
 
 
-@both
-def test_hard_links_reach_only_what_the_layer_has(house: Path, flat: bool) -> None:
+def test_hard_links_reach_only_what_the_layer_has(house: Path) -> None:
     for target in ("/outside/precious", "nothing", "d", "l/precious"):
         data = tar(
             info("d", tarfile.DIRTYPE, mode=0o755, **OWN),
@@ -119,44 +110,43 @@ def test_hard_links_reach_only_what_the_layer_has(house: Path, flat: bool) -> No
             info("x", tarfile.LNKTYPE, target, **OWN),
         )
         with pytest.raises(KezuriError, match="a hard link to"):
-            unpack_into(house, data, flat)
+            unpack_into(house, data)
     with pytest.raises(KezuriError, match="leaves the root"):
-        unpack_into(house, tar(info("x", tarfile.LNKTYPE, "../outside/precious", **OWN)), flat)
+        unpack_into(house, tar(info("x", tarfile.LNKTYPE, "../outside/precious", **OWN)))
     assert unharmed(house)
 
 
-@owners
-def test_a_hard_link_to_a_link_does_not_follow_it(house: Path, flat: bool) -> None:
+@pytest.mark.slow
+def test_a_hard_link_to_a_link_does_not_follow_it(house: Path) -> None:
     data = tar(
         info("l", tarfile.SYMTYPE, "../outside/precious", **OWN),
         info("x", tarfile.LNKTYPE, "l", **OWN),
         (info("x", **OWN), b"new"),
     )
-    unpack_into(house, data, flat)
+    unpack_into(house, data)
     assert unharmed(house)
     assert (house / "in" / "x").read_text() == "new"
 
 
-@owners
-def test_changing_modes_and_times_does_not_follow_links(house: Path, flat: bool) -> None:
+@pytest.mark.slow
+def test_changing_modes_and_times_does_not_follow_links(house: Path) -> None:
     before = (house / "outside").stat()
-    unpack_into(house, tar(info("l", tarfile.SYMTYPE, "../outside", mode=0o777, mtime=5, **OWN)), flat)
+    unpack_into(house, tar(info("l", tarfile.SYMTYPE, "../outside", mode=0o777, mtime=5, **OWN)))
     after = (house / "outside").stat()
     assert (before.st_mode, before.st_mtime_ns) == (after.st_mode, after.st_mtime_ns)
 
 
-@both
 @settings(max_examples=40, deadline=None)
 @given(drawn=loose_entries)
 def test_anything_in_any_order_stays_inside(
-    flat: bool, drawn: list[tuple[str, str, str, int]], tmp_path_factory: pytest.TempPathFactory
+    drawn: list[tuple[str, str, str, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     house = tmp_path_factory.mktemp("house")
     (house / "outside").mkdir()
     (house / "outside" / "precious").write_text("untouched")
     (house / "in").mkdir()
     try:
-        unpack_into(house, tar_of(loose_items(drawn)), flat)
+        unpack_into(house, tar_of(loose_items(drawn)))
     except KezuriError:
         pass
     assert unharmed(house)

@@ -16,7 +16,7 @@ from kezuri.layer.compression import compression
 from kezuri.layer.entry import Entry, Item
 from kezuri.layer.listing import Listing
 from kezuri.layer.packer import pack
-from kezuri.layer.unpacker import unpack, unpack_flat
+from kezuri.layer.unpacker import unpack
 from kezuri.layer.upper import walk
 from kezuri.tree.layers import DirectoryLayer, ListedLayer
 from kezuri.tree.stack import StackView
@@ -63,7 +63,6 @@ def test_walk_gives_what_was_packed(items: list[Item], tmp_path_factory: pytest.
     assert found == items
     assert list(listing.entries()) == [entry for entry, _ in items]
     assert Listing.of_tar(io.BytesIO(tar_of(items))) == listing
-    assert Listing.of_items(items) == listing
     assert tar_of(found) == tar_of(items)
 
 
@@ -116,14 +115,6 @@ def shape(view: StackView) -> dict[str, tuple[object, ...]]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
-@given(items=trees(marks=False))
-def test_flat_and_overlay_give_the_same_tree(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> None:
-    directory = tmp_path_factory.mktemp("flat")
-    unpack_flat(io.BytesIO(tar_of(items)), str(directory), where="layer", owners=ROOT)
-    assert walked(str(directory)) == items
-
-
 @pytest.mark.slow
 def test_parents_that_are_not_described_take_their_metadata_from_below(tmp_path: Path) -> None:
     unpacked(tmp_path / "low", [folder("a", 0o711, 7 * 10**9), folder("a/b", 0o1777, 8 * 10**9)])
@@ -164,10 +155,6 @@ def test_parents_that_are_links_below_are_hidden_and_not_followed(tmp_path: Path
         modes = [entry.mode for path in ("bin", "sbin", "abs", "file") if (entry := view.lookup(path))]
         assert modes == [0o711, 0o711, 0o711, 0o755]
         assert [view.read(path) for path in ("bin/tool", "file/in", "to/here", "x")] == [b"1", b"22", b"333", b"1"]
-    # The same onto a plain root.
-    for flat in (low, items):
-        unpack_flat(io.BytesIO(tar_of(flat)), str(_made(tmp_path / "flat")), where="layer", owners=ROOT)
-    assert sorted(shape(StackView([DirectoryLayer(str(tmp_path / "flat"))]))) == there
 
 
 def _made(path: Path) -> Path:
@@ -229,7 +216,6 @@ def test_the_files_that_name_users_are_kept(tmp_path: Path) -> None:
     for listing in (
         unpacked(tmp_path / "up", items),
         Listing.of_tar(io.BytesIO(data)),
-        Listing.of_items(items),
     ):
         assert listing.kept == {"etc/group": b"g", "etc/passwd": b"new"}
         listing.save(str(tmp_path / "l"))
@@ -241,7 +227,7 @@ def test_the_files_that_name_users_are_kept(tmp_path: Path) -> None:
 
 def test_damaged_listings(tmp_path: Path) -> None:
     path = tmp_path / "listing"
-    Listing.of_items([folder("a"), mine("a/b")]).save(str(path))
+    Listing.of_tar(io.BytesIO(tar_of([folder("a"), mine("a/b")]))).save(str(path))
     good = path.read_bytes()
     for bad in (b"", b"junk", good[:-3], good[:20] + b"?" + good[21:]):
         path.write_bytes(bad)
@@ -312,45 +298,6 @@ def test_whiteouts_work_in_any_order(tmp_path: Path) -> None:
     ):
         unpacked(tmp_path / str(number), items)
         assert walked(str(tmp_path / str(number))) == wanted
-
-
-def test_flat_whiteouts_remove_only_what_was_there_before(tmp_path: Path) -> None:
-    root = str(tmp_path)
-
-    def apply(items: list[Item]) -> list[str]:
-        unpack_flat(io.BytesIO(tar_of(items)), root, where="layer", owners=ROOT)
-        return [entry.path for entry, _ in walk(root, userxattr=USERXATTR)]
-
-    assert apply([folder("a"), folder("a/b"), mine("a/b/c"), mine("a/d"), mine("e")]) == [
-        "a",
-        "a/b",
-        "a/b/c",
-        "a/d",
-        "e",
-    ]
-    assert apply([mine("a/b/new"), gone("a/b/c"), gone("e"), gone("e"), gone("never/there")]) == [
-        "a",
-        "a/b",
-        "a/b/new",
-        "a/d",
-        "never",
-    ]
-    assert apply([folder("a/b"), mine("a/b/x"), folder("a/empty"), opaque("a"), gone("never")]) == [
-        "a",
-        "a/b",
-        "a/b/x",
-        "a/empty",
-    ]
-    assert apply([mine("a"), folder("e"), mine("e/f")]) == ["a", "e", "e/f"]
-
-
-def test_flat_keeps_what_it_does_not_describe(tmp_path: Path) -> None:
-    root = str(tmp_path)
-    unpack_flat(io.BytesIO(tar_of([folder("a", 0o711, 5 * 10**9)])), root, where="layer", owners=ROOT)
-    unpack_flat(io.BytesIO(tar_of([mine("a/b/f")])), root, where="layer", owners=ROOT)
-    found = {entry.path: entry for entry, _ in walk(root, userxattr=USERXATTR)}
-    assert (found["a"].mode, found["a"].mtime) == (0o711, 5 * 10**9)
-    assert found["a/b"].mode == 0o755
 
 
 def test_walk_is_sorted_leaves_sockets_out_and_finds_links(tmp_path: Path) -> None:
@@ -462,13 +409,9 @@ def test_names_of_aufs_are_left_out_and_hard_links_to_them_are_kept() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flat", [False, True], ids=["overlay", "flat"])
-def test_names_of_aufs_are_not_unpacked(tmp_path: Path, flat: bool) -> None:
+def test_names_of_aufs_are_not_unpacked(tmp_path: Path) -> None:
     data, directory = io.BytesIO(aufs_tar()), str(_made(tmp_path / "up"))
-    if flat:
-        listing = unpack_flat(data, directory, where="layer", owners=ROOT)
-    else:
-        listing = unpack(data, directory, lower=None, userxattr=USERXATTR, where="layer")
+    listing = unpack(data, directory, lower=None, userxattr=USERXATTR, where="layer")
     assert listing == Listing.of_tar(io.BytesIO(aufs_tar()))
     assert sorted(os.listdir(directory)) == ["b", "d"]
     assert (tmp_path / "up" / "b").read_bytes() == b"content"

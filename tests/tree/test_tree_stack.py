@@ -13,7 +13,7 @@ from tests.layer.layer_trees import ROOT, USERXATTR, loose_entries, loose_items,
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
 from kezuri.layer.listing import Listing
-from kezuri.layer.unpacker import unpack, unpack_flat
+from kezuri.layer.unpacker import unpack
 from kezuri.layer.view import View
 from kezuri.tree.layers import DirectoryLayer, LayerForm, ListedLayer
 from kezuri.tree.stack import StackView
@@ -109,17 +109,6 @@ def test_mixed_forms_agree_with_the_model(
         assert found is not None
         if isinstance(found.content, str):
             assert Path(found.content).read_bytes() == expected[entry.path][-1]
-
-
-@settings(max_examples=30, deadline=None)
-@given(layers=stacks)
-def test_flat_unpacking_agrees_with_the_model(
-    layers: list[list[Item]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    directory = str(tmp_path_factory.mktemp("flat"))
-    for items in layers:
-        unpack_flat(io.BytesIO(tar_of(items)), directory, where="layer", owners=ROOT)
-    assert seen(StackView([DirectoryLayer(directory, USERXATTR)])) == modelled(layers)
 
 
 @pytest.mark.slow

@@ -2,18 +2,22 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.anchored import AnchoredTree
-from kezuri.layer.entry import Entry, Item
-from kezuri.linux.descriptors import write_all
+from kezuri.layer.entry import Entry
+from kezuri.layer.maker import Maker, Source
 from kezuri.linux.disk import disk_error
 from kezuri.linux.userns import identity
-from kezuri.tree.content import on_hand
+from kezuri.tree.content import Bytes, InTar, TarFiles
 from kezuri.tree.tree import Tree
 
+Exported = tuple[Entry, Bytes]
+"""An entry of an image with the place of its bytes."""
 
-def merged_items(tree: Tree) -> Iterator[Item]:
+
+def merged_items(tree: Tree) -> Iterator[Exported]:
     """Every entry of the tree, parents first, siblings sorted, hard links after the file they name."""
     first: dict[object, str] = {}
     stack = [""]
@@ -26,13 +30,13 @@ def merged_items(tree: Tree) -> Iterator[Item]:
                 if known != entry.path:
                     yield entry._replace(kind="hardlink", link=known, size=0), None
                     continue
-            yield entry, on_hand(content)
+            yield entry, content
             if entry.kind == "dir":
                 below.append(entry.path)
         stack.extend(reversed(below))
 
 
-def platform_items(trees: Sequence[tuple[str, Tree]]) -> Iterator[Item]:
+def platform_items(trees: Sequence[tuple[str, Tree]]) -> Iterator[Exported]:
     """The entries of several trees, each below a directory of its own name."""
     for name, tree in trees:
         yield Entry(name, "dir", 0o755), None
@@ -41,7 +45,7 @@ def platform_items(trees: Sequence[tuple[str, Tree]]) -> Iterator[Item]:
             yield entry._replace(path=f"{name}/{entry.path}", link=link), content
 
 
-def common_items(trees: Sequence[tuple[str, Tree]]) -> list[Item]:
+def common_items(trees: Sequence[tuple[str, Tree]]) -> list[Exported]:
     """The entries of several trees as one; KezuriError when two of them have a file of the same path. The names say
     whose it is."""
     held = [(name, list(merged_items(tree))) for name, tree in trees]
@@ -57,19 +61,22 @@ def common_items(trees: Sequence[tuple[str, Tree]]) -> list[Item]:
     return [item for name, items in held for item in items if item[0].kind != "dir" or owner[item[0].path][0] == name]
 
 
-def dated(items: Iterable[Item], epoch: int) -> Iterator[Item]:
+def dated(items: Iterable[Exported], epoch: int) -> Iterator[Exported]:
     """The same entries, all modified at the epoch (seconds): files that are exported are dated so, older ones, too."""
     for entry, content in items:
         yield entry._replace(mtime=epoch * 1_000_000_000), content
 
 
-def write_directory(items: Iterable[Item], directory: str, warn: Callable[[str], None]) -> None:
+def write_directory(
+    items: Iterable[Exported], directory: str, warn: Callable[[str], None], *, own_ids: bool = True
+) -> None:
     """Write files into a directory, over what is there (BuildKit's local output).
 
     Everything belongs to the caller. Devices are left out, and so are the set-id bits and capabilities of files whose
     owner changes by that (a program that its owner made set-user-id would become one of the caller), and attributes
     that the file system refuses: one warning tells of all. No link among the files or in the directory is followed,
-    not even where the directory is another user's, who changes it meanwhile.
+    not even where the directory is another user's, who changes it meanwhile. Files that lie in tars of layers are
+    written while each tar is read once. `own_ids` says that a number means the same user in the files as here.
     """
     try:
         place = os.path.realpath(directory)
@@ -79,115 +86,121 @@ def write_directory(items: Iterable[Item], directory: str, warn: Callable[[str],
         raise KezuriError.of(f"the output directory {directory} cannot be made: a file is in the way") from None
     except OSError as error:
         raise disk_error(error, directory) from error
-    late: list[Entry] = []
-    writer = _Writer(tree)
+    # Root of a user namespace that we made is an ordinary user outside: no owner in the image is the same there.
+    terms = Terms((os.geteuid(), os.getegid()) if own_ids and identity() is None else None)
     with tree:
-        for entry, content in items:
-            try:
-                writer.write(entry, content)
-            except OSError as error:
-                raise disk_error(error, os.path.join(directory, entry.path)) from error
-            if entry.kind == "dir":
-                late.append(entry)
-        for entry in reversed(late):
-            try:
-                descriptor = tree.at(entry.path)
-                os.utime(descriptor, ns=(entry.mtime, entry.mtime))
-                os.fchmod(descriptor, entry.mode | 0o700)
-            except OSError as error:
-                raise disk_error(error, os.path.join(directory, entry.path)) from error
-    for what, paths in writer.left_out.items():
+        _Writer(tree, terms, directory).write(items)
+    for what, paths in terms.left_out.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         warn(f"{what} /{paths[0]}{more} {'are' if more else 'is'} left out of the output directory")
 
 
-class _Writer:
-    """Writes entries into a tree. `left_out`: what was not written, and of which paths."""
+class Terms:
+    """On what terms entries of an image become files of the caller's. `left_out`: what does not, and of which paths."""
 
-    def __init__(self, tree: AnchoredTree) -> None:
-        self._tree = tree
-        # Root of a user namespace that we made is an ordinary user outside: no owner in the image is the same there.
-        self._owner = (os.geteuid(), os.getegid()) if identity() is None else None
+    def __init__(self, owner: tuple[int, int] | None) -> None:
+        """`owner` is the caller's user and group; None when these are nobody's in the image."""
+        self._owner = owner
         self.left_out: dict[str, list[str]] = {}
+
+    def of(self, entry: Entry) -> Entry | None:
+        """The entry as it may leave; None when it may not."""
+        kind, mode = entry.kind, entry.mode
+        if kind in ("char", "block"):
+            self._leave_out("device", entry)
+            return None
+        if kind == "dir":
+            mode |= 0o700
+        elif kind == "file" and mode & 0o6000 and (entry.uid, entry.gid) != self._owner:
+            mode &= 0o1777
+            self._leave_out("where the owner changes, the set-id mode of", entry)
+        elif kind == "fifo":
+            mode &= 0o777
+        kept = [pair for pair in entry.xattrs if self._may_leave(pair[0], entry)] if kind in ("dir", "file") else []
+        return entry._replace(mode=mode, xattrs=tuple(kept))
+
+    def _may_leave(self, name: str, entry: Entry) -> bool:
+        """`user.*`, and the capabilities of a file whose owner stays: others name ids, labels or keys of a machine."""
+        if name == "security.capability":
+            if (entry.uid, entry.gid) == self._owner:
+                return True
+            self._leave_out("where the owner changes, the capability of", entry)
+            return False
+        if not name.startswith("user."):
+            self.lost(entry, name)
+            return False
+        return True
+
+    def lost(self, entry: Entry, name: str, error: OSError | None = None) -> None:
+        """Take note of an attribute that stays behind."""
+        self._leave_out(f"the attribute {name} of", entry)
 
     def _leave_out(self, what: str, entry: Entry) -> None:
         self.left_out.setdefault(what, []).append(entry.path)
 
-    def write(self, entry: Entry, content: str | bytes | None) -> None:
-        """Write one entry, in the place of what is there; OSError when that fails."""
-        if entry.kind == "dir":
-            self._make_directory(entry)
-            return
-        if entry.kind in ("char", "block"):
-            self._leave_out("device", entry)
-            return
-        parent, base = self._tree.parent(entry.path)
-        try:
-            os.unlink(base, dir_fd=parent)
-        except FileNotFoundError:
-            pass
-        except IsADirectoryError:
-            raise KezuriError.of(
-                f"the output directory has a directory at {entry.path}, where the image has a file"
-            ) from None
-        if entry.kind == "symlink":
-            os.symlink(entry.link, base, dir_fd=parent)
-            os.utime(base, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
-        elif entry.kind == "hardlink":
-            # The next question may close the descriptor of the last one.
-            parent = os.dup(parent)
-            try:
-                there, name = self._tree.parent(entry.link)
-                os.link(name, base, src_dir_fd=there, dst_dir_fd=parent, follow_symlinks=False)
-            finally:
-                os.close(parent)
-        elif entry.kind == "fifo":
-            os.mkfifo(base, entry.mode, dir_fd=parent)
-        else:
-            self._copy(entry, content)
 
-    def _make_directory(self, entry: Entry) -> None:
-        tree, path = self._tree, entry.path
-        try:
-            tree.make_directory(path, 0o700 | entry.mode)
-        except FileExistsError:
-            tree.remove(path)
-            tree.make_directory(path, 0o700 | entry.mode)
-        if entry.xattrs:
-            self._set_attributes(tree.at(path), entry)
+class _Writer:
+    """Writes entries into a tree, in the place of what is there."""
 
-    def _copy(self, entry: Entry, content: str | bytes | None) -> None:
-        target = self._tree.create(entry.path, 0o600)
-        try:
-            if isinstance(content, bytes):
-                write_all(target, content)
-            elif content is not None:
-                source = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-                try:
-                    while os.sendfile(target, source, None, 1 << 24):
-                        pass
-                finally:
-                    os.close(source)
-            mode = entry.mode
-            if mode & 0o6000 and (entry.uid, entry.gid) != self._owner:
-                mode &= 0o1777
-                self._leave_out("where the owner changes, the set-id mode of", entry)
-            os.fchmod(target, mode)
-            if entry.xattrs:
-                self._set_attributes(target, entry)
-            os.utime(target, ns=(entry.mtime, entry.mtime))
-        finally:
-            os.close(target)
+    def __init__(self, tree: AnchoredTree, terms: Terms, directory: str) -> None:
+        self._tree = tree
+        self._terms = terms
+        self._directory = directory
+        self._maker = Maker(tree, fresh=False, owners=False, lost=terms.lost)
 
-    def _set_attributes(self, descriptor: int, entry: Entry) -> None:
-        """`user.*`, and the capabilities of a file whose owner stays: others name ids, labels or keys of a machine."""
-        for name, value in entry.xattrs:
-            if name == "security.capability" and (entry.uid, entry.gid) != self._owner:
-                self._leave_out("where the owner changes, the capability of", entry)
+    def write(self, items: Iterable[Exported]) -> None:
+        """Write them all: files that lie in tars after the others, hard links after all files, and what directories
+        are like at the end. KezuriError when that fails."""
+        directories: list[Entry] = []
+        links: list[Entry] = []
+        packed: dict[TarFiles, dict[str, list[Entry]]] = {}
+        for wanted, content in items:
+            entry = self._terms.of(wanted)
+            if entry is None:
                 continue
-            try:
-                if not name.startswith("user.") and name != "security.capability":
-                    raise OSError
-                os.setxattr(descriptor, name, value)
-            except OSError:
-                self._leave_out(f"the attribute {name} of", entry)
+            if isinstance(content, InTar):
+                packed.setdefault(content.tar, {}).setdefault(content.path, []).append(entry)
+            elif entry.kind == "hardlink":
+                links.append(entry)
+            else:
+                self._put(entry, content)
+                if entry.kind == "dir":
+                    directories.append(entry)
+        for tar, files in packed.items():
+            while files:
+                # Once, unless the same file goes to several places, as for several platforms.
+                for path, _, data in tar.read(list(files)):
+                    self._put(files[path].pop(), data)
+                files = {path: more for path, more in files.items() if more}
+        for entry in links:
+            self._put(entry)
+        for entry in reversed(directories):
+            with self._told(entry):
+                self._maker.settle(entry)
+
+    def _put(self, entry: Entry, source: Source = None) -> None:
+        with self._told(entry):
+            if entry.kind == "dir":
+                try:
+                    self._maker.make(entry)
+                    return
+                except FileExistsError:
+                    self._tree.remove(entry.path)
+            else:
+                parent, base = self._tree.parent(entry.path)
+                try:
+                    os.unlink(base, dir_fd=parent)
+                except FileNotFoundError:
+                    pass
+                except IsADirectoryError:
+                    raise KezuriError.of(
+                        f"the output directory has a directory at {entry.path}, where the image has a file"
+                    ) from None
+            self._maker.make(entry, source)
+
+    @contextmanager
+    def _told(self, entry: Entry) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise disk_error(error, os.path.join(self._directory, entry.path)) from error

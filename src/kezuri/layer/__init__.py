@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kezuri.layer.listing import Listing
     from kezuri.layer.packer import Packed, compress, pack
     from kezuri.layer.tar_reader import read_tar
-    from kezuri.layer.unpacker import unpack, unpack_flat
+    from kezuri.layer.unpacker import unpack
     from kezuri.layer.upper import walk
     from kezuri.layer.view import View
 
@@ -34,7 +34,6 @@ __all__ = [
     "pack",
     "read_tar",
     "unpack",
-    "unpack_flat",
     "walk",
 ]
 
@@ -53,7 +52,6 @@ _HOMES = {
     "pack": ("packer", "pack"),
     "read_tar": ("tar_reader", "read_tar"),
     "unpack": ("unpacker", "unpack"),
-    "unpack_flat": ("unpacker", "unpack_flat"),
     "walk": ("upper", "walk"),
 }
 

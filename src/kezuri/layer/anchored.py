@@ -3,20 +3,19 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
 from types import TracebackType
 
 from kezuri.diagnostics import KezuriError
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_MOST_OPEN = 128
+_MOST_OPEN = 64
 
 
 class AnchoredTree:
     """Operations on paths below `directory`, each component opened with O_NOFOLLOW; to be used in a `with`.
 
-    Whatever links the tree holds, nothing outside of it is touched. Keeps at most 128 descriptors open. Operations
+    Whatever links the tree holds, nothing outside of it is touched. Keeps at most 64 descriptors open. Operations
     give OSError.
     """
 
@@ -88,11 +87,8 @@ class AnchoredTree:
         descriptor, base = self.parent(path)
         return os.open(base, _FILE, mode, dir_fd=descriptor)
 
-    def remove(self, path: str, keep: Callable[[str], bool] | None = None) -> None:
-        """Remove whatever is at `path`, with all below it, except what `keep` says to keep; no error if nothing is.
-
-        Directories in which something is kept stay.
-        """
+    def remove(self, path: str) -> None:
+        """Remove whatever is at `path`, with all below it; no error if nothing is."""
         descriptor, base = self.parent(path)
         try:
             os.unlink(base, dir_fd=descriptor)
@@ -108,24 +104,13 @@ class AnchoredTree:
             path, emptied = todo.pop()
             if not emptied:
                 todo.append((path, True))
-                todo.extend((child, False) for child in self._clear(path, keep))
+                todo.extend((child, False) for child in self._empty(path))
                 continue
             self._close_below(path)
-            if keep is not None and keep(path):
-                continue
             descriptor, base = self.parent(path)
-            try:
-                os.rmdir(base, dir_fd=descriptor)
-            except OSError as error:
-                if keep is None or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
+            os.rmdir(base, dir_fd=descriptor)
 
-    def clear(self, path: str, keep: Callable[[str], bool]) -> None:
-        """Remove everything in a directory except what `keep` says to keep."""
-        for child in self._clear(path, keep):
-            self.remove(child, keep)
-
-    def _clear(self, path: str, keep: Callable[[str], bool] | None) -> list[str]:
+    def _empty(self, path: str) -> list[str]:
         """Unlink what is no directory; give back the directories."""
         descriptor = self.at(path)
         directories = []
@@ -133,7 +118,7 @@ class AnchoredTree:
             child = f"{path}/{name}" if path else name
             if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
                 directories.append(child)
-            elif keep is None or not keep(child):
+            else:
                 os.unlink(name, dir_fd=descriptor)
         return directories
 

@@ -1,12 +1,12 @@
 """What one layer contains, path by path, small enough to keep beside every layer."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import Decompressed
-from kezuri.layer.entry import Entry, Item, Kind
+from kezuri.layer.entry import Entry, Kind
 from kezuri.layer.placement import Placement
 from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
@@ -35,7 +35,7 @@ _IMPLIED = "\0i"
 
 
 class Listing:
-    """The tree of one layer: path → entry; made by `of_tar`, `of_items`, `load` or an unpacking.
+    """The tree of one layer: path → entry; made by `of_tar`, `load` or an unpacking.
 
     Directories that the layer implies but does not describe are known as such; an opaque directory is marked. Entries
     are kept as lines of text and become values when they are asked for. The digests of the files' bytes are known once
@@ -102,21 +102,6 @@ class Listing:
                     kept.pop(at.path, None)
                     if data is not None and entry.size <= MOST_KEPT:
                         kept[at.path] = data.read()
-        return cls.of_placement(placed, kept)
-
-    @classmethod
-    def of_items(cls, items: Iterable[Item], where: str = "layer") -> "Listing":
-        """The listing of what `pack` would write. OSError when the content of a KEPT file cannot be read."""
-        placed = Placement(where)
-        kept: dict[str, bytes] = {}
-        for number, (entry, content) in enumerate(items):
-            placed.put(entry, number, entry.path)
-            if entry.path in KEPT and entry.kind == "file" and entry.size <= MOST_KEPT:
-                if isinstance(content, str):
-                    with open(content, "rb") as file:
-                        kept[entry.path] = file.read(MOST_KEPT)
-                else:
-                    kept[entry.path] = content or b""
         return cls.of_placement(placed, kept)
 
     @classmethod
