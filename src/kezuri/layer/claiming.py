@@ -17,8 +17,8 @@ def claim(directory: str, uid: int, gid: int, lower: View, *, userxattr: bool) -
     read, or does not take the record.
     """
     opaque = f"{'user' if userxattr else 'trusted'}.overlay.opaque"
-    top = recorded.read(directory, stat.S_IFDIR)
-    stack = [("", gid if not os.stat(directory).st_mode & stat.S_ISGID else top.gid)]
+    handed_on = os.stat(directory).st_mode & stat.S_ISGID
+    stack = [("", recorded.read(directory, stat.S_IFDIR).gid if handed_on else gid)]
     while stack:
         above, group = stack.pop()
         where = f"{directory}/{above}" if above else directory
@@ -31,15 +31,14 @@ def claim(directory: str, uid: int, gid: int, lower: View, *, userxattr: bool) -
                     mode = status.st_mode
                     if stat.S_ISCHR(mode) or stat.S_ISSOCK(mode):
                         continue  # a whiteout, or what no layer holds
-                    names = os.listxattr(child.path, follow_symlinks=False)
-                    own = recorded.attribute(mode)
-                    known = own in names or recorded.ORIGIN in names
-                    if not known and not _is_below(lower, path, child.path, mode, opaque in names):
-                        recorded.write(child.path, mode, Record(uid, group))
-                        names.append(own)
+                    owner = Record(uid, group)
+                    if owner != recorded.NOTHING:
+                        names = os.listxattr(child.path, follow_symlinks=False)
+                        known = recorded.attribute(mode) in names or recorded.ORIGIN in names
+                        if not known and not _is_below(lower, path, child.path, mode, opaque in names):
+                            recorded.write(child.path, mode, owner)
                     if stat.S_ISDIR(mode):
-                        held = recorded.read(child.path, mode).gid if own in names else 0
-                        stack.append((path, held if mode & stat.S_ISGID else gid))
+                        stack.append((path, recorded.read(child.path, mode).gid if mode & stat.S_ISGID else gid))
         except OSError as error:
             raise unreadable(path, error) from error
 

@@ -108,6 +108,7 @@ class Keeper:
         self._numbers: dict[Credentials, int] = {}
         self._handlers = self._table()
         os.fchdir(proc)
+        self._device = os.fstat(root).st_dev
         self._mount = _mount(root)
         self._change_root(root)
 
@@ -185,6 +186,7 @@ class Keeper:
         uid, gid = _id(call, at), _id(call, at + 1)
         fd = self._opened(call, directory, pointer, flags)
         try:
+            self._check(call)
             self._give(fd, uid, gid)
         finally:
             os.close(fd)
@@ -196,14 +198,17 @@ class Keeper:
         mode = status.st_mode
         here = f"self/fd/{fd}"
         # A file of another mount is of no layer: nobody would read the record.
-        ours = _mount(fd) == self._mount
+        ours = status.st_dev == self._device or _mount(fd) == self._mount
         try:
-            old = recorded.read(here, mode, follow=True) if ours else recorded.NOTHING
-            new = old._replace(uid=old.uid if uid == SAME else uid, gid=old.gid if gid == SAME else gid)
+            new = Record(uid, gid)
+            # What is known is part of what will be, where an id stays, or an empty file stands for a device.
+            if ours and (uid == SAME or gid == SAME or (stat.S_ISREG(mode) and not status.st_size)):
+                old = recorded.read(here, mode, follow=True)
+                new = old._replace(uid=old.uid if uid == SAME else uid, gid=old.gid if gid == SAME else gid)
             # What the kernel does at each chown is done here, too: set-id bits and capabilities go, and the overlay
             # copies the file up. With the capabilities goes the record of a link or a node.
             os.chown(here, -1 if uid == SAME else 0, -1 if gid == SAME else 0)
-            if ours and (new != old or recorded.attribute(mode) == recorded.CAPABILITY):
+            if ours:
                 recorded.write(here, mode, new, follow=True)
         except OSError as e:
             if e.errno not in _MISSED:
@@ -216,6 +221,7 @@ class Keeper:
             return None  # an overlay's own mark, or the kernel's refusal
         above, name = self._above(call, directory, call.arguments[at])
         try:
+            self._check(call)
             if _mount(above) != self._mount:
                 raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
             mask = int(self._status(call, "Umask"), 8)
@@ -244,7 +250,8 @@ class Keeper:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             return self._file(call, directory)
         mode = os.O_PATH | os.O_CLOEXEC | (os.O_NOFOLLOW if flags & _AT_NOFOLLOW else 0)
-        self._take_root(call)
+        if not flags & _AT_NOFOLLOW or b"/" in path:
+            self._take_root(call)
         return self._walk(call, directory, path, mode)
 
     def _walk(self, call: Call, directory: int, path: bytes, mode: int) -> int:
@@ -300,15 +307,9 @@ class Keeper:
         """An O_PATH descriptor of an open file of the process, or of its working directory."""
         name = "cwd" if number == _AT_HERE else f"fd/{number}"
         try:
-            fd = os.open(f"{call.thread}/{name}", os.O_PATH | os.O_CLOEXEC)
+            return os.open(f"{call.thread}/{name}", os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
-        try:
-            self._check(call)
-        except OSError:
-            os.close(fd)
-            raise
-        return fd
 
     def _take_root(self, call: Call) -> None:
         """Make the process's root our own, unless it is already."""
@@ -317,7 +318,6 @@ class Keeper:
             return
         fd = os.open(f"{call.thread}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self._check(call)
             self._change_root(fd)
         finally:
             os.close(fd)
@@ -332,7 +332,8 @@ class Keeper:
         self._root = (status.st_dev, status.st_ino)
 
     def _check(self, call: Call) -> None:
-        """ESRCH when the call does not wait any more: what was opened may be another process's then."""
+        """ESRCH when the call does not wait any more: what was found out may be of another process then. This comes
+        after the finding out, and before anything is done."""
         if not self._calls.is_waiting(call):
             raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
 
@@ -342,7 +343,6 @@ class Keeper:
         """The path at an address of the process."""
         memory = os.open(f"{call.thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._check(call)
             text = b""
             while len(text) <= _MOST_PATH:
                 at = pointer + len(text)
@@ -368,7 +368,6 @@ class Keeper:
         size = struct.calcsize(form)
         memory = os.open(f"{call.thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._check(call)
             data = os.pread(memory, size, pointer) if size else b""
         except OSError:
             data = b""
@@ -396,7 +395,6 @@ class Keeper:
             for line in f:
                 name, _, value = line.partition(":")
                 if name == field:
-                    self._check(call)
                     return value.strip()
         raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
 
@@ -408,6 +406,7 @@ class Keeper:
         return self._known[number] if 0 <= number < len(self._known) else None
 
     def _change(self, call: Call, change: Callable[[Credentials, Call], Credentials | None]) -> int:
+        """Let the process believe that its ids have changed."""
         held = self._held(call) or self._first
         new = change(held, call)
         if new is None:

@@ -100,7 +100,7 @@ class Running:
                 )
                 return Ran("", tail.abandoned, failure._replace(left=self._keep(work, step, scratch, held)))
             layer = f"run-{os.urandom(16).hex()}"
-            if self._forms.recorded and (step.uid, step.gid) != (0, 0):
+            if self._forms.recorded:
                 from kezuri.layer.claiming import claim
 
                 claim(upper, step.uid, step.gid, view, userxattr=self._forms.userxattr)

@@ -20,8 +20,8 @@ def materialise(
     Entries come with parents before children, each path once, hard links after their first name, as recipes give
     them; nothing is followed or replaced. A file that changed since it was looked at is an error: see
     `verify_unchanged`. With `warn`, devices that a user namespace may not make are left out, as they are where layers
-    are unpacked, and it hears of the first one. `recorded`: owners are recorded in attributes. KezuriError when the disk
-    is full or an owner cannot be given.
+    are unpacked, and it hears of the first one. `recorded`: owners are recorded in attributes. KezuriError when the
+    disk is full or an owner cannot be given.
     """
     make_plain(directory)
     directories: list[Entry] = []
