@@ -244,6 +244,8 @@ class Keeper:
             if directory < 0:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return self._file(call, directory)
+        if flags & ~(_AT_NOFOLLOW | _AT_EMPTY_PATH) & 0xFFFFFFFF:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         path = self._text(call, pointer)
         if not path:
             if not flags & _AT_EMPTY_PATH:
