@@ -4,6 +4,7 @@ import os
 import stat
 import threading
 import time
+from typing import Any
 
 import pytest
 from tests.sandbox.conftest import USR, Ran, isolated, run
@@ -23,7 +24,7 @@ def who() -> str:
     return "single"
 
 
-def python(layers: tuple[str], scratch: str, program: str, **fields: object) -> Ran:
+def python(layers: tuple[str], scratch: str, program: str, **fields: Any) -> Ran:
     """Run a Python program in the step."""
     with NativeSandbox() as sandbox:
         return run(sandbox, layers, ("/usr/bin/python3", "-c", HEAD + program), scratch, mounts=(USR,), **fields)

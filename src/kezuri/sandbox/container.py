@@ -122,7 +122,7 @@ def _keeper_of(step: Step, channel: int) -> Callable[[int], None]:
 
         root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         with socket.socket(fileno=os.dup(channel)) as to:
-            hand_over(to, "ids", [str(step.gid)], [listener, root])
+            hand_over(to, "ids", [str(number) for number in (step.gid, *step.groups)], [listener, root])
         os.close(root)
         os.close(listener)
 

@@ -7,14 +7,14 @@ SAME = 0xFFFFFFFF
 
 
 class Credentials(NamedTuple):
-    """Real, effective and saved ids of user and group, and the supplementary groups (None: those of the kernel).
+    """Real, effective and saved ids of user and group, and the supplementary groups.
 
     Each change gives the credentials after it, or None where the kernel would refuse it (EPERM).
     """
 
     users: tuple[int, int, int] = (0, 0, 0)
     groups: tuple[int, int, int] = (0, 0, 0)
-    supplementary: tuple[int, ...] | None = None
+    supplementary: tuple[int, ...] = ()
 
     @property
     def privileged(self) -> bool:

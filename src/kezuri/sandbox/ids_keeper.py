@@ -59,9 +59,9 @@ Handler = Callable[[Call], int | None]
 """Gives what the call returns, None when the kernel shall perform it; OSError with what it fails with."""
 
 
-def start(listener: int, root: int, gid: int) -> int:
+def start(listener: int, root: int, gid: int, *groups: int) -> int:
     """Start the process that answers the calls that `listener` hears of; its number. `root` is the step's root, `gid`
-    the group with which the step begins. Both descriptors stay the caller's. OSError when it cannot be started."""
+    and `groups` are those with which the step begins. Both descriptors stay the caller's. OSError when it cannot be started."""
     here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         # Not into the step's PID namespace, which is that of the supervisor's children.
@@ -70,11 +70,11 @@ def start(listener: int, root: int, gid: int) -> int:
         os.close(here)
     pid = os.fork()
     if pid == 0:
-        _serve(listener, root, gid)
+        _serve(listener, root, Credentials((0, 0, 0), (gid, gid, gid), groups))
     return pid
 
 
-def _serve(listener: int, root: int, gid: int) -> NoReturn:
+def _serve(listener: int, root: int, first: Credentials) -> NoReturn:
     try:
         proc = _own_proc()
         # Out of the way of the three numbers that are taken.
@@ -84,7 +84,7 @@ def _serve(listener: int, root: int, gid: int) -> NoReturn:
         kept = privileges.permitted() & privileges.mask(_KEPT)
         privileges.set_capabilities(kept, kept, 0)
         with Listener(3) as calls:
-            Keeper(calls, 4, 5, gid).serve()
+            Keeper(calls, 4, 5, first).serve()
     finally:
         os._exit(0)
 
@@ -98,12 +98,12 @@ def _own_proc() -> int:
 class Keeper:
     """Answers calls until the last process of the step has ended."""
 
-    def __init__(self, calls: Listener, root: int, proc: int, gid: int) -> None:
-        """`root` and `proc` are descriptors of the step's root and of a /proc of this process's PID namespace, `gid`
-        the group with which the step begins."""
+    def __init__(self, calls: Listener, root: int, proc: int, first: Credentials) -> None:
+        """`root` and `proc` are descriptors of the step's root and of a /proc of this process's PID namespace; `first`
+        is what the step begins with."""
         self._calls = calls
         self._proc = proc
-        self._first = Credentials(groups=(gid, gid, gid))
+        self._first = first
         self._known: list[Credentials] = []
         self._numbers: dict[Credentials, int] = {}
         self._handlers = self._table()
@@ -449,9 +449,7 @@ class Keeper:
         return self._numbers_at(call, call.arguments[1], f"={count}{_width(call)}")
 
     def _tell_groups(self, call: Call) -> int | None:
-        held = self._held(call)
-        if held is None or held.supplementary is None:
-            return None
+        held = self._held(call) or self._first
         room = _number(call, 0)
         groups = held.supplementary
         if room < 0 or 0 < room < len(groups):

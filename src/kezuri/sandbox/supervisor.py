@@ -227,7 +227,7 @@ def _receive(
         from kezuri.sandbox import ids_keeper
 
         # Should it end, it takes with it the last descriptor that hears of the calls, and they fail.
-        ids_keeper.start(fds[0], fds[1], int(words[0]))
+        ids_keeper.start(fds[0], fds[1], *map(int, words))
     elif what == "terminal":
         wire.send(control, ("terminal",))
         socket.send_fds(control, [b"t"], fds)

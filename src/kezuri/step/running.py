@@ -85,7 +85,7 @@ class Running:
             redaction = Redaction((*secrets, *inside.secrets), heard)
             step = self._step(work, view, door.Root(lowers, upper, overlay_work), inside)
             if self._forms.recorded:
-                self._tell_of_the_user(step, output)
+                self._tell_of_the_user(step)
             ended = self._sandbox().run(step, redaction, cancel)
             redaction.flush()
             cancel.check()
@@ -107,13 +107,16 @@ class Running:
             self._forms.publish_directory(layer, upper)
         return Ran(layer, tail.abandoned)
 
-    def _tell_of_the_user(self, step: door.Step, output: door.Output) -> None:
+    def _tell_of_the_user(self, step: door.Step) -> None:
         """Say once what a user is where there is one id only."""
         if (step.uid, step.gid) == (0, 0) or self._told:
             return
         self._told = True
-        words = f"kezuri: user {step.uid}:{step.gid} is another name for your own id here, and may do what you may"
-        output(2, f"{words}; its files are {step.uid}:{step.gid} in the image\n".encode())
+        who = f"{step.uid}:{step.gid}"
+        self._forms.warn(
+            f"you have one user id here, so USER {who} runs under another name of it and may change root's files, too; "
+            f"its own files are {who} in the image"
+        )
 
     def _keep(self, work: Run, step: door.Step, scratch: str, held: ExitStack) -> str:
         """Keep what a failed command holds, if that is wanted and it is the first; what it is called then, or
