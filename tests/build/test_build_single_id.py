@@ -33,7 +33,7 @@ ADD --chown=9:9 owned.tar /own3
 WITH_RUN = """
 FROM base AS a
 ADD owned.tar /own
-RUN chown -h 11:12 /own/link && chown 3:4 /own/pipe && ln /own/file /own/hard && chown 0 /own/dir
+RUN chown -h 11:12 /own/link && chown 3:4 /own/pipe && cp -a /own /copy && ln /own/file /own/hard && chown 0 /own/dir
 RUN mkdir -m 2775 /handed && chgrp 50 /handed && touch /handed/new && mkdir /handed/below && touch /handed/below/new
 RUN mknod -m 600 /node c 1 3 && chown 8:9 /node && touch /set-id && chown 5:5 /set-id && chmod 4755 /set-id
 FROM a
@@ -43,6 +43,7 @@ USER 1000:1001
 RUN touch /tmp/file && ln -s file /tmp/link && mkdir /tmp/dir && mkfifo /tmp/pipe && touch /tmp/dir/file
 USER 0:0
 COPY --from=a /handed /handed2
+RUN sed -i s/x/y/ /own/file && stat -c '%u:%g %n' $(find /own /handed | sort) > /seen
 RUN chown 1:1 /etc && rm -r /own/dir && su app -c true
 """
 

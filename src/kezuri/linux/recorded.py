@@ -81,7 +81,7 @@ def parsed(mode: int, value: bytes) -> Record:
     return Record(uid, gid, "char" if found[3] == b"c" else "block", (int(found[4]), int(found[5])))
 
 
-def read(where: str | int, mode: int, follow: bool = False) -> Record:
+def read(where: str | bytes | int, mode: int, follow: bool = False) -> Record:
     """The record of what is at `where` (or of a descriptor) and has this mode."""
     try:
         value = os.getxattr(where, attribute(mode), follow_symlinks=follow or isinstance(where, int))
@@ -92,7 +92,7 @@ def read(where: str | int, mode: int, follow: bool = False) -> Record:
     return parsed(mode, value)
 
 
-def write(where: str | int, mode: int, record: Record, follow: bool = False) -> None:
+def write(where: str | bytes | int, mode: int, record: Record, follow: bool = False) -> None:
     """Record what the image has at `where` (or behind a descriptor), which has this mode on the disk. Sockets, which no
     layer holds, keep no record."""
     if stat.S_ISSOCK(mode):

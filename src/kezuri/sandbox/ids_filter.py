@@ -9,9 +9,13 @@ from kezuri.sandbox.seccomp import ALLOW, ARCH, AUDIT, FIRST_ARGUMENT, JA, JEQ, 
 OWNERS = ("chown", "fchown", "lchown", "fchownat", "chown32", "fchown32", "lchown32")
 CHANGES = ("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups")
 QUESTIONS = ("getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups")
+STATUS = ("stat", "fstat", "lstat", "newfstatat", "statx")
+"""Those that tell of owners. Of i386 statx alone, which has one form for all machines."""
 NODES = {"mknod": 1, "mknodat": 2}
 """Where the kind of what is made stands among the arguments."""
-HANDED_OVER = frozenset((*OWNERS, *(name + more for name in (*CHANGES, *QUESTIONS) for more in ("", "32")), *NODES))
+HANDED_OVER = frozenset(
+    (*OWNERS, *(name + more for name in (*CHANGES, *QUESTIONS) for more in ("", "32")), *NODES, *STATUS)
+)
 
 _AND = 0x54
 _KIND, _CHARACTER, _BLOCK = 0o170000, 0o020000, 0o060000
@@ -44,6 +48,8 @@ def _for_machine(machine: str, answered: bool) -> Code:
     leaves: list[tuple[int, Code]] = [(0, [(RET, 0, 0, ALLOW)])]
     for name, number in sorted(syscalls.table(machine).items(), key=lambda known: known[1]):
         if name not in (HANDED_OVER if answered else unanswered):
+            continue
+        if machine == "i386" and name in STATUS and name != "statx":
             continue
         if leaves[-1][0] == number:
             leaves.pop()

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NoReturn
 
-from kezuri.linux import links, namespaces, privileges, recorded, syscalls
+from kezuri.linux import links, namespaces, privileges, recorded, status, syscalls
 from kezuri.linux.intercept import Call, Listener
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, NewMount
 from kezuri.linux.recorded import Record
@@ -61,7 +61,8 @@ Handler = Callable[[Call], int | None]
 
 def start(listener: int, root: int, gid: int, *groups: int) -> int:
     """Start the process that answers the calls that `listener` hears of; its number. `root` is the step's root, `gid`
-    and `groups` are those with which the step begins. Both descriptors stay the caller's. OSError when it cannot be started."""
+    and `groups` are those with which the step begins. Both descriptors stay the caller's. OSError when it cannot be
+    started."""
     here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         # Not into the step's PID namespace, which is that of the supervisor's children.
@@ -169,6 +170,13 @@ class Keeper:
             "getresuid": lambda call: self._tell(call, lambda held: held.users),
             "getresgid": lambda call: self._tell(call, lambda held: held.groups),
             "getgroups": self._tell_groups,
+            "stat": lambda call: self._look(call, _AT_HERE, call.arguments[0], 0, call.arguments[1]),
+            "lstat": lambda call: self._look(call, _AT_HERE, call.arguments[0], _AT_NOFOLLOW, call.arguments[1]),
+            "fstat": lambda call: self._look(call, _number(call, 0), None, 0, call.arguments[1]),
+            "newfstatat": lambda call: self._look(
+                call, _number(call, 0), call.arguments[1], call.arguments[3], call.arguments[2]
+            ),
+            "statx": self._look_at_all,
         }
         handlers.update((name, partial(self._change, change=change)) for name, change in changes.items())
         handlers.update((name, partial(self._ask, question=question)) for name, question in questions.items())
@@ -194,15 +202,15 @@ class Keeper:
 
     def _give(self, fd: int, uid: int, gid: int) -> None:
         """Give the file behind an O_PATH descriptor to these ids."""
-        status = os.fstat(fd)
-        mode = status.st_mode
+        looked = os.fstat(fd)
+        mode = looked.st_mode
         here = f"self/fd/{fd}"
         # A file of another mount is of no layer: nobody would read the record.
-        ours = status.st_dev == self._device or _mount(fd) == self._mount
+        ours = looked.st_dev == self._device or _mount(fd) == self._mount
         try:
             new = Record(uid, gid)
             # What is known is part of what will be, where an id stays, or an empty file stands for a device.
-            if ours and (uid == SAME or gid == SAME or (stat.S_ISREG(mode) and not status.st_size)):
+            if ours and (uid == SAME or gid == SAME or (stat.S_ISREG(mode) and not looked.st_size)):
                 old = recorded.read(here, mode, follow=True)
                 new = old._replace(uid=old.uid if uid == SAME else uid, gid=old.gid if gid == SAME else gid)
             # What the kernel does at each chown is done here, too: set-id bits and capabilities go, and the overlay
@@ -235,6 +243,58 @@ class Keeper:
         finally:
             os.close(above)
         return 0
+
+    # what a file is like
+
+    def _look(self, call: Call, directory: int, pointer: int | None, flags: int, to: int) -> int | None:
+        """stat(2) and its kin."""
+        found = self._recorded(call, directory, pointer, flags)
+        if found is None:
+            return None
+        where, follow, record = found
+        data = status.of(where, follow)
+        return self._show(call, to, status.changed(data, record))
+
+    def _look_at_all(self, call: Call) -> int | None:
+        """statx(2)."""
+        directory, flags = _number(call, 0), call.arguments[2] & 0xFFFFFFFF
+        found = self._recorded(call, directory, call.arguments[1], flags)
+        if found is None:
+            return None
+        where, follow, record = found
+        data = status.all_of(where, follow, flags, call.arguments[3])
+        return self._show(call, call.arguments[4], status.all_changed(data, record))
+
+    def _show(self, call: Call, to: int, data: bytes) -> int:
+        self._put(call, [(to, data)])
+        return 0
+
+    def _recorded(
+        self, call: Call, directory: int, pointer: int | None, flags: int
+    ) -> tuple[bytes | str, bool, Record] | None:
+        """Where we see the file that a call names, whether a link is followed there, and its record; None when it has
+        none, or when the kernel knows better what is wrong."""
+        path = self._text(call, pointer) if pointer is not None else b""
+        at = f"{call.thread}/cwd" if directory == _AT_HERE else f"{call.thread}/fd/{directory}"
+        where: bytes | str
+        follow = True
+        if not path:
+            if (directory < 0 and directory != _AT_HERE) or (pointer is not None and not flags & _AT_EMPTY_PATH):
+                return None
+            where = at
+        else:
+            follow = not flags & _AT_NOFOLLOW
+            if follow or b"/" in path:
+                self._take_root(call)
+            where = path if path.startswith(b"/") else at.encode() + b"/" + path
+        try:
+            names = os.listxattr(where, follow_symlinks=follow)
+            if recorded.OWNER not in names and recorded.CAPABILITY not in names:
+                return None
+            record = recorded.read(where, os.stat(where, follow_symlinks=follow).st_mode, follow)
+        except OSError:
+            return None
+        return (where, follow, record) if record != recorded.NOTHING else None
 
     # paths
 
@@ -330,8 +390,8 @@ class Keeper:
             os.chroot(".")
         finally:
             os.fchdir(self._proc)
-        status = os.fstat(root)
-        self._root = (status.st_dev, status.st_ino)
+        looked = os.fstat(root)
+        self._root = (looked.st_dev, looked.st_ino)
 
     def _check(self, call: Call) -> None:
         """ESRCH when the call does not wait any more: what was found out may be of another process then. This comes
