@@ -721,7 +721,6 @@ class TestStates:
 
 class TestOrdinaryUser:
     def test_a_build_with_subordinate_ids(self, rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-
         user = next((u for u in pwd.getpwall() if _granted(u)), None)
         if user is None or not userns.find_program("newuidmap"):
             pytest.skip("no user here has subordinate ids")
@@ -772,7 +771,6 @@ class TestOrdinaryUser:
 
 
 def _granted(user: pwd.struct_passwd) -> bool:
-
     return all(
         userns.subordinate(path, user.pw_name, user.pw_uid).ranges and user.pw_uid
         for path in ("/etc/subuid", "/etc/subgid")

@@ -1,6 +1,5 @@
 """What stat(2) and statx(2) say of a file, as the bytes that the kernel gives, with another owner put in."""
 
-import ctypes
 import os
 import stat
 import struct
@@ -24,6 +23,8 @@ _KINDS: Final = {"char": stat.S_IFCHR, "block": stat.S_IFBLK}
 
 def of(where: str | bytes, follow: bool) -> bytearray:
     """struct stat of a file. OSError when there is none."""
+    import ctypes
+
     buffer = ctypes.create_string_buffer(_SIZE)
     libc.syscall(_NEWFSTATAT, _HERE, os.fsencode(where), buffer, 0 if follow else _NOFOLLOW)
     return bytearray(buffer.raw)
@@ -41,6 +42,8 @@ def changed(data: bytearray, record: Record) -> bytes:
 
 def all_of(where: str | bytes, follow: bool, flags: int, mask: int) -> bytearray:
     """struct statx of a file, for a call with these flags and this mask. OSError when there is none."""
+    import ctypes
+
     buffer = ctypes.create_string_buffer(_ALL_SIZE)
     flags = flags & ~_OF_PATHS | (0 if follow else _NOFOLLOW)
     libc.syscall(_STATX, _HERE, os.fsencode(where), flags, mask & 0xFFFFFFFF, buffer)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, NoReturn
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import libc, mounts, namespaces, overlay, userns
+from kezuri.linux import libc, mounts, namespaces, overlay, recorded, userns
 from kezuri.sandbox import runtime, seccomp
 
 
@@ -28,6 +28,7 @@ def findings() -> tuple[Finding, ...]:
         _kernel(),
         *_namespaces_and_overlay(),
         _subordinate_ids(),
+        *_single_id(),
         _seccomp(),
         _no_new_privileges(),
         _openat2(),
@@ -71,7 +72,7 @@ def _namespaces_and_overlay() -> tuple[Finding, Finding, Finding]:
             name,
             "warning",
             words["shortcoming"],
-            "files of other owners cannot be made and apt drops to no user: see the finding on subordinate ids",
+            "see the findings on subordinate ids and on a single id",
         )
     merged = words.get("overlay", "the trial process died")
     if merged:
@@ -194,6 +195,32 @@ def _subordinate_ids() -> Finding:
             name, "warning", f"{min(counts)} for {who}", "images use ids up to 65535: grant 65536 of each kind"
         )
     return Finding(name, "ok", f"{counts[0]} user ids and {counts[1]} group ids for {who}")
+
+
+def _single_id() -> tuple[Finding, ...]:
+    """What a build is like for a user to whom no more than one id is mapped; nothing for others."""
+    if os.geteuid() == 0:
+        single = recorded.is_single()
+    else:
+        single = not userns.ranges(os.geteuid(), os.getegid())[0]
+    if not single:
+        return ()
+    try:
+        with open("/proc/sys/kernel/seccomp/actions_avail") as f:
+            listens = "user_notif" in f.read().split()
+    except OSError:
+        listens = False
+    if listens:
+        detail = "builds work: owners are recorded beside the files, and steps see them; a USER may do what you may"
+        return (Finding("single id", "ok", detail),)
+    return (
+        Finding(
+            "single id",
+            "warning",
+            "this kernel lets nobody answer system calls: owners that steps give to files are lost",
+            "use Linux 5.5 or newer, or get subordinate ids",
+        ),
+    )
 
 
 def _is_privileged(path: str) -> bool:
