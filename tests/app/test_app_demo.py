@@ -1,39 +1,50 @@
-"""The demonstration's container, which a process of its own holds while it is asked for an answer."""
+"""The demonstration's container: it is asked for an answer, and is gone afterwards."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
+from pathlib import Path
 
-import pytest
+from tests.build.build_busybox import BUSYBOX, RUNS_STEPS
+from tests.users.users_child import in_child
 
-CODE = """
-import os, time
-from kezuri.app import demo, run
-from kezuri.app.request import Settings
-def serve(request, settings):
-    print(os.getpid(), flush=True)
-    time.sleep(1000)
-run.run = serve
-demo._ask(Settings("/nowhere"))
-"""
+from kezuri.app import demo
+from kezuri.app.build import build
+from kezuri.app.request import BuildRequest, Settings
+from kezuri.diagnostics import KezuriError
+from kezuri.progress.events import Event
+
+pytestmark = RUNS_STEPS
+
+SERVES = "mkdir /w; echo hello > /w/index.html; exec httpd -f -p 8080 -h /w"
 
 
-@pytest.mark.slow
-def test_the_container_dies_with_a_demonstration_that_is_killed() -> None:
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen([sys.executable, "-c", CODE], env=environ, stdout=subprocess.PIPE, text=True) as asking:
-        assert asking.stdout is not None
-        child = int(asking.stdout.readline())
-        asking.send_signal(signal.SIGKILL)
-    end = time.monotonic() + 10
-    while True:
-        try:
-            with open(f"/proc/{child}/stat") as f:
-                if f.read().rpartition(")")[2].split()[0] == "Z":
-                    break
-        except FileNotFoundError:
-            break
-        assert time.monotonic() < end
-        time.sleep(0.02)
+def asked(directory: Path, command: str) -> tuple[str, int]:
+    """The answer of a container that runs this shell command under the demonstration's name, and its port."""
+    context = directory / "context"
+    context.mkdir()
+    (context / "busybox").write_bytes(Path(BUSYBOX).read_bytes())
+    (context / "script").write_text(command)
+    (context / "Dockerfile").write_text(
+        "FROM scratch\nCOPY --chmod=755 busybox /bin/busybox\nCOPY script /script\n"
+        'ENV PATH=/bin\nCMD ["/bin/busybox", "sh", "/script"]\n'
+    )
+    settings = Settings(str(directory / "store"))
+
+    def quiet(event: Event) -> None:
+        pass
+
+    build(BuildRequest(context=str(context), tags=(demo.NAME,)), settings, quiet)
+    try:
+        return demo._ask(settings)
+    except KezuriError as error:
+        return f"{error}; {error.diagnostics[0].hint}", 0
+
+
+def test_the_container_answers_and_is_stopped(tmp_path: Path) -> None:
+    answer, port = in_child(
+        lambda: asked(tmp_path, SERVES.replace("mkdir", "busybox mkdir").replace("exec", "exec busybox"))
+    )
+    assert answer == "hello\n" and port > 0
+
+
+def test_a_container_that_ends_is_told(tmp_path: Path) -> None:
+    words, port = in_child(lambda: asked(tmp_path, "exit 7"))
+    assert "did not answer" in words and "exit code 7" in words and port == 0

@@ -1,5 +1,6 @@
 """The verbs of `app`, each asked at its own door: settings and a request go in, values come out."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from kezuri.app.forecast import foresee
 from kezuri.app.images import images
 from kezuri.app.prune import foresee_prune, prune, usage
 from kezuri.app.pull import pull
-from kezuri.app.request import BuildRequest, RunRequest, Settings
+from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.run import run
 from kezuri.app.why import why
+from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.events import Event
 
@@ -90,7 +92,9 @@ def test_prune(place: Place) -> None:
 def test_doctor(place: Place) -> None:
     place.build()
     assert [found.state for found in check_store(place.settings)] == ["ok"]
-    assert doctor(place.settings)[-1].name == "store"
+    found = doctor(place.settings)
+    assert (found[0].name, found[-1].name) == ("a build", "store")
+    assert os.listdir(f"{place.settings.root}/tmp") == []
     (blob,) = [p for p in Path(place.settings.root, "blobs", "sha256").iterdir() if p.stat().st_size < 600][:1]
     blob.chmod(0o644)
     blob.write_bytes(b"other")

@@ -13,8 +13,9 @@ from tests.registry.registry_faults import FaultyRegistry, Image, make_image, ma
 from kezuri.app.images import history, images, inspect, remove, tag
 from kezuri.app.prune import foresee_prune, prune
 from kezuri.app.pull import pull
-from kezuri.app.request import RunRequest, Settings
+from kezuri.app.request import Settings
 from kezuri.app.run import run
+from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import INDEX, MANIFEST, Platform, digest_of
 from kezuri.store.store import Store

@@ -4,8 +4,9 @@ from typing import Any
 
 from tests.build.build_workshop import Workshop, asked
 
-from kezuri.app.forecast import Foresight, foresee
+from kezuri.app.forecast import foresee
 from kezuri.app.request import Settings
+from kezuri.forecast.foresight import Foresight
 from kezuri.progress.events import Event, StepCached, StepDone, StepStarted
 
 

@@ -101,7 +101,9 @@ class Workshop:
         """Build the context; what it told is in `said`."""
         if dockerfile is not None:
             (self.context / "Dockerfile").write_text(dockerfile)
-        settings = Settings(str(self.root), max_parallelism=more.pop("parallelism", 0))
+        settings = Settings(
+            str(self.root), runtime=more.pop("runtime", "kezuri"), max_parallelism=more.pop("parallelism", 0)
+        )
         self.said = Said()
         try:
             return build(asked(**{"context": str(self.context), **more}), settings, self.said)
@@ -146,7 +148,7 @@ class Workshop:
     def check(self) -> list[Finding]:
         """What is wrong with the store."""
         with Store(str(self.root)) as store:
-            return list(Soundness(store).check(repair=False))
+            return list(Soundness(store, Privilege()).check(repair=False))
 
     def leftovers(self) -> list[str]:
         return os.listdir(self.root / "tmp") + os.listdir(self.root / "leases")

@@ -16,6 +16,7 @@ from kezuri.app.budget import Budget
 from kezuri.app.prune import foresee_prune, inventory, prune, usage
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store, layer_name
 from kezuri.upkeep.choice import choice
 from kezuri.upkeep.collector import Collector
@@ -158,7 +159,7 @@ class TestFigures:
         os.link(strange / "data", shop.root / "tmp" / "and again")
         for _ in range(2):
             with Store(str(shop.root)) as store:
-                told = sum(size for _, _, size in Figures(store).usage())
+                told = sum(size for _, _, size in Figures(store, Privilege()).usage())
                 assert abs(told - du(shop.root)) <= 4096
             prune(Settings(str(shop.root)), budget=Budget(most=30_000))
         assert sum(size for _, _, size in usage(Settings(str(shop.root)))) < 10 << 20
@@ -166,7 +167,7 @@ class TestFigures:
     def test_pieces_add_up_to_the_cache(self, tmp_path: Path) -> None:
         shop = filled(tmp_path)
         with Store(str(shop.root)) as store:
-            collection = Collector(store)
+            collection = Collector(store, Privilege())
             pieces = collection.pieces()
             named = Reach(store).named_blobs()
             known = named | {form.digest for form in store.database.forms()}
@@ -178,7 +179,8 @@ class TestFigures:
                 if p.ties.named and (shop.root / "listings" / layer_name(p.ties.layer)).exists()
             )
             assert (
-                sum(p.size for p in pieces if not p.ties.named) == Figures(store).cache_bytes() - documents - listings
+                sum(p.size for p in pieces if not p.ties.named)
+                == Figures(store, Privilege()).cache_bytes() - documents - listings
             )
         assert {p.kind for p in pieces} >= {"regular", "internal"}
 
@@ -188,10 +190,10 @@ class TestPrune:
         shop = filled(tmp_path)
         foreseen = sum(c.size for c in foresee_prune(Settings(str(shop.root)), all=True))
         with Store(str(shop.root)) as store:
-            before = Figures(store).cache_bytes()
+            before = Figures(store, Privilege()).cache_bytes()
         removed = sum(r.size for r in prune(Settings(str(shop.root)), all=True))
         with Store(str(shop.root)) as store:
-            freed = before - Figures(store).cache_bytes()
+            freed = before - Figures(store, Privilege()).cache_bytes()
         # Directories become smaller, too: of that nobody speaks.
         assert abs(freed - removed) <= 32768 and abs(foreseen - removed) <= 32768
         assert os.listdir(shop.root / "contexts") == []
@@ -199,14 +201,14 @@ class TestPrune:
     def test_a_budget_is_kept_and_what_remains_works(self, tmp_path: Path) -> None:
         shop = filled(tmp_path)
         with Store(str(shop.root)) as store:
-            whole = Figures(store).cache_bytes()
+            whole = Figures(store, Privilege()).cache_bytes()
         for budget in (whole, whole * 2 // 3, whole // 3, 0):
             expected = foresee_prune(Settings(str(shop.root)), budget=Budget(most=budget))
             with Store(str(shop.root)) as store:
                 before = {r.key for r in store.database.records()}
             prune(Settings(str(shop.root)), budget=Budget(most=budget))
             with Store(str(shop.root)) as store:
-                assert Figures(store).cache_bytes() <= max(budget, 16384)
+                assert Figures(store, Privilege()).cache_bytes() <= max(budget, 16384)
                 left = {r.key for r in store.database.records()}
             # More may go than was foreseen: what two layers share is freed with the second of them only.
             assert before - left >= {p.id for c in expected for p in c.pieces if p.kind == "regular"}
@@ -331,7 +333,7 @@ def test_a_budget_never_breaks_what_is_left(data: st.DataObject) -> None:
             with Store(str(shop.root)) as store:
                 records = {r.key: r for r in store.database.records()}
                 if not leased:
-                    assert Figures(store).cache_bytes() <= max(budget, 16384)
+                    assert Figures(store, Privilege()).cache_bytes() <= max(budget, 16384)
             assert shop.check() == []
             foresight = forecast(shop)
             shop.build(text)

@@ -10,8 +10,8 @@ import pytest
 from tests.build.build_workshop import Workshop, oci, tar_of, write_layout
 
 from kezuri.diagnostics import KezuriError
+from kezuri.images.layout import Layout
 from kezuri.oci.descriptor import Descriptor, digest_of
-from kezuri.registry.layout import Layout
 from kezuri.store.store import Store
 
 HONEST = tar_of(("etc", None), ("etc/passwd", b"app:x:7:8::/:/bin/sh\n"), ("bin", None), ("bin/sh", b"honest"))

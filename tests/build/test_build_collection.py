@@ -13,6 +13,7 @@ from kezuri.app.request import BuildRequest, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.forms.packing import Packing
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.progress.calling_off import CalledOff
 from kezuri.progress.events import Event, StepStarted
@@ -31,7 +32,7 @@ class Nobody:
 
 
 def prune(store: Store) -> list[Gone]:
-    return list(Collector(store).collect(Limits(everything=True)))
+    return list(Collector(store, Privilege()).collect(Limits(everything=True)))
 
 
 def age(shop: Workshop) -> None:
@@ -198,7 +199,7 @@ def test_what_a_killed_process_left_is_nobodys(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
         (tmp_path / "layers" / "run-x").mkdir()
         (tmp_path / "listings" / digest_of(b"x")[7:47]).write_bytes(b"x")
-        assert list(Soundness(store).check(repair=False)) == []
+        assert list(Soundness(store, Privilege()).check(repair=False)) == []
         assert [(g.kind, g.name) for g in prune(store)] == [
             ("snapshot", "run-x"),
             ("listing", digest_of(b"x")[7:47]),

@@ -17,6 +17,7 @@ from tests.build.build_workshop import Workshop, lines, oci, output, tar_of, wri
 
 from kezuri.app.request import BuildRequest
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import digest_of
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
@@ -692,7 +693,7 @@ class TestTogether:
 class TestPruned:
     def prune(self, shop: Workshop, **how: Any) -> None:
         with Store(str(shop.root)) as store:
-            list(Collector(store).collect(Limits(**how)))
+            list(Collector(store, Privilege()).collect(Limits(**how)))
 
     def test_everything_gone_everything_runs(self, shop: Workshop) -> None:
         first = shop.build(source_date_epoch="1000", tags=("x",))

@@ -13,6 +13,7 @@ from tests.build.build_workshop import Workshop, lines, oci, output, read_layer,
 from kezuri.app.images import history, images, inspect, remove, tag
 from kezuri.app.request import BuildResult, Settings
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.platform import Platform
 from kezuri.progress.events import StepStarted
 from kezuri.store.store import Store
@@ -302,12 +303,12 @@ class TestStore:
         remove(settings, ("app",))
         assert [i.platform for i in images(settings)] == list(BOTH)
         with Store(settings.root) as store:
-            list(Collector(store).collect(Limits(everything=True)))
+            list(Collector(store, Privilege()).collect(Limits(everything=True)))
         assert shop.check() == []
         assert len(inspect(settings, ("other:name",), OTHER)) == 1
         remove(settings, ("other:name",))
         with Store(settings.root) as store:
-            list(Collector(store).collect(Limits(everything=True)))
+            list(Collector(store, Privilege()).collect(Limits(everything=True)))
             assert list(store.blobs.digests()) == []
 
     def test_it_is_a_base_for_each_platform(self, settings: Settings, shop: Workshop) -> None:

@@ -22,7 +22,7 @@ class Asked:
     def digest(self, choice: Choice, states: StateOf) -> str:
         return repr(choice)
 
-    def keep_listing(self, choice: Choice) -> None:
+    def keep_file_list(self, choice: Choice) -> None:
         self.listed.append(choice)
 
 
@@ -75,7 +75,7 @@ def test_what_seeds_a_cache_counts_and_nothing_else_of_it() -> None:
 
 def test_what_a_mount_takes_from_a_context_is_written_down() -> None:
     trees = Asked()
-    step_keys(trees=trees).keep_listings(RUN._replace(mounts=(BIND, CACHE)))
+    step_keys(trees=trees).keep_file_lists(RUN._replace(mounts=(BIND, CACHE)))
     assert trees.listed == [Choice(ContextInput(), ("src",), whole=True, literal=True)]
 
 

@@ -14,8 +14,8 @@ from tests.build.build_workshop import Workshop
 from kezuri.app.prune import prune
 from kezuri.app.request import SecretSource, Settings
 from kezuri.app.why import why
+from kezuri.cache.file_lists import FileLists
 from kezuri.cache.journal import Journal
-from kezuri.cache.listings import Listings
 from kezuri.cli.why_text import WhyText
 from kezuri.diagnostics import KezuriError
 from kezuri.explain.answers import Explanation
@@ -192,11 +192,11 @@ class TestFiles:
     def test_what_is_stored_of_a_build_that_a_prune_came_across(self, shop: Shop) -> None:
         shop.build(TWO)
         with Store(str(shop.root)) as store:
-            kept = {digest for digest, _ in Listings(store.database).sizes()}
+            kept = {digest for digest, _ in FileLists(store.database).sizes()}
             prune(Settings(str(shop.root)), all=True)
-            Listings(store.database).keep("sha256:of a build that has not ended", "x")
+            FileLists(store.database).keep("sha256:of a build that has not ended", "x")
             prune(Settings(str(shop.root)), all=True)
-            left = {digest for digest, _ in Listings(store.database).sizes()}
+            left = {digest for digest, _ in FileLists(store.database).sizes()}
         assert kept and left == {*kept, "sha256:of a build that has not ended"}
 
     def test_many(self, shop: Shop) -> None:

@@ -1,23 +1,38 @@
 """The journal on the disk: what is written is read, and it is bounded."""
 
+import json
+import zlib
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.build.build_workshop import Workshop
 
 from kezuri.app.prune import prune
 from kezuri.app.request import Settings
-from kezuri.cache.journal import IN_ALL, PER_PROJECT, Asked, Build, Heading, Journal, Source, Stage, Step
-from kezuri.cache.listings import Listings
+from kezuri.cache.file_lists import FileLists
+from kezuri.cache.journal import (
+    IN_ALL,
+    PER_PROJECT,
+    Asked,
+    Heading,
+    Journal,
+    JournalBuild,
+    JournalStage,
+    JournalStep,
+    Source,
+)
 from kezuri.cache.question import project_of, repeats
+from kezuri.progress.events import StepName
 from kezuri.store.database import FRESH, Database
 from kezuri.store.store import Store
 
 TEXT = st.text(max_size=5) | st.sampled_from(["\udc80", "\0", '"'])
+NAME = st.builds(StepName, TEXT, st.integers(1, 9), st.integers(1, 9), TEXT, TEXT, TEXT)
 STEP = st.builds(
-    Step,
-    *(st.integers(1, 9), st.integers(0, 3), st.integers(0, 3), TEXT, st.sampled_from(["RUN", "COPY"]), TEXT),
+    JournalStep,
+    *(st.integers(1, 9), st.integers(0, 3), st.integers(0, 3), NAME, st.sampled_from(["RUN", "COPY"])),
     *(st.integers(1, 99), st.booleans(), TEXT, st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple)),
     *(st.sampled_from(["ran", "cached"]), st.floats(0, 9), TEXT, TEXT, st.sampled_from(["", "absent"])),
     *(st.booleans(), TEXT, st.booleans()),
@@ -25,7 +40,7 @@ STEP = st.builds(
     st.lists(TEXT, max_size=2).map(tuple),
 )
 STAGE = st.builds(
-    Stage,
+    JournalStage,
     *(st.integers(0, 3), TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(-1, 3), TEXT, TEXT),
     st.lists(STEP, max_size=3).map(tuple),
 )
@@ -35,25 +50,60 @@ def asked(context: str = "/c", target: str = "") -> Asked:
     return Asked(context, "Dockerfile", target, ("linux/amd64",), "/d")
 
 
-def build(context: str = "/c", began: float = 1.0, stages: tuple[Stage, ...] = ()) -> Build:
-    return Build(Heading(0, asked(context), began, 0.0), 2.5, "", stages)
+def build(context: str = "/c", began: float = 1.0, stages: tuple[JournalStage, ...] = ()) -> JournalBuild:
+    return JournalBuild(Heading(0, asked(context), began, 0.0), 2.5, "", stages)
 
 
 @given(st.lists(STAGE, max_size=2).map(tuple))
-def test_what_is_written_is_read(stages: tuple[Stage, ...]) -> None:
+def test_what_is_written_is_read(stages: tuple[JournalStage, ...]) -> None:
     database = Database(":memory:")
     journal = Journal(database)
     number = journal.add(build(stages=stages), "f")
     (heading,) = journal.headings()
     assert heading == Heading(number, asked(), 1.0, 0.0)
-    assert journal.read(heading) == Build(heading, 2.5, "", stages)
+    assert journal.read(heading) == JournalBuild(heading, 2.5, "", stages)
     database.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        StepName("RUN x", 3, 6),
+        StepName("RUN x", 3, 6, "build"),
+        StepName("RUN x", 3, 6, "stage-1", "linux/arm/v7"),
+        StepName("RUN x", 3, 6, "build", "linux/amd64", "linux/arm/v7"),
+        StepName("RUN x", 3, 6, "build", "windows/amd64", "linux/arm64"),
+    ],
+)
+def test_a_build_of_version_1_is_read(name: StepName) -> None:
+    """Such a build holds the text that progress showed in place of a step's name."""
+    stage = _stage(name)
+    database = Database(":memory:")
+    journal = Journal(database)
+    journal.add(build(stages=(stage,)), "f")
+    (step,) = stage.steps
+    before = [*step[:3], name.place, step.kind, name.title, *step[5:]]
+    text = json.dumps([1, 2.5, "", [[*stage[:-1], [before]]]])
+    database.run("UPDATE build SET data = ?", zlib.compress(text.encode()))
+    (heading,) = journal.headings()
+    read = journal.read(heading)
+    assert read is not None and read.stages == (stage,)
+    database.run("UPDATE build SET data = ?", zlib.compress(text.replace("[1", "[3", 1).encode()))
+    assert journal.read(heading) is None, "a later version may say anything"
+    database.close()
+
+
+def _stage(name: StepName) -> JournalStage:
+    step = JournalStep(1, 0, 0, name, "RUN", 1, False, "k", (), "ran", 0.0, "", "", "", True, "", False, (), ())
+    return JournalStage(0, "", "", "", "scratch", "", -1, "", "", (step,))
 
 
 def test_the_digests_of_files_are_those_that_steps_name() -> None:
     components = (("kind", "COPY"), ("files", "f1"), ("files of stage a", "f2"), ("chown", "f3"))
-    step = Step(1, 0, 0, "", "COPY", "", 1, False, "k", components, "ran", 0.0, "", "", "", True, "", False, (), ())
-    stage = Stage(0, "", "", "", "scratch", "", -1, "", "", (step, step._replace(components=(("files", "f4"),))))
+    step = JournalStep(
+        1, 0, 0, StepName("", 1, 2), "COPY", 1, False, "k", components, "ran", 0.0, "", "", "", True, "", False, (), ()
+    )
+    stage = JournalStage(0, "", "", "", "scratch", "", -1, "", "", (step, step._replace(components=(("files", "f4"),))))
     database = Database(":memory:")
     journal = Journal(database)
     assert journal.digests() == set()
@@ -67,13 +117,13 @@ def test_what_files_a_kept_build_speaks_of_survives_a_prune(tmp_path: Path) -> N
     shop.write(f="content")
     shop.build("FROM scratch\nCOPY f /f\n")
     with Store(str(shop.root)) as store:
-        known = Listings(store.database).sizes()
-        # As a listing that no build speaks of any more.
-        Listings(store.database).keep("stale", "x")
+        known = FileLists(store.database).sizes()
+        # As a list that no build speaks of any more.
+        FileLists(store.database).keep("stale", "x")
         store.database.rows("UPDATE listing SET kept = 1")
     prune(Settings(str(shop.root)), all=True)
     with Store(str(shop.root)) as store:
-        assert known and Listings(store.database).sizes() == known
+        assert known and FileLists(store.database).sizes() == known
 
 
 def test_it_is_bounded() -> None:
@@ -131,29 +181,3 @@ def test_forgetting_keeps_the_last_of_the_projects_that_it_is_told() -> None:
     assert len(journal.headings()) == 4
     journal.forget(10.0, [asked("/b").project])
     assert [h.number for h in journal.headings()] == [4]
-
-
-class TestListings:
-    def test_kept_and_found(self) -> None:
-        listings = Listings(Database(":memory:"))
-        assert listings.find("d") is None
-        listings.keep("d", "f644 0:0 ab \udc80\n")
-        assert listings.find("d") == "f644 0:0 ab \udc80\n"
-        listings.keep("empty", "")
-        assert listings.find("empty") == ""
-        listings.forget_all_but({"empty"}, float("inf"))
-        assert listings.find("d") is None and listings.find("empty") == ""
-
-    def test_the_oldest_make_room(self) -> None:
-        database = Database(":memory:")
-        listings = Listings(database, most_bytes=100)
-        for i in range(9):
-            listings.keep(f"d{i}", "".join(f"{i * j}" for j in range(12)))
-        kept = [digest for digest, _ in listings.sizes()]
-        assert kept == [f"d{i}" for i in range(8, 8 - len(kept), -1)] and 1 < len(kept) < 9
-        assert sum(size for _, size in listings.sizes()) <= 100
-
-    def test_too_many_files_are_known_by_their_digest_only(self) -> None:
-        listings = Listings(Database(":memory:"))
-        listings.keep("d", "x\n" * 200_001)
-        assert listings.find("d") is None

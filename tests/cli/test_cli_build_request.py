@@ -17,13 +17,14 @@ from kezuri.app.outputs import (
     RootTar,
     StoredImage,
 )
-from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
+from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salvage, SecretSource
 from kezuri.cli.build_request import build_request
 from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
 from kezuri.diagnostics import KezuriError
 from kezuri.export.annotations import Annotation
+from kezuri.linux.cgroups import Limits
 
 
 class Terminal(io.StringIO):
@@ -62,8 +63,20 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--secret type=file,id=a", {"secrets": (SecretSource("a", "file", "a"),)}),
     ("--ssh default", {"agents": (AgentSource("default", ""),)}),
     ("--ssh keys=/etc/passwd,/etc/group", {"agents": (AgentSource("keys", "", ("/etc/passwd", "/etc/group")),)}),
-    ("--security-opt no-new-privileges=false", {"new_privileges": True}),
-    ("--security-opt no-new-privileges:false --security-opt no-new-privileges", {}),
+    ("-m 512m", {"limits": Limits(memory=512 << 20)}),
+    ("--memory 1g --memory-swap -1", {"limits": Limits(memory=1 << 30, memory_swap=-1)}),
+    ("--cpus 1.5 -c 512 --pids-limit 100", {"limits": Limits(cpu_quota=150_000, cpu_shares=512, pids=100)}),
+    ("--cpus .01", {"limits": Limits(cpu_quota=1000)}),
+    ("--cpu-quota 50000 --cpu-period 20000", {"limits": Limits(cpu_quota=50_000, cpu_period=20_000)}),
+    ("--cpuset-cpus 0-1,3 --cpuset-mems 0", {"limits": Limits(cpus="0-1,3", nodes="0")}),
+    ("--resource memory=2g --resource=cpu-quota=50000", {"limits": Limits(memory=2 << 30, cpu_quota=50_000)}),
+    ("-m 1g --resource memory=2g", {"limits": Limits(memory=2 << 30)}),
+    ("--pids-limit -1 --cpu-quota -1 -m 0", {}),
+    ("--cpus 0", {}),
+    ("--security-opt no-new-privileges=false", {}),
+    ("--security-opt no-new-privileges", {"no_new_privileges": True}),
+    ("--security-opt no-new-privileges:false --security-opt no-new-privileges", {"no_new_privileges": True}),
+    ("--security-opt no-new-privileges --security-opt no-new-privileges=false", {}),
     ("--platform linux/amd64,linux/arm64 --platform local", {"platforms": ("linux/amd64", "linux/arm64", "local")}),
     ("-o out", {"outputs": (RootDirectory("out"),)}),
     ("-o -", {"outputs": (RootTar("-"),)}),
@@ -127,6 +140,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--ulimit nofile=1024:2048", {"ulimits": (("nofile", 1024, 2048),)}),
     ("--ulimit core=0 --ulimit memlock=-1", {"ulimits": (("core", 0, 0), ("memlock", -1, -1))}),
     ("--shm-size 128m", {"shm_size": 128 << 20}),
+    ("--pull=missing", {}),
+    ("--pull=always", {"pull": True}),
     ("--shm-size=1.5GiB", {"shm_size": 3 << 29}),
     ("--allow network.host,security.insecure", {"allow": ("network.host", "security.insecure")}),
     (
@@ -136,6 +151,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--compression-level=0", {"outputs": (StoredImage(ImageOptions(level=0)),)}),
     ("--compression uncompressed", {"outputs": (StoredImage(ImageOptions(compression="uncompressed")),)}),
     # accepted without effect on the request
+    ("--cache-from type=gha --cache-to type=gha", {}),
     ("--load --builder x --rm --force-rm --compress --call build --check", {}),
     (
         "--provenance=false --sbom=false --push=false",
@@ -143,6 +159,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("--progress plain --quiet", {}),
     ("--on-error shell", {}),
+    ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
+    (
+        '--on-error=export,dest=o,path=a --on-error=export,"path=b,c",dest=o',
+        {"salvage": (Salvage("a", "o"), Salvage("b,c", "o"))},
+    ),
 ]
 
 
@@ -166,7 +187,7 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        *("--push", "--cache-from", "--cache-to"),
+        "--push",
         *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
     } <= REFUSED
 
@@ -194,6 +215,29 @@ def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
         ("--ssh default=a,b", "a: No such file or directory"),
         ("--ssh default=/nowhere/at/all", "No such file or directory"),
         ("--ssh default=/etc", "/etc is no key file"),
+        ("-m 5m", "--memory 5m: less than 6m"),
+        ("-m much", "--memory: not a size: 'much'"),
+        ("--memory-swap 1g", "--memory-swap needs --memory"),
+        ("-m 1g --memory-swap 512m", "--memory-swap is less than --memory"),
+        ("--cpus two", "--cpus: not a number of processors: 'two'"),
+        ("--cpus 0.001", "--cpus 0.001: the least is 0.01"),
+        ("--cpus 1 --cpu-quota 5000", "give it without --cpu-quota"),
+        ("--cpu-quota 5", "--cpu-quota 5: the least is 1000"),
+        ("--cpu-period 5000000", "--cpu-period is at most"),
+        ("--cpu-shares 1", "--cpu-shares 1: the least is 2"),
+        ("--cpuset-cpus 3-1", "--cpuset-cpus: not a list: '3-1'"),
+        ("--cpuset-cpus 0,,1", "--cpuset-cpus: not a list"),
+        ("--cpuset-mems all", "--cpuset-mems: not a list"),
+        ("--pids-limit -2", "--pids-limit -2: the least is 1"),
+        ("--pids-limit ten", "--pids-limit: not a number: 'ten'"),
+        ("--resource memory", "--resource 'memory' is not of the form LIMIT=VALUE"),
+        ("--resource memmory=1g", "did you mean memory=...?"),
+        ("--resource cpus=x", "--resource cpus: not a number of processors"),
+        ("--on-error exprt,path=a", "did you mean export?"),
+        ("--on-error export", "--on-error cannot be 'export'"),
+        ("--on-error shell,x", "--on-error cannot be 'shell,x'"),
+        ("--on-error export,path=/a", "needs a path in the step and a directory here"),
+        ("--on-error export,path=/a,dest=b,mode=1", "unknown key 'mode'"),
         ("--security-opt seccomp=unconfined", "--security-opt seccomp=unconfined is not supported"),
         ("--security-opt no-new-privileges=maybe", "is not supported"),
         ("-o type=local", "needs a directory"),

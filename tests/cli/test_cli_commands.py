@@ -14,8 +14,10 @@ from kezuri.app.request import BuildResult, Check, HistoryLine, ImageSummary, Re
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.images.kept import NoSuchImage
 from kezuri.progress import Listener, StepDone, StepStarted, Warned
 
+Missed = Callable[[KezuriError], None]
 ID = "sha256:" + "0123456789abcdef" * 4
 DIGEST = "sha256:" + "fedcba9876543210" * 4
 
@@ -134,9 +136,12 @@ def test_inspect(app: App) -> None:
     found = [{"Id": ID, "Config": {"User": "app", "Labels": {"é": "ü"}}}]
     platforms: list[str] = []
 
-    def inspect(settings: Settings, names: tuple[str, ...], platform: str) -> list[Any]:
+    def inspect(settings: Settings, names: tuple[str, ...], platform: str, missed: Missed) -> list[Any]:
         platforms.append(platform)
-        return found * len(names)
+        for name in names:
+            if name == "none":
+                missed(KezuriError.of("no such image: none"))
+        return found * (len(names) - names.count("none"))
 
     app("images", inspect=inspect)
     assert json.loads(kezuri("inspect", "a")[1]) == found
@@ -145,6 +150,10 @@ def test_inspect(app: App) -> None:
     assert kezuri("inspect", "-f", "{{json .Config.Labels}}", "a")[1] == '{"é":"ü"}\n'
     assert json.loads(kezuri("image", "inspect", "--format=json", "a")[1]) == found
     assert kezuri("inspect")[0] == 2
+    code, out, err = kezuri("inspect", "a", "none", "b")
+    assert code == 1 and json.loads(out) == found * 2 and err == "error: no such image: none\n"
+    assert kezuri("inspect", "-f", "{{.Id}}", "none", "b")[:2] == (1, f"{ID}\n")
+    assert kezuri("inspect", "none")[:2] == (1, "[]\n")
     assert set(platforms) == {""}
     assert kezuri("inspect", "--platform", "linux/arm64", "a")[0] == 0 and platforms[-1] == "linux/arm64"
 
@@ -168,14 +177,31 @@ def test_history(app: App) -> None:
 def test_tag_and_rmi(app: App) -> None:
     calls: list[tuple[object, ...]] = []
 
-    def remove(settings: Settings, names: tuple[str, ...], force: bool) -> tuple[Removed, ...]:
+    def remove(settings: Settings, names: tuple[str, ...], force: bool, missed: Missed) -> tuple[Removed, ...]:
         calls.append((names, force))
+        for name in names:
+            if name == "none":
+                missed(NoSuchImage.of("no such image: none"))
+            if name == "two":
+                missed(KezuriError.of("image two has 2 names: a, b"))
+        if names == ("none",):
+            return ()
         return Removed("untagged", "a:1"), Removed("deleted", ID), Removed("blob", DIGEST, 5)
 
     app("images", remove=remove, tag=lambda settings, source, target: calls.append((source, target)))
     assert kezuri("rmi", "a:1") == (0, f"Untagged: a:1\nDeleted: {ID}\n", "")
     assert kezuri("image", "rm", "-f", "a", "b")[0] == 0
     assert kezuri("tag", "a", "b") == (0, "", "")
+    gone = f"Untagged: a:1\nDeleted: {ID}\n"
+    assert kezuri("rmi", "none", "a") == (1, gone, "error: no such image: none\n")
+    assert kezuri("rmi", "-f", "none", "a") == (0, gone, "warning: no such image: none\n")
+    assert kezuri("rmi", "-i", "none") == (0, "", "warning: no such image: none\n")
+    assert kezuri("rmi", "-f", "two", "none") == (
+        1,
+        gone,
+        "error: image two has 2 names: a, b\nerror: no such image: none\n",
+    )
+    del calls[3:]
     assert calls == [(("a:1",), False), (("a", "b"), True), ("a", "b")]
 
 

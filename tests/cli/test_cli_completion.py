@@ -40,7 +40,7 @@ def after(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("bu", ["build", "bud", "builder", "buildx"]),
+        ("bu", ["build", "buildx", "bud", "builder"]),
         ("image r", ["rm", "remove"]),
         ("store ", ["check"]),
         ("--root /x vers", ["version"]),

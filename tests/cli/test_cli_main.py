@@ -13,12 +13,13 @@ from types import ModuleType
 import pytest
 
 import kezuri.cli.help as help_room
-from kezuri.app.request import RunRequest, Settings
+from kezuri.app.request import Settings
 from kezuri.cli.commands import ALIASES, GROUPS, MODULES, load
 from kezuri.cli.console import Console
 from kezuri.cli.main import Stopped, call, main
 from kezuri.cli.options import Option
 from kezuri.cli.settings import GLOBAL
+from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, Span
 from kezuri.linux.descriptors import hold_standard
 
@@ -67,7 +68,7 @@ def test_help_names_every_option_that_works() -> None:
         assert max(map(len, text.split("\n"))) <= 150
         for option in command.options:
             assert (f"{option.key} " in text + " " or f"{option.key}[" in text or f"{option.key}\n" in text) is (
-                not option.refused and not option.ignored
+                not (option.refused or option.ignored or option.warned)
             ), option
         for alias in command.aliases:
             assert ALIASES[alias] == name
@@ -135,7 +136,10 @@ def test_golden_help() -> None:
         (("image", "lss"), "error: unknown command 'image lss'\n  help: did you mean kezuri image ls?\n"),
         (("--bogus", "build"), "error: unknown option --bogus\n"),
         (("build", "--bogus"), "error: unknown option --bogus\n"),
-        (("build", "a", "b"), "error: kezuri build takes [PATH | URL | -]: 'b' is one too many\nusage: kezuri build ["),
+        (
+            ("build", "a", "b"),
+            "error: kezuri build takes [PATH | URL | -]: 'b' is one too many\n  help: words with blanks",
+        ),
         (("du", "x"), "error: kezuri du takes no argument 'x'\nusage: kezuri du [OPTIONS]\n"),
         (("tag", "x"), "error: kezuri tag needs SOURCE TARGET\nusage: kezuri tag [OPTIONS] SOURCE TARGET\n"),
         (("run",), "error: kezuri run needs IMAGE"),
@@ -178,7 +182,7 @@ def test_global_options_stand_before_and_after(monkeypatch: pytest.MonkeyPatch) 
 def test_everything_after_the_image_belongs_to_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def run(request: RunRequest, settings: Settings) -> int:
+    def run(request: RunRequest, settings: Settings, say: Callable[[str], None]) -> int:
         seen.append((request, settings))
         return 7
 
@@ -264,7 +268,7 @@ def test_a_reader_that_has_enough_ends_us_quietly() -> None:
 HANG = """
 import sys, time, types
 module = types.ModuleType("kezuri.app.run")
-def run(request, settings):
+def run(request, settings, say):
     import os
     pid = os.fork()
     if not pid:  # a child has the default handler: it dies of the signal and does not unwind our frames
@@ -328,6 +332,10 @@ EVERY = [
     ("doctor",),
     ("store", "check"),
     ("bases",),
+    ("buildx", "create", "--use", "--name", "x"),
+    ("buildx", "use", "x"),
+    ("buildx", "ls"),
+    ("buildx", "inspect", "--bootstrap"),
     ("completion", "bash"),
     ("__complete", "bash", "0", ""),
     ("version",),

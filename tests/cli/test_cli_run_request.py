@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from kezuri.app.request import RunRequest
 from kezuri.cli.commands.run import COMMAND
 from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
 from kezuri.cli.run_request import published, run_request, volume
+from kezuri.containers.request import RunRequest
 from kezuri.sandbox.step import Port
 
 
@@ -48,12 +48,13 @@ def test_flags_become_the_request(line: str, fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "ports"),
     [
-        ("80", [(80, 0, "0.0.0.0", "tcp")]),
-        ("8080:80", [(80, 8080, "0.0.0.0", "tcp")]),
+        ("80", [(80, 0, "", "tcp")]),
+        ("8080:80", [(80, 8080, "", "tcp")]),
         ("127.0.0.1:8080:80/tcp", [(80, 8080, "127.0.0.1", "tcp")]),
+        ("0.0.0.0:8080:80", [(80, 8080, "0.0.0.0", "tcp")]),
         ("127.0.0.1::80", [(80, 0, "127.0.0.1", "tcp")]),
         ("[::1]:8080:80/udp", [(80, 8080, "::1", "udp")]),
-        ("8000-8001:80-81", [(80, 8000, "0.0.0.0", "tcp"), (81, 8001, "0.0.0.0", "tcp")]),
+        ("8000-8001:80-81", [(80, 8000, "", "tcp"), (81, 8001, "", "tcp")]),
     ],
 )
 def test_ports(text: str, ports: list[tuple[int, int, str, str]]) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from kezuri.cli.options import UsageError
 from kezuri.cli.quantities import age, amount, since, size
 from kezuri.cli.table import aligned
-from kezuri.cli.template import Template, show
+from kezuri.cli.template import Template
+from kezuri.cli.template_functions import show
 from kezuri.cli.values import duration, fields, memory
 
 IMAGE: dict[str, Any] = {
@@ -53,9 +54,9 @@ IMAGE: dict[str, Any] = {
         ('{{"{{"}}{{`}}`}}', "{{}}"),
         ("a {{- .Id -}} b", "asha256:abcb"),
         ("{{/* nothing */}}x", "x"),
-        ("{{range .RepoTags}}{{.}}{{end}}", None),
-        ("{{if .Id}}x{{end}}", None),
-        ("{{$x := .Id}}", None),
+        ("{{range .RepoTags}}{{.}} {{end}}", "a:1 b:2 "),
+        ("{{if .Id}}x{{end}}", "x"),
+        ("{{$x := .Id}}{{$x}}", "sha256:abc"),
         ("{{.Id", None),
         ("{{}}", None),
         ("{{.Idd}}", None),
@@ -81,7 +82,8 @@ def test_templates(template: str, text: str | None) -> None:
 @pytest.mark.parametrize(
     ("template", "message", "hint"),
     [
-        ("{{range .X}}", "{{range}} is not supported yet", "json"),
+        ("{{range .RepoTags}}", "{{end}} is missing", "needs one"),
+        ("{{$y}}", "there is no variable $y", "before it"),
         ("{{.RepoTag}}", "has no field 'RepoTag'", "did you mean .RepoTags?"),
         ("{{.config}}", "has no field 'config'", "did you mean .Config?"),
         ("{{.Config.Zzzzzzz}}", ".Config has no field 'Zzzzzzz'", "it has .Env, .Labels"),
@@ -110,7 +112,7 @@ def test_text_is_itself(text: str) -> None:
 
 
 def test_values_as_go_prints_them() -> None:
-    assert show([1, None, {"b": False, "a": []}]) == "[1 <no value> map[a:[] b:false]]"
+    assert show([1, None, {"b": False, "a": []}]) == "[1 <nil> map[a:[] b:false]]"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.images.test_images_layout import LAYER, NAME, write_layout
 from tests.registry.registry_faults import FastClock, FaultyRegistry, make_image, reset
-from tests.registry.test_registry_layout import LAYER, NAME, write_layout
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Platform, Reference, digest_of

@@ -42,6 +42,7 @@ steps = st.builds(
     mounts=st.lists(mounts, max_size=3).map(tuple),
     ports=st.lists(st.builds(Port, st.integers(), st.integers()), max_size=2).map(tuple),
     stdin=st.integers(-1, 9),
+    grace=st.floats(-1, 1e9),
     insecure=st.booleans(),
 )
 

@@ -19,6 +19,7 @@ from tests.source.source_remote_servers import Repository, WebServer, git, git_d
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.activity import activity
+from kezuri.linux.ownership import Privilege
 from kezuri.plan.operation import GitSource
 from kezuri.plan.remote import git_source
 from kezuri.progress.calling_off import CalledOff
@@ -692,14 +693,14 @@ class TestTheProgram:
 class TestCollection:
     def collect(self, root: Path, **how: object) -> list[str]:
         with Store(str(root)) as store:
-            return [gone.kind for gone in Collector(store).collect(Limits(**how))]  # type: ignore[arg-type]
+            return [gone.kind for gone in Collector(store, Privilege()).collect(Limits(**how))]  # type: ignore[arg-type]
 
     def test_what_goes_when(self, store: Path, web: WebServer, repository: Repository) -> None:
         with fetching(store) as remotes:
             remotes.directory(source(web))
             assert self.collect(store, everything=True) == []
         with Store(str(store)) as opened:
-            usage = {kind: size for kind, _, size in Figures(opened).usage()}
+            usage = {kind: size for kind, _, size in Figures(opened, Privilege()).usage()}
         assert usage["git repositories"] > 0
         assert self.collect(store) == [] == self.collect(store, before=time() - 3600)
         (tree,) = (store / "git" / "trees").iterdir()

@@ -14,6 +14,7 @@ from tests.source.source_remote_fetching import Fetching, fetching
 from tests.source.source_remote_servers import MODIFIED, MTIME, Handler, WebServer, web_server
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.plan.operation import UrlSource
 from kezuri.plan.remote import url_source
 from kezuri.progress.calling_off import CalledOff
@@ -410,7 +411,7 @@ class TestTrouble:
 class TestCollection:
     def collect(self, root: Path, **how: object) -> list[str]:
         with Store(str(root)) as store:
-            return [gone.kind for gone in Collector(store).collect(Limits(**how))]  # type: ignore[arg-type]
+            return [gone.kind for gone in Collector(store, Privilege()).collect(Limits(**how))]  # type: ignore[arg-type]
 
     def test_downloads_stay_until_they_are_old_or_all_has_to_go(self, tmp_path: Path, web: WebServer) -> None:
         web.file("/f", b"one", ETag='"1"')

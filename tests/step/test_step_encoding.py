@@ -56,7 +56,7 @@ HEREDOCS = st.lists(st.tuples(TEXT, st.binary(max_size=5)), max_size=2).map(tupl
 COPY = st.builds(Copy, TEXT, FILES, HEREDOCS, TEXT, TEXT, TEXT, FLAG, FLAG)
 DIRECTORY = st.builds(MakeDirectory, TEXT, TEXT, TEXT)
 PACKING = st.builds(Packing, st.sampled_from(("gzip", "zstd", "none")), MAYBE, MAYBE)
-FAILURE = st.builds(Failure, NUMBER, NUMBER, FLAG, TEXT, FLAG, FLAG, FLAG, FLAG, TEXT)
+FAILURE = st.builds(Failure, NUMBER, NUMBER, FLAG, TEXT, FLAG, FLAG, FLAG, FLAG, TEXT, TEXT)
 SECONDS = st.floats(0, 1e6)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.linux.usage import disk_use
 from kezuri.oci.descriptor import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Manifest, canonical, digest_of
 from kezuri.store.facts import Download
@@ -105,7 +106,7 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
         (tmp_path / "index.json").write_text("{")
         with pytest.raises(KezuriError, match=r"index\.json is damaged"):
             store.names.all()
-        assert [f.kind for f in Soundness(store).check(repair=True)] == ["names"]
+        assert [f.kind for f in Soundness(store, Privilege()).check(repair=True)] == ["names"]
         assert store.names.all() == {}
 
 
@@ -155,9 +156,9 @@ class TestCollection:
             store.names.delete("a/b:c")
             store.database.facts.put_image("docker.io/a/b:c", "linux/amd64", descriptor.digest)
             there = set(store.blobs.digests())
-            assert list(Collector(store).collect(Limits())) == []
+            assert list(Collector(store, Privilege()).collect(Limits())) == []
             assert set(store.blobs.digests()) == there and len(there) == 3
-            gone = Collector(store).collect(Limits(everything=True))
+            gone = Collector(store, Privilege()).collect(Limits(everything=True))
             assert {g.name for g in gone} == there and store.blobs.digests() == []
 
     def test_neither_what_has_a_name_nor_what_is_in_use_may_go(self, tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ class TestCollection:
             piece = Piece("x", "image", "", 1, Use(0.0, 0.0))
             named = piece._replace(ties=Ties(named=True))
             used = piece._replace(use=Use(0.0, time.time()))
-            collection = Collector(store)
+            collection = Collector(store, Privilege())
             assert collection.may_go(piece) and not collection.may_go(named)
             with Store(str(tmp_path)):
                 assert collection.may_go(piece) and not collection.may_go(named)
@@ -177,7 +178,7 @@ class TestCollection:
             image(store, "a/b:c")
             os.mkdir(store.layer_directory("d"))
             os.mkdir(store.path("mounts", "m"))
-            counts = {kind: count for kind, count, _ in Figures(store).usage()}
+            counts = {kind: count for kind, count, _ in Figures(store, Privilege()).usage()}
             assert counts["blobs"] == 3 and counts["snapshots"] == 1 and counts["cache mounts"] == 1
             assert counts["listings"] == counts["temporary"] == 0
 
@@ -193,9 +194,15 @@ class TestCollection:
             store.database.put_mount("m", "m")
             Path(store.path("contexts", "c")).touch()
             store.database.facts.put_download("x", Download(digest_of(b"fetched"), "", ""))
-            uses = {piece.kind: (piece.use.uses, piece.ties.named) for piece in Collector(store).pieces()}
+            uses = {piece.kind: (piece.use.uses, piece.ties.named) for piece in Collector(store, Privilege()).pieces()}
             others = dict.fromkeys(("internal", "exec.cachemount", "source.local", "source.http"), (1, False))
             assert uses == {"image": (1, True), **others}
+
+    def test_a_result_counts_as_often_as_it_was_used(self, tmp_path: Path) -> None:
+        with Store(str(tmp_path)) as store:
+            store.database.put_record(record("k", "l1", time.time())._replace(uses=7, seconds=3.0))
+            (piece,) = Collector(store, Privilege()).pieces()
+            assert (piece.kind, piece.use.uses, piece.use.seconds) == ("regular", 7, 3.0)
 
     def test_what_a_name_or_a_result_needs_stays(self, tmp_path: Path) -> None:
         with Store(str(tmp_path)) as store:
@@ -205,7 +212,7 @@ class TestCollection:
             store.database.put_layer("l1")
             store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
             store.database.put_record(record("k", "l1", time.time()))
-            gone = {g.name for g in Collector(store).collect(Limits())}
+            gone = {g.name for g in Collector(store, Privilege()).collect(Limits())}
             assert gone == {loose}
             assert store.blobs.has(named.digest) and store.blobs.has(layer_blob)
 
@@ -217,7 +224,7 @@ class TestCollection:
             store.database.put_directory("l1", "mine", "dir", 0)
             store.database.put_form(FormRow("l1", "e", layer_blob, 12, LAYER, "d"))
             store.database.put_record(record("k", "l1", time.time()))
-            list(Collector(store).collect(Limits(everything=True)))
+            list(Collector(store, Privilege()).collect(Limits(everything=True)))
             assert store.database.records() == [] and store.database.layers() == []
             assert not os.path.exists(store.layer_directory("dir")) and not store.blobs.has(layer_blob)
             assert store.blobs.has(named.digest)
@@ -227,7 +234,7 @@ class TestCollection:
             fresh = running.blobs.put(b"just written")
             running.database.put_layer("l1")
             running.database.put_record(record("k", "l1", time.time()))
-            list(Collector(pruning).collect(Limits(everything=True)))
+            list(Collector(pruning, Privilege()).collect(Limits(everything=True)))
             assert running.blobs.has(fresh) and running.database.record("k") is not None
 
     def test_the_least_recently_used_goes_first(self, tmp_path: Path) -> None:
@@ -239,8 +246,8 @@ class TestCollection:
                 size = (made / "file").stat().st_blocks * 512
                 store.database.put_directory(f"l{i}", "mine", f"l{i}", size)
                 store.database.put_record(record(f"k{i}", f"l{i}", 1000.0 + i))
-            budget = Figures(store).cache_bytes() // 2
-            list(Collector(store).collect(Limits(keep_bytes=budget)))
+            budget = Figures(store, Privilege()).cache_bytes() // 2
+            list(Collector(store, Privilege()).collect(Limits(keep_bytes=budget)))
             assert {r.key for r in store.database.records()} == {"k2", "k3"}
 
     def test_what_a_dead_process_left_is_cleared(self, tmp_path: Path) -> None:
@@ -252,7 +259,7 @@ class TestCollection:
             (tmp_path / "tmp" / f"{dead}-step-x" / "deep").mkdir(parents=True)
             mine = tmp_path / "tmp" / f"{os.getpid()}-step-y"
             mine.mkdir()
-            gone = [g.kind for g in Collector(store).collect(Limits())]
+            gone = [g.kind for g in Collector(store, Privilege()).collect(Limits())]
             assert gone == ["temporary"] and mine.exists()
 
     def test_figures_add_up_with_du(self, tmp_path: Path) -> None:
@@ -263,7 +270,7 @@ class TestCollection:
             os.mkdir(store.layer_directory("d"))
             (Path(store.layer_directory("d")) / "f").write_bytes(b"y" * 50_000)
             os.link(Path(store.layer_directory("d")) / "f", Path(store.layer_directory("d")) / "g")
-            ours = sum(size for _, _, size in Figures(store).usage())
+            ours = sum(size for _, _, size in Figures(store, Privilege()).usage())
             said = subprocess.run(["du", "-s", "-B1", tmp_path], capture_output=True, check=True).stdout
             theirs = int(said.split()[0])
             rest = sum(os.lstat(tmp_path / n).st_blocks * 512 for n in ("locks", "leases")) + 4096 * 4
@@ -274,11 +281,11 @@ class TestCollection:
             descriptor = image(store, "a/b:c")
             store.database.put_directory("gone", "mine", "not there", 0)
             Path(store.blobs.path(store.blobs.put(b"rotten"))).write_bytes(b"r0tten")
-            kinds = sorted(f.kind for f in Soundness(store).check(repair=False))
+            kinds = sorted(f.kind for f in Soundness(store, Privilege()).check(repair=False))
             assert kinds == ["blob", "layer"]
             os.unlink(store.blobs.path(descriptor.digest))
-            assert {f.kind for f in Soundness(store).check(repair=True)} == {"blob", "layer", "image"}
-            assert list(Soundness(store).check(repair=False)) == []
+            assert {f.kind for f in Soundness(store, Privilege()).check(repair=True)} == {"blob", "layer", "image"}
+            assert list(Soundness(store, Privilege()).check(repair=False)) == []
 
 
 def test_remove_tree_removes_what_has_no_permissions(tmp_path: Path) -> None:
@@ -375,7 +382,7 @@ def test_two_writers_of_a_blob_do_not_share_its_part(tmp_path: Path) -> None:
             assert (first.offset, second.offset) == (4, 0)
             second.write(b"whole blob")
             first.write(b"e blob")
-            assert list(Collector(other).collect(Limits())) == []
+            assert list(Collector(other, Privilege()).collect(Limits())) == []
             second.commit()
             first.commit()
         assert store.blobs.read(expected.digest) == b"whole blob"
@@ -386,7 +393,7 @@ def test_half_blobs_are_counted_and_pruned(tmp_path: Path) -> None:
     expected = begun(tmp_path, b"whole blob")
     name = f"partial/{expected.digest[7:]}"
     with Store(str(tmp_path)) as store:
-        collection = Collector(store)
+        collection = Collector(store, Privilege())
         (piece,) = collection.pieces()
         assert (piece.id, piece.kind, piece.title) == (name, "internal", f"part of blob {expected.digest}")
         assert list(collection.abandoned()) == []
@@ -399,5 +406,5 @@ def test_half_blobs_are_counted_and_pruned(tmp_path: Path) -> None:
     begun(tmp_path, b"whole blob")
     os.utime(tmp_path / name, (0, 0))
     with Store(str(tmp_path)) as store:
-        assert [gone.name for gone in Collector(store).abandoned()] == [expected.digest[7:]]
+        assert [gone.name for gone in Collector(store, Privilege()).abandoned()] == [expected.digest[7:]]
     assert remaining(tmp_path) == []

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from tests.build.build_workshop import Workshop
 
+from kezuri.cache.file_lists import FileLists
 from kezuri.cache.journal import Journal
-from kezuri.cache.listings import Listings
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import LAYER
 from kezuri.store import database as database_module
 from kezuri.store import migration
@@ -84,11 +85,11 @@ def test_directories_and_claims_of_unknown_origin_are_forgotten_and_packed_layer
             assert database.forms() == [FormRow("run-packed", "gzip", "sha256:" + "b" * 64, 2, LAYER, "sha256:1", True)]
             assert database.record("k1") is None and database.record("k2") is not None
             assert database.facts.image("x", "linux/amd64") == DIGEST and database.facts.selection("0123") == ""
-            assert Journal(database).headings() == () and Listings(database).sizes() == []
+            assert Journal(database).headings() == () and FileLists(database).sizes() == []
             names = {str(row[0]) for row in database.rows("SELECT name FROM sqlite_master")}
             assert not names & {"detail", "kept", "made"}
     with Store(str(tmp_path)) as store:
-        gone = {g.name for g in Collector(store).collect(Limits())}
+        gone = {g.name for g in Collector(store, Privilege()).collect(Limits())}
         assert gone == {"only", "packed", "pulled"}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import LAYER, MANIFEST, Descriptor, Manifest, canonical
 from kezuri.store.schema import FormRow, RecordRow
 from kezuri.store.store import Store
@@ -111,7 +112,7 @@ def test_what_is_foreseen_is_what_goes(
 ) -> None:
     with tempfile.TemporaryDirectory() as root, Store(root) as store:
         fill(store, layers, mounts, loose)
-        collection = Collector(store)
+        collection = Collector(store, Privilege())
         chosen = choice(filters, lambda piece: not collection.may_go(piece)) if filters else None
         before = None if age is None else NOW - age
         limits = Limits(everything, before, keep_bytes, chosen)
@@ -132,7 +133,7 @@ def test_the_one_that_an_id_names_and_nothing_else(tmp_path: Path) -> None:
             (False, False, "named", 1.0, "RUN"),
         ]
         fill(store, layers, [10.0], ["blob", "directory", "listing", "temporary"])
-        collection = Collector(store)
+        collection = Collector(store, Privilege())
         chosen = choice(("id=m0",), lambda piece: False)
         gone = list(collection.collect(Limits(everything=True, chosen=chosen)))
         assert [(g.kind, g.name) for g in gone] == [("mount", "m0")]

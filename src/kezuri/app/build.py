@@ -14,14 +14,13 @@ from kezuri.app.outputs import ImageOutput, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built, Workers
-from kezuri.cache.question import Question
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.explain.chronicle import Chronicle
 from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import CopyOperation, Plan, RunOperation
+from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
@@ -67,6 +66,7 @@ class _Build:
         self._stand_ins = stand_ins
         self._look = look
         self._performer: LocalPerformer | None = None
+        self._keeps = look is not None or bool(request.salvage)
         self._request = request
         self._settings = settings
         self._listener = listener
@@ -136,7 +136,7 @@ class _Build:
         inputs, keys, results, options = definition.workbench(
             plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
         )
-        chronicle = Chronicle(store.database, self._asked(plan, definition), plan)
+        chronicle = Chronicle(store.database, definition.asked(), plan)
         builder = Builder(
             plan,
             store,
@@ -153,30 +153,33 @@ class _Build:
         try:
             built = builder.build()
         except BaseException as error:
-            chronicle.close(reason(error).partition("\n")[0], builder.place)
-            self._look_at(error)
+            chronicle.close(reason(error).partition("\n")[0], builder.name)
+            told = self._look_at(error)
+            if told is not error:
+                raise told from error
             raise
-        chronicle.close("", builder.place)
+        chronicle.close("", builder.name)
         return built
 
-    def _look_at(self, error: BaseException) -> None:
-        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of."""
-        if self._performer is None or self._look is None:
-            return
+    def _look_at(self, error: BaseException) -> BaseException:
+        """Everything else of the build has ended: what the failed step left can be looked at, and is let go of. The
+        error, with what is said about that."""
+        if self._performer is None or not self._keeps:
+            return error
         from kezuri.step.failure import StepFailed
 
         wreck = self._performer.left(error.left) if isinstance(error, StepFailed) else None
-        if wreck is not None and isinstance(error, StepFailed):
+        if wreck is None or not isinstance(error, StepFailed):
+            return error
+        if self._request.salvage:
+            from kezuri.app.salvage import salvage
+
+            error = error.noting(*salvage(self._request.salvage, wreck))
+        if self._look is not None:
             from kezuri.app.debugging import look
 
             look(wreck, error, self._session.sandbox(), self._look)
-
-    def _asked(self, plan: Plan, definition: Definition) -> Question:
-        context = definition.context
-        name = context.dockerfile.name
-        file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
-        place = context.address or context.root or "-"
-        return (place, file, self._request.target, self._request.platforms, os.getcwd())
+        return error
 
     def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
         """Before the first step runs: a build that only copies needs no sandbox."""
@@ -186,19 +189,19 @@ class _Build:
 
         session, store, forms = self._session, self._session.store, self._session.forms
         operations = [o for stage in plan.stages for o in stage.operations]
-        if any(isinstance(o, RunOperation) for o in operations):
-            session.open_sandbox(self._request.new_privileges)
+        if any(o.kind == "RUN" for o in operations):
+            session.open_sandbox(self._request.no_new_privileges, self._request.limits)
         # What a killed build left behind goes before this one needs the space.
-        for _ in Collector(store).abandoned():
+        for _ in Collector(store, session.privilege).abandoned():
             pass
         namespace = self._request.builtin.cache_namespace
-        remotes = [r for o in operations if isinstance(o, CopyOperation) for r in o.remotes if r is not None]
+        remotes = [r for o in operations for r in o.remotes if r is not None]
         if remotes:
             inputs.prefetch(remotes)
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
         performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
         self._performer = held.enter_context(performer)
-        tasks = Tasks(inputs, options, self._packing, namespace, self._look is not None)
+        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps)
         return Workers(tasks, performer)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from kezuri.app.request import BuildRequest
 from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
+from kezuri.cache.question import Question
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
@@ -89,6 +90,14 @@ class Definition:
         )
         self.dockerfile = self._parse()
 
+    def asked(self) -> Question:
+        """What the build is asked for, as the journal writes it down."""
+        context = self.context
+        name = context.dockerfile.name
+        file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
+        place = context.address or context.root or "-"
+        return (place, file, self._request.target, self._request.platforms, os.getcwd())
+
     def _parse(self) -> Dockerfile:
         source = self.context.dockerfile
         name = WorkName(f"load build definition from {os.path.basename(source.name)}", internal=True)
@@ -99,7 +108,25 @@ class Definition:
                     # That one is the checks' business.
                     self._listener(Warned(time(), diagnostic))
             self._warn_of_syntax(dockerfile)
+            if self._request.build_args:
+                self._warn_of_arguments(dockerfile)
             return dockerfile
+
+    def _warn_of_arguments(self, dockerfile: Dockerfile) -> None:
+        """An argument that no ARG declares is passed over, as in BuildKit; one that is nearly the name of another was
+        mistyped."""
+        from kezuri.diagnostics import Diagnostic, nearest
+        from kezuri.dockerfile.instructions import Arg
+
+        declared = {name for i in dockerfile.instructions if isinstance(i, Arg) for name, _ in i.pairs}
+        given = dict(self._request.build_args)
+        for name in given:
+            if name in declared or len(name) < 4 or name.startswith("BUILDKIT_") or name.lower().endswith("_proxy"):
+                continue
+            near = nearest(name, declared - given.keys())
+            if near is not None:
+                text = f"no ARG declares the build argument {name}"
+                self._listener(Warned(time(), Diagnostic("warning", text, hint=f"did you mean {near}?")))
 
     def _warn_of_syntax(self, dockerfile: Dockerfile) -> None:
         """The language is built in: a frontend of another name may mean another language."""
@@ -296,7 +323,7 @@ class Definition:
                 self._request.ulimits,
                 self._request.shm_size,
                 self._request.builtin.hostname,
-                self._request.new_privileges,
+                self._request.no_new_privileges,
             ),
             secrets=secrets,
             agents=self._open_agents(),

@@ -4,11 +4,13 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.build import build
 from kezuri.app.images import images
-from kezuri.app.request import BuildRequest, RunRequest, Settings
+from kezuri.app.request import BuildRequest, Settings
+from kezuri.containers.container import Container
+from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Manifest
 from kezuri.oci.platform import Platform
@@ -16,6 +18,9 @@ from kezuri.oci.reference import Reference
 from kezuri.progress.events import Listener
 from kezuri.sandbox.step import Port
 from kezuri.store.store import Store
+
+if TYPE_CHECKING:
+    from threading import Event
 
 NAME = "kezuri-demo:latest"
 BASE = "golang:1.24-alpine"
@@ -73,74 +78,44 @@ def _base_size(settings: Settings) -> int:
 
 
 def _ask(settings: Settings) -> tuple[str, int]:
-    """Start the image in a child process and ask it over HTTP until it answers: the answer, and the port."""
-    import signal
-
-    port = _free_port()
-    parent = os.getpid()
-    said, told = os.pipe()
-    try:
-        child = os.fork()
-        if child == 0:
-            _serve(settings, port, parent, told)
-        os.close(told)
-        try:
-            return _answer(port, said), port
-        finally:
-            os.kill(child, signal.SIGTERM)
-            _reap(child)
-    finally:
-        os.close(said)
-
-
-def _serve(settings: Settings, port: int, parent: int, told: int) -> None:
-    """In the child: run the image until it ends or the parent does; `told` is written why it could not be run."""
-    import signal
+    """Run the image and ask it over HTTP until it answers: the answer, and the port."""
+    from threading import Event, Thread
 
     from kezuri.app.run import run
-    from kezuri.linux import privileges, userns
 
-    code = 125
-    try:
-        # Entering changes our ids, and that would clear the death signal: so it comes first.
-        userns.enter()
-        privileges.die_with_parent(signal.SIGKILL)
-        if os.getppid() != parent:
-            return
-        request = RunRequest(image=NAME, ports=(Port(CONTAINER_PORT, port, "127.0.0.1"),))
-        code = run(request, settings)
-    except KezuriError as error:
-        os.write(told, str(error).encode("utf-8", "surrogateescape"))
-    except BaseException:
-        pass
-    finally:
-        os._exit(code)
+    told: list[tuple[str, int]] = []
+    problems: list[str] = []
+    over = Event()
 
+    def ask(container: Container) -> None:
+        port = container.ports[0].host
+        try:
+            told.append((_answer(port, over), port))
+        except KezuriError as error:
+            problems.append(str(error))
+        finally:
+            container.stop()
 
-def _reap(child: int) -> None:
-    import signal
+    threads: list[Thread] = []
 
-    end = time.monotonic() + 15
-    while time.monotonic() < end:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return
-        time.sleep(0.05)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    def begun(container: Container) -> None:
+        # No thread before: the sandbox is started by a process that has one only.
+        threads.append(Thread(target=ask, args=(container,), daemon=True))
+        threads[0].start()
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    # The host port 0 is a free one.
+    code = run(RunRequest(image=NAME, ports=(Port(CONTAINER_PORT, 0, "127.0.0.1"),)), settings, begun=begun)
+    over.set()
+    for thread in threads:
+        thread.join()
+    if told:
+        return told[0]
+    problem = problems[0] if problems else "the program in the image did not start"
+    raise KezuriError.of(problem, hint=f"its container ended with exit code {code}")
 
 
-def _answer(port: int, said: int) -> str:
-    """The body of the program's answer. KezuriError when there is none in time, or the child tells through the
-    descriptor `said` why there will be none."""
-    from select import select
-
+def _answer(port: int, over: "Event") -> str:
+    """The body of the program's answer. KezuriError when there is none in time, or the container is over."""
     end = time.monotonic() + _PATIENCE
     problem = "no answer"
     while time.monotonic() < end:
@@ -156,7 +131,6 @@ def _answer(port: int, said: int) -> str:
             problem = head.decode("latin-1", "replace")[:200] or problem
         except OSError as error:
             problem = str(error)
-        if select([said], (), (), 0.1)[0]:
-            problem = os.read(said, 1 << 16).decode("utf-8", "replace") or f"its container has ended ({problem})"
+        if over.wait(0.1):
             break
     raise KezuriError.of(f"the program in the image did not answer on port {port}: {problem}")

@@ -7,15 +7,37 @@ from kezuri.linux.ownership import Privilege
 
 
 def doctor(settings: Settings) -> tuple[Check, ...]:
-    """What was found, the machine first, then the store."""
-    from kezuri.sandbox.doctor import findings
+    """What was found: how a build goes here, what explains that, and the store."""
+    from kezuri.sandbox.doctor import findings, tried
 
-    found = [Check(f.name, f.state, f.detail, f.remedy) for f in findings()]
-    return (*found, *_store(settings))
+    trial = tried(lambda: _build(settings))
+    return (*(Check(f.name, f.state, f.detail, f.remedy) for f in findings(trial)), _store(settings))
 
 
-def _store(settings: Settings) -> tuple[Check, ...]:
+def _build(settings: Settings) -> None:
+    """Make the smallest build that needs all that builds need, with these settings, in a store of its own where the
+    store keeps its work in progress: nothing of it stays."""
+    from kezuri.app.build import build
+    from kezuri.app.outputs import CacheOnly
+    from kezuri.app.request import BuildRequest
+    from kezuri.sandbox import probe
+    from kezuri.step.failure import StepFailed
+    from kezuri.store.store import Store
+
+    with Store(settings.root) as store, store.scratch("doctor") as place:
+        context = os.path.join(place, "context")
+        probe.lay_out(context)
+        request = BuildRequest(context=context, outputs=(CacheOnly(),))
+        try:
+            build(request, settings._replace(root=os.path.join(place, "store")), lambda event: None)
+        except StepFailed as error:
+            if not probe.is_refused_program(os.uname().machine, error.ended):
+                raise
+
+
+def _store(settings: Settings) -> Check:
     from kezuri.diagnostics import KezuriError
+    from kezuri.linux.mounts import type_at
     from kezuri.store.store import Store
 
     try:
@@ -23,11 +45,12 @@ def _store(settings: Settings) -> tuple[Check, ...]:
             names = len(store.names.all())
             status = os.statvfs(store.root)
             free = status.f_bavail * status.f_frsize
+            kind = type_at(store.root) or "an unknown file system"
     except KezuriError as error:
-        return (Check("store", "error", str(error), error.diagnostics[0].hint),)
+        return Check("store", "error", str(error), error.diagnostics[0].hint)
     state = "warning" if free < 2 << 30 else "ok"
     remedy = "`kezuri prune` frees space; --root puts the store on another disk" if state == "warning" else ""
-    return (Check("store", state, f"{settings.root}: {names} images, {free / 1e9:.1f} GB free", remedy),)
+    return Check("store", state, f"{settings.root}: {names} images, {free / 1e9:.1f} GB free, on {kind}", remedy)
 
 
 def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
@@ -35,7 +58,6 @@ def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
     from kezuri.store.store import Store
     from kezuri.upkeep.soundness import Soundness
 
-    Privilege().own()
     with Store(settings.root) as store:
         found = [
             Check(
@@ -44,7 +66,7 @@ def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
                 finding.detail + (" (repaired)" if finding.repaired else ""),
                 "" if finding.repaired else "run it again with --repair; what is lost is built or pulled again",
             )
-            for finding in Soundness(store).check(repair)
+            for finding in Soundness(store, Privilege()).check(repair)
         ]
         blobs = len(store.blobs.digests())
     return tuple(found) or (Check("store", "ok", f"{blobs} blobs, every digest right, nothing missing"),)

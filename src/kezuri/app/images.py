@@ -7,6 +7,7 @@ from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
 from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
+from kezuri.linux.ownership import Privilege
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
@@ -14,6 +15,7 @@ from kezuri.scalars import parse_bool
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
+from kezuri.upkeep.relief import is_full
 
 
 def images(
@@ -80,11 +82,27 @@ def _filter(text: str) -> Callable[[Kept, ImageConfig], bool]:
     )
 
 
-def inspect(settings: Settings, names: tuple[str, ...], platform: str = "") -> list[dict[str, Any]]:
+def _give_up(error: KezuriError) -> None:
+    raise error
+
+
+def inspect(
+    settings: Settings,
+    names: tuple[str, ...],
+    platform: str = "",
+    missed: Callable[[KezuriError], None] = _give_up,
+) -> list[dict[str, Any]]:
     """What is to be known of each image, in the shape of `docker inspect`; of an image for several platforms that for
-    `platform`, else for this machine."""
+    `platform`, else for this machine. `missed` hears of each that is not there; where it does not raise, the others are
+    told nevertheless."""
     with Store(settings.root) as store:
-        return [_inspect(store, name, platform) for name in names]
+        told = []
+        for name in names:
+            try:
+                told.append(_inspect(store, name, platform))
+            except KezuriError as error:
+                missed(error)
+        return told
 
 
 def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
@@ -93,13 +111,14 @@ def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
     tags = [image.familiar for image in same if not image.by_digest]
     described = Descriptor(manifest.media_type, digest, store.blobs.size(digest), platform=config.platform)
     document = config.to_json()
+    settings = {key: dict(sorted(v.items())) if isinstance(v, dict) else v for key, v in document["config"].items()}
     return {
         "Id": manifest.config.digest,
         "RepoTags": tags,
         "RepoDigests": sorted({_by_digest(image, image.reference) for image in same if image.reference}),
         "Created": config.created,
         "Author": config.author,
-        "Config": document["config"],
+        "Config": settings,
         "Architecture": config.platform.architecture,
         "Variant": config.platform.variant,
         "Os": config.platform.os,
@@ -154,21 +173,24 @@ def tag(settings: Settings, source: str, target: str) -> None:
         store.names.put(str(reference), descriptor)
 
 
-def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> tuple[Removed, ...]:
+def remove(
+    settings: Settings,
+    names: tuple[str, ...],
+    force: bool = False,
+    missed: Callable[[KezuriError], None] = _give_up,
+) -> tuple[Removed, ...]:
     """Take names away, and the blobs that no other image and no cached result needs. An id removes all names of its
-    image, if there are several only with `force`; the last tag takes the digests of its repository along. Nothing
-    happens when one of the names is unknown."""
-    with Store(settings.root) as store:
+    image, if there are several only with `force`; the last tag takes the digests of its repository along. `missed`
+    hears of each that cannot go; where it does not raise, the others go nevertheless."""
+    with Store(settings.root, frugal=is_full(settings.root)) as store:
         doomed: dict[tuple[str, str], Kept] = {}
         for name in names:
-            found = find_all(store, name)
-            tags = [image.familiar for image in found if image.name and not image.by_digest]
-            if len(tags) > 1 and not force:
-                raise KezuriError.of(
-                    f"image {name} has {len(tags)} names: {', '.join(tags)}",
-                    hint="remove them by name, or use --force",
-                )
-            doomed.update({(image.name, image.descriptor.digest): image for image in found})
+            try:
+                doomed.update({(i.name, i.descriptor.digest): i for i in _doomed(store, name, force)})
+            except KezuriError as error:
+                missed(error)
+        if not doomed:
+            return ()
         removed = []
         for image in doomed.values():
             if image.name:
@@ -179,9 +201,20 @@ def remove(settings: Settings, names: tuple[str, ...], force: bool = False) -> t
         for image in _left_digests(kept(store), list(doomed.values())):
             store.names.delete(image.name)
             removed.append(Removed("untagged", image.familiar))
-        swept = Collector(store).collect(Limits(untagged=False))
+        swept = Collector(store, Privilege()).collect(Limits(untagged=False))
         removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
         return tuple(removed)
+
+
+def _doomed(store: Store, name: str, force: bool) -> list[Kept]:
+    """What a name or an id removes; KezuriError when it is nothing, or more than one would think."""
+    found = find_all(store, name)
+    tags = [image.familiar for image in found if image.name and not image.by_digest]
+    if len(tags) > 1 and not force:
+        raise KezuriError.of(
+            f"image {name} has {len(tags)} names: {', '.join(tags)}", hint="remove them by name, or use --force"
+        )
+    return found
 
 
 def _left_digests(images: list[Kept], gone: list[Kept]) -> list[Kept]:

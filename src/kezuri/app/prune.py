@@ -12,6 +12,7 @@ from kezuri.upkeep.choice import choice
 from kezuri.upkeep.collector import Collector, Limits
 from kezuri.upkeep.figures import Figures
 from kezuri.upkeep.piece import Piece
+from kezuri.upkeep.relief import is_full, relieve
 from kezuri.upkeep.worth import Candidate, worth
 
 
@@ -33,8 +34,12 @@ def prune(
 ) -> tuple[Removed, ...]:
     """Remove what is not needed; see Collector.collect. `until` is an age in seconds. Never what a running build
     needs. KezuriError for filters that are not understood."""
+    privilege = Privilege()
+    if is_full(settings.root):
+        privilege.own()
+        relieve(settings.root)
     with _opened(settings) as store:
-        collector = Collector(store)
+        collector = Collector(store, privilege)
         gone = collector.collect(_limits(collector, all, until, filters, budget))
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
         if all or until is not None:
@@ -45,14 +50,14 @@ def prune(
 def _forget_builds(store: Store, before: float) -> None:
     """Forget the builds of the journal that were last made before the moment (seconds since the epoch), and what only
     they spoke of. The last one of a project that is still there stays: it tells that results were pruned."""
+    from kezuri.cache.file_lists import FileLists
     from kezuri.cache.journal import Journal
-    from kezuri.cache.listings import Listings
 
     journal = Journal(store.database)
     there = (heading.asked for heading in journal.headings())
     journal.forget(before, {asked.project for asked in there if os.path.isdir(asked.context)})
     oldest = store.oldest_lease()
-    Listings(store.database).forget_all_but(journal.digests(), time() if oldest is None else oldest)
+    FileLists(store.database).forget_all_but(journal.digests(), time() if oldest is None else oldest)
 
 
 def foresee_prune(
@@ -65,7 +70,7 @@ def foresee_prune(
 ) -> tuple[Candidate, ...]:
     """What `prune` would remove now, in its order."""
     with _opened(settings) as store:
-        collector = Collector(store)
+        collector = Collector(store, Privilege())
         return tuple(collector.candidates(_limits(collector, all, until, filters, budget)))
 
 
@@ -87,14 +92,14 @@ def _limits(
 def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
     """(kind, how many, bytes) of what the store holds."""
     with _opened(settings) as store:
-        return Figures(store).usage()
+        return Figures(store, Privilege()).usage()
 
 
 def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | None = None) -> tuple[Valued, ...]:
     """Every piece that the store holds and the filters choose, the largest first; with `until` (seconds) those that
     were not used for so long."""
     with _opened(settings) as store:
-        collector, now = Collector(store), time()
+        collector, now = Collector(store, Privilege()), time()
         chosen = choice(filters, lambda piece: not collector.may_go(piece))
         pieces = [p for p in collector.pieces() if chosen(p) and (until is None or p.use.used < now - until)]
         pieces.sort(key=lambda piece: (-piece.size, piece.id))
@@ -102,7 +107,5 @@ def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | 
 
 
 def _opened(settings: Settings) -> Store:
-    """The store, for somebody who looks into directories of layers and removes them: those of an ordinary user have
-    files of his subordinate ids."""
-    Privilege().own()
-    return Store(settings.root)
+    """The store, which writes as little as it can where its disk is full."""
+    return Store(settings.root, frugal=is_full(settings.root))

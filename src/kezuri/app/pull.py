@@ -26,7 +26,7 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
 
     with Session(settings, pull=True, progress=told) as session:
         # What a killed pull or build left behind goes before this one needs the space.
-        for _ in Collector(session.store).abandoned():
+        for _ in Collector(session.store, session.privilege).abandoned():
             pass
         with reporter.step(WorkName(f"load metadata for {reference}")):
             image = session.images.resolve(ImageSource("registry", name), wanted)

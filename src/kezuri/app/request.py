@@ -1,4 +1,4 @@
-"""What a user can ask of a build or a run, as frozen values: argv has been understood, nothing has happened yet."""
+"""What a user can ask for, as frozen values: argv has been understood, nothing has happened yet."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -6,7 +6,7 @@ from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
-    from kezuri.sandbox.step import Port
+    from kezuri.linux.cgroups import Limits
 
 
 class SecretSource(NamedTuple):
@@ -25,6 +25,14 @@ class AgentSource(NamedTuple):
     id: str
     socket: str
     keys: tuple[str, ...] = ()
+
+
+class Salvage(NamedTuple):
+    """`--on-error=export,path=PATH,dest=DIR`: what a failed step has at `path` (from its working directory on) is
+    written into the directory `dest`."""
+
+    path: str
+    dest: str
 
 
 class BuiltinArguments(NamedTuple):
@@ -56,8 +64,9 @@ class BuildRequest(NamedTuple):
     `context` is a directory, `-` or an address; `file` is the Dockerfile's path as given (`-` for stdin).
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
-    are (name, address); `shm_size` is bytes, 0 for the default. `new_privileges` lets set-id programs (sudo) of steps
-    work. Without `outputs` nothing leaves.
+    are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
+    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails. Without `outputs` nothing
+    leaves.
     """
 
     context: str = "."
@@ -82,7 +91,9 @@ class BuildRequest(NamedTuple):
     ulimits: tuple[tuple[str, int, int], ...] = ()
     shm_size: int = 0
     allow: tuple[str, ...] = ()
-    new_privileges: bool = False
+    no_new_privileges: bool = False
+    limits: "Limits | None" = None
+    salvage: tuple[Salvage, ...] = ()
 
 
 class BuildResult(NamedTuple):
@@ -95,33 +106,6 @@ class BuildResult(NamedTuple):
     size: int
     cached: int
     ran: int
-
-
-class RunRequest(NamedTuple):
-    """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `volumes` are (host path,
-    container path, read-only). `command` empty means the image's CMD."""
-
-    image: str
-    command: tuple[str, ...] = ()
-    entrypoint: str | None = None
-    env: tuple[tuple[str, str], ...] = ()
-    ports: "tuple[Port, ...]" = ()
-    volumes: tuple[tuple[str, str, bool], ...] = ()
-    user: str = ""
-    workdir: str = ""
-    hostname: str = ""
-    name: str = ""
-    network: str = ""
-    interactive: bool = False
-    tty: bool = False
-    remove: bool = True
-    readonly: bool = False
-    pull: str = "missing"
-    init: bool = False
-    platform: str = ""
-    hosts: tuple[tuple[str, str], ...] = ()
-    ulimits: tuple[tuple[str, int, int], ...] = ()
-    shm_size: int = 0
 
 
 class Settings(NamedTuple):

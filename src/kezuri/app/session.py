@@ -20,8 +20,9 @@ from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
+    from kezuri.images.layout import Layout
+    from kezuri.linux.cgroups import Limits
     from kezuri.registry.client import Registry
-    from kezuri.registry.layout import Layout
     from kezuri.sandbox.step import Sandbox
 
 
@@ -76,13 +77,20 @@ class Session:
         """Bring a layer's blob (the door that Forms asks at)."""
         self.images.fetch(layer, descriptor)
 
-    def open_sandbox(self, new_privileges: bool = False) -> None:
-        """Make the sandbox, while there is one thread only. `new_privileges`: programs may gain some (sudo)."""
+    def open_sandbox(self, no_new_privileges: bool = False, limits: "Limits | None" = None) -> None:
+        """Make the sandbox, while there is one thread only. `no_new_privileges`: set-id programs
+        (sudo) give none. `limits` hold for each process that is run, with all that it starts; a warning says which of
+        them cannot be had here. KezuriError for a limit that the kernel refuses."""
         if self._sandbox is None:
             from kezuri.sandbox.choice import choose
 
             self.privilege.mount()
-            sandbox = choose(self.settings.runtime, new_privileges)
+            groups = None
+            if limits is not None:
+                from kezuri.app.limits import groups as limited
+
+                groups = limited(limits, self._warn, self._held)
+            sandbox = choose(self.settings.runtime, no_new_privileges, groups)
             self._held.callback(sandbox.close)
             self._sandbox = sandbox
 
@@ -113,7 +121,7 @@ class Session:
         """The layout that `directory[:tag|@digest]` names, and which image in it."""
         known = self._layouts.get(text)
         if known is None:
-            from kezuri.registry.layout import LayoutAddress, open_layout
+            from kezuri.images.layout import LayoutAddress, open_layout
 
             address = LayoutAddress.parse(text)
             known = (self._held.enter_context(open_layout(address.path)), address.selector)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.registry.challenge import private_refusal
 from kezuri.registry.origin import Origin
+from kezuri.registry.redirects import Terms, follow
 from kezuri.registry.retry import Backoff, Clock, Patience, passing, retry_after
 from kezuri.registry.wire import Answer, Pace, Request, Transport, TransportError
 
@@ -17,8 +17,6 @@ _TRIES = 3
 _PACE = Pace(head=40.0, idle=30.0)
 _CHUNK = 1 << 18
 _STALE = 86400
-_REDIRECTS = 10
-_MOVED = (301, 302, 303, 307, 308)
 
 
 class Unreachable(KezuriError):
@@ -133,29 +131,8 @@ class Downloads:
                 raise Unreachable.of(why, hint=self._advice)
 
     def _follow(self, url: str) -> Answer:
-        """The answer at the end of all redirects; none of them leads from HTTPS to anything weaker, or from a public
-        server to an address that only this machine's network has."""
-        from urllib.parse import urljoin
-
-        first = Origin.of(url)
-        for _ in range(_REDIRECTS + 1):
-            answer = self._transport.send(Request("GET", url, {"Accept": "*/*"}, pace=_PACE))
-            location = answer.headers.get("location")
-            if answer.status not in _MOVED or not location:
-                return answer
-            with answer:
-                pass
-            before = Origin.of(url)
-            url = urljoin(url, location)
-            try:
-                target = Origin.of(url)
-            except ValueError:
-                raise TransportError("url", first.netloc, "it redirects to something that is no http URL") from None
-            if before.scheme == "https" and target.scheme != "https":
-                raise TransportError("url", first.netloc, f"it redirects from HTTPS to {url}")
-            if refusal := private_refusal(target, first, False):
-                raise TransportError("url", first.netloc, f"it redirects to {target}, which is refused: {refusal}")
-        raise TransportError("url", first.netloc, f"more than {_REDIRECTS} redirects")
+        """The answer at the end of all redirects."""
+        return follow(self._transport, Request("GET", url, {"Accept": "*/*"}, pace=_PACE), Terms())[0]
 
     def _unreachable(self, url: str, error: TransportError) -> KezuriError:
         if error.kind == "certificate":
@@ -164,7 +141,7 @@ class Downloads:
                 hint="where the network has its own certificate authority, name its PEM file"
                 " with the ca-certificates setting",
             )
-        return Unreachable.of(f"cannot fetch {url}: {error.message}", hint=self._advice)
+        return Unreachable.of(f"cannot fetch {url}: {error.origin}: {error.message}", hint=self._advice)
 
 
 def _pour(answer: Answer, out: IO[bytes], url: str, most: int) -> str:

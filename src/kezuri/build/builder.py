@@ -16,7 +16,6 @@ from kezuri.keys.stepkeys import StepKeys, place_of
 from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
-    CopyOperation,
     ImageInput,
     Operation,
     Plan,
@@ -25,6 +24,7 @@ from kezuri.plan.operation import (
     StagePlan,
 )
 from kezuri.progress.calling_off import CalledOff, CallOff
+from kezuri.progress.events import StepName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 from kezuri.store.store import Store
 
@@ -283,18 +283,17 @@ class Builder:
         operation = stage.plan.operations[position]
         layers = stage.state.layers
         # Steps will run on these layers: unpacking them now spares reading them twice.
-        mounted = isinstance(operation, RunOperation) or (stage.plan.number, position) in self._needs.directories
-        # A linked copy does not look at what lies below.
-        linked = isinstance(operation, CopyOperation) and operation.link
+        mounted = operation.kind == "RUN" or (stage.plan.number, position) in self._needs.directories
         try:
-            if (mounted or not linked) and not self._forms.unpacked(layers):
+            # A linked copy does not look at what lies below.
+            if (mounted or not operation.linked) and not self._forms.unpacked(layers):
                 self._telling.base(stage.plan, lambda: self._forms.lay_out(layers, mounted))
             for source in operation.inputs:
                 if isinstance(source, ImageInput):
                     for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
                         self._forms.know_pulled(layer, descriptor)
                     # A copy takes files out of what the image is fetched as; only a step needs directories.
-                    self._forms.lay_out(source.image.config.diff_ids, isinstance(operation, RunOperation))
+                    self._forms.lay_out(source.image.config.diff_ids, operation.kind == "RUN")
         except BaseException as error:
             self._witness.failed(
                 stage.plan.number, position, components, 0.0, self._miss(stage, digest(components)), error
@@ -305,7 +304,7 @@ class Builder:
         operation = stage.plan.operations[position]
         directory = (stage.plan.number, position) in self._needs.directories
         miss = self._miss(stage, digest(components))
-        self._keys.keep_listings(operation)
+        self._keys.keep_file_lists(operation)
         try:
             outcome = self._perform(stage, operation, components, directory, ticket)
             layer = outcome.layer
@@ -341,7 +340,7 @@ class Builder:
                 from kezuri.step.failure import step_failed
 
                 assert isinstance(operation, RunOperation)
-                raise step_failed(" ".join(operation.argv), outcome.failure, self._gave_up)
+                raise step_failed(" ".join(operation.argv), outcome.failure, self._gave_up, operation.node.place)
         except KezuriError as error:
             raise error.at(place_of(error, operation)) from error
         if outcome.gave_up:
@@ -367,6 +366,6 @@ class Builder:
         self._packers.append(packed)
         threading.Thread(target=pack, name="pack", daemon=True).start()
 
-    def place(self, stage: int, position: int) -> str:
-        """What progress calls a step of a stage: `build 3/6`."""
-        return self._telling.place(self._stages[stage].plan, position)
+    def name(self, stage: int, position: int) -> StepName:
+        """What progress calls a step of a stage."""
+        return self._telling.name(self._stages[stage].plan, position)

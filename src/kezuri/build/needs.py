@@ -1,6 +1,6 @@
 """What the stages of a plan need of each other's layers, found before anything is built."""
 
-from kezuri.plan.operation import ContextInput, Plan, RunOperation, StageInput, StagePlan
+from kezuri.plan.operation import ContextInput, Plan, StageInput, StagePlan
 
 
 class Needs:
@@ -22,8 +22,7 @@ class Needs:
         """Whether something is mounted on layers, or files are taken from them: all but copies from contexts do so."""
         operations = [operation for stage in self._plan.stages for operation in stage.operations]
         return any(
-            isinstance(operation, RunOperation)
-            or not all(isinstance(source, ContextInput) for source in operation.inputs)
+            operation.kind == "RUN" or not all(isinstance(source, ContextInput) for source in operation.inputs)
             for operation in operations
         )
 
@@ -48,7 +47,7 @@ class Needs:
 
         for stage in self._plan.stages:
             for position, operation in enumerate(stage.operations):
-                if isinstance(operation, RunOperation):
+                if operation.kind == "RUN":
                     mount(stage, position)
                 for source in operation.inputs:
                     if isinstance(source, StageInput):

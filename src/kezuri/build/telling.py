@@ -38,9 +38,9 @@ class Telling:
         self.cached_steps = 0
         """How many steps were told to be paid for already."""
 
-    def place(self, stage: StagePlan, position: int) -> str:
-        """What progress calls a step of a stage: `build 3/6`."""
-        return self._titles.step(stage, position).place
+    def name(self, stage: StagePlan, position: int) -> StepName:
+        """What progress calls a step of a stage."""
+        return self._titles.step(stage, position)
 
     def started(self, stage: StagePlan) -> None:
         """The stage begins, with its base image if it has one: that will be told by `base`."""

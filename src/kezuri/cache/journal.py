@@ -7,19 +7,21 @@ from typing import Literal, NamedTuple
 
 from kezuri.cache.question import project_of
 from kezuri.plan.key import Components
+from kezuri.progress.events import StepName
 from kezuri.store.database import Database
 
 PER_PROJECT = 20
 IN_ALL = 200
 """How many builds are remembered; the oldest go first."""
 
-Outcome = Literal["cached", "shared", "ran", "failed", "canceled", "not reached"]
+JournalOutcome = Literal["cached", "shared", "ran", "failed", "canceled", "not reached"]
 """`cached`: found. `shared`: an equal step of the same build made it. `canceled`: something else failed meanwhile."""
 
 Miss = Literal["", "no-cache", "no-cache-filter", "absent", "lost"]
 """Why an earlier result was not used: not to be looked for, none there, or its layer is gone."""
 
-_VERSION = 1
+_VERSION = 2
+"""Builds of version 1 are read, too: see `_of_version_1`."""
 
 
 class Asked(NamedTuple):
@@ -49,11 +51,11 @@ class Source(NamedTuple):
     digest: str = ""
 
 
-class Step(NamedTuple):
+class JournalStep(NamedTuple):
     """A step in the journal.
 
-    `number` counts the steps of a build from 1, `position` those of a stage from 0; `place` is what progress calls it
-    (`build 3/6`). `line` is the Dockerfile's, of the FROM for a `trigger` (ONBUILD). `components` are empty when the
+    `number` counts the steps of a build from 1, `position` those of a stage from 0; `name` is what progress calls it.
+    `line` is the Dockerfile's, of the FROM for a `trigger` (ONBUILD). `components` are empty when the
     step was not reached. `state` is what the stage's files were after it, empty if it gave none. `kept` is false when
     the result was not believed. `arguments` are the names of the ARGs that it sees.
     """
@@ -61,14 +63,13 @@ class Step(NamedTuple):
     number: int
     stage: int
     position: int
-    place: str
+    name: StepName
     kind: str
-    title: str
     line: int
     trigger: bool
     key: str
     components: Components
-    outcome: Outcome
+    outcome: JournalOutcome
     seconds: float
     layer: str
     state: str
@@ -80,8 +81,18 @@ class Step(NamedTuple):
     sources: tuple[Source, ...]
     arguments: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """The instruction as it is written."""
+        return self.name.title
 
-class Stage(NamedTuple):
+    @property
+    def place(self) -> str:
+        """Where it stands, as progress says it: `build 3/6`."""
+        return self.name.place
+
+
+class JournalStage(NamedTuple):
     """A stage in the journal. `base_kind` is image, stage or scratch; `base` the image's name, `base_stage` the
     stage's number, `digest` the image's; `state` what its files were at the beginning, empty if it was not reached."""
 
@@ -94,7 +105,7 @@ class Stage(NamedTuple):
     base_stage: int
     digest: str
     state: str
-    steps: tuple[Step, ...]
+    steps: tuple[JournalStep, ...]
 
 
 class Heading(NamedTuple):
@@ -112,20 +123,20 @@ class Heading(NamedTuple):
         return max(self.began, self.repeated)
 
 
-class Build(NamedTuple):
+class JournalBuild(NamedTuple):
     """A build in the journal. `error` is empty when it succeeded."""
 
     heading: Heading
     seconds: float
     error: str
-    stages: tuple[Stage, ...]
+    stages: tuple[JournalStage, ...]
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[JournalStep, ...]:
         """All steps, in their order."""
         return tuple(step for stage in self.stages for step in stage.steps)
 
-    def stage(self, number: int) -> Stage | None:
+    def stage(self, number: int) -> JournalStage | None:
         """The stage of this number."""
         return next((stage for stage in self.stages if stage.number == number), None)
 
@@ -136,7 +147,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, build: Build, fingerprint: str) -> int:
+    def add(self, build: JournalBuild, fingerprint: str) -> int:
         """Write a build down, and forget the oldest ones; its number."""
         asked = build.heading.asked
         text = json.dumps([_VERSION, build.seconds, build.error, build.stages], separators=(",", ":"))
@@ -171,16 +182,19 @@ class Journal:
         """Every build that is remembered, in the order of the last time, the latest first."""
         return tuple(sorted(self._headings(), key=lambda h: (h.last, h.number), reverse=True))
 
-    def read(self, heading: Heading) -> Build | None:
+    def read(self, heading: Heading) -> JournalBuild | None:
         """The build; None when it is not remembered any more, or was written by another version."""
         row = self._database.row("SELECT data FROM build WHERE number = ?", heading.number)
         if row is None:
             return None
         version, *rest = json.loads(zlib.decompress(row[0]))  # type: ignore[arg-type]
-        if version != _VERSION:
+        if version not in (1, _VERSION):
             return None
         seconds, error, stages = rest
-        return Build(heading, seconds, error, tuple(_stage(s) for s in stages))
+        if version == 1:
+            for *_, steps in stages:
+                steps[:] = map(_of_version_1, steps)
+        return JournalBuild(heading, seconds, error, tuple(_stage(s) for s in stages))
 
     def forget(self, before: float, keep: Iterable[str] = ()) -> None:
         """Forget the builds that were last made before the moment (seconds since the epoch), except for the last one
@@ -208,15 +222,31 @@ def _heading(number: int, asked: str, began: float, repeated: float) -> Heading:
     return Heading(number, Asked(context, dockerfile, target, tuple(platforms), directory), began, repeated)
 
 
-def _stage(values: list[object]) -> Stage:
-    stage = Stage(*values)  # type: ignore[arg-type]
+def _stage(values: list[object]) -> JournalStage:
+    stage = JournalStage(*values)  # type: ignore[arg-type]
     return stage._replace(steps=tuple(_step(s) for s in stage.steps))  # type: ignore[arg-type]
 
 
-def _step(values: list[object]) -> Step:
-    step = Step(*values)  # type: ignore[arg-type]
+def _step(values: list[object]) -> JournalStep:
+    step = JournalStep(*values)  # type: ignore[arg-type]
     return step._replace(
+        name=StepName(*step.name),
         components=tuple((name, value) for name, value in step.components),
         sources=tuple(Source(*s) for s in step.sources),
         arguments=tuple(step.arguments),
     )
+
+
+def _of_version_1(values: list[object]) -> list[object]:
+    """A step as version 1 wrote it. It kept the text that progress showed (`linux/amd64->arm64 build 3/6`) where there
+    is a name now; no name of a stage has a space or an arrow in it."""
+    number, stage, position, place, kind, title, *rest = values
+    where, _, count = str(place).rpartition(" ")
+    step, _, of = count.partition("/")
+    platform, _, label = where.rpartition(" ")
+    own, _, target = platform.partition("->")
+    if target and target.partition("/")[0] not in ("linux", "windows"):
+        # The operating system was left out where it is the stage's own.
+        target = f"{own.partition('/')[0]}/{target}"
+    name = (title, int(step or 0), int(of or 0), label, own, target)
+    return [number, stage, position, name, kind, *rest]

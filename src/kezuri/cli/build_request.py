@@ -2,15 +2,22 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kezuri.app.outputs import DockerArchive, LayoutTar, Output, RootTar
-from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, SecretSource
+from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salvage, SecretSource
 from kezuri.cli.console import Console
+from kezuri.cli.limit_options import KEYS
 from kezuri.cli.options import Parsed, UsageError
 from kezuri.cli.values import host, memory, pair, pairs, split, ulimit
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
 
+if TYPE_CHECKING:
+    from kezuri.linux.cgroups import Limits
+
+_ACTIONS = ("fail", "shell", "export")
+_POLICIES = {"always": True, "newer": True, "missing": False, "ifmissing": False, "ifnewer": True}
 _ENTITLEMENTS = ("network.host", "security.insecure")
 
 
@@ -44,13 +51,15 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         metadata_file=parsed.text("--metadata-file"),
         no_cache=parsed.flag("--no-cache"),
         no_cache_filter=split(parsed.all("--no-cache-filter")),
-        pull=parsed.flag("--pull"),
+        pull=_pull(parsed.text("--pull", "false")),
         network=parsed.text("--network", "default"),
         hosts=tuple(host("--add-host", text) for text in parsed.all("--add-host")),
         ulimits=tuple(ulimit("--ulimit", text) for text in parsed.all("--ulimit")),
         shm_size=memory("--shm-size", parsed.text("--shm-size")) if parsed.given("--shm-size") else 0,
         allow=tuple(_entitlement(text) for text in split(parsed.all("--allow"))),
-        new_privileges=_new_privileges(parsed.all("--security-opt")),
+        no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
+        limits=_limits(parsed),
+        salvage=_salvage(parsed.all("--on-error")),
     )
 
 
@@ -69,6 +78,19 @@ def _build_args(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, 
     if epoch:
         out.setdefault("SOURCE_DATE_EPOCH", epoch)
     return tuple(out.items())
+
+
+def _pull(policy: str) -> bool:
+    """`--pull`, `--pull=BOOL`, and buildah's words for it."""
+    asked = parse_bool(policy)
+    if asked is None:
+        if policy not in _POLICIES:
+            known = ", ".join(_POLICIES)
+            raise UsageError.because(
+                f"--pull cannot be {policy!r}", f"--pull alone asks the registry; or one of: {known}"
+            )
+        asked = _POLICIES[policy]
+    return asked
 
 
 def _builtin(build_args: tuple[tuple[str, str], ...]) -> BuiltinArguments:
@@ -105,7 +127,8 @@ def _secret(text: str) -> SecretSource:
             kind = value
         else:
             guess = nearest(key, ("id", "src", "env", "type"))
-            raise UsageError.because(f"--secret: unknown key {key!r}", f"did you mean {guess}?" if guess else "")
+            hint = f"did you mean {guess}?" if guess else "a secret comes from a file (src=) or a variable (env=)"
+            raise UsageError.because(f"--secret: unknown key {key!r}", hint)
     if not name:
         raise UsageError.because(f"--secret {text!r} has no id", "write id=NAME,src=FILE or id=NAME,env=VARIABLE")
     if kind == "env" and not variable:
@@ -180,9 +203,42 @@ def _entitlement(text: str) -> str:
     return text
 
 
-def _new_privileges(options: tuple[str, ...]) -> bool:
+def _salvage(texts: tuple[str, ...]) -> tuple[Salvage, ...]:
+    """`export,path=PATH,dest=DIR`, any number of times; beside it `fail` and `shell`, of which the last holds."""
+    wanted = []
+    for text in texts:
+        action, comma, rest = text.partition(",")
+        if action not in _ACTIONS or bool(comma) is not (action == "export"):
+            guess = nearest(action, _ACTIONS)
+            slip = f"did you mean {guess}? " if guess and guess != action else ""
+            raise UsageError.because(
+                f"--on-error cannot be {text!r}", f"{slip}there are fail, shell, and export,path=PATH,dest=DIR"
+            )
+        if action != "export":
+            continue
+        given = dict(pairs("--on-error=export", rest))
+        unknown = [key for key in given if key not in ("path", "dest")]
+        if unknown:
+            raise UsageError.because(f"--on-error=export: unknown key {unknown[0]!r}", "there are path and dest")
+        if not given.get("path") or not given.get("dest"):
+            raise UsageError.because(
+                "--on-error=export needs a path in the step and a directory here", "write export,path=/out,dest=DIR"
+            )
+        wanted.append(Salvage(given["path"], given["dest"]))
+    return tuple(wanted)
+
+
+def _limits(parsed: Parsed) -> "Limits | None":
+    if not parsed.given("--resource") and not any(parsed.given(f"--{key}") for key in KEYS):
+        return None
+    from kezuri.cli.limits import read_limits
+
+    return read_limits(parsed)
+
+
+def _no_new_privileges(options: tuple[str, ...]) -> bool:
     """`--security-opt no-new-privileges[=true|false]`, written with `=` or `:` as docker takes it; the last holds."""
-    allowed = False
+    last = False
     for text in options:
         key, _, value = text.replace(":", "=", 1).partition("=")
         forbidden = parse_bool(value or "true")
@@ -190,5 +246,5 @@ def _new_privileges(options: tuple[str, ...]) -> bool:
             raise UsageError.because(
                 f"--security-opt {text} is not supported", "there is no-new-privileges=true and no-new-privileges=false"
             )
-        allowed = not forbidden
-    return allowed
+        last = forbidden
+    return last

@@ -126,7 +126,7 @@ def _commands(prefix: str, word: str) -> list[tuple[str, str]]:
 
 
 def _options(options: Iterable[Option], word: str) -> list[tuple[str, str]]:
-    shown = [option for option in options if not option.refused and not option.ignored]
+    shown = [option for option in options if not (option.refused or option.ignored or option.warned)]
     long = [(option.key, option.help) for option in (*shown, Option(("--help",), "flag", "Show this help"))]
     return [(name, note) for name, note in long if name.startswith(word)]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from kezuri.app.forecast import Foresight, Stage
 from kezuri.cli.json_text import json_text
 from kezuri.forecast.expense import Expense
-from kezuri.forecast.forecast import Step
+from kezuri.forecast.foresight import ForecastStage, Foresight
+from kezuri.forecast.step import ForecastStep
 
 VERSION = 1
 
@@ -26,7 +26,14 @@ def document(foresight: Foresight) -> str:
             }
             for stage in foresight.stages
         ],
-        "cost": _cost(foresight.expense),
+        "cost": {
+            **_cost(foresight.expense),
+            "critical_path": [
+                {"stage": stages[number].label, "number": position + stages[number].first}
+                for number, position in foresight.expense.critical
+            ],
+            "critical_path_seconds": round(foresight.expense.critical_seconds, 3),
+        },
         "pulls": [
             {
                 "image": pull.image,
@@ -54,7 +61,7 @@ def document(foresight: Foresight) -> str:
     return json_text(whole, 2)
 
 
-def _step(step: Step, stages: dict[int, Stage]) -> dict[str, Any]:
+def _step(step: ForecastStep, stages: dict[int, ForecastStage]) -> dict[str, Any]:
     stage = stages[step.stage]
     past = step.past
     like = None
@@ -70,6 +77,7 @@ def _step(step: Step, stages: dict[int, Stage]) -> dict[str, Any]:
         "reason": step.reason,
         "like": like,
         "seconds": None if past is None else round(past.seconds, 3),
+        "seconds_range": None if past is None else _range((past.low, past.high)),
         "compressed_bytes": None if past is None else past.packed,
         "unpacked_bytes": None if past is None else past.unpacked,
     }
@@ -81,7 +89,13 @@ def _cost(cost: Expense) -> dict[str, Any]:
         "work_seconds_most": round(cost.work_most, 3),
         "wall_seconds": round(cost.wall, 3),
         "wall_seconds_most": round(cost.wall_most, 3),
+        "work_seconds_range": _range(cost.work_range),
+        "wall_seconds_range": _range(cost.wall_range),
         "layer_bytes": cost.layer_bytes,
         "layer_bytes_most": cost.layer_bytes_most,
         "steps_not_known": cost.unknown,
     }
+
+
+def _range(ends: tuple[float, float]) -> list[float]:
+    return [round(end, 3) for end in ends]

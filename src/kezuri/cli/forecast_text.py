@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 
-from kezuri.app.forecast import Change, Foresight
 from kezuri.cli.quantities import size
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
 from kezuri.forecast.expense import Expense, layer_bytes
-from kezuri.forecast.forecast import Step
+from kezuri.forecast.foresight import Consequences, Foresight
+from kezuri.forecast.step import ForecastStep
 
 _COLOURS = {"runs": "33", "depends": "36", "unknown": "35", "cached": "32"}
 _LONGEST = 56
+_MOST_NAMED = 7
+"""How many steps of the critical path are named."""
 
 
 def report(foresight: Foresight, colour: bool) -> str:
@@ -45,8 +47,18 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def span(low: float, high: float) -> str:
+    """A range of seconds: `38-52 s`, `58 s to 1 min 5 s`; one figure where the ends look alike or are short."""
+    first, last = duration(low), duration(high)
+    if first == last or high < 0.1:
+        return last
+    if high < 59.5:
+        return f"{first.removesuffix(' s')}-{last}"
+    return f"{first} to {last}"
+
+
 def _table(
-    foresight: Foresight, steps: tuple[Step, ...], affected: frozenset[tuple[int, int]] | None, colour: bool
+    foresight: Foresight, steps: tuple[ForecastStep, ...], affected: frozenset[tuple[int, int]] | None, colour: bool
 ) -> str:
     """The steps by stage; with `affected`, those only."""
     rows: list[tuple[str, ...]] = []
@@ -58,7 +70,7 @@ def _table(
         for step in of:
             title = clip(visible(" ".join(step.title.split())), _LONGEST)
             known = step.past is not None
-            cost = duration(step.past.seconds) if step.past is not None else "not known"
+            cost = span(step.past.low, step.past.high) if step.past is not None else "not known"
             bytes_ = size(layer_bytes(step)) if known else ""
             number = f"{step.position + stage.first}/{stage.last}"
             rows.append((f"  {number}", step.outcome, title, cost, bytes_, visible(step.reason)))
@@ -80,7 +92,7 @@ def _table(
     return "\n".join(lines)
 
 
-def _counted(steps: Iterable[Step]) -> str:
+def _counted(steps: Iterable[ForecastStep]) -> str:
     outcomes = [step.outcome for step in steps]
     words = [f"{outcomes.count('runs')} of {len(outcomes)} steps would run"]
     words += [f"{outcomes.count('depends')} may run"] if "depends" in outcomes else []
@@ -95,6 +107,7 @@ def _summary(foresight: Foresight) -> list[str]:
     lines = [_counted(foresight.steps) + "."]
     if any(step.outcome != "cached" for step in foresight.steps):
         lines.append(_cost(foresight.expense))
+        lines += _critical_path(foresight)
     for pull in foresight.pulls:
         layers = f"{pull.missing} of {pull.layers} layers"
         may = "" if pull.certain else ", if a step runs that may not"
@@ -105,13 +118,7 @@ def _summary(foresight: Foresight) -> list[str]:
 def _cost(cost: Expense) -> str:
     if cost.unknown and not cost.layer_bytes_most and not cost.work_most:
         return "What that costs is not known: these steps have never run."
-    work = f"About {duration(cost.work)} of work"
-    if cost.work_most > cost.work:
-        work += f", at most {duration(cost.work_most)}"
-    wall = f"on the clock about {duration(cost.wall)}"
-    if cost.wall_most > cost.wall:
-        wall += f", at most {duration(cost.wall_most)}"
-    text = f"{work}; {wall}"
+    text = f"About {span(*cost.work_range)} of work; on the clock about {span(*cost.wall_range)}"
     if cost.layer_bytes_most:
         most = f", at most {size(cost.layer_bytes_most)}" if cost.layer_bytes_most > cost.layer_bytes else ""
         text += f"; layers of about {size(cost.layer_bytes)}{most}"
@@ -121,7 +128,25 @@ def _cost(cost: Expense) -> str:
     return text + "."
 
 
-def _cause_lines(change: Change) -> list[str]:
+def _critical_path(foresight: Foresight) -> list[str]:
+    """The chain of steps that takes longest, where it is not simply all steps that run."""
+    cost = foresight.expense
+    running = [s for s in foresight.steps if s.outcome != "cached" and s.past is not None and s.past.seconds > 0]
+    if not cost.critical or len(cost.critical) == len(running):
+        return []
+    of = {(step.stage, step.position): step for step in running}
+    stages = {stage.number: stage for stage in foresight.stages}
+    names = []
+    for place in cost.critical:
+        step, stage = of[place], stages[place[0]]
+        seconds = duration(step.past.seconds) if step.past is not None else ""
+        names.append(f"{stage.label} {step.position + stage.first}/{stage.last} ({seconds})")
+    if len(names) > _MOST_NAMED:
+        names[_MOST_NAMED - 1 : -1] = [f"{len(names) - _MOST_NAMED} more"]
+    return [f"Critical path, {duration(cost.critical_seconds)}: {', '.join(names)}."]
+
+
+def _cause_lines(change: Consequences) -> list[str]:
     words = {
         "file": "changed",
         "dockerfile": "the Dockerfile: the plan itself may change",
@@ -139,7 +164,7 @@ def _named(names: list[str]) -> str:
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names) or "nothing"
 
 
-def _change_summary(foresight: Foresight, change: Change) -> str:
+def _change_summary(foresight: Foresight, change: Consequences) -> str:
     before = {(s.stage, s.position): s.outcome for s in foresight.steps}
     then = [s for s in change.steps if (s.stage, s.position) in change.affected]
     if not then:

@@ -12,7 +12,7 @@ _HELP = Option(("--help",), "flag", "Show this help")
 
 def overview() -> str:
     """`kezuri --help`."""
-    commands = [load(name)[0] for name in MODULES if not name.startswith("_")]
+    commands = [command for name in MODULES if not (command := load(name)[0]).hidden]
     lines = [
         "kezuri builds container images from Dockerfiles: no daemon, no root needed.",
         "",
@@ -36,7 +36,7 @@ def command_help(command: Command) -> str:
         lines.append(f"also:  {', '.join(f'kezuri {alias}' for alias in command.aliases)}")
     if command.description:
         lines += ["", *command.description.split("\n")]
-    shown = [option for option in command.options if not option.refused and not option.ignored]
+    shown = _shown(command)
     if shown:
         lines += ["", "options:", *_listed(shown)]
     lines += ["", "options of every command:", *_listed((*GLOBAL, _HELP))]
@@ -79,11 +79,16 @@ def page() -> str:
         "",
         "## Templates",
         "",
-        "`--format` takes `json`, or the part of Go's templates that people use: `{{.Field}}`, `{{.A.B}}`, "
-        "`{{json .}}`, "
-        '`{{index .Labels "key"}}`, pipes, and the functions json, upper, lower, title, join, split, len, index, '
-        "truncate, print and println. Listings also take `table` and `table {{.A}}\\t{{.B}}`. Control flow (`range`, "
-        "`if`, ...) is not supported.",
+        "`--format` takes `json`, or a template as Go's text/template reads it: fields, variables, pipes, parentheses, "
+        "`range`, `if`, `with`, `define`, `template`, comments and `{{- -}}`, its functions (and, or, not, eq, ne, "
+        "lt, le, gt, ge, len, index, slice, print, printf, println, html, urlquery) and docker's (json, join, split, "
+        "upper, lower, title, pad, truncate). Listings also take `table` and `table {{.A}}\\t{{.B}}`.",
+        "",
+        "```",
+        "kezuri inspect --format '{{range .RootFS.Layers}}{{println .}}{{end}}' app",
+        "kezuri inspect --format '{{range $name, $value := .Config.Labels}}{{$name}}={{$value}} {{end}}' app",
+        "kezuri images --format '{{if eq .Tag \"latest\"}}{{.Repository}}{{end}}'",
+        "```",
     ]
     for name in MODULES:
         command = load(name)[0]
@@ -94,17 +99,26 @@ def page() -> str:
             lines += ["", f"Also: {', '.join(f'`kezuri {alias}`' for alias in command.aliases)}."]
         if command.description:
             lines += ["", " ".join(command.description.split("\n"))]
-        shown = [option for option in command.options if not option.refused and not option.ignored]
+        shown = _shown(command)
         if shown:
             lines += ["", *_markdown(shown)]
         ignored = [option for option in command.options if option.ignored]
         if ignored:
             lines += ["", "Accepted without effect: " + ", ".join(f"`{option.key}`" for option in ignored) + "."]
+        warned = [option for option in command.options if option.warned]
+        if warned:
+            lines += ["", "Accepted without effect, with a warning: "]
+            lines[-1] += "; ".join(f"`{option.key}` ({option.warned})" for option in warned) + "."
         refused = [option for option in command.options if option.refused]
         if refused:
             lines += ["", "Known, and refused with a clear error because they are not supported yet:", ""]
             lines += [f"- {_names(option)}: {option.refused}" for option in refused]
     return "\n".join(lines)
+
+
+def _shown(command: Command) -> list[Option]:
+    """The options that do something."""
+    return [option for option in command.options if not (option.refused or option.ignored or option.warned)]
 
 
 def _listed(options: Sequence[Option]) -> list[str]:

@@ -70,6 +70,9 @@ def call(argv: Sequence[str], console: Console) -> int:
             console.say(command_help(command))
             return 0
         _operands(command, parsed)
+        for option in command.options:
+            if option.warned and parsed.given(option.key):
+                console.note(f"warning: {option.key} does nothing: {option.warned}")
         _, execute = load(command.name)
         invocation = Invocation(command, parsed, console)
         if command.name not in _LONG:
@@ -84,10 +87,13 @@ def call(argv: Sequence[str], console: Console) -> int:
     except Stopped as stopped:
         console.note(f"kezuri: stopped by signal {stopped.number}")
         return 128 + stopped.number
+    except OSError as error:
+        from kezuri.linux.refusal import refused
+
+        if _debugs(argv, console):
+            _say_where(error, console)
+        return _report(refused(error), usage, console)
     except Exception as error:
-        if isinstance(error, FileNotFoundError) and not _has_directory():
-            console.note("error: the current directory was removed\n  help: change to one that exists")
-            return 125
         return _apologise(error, argv, console)
 
 
@@ -108,6 +114,11 @@ def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Pars
         name, rest = f"{name} {rest[0]}", rest[1:]
     name = ALIASES.get(name, name)
     if name not in MODULES:
+        from kezuri.cli.elsewhere import instead
+
+        answer = instead(name)
+        if answer:
+            raise UsageError.because(f"kezuri has no command {name}", answer)
         guess = nearest(name, [n for n in (*MODULES, *ALIASES) if not n.startswith("_")])
         raise UsageError.because(
             f"unknown command {name!r}", f"did you mean kezuri {guess}?" if guess else "see kezuri --help"
@@ -125,7 +136,14 @@ def _arguments(command: Command, before: Parsed, words: Sequence[str], console: 
         console.environ,
         passthrough=command.passthrough,
         before=before.values,
+        others=lambda name: _foreign(command.name, name),
     )
+
+
+def _foreign(command: str, name: str) -> Option | None:
+    from kezuri.cli.foreign_options import foreign_option
+
+    return foreign_option(command, name)
 
 
 def _operands(command: Command, parsed: Parsed) -> None:
@@ -137,8 +155,23 @@ def _operands(command: Command, parsed: Parsed) -> None:
         raise UsageError.because(
             f"kezuri {command.name} takes no argument {extra!r}"
             if command.most == 0
-            else f"kezuri {command.name} takes {command.operands}: {extra!r} is one too many"
+            else f"kezuri {command.name} takes {command.operands}: {extra!r} is one too many",
+            _one_too_many(command, parsed),
         )
+
+
+def _one_too_many(command: Command, parsed: Parsed) -> str:
+    """What was meant by more operands than there may be."""
+    if command.name != "build":
+        return ""
+    first, second = parsed.operands[:2]
+    names = {name for option in command.options for name in option.names}
+    glued = next((value for value in parsed.all("--tag") if f"--t{value}" in names), "")
+    if glued:
+        return f"did you mean --t{glued} {first}? A long option has two dashes"
+    if os.path.isdir(first) and not os.path.exists(second):
+        return f"did you mean -t {second} {first}?"
+    return "words with blanks need quotes; the context is the last one, and the only one without an option"
 
 
 def _without_command(before: Parsed, console: Console) -> int:
@@ -164,20 +197,21 @@ def _report(error: KezuriError, usage: str, console: Console) -> int:
     return error.exit_code
 
 
-def _has_directory() -> bool:
-    try:
-        return bool(os.getcwd())
-    except OSError:
-        return False
+def _debugs(argv: Sequence[str], console: Console) -> bool:
+    return "--debug" in argv or "-D" in argv or console.environ.get("KEZURI_DEBUG", "") not in ("", "0", "false")
+
+
+def _say_where(error: Exception, console: Console) -> None:
+    from traceback import format_exception
+
+    console.note("".join(format_exception(error)).rstrip())
 
 
 def _apologise(error: Exception, argv: Sequence[str], console: Console) -> int:
-    """A mistake of ours, or of the machine's: one line, and the whole story for who asks."""
-    debug = "--debug" in argv or "-D" in argv or console.environ.get("KEZURI_DEBUG", "") not in ("", "0", "false")
+    """A mistake of ours: one line, and the whole story for who asks."""
+    debug = _debugs(argv, console)
     if debug:
-        from traceback import format_exception
-
-        console.note("".join(format_exception(error)).rstrip())
+        _say_where(error, console)
     text = " ".join(str(error).split()) or "no message"
     advice = "" if debug else " (--debug shows where)"
     console.note(f"kezuri: sorry, something unexpected went wrong: {type(error).__name__}: {text}{advice}")

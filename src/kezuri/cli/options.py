@@ -4,7 +4,7 @@ The same table serves parsing, `--help`, docs/cli.md and shell completion. The h
 `--name value`, `--name=value`, `-t value`, `-tvalue`, `-it`, options anywhere before `--`, `--flag=false`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
@@ -18,8 +18,11 @@ class Option(NamedTuple):
 
     `kind`: `flag` takes no value (but `=true|false`), `text` one, `repeated` one each time, `choice` one of `choices`,
     `optional` none or `=value`. `variable` is the environment variable that stands in for it. `refused` says why the
-    option is not supported; it may still be switched off (`=false`) or have one of the `harmless` values. `ignored`
-    options are accepted and do nothing. `completes` says what its value is: a file, directory, image or stage.
+    option is not supported; it may still have one of the `harmless` values or, without these, be switched off
+    (`=false`). `ignored`
+    options are accepted and do nothing. `completes` says what its value is: a file, directory, image or stage. `warned`
+    options are accepted and do nothing either, but a warning says so, with this text.
+    `foreign` options are those of other programs.
     """
 
     names: tuple[str, ...]
@@ -32,6 +35,8 @@ class Option(NamedTuple):
     harmless: tuple[str, ...] = ()
     ignored: bool = False
     completes: str = ""
+    warned: str = ""
+    foreign: bool = False
 
     @property
     def key(self) -> str:
@@ -109,8 +114,10 @@ def parse(
     *,
     passthrough: bool = False,
     before: Mapping[str, list[str]] | None = None,
+    others: Callable[[str], Option | None] | None = None,
 ) -> Parsed:
-    """argv (without the command's name) read by the table; UsageError naming what is wrong.
+    """argv (without the command's name) read by the table; UsageError naming what is wrong. `others` is asked for an
+    option that the table does not have.
 
     With `passthrough` the first operand ends the options. `--help` and, unless the table uses the letter otherwise,
     `-h` are always known, under the key `--help`. `before` are values given before the command's name.
@@ -138,7 +145,7 @@ def parse(
                 break
         elif word[1] == "-":
             name, equals, value = word.partition("=")
-            found = known.get(name)
+            found = known.get(name) or (others(name) if others else None)
             if found is None:
                 raise _unknown(name, known)
             if not equals and found.kind not in ("flag", "optional"):
@@ -148,7 +155,7 @@ def parse(
                 at += 1
             _take(found, name, value if equals else None, values)
         else:
-            at = _letters(word, words, at, known, values)
+            at = _letters(word, words, at, known, values, others)
     for option in options:
         if option.variable and option.key not in values:
             value = environ.get(option.variable, "")
@@ -157,12 +164,19 @@ def parse(
     return Parsed(values, tuple(operands))
 
 
-def _letters(word: str, words: list[str], at: int, known: dict[str, Option], values: dict[str, list[str]]) -> int:
+def _letters(
+    word: str,
+    words: list[str],
+    at: int,
+    known: dict[str, Option],
+    values: dict[str, list[str]],
+    others: Callable[[str], Option | None] | None,
+) -> int:
     """A word of one-letter options; gives back where argv goes on."""
     rest = word[1:]
     while rest:
         name, rest = "-" + rest[0], rest[1:]
-        found = known.get(name)
+        found = known.get(name) or (others(name) if others else None)
         if found is None:
             if name == word or not word[1:].isalpha():
                 raise _unknown(word if len(word) == 2 else name, known)
@@ -198,9 +212,11 @@ def _take(option: Option, name: str, value: str | None, values: dict[str, list[s
         value = "true"
     assert value is not None
     if option.refused:
-        if value in option.harmless or (option.kind in ("flag", "optional") and parse_bool(value) is False):
+        off = option.kind in ("flag", "optional") and parse_bool(value) is False
+        if value in option.harmless or (off and not option.harmless):
             return
-        raise UsageError.because(f"{name} is not supported yet", option.refused)
+        words = f"kezuri has no option {name}" if option.foreign else f"{name} is not supported yet"
+        raise UsageError.because(words, option.refused)
     if option.kind == "choice" and value not in option.choices:
         guess = nearest(value, option.choices)
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(option.choices)}"

@@ -4,10 +4,12 @@ import os
 import sys
 from collections.abc import Mapping
 
-from kezuri.app.request import RunRequest
 from kezuri.cli.console import Console
 from kezuri.cli.options import Parsed, UsageError
 from kezuri.cli.values import host, memory, ulimit
+from kezuri.containers.request import RunRequest
+from kezuri.diagnostics import KezuriError
+from kezuri.plan.signals import check_signal
 from kezuri.sandbox.step import Port
 
 _MOST_PORTS = 1000
@@ -40,11 +42,31 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         readonly=parsed.flag("--read-only"),
         pull=parsed.text("--pull", "missing"),
         init=parsed.flag("--init"),
+        sig_proxy=parsed.flag("--sig-proxy", True),
+        stop_signal=_stop_signal(parsed.text("--stop-signal")),
+        grace=_seconds("--stop-timeout", parsed.text("--stop-timeout", "10")),
         platform=parsed.text("--platform"),
         hosts=tuple(host("--add-host", text) for text in parsed.all("--add-host")),
         ulimits=tuple(ulimit("--ulimit", text) for text in parsed.all("--ulimit")),
         shm_size=memory("--shm-size", parsed.text("--shm-size")) if parsed.given("--shm-size") else 0,
     )
+
+
+def _stop_signal(text: str) -> str:
+    if text:
+        try:
+            check_signal(text)
+        except KezuriError as error:
+            raise UsageError.because(f"--stop-signal: {error}", error.diagnostics[0].hint) from None
+    return text
+
+
+def _seconds(option: str, text: str) -> float:
+    """Whole seconds; less than 0 is for ever."""
+    try:
+        return float(int(text))
+    except ValueError:
+        raise UsageError.because(f"{option} {text!r} is no number of seconds", "10, or -1 for ever") from None
 
 
 def published(text: str) -> tuple[Port, ...]:
@@ -54,17 +76,17 @@ def published(text: str) -> tuple[Port, ...]:
     protocol = protocol.lower() if slash else "tcp"
     if protocol not in ("tcp", "udp"):
         raise UsageError.because(f"--publish {text}: the protocol is tcp or udp, not {protocol!r}")
-    address = "0.0.0.0"
+    address = ""
     if rest.startswith("["):
         address, bracket, rest = rest[1:].partition("]:")
         if not bracket:
             raise wrong
     parts = rest.split(":")
     if len(parts) == 3:
-        address, parts = parts[0] or address, parts[1:]
+        address, parts = parts[0], parts[1:]
     if len(parts) > 2:
         raise wrong
-    if address != "0.0.0.0":
+    if address:
         from ipaddress import ip_address
 
         try:

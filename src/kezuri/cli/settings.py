@@ -107,7 +107,9 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
     text = "".join(parallel.values) or "0"
     if not text.isdecimal():
         raise KezuriError.of(
-            f"max-parallelism is a number of steps, not {text!r}", hint=f"see {parallel.origin}", exit_code=2
+            f"max-parallelism is a number of steps, not {text!r}",
+            hint=f"it comes from {parallel.origin}: write a number, such as 4",
+            exit_code=2,
         )
     mirrors = said("registry-mirror")
     return Settings(
@@ -136,7 +138,9 @@ def _file(parsed: Parsed, environ: Mapping[str, str]) -> dict[str, _Said]:
     except OSError as error:
         if asked or not isinstance(error, FileNotFoundError | NotADirectoryError):
             raise KezuriError.of(
-                f"cannot read the settings file {path}: {error.strerror}", hint="see --config", exit_code=2
+                f"cannot read the settings file {path}: {error.strerror}",
+                hint="--config or KEZURI_CONFIG names it" if asked else "",
+                exit_code=2,
             ) from None
         return {}
     import tomllib

@@ -1,101 +1,59 @@
-"""`--format`: the part of Go's text/template that people write after docker commands.
+"""`--format`: Go's text/template as docker's users know it, over values as JSON has them.
 
-Supported: text, `{{.Field}}`, `{{.A.B}}`, `{{.}}`, string literals, the functions json, upper, lower, title, join,
-split, len, index, println, print and truncate, pipes between them, and `{{- -}}` trimming. Everything else is refused
-by name.
+What differs from Go: fields are the keys of mappings, and a field that an image may lack prints as nothing; one that is
+in no image is an error that names the nearest.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kezuri.cli.json_text import json_text
-from kezuri.cli.options import UsageError
+from kezuri.cli.template_functions import FUNCTIONS, LAZY, call, show, truth
+from kezuri.cli.template_nodes import (
+    Action,
+    Branch,
+    Command,
+    Field,
+    Function,
+    Include,
+    Jump,
+    Literal,
+    Nested,
+    Nil,
+    Node,
+    Nodes,
+    Operand,
+    Parser,
+    Pipe,
+    Text,
+    Variable,
+    wrong,
+)
 from kezuri.diagnostics import nearest
 
-_CONTROL = ("range", "if", "else", "end", "with", "define", "template", "block", "break", "continue")
 _OPTIONAL = frozenset(
     {"User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "Healthcheck"}
     | {"Shell", "OnBuild", "ArgsEscaped", "Variant", "Author", "Comment", "Parent", "DockerVersion", "Hostname"}
 )
 """Fields that an image may lack: they print as nothing, as docker prints them."""
-
-_Term = tuple[str, Any]
-_Step = tuple[_Term, ...]
-_Action = tuple[_Step, ...]
+_DEEPEST = 100
+_MOST_STEPS = 1_000_000
+_MOST_TEXT = 64 << 20
+_NONE = object()
 
 
 class Template:
-    """A parsed template. UsageError at construction for what is not understood."""
+    """A parsed template. UsageError at construction for what cannot be read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._parts: list[str | _Action] = []
-        at, trim = 0, False
-        while True:
-            start = text.find("{{", at)
-            piece = text[at:] if start < 0 else text[at:start]
-            if trim:
-                piece = piece.lstrip()
-            if start < 0:
-                self._parts.append(piece)
-                return
-            stop = _close(text, start + 2)
-            inner = text[start + 2 : stop]
-            if inner.startswith("- "):
-                piece, inner = piece.rstrip(), inner[1:]
-            trim = inner.endswith(" -")
-            inner = inner.removesuffix(" -")
-            self._parts.append(piece)
-            if not inner.strip().startswith("/*"):
-                self._parts.append(_action(inner))
-            at = stop + 2
+        parser = Parser(text, (*FUNCTIONS, *LAZY))
+        self._nodes = parser.parse()
+        self._named = parser.named
 
     def render(self, value: Any) -> str:
         """The text for one value: a mapping or list as JSON has them. UsageError naming a field that is not there."""
-        return "".join(part if isinstance(part, str) else show(self._run(part, value)) for part in self._parts)
-
-    def fields(self) -> tuple[str, ...]:
-        """The first field of every action that is a field: the headings of a table."""
-        out = []
-        for part in self._parts:
-            if not isinstance(part, str):
-                out += [value[0] for step in part for kind, value in step if kind == "field" and value][:1]
-        return tuple(out)
-
-    def _run(self, action: _Action, value: Any) -> Any:
-        result: Any = None
-        for number, step in enumerate(action):
-            (kind, what), *rest = step
-            arguments = [self._term(term, value) for term in rest] + ([result] if number else [])
-            if kind == "call":
-                result = _call(what, arguments)
-            elif len(step) > 1 or number:
-                raise UsageError.because(f"--format: {{{{{_written(step)}}}}} calls something that is no function")
-            else:
-                result = self._term((kind, what), value)
-        return result
-
-    def _term(self, term: _Term, value: Any) -> Any:
-        kind, what = term
-        if kind == "field":
-            return _field(value, what)
-        if kind == "call":
-            return _call(what, [])
-        return what
-
-
-def show(value: Any) -> str:
-    """A value as Go prints it: `[a b]` for a list, `map[k:v]` for a mapping."""
-    if value is None:
-        return "<no value>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "map[" + " ".join(f"{key}:{show(item)}" for key, item in sorted(value.items())) + "]"
-    if isinstance(value, list | tuple):
-        return "[" + " ".join(map(show, value)) + "]"
-    return str(value)
+        return _Rendering(self._named).text(self._nodes, value)
 
 
 def as_json(value: Any) -> str:
@@ -108,95 +66,172 @@ def escapes(text: str) -> str:
     return text.replace("\\t", "\t").replace("\\n", "\n")
 
 
-def _close(text: str, at: int) -> int:
-    """Where the `}}` is that closes an action: not one inside a string."""
-    quote = ""
-    i = at
-    while i < len(text):
-        char = text[i]
-        if quote:
-            if char == "\\" and quote == '"':
-                i += 1
-            elif char == quote:
-                quote = ""
-        elif char in '"`':
-            quote = char
-        elif text.startswith("}}", i):
-            return i
-        i += 1
-    raise UsageError.because(f"--format: {{{{ is not closed in {text!r}")
+class _Jumped(Exception):
+    """`break` or `continue`, on its way to its loop."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
-def _action(text: str) -> _Action:
-    return tuple(_step(words, text) for words in _pipe(_words(text), text))
+class _Rendering:
+    """One template being rendered: its variables, and how far it may still go."""
 
+    def __init__(self, named: Mapping[str, Nodes]) -> None:
+        self._named = named
+        self._out: list[str] = []
+        self._size = 0
+        self._steps = 0
+        self._depth = 0
+        self._variables: list[tuple[str, Any]] = []
 
-def _pipe(words: list[str], text: str) -> list[list[str]]:
-    out: list[list[str]] = [[]]
-    for word in words:
-        if word == "|":
-            out.append([])
+    def text(self, nodes: Nodes, value: Any) -> str:
+        self._variables = [("$", value)]
+        self._walk(nodes, value)
+        return "".join(self._out)
+
+    def _walk(self, nodes: Nodes, dot: Any) -> None:
+        for node in nodes:
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                wrong("the template takes too many steps")
+            self._node(node, dot)
+
+    def _node(self, node: Node, dot: Any) -> None:
+        if isinstance(node, Text):
+            self._write(node.text)
+        elif isinstance(node, Action):
+            value = self._pipe(node.pipe, dot)
+            if not node.pipe.declared:
+                self._write(show(value))
+        elif isinstance(node, Branch):
+            mark = len(self._variables)
+            self._branch(node, dot)
+            del self._variables[mark:]
+        elif isinstance(node, Jump):
+            raise _Jumped(node.kind)
         else:
-            out[-1].append(word)
-    if not all(out):
-        raise UsageError.because(f"--format: {{{{{text}}}}} has a missing value")
-    return out
+            self._include(node, dot)
 
+    def _write(self, text: str) -> None:
+        self._size += len(text)
+        if self._size > _MOST_TEXT:
+            wrong("the template prints too much")
+        self._out.append(text)
 
-def _words(text: str) -> list[str]:
-    words: list[str] = []
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if char.isspace():
-            at += 1
-            continue
-        if char in '"`':
-            stop = at + 1
-            while text[stop] != char:
-                stop += 2 if text[stop] == "\\" and char == '"' else 1
-            stop += 1
-        elif char == "|":
-            stop = at + 1
+    def _branch(self, node: Branch, dot: Any) -> None:
+        value = self._pipe(node.pipe, dot, loop=node.kind == "range")
+        if node.kind == "range":
+            self._range(node, value, dot)
+        elif truth(value):
+            self._walk(node.body, value if node.kind == "with" else dot)
         else:
-            stop = at
-            while stop < len(text) and not text[stop].isspace() and text[stop] not in '|"`':
-                stop += 1
-        words.append(text[at:stop])
-        at = stop
-    return words
+            self._walk(node.otherwise, dot)
+
+    def _range(self, node: Branch, value: Any, dot: Any) -> None:
+        some = False
+        names, fresh = node.pipe.declared, node.pipe.fresh
+        for key, item in _items(value):
+            some = True
+            mark = len(self._variables)
+            if len(names) == 2:
+                self._set(names[0], key, fresh)
+            if names:
+                self._set(names[-1], item, fresh)
+            try:
+                self._walk(node.body, item)
+            except _Jumped as jump:
+                if jump.kind == "break":
+                    del self._variables[mark:]
+                    break
+            del self._variables[mark:]
+        if not some:
+            self._walk(node.otherwise, dot)
+
+    def _include(self, node: Include, dot: Any) -> None:
+        nodes = self._named.get(node.name)
+        if nodes is None:
+            wrong(f"there is no template {node.name!r}")
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            wrong(f"templates call each other more than {_DEEPEST} times")
+        value = self._pipe(node.pipe, dot) if node.pipe is not None else None
+        kept, self._variables = self._variables, [("$", value)]
+        self._walk(nodes, value)
+        self._variables = kept
+        self._depth -= 1
+
+    def _set(self, name: str, value: Any, fresh: bool) -> None:
+        if fresh:
+            self._variables.append((name, value))
+            return
+        for at in range(len(self._variables) - 1, -1, -1):
+            if self._variables[at][0] == name:
+                self._variables[at] = (name, value)
+                return
+
+    def _pipe(self, pipe: Pipe, dot: Any, *, loop: bool = False) -> Any:
+        value: Any = _NONE
+        for command in pipe.commands:
+            value = self._command(command, dot, value, pipe.text)
+        if not loop:
+            for name in pipe.declared:
+                self._set(name, value, pipe.fresh)
+        return value
+
+    def _command(self, command: Command, dot: Any, final: Any, text: str) -> Any:
+        first, *rest = command
+        if isinstance(first, Function):
+            if first.name in LAZY:
+                return self._lazy(first.name, rest, dot, final)
+            arguments = [self._operand(operand, dot) for operand in rest]
+            return call(first.name, arguments if final is _NONE else [*arguments, final])
+        if rest or final is not _NONE:
+            wrong(f"{{{{{text}}}}} gives an argument to what is no function")
+        return self._operand(first, dot)
+
+    def _lazy(self, name: str, operands: Sequence[Operand], dot: Any, final: Any) -> Any:
+        """`and` gives the first that is false, `or` the first that is true, else the last."""
+        value: Any = _NONE
+        for operand in operands:
+            value = self._operand(operand, dot)
+            if truth(value) is (name == "or"):
+                return value
+        if final is not _NONE:
+            value = final
+        if value is _NONE:
+            wrong(f"{name} needs a value")
+        return value
+
+    def _operand(self, operand: Operand, dot: Any) -> Any:
+        if isinstance(operand, Literal):
+            return operand.value
+        if isinstance(operand, Nil):
+            return None
+        if isinstance(operand, Field):
+            return _field(dot, operand.names)
+        if isinstance(operand, Function):
+            if operand.name in LAZY:
+                wrong(f"{operand.name} needs a value")
+            return call(operand.name, [])
+        if isinstance(operand, Variable):
+            value = next(value for name, value in reversed(self._variables) if name == operand.name)
+            return _field(value, operand.names)
+        assert isinstance(operand, Nested)
+        return _field(self._pipe(operand.pipe, dot), operand.names)
 
 
-def _step(words: list[str], text: str) -> _Step:
-    return tuple(_parse_term(word, text, first=not i) for i, word in enumerate(words))
-
-
-def _parse_term(word: str, text: str, *, first: bool) -> _Term:
-    if word.startswith("`"):
-        return "literal", word[1:-1]
-    if word.startswith('"'):
-        try:
-            return "literal", json.loads(word)
-        except ValueError:
-            raise UsageError.because(f"--format: {word} is not a string in {{{{{text}}}}}") from None
-    if word == ".":
-        return "field", ()
-    if word.startswith(".") and all(word[1:].split(".")) and not any(c in "()$" for c in word):
-        return "field", tuple(word[1:].split("."))
-    if word.lstrip("-").isdecimal():
-        return "literal", int(word)
-    if word in _CONTROL:
-        raise UsageError.because(
-            f"--format: {{{{{word}}}}} is not supported yet", "use --format json and a JSON tool such as jq"
-        )
-    if word in _FUNCTIONS:
-        return "call", word
-    if word.startswith(("$", "(")) or "(" in word:
-        raise UsageError.because(f"--format: {word!r} is not supported yet in {{{{{text}}}}}", "use --format json")
-    guess = nearest(word, _FUNCTIONS)
-    hint = f"did you mean {guess}?" if guess else f"write .{word} for a field; functions: {', '.join(_FUNCTIONS)}"
-    kind = "function" if first else "value"
-    raise UsageError.because(f"--format: unknown {kind} {word!r} in {{{{{text}}}}}", hint)
+def _items(value: Any) -> Iterator[tuple[Any, Any]]:
+    """What a range goes through: keys and elements."""
+    if isinstance(value, Mapping):
+        yield from sorted(value.items())
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        for number in range(value):
+            yield number, number
+    elif value is not None and value != "":
+        wrong(f"range cannot go through {show(value)[:60]!r}")
 
 
 def _field(value: Any, path: Sequence[str]) -> Any:
@@ -212,62 +247,15 @@ def _field(value: Any, path: Sequence[str]) -> Any:
                 guess = nearest(name, map(str, value)) or next((k for k in value if k.lower() == name.lower()), None)
                 known = ", ".join(f".{k}" for k in list(value)[:20])
                 where = ".".join(("", *path[:depth])) or "."
-                raise UsageError.because(
-                    f"--format: {where} has no field {name!r}",
+                wrong(
+                    f"{where} has no field {name!r}",
                     f"did you mean .{guess}?" if guess else f"it has {known}" if known else "it is empty",
                 )
         elif value is None or value == "":
             return ""
         else:
-            raise UsageError.because(
-                f"--format: .{'.'.join(path[:depth])} is no object: it has no field {name!r}",
-                "use index for the elements of a list",
+            wrong(
+                f".{'.'.join(path[:depth])} is no object: it has no field {name!r}",
+                "use index or range for the elements of a list",
             )
     return value
-
-
-def _index(value: Any, *keys: Any) -> Any:
-    for key in keys:
-        if isinstance(value, Mapping):
-            value = value.get(key, "")
-        elif isinstance(value, list | tuple) and isinstance(key, int):
-            if not 0 <= key < len(value):
-                raise UsageError.because(f"--format: index {key} is out of range: there are {len(value)}")
-            value = value[key]
-        elif value is None or value == "":
-            return ""
-        else:
-            raise UsageError.because(f"--format: cannot index {show(value)[:60]!r} with {key!r}")
-    return value
-
-
-def _truncate(value: Any, length: int) -> str:
-    return show(value)[: max(0, length)]
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "json": as_json,
-    "upper": lambda value: show(value).upper(),
-    "lower": lambda value: show(value).lower(),
-    "title": lambda value: show(value).title(),
-    "join": lambda values, sign: show(sign).join(map(show, values or ())),
-    "split": lambda value, sign: show(value).split(show(sign)),
-    "len": lambda value: len(value or ()),
-    "index": _index,
-    "truncate": _truncate,
-    "print": lambda *values: " ".join(map(show, values)),
-    "println": lambda *values: " ".join(map(show, values)) + "\n",
-}
-
-
-def _call(name: str, arguments: list[Any]) -> Any:
-    try:
-        return _FUNCTIONS[name](*arguments)
-    except TypeError:
-        raise UsageError.because(
-            f"--format: {name} cannot take {', '.join(map(show, arguments)) or 'nothing'}"
-        ) from None
-
-
-def _written(step: _Step) -> str:
-    return " ".join(f".{'.'.join(what)}" if kind == "field" else str(what) for kind, what in step)

@@ -119,8 +119,7 @@ class WhyText:
         elif source is not None and source.kind == "context" and source.name:
             words += f" in the context {source.name}"
         elif source is not None and source.kind == "stage":
-            places = [a.step.place for a in self._explanation.steps if a.step.stage == source.stage]
-            label = places[0].rpartition(" ")[0] if places else ""
+            label = next((a.step.name.where for a in self._explanation.steps if a.step.stage == source.stage), "")
             words += f" in the stage {label}" if label else ""
         lines = [f"{words}: {_changes(because.files)}"]
         return lines + [f"where {line}" for reason in because.via for line in self._reason(reason, answer)]

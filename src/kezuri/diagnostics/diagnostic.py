@@ -75,6 +75,10 @@ class KezuriError(Exception):
         first, *rest = self.diagnostics
         return self._with((first._replace(hint=f"{hint}\n{first.hint}" if first.hint else hint), *rest))
 
+    def noting(self, *diagnostics: Diagnostic) -> Self:
+        """The same error with more said after it."""
+        return self._with((*self.diagnostics, *diagnostics))
+
     def _with(self, diagnostics: tuple[Diagnostic, ...]) -> Self:
         # Subclasses may be made from other arguments: their __init__ is not asked again.
         changed = type(self).__new__(type(self), *self.args)

@@ -54,8 +54,10 @@ def _unknown(sentence: Sentence) -> None:
     mark = sentence.dangling
     if mark:
         hint = f"the instruction above ends in {mark}: put {statement.escape} behind it if this line belongs to it"
+    elif f" {statement.written} " in _PROGRAMS or statement.written.startswith(("./", "/")):
+        hint = f"a command is run by RUN: write RUN {statement.written}" + (" …" if statement.args else "")
     else:
-        hint = f"an instruction is one of {', '.join(KEYWORDS)}"
+        hint = sentence.report.once(f"an instruction is one of {', '.join(KEYWORDS)}")
     sentence.report.error(message, statement.keyword_span, hint)
 
 
@@ -231,6 +233,13 @@ def _check_trigger(sentence: Sentence, trigger: Statement) -> None:
             hint = found.hint or "the build FROM this image would fail here"
             sentence.report.warning("", f"this trigger will fail: {found.message}", span, hint)
 
+
+_PROGRAMS = (
+    " apk apt apt-get bash bun bundle cargo cat cd chmod chown composer corepack cp curl dnf echo export gem git go "
+    "gradle java ln ls make mkdir mvn mv node npm npx pip pip3 pnpm poetry python python3 rm sed set sh source sudo "
+    "tar touch useradd adduser unzip uv wget yarn yum "
+)
+"""Names that begin a line of a shell, between blanks."""
 
 _ERRORS_AT_ONCE = ("arrays must be comprised of strings only", "must have two arguments")
 

@@ -10,7 +10,8 @@ from kezuri.dockerfile.heredocs import announced, read_bodies
 from kezuri.dockerfile.instructions import Arg, Directive, From, Heredoc, Instruction, Node
 from kezuri.dockerfile.lines import LONGEST_LINE, SPACE, Line, Lines, long_lines
 from kezuri.dockerfile.sentence import Sentence
-from kezuri.dockerfile.statement import KEYWORDS, Report, read_statement
+from kezuri.dockerfile.statement import KEYWORDS, Report, Statement, read_statement
+from kezuri.dockerfile.words import NotStrings, json_words
 
 
 class Dockerfile(NamedTuple):
@@ -168,8 +169,11 @@ class _Parser:
         )
         self._number += 1
         instruction = None
+        before = len(report.diagnostics)
         if heredocs is not None:
             instruction = read_instruction(Sentence(statement, node, heredocs, report, self._dangling))
+        if not statement.line.text.isascii() or statement.args.startswith("["):
+            self._look_alikes(statement, before)
         self._dangling = next((mark for mark in ("&&", "||", "|", ",") if line.text.endswith(mark)), "")
         if self._trigger:
             pass
@@ -180,6 +184,38 @@ class _Parser:
             return
         if instruction is not None:
             self._instructions.append(instruction)
+
+    def _look_alikes(self, statement: Statement, before: int) -> None:
+        """Where characters that only look like those of the language, or something that only looks like JSON, explain
+        an error of the statement, its hint says so; where nothing else is wrong, a warning does."""
+        report = self._report
+        if statement.args.startswith("["):
+            try:
+                if json_words(statement.args) is not None:
+                    return
+            except NotStrings:
+                return
+        from kezuri.dockerfile import lookalikes
+
+        line, errors = statement.line, [d for d in report.diagnostics[before:] if d.severity == "error"]
+        meant = lookalikes.array(statement.args)
+        if meant is not None:
+            hint = f"JSON has double quotes, and no comma at its end: write {statement.keyword} {meant}"
+            found, message = None, "this is no JSON array: it is taken as it stands"
+        else:
+            shell = statement.keyword in ("RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD")
+            found = lookalikes.first_of(line.text) if errors else lookalikes.unseen(statement.args, shell)
+            if found is None:
+                return
+            at = found.at + (0 if errors else statement.at)
+            hint, message = found.hint, "a character that only looks like another is taken as it stands"
+            span = line.span(at, at + 1)
+        span = statement.span if found is None else span
+        if not errors:
+            report.warning("", message, span, hint)
+        elif errors[0].span is not None and errors[0].span.start <= span.start < errors[0].span.end:
+            changed = errors[0]._replace(hint=hint, span=span)
+            report.diagnostics[report.diagnostics.index(errors[0])] = changed
 
     def _meant_from(self, keyword: str) -> bool:
         """Whether a FROM that could not be read opens a stage, so that what follows it is not blamed."""
@@ -194,3 +230,11 @@ class _Parser:
             self._report.error("no build stage in current context", span, hint)
         if self._number and not self._staged and not self._report.errors:
             self._report.error("dockerfile contains no stages to build", end, "add FROM IMAGE")
+        if self._report.errors:
+            from kezuri.dockerfile.mistaken import mistaken
+
+            other = mistaken(self._lines.text)
+            if other is not None:
+                kept = [d for d in self._report.diagnostics if d.severity != "error" and d.code]
+                self._report.diagnostics[:] = kept
+                self._report.error(*other)

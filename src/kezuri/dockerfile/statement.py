@@ -71,6 +71,7 @@ class Report:
         self.diagnostics: list[Diagnostic] = []
         self.errors = 0
         self._suggestions = 0
+        self._said: set[str] = set()
 
     def error(self, message: str, span: Span, hint: str = "") -> None:
         """Something that stops the build."""
@@ -80,6 +81,13 @@ class Report:
     def warning(self, code: str, message: str, span: Span, hint: str = "") -> None:
         """Something that a build check reports."""
         self.diagnostics.append(Diagnostic("warning", message, self.source, span, hint, code))
+
+    def once(self, hint: str) -> str:
+        """The hint for the first error that it is a hint of, nothing for those that follow."""
+        if hint in self._said:
+            return ""
+        self._said.add(hint)
+        return hint
 
     def suggest(self, word: str, choices: Iterable[str]) -> str | None:
         """The choice that was probably meant. Bounded, so that a file of nothing but errors stays quick."""

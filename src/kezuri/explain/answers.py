@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from kezuri.cache.journal import Heading, Source, Step
+from kezuri.cache.journal import Heading, JournalStep, Source
 from kezuri.explain.causes import Kind
 from kezuri.explain.changes import Change
 
@@ -28,7 +28,7 @@ class StepAnswer(NamedTuple):
     """A step and why it ran; `since` is the number of the build that it is compared with, 0 for none. `root` is the
     place of its root cause in the explanation's list, -1 for none."""
 
-    step: Step
+    step: JournalStep
     because: tuple[Because, ...]
     since: int
     root: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kezuri.cache.journal import Build, Heading, Journal
+from kezuri.cache.journal import Heading, Journal, JournalBuild
 from kezuri.diagnostics import KezuriError
 
 
@@ -23,7 +23,7 @@ def choose(headings: tuple[Heading, ...], number: int, directory: str) -> Headin
     return (here or list(headings))[0]
 
 
-def earlier(journal: Journal, headings: tuple[Heading, ...], chosen: Heading) -> Iterator[Build]:
+def earlier(journal: Journal, headings: tuple[Heading, ...], chosen: Heading) -> Iterator[JournalBuild]:
     """Earlier builds of the same project, the latest first; then those of other targets of the same Dockerfile."""
     past = [h for h in headings if h.number < chosen.number]
     past.sort(key=lambda h: h.number, reverse=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from kezuri.cache.journal import Build, Source, Stage, Step
+from kezuri.cache.journal import JournalBuild, JournalStage, JournalStep, Source
 from kezuri.explain.alignment import Line, align
 from kezuri.explain.difference import Difference, differences
 from kezuri.plan.key import Components
@@ -75,9 +75,9 @@ class Answer(NamedTuple):
     the step is new.
     """
 
-    step: Step
+    step: JournalStep
     reasons: tuple[Reason, ...]
-    was: Step | None = None
+    was: JournalStep | None = None
     since: int = 0
     root: Reason | None = None
     root_step: int = 0
@@ -91,27 +91,27 @@ class _Node(NamedTuple):
     step: int
 
 
-Nearest = Callable[[Step], Components | None]
+Nearest = Callable[[JournalStep], Components | None]
 """Finds the components of the result that is most like a step's, among all that were ever paid for."""
 
 
 class Causes:
     """Compares one build with earlier ones, the latest first; they are only read as far as needed."""
 
-    def __init__(self, build: Build, earlier: Iterable[Build], nearest: Nearest) -> None:
+    def __init__(self, build: JournalBuild, earlier: Iterable[JournalBuild], nearest: Nearest) -> None:
         self._build = build
         self._steps = {step.number: step for step in build.steps}
-        self._more: Iterator[Build] = iter(earlier)
-        self._earlier: list[Build] = []
+        self._more: Iterator[JournalBuild] = iter(earlier)
+        self._earlier: list[JournalBuild] = []
         self._nearest = nearest
-        self._pairs: dict[int, dict[int, Step]] = {}
+        self._pairs: dict[int, dict[int, JournalStep]] = {}
         self._known: dict[tuple[int, int], tuple[Reason, ...]] = {}
 
     def answers(self) -> tuple[Answer, ...]:
         """An answer for each step, in their order."""
         return tuple(self._answer(step) for step in self._build.steps)
 
-    def _answer(self, step: Step) -> Answer:
+    def _answer(self, step: JournalStep) -> Answer:
         if step.outcome == "not reached":
             return Answer(step, ())
         if not step.components:
@@ -127,7 +127,7 @@ class Causes:
         reasons = self._without_counterpart(step)
         return Answer(step, reasons, root=reasons[0], root_step=step.number)
 
-    def _without_counterpart(self, step: Step) -> tuple[Reason, ...]:
+    def _without_counterpart(self, step: JournalStep) -> tuple[Reason, ...]:
         if step.miss in ("no-cache", "no-cache-filter"):
             return (Reason("no-cache" if step.miss == "no-cache" else "no-cache-filter"),)
         if step.miss == "lost":
@@ -144,7 +144,7 @@ class Causes:
 
     # the step that it was
 
-    def _counterpart(self, step: Step) -> Build | None:
+    def _counterpart(self, step: JournalStep) -> JournalBuild | None:
         """The latest earlier build in which the step was reached. From where it was not there at all, only an equal
         instruction is the same one: in the long run every instruction is like some other."""
         equal = False
@@ -156,13 +156,13 @@ class Causes:
                 return old
         return None
 
-    def _builds(self) -> Iterator[Build]:
+    def _builds(self) -> Iterator[JournalBuild]:
         yield from self._earlier
         for build in self._more:
             self._earlier.append(build)
             yield build
 
-    def _pair(self, old: Build) -> dict[int, Step]:
+    def _pair(self, old: JournalBuild) -> dict[int, JournalStep]:
         """The steps that this build's steps were in the earlier one, by number."""
         known = self._pairs.get(old.heading.number)
         if known is None:
@@ -175,14 +175,14 @@ class Causes:
 
     # comparing
 
-    def _against(self, step: Step, old: Build) -> tuple[Reason, ...]:
+    def _against(self, step: JournalStep, old: JournalBuild) -> tuple[Reason, ...]:
         """What makes the step another one than it was in the earlier build."""
         key = (step.number, old.heading.number)
         if key not in self._known:
             self._known[key] = tuple(self._reasons(step, old))
         return self._known[key]
 
-    def _reasons(self, step: Step, old: Build) -> Iterator[Reason]:
+    def _reasons(self, step: JournalStep, old: JournalBuild) -> Iterator[Reason]:
         if step.miss in ("no-cache", "no-cache-filter"):
             yield Reason("no-cache" if step.miss == "no-cache" else "no-cache-filter")
             return
@@ -210,21 +210,26 @@ class Causes:
             else:
                 yield Reason("component", *difference)
 
-    def _before(self, step: Step, was: Step, old: Build) -> Iterator[Reason]:
+    def _before(self, step: JournalStep, was: JournalStep, old: JournalBuild) -> Iterator[Reason]:
         new_stage, old_stage = self._build.stage(step.stage), old.stage(was.stage)
         if new_stage is not None and old_stage is not None:
             before, after = _chain(old, old_stage, was.position), _chain(self._build, new_stage, step.position)
             yield self._parting(before, after, old) or Reason("elsewhere")
 
-    def _parting(self, before: list[_Node], after: list[_Node], old: Build) -> Reason | None:
+    def _parting(self, before: list[_Node], after: list[_Node], old: JournalBuild) -> Reason | None:
         """Where two ways part. A step that was found in the cache there has its reasons with it: nobody will look for
         them among those of the steps that ran."""
         found = _parting(before, after)
         if found is None or found.kind != "step" or self._steps[found.step].outcome != "cached":
             return found
-        return found._replace(via=self._against(self._steps[found.step], old) or (Reason("elsewhere"),))
+        step = self._steps[found.step]
+        reasons = self._against(step, old)
+        if not reasons and step.state == self._pair(old)[step.number].state:
+            # The step is what it was, elsewhere: another one that is written alike came before this one.
+            return Reason("inserted", after=step.title, step=step.number)
+        return found._replace(via=reasons or (Reason("elsewhere"),))
 
-    def _files(self, difference: Difference, step: Step, was: Step, old: Build) -> Reason:
+    def _files(self, difference: Difference, step: JournalStep, was: JournalStep, old: JournalBuild) -> Reason:
         """Files of a stage are followed to what happened there."""
         new_source, old_source = _source(step, difference.name), _source(was, difference.name)
         via: tuple[Reason, ...] = ()
@@ -241,7 +246,7 @@ class Causes:
 
     # following back
 
-    def _root(self, step: Step, old: Build, seen: set[int]) -> tuple[Reason | None, int]:
+    def _root(self, step: JournalStep, old: JournalBuild, seen: set[int]) -> tuple[Reason | None, int]:
         """What began it: the first reason that does not follow from another step."""
         seen.add(step.number)
         reasons = self._against(step, old)
@@ -262,7 +267,7 @@ class Causes:
         return first, step.number
 
 
-def _same_key(step: Step, was: Step) -> Kind:
+def _same_key(step: JournalStep, was: JournalStep) -> Kind:
     if step.miss == "lost":
         return "lost"
     if was.outcome == "failed":
@@ -276,7 +281,7 @@ def _follows_from_text(difference: Difference) -> bool:
     return difference.name in _OF_TEXT or difference.name.startswith(("mount ", "heredoc "))
 
 
-def _words(step: Step) -> list[str]:
+def _words(step: JournalStep) -> list[str]:
     """What a COPY or ADD names; nothing of a RUN, whose files are those of its mounts."""
     if step.kind == "RUN":
         return []
@@ -284,7 +289,7 @@ def _words(step: Step) -> list[str]:
     return [word for word in words if not word.startswith("--") or word.startswith("--from=")]
 
 
-def _source(step: Step, component: str) -> Source | None:
+def _source(step: JournalStep, component: str) -> Source | None:
     return next((s for s in step.sources if s.component == component), None)
 
 
@@ -292,11 +297,11 @@ def _image(name: str, digest: str) -> str:
     return f"{name}@{digest}"
 
 
-def _align(old: Stage, new: Stage) -> tuple[int | None, ...]:
+def _align(old: JournalStage, new: JournalStage) -> tuple[int | None, ...]:
     return align([Line(s.kind, s.title) for s in old.steps], [Line(s.kind, s.title) for s in new.steps])
 
 
-def _stages(build: Build, old: Build) -> list[tuple[Stage, Stage]]:
+def _stages(build: JournalBuild, old: JournalBuild) -> list[tuple[JournalStage, JournalStage]]:
     """The stages of a build with the stages that they were: by platform, label and what they build for; then without
     the latter, which a build for one platform does not tell; the others by what they share."""
     left, others = list(old.stages), list(build.stages)
@@ -320,12 +325,12 @@ def _stages(build: Build, old: Build) -> list[tuple[Stage, Stage]]:
     return found
 
 
-def _crossing(stage: Stage) -> str:
-    """The platform that a stage builds for, if it is not its own: its steps' places tell it (`amd64->arm64 a 1/2`)."""
-    return next((s.place.partition("->")[2].split(" ")[0] for s in reversed(stage.steps) if "->" in s.place), "")
+def _crossing(stage: JournalStage) -> str:
+    """The platform that a stage builds for, if it is not its own."""
+    return next((s.name.target for s in reversed(stage.steps) if s.name.target), "")
 
 
-def _chain(build: Build, stage: Stage, end: int | None = None) -> list[_Node]:
+def _chain(build: JournalBuild, stage: JournalStage, end: int | None = None) -> list[_Node]:
     """What led to the state before the step at `end`, or to the stage's last: an image first, then steps."""
     parent = build.stage(stage.base_stage) if stage.base_stage >= 0 else None
     if parent is not None:

@@ -1,4 +1,4 @@
-"""What became of the files between two listings (`checksum.text`), told path by path."""
+"""What became of the files between two lists of files (`checksum.text`), told path by path."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
@@ -30,7 +30,7 @@ class _File(NamedTuple):
 
 
 def changes(before: str, after: str) -> tuple[Change, ...]:
-    """What it takes to get from one listing to the other, sorted by path; nothing exactly when they are equal.
+    """What it takes to get from one list to the other, sorted by path; nothing exactly when they are equal.
 
     A file that is gone and one of the same content, mode and owner that is new are one that was renamed, where it is
     clear which.
@@ -72,9 +72,9 @@ def _renamed(gone: dict[str, _File], came: dict[str, _File]) -> list[tuple[str, 
     return [(was[0], now[0]) for was, now in by_file.values() if len(was) == len(now) == 1]
 
 
-def _parse(listing: str) -> dict[str, _File]:
+def _parse(file_list: str) -> dict[str, _File]:
     result = {}
-    for line in listing.split("\n"):
+    for line in file_list.split("\n"):
         mode, _, rest = line.partition(" ")
         owner, _, rest = rest.partition(" ")
         content, _, path = rest.partition(" ")

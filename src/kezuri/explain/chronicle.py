@@ -12,18 +12,18 @@ from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
     ContextInput,
-    CopyOperation,
     ImageInput,
+    Input,
     Operation,
     Plan,
-    RunOperation,
     StageInput,
     StagePlan,
 )
+from kezuri.progress.events import StepName
 from kezuri.store.database import Database
 
 if TYPE_CHECKING:
-    from kezuri.cache.journal import Miss, Outcome, Source, Stage, Step
+    from kezuri.cache.journal import JournalOutcome, JournalStage, JournalStep, Miss, Source
 
 
 class _Event:
@@ -31,8 +31,8 @@ class _Event:
 
     __slots__ = ("components", "kept", "layer", "made", "message", "miss", "outcome", "seconds", "state")
 
-    def __init__(self, outcome: "Outcome", components: Components) -> None:
-        self.outcome: Outcome = outcome
+    def __init__(self, outcome: "JournalOutcome", components: Components) -> None:
+        self.outcome: JournalOutcome = outcome
         self.components = components
         self.seconds = 0.0
         self.layer = ""
@@ -98,18 +98,18 @@ class Chronicle:
 
     # writing
 
-    def close(self, error: str, place: Callable[[int, int], str]) -> None:
-        """Write it down. `error` is empty when the build succeeded; `place` says what progress calls a step of a stage.
+    def close(self, error: str, name: Callable[[int, int], StepName]) -> None:
+        """Write it down. `error` is empty when the build succeeded; `name` says what progress calls a step of a stage.
         A journal that cannot be written (the disk is full) is no reason for a build to fail."""
         fingerprint = self._fingerprint()
         quiet = not error and all(event.outcome in ("cached", "shared") for event in self._events.values())
         try:
             if quiet and repeats(self._database, project_of(self._asked), fingerprint, self._began):
                 return
-            from kezuri.cache.journal import Asked, Build, Heading, Journal
+            from kezuri.cache.journal import Asked, Heading, Journal, JournalBuild
 
             heading = Heading(0, Asked(*self._asked), self._began, 0.0)
-            build = Build(heading, monotonic() - self._clock, error, self._stages(place))
+            build = JournalBuild(heading, monotonic() - self._clock, error, self._stages(name))
             Journal(self._database).add(build, fingerprint)
         except KezuriError:
             return
@@ -127,8 +127,8 @@ class Chronicle:
                 said.append(f"{key} {operation.node.span.start} {operation.title}")
         return sha256("\n".join(said).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def _stages(self, place: Callable[[int, int], str]) -> "tuple[Stage, ...]":
-        from kezuri.cache.journal import Stage
+    def _stages(self, name: Callable[[int, int], StepName]) -> "tuple[JournalStage, ...]":
+        from kezuri.cache.journal import JournalStage
 
         number = 0
         found = []
@@ -136,21 +136,21 @@ class Chronicle:
             base, own = plan.base, []
             for position, operation in enumerate(plan.operations):
                 number += 1
-                own.append(self._step(number, plan, position, operation, place(plan.number, position)))
-            kind, name, stage, found_digest = "scratch", "scratch", -1, ""
+                own.append(self._step(number, plan, position, operation, name(plan.number, position)))
+            kind, title, stage, found_digest = "scratch", "scratch", -1, ""
             if isinstance(base, BaseImage):
-                kind, name, found_digest = "image", plan.base_title, base.digest
+                kind, title, found_digest = "image", plan.base_title, base.digest
             elif base is not None:
-                kind, name, stage = "stage", plan.base_title, base.stage
+                kind, title, stage = "stage", plan.base_title, base.stage
             state = self._bases.get(plan.number, "")
             found.append(
-                Stage(
+                JournalStage(
                     plan.number,
                     plan.name,
                     plan.label,
                     str(plan.platform),
                     kind,
-                    name,
+                    title,
                     stage,
                     found_digest,
                     state,
@@ -159,18 +159,19 @@ class Chronicle:
             )
         return tuple(found)
 
-    def _step(self, number: int, stage: StagePlan, position: int, operation: Operation, place: str) -> "Step":
-        from kezuri.cache.journal import Step
+    def _step(
+        self, number: int, stage: StagePlan, position: int, operation: Operation, name: StepName
+    ) -> "JournalStep":
+        from kezuri.cache.journal import JournalStep
 
         event = self._events.get((stage.number, position)) or _Event("not reached", ())
         span = operation.node.span
-        return Step(
+        return JournalStep(
             number,
             stage.number,
             position,
-            place,
+            name,
             operation.kind,
-            operation.title,
             operation.node.place.line,
             span == stage.node.span,
             digest(event.components) if event.components else "",
@@ -183,31 +184,17 @@ class Chronicle:
             event.kept,
             event.message,
             event.made,
-            tuple(_sources(operation)),
-            operation.arguments if isinstance(operation, RunOperation) else (),
+            tuple(_source(component, found) for component, found in operation.input_components),
+            operation.arguments,
         )
 
 
-def _sources(operation: Operation) -> "list[Source]":
-    if isinstance(operation, CopyOperation):
-        return [_source("files", operation.input)]
-    if isinstance(operation, RunOperation):
-        return [
-            _source(f"files {word} {mount.target}", found)
-            for mount in operation.mounts
-            if (found := getattr(mount, "input", None)) is not None
-            for word in ("bound at", "seeding")
-        ]
-    return []
-
-
-def _source(component: str, found: object) -> "Source":
+def _source(component: str, found: Input) -> "Source":
     from kezuri.cache.journal import Source
 
     if isinstance(found, StageInput):
         return Source(component, "stage", stage=found.stage)
     if isinstance(found, ContextInput):
         return Source(component, "context", found.name)
-    if isinstance(found, ImageInput):
-        return Source(component, "image", found.image.name, digest=found.image.digest)
-    return Source(component, "remote")
+    assert isinstance(found, ImageInput)
+    return Source(component, "image", found.image.name, digest=found.image.digest)

@@ -2,7 +2,7 @@
 
 import re
 
-from kezuri.cache.journal import Step
+from kezuri.cache.journal import JournalStep
 
 HIDDEN = "(hidden)"
 """Stands for a value that may be a secret."""
@@ -29,6 +29,8 @@ def anonymous(text: str | None) -> str | None:
     return None if text is None else _USERINFO.sub(f"{HIDDEN}@", text)
 
 
-def discreet(step: Step) -> Step:
+def discreet(step: JournalStep) -> JournalStep:
     """The step as it may be shown."""
-    return step._replace(title=anonymous(step.title) or "", message=anonymous(step.message) or "")
+    return step._replace(
+        name=step.name._replace(title=anonymous(step.title) or ""), message=anonymous(step.message) or ""
+    )

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from kezuri.cache.journal import Build, Step
-from kezuri.cache.listings import Listings, Origin
+from kezuri.cache.file_lists import FileLists, Origin
+from kezuri.cache.journal import JournalBuild, JournalStep
 from kezuri.explain.answers import Because, Explanation, RootCause, StepAnswer
 from kezuri.explain.causes import Answer, Causes, Reason
 from kezuri.explain.changes import Change, changes
@@ -15,9 +15,9 @@ from kezuri.store.database import Database
 class Explainer:
     """Explains one build. `earlier` gives builds to compare it with, the most alike first."""
 
-    def __init__(self, database: Database, build: Build, earlier: Iterator[Build]) -> None:
+    def __init__(self, database: Database, build: JournalBuild, earlier: Iterator[JournalBuild]) -> None:
         self._database = database
-        self._listings = Listings(database)
+        self._file_lists = FileLists(database)
         self._build = build
         self._causes = Causes(build, earlier, self._nearest)
 
@@ -77,11 +77,11 @@ class Explainer:
     def _files(
         self, before: str | None, old_at: Origin, after: str | None, new_at: Origin
     ) -> tuple[Change, ...] | None:
-        old = self._listings.find(before, old_at) if before is not None else None
-        new = self._listings.find(after, new_at) if after is not None else None
+        old = self._file_lists.find(before, old_at) if before is not None else None
+        new = self._file_lists.find(after, new_at) if after is not None else None
         return changes(old, new) if old is not None and new is not None else None
 
-    def _nearest(self, step: Step) -> Components | None:
+    def _nearest(self, step: JournalStep) -> Components | None:
         """Of the results of the same instruction, whatever build made them, the one that has most in common with the
         step; of equal ones the latest. Never its own."""
         wanted = set(step.components)
@@ -110,7 +110,7 @@ def _group(answer: Answer) -> object:
     return (root.kind, root.name, root.before, root.after, place)
 
 
-def _origin(step: Step, component: str) -> Origin:
+def _origin(step: JournalStep, component: str) -> Origin:
     """Where the files of a step's component lie."""
     kind = next((source.kind for source in step.sources if source.component == component), "context")
     return "stage" if kind in ("stage", "image") else "context"

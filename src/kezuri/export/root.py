@@ -17,14 +17,21 @@ Exported = tuple[Entry, Bytes]
 """An entry of an image with the place of its bytes."""
 
 
-def merged_items(tree: Tree) -> Iterator[Exported]:
-    """Every entry of the tree, parents first, siblings sorted, hard links after the file they name."""
+def merged_items(tree: Tree, top: str = "") -> Iterator[Exported]:
+    """Every entry of the tree, parents first, siblings sorted, hard links after the file they name. With `top`, what
+    the directory at this path holds, named from there; or the one entry that it is."""
     first: dict[object, str] = {}
-    stack = [""]
+    alone = tree.stat(top) if top else None
+    if alone is not None and alone.entry.kind != "dir":
+        yield alone.entry._replace(path=top.rpartition("/")[2]), alone.content
+        return
+    stack = [top]
     while stack:
         below = []
         for found in tree.scan(stack.pop()):
             entry, content = found.entry, found.content
+            if top:
+                entry = entry._replace(path=entry.path.removeprefix(f"{top}/"))
             if found.identity is not None:
                 known = first.setdefault(found.identity, entry.path)
                 if known != entry.path:
@@ -32,7 +39,7 @@ def merged_items(tree: Tree) -> Iterator[Exported]:
                     continue
             yield entry, content
             if entry.kind == "dir":
-                below.append(entry.path)
+                below.append(found.entry.path)
         stack.extend(reversed(below))
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kezuri.forecast.forecast import Step
-from kezuri.forecast.schedule import Lane, makespan
+from kezuri.forecast.schedule import Lane, critical_path, makespan
+from kezuri.forecast.step import ForecastStep
 from kezuri.plan.operation import (
     BaseImage,
     ImageInput,
@@ -17,7 +17,13 @@ from kezuri.plan.operation import (
 class Expense(NamedTuple):
     """Seconds of steps in all (`work`) and on the clock with stages beside each other (`wall`), and bytes of the
     layers that they would make. The `most` are those if every step ran that may run; `unknown` is how many of these
-    have no earlier run to judge by, and count as nothing. Pulling is not in it."""
+    have no earlier run to judge by, and count as nothing. Pulling is not in it.
+
+    The ranges go from what the steps take that run for certain, each as fast as the first quartile of its earlier runs,
+    to what all take that may run, each as slow as the third quartile. `critical` is the chain of steps that takes
+    longest, by stage and position, as far as earlier runs tell, and `critical_seconds` what it takes: of those that run
+    for certain, or, if there are none, of those that may.
+    """
 
     work: float
     work_most: float
@@ -26,6 +32,10 @@ class Expense(NamedTuple):
     layer_bytes: int
     layer_bytes_most: int
     unknown: int
+    work_range: tuple[float, float]
+    wall_range: tuple[float, float]
+    critical: tuple[tuple[int, int], ...]
+    critical_seconds: float
 
 
 class Pull(NamedTuple):
@@ -40,44 +50,55 @@ class Pull(NamedTuple):
     certain: bool
 
 
-def expense(plan: Plan, steps: Iterable[Step], parallelism: int) -> Expense:
+def expense(plan: Plan, steps: Iterable[ForecastStep], parallelism: int) -> Expense:
     """The cost of the steps, judged by their last runs. `parallelism` is how many may run at once."""
     of = {(step.stage, step.position): step for step in steps}
     sure = {place: step for place, step in of.items() if step.outcome == "runs"}
     maybe = {place: step for place, step in of.items() if step.outcome != "cached"}
 
-    def wall(running: Mapping[tuple[int, int], Step]) -> float:
-        lanes = {}
-        for stage in plan.stages:
-            after = stage.base.stage if isinstance(stage.base, StageInput) else -1
-            lanes[stage.number] = Lane(
-                after,
-                tuple(
-                    (_seconds(running.get((stage.number, position))), _stages(operation))
-                    for position, operation in enumerate(stage.operations)
-                ),
-            )
-        return makespan(lanes, max(1, parallelism))
+    def wall(running: Running, seconds: Callable[[ForecastStep], float]) -> float:
+        return makespan(_lanes(plan, running, seconds), max(1, parallelism))
 
+    critical = critical_path(_lanes(plan, sure or maybe, _seconds))
     return Expense(
         sum(map(_seconds, sure.values())),
         sum(map(_seconds, maybe.values())),
-        wall(sure),
-        wall(maybe),
+        wall(sure, _seconds),
+        wall(maybe, _seconds),
         sum(map(layer_bytes, sure.values())),
         sum(map(layer_bytes, maybe.values())),
         sum(step.past is None for step in maybe.values()),
+        (sum(map(_low, sure.values())), sum(map(_high, maybe.values()))),
+        (wall(sure, _low), wall(maybe, _high)),
+        critical,
+        sum(_seconds(of[place]) for place in critical),
     )
 
 
-def layer_bytes(step: Step) -> int:
+Running = Mapping[tuple[int, int], ForecastStep]
+"""Steps that run, by stage and position."""
+
+
+def _lanes(plan: Plan, running: Running, seconds: Callable[[ForecastStep], float]) -> dict[int, Lane]:
+    lanes = {}
+    for stage in plan.stages:
+        after = stage.base.stage if isinstance(stage.base, StageInput) else -1
+        steps = []
+        for position, operation in enumerate(stage.operations):
+            step = running.get((stage.number, position))
+            steps.append((0.0 if step is None else seconds(step), _stages(operation)))
+        lanes[stage.number] = Lane(after, tuple(steps))
+    return lanes
+
+
+def layer_bytes(step: ForecastStep) -> int:
     """The bytes of the layer that an earlier run gave: compressed if it ever was, else on the disk."""
     if step.past is None:
         return 0
     return step.past.packed if step.past.packed is not None else step.past.unpacked or 0
 
 
-def pulls(plan: Plan, steps: Sequence[Step], usable: Callable[[str], bool]) -> tuple[Pull, ...]:
+def pulls(plan: Plan, steps: Sequence[ForecastStep], usable: Callable[[str], bool]) -> tuple[Pull, ...]:
     """What would be fetched of base images, in the order of the stages that need it."""
     wanted: dict[str, tuple[BaseImage, bool]] = {}
 
@@ -116,8 +137,16 @@ def pulls(plan: Plan, steps: Sequence[Step], usable: Callable[[str], bool]) -> t
     return tuple(found)
 
 
-def _seconds(step: Step | None) -> float:
-    return step.past.seconds if step is not None and step.past is not None else 0.0
+def _seconds(step: ForecastStep) -> float:
+    return step.past.seconds if step.past is not None else 0.0
+
+
+def _low(step: ForecastStep) -> float:
+    return step.past.low if step.past is not None else 0.0
+
+
+def _high(step: ForecastStep) -> float:
+    return step.past.high if step.past is not None else 0.0
 
 
 def _base(plan: Plan, number: int) -> BaseImage | None:

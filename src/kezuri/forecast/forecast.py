@@ -2,109 +2,32 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.forecast.history import History, Past
+from kezuri.forecast.step import NO_RESULT, ForecastOutcome, ForecastStep
+from kezuri.forecast.unseen import is_unseen, may_be_equal
 from kezuri.forms.forms import Forms
-from kezuri.keys.inputs import Choice, Context, Inputs, StateOf, selection_key
 from kezuri.keys.options import Options
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.plan.key import Components, digest, state_of
+from kezuri.plan.key import Components, digest
 from kezuri.plan.operation import (
     BaseImage,
-    CopyOperation,
-    ImageInput,
     Operation,
     Plan,
-    Remote,
-    RunOperation,
     StageInput,
     StagePlan,
 )
 from kezuri.store.schema import RecordRow
 from kezuri.store.store import Store
 
-Outcome = Literal["cached", "runs", "depends", "unknown"]
-"""`cached`: the result is there, or an equal step of the same build makes it. `runs`: there is no result under any key
-that the step can have. `depends`: found or not, as what comes before it turns out. `unknown`: too many ways to
-follow."""
-
 Sight = tuple[State, ...] | None
 """The states that a stage may be in: one when it is known, None when there are too many to follow. The state after a
 RUN that will run has a made-up identity: like the one that it will have, it is nobody else's."""
 
-NO_RESULT = "no result for it yet"
-"""The reason of a step that nothing before it makes run."""
-
 _MOST = 24
-_UNSEEN = "not known yet "
-
-
-class Step(NamedTuple):
-    """What would become of one operation, and what it took the last time that the instruction ran (None: never).
-
-    `reason` says why its result is not simply there. `keys` are the keys that it can have; those of steps behind one
-    that runs are made up, and equal exactly when the real ones will be. `like` is the (stage, position) of the step of
-    this build that gives a `cached` step its result, if one does. `looks` says that its key needs files of layers that
-    have to be pulled or unpacked first.
-    """
-
-    stage: int
-    position: int
-    kind: str
-    title: str
-    line: int
-    outcome: Outcome
-    reason: str
-    keys: tuple[str, ...]
-    past: Past | None
-    like: tuple[int, int] | None = None
-    looks: bool = False
-
-
-class Foreseen(Inputs):
-    """Inputs that are looked at only as far as they are there: nothing is pulled or unpacked for a digest.
-
-    A digest that would need that is a made-up text (`is_unseen`).
-    """
-
-    def __init__(self, contexts: Mapping[str, Context], forms: Forms, store: Store) -> None:
-        super().__init__(contexts, forms, store.database, contexts[""].digests)
-        self._store = store
-
-    def digest(self, choice: Choice, states: StateOf) -> str:
-        """As Inputs says, where the layers are directories or the digest is remembered."""
-        if isinstance(choice.input, StageInput | ImageInput):
-            state = states(choice.input) if isinstance(choice.input, StageInput) else base_state(choice.input.image)
-            key = selection_key(state, choice)
-            known = self._store.database.facts.selection(key)
-            if known:
-                return known
-            if not all(map(self._forms.is_unpacked, state.layers)):
-                return _UNSEEN + key
-        return super().digest(choice, states)
-
-    def identity(self, source: Remote) -> tuple[str, str]:
-        """As Inputs says, where no network is needed for it."""
-        from kezuri.source.remotes import pinned_identity
-
-        name, value = pinned_identity(source)
-        return name, value or _UNSEEN + state_of(repr(source))
-
-
-def may_be_equal(one: Components, other: Components) -> bool:
-    """Whether two keys can be the same once the digests are known that nobody can know yet."""
-    return len(one) == len(other) and all(
-        mine[0] == theirs[0] and (mine[1] == theirs[1] or is_unseen(mine[1]) or is_unseen(theirs[1]))
-        for mine, theirs in zip(one, other)
-    )
-
-
-def is_unseen(value: str) -> bool:
-    """Whether a component stands for a digest that nobody can know yet."""
-    return value.startswith(_UNSEEN)
 
 
 class _Made(NamedTuple):
@@ -139,6 +62,7 @@ class Forecast:
         store: Store,
         keys: StepKeys,
         options: Options,
+        history: History,
         *,
         lenient: bool = False,
     ) -> None:
@@ -148,18 +72,18 @@ class Forecast:
         self._keys = keys
         self._options = options
         self._lenient = lenient
-        self._history = History(store.database)
+        self._history = history
         self._ends: dict[int, Sight] = {}
         self._settled: dict[int, bool] = {}
         self._made: dict[frozenset[str], _Made] = {}
         self._waited: dict[int, frozenset[int]] = {}
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[ForecastStep, ...]:
         """Every step of the plan, in its order. KezuriError, at the line, for a source or secret that is not there."""
         steps = [step for stage in self._plan.stages for step in self._stage(stage)]
         return tuple(self._second_look(step) for step in steps)
 
-    def _stage(self, stage: StagePlan) -> Iterator[Step]:
+    def _stage(self, stage: StagePlan) -> Iterator[ForecastStep]:
         sight: Sight = (SCRATCH,)
         settled, cause = True, ""
         if isinstance(stage.base, StageInput):
@@ -178,12 +102,12 @@ class Forecast:
 
     def _step(
         self, stage: StagePlan, position: int, operation: Operation, sight: Sight, cause: str
-    ) -> tuple[Step, Sight]:
+    ) -> tuple[ForecastStep, Sight]:
         place, ignored, ways = (stage.number, position), self._ignored(stage), self._ways(operation, sight)
         layers: Mapping[str, tuple[str, ...]] = {}
         parts: dict[str, Components] = {}
         met: list[tuple[State, str]] = []
-        seen: set[Outcome] = set()
+        seen: set[ForecastOutcome] = set()
         looks, found = False, None
         components: Components = (("kind", operation.kind),)
         for way in ways:
@@ -204,7 +128,7 @@ class Forecast:
                     seen.update(("cached", "runs") if given else ("runs",))
                     given.append(_new_layer(operation, key, unseen))
                 layers = {**layers, key: tuple(dict.fromkeys(given))}
-        outcome: Outcome = "unknown" if not ways else "depends" if len(seen) > 1 else seen.pop()
+        outcome: ForecastOutcome = "unknown" if not ways else "depends" if len(seen) > 1 else seen.pop()
         reason, like = "", None
         if outcome in ("runs", "depends"):
             made = self._made.setdefault(frozenset(parts), _Made(place, parts, layers))
@@ -217,7 +141,7 @@ class Forecast:
             reason = "too much before it may turn out one way or another"
         past = self._past(operation, components, found if outcome == "cached" else None)
         line = operation.node.place.line
-        step = Step(
+        step = ForecastStep(
             *place, operation.kind, operation.title, line, outcome, reason, tuple(sorted(parts)), past, like, looks
         )
         after = tuple(dict.fromkeys(next_state(before, layer) for before, key in met for layer in layers[key]))
@@ -227,8 +151,7 @@ class Forecast:
 
     def _ways(self, operation: Operation, sight: Sight) -> list[_Way]:
         """The ways in which the operation may be met; none when there are too many."""
-        alone = isinstance(operation, CopyOperation) and operation.link
-        befores = sight if sight is not None else (SCRATCH,) if alone else ()
+        befores = sight if sight is not None else (SCRATCH,) if operation.linked else ()
         stages = sorted({source.stage for source in operation.key_inputs if isinstance(source, StageInput)})
         ends = [self._ends[stage] or (_SOME,) for stage in stages]
         count = len(befores)
@@ -266,7 +189,7 @@ class Forecast:
             for layer in made.layers[key]
         ]
 
-    def _second_look(self, step: Step) -> Step:
+    def _second_look(self, step: ForecastStep) -> ForecastStep:
         """A step may also be spared by a later one that turns out to be equal and happens to come first."""
         own = self._made.get(frozenset(step.keys))
         if step.outcome != "runs" or own is None:
@@ -303,7 +226,7 @@ class Forecast:
 
     # telling
 
-    def _reason(self, operation: Operation, outcome: Outcome, ignored: bool, cause: str) -> str:
+    def _reason(self, operation: Operation, outcome: ForecastOutcome, ignored: bool, cause: str) -> str:
         if ignored:
             return "earlier results are not to be used"
         open_stages = [
@@ -311,12 +234,11 @@ class Forecast:
             for source in operation.key_inputs
             if isinstance(source, StageInput) and not self._settled[source.stage]
         ]
-        alone = isinstance(operation, CopyOperation) and operation.link
-        if cause and not alone and (outcome == "runs" or not open_stages):
+        if cause and not operation.linked and (outcome == "runs" or not open_stages):
             return cause
         if open_stages:
             return f"takes files from {', '.join(open_stages)}"
-        if isinstance(operation, CopyOperation) and operation.remotes and outcome == "depends":
+        if operation.remotes and outcome == "depends":
             return "what it fetches may have changed"
         return "its files are in layers that are not unpacked" if outcome == "depends" else NO_RESULT
 
@@ -326,7 +248,7 @@ class Forecast:
         return self._history.last(operation.kind, operation.title, components)
 
 
-_DOES: Mapping[Outcome, str] = {
+_DOES: Mapping[ForecastOutcome, str] = {
     "cached": "before it is made anew",
     "runs": "before it runs",
     "depends": "before it may run",
@@ -335,6 +257,6 @@ _DOES: Mapping[Outcome, str] = {
 
 def _new_layer(operation: Operation, key: str, unseen: bool) -> str:
     """The id of the layer that the operation would make; made up where the real one cannot be told."""
-    if isinstance(operation, RunOperation) or unseen:
+    if operation.kind == "RUN" or unseen:
         return f"layer of {key}"
     return f"copy-{key}"

@@ -3,24 +3,32 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from kezuri.forecast.durations import Durations, spread
 from kezuri.plan.key import Components, decode
 from kezuri.store.database import Database
 from kezuri.store.schema import RecordRow
 
 
 class Past(NamedTuple):
-    """An earlier run: its seconds, and the bytes of its layer, compressed and on the disk (None: no such form)."""
+    """An earlier run: its seconds, and the bytes of its layer, compressed and on the disk (None: no such form).
+
+    The middle half of the runs of the same instruction in this project took from `low` to `high` seconds; both are
+    `seconds` where the journal remembers no other run.
+    """
 
     seconds: float
     packed: int | None
     unpacked: int | None
+    low: float
+    high: float
 
 
 class History:
-    """The records of a store, read once, when they are first asked for."""
+    """The records of a store, read once, when they are first asked for, beside the project's `durations`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, durations: Durations) -> None:
         self._database = database
+        self._durations = durations
         self._records: dict[str, list[tuple[RecordRow, Components]]] | None = None
 
     def last(self, kind: str, title: str, components: Components) -> Past | None:
@@ -36,7 +44,9 @@ class History:
         """What the run took that gave this record."""
         forms = self._database.forms(record.layer)
         unpacked = max((row.bytes for row in self._database.directories(record.layer)), default=None)
-        return Past(record.seconds, forms[0].size if forms else None, unpacked)
+        runs = self._durations.of(record.kind, record.title)
+        low, high = spread(runs) if len(runs) > 1 else (record.seconds, record.seconds)
+        return Past(record.seconds, forms[0].size if forms else None, unpacked, low, high)
 
     def alike(self, kind: str, equal: Callable[[Components], bool]) -> list[RecordRow]:
         """The records of a kind of step whose components satisfy `equal`."""

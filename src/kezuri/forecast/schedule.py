@@ -1,4 +1,4 @@
-"""How long work takes on the clock when stages run beside each other: a run of the builder's order with known times."""
+"""How long work takes on the clock when stages run beside each other, with known times of the steps."""
 
 from collections.abc import Mapping
 from heapq import heappop, heappush
@@ -47,3 +47,25 @@ def makespan(lanes: Mapping[int, Lane], slots: int) -> float:
         now, number = heappop(busy)
         running.discard(number)
         position[number] += 1
+
+
+def critical_path(lanes: Mapping[int, Lane]) -> tuple[tuple[int, int], ...]:
+    """The chain of steps, each of which waits for the one before, that takes longest: as (lane, position). No number of
+    slots makes the whole faster than that. Steps of no duration are left out."""
+    ends: dict[int, tuple[float, tuple[int, int] | None]] = {-1: (0.0, None)}
+    before: dict[tuple[int, int], tuple[int, int] | None] = {}
+    for number, lane in lanes.items():
+        now, last = ends[lane.after]
+        for position, (seconds, needs) in enumerate(lane.steps):
+            for need in needs:
+                now, last = max((now, last), ends[need], key=lambda end: end[0])
+            if seconds > 0:
+                before[(number, position)] = last
+                now, last = now + seconds, (number, position)
+        ends[number] = (now, last)
+    path = []
+    _, at = max(ends.values(), key=lambda end: end[0])
+    while at is not None:
+        path.append(at)
+        at = before[at]
+    return tuple(reversed(path))

@@ -109,7 +109,9 @@ def find_all(store: Store, text: str) -> list[Kept]:
     found = found or _by_id(store, images, text)
     if found:
         return found
-    near = nearest(text, [image.familiar for image in images if image.name])
+    names = [image.familiar for image in images if image.name]
+    # Of names of one or two letters any two are near each other.
+    near = nearest(text, [n if ":" in text else n.removesuffix(":latest") for n in names]) if len(text) > 2 else None
     hint = f"did you mean {near}?" if near else "`kezuri images` lists them"
     raise NoSuchImage.of(f"no such image: {text}", hint=hint)
 

@@ -14,8 +14,8 @@ from kezuri.progress.calling_off import CallOff
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
+    from kezuri.images.layout import Layout
     from kezuri.registry.client import Registry
-    from kezuri.registry.layout import Layout
 
 Progress = Callable[[str, int, int], None]
 """Receives the digest of a blob that is being fetched, the bytes that have come and the bytes in all."""

@@ -48,9 +48,8 @@ def run_components(
         parts.append(("script", operation.script.decode("utf-8", "surrogateescape")))
     for position, mount in enumerate(operation.mounts):
         parts.append((f"mount {mount.target or position}", _mount(mount)))
-        if position in bound:
-            word = "seeding" if isinstance(mount, CacheMount) else "bound at"
-            parts.append((f"files {word} {mount.target}", bound[position]))
+        if isinstance(mount, BindMount | CacheMount) and position in bound:
+            parts.append((mount.component, bound[position]))
     if settings.hosts:
         parts.append(("extra hosts", _text(sorted(name for name, _ in settings.hosts))))
     if settings.ulimits:
@@ -59,8 +58,8 @@ def run_components(
         parts.append(("shm size", str(settings.shm_size)))
     if settings.hostname != DEFAULT_HOSTNAME:
         parts.append(("hostname", settings.hostname))
-    if settings.new_privileges:
-        parts.append(("new privileges", "true"))
+    if settings.no_new_privileges:
+        parts.append(("no new privileges", "true"))
     return tuple(parts)
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.cache.listings import Listings
+from kezuri.cache.file_lists import FileLists
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.keys.state import State, base_state
@@ -81,7 +81,7 @@ class Inputs:
         self._contexts = contexts
         self._forms = forms
         self._database = database
-        self._listings = Listings(database)
+        self._file_lists = FileLists(database)
         # Files of stages carry no stamp, for nobody else can change them: the index only hashes them.
         self._index = index
         self._guard = threading.Lock()
@@ -97,7 +97,7 @@ class Inputs:
         if not known:
             known, recorded = fingerprint(self._from_layers(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
-            self._listings.keep(known, text(recorded), "stage")
+            self._file_lists.keep(known, text(recorded), "stage")
             self._database.facts.put_selection(key, known)
         return known
 
@@ -112,12 +112,12 @@ class Inputs:
         self._forms.fetch_missing(layers)  # several at a time
         return _select(self._forms.view(layers).named(name), choice)
 
-    def keep_listing(self, choice: Choice) -> None:
+    def keep_file_list(self, choice: Choice) -> None:
         """Write down what counted of each file of a selection from a context, for telling differences later; for
         stages and images that happens where their digest is computed."""
         if isinstance(choice.input, ContextInput):
             digest, recorded, _ = self._from_context(choice)
-            self._listings.keep(digest, text(recorded))
+            self._file_lists.keep(digest, text(recorded))
 
     def _from_context(self, choice: Choice) -> tuple[str, Mapping[str, Record], Selection]:
         with self._guard:

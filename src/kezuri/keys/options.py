@@ -14,7 +14,7 @@ class RunSettings(NamedTuple):
     ulimits: tuple[tuple[str, int, int], ...] = ()
     shm_size: int = 0
     hostname: str = DEFAULT_HOSTNAME
-    new_privileges: bool = False
+    no_new_privileges: bool = False
 
 
 class Secrets(Protocol):

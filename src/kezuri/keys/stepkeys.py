@@ -48,7 +48,7 @@ class StepKeys:
             return components_of_words(operation, self._inputs, states)
         return (("files", self._inputs.digest(choice_of(operation), states)),)
 
-    def keep_listings(self, operation: Operation) -> None:
+    def keep_file_lists(self, operation: Operation) -> None:
         """Write down what counted of each file that the operation takes from contexts, for telling differences later.
         That there is no room for it is no reason to fail."""
         choices = []
@@ -58,7 +58,7 @@ class StepKeys:
             choices += [bound_by(mount) for mount in operation.mounts if isinstance(mount, BindMount)]
         with suppress(KezuriError):
             for choice in choices:
-                self._inputs.keep_listing(choice)
+                self._inputs.keep_file_list(choice)
 
     def _run(self, operation: RunOperation, before: State, states: StateOf) -> Components:
         for asked, entitlement in (

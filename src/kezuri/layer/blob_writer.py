@@ -100,14 +100,14 @@ class BlobWriter:
         self._close(stop=True)
 
     def put(self, block: bytes) -> None:
-        """The next BLOCK bytes of the tar; neither more nor less."""
+        """Take the next part of the tar, of exactly BLOCK bytes."""
         assert len(block) == BLOCK
         if not self._threads:
             self._start()
         self._submit(block, False)
 
     def finish(self, rest: bytes) -> Written:
-        """The end of the tar, fewer than BLOCK bytes or none; waits until everything is written."""
+        """Take the last part of the tar, of fewer than BLOCK bytes or none, and wait until everything is written."""
         assert len(rest) < BLOCK
         if self._threads:
             self._submit(rest, True)
@@ -225,6 +225,6 @@ class BlobWriter:
 
 def _cannot_write(error: OSError) -> KezuriError | OSError:
     if isinstance(error, BrokenPipeError):
-        # Whoever reads the blob has enough of it: the command line knows what that means.
+        # The reader of the blob has closed its end. The command line treats this error by itself: it ends quietly.
         return error
     return KezuriError.of(f"cannot write the layer: {error.strerror or error}", hint="is the disk full?")

@@ -12,7 +12,7 @@ BLOCK = 1 << 20
 where its input is cut. The size is part of what an encoder id stands for: change it and the ids must change."""
 
 WINDOW = 32 << 10
-"""How much of the block before a gzip block may refer to, in bytes (RFC 1951: 32 KiB)."""
+"""How many bytes of the block before it a gzip block may refer to (RFC 1951: 32 KiB)."""
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """RFC 1952 §2.3: deflate, no flags, no time, operating system unknown: nothing of this machine is in it."""
@@ -30,8 +30,8 @@ class Compression(NamedTuple):
     """How a layer is compressed; made by `compression`.
 
     `encoder` names implementation, version and level: the same encoder and the same tar give the same blob, whatever
-    the number of cores (registry §5.3: other implementations and versions do not). Of igzip this has been seen on
-    one processor family only; it chooses its code by the processor.
+    the number of cores. Other implementations and versions give other blobs. igzip chooses its code by the
+    processor: that all processors give the same blob has been seen on one family only.
     """
 
     kind: Kind
@@ -110,12 +110,12 @@ def gzip_block_encoder(chosen: Compression) -> BlockEncoder:
 def zstd_stream_encoder(chosen: Compression, threads: int) -> BlockEncoder:
     """An encoder of one zstd frame, for one thread that gives it every block in order.
 
-    zstd's own workers do the work; any number of them, but not none, gives the same bytes.
+    zstd compresses in threads of its own (workers). The bytes are the same for any number of workers but none.
     """
     import zstandard
 
     assert chosen.level is not None
-    # Each worker at a high level wants tens of megabytes.
+    # At a high level each worker takes tens of megabytes.
     workers = 1 if chosen.level > 12 else max(1, threads)
     stream = zstandard.ZstdCompressor(level=chosen.level, threads=workers).compressobj()
 

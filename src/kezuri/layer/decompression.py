@@ -1,4 +1,4 @@
-"""Compressed streams to plain bytes: the form is told by content, memory is bounded, damage is an error."""
+"""Compressed streams to plain bytes. The content tells how it is compressed, memory is bounded, damage is an error."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -95,7 +95,7 @@ class Decompressed(io.BufferedIOBase):
 
 
 class _Raw:
-    """The compressed stream, with one look ahead."""
+    """The compressed stream, of which bytes can be looked at before they are taken, and given back."""
 
     def __init__(self, stream: BinaryIO, where: str) -> None:
         self._stream = stream
@@ -205,8 +205,8 @@ def _zstd(raw: _Raw) -> Iterator[bytes]:
 
 
 class _ZstdFrames:
-    """Hands compressed bytes on and follows the frames (RFC 8878 §3.1), because the decoder takes a truncated stream
-    for a finished one."""
+    """Follows the frames of a stream (RFC 8878 §3.1) while it hands the bytes on to the decoder, because the decoder
+    does not notice that a stream is cut off."""
 
     def __init__(self, raw: _Raw) -> None:
         self._raw = raw

@@ -36,13 +36,13 @@ class SharedPath(str):
         return made
 
     def is_open(self, descriptor: int) -> bool:
-        """Whether it is the file that is open."""
+        """Whether the open file of this status is the one that was found."""
         status = os.fstat(descriptor)
         return (status.st_dev, status.st_ino) == self._file
 
 
 def leads_elsewhere(content: str, descriptor: int) -> bool:
-    """Whether a path was opened and another file than the one that was found there is open."""
+    """Whether the path, when it was opened, led to another file than the one that was found there."""
     return isinstance(content, SharedPath) and not content.is_open(descriptor)
 
 
@@ -70,7 +70,7 @@ class Entry(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """The characters and bytes that its names and attributes keep in memory."""
+        """How many characters and bytes its names and attributes take in memory."""
         return len(self.path) + len(self.link) + sum(len(name) + len(value) for name, value in self.xattrs)
 
 

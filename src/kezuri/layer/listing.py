@@ -18,7 +18,8 @@ MOST_KEPT = 1 << 20
 
 _MAGIC = b"kezuri listing 1\n"
 _WITH_DIGESTS = b"kezuri listing 2\n"
-"""How a listing begins that has the digests of its files, too, which the readers of the first form do not know."""
+"""How a file begins that holds a listing with the digests of its files. The first form has none, and versions
+of kezuri that know only that one refuse this one."""
 _DIGEST = 32
 _LETTERS: dict[Kind, str] = {
     "file": "f",

@@ -59,8 +59,8 @@ def pack(
             if entry.kind == "file":
                 size = entry.size
                 if size < BLOCK and content.__class__ is str:
-                    # Almost every file: three system calls. One byte more than expected is asked for, so that growth
-                    # shows.
+                    # Almost every file is read here, with three system calls. One byte more than expected is asked
+                    # for: whoever gets it sees that the file has grown.
                     try:
                         descriptor = os_open(content, _READ)
                         try:
@@ -166,7 +166,7 @@ def _pieces(path: str, size: int) -> Iterable[bytes]:
 
 
 def _read_whole(path: str, size: int) -> bytes:
-    """A file whose first read gave another number of bytes than expected: some file systems read short."""
+    """The content of a file whose first read gave too few bytes, as some file systems do, or too many."""
     return b"".join(_pieces(path, size))
 
 

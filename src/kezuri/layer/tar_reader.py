@@ -221,7 +221,7 @@ class _Reader:
             if sort is None:
                 self._unsupported(kind)
             if kind == b"\0" and name.endswith(b"/"):
-                # So wrote programs before there was a type for directories; a file of today loses the slash.
+                # Before tar had a type for directories, programs wrote them as files whose names end in a slash.
                 sort = "dir"
                 source.skip(length + -length % 512)
             bits = _octal(mode)
@@ -286,7 +286,7 @@ class _Reader:
         return Entry(path, kind, mode, uid, gid, 0, when, target, numbers, xattrs)
 
     def _end(self) -> None:
-        """After the first empty block: a second one or nothing, then whatever padding the writer liked."""
+        """Read what follows the first empty block: a second one or nothing, then padding of any kind."""
         source = self._source
         if not source.at_end() and source.take(512) != _ZERO:
             self._bad("data after the end of the archive")
@@ -354,7 +354,7 @@ class _Reader:
                 elif part and part != ".":
                     parts.append(part)
             if not parts and ".." in text and not self._rootless:
-                # What comes out at the root itself names no entry, either.
+                # A name such as a/.. means the root itself, and that is no entry either.
                 self._bad(f"the name {text!r} leaves the root")
             text = "/".join(parts)
         elif not text and not name and not self._rootless:
@@ -372,7 +372,7 @@ class _Reader:
         return raw.decode("utf-8", "surrogateescape")
 
     def _is_left_out(self, path: str, kind: Kind) -> bool:
-        """Whether this is a name of aufs's own that stands for nothing in the layer."""
+        """Whether aufs made this name for itself: it stands for nothing in the layer."""
         if path.startswith(_OF_AUFS):
             return kind != "file" or not path.startswith(AUFS_LINKS + "/")
         return path.rpartition("/")[2].startswith(".wh.")
@@ -396,7 +396,7 @@ class _Reader:
         return Entry(f"{parent}/{hidden}" if parent else hidden, "whiteout", 0)
 
     def _number(self, field: bytes, what: str, signed: bool = False) -> int:
-        """GNU's base 256, or an octal field that is not quite one."""
+        """A number in GNU's base 256, or in an octal field that `_octal` does not read."""
         if field[0] & 0x80:
             value = int.from_bytes(field, "big")
             bits = len(field) * 8

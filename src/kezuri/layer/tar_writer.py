@@ -181,7 +181,7 @@ def _split(name: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _cut(name: str) -> bytes:
-    """Something for readers that know no PAX."""
+    """A shortened name, for the readers that do not know the PAX record with the whole one."""
     cut = name.encode("ascii", "replace")[:100]
     return cut if cut.strip(b"/") else b"_"
 

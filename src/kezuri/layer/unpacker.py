@@ -16,9 +16,9 @@ from kezuri.layer.placement import Placement, inherited
 from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.view import View
+from kezuri.linux.userns import shortcoming
 
 _MOST_COPIED = 1 << 30
-_IDS_HINT = "add ranges for this user to /etc/subuid and /etc/subgid and install newuidmap and newgidmap"
 
 Warn = Callable[[str], None]
 
@@ -218,7 +218,7 @@ def _cannot(where: str, path: str, error: OSError) -> KezuriError:
     if error.errno in (errno.EPERM, errno.EINVAL):
         return KezuriError.of(
             f"{where}: cannot make {path}: {error.strerror}; perhaps this user namespace does not have its owner's id",
-            hint=_IDS_HINT,
+            hint=shortcoming().text(),
             exit_code=125,
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -22,7 +22,8 @@ def disk_error(error: OSError, path: str) -> KezuriError:
                 hint="take it over with chown, or name another place (for the store: --root)",
                 exit_code=125,
             )
-    return KezuriError.of(f"cannot write {path}: {error.strerror or error}", exit_code=125)
+    hint = "name a place that can be written (for the store: --root)" if error.errno == errno.EROFS else ""
+    return KezuriError.of(f"cannot write {path}: {error.strerror or error}", hint=hint, exit_code=125)
 
 
 def _stranger(path: str) -> str:

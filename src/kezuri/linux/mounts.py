@@ -90,14 +90,15 @@ def restrict_by_remount(target: str, flags: int, recursive: bool = False) -> Non
 
 def points_below(target: str) -> list[str]:
     """The mount points at `target` and below, in the order of mounting, from /proc/self/mountinfo."""
-    found: list[str] = []
     prefix = target.rstrip("/") + "/"
-    with open("/proc/self/mountinfo", "rb") as f:
-        for line in f:
-            point = os.fsdecode(_unescape(line.split(b" ", 5)[4]))
-            if (point == target or point.startswith(prefix)) and point not in found:
-                found.append(point)
+    found = [point for point in points() if point == target or point.startswith(prefix)]
     return found or [target]
+
+
+def points(mountinfo: str = "/proc/self/mountinfo") -> tuple[str, ...]:
+    """Every mount point that such a file tells of, once, in the order of mounting."""
+    with open(mountinfo, "rb") as f:
+        return tuple(dict.fromkeys(os.fsdecode(_unescape(line.split(b" ", 5)[4])) for line in f))
 
 
 def type_at(path: str) -> str:

@@ -1,5 +1,6 @@
 """Namespaces: leaving them, entering them, asking which one we are in."""
 
+import errno
 import fcntl
 import os
 import struct
@@ -10,6 +11,7 @@ NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x02000000, 0x04000000, 0x08000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+_NS_GET_USERNS = 0xB701
 
 IdRange = tuple[int, int, int]
 """A line of /proc/PID/uid_map: the first id inside, the first id outside, how many."""
@@ -42,6 +44,29 @@ def is_initial_user() -> bool:
         return os.stat("/proc/self/ns/user").st_ino == 0xEFFFFFFD
     except OSError:
         return id_map() == ((0, 0, 4294967295),)
+
+
+def owns_network() -> bool:
+    """Whether this process's network namespace belongs to its user namespace, so that capabilities count there.
+
+    Where the kernel does not tell, it is taken to be so.
+    """
+    try:
+        network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        owner = fcntl.ioctl(network, _NS_GET_USERNS)
+    except OSError as e:
+        return e.errno != errno.EPERM  # it belongs to a namespace around ours
+    finally:
+        os.close(network)
+    try:
+        return os.path.samestat(os.fstat(owner), os.stat("/proc/self/ns/user"))
+    except OSError:
+        return True
+    finally:
+        os.close(owner)
 
 
 def is_mapped(number: int, ranges: IdRanges) -> bool:

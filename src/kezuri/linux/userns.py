@@ -3,11 +3,13 @@
 import errno
 import os
 import time
+from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import mounts, namespaces, privileges
 from kezuri.linux.namespaces import IdRanges
+from kezuri.linux.surroundings import here
 
 _MOST_IDS = 1 << 32
 _PATIENCE = 40.0
@@ -21,11 +23,22 @@ class SubordinateIds(NamedTuple):
     ranges: tuple[tuple[int, int], ...]
 
 
+class Shortcoming(NamedTuple):
+    """Why there is one id only, and the line that mends it. Empty texts: nothing is amiss."""
+
+    detail: str = ""
+    remedy: str = ""
+
+    def text(self) -> str:
+        """Both, as the hint of an error ("" when nothing is amiss)."""
+        return f"{self.detail}\n{self.remedy}" if self.detail else ""
+
+
 class Identity(NamedTuple):
-    """How `enter` left this process: the ids that the user namespace has, and what is amiss ("" when nothing)."""
+    """How `enter` left this process: the ids that the user namespace has, and what is amiss."""
 
     ids: int
-    shortcoming: str = ""
+    shortcoming: Shortcoming = Shortcoming()
 
 
 _identity: Identity | None = None
@@ -34,6 +47,13 @@ _identity: Identity | None = None
 def identity() -> Identity | None:
     """What `enter` found; None when it had nothing to do."""
     return _identity
+
+
+def shortcoming() -> Shortcoming:
+    """Why this process lacks ids that images have, whether it has entered a user namespace already or not."""
+    if _identity is not None:
+        return _identity.shortcoming
+    return ranges(os.geteuid(), os.getegid())[2]
 
 
 def private_mounts() -> None:
@@ -46,8 +66,8 @@ def private_mounts() -> None:
         mounts.make_private("/")
     except PermissionError:
         raise KezuriError.of(
-            "this process is root but may not mount (no CAP_SYS_ADMIN)",
-            hint="run as an ordinary user, or, in a container, give it --cap-add SYS_ADMIN or --privileged",
+            "this process is root but may not mount: a security module or a system call filter forbids it",
+            hint=here().remedy("namespaces"),
             exit_code=125,
         ) from None
 
@@ -65,7 +85,7 @@ def enter() -> None:
         private_mounts()
         return
     uid, gid = os.geteuid(), os.getegid()
-    uids, gids, shortcoming = ranges(uid, gid)
+    uids, gids, amiss = ranges(uid, gid)
     if uids:
         # newuidmap looks at us from the outer namespace: the child is forked before we leave it.
         ready, go = os.pipe()
@@ -80,10 +100,12 @@ def enter() -> None:
             os.close(go)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if status != 0 or namespaces.id_map() == ():
-            shortcoming = (
-                "newuidmap or newgidmap refused the ranges of /etc/subuid and /etc/subgid (it prints why): only one "
-                "user id is mapped"
+            refused = (
+                "this root has no CAP_SETUID, or no CAP_SETGID"
+                if uid == 0
+                else "newuidmap or newgidmap refused the ranges of /etc/subuid and /etc/subgid (it prints why)"
             )
+            amiss = Shortcoming(f"{refused}: only one user id is mapped", _more_ids())
             uids = ()
         if len(namespaces.id_map("/proc/self/gid_map")) == 0 and status == 0:
             uids = ()
@@ -98,23 +120,26 @@ def enter() -> None:
     except OSError as e:
         raise forbidden(e) from None
     ids = sum(count for _, _, count in namespaces.id_map())
-    _identity = Identity(min(ids, _MOST_IDS), shortcoming)
+    _identity = Identity(min(ids, _MOST_IDS), amiss)
 
 
 def subordinate(path: str, name: str, number: int) -> SubordinateIds:
     """The ranges that `path` (/etc/subuid, /etc/subgid) grants to the user of this name or number."""
-    found: list[tuple[int, int]] = []
+    return SubordinateIds(tuple(_granted(path, (name or str(number), str(number)))))
+
+
+def _granted(path: str, users: tuple[str, ...] = ()) -> Iterator[tuple[int, int]]:
+    """The ranges of such a file, of these users or of all."""
     try:
         with open(path, encoding="utf-8", errors="replace") as f:
             for line in f:
                 fields = line.strip().split(":")
-                if len(fields) != 3 or fields[0] not in (name or str(number), str(number)):
+                if len(fields) != 3 or (users and fields[0] not in users):
                     continue
                 if fields[1].isdecimal() and fields[2].isdecimal() and int(fields[2]) > 0:
-                    found.append((int(fields[1]), int(fields[2])))
+                    yield int(fields[1]), int(fields[2])
     except OSError:
         pass
-    return SubordinateIds(tuple(found))
 
 
 def user_name(number: int) -> str:
@@ -136,27 +161,61 @@ def find_program(name: str) -> str:
     return ""
 
 
-def ranges(uid: int, gid: int) -> tuple[IdRanges, IdRanges, str]:
-    """What `enter` maps: (inside, outside, count) of users and of groups, and why not more ("" when it is enough)."""
+def ranges(uid: int, gid: int) -> tuple[IdRanges, IdRanges, Shortcoming]:
+    """What `enter` maps: (inside, outside, count) of users and of groups, and why not more."""
     if uid == 0:
         # Root without the right to mount, as in most containers: it may still map every id that it has. All but the
         # last of the whole range, by which programs tell the machine's first user namespace from others.
         maps = (namespaces.id_map(path) for path in ("/proc/self/uid_map", "/proc/self/gid_map"))
         uids, gids = (tuple((a, a, min(count, _MOST_IDS - 2)) for a, _, count in found) for found in maps)
-        return uids, gids, ""
+        return uids, gids, Shortcoming()
     name = user_name(uid)
     own_uids = subordinate("/etc/subuid", name, uid).ranges
     own_gids = subordinate("/etc/subgid", name, uid).ranges
-    who = name or str(uid)
     for path, granted in (("/etc/subuid", own_uids), ("/etc/subgid", own_gids)):
         if not granted:
-            return (), (), f"{path} grants no subordinate ids to {who}: only one user id is mapped"
+            detail = f"{path} grants no subordinate ids to {name or uid}: only one user id is mapped"
+            return (), (), Shortcoming(detail, _granting(name, uid))
     for program in ("newuidmap", "newgidmap"):
-        if not find_program(program):
-            return (), (), f"{program} is not installed: only one user id is mapped"
+        path = find_program(program)
+        if not path:
+            return (), (), Shortcoming(f"{program} is not installed: only one user id is mapped", _INSTALL)
+        if not _is_privileged(path):
+            detail = f"{path} has neither its set-user-id bit nor file capabilities: only one user id is mapped"
+            return (), (), Shortcoming(detail, f"sudo chmod u+s {path}")
     if privileges.has_no_new_privileges():
-        return (), (), "no_new_privs keeps newuidmap from having any: only one user id is mapped"
-    return _after(uid, own_uids), _after(gid, own_gids), ""
+        detail = "no_new_privs keeps newuidmap from having any: only one user id is mapped"
+        return (), (), Shortcoming(detail, _more_ids())
+    return _after(uid, own_uids), _after(gid, own_gids), Shortcoming()
+
+
+_INSTALL = "sudo apt install uidmap (Fedora: shadow-utils, Alpine: shadow-uidmap)"
+
+
+def _granting(name: str, uid: int) -> str:
+    """The command that grants 65536 ids which nobody has yet to this user."""
+    free = 100000
+    for path in ("/etc/subuid", "/etc/subgid"):
+        free = max([free, *(first + count for first, count in _granted(path))])
+    if not name:
+        return f"echo {uid}:{free}:65536 | sudo tee -a /etc/subuid /etc/subgid"
+    last = free + 65535
+    return f"sudo usermod --add-subuids {free}-{last} --add-subgids {free}-{last} {name}"
+
+
+def _more_ids() -> str:
+    """What to do where newuidmap is there and may not work."""
+    if here().engine:
+        return here().remedy("ids")
+    return "run kezuri outside of what keeps it from new privileges (systemd: NoNewPrivileges=no)"
+
+
+def _is_privileged(path: str) -> bool:
+    try:
+        found = os.stat(path)
+        return bool(found.st_mode & 0o4000) or "security.capability" in os.listxattr(path)
+    except OSError:
+        return False
 
 
 def _after(own: int, ranges: tuple[tuple[int, int], ...]) -> IdRanges:
@@ -202,9 +261,9 @@ def _map_self(uid: int, gid: int) -> None:
                 continue  # newuidmap had done the one and failed at the other
             if name == "setgroups" and e.errno in (errno.ENOENT, errno.EPERM):
                 continue
-            raise KezuriError.of(
-                f"cannot write {path}: {e.strerror}", hint=_advice() or "see user_namespaces(7)", exit_code=125
-            ) from None
+            # Who is root may map itself with CAP_SETFCAP only (Linux 5.12); an ordinary user always may.
+            hint = advice() or here().remedy("ids" if uid == 0 and e.errno == errno.EPERM else "namespaces")
+            raise KezuriError.of(f"cannot write {path}: {e.strerror}", hint=hint, exit_code=125) from None
 
 
 def _unshare() -> None:
@@ -226,26 +285,31 @@ def _await_threads() -> None:
 
 def forbidden(error: OSError) -> KezuriError:
     """The error for a machine on which user namespaces cannot be made: which setting it is, and what to do."""
-    advice = _advice()
-    if not advice and error.errno == errno.EINVAL:
-        advice = "the kernel was built without CONFIG_USER_NS, or this program has more than one thread already"
-    elif not advice:
-        advice = (
-            "a container or a security module forbids it: run the container with --security-opt seccomp=unconfined "
-            "(Kubernetes: seccompProfile type Unconfined), or run kezuri as root"
-        )
     return KezuriError.of(
         f"user namespaces cannot be used here: {error.strerror}; kezuri needs one when it does not run as root",
-        hint=advice,
+        hint=advice() or _why(error.errno),
         exit_code=125,
     )
 
 
-def _advice() -> str:
+def _why(number: int | None) -> str:
+    """What to do where no setting of this kernel's forbids user namespaces."""
+    if number == errno.EINVAL:
+        return "the kernel was built without CONFIG_USER_NS, or this program has more than one thread already"
+    if number in (errno.ENOSPC, errno.EUSERS):
+        return (
+            "as many user namespaces exist, or lie in each other, as are allowed: raise user.max_user_namespaces in "
+            "the machine around this one"
+        )
+    return here().remedy("namespaces")
+
+
+def advice() -> str:
     """Which kernel setting forbids user namespaces, and the command that allows them ("" when none is known to)."""
     for name, bad, good in SETTINGS:
         if setting(name) == bad:
-            return f"{name} is {bad}; allow it with: sudo sysctl -w {name}={good}"
+            where = "on the machine that runs this container: " if here().engine else ""
+            return f"{name} is {bad}; allow it with: {where}sudo sysctl -w {name}={good}"
     return ""
 
 

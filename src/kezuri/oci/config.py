@@ -78,7 +78,8 @@ class ImageConfig(NamedTuple):
     @classmethod
     def parse(cls, data: bytes, where: str) -> "ImageConfig":
         """From the raw bytes; KezuriError naming `where` and the field when they are no image config. Unknown fields
-        are dropped, as BuildKit's typed round trip drops them, and an empty list says no more than none."""
+        are dropped, as BuildKit drops them, which reads a config into types of its own and writes these out again. An
+        empty list is the same as none."""
         fields = Fields.parse(data, where)
         inner = fields.object("config")
         diff_ids = fields.object("rootfs").texts("diff_ids")
@@ -152,8 +153,8 @@ class ImageConfig(NamedTuple):
         return out
 
     def made_for(self, platform: Platform) -> "ImageConfig":
-        """The config of an image for this platform. What the platform leaves open stays as it is where system and
-        architecture are the same (BuildKit's rule)."""
+        """The config of an image for this platform. A variant or a version of the system that the platform does not
+        name stays as it is, if system and architecture do (BuildKit's rule)."""
         have = self.platform
         if (have.os, have.architecture) != (platform.os, platform.architecture):
             return self._replace(platform=platform)
@@ -184,7 +185,7 @@ def _time(fields: Fields) -> str:
 
 
 def _usable(fields: Fields, name: str, value: _T) -> _T:
-    """What processes are started with, and cannot be where it holds a NUL."""
+    """The value, with which processes will be started: no process can be started with a text that holds a NUL."""
     if "\0" in value or any("\0" in text for text in value):
         raise fields.wrong(name, "contains a NUL character")
     return value

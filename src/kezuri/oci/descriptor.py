@@ -74,7 +74,7 @@ class Descriptor(NamedTuple):
     @classmethod
     def parse(cls, fields: Fields) -> "Descriptor":
         """From a JSON object; KezuriError naming the document and the field that is missing or of the wrong kind. A
-        digest of an algorithm that kezuri does not know is carried: only who reads the content fails."""
+        digest of an algorithm that kezuri does not know is no error here: reading the content fails later."""
         size, digest = fields.number("size"), fields.text("digest")
         if "size" not in fields or size < 0:
             raise fields.wrong("size", "is no number of bytes: not a descriptor")
@@ -184,8 +184,9 @@ class Index(NamedTuple):
 
 
 def read_document(data: bytes, where: str, said: str = "") -> Manifest | Index:
-    """The manifest or the index that the bytes are. What tells is the media type that they claim, then the one that
-    was said of them (by a descriptor or a registry), then their top-level fields; never any text within.
+    """The manifest or the index that the bytes are. The media type that the document itself names decides; if it
+    names none, `said` does, which a descriptor or a registry gave; if there is none either, the document's top-level
+    fields do. What stands deeper within the document never counts.
 
     KezuriError naming `where` where these disagree, because another reader would see another image (CVE-2021-41190),
     and for everything that is neither.

@@ -10,7 +10,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Fields:
-    """One JSON object. Like Go's decoder, which the field's other tools use, it takes null for absent and a half of a
+    """One JSON object. Other container tools use Go's decoder: like that, this takes null for absent and a half of a
     surrogate pair for U+FFFD. A value of another type is a KezuriError, exit code 125, that names `where` (the
     document) and the field with its place in it."""
 
@@ -23,8 +23,8 @@ class Fields:
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> "Fields":
-        """From the bytes of a JSON document in UTF-8, in which no number is NaN or infinite: what only Python's reader
-        takes beyond that, other readers of the same image refuse."""
+        """From the bytes of a JSON document in UTF-8, in which no number is NaN or infinite: Python's
+        reader would take these, and other readers of the same image refuse them."""
         try:
             raw = json.loads(data.decode("utf-8", "replace"), parse_constant=_refuse)
         except (ValueError, RecursionError):
@@ -72,7 +72,7 @@ class Fields:
         return [Fields(value, self._where, f"{self._path(name)}[{i}]") for i, value in enumerate(self._list(name))]
 
     def keys(self, name: str) -> tuple[str, ...]:
-        """The keys of an object whose values say nothing, in order."""
+        """The keys of an object, in order. Documents write a set as an object whose values are empty."""
         return tuple(sorted(self._text(name, key) for key in self.object(name)._raw))
 
     def map(self, name: str) -> dict[str, str]:

@@ -27,7 +27,8 @@ _ARCHITECTURES = (
     *("mips64p32", "mips64p32le", "mipsle", "ppc", "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc"),
     *("sparc64", "wasm"),
 )
-"""What one word can mean (containerd's platforms package); with a slash anything goes."""
+"""The systems and architectures that a single word can name, as in containerd's platforms package. A name with a slash
+may have others."""
 
 
 class Platform(NamedTuple):

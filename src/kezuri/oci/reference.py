@@ -76,4 +76,26 @@ class Reference(NamedTuple):
 
 
 def _wrong(text: str, why: str) -> KezuriError:
-    return KezuriError.of(f"not an image reference: {text!r}: {why}", exit_code=2)
+    return KezuriError.of(f"not an image reference: {text!r}: {why}", hint=_meant(text), exit_code=2)
+
+
+def _meant(text: str) -> str:
+    """What to write in the place of a text that is no reference."""
+    if text in (".", "..", "/") or text.startswith(("./", "../", "/")):
+        return "this looks like a directory: is a name missing before it?"
+    if "://" in text:
+        return f"leave {text.partition('://')[0]}:// out"
+    name, at, digest = text.partition("@")
+    if at and not _DIGEST.match(digest):
+        return "a digest is sha256: and 64 hexadecimal digits"
+    slash = name.rfind("/") + 1
+    if name.endswith(":"):
+        return f"write {name}TAG, or {name[:-1]} for the tag latest"
+    for meant in (name.lower(), "-".join(name.lower().split()), name[:slash].lower() + name[slash:].replace(":", "-")):
+        if meant != name:
+            try:
+                Reference.parse(meant)
+            except KezuriError:
+                continue
+            return f"did you mean {meant}?"
+    return ""

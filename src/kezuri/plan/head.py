@@ -64,9 +64,19 @@ class Head(NamedTuple):
                     f"base name ({start.image}) should not be blank",
                     hint="an ARG before the first FROM gives the variable a default; `--build-arg` sets it",
                 )
+            self._check_tag(name, start)
             return name
         except KezuriError as error:
             raise error.at(start.image_place) from error
+
+    def _check_tag(self, name: str, start: From) -> None:
+        """KezuriError when nothing is left of a tag because the file has no such variable before its first FROM."""
+        if not name.endswith((":", "@")) or "$" not in start.image:
+            return
+        raise KezuriError.of(
+            f"the variables of {start.image} are empty here: {name}",
+            hint="FROM knows the ARGs before the first FROM, and --build-arg sets them; those in a stage are its own",
+        )
 
     def platform(self, start: From) -> Platform | None:
         """The platform that a FROM asks for, None where it says none; KezuriError when that is no platform."""

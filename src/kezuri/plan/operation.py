@@ -93,6 +93,11 @@ class BindMount(NamedTuple):
     source: str
     writable: bool
 
+    @property
+    def component(self) -> str:
+        """The part of the key that says what the files are."""
+        return f"files bound at {self.target}"
+
 
 class CacheMount(NamedTuple):
     """`--mount=type=cache`: a directory that outlives the build, found again by its id. A new one begins with the files
@@ -107,6 +112,11 @@ class CacheMount(NamedTuple):
     uid: int | None
     gid: int | None
     readonly: bool
+
+    @property
+    def component(self) -> str:
+        """The part of the key that says what the files of `input` are."""
+        return f"files seeding {self.target}"
 
 
 class TmpfsMount(NamedTuple):
@@ -173,10 +183,26 @@ class RunOperation(NamedTuple):
         return "RUN"
 
     @property
-    def inputs(self) -> tuple[Input, ...]:
-        """What it takes files from beside its own stage: what is bound, and what new cache mounts are seeded with."""
+    def linked(self) -> bool:
+        """Whether its layer does not depend on the files before it: never."""
+        return False
+
+    @property
+    def remotes(self) -> tuple[Remote | None, ...]:
+        """What of it is fetched from elsewhere: nothing."""
+        return ()
+
+    @property
+    def input_components(self) -> tuple[tuple[str, Input], ...]:
+        """Its inputs (what is bound, and what new cache mounts are seeded with), each with the name of the part of the
+        key that says what its files are."""
         mounts = (mount for mount in self.mounts if isinstance(mount, BindMount | CacheMount))
-        return tuple(mount.input for mount in mounts if mount.input is not None)
+        return tuple((mount.component, mount.input) for mount in mounts if mount.input is not None)
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it takes files from beside its own stage."""
+        return tuple(source for _, source in self.input_components)
 
     @property
     def key_inputs(self) -> tuple[Input, ...]:
@@ -217,6 +243,21 @@ class CopyOperation(NamedTuple):
         return "ADD" if self.add else "COPY"
 
     @property
+    def linked(self) -> bool:
+        """Whether its layer does not depend on the files before it."""
+        return self.link
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the ARGs that a command of it sees: it has no command."""
+        return ()
+
+    @property
+    def input_components(self) -> tuple[tuple[str, Input], ...]:
+        """Its input, with the name of the part of the key that says what its files are."""
+        return (("files", self.input),)
+
+    @property
     def inputs(self) -> tuple[Input, ...]:
         """What it takes files from: its one input, also where all its sources are remote or heredocs."""
         return (self.input,)
@@ -244,6 +285,26 @@ class WorkdirOperation(NamedTuple):
     def kind(self) -> OperationKind:
         """The word of the instruction."""
         return "WORKDIR"
+
+    @property
+    def linked(self) -> bool:
+        """Whether its layer does not depend on the files before it: never."""
+        return False
+
+    @property
+    def remotes(self) -> tuple[Remote | None, ...]:
+        """What of it is fetched from elsewhere: nothing."""
+        return ()
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the ARGs that a command of it sees: it has no command."""
+        return ()
+
+    @property
+    def input_components(self) -> tuple[tuple[str, Input], ...]:
+        """It takes no files from anywhere."""
+        return ()
 
     @property
     def inputs(self) -> tuple[Input, ...]:

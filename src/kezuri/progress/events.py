@@ -29,17 +29,21 @@ class StepName(NamedTuple):
     target: str = ""
 
     @property
-    def place(self) -> str:
-        """What stands between the brackets: `linux/amd64->arm64 builder 3/5`. A target is written without its
-        operating system where that is the platform's, as BuildKit writes it."""
-        place = f"{self.stage} {self.number}/{self.of}" if self.stage else f"{self.number}/{self.of}"
+    def where(self) -> str:
+        """What its stage is called: `linux/amd64->arm64 builder`, empty for the one stage of a plan that has no name. A
+        target is written without its operating system where that is the platform's, as BuildKit writes it."""
         if not self.platform:
-            return place
+            return self.stage
         target = self.target
         if target:
             system, _, rest = target.partition("/")
             target = "->" + (rest if system == self.platform.partition("/")[0] else target)
-        return f"{self.platform}{target} {place}"
+        return f"{self.platform}{target} {self.stage}".rstrip()
+
+    @property
+    def place(self) -> str:
+        """What stands between the brackets: `linux/amd64->arm64 builder 3/5`."""
+        return f"{self.where} {self.number}/{self.of}".lstrip()
 
     def __str__(self) -> str:
         return f"[{self.place}] {' '.join(self.title.split())}"

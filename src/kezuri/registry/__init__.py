@@ -1,6 +1,6 @@
 """The distribution protocol: pure exchanges, one socket.
 
-The names below are imported when they are first used: reading a layout needs nothing of the client.
+The names below are imported when they are first used: choosing an image of a layout needs nothing of the client.
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from kezuri.registry.client import Registry
     from kezuri.registry.config import Endpoint, RegistryConfig
     from kezuri.registry.image import Resolved
-    from kezuri.registry.layout import Layout, LayoutAddress, open_layout
     from kezuri.registry.sink import BlobSink, BlobWriter, DirectorySink, MemorySink
 
 __all__ = [
@@ -17,13 +16,10 @@ __all__ = [
     "BlobWriter",
     "DirectorySink",
     "Endpoint",
-    "Layout",
-    "LayoutAddress",
     "MemorySink",
     "Registry",
     "RegistryConfig",
     "Resolved",
-    "open_layout",
 ]
 
 _HOMES = {
@@ -31,13 +27,10 @@ _HOMES = {
     "BlobWriter": "sink",
     "DirectorySink": "sink",
     "Endpoint": "config",
-    "Layout": "layout",
-    "LayoutAddress": "layout",
     "MemorySink": "sink",
     "Registry": "client",
     "RegistryConfig": "config",
     "Resolved": "image",
-    "open_layout": "layout",
 }
 
 

@@ -9,7 +9,6 @@ from kezuri.registry.challenge import (
     Grant,
     parse_challenges,
     preferred,
-    private_refusal,
     read_grant,
     realm_refusal,
     token_url,
@@ -17,13 +16,12 @@ from kezuri.registry.challenge import (
 from kezuri.registry.config import Endpoint, RegistryConfig
 from kezuri.registry.failure import Failure, Refused
 from kezuri.registry.origin import Origin
+from kezuri.registry.redirects import Terms, follow
 from kezuri.registry.retry import Patience, passing, retry_after
 from kezuri.registry.wire import Answer, Headers, Pace, Request, Transport, TransportError
 
-_REDIRECTS = 10
 _TOKEN = 64 << 10
 _GRANTS = 3
-_MOVED = (301, 302, 303, 307, 308)
 # The failures by which a server shows that it may speak http where https was tried, or the other way round.
 _OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", "cut", "timeout", "late")
 
@@ -136,34 +134,8 @@ class Exchanges:
     def _follow(
         self, method: str, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace
     ) -> tuple[Answer, str]:
-        """Send, and go where we are sent. Authorization stays with the origin it was meant for, and does not come
-        back once it was left (distribution spec, "Redirects"; RFC 9110 §15.4). All redirects together take no longer
-        than `pace` gives for one answer."""
-        from time import monotonic
-        from urllib.parse import urljoin
-
-        first, began = Origin.of(url), monotonic()
-        for _ in range(_REDIRECTS + 1):
-            answer = self._transport.send(Request(method, url, headers, pace=pace.after(monotonic() - began)))
-            location = answer.headers.get("location")
-            if answer.status not in _MOVED or not location:
-                return answer, url
-            with answer:
-                pass
-            before = url
-            try:
-                url = urljoin(url, location)
-                target = Origin.of(url)
-            except ValueError:
-                raise TransportError("url", first.netloc, "sends us to something that is no http URL") from None
-            refusal = private_refusal(target, first, self._config.allow_private)
-            if target.scheme == "http" and Origin.of(before).scheme == "https":
-                refusal = refusal or ("" if insecure else "it is not https")
-            if refusal:
-                raise TransportError("url", first.netloc, f"sends us to {target}, which is refused: {refusal}")
-            if target != first:
-                headers = {k: v for k, v in headers.items() if k.lower() not in ("authorization", "cookie")}
-        raise TransportError("url", first.netloc, f"more than {_REDIRECTS} redirects")
+        terms = Terms("" if insecure else "it is not https", self._config.allow_private)
+        return follow(self._transport, Request(method, url, headers, pace=pace), terms)
 
     def _grant(self, ask: Ask, patience: Patience) -> Grant | None:
         grant = self._grants.get((ask.endpoint.host, ask.scope))

@@ -86,8 +86,9 @@ def explain(
     what: str, host: str, error: TransportError | Refused | WrongBytes, also: tuple[str, ...] = ()
 ) -> KezuriError:
     """The error to show for `what` (a reference, perhaps with a blob), asked of `host`; `also` tells of mirrors that
-    failed before. Exit code 125."""
+    failed before. The exit code is 1 where the registry says that it has no such thing for us, else 125."""
     kind = KezuriError
+    absent = isinstance(error, Refused) and error.failure.status in (401, 403, 404)
     if isinstance(error, TransportError):
         kind = KezuriError if error.kind == "url" else Unanswered
         message, hint = _transport(error)
@@ -98,7 +99,7 @@ def explain(
     else:
         message, hint = str(error), "the registry, or something on the way to it, damages or forges content"
     hint = "\n".join(t for t in (hint, *also) if t)
-    return kind.of(f"{what}: {message}", hint=hint, exit_code=125)
+    return kind.of(f"{what}: {message}", hint=hint, exit_code=1 if absent else 125)
 
 
 def _transport(error: TransportError) -> tuple[str, str]:
@@ -122,7 +123,7 @@ def _transport(error: TransportError) -> tuple[str, str]:
     if error.kind == "handshake":
         return (
             f"no TLS with {error.origin}: {error.message}",
-            f"if it speaks plain HTTP, name {error.origin} in the `insecure` setting",
+            f"if it speaks plain HTTP, say so: --insecure-registry {error.origin}",
         )
     return (
         f"{error.origin}: {error.message}",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kezuri.linux import inroot, mounts, overlay, recorded
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.failure import MISSING_IDS, StartFailure, reason
 from kezuri.sandbox.step import (
     AgentMount,
     FileMount,
@@ -190,7 +190,7 @@ def _mount_root(step: Step, scratch: str, view: str, root: Tree) -> None:
     if make_stubs(root):
         lowers.insert(0, root.stubs)
     target, upper, work = f"{scratch}/root", step.root.upper, step.root.work
-    # A node made in the root opens no device: there may be no device cgroup to say so.
+    # Device nodes that a step makes in its root open nothing: there may be no device cgroup that forbids it.
     flags = (0 if step.insecure else MS_NODEV) | (MS_RDONLY if step.readonly else 0)
     if not upper and not step.readonly:
         upper, work = f"{scratch}/upper", f"{scratch}/work"
@@ -214,7 +214,7 @@ def _make_working_directory(step: Step, root: Tree, at: str) -> None:
     """Make the working directory and its parents where the image lacks them, as the step's user's (BuildKit does so).
 
     `at` shows the image and the stubs, and no mount yet: one that lies over the working directory gets it later, from
-    whoever enters it. A stub in the way becomes what is made.
+    whoever enters it. A stub that lies in the way is turned into the directory.
     """
     try:
         path = inroot.resolve(step.cwd, root.look, root.link)
@@ -232,7 +232,10 @@ def _make_working_directory(step: Step, root: Tree, at: str) -> None:
             try:
                 os.chown(name, step.uid, step.gid, dir_fd=above, follow_symlinks=False)
             except OSError as e:
-                if e.errno not in (errno.EINVAL, errno.EPERM):  # no such id here: becoming that user says so
+                if e.errno not in (
+                    errno.EINVAL,
+                    errno.EPERM,
+                ):  # there is no such id here: becoming that user fails, and says so
                     raise
             os.close(above)
         os.close(top)
@@ -323,10 +326,13 @@ def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[in
             sockets.append((_make_socket(mount, at), mount.agent))
             mounts.bind(at, at)
     except OSError as e:
-        hint = ""
         if e.errno == errno.EINVAL and isinstance(mount, SecretMount | AgentMount) and (mount.uid or mount.gid):
-            hint = f"user {mount.uid} or group {mount.gid} is not mapped in the user namespace (see `kezuri doctor`)"
-        raise StartFailure(f"cannot make the mount at {mount.target}: {reason(e)}", hint) from None
+            raise StartFailure(
+                f"cannot make the mount at {mount.target}: user {mount.uid} or group {mount.gid} does not exist in "
+                "this user namespace",
+                MISSING_IDS,
+            ) from None
+        raise StartFailure(f"cannot make the mount at {mount.target}: {reason(e)}") from None
 
 
 def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
@@ -339,7 +345,7 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
                     while piece := content.read(1 << 20):
                         copy.write(piece)
             else:
-                # Reading a device would give its content away, and reading a fifo would wait for ever: a node like it.
+                # A device must not be read, and a fifo could never be read to its end: a node of the same kind is made.
                 os.mknod(at, found.st_mode, found.st_rdev)
             os.chown(at, found.st_uid, found.st_gid)
             os.chmod(at, stat.S_IMODE(found.st_mode))
@@ -356,7 +362,8 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
         mounts.bind(source, at, recursive=len(mount.lowers) == 1)
         mounts.restrict(at, flags, recursive=True)
         return
-    # A whole stack is merged anew, with its stubs; a part of one is laid over as it is.
+    # The layers of a whole stack are mounted anew, with the stubs on top. For a part of a stack, the stubs are laid
+    # over the part as it is mounted already.
     lowers = [source] if source.startswith("/proc/self/fd/") else list(mount.lowers)
     if stubbed:
         lowers.insert(0, tree.stubs)

@@ -10,7 +10,7 @@ from kezuri.sandbox.failure import StartFailure
 from kezuri.sandbox.step import FileMount, HostMount, SecretMount, Step, TmpfsMount, TreeMount
 
 
-def config(step: Step, made: Assembly, new_privileges: bool) -> dict[str, Any]:
+def config(step: Step, made: Assembly, no_new_privileges: bool) -> dict[str, Any]:
     """The configuration of one step whose root is mounted already, with every mount outside /proc, /dev and /sys.
 
     Namespaces of the network and of users are not asked for: the runtime runs in the right ones. No control group is
@@ -22,8 +22,8 @@ def config(step: Step, made: Assembly, new_privileges: bool) -> dict[str, Any]:
         "args": list(step.argv),
         "env": [f"{k}={v}" for k, v in hostfiles.environment(step).items()],
         "cwd": step.cwd,
-        "noNewPrivileges": not new_privileges,
-        "capabilities": _capabilities(step, new_privileges),
+        "noNewPrivileges": no_new_privileges,
+        "capabilities": _capabilities(step, no_new_privileges),
         "rlimits": [
             {"type": f"RLIMIT_{name.upper()}", "soft": soft % (1 << 64), "hard": hard % (1 << 64)}
             for name, soft, hard in identity.limits(step)
@@ -35,7 +35,8 @@ def config(step: Step, made: Assembly, new_privileges: bool) -> dict[str, Any]:
         "readonlyPaths": [] if step.insecure else list(kernelfs.READ_ONLY),
     }
     if not (namespaces.is_initial_user() and privileges.permitted() & privileges.mask(("MKNOD",))):
-        # The runtime shows the machine's own nodes then, and may be their owner: nobody shall change them.
+        # The runtime then shows the device nodes of the machine, whose owner may be root of the step: read-only, so
+        # that the step cannot change their modes.
         linux["readonlyPaths"] += [f"/dev/{name}" for name in kernelfs.DEVICES]
     if not step.insecure:
         machine = os.uname().machine
@@ -57,10 +58,10 @@ def is_inside_kernel(piece: Piece) -> bool:
     return piece.mount is not None and (piece.place.path + "/").startswith(("/dev/", "/sys/"))
 
 
-def _capabilities(step: Step, new_privileges: bool) -> dict[str, list[str]]:
+def _capabilities(step: Step, no_new_privileges: bool) -> dict[str, list[str]]:
     refused = () if step.insecure or not namespaces.is_initial_user() else ("MKNOD",)
     has = identity.capabilities(step) & ~privileges.mask(refused)
-    bounds = identity.bounds(step, new_privileges) & ~privileges.mask(refused)
+    bounds = identity.bounds(step, no_new_privileges) & ~privileges.mask(refused)
     kept, named = (
         [f"CAP_{name}" for name in privileges.CAPABILITIES if have & privileges.mask((name,))] for have in (has, bounds)
     )

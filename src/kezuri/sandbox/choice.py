@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kezuri.linux.cgroups import Groups
     from kezuri.sandbox.native import NativeSandbox
 
 
@@ -11,7 +12,7 @@ def is_own(name: str) -> bool:
     return name in ("", "kezuri", "native")
 
 
-def choose(name: str, new_privileges: bool = False) -> "NativeSandbox":
+def choose(name: str, no_new_privileges: bool = False, groups: "Groups | None" = None) -> "NativeSandbox":
     """kezuri's own sandbox where the name says that, else the OCI runtime of this name or path.
 
     KezuriError names a runtime that is not installed.
@@ -19,7 +20,7 @@ def choose(name: str, new_privileges: bool = False) -> "NativeSandbox":
     if is_own(name):
         from kezuri.sandbox.native import NativeSandbox as Native
 
-        return Native(new_privileges)
+        return Native(no_new_privileges, groups)
     from kezuri.sandbox.runtime import RuntimeSandbox
 
-    return RuntimeSandbox(name, new_privileges)
+    return RuntimeSandbox(name, no_new_privileges, groups)

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import libc, mounts, namespaces, privileges, recorded
-from kezuri.sandbox import assembly, hostfiles, identity, kernelfs
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox import assembly, hostfiles, identity, init, kernelfs
+from kezuri.sandbox.failure import StartFailure, reason, unstarted
 from kezuri.sandbox.step import Step
 
 if TYPE_CHECKING:
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
+def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callable[[], None]) -> NoReturn:
     """Turn this process, PID 1 of a new PID namespace, into the step. Its standard streams are in place already.
 
-    `channel` carries sockets and the terminal to the supervisor and is closed when the program starts. StartFailure
-    or OSError when it cannot start; a missing or unusable command is reported on stream 2 with exit code 127 or 126.
+    `enter` moves this process into the step's control groups, once the root is put together: what that takes does not
+    count. `channel` carries sockets and the terminal to the supervisor and is closed when the program starts.
+    StartFailure or OSError when it cannot start; a missing or unusable command is reported on stream 2 with exit code
+    127 or 126.
     """
     program = identity.filter_for(step)
     single = recorded.is_single()
+    named = identity.bounds(step, no_new_privileges)
     env = hostfiles.environment(step)
     environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
     _enter_root(step, channel)
+    enter()
     # From here on every path is the image's: nothing may be imported, not even by accident.
     sys.meta_path.clear()
     sys.path.clear()
@@ -42,11 +46,13 @@ def become(step: Step, channel: "socket", new_privileges: bool) -> NoReturn:
     for stream in (0, 1, 2):
         with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
-    identity.assume(step, program, new_privileges, _keeper_of(step, kept) if single else None)
+    identity.assume(step, program, named, no_new_privileges, _keeper_of(step, kept) if single else None)
     # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if step.init:
+        init.run(lambda: _execute(step.argv, dict(environment), kept), kept, step.tty)
     _execute(step.argv, dict(environment), kept)
 
 
@@ -55,15 +61,16 @@ def _enter_root(step: Step, channel: "socket") -> None:
     try:
         namespaces.unshare(flags)
     except OSError as e:
-        raise StartFailure(
-            f"cannot make namespaces for the step: {e.strerror}", "`kezuri doctor` says what is missing"
-        ) from None
+        raise unstarted(e, "make namespaces for the step") from None
     mounts.make_private("/")
     try:
         libc.new_session_keyring()
     except OSError:
         pass  # a kernel without keyrings, or one that lets us make no more: then there is nothing to inherit
-    namespaces.set_hostname(step.hostname)
+    with suppress(PermissionError):
+        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
+        # has the name all the same.
+        namespaces.set_hostname(step.hostname)
     made = assembly.assemble(step, hostfiles.files(step))
     kernel = f"{made.scratch}/kernel"
     kernelfs.make(kernel, step, made.dev_size)
@@ -72,7 +79,10 @@ def _enter_root(step: Step, channel: "socket") -> None:
         assembly.put(made, piece)
     if made.sockets:
         hand_over(channel, "agents", [path for _, path in made.sockets], [fd for fd, _ in made.sockets])
-    mounts.pivot(made.root)
+    try:
+        mounts.pivot(made.root)
+    except OSError as e:
+        raise unstarted(e, "enter the root of the step") from None
     if terminal >= 0:
         import fcntl
         import termios
@@ -97,7 +107,7 @@ def _open_terminal(dev: str, step: Step, channel: "socket") -> int:
     slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     os.close(os.open(f"{dev}/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     mounts.bind(path, f"{dev}/console")
-    with suppress(OSError):  # no such id here: becoming that user says so
+    with suppress(OSError):  # there is no such id here: becoming that user fails, and says so
         os.fchown(slave, step.uid, -1)
     hand_over(channel, "terminal", [], [master])
     os.close(master)

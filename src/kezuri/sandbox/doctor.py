@@ -1,12 +1,15 @@
-"""What this machine offers to a sandbox, tried out rather than guessed."""
+"""What this machine offers to builds: a build that was tried, and what explains how it went."""
 
 import errno
+import json
 import os
 from collections.abc import Callable
-from typing import Literal, NamedTuple, NoReturn
+from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import libc, mounts, namespaces, overlay, recorded, userns
+from kezuri.linux import libc, mounts, namespaces, privileges, userns
+from kezuri.linux.refusal import refused
+from kezuri.linux.surroundings import here
 from kezuri.sandbox import runtime, seccomp
 
 
@@ -19,23 +22,97 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+class Trial(NamedTuple):
+    """How a build went that was tried: its error and that error's hint, both empty when it was built; how many ids its
+    steps had, and whether that is for want of something."""
+
+    error: str = ""
+    hint: str = ""
+    ids: int = 0
+    shortcoming: userns.Shortcoming = userns.Shortcoming()
+
+
 _OLDEST = (5, 11)
 
 
-def findings() -> tuple[Finding, ...]:
-    """Everything that a step needs, in a fraction of a second. Changes nothing: trials are made in child processes."""
+def tried(build: Callable[[], None]) -> Trial:
+    """How `build` goes in a child process: it takes rights and makes mounts that this process must not have."""
+    said = _in_child(lambda: _outcome(build))
+    if said is None:
+        return Trial("the process that built has died", "see the kernel's log (dmesg)")
+    error, hint, ids, detail, remedy = said
+    return Trial(error, hint, ids, userns.Shortcoming(detail, remedy))
+
+
+def _outcome(build: Callable[[], None]) -> tuple[str, str, int, str, str]:
+    error = hint = ""
+    try:
+        build()
+    except KezuriError as e:
+        error, hint = e.diagnostics[0].message, e.diagnostics[0].hint
+    except OSError as e:
+        told = refused(e).diagnostics[0]
+        error, hint = told.message, told.hint
+    except Exception as e:
+        error = f"{type(e).__name__}: {e}"
+    known = userns.identity()
+    amiss = known.shortcoming if known is not None else userns.Shortcoming()
+    return (error, hint, sum(count for _, _, count in namespaces.id_map()), *amiss)
+
+
+def _in_child(act: Callable[[], tuple[str, str, int, str, str]]) -> tuple[str, str, int, str, str] | None:
+    """What `act` gives in a child process, as JSON has it; None when that died."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(read)
+            null = os.open("/dev/null", os.O_RDWR)
+            for fd in (0, 1, 2):
+                os.dup2(null, fd)
+            with open(write, "w") as told:
+                json.dump(act(), told)
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read) as f:
+        said = f.read()
+    os.waitpid(pid, 0)
+    if not said:
+        return None
+    error, hint, ids, detail, remedy = json.loads(said)
+    return error, hint, ids, detail, remedy
+
+
+def findings(trial: Trial) -> tuple[Finding, ...]:
+    """What there is of everything that builds need. After a trial that went well nothing is an error."""
     return (
+        _build(trial),
         _kernel(),
-        *_namespaces_and_overlay(),
-        _subordinate_ids(),
-        *_single_id(),
-        _seccomp(),
+        _engine(),
+        _user_namespaces(trial),
+        _subordinate_ids(trial),
+        *_single_id(trial),
         _no_new_privileges(),
-        _openat2(),
+        _proc(trial),
+        _overlay(trial),
+        _seccomp(trial),
+        _openat2(trial),
         _mount_calls(),
         _cgroups(),
         _runtimes(),
     )
+
+
+def _build(trial: Trial) -> Finding:
+    if trial.error:
+        return Finding("a build", "error", trial.error, trial.hint)
+    return Finding("a build", "ok", "one that copies a file and runs a step was made here")
+
+
+def _blocks(trial: Trial) -> Literal["warning", "error"]:
+    """How bad it is that something lacks."""
+    return "error" if trial.error else "warning"
 
 
 def _kernel() -> Finding:
@@ -55,141 +132,45 @@ def _kernel() -> Finding:
     return Finding("kernel", "ok", detail)
 
 
-def _namespaces_and_overlay() -> tuple[Finding, Finding, Finding]:
-    """Enter namespaces and mount an overlay for real, in a child."""
-    said = _try(_trial)
-    words = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
-    root = os.geteuid() == 0
-    name = "mount namespace" if root else "user namespace"
-    error, hint = words.get("enter", "the trial process died"), words.get("enter-hint", "")
-    if error:
-        unknown = Finding("overlay", "error", "not tried", "see above")
-        return Finding(name, "error", error, hint), unknown, unknown._replace(name="/proc")
-    detail = "we are root and may mount" if root else f"{words.get('ids', '?')} ids are mapped"
-    entered = Finding(name, "ok", detail)
-    if words.get("shortcoming"):
-        entered = Finding(
-            name,
-            "warning",
-            words["shortcoming"],
-            "see the findings on subordinate ids and on a single id",
-        )
-    merged = words.get("overlay", "the trial process died")
-    if merged:
-        laid = Finding(
-            "overlay",
-            "error",
-            f"cannot be mounted: {merged}",
-            "load the module: sudo modprobe overlay; or use Linux 5.11",
-        )
-    else:
-        laid = Finding("overlay", "ok", "mounted, written to and read back on a tmpfs")
-    proc = words.get("proc", "the trial process died")
-    if proc:
-        own = Finding(
-            "/proc",
-            "error",
-            f"cannot be mounted for a step: {proc}",
-            "this container masks its /proc: run it with --security-opt systempaths=unconfined, or --privileged",
-        )
-    else:
-        own = Finding("/proc", "ok", "can be mounted for a step")
-    return entered, laid, own
+def _engine() -> Finding:
+    around = here()
+    if not around.engine:
+        return Finding("container", "ok", "this is none, as far as can be seen")
+    masked = f"; {len(around.masked)} paths of its /proc are masked" if around.masked else ""
+    name = "some engine" if around.engine == "container" else around.engine
+    return Finding("container", "ok", f"{name}, known by {around.evidence}{masked}")
 
 
-def _trial(out: int) -> None:
-    def say(key: str, value: object) -> None:
-        os.write(out, f"{key}\t{str(value).replace(chr(10), ' ')}\n".encode())
-
-    try:
-        userns.enter()
-    except KezuriError as e:
-        say("enter-hint", e.diagnostics[0].hint)
-        say("enter", e)
-        return
-    say("enter", "")
-    known = userns.identity()
-    say("ids", sum(count for _, _, count in namespaces.id_map()))
-    say("shortcoming", known.shortcoming if known else "")
-    try:
-        mounts.tmpfs("/tmp")
-        for name in ("a", "b", "upper", "work", "merged", "proc"):
-            os.mkdir(f"/tmp/{name}")
-        overlay.mount("/tmp/merged", ("/tmp/a", "/tmp/b"), "/tmp/upper", "/tmp/work")
-        with open("/tmp/merged/file", "w"):
-            pass
-        say("overlay", "" if os.path.exists("/tmp/upper/file") else "what was written did not arrive")
-    except OSError as e:
-        say("overlay", e.strerror)
-    try:
-        namespaces.unshare(namespaces.NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            _try_proc(say)
-        os.waitpid(pid, 0)
-    except OSError as e:
-        say("proc", e.strerror)
+def _mounts_without() -> bool:
+    """Whether this process may mount without a user namespace of its own."""
+    return os.geteuid() == 0 and privileges.may_mount()
 
 
-def _try_proc(say: Callable[[str, object], None]) -> NoReturn:
-    try:
-        mounts.mount("proc", "/tmp/proc", "proc")
-        say("proc", "")
-    except OSError as e:
-        say("proc", e.strerror)
-    finally:
-        os._exit(0)
+def _user_namespaces(trial: Trial) -> Finding:
+    name = "user namespaces"
+    if _mounts_without():
+        return Finding(name, "ok", "not needed: we are root and may mount")
+    forbids = userns.advice()
+    if forbids:
+        return Finding(name, _blocks(trial), "a setting of the kernel's forbids them", forbids)
+    if trial.error:
+        return Finding(name, "ok", "no setting of the kernel's forbids them")
+    return Finding(name, "ok", f"one with {trial.ids} ids was entered")
 
 
-def _try(act: Callable[[int], None]) -> str:
-    """What a child process that runs `act` has to say."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.close(read)
-            null = os.open("/dev/null", os.O_RDWR)
-            for fd in (0, 1, 2):
-                os.dup2(null, fd)
-            act(write)
-        finally:
-            os._exit(0)
-    os.close(write)
-    with open(read, "rb") as f:
-        said = f.read().decode(errors="replace")
-    os.waitpid(pid, 0)
-    return said
-
-
-def _subordinate_ids() -> Finding:
+def _subordinate_ids(trial: Trial) -> Finding:
     name = "subordinate ids"
     uid = os.geteuid()
+    amiss = trial.shortcoming if trial.shortcoming.detail else userns.shortcoming()
+    if amiss.detail:
+        return Finding(name, "error" if trial.hint == amiss.text() else "warning", *amiss)
     if uid == 0:
         return Finding(name, "ok", "not needed: we are root")
     user = userns.user_name(uid)
+    counts = [
+        sum(count for _, count in userns.subordinate(path, user, uid).ranges) for path in ("/etc/subuid", "/etc/subgid")
+    ]
     who = user or str(uid)
-    counts = []
-    for path in ("/etc/subuid", "/etc/subgid"):
-        ranges = userns.subordinate(path, user, uid).ranges
-        if not ranges:
-            return Finding(
-                name,
-                "warning",
-                f"{path} grants none to {who}",
-                f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {who}",
-            )
-        counts.append(sum(count for _, count in ranges))
-    for program in ("newuidmap", "newgidmap"):
-        path = userns.find_program(program)
-        if not path:
-            return Finding(name, "warning", f"{program} is not installed", "install it: apt install uidmap")
-        if not _is_privileged(path):
-            return Finding(
-                name,
-                "warning",
-                f"{path} has neither its set-user-id bit nor file capabilities",
-                f"reinstall the package uidmap, or: sudo chmod u+s {path}",
-            )
     if min(counts) < 65536:
         return Finding(
             name, "warning", f"{min(counts)} for {who}", "images use ids up to 65535: grant 65536 of each kind"
@@ -197,51 +178,70 @@ def _subordinate_ids() -> Finding:
     return Finding(name, "ok", f"{counts[0]} user ids and {counts[1]} group ids for {who}")
 
 
-def _single_id() -> tuple[Finding, ...]:
-    """What a build is like for a user to whom no more than one id is mapped; nothing for others."""
-    if os.geteuid() == 0:
-        single = recorded.is_single()
-    else:
-        single = not userns.ranges(os.geteuid(), os.getegid())[0]
-    if not single:
+def _single_id(trial: Trial) -> tuple[Finding, ...]:
+    """What builds are like for a user to whom no more than one id is mapped; nothing for others."""
+    if trial.error or _mounts_without() or trial.ids != 1:
         return ()
     try:
         with open("/proc/sys/kernel/seccomp/actions_avail") as f:
             listens = "user_notif" in f.read().split()
     except OSError:
         listens = False
+    name = "single id"
     if listens:
         detail = "builds work: owners are recorded beside the files, and steps see them; a USER may do what you may"
-        return (Finding("single id", "ok", detail),)
-    return (
-        Finding(
-            "single id",
-            "warning",
-            "this kernel lets nobody answer system calls: owners that steps give to files are lost",
-            "use Linux 5.5 or newer, or get subordinate ids",
-        ),
-    )
+        return (Finding(name, "ok", detail),)
+    detail = "this kernel lets nobody answer system calls: owners that steps give to files are lost"
+    return (Finding(name, "warning", detail, "use Linux 5.5 or newer, or get subordinate ids"),)
 
 
-def _is_privileged(path: str) -> bool:
+def _no_new_privileges() -> Finding:
+    if not privileges.has_no_new_privileges():
+        return Finding("no_new_privs", "ok", "not set")
+    if os.geteuid() == 0:
+        return Finding("no_new_privs", "ok", "set, and root needs no more privileges")
+    return Finding("no_new_privs", "ok", "set: newuidmap can map no ids (see subordinate ids)")
+
+
+def _proc(trial: Trial) -> Finding:
+    masked = here().masked
+    if not masked:
+        return Finding("/proc", "ok", "nothing of it is masked")
+    some = f"{', '.join(masked[:3])}{', ...' if len(masked) > 3 else ''} masked"
+    if not trial.error:
+        return Finding("/proc", "ok", f"{some}, and steps get one of their own all the same")
+    if _mounts_without() and namespaces.is_initial_user():
+        return Finding("/proc", "ok", f"{some}, which does not concern root who may mount")
+    return Finding("/proc", "error", f"{some}: steps get none of their own", here().remedy("proc"))
+
+
+def _overlay(trial: Trial) -> Finding:
     try:
-        found = os.stat(path)
-        return bool(found.st_mode & 0o4000) or "security.capability" in os.listxattr(path)
+        with open("/proc/filesystems") as f:
+            known = "overlay" in f.read().split()
     except OSError:
-        return False
+        known = True
+    if known or not trial.error:
+        return Finding("overlay", "ok", "the kernel has it")
+    return Finding("overlay", "error", "the kernel does not have it (yet)", "load it: sudo modprobe overlay")
 
 
-def _seccomp() -> Finding:
+def _seccomp(trial: Trial) -> Finding:
     machine = os.uname().machine
     try:
         with open("/proc/sys/kernel/seccomp/actions_avail") as f:
             actions = f.read().split()
     except OSError:
         return Finding(
-            "seccomp", "error", "this kernel has no system call filters", "use a kernel with CONFIG_SECCOMP_FILTER"
+            "seccomp",
+            _blocks(trial),
+            "this kernel tells of no system call filters",
+            "use a kernel with CONFIG_SECCOMP_FILTER",
         )
     if "errno" not in actions:
-        return Finding("seccomp", "error", f"actions: {' '.join(actions)}", "use a kernel with CONFIG_SECCOMP_FILTER")
+        return Finding(
+            "seccomp", _blocks(trial), f"actions: {' '.join(actions)}", "use a kernel with CONFIG_SECCOMP_FILTER"
+        )
     if not seccomp.is_known(machine):
         return Finding(
             "seccomp", "warning", f"kezuri has no filter for {machine}", "use an OCI runtime: --runtime crun"
@@ -249,23 +249,7 @@ def _seccomp() -> Finding:
     return Finding("seccomp", "ok", f"{len(seccomp.program(machine)) // 8} instructions for {machine}")
 
 
-def _no_new_privileges() -> Finding:
-    try:
-        with open("/proc/self/status") as f:
-            value = [line.split()[1] for line in f if line.startswith("NoNewPrivs:")]
-    except OSError:
-        value = []
-    if value == ["1"] and os.geteuid() != 0:
-        return Finding(
-            "no_new_privs",
-            "warning",
-            "it is set for this process: newuidmap cannot work, so that only one user id is mapped",
-            "run kezuri outside the sandbox that set it (systemd NoNewPrivileges, allowPrivilegeEscalation: false)",
-        )
-    return Finding("no_new_privs", "ok", "known to the kernel" if value else "not reported by the kernel")
-
-
-def _openat2() -> Finding:
+def _openat2(trial: Trial) -> Finding:
     from kezuri.linux import inroot
 
     try:
@@ -276,7 +260,10 @@ def _openat2() -> Finding:
             os.close(root)
     except OSError as e:
         return Finding(
-            "openat2", "error", f"does not work: {e.strerror}", "Linux 5.6 has it; an old seccomp profile may hide it"
+            "openat2",
+            _blocks(trial),
+            f"does not work: {e.strerror}",
+            "Linux 5.6 has it; an old seccomp profile may hide it",
         )
     return Finding("openat2", "ok", "paths of images are resolved by the kernel")
 
@@ -303,8 +290,17 @@ def _cgroups() -> Finding:
         layout = "versions 1 and 2 (hybrid)" if os.path.isdir(f"{root}/unified") else "version 1"
     else:
         layout = "not mounted"
-    detail = f"{layout}; kezuri makes none, and no step can write to them"
-    return Finding("control groups", "ok", detail)
+    from kezuri.linux.cgroups import Groups, Limits
+
+    try:
+        with Groups(Limits(memory=1 << 30, cpu_shares=1024, pids=1 << 15)) as groups:
+            lacks = groups.lacks
+    except OSError as e:
+        return Finding("control groups", "ok", f"{layout}; no step can write to them; no limits: {e.strerror}")
+    if not lacks:
+        return Finding("control groups", "ok", f"{layout}; --memory, --cpus and --pids-limit have effect")
+    names = ", ".join(lack.controller for lack in lacks)
+    return Finding("control groups", "ok", f"{layout}; no limits of {names}: {lacks[0].reason}")
 
 
 def _runtimes() -> Finding:

@@ -1,6 +1,13 @@
 """A step that could not be started: the reason, as it travels from the helper processes to the main one."""
 
+import errno
+
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.surroundings import here
+
+MISSING_IDS = "missing ids"
+"""The hint of a failure for want of user or group ids. The main process, which knows why there are no more, says that
+in its place."""
 
 
 class StartFailure(Exception):
@@ -23,3 +30,10 @@ def reason(error: OSError) -> str:
     if isinstance(name, bytes):
         name = name.decode(errors="replace")
     return f"{words}: {name}" if isinstance(name, str) and name and name not in words else words
+
+
+def unstarted(error: OSError, what: str = "start the step") -> StartFailure:
+    """The failure for a call of the kernel's that `what` needs. One that is forbidden is forbidden by whatever is
+    around kezuri: the remedy is in the words of that."""
+    forbidden = error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS)
+    return StartFailure(f"cannot {what}: {reason(error)}", here().remedy("namespaces") if forbidden else "")

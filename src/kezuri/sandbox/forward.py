@@ -210,7 +210,7 @@ class _Loop:
 
 
 class _Pair:
-    """Two connected sockets, each of which gets what the other sends, the end of it included."""
+    """Two connections: what comes from one is sent to the other, and so is the end of it."""
 
     def __init__(self, loop: _Loop, near: "socket", far: "socket") -> None:
         self._loop = loop

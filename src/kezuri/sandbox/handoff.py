@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import inroot, mounts, namespaces
@@ -24,7 +25,7 @@ _CGROUPS = "/sys/fs/cgroup"
 
 
 class Handoff:
-    """One step's handing over, known to its supervisor before and after: the runtime's log."""
+    """A step that an OCI runtime runs, as its supervisor sees it: the runtime writes a log that is read in the end."""
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
@@ -64,10 +65,15 @@ class Handoff:
         return found
 
 
-def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool) -> NoReturn:
-    """Turn this process into the runtime that runs the step. StartFailure or OSError when that cannot be."""
+def become(
+    step: Step, channel: "socket", handoff: Handoff, no_new_privileges: bool, enter: Callable[[], None]
+) -> NoReturn:
+    """Turn this process into the runtime that runs the step; `enter` moves it into the step's control groups.
+    StartFailure or OSError when that cannot be."""
     if step.tty:
         raise StartFailure("an OCI runtime is given no terminal here", "run it in kezuri's own sandbox")
+    if step.init:
+        raise StartFailure("an OCI runtime is given no init here", "run it in kezuri's own sandbox, or without --init")
     namespaces.unshare(namespaces.NEWNS)
     mounts.make_private("/")
     from kezuri.sandbox import hostfiles
@@ -85,7 +91,7 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
     directory = f"{made.scratch}/bundle"
     os.mkdir(directory)
     with open(f"{directory}/config.json", "w", encoding="utf-8", errors="surrogateescape") as f:
-        json.dump(bundle.config(step, made, new_privileges), f, ensure_ascii=False)
+        json.dump(bundle.config(step, made, no_new_privileges), f, ensure_ascii=False)
     _no_control_groups()
     mount_proc("")  # the runtime looks itself up there, in its own PID namespace
     arguments = [handoff.runtime, "--root", f"{made.scratch}/state"]
@@ -101,6 +107,7 @@ def become(step: Step, channel: "socket", handoff: Handoff, new_privileges: bool
     os.umask(0o022)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    enter()
     environment = {"PATH": os.environ.get("PATH", DEFAULT_PATH), "XDG_RUNTIME_DIR": made.scratch}
     try:
         os.execve(handoff.runtime, arguments, environment)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kezuri.linux import intercept, namespaces, privileges
 from kezuri.sandbox import seccomp
-from kezuri.sandbox.failure import StartFailure
+from kezuri.sandbox.failure import MISSING_IDS, StartFailure
 from kezuri.sandbox.step import Step
 
 DEFAULT_CAPABILITIES = (
@@ -25,13 +25,14 @@ DEFAULT_CAPABILITIES = (
     "AUDIT_WRITE",
     "SETFCAP",
 )
-"""What container engines leave to root. The inheritable set stays empty, as it does there since CVE-2022-24769."""
+"""The capabilities that container engines leave to root. The inheritable set stays empty, as it does there since
+CVE-2022-24769."""
 
 
 def capabilities(step: Step) -> int:
-    """What the step's root has, of what we have, as a bit mask.
+    """The capabilities of the step's root, out of those that this process has, as a bit mask.
 
-    On the machine's own network nobody opens raw sockets: they would show what other programs say there.
+    CAP_NET_RAW is not among them on the machine's own network: raw sockets would show what other programs send there.
     """
     have = privileges.permitted()
     if step.insecure:
@@ -40,14 +41,16 @@ def capabilities(step: Step) -> int:
     return kept & ~privileges.mask(("NET_RAW",)) if step.network == "host" else kept
 
 
-def bounds(step: Step, new_privileges: bool) -> int:
+def bounds(step: Step, no_new_privileges: bool) -> int:
     """The capabilities that files may name, as a bit mask: the kernel does not start a program that names another.
 
-    With no_new_privs a file gives none that its process does not have, so that CAP_NET_RAW may always be named: `ping`
-    starts, and has what `capabilities` says. Without it a file gives what is within the bounds.
+    A file gives what it names within the bounds. CAP_NET_RAW may be named where it gives nothing on the machine's
+    network, so that `ping` starts: with no_new_privs a file gives nothing at all, and a capability counts for networks
+    of its own user namespace only.
     """
     kept = capabilities(step)
-    return kept if new_privileges else kept | privileges.permitted() & privileges.mask(("NET_RAW",))
+    harmless = no_new_privileges or not namespaces.owns_network()
+    return kept | privileges.permitted() & privileges.mask(("NET_RAW",)) if harmless else kept
 
 
 # include/uapi/asm-generic/resource.h, by the names that `docker build --ulimit` takes.
@@ -128,8 +131,15 @@ def filter_for(step: Step) -> bytes:
     return seccomp.program(machine)
 
 
-def assume(step: Step, program: bytes, new_privileges: bool, hand_over: Callable[[int], None] | None = None) -> None:
-    """Become the step's user with its capabilities and its filter. StartFailure when an id does not exist here.
+def assume(
+    step: Step,
+    program: bytes,
+    named: int,
+    no_new_privileges: bool,
+    hand_over: Callable[[int], None] | None = None,
+) -> None:
+    """Become the step's user with its capabilities and its filter; `named` are its `bounds`. StartFailure when an
+    id does not exist here.
 
     `hand_over` is given where there is one id only: it takes the descriptor that hears of what the step asks of ids.
     The step's user is then another name of that id, in a user namespace of its own.
@@ -140,13 +150,13 @@ def assume(step: Step, program: bytes, new_privileges: bool, hand_over: Callable
     if hand_over is not None:
         _rename(step)
     have = privileges.permitted()
-    if not new_privileges:
+    if no_new_privileges:
         privileges.no_new_privileges()
     if hand_over is not None and step.uid == 0:
         _let_ids_be_answered(hand_over)
     if program:
         privileges.filter_system_calls(program)
-    privileges.bound(bounds(step, new_privileges))
+    privileges.bound(named)
     privileges.set_capabilities(have, have, 0)
     if hand_over is None:
         _become(step)
@@ -162,6 +172,8 @@ def _let_ids_be_answered(hand_over: Callable[[int], None]) -> None:
     from kezuri.sandbox import ids_filter
 
     machine = os.uname().machine
+    if not seccomp.is_known(machine):
+        return
     try:
         listener = intercept.listen(ids_filter.program(machine))
     except OSError as e:
@@ -225,9 +237,4 @@ def _unmapped(kind: str, number: int, error: OSError) -> StartFailure:
         missing = False
     if not missing:
         return StartFailure(f"cannot become {kind} {number}: {error.strerror}")
-    file = "/etc/subuid" if kind == "user" else "/etc/subgid"
-    return StartFailure(
-        f"{kind} {number} does not exist in this user namespace",
-        f"give your user subordinate ids in {file} (for example `sudo usermod --add-subuids 100000-165535 "
-        f"--add-subgids 100000-165535 $USER`) and install newuidmap (package uidmap)",
-    )
+    return StartFailure(f"{kind} {number} does not exist in this user namespace", MISSING_IDS)

@@ -31,7 +31,7 @@ _LIMIT: Final = 10  # RLIMIT_LOCKS
 _FIRST: Final = 0x6B7A_0000_0000
 """A limit that the kernel has not heeded since Linux 2.4 is inherited like the ids of a process. So it says which of
 the credentials that were seen a process has: its soft value less this one."""
-_MOST_CREDENTIALS = 1 << 14
+_MOST_CREDENTIALS = 1 << 10
 _MOST_GROUPS = 1 << 10
 
 _AT_HERE, _AT_EMPTY_PATH, _AT_NOFOLLOW = -100, 0x1000, 0x100

@@ -10,6 +10,7 @@ import stat
 
 from kezuri.linux import mounts, namespaces
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME
+from kezuri.linux.surroundings import here
 from kezuri.sandbox.failure import StartFailure, reason
 from kezuri.sandbox.step import Step
 
@@ -57,8 +58,7 @@ def mount_proc(root: str) -> None:
             raise
         raise StartFailure(
             "cannot mount /proc for the step: the container around kezuri masks parts of its own /proc",
-            "run that container with --security-opt systempaths=unconfined (Kubernetes: procMount: Unmasked), "
-            "or with --privileged",
+            here().remedy("proc"),
         ) from None
 
 
@@ -78,7 +78,7 @@ def make(at: str, step: Step, dev_size: int) -> None:
 
 
 def _make_nodes(at: str) -> None:
-    """The device nodes, each to be bound where it is shown.
+    """Make the device nodes; each is later bound to the place where the step sees it.
 
     Where this process may make nodes they are the step's own, on a file system that is gone with it: whatever the step
     does to their mode, owner and time is done to nothing else. Elsewhere (in a user namespace, or without CAP_MKNOD)

@@ -8,14 +8,16 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux import userns
 from kezuri.sandbox import wire, zygote
-from kezuri.sandbox.step import Outcome, Output, Port, Step
+from kezuri.sandbox.failure import MISSING_IDS
+from kezuri.sandbox.listening import listening
+from kezuri.sandbox.step import Attendant, Outcome, Output, Signal, Step
 
 if TYPE_CHECKING:
     from socket import socket
 
-GRACE = 10.0
-"""Seconds between the stop signal and SIGKILL."""
+    from kezuri.linux.cgroups import Group, Groups
 
 _TICK_MS = 50
 _PIECE = 1 << 16
@@ -24,15 +26,17 @@ _PIECE = 1 << 16
 class NativeSandbox:
     """Runs steps in namespaces of this process. Construct it in the main thread, after `userns.enter`.
 
-    `new_privileges` lets set-id programs (sudo) of an image give a step's user what the step's capability bounds
-    allow; without it they do nothing.
+    Set-id programs (sudo) of an image give a step's user what the step's capability bounds allow; with
+    `no_new_privileges` they give nothing. Each step runs in a control group of its own, made by `groups`, which its
+    maker enters and leaves.
     """
 
     name = "kezuri"
     _runtime = ""
 
-    def __init__(self, new_privileges: bool = False) -> None:
-        self._new_privileges = new_privileges
+    def __init__(self, no_new_privileges: bool = False, groups: "Groups | None" = None) -> None:
+        self._no_new_privileges = no_new_privileges
+        self._groups = groups
         self._lock = threading.Lock()
         self._closed = False
         self._running: set[threading.Event] = set()
@@ -59,7 +63,7 @@ class NativeSandbox:
         self._control.close()
         zygote.end(self._pid)
 
-    def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
+    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Outcome:
         """See `kezuri.sandbox.step.Sandbox.run`."""
         if not step.argv:
             raise KezuriError.of("the step has no command", exit_code=125)
@@ -68,14 +72,19 @@ class NativeSandbox:
 
         kill = threading.Event()
         with ExitStack() as held:
-            listeners = held.enter_context(_listening(step.ports))
+            group = held.enter_context(self._groups.group()) if self._groups is not None else None
+            ports, listeners = held.enter_context(listening(step.ports))
+            step = step._replace(ports=ports)
             control, ends = held.enter_context(self._start(step, listeners))
             self._enlist(kill)
             held.callback(self._running.discard, kill)
             session = terminal.Session(step, output, ends, held)
             try:
-                wire.send(control, self._request(step))
-                return _attend(step, session, control, cancel, kill)
+                wire.send(control, self._request(step, group))
+                if attendant is not None and ports:
+                    attendant.bound(ports)
+                outcome = _attend(step, session, control, cancel, kill, attendant)
+                return outcome if group is None else self._with_usage(outcome, group)
             except (BrokenPipeError, ConnectionResetError, EOFError):
                 raise KezuriError.of(
                     "the sandbox's helper process has died",
@@ -83,8 +92,19 @@ class NativeSandbox:
                     exit_code=125,
                 ) from None
 
-    def _request(self, step: Step) -> dict[str, Any]:
-        return {"step": wire.plain(step), "new_privileges": self._new_privileges, "runtime": self._runtime}
+    def _request(self, step: Step, group: "Group | None") -> dict[str, Any]:
+        return {
+            "step": wire.plain(step),
+            "no_new_privileges": self._no_new_privileges,
+            "runtime": self._runtime,
+            "groups": group.directories if group is not None else (),
+            "affinity": group.affinity if group is not None else (),
+        }
+
+    def _with_usage(self, outcome: Outcome, group: "Group") -> Outcome:
+        usage = group.usage()
+        limit = self._groups.limits.memory if self._groups is not None and group.memory else 0
+        return outcome._replace(oom=outcome.oom or usage.kills > 0, peak=usage.peak, memory=limit)
 
     def _enlist(self, kill: threading.Event) -> None:
         with self._lock:
@@ -138,6 +158,7 @@ def _attend(
     control: "socket",
     cancel: threading.Event,
     kill: threading.Event,
+    attendant: Attendant | None,
 ) -> Outcome:
     """Relay until the step has ended and its output is read; stop it when asked to, or when relaying fails."""
     import select
@@ -145,17 +166,26 @@ def _attend(
     poll = select.poll()
     poll.register(control, select.POLLIN)
     report: tuple[Any, ...] | None = None
-    stopping = 0.0
-    killed = False
+    over = 0.0
+    begun = killed = False
     problem: BaseException | None = None
     while report is None or session.reading:
-        if not killed and (kill.is_set() or problem or (stopping and time.monotonic() - stopping > GRACE)):
+        if not killed and (kill.is_set() or problem or (over and time.monotonic() > over)):
             killed = True
             _order(control, "kill")
-        elif not stopping and cancel.is_set():
-            stopping = time.monotonic()
-            _order(control, "stop")
+        elif not over and cancel.is_set():
+            over = _stop(step, control)
         try:
+            if begun and attendant is not None:
+                begun = False
+                attendant.started()
+            for order in attendant.orders() if attendant is not None and not killed and report is None else ():
+                if isinstance(order, Signal):
+                    _order(control, "signal", order.number)
+                elif order.kill:
+                    kill.set()
+                elif not over:
+                    over = _stop(step, control)
             # One wait for everything: our events have no descriptor, so they are looked at some times a second.
             session.relay(poll, _TICK_MS, discard=problem is not None)
         except BaseException as e:
@@ -164,6 +194,8 @@ def _attend(
             message = wire.receive(control)
             if message[0] == "terminal":
                 session.adopt_terminal(control)
+            elif message[0] == "started":
+                begun = True
             else:
                 report = message
                 poll.unregister(control)
@@ -171,19 +203,26 @@ def _attend(
     if problem is not None:
         raise problem
     if report[0] == "failed":
-        raise KezuriError.of(report[1], hint=report[2], exit_code=125)
+        hint = userns.shortcoming().text() if report[2] == MISSING_IDS else report[2]
+        raise KezuriError.of(report[1], hint=hint, exit_code=125)
     return Outcome(report[1], report[2], report[3])
 
 
-def _order(control: "socket", what: str) -> None:
+def _stop(step: Step, control: "socket") -> float:
+    """Send the stop signal; when the step's grace is over."""
+    _order(control, "stop")
+    return time.monotonic() + step.grace if step.grace >= 0 else float("inf")
+
+
+def _order(control: "socket", what: str, number: int = 0) -> None:
     try:
-        wire.send(control, what)
+        wire.send(control, (what, number))
     except OSError:
         pass  # it has ended by itself; its report says how
 
 
 def _check(step: Step) -> None:
-    """Refuse what cannot be before anything is started."""
+    """KezuriError for a step that cannot be run, before anything is started."""
     for text in (*step.argv, step.cwd, step.hostname, *(t for pair in step.env for t in pair)):
         if "\0" in text:
             raise KezuriError.of(f"the step holds a NUL character: {text[:60]!r}", exit_code=125)
@@ -204,33 +243,3 @@ def _check(step: Step) -> None:
             raise KezuriError.of(
                 f"the SSH agent's socket {agent} is not there", hint="start one: eval $(ssh-agent)", exit_code=125
             )
-
-
-@contextmanager
-def _listening(ports: tuple[Port, ...]) -> Iterator[list[int]]:
-    """The published ports, bound on this machine. KezuriError names the port that is taken."""
-    import socket
-
-    with ExitStack() as held:
-        fds: list[int] = []
-        for port in ports:
-            family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
-            kind = socket.SOCK_DGRAM if port.protocol == "udp" else socket.SOCK_STREAM
-            s = held.enter_context(socket.socket(family, kind | socket.SOCK_CLOEXEC))
-            if port.protocol == "tcp":
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind((port.address, port.host))
-                if port.protocol == "tcp":
-                    s.listen(128)
-            except OSError as e:
-                hint = "choose another port, or stop the program that has it: ss -ltnp"
-                if e.errno == 13:
-                    hint = "ordinary users get ports from 1024 on (sysctl net.ipv4.ip_unprivileged_port_start)"
-                raise KezuriError.of(
-                    f"cannot publish port {port.address}:{port.host}/{port.protocol}: {e.strerror}",
-                    hint=hint,
-                    exit_code=125,
-                ) from None
-            fds.append(s.fileno())
-        yield fds

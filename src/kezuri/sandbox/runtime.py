@@ -2,11 +2,15 @@
 
 import os
 import threading
+from typing import TYPE_CHECKING
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.linux import userns
 from kezuri.sandbox.native import NativeSandbox
-from kezuri.sandbox.step import Outcome, Output, Step
+from kezuri.sandbox.step import Attendant, Outcome, Output, Step
+
+if TYPE_CHECKING:
+    from kezuri.linux.cgroups import Groups
 
 KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime")
 
@@ -14,7 +18,7 @@ KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime")
 class RuntimeSandbox(NativeSandbox):
     """Runs steps through the runtime of this name or path. kezuri mounts the root; the runtime does the rest."""
 
-    def __init__(self, name_or_path: str, new_privileges: bool = False) -> None:
+    def __init__(self, name_or_path: str, no_new_privileges: bool = False, groups: "Groups | None" = None) -> None:
         path = find(name_or_path)
         if not path:
             installed = [name for name in KNOWN if userns.find_program(name)]
@@ -30,15 +34,15 @@ class RuntimeSandbox(NativeSandbox):
             )
         self.name = os.path.basename(path)
         self._runtime = path
-        super().__init__(new_privileges)
+        super().__init__(no_new_privileges, groups)
 
-    def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
+    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Outcome:
         """See `kezuri.sandbox.step.Sandbox.run`. Steps with a terminal are refused: KezuriError."""
         if step.tty:
             raise KezuriError.of(
                 f"{self.name} is given no terminal here", hint="run it in kezuri's own sandbox", exit_code=125
             )
-        return super().run(step, output, cancel)
+        return super().run(step, output, cancel, attendant)
 
 
 def find(name_or_path: str) -> str:

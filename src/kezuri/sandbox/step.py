@@ -1,7 +1,7 @@
 """A process to be run in a root file system, described as a value, and the door behind which runtimes stand."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 
@@ -81,11 +81,12 @@ Mount = TreeMount | HostMount | TmpfsMount | SecretMount | AgentMount | FileMoun
 
 
 class Port(NamedTuple):
-    """A port of the process that is published on this machine."""
+    """A port of the process that is published on this machine: at all of its addresses where none is named, and at
+    a free number where `host` is 0."""
 
     container: int
     host: int
-    address: str = "0.0.0.0"
+    address: str = ""
     protocol: Literal["tcp", "udp"] = "tcp"
 
 
@@ -98,7 +99,9 @@ class Step(NamedTuple):
     `ca_bundle` is a file of this machine with PEM certificates, shown to the process read-only at a private path and
     announced by the variables that clients read (only those that `env` does not set already); it leaves no trace in
     the layer. `tty` gives the process a terminal; `stdin` is the file descriptor it reads from (-1: nothing).
-    `insecure` gives all capabilities, no seccomp, writable /sys.
+    `insecure` gives all capabilities, no seccomp, writable /sys. A step that is stopped gets its `stop_signal`, and
+    SIGKILL after `grace` seconds (less than 0: never). With `init` the process is not the first of
+    its PID namespace: that is one of the sandbox's, which passes signals on and waits for orphans.
     """
 
     root: Root
@@ -121,18 +124,59 @@ class Step(NamedTuple):
     ports: tuple[Port, ...] = ()
     readonly: bool = False
     stop_signal: int = 15
+    grace: float = 10.0
+    init: bool = False
 
 
 class Outcome(NamedTuple):
-    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it for memory."""
+    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it, or one that it
+    had started, for memory. `peak` is the most memory that all of them held, `memory` their limit, in bytes; 0 where
+    these are not known."""
 
     exit_code: int
     signal: int = 0
     oom: bool = False
+    peak: int = 0
+    memory: int = 0
 
 
 Output = Callable[[int, bytes], None]
 """Receives what the process prints: the stream (1 or 2) and the bytes, from one thread at a time."""
+
+
+class Signal(NamedTuple):
+    """An order: this signal for the step's first process, as soon as its program has started.
+
+    One that asks a program to end (SIGTERM, SIGINT, SIGHUP, SIGQUIT) ends the step where its first process has no
+    handler for it, as it ends any other process: the kernel itself spares the first of a PID namespace.
+    """
+
+    number: int
+
+
+class Stop(NamedTuple):
+    """An order: the step's stop signal, and SIGKILL when its grace is over; with `kill`, SIGKILL now."""
+
+    kill: bool = False
+
+
+Order = Signal | Stop
+
+
+class Attendant(Protocol):
+    """Whoever looks after a step while it runs. All of it is called by the thread that runs the step."""
+
+    def bound(self, ports: tuple[Port, ...]) -> None:
+        """The published ports listen, with the addresses and numbers that they have now."""
+        ...
+
+    def started(self) -> None:
+        """The program runs."""
+        ...
+
+    def orders(self) -> Sequence[Order]:
+        """What is to be done now; asked for some times a second."""
+        ...
 
 
 class Sandbox(Protocol):
@@ -140,10 +184,11 @@ class Sandbox(Protocol):
 
     name: str
 
-    def run(self, step: Step, output: Output, cancel: threading.Event) -> Outcome:
-        """Run the step to its end. When `cancel` is set the process is stopped (stop signal, then SIGKILL after ten
-        seconds). KezuriError when the process could not be started: a command that is not there is no such error but
-        exit code 127, one that cannot be executed 126, with the reason on stream 2, as a shell would have it."""
+    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Outcome:
+        """Run the step to its end. When `cancel` is set the process is stopped (stop signal, then SIGKILL after the
+        step's grace); `attendant` may give other orders. KezuriError when the process could not be started: a command
+        that is not there is no such error but exit code 127, one that cannot be executed 126, with the reason on stream
+        2, as a shell would have it."""
         ...
 
     def close(self) -> None:

@@ -7,12 +7,12 @@ import os
 import select
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import namespaces
+from kezuri.linux import cgroups, namespaces
 from kezuri.sandbox import container, forward, handoff, wire
-from kezuri.sandbox.failure import StartFailure, reason
+from kezuri.sandbox.failure import StartFailure, unstarted
+from kezuri.sandbox.orders import Orders
 from kezuri.sandbox.step import AgentMount, Step
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ class Request:
 
     def __init__(self, fields: dict[str, Any], streams: tuple[int, int, int], listeners: list[int]) -> None:
         self.step: Step = wire.from_plain(fields["step"])
-        self.new_privileges: bool = fields["new_privileges"]
+        self.no_new_privileges: bool = fields["no_new_privileges"]
         self.runtime: str = fields["runtime"]
+        self.groups: tuple[str, ...] = fields["groups"]
+        self.affinity: tuple[int, ...] = fields["affinity"]
         self.streams = streams
         self.listeners = listeners
 
@@ -33,8 +35,8 @@ class Request:
 def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[int]) -> NoReturn:
     """Run the step that arrives on `control` and report on it; ends with the process.
 
-    The main process sends `stop` or `kill`; when it is gone, the step is killed. Reports are ("failed", message, hint),
-    ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom).
+    The main process sends orders (`sandbox.orders`); when it is gone, the step is killed. Reports are ("failed",
+    message, hint), ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom).
     """
     try:
         request = Request(wire.receive(control), streams, listeners)
@@ -42,7 +44,8 @@ def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[
     except StartFailure as e:
         report(control, ("failed", e.message, e.hint))
     except OSError as e:
-        report(control, ("failed", f"cannot start the step: {reason(e)}", ""))
+        failure = unstarted(e)
+        report(control, ("failed", failure.message, failure.hint))
     except EOFError:
         pass
     except Exception as e:
@@ -108,14 +111,20 @@ def _child(
             os.close(nobody)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
+        doors = cgroups.doors(request.groups)
+
+        def enter() -> None:
+            cgroups.enter(doors, request.affinity)
+
         if runtime:
-            handoff.become(request.step, channel, runtime, request.new_privileges)
+            handoff.become(request.step, channel, runtime, request.no_new_privileges, enter)
         else:
-            container.become(request.step, channel, request.new_privileges)
+            container.become(request.step, channel, request.no_new_privileges, enter)
     except StartFailure as e:
         words = (e.message, e.hint)
     except OSError as e:
-        words = (f"cannot start the step: {reason(e)}", "")
+        failure = unstarted(e)
+        words = (failure.message, failure.hint)
     except BaseException as e:
         words = (f"the sandbox failed: {type(e).__name__}: {e}", "please report this")
     try:
@@ -149,32 +158,36 @@ def _wait(
     for fd in (pidfd, control.fileno(), channel.fileno()):
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
-    killed = False
+    keepers: list[int] = []
+    orders = Orders(pidfd, step.stop_signal)
     ended = False
     while not ended:
         for fd, _ in poll.poll():
             if fd == channel.fileno():
-                message = _receive(channel, control, forwarder)
+                message = _receive(channel, control, forwarder, keepers)
                 if message is None:
                     poll.unregister(channel.fileno())
+                    orders.begin()
+                    if failure is None:
+                        report(control, ("started",))
                 elif message:
                     failure = message
             elif fd == pidfd:
                 ended = True
             else:
-                order = _order(control)
-                killed = True
-                if order == "stop" and _handles(pidfd, step.stop_signal):
-                    signal.pidfd_send_signal(pidfd, step.stop_signal)
-                else:
-                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                if order == "":
+                what, number = _order(control)
+                orders.obey(what, number)
+                if what == "kill":
                     poll.unregister(control.fileno())
-    while failure is None and (message := _receive(channel, control, forwarder)):
+    while failure is None and (message := _receive(channel, control, forwarder, keepers)):
         failure = message
     # The namespaces, the mounts in them and every process are gone when the wait for PID 1 returns.
     _, status = os.waitpid(pid, 0)
     os.close(pidfd)
+    for keeper in keepers:
+        # It holds the step's root, and nobody is left to ask it.
+        os.kill(keeper, signal.SIGKILL)
+        os.waitpid(keeper, 0)
     if step.root.work:
         _empty(step.root.work)
     code = os.waitstatus_to_exitcode(status)
@@ -187,11 +200,12 @@ def _wait(
     if failure is not None:
         report(control, ("failed", *failure))
         return
+    code = orders.meaning(code)
     number = -code if code < 0 else 0
     code = 128 + number if number else code
     if runtime is not None and 128 < code <= 128 + signal.SIGRTMAX:
         number = code - 128  # runtimes tell of a signal in this way, as shells do
-    oom = code == 137 and not killed and _oom_kills() > killed_before >= 0
+    oom = code == 137 and not orders.killed and _oom_kills() > killed_before >= 0
     report(control, ("done", code, number, oom))
 
 
@@ -209,9 +223,10 @@ def _empty(directory: str) -> None:
 
 
 def _receive(
-    channel: "socket", control: "socket", forwarder: "forward.Forwarder | None"
+    channel: "socket", control: "socket", forwarder: "forward.Forwarder | None", keepers: list[int]
 ) -> tuple[str, str] | tuple[()] | None:
-    """One message of the child: a failure, () for one that has been dealt with, None at the end."""
+    """One message of the child: a failure, () for one that has been dealt with, None at the end. `keepers` gets the
+    process that was started for it, if one was."""
     import marshal
     import socket
 
@@ -227,7 +242,7 @@ def _receive(
         from kezuri.sandbox import ids_keeper
 
         # Should it end, it takes with it the last descriptor that hears of the calls, and they fail.
-        ids_keeper.start(fds[0], fds[1], *map(int, words))
+        keepers.append(ids_keeper.start(fds[0], fds[1], *map(int, words)))
     elif what == "terminal":
         wire.send(control, ("terminal",))
         socket.send_fds(control, [b"t"], fds)
@@ -236,42 +251,12 @@ def _receive(
     return ()
 
 
-def _order(control: "socket") -> str:
+def _order(control: "socket") -> tuple[str, int]:
     try:
-        order: str = wire.receive(control)
-        return order
+        what, number = wire.receive(control)
+        return what, number
     except (OSError, EOFError):
-        return ""
-
-
-def _handles(pidfd: int, number: int) -> bool:
-    """Whether the process handles or awaits the signal: PID 1 of a namespace ignores all others, so that giving it
-    time to heed them would be in vain."""
-    if _has(pidfd, "SigCgt:", number):
-        return True
-    # Blocked for good means awaited (sigwait, signalfd); for an instant it means a fork.
-    if not _has(pidfd, "SigBlk:", number):
-        return False
-    time.sleep(0.02)
-    return _has(pidfd, "SigBlk:", number)
-
-
-def _has(pidfd: int, mask: str, number: int) -> bool:
-    try:
-        # The process has another number in our PID namespace than in the one whose /proc this is.
-        pid = _field(f"/proc/self/fdinfo/{pidfd}", "Pid:")
-        return bool(int(_field(f"/proc/{pid}/status", mask), 16) >> (number - 1) & 1)
-    except OSError:
-        return False
-
-
-def _field(path: str, name: str) -> str:
-    """The value of a line of a /proc file. OSError when there is none."""
-    with open(path) as f:
-        for line in f:
-            if line.startswith(name):
-                return line.split()[1]
-    raise FileNotFoundError(path)
+        return "kill", 0  # the main process is gone
 
 
 def _oom_kills() -> int:

@@ -14,6 +14,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from kezuri.linux.surroundings import VARIABLES
+
 if TYPE_CHECKING:
     from socket import socket
 
@@ -45,7 +47,8 @@ def spawn() -> tuple[int, "socket"]:
             # The kernel ties "die with the parent" to the thread that forked, which must be there to the end.
             follow = "follow" if threading.current_thread() is threading.main_thread() else "stay"
             arguments = [sys.executable, "-I", "-S", "-c", _BOOT, package, str(theirs.fileno()), follow]
-            environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH")}
+            passed = ("PATH", "LD_LIBRARY_PATH", *VARIABLES)
+            environment = {k: v for k, v in os.environ.items() if k in passed}
             environment["LC_ALL"] = "C.UTF-8"
             actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0), (os.POSIX_SPAWN_DUP2, 0, 1)]
             os.set_inheritable(theirs.fileno(), True)
@@ -129,10 +132,11 @@ def serve(descriptor: int, follow: bool) -> None:
     import socket
     import termios  # noqa: F401
 
-    from kezuri.linux import ambient, libc, namespaces, privileges, recorded
-    from kezuri.sandbox import seccomp, supervisor
+    from kezuri.linux import ambient, libc, namespaces, privileges, recorded, surroundings
+    from kezuri.sandbox import failure, seccomp, supervisor
 
     libc.load()
+    surroundings.here()
     ambient.shed()
     if descriptor != 3:
         os.dup2(descriptor, 3)
@@ -167,8 +171,9 @@ def serve(descriptor: int, follow: bool) -> None:
             namespaces.unshare(namespaces.NEWPID)
             pid = os.fork()
         except OSError as e:
-            words = f"cannot start a process in a PID namespace of its own: {e.strerror}"
-            supervisor.report(step_control, ("failed", words, "see `sysctl user.max_pid_namespaces` and `ulimit -u`"))
+            told = failure.unstarted(e, "start a process in a PID namespace of its own")
+            hint = told.hint or "see `sysctl user.max_pid_namespaces` and `ulimit -u`"
+            supervisor.report(step_control, ("failed", told.message, hint))
             pid = -1
         if pid == 0:
             control.close()

@@ -16,6 +16,9 @@ from kezuri.tree.tree import Tree, clean, resolve
 MOST_DOCKERFILE = 16 << 20
 """Bytes that a Dockerfile or an ignore file may have."""
 
+USUAL = ("Dockerfile", "dockerfile", "Containerfile")
+"""What a Dockerfile is called where nobody names it, the first one first; `.containerignore` goes with the last."""
+
 OWNER = (0, 0)
 """Whom the files of a context that is a directory belong to, whoever owns them on this machine."""
 
@@ -68,9 +71,10 @@ def open_context(
     it is none, a Dockerfile for an empty context, or the address of a git repository, an archive or a Dockerfile, which
     `elsewhere` fetches.
     `file` is the Dockerfile as given: relative to `cwd` for a directory (default: the process's), inside the archive
-    for standard input, `-` for standard input, a URL; without it, `Dockerfile` and then `dockerfile` in the context.
-    `<Dockerfile>.dockerignore` beside it takes the place of the context's `.dockerignore`; archives have no ignore
-    rules (Dockerfile reference, ".dockerignore files"). KezuriError when something is not there.
+    for standard input, `-` for standard input, a URL; without it, the first of `USUAL` in the context.
+    `<Dockerfile>.dockerignore` beside it takes the place of the context's `.dockerignore`; where there is neither, a
+    Containerfile has the context's `.containerignore`; archives have no ignore rules (Dockerfile reference,
+    ".dockerignore files"). KezuriError when something is not there.
     """
     if context == "-":
         if file == "-":
@@ -95,9 +99,11 @@ def open_context(
     else:
         path = os.path.abspath(os.path.join(cwd, file)) if file else _default_file(root, context)
         shown = file or os.path.join(context, os.path.basename(path))
-        text = decode(shown, read_dockerfile(path, shown, root if path.startswith(root + "/") else ""))
+        text = decode(shown, read_dockerfile(path, shown, root if path.startswith(root + "/") else "", context))
         beside, directory = (path + ".dockerignore", shown + ".dockerignore"), os.path.dirname(path)
     ignore = _ignore(root, context, beside)
+    if ignore is None and beside is not None and os.path.basename(beside[0]).startswith("Containerfile"):
+        ignore = _ignore(root, context, None, ".containerignore")
     tree = DirectoryTree(root, ignore, OWNER, name=f"the build context ({root})")
     return Context(tree, text, root, directory, ignore)
 
@@ -132,8 +138,12 @@ def _may_be_remote(text: str, cwd: str) -> bool:
 
 def _check_directory(root: str, written: str) -> None:
     try:
-        is_directory = os.path.isdir(root)
-        there = os.path.lexists(root)
+        is_directory = stat.S_ISDIR(os.stat(root).st_mode)
+        there = True
+    except (FileNotFoundError, NotADirectoryError):
+        is_directory, there = False, os.path.lexists(root)
+    except OSError as error:
+        raise _unreadable(root, written, error) from None
     except ValueError:
         is_directory = there = False
     if is_directory:
@@ -151,22 +161,39 @@ def _check_directory(root: str, written: str) -> None:
     )
 
 
+def _unreadable(root: str, written: str, error: OSError) -> KezuriError:
+    """A context that this user may not search, or that the machine does not give."""
+    from kezuri.linux.disk import user
+    from kezuri.linux.refusal import abridged
+
+    hint = ""
+    if error.errno == errno.EACCES:
+        hint = f"Make it readable for {user(os.geteuid())}, or run kezuri as somebody who may read it."
+    return KezuriError.of(f'cannot read the build context "{abridged(written)}": {error.strerror}', hint=hint)
+
+
 def _default_file(root: str, context: str) -> str:
-    for name in ("Dockerfile", "dockerfile"):
+    for name in USUAL:
         path = os.path.join(root, name)
-        if os.path.lexists(path):
-            return path
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _unreadable(root, context, error) from None
+        return path
     try:
-        others = sorted(name for name in os.listdir(root) if "dockerfile" in name.lower())
+        others = sorted(n for n in os.listdir(root) if "dockerfile" in n.lower() or "containerfile" in n.lower())
     except OSError:
         others = []
     hint = f"Choose one with --file: {', '.join(others[:5])}" if others else "Create one, or name it with --file."
     raise KezuriError.of(f'there is no Dockerfile in the build context "{context}"', hint=hint)
 
 
-def read_dockerfile(path: str, shown: str, context: str = "") -> bytes:
+def read_dockerfile(path: str, shown: str, context: str = "", written: str = "") -> bytes:
     """The bytes of a Dockerfile of this machine, which a user calls `shown`; `context` is the directory of the context
-    if it lies in one (see `_open`). KezuriError when it is not there."""
+    if it lies in one (see `_open`), `written` what the user calls the build context. KezuriError when it is not
+    there."""
     try:
         with _open(path, context) as file:
             return limited(file, shown)
@@ -179,10 +206,12 @@ def read_dockerfile(path: str, shown: str, context: str = "") -> bytes:
             near = nearest(os.path.basename(path), sorted(os.listdir(os.path.dirname(path))))
         except OSError:
             near = None
-        raise KezuriError.of(
-            f'the Dockerfile "{shown}" was not found',
-            hint=f'Did you mean "{near}"?' if near else "--file is relative to the current directory.",
-        ) from None
+        hint = "--file is relative to the current directory."
+        if near:
+            hint = f'Did you mean "{near}"?'
+        elif written and os.path.isfile(inside := os.path.join(written, shown)):
+            hint = f'It is in the context: --file is relative to the current directory, so write "{inside}".'
+        raise KezuriError.of(f'the Dockerfile "{shown}" was not found', hint=hint) from None
     except OSError as error:
         raise KezuriError.of(f'cannot read the Dockerfile "{shown}": {error.strerror}') from None
     except ValueError:
@@ -258,7 +287,7 @@ def dockerfile_in(tree: Tree, file: str) -> SourceText | None:
         there = tree.stat(path)
         return there.entry if there is not None else None
 
-    for name in (file,) if file else ("Dockerfile", "dockerfile"):
+    for name in (file,) if file else USUAL:
         found = tree.stat(resolve(clean(name), lookup))
         if found is not None and found.entry.kind == "file":
             content = on_hand(found.content)
@@ -266,12 +295,13 @@ def dockerfile_in(tree: Tree, file: str) -> SourceText | None:
     return None
 
 
-def _ignore(root: str, written: str, beside: tuple[str, str] | None) -> Ignore | None:
+def _ignore(root: str, written: str, beside: tuple[str, str] | None, name: str = ".dockerignore") -> Ignore | None:
     """The ignore rules that hold, None when there are none.
 
-    `written` is what the user calls the context, `beside` the path and the name of the file beside the Dockerfile.
+    `written` is what the user calls the context, `beside` the path and the name of the file beside the Dockerfile,
+    `name` that of the context's own.
     """
-    own = (os.path.join(root, ".dockerignore"), os.path.normpath(os.path.join(written, ".dockerignore")))
+    own = (os.path.join(root, name), os.path.normpath(os.path.join(written, name)))
     for path, shown in (beside, own) if beside is not None else (own,):
         try:
             with _open(path, root if path.startswith(root + "/") else "") as file:

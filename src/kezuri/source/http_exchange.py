@@ -6,14 +6,12 @@ from typing import NamedTuple, TypeVar
 
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.calling_off import CalledOff
-from kezuri.registry.challenge import private_refusal
 from kezuri.registry.failure import redact
 from kezuri.registry.origin import Origin
+from kezuri.registry.redirects import Terms, follow, may_know
 from kezuri.registry.retry import Backoff, Clock, Patience, Stopped, passing, retry_after
-from kezuri.registry.wire import Answer, Pace, Request, Transport, TransportError
+from kezuri.registry.wire import Answer, Request, Transport, TransportError
 
-_REDIRECTS = 10
-_MOVED = (301, 302, 303, 307, 308)
 _T = TypeVar("_T")
 _REASONS = {400: "bad request", 401: "unauthorized", 403: "forbidden", 404: "not found", 410: "gone"}
 
@@ -87,44 +85,9 @@ class HttpExchange:
             return last
 
     def _follow(self, wanted: Wanted) -> tuple[Answer, str]:
-        """The answer at the end of all redirects, and its URL. All of them together take no longer than one."""
-        from time import monotonic
-        from urllib.parse import urljoin
-
-        url, authorization = wanted.url, wanted.authorization
-        first, began = Origin.of(url), monotonic()
-        for _ in range(_REDIRECTS + 1):
-            headers = {**wanted.headers, **({"Authorization": authorization} if authorization else {})}
-            pace = Pace().after(monotonic() - began)
-            answer = self._transport.send(Request("GET", url, headers, pace=pace))
-            location = answer.headers.get("location")
-            if answer.status not in _MOVED or not location:
-                return answer, url
-            with answer:
-                pass
-            before = Origin.of(url)
-            try:
-                url = urljoin(url, location).partition("#")[0]
-                target = Origin.of(url)
-            except ValueError:
-                raise TransportError("url", first.netloc, "it sends us to something that is no http URL") from None
-            refusal = private_refusal(target, first, False)
-            if target.scheme == "http" and before.scheme == "https" and not wanted.pinned:
-                refusal = refusal or "it is not https; with --checksum that would not matter"
-            if refusal:
-                raise TransportError("url", first.netloc, f"it sends us to {target}, which is refused: {refusal}")
-            if not _may_know(target, first):
-                # A secret stays with the host that it is for, and does not come back once it was left.
-                authorization = ""
-        raise TransportError("url", first.netloc, f"it sent us on more than {_REDIRECTS} times")
-
-
-def _may_know(target: Origin, first: Origin) -> bool:
-    if target == first:
-        return True
-    return target.host == first.host and (first.scheme, first.port, target.scheme, target.port) == (
-        "http", 80, "https", 443,
-    )  # fmt: skip
+        headers = {**wanted.headers, **({"Authorization": wanted.authorization} if wanted.authorization else {})}
+        terms = Terms("" if wanted.pinned else "it is not https; with --checksum that would not matter")
+        return follow(self._transport, Request("GET", wanted.url, headers), terms)
 
 
 def refused(wanted: Wanted, status: int, last: Origin) -> KezuriError:
@@ -132,7 +95,7 @@ def refused(wanted: Wanted, status: int, last: Origin) -> KezuriError:
     reason = f"{status} {_REASONS.get(status, '')}".strip()
     first = Origin.of(wanted.url)
     host = last.host
-    if status in (401, 403) and not _may_know(last, first):
+    if status in (401, 403) and not may_know(last, first):
         hint = f"{first} sends us there, and a secret for {first.host} does not go along: name the address itself"
     elif status in (401, 403):
         hint = f"a token is given with --secret id=HTTP_AUTH_TOKEN_{host},…; a whole Authorization header with "

@@ -91,13 +91,18 @@ class Running:
             cancel.check()
             if ended.exit_code:
                 failure = Failure(
-                    *ended,
+                    ended.exit_code,
+                    ended.signal,
+                    ended.oom,
                     tail.text(),
                     tail.intercepted,
                     tail.unprivileged,
                     _is_full(scratch),
                     bool(self._ca_bundle),
+                    peak=ended.peak,
+                    memory=ended.memory or (_memory_here() if ended.oom else 0),
                 )
+                failure = failure._replace(cause=self._cause(work, step, failure))
                 return Ran("", tail.abandoned, failure._replace(left=self._keep(work, step, scratch, held)))
             layer = f"run-{os.urandom(16).hex()}"
             if self._forms.recorded:
@@ -117,6 +122,17 @@ class Running:
             f"you have one user id here, so USER {who} runs under another name of it and may change root's files, too; "
             f"its own files are {who} in the image"
         )
+
+    def _cause(self, work: Run, step: door.Step, failure: Failure) -> str:
+        """What its last lines and the files of its root, as it left them, say to why a command failed."""
+        from kezuri.step.cause import Scene, cause
+        from kezuri.tree.layers import DirectoryLayer
+
+        layers = (*reversed(step.root.lowers), step.root.upper)
+        root = StackView([DirectoryLayer(layer, self._forms.userxattr, self._forms.recorded) for layer in layers])
+        lacking = [m for m in work.mounts if isinstance(m, SecretMount) and self._supplies.secret(m.id) is None]
+        who = (step.uid, step.gid, step.groups)
+        return cause(Scene(work, *who, root, failure.output, failure.exit_code, lacking))
 
     def _keep(self, work: Run, step: door.Step, scratch: str, held: ExitStack) -> str:
         """Keep what a failed command holds, if that is wanted and it is the first; what it is called then, or
@@ -244,6 +260,12 @@ class _Inside(NamedTuple):
     mounts: tuple[door.Mount, ...]
     env: tuple[tuple[str, str], ...]
     secrets: tuple[bytes, ...]
+
+
+def _memory_here() -> int:
+    from kezuri.linux.cgroup_files import memory_here
+
+    return memory_here()
 
 
 def _is_full(directory: str) -> bool:

@@ -144,11 +144,14 @@ class Task(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """How a command failed. `exit_code`, `signal` and `oom` are those of `kezuri.sandbox.step.Outcome`, `output` is the
-    last lines that it printed, secrets masked. `left` names what it left, empty where that was not kept.
+    """How a command failed. `exit_code`, `signal`, `oom`, `peak` and `memory` are those of
+    `kezuri.sandbox.step.Outcome`; `memory` is what the machine has where a step that was killed for it had no limit.
+    `output` is the last lines that it printed, secrets masked. `left` names what it left, empty where that was not
+    kept.
 
     What was seen beside it: the output says that a certificate was not trusted (`intercepted`) or that a program could
     not gain privileges (`unprivileged`); the disk is full; the step was shown a bundle of certificates (`bundle`).
+    `cause` is what the files of its root say to it (`kezuri.step.cause`), a sentence a line.
     """
 
     exit_code: int
@@ -160,6 +163,9 @@ class Failure(NamedTuple):
     disk_full: bool = False
     bundle: bool = False
     left: str = ""
+    peak: int = 0
+    memory: int = 0
+    cause: str = ""
 
 
 class Outcome(NamedTuple):

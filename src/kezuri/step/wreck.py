@@ -70,12 +70,15 @@ class Wreck:
         """The command as a shell would have it typed."""
         return shlex.join(self._argv)
 
+    def view(self) -> StackView:
+        """The step's files as it left them, without what was mounted."""
+        layers = (*reversed(self.step.root.lowers), self.changes)
+        forms = [DirectoryLayer(layer, self._userxattr, self._recorded) for layer in layers]
+        return StackView(forms, "the failed step")
+
     def shell(self) -> Shell | None:
         """The best shell that the step's files have: bash, what SHELL names, sh; None when there is none."""
-        layers = (*reversed(self.step.root.lowers), self.changes)
-        view = StackView(
-            [DirectoryLayer(layer, self._userxattr, self._recorded) for layer in layers], "the failed step"
-        )
+        view = self.view()
         own = self._argv[0] if self._argv and self._argv[0].startswith("/") else ""
         named = (own,) if own.rpartition("/")[2] in ("sh", "bash", "ash", "dash", "zsh", "ksh", "fish") else ()
         for path in (*_SHELLS, *named, *_OTHERS):

@@ -20,15 +20,21 @@ _PATIENCE = 60.0
 
 
 class Connection:
-    """One connection, guarded by a lock, shared by the threads of a process."""
+    """One connection, guarded by a lock, shared by the threads of a process.
 
-    def __init__(self, path: str) -> None:
+    A `frugal` one writes no file beside the database: it works on a disk that is full, for rows that go. While somebody
+    else has the database open, who has those files already, it is like any other.
+    """
+
+    def __init__(self, path: str, frugal: bool = False) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self._origin: sqlite3.Connection | None = None
         try:
             self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-            self._write_ahead()
+            if not (frugal and self._write_in_place()) and self._origin is None:
+                self._write_ahead()
             self._db.execute("PRAGMA synchronous=NORMAL")
         except sqlite3.Error as error:
             raise self._explained(error) from error
@@ -46,9 +52,42 @@ class Connection:
                     raise
             time.sleep(0.01)
 
+    def _write_in_place(self) -> bool:
+        """Keep the journal in memory; whether that is possible now. Who looks first in exclusive mode needs no file to
+        share memory through; leaving write-ahead mode moves what the log holds into the database."""
+        self._db.execute("PRAGMA busy_timeout=0")
+        kept = False
+        try:
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            kept = self._db.execute("PRAGMA journal_mode=MEMORY").fetchone() == ("memory",)
+        except sqlite3.OperationalError as error:
+            kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if kind in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                self._work_on_a_copy()
+                return False
+            if kind != sqlite3.SQLITE_BUSY:
+                raise
+        if not kept:
+            self._db.execute("PRAGMA locking_mode=NORMAL")
+        self._db.execute(f"PRAGMA busy_timeout={int(_PATIENCE * 1000)}")
+        return kept
+
+    def _work_on_a_copy(self) -> None:
+        """There is no room for what the log holds: go on in memory, and write that back at the end, when there is."""
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._db.backup(copy)
+        self._origin, self._db = self._db, copy
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
+            if self._origin is not None:
+                try:
+                    self._db.backup(self._origin)
+                except sqlite3.Error as error:
+                    raise self._explained(error) from error
+                finally:
+                    self._origin.close()
             self._db.close()
 
     @contextmanager
@@ -94,12 +133,10 @@ class Connection:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             return disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), self._path)
         if isinstance(error, sqlite3.OperationalError) and _full(self._path):
-            # SQLite calls it an I/O error; and without a little space not even `prune` can work.
-            return KezuriError.of(
-                f"no space left on the device while opening {self._path}",
-                hint="make a little room on that disk, then `kezuri prune` makes more; `--root DIR` is another store",
-                exit_code=125,
-            )
+            # SQLite calls it an I/O error.
+            return disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), self._path)
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR and _limited(self._path):
+            return disk_error(OSError(errno.EFBIG, os.strerror(errno.EFBIG)), self._path)
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             for path in (self._path, os.path.dirname(self._path)):
                 if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
@@ -118,3 +155,14 @@ def _full(path: str) -> bool:
     except OSError:
         return False
     return status.f_bavail * status.f_frsize < 64 << 10
+
+
+def _limited(path: str) -> bool:
+    """Whether this process may not write files as large as the database, or the memory that SQLite shares."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    try:
+        return most != resource.RLIM_INFINITY and most < max(os.stat(path).st_size + (1 << 20), 1 << 20)
+    except OSError:
+        return False

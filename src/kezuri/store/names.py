@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.descriptors import write_all
 from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, Index, valid_digest
 
 CHOSEN_FROM = "dev.kezuri.chosen-from"
@@ -103,10 +104,31 @@ class Names:
 
     def _change(self, change: Callable[[list[Descriptor]], list[Descriptor]]) -> None:
         with locked(self._lock):
-            entries = change(self._read())
-            publish(
-                self._path, json.dumps(Index(tuple(entries)).to_json(), indent=1, ensure_ascii=False).encode() + b"\n"
-            )
+            before = self._read()
+            entries = change(before)
+            data = json.dumps(Index(tuple(entries)).to_json(), indent=1, ensure_ascii=False).encode() + b"\n"
+            try:
+                publish(self._path, data)
+            except KezuriError:
+                if len(entries) >= len(before) or not _overwritten(self._path, data):
+                    raise
+
+
+def _overwritten(path: str, data: bytes) -> bool:
+    """Put a shorter text in the place of a longer one, without taking any room: names that go make room on a full
+    disk. Whether that was possible. Should the machine stop in the middle, the file is damaged, and `store check
+    --repair` makes a new one."""
+    try:
+        with open(path, "r+b", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if len(data) > size:
+                return False
+            write_all(file.fileno(), data.ljust(size, b"\n"))
+            file.truncate(len(data))
+            os.fsync(file.fileno())
+            return True
+    except OSError:
+        return False
 
 
 def _nameless(descriptor: Descriptor) -> Descriptor:

@@ -27,10 +27,12 @@ class Store:
     """Where blobs, layer directories, names and results live. Use it in a `with`.
 
     A store that is open holds a lease: collection leaves alone what an open store has used since it was opened.
+    `frugal` is for who removes things from a full disk (see `Connection`).
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, frugal: bool = False) -> None:
         self.root = os.path.abspath(root)
+        self._frugal = frugal
         self._lease = -1
         self._lease_path = ""
         try:
@@ -49,7 +51,7 @@ class Store:
         self.names = Names(self.root)
         self._take_lease()
         try:
-            self.database = Database(os.path.join(self.root, "kezuri.db"))
+            self.database = Database(os.path.join(self.root, "kezuri.db"), self._frugal)
             self._forget_unsynced()
         except BaseException:
             self._drop_lease()

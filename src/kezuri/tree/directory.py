@@ -61,7 +61,7 @@ class DirectoryTree:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
                 return None
-            raise KezuriError.of(f'cannot look at "{path}" in {self.name}: {error.strerror}') from None
+            raise self._refused("look at", path, error) from None
         except ValueError:
             return None
         if path and self._excluded(path):
@@ -81,10 +81,8 @@ class DirectoryTree:
                 with os.scandir(host) as listing:
                     children = list(listing)
         except OSError as error:
-            raise KezuriError.of(
-                f'cannot read directory "{path or "/"}" in {self.name}: {error.strerror}',
-                hint="Make it readable, or leave it out with .dockerignore." if path else "",
-            ) from None
+            hint = "Make it readable, or leave it out with .dockerignore." if path else ""
+            raise self._refused("read directory", path, error, hint) from None
         sort_by_name(children)
         prefix = path + "/" if path else ""
         if self.ignore is not None:
@@ -101,9 +99,22 @@ class DirectoryTree:
                 item = self._found(prefix + child.name, self._prefix + prefix + child.name, status)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                hint = "Leave it out with .dockerignore."
+                raise self._refused("look at", prefix + child.name, error, hint) from None
             if item is not None:
                 result.append(item)
         return result
+
+    def _refused(self, act: str, path: str, error: OSError, hint: str = "") -> KezuriError:
+        from kezuri.linux.refusal import abridged
+
+        if error.errno == errno.ENAMETOOLONG:
+            hint = (
+                "A path may have 4095 bytes, and the one to the context counts too.\n"
+                "Leave it out with .dockerignore, or shorten it."
+            )
+        return KezuriError.of(f'cannot {act} "{abridged(path) or "/"}" in {self.name}: {error.strerror}', hint=hint)
 
     def _found(self, path: str, host: str, status: os.stat_result) -> Found | None:
         item = found(path, host, status, self._owner)

@@ -10,6 +10,7 @@ from kezuri.layer.entry import Entry, Item
 from kezuri.layer.maker import DeviceRefused, Maker
 from kezuri.linux.directory import make_plain
 from kezuri.linux.disk import disk_error
+from kezuri.linux.userns import shortcoming
 
 
 def materialise(
@@ -53,7 +54,7 @@ def _explain(error: OSError, entry: Entry, directory: str) -> KezuriError:
     if error.errno in (errno.EPERM, errno.EINVAL) and entry.kind not in ("char", "block"):
         return KezuriError.of(
             f"/{entry.path} cannot be given the owner {entry.uid}:{entry.gid}: {error.strerror}",
-            hint="an ordinary user needs subordinate ids for this (/etc/subuid, newuidmap): see `kezuri doctor`",
+            hint=shortcoming().text(),
             exit_code=125,
         )
     return disk_error(error, os.path.join(directory, entry.path))

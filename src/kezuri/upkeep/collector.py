@@ -6,10 +6,12 @@ from itertools import chain
 from time import time
 from typing import NamedTuple
 
+from kezuri.linux.ownership import Privilege
 from kezuri.store.blobs import PARTIAL
 from kezuri.store.store import Store, layer_name
 from kezuri.upkeep.fetched import git_directories
 from kezuri.upkeep.figures import Figures
+from kezuri.upkeep.foreign_files import own_files
 from kezuri.upkeep.inventory import Inventory
 from kezuri.upkeep.piece import Piece
 from kezuri.upkeep.reach import Reach
@@ -51,17 +53,23 @@ class Limits(NamedTuple):
 
 
 class Collector:
-    """Collects one store. Runs one at a time; running builds are left in peace by what they have used."""
+    """Collects one store. Runs one at a time; running builds are left in peace by what they have used.
 
-    def __init__(self, store: Store) -> None:
+    `privilege` is taken before directories of layers and cache mounts are looked into. KezuriError, before anything has
+    gone, where the machine does not give it.
+    """
+
+    def __init__(self, store: Store, privilege: Privilege) -> None:
         self._store = store
+        self._privilege = privilege
         self._reach = Reach(store)
         self._spared = Spared(store)
         self._removal = Removal(store, self._reach)
-        self.figures = Figures(store, self._reach)
+        self.figures = Figures(store, privilege, self._reach)
 
     def pieces(self, everything: bool = False) -> tuple[Piece, ...]:
         """All that the store holds. With `everything`, documents of images without a name count as needed by nobody."""
+        own_files(self._store, self._privilege)
         return Inventory(self._store, self._reach, everything).pieces()
 
     def may_go(self, piece: Piece) -> bool:

@@ -2,21 +2,26 @@
 
 import os
 
+from kezuri.linux.ownership import Privilege
 from kezuri.linux.usage import disk_use
 from kezuri.store.blobs import PARTIAL
 from kezuri.store.store import Store
+from kezuri.upkeep.foreign_files import own_files
 from kezuri.upkeep.reach import Reach
 
 
 class Figures:
-    """Counts one store. All figures are bytes on the disk, as `du` counts them."""
+    """Counts one store. All figures are bytes on the disk, as `du` counts them. `privilege` is taken to look into
+    directories of layers and cache mounts."""
 
-    def __init__(self, store: Store, reach: Reach | None = None) -> None:
+    def __init__(self, store: Store, privilege: Privilege, reach: Reach | None = None) -> None:
         self._store = store
+        self._privilege = privilege
         self._reach = Reach(store) if reach is None else reach
 
     def usage(self) -> tuple[tuple[str, int, int], ...]:
         """(kind, how many, bytes on the disk) of everything in the store; the bytes add up to what `du` says."""
+        own_files(self._store, self._privilege)
         rows = []
         seen: set[tuple[int, int]] = set()
         for kind, directory in (
@@ -41,6 +46,7 @@ class Figures:
     def cache_bytes(self) -> int:
         """What the cache takes: everything but the blobs of images with a name, what is in progress, and the store's
         own records."""
+        own_files(self._store, self._privilege)
         total = 0
         seen: set[tuple[int, int]] = set()
         for directory in ("blobs/sha256", "layers", "mounts", "listings", "contexts", "git", PARTIAL):

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
+from kezuri.upkeep.foreign_files import own_files
 from kezuri.upkeep.reach import Reach
 from kezuri.upkeep.removal import Removal
 
@@ -20,15 +22,17 @@ class Finding(NamedTuple):
 
 
 class Soundness:
-    """Checks one store, and puts right what can be."""
+    """Checks one store, and puts right what can be, for which `privilege` is taken."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, privilege: Privilege) -> None:
         self._store = store
+        self._privilege = privilege
         self._reach = Reach(store)
         self._removal = Removal(store, self._reach)
 
     def check(self, repair: bool) -> Iterator[Finding]:
         """Look at everything; yield what is wrong, having put it right if `repair`."""
+        own_files(self._store, self._privilege)
         with self._store.lock("collect"):
             yield from self._check_blobs(repair)
             yield from self._check_names(repair)

@@ -24,9 +24,14 @@ MODULES = {
     "bases": "bases",
     "completion": "completion",
     "version": "version",
+    "buildx create": "builders:CREATE",
+    "buildx use": "builders:USE",
+    "buildx ls": "builders:LS",
+    "buildx inspect": "builders:INSPECT",
     "__complete": "complete",
 }
-"""Each command and the module that it lives in, in the order of `kezuri --help`."""
+"""Each command and the module that it lives in, in the order of `kezuri --help`; of a module with several commands the
+name of its table, too."""
 
 ALIASES = {
     "bud": "build",
@@ -36,6 +41,8 @@ ALIASES = {
     "buildx b": "build",
     "buildx du": "du",
     "buildx prune": "prune",
+    "buildx rm": "buildx use",
+    "buildx stop": "buildx use",
     "buildx version": "version",
     "builder prune": "prune",
     "image ls": "images",
@@ -59,7 +66,8 @@ GROUPS = ("image", "buildx", "builder", "container", "system", "store")
 
 def load(name: str) -> tuple[Command, Execute]:
     """The command's table and the function that runs it, imported now. `name` is a key of MODULES."""
-    module = f"kezuri.cli.commands.{MODULES[name]}"
+    place, _, table = MODULES[name].partition(":")
+    module = f"kezuri.cli.commands.{place}"
     __import__(module)
     loaded = sys.modules[module]
-    return loaded.COMMAND, loaded.execute
+    return getattr(loaded, table or "COMMAND"), loaded.execute

@@ -1,11 +1,11 @@
 """`kezuri build`: a Dockerfile becomes an image."""
 
 from kezuri.cli.invocation import Invocation
+from kezuri.cli.limit_options import limit_options
 from kezuri.cli.options import Command, Option
 
 _MODES = ("auto", "tty", "plain", "quiet", "rawjson", "none")
 _LATER = "kezuri does not do this yet; see docs/compatibility.md"
-_LIMITS = "kezuri sets no resource limits on steps yet; --ulimit works"
 
 PROGRESS = Option(("--progress",), "choice", "How progress is shown", "MODE", _MODES, variable="KEZURI_PROGRESS")
 
@@ -37,10 +37,9 @@ COMMAND = Command(
         ),
         Option(
             ("--on-error",),
-            "choice",
-            "When a RUN fails: shell opens one in the state that it failed in",
-            "ACTION",
-            ("fail", "shell"),
+            "repeated",
+            "When a RUN fails: open a shell in the state that it failed in, or write paths of it to a directory",
+            "shell|export,path=PATH,dest=DIR",
         ),
         Option(("--no-cache",), "flag", "Run every step, whatever the cache has; cache mounts begin empty"),
         Option(
@@ -50,7 +49,7 @@ COMMAND = Command(
             "STAGE[,STAGE]",
             completes="stage",
         ),
-        Option(("--pull",), "flag", "Ask the registry for base images even when they are here"),
+        Option(("--pull",), "optional", "Ask the registry for base images even when they are here", "always|missing"),
         PROGRESS,
         Option(("--quiet", "-q"), "flag", "Print only the image's id, on standard output"),
         Option(("--iidfile",), "text", "Write the image's id to a file", "FILE", completes="file"),
@@ -60,6 +59,8 @@ COMMAND = Command(
         Option(("--add-host",), "repeated", "A line of /etc/hosts in steps", "HOST:IP"),
         Option(("--network",), "choice", "The network of steps", "MODE", ("default", "host", "none")),
         Option(("--ulimit",), "repeated", "A resource limit of steps", "LIMIT=SOFT[:HARD]"),
+        *limit_options("a step"),
+        Option(("--resource",), "repeated", "The same limits as in buildx, for instance memory=2g", "LIMIT=VALUE"),
         Option(("--shm-size",), "text", "The size of /dev/shm in steps (default 64m)", "BYTES"),
         Option(("--allow",), "repeated", "Permit network.host or security.insecure", "ENTITLEMENT"),
         Option(
@@ -78,26 +79,24 @@ COMMAND = Command(
         Option(("--push",), "flag", "Push the image", refused="build with --output type=oci,dest=FILE and copy that"),
         Option(("--check",), "flag", "Check the Dockerfile and build nothing (docs/checks.md)"),
         Option(("--call",), "text", "Ask: check, outline or targets, with ,format=json", "METHOD[,format=json]"),
-        Option(("--cache-from",), "repeated", "Import a cache", "SOURCE", refused="the local cache is always used"),
-        Option(("--cache-to",), "repeated", "Export the cache", "DEST", refused="the local cache is always kept"),
+        Option(("--cache-from",), "repeated", "Import a cache", "SOURCE", warned="the local cache is always used"),
+        Option(("--cache-to",), "repeated", "Export the cache", "DEST", warned="the local cache is always kept"),
         Option(("--sbom",), "optional", "Attach an SBOM", refused=_LATER),
         Option(("--provenance",), "optional", "Attach provenance", refused=_LATER),
         Option(("--attest",), "repeated", "Attach an attestation", "ATTRIBUTES", refused=_LATER),
         Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
         Option(("--squash",), "flag", "Squash layers", refused="a last stage with COPY --from= does the same"),
-        Option(("--cgroup-parent",), "text", "The cgroup of steps", "CGROUP", refused=_LIMITS),
-        Option(("--resource",), "repeated", "Resource limits of steps", "LIMIT", refused=_LIMITS),
-        Option(("--memory", "-m"), "text", "Memory limit of steps", "BYTES", refused=_LIMITS),
-        Option(("--memory-swap",), "text", "Memory and swap limit of steps", "BYTES", refused=_LIMITS),
-        Option(("--cpu-shares", "-c"), "text", "Processor weight of steps", "N", refused=_LIMITS),
-        Option(("--cpu-period",), "text", "Processor period of steps", "N", refused=_LIMITS),
-        Option(("--cpu-quota",), "text", "Processor quota of steps", "N", refused=_LIMITS),
-        Option(("--cpuset-cpus",), "text", "Processors of steps", "SET", refused=_LIMITS),
-        Option(("--cpuset-mems",), "text", "Memory nodes of steps", "SET", refused=_LIMITS),
+        Option(
+            ("--cgroup-parent",),
+            "text",
+            "The cgroup of steps",
+            "CGROUP",
+            refused="each step gets a group below kezuri's own: start kezuri in that one",
+        ),
         Option(
             ("--security-opt",),
             "repeated",
-            "no-new-privileges=false lets sudo and other set-id programs of steps work",
+            "no-new-privileges: sudo and other set-id programs of steps give nothing",
             "OPTION",
         ),
         Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
@@ -132,7 +131,7 @@ def execute(invocation: Invocation) -> int:
                 return answer(call, request, invocation, progress)
     settings = invocation.settings
     with open_progress(mode, console) as progress:
-        if parsed.text("--on-error") == "shell":
+        if [action for action in parsed.all("--on-error") if not action.startswith("export")][-1:] == ["shell"]:
             from kezuri.cli.interlude import build_with_shell
 
             looked = build_with_shell(request, settings, progress)

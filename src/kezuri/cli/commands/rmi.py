@@ -2,12 +2,14 @@
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
+from kezuri.diagnostics import KezuriError
 
 COMMAND = Command(
     "rmi",
     "Remove images",
     (
         Option(("--force", "-f"), "flag", "Also what has other names; a name that is not there is no error"),
+        Option(("--ignore", "-i"), "flag", "A name that is not there is no error"),
         Option(("--no-prune",), "flag", "Accepted and ignored", ignored=True),
     ),
     operands="IMAGE...",
@@ -19,11 +21,19 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """One line for each thing that went."""
+    """One line for each thing that went; what cannot go keeps nothing else."""
     from kezuri.app.images import remove
+    from kezuri.images.kept import NoSuchImage
 
-    parsed = invocation.parsed
-    for gone in remove(invocation.settings, parsed.operands, parsed.flag("--force")):
+    parsed, console = invocation.parsed, invocation.console
+    missed: list[KezuriError] = []
+    for gone in remove(invocation.settings, parsed.operands, parsed.flag("--force"), missed.append):
         if gone.what in ("untagged", "deleted"):
-            invocation.console.say(f"{gone.what.capitalize()}: {gone.name}")
+            console.say(f"{gone.what.capitalize()}: {gone.name}")
+    lenient = parsed.flag("--force") or parsed.flag("--ignore")
+    if missed and lenient and all(isinstance(error, NoSuchImage) for error in missed):
+        for error in missed:
+            console.note(f"warning: {error}")
+    elif missed:
+        raise KezuriError(*(d for error in missed for d in error.diagnostics), exit_code=missed[0].exit_code)
     return 0

@@ -15,7 +15,7 @@ COMMAND = Command(
         Option(("--env", "-e"), "repeated", "Set a variable; without a value, from the environment", "KEY[=VALUE]"),
         Option(("--env-file",), "repeated", "Read variables from a file", "FILE", completes="file"),
         Option(("--hostname", "-h"), "text", "The container's host name", "NAME"),
-        Option(("--init",), "flag", "Run a small init that reaps processes"),
+        Option(("--init",), "flag", "Run a small init: it passes signals on and waits for orphans"),
         Option(("--interactive", "-i"), "flag", "Connect standard input"),
         Option(("--name",), "text", "The container's name", "NAME"),
         Option(
@@ -33,6 +33,9 @@ COMMAND = Command(
         Option(("--read-only",), "flag", "The root file system cannot be written"),
         Option(("--rm",), "flag", "Accepted: the container is always removed"),
         Option(("--shm-size",), "text", "The size of /dev/shm (default 64m)", "BYTES"),
+        Option(("--sig-proxy",), "flag", "Pass signals on to the process (default true)"),
+        Option(("--stop-signal",), "text", "The signal that asks it to end (the image's, or SIGTERM)", "SIGNAL"),
+        Option(("--stop-timeout",), "text", "Seconds until it is killed after that (default 10)", "SECONDS"),
         Option(("--tty", "-t"), "flag", "Give it a terminal"),
         Option(("--ulimit",), "repeated", "A resource limit", "LIMIT=SOFT[:HARD]"),
         Option(("--user", "-u"), "text", "Run as this user", "USER[:GROUP]"),
@@ -83,7 +86,7 @@ def execute(invocation: Invocation) -> int:
     settings = invocation.settings
     invocation.console.out.flush()
     try:
-        return run(request, settings)
+        return run(request, settings, lambda text: invocation.console.note(f"kezuri: {text}"))
     except UsageError:
         raise
     except KezuriError as error:

@@ -79,7 +79,7 @@ def _choose(found: "Explanation", asked: str) -> "tuple[StepAnswer, ...]":
         chosen = [a for a in steps if a.step.line == begins]
     else:
         wanted = " ".join(asked.lower().split())
-        chosen = [a for a in steps if a.step.place == asked or a.step.place.rpartition(" ")[0].lower() == wanted]
+        chosen = [a for a in steps if a.step.place == asked or a.step.name.where.lower() == wanted]
         chosen = chosen or [a for a in steps if " ".join(a.step.title.lower().split()).startswith(wanted)]
     if not chosen:
         from kezuri.diagnostics import nearest

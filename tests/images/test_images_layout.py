@@ -11,8 +11,9 @@ import pytest
 from tests.registry.registry_faults import Image, make_image, make_index
 
 from kezuri.diagnostics import KezuriError
+from kezuri.images.layout import LayoutAddress, open_layout
 from kezuri.oci import INDEX, MANIFEST, Platform, digest_of
-from kezuri.registry import DirectorySink, LayoutAddress, MemorySink, open_layout
+from kezuri.registry import DirectorySink, MemorySink
 
 AMD64 = Platform("linux", "amd64")
 NAME = "org.opencontainers.image.ref.name"

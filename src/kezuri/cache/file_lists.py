@@ -10,7 +10,7 @@ MOST_FILES = 200_000
 """A selection of more files than this is known by its digest only."""
 
 MOST_BYTES = 64 << 20
-"""What all listings together may take; those that were kept longest ago go first."""
+"""What all file lists together may take; those that were kept longest ago go first."""
 
 _TOO_MANY = "# too many\n"
 
@@ -19,19 +19,19 @@ Origin = Literal["context", "stage"]
 """Where files lie: in a context, or in a stage or an image. The same files have other paths there."""
 
 
-class Listings:
-    """The listings of a store, by digest and by where the files lie."""
+class FileLists:
+    """The file lists of a store, by digest and by where the files lie."""
 
     def __init__(self, database: Database, most_bytes: int = MOST_BYTES) -> None:
         self._database = database
         self._most_bytes = most_bytes
 
-    def keep(self, digest: str, listing: str, origin: Origin = "context") -> None:
-        """Keep a listing, a line for each file. The oldest ones make room."""
+    def keep(self, digest: str, file_list: str, origin: Origin = "context") -> None:
+        """Keep a list, a line for each file. The oldest ones make room."""
         name = _name(digest, origin)
-        if listing.count("\n") > MOST_FILES:
-            listing = _TOO_MANY
-        data = zlib.compress(listing.encode("utf-8", "surrogateescape"), 1)
+        if file_list.count("\n") > MOST_FILES:
+            file_list = _TOO_MANY
+        data = zlib.compress(file_list.encode("utf-8", "surrogateescape"), 1)
         with self._database.transaction():
             self._database.run("INSERT OR REPLACE INTO listing VALUES (?, ?, ?)", name, time(), data)
             total = 0
@@ -41,12 +41,12 @@ class Listings:
                     self._drop(known)
 
     def sizes(self) -> list[tuple[str, int]]:
-        """(name, bytes that it takes) of every listing, those that were kept last first."""
+        """(name, bytes that it takes) of every list, those that were kept last first."""
         rows = self._database.rows("SELECT digest, length(data) FROM listing ORDER BY kept DESC")
         return [(str(name), int(size)) for name, size in rows]  # type: ignore[call-overload]
 
     def find(self, digest: str, origin: Origin = "context") -> str | None:
-        """The listing, at worst with the paths that the files have elsewhere; None when it is not known (any more)."""
+        """The list, at worst with the paths that the files have elsewhere; None when it is not known (any more)."""
         other: Origin = "stage" if origin == "context" else "context"
         data = self._data(_name(digest, origin)) or self._data(_name(digest, other))
         if not data:

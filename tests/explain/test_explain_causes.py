@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.cache.journal import Asked, Build, Heading, Source, Stage, Step
+from kezuri.cache.journal import Asked, Heading, JournalBuild, JournalStage, JournalStep, Source
 from kezuri.explain.causes import Answer, Causes, Reason
 from kezuri.plan.key import Components, digest
+from kezuri.progress.events import StepName
 
 
 class Instruction(NamedTuple):
@@ -33,9 +34,9 @@ def state(*parts: str) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()
 
 
-def simulate(drafts: Iterable[Draft], number: int, known: set[str], **step: Any) -> Build:
+def simulate(drafts: Iterable[Draft], number: int, known: set[str], **step: Any) -> JournalBuild:
     """The build as the builder would make it, with the keys known before; they are added."""
-    stages: list[Stage] = []
+    stages: list[JournalStage] = []
     ends: list[str] = []
     count = 0
     for index, draft in enumerate(drafts):
@@ -54,21 +55,39 @@ def simulate(drafts: Iterable[Draft], number: int, known: set[str], **step: Any)
             key = digest(components)
             now = state(now, key)
             sources = (Source("files", "stage", stage=taken),) if taken >= 0 else ()
-            made = Step(
-                *(count, index, position, f"s{index} {position}", instruction.kind, instruction.text, count, False),
-                *(key, components, "cached" if key in known else "ran", 1.0, f"layer {key}", now),
-                *("" if key in known else "absent", True, "", False, sources, ()),
+            made = JournalStep(
+                number=count,
+                stage=index,
+                position=position,
+                name=StepName(instruction.text, position, len(draft.steps), f"s{index}"),
+                kind=instruction.kind,
+                line=count,
+                trigger=False,
+                key=key,
+                components=components,
+                outcome="cached" if key in known else "ran",
+                seconds=1.0,
+                layer=f"layer {key}",
+                state=now,
+                miss="" if key in known else "absent",
+                kept=True,
+                message="",
+                made=False,
+                sources=sources,
+                arguments=(),
             )
             known.add(key)
             steps.append(made._replace(**step))
         base = int(draft.base) if on_stage else -1
         kind = "stage" if on_stage else "image"
-        stages.append(Stage(index, "", f"s{index}", "", kind, str(draft.base), base, "sha256:x", begin, tuple(steps)))
+        stages.append(
+            JournalStage(index, "", f"s{index}", "", kind, str(draft.base), base, "sha256:x", begin, tuple(steps))
+        )
         ends.append(now)
-    return Build(Heading(number, Asked("/c", "D", "", (), "/"), float(number), 0.0), 1.0, "", tuple(stages))
+    return JournalBuild(Heading(number, Asked("/c", "D", "", (), "/"), float(number), 0.0), 1.0, "", tuple(stages))
 
 
-def explain(build: Build, *earlier: Build) -> tuple[Answer, ...]:
+def explain(build: JournalBuild, *earlier: JournalBuild) -> tuple[Answer, ...]:
     return Causes(build, earlier, lambda step: None).answers()
 
 
@@ -148,6 +167,19 @@ def test_a_stage_that_stands_on_another_one_now() -> None:
     assert (answers[1].root, answers[1].root_step) == (answers[1].reasons[0], 2)
 
 
+def test_a_stage_that_stands_on_one_that_is_written_alike() -> None:
+    """The stage that it stood on took the same name from elsewhere: nobody ran anything again in between."""
+    copy, run = Instruction("COPY", "two", "1"), Instruction("RUN", "one", "1")
+    known: set[str] = set()
+    first = simulate(
+        [Draft("alpine", (copy,)), Draft("alpine", (copy._replace(source=0),)), Draft(1, (run,))], 1, known
+    )
+    answers = explain(simulate([Draft("alpine", (copy,)), Draft("debian", ()), Draft(0, (run,))], 2, known), first)
+    assert answers[0].reasons == ()
+    assert answers[1].reasons == (Reason("inserted", after="two", step=1),)
+    assert (answers[1].root, answers[1].root_step) == (answers[1].reasons[0], 2)
+
+
 @given(DRAFTS)
 def test_a_build_that_is_made_again_has_no_reasons(drafts: list[Draft]) -> None:
     known: set[str] = set()
@@ -212,15 +244,18 @@ def test_reasons_that_are_not_in_the_key() -> None:
 
 
 def test_stages_that_are_alike_are_told_apart_by_what_they_build_for() -> None:
-    """A build for several platforms has the same stage once for each target: their steps' places tell which is which,
-    and the order in which the platforms were asked for does not matter."""
+    """A build for several platforms has the same stage once for each target: their steps tell which is which, and
+    the order in which the platforms were asked for does not matter."""
 
-    def build(number: int, *targets: str) -> Build:
+    def build(number: int, *targets: str) -> JournalBuild:
         drafts = [Draft("alpine", (Instruction("RUN", "compile", target),)) for target in targets]
         made = simulate(drafts, number, set())
         stages = []
         for stage, target in zip(made.stages, targets, strict=True):
-            steps = tuple(step._replace(place=f"amd64->{target} s 1/1") for step in stage.steps)
+            steps = tuple(
+                step._replace(name=step.name._replace(stage="s", platform="linux/amd64", target=f"linux/{target}"))
+                for step in stage.steps
+            )
             stages.append(stage._replace(label="s", platform="linux/amd64", steps=steps))
         return made._replace(stages=tuple(stages))
 

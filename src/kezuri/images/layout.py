@@ -1,17 +1,17 @@
-"""OCI image layouts, as directories or tar archives, as a source of images (image spec: image-layout.md)."""
+"""The images of a layout on this machine: found by name, tag or digest, and copied out."""
 
 import os
-import stat
 import threading
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 from kezuri.oci import INDEX, Descriptor, Index, Platform, Reference, digest_of
-from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, encoded, valid_digest
-from kezuri.registry.image import MOST_BYTES, Document, Resolved, read_document, resolve_image
+from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, valid_digest
+from kezuri.registry.image import Document, Resolved, read_document, resolve_image
+from kezuri.store.layout_reader import LayoutReader, damaged, read_layout, wrong
 
 if TYPE_CHECKING:
     from kezuri.registry.sink import BlobSink, BlobWriter, Progress
@@ -44,69 +44,14 @@ class LayoutAddress(NamedTuple):
         return cls(rest[:end], rest[end + 1 :])
 
 
-class _Files(Protocol):
-    """The files of a layout by their path in it."""
-
-    def size(self, name: str) -> int | None: ...
-    def open(self, name: str) -> IO[bytes]: ...
-    def close(self) -> None: ...
-
-
-class _Directory:
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def size(self, name: str) -> int | None:
-        try:
-            found = os.stat(os.path.join(self._path, name))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
-
-    def open(self, name: str) -> IO[bytes]:
-        # A blob that was replaced by a pipe must not hang us.
-        fd = os.open(os.path.join(self._path, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        return os.fdopen(fd, "rb", buffering=0)
-
-    def close(self) -> None:
-        pass
-
-
-class _Archive:
-    """An uncompressed tar: its members are indexed once and read where they stand."""
-
-    def __init__(self, path: str) -> None:
-        import tarfile
-
-        self._path = path
-        self._members: dict[str, tuple[int, int]] = {}
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                name = os.path.normpath(member.name).lstrip("/")
-                if member.isreg() and not member.issparse():
-                    self._members[name] = (member.offset_data, member.size)
-
-    def size(self, name: str) -> int | None:
-        found = self._members.get(name)
-        return found[1] if found else None
-
-    def open(self, name: str) -> IO[bytes]:
-        file = open(self._path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
-        file.seek(self._members[name][0])
-        return file
-
-    def close(self) -> None:
-        self._members.clear()
-
-
 class Layout:
     """An OCI image layout. Use it in a `with`; threads may share it. Errors are KezuriError with exit code 125 that
     name the layout's path."""
 
-    def __init__(self, path: str, files: _Files, index: Index, warn: Callable[[Diagnostic], None]) -> None:
-        self.path = path
-        self._files = files
-        self._index = index
+    def __init__(self, reader: LayoutReader, warn: Callable[[Diagnostic], None]) -> None:
+        self.path = reader.path
+        self._reader = reader
+        self._index = reader.index
         self._warn = warn
         self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
@@ -117,7 +62,7 @@ class Layout:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._files.close()
+        self._reader.__exit__(kind, error, trace)
 
     def names(self) -> list[str]:
         """The names that the images have, in the layout's order, the fullest where one has two."""
@@ -140,7 +85,7 @@ class Layout:
             root,
             platform,
             lambda child: self._document(child, where),
-            lambda config: self._read(config, where),
+            lambda config: self._reader.read(config, where),
             where,
             self.path,
             self._warn,
@@ -153,7 +98,7 @@ class Layout:
             busy = self._busy.setdefault(descriptor.digest, threading.Lock())
         with busy:
             if not sink.has(descriptor.digest):
-                with self._open(descriptor, self.path) as file, sink.writer(descriptor) as writer:
+                with self._reader.open(descriptor, self.path) as file, sink.writer(descriptor) as writer:
                     writer.restart()
                     try:
                         self._copy(file, descriptor, writer, progress)
@@ -165,14 +110,14 @@ class Layout:
 
     def _copy(self, file: IO[bytes], descriptor: Descriptor, writer: "BlobWriter", progress: "Progress | None") -> None:
         hashed, rest = sha256(), descriptor.size
-        while rest and (piece := self._piece(file, min(_CHUNK, rest))):
+        while rest and (piece := self._reader.piece(file, min(_CHUNK, rest))):
             hashed.update(piece)
             writer.write(piece)
             rest -= len(piece)
             if progress is not None:
                 progress(descriptor.size - rest, descriptor.size)
         if rest or "sha256:" + hashed.hexdigest() != descriptor.digest:
-            raise self._damaged(descriptor, f"its digest is sha256:{hashed.hexdigest()}", self.path)
+            raise damaged(descriptor, f"its digest is sha256:{hashed.hexdigest()}", self.path)
         writer.commit()
 
     def fetch_all(
@@ -189,7 +134,7 @@ class Layout:
     def _named(self, selector: str) -> list[Descriptor]:
         entries = self._index.manifests
         if not entries:
-            raise self._wrong(self.path, "the layout holds no images")
+            raise wrong(self.path, "the layout holds no images")
         if not selector:
             if len({e.digest for e in entries}) == 1:
                 return [entries[0]]
@@ -198,9 +143,7 @@ class Layout:
             selector = "latest"
             found = [e for e in entries if selector == _bare_name(e)]
             if not found:
-                raise self._wrong(
-                    self.path, f"the layout holds {len(entries)} images, and none was named", self._choices("")
-                )
+                raise wrong(self.path, f"the layout holds {len(entries)} images, and none was named", self._choices(""))
             return _distinct(found)
         found = [e for e in entries if selector in (e.annotations.get(REF_NAME), e.annotations.get(CONTAINERD_NAME))]
         if not found and (wanted := _reference(selector)) is not None:
@@ -208,9 +151,9 @@ class Layout:
         if not found:  # a bare tag of images that carry full names: good if it can mean only one of them
             found = [e for e in entries if _full_name(e).rpartition("/")[2].partition(":")[2] == selector]
             if len({_full_name(e) for e in found}) > 1:
-                raise self._wrong(self.path, f"several images are tagged {selector!r}", self._choices(selector))
+                raise wrong(self.path, f"several images are tagged {selector!r}", self._choices(selector))
         if not found:
-            raise self._wrong(self.path, f"the layout holds no image {selector!r}", self._choices(selector))
+            raise wrong(self.path, f"the layout holds no image {selector!r}", self._choices(selector))
         return _distinct(found)
 
     def _choices(self, selector: str) -> str:
@@ -228,117 +171,20 @@ class Layout:
         for entry in self._index.manifests:
             if entry.digest == digest:
                 return self._document(entry, where)
-        size = self._files.size(_blob(digest))
+        size = self._reader.size(digest)
         if size is None:
-            raise self._wrong(self.path, f"the layout holds no image with digest {digest}", self._choices(""))
+            raise wrong(self.path, f"the layout holds no image with digest {digest}", self._choices(""))
         return self._document(Descriptor("", digest, size), where)
 
     def _document(self, descriptor: Descriptor, where: str) -> Document:
-        raw = self._read(descriptor, where)
+        raw = self._reader.read(descriptor, where)
         document = read_document(raw, descriptor.media_type, f"{where}: {descriptor.digest}")
         return document._replace(descriptor=descriptor._replace(media_type=document.descriptor.media_type))
 
-    def _read(self, descriptor: Descriptor, where: str) -> bytes:
-        if descriptor.size > MOST_BYTES:
-            raise self._wrong(where, f"{descriptor.digest}: larger than {MOST_BYTES >> 20} MiB")
-        with self._open(descriptor, where) as file:
-            raw = b""
-            while len(raw) < descriptor.size and (piece := self._piece(file, descriptor.size - len(raw))):
-                raw += piece
-        if digest_of(raw) != descriptor.digest:
-            raise self._damaged(descriptor, f"its digest is {digest_of(raw)}", where)
-        return raw
-
-    def _open(self, descriptor: Descriptor, where: str) -> IO[bytes]:
-        name = _blob(descriptor.digest, where)
-        size = self._files.size(name)
-        if size is None:
-            raise self._wrong(
-                where, f"the blob {descriptor.digest} is missing", f"the layout is incomplete: there is no {name} in it"
-            )
-        if size != descriptor.size:
-            raise self._damaged(descriptor, f"{size} bytes instead of {descriptor.size}", where)
-        try:
-            return self._files.open(name)
-        except OSError as error:
-            raise self._wrong(where, f"cannot read {name}: {error.strerror}") from None
-
-    def _piece(self, file: IO[bytes], most: int) -> bytes:
-        try:
-            return file.read(most)
-        except OSError as error:
-            raise self._wrong(self.path, f"cannot be read: {error.strerror}") from None
-
-    def _damaged(self, descriptor: Descriptor, how: str, where: str) -> KezuriError:
-        return self._wrong(where, f"the blob {descriptor.digest} is damaged: {how}", "make the layout anew")
-
-    @staticmethod
-    def _wrong(where: str, message: str, hint: str = "") -> KezuriError:
-        return KezuriError.of(f"{where}: {message}", hint=hint, exit_code=125)
-
 
 def open_layout(path: str, warn: Callable[[Diagnostic], None] = lambda _: None) -> Layout:
-    """The layout at a path, a directory or an uncompressed tar of one. KezuriError when it is none, saying why."""
-    import json
-
-    def wrong(message: str, hint: str = "") -> KezuriError:
-        return KezuriError.of(f"{path}: {message}", hint=hint, exit_code=125)
-
-    files: _Files
-    if os.path.isdir(path):
-        files = _Directory(path)
-    else:
-        import tarfile
-
-        try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise wrong("not an OCI image layout: neither a directory nor a file")
-            files = _Archive(path)
-        except FileNotFoundError:
-            raise wrong("there is no such OCI image layout") from None
-        except OSError as error:
-            raise wrong(f"cannot be read: {error.strerror}") from None
-        except (tarfile.TarError, ValueError, OverflowError, RecursionError):
-            with open(path, "rb") as file:
-                packed = (
-                    file.read(4)[:2] in (b"\x1f\x8b", b"BZ", b"\xfd7") or file.seek(0) or file.read(4) == b"(\xb5/\xfd"
-                )
-            raise wrong(
-                "not an OCI image layout: neither a directory nor a tar archive",
-                "it is compressed: decompress it first" if packed else "",
-            ) from None
-
-    def read(name: str) -> bytes | None:
-        size = files.size(name)
-        if size is None:
-            return None
-        if size > MOST_BYTES:
-            raise wrong(f"not an OCI image layout: {name} is larger than {MOST_BYTES >> 20} MiB")
-        try:
-            with files.open(name) as file:
-                return file.read(size)
-        except OSError as error:
-            raise wrong(f"cannot read {name}: {error.strerror}") from None
-
-    marker, index = read("oci-layout"), read("index.json")
-    if marker is None or index is None:
-        old = files.size("manifest.json") is not None
-        raise wrong(
-            f"not an OCI image layout: it has no {'oci-layout' if marker is None else 'index.json'}",
-            "it is a `docker save` archive of the older form: convert it with "
-            "`skopeo copy docker-archive:FILE oci:DIR`" if old else "",
-        )  # fmt: skip
-    try:
-        version = json.loads(marker)["imageLayoutVersion"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        version = None
-    if not isinstance(version, str) or version.partition(".")[0] != "1":
-        raise wrong(f"not an OCI image layout of version 1: {version!r}")
-    return Layout(path, files, Index.parse(index, f"{path}: index.json"), warn)
-
-
-def _blob(digest: str, where: str = "") -> str:
-    return f"blobs/sha256/{encoded(digest, where)}"
+    """The images of the layout at a path, a directory or an uncompressed tar of one. KezuriError when it is none."""
+    return Layout(read_layout(path), warn)
 
 
 def _full_name(entry: Descriptor) -> str:

@@ -1,0 +1,113 @@
+"""What the main process wants of a step that runs, done by its supervisor: signals, an end in peace, an end."""
+
+import os
+import signal
+import time
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""What people and their programs send when they want another program to end."""
+
+_SIGTIMEDWAIT = {"x86_64": 128, "amd64": 128}
+_GENERIC_SIGTIMEDWAIT = 137
+
+
+class Orders:
+    """The orders for one step, whose PID 1 is known by `pidfd`.
+
+    Signals that arrive before the program has started wait for it. `killed` tells whether the step was asked to end.
+    """
+
+    def __init__(self, pidfd: int, stop_signal: int) -> None:
+        self._pidfd = pidfd
+        self._stop_signal = stop_signal
+        self._waiting: list[int] | None = []
+        self._because = 0
+        self.killed = False
+
+    def begin(self) -> None:
+        """The program has started."""
+        waiting, self._waiting = self._waiting or [], None
+        for number in waiting:
+            self.obey("signal", number)
+
+    def obey(self, what: str, number: int) -> None:
+        """`signal` (a number), `stop` or `kill`."""
+        if what == "signal":
+            if self._waiting is not None:
+                self._waiting.append(number)
+            else:
+                self._pass_on(number)
+        elif what == "stop":
+            self._stop()
+        else:
+            self._kill()
+
+    def meaning(self, code: int) -> int:
+        """What PID 1 ended with (a signal's number less than 0): by the signal that we killed it for."""
+        return -self._because if code == -signal.SIGKILL and self._because else code
+
+    def _pass_on(self, number: int) -> None:
+        if number not in ENDING or _handles(self._pidfd, number):
+            self._send(number)
+        elif not _has(self._pidfd, "SigIgn:", number):
+            # The kernel would ignore it for a PID 1 without a handler, which no other program would have asked for.
+            self._because = number
+            self._stop()
+
+    def _stop(self) -> None:
+        self.killed = True
+        if _handles(self._pidfd, self._stop_signal):
+            self._send(self._stop_signal)
+        else:
+            self._send(signal.SIGKILL)
+
+    def _kill(self) -> None:
+        self.killed = True
+        self._because = 0
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
+        try:
+            signal.pidfd_send_signal(self._pidfd, number)
+        except ProcessLookupError:
+            pass  # it has ended, and is about to be waited for
+
+
+def _handles(pidfd: int, number: int) -> bool:
+    """Whether the process handles or awaits the signal: PID 1 of a namespace ignores all others, so that giving it
+    time to heed them would be in vain."""
+    if _has(pidfd, "SigCgt:", number) or _waits_for_signals(pidfd):
+        return True
+    # Blocked for good means awaited (sigwait, signalfd); for an instant it means a fork.
+    if not _has(pidfd, "SigBlk:", number):
+        return False
+    time.sleep(0.02)
+    return _has(pidfd, "SigBlk:", number)
+
+
+def _has(pidfd: int, mask: str, number: int) -> bool:
+    try:
+        # The process has another number in our PID namespace than in the one whose /proc this is.
+        pid = _field(f"/proc/self/fdinfo/{pidfd}", "Pid:")
+        return bool(int(_field(f"/proc/{pid}/status", mask), 16) >> (number - 1) & 1)
+    except OSError:
+        return False
+
+
+def _waits_for_signals(pidfd: int) -> bool:
+    """Whether the process is within sigwait(3), which hides from its masks what it waits for."""
+    try:
+        pid = _field(f"/proc/self/fdinfo/{pidfd}", "Pid:")
+        with open(f"/proc/{pid}/syscall") as f:
+            return f.read().split()[0] == str(_SIGTIMEDWAIT.get(os.uname().machine, _GENERIC_SIGTIMEDWAIT))
+    except OSError:
+        return False
+
+
+def _field(path: str, name: str) -> str:
+    """The value of a line of a /proc file. OSError when there is none."""
+    with open(path) as f:
+        for line in f:
+            if line.startswith(name):
+                return line.split()[1]
+    raise FileNotFoundError(path)
