@@ -7,9 +7,10 @@ import lzma
 import os
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,8 +19,13 @@ Files = dict[str, bytes | str | None]
 """Path → content; None is a directory, a text a symlink's target."""
 
 
-def make_deb(files: Files, compression: str = "xz", change: Callable[[tarfile.TarFile], None] | None = None) -> bytes:
-    """A .deb with these files in data.tar."""
+def make_deb(
+    files: Files,
+    compression: str = "xz",
+    change: Callable[[tarfile.TarFile], None] | None = None,
+    controls: Mapping[str, bytes] = MappingProxyType({"control": b"Package: small\nVersion: 1.0-1\n"}),
+) -> bytes:
+    """A .deb with these files in data.tar, and those in control.tar."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, content in files.items():
@@ -37,10 +43,10 @@ def make_deb(files: Files, compression: str = "xz", change: Callable[[tarfile.Ta
             change(tar)
     control = io.BytesIO()
     with tarfile.open(fileobj=control, mode="w:gz") as tar:
-        text = b"Package: small\nVersion: 1.0-1\n"
-        info = tarfile.TarInfo("./control")
-        info.size = len(text)
-        tar.addfile(info, io.BytesIO(text))
+        for name, text in controls.items():
+            info = tarfile.TarInfo(f"./{name}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text))
     data = plain.getvalue()
     if compression == "xz":
         data = lzma.compress(data)

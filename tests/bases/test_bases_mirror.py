@@ -38,7 +38,7 @@ def fetched(archive: Any, directory: Path, *names: str) -> dict[str, Any]:
 
 
 def leftovers(directory: Path) -> list[str]:
-    return [n for n in os.listdir(directory) if n.startswith(".part-")]
+    return [n for n in os.listdir(directory) if n.endswith(".part")]
 
 
 def test_packages_are_found_fetched_and_kept(small: Any, tmp_path: Path) -> None:
@@ -172,12 +172,12 @@ def test_what_is_no_mirror_is_refused(tmp_path: Path, url: str) -> None:
 
 
 def test_leftovers_of_killed_downloads_are_swept(small: Any, tmp_path: Path) -> None:
-    old, new = tmp_path / ".part-old", tmp_path / ".part-new"
+    old, new = tmp_path / "old.part", tmp_path / "new.part"
     old.write_bytes(b"x")
     new.write_bytes(b"x")
     os.utime(old, (0, 0))
     mirror(small, tmp_path)
-    assert leftovers(tmp_path) == [".part-new"]
+    assert leftovers(tmp_path) == ["new.part"]
 
 
 class Signer:

@@ -13,9 +13,9 @@ import pytest
 from kezuri.app.bases import is_offered
 from kezuri.bases import LayoutSink, Recipe, assemble, node, recipes
 from kezuri.bases.deb import Deb
-from kezuri.bases.layer_writer import LayerWriter
+from kezuri.bases.layer_writer import Files, LayerWriter
 from kezuri.bases.recipe import Layer, PinnedLayer
-from kezuri.bases.tarball import Pin, Tarball
+from kezuri.bases.tarball import Pin
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import ImageConfig, Platform
 
@@ -40,7 +40,7 @@ def pin(data: bytes) -> Pin:
 
 
 def recipe(data: bytes) -> Recipe:
-    def write(layer: LayerWriter, tarballs: Mapping[str, Tarball]) -> None:
+    def write(layer: LayerWriter, tarballs: Mapping[str, Files]) -> None:
         layer.take(tarballs["tool"], lambda path: f"usr/local/{path}")
 
     layers = (PinnedLayer("tool", (pin(data),), write),)

@@ -106,22 +106,65 @@ docker-entrypoint.sh -e 'console.log("entered")'
 
 @pytest.mark.parametrize("major", ["18", "20", "22"])
 def test_node_and_npm_run_in_a_build(tmp_path: Path, real_mirror: str, major: str) -> None:
-    name = f"docker.io/library/node:{major}-alpine"
+    assert "entered" in built_on(f"node:{major}-alpine", NODE_SAYS, tmp_path, real_mirror)
+
+
+def built_on(image: str, says: str, tmp_path: Path, mirror: str) -> str:
+    """What a build prints whose one step has these lines, on the stand-in for an image."""
     if Platform.host() not in [r.platform for r in recipes()]:
         pytest.skip(f"no stand-ins for {Platform.host()}")
+    name = f"docker.io/library/{image}"
     layout, context = tmp_path / "layout", tmp_path / "context"
-    make(name, layout, real_mirror)
+    make(name, layout, mirror)
     context.mkdir()
-    script = " && ".join(NODE_SAYS.strip().replace("\n", "; ").split("; "))
-    (context / "Dockerfile").write_text(f"FROM node:{major}-alpine\nRUN {script}\n")
-    base = f"node:{major}-alpine=oci-layout://{layout}:{name}"
+    script = " && ".join(says.strip().replace("\n", "; ").split("; "))
+    (context / "Dockerfile").write_text(f"FROM {image}\nRUN {script}\n")
+    base = f"{image}=oci-layout://{layout}:{name}"
     command = [sys.executable, "-m", "kezuri", "build", "--root", str(tmp_path / "store"), "--progress", "plain"]
     done = subprocess.run(
         [*command, "--build-context", base, str(context)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "entered" in done.stderr
     shutil.rmtree(tmp_path / "store")
+    return done.stderr
+
+
+DEBIAN_SAYS = """
+test -z "$(dpkg --audit)"
+apt-get check
+test -z "$(dpkg --verify | grep -v ' /usr/share/')"
+groupadd --gid 1001 app; useradd --uid 1001 --gid app app; su app -c id
+awk 'BEGIN { print "awk" }'; which perl
+"""
+PYTHON_SAYS = """
+python -c 'import bz2, ctypes, curses, lzma, readline, sqlite3, ssl, uuid, zlib'
+python -c 'import sysconfig as s; assert s.get_path("purelib") == "/usr/local/lib/python3.13/site-packages"'
+ls /usr/local/lib/python3.12/site-packages/pip/__init__.py
+pip --version; python3.12 -m pip list
+python -m venv --without-pip /v; /v/bin/python -c 'import sys; assert sys.prefix == "/v"'
+python -m venv /w; /w/bin/pip --version
+python -c 'import ssl; assert len(ssl.create_default_context().get_ca_certs()) > 100'
+"""
+JAVA_SAYS = """
+java -version; mvn --version
+keytool -list -cacerts -storepass changeit
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("debian:trixie-slim", DEBIAN_SAYS),
+        ("python:3.12-slim", DEBIAN_SAYS + PYTHON_SAYS),
+        ("node:20", DEBIAN_SAYS + "node --version; npm --version; id node"),
+        ("nginx:alpine", "nginx -t; id nginx; test -f /usr/share/nginx/html/index.html"),
+        ("maven:3.9-eclipse-temurin-17", DEBIAN_SAYS + JAVA_SAYS),
+    ],
+)
+def test_what_stands_on_debian_runs_in_a_build(tmp_path: Path, real_mirror: str, image: str, says: str) -> None:
+    if os.geteuid():
+        pytest.skip("only root has the ids of all accounts")
+    built_on(image, says, tmp_path, real_mirror)
 
 
 def test_the_hello_example_builds_and_answers(tmp_path: Path, real_mirror: str) -> None:

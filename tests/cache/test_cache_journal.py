@@ -93,6 +93,24 @@ def test_a_build_of_version_1_is_read(name: StepName) -> None:
     database.close()
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no zlib",
+        *(zlib.compress(t) for t in (b"{", b"[]", b"1", b"[2, 1]", b'[2, 1.0, "", [[1]]]', b"[1, 1, 1, [1]]")),
+    ],
+)
+def test_a_damaged_build_is_not_remembered(data: bytes) -> None:
+    database = Database(":memory:")
+    journal = Journal(database)
+    journal.add(build(), "f")
+    database.run("UPDATE build SET data = ?", data)
+    (heading,) = journal.headings()
+    assert journal.read(heading) is None and journal.digests() == set()
+    database.close()
+
+
 def _stage(name: StepName) -> JournalStage:
     step = JournalStep(1, 0, 0, name, "RUN", 1, False, "k", (), "ran", 0.0, "", "", "", True, "", False, (), ())
     return JournalStage(0, "", "", "", "scratch", "", -1, "", "", (step,))

@@ -139,6 +139,7 @@ def _answer(line: str, environ: dict[str, str]) -> str:
         code = call(words[1:], Console(stream, stream, {"BUILDKIT_PROGRESS": "plain", **environ}))
     # What steps did, and how long it took, is told otherwise each time: only the rest is compared.
     text = re.sub(r"(?m)^(?:#\d+ .*)?\n", "", stream.getvalue()).rstrip("\n")
+    text = re.sub(r"(?m)^Image size: .*\n?", "", text).rstrip("\n")
     text = re.sub(r"\bsha256:[0-9a-f]{64}\b", "sha256:…", text)
     text = re.sub(r"(?<=Successfully built )[0-9a-f]{12}\b", "…", text)
     return "\n".join(filter(None, (text, f"[{code}]" if code else "")))

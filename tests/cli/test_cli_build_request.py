@@ -158,6 +158,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         {},
     ),
     ("--progress plain --quiet", {}),
+    ("--retry-network 3", {"retry_network": 3}),
     ("--on-error shell", {}),
     ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
     (
@@ -233,6 +234,8 @@ def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
         ("--resource memory", "--resource 'memory' is not of the form LIMIT=VALUE"),
         ("--resource memmory=1g", "did you mean memory=...?"),
         ("--resource cpus=x", "--resource cpus: not a number of processors"),
+        ("--retry-network -1", "--retry-network is a number of times, not '-1'"),
+        ("--retry-network 100", "at most 99"),
         ("--on-error exprt,path=a", "did you mean export?"),
         ("--on-error export", "--on-error cannot be 'export'"),
         ("--on-error shell,x", "--on-error cannot be 'shell,x'"),

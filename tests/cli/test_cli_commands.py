@@ -48,7 +48,7 @@ RESULT = BuildResult(DIGEST, ID, ("docker.io/library/web:1", "ghcr.io/a/b:2"), 1
 def test_build(app: App) -> None:
     requests = []
 
-    def build(request: Any, settings: Settings, listener: Listener) -> BuildResult:
+    def build(request: Any, settings: Settings, listener: Listener, **more: Any) -> BuildResult:
         requests.append(request)
         listener(StepStarted(1, "[1/1] COPY a a", 1.0))
         listener(Warned(1.0, Diagnostic("warning", "odd")))
@@ -57,6 +57,7 @@ def test_build(app: App) -> None:
 
     app("build", build=build)
     said = "Successfully built 0123456789ab\nSuccessfully tagged web:1\nSuccessfully tagged ghcr.io/a/b:2\n"
+    said += "Image size: 1kB compressed\n"
     assert kezuri("build", "-t", "web:1", ".") == (
         0,
         "",
@@ -71,41 +72,54 @@ def test_build(app: App) -> None:
 
 
 def test_a_failed_build_shows_what_still_ran(app: App) -> None:
-    def build(request: Any, settings: Settings, listener: Listener) -> BuildResult:
+    def build(request: Any, settings: Settings, listener: Listener, **more: Any) -> BuildResult:
         listener(StepStarted(1, "[1/1] RUN x", 1.0))
         raise KezuriError.of("it failed", output="words")
 
     app("build", build=build)
     code, out, err = kezuri("build", ".")
     assert (code, out) == (1, "")
-    assert err == "#1 [1/1] RUN x\n#1 CANCELED\nerror: it failed\n  output:\n  | words\n"
-    assert kezuri("build", "-q", ".") == (1, "", "error: it failed\n  output:\n  | words\n")
+    assert err == "#1 [1/1] RUN x\n#1 CANCELED\noutput:\n  | words\nerror: it failed\n"
+    assert kezuri("build", "-q", ".") == (1, "", "output:\n  | words\nerror: it failed\n")
 
 
 IMAGES = (
-    ImageSummary("docker.io/library/node:20-alpine", DIGEST, ID, "2000-01-01T00:00:00Z", 133_400_000, "linux/amd64"),
-    ImageSummary("localhost:5000/a/b:1", DIGEST, ID, "", 999, "linux/arm64"),
-    ImageSummary("", DIGEST, ID, "", 0, "linux/amd64"),
+    ImageSummary(
+        "docker.io/library/node:20-alpine", DIGEST, ID, "2000-01-01T00:00:00Z", 133_400_000, "linux/amd64", 42
+    ),
+    ImageSummary("localhost:5000/a/b:1", DIGEST, ID, "", 999, "linux/arm64", 500),
+    ImageSummary("", DIGEST, ID, "", None, "linux/amd64", 0),
 )
 
 
 def test_images(app: App) -> None:
     asked = []
+    wanted: list[bool] = []
 
-    def images(settings: Settings, filters: tuple[str, ...], warn: object) -> tuple[ImageSummary, ...]:
+    def images(
+        settings: Settings, filters: tuple[str, ...], warn: object, *, measured: bool
+    ) -> tuple[ImageSummary, ...]:
         asked.append(filters)
+        wanted.append(measured)
         return IMAGES
 
     app("images", images=images)
     code, out, _ = kezuri("images")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0] == "REPOSITORY           TAG         IMAGE ID       CREATED        SIZE"
-    assert lines[1].split() == ["node", "20-alpine", "0123456789ab", *lines[1].split()[3:6], "133MB"]
-    assert lines[1].split()[5] == "ago"
-    assert lines[2] == "localhost:5000/a/b   1           0123456789ab   N/A            999B"
-    assert lines[3].split() == ["<none>", "<none>", "0123456789ab", "N/A", "0B"]
-    assert kezuri("images", "-q", "--no-trunc")[1] == f"{ID}\n" * 3
+    assert lines[0] == (
+        "REPOSITORY           TAG         IMAGE ID       PLATFORM      CREATED        COMPRESSED   SIZE"
+    )
+    first = ["node", "20-alpine", "0123456789ab", "linux/amd64"]
+    assert lines[1].split() == [*first, *lines[1].split()[4:7], "42B", "133MB"]
+    assert lines[1].split()[6] == "ago"
+    assert lines[2] == (
+        "localhost:5000/a/b   1           0123456789ab   linux/arm64   N/A            500B         999B"
+    )
+    assert lines[3].split() == ["<none>", "<none>", "0123456789ab", "linux/amd64", "N/A", "0B", "N/A"]
+    assert kezuri("images", "-n")[1].splitlines() == lines[1:]
+    assert set(wanted) == {True}
+    assert kezuri("images", "-q", "--no-trunc")[1] == f"{ID}\n" * 3 and wanted[-1] is False
     assert "DIGEST" in kezuri("images", "--digests")[1] and DIGEST in kezuri("images", "--digests")[1]
     form = "{{.Repository}}:{{.Tag}} {{.Size}}"
     assert kezuri("image", "ls", "--format", form)[1].splitlines()[0] == "node:20-alpine 133MB"
@@ -126,8 +140,17 @@ def test_images(app: App) -> None:
 
 
 def test_a_wrong_field_is_found_even_when_there_is_nothing_to_list(app: App) -> None:
-    app("images", images=lambda settings, filters, warn: ())
-    assert kezuri("images")[1] == "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n"
+    app("images", images=lambda settings, filters, warn, measured: ())
+    assert kezuri("images")[1].split() == [
+        "REPOSITORY",
+        "TAG",
+        "IMAGE",
+        "ID",
+        "PLATFORM",
+        "CREATED",
+        "COMPRESSED",
+        "SIZE",
+    ]
     assert kezuri("images", "--format", "{{.Repozitory}}")[0] == 2
     assert kezuri("images", "-q") == (0, "", "")
 
@@ -161,13 +184,13 @@ def test_inspect(app: App) -> None:
 def test_history(app: App) -> None:
     lines = (
         HistoryLine("2000-01-01T00:00:00Z", 'CMD ["node"]', 0, "buildkit.dockerfile.v0", "", True),
-        HistoryLine("", "RUN " + "x" * 60 + "\n\ty # buildkit", 7_050_000, "", DIGEST, False),
+        HistoryLine("", "RUN " + "x" * 60 + "\n\ty # buildkit", 7_050_000, "", DIGEST, False, 1_000),
     )
     app("images", history=lambda settings, name, platform: lines if platform in ("", "arm64") else ())
     shown = kezuri("history", "a")[1].splitlines()
-    assert shown[0].split() == ["LAYER", "CREATED", "CREATED", "BY", "SIZE", "COMMENT"]
+    assert shown[0].split() == ["LAYER", "CREATED", "CREATED", "BY", "COMPRESSED", "SIZE", "COMMENT"]
     assert shown[1].startswith("<empty>        ") and 'CMD ["node"]' in shown[1]
-    assert "fedcba987654   N/A" in shown[2] and "x" * 40 + "…" in shown[2] and shown[2].endswith("7.05MB")
+    assert "fedcba987654   N/A" in shown[2] and "x" * 40 + "…" in shown[2] and shown[2].endswith("1kB          7.05MB")
     whole = kezuri("history", "--no-trunc", "--human=false", "a")[1]
     assert DIGEST in whole and "x" * 60 + "  y # buildkit" in whole and "7050000" in whole and "CREATED AT" in whole
     assert kezuri("history", "--format", "{{.ID}} {{.CreatedBy}}", "a")[1].startswith('<empty> CMD ["node"]\n')

@@ -203,14 +203,15 @@ def test_an_error_of_the_build_is_rendered_with_its_exit_code(monkeypatch: pytes
     code, out, err = kezuri("build", "--progress=plain")
     assert (code, out) == (125, "")
     assert err == (
+        # The place comes last: a long output does not make it scroll away.
+        "output:\n"
+        "  | no\n"
+        "  | no\n"
         "error: the command failed with exit code 1\n"
         " --> Dockerfile:2:1\n"
         "  |\n"
         "2 | RUN false\n"
         "  | ^^^^^^^^^\n"
-        "  output:\n"
-        "  | no\n"
-        "  | no\n"
         "warning: another\n"
     )
     assert "\x1b[1;31merror" in kezuri("build", CLICOLOR_FORCE="1")[2]

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from kezuri.cli.console import Console
 from kezuri.cli.progress_terminal import TerminalProgress
 from kezuri.cli.screen_text import clip, plain, width
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus
+from kezuri.progress.events import StepName
+from kezuri.progress.expected import Expected
 
 
 class Still(TerminalProgress):
@@ -167,7 +170,47 @@ def test_a_narrower_window_is_redrawn_from_where_its_lines_begin_now(monkeypatch
         still.terminal.raw = ""
         still.frame()
         # The step's line of 59 cells takes two rows of 30 now, " words" one, the summary one: four in all.
-        assert "\r\x1b[4A" in still.terminal.raw
+        # Rows that were wrapped are cleared, or the terminal puts them behind each other when it widens again.
+        assert "\r\x1b[4A\x1b[J" in still.terminal.raw
+        still.terminal.raw = ""
+        still.frame(out(1, "more\n"))
+        assert "A\x1b[J" not in still.terminal.raw
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
+def test_a_terminal_that_lacks_characters_shows_lines_that_fit(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setattr(Terminal, "encoding", encoding)
+    still = Still(Terminal(40, 10), monkeypatch)
+    with still:
+        for i in range(1, 8):
+            shown = still.frame(
+                StepStarted(i, f"[1/{i}] RUN echo 日本語 … and so on, on and on", 100.0), out(i, "—" * 60)
+            )
+            assert len(shown) <= 9 and not still.terminal.history
+        for i in range(1, 8):
+            still.frame(StepDone(i, 101.0, 1.0))
+    for line in still.terminal.everything():
+        line.encode(encoding)
+        assert width(line) < 40
+    assert sum("\\u65e5" in line for line in still.terminal.everything()) == 7
+
+
+def test_one_image_is_one_from(still: Still) -> None:
+    def name(stage: str, title: str = "FROM node:20", platform: str = "") -> StepName:
+        return StepName(title, 1, 3, stage, platform)
+
+    with still:
+        still.frame(StepStarted(1, name("a"), 100.0), StepDone(1, 100.0, 1.0))
+        still.frame(StepStarted(2, name("b"), 100.0), StepCached(2, 100.0))
+        still.frame(StepStarted(3, name("c", "FROM alpine"), 100.0), StepCached(3, 100.0))
+        still.frame(StepStarted(4, name("a", platform="linux/arm64"), 100.0), StepCached(4, 100.0))
+        still.frame(StepStarted(5, StepName("RUN FROM", 1, 1), 100.0), StepDone(5, 101.0, 1.0))
+        still.frame(StepStarted(6, StepName("RUN FROM", 1, 1), 100.0), StepDone(6, 101.0, 1.0))
+        still.frame(StepStarted(7, name("d"), 100.0), StepFailed(7, 101.0, 1.0, "no"))
+    shown = "\n".join(still.terminal.everything())
+    assert "[a 1/3] FROM node:20" in shown and "[b 1/3]" not in shown and "[c 1/3] FROM alpine" in shown
+    assert "[linux/arm64 a 1/3]" in shown and shown.count("RUN FROM") == 2
+    assert "[d 1/3] FROM node:20" in shown and "(6/6, 2 cached)" in shown
 
 
 def test_a_terminal_that_is_gone_does_not_stop_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +259,41 @@ def test_a_thread_draws_only_while_steps_run_in_other_threads() -> None:
     assert drawing() == 0
     assert terminal.cursor
     assert [line.split()[0] for line in terminal.screen()] == ["✔", "✔", "∎", "[+]"]
+
+
+class TestHowLongYet:
+    NAME = StepName("RUN make", 2, 3, "build")
+    LATER = StepName("RUN test", 3, 3, "build")
+
+    def begun(self, low: float, high: float, steps: dict[StepName, tuple[float, float]]) -> list[str]:
+        """What is shown of a build that began five seconds ago, whose first step began two seconds later."""
+        now = time.time()
+        terminal = Terminal()
+        progress = TerminalProgress(Console(io.StringIO(), terminal, {}))
+        progress(StepStarted(1, "load metadata", now - 5))
+        progress(StepDone(1, now - 4, 1.0))
+        expect = progress.expecting()
+        assert expect is not None
+        expect(Expected(now - 3, frozenset((self.NAME, self.LATER)), steps, low, high))
+        progress(StepStarted(2, self.NAME, now - 3))
+        with progress._lock:
+            progress._frame()
+        lines = [line.strip() for line in terminal.screen() if line.strip()]
+        progress.close()
+        return lines
+
+    def test_a_step_and_the_whole_are_beside_what_they_took_before(self) -> None:
+        *_, step, whole = self.begun(38.0, 52.0, {self.NAME: (4.0, 7.5), self.LATER: (30.0, 40.0)})
+        assert re.fullmatch(r"▸ \[build 2/3\] RUN make +3\.\ds of 4\.0-7\.5s", step)
+        assert re.fullmatch(r"\[\+\] building 5\.\ds of 40-54s \(1/3\)", whole), "two seconds had gone before"
+
+    def test_nothing_is_said_of_what_never_ran_or_takes_longer_than_ever(self) -> None:
+        *_, step, whole = self.begun(0.0, 0.0, {self.LATER: (1.0, 2.0)})
+        assert re.fullmatch(r"▸ .* 3\.\ds", step) and re.fullmatch(r".* building 5\.\ds \(1/3\)", whole)
+        *_, step, whole = self.begun(1.0, 2.0, {self.NAME: (1.0, 2.0)})
+        assert re.fullmatch(r"▸ .* 3\.\ds", step) and re.fullmatch(r".* building 5\.\ds \(1/3\)", whole)
+        *_, step, _ = self.begun(100.0, 130.0, {self.NAME: (70.0, 130.0)})
+        assert step.endswith("s of 1min 10s to 2min 10s")
 
 
 def test_widths() -> None:

@@ -10,9 +10,10 @@ import pytest
 from kezuri.cli.commands.run import COMMAND
 from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
-from kezuri.cli.run_request import published, run_request, volume
+from kezuri.cli.run_mounts import mount, tmpfs, volume
+from kezuri.cli.run_request import published, run_request
 from kezuri.containers.request import RunRequest
-from kezuri.sandbox.step import Port
+from kezuri.sandbox.step import HostMount, Port, TmpfsMount
 
 
 def request(*argv: str, **environ: str) -> RunRequest:
@@ -28,8 +29,14 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("-e A=1 -e B= -e HERE -e NOT_HERE alpine", {"env": (("A", "1"), ("B", ""), ("HERE", "value"))}),
     ("-p 8080:80 -p 53:53/udp alpine", {"ports": (Port(80, 8080), Port(53, 53, protocol="udp"))}),
     ("-u 1000:1000 -w /app -h box alpine", {"user": "1000:1000", "workdir": "/app", "hostname": "box"}),
-    ("--name n --network none alpine", {"name": "n", "network": "none"}),
-    ("--net bridge alpine", {}),
+    ("--name nn --network none alpine", {"name": "nn", "network": "none"}),
+    ("--net bridge alpine", {"network": "bridge"}),
+    ("--net default alpine", {}),
+    ("-P --expose 80-81/udp --dns ::1 --dns-opt a --dns-search b alpine",
+     {"publish_all": True, "exposed": ("80/udp", "81/udp"), "dns": ("::1",), "dns_options": ("a",),
+      "dns_search": ("b",)}),
+    ("--sig-proxy=false --stop-signal KILL --stop-timeout -1 alpine",
+     {"sig_proxy": False, "stop_signal": "KILL", "grace": -1.0}),
     ("-i --rm --init alpine", {"interactive": True, "init": True}),
     ("--rm=false alpine", {"remove": False}),
     ("--read-only --pull always --platform linux/arm64 alpine",
@@ -52,6 +59,7 @@ def test_flags_become_the_request(line: str, fields: dict[str, Any]) -> None:
         ("8080:80", [(80, 8080, "", "tcp")]),
         ("127.0.0.1:8080:80/tcp", [(80, 8080, "127.0.0.1", "tcp")]),
         ("0.0.0.0:8080:80", [(80, 8080, "0.0.0.0", "tcp")]),
+        ("0:80", [(80, 0, "", "tcp")]),
         ("127.0.0.1::80", [(80, 0, "127.0.0.1", "tcp")]),
         ("[::1]:8080:80/udp", [(80, 8080, "::1", "udp")]),
         ("8000-8001:80-81", [(80, 8000, "", "tcp"), (81, 8001, "", "tcp")]),
@@ -74,13 +82,15 @@ def test_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     here = os.getcwd()
     (tmp_path / "d").mkdir()
-    assert volume(f"{here}/d:/data") == (f"{here}/d", "/data", False)
-    assert volume("./d:/data/:ro") == (f"{here}/d", "/data", True)
-    assert volume(".:/data:rw,z") == (here, "/data", False)
+    assert volume(f"{here}/d:/data") == HostMount(f"{here}/d", "/data")
+    assert volume("./d:/data/:ro") == HostMount(f"{here}/d", "/data", False)
+    assert volume(".:/data:rw,z") == HostMount(here, "/data")
+    assert volume("/data//x") == "/data/x"
     monkeypatch.setenv("HOME", here)
-    assert volume("~/d:/x") == (f"{here}/d", "/x", False)
+    assert volume("~/d:/x") == HostMount(f"{here}/d", "/x")
     for text, message in {
-        "/data": "without a host path",
+        "data": "not an absolute path",
+        "./d:/": "nothing can be mounted at / itself",
         "d:/data": "named volumes are not supported",
         "./d:data": "not an absolute path",
         "./d:/data:rx": "not of the form",
@@ -90,6 +100,83 @@ def test_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():
         with pytest.raises(UsageError, match=message):
             volume(text)
+
+
+def test_mounts(tmp_path: Path) -> None:
+    assert mount(f"type=bind,source={tmp_path},target=/a") == HostMount(str(tmp_path), "/a")
+    assert mount(f"type=bind,src={tmp_path},dst=/a/,ro") == HostMount(str(tmp_path), "/a", False)
+    assert mount(f'type=bind,"src={tmp_path}",destination=/a,readonly=false') == HostMount(str(tmp_path), "/a")
+    assert mount("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700") == TmpfsMount("/t", 1 << 20, 0o700, exact=True)
+    assert mount("type=volume,target=/v") == mount("dst=/v") == "/v"
+    for text, message in {
+        "type=bind,target=/a": "needs a source",
+        "type=bind,source=/nowhere/x,target=/a": "there is no /nowhere/x",
+        "type=cluster,target=/a": "type=cluster is not supported",
+        "type=tmpfs": "there is no target",
+        "type=tmpfs,target=a": "not an absolute path",
+        "type=tmpfs,target=/a,source=/b": "a tmpfs has no source",
+        "type=tmpfs,target=/a,tmpfs-mode=9": "no mode",
+        "source=data,target=/v": "named volumes are not supported",
+        "target=/v,readonly": "would stay empty",
+        "type=bind,source=/,target=/a,bind-propagation=shared": "rprivate here",
+        "type=bind,source=/,target=/a,tagret=/b": "'tagret' is not known here",
+        "type=bind,source=/,target=/a,readonly=maybe": "true or false",
+    }.items():
+        with pytest.raises(UsageError, match=message):
+            mount(text)
+
+
+def test_tmpfs() -> None:
+    assert tmpfs("/t") == TmpfsMount("/t", noexec=True)
+    assert tmpfs("/t:rw,exec,nosuid,size=64k,mode=1770,uid=5,gid=6") == TmpfsMount(
+        "/t", 65536, 0o1770, exact=True, uid=5, gid=6
+    )
+    assert tmpfs("/t:ro") == TmpfsMount("/t", noexec=True, readonly=True)
+    for text in ("t", "/", "/t:suid", "/t:size=x", "/t:uid=-1", "/t:moed=1"):
+        with pytest.raises(UsageError, match="--tmpfs"):
+            tmpfs(text)
+
+
+def test_two_mounts_at_one_place() -> None:
+    with pytest.raises(UsageError, match="two mounts at /t"):
+        request("--tmpfs", "/t", "-v", "/t/", "alpine")
+
+
+@pytest.mark.parametrize(
+    ("name", "good"), [("web-1", True), ("a_b.c", True), ("a", False), ("-a", False), ("a b", False)]
+)
+def test_names_of_containers(name: str, good: bool) -> None:
+    if good:
+        assert request(f"--name={name}", "alpine").name == name
+    else:
+        with pytest.raises(UsageError, match="no name of a container"):
+            request(f"--name={name}", "alpine")
+
+
+def test_capabilities_and_security() -> None:
+    found = request("--cap-add", "net_admin,CAP_SYS_TIME", "--cap-drop=all", "--security-opt", "no-new-privileges",
+                    "--security-opt=seccomp=unconfined", "--security-opt", "label:disable", "alpine")  # fmt: skip
+    assert (found.add_capabilities, found.drop_capabilities) == (("NET_ADMIN", "SYS_TIME"), ("ALL",))
+    assert found.no_new_privileges and found.unfiltered
+    assert not request("--security-opt", "no-new-privileges:false", "alpine").no_new_privileges
+    for option in ("seccomp=/a.json", "apparmor=docker-default", "label=type:x", "systempaths=unconfined", "other"):
+        with pytest.raises(UsageError, match="--security-opt"):
+            request("--security-opt", option, "alpine")
+    with pytest.raises(UsageError, match="there is no capability 'NET_ADMINN'"):
+        request("--cap-add", "NET_ADMINN", "alpine")
+
+
+def test_health_options() -> None:
+    found = request("--health-cmd", "x", "--health-interval", "1m30s", "--health-retries", "2", "alpine").health
+    assert (found.command, found.interval, found.retries, found.timeout) == ("x", 90_000_000_000, 2, None)
+    for options in (("--health-interval", "1us"), ("--health-retries", "-1"), ("--health-timeout", "soon")):
+        with pytest.raises(UsageError, match="--health"):
+            request(*options, "alpine")
+
+
+def test_limits() -> None:
+    limits = request("-m", "64m", "--cpus", "1.5", "--pids-limit", "10", "alpine").limits
+    assert limits is not None and (limits.memory, limits.cpu_quota, limits.pids) == (64 << 20, 150_000, 10)
 
 
 def test_variables_from_a_file_come_before_flags(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.users.users_child import in_child
 
 from kezuri.app.request import Settings
 from kezuri.cli.options import parse
@@ -20,6 +21,31 @@ def test_defaults() -> None:
     assert read() == Settings(root="/home/u/.local/share/kezuri")
     assert read(XDG_DATA_HOME="/data").root == "/data/kezuri"
     assert read(XDG_DATA_HOME="relative").root == "/home/u/.local/share/kezuri"
+
+
+def test_a_home_directory_that_is_none_is_looked_up() -> None:
+    import pwd
+
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    for value in ("", "relative", "~"):
+        assert read(HOME=value).root == f"{home}/.local/share/kezuri"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes a user whom nobody knows")
+def test_a_user_without_a_home_directory_names_the_store() -> None:
+    """As in a pod with a number of its own: no directory called `~` is made where kezuri happens to be started."""
+
+    def ask() -> list[str]:
+        os.setresuid(54321, 54321, 54321)
+        root = read("--root", "/r", HOME="").root
+        try:
+            read(HOME="")
+        except KezuriError as error:
+            return [root, str(error), error.diagnostics[0].hint]
+        return [root]
+
+    root, error, hint = in_child(ask)
+    assert root == "/r" and "HOME is not set" in error and "54321" in error and "KEZURI_ROOT" in hint
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:

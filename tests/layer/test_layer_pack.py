@@ -100,7 +100,7 @@ def test_the_same_items_give_the_same_blob_in_pieces_or_not(items: list[Item]) -
     pack(items, third, compression("none"))
     third.seek(0)
     again = compress(third, io.BytesIO(), compression())
-    assert again == packed._replace(entries=0)
+    assert again == packed._replace(entries=0, content=-1)
     assert first.getvalue() == second.getvalue()
 
 

@@ -1,5 +1,6 @@
 """Files that take the place of others at once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,15 @@ def test_a_link_at_the_target_is_replaced_and_not_followed(tmp_path: Path) -> No
         file.write(b"ours")
     assert not target.is_symlink() and target.read_text() == "ours"
     assert (tmp_path / "elsewhere").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_only_what_has_to_survive_a_crash_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    waited: list[int] = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    with replacement(str(tmp_path / "f"), durable=durable) as file:
+        file.write(b"new")
+    assert bool(waited) is durable
+    assert (tmp_path / "f").read_bytes() == b"new" and os.listdir(tmp_path) == ["f"]

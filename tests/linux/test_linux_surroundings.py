@@ -66,3 +66,9 @@ def test_kubernetes_needs_a_user_namespace_for_an_unmasked_proc() -> None:
 def test_an_engine_whose_words_are_not_known_is_told_plainly() -> None:
     said = Surroundings("", "", ("/proc/kcore",)).remedy("namespaces")
     assert "user namespaces" in said and "/proc with nothing masked" in said and "podman" in said
+
+
+def test_a_volume_is_asked_for_by_itself() -> None:
+    assert "-v kezuri:/kezuri" in Surroundings("docker", "", ("/proc/kcore",)).remedy("volume")
+    assert "emptyDir" in Surroundings("kubernetes", "", ()).remedy("volume")
+    assert "volume" in Surroundings("", "", ()).remedy("volume")

@@ -3,11 +3,13 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.places.places_engines import Docker, Podman, docker
+from tests.users.users_run import subordinate_user
 
 from kezuri.sandbox import probe
 
@@ -30,6 +32,17 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
 
 
 @pytest.fixture(scope="session")
+def rootless_podman() -> Iterator[Podman]:
+    _needs("podman", "crun", "setpriv", "newuidmap")
+    user = subordinate_user()
+    if not user:
+        pytest.skip("no user here has subordinate ids")
+    directory = Path(tempfile.mkdtemp(prefix="kezuri-podman-"))
+    yield Podman(directory, user)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     _needs("dockerd", "docker", "runc")
     directory = tmp_path_factory.mktemp("docker")
@@ -42,8 +55,14 @@ def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
-    probe.lay_out(f"{tmp_path}/context")
-    return tmp_path / "context"
+    """A build context that every user may read."""
+    made = tmp_path / "context"
+    probe.lay_out(f"{made}")
+    made.chmod(0o755)
+    for path in made.parents:
+        if path != Path("/") and os.stat(path).st_uid == os.geteuid():
+            path.chmod(path.stat().st_mode | 0o011)
+    return made
 
 
 @pytest.fixture

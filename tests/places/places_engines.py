@@ -14,6 +14,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[2]
 _UNIFIED = "/sys/fs/cgroup/unified"
 _UNSHARE = ("unshare", "-m", "--propagation", "private")
+_PROCESSES = ("-p", "-f", "--kill-child", "--mount-proc")
 _LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
 """Engines ask for more than a test's process may have by itself."""
 
@@ -66,17 +67,36 @@ def kezuri_inside(*words: str) -> list[str]:
 
 
 class Podman:
-    """podman, with all that it keeps in a directory."""
+    """podman, with all that it keeps in a directory; of an ordinary user, if one is named by his number."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, user: int = 0) -> None:
         self._directory = directory
         self._root = skeleton(directory / "rootfs")
+        self._become: list[str] = []
+        if user:
+            for path in (directory, *directory.rglob("*")):
+                os.chown(path, user, user, follow_symlinks=False)
+            self._become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "env"]
+            self._become += [f"HOME={directory}", f"XDG_RUNTIME_DIR={directory}"]
 
-    def run(self, options: Sequence[str], command: Sequence[str]) -> Done:
-        """Run a command in a container."""
+    def run(self, options: Sequence[str], command: Sequence[str], overlaid: bool = False) -> Done:
+        """Run a command in a container; `overlaid`: its changes go to an overlay, as they do over an image."""
         own = ["--root", f"{self._directory}/root", "--runroot", f"{self._directory}/run", "--storage-driver", "vfs"]
-        words = ["podman", *own, "run", "--rm", "--cgroups=disabled", *options, "--rootfs", f"{self._root}", *command]
-        return _run([*_UNSHARE, "sh", "-c", f"{_apart()}exec {shlex.join(words)}"])
+        root = f"{self._root}:O" if overlaid or self._become else f"{self._root}"
+        words = [
+            *self._become,
+            "podman",
+            *own,
+            "run",
+            "--rm",
+            "--cgroups=disabled",
+            *options,
+            "--rootfs",
+            root,
+            *command,
+        ]
+        # What podman leaves running for an ordinary user ends with the namespace.
+        return _run([*_UNSHARE, *_PROCESSES, "sh", "-c", f"{_apart()}{shlex.join(words)}"])
 
 
 class Docker:
@@ -118,7 +138,7 @@ def docker(directory: Path) -> Iterator[Docker]:
         words += ["--pidfile", "/run/dockerd.pid", "--iptables=false", "--ip6tables=false", "--bridge=none"]
         words += ["--storage-driver", "vfs"]
         script = f"{_apart()}mount -t tmpfs tmpfs /run\nmkdir /run/docker\nexec {shlex.join(words)}"
-        apart = [*_UNSHARE, "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", script]
+        apart = [*_UNSHARE, *_PROCESSES, "sh", "-c", script]
         with (
             open(f"{directory}/dockerd.log", "wb") as log,
             subprocess.Popen(apart, stdin=subprocess.PIPE, stdout=log, stderr=log) as daemon,

@@ -26,5 +26,5 @@ def rows() -> list[Row]:
     for line in table.splitlines()[2:]:
         place, given, happens = (cell.strip() for cell in line.strip("|").split("|"))
         said = tuple(word for word in re.findall("`([^`]+)`", happens) if word != "doctor")
-        found.append(Row(place.strip("`"), tuple(given.strip("`").split()), happens == "works", said))
+        found.append(Row(place.replace("`", ""), tuple(given.strip("`").split()), happens == "works", said))
     return found

@@ -186,6 +186,22 @@ def test_every_small_fact_of_version_3_is_kept_where_it_belongs(tmp_path: Path) 
     assert tables(tmp_path) == tables(tmp_path / "new")
 
 
+def test_a_store_of_version_4_gets_the_table_of_sizes(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        store.database.facts.put_generation("f", "g")
+    wanted = tables(tmp_path)
+    with sqlite3.connect(tmp_path / "kezuri.db") as database:
+        database.execute("DROP TABLE unpacked")
+        database.execute("PRAGMA user_version=4")
+    database.close()
+    with Store(str(tmp_path)) as store:
+        facts = store.database.facts
+        assert facts.generation("f") == "g" and facts.unpacked(["sha256:1"]) == {}
+        facts.put_unpacked("sha256:1", 5)
+        assert facts.unpacked(["sha256:1", "sha256:2", "sha256:1"]) == {"sha256:1": 5}
+    assert tables(tmp_path) == wanted
+
+
 def test_a_migration_that_is_killed_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version_3(tmp_path, FACTS)
     before = tables(tmp_path)
@@ -216,5 +232,5 @@ def test_an_earlier_kezuri_refuses_what_a_later_one_made(tmp_path: Path, monkeyp
     with Store(str(tmp_path)):
         pass
     monkeypatch.setattr(database_module, "SCHEMA_VERSION", 3)
-    with pytest.raises(KezuriError, match="its schema is 4, not 3"), Store(str(tmp_path)):
+    with pytest.raises(KezuriError, match="its schema is 5, not 3"), Store(str(tmp_path)):
         pass

@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from time import time
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
+    from kezuri.progress.expected import Expected
     from kezuri.step.local import LocalPerformer
 
 
@@ -36,17 +37,21 @@ def build(
     listener: Listener,
     stand_ins: Callable[[str], None] | None = None,
     look: "Tell | None" = None,
+    expect: "Callable[[Expected], None] | None" = None,
 ) -> BuildResult:
     """Build the image that the request asks for; KezuriError when that fails, with nothing half-done left behind.
 
     With `look`, a failed RUN opens a shell on this process's terminal before anything of it is cleared away; the
     function is told of the failure first.
 
+    With `expect`, that function is told, before the first step runs, how long it may take: what earlier builds took is
+    only looked up where somebody wants to know.
+
     With `stand_ins`, base images that no registry gives are assembled from packages where that is possible, and the
     function is told so: never without being asked.
     """
     try:
-        return _Build(request, settings, listener, stand_ins, look).run()
+        return _Build(request, settings, listener, stand_ins, look, expect).run()
     except OSError as error:
         # A disk can fill up wherever something is written.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -62,7 +67,9 @@ class _Build:
         listener: Listener,
         stand_ins: Callable[[str], None] | None,
         look: "Tell | None" = None,
+        expect: "Callable[[Expected], None] | None" = None,
     ) -> None:
+        self._expect = expect
         self._stand_ins = stand_ins
         self._look = look
         self._performer: LocalPerformer | None = None
@@ -147,7 +154,7 @@ class _Build:
             self._packing if self._images else None,
             self._reporter,
             self._cancel,
-            lambda: self._prepare(plan, inputs, options, held),
+            lambda ahead: self._prepare(plan, inputs, options, held, ahead, definition),
             chronicle,
         )
         try:
@@ -181,7 +188,15 @@ class _Build:
             look(wreck, error, self._session.sandbox(), self._look)
         return error
 
-    def _prepare(self, plan: Plan, inputs: Inputs, options: Options, held: ExitStack) -> Workers:
+    def _prepare(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        options: Options,
+        held: ExitStack,
+        ahead: list[tuple[int, int]],
+        definition: Definition,
+    ) -> Workers:
         """Before the first step runs: a build that only copies needs no sandbox."""
         from kezuri.step.local import LocalPerformer
         from kezuri.step.tasks import Given, Tasks
@@ -201,7 +216,12 @@ class _Build:
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
         performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
         self._performer = held.enter_context(performer)
-        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps)
+        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps, self._request.retry_network)
+        if self._expect is not None:
+            from kezuri.forecast.expectation import expectation
+
+            with suppress(KezuriError):  # It may be as well that nobody can tell.
+                self._expect(expectation(plan, ahead, definition.durations(), options.parallelism))
         return Workers(tasks, performer)
 
 

@@ -32,6 +32,7 @@ from kezuri.tree.stat_index import StatIndex
 if TYPE_CHECKING:
     from kezuri.check.linter import Report
     from kezuri.check.subject import Subject
+    from kezuri.forecast.durations import Durations
     from kezuri.source.remote_context import RemoteContexts
     from kezuri.source.remotes import Remotes
 
@@ -97,6 +98,14 @@ class Definition:
         file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
         place = context.address or context.root or "-"
         return (place, file, self._request.target, self._request.platforms, os.getcwd())
+
+    def durations(self) -> "Durations":
+        """How long the instructions of the Dockerfile took in earlier builds."""
+        from kezuri.cache.journal import Journal
+        from kezuri.forecast.durations import Durations
+
+        place, dockerfile, *_ = self.asked()
+        return Durations(Journal(self._session.store.database), place, dockerfile)
 
     def _parse(self) -> Dockerfile:
         source = self.context.dockerfile

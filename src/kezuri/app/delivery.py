@@ -91,7 +91,11 @@ class Delivery:
             return BuildResult("", "", (), 0, built.cached, built.ran)
         config = image.config.digest if image.config is not None else ""
         size = sum(layer.size for layer in image.layers)
-        return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran)
+        # Only what is known: nothing is read for a figure.
+        known = self._session.store.database.facts.unpacked(image.diff_ids)
+        whole = all(diff_id in known for diff_id in image.diff_ids)
+        unpacked = sum(known[diff_id] for diff_id in image.diff_ids) if whole else None
+        return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran, unpacked)
 
     def _packing(self, output: ImageOutput) -> Packing:
         return packing(output, self._epoch)

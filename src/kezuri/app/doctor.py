@@ -38,19 +38,25 @@ def _build(settings: Settings) -> None:
 def _store(settings: Settings) -> Check:
     from kezuri.diagnostics import KezuriError
     from kezuri.linux.mounts import type_at
+    from kezuri.linux.refusal import refused
     from kezuri.store.store import Store
 
     try:
         with Store(settings.root) as store:
             names = len(store.names.all())
             status = os.statvfs(store.root)
-            free = status.f_bavail * status.f_frsize
+            # Some file systems (ramfs) do not count.
+            free = status.f_bavail * status.f_frsize if status.f_blocks else 1 << 60
             kind = type_at(store.root) or "an unknown file system"
     except KezuriError as error:
         return Check("store", "error", str(error), error.diagnostics[0].hint)
+    except OSError as error:
+        told = refused(error).diagnostics[0]
+        return Check("store", "error", told.message, told.hint)
     state = "warning" if free < 2 << 30 else "ok"
     remedy = "`kezuri prune` frees space; --root puts the store on another disk" if state == "warning" else ""
-    return Check("store", state, f"{settings.root}: {names} images, {free / 1e9:.1f} GB free, on {kind}", remedy)
+    room = f"{free / 1e9:.1f} GB free, on {kind}" if free < 1 << 60 else f"on {kind}"
+    return Check("store", state, f"{settings.root}: {names} images, {room}", remedy)
 
 
 def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:

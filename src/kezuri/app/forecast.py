@@ -6,9 +6,7 @@ from contextlib import ExitStack
 from kezuri.app.definition import Definition
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
-from kezuri.cache.journal import Journal
 from kezuri.forecast.changed_files import changed_files
-from kezuri.forecast.durations import Durations
 from kezuri.forecast.foreseer import Foreseer
 from kezuri.forecast.foresight import Foresight
 from kezuri.progress.events import Listener
@@ -29,8 +27,6 @@ def foresee(
         forms = session.forms.for_epoch(plan.epoch)
         options = definition.options(plan, settings.max_parallelism or max(2, os.cpu_count() or 1))
         contexts = definition.contexts(plan)
-        place, dockerfile, *_ = definition.asked()
-        durations = Durations(Journal(session.store.database), place, dockerfile)
-        foreseer = Foreseer(plan, contexts, options, forms, session.store, durations)
+        foreseer = Foreseer(plan, contexts, options, forms, session.store, definition.durations())
         files = None if changed is None else changed_files(changed, contexts, definition.context)
         return foreseer.foresee(files)

@@ -6,6 +6,7 @@ from typing import Any
 from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
+from kezuri.forms.unpacked import Unpacked
 from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.linux.ownership import Privilege
 from kezuri.oci.config import ImageConfig
@@ -19,14 +20,19 @@ from kezuri.upkeep.relief import is_full
 
 
 def images(
-    settings: Settings, filters: tuple[str, ...] = (), warn: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    filters: tuple[str, ...] = (),
+    warn: Callable[[str], None] = lambda _: None,
+    *,
+    measured: bool = False,
 ) -> tuple[ImageSummary, ...]:
     """The images of the store, newest first, one for each platform of an index. `filters` are docker's:
     `reference=PATTERN`, `label=KEY[=VALUE]`, `dangling=BOOL`; KezuriError for others. `warn` hears of images that
-    cannot be read, which are left out."""
+    cannot be read, which are left out. `measured`: their sizes are found out, which may mean to read layers, once."""
     tests = tuple(_filter(text) for text in filters)
     with Store(settings.root) as store:
         found: list[list[ImageSummary]] = []
+        unpacked = Unpacked(store)
         everything = kept(store)
         tagged = {image.place for image in everything if image.name and not image.by_digest}
         for image in everything:
@@ -44,8 +50,9 @@ def images(
                             digest,
                             manifest.config.digest,
                             config.created,
-                            sum(layer.size for layer in manifest.layers),
+                            unpacked.total(config.diff_ids, manifest.layers) if measured else None,
                             str(config.platform),
+                            sum(layer.size for layer in manifest.layers),
                         )
                     )
             except KezuriError as error:
@@ -122,7 +129,8 @@ def _inspect(store: Store, name: str, platform: str) -> dict[str, Any]:
         "Architecture": config.platform.architecture,
         "Variant": config.platform.variant,
         "Os": config.platform.os,
-        "Size": sum(layer.size for layer in manifest.layers),
+        "Size": Unpacked(store).total(config.diff_ids, manifest.layers),
+        "CompressedSize": sum(layer.size for layer in manifest.layers),
         "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
         "Descriptor": described.to_json(),
         "Manifest": manifest.to_json(),
@@ -141,18 +149,19 @@ def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryL
     """The lines of an image's history, newest first; of several platforms, as `inspect` chooses."""
     with Store(settings.root) as store:
         _, manifest, config = choose(store, name, platform)
-        layers = iter(manifest.layers)
+        layers = iter(zip(manifest.layers, Unpacked(store).sizes(config.diff_ids, manifest.layers)))
         lines = []
         for entry in config.history:
-            layer = None if entry.empty_layer else next(layers, None)
+            layer, size = (None, 0) if entry.empty_layer else next(layers, (None, None))
             lines.append(
                 HistoryLine(
                     entry.created,
                     entry.created_by,
-                    layer.size if layer else 0,
+                    size,
                     entry.comment,
                     layer.digest if layer else "",
                     entry.empty_layer,
+                    layer.size if layer else 0,
                 )
             )
         return tuple(reversed(lines))

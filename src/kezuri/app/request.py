@@ -65,7 +65,8 @@ class BuildRequest(NamedTuple):
     `build_args` values are resolved already (a `--build-arg K` without a value and without a variable K is left out).
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
-    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails. Without `outputs` nothing
+    of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
+    network alone is run again `retry_network` times. Without `outputs` nothing
     leaves.
     """
 
@@ -94,11 +95,13 @@ class BuildRequest(NamedTuple):
     no_new_privileges: bool = False
     limits: "Limits | None" = None
     salvage: tuple[Salvage, ...] = ()
+    retry_network: int = 0
 
 
 class BuildResult(NamedTuple):
     """What a build gave: digests of the manifest and the config (empty for outputs that make no image), the names
-    that the image got, and the size of its layers in bytes, compressed and not."""
+    that the image got, and the size of its layers in bytes, as they are transferred and, where that is known, unpacked.
+    """
 
     digest: str
     config_digest: str
@@ -106,6 +109,7 @@ class BuildResult(NamedTuple):
     size: int
     cached: int
     ran: int
+    unpacked: int | None = None
 
 
 class Settings(NamedTuple):
@@ -125,26 +129,29 @@ class Settings(NamedTuple):
 
 
 class ImageSummary(NamedTuple):
-    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the layers in bytes
-    uncompressed as far as known, else compressed."""
+    """A line of `kezuri images`. `id` is the config digest, `created` RFC 3339 text, `size` the bytes of
+    its layers' files, None where that is not known, `compressed` those of its layers as they are transferred."""
 
     name: str
     digest: str
     id: str
     created: str
-    size: int
+    size: int | None
     platform: str
+    compressed: int = 0
 
 
 class HistoryLine(NamedTuple):
-    """A line of `kezuri history`, newest first. `size` is the layer's compressed size in bytes, `layer` its digest."""
+    """A line of `kezuri history`, newest first. `size` is what the layer's files have in bytes, None where that is not
+    known, `compressed` what is transferred, `layer` the digest of its blob."""
 
     created: str
     created_by: str
-    size: int
+    size: int | None
     comment: str
     layer: str
     empty: bool
+    compressed: int = 0
 
 
 class Removed(NamedTuple):

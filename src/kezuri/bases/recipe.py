@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from kezuri.bases.deb import Deb
-from kezuri.bases.layer_writer import LayerWriter
-from kezuri.bases.tarball import Pin, Tarball
+from kezuri.bases.layer_writer import Files, LayerWriter
+from kezuri.bases.tarball import Pin
+from kezuri.bases.wheel import WheelPin
 from kezuri.oci import Descriptor, ImageConfig, Platform
 
 SUITE = "trixie"
@@ -36,12 +37,12 @@ class Layer(NamedTuple):
 
 
 class PinnedLayer(NamedTuple):
-    """One layer from tarballs of the npm registry, and the function that writes it: it gets the writer and the tarballs
-    by name."""
+    """One layer from tarballs of the npm registry or wheels of the Python Package Index, and the function that writes
+    it: it gets the writer and these packages by name."""
 
     name: str
-    pins: tuple[Pin, ...]
-    write: Callable[[LayerWriter, Mapping[str, Tarball]], None]
+    pins: tuple[Pin | WheelPin, ...]
+    write: Callable[[LayerWriter, Mapping[str, Files]], None]
 
 
 class Recipe(NamedTuple):
@@ -49,7 +50,8 @@ class Recipe(NamedTuple):
 
     `name` is the official image's full name, `aliases` further full names of the same image. `config` lacks the
     layers. `versions` are (variable, package): environment variables that get a Debian package's upstream version.
-    `stand_in` says in one sentence what the image is and is not.
+    `libraries` are directories beside the usual ones in which programs find theirs. `stand_in` says in one sentence
+    what the image is and is not.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Recipe(NamedTuple):
     config: ImageConfig
     stand_in: str
     versions: tuple[tuple[str, str], ...] = ()
+    libraries: tuple[str, ...] = ()
 
     @property
     def packages(self) -> dict[str, tuple[str, ...]]:
@@ -70,8 +73,8 @@ class Recipe(NamedTuple):
         return {suite: tuple(names) for suite, names in found.items()}
 
     @property
-    def pins(self) -> tuple[Pin, ...]:
-        """All tarballs that are needed, in the order of their layers."""
+    def pins(self) -> tuple[Pin | WheelPin, ...]:
+        """All tarballs and wheels that are needed, in the order of their layers."""
         return tuple(p for layer in self.layers if isinstance(layer, PinnedLayer) for p in layer.pins)
 
 

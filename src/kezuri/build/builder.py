@@ -77,11 +77,12 @@ class Builder:
         packing: Packing | None,
         reporter: Reporter,
         cancel: CallOff,
-        prepare: Callable[[], Workers],
+        prepare: Callable[[list[tuple[int, int]]], Workers],
         witness: "Witness",
     ) -> None:
         """`packing` says how the target's layers leave, None when no blobs are wanted; `prepare` is called once
-        before the first step runs, while there is still one thread only, and gives what steps are done with."""
+        before the first step runs, while there is still one thread only, with all that may run (stage and position),
+        and gives what steps are done with."""
         self._plan = plan
         self._store = store
         self._results = results
@@ -109,7 +110,9 @@ class Builder:
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
             with self._forms.owners.threads(self._needs.reads_directories()):
-                self._workers = self._prepare()
+                self._workers = self._prepare(
+                    [(s.plan.number, i) for s in waiting for i in range(max(0, s.position), len(s.plan.operations))]
+                )
                 operations = [o for stage in waiting if self._ignored(stage) for o in stage.plan.operations]
                 self._workers.performer.renew(self._workers.tasks.families(operations))
                 self._run_all(waiting)

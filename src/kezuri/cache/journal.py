@@ -183,18 +183,21 @@ class Journal:
         return tuple(sorted(self._headings(), key=lambda h: (h.last, h.number), reverse=True))
 
     def read(self, heading: Heading) -> JournalBuild | None:
-        """The build; None when it is not remembered any more, or was written by another version."""
+        """The build; None when it is not remembered any more, was written by another version, or is damaged."""
         row = self._database.row("SELECT data FROM build WHERE number = ?", heading.number)
         if row is None:
             return None
-        version, *rest = json.loads(zlib.decompress(row[0]))  # type: ignore[arg-type]
-        if version not in (1, _VERSION):
+        try:
+            version, *rest = json.loads(zlib.decompress(row[0]))  # type: ignore[arg-type]
+            if version not in (1, _VERSION):
+                return None
+            seconds, error, stages = rest
+            if version == 1:
+                for *_, steps in stages:
+                    steps[:] = map(_of_version_1, steps)
+            return JournalBuild(heading, seconds, error, tuple(_stage(s) for s in stages))
+        except (zlib.error, ValueError, TypeError, AttributeError):
             return None
-        seconds, error, stages = rest
-        if version == 1:
-            for *_, steps in stages:
-                steps[:] = map(_of_version_1, steps)
-        return JournalBuild(heading, seconds, error, tuple(_stage(s) for s in stages))
 
     def forget(self, before: float, keep: Iterable[str] = ()) -> None:
         """Forget the builds that were last made before the moment (seconds since the epoch), except for the last one

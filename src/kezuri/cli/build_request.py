@@ -59,6 +59,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         allow=tuple(_entitlement(text) for text in split(parsed.all("--allow"))),
         no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
         limits=_limits(parsed),
+        retry_network=_retries(parsed.text("--retry-network")),
         salvage=_salvage(parsed.all("--on-error")),
     )
 
@@ -201,6 +202,16 @@ def _entitlement(text: str) -> str:
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(_ENTITLEMENTS)}"
         raise UsageError.because(f"--allow {text} is not supported", hint)
     return text
+
+
+def _retries(text: str) -> int:
+    if not text.isdecimal() and text:
+        raise UsageError.because(f"--retry-network is a number of times, not {text!r}")
+    if len(text) > 2:
+        raise UsageError.because(
+            f"--retry-network {text}: a network that fails so often is not worth asking: at most 99"
+        )
+    return int(text or "0")
 
 
 def _salvage(texts: tuple[str, ...]) -> tuple[Salvage, ...]:

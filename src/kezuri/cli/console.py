@@ -4,6 +4,7 @@ What others wrote (images, registries, file names, Dockerfiles) is in many of th
 edge, whatever was done before.
 """
 
+import os
 from collections.abc import Mapping
 from typing import TextIO
 
@@ -40,6 +41,15 @@ class Console:
         if self.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
             return True
         return stream.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
+
+    def columns(self, stream: TextIO) -> int:
+        """How wide the terminal is; 0 where the stream is none."""
+        if not stream.isatty():
+            return 0
+        try:
+            return os.get_terminal_size(stream.fileno()).columns
+        except (OSError, ValueError):
+            return 0
 
     def live(self, stream: TextIO) -> bool:
         """Whether the stream is a terminal that can be drawn upon: not in CI, not TERM=dumb."""

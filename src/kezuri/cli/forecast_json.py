@@ -6,6 +6,7 @@ from kezuri.cli.json_text import json_text
 from kezuri.forecast.expense import Expense
 from kezuri.forecast.foresight import ForecastStage, Foresight
 from kezuri.forecast.step import ForecastStep
+from kezuri.plan.operation import ContextInput, ImageInput, Input, StageInput
 
 VERSION = 1
 
@@ -75,12 +76,23 @@ def _step(step: ForecastStep, stages: dict[int, ForecastStage]) -> dict[str, Any
         "line": step.line,
         "outcome": step.outcome,
         "reason": step.reason,
+        "takes": [_taken(source, stages) for source in step.takes],
         "like": like,
         "seconds": None if past is None else round(past.seconds, 3),
         "seconds_range": None if past is None else _range((past.low, past.high)),
         "compressed_bytes": None if past is None else past.packed,
         "unpacked_bytes": None if past is None else past.unpacked,
     }
+
+
+def _taken(source: Input, stages: dict[int, ForecastStage]) -> dict[str, str]:
+    match source:
+        case StageInput(number):
+            return {"stage": stages[number].label}
+        case ImageInput(image):
+            return {"image": image.name}
+        case ContextInput(name):
+            return {"context": name}
 
 
 def _cost(cost: Expense) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kezuri.cli.quantities import size
+from kezuri.cli.quantities import duration, size, span
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
 from kezuri.forecast.expense import Expense, layer_bytes
@@ -31,30 +31,6 @@ def report(foresight: Foresight, colour: bool) -> str:
     else:
         parts.append(visible("\n".join(_summary(foresight)), "\n"))
     return "\n\n".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `0.04 s`, `43 s`, `3 min 20 s`."""
-    if seconds < 0.995:
-        return f"{seconds:.2g} s" if seconds >= 0.005 else "0 s"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def span(low: float, high: float) -> str:
-    """A range of seconds: `38-52 s`, `58 s to 1 min 5 s`; one figure where the ends look alike or are short."""
-    first, last = duration(low), duration(high)
-    if first == last or high < 0.1:
-        return last
-    if high < 59.5:
-        return f"{first.removesuffix(' s')}-{last}"
-    return f"{first} to {last}"
 
 
 def _table(
@@ -92,7 +68,8 @@ def _table(
     return "\n".join(lines)
 
 
-def _counted(steps: Iterable[ForecastStep]) -> str:
+def counted(steps: Iterable[ForecastStep]) -> str:
+    """How many steps there are of each outcome, in words."""
     outcomes = [step.outcome for step in steps]
     words = [f"{outcomes.count('runs')} of {len(outcomes)} steps would run"]
     words += [f"{outcomes.count('depends')} may run"] if "depends" in outcomes else []
@@ -104,7 +81,7 @@ def _counted(steps: Iterable[ForecastStep]) -> str:
 def _summary(foresight: Foresight) -> list[str]:
     if not foresight.steps:
         return ["There is nothing to do: no step makes files."]
-    lines = [_counted(foresight.steps) + "."]
+    lines = [counted(foresight.steps) + "."]
     if any(step.outcome != "cached" for step in foresight.steps):
         lines.append(_cost(foresight.expense))
         lines += _critical_path(foresight)

@@ -50,7 +50,7 @@ _PLATFORM = _answered("write --platform OS/ARCH[/VARIANT]", "--arch", "--os", "-
 _BUILD = (
     *_REGISTRY,
     *_PLATFORM,
-    *_taken("--layers", "--force-rm", "--identity-label", "--skip-unused-stages", "--http-proxy", value=False),
+    *_taken("--layers", "--identity-label", "--skip-unused-stages", "--http-proxy", value=False),
     *_taken("--disable-compression", "-D", "--stdin", "--logsplit", value=False),
     *_taken("--runtime-flag", "--cache-ttl", "--hooks-dir"),
     *_answered("--max-parallelism N says how many steps run at once", "--jobs"),
@@ -93,7 +93,7 @@ _INSPECT = (
     *_answered("name the image: `kezuri images -q` has the newest first", "--latest", "-l", value=False),
 )
 _PULL = (*_REGISTRY, *_PLATFORM, *_taken("--policy"), *_taken("--remove-signatures", value=False))
-_PRUNE = (*_taken("--external", value=False), *_taken("--timeout"))
+_PRUNE = _taken("--external", value=False)
 
 _TABLES = {
     "build": _BUILD,
@@ -102,7 +102,6 @@ _TABLES = {
     "inspect": _INSPECT,
     "pull": _PULL,
     "prune": _PRUNE,
-    "du": _taken("--timeout"),
 }
 
 

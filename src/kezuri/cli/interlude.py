@@ -37,7 +37,7 @@ def build_with_shell(request: BuildRequest, settings: Settings, progress: Progre
     check(settings)
     interlude = Interlude(progress, progress.console)
     try:
-        return build(request, settings, progress, look=interlude)
+        return build(request, settings, progress, look=interlude, expect=progress.expecting())
     except KezuriError as error:
         if interlude.told is not error:
             raise

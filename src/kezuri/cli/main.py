@@ -88,11 +88,7 @@ def call(argv: Sequence[str], console: Console) -> int:
         console.note(f"kezuri: stopped by signal {stopped.number}")
         return 128 + stopped.number
     except OSError as error:
-        from kezuri.linux.refusal import refused
-
-        if _debugs(argv, console):
-            _say_where(error, console)
-        return _report(refused(error), usage, console)
+        return _refused(error, argv, console)
     except Exception as error:
         return _apologise(error, argv, console)
 
@@ -191,10 +187,24 @@ def _report(error: KezuriError, usage: str, console: Console) -> int:
 
     colour = console.colour(console.err)
     if error.diagnostics:
-        console.note(render_all(error.diagnostics, colour), styled=True)
+        console.note(render_all(error.diagnostics, colour, columns=console.columns(console.err)), styled=True)
     if isinstance(error, UsageError):
         console.note(f"usage: {usage}")
     return error.exit_code
+
+
+def _refused(error: OSError, argv: Sequence[str], console: Console) -> int:
+    """The machine did not do what it was asked."""
+    try:
+        if _debugs(argv, console):
+            _say_where(error, console)
+        from kezuri.linux.refusal import refused
+
+        return _report(refused(error), "", console)
+    except OSError:
+        # Not even the module that has the words can be read.
+        console.note(f"error: {error}")
+        return 125
 
 
 def _debugs(argv: Sequence[str], console: Console) -> bool:

@@ -9,7 +9,7 @@ from kezuri.linux.descriptors import write_all
 
 _HELD = 1 << 16
 """Characters that may wait before they are written, where the stream is no terminal."""
-_VISIBLE = "kezuri-visible"
+VISIBLE = "kezuri-visible"
 
 
 class Outlet(io.TextIOBase):
@@ -44,7 +44,7 @@ class Outlet(io.TextIOBase):
         """Write what is held."""
         if not self._held:
             return
-        data = "".join(self._held).encode(self._encoding, _VISIBLE)
+        data = "".join(self._held).encode(self._encoding, VISIBLE)
         self._held.clear()
         self._size = 0
         if self.lost is None:
@@ -103,4 +103,4 @@ def _visible(error: UnicodeError) -> tuple[str, int]:
     return "".join(out), error.end
 
 
-codecs.register_error(_VISIBLE, _visible)
+codecs.register_error(VISIBLE, _visible)

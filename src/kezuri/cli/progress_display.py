@@ -1,11 +1,15 @@
 """What every display of progress does: it collects warnings, and leaves the terminal as it was."""
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from kezuri.cli.console import Console
 from kezuri.diagnostics import Diagnostic, visible
 from kezuri.progress import Event, Warned
+
+if TYPE_CHECKING:
+    from kezuri.progress.expected import Expected
 
 _MOST_WARNINGS = 50
 
@@ -36,6 +40,10 @@ class Progress:
 
     def show(self, event: Event) -> None:
         """Show one event, from any thread."""
+
+    def expecting(self) -> "Callable[[Expected], None] | None":
+        """What hears how long a build may take; None where that is not shown."""
+        return None
 
     def say(self, text: str) -> None:
         """A line of result while things are shown, on standard output."""

@@ -12,12 +12,19 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kezuri.cli.console import Console
+from kezuri.cli.outlet import VISIBLE
 from kezuri.cli.progress_display import Progress
-from kezuri.cli.quantities import amount
+from kezuri.cli.quantities import amount, span
 from kezuri.cli.screen_text import clip, one_line, plain, width
 from kezuri.progress import Event, StepCached, StepDone, StepFailed, StepOutput, StepStarted, StepStatus, Warned
+from kezuri.progress.events import StepName
+
+if TYPE_CHECKING:
+    from kezuri.progress.expected import Expected
 
 _FRAME = 0.1
 _LINES = 6
@@ -29,11 +36,12 @@ _COLOURS = {"done": _GREEN, "cached": _BLUE, "failed": _RED, "running": _YELLOW,
 
 
 class _Step:
-    __slots__ = ("name", "parts", "rests", "started", "tail", "unfinished")
+    __slots__ = ("expected", "name", "parts", "rests", "started", "tail", "unfinished")
 
-    def __init__(self, name: str, started: float) -> None:
+    def __init__(self, name: str, started: float, expected: tuple[float, float] | None = None) -> None:
         self.name = name
         self.started = started
+        self.expected = expected
         self.tail: deque[str] = deque(maxlen=_LINES)
         self.rests: dict[int, bytes] = {}
         self.unfinished: dict[int, str] = {}
@@ -54,14 +62,20 @@ class TerminalProgress(Progress):
         super().__init__(console)
         self._lock = threading.Lock()
         self._colour = console.colour(console.err)
-        ascii_only = "utf" not in (console.err.encoding or "").lower()
-        self._marks = _ASCII_MARKS if ascii_only else _MARKS
+        encoding = (console.err.encoding or "").lower()
+        self._encoding = "" if "utf" in encoding else encoding or "ascii"
+        self._marks = _ASCII_MARKS if self._encoding else _MARKS
         self._open: dict[int, _Step] = {}
+        self._bases: set[StepName] = set()
+        self._again: dict[int, str] = {}
         self._lasting: list[tuple[str, str, str]] = []
         self._drawn: list[int] = []
+        self._columns = 0
         self._begun = self._ended = self._cached = 0
         self._failed = False
         self._start = 0.0
+        self._expected: Expected | None = None
+        self._ahead: set[StepName] = set()
         self._hidden = False
         self._broken = False
         self._closed = False
@@ -91,14 +105,24 @@ class TerminalProgress(Progress):
 
     def _take(self, event: Event) -> None:
         if isinstance(event, StepStarted):
+            if self._is_told(event):
+                return
             self._begun += 1
             self._start = self._start or event.time
-            self._open[event.step] = _Step(one_line(str(event.name)), event.time)
+            expected = None
+            if self._expected is not None and isinstance(event.name, StepName):
+                self._ahead.discard(event.name)
+                expected = self._expected.steps.get(event.name)
+            self._open[event.step] = _Step(one_line(str(event.name)), event.time, expected)
             return
         if isinstance(event, Warned):
             return
         step = self._open.get(event.step)
         if step is None:
+            name = self._again.pop(event.step, "") if isinstance(event, StepFailed) else ""
+            if name and isinstance(event, StepFailed):
+                self._begun += 1
+                self._end(_Step(name, event.time), event)
             return
         if isinstance(event, StepOutput):
             _hear(step, event)
@@ -107,6 +131,28 @@ class TerminalProgress(Progress):
         else:
             del self._open[event.step]
             self._end(step, event)
+
+    def _is_told(self, event: StepStarted) -> bool:
+        """Whether the step is the FROM of a stage on the image of another one: that is one and the same work, of which
+        more is only heard when it fails."""
+        name = event.name
+        if not isinstance(name, StepName) or name.number != 1 or not name.title.startswith("FROM "):
+            return False
+        image = StepName(name.title, 1, 1, "", name.platform, name.target)
+        if image not in self._bases:
+            self._bases.add(image)
+            return False
+        self._again[event.step] = one_line(str(name))
+        return True
+
+    def expecting(self) -> "Callable[[Expected], None]":
+        """It is shown beside what is running, and beside the whole."""
+
+        def expect(expected: "Expected") -> None:
+            with self._lock:
+                self._expected, self._ahead = expected, set(expected.ahead)
+
+        return expect
 
     def say(self, text: str) -> None:
         """On the terminal a line above the picture; elsewhere standard output."""
@@ -168,6 +214,11 @@ class TerminalProgress(Progress):
             out.append("\x1b[?25l")
             self._hidden = True
         out.append("\r" + (f"\x1b[{up}A" if up else ""))
+        if columns != self._columns:
+            # Rows that the terminal has wrapped count as one line for it, even with other text in them: when the window
+            # widens again it would put them behind each other. Rows that were cleared do not.
+            out.append("\x1b[J")
+            self._columns = columns
         out += [f"{line}\x1b[K\n" for line in (*lasting, *picture)]
         out.append("\x1b[J")
         if last and self._hidden:
@@ -213,17 +264,26 @@ class TerminalProgress(Progress):
                     spare -= 1
         lines = []
         for step, texts, count in zip(shown, said, each):
-            lines.append(self._step_line("running", step.name, f"{max(0.0, now - step.started):.1f}s", room))
-            lines += [self._paint(_DIM, clip(f"     {text}", room)) for text in texts[len(texts) - count :]]
+            spent = _spent(max(0.0, now - step.started), step.expected)
+            lines.append(self._step_line("running", step.name, spent, room))
+            lines += [self._paint(_DIM, self._fit(f"     {text}", room)) for text in texts[len(texts) - count :]]
         if len(shown) < len(steps):
-            lines.append(self._paint(_DIM, clip(f"     and {len(steps) - len(shown)} more steps", room)))
+            lines.append(self._paint(_DIM, self._fit(f"     and {len(steps) - len(shown)} more steps", room)))
         lines.append(self._summary(room, "building"))
         return lines
 
     def _summary(self, room: int, word: str) -> str:
         seconds = max(0.0, time.time() - self._start)
         cached = f", {self._cached} cached" if self._cached else ""
-        return clip(f"[+] {word} {seconds:.1f}s ({self._ended}/{self._begun}{cached})", room)
+        expected, whole, ahead = self._expected, None, 0
+        if expected is not None and word == "building":
+            ahead = len(self._ahead)
+            before = max(0.0, expected.time - self._start)
+            whole = (before + expected.low, before + expected.high) if expected.high > 0 else None
+        return self._fit(
+            f"[+] {word} {_spent(seconds, whole)} ({self._ended}/{self._begun + ahead}{cached})",
+            room,
+        )
 
     def _lines_of(self, entry: tuple[str, str, str], room: int) -> list[str]:
         state, text, note = entry
@@ -233,15 +293,29 @@ class TerminalProgress(Progress):
 
     def _step_line(self, state: str, name: str, note: str, room: int) -> str:
         """` ✔ [builder 3/5] RUN npm ci      1.2s`, the note at the right edge."""
-        name = clip(name, room - len(note) - 5)
+        name = self._fit(name, room - len(note) - 5)
         gap = " " * max(1, room - width(name) - len(note) - 3)
         mark = self._paint(_COLOURS[state], self._marks[state])
         if state in ("cached", "done"):
             note = self._paint(_DIM, note)
         return f" {mark} {name}{gap}{note}"
 
+    def _fit(self, text: str, cells: int) -> str:
+        """The text in so many cells at most, as the terminal shows it: characters that it lacks are written out, and
+        take more room."""
+        if not self._encoding or text.isascii():
+            return clip(text, cells, "..." if self._encoding else "…")
+        return clip(text.encode(self._encoding, VISIBLE).decode(self._encoding), cells, "...")
+
     def _paint(self, style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if self._colour else text
+
+
+def _spent(seconds: float, expected: tuple[float, float] | None) -> str:
+    """`12.3s`, or `12.3s of 38-52s`. What takes longer than ever, or hardly any time, is not compared."""
+    if expected is None or seconds > expected[1] or expected[1] < 1:
+        return f"{seconds:.1f}s"
+    return f"{seconds:.1f}s of {span(*expected).replace(' s', 's').replace(' min', 'min')}"
 
 
 def _hear(step: _Step, event: StepOutput) -> None:

@@ -67,3 +67,27 @@ def since(created: str, now: float) -> str:
     if moment is None:
         return created
     return f"{age(max(0.0, now - moment))} ago"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `0.04 s`, `43 s`, `3 min 20 s`."""
+    if seconds < 0.995:
+        return f"{seconds:.2g} s" if seconds >= 0.005 else "0 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def span(low: float, high: float) -> str:
+    """A range of seconds: `38-52 s`, `58 s to 1 min 5 s`; one figure where the ends look alike or are short."""
+    first, last = duration(low), duration(high)
+    if first == last or high < 0.1:
+        return last
+    if high < 59.5:
+        return f"{first.removesuffix(' s')}-{last}"
+    return f"{first} to {last}"

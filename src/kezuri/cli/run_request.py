@@ -1,41 +1,67 @@
 """`kezuri run`'s argv as a RunRequest."""
 
-import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kezuri.cli.console import Console
+from kezuri.cli.limits import read_limits
 from kezuri.cli.options import Parsed, UsageError
-from kezuri.cli.values import host, memory, ulimit
+from kezuri.cli.run_mounts import Mounted, mount, tmpfs, volume
+from kezuri.cli.run_security import capabilities, security
+from kezuri.cli.values import duration, host, memory, ulimit
+from kezuri.containers.health import HealthOptions
 from kezuri.containers.request import RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.signals import check_signal
 from kezuri.sandbox.step import Port
 
 _MOST_PORTS = 1000
-_VOLUME_WORDS = ("ro", "rw", "z", "Z", "cached", "delegated", "consistent", "nocopy", "rprivate", "private")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 
 
 def run_request(parsed: Parsed, console: Console) -> RunRequest:
     """What the command line asks for. UsageError naming the option that cannot be understood."""
     network = parsed.text("--network", "default")
     ports = tuple(port for text in parsed.all("--publish") for port in published(text))
-    if ports and network == "none":
+    if (ports or parsed.flag("--publish-all")) and network == "none":
         raise UsageError.because("--publish needs a network", "leave out --network none")
     if parsed.flag("--tty") and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError.because("--tty needs a terminal on standard input", "leave out -t")
+    mounted = [
+        *(volume(text) for text in parsed.all("--volume")),
+        *(mount(text) for text in parsed.all("--mount")),
+        *(tmpfs(text) for text in parsed.all("--tmpfs")),
+    ]
+    _once(mounted)
+    name = parsed.text("--name")
+    if name and _NAME.match(name) is None:
+        raise UsageError.because(
+            f"--name {name!r} is no name of a container",
+            "two letters or digits or more, after the first _ . - as well",
+        )
+    secured = security(parsed)
     return RunRequest(
         image=parsed.operands[0],
         command=parsed.operands[1:],
         entrypoint=parsed.text("--entrypoint") if parsed.given("--entrypoint") else None,
         env=_environment(parsed, console.environ),
         ports=ports,
-        volumes=tuple(volume(text) for text in parsed.all("--volume")),
+        mounts=tuple(m for m in mounted if not isinstance(m, str)),
+        volumes=tuple(m for m in mounted if isinstance(m, str)),
         user=parsed.text("--user"),
         workdir=parsed.text("--workdir"),
         hostname=parsed.text("--hostname"),
-        name=parsed.text("--name"),
-        network="" if network in ("default", "bridge") else network,
+        name=name,
+        group_add=parsed.all("--group-add"),
+        add_capabilities=capabilities("--cap-add", parsed),
+        drop_capabilities=capabilities("--cap-drop", parsed),
+        unfiltered=secured.unfiltered,
+        no_new_privileges=secured.no_new_privileges,
+        cidfile=parsed.text("--cidfile"),
+        limits=read_limits(parsed),
+        asks_for_gateway=any(text.endswith("host-gateway") for text in parsed.all("--add-host")),
+        network="" if network == "default" else network,
         interactive=parsed.flag("--interactive"),
         tty=parsed.flag("--tty"),
         remove=parsed.flag("--rm", True),
@@ -43,6 +69,12 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         pull=parsed.text("--pull", "missing"),
         init=parsed.flag("--init"),
         sig_proxy=parsed.flag("--sig-proxy", True),
+        publish_all=parsed.flag("--publish-all"),
+        exposed=tuple(port for text in parsed.all("--expose") for port in exposed(text)),
+        dns=tuple(_address(text) for text in parsed.all("--dns")),
+        dns_search=tuple(_word("--dns-search", text) for text in parsed.all("--dns-search")),
+        dns_options=tuple(_word("--dns-option", text) for text in parsed.all("--dns-option")),
+        health=_health(parsed),
         stop_signal=_stop_signal(parsed.text("--stop-signal")),
         grace=_seconds("--stop-timeout", parsed.text("--stop-timeout", "10")),
         platform=parsed.text("--platform"),
@@ -52,6 +84,16 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
     )
 
 
+def _once(mounted: Sequence[Mounted]) -> None:
+    """UsageError when two are mounted at the same place."""
+    seen: set[str] = set()
+    for one in mounted:
+        target = one if isinstance(one, str) else one.target
+        if target in seen:
+            raise UsageError.because(f"two mounts at {target}")
+        seen.add(target)
+
+
 def _stop_signal(text: str) -> str:
     if text:
         try:
@@ -59,6 +101,35 @@ def _stop_signal(text: str) -> str:
         except KezuriError as error:
             raise UsageError.because(f"--stop-signal: {error}", error.diagnostics[0].hint) from None
     return text
+
+
+def _health(parsed: Parsed) -> HealthOptions:
+    """What is asked of the health check; 0 of anything is docker's default."""
+    given = [name for name in parsed.values if name.startswith("--health-")]
+    if parsed.flag("--no-healthcheck"):
+        if given:
+            raise UsageError.because(f"--no-healthcheck and {given[0]} contradict each other")
+        return HealthOptions(disabled=True)
+    retries = parsed.text("--health-retries", "0")
+    if not retries.isdecimal() or len(retries) > 9:
+        raise UsageError.because(f"--health-retries {retries!r} is no number of failures")
+    return HealthOptions(
+        command=parsed.text("--health-cmd"),
+        interval=_nanoseconds("--health-interval", parsed),
+        timeout=_nanoseconds("--health-timeout", parsed),
+        start_period=_nanoseconds("--health-start-period", parsed),
+        start_interval=_nanoseconds("--health-start-interval", parsed),
+        retries=int(retries) if parsed.given("--health-retries") else None,
+    )
+
+
+def _nanoseconds(name: str, parsed: Parsed) -> int | None:
+    if not parsed.given(name):
+        return None
+    value = round(duration(name, parsed.text(name)) * 1e9)
+    if 0 < value < 1_000_000:
+        raise UsageError.because(f"{name} {parsed.text(name)}: the least is 1ms")
+    return value
 
 
 def _seconds(option: str, text: str) -> float:
@@ -94,7 +165,8 @@ def published(text: str) -> tuple[Port, ...]:
         except ValueError:
             raise UsageError.because(f"--publish {text}: {address!r} is not an IP address") from None
     inside = _ports(parts[-1], text)
-    outside = _ports(parts[0], text) if len(parts) == 2 and parts[0] else (0,) * len(inside)
+    free = len(parts) < 2 or parts[0] in ("", "0")
+    outside = (0,) * len(inside) if free else _ports(parts[0], text)
     if len(inside) != len(outside):
         raise UsageError.because(f"--publish {text}: {len(outside)} ports here, but {len(inside)} in the container")
     return tuple(
@@ -102,44 +174,40 @@ def published(text: str) -> tuple[Port, ...]:
     )
 
 
-def _ports(text: str, whole: str) -> tuple[int, ...]:
+def exposed(text: str) -> tuple[str, ...]:
+    """`80`, `80-90/udp` as `80/tcp` and so on."""
+    numbers, slash, protocol = text.partition("/")
+    protocol = protocol.lower() if slash else "tcp"
+    if protocol not in ("tcp", "udp"):
+        raise UsageError.because(f"--expose {text}: the protocol is tcp or udp, not {protocol!r}")
+    return tuple(f"{number}/{protocol}" for number in _ports(numbers, text, "--expose"))
+
+
+def _address(text: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise UsageError.because(f"--dns {text!r} is not an IP address") from None
+
+
+def _word(option: str, text: str) -> str:
+    if not text or any(c.isspace() for c in text):
+        raise UsageError.because(f"{option} {text!r} is not one word", f"give {option} once for each")
+    return text
+
+
+def _ports(text: str, whole: str, option: str = "--publish") -> tuple[int, ...]:
     first, dash, last = text.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()):
-        raise UsageError.because(f"--publish {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
+        raise UsageError.because(f"{option} {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
     low, high = int(first), int(last or first)
     if not 1 <= low <= high <= 65535:
-        raise UsageError.because(f"--publish {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
+        raise UsageError.because(f"{option} {whole}: {text!r} is not a port", "a number from 1 to 65535, or a range")
     if high - low >= _MOST_PORTS:
-        raise UsageError.because(f"--publish {whole}: more than {_MOST_PORTS} ports at once")
+        raise UsageError.because(f"{option} {whole}: more than {_MOST_PORTS} ports at once")
     return tuple(range(low, high + 1))
-
-
-def volume(text: str) -> tuple[str, str, bool]:
-    """`HOST:CONTAINER[:ro]` as (absolute host path, container path, read-only)."""
-    parts = text.split(":")
-    if len(parts) < 2:
-        raise UsageError.because(
-            f"--volume {text}: a volume without a host path is not supported", "write HOST:CONTAINER"
-        )
-    source, target = parts[0], parts[1]
-    words = parts[2].split(",") if len(parts) == 3 else []
-    if len(parts) > 3 or not source or any(word not in _VOLUME_WORDS for word in words):
-        raise UsageError.because(f"--volume {text!r} is not of the form HOST:CONTAINER[:ro]")
-    if not target.startswith("/"):
-        raise UsageError.because(f"--volume {text}: {target!r} is not an absolute path in the container")
-    if "/" not in source and source not in (".", ".."):
-        if source.startswith("~"):
-            source = os.path.expanduser(source)
-        else:
-            raise UsageError.because(
-                f"--volume {text}: named volumes are not supported", f"for a directory here write ./{source}"
-            )
-    elif source.startswith("~/"):
-        source = os.path.expanduser(source)
-    source = os.path.abspath(source)
-    if not os.path.lexists(source):
-        raise UsageError.because(f"--volume {text}: there is no {source}", "make it first")
-    return source, os.path.normpath(target), "ro" in words
 
 
 def _environment(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -29,8 +29,8 @@ def width(text: str) -> int:
     return sum(map(_cells, text))
 
 
-def clip(text: str, cells: int) -> str:
-    """The text if it fits into so many cells, else its beginning and an ellipsis."""
+def clip(text: str, cells: int, mark: str = "…") -> str:
+    """The text if it fits into so many cells, else its beginning and an ellipsis (`mark`)."""
     if (len(text) * 2 <= cells) or width(text) <= cells:
         return text
     if cells <= 0:
@@ -38,11 +38,11 @@ def clip(text: str, cells: int) -> str:
     out, used = [], 0
     for char in text:
         step = _cells(char)
-        if used + step > cells - 1:
+        if used + step > cells - len(mark):
             break
         out.append(char)
         used += step
-    return "".join(out) + "…"
+    return "".join(out) + mark[:cells]
 
 
 def _cells(char: str) -> int:

@@ -93,6 +93,8 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
         return _Said(found.values[-1:], found.origin)
 
     root = "".join(one("root").values) or _home(environ, "XDG_DATA_HOME", ".local/share")
+    if not root:
+        raise _homeless("where the store is")
     certificates = one("ca-certificates")
     bundle = ""
     if certificates.values:
@@ -123,11 +125,12 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
 
 
 def config_path(parsed: Parsed, environ: Mapping[str, str]) -> tuple[str, bool]:
-    """The settings file's path, and whether somebody asked for it by name."""
+    """The settings file's path (empty: there is no place for it), and whether somebody asked for it by name."""
     asked = parsed.text("--config")
     if asked:
         return _expand(asked, environ), True
-    return os.path.join(_home(environ, "XDG_CONFIG_HOME", ".config"), "config.toml"), False
+    directory = _home(environ, "XDG_CONFIG_HOME", ".config")
+    return (os.path.join(directory, "config.toml") if directory else ""), False
 
 
 def _file(parsed: Parsed, environ: Mapping[str, str]) -> dict[str, _Said]:
@@ -137,10 +140,11 @@ def _file(parsed: Parsed, environ: Mapping[str, str]) -> dict[str, _Said]:
             data = stream.read(1 << 20)
     except OSError as error:
         if asked or not isinstance(error, FileNotFoundError | NotADirectoryError):
+            hint = "--config or KEZURI_CONFIG names it" if asked else ""
+            if not asked and isinstance(error, PermissionError):
+                hint = "HOME, or XDG_CONFIG_HOME, is another user's: set it (sudo -H), or name a file with --config"
             raise KezuriError.of(
-                f"cannot read the settings file {path}: {error.strerror}",
-                hint="--config or KEZURI_CONFIG names it" if asked else "",
-                exit_code=2,
+                f"cannot read the settings file {path}: {error.strerror}", hint=hint, exit_code=2
             ) from None
         return {}
     import tomllib
@@ -202,16 +206,44 @@ def _registry(text: str) -> str:
 
 
 def _home(environ: Mapping[str, str], variable: str, fallback: str) -> str:
-    """$variable/kezuri, or its XDG default; a relative value of the variable is ignored, as the XDG rules ask."""
+    """$variable/kezuri, or its XDG default; a relative value of the variable is ignored, as the XDG rules ask. Empty
+    where this user has no home directory."""
     base = environ.get(variable, "")
     if not base.startswith("/"):
-        base = os.path.join(_expand("~", environ), fallback)
+        home = _home_directory(environ)
+        if not home:
+            return ""
+        base = os.path.join(home, fallback)
     return os.path.join(base, "kezuri")
 
 
+def _home_directory(environ: Mapping[str, str]) -> str:
+    """HOME, or what the password file has; empty where neither names one, as in containers for a user of whom their
+    image knows nothing."""
+    home = environ.get("HOME", "")
+    if home.startswith("/"):
+        return home
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
+
+
 def _expand(path: str, environ: Mapping[str, str]) -> str:
-    """A leading `~` or `~/` as the home directory; without HOME, as the password file has it."""
+    """A leading `~` or `~/` as the home directory. KezuriError where there is none."""
     if path != "~" and not path.startswith("~/"):
         return path
-    home = environ.get("HOME") or os.path.expanduser("~")
+    home = _home_directory(environ)
+    if not home:
+        raise _homeless(f"what {path} means")
     return home + path[1:]
+
+
+def _homeless(unknown: str) -> KezuriError:
+    return KezuriError.of(
+        f"it is not known {unknown}: HOME is not set, and the password file does not have user {os.getuid()}",
+        hint="set HOME, or name the store with --root or KEZURI_ROOT",
+        exit_code=125,
+    )

@@ -15,11 +15,20 @@ _GAP, _LEAST = 3, 10
 Row = Mapping[str, Any]
 
 
-def listing(console: Console, form: str, rows: Sequence[Row], columns: Mapping[str, str], headings: Row) -> None:
-    """Print the rows. `columns` are the default table's fields and headings; `headings` name every field there is."""
+def listing(
+    console: Console,
+    form: str,
+    rows: Sequence[Row],
+    columns: Mapping[str, str],
+    headings: Row,
+    *,
+    headed: bool = True,
+) -> None:
+    """Print the rows. `columns` are the default table's fields and headings; `headings` name every field there is. Not
+    `headed`: tables have rows only."""
     if form in ("", "table"):
         lines = [tuple(columns.values())] + [tuple(str(row[field]) for field in columns) for row in rows]
-        console.say("\n".join(aligned(lines)))
+        _say(console, aligned(lines), headed)
         return
     from kezuri.cli.template import Template, as_json, escapes
 
@@ -33,10 +42,15 @@ def listing(console: Console, form: str, rows: Sequence[Row], columns: Mapping[s
     head = template.render(headings)
     texts = [template.render(row) for row in rows]
     if tabular:
-        console.say("\n".join(aligned([tuple(text.split("\t")) for text in (head, *texts)])))
+        _say(console, aligned([tuple(text.split("\t")) for text in (head, *texts)]), headed)
     else:
         for text in texts:
             console.data(text)
+
+
+def _say(console: Console, lines: Sequence[str], headed: bool) -> None:
+    for line in lines if headed else lines[1:]:
+        console.say(line)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,18 +1,21 @@
 """A container in the foreground: its process from start to end, and what it is told meanwhile."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from kezuri.containers.health import Health
+from kezuri.containers.network import told
 from kezuri.containers.signals import Signals
 from kezuri.sandbox.step import Order, Outcome, Output, Port, Sandbox, Step, Stop
 
 
 class Container:
-    """One process of an image, run once by `run`, which `signals` looks after.
+    """One process of an image, run once by `run`, which `signals` and `health` look after.
 
-    `begun` is called when its program has started; `ports` are known then. What others want of it (`stop`) may be said
-    in any thread.
+    `say` hears what its user has to know; `begun` is called when its program has started, and `ports` are known then.
+    What others want of it (`stop`) may be said in any thread.
     """
 
     def __init__(
@@ -20,9 +23,13 @@ class Container:
         sandbox: Sandbox,
         step: Step,
         signals: Signals,
+        health: Health | None,
+        say: Callable[[str], None],
         begun: "Callable[[Container], None]" = lambda container: None,
     ) -> None:
         self._signals = signals
+        self._say = say
+        self._health = health
         self.ports: tuple[Port, ...] = ()
         self._sandbox = sandbox
         self._step = step
@@ -33,6 +40,8 @@ class Container:
         """Run it to its end; KezuriError when it could not be started."""
         with self._signals:
             outcome = self._sandbox.run(self._step, output, threading.Event(), self)
+        if outcome.oom:
+            self._say("the container, or a process of it, was killed: " + _memory(outcome))
         return outcome._replace(exit_code=128 + self._signals.ended) if self._signals.ended else outcome
 
     def stop(self) -> None:
@@ -42,14 +51,31 @@ class Container:
     def bound(self, ports: tuple[Port, ...]) -> None:
         """See `kezuri.sandbox.step.Attendant`."""
         self.ports = ports
+        for line in told(self._step.ports, ports):
+            self._say(line)
 
     def started(self) -> None:
         """See `kezuri.sandbox.step.Attendant`."""
+        if self._health is not None:
+            self._health.start(time.monotonic())
         self._begun(self)
+
+    def probed(self, code: int, output: bytes) -> None:
+        """See `kezuri.sandbox.step.Attendant`."""
+        if self._health is not None and (change := self._health.ended(time.monotonic(), code, output)):
+            self._say(f"the container is {change}")
 
     def orders(self) -> Sequence[Order]:
         """See `kezuri.sandbox.step.Attendant`."""
         found = list(self._signals.orders())
+        if self._health is not None and (probe := self._health.probe(time.monotonic())):
+            found.append(probe)
         while self._orders:
             found.append(self._orders.popleft())
         return found
+
+
+def _memory(outcome: Outcome) -> str:
+    if not outcome.memory:
+        return "this machine has no memory left"
+    return f"it needs more than its {outcome.memory >> 20} MiB of memory (--memory)"

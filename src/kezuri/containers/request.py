@@ -2,21 +2,27 @@
 
 from typing import NamedTuple
 
-from kezuri.sandbox.step import Port
+from kezuri.containers.health import HealthOptions
+from kezuri.linux.cgroups import Limits
+from kezuri.sandbox.step import HostMount, Port, TmpfsMount
 
 
 class RunRequest(NamedTuple):
-    """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `volumes` are (host path,
-    container path, read-only). `command` empty means the image's CMD. `sig_proxy`: signals that come to us go to it.
-    `stop_signal` (empty: the image's, else SIGTERM) asks it to end; `grace` seconds later it is killed (less than 0:
-    never)."""
+    """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `command` empty means the image's
+    CMD. `volumes` are paths in the container whose files live as long as it does.
+
+    `network` empty means that none was named; `exposed` are ports such as `80/tcp`; `asks_for_gateway`: a host is to
+    have the address `host-gateway`. `sig_proxy`: signals that come to us go to the container. `stop_signal` (empty: the
+    image's, else SIGTERM) asks it to end; `grace` seconds later it is killed (less than 0: never).
+    """
 
     image: str
     command: tuple[str, ...] = ()
     entrypoint: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     ports: tuple[Port, ...] = ()
-    volumes: tuple[tuple[str, str, bool], ...] = ()
+    mounts: tuple[HostMount | TmpfsMount, ...] = ()
+    volumes: tuple[str, ...] = ()
     user: str = ""
     workdir: str = ""
     hostname: str = ""
@@ -31,6 +37,20 @@ class RunRequest(NamedTuple):
     sig_proxy: bool = True
     stop_signal: str = ""
     grace: float = 10.0
+    publish_all: bool = False
+    exposed: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    group_add: tuple[str, ...] = ()
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
+    unfiltered: bool = False
+    no_new_privileges: bool = False
+    cidfile: str = ""
+    limits: Limits | None = None
+    asks_for_gateway: bool = False
+    health: HealthOptions = HealthOptions()
     platform: str = ""
     hosts: tuple[tuple[str, str], ...] = ()
     ulimits: tuple[tuple[str, int, int], ...] = ()

@@ -14,19 +14,25 @@ _LONGEST_LINE = 240
 _LONGEST_MESSAGE = 2000
 
 
-def render(diagnostic: Diagnostic, colour: bool = False) -> str:
+def render(diagnostic: Diagnostic, colour: bool = False, columns: int = 0) -> str:
     """The diagnostic as several lines of text, with the source line and a marker under the span.
 
-    No trailing newline. What others wrote is made visible; a long line of the source is shown around the span.
+    No trailing newline. What others wrote is made visible; a long line of the source is shown around the span. The last
+    lines of what a program printed come first: what is wrong, and where, must not scroll away above them. `columns` is
+    the width of the terminal, 0 for none.
     """
 
     def paint(style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if colour else text
 
+    lines = []
+    if diagnostic.output:
+        lines.append("output:")
+        lines += [f"  {paint(_BLUE, '|')} {unsteered(line)}" for line in diagnostic.output.rstrip("\n").split("\n")]
     code = f"[{diagnostic.code}]" if diagnostic.code else ""
     head = paint(_COLOURS[diagnostic.severity], f"{diagnostic.severity}{code}")
     message = _middle_cut(visible(diagnostic.message))
-    lines = [f"{head}: {paint(_BOLD, message)}"]
+    lines.append(f"{head}: {paint(_BOLD, message)}")
     source, span = diagnostic.source, diagnostic.span
     if source is not None and span is not None:
         first, column = source.position(span.start)
@@ -34,14 +40,15 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
         last = min(last, first + _MOST_LINES - 1)
         width = len(str(last))
         bar = paint(_BLUE, "|")
+        longest = min(_LONGEST_LINE, columns - width - 4) if columns > 40 else _LONGEST_LINE
         lines.append(f"{' ' * width}{paint(_BLUE, '-->')} {visible(source.name)}:{first}:{column}")
         lines.append(f"{' ' * width} {bar}")
         for number in range(first, last + 1):
             text, start, end = source.line(number), column - 1, end_column
             if first == last:
-                text, start, end = _around(text, start, end)
-            elif len(text) > _LONGEST_LINE:
-                text = text[:_LONGEST_LINE] + "…"
+                text, start, end = _around(text, start, end, longest)
+            elif len(text) > longest:
+                text = text[:longest] + "…"
             lines.append(f"{paint(_BLUE, str(number).rjust(width))} {bar} {_printable(text)}")
         if first == last:
             before = _width(_printable(text[:start]))
@@ -50,9 +57,6 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
             lines.append(f"{' ' * width} {bar} {' ' * before}{mark}")
     elif source is not None:
         lines.append(f"  {paint(_BLUE, '-->')} {visible(source.name)}")
-    if diagnostic.output:
-        lines.append("  output:")
-        lines += [f"  {paint(_BLUE, '|')} {unsteered(line)}" for line in diagnostic.output.rstrip("\n").split("\n")]
     if diagnostic.hint:
         for i, line in enumerate(_middle_cut(visible(diagnostic.hint, "\n")).split("\n")):
             lines.append(f"  {paint(_BOLD, 'help')}: {line}" if i == 0 else f"        {line}")
@@ -61,14 +65,14 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
     return "\n".join(lines)
 
 
-def render_all(diagnostics: Sequence[Diagnostic], colour: bool = False, gap: str = "\n") -> str:
+def render_all(diagnostics: Sequence[Diagnostic], colour: bool = False, gap: str = "\n", columns: int = 0) -> str:
     """Several diagnostics below each other; of very many (a Dockerfile that is no text) only the first."""
     pieces: list[str] = []
     for diagnostic in diagnostics:
         if len(pieces) == _MOST_DIAGNOSTICS or sum(map(len, pieces)) > _MOST_TEXT:
             pieces.append(f"(and {len(diagnostics) - len(pieces)} more)")
             break
-        pieces.append(render(diagnostic, colour))
+        pieces.append(render(diagnostic, colour, columns))
     return gap.join(pieces)
 
 
@@ -76,12 +80,15 @@ def _printable(text: str) -> str:
     return visible(text.replace("\t", "    "))
 
 
-def _around(text: str, start: int, end: int) -> tuple[str, int, int]:
-    """A line and the part of it that is marked (0-based, half-open); of a long line only what surrounds the part."""
-    if len(text) <= _LONGEST_LINE:
+def _around(text: str, start: int, end: int, longest: int) -> tuple[str, int, int]:
+    """A line and the part of it that is marked (0-based, half-open); of a long line only what surrounds the part, in
+    about so many cells."""
+    room = longest - (_width(text) - len(text)) if _width(text) <= longest * 2 else longest // 2
+    if len(text) <= room:
         return text, start, end
-    first = max(0, min(start - _LONGEST_LINE // 3, len(text) - _LONGEST_LINE))
-    last = first + _LONGEST_LINE
+    room = max(20, room - 2)
+    first = max(0, min(start - room // 3, len(text) - room))
+    last = first + room
     shift = first - (first > 0)
     cut = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
     return cut, start - shift, min(end, last) - shift

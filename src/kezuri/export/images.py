@@ -18,7 +18,7 @@ class Exported(NamedTuple):
     it.
 
     `config` is None for an index; `documents` are the bytes of index, manifests and configs by digest; `layers` are
-    found by the path function.
+    found by the path function, and are `diff_ids` unpacked.
     """
 
     names: tuple[str, ...]
@@ -26,6 +26,7 @@ class Exported(NamedTuple):
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
     documents: dict[str, bytes]
+    diff_ids: tuple[str, ...] = ()
 
 
 class Parts(NamedTuple):
@@ -75,8 +76,10 @@ def compose(
     layers = tuple({layer.digest: layer for image in images for layer in image.layers}.values())
     if not index:
         (only,) = images
-        return Exported(names, only.descriptor, only.config_descriptor, only.layers, documents)
+        diff_ids = only.image_config.diff_ids
+        return Exported(names, only.descriptor, only.config_descriptor, only.layers, documents, diff_ids)
     notes = annotations.on("index") if annotations else {}
     raw = canonical(Index(tuple(i.descriptor for i in images), INDEX, notes).to_json())
     root = Descriptor(INDEX, digest_of(raw), len(raw), annotations.on("index-descriptor") if annotations else {})
-    return Exported(names, root, None, layers, {**documents, root.digest: raw})
+    diff_ids = tuple(dict.fromkeys(diff_id for image in images for diff_id in image.image_config.diff_ids))
+    return Exported(names, root, None, layers, {**documents, root.digest: raw}, diff_ids)

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kezuri.forecast.schedule import Lane, critical_path, makespan
+from kezuri.forecast.schedule import Lane, critical_path, lanes_of, makespan
 from kezuri.forecast.step import ForecastStep
 from kezuri.plan.operation import (
     BaseImage,
     ImageInput,
-    Operation,
     Plan,
     StageInput,
 )
@@ -56,10 +55,13 @@ def expense(plan: Plan, steps: Iterable[ForecastStep], parallelism: int) -> Expe
     sure = {place: step for place, step in of.items() if step.outcome == "runs"}
     maybe = {place: step for place, step in of.items() if step.outcome != "cached"}
 
-    def wall(running: Running, seconds: Callable[[ForecastStep], float]) -> float:
-        return makespan(_lanes(plan, running, seconds), max(1, parallelism))
+    def lanes(running: Running, seconds: Callable[[ForecastStep], float]) -> Mapping[int, Lane]:
+        return lanes_of(plan, {place: seconds(step) for place, step in running.items()})
 
-    critical = critical_path(_lanes(plan, sure or maybe, _seconds))
+    def wall(running: Running, seconds: Callable[[ForecastStep], float]) -> float:
+        return makespan(lanes(running, seconds), max(1, parallelism))
+
+    critical = critical_path(lanes(sure or maybe, _seconds))
     return Expense(
         sum(map(_seconds, sure.values())),
         sum(map(_seconds, maybe.values())),
@@ -77,18 +79,6 @@ def expense(plan: Plan, steps: Iterable[ForecastStep], parallelism: int) -> Expe
 
 Running = Mapping[tuple[int, int], ForecastStep]
 """Steps that run, by stage and position."""
-
-
-def _lanes(plan: Plan, running: Running, seconds: Callable[[ForecastStep], float]) -> dict[int, Lane]:
-    lanes = {}
-    for stage in plan.stages:
-        after = stage.base.stage if isinstance(stage.base, StageInput) else -1
-        steps = []
-        for position, operation in enumerate(stage.operations):
-            step = running.get((stage.number, position))
-            steps.append((0.0 if step is None else seconds(step), _stages(operation)))
-        lanes[stage.number] = Lane(after, tuple(steps))
-    return lanes
 
 
 def layer_bytes(step: ForecastStep) -> int:
@@ -154,7 +144,3 @@ def _base(plan: Plan, number: int) -> BaseImage | None:
     while isinstance(base, StageInput):
         base = plan.stage(base.stage).base
     return base if isinstance(base, BaseImage) else None
-
-
-def _stages(operation: Operation) -> tuple[int, ...]:
-    return tuple(source.stage for source in operation.key_inputs if isinstance(source, StageInput))

@@ -141,8 +141,9 @@ class Forecast:
             reason = "too much before it may turn out one way or another"
         past = self._past(operation, components, found if outcome == "cached" else None)
         line = operation.node.place.line
+        keys, takes = tuple(sorted(parts)), operation.inputs
         step = ForecastStep(
-            *place, operation.kind, operation.title, line, outcome, reason, tuple(sorted(parts)), past, like, looks
+            *place, operation.kind, operation.title, line, outcome, reason, keys, past, takes, like, looks
         )
         after = tuple(dict.fromkeys(next_state(before, layer) for before, key in met for layer in layers[key]))
         return step, after if ways and sight is not None and len(after) <= _MOST else None

@@ -65,13 +65,14 @@ class Foreseer:
 
     def _stage(self, stage: StagePlan) -> ForecastStage:
         image = isinstance(stage.base, BaseImage)
+        base, below = "scratch", -1
         if isinstance(stage.base, BaseImage):
             base = stage.base.name
         elif isinstance(stage.base, StageInput):
-            base = self._plan.stage(stage.base.stage).label
-        else:
-            base = "scratch"
-        return ForecastStage(stage.number, self._label(stage), base, 1 + image, len(stage.operations) + image)
+            below = stage.base.stage
+            base = self._plan.stage(below).label
+        last = len(stage.operations) + image
+        return ForecastStage(stage.number, self._label(stage), base, below, 1 + image, last)
 
     def _label(self, stage: StagePlan) -> str:
         """The stage's name; of several platforms with its own, and with the one that it builds for."""

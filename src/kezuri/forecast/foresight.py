@@ -7,12 +7,13 @@ from kezuri.forecast.step import ForecastStep
 
 
 class ForecastStage(NamedTuple):
-    """A stage and what it stands on; `first` is the number of its first step in what a build shows, `last` that of the
-    last one."""
+    """A stage and what it stands on: `base_stage` is that stage's number, -1 where it is an image or nothing. In what a
+    build shows, `first` is the number of its first step, and `last` that of the last one."""
 
     number: int
     label: str
     base: str
+    base_stage: int
     first: int
     last: int
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from kezuri.plan.operation import Plan, StageInput
+
 
 class Lane(NamedTuple):
     """A stage as a row of steps: `after` is the stage that it stands on (-1: none), `steps` are (seconds, stages
@@ -11,6 +13,19 @@ class Lane(NamedTuple):
 
     after: int
     steps: tuple[tuple[float, tuple[int, ...]], ...]
+
+
+def lanes_of(plan: Plan, seconds: Mapping[tuple[int, int], float]) -> dict[int, Lane]:
+    """The stages of a plan as lanes, with the seconds of the steps that run, by stage and position."""
+    lanes = {}
+    for stage in plan.stages:
+        after = stage.base.stage if isinstance(stage.base, StageInput) else -1
+        steps = []
+        for position, operation in enumerate(stage.operations):
+            needs = tuple(source.stage for source in operation.key_inputs if isinstance(source, StageInput))
+            steps.append((seconds.get((stage.number, position), 0.0), needs))
+        lanes[stage.number] = Lane(after, tuple(steps))
+    return lanes
 
 
 def makespan(lanes: Mapping[int, Lane], slots: int) -> float:

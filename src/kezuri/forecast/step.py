@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from kezuri.forecast.history import Past
+from kezuri.plan.operation import Input
 
 ForecastOutcome = Literal["cached", "runs", "depends", "unknown"]
 """`cached`: the result is there, or an equal step of the same build makes it. `runs`: there is no result under any key
@@ -19,7 +20,7 @@ class ForecastStep(NamedTuple):
     `reason` says why its result is not simply there. `keys` are the keys that it can have; those of steps behind one
     that runs are made up, and equal exactly when the real ones will be. `like` is the (stage, position) of the step of
     this build that gives a `cached` step its result, if one does. `looks` says that its key needs files of layers that
-    have to be pulled or unpacked first.
+    have to be pulled or unpacked first. `takes` is what it takes files from beside its own stage.
     """
 
     stage: int
@@ -31,5 +32,6 @@ class ForecastStep(NamedTuple):
     reason: str
     keys: tuple[str, ...]
     past: Past | None
+    takes: tuple[Input, ...]
     like: tuple[int, int] | None = None
     looks: bool = False

@@ -65,7 +65,9 @@ class Listings:
         return listing
 
     def keep(self, layer: str, listing: Listing, form: FormRow) -> None:
-        """Write down the listing that was made of a blob, unless the layer has one; none of what lost its times."""
+        """Write down the listing that was made of a blob, unless the layer has one; none of what lost its times. How
+        much the layer's files are is known then, too."""
+        self._store.database.facts.put_unpacked(form.diff_id, listing.content())
         path = self._path(layer)
         if form.epoch is None and not os.path.exists(path):
             listing.save(path)

@@ -68,4 +68,5 @@ class Packer:
             if row is None or not row.diff_id:
                 database.put_layer(layer, diff_id=packed.diff_id)
             database.put_form(form)
+            database.facts.put_unpacked(packed.diff_id, packed.content)
         return form

@@ -111,7 +111,7 @@ class AnchoredTree:
             os.rmdir(base, dir_fd=descriptor)
 
     def _empty(self, path: str) -> list[str]:
-        """Unlink what is no directory; give back the directories."""
+        """Remove everything in a directory that is no directory; give back those that are."""
         descriptor = self.at(path)
         directories = []
         for name in os.listdir(descriptor):

@@ -1,6 +1,5 @@
 """What one layer contains, path by path, small enough to keep beside every layer."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
@@ -152,6 +151,8 @@ class Listing:
         import json
         import zlib
 
+        from kezuri.linux.replacement import replacement
+
         head: dict[str, object] = {
             "entries": len(self._lines),
             "opaque": sorted(self.opaque),
@@ -164,20 +165,9 @@ class Listing:
         text = "\n".join([_escaped(name) + line for name, line in self._lines.items()])
         body = [b"%012d" % len(first), first, *(data for _, data in sorted(self.kept.items())), self._digests]
         body.append(text.encode("utf-8", "surrogateescape"))
-        aside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-        try:
-            with open(aside, "xb") as file:
-                file.write(_WITH_DIGESTS if self._digests else _MAGIC)
-                file.write(zlib.compress(b"".join(body), 1))
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(aside, path)
-        except BaseException:
-            try:
-                os.unlink(aside)
-            except OSError:
-                pass
-            raise
+        with replacement(path) as file:
+            file.write(_WITH_DIGESTS if self._digests else _MAGIC)
+            file.write(zlib.compress(b"".join(body), 1))
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -219,6 +209,10 @@ class Listing:
     def files(self) -> list[str]:
         """The files that are not empty, by their first names, in order."""
         return [path for path, line in self._lines.items() if line.startswith("\0f") and line.split("\0", 6)[5] != "0"]
+
+    def content(self) -> int:
+        """How many bytes the files have, those with several names once."""
+        return sum(int(line.split("\0", 6)[5]) for line in self._lines.values() if line.startswith("\0f"))
 
     def learn(self, digests: Mapping[str, bytes]) -> None:
         """Take note of the SHA-256 of the bytes of all `files`."""

@@ -18,13 +18,15 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Packed(NamedTuple):
-    """A packed layer: digests as `sha256:<hex>` of the tar and of the blob, sizes in bytes, number of entries."""
+    """A packed layer: digests as `sha256:<hex>` of the tar and of the blob, sizes in bytes, number of entries, and how
+    many bytes its files have (-1 where nobody counted)."""
 
     diff_id: str
     digest: str
     size: int
     uncompressed_size: int
     entries: int
+    content: int = -1
 
 
 def pack(
@@ -43,7 +45,7 @@ def pack(
     perhaps from another thread. Memory is bounded, whatever the size of a file. KezuriError when a file cannot be read
     or changed while it was read, or the sink does not take the bytes; what the sink holds then is not a layer.
     """
-    entries = 0
+    entries = total = 0
     parts: list[Any] = []
     held = 0
     latest = None if epoch is None else epoch * 1_000_000_000
@@ -58,6 +60,7 @@ def pack(
             held += len(head)
             if entry.kind == "file":
                 size = entry.size
+                total += size
                 if size < BLOCK and content.__class__ is str:
                     # Almost every file is read here, with three system calls. One byte more than expected is asked
                     # for: whoever gets it sees that the file has grown.
@@ -95,7 +98,7 @@ def pack(
         while held >= BLOCK:
             parts, held = _cut(blob, parts, held)
         written = blob.finish(b"".join(parts))
-    return Packed(*written, entries)
+    return Packed(*written, entries, total)
 
 
 def compress(

@@ -5,6 +5,21 @@ import os
 
 from kezuri.diagnostics import KezuriError
 
+HINTS = {
+    errno.EMFILE: "this process may open too few files at once: raise `ulimit -n`",
+    errno.ENFILE: "the machine has too many files open: see `sysctl fs.file-max`",
+    errno.ENOMEM: "memory has run out",
+    errno.EAGAIN: "too many processes, or too little memory: see `ulimit -u`",
+    errno.EIO: "the disk, or what it is reached through, is failing: the kernel's log (dmesg) says more",
+    errno.ENAMETOOLONG: "a path may have 4095 bytes, and a name in it 255: shorten it, or begin nearer to it",
+    errno.ELOOP: "symbolic links lead in a circle, or there are too many",
+    errno.EFBIG: "this process may not write files that large: see `ulimit -f`",
+    errno.EROFS: "name a place that can be written (for the store: --root)",
+    errno.ENOLCK: "this file system has no locks (NFS without its lock service): --root puts the store on another",
+    errno.ESTALE: "the file system was changed from elsewhere (NFS): try again",
+}
+"""What to do about an error, by its number."""
+
 
 def disk_error(error: OSError, path: str) -> KezuriError:
     """What to tell somebody whose disk did not take what the store wanted to write."""
@@ -22,7 +37,7 @@ def disk_error(error: OSError, path: str) -> KezuriError:
                 hint="take it over with chown, or name another place (for the store: --root)",
                 exit_code=125,
             )
-    hint = "name a place that can be written (for the store: --root)" if error.errno == errno.EROFS else ""
+    hint = HINTS.get(error.errno or 0, "")
     return KezuriError.of(f"cannot write {path}: {error.strerror or error}", hint=hint, exit_code=125)
 
 

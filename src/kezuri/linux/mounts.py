@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from typing import Any
 
 from kezuri.linux import libc
@@ -125,6 +126,13 @@ def _unescape(field: bytes) -> bytes:
     return parts[0] + b"".join(bytes([int(p[:3], 8)]) + p[3:] for p in parts[1:])
 
 
+def _led_to(found: "re.Match[str]") -> str:
+    try:
+        return os.readlink(found[0])
+    except OSError:
+        return found[0]
+
+
 def tmpfs(target: str, size: int = 0, mode: int = 0o755, flags: int = 0) -> None:
     """Mount an empty tmpfs of at most `size` bytes (0: the kernel's default, half of the memory)."""
     options = f"mode={mode:o}" + (f",size={size}" if size else "")
@@ -179,13 +187,16 @@ class NewMount:
         return libc.syscall(libc.FSMOUNT, self.fd, 1, attributes)
 
     def messages(self) -> str:
-        """What the kernel said about the configuration so far, one message a line."""
+        """What the kernel said about the configuration so far, one message a line, with the descriptors of this process
+        as the paths that they lead to."""
         lines: list[str] = []
         while len(lines) < 20:
             try:
-                lines.append(os.read(self.fd, 4096).decode(errors="replace").strip())
+                line = os.read(self.fd, 4096).decode(errors="replace").strip()
             except OSError:
                 break
+            # Before each message stands how grave it is: e, w or i.
+            lines.append(re.sub(r"/proc/self/fd/\d+", _led_to, line[2:] if line[1:2] == " " else line))
         return "\n".join(lines)
 
     def _config(self, command: int, key: bytes | None, value: Any) -> None:

@@ -4,22 +4,10 @@ import errno
 import os
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
+from kezuri.linux.disk import HINTS, disk_error
 
 _LONGEST = 240
 """Characters of a path that are shown: paths that are refused for their length fill a screen."""
-
-_HINTS = {
-    errno.EMFILE: "this process may open too few files at once: raise `ulimit -n`",
-    errno.ENFILE: "the machine has too many files open: see `sysctl fs.file-max`",
-    errno.ENOMEM: "memory has run out",
-    errno.EAGAIN: "too many processes, or too little memory: see `ulimit -u`",
-    errno.EIO: "the disk, or what it is reached through, is failing: the kernel's log (dmesg) says more",
-    errno.ENAMETOOLONG: "a path may have 4095 bytes, and a name in it 255: shorten it, or begin nearer to it",
-    errno.ELOOP: "symbolic links lead in a circle, or there are too many",
-    errno.EFBIG: "this process may not write files that large: see `ulimit -f`",
-    errno.ESTALE: "the file system was changed from elsewhere (NFS): try again",
-}
 
 
 def refused(error: OSError) -> KezuriError:
@@ -34,7 +22,7 @@ def refused(error: OSError) -> KezuriError:
         return disk_error(error, path)
     words = error.strerror or str(error) or type(error).__name__
     return KezuriError.of(
-        f"{abridged(path)}: {words}" if path else words, hint=_HINTS.get(error.errno or 0, ""), exit_code=125
+        f"{abridged(path)}: {words}" if path else words, hint=HINTS.get(error.errno or 0, ""), exit_code=125
     )
 
 

@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 
 @contextmanager
-def replacement(target: str) -> Iterator[BinaryIO]:
+def replacement(target: str, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A new file beside the target. When all went well it is written to the disk and renamed onto the target, else
-    nothing of it remains.
+    nothing of it remains. What is not `durable` may be damaged after a crash of the machine: its readers notice
+    that, and nobody waits for the disk.
 
     Its name ends in `.part` and is random: the directory may be another user's, who would lay a link in the way of a
     name that he can foresee, and what the link leads to would be written. OSError when the disk does not take it.
@@ -19,7 +20,8 @@ def replacement(target: str) -> Iterator[BinaryIO]:
         with open(aside, "xb", opener=_plain) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.rename(aside, target)
     finally:
         with suppress(OSError):

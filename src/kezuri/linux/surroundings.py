@@ -7,9 +7,10 @@ from typing import Literal, NamedTuple
 
 from kezuri.linux import mounts
 
-Need = Literal["namespaces", "proc", "ids", "privilege"]
+Need = Literal["namespaces", "proc", "ids", "privilege", "volume"]
 """What an engine can withhold: `namespaces` and the mounts in them (seccomp, AppArmor), a `proc` with nothing masked,
-several user `ids` (capabilities, no_new_privs), `privilege`: the right to mount, for who is root already."""
+several user `ids` (capabilities, no_new_privs), `privilege`: the right to mount, for who is root already; and a
+`volume`: a directory that does not lie on the container's own file system."""
 
 VARIABLES = ("KUBERNETES_SERVICE_HOST", "container")
 """The environment variables by which engines can be told: whoever asks in another process passes them on."""
@@ -21,12 +22,14 @@ _REMEDIES: dict[str, dict[Need, str]] = {
         "proc": "--security-opt unmask=ALL",
         "ids": "--cap-add SETUID,SETGID,SETFCAP without --security-opt no-new-privileges",
         "privilege": "--cap-add SYS_ADMIN",
+        "volume": "-v kezuri:/kezuri -e KEZURI_ROOT=/kezuri",
     },
     "docker": {
         "namespaces": "--security-opt seccomp=unconfined --security-opt apparmor=unconfined",
         "proc": "--security-opt systempaths=unconfined",
         "ids": "--cap-add SETUID --cap-add SETGID --cap-add SETFCAP without --security-opt no-new-privileges",
         "privilege": "--privileged",
+        "volume": "-v kezuri:/kezuri -e KEZURI_ROOT=/kezuri",
     },
     "kubernetes": {
         "namespaces": "seccompProfile: {type: Unconfined}, appArmorProfile: {type: Unconfined}",
@@ -53,13 +56,19 @@ class Surroundings(NamedTuple):
         if "namespaces" in wanted and "proc" not in wanted and self.masked:
             wanted.append("proc")
         words = _REMEDIES.get(self.engine)
+        if words is None and wanted == ["volume"]:
+            return f"if this is a container: give it {_named('volume')}"
         if words is None:
             return (
                 "if this is a container: give it "
                 + ", ".join(_named(need) for need in wanted)
                 + " (podman and docker: --privileged gives all of it; `kezuri doctor` says more)"
             )
-        given = [words[need] for need in wanted]
+        given = [words[need] for need in wanted if need in words]
+        if wanted == ["volume"]:
+            if self.engine == "kubernetes":
+                return "give the pod an emptyDir, or another volume, and name where it is mounted with KEZURI_ROOT"
+            return f"give the store a volume: {self.engine} run {given[0]}"
         if self.engine == "kubernetes":
             pod = " and, in the pod's spec, hostUsers: false" if "proc" in wanted else ""
             return f"give the container the securityContext {{{', '.join(given)}}}{pod}"
@@ -114,4 +123,5 @@ def _named(need: Need) -> str:
         "proc": "a /proc with nothing masked",
         "ids": "CAP_SETUID, CAP_SETGID and CAP_SETFCAP, without no_new_privs",
         "privilege": "CAP_SYS_ADMIN",
+        "volume": "a volume for the store (named with --root or KEZURI_ROOT)",
     }[need]

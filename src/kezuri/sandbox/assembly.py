@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kezuri.linux import inroot, mounts, overlay, recorded
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from kezuri.linux.surroundings import here
 from kezuri.sandbox.failure import MISSING_IDS, StartFailure, reason
 from kezuri.sandbox.step import (
     AgentMount,
@@ -97,7 +98,7 @@ def assemble(step: Step, own: Sequence[Mount]) -> Assembly:
             continue
         if mount is None:
             made = f"{scratch}/kernel{place.path}"
-        elif isinstance(mount, TmpfsMount) and place.mode is not None:
+        elif isinstance(mount, TmpfsMount) and place.mode is not None and not mount.exact:
             mount = mount._replace(mode=place.mode)
         if mount is not None:
             _make(mount, source, made, tree, sockets, 0 if step.insecure else MS_NODEV)
@@ -247,7 +248,9 @@ def _no_overlay(what: str, directory: str, error: OSError) -> StartFailure:
     kind = mounts.type_at(directory) if directory else ""
     hint = ""
     if error.errno == errno.EINVAL and kind:
-        hint = f"{directory} lies on {kind}; overlay needs a local file system such as ext4, xfs, btrfs or tmpfs"
+        hint = f"the store lies on {kind}, and overlay needs a local file system such as ext4, xfs, btrfs or tmpfs"
+        if kind == "overlay":
+            hint += f"\n{here().remedy('volume')}"
     elif error.errno == errno.ENODEV:
         hint = "this kernel has no overlay file system: load it with `sudo modprobe overlay`"
     elif error.errno == errno.EPERM:
@@ -315,7 +318,12 @@ def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[in
                 mounts.restrict(at, flags, recursive=True)
         elif isinstance(mount, TmpfsMount):
             os.mkdir(at)
-            mounts.tmpfs(at, mount.size, mount.mode, MS_NODEV | MS_NOSUID)
+            flags = MS_NODEV | MS_NOSUID | (MS_NOEXEC if mount.noexec else 0)
+            mounts.tmpfs(at, mount.size, mount.mode, flags)
+            if mount.uid or mount.gid:
+                os.chown(at, mount.uid, mount.gid)
+            if mount.readonly:
+                mounts.restrict(at, flags | MS_RDONLY)
         elif isinstance(mount, SecretMount):
             _make_secret(mount, at)
         elif isinstance(mount, FileMount):
@@ -326,7 +334,11 @@ def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[in
             sockets.append((_make_socket(mount, at), mount.agent))
             mounts.bind(at, at)
     except OSError as e:
-        if e.errno == errno.EINVAL and isinstance(mount, SecretMount | AgentMount) and (mount.uid or mount.gid):
+        if (
+            e.errno == errno.EINVAL
+            and isinstance(mount, SecretMount | AgentMount | TmpfsMount)
+            and (mount.uid or mount.gid)
+        ):
             raise StartFailure(
                 f"cannot make the mount at {mount.target}: user {mount.uid} or group {mount.gid} does not exist in "
                 "this user namespace",

@@ -38,7 +38,7 @@ def config(step: Step, made: Assembly, no_new_privileges: bool) -> dict[str, Any
         # The runtime then shows the device nodes of the machine, whose owner may be root of the step: read-only, so
         # that the step cannot change their modes.
         linux["readonlyPaths"] += [f"/dev/{name}" for name in kernelfs.DEVICES]
-    if not step.insecure:
+    if not (step.insecure or step.unfiltered):
         machine = os.uname().machine
         if not seccomp.is_known(machine):
             raise StartFailure(f"kezuri has no system call filter for {machine}")

@@ -52,8 +52,8 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if step.init:
-        init.run(lambda: _execute(step.argv, dict(environment), kept), kept, step.tty)
-    _execute(step.argv, dict(environment), kept)
+        init.run(lambda: execute(step.argv, dict(environment), kept), kept, step.tty)
+    execute(step.argv, dict(environment), kept)
 
 
 def _enter_root(step: Step, channel: "socket") -> None:
@@ -152,7 +152,7 @@ def _change_directory(path: str) -> None:
         raise StartFailure(f"the working directory {path} lies outside the root")
 
 
-def _execute(argv: tuple[str, ...], env: dict[bytes, bytes], channel: int) -> NoReturn:
+def execute(argv: tuple[str, ...], env: dict[bytes, bytes], channel: int) -> NoReturn:
     """Execute the command, looked up as execvp(3) does it in the step's own PATH."""
     arguments = [os.fsencode(a) for a in argv]
     name = arguments[0]

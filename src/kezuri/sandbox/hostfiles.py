@@ -63,6 +63,8 @@ def _hosts(step: Step) -> str:
 
 
 def _resolver(step: Step) -> bytes:
+    if step.resolver:
+        return step.resolver.encode("utf-8", "surrogateescape")
     if step.network != "host":
         return b"# this process has no network but loopback\n"
     try:

@@ -37,8 +37,27 @@ def capabilities(step: Step) -> int:
     have = privileges.permitted()
     if step.insecure:
         return have
-    kept = have & privileges.mask(DEFAULT_CAPABILITIES)
-    return kept & ~privileges.mask(("NET_RAW",)) if step.network == "host" else kept
+    added, dropped = (
+        privileges.mask(tuple(name for name in names if name != "ALL"))
+        for names in (step.add_capabilities, step.drop_capabilities)
+    )
+    if "ALL" in step.add_capabilities:
+        return have & ~dropped
+    kept = 0 if "ALL" in step.drop_capabilities else privileges.mask(DEFAULT_CAPABILITIES)
+    if step.network == "host":
+        kept &= ~privileges.mask(("NET_RAW",))
+    return have & (kept & ~dropped | added)
+
+
+def check(step: Step) -> None:
+    """StartFailure for a capability that is to be added and that this process does not have itself."""
+    lacking = [
+        name
+        for name in step.add_capabilities
+        if name != "ALL" and not privileges.permitted() & privileges.mask((name,))
+    ]
+    if lacking:
+        raise StartFailure(f"CAP_{lacking[0]} cannot be added: kezuri does not have it here")
 
 
 def bounds(step: Step, no_new_privileges: bool) -> int:
@@ -49,6 +68,8 @@ def bounds(step: Step, no_new_privileges: bool) -> int:
     of its own user namespace only.
     """
     kept = capabilities(step)
+    if step.drop_capabilities:
+        return kept
     harmless = no_new_privileges or not namespaces.owns_network()
     return kept | privileges.permitted() & privileges.mask(("NET_RAW",)) if harmless else kept
 
@@ -122,7 +143,7 @@ def _shown(value: int) -> str:
 def filter_for(step: Step) -> bytes:
     """The step's system call filter (empty: none). StartFailure for a machine that has no table."""
     machine = os.uname().machine
-    if step.insecure:
+    if step.insecure or step.unfiltered:
         return b""
     if not seccomp.is_known(machine):
         raise StartFailure(

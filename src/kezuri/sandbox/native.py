@@ -12,7 +12,7 @@ from kezuri.linux import userns
 from kezuri.sandbox import wire, zygote
 from kezuri.sandbox.failure import MISSING_IDS
 from kezuri.sandbox.listening import listening
-from kezuri.sandbox.step import Attendant, Outcome, Output, Signal, Step
+from kezuri.sandbox.step import Attendant, Outcome, Output, Probe, Signal, Step
 
 if TYPE_CHECKING:
     from socket import socket
@@ -168,6 +168,7 @@ def _attend(
     report: tuple[Any, ...] | None = None
     over = 0.0
     begun = killed = False
+    probed: tuple[Any, ...] = ()
     problem: BaseException | None = None
     while report is None or session.reading:
         if not killed and (kill.is_set() or problem or (over and time.monotonic() > over)):
@@ -179,9 +180,14 @@ def _attend(
             if begun and attendant is not None:
                 begun = False
                 attendant.started()
+            if probed and attendant is not None:
+                attendant.probed(*probed)
+                probed = ()
             for order in attendant.orders() if attendant is not None and not killed and report is None else ():
                 if isinstance(order, Signal):
                     _order(control, "signal", order.number)
+                elif isinstance(order, Probe):
+                    _order(control, "probe", tuple(order))
                 elif order.kill:
                     kill.set()
                 elif not over:
@@ -196,6 +202,8 @@ def _attend(
                 session.adopt_terminal(control)
             elif message[0] == "started":
                 begun = True
+            elif message[0] == "probed":
+                probed = message[1:]
             else:
                 report = message
                 poll.unregister(control)
@@ -214,9 +222,9 @@ def _stop(step: Step, control: "socket") -> float:
     return time.monotonic() + step.grace if step.grace >= 0 else float("inf")
 
 
-def _order(control: "socket", what: str, number: int = 0) -> None:
+def _order(control: "socket", what: str, value: Any = 0) -> None:
     try:
-        wire.send(control, (what, number))
+        wire.send(control, (what, value))
     except OSError:
         pass  # it has ended by itself; its report says how
 

@@ -42,6 +42,10 @@ class Orders:
         else:
             self._kill()
 
+    def first(self) -> int:
+        """The number of PID 1 in the /proc that we see: it has another one in each PID namespace around it."""
+        return int(_field(f"/proc/self/fdinfo/{self._pidfd}", "Pid:"))
+
     def meaning(self, code: int) -> int:
         """What PID 1 ended with (a signal's number less than 0): by the signal that we killed it for."""
         return -self._because if code == -signal.SIGKILL and self._because else code

@@ -41,12 +41,18 @@ class HostMount(NamedTuple):
 class TmpfsMount(NamedTuple):
     """An empty tmpfs of at most `size` bytes (0: the kernel's default).
 
-    `mode` is for a directory that the image does not have: the mode of one that it has is kept.
+    `mode` is for a directory that the image does not have, and the mode of one that it has is kept, unless it is to be
+    `exact`.
     """
 
     target: str
     size: int = 0
     mode: int = 0o1777
+    exact: bool = False
+    uid: int = 0
+    gid: int = 0
+    noexec: bool = False
+    readonly: bool = False
 
 
 class SecretMount(NamedTuple):
@@ -90,18 +96,32 @@ class Port(NamedTuple):
     protocol: Literal["tcp", "udp"] = "tcp"
 
 
+class Uplink(NamedTuple):
+    """The program that connects a private network with this machine's, and where it is.
+
+    `answers`: it is to answer for this machine's name server, which the step cannot reach itself.
+    """
+
+    program: Literal["pasta", "slirp4netns"]
+    path: str
+    answers: bool = False
+
+
 class Step(NamedTuple):
     """One process: what to run, as whom, where, and what it may see.
 
     `uid`, `gid` and `groups` are numbers in the image's own view. `network`: `host` shares this machine's, `none` has
-    only a loopback interface, `private` has only a loopback interface too, and `ports` are forwarded into it.
+    only a loopback interface; `private` has one too, and what an `uplink` adds, and `ports` are forwarded into it.
+    `resolver` is the text of /etc/resolv.conf (empty: what the network implies).
     `hosts` are (name, address) lines for /etc/hosts. `ulimits` are (name, soft, hard), -1 for unlimited.
     `ca_bundle` is a file of this machine with PEM certificates, shown to the process read-only at a private path and
     announced by the variables that clients read (only those that `env` does not set already); it leaves no trace in
     the layer. `tty` gives the process a terminal; `stdin` is the file descriptor it reads from (-1: nothing).
     `insecure` gives all capabilities, no seccomp, writable /sys. A step that is stopped gets its `stop_signal`, and
-    SIGKILL after `grace` seconds (less than 0: never). With `init` the process is not the first of
-    its PID namespace: that is one of the sandbox's, which passes signals on and waits for orphans.
+    SIGKILL after `grace` seconds (less than 0: never). Capabilities are named without CAP_, `ALL` is every one: root
+    has docker's but for those that are dropped, and those that are added. `unfiltered` is without the system call
+    filter. With `init` the process is not the first of its PID namespace: that is one of the sandbox's, which passes
+    signals on and waits for orphans.
     """
 
     root: Root
@@ -126,6 +146,11 @@ class Step(NamedTuple):
     stop_signal: int = 15
     grace: float = 10.0
     init: bool = False
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
+    unfiltered: bool = False
+    uplink: Uplink | None = None
+    resolver: str = ""
 
 
 class Outcome(NamedTuple):
@@ -160,7 +185,15 @@ class Stop(NamedTuple):
     kill: bool = False
 
 
-Order = Signal | Stop
+class Probe(NamedTuple):
+    """An order: run this beside the step's program, as the same user, in the same directory and environment, and tell
+    the attendant how it ended; `timeout` seconds at most."""
+
+    argv: tuple[str, ...]
+    timeout: float
+
+
+Order = Signal | Stop | Probe
 
 
 class Attendant(Protocol):
@@ -172,6 +205,11 @@ class Attendant(Protocol):
 
     def started(self) -> None:
         """The program runs."""
+        ...
+
+    def probed(self, code: int, output: bytes) -> None:
+        """A probe has ended with this exit code (less than 0: it was killed, since it took too long); the beginning of
+        what it said."""
         ...
 
     def orders(self) -> Sequence[Order]:

@@ -10,7 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kezuri.linux import cgroups, namespaces
-from kezuri.sandbox import container, forward, handoff, wire
+from kezuri.sandbox import container, forward, handoff, identity, uplink, wire
+from kezuri.sandbox.beside import Beside
 from kezuri.sandbox.failure import StartFailure, unstarted
 from kezuri.sandbox.orders import Orders
 from kezuri.sandbox.step import AgentMount, Step
@@ -36,7 +37,8 @@ def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[
     """Run the step that arrives on `control` and report on it; ends with the process.
 
     The main process sends orders (`sandbox.orders`); when it is gone, the step is killed. Reports are ("failed",
-    message, hint), ("terminal",) with a descriptor, ("started",) and ("done", exit code, signal, oom).
+    message, hint), ("terminal",) with a descriptor, ("started",), ("probed", exit code, output) and ("done",
+    exit code, signal, oom).
     """
     try:
         request = Request(wire.receive(control), streams, listeners)
@@ -66,14 +68,19 @@ def _run(request: Request, control: "socket") -> None:
 
     step = request.step
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    identity.check(step)
     if step.network != "host":
+        connection = uplink.Connection(step.uplink) if step.uplink is not None else None
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
+        if connection is not None:
+            connection.make()
     forwarder = None
     if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)
     for fd in request.listeners:
         os.close(fd)
+    here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     namespaces.unshare(namespaces.NEWPID)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     runtime = handoff.Handoff(request.runtime) if request.runtime else None
@@ -81,12 +88,16 @@ def _run(request: Request, control: "socket") -> None:
     pid = os.fork()
     if pid == 0:
         _child(request, runtime, theirs, (control, ours, *([forwarder.channel] if forwarder else ())))
+    # Whatever is forked from now on is outside the step's namespace again.
+    namespaces.enter(here, namespaces.NEWPID)
+    os.close(here)
     theirs.close()
     for fd in request.streams:
         if fd >= 0:
             os.close(fd)
+    beside = Beside(step, request.no_new_privileges, request.groups, request.affinity, runtime is not None)
     try:
-        _wait(pid, step, control, ours, forwarder, runtime, killed_before)
+        _wait(pid, step, control, ours, forwarder, runtime, beside, killed_before)
     finally:
         if forwarder:
             forwarder.stop()
@@ -150,6 +161,7 @@ def _wait(
     channel: "socket",
     forwarder: "forward.Forwarder | None",
     runtime: "handoff.Handoff | None",
+    beside: Beside,
     killed_before: int,
 ) -> None:
     """Pass on what the child has to say, wait for its end and for orders, and report."""
@@ -174,9 +186,15 @@ def _wait(
                     failure = message
             elif fd == pidfd:
                 ended = True
+            elif beside.started(fd):
+                poll.unregister(fd)
+                report(control, ("probed", *beside.ended(fd)))
             else:
-                what, number = _order(control)
-                orders.obey(what, number)
+                what, value = _order(control)
+                if what == "probe":
+                    poll.register(beside.start(orders.first(), *value), select.POLLIN)
+                else:
+                    orders.obey(what, value)
                 if what == "kill":
                     poll.unregister(control.fileno())
     while failure is None and (message := _receive(channel, control, forwarder, keepers)):
@@ -210,7 +228,7 @@ def _wait(
 
 
 def _empty(directory: str) -> None:
-    """Leave the overlay's work directory as it was found: what is in it now is the kernel's."""
+    """Empty the overlay's work directory: the kernel has left a directory of its own in it."""
     for path, directories, files in os.walk(directory, topdown=False):
         for name in files:
             os.unlink(os.path.join(path, name))
@@ -251,10 +269,10 @@ def _receive(
     return ()
 
 
-def _order(control: "socket") -> tuple[str, int]:
+def _order(control: "socket") -> tuple[str, Any]:
     try:
-        what, number = wire.receive(control)
-        return what, number
+        what, value = wire.receive(control)
+        return what, value
     except (OSError, EOFError):
         return "kill", 0  # the main process is gone
 

@@ -59,6 +59,7 @@ def plain(step: Step) -> dict[str, Any]:
     fields["root"] = tuple(step.root)
     fields["mounts"] = tuple((type(m).__name__, tuple(m)) for m in step.mounts)
     fields["ports"] = tuple(tuple(p) for p in step.ports)
+    fields["uplink"] = tuple(step.uplink) if step.uplink else None
     return fields
 
 
@@ -68,4 +69,5 @@ def from_plain(fields: dict[str, Any]) -> Step:
     fields["root"] = steps.Root(*fields["root"])
     fields["mounts"] = tuple(_MOUNTS[name](*values) for name, values in fields["mounts"])
     fields["ports"] = tuple(steps.Port(*p) for p in fields["ports"])
+    fields["uplink"] = steps.Uplink(*fields["uplink"]) if fields["uplink"] else None
     return Step(**fields)

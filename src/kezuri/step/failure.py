@@ -44,6 +44,11 @@ def step_failed(command: str, failure: Failure, gave_up: str = "", place: Place 
             "set-id programs give nothing in this build: by `--security-opt no-new-privileges`, or because kezuri was\n"
             "started that way (systemd NoNewPrivileges=, Kubernetes allowPrivilegeEscalation: false)"
         )
+    if failure.network and not failure.intercepted:
+        if failure.tries > 1:
+            hints.append(f"the network failed this step {failure.tries} times: {failure.network}")
+        else:
+            hints.append("the network failed this step: `--retry-network N` runs such a step again, N times at most")
     if failure.oom:
         hints.append(_out_of_memory(failure))
     elif failure.signal == 9 or failure.exit_code == 137:

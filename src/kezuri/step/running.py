@@ -28,12 +28,18 @@ if TYPE_CHECKING:
     from kezuri.step.wreck import Wreck
 
 
+_LONGEST_PAUSE = 30
+"""Seconds at most before a command is run again."""
+
+
 class Ran(NamedTuple):
-    """What came of a command: the id of the layer, or how it failed; and whether a client in it gave up."""
+    """What came of a command: the id of the layer, or how it failed; and whether a client in it gave up. `again` says
+    what the network did to it, where it is to be run again."""
 
     layer: str
     gave_up: bool = False
     failure: Failure | None = None
+    again: str = ""
 
 
 class Running:
@@ -65,7 +71,20 @@ class Running:
 
     def run(self, work: Run, task: Task, output: door.Output, cancel: CallOff) -> Ran:
         """Run the command and keep its changes as a layer. When it ends badly nothing of it remains, but for what is
-        kept to be looked at (`left`)."""
+        kept to be looked at (`left`). One that failed by the network alone is run again as the work says, from the
+        same files as before; `output` is told."""
+        for tries in range(1, work.retries + 1):
+            ran = self._once(work, task, output, cancel, tries)
+            if not ran.again:
+                return ran
+            pause = min(2 ** (tries - 1), _LONGEST_PAUSE)
+            output(2, f"kezuri: the network failed this step ({ran.again})\n".encode())
+            output(2, f"kezuri: again in {pause} s (retry {tries} of {work.retries})\n".encode())
+            cancel.wait(pause)
+            cancel.check()
+        return self._once(work, task, output, cancel, work.retries + 1)
+
+    def _once(self, work: Run, task: Task, output: door.Output, cancel: CallOff, tries: int) -> Ran:
         lowers = self._forms.directories(task.below)
         view = self._forms.view(task.below)
         tail = Tail()
@@ -101,9 +120,15 @@ class Running:
                     bool(self._ca_bundle),
                     peak=ended.peak,
                     memory=ended.memory or (_memory_here() if ended.oom else 0),
+                    tries=tries,
                 )
+                failure = failure._replace(network=_network(failure))
+                if failure.network and tries <= work.retries:
+                    return Ran("", failure=failure, again=failure.network)
                 failure = failure._replace(cause=self._cause(work, step, failure))
                 return Ran("", tail.abandoned, failure._replace(left=self._keep(work, step, scratch, held)))
+            if tail.abandoned and tries <= work.retries:
+                return Ran("", again="a client gave up on it and still said that all is well")
             layer = f"run-{os.urandom(16).hex()}"
             if self._forms.recorded:
                 from kezuri.layer.claiming import claim
@@ -260,6 +285,12 @@ class _Inside(NamedTuple):
     mounts: tuple[door.Mount, ...]
     env: tuple[tuple[str, str], ...]
     secrets: tuple[bytes, ...]
+
+
+def _network(failure: Failure) -> str:
+    from kezuri.step.network import network_failure
+
+    return network_failure(failure)
 
 
 def _memory_here() -> int:

@@ -93,7 +93,8 @@ Mount = Bind | Cache | TmpfsMount | SecretMount | AgentMount
 
 class Run(NamedTuple):
     """A command that changes files. The fields are those of `kezuri.plan.operation.RunOperation`; `settings` is what
-    the build gives to each RUN. `keep`: what a command leaves that fails is kept, if it is the first one."""
+    the build gives to each RUN. `keep`: what a command leaves that fails is kept, if it is the first one.
+    `retries`: how many times a command is run again that failed by the network alone."""
 
     argv: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
@@ -108,6 +109,7 @@ class Run(NamedTuple):
     platform: Platform
     settings: RunSettings
     keep: bool = False
+    retries: int = 0
 
 
 class Copy(NamedTuple):
@@ -150,7 +152,8 @@ class Failure(NamedTuple):
     kept.
 
     What was seen beside it: the output says that a certificate was not trusted (`intercepted`) or that a program could
-    not gain privileges (`unprivileged`); the disk is full; the step was shown a bundle of certificates (`bundle`).
+    not gain privileges (`unprivileged`); the disk is full; the step was shown a bundle of certificates (`bundle`);
+    the line of the output that says that it was the network (`network`). `tries` is how many times it was run.
     `cause` is what the files of its root say to it (`kezuri.step.cause`), a sentence a line.
     """
 
@@ -165,6 +168,8 @@ class Failure(NamedTuple):
     left: str = ""
     peak: int = 0
     memory: int = 0
+    network: str = ""
+    tries: int = 1
     cause: str = ""
 
 

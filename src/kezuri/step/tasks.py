@@ -30,15 +30,22 @@ class Tasks:
     """Makes the tasks of one build."""
 
     def __init__(
-        self, inputs: Inputs, options: Options, packing: Packing, namespace: str = "", keep_failed: bool = False
+        self,
+        inputs: Inputs,
+        options: Options,
+        packing: Packing,
+        namespace: str = "",
+        keep_failed: bool = False,
+        retries: int = 0,
     ) -> None:
         """`packing` says how layers are packed that are not wanted as directories; `namespace` tells this build's cache
-        mounts from others of the same id; `keep_failed`: see `Run.keep`."""
+        mounts from others of the same id; `keep_failed` and `retries`: see `Run`."""
         self._inputs = inputs
         self._settings = options.settings
         self._packing = packing
         self._namespace = namespace
         self._keep_failed = keep_failed
+        self._retries = retries
 
     def task(
         self, operation: Operation, components: Components, before: State, states: StateOf, directory: bool
@@ -74,6 +81,7 @@ class Tasks:
             operation.platform,
             self._settings,
             self._keep_failed,
+            self._retries,
         )
 
     def _mount(self, mount: RunMount, states: StateOf) -> Mount:

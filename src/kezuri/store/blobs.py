@@ -173,7 +173,13 @@ class Blobs:
     def touch(self, digest: str) -> None:
         """Note that a blob is in use, as if it were new: collection leaves alone what running commands have written.
         FileNotFoundError when it is not there."""
-        os.utime(self.path(digest))
+        path = self.path(digest)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise disk_error(error, path) from error
 
     def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""

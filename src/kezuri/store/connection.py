@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
+from kezuri.linux.disk import HINTS, disk_error
 
 _PATIENCE = 60.0
 """Seconds to wait for another process that writes."""
@@ -141,20 +141,20 @@ class Connection:
             for path in (self._path, os.path.dirname(self._path)):
                 if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
                     return disk_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), path)
-        return KezuriError.of(
-            f"{self._path}: {error}",
-            hint="the cache can be rebuilt: move this file away; images and blobs stay",
-            exit_code=125,
-        )
+        hint = "the cache can be rebuilt: move this file away; images and blobs stay"
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            hint = f"{HINTS[errno.EIO]}\nIf it is this file alone: {hint}"
+        return KezuriError.of(f"{self._path}: {error}", hint=hint, exit_code=125)
 
 
 def _full(path: str) -> bool:
-    """Whether the disk has less room than the files that SQLite shares memory through."""
+    """Whether the disk has less room than the files that SQLite shares memory through, or no file can be made."""
     try:
         status = os.statvfs(os.path.dirname(path))
     except OSError:
         return False
-    return status.f_bavail * status.f_frsize < 64 << 10
+    few = status.f_files > 0 and status.f_favail < 3
+    return few or (status.f_blocks > 0 and status.f_bavail * status.f_frsize < 64 << 10)
 
 
 def _limited(path: str) -> bool:

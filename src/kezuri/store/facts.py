@@ -4,11 +4,12 @@ Any of them may be forgotten: then it is found out again.
 """
 
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from kezuri.store.connection import Connection
 
-_TABLES = ("image", "stand_in", "selection", "encoder", "download", "pinned", "misjudged", "mount_family")
+_TABLES = ("image", "stand_in", "selection", "encoder", "download", "pinned", "misjudged", "mount_family", "unpacked")
 
 
 class Download(NamedTuple):
@@ -69,6 +70,23 @@ class Facts:
     def put_encoder(self, kind: str, level: int | None, name: str) -> None:
         """Keep the name of the encoder that packs for that compression."""
         self._put("encoder", kind, _level(level), name)
+
+    def unpacked(self, diff_ids: Iterable[str]) -> dict[str, int]:
+        """How many bytes the files of these layers have, as far as that is known."""
+        wanted = tuple(dict.fromkeys(diff_ids))
+        found: dict[str, int] = {}
+        for at in range(0, len(wanted), 500):
+            some = wanted[at : at + 500]
+            marks = ", ".join("?" for _ in some)
+            for diff_id, size in self._database.rows(
+                f"SELECT diff_id, size FROM unpacked WHERE diff_id IN ({marks})", *some
+            ):
+                found[str(diff_id)] = int(size)  # type: ignore[call-overload]
+        return found
+
+    def put_unpacked(self, diff_id: str, size: int) -> None:
+        """Keep how many bytes the files of a layer have."""
+        self._put("unpacked", diff_id, size)
 
     # what was downloaded
 

@@ -77,8 +77,16 @@ DROP TABLE mount_before;
 the table `memo` whose keys began with words: see `_fact`."""
 
 
+_UNPACKED = "CREATE TABLE unpacked (diff_id TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID"
+"""Since version 5 it is kept how many bytes the files of a layer have. The step to version 4 makes the tables of all
+facts."""
+
+
 def migrate(database: Connection, version: int) -> None:
-    """Bring tables of an earlier version (1 to 3) to those of this one. To be called within a transaction."""
+    """Bring tables of an earlier version (1 to 4) to those of this one. To be called within a transaction."""
+    if version == 4:
+        database.run(_UNPACKED)
+        return
     for number, script in ((2, _TO_VERSION_2), (3, _TO_VERSION_3), (4, _TO_VERSION_4)):
         if version < number:
             for statement in filter(str.strip, script.split(";")):

@@ -164,7 +164,11 @@ class Store:
                 self._lease = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise disk_error(error, path) from error
-            fcntl.flock(self._lease, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._lease, fcntl.LOCK_EX)
+            except OSError as error:
+                self._drop_lease()
+                raise disk_error(error, path) from error
             if _names(path, self._lease):
                 break
             # Somebody who looked for dead leases came between.
@@ -270,14 +274,14 @@ class Store:
             except OSError as error:
                 raise disk_error(error, path) from error
             try:
-                held = _locked(descriptor, kind)
+                held = _locked(path, descriptor, kind)
                 free = free and held
                 while wait and not held:
                     if cancel is not None and cancel.wait(_LOCK_POLL):
                         raise CalledOff
                     if cancel is None:
                         fcntl.flock(descriptor, kind)
-                    held = cancel is None or _locked(descriptor, kind)
+                    held = cancel is None or _locked(path, descriptor, kind)
                 # Collection removes lock files that nobody holds: one that is gone excludes nobody any more.
                 if not held or _names(path, descriptor):
                     yield free
@@ -307,11 +311,13 @@ def layer_name(layer: str) -> str:
     return layer.removeprefix("sha256:")[:40]
 
 
-def _locked(descriptor: int, kind: int) -> bool:
+def _locked(path: str, descriptor: int, kind: int) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise disk_error(error, path) from error
     return True
 
 

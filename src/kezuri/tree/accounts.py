@@ -111,6 +111,16 @@ def _user_ids(spec: str, view: View) -> tuple[int, int, tuple[int, ...]]:
     return uid, gid, (gid, *extra)
 
 
+def group_ids(names: tuple[str, ...], view: View) -> tuple[int, ...]:
+    """The gids of `--group-add`, by name or number. KezuriError for a name that the image does not know."""
+    found = []
+    for name in names:
+        number = number_of(name)
+        found.append(number if number is not None else _group(name, view, f"--group-add {name}").gid)
+        _check_range(f"--group-add {name}", _MAX_USER_ID, found[-1])
+    return tuple(found)
+
+
 def home(uid: int, view: View) -> str:
     """The home directory that passwd gives the uid; `/` when it gives none. It is HOME where a step has no HOME."""
     for user in parse_passwd(_read(view, PASSWD)):

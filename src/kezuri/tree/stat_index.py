@@ -7,6 +7,7 @@ import stat as modes
 import struct
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 
 from kezuri.diagnostics import KezuriError
@@ -161,18 +162,14 @@ class StatIndex:
                 continue
             names.append(key)
         body = _COUNT.pack(len(packed)) + b"".join(packed) + os.fsencode("\0".join(names))
-        aside = f"{self._file}.{os.getpid()}.{threading.get_ident()}.new"
-        try:
+        from kezuri.linux.replacement import replacement
+
+        # What cannot be written is computed again next time.
+        with suppress(OSError):
             os.makedirs(self._directory, 0o700, exist_ok=True)
-            with open(aside, "wb") as file:
+            with replacement(self._file, durable=False) as file:
                 file.write(_MAGIC + hashlib.sha256(body).digest())
                 file.write(body)
-            os.replace(aside, self._file)
-        except OSError:
-            try:
-                os.unlink(aside)
-            except OSError:
-                pass
 
 
 def hash_file(path: str, stamp: Stamp | None) -> bytes:

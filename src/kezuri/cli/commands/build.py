@@ -41,6 +41,7 @@ COMMAND = Command(
             "When a RUN fails: open a shell in the state that it failed in, or write paths of it to a directory",
             "shell|export,path=PATH,dest=DIR",
         ),
+        Option(("--retry-network",), "text", "Run a RUN that the network alone made fail again, so many times", "N"),
         Option(("--no-cache",), "flag", "Run every step, whatever the cache has; cache mounts begin empty"),
         Option(
             ("--no-cache-filter",),
@@ -99,7 +100,14 @@ COMMAND = Command(
             "no-new-privileges: sudo and other set-id programs of steps give nothing",
             "OPTION",
         ),
-        Option(("--isolation",), "text", "Isolation of steps", "NAME", refused="see --runtime", harmless=("default",)),
+        Option(
+            ("--isolation",),
+            "text",
+            "Isolation of steps",
+            "NAME",
+            refused="steps run in kezuri's own sandbox, or in what --runtime names",
+            harmless=("default",),
+        ),
     ),
     operands="[PATH | URL | -]",
     most=1,
@@ -139,7 +147,7 @@ def execute(invocation: Invocation) -> int:
                 return 1
             result = looked
         else:
-            result = build(request, settings, progress)
+            result = build(request, settings, progress, expect=progress.expecting())
     if quiet:
         console.say(result.config_digest or result.digest)
     elif progress.talks:
@@ -148,6 +156,11 @@ def execute(invocation: Invocation) -> int:
             console.note(f"Successfully built {built.removeprefix('sha256:')[:12]}")
         for name in result.names:
             console.note(f"Successfully tagged {_familiar(name)}")
+        if built:
+            from kezuri.cli.quantities import size
+
+            unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
+            console.note(f"Image size: {unpacked}{size(result.size)} compressed")
     return 0
 
 

@@ -28,6 +28,7 @@ _COLUMNS = {
     "Layer": "LAYER",
     "CreatedSince": "CREATED",
     "CreatedBy": "CREATED BY",
+    "CompressedSize": "COMPRESSED",
     "Size": "SIZE",
     "Comment": "COMMENT",
 }
@@ -49,7 +50,7 @@ def execute(invocation: Invocation) -> int:
         return 0
     columns = dict(_COLUMNS)
     if not human:
-        columns = {field: _HEADINGS[field] for field in ("Layer", "CreatedAt", "CreatedBy", "Size", "Comment")}
+        columns = {field: _HEADINGS[field] for field in ("Layer", "CreatedAt", *tuple(_COLUMNS)[2:])}
     listing(console, parsed.text("--format"), rows, columns, _HEADINGS)
     return 0
 
@@ -71,6 +72,7 @@ def _row(line: HistoryLine, whole: bool, human: bool) -> dict[str, Any]:
         "CreatedSince": since(line.created, time.time()),
         "CreatedAt": line.created,
         "CreatedBy": by,
-        "Size": size(line.size) if human else str(line.size),
+        "CompressedSize": size(line.compressed) if human else str(line.compressed),
+        "Size": "N/A" if line.size is None else size(line.size) if human else str(line.size),
         "Comment": line.comment,
     }

@@ -16,6 +16,7 @@ COMMAND = Command(
         Option(("--filter", "-f"), "repeated", "Show only some: reference=PATTERN, dangling=, label=", "FILTER"),
         FORMAT,
         Option(("--no-trunc",), "flag", "Show whole ids"),
+        Option(("--noheading", "-n"), "flag", "Print no headings"),
         Option(("--quiet", "-q"), "flag", "Show only ids"),
     ),
     operands="[NAME[:TAG]]",
@@ -31,9 +32,13 @@ _HEADINGS = {
     "ID": "IMAGE ID",
     "CreatedSince": "CREATED",
     "CreatedAt": "CREATED AT",
+    "CompressedSize": "COMPRESSED",
     "Size": "SIZE",
     "VirtualSize": "VIRTUAL SIZE",
     "Platform": "PLATFORM",
+    "Containers": "CONTAINERS",
+    "SharedSize": "SHARED SIZE",
+    "UniqueSize": "UNIQUE SIZE",
 }
 
 
@@ -48,16 +53,18 @@ def execute(invocation: Invocation) -> int:
             raise UsageError.because(f"--filter {text!r} is not of the form NAME=VALUE")
     filters += tuple(f"reference={name}" for name in parsed.operands)
     whole = parsed.flag("--no-trunc")
-    found = images(invocation.settings, filters, lambda text: console.note(f"warning: {text}"))
+    quiet = parsed.flag("--quiet")
+    found = images(invocation.settings, filters, lambda text: console.note(f"warning: {text}"), measured=not quiet)
     rows = [_row(image, whole) for image in found]
-    if parsed.flag("--quiet"):
+    if quiet:
         for row in rows:
             console.say(row["ID"])
         return 0
-    shown = ["Repository", "Tag", *(["Digest"] if parsed.flag("--digests") else []), "ID", "CreatedSince", "Size"]
-    if len({image.name for image in found}) < len({(image.name, image.platform) for image in found}):
-        shown.insert(2, "Platform")
-    listing(console, parsed.text("--format"), rows, {field: _HEADINGS[field] for field in shown}, _HEADINGS)
+    # Scripts take the first columns, and the last one, of docker's table.
+    shown = ["Repository", "Tag", *(["Digest"] if parsed.flag("--digests") else []), "ID"]
+    shown += ["Platform", "CreatedSince", "CompressedSize", "Size"]
+    columns = {field: _HEADINGS[field] for field in shown}
+    listing(console, parsed.text("--format"), rows, columns, _HEADINGS, headed=not parsed.flag("--noheading"))
     return 0
 
 
@@ -68,6 +75,7 @@ def _row(image: ImageSummary, whole: bool) -> dict[str, Any]:
 
     repository, tag = _name(image.name)
     identity = image.id if whole else image.id.removeprefix("sha256:")[:12]
+    unpacked = "N/A" if image.size is None else size(image.size)
     return {
         "Repository": repository,
         "Tag": tag,
@@ -75,8 +83,12 @@ def _row(image: ImageSummary, whole: bool) -> dict[str, Any]:
         "ID": identity,
         "CreatedSince": since(image.created, time.time()),
         "CreatedAt": image.created,
-        "Size": size(image.size),
-        "VirtualSize": size(image.size),
+        "CompressedSize": size(image.compressed),
+        "Size": unpacked,
+        "VirtualSize": unpacked,
+        "Containers": "N/A",
+        "SharedSize": "N/A",
+        "UniqueSize": "N/A",
         "Platform": image.platform,
     }
 

@@ -4,7 +4,7 @@ import os
 
 from kezuri.cli.commands.build import COMMAND as BUILD
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.options import Command, Option, Parsed, UsageError
 
 SOMETHING = 3
 """The exit code that says that something would run."""
@@ -31,11 +31,25 @@ COMMAND = Command(
         ),
         Option(("--exit-code",), "flag", f"Exit with {SOMETHING} if anything would run"),
         Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json")),
+        Option(
+            ("--graph",),
+            "choice",
+            "Draw stages, steps and what they need instead of listing them: mermaid, dot, svg",
+            "FORMAT",
+            ("mermaid", "dot", "svg"),
+        ),
+        Option(
+            ("--output", "-o"),
+            "text",
+            "Write the graph to FILE, and list the steps as well",
+            "FILE",
+            completes="file",
+        ),
         Option(("--quiet", "-q"), "flag", "Print nothing: the exit code says it"),
         *(
             option if option.key in _COUNT or option.refused else option._replace(ignored=True)
             for option in BUILD.options
-            if option.key != "--quiet"
+            if option.key not in ("--quiet", "--output")
         ),
     ),
     operands="[PATH | -]",
@@ -53,15 +67,28 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.progress_display import Progress
 
     parsed, console = invocation.parsed, invocation.console
+    graph = _graph(parsed)
     request = build_request(parsed, console)
     changed = _changed(parsed.all("--if-changed"), request.context, request.file)
     foresight = foresee(request, invocation.settings, Progress(console), changed)
-    if parsed.text("--format") == "json":
+    quiet = parsed.flag("--quiet")
+    if graph:
+        from kezuri.cli.graph_formats import drawn
+
+        file = parsed.text("--output")
+        text = drawn(foresight, graph)
+        if file:
+            from kezuri.export.destination import write_text
+
+            write_text(file, text.encode())
+        elif not quiet:
+            console.data(text.removesuffix("\n"))
+        quiet = quiet or file in ("", "-")
+    if not quiet and parsed.text("--format") == "json":
         from kezuri.cli.forecast_json import document
 
-        if not parsed.flag("--quiet"):
-            console.say(document(foresight))
-    elif not parsed.flag("--quiet"):
+        console.say(document(foresight))
+    elif not quiet:
         from kezuri.cli.forecast_text import report
 
         console.say(report(foresight, console.colour(console.out)), styled=True)
@@ -70,6 +97,14 @@ def execute(invocation: Invocation) -> int:
     if parsed.flag("--exit-code") and any(step.outcome != "cached" for step in foresight.steps):
         return SOMETHING
     return 0
+
+
+def _graph(parsed: Parsed) -> str:
+    """The format of the graph that is asked for; empty for none. Without --graph, --output is what a build has."""
+    graph = parsed.text("--graph")
+    if graph and parsed.text("--format") == "json" and parsed.text("--output") in ("", "-"):
+        raise UsageError.because("--graph and --format json are two outputs", "write the graph to a file: -o FILE")
+    return graph
 
 
 def _changed(given: tuple[str, ...], context: str, file: str) -> tuple[str, ...] | None:

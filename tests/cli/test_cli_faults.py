@@ -1,0 +1,154 @@
+"""Every command, on a machine that refuses something, ends with an error that names the thing, and never with an
+apology."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from kezuri.cli.commands import MODULES
+from kezuri.sandbox import probe
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).parents[2]
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "build": ("-q", "-t", "new", "{context}"),
+    "plan": ("{context}",),
+    "run": ("--rm", "probe"),
+    "inspect": ("probe",),
+    "history": ("probe",),
+    "tag": ("probe", "other"),
+    "pull": ("-q", "127.0.0.1:1/none"),
+    "prune": ("-f", "-a"),
+    "bases": ("--out", "{out}", "nothing:1"),
+    "completion": ("bash",),
+    "__complete": ("bash", "1", "kezuri", ""),
+    "rmi": ("probe",),
+}
+"""What each command is asked: one that is not here is asked for nothing. `rmi` comes last."""
+COMMANDS = [*sorted(set(MODULES) - {"rmi", "demo"}), "rmi"]
+"""`demo` builds on a base image: what of it can fail here are `build` and `run`."""
+
+ASKED = [
+    *((command, WORDS.get(command, ())) for command in COMMANDS),
+    ("build", ("-q", "-o", "type=oci,dest={out}.tar", "{context}")),
+    ("build", ("-q", "-o", "{out}", "{context}")),
+    ("build", ("-q", "--no-cache", "--iidfile", "{out}.id", "{context}")),
+    ("build", ("--check", "{context}")),
+]
+
+FAULTS = [
+    *(("created", number) for number in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO)),
+    *(("created", number) for number in (errno.ENAMETOOLONG, errno.ELOOP)),
+    *(("removed", number) for number in (errno.EIO, errno.EACCES)),
+    ("synced", errno.EIO),
+    ("locked", errno.ENOLCK),
+    *(("owned", number) for number in (errno.EPERM, errno.EIO)),
+    ("listed", errno.EIO),
+    ("opened", errno.EMFILE),
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a context, and a store that holds an image of it, with its cache."""
+    made = tmp_path_factory.mktemp("faults")
+    probe.lay_out(f"{made}/context")
+    with open(made / "context/Dockerfile", "a") as file:
+        file.write('CMD ["/program"]\n')
+    words = [sys.executable, "-m", "kezuri", "--root", f"{made}/store", "build", "-q", "-t", "probe", f"{made}/context"]
+    subprocess.run(words, check=True, capture_output=True)
+    return made
+
+
+def walk(
+    built: Path, tmp_path: Path, start: Sequence[str], cwd: Path | None = None, **given: Callable[[], None]
+) -> int:
+    """Ask every command on copies of the store; how many have failed. What a bad machine may not lead to is looked
+    for in all that they say."""
+    failed = 0
+    for number, (command, words) in enumerate(ASKED):
+        store = tmp_path / f"store{number}"
+        shutil.copytree(built / "store", store, symlinks=True)
+        places = {"context": f"{built}/context", "out": f"{tmp_path}/out{number}"}
+        asked = [*command.split(), *(word.format(**places) for word in words)]
+        done = subprocess.run(
+            [sys.executable, *start, *asked],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=PROJECT,
+            env={**os.environ, "KEZURI_ROOT": f"{store}", "PYTHONPATH": f"{PROJECT}/src:{PROJECT}"},
+            timeout=120,
+            check=False,
+            **given,  # type: ignore[call-overload]
+        )
+        said = f"{command}: {done.returncode}: {done.stdout}{done.stderr}"
+        assert "sorry" not in done.stderr and "Traceback" not in done.stderr, said
+        assert done.returncode in (0, 1, 2, 17, 125), said
+        assert done.returncode in (0, 17) or done.stderr or done.stdout, said
+        failed += done.returncode not in (0, 17)
+        shutil.rmtree(store)
+    return failed
+
+
+@pytest.mark.parametrize(("kind", "number"), FAULTS, ids=lambda value: errno.errorcode.get(value, value))
+def test_what_the_kernel_refuses(kind: str, number: int, built: Path, tmp_path: Path) -> None:
+    if os.uname().machine not in ("x86_64", "aarch64"):
+        pytest.skip("the filter knows the flags of openat on these machines")
+    # Three fail anyway: pull and the two that are asked for nothing that there is.
+    assert walk(built, tmp_path, ["-m", "tests.cli.cli_faults", str(number), kind]) > 3
+
+
+@pytest.mark.parametrize("most", [16, 64])
+def test_few_descriptors(most: int, built: Path, tmp_path: Path) -> None:
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    failed = walk(built, tmp_path, ["-m", "kezuri"], preexec_fn=limit)
+    if most == 64:
+        assert failed <= 3
+
+
+@pytest.mark.parametrize("size", [0, 200_000])
+def test_small_files_only(size: int, built: Path, tmp_path: Path) -> None:
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    walk(built, tmp_path, ["-m", "kezuri"], preexec_fn=limit)
+
+
+def test_the_current_directory_is_gone(built: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    def leave() -> None:
+        os.chdir(gone)
+        gone.rmdir()
+
+    for command, words in ASKED:
+        gone.mkdir(exist_ok=True)
+        places = {"context": ".", "out": f"{tmp_path}/out"}
+        done = subprocess.run(
+            [sys.executable, "-m", "kezuri", *command.split(), *(word.format(**places) for word in words)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "KEZURI_ROOT": f"{built}/store", "PYTHONPATH": f"{PROJECT}/src"},
+            preexec_fn=leave,
+            check=False,
+            timeout=120,
+        )
+        assert "sorry" not in done.stderr and "Traceback" not in done.stderr, (command, done.stderr)
+        if command in ("build", "plan"):
+            assert "the current directory was removed" in done.stderr, (command, done.stderr)
