@@ -1,10 +1,12 @@
 """Cache mounts: directories that outlive builds, shared, private or locked (BuildKit's RUN --mount=type=cache)."""
 
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from kezuri.linux import recorded
 from kezuri.linux.directory import make_plain
 from kezuri.plan.key import state_of
 from kezuri.step.selections import Selections, as_tree
@@ -121,8 +123,9 @@ class CacheMounts:
             else:
                 make_plain(made)
             os.chmod(made, mode)
-            # Where there is one id only, whoever runs in the step is it.
-            if (uid, gid) != (0, 0) and not self._owners.recorded:
+            if self._owners.recorded:
+                recorded.write(made, stat.S_IFDIR, recorded.Record(uid, gid))
+            elif (uid, gid) != (0, 0):
                 os.chown(made, uid, gid)
                 # The kernel takes set-id bits away from what changes its owner.
                 os.chmod(made, mode)
