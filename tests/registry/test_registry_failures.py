@@ -14,7 +14,8 @@ def hint(status: int, *codes: str, url: str = URL, after: str = "") -> str:
     headers = Headers([("Retry-After", after)] if after else [])
     error = explain("r.example/app:1", "r.example", Refused(Failure("GET", url, status, headers, codes)))
     (said,) = error.diagnostics
-    assert error.exit_code == 125 and said.message.startswith(f"r.example/app:1: GET {url}: {status}")
+    assert error.exit_code == (1 if status in (401, 403, 404) else 125)
+    assert said.message.startswith(f"r.example/app:1: GET {url}: {status}")
     return said.hint
 
 
