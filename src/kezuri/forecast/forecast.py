@@ -104,7 +104,7 @@ class Forecast:
     def _step(
         self, stage: StagePlan, position: int, operation: Operation, sight: Sight, cause: str
     ) -> tuple[ForecastStep, Sight]:
-        place, ignored, ways = (stage.number, position), self._ignored(stage), self._ways(operation, sight)
+        place, ignored, ways = (stage.number, position), self._options.ignores(stage), self._ways(operation, sight)
         layers: Mapping[str, tuple[str, ...]] = {}
         parts: dict[str, Components] = {}
         met: list[tuple[State, str]] = []
@@ -224,10 +224,6 @@ class Forecast:
                     todo.append(source.stage)
         self._waited[number] = frozenset(found)
         return self._waited[number]
-
-    def _ignored(self, stage: StagePlan) -> bool:
-        chosen = self._options.no_cache_stages
-        return self._options.no_cache or stage.name in chosen or str(stage.ordinal) in chosen
 
     # telling
 

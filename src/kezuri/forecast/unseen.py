@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+from kezuri.cache.file_lists import FileLists
 from kezuri.forms.forms import Forms
-from kezuri.keys.inputs import Choice, Context, Inputs, StateOf, selection_key
-from kezuri.keys.state import base_state
+from kezuri.keys.inputs import Context, Inputs, selection_key
+from kezuri.keys.state import StateOf, base_state
 from kezuri.plan.key import Components, state_of
-from kezuri.plan.operation import ImageInput, Remote, StageInput
+from kezuri.plan.operation import Choice, ImageInput, Remote, StageInput
 from kezuri.store.store import Store
 
 _UNSEEN = "not known yet "
@@ -21,7 +22,7 @@ class InputsAtHand(Inputs):
     """
 
     def __init__(self, contexts: Mapping[str, Context], forms: Forms, store: Store) -> None:
-        super().__init__(contexts, forms, store.database, contexts[""].digests)
+        super().__init__(contexts, forms, store.database, contexts[""].digests, lambda: FileLists(store.database))
         self._store = store
 
     def digest(self, choice: Choice, states: StateOf) -> str:
