@@ -117,7 +117,7 @@ def built_on(image: str, says: str, tmp_path: Path, mirror: str) -> str:
     layout, context = tmp_path / "layout", tmp_path / "context"
     make(name, layout, mirror)
     context.mkdir()
-    script = " && ".join(says.strip().replace("\n", "; ").split("; "))
+    script = " && ".join(part for line in says.splitlines() for part in line.split("; ") if part)
     (context / "Dockerfile").write_text(f"FROM {image}\nRUN {script}\n")
     base = f"{image}=oci-layout://{layout}:{name}"
     command = [sys.executable, "-m", "kezuri", "build", "--root", str(tmp_path / "store"), "--progress", "plain"]

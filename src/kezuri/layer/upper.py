@@ -283,5 +283,8 @@ def _special(where: str, path: str, status: os.stat_result, xattrs: Xattrs) -> E
 def unreadable(path: str, error: OSError) -> KezuriError:
     """The error for a file of a directory that the machine refuses to tell of."""
     if error.errno == errno.ENAMETOOLONG:
-        return KezuriError.of(f"the path has {len(path)} characters, too many to read it: {path[:80]}…")
+        return KezuriError.of(
+            f"the path has {len(path)} characters, too many to read it: {path[:80]}…",
+            hint="a path may have 4095 bytes, and the store's own counts too: --root may name a shorter one",
+        )
     return KezuriError.of(f"cannot read {path or '/'}: {error.strerror}")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from kezuri.linux import namespaces, privileges
-from kezuri.linux.namespaces import IdRange, IdRanges
+from kezuri.linux import idmaps
+from kezuri.linux.idmaps import IdRange, IdRanges
 
 
 class Ownership(NamedTuple):
@@ -52,8 +52,8 @@ def ownership() -> Ownership:
     if uid == 0:
         # Where root may not mount, `userns.enter` makes a namespace with the same ids. There overlay keeps its marks in
         # `user.` attributes, and nothing else differs.
-        uids, gids = map(_as_they_are, map(namespaces.id_map, ("/proc/self/uid_map", "/proc/self/gid_map")))
-        return Ownership(uids, gids, not (namespaces.is_initial_user() and privileges.may_mount()), True)
+        uids, gids = map(_as_they_are, map(idmaps.id_map, ("/proc/self/uid_map", "/proc/self/gid_map")))
+        return Ownership(uids, gids, not (idmaps.is_initial_user() and idmaps.may_mount()), True)
     from kezuri.linux import userns
 
     gid = os.getegid()

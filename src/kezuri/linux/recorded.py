@@ -13,7 +13,7 @@ import stat
 import struct
 from typing import Final, Literal, NamedTuple
 
-from kezuri.linux import namespaces
+from kezuri.linux import idmaps
 
 OWNER: Final = "user.kezuri.owner"
 CAPABILITY: Final = "security.capability"
@@ -41,7 +41,7 @@ NOTHING: Final = Record()
 
 def is_single(uids: str = "/proc/self/uid_map", gids: str = "/proc/self/gid_map") -> bool:
     """Whether this process's user namespace has one user id or one group id only, so that owners are recorded."""
-    return any(sum(count for _, _, count in namespaces.id_map(path)) == 1 for path in (uids, gids))
+    return any(sum(count for _, _, count in idmaps.id_map(path)) == 1 for path in (uids, gids))
 
 
 def attribute(mode: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import libc, mounts, namespaces, privileges, userns
+from kezuri.linux import idmaps, libc, mounts, privileges, userns
 from kezuri.linux.refusal import refused
 from kezuri.linux.surroundings import here
 from kezuri.sandbox import runtime, seccomp
@@ -57,7 +57,7 @@ def _outcome(build: Callable[[], None]) -> tuple[str, str, int, str, str]:
         error = f"{type(e).__name__}: {e}"
     known = userns.identity()
     amiss = known.shortcoming if known is not None else userns.Shortcoming()
-    return (error, hint, sum(count for _, _, count in namespaces.id_map()), *amiss)
+    return (error, hint, sum(count for _, _, count in idmaps.id_map()), *amiss)
 
 
 def _in_child(act: Callable[[], tuple[str, str, int, str, str]]) -> tuple[str, str, int, str, str] | None:
@@ -143,19 +143,19 @@ def _engine() -> Finding:
 
 def _mounts_without() -> bool:
     """Whether this process may mount without a user namespace of its own."""
-    return os.geteuid() == 0 and privileges.may_mount()
+    return os.geteuid() == 0 and idmaps.may_mount()
 
 
 def _user_namespaces(trial: Trial) -> Finding:
     name = "user namespaces"
     if _mounts_without():
         return Finding(name, "ok", "not needed: we are root and may mount")
+    if not trial.error:
+        return Finding(name, "ok", f"one with {trial.ids} ids was entered")
     forbids = userns.advice()
     if forbids:
-        return Finding(name, _blocks(trial), "a setting of the kernel's forbids them", forbids)
-    if trial.error:
-        return Finding(name, "ok", "no setting of the kernel's forbids them")
-    return Finding(name, "ok", f"one with {trial.ids} ids was entered")
+        return Finding(name, "error", "a setting of the kernel's forbids them", forbids)
+    return Finding(name, "ok", "no setting of the kernel's forbids them")
 
 
 def _subordinate_ids(trial: Trial) -> Finding:
@@ -210,7 +210,7 @@ def _proc(trial: Trial) -> Finding:
     some = f"{', '.join(masked[:3])}{', ...' if len(masked) > 3 else ''} masked"
     if not trial.error:
         return Finding("/proc", "ok", f"{some}, and steps get one of their own all the same")
-    if _mounts_without() and namespaces.is_initial_user():
+    if _mounts_without() and idmaps.is_initial_user():
         return Finding("/proc", "ok", f"{some}, which does not concern root who may mount")
     return Finding("/proc", "error", f"{some}: steps get none of their own", here().remedy("proc"))
 

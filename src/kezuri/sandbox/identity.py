@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from kezuri.linux import intercept, namespaces, privileges
+from kezuri.linux import idmaps, intercept, namespaces, privileges
 from kezuri.sandbox import seccomp
 from kezuri.sandbox.failure import MISSING_IDS, StartFailure
 from kezuri.sandbox.step import Step
@@ -253,7 +253,7 @@ def _setgroups_allowed() -> bool:
 def _unmapped(kind: str, number: int, error: OSError) -> StartFailure:
     path = "/proc/self/uid_map" if kind == "user" else "/proc/self/gid_map"
     try:
-        missing = not namespaces.is_mapped(number, namespaces.id_map(path))
+        missing = not idmaps.is_mapped(number, idmaps.id_map(path))
     except OSError:
         missing = False
     if not missing:

@@ -37,8 +37,8 @@ def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[
     """Run the step that arrives on `control` and report on it; ends with the process.
 
     The main process sends orders (`sandbox.orders`); when it is gone, the step is killed. Reports are ("failed",
-    message, hint), ("terminal",) with a descriptor, ("started",), ("probed", exit code, output) and ("done",
-    exit code, signal, oom).
+    message, hint), ("terminal",) with a descriptor, ("started",), ("warned", text), ("probed", exit code, output) and
+    ("done", exit code, signal, oom).
     """
     try:
         request = Request(wire.receive(control), streams, listeners)
@@ -73,8 +73,8 @@ def _run(request: Request, control: "socket") -> None:
         connection = uplink.Connection(step.uplink) if step.uplink is not None else None
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
-        if connection is not None:
-            connection.make()
+        if connection is not None and (problem := connection.make()):
+            report(control, ("warned", problem))
     forwarder = None
     if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)
@@ -171,7 +171,7 @@ def _wait(
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
     keepers: list[int] = []
-    orders = Orders(pidfd, step.stop_signal)
+    orders = Orders(pidfd, step.stop_signal, runtime is not None)
     ended = False
     while not ended:
         for fd, _ in poll.poll():

@@ -119,9 +119,13 @@ class Running:
                     _is_full(scratch),
                     bool(self._ca_bundle),
                     peak=ended.peak,
-                    memory=ended.memory or (_memory_here() if ended.oom else 0),
+                    memory=ended.memory,
                     tries=tries,
                 )
+                if ended.oom:
+                    here = _memory_here()
+                    if not 0 < ended.memory <= here:  # no limit of its own, or one that something around it is below
+                        failure = failure._replace(peak=0, memory=here)
                 failure = failure._replace(network=_network(failure))
                 if failure.network and tries <= work.retries:
                     return Ran("", failure=failure, again=failure.network)

@@ -17,7 +17,7 @@ from hashlib import sha256
 from itertools import zip_longest
 
 from kezuri.linux.disk import disk_error
-from kezuri.linux.namespaces import IdRanges
+from kezuri.linux.idmaps import IdRanges
 from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
 

@@ -69,7 +69,12 @@ class DirectoryLayer:
                     continue  # a mounted overlay lists whiteouts that lie above nothing
                 yield child.name, _found(child.path, prefix + child.name, status, self._recorded)
         except OSError as error:
-            raise KezuriError.of(f"cannot list {path or '/'!r}: {error.strerror}") from error
+            from kezuri.linux.disk import HINTS
+            from kezuri.linux.refusal import abridged
+
+            raise KezuriError.of(
+                f"cannot list {abridged(path) or '/'!r}: {error.strerror}", hint=HINTS.get(error.errno or 0, "")
+            ) from error
 
     def opaque(self, path: str) -> bool:
         """As LayerForm says."""

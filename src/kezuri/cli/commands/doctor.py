@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kezuri.app.request import Check
+from kezuri.app.answers import Check
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
