@@ -30,7 +30,7 @@ def hint(status: int, *codes: str, url: str = URL, after: str = "") -> str:
         (404, ("NAME_UNKNOWN",), URL, "there is no such repository"),
         (404, ("MANIFEST_UNKNOWN",), "https://r.example/v2/app/x", "there is no such tag or digest"),
         (404, (), URL, "there is no such tag or digest"),
-        (404, (), "https://r.example/v2/app/blobs/sha256:0", "the registry is incomplete"),
+        (404, (), "https://r.example/v2/app/blobs/sha256:0", "the manifest is there but its content is not"),
         (407, (), URL, "the proxy wants a name and a password"),
         (429, (), URL, "r.example limits how often it is asked: wait"),
         (503, ("TOOMANYREQUESTS",), URL, "r.example limits how often it is asked: wait"),
