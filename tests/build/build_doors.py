@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from kezuri.build.builder import Builder, Built, Found, Turn
+from kezuri.build.builder import Builder, Built
+from kezuri.build.turn import Found, Turn
 from kezuri.cache.journal import Miss
 from kezuri.diagnostics import KezuriError
 from kezuri.keys.state import State, StateOf, base_state

@@ -8,8 +8,8 @@ import pytest
 from tests.keys.test_keys_steps import Given
 from tests.plan.plan_dockerfiles import last
 
-from kezuri.build.builder import Found, Turn
 from kezuri.build.lookup import KeyedLookup
+from kezuri.build.turn import Found, Turn
 from kezuri.cache.results import Results
 from kezuri.keys.options import Options, RunSettings
 from kezuri.keys.state import SCRATCH

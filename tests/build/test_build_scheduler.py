@@ -8,7 +8,7 @@ import pytest
 from tests.build.build_doors import Hands, Memory, Run
 from tests.plan.plan_dockerfiles import plan
 
-from kezuri.build.builder import Turn
+from kezuri.build.turn import Turn
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CalledOff, CallOff

@@ -13,7 +13,7 @@ from kezuri.app.delivery import Delivery, packing
 from kezuri.app.outputs import ImageOutput, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
-from kezuri.build.builder import Builder, Built, Performing
+from kezuri.build.builder import Builder, Built
 from kezuri.build.chronicle import Chronicle
 from kezuri.build.lookup import KeyedLookup
 from kezuri.build.telling import BuildTelling
@@ -28,6 +28,7 @@ from kezuri.progress.reporter import Reporter, Ticket, reason
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
     from kezuri.app.performing import StepsHere
+    from kezuri.build.doors import Performing
     from kezuri.progress.expected import Expected
 
 
@@ -145,7 +146,7 @@ class _Build:
         chronicle = Chronicle(session.store.database, definition.asked(), plan)
         telling = BuildTelling(plan, self._reporter, session.forms, chronicle)
 
-        def performing(ahead: Sequence[tuple[int, int]]) -> AbstractContextManager[Performing]:
+        def performing(ahead: Sequence[tuple[int, int]]) -> "AbstractContextManager[Performing]":
             from kezuri.app.performing import StepsHere
 
             if self._expect is not None:

@@ -1,52 +1,23 @@
 """Walks a plan: finds what is paid for already, and has the rest performed, independent stages at the same time.
 
-It only schedules, and knows nothing of stores, files or processes: what it asks and tells is in the doors `Lookup`,
-`Telling` and `Performing`.
+It only schedules, and knows nothing of stores, files or processes: what it asks and tells is in the doors of
+`kezuri.build.doors`.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+from kezuri.build.turn import Turn
 from kezuri.diagnostics import KezuriError
-from kezuri.keys.state import SCRATCH, State, StateOf, next_state
-from kezuri.plan.key import Components, digest
+from kezuri.keys.state import SCRATCH, State, next_state
+from kezuri.plan.key import digest
 from kezuri.plan.operation import BaseImage, Operation, Plan, StageInput, StagePlan
 from kezuri.progress.calling_off import CalledOff, CallOff
 
 if TYPE_CHECKING:
-    from kezuri.cache.journal import Miss
-    from kezuri.sandbox.step import Output
-    from kezuri.step.task import Outcome
-
-
-class Turn(NamedTuple):
-    """An operation whose turn has come: the state that it meets, and its key, part by part. `key` is the digest of
-    these, empty where the result was there at the first look."""
-
-    stage: StagePlan
-    position: int
-    before: State
-    components: Components = ()
-    key: str = ""
-
-    @property
-    def operation(self) -> Operation:
-        """What has to happen."""
-        return self.stage.operations[self.position]
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """The number of the stage, and the position of the operation in it."""
-        return self.stage.number, self.position
-
-
-class Found(NamedTuple):
-    """A result that is there: its layer, and when it was made (seconds since the epoch), 0 for in this build."""
-
-    layer: str
-    created: float = 0.0
+    from kezuri.build.doors import Lookup, Performing, Telling
 
 
 class Built(NamedTuple):
@@ -57,112 +28,6 @@ class Built(NamedTuple):
     layers: dict[tuple[int, int], str]
     ran: int
     cached: int
-
-
-class Lookup(Protocol):
-    """Says what results depend on, and which are there. Threads share it."""
-
-    def base(self, image: BaseImage) -> State:
-        """The state that an image gives."""
-        ...
-
-    def ignored(self, stage: StagePlan) -> bool:
-        """Whether earlier results of the stage are not to be used."""
-        ...
-
-    def components(self, operation: Operation, before: State, states: StateOf) -> Components:
-        """The key of an operation that meets this state. KezuriError when it cannot be done: a source is not there."""
-        ...
-
-    def find(self, turn: Turn) -> Found | None:
-        """A result that may be used, of this build or, unless they are ignored, of an earlier one."""
-        ...
-
-    def missed(self, turn: Turn) -> "Miss":
-        """Why nothing was found for an operation that will be performed now."""
-        ...
-
-    def keep(self, turn: Turn, outcome: "Outcome", seconds: float) -> None:
-        """Remember what an operation has given: for this build, and, where it may be believed, for later ones."""
-        ...
-
-
-class Told(Protocol):
-    """Tells of one operation that is performed."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been performed; 0 before `begin`."""
-        ...
-
-    def base(self, prepare: Callable[[], None]) -> None:
-        """Call `prepare` in the time of the stage's FROM."""
-        ...
-
-    def begin(self) -> "Output":
-        """Its own time begins. Gives where its output goes."""
-        ...
-
-    def done(self, outcome: "Outcome") -> None:
-        """It has given this."""
-        ...
-
-
-class Telling(Protocol):
-    """Hears what becomes of each operation. Threads share it, each for its own stage."""
-
-    ran: int
-    """How many operations were performed."""
-    cached: int
-    """How many were told to be paid for already."""
-
-    def began(self, stage: StagePlan, state: State) -> None:
-        """The stage begins with these files."""
-        ...
-
-    def unkeyed(self, turn: Turn, error: KezuriError) -> None:
-        """The operation has failed before it had a key."""
-        ...
-
-    def found(self, turn: Turn, found: Found) -> None:
-        """The result was there."""
-        ...
-
-    def performing(self, turn: Turn, miss: "Miss") -> AbstractContextManager[Told]:
-        """The operation is performed within the block, because of `miss`; it has failed when the block raises."""
-        ...
-
-    def advanced(self, turn: Turn, layer: str, state: State) -> None:
-        """The operation has given this layer, and led to this state."""
-        ...
-
-    def ended(self, stage: StagePlan) -> None:
-        """All of the stage is there."""
-        ...
-
-
-class Performing(Protocol):
-    """Performs operations. Threads share it."""
-
-    def alone(self, turn: Turn) -> AbstractContextManager[object]:
-        """Nobody else, in this process or another one, performs an operation of the same key within the block."""
-        ...
-
-    def prepare(self, turn: Turn, base: Callable[[Callable[[], None]], None]) -> None:
-        """Make ready what the operation works upon. `base` calls what it is given, in the time of the stage's FROM."""
-        ...
-
-    def perform(self, turn: Turn, states: StateOf, output: "Output") -> "Outcome":
-        """Do it. KezuriError, at its place in the Dockerfile, when it fails."""
-        ...
-
-    def advanced(self, turn: Turn, layer: str) -> None:
-        """The operation has given this layer, or it was found: what is done with it beside the next ones begins."""
-        ...
-
-    def finish(self) -> None:
-        """Wait for what was begun beside."""
-        ...
 
 
 class _Stage:
@@ -182,9 +47,9 @@ class Builder:
     def __init__(
         self,
         plan: Plan,
-        lookup: Lookup,
-        telling: Telling,
-        performing: Callable[[Sequence[tuple[int, int]]], AbstractContextManager[Performing]],
+        lookup: "Lookup",
+        telling: "Telling",
+        performing: "Callable[[Sequence[tuple[int, int]]], AbstractContextManager[Performing]]",
         cancel: CallOff,
         parallelism: int,
     ) -> None:
@@ -274,7 +139,7 @@ class Builder:
 
     # performing
 
-    def _perform_all(self, waiting: list[_Stage], performing: Performing) -> None:
+    def _perform_all(self, waiting: list[_Stage], performing: "Performing") -> None:
         threads = [
             threading.Thread(target=self._perform_stage, args=(stage, performing), name=stage.plan.label, daemon=True)
             for stage in waiting
@@ -298,7 +163,7 @@ class Builder:
         if error is not None:
             raise error
 
-    def _perform_stage(self, stage: _Stage, performing: Performing) -> None:
+    def _perform_stage(self, stage: _Stage, performing: "Performing") -> None:
         try:
             if stage.position < 0:
                 self._begin(stage)
@@ -316,7 +181,7 @@ class Builder:
         finally:
             stage.finished.set()
 
-    def _perform_turn(self, stage: _Stage, position: int, performing: Performing) -> None:
+    def _perform_turn(self, stage: _Stage, position: int, performing: "Performing") -> None:
         turn = self._turn(stage, position)
         turn = turn._replace(key=digest(turn.components))
         for source in turn.operation.inputs:
@@ -335,7 +200,7 @@ class Builder:
         self._advance(stage, turn, layer)
         performing.advanced(turn, layer)
 
-    def _perform(self, turn: Turn, performing: Performing) -> str:
+    def _perform(self, turn: Turn, performing: "Performing") -> str:
         with self._telling.performing(turn, self._lookup.missed(turn)) as told:
             performing.prepare(turn, told.base)
             outcome = performing.perform(turn, self._state_of, told.begin())

@@ -3,7 +3,7 @@
 import threading
 from typing import TYPE_CHECKING
 
-from kezuri.build.builder import Found, Turn
+from kezuri.build.turn import Found, Turn
 from kezuri.cache.results import Results
 from kezuri.keys.options import Options
 from kezuri.keys.state import State, StateOf, next_state
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class KeyedLookup:
-    """The Lookup of a store (see `kezuri.build.builder`)."""
+    """The Lookup of a store (see `kezuri.build.doors`)."""
 
     def __init__(self, keys: StepKeys, results: Results, options: Options) -> None:
         self._keys = keys

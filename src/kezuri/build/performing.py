@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from kezuri.build.builder import Turn
 from kezuri.build.needs import Needs
 from kezuri.build.packers import Packers
+from kezuri.build.turn import Turn
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.keys.state import StateOf
@@ -20,7 +20,7 @@ from kezuri.store.store import Store
 
 
 class TaskPerforming:
-    """The Performing of a store (see `kezuri.build.builder`): has each operation done by a performer, as a task."""
+    """The Performing of a store (see `kezuri.build.doors`): has each operation done by a performer, as a task."""
 
     def __init__(
         self,

@@ -2,12 +2,12 @@
 the journal."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from kezuri.build.builder import Found, Turn
 from kezuri.build.chronicle import Chronicle
+from kezuri.build.turn import Found, Turn
 from kezuri.diagnostics import KezuriError
 from kezuri.keys.state import State
 from kezuri.plan.operation import BaseImage, Plan, StagePlan
@@ -15,31 +15,20 @@ from kezuri.progress.events import StepName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
+    from kezuri.build.doors import Layers
     from kezuri.cache.journal import Miss
     from kezuri.sandbox.step import Output
     from kezuri.step.task import Outcome
 
 
-class Layers(Protocol):
-    """Knows which layers are at hand."""
-
-    def usable(self, layer: str) -> bool:
-        """Whether nothing needs to be fetched for the layer."""
-        ...
-
-    def unpacked(self, layers: Sequence[str]) -> bool:
-        """Whether there are directories of all of the layers."""
-        ...
-
-
 class BuildTelling:
-    """The Telling of one build (see `kezuri.build.builder`): to who watches, and to the journal.
+    """The Telling of one build (see `kezuri.build.doors`): to who watches, and to the journal.
 
     A stage's FROM is told late: whether anything is done for it shows when its first step is performed. Where the
     stages of two platforms begin alike, what they have in common is one step, and is told once.
     """
 
-    def __init__(self, plan: Plan, reporter: Reporter, layers: Layers, chronicle: Chronicle) -> None:
+    def __init__(self, plan: Plan, reporter: Reporter, layers: "Layers", chronicle: Chronicle) -> None:
         self._plan = plan
         self._titles = Titles(plan)
         self._several = bool(plan.targets)
@@ -146,7 +135,7 @@ class BuildTelling:
 
 
 class PerformedStep:
-    """The Told of one operation (see `kezuri.build.builder`). `ticket` is what progress hears of it, once it began."""
+    """The Told of one operation (see `kezuri.build.doors`). `ticket` is what progress hears of it, once it began."""
 
     def __init__(self, base: Callable[[Callable[[], None]], None], start: Callable[[], Ticket]) -> None:
         self.base = base
