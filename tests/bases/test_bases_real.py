@@ -135,6 +135,8 @@ apt-get check
 test -z "$(dpkg --verify | grep -v ' /usr/share/')"
 groupadd --gid 1001 app; useradd --uid 1001 --gid app app; su app -c id
 awk 'BEGIN { print "awk" }'; which perl
+apt-get update; apt-get install --yes --no-install-recommends tree; tree --version
+test -z "$(find /var/cache/apt -type f ! -name lock)"
 """
 PYTHON_SAYS = """
 python -c 'import bz2, ctypes, curses, lzma, readline, sqlite3, ssl, uuid, zlib'
