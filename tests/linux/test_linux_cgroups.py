@@ -57,6 +57,7 @@ def left_below(directories: set[str]) -> list[str]:
     return [f"{d}/{name}" for d in directories for name in os.listdir(d) if name.startswith("kezuri-step-")]
 
 
+@pytest.mark.slow
 @owner
 class TestLimits:
     def test_memory(self) -> None:
@@ -165,6 +166,7 @@ def unified() -> Iterator[str]:
                     os.rmdir(inner.path)
 
 
+@pytest.mark.slow
 class TestVersion2:
     def place(self, group: str) -> tuple[Hierarchy, tuple[str, ...]]:
         return Hierarchy(2, group, os.path.dirname(os.path.dirname(group))), tuple(words(f"{group}/cgroup.controllers"))

@@ -3,7 +3,6 @@
 from kezuri.diagnostics.diagnostic import Diagnostic, KezuriError, Severity
 from kezuri.diagnostics.display import shown, unsteered, visible
 from kezuri.diagnostics.nearest import nearest
-from kezuri.diagnostics.render import render, render_all
 from kezuri.diagnostics.text import Place, SourceText, Span
 
 __all__ = [
@@ -14,8 +13,6 @@ __all__ = [
     "SourceText",
     "Span",
     "nearest",
-    "render",
-    "render_all",
     "shown",
     "unsteered",
     "visible",

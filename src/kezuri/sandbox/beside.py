@@ -10,7 +10,7 @@ import sys
 import time
 from typing import NoReturn
 
-from kezuri.linux import cgroups, libc, namespaces, privileges
+from kezuri.linux import cgroups, idmaps, libc, namespaces, privileges
 from kezuri.sandbox import hostfiles, identity
 from kezuri.sandbox.container import execute
 from kezuri.sandbox.failure import StartFailure, reason
@@ -27,19 +27,18 @@ _KINDS = (("ipc", namespaces.NEWIPC), ("uts", namespaces.NEWUTS), ("pid", namesp
 class Beside:
     """What is needed to start programs beside the first process of a step, in the step's supervisor.
 
-    `nested` says that the step's first process is the child of ours: an OCI runtime is between them.
+    `nested` says that an OCI runtime is between the two.
     """
 
     def __init__(
         self, step: Step, no_new_privileges: bool, groups: tuple[str, ...], affinity: tuple[int, ...], nested: bool
     ) -> None:
-        if nested and namespaces.is_initial_user():
+        if nested and idmaps.is_initial_user():
             step = step._replace(drop_capabilities=(*step.drop_capabilities, "MKNOD"))  # as `bundle` has it
         self._step = step
         self._no_new_privileges = no_new_privileges
         self._groups = groups
         self._affinity = affinity
-        self._nested = nested
         self._running: dict[int, int] = {}
 
     def start(self, first: int, argv: tuple[str, ...], timeout: float) -> int:
@@ -81,12 +80,13 @@ class Beside:
 
     def _observe(self, first: int, argv: tuple[str, ...], timeout: float) -> tuple[int, bytes]:
         """Run the program; how it ended, and what it said."""
-        if self._nested:
-            first = _child(first)
         program = identity.filter_for(self._step)
         named = identity.bounds(self._step, self._no_new_privileges)
         doors = cgroups.doors(self._groups)
         spaces = [(os.open(f"/proc/{first}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in _KINDS]
+        if os.stat(f"/proc/{first}/ns/user").st_ino != os.stat("/proc/self/ns/user").st_ino:
+            # The last: in there we have no right to enter the others, which are ours.
+            spaces.append((os.open(f"/proc/{first}/ns/user", os.O_RDONLY | os.O_CLOEXEC), namespaces.NEWUSER))
         # Nothing in the container may look into us once we are there.
         libc.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
         sys.meta_path.clear()
@@ -123,16 +123,6 @@ class Beside:
             os.write(2, f"cannot start it: {words}".encode(errors="replace"))
         finally:
             os._exit(125)
-
-
-def _child(parent: int) -> int:
-    """The child of a process of one child, which any of its threads may have made."""
-    for thread in os.listdir(f"/proc/{parent}/task"):
-        with open(f"/proc/{parent}/task/{thread}/children") as f:
-            found = f.read().split()
-        if found:
-            return int(found[0])
-    raise StartFailure("the OCI runtime has not started the container yet")
 
 
 def _watch(pid: int, said: int, timeout: float) -> tuple[int, bytes]:

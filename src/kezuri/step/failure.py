@@ -75,10 +75,10 @@ def _out_of_memory(failure: Failure) -> str:
     less = "or let it do less at once (make -j1, NODE_OPTIONS=--max-old-space-size=N)"
     if not failure.peak:
         have = f" ({failure.memory >> 20} MiB can be had here)" if failure.memory else ""
-        return f"the kernel killed the step because memory ran out{have}: give the machine more, {less}"
+        return f"the kernel killed the step because memory ran out{have}:\ngive the machine more, {less}"
     return (
         f"the kernel killed a process of the step for memory: its peak was {failure.peak >> 20} MiB,\n"
-        f"its limit (--memory) is {failure.memory >> 20} MiB: raise that, {less}"
+        f"its limit (--memory) is {failure.memory >> 20} MiB: raise it,\n{less}"
     )
 
 
