@@ -46,7 +46,7 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     for stream in (0, 1, 2):
         with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
-    identity.assume(step, program, named, no_new_privileges, _keeper_of(step, kept) if single else None)
+    identity.assume(step, program, named, no_new_privileges, keeper_of(step, kept) if single else None)
     # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -127,8 +127,8 @@ def hand_over(channel: "socket", what: str, words: list[str], fds: list[int]) ->
         os.close(fd)
 
 
-def _keeper_of(step: Step, channel: int) -> Callable[[int], None]:
-    """What hands a listener of calls over to the supervisor, which lets it be answered (`ids_keeper.py`)."""
+def keeper_of(step: Step, channel: int) -> Callable[[int], None]:
+    """What hands a listener of calls over to a process outside, which lets it be answered (`ids_keeper.py`)."""
 
     def hand(listener: int) -> None:
         import socket

@@ -63,16 +63,16 @@ Handler = Callable[[Call], int | None]
 """Gives what the call returns, None when the kernel shall perform it; OSError with what it fails with."""
 
 
-def start(listener: int, root: int, gid: int, *groups: int) -> int:
+def start(listener: int, root: int, gid: int, *groups: int, here: int = -1) -> int:
     """Start the process that answers the calls that `listener` hears of; its number. `root` is the step's root, `gid`
-    and `groups` are those with which the step begins. Both descriptors stay the caller's. OSError when it cannot be
-    started."""
-    here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    and `groups` are those with which the step begins. Both descriptors stay the caller's, and so does `here`,
+    the caller's own PID namespace, which is given where /proc does not show it. OSError when it cannot be started."""
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if here < 0 else os.dup(here)
     try:
         # Not into the step's PID namespace, which is that of the supervisor's children.
-        namespaces.enter(here, namespaces.NEWPID)
+        namespaces.enter(own, namespaces.NEWPID)
     finally:
-        os.close(here)
+        os.close(own)
     pid = os.fork()
     if pid == 0:
         _serve(listener, root, Credentials((0, 0, 0), (gid, gid, gid), groups))
