@@ -11,6 +11,8 @@ from kezuri.plan.operation import Choice, ImageInput, Remote, StageInput
 from kezuri.store.store import Store
 
 _UNSEEN = "not known yet "
+_KNOWN = ("kind", "state before", "command", "destination", "path")
+"""Parts of keys that never stand for a digest."""
 
 
 class InputsAtHand(Inputs):
@@ -49,6 +51,12 @@ def may_be_equal(one: Components, other: Components) -> bool:
         mine[0] == theirs[0] and (mine[1] == theirs[1] or is_unseen(mine[1]) or is_unseen(theirs[1]))
         for mine, theirs in zip(one, other)
     )
+
+
+def family(components: Components) -> tuple[object, ...]:
+    """Two keys of different families can never turn out to be the same: their parts have other names, or differ in one
+    that is always known. Spares comparing each key with every other one."""
+    return tuple((name, value if name in _KNOWN else "") for name, value in components)
 
 
 def is_unseen(value: str) -> bool:

@@ -24,11 +24,17 @@ class Ownership(NamedTuple):
     entered: bool
 
     def extents(self) -> str:
-        """Which ids there are and where the marks are kept, as a text. Processes whose texts differ cannot use each
-        other's directories; processes with the same text may still have other ids on the disk, which a process in a
-        nested user namespace cannot find out."""
+        """Which ids there are and where marks and owners are kept, as a text. Processes whose texts differ cannot use
+        each other's directories; processes with the same text may still have other ids on the disk, which a process in
+        a nested user namespace cannot find out."""
         ranges = ("".join(f"{first}+{count}," for first, _, count in ids) for ids in (self.uids, self.gids))
-        return f"{'user' if self.user_marks else 'trusted'} {' '.join(ranges)}"
+        kind = f"{'user' if self.user_marks else 'trusted'}{' recorded' if self.recorded else ''}"
+        return f"{kind} {' '.join(ranges)}"
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there is one id only, so that owners are recorded beside the files (`recorded.py`)."""
+        return any(sum(count for _, _, count in ids) == 1 for ids in (self.uids, self.gids))
 
     def seen(self, uid: int, gid: int) -> tuple[int, int]:
         """What stat shows now of a file of these owners; -1 for an id that there is not."""

@@ -92,6 +92,7 @@ def findings(trial: Trial) -> tuple[Finding, ...]:
         _engine(),
         _user_namespaces(trial),
         _subordinate_ids(trial),
+        *_single_id(trial),
         _no_new_privileges(),
         _proc(trial),
         _overlay(trial),
@@ -100,6 +101,7 @@ def findings(trial: Trial) -> tuple[Finding, ...]:
         _mount_calls(),
         _cgroups(),
         _runtimes(),
+        _container_networks(),
     )
 
 
@@ -149,12 +151,12 @@ def _user_namespaces(trial: Trial) -> Finding:
     name = "user namespaces"
     if _mounts_without():
         return Finding(name, "ok", "not needed: we are root and may mount")
+    if not trial.error:
+        return Finding(name, "ok", f"one with {trial.ids} ids was entered")
     forbids = userns.advice()
     if forbids:
-        return Finding(name, _blocks(trial), "a setting of the kernel's forbids them", forbids)
-    if trial.error:
-        return Finding(name, "ok", "no setting of the kernel's forbids them")
-    return Finding(name, "ok", f"one with {trial.ids} ids was entered")
+        return Finding(name, "error", "a setting of the kernel's forbids them", forbids)
+    return Finding(name, "ok", "no setting of the kernel's forbids them")
 
 
 def _subordinate_ids(trial: Trial) -> Finding:
@@ -175,6 +177,23 @@ def _subordinate_ids(trial: Trial) -> Finding:
             name, "warning", f"{min(counts)} for {who}", "images use ids up to 65535: grant 65536 of each kind"
         )
     return Finding(name, "ok", f"{counts[0]} user ids and {counts[1]} group ids for {who}")
+
+
+def _single_id(trial: Trial) -> tuple[Finding, ...]:
+    """What builds are like for a user to whom no more than one id is mapped; nothing for others."""
+    if trial.error or _mounts_without() or trial.ids != 1:
+        return ()
+    try:
+        with open("/proc/sys/kernel/seccomp/actions_avail") as f:
+            listens = "user_notif" in f.read().split()
+    except OSError:
+        listens = False
+    name = "single id"
+    if listens:
+        detail = "builds work: owners are recorded beside the files, and steps see them; a USER may do what you may"
+        return (Finding(name, "ok", detail),)
+    detail = "this kernel lets nobody answer system calls: owners that steps give to files are lost"
+    return (Finding(name, "warning", detail, "use Linux 5.5 or newer, or get subordinate ids"),)
 
 
 def _no_new_privileges() -> Finding:
@@ -289,3 +308,17 @@ def _runtimes() -> Finding:
     found = [userns.find_program(name) for name in runtime.KNOWN]
     shown = ", ".join(path for path in found if path)
     return Finding("OCI runtimes", "ok", shown or "none installed; none needed")
+
+
+def _container_networks() -> Finding:
+    """Whether `run` can give containers a network of their own; nothing else needs it."""
+    from kezuri.sandbox import uplink
+
+    found = uplink.find()
+    if found is not None:
+        return Finding("container networks", "ok", f"their own, by {found.path}")
+    installed = any(userns.find_program(name) for name in ("pasta", "slirp4netns"))
+    lacking = (
+        "/dev/net/tun cannot be opened" if installed else "neither pasta (package passt) nor slirp4netns is installed"
+    )
+    return Finding("container networks", "ok", f"this machine's: {lacking}; builds need none")

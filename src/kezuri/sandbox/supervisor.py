@@ -177,12 +177,13 @@ def _wait(
     for fd in (pidfd, control.fileno(), channel.fileno()):
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
+    keepers: list[int] = []
     orders = Orders(pidfd, step.stop_signal, runtime is not None)
     ended = False
     while not ended:
         for fd, _ in poll.poll():
             if fd == channel.fileno():
-                message = _receive(channel, control, forwarder)
+                message = _receive(channel, control, forwarder, keepers)
                 if message is None:
                     poll.unregister(channel.fileno())
                     orders.begin()
@@ -203,11 +204,15 @@ def _wait(
                     orders.obey(what, value)
                 if what == "kill":
                     poll.unregister(control.fileno())
-    while failure is None and (message := _receive(channel, control, forwarder)):
+    while failure is None and (message := _receive(channel, control, forwarder, keepers)):
         failure = message
     # The namespaces, the mounts in them and every process are gone when the wait for PID 1 returns.
     _, status = os.waitpid(pid, 0)
     os.close(pidfd)
+    for keeper in keepers:
+        # It holds the step's root, and nobody is left to ask it.
+        os.kill(keeper, signal.SIGKILL)
+        os.waitpid(keeper, 0)
     if step.root.work:
         _empty(step.root.work)
     code = os.waitstatus_to_exitcode(status)
@@ -243,9 +248,10 @@ def _empty(directory: str) -> None:
 
 
 def _receive(
-    channel: "socket", control: "socket", forwarder: "forward.Forwarder | None"
+    channel: "socket", control: "socket", forwarder: "forward.Forwarder | None", keepers: list[int]
 ) -> tuple[str, str] | tuple[()] | None:
-    """One message of the child: a failure, () for one that has been dealt with, None at the end."""
+    """One message of the child: a failure, () for one that has been dealt with, None at the end. `keepers` gets the
+    process that was started for it, if one was."""
     import marshal
     import socket
 
@@ -257,6 +263,11 @@ def _receive(
         return words[0], words[1]
     if what == "agents" and forwarder:
         forwarder.add(words, fds)
+    elif what == "ids":
+        from kezuri.sandbox import ids_keeper
+
+        # Should it end, it takes with it the last descriptor that hears of the calls, and they fail.
+        keepers.append(ids_keeper.start(fds[0], fds[1], *map(int, words)))
     elif what == "terminal":
         wire.send(control, ("terminal",))
         socket.send_fds(control, [b"t"], fds)

@@ -151,7 +151,7 @@ def _unusable(scene: Scene, name: str, path: str) -> str:
         interpreter = program.interpreter
         if program.returns:
             return (
-                f"/{path} has Windows line ends (CRLF), so the kernel looks for an interpreter {interpreter}\\r:\n"
+                f"/{path} has Windows line ends (CRLF): its first line names a program that ends in \\r;\n"
                 f"write it with LF (sed -i 's/\\r$//' {name}), and have git keep it (.gitattributes: *.sh text eol=lf)"
             )
         if not program.interpreter:

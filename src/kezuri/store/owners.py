@@ -41,6 +41,12 @@ class Owners:
         self._look()
         return self._seen.user_marks
 
+    @property
+    def recorded(self) -> bool:
+        """Whether owners are recorded in attributes, because there is one id only."""
+        self._look()
+        return self._seen.recorded
+
     def known(self) -> str:
         """The name of the witness that agrees with how this process sees owners; empty when there is none, or when
         threads run that do without a user namespace: then no directory can be used."""
