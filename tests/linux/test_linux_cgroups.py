@@ -210,6 +210,30 @@ class TestVersion2:
             finally:
                 stranger.kill()
 
+    def test_the_last_one_gives_controllers_back(self, unified: str) -> None:
+        """Also those that one enabled who was killed, or has ended while others needed them."""
+        own = f"{unified}/own"
+        os.mkdir(own)
+        given = tuple(words(f"{own}/cgroup.controllers"))
+
+        def enabled() -> list[str]:
+            return words(f"{own}/cgroup.subtree_control")
+
+        def killed() -> None:
+            with cgroup_places._enabled(own, given):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        assert in_child(killed) == -signal.SIGKILL and enabled() == list(given)
+        with cgroup_places._enabled(own, given):
+            assert enabled() == list(given)
+        assert enabled() == []
+        first = cgroup_places._enabled(own, given)
+        first.__enter__()
+        with cgroup_places._enabled(own, given):
+            first.__exit__(None, None, None)
+            assert enabled() == list(given)
+        assert enabled() == []
+
     def test_a_limit_of_its_own_is_not_escaped(self, unified: str, tmp_path: Path) -> None:
         for name, value, limited in (
             ("memory.max", "max", False),

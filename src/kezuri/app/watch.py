@@ -136,17 +136,23 @@ class Watch:
         if "" in paths or len(paths) > _MOST_PATHS:
             return Awaited(("many files",), ())  # more than is worth asking about: the build finds out
         try:
-            foresight = foresee(self._request, self._settings, _silent, paths)
+            foresight, due = self._due(paths, built)
         except KezuriError:
             return Awaited(tuple(map(_shown, paths)), ())
-        if built is None:
-            due = _affected(foresight)
-        else:
-            due = [step for step in foresight.steps if step.keys != built.get((step.stage, step.position))]
         if not due and not _decides(foresight) and not (appeared and built is None):
             return None
         running = tuple(_title(foresight, step) for step in due if step.outcome != "cached")
         return Awaited(tuple(map(_shown, self._counting(paths))), running)
+
+    def _due(self, paths: tuple[str, ...], built: _Keys | None) -> tuple[Foresight, list[ForecastStep]]:
+        """The steps that are not what they were, or without a build to compare with, that the paths can change."""
+        if built is not None:
+            foresight = foresee(self._request, self._settings, _silent)
+            due = [step for step in foresight.steps if step.keys != built.get((step.stage, step.position))]
+            if due:
+                return foresight, due
+        foresight = foresee(self._request, self._settings, _silent, paths)
+        return foresight, [] if built is not None else _affected(foresight)
 
     def _counting(self, paths: tuple[str, ...]) -> tuple[str, ...]:
         """Of a few paths those that steps read, or that decide what the steps are."""

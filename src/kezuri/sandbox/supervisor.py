@@ -7,9 +7,10 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import cgroups, namespaces
+from kezuri.linux import namespaces
 from kezuri.sandbox import container, forward, handoff, identity, uplink, wire
 from kezuri.sandbox.beside import Beside
 from kezuri.sandbox.failure import StartFailure, unstarted
@@ -122,11 +123,7 @@ def _child(
             os.close(nobody)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
-        doors = cgroups.doors(request.groups)
-
-        def enter() -> None:
-            cgroups.enter(doors, request.affinity)
-
+        enter = _entry(request)
         if runtime:
             handoff.become(request.step, channel, runtime, request.no_new_privileges, enter)
         else:
@@ -143,6 +140,16 @@ def _child(
     finally:
         sys.meta_path.clear()
         os._exit(125)
+
+
+def _entry(request: Request) -> Callable[[], None]:
+    """What moves this process into the step's control groups, also when it sees them no more."""
+    if not request.groups and not request.affinity:
+        return lambda: None
+    from kezuri.linux import cgroups
+
+    doors = cgroups.doors(request.groups)
+    return lambda: cgroups.enter(doors, request.affinity)
 
 
 def _is_closed(channel: "socket") -> bool:
