@@ -254,14 +254,15 @@ if child == 0:
     os.setresgid(1001, 1001, 1001)
     os.setresuid(1000, 1000, 1000)
     print(os.getresuid(), os.getresgid(), os.getgroups(), flush=True)
-    for again in (lambda: os.setuid(0), lambda: os.setegid(0), lambda: os.setgroups([])):
+    for again in (lambda: os.setuid(0), lambda: os.setegid(0)):
         try:
             again()
             print("root again")
         except PermissionError:
             pass
+    os.setgid(1002)
     if os.fork() == 0:
-        os.execv("/usr/bin/id", ["id", "-u"])
+        os.execv("/usr/bin/id", ["id", "-u", "-r"])
     os.wait()
     os._exit(0)
 os.waitpid(child, 0)

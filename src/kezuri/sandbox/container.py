@@ -67,11 +67,14 @@ def _enter_root(step: Step, channel: "socket") -> None:
         libc.new_session_keyring()
     except OSError:
         pass  # a kernel without keyrings, or one that lets us make no more: then there is nothing to inherit
-    with suppress(PermissionError):
-        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
-        # has the name all the same.
+    name = ""
+    try:
         namespaces.set_hostname(step.hostname)
-    made = assembly.assemble(step, hostfiles.files(step))
+    except PermissionError:
+        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
+        # has both names.
+        name = os.uname().nodename
+    made = assembly.assemble(step, hostfiles.files(step, name))
     kernel = f"{made.scratch}/kernel"
     kernelfs.make(kernel, step, made.dev_size)
     terminal = _open_terminal(f"{kernel}/dev", step, channel) if step.tty else -1

@@ -101,6 +101,7 @@ def findings(trial: Trial) -> tuple[Finding, ...]:
         _mount_calls(),
         _cgroups(),
         _runtimes(),
+        _container_networks(),
     )
 
 
@@ -307,3 +308,17 @@ def _runtimes() -> Finding:
     found = [userns.find_program(name) for name in runtime.KNOWN]
     shown = ", ".join(path for path in found if path)
     return Finding("OCI runtimes", "ok", shown or "none installed; none needed")
+
+
+def _container_networks() -> Finding:
+    """Whether `run` can give containers a network of their own; nothing else needs it."""
+    from kezuri.sandbox import uplink
+
+    found = uplink.find()
+    if found is not None:
+        return Finding("container networks", "ok", f"their own, by {found.path}")
+    installed = any(userns.find_program(name) for name in ("pasta", "slirp4netns"))
+    lacking = (
+        "/dev/net/tun cannot be opened" if installed else "neither pasta (package passt) nor slirp4netns is installed"
+    )
+    return Finding("container networks", "ok", f"this machine's: {lacking}; builds need none")

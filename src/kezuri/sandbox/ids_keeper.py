@@ -178,6 +178,8 @@ class Keeper:
             ),
             "statx": self._look_at_all,
         }
+        for name in ("setgid", "setregid", "setresgid", "setgroups"):
+            changes[name] = partial(_with_kept_rights, changes[name])
         handlers.update((name, partial(self._change, change=change)) for name, change in changes.items())
         handlers.update((name, partial(self._ask, question=question)) for name, question in questions.items())
         return handlers
@@ -337,6 +339,21 @@ class Keeper:
             data = struct.pack(f"={len(groups)}{_width(call)}", *(_narrowed(call, number) for number in groups))
             self._reach.put(call, [(call.arguments[1], data)])
         return len(groups)
+
+
+def _with_kept_rights(
+    change: Callable[[Credentials, Call], Credentials | None], held: Credentials, call: Call
+) -> Credentials | None:
+    """A change of groups by one who has become another user before. A process may have kept the right to it meanwhile
+    (PR_SET_KEEPCAPS: setpriv does), which nobody can see. Root's own group stays out of reach: programs try that to see
+    whether they gave everything up."""
+    new = change(held, call)
+    if new is not None:
+        return new
+    new = change(held._replace(users=(0, 0, 0)), call)
+    if new is None or 0 in set(new.groups) - set(held.groups):
+        return None
+    return new._replace(users=held.users)
 
 
 def _width(call: Call) -> str:

@@ -32,7 +32,7 @@ COMMAND = Command(
         Option(
             ("--mount",),
             "repeated",
-            "type=bind,source=HOST,target=PATH[,readonly], type=tmpfs,target=PATH, or type=volume,target=PATH",
+            "type=bind,source=HOST,target=PATH[,ro], or tmpfs or volume with a target",
             "MOUNT",
         ),
         Option(("--name",), "text", "The container's name, and host name where none is given", "NAME"),
@@ -75,7 +75,7 @@ COMMAND = Command(
         Option(
             ("--tools",),
             "flag",
-            "Show a toolbox beside the root and start its shell, or COMMAND: for images without one",
+            "A toolbox beside the root, and its shell or COMMAND: for images without one",
         ),
         Option(("--tty", "-t"), "flag", "Give it a terminal"),
         Option(("--ulimit",), "repeated", "A resource limit", "LIMIT=SOFT[:HARD]"),
@@ -83,7 +83,7 @@ COMMAND = Command(
         Option(
             ("--volume", "-v"),
             "repeated",
-            "Show a directory or file of this machine; a path alone: a volume that is gone with the container",
+            "Show a directory or file of this machine; PATH alone: gone with the container",
             "HOST:CONTAINER[:ro]",
             completes="file",
         ),
