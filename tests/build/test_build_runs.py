@@ -158,8 +158,8 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("run", "code", "hint"),
         [
-            ('RUN ["/no/such"]', 127, "not found"),
-            ('RUN ["/etc/passwd"]', 126, "cannot be executed"),
+            ('RUN ["/no/such"]', 127, "there is no /no/such"),
+            ('RUN ["/etc/passwd"]', 126, "may not be executed"),
             ("RUN sh -c 'kill -9 $$'; exit $?", 137, "SIGKILL"),
         ],
     )
