@@ -222,6 +222,17 @@ class Typed:
         self._process.communicate()
 
 
+def test_one_directory_is_said_in_the_singular(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    shop.write(Dockerfile="FROM scratch\nCOPY a /\n", a="a")
+    typed = Typed(shop)
+    try:
+        typed.wait_for("kezuri: watching 1 directory (Ctrl-C ends)")
+        assert typed.end(signal.SIGINT)[0] == 0
+    finally:
+        typed.kill()
+
+
 CONTAINER = """FROM base
 STOPSIGNAL SIGUSR1
 COPY src/a.py /a

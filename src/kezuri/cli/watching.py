@@ -35,7 +35,8 @@ def watch(request: BuildRequest, invocation: Invocation, build: Callable[[BuildR
                 result = _attempt(request, console, build) if len(watching) else build(request)
                 if result is not None and rerun is not None:
                     rerun.start(result.config_digest or result.digest)
-                console.note(f"kezuri: watching {len(watching)} directories (Ctrl-C ends)")
+                many = f"{len(watching)} directories" if len(watching) != 1 else "1 directory"
+                console.note(f"kezuri: watching {many} (Ctrl-C ends)")
                 console.err.flush()
                 _say(watching.wait(result is not None, lambda: _say_end(rerun, console)), console)
                 request = later(request)
