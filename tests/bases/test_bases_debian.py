@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import struct
 import tarfile
 import zipfile
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kezuri.bases import LayoutSink, Recipe, assemble
+from kezuri.bases import Handed, LayoutSink, Recipe, assemble
 from kezuri.bases.deb import Deb, Package
 from kezuri.bases.debian import more, records
 from kezuri.bases.java import keystore
@@ -163,3 +164,42 @@ def test_what_is_no_wheel_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes(b"PK\3\4 no more")
     with pytest.raises(KezuriError, match=r"tool 1\.0 of the Python Package Index: not a wheel"):
         list(Wheel(pin(b""), str(tmp_path / "w")).members())
+
+
+def test_images_share_the_layers_that_they_have_in_common(
+    archive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second image of a sink brings its own layers only; another sink is given everything."""
+    data = WHEEL.getvalue()
+    monkeypatch.setenv("KEZURI_PYPI_FILES", archive.url.replace("/debian", "/"))
+    archive.files["/packages/ab/tool-1.0-py3-none-any.whl"] = data
+    ran: list[str] = []
+
+    def recipe(name: str, *tops: str) -> Recipe:
+        def write(top: str) -> Callable[[LayerWriter, Mapping[str, Files]], None]:
+            def one(layer: LayerWriter, packages: Mapping[str, Files]) -> None:
+                ran.append(top)
+                layer.take(packages["tool"], lambda path: f"{top}/{path.rpartition('/')[2]}")
+
+            return one
+
+        layers = tuple(PinnedLayer(top, (pin(data),), write(top)) for top in tops)
+        return Recipe(name, (), AMD64, layers, ImageConfig(AMD64), name)
+
+    handed: Handed = {}
+
+    def make(what: Recipe, layout: str) -> tuple[str, ...]:
+        sink = LayoutSink(str(tmp_path / layout))
+        given = handed if layout == "layout" else {}
+        made = assemble(what, sink, str(tmp_path / "c"), mirror=archive.url, allow_unsigned=True, handed=given)
+        for layer in json.loads(made.manifest)["layers"]:
+            assert (tmp_path / layout / "blobs/sha256" / layer["digest"][7:]).exists()
+        return made.config.diff_ids
+
+    one = make(recipe("a/one:1", "low", "high"), "layout")
+    two = make(recipe("a/two:1", "low", "other"), "layout")
+    assert ran == ["low", "high", "other"] and one[0] == two[0] and len({*one, *two}) == 5
+    # On another layer it is another one: what lies below decides what may lie above.
+    make(recipe("a/three:1", "high", "low"), "layout")
+    assert ran[3:] == ["high", "low"]
+    assert make(recipe("a/one:1", "low", "high"), "elsewhere") == one and ran[5:] == ["low", "high"]

@@ -117,7 +117,7 @@ def built_on(image: str, says: str, tmp_path: Path, mirror: str) -> str:
     layout, context = tmp_path / "layout", tmp_path / "context"
     make(name, layout, mirror)
     context.mkdir()
-    script = " && ".join(says.strip().replace("\n", "; ").split("; "))
+    script = " && ".join(part for line in says.splitlines() for part in line.split("; ") if part)
     (context / "Dockerfile").write_text(f"FROM {image}\nRUN {script}\n")
     base = f"{image}=oci-layout://{layout}:{name}"
     command = [sys.executable, "-m", "kezuri", "build", "--root", str(tmp_path / "store"), "--progress", "plain"]
@@ -135,15 +135,17 @@ apt-get check
 test -z "$(dpkg --verify | grep -v ' /usr/share/')"
 groupadd --gid 1001 app; useradd --uid 1001 --gid app app; su app -c id
 awk 'BEGIN { print "awk" }'; which perl
+apt-get update; apt-get install --yes --no-install-recommends tree; tree --version
+test -z "$(find /var/cache/apt -type f ! -name lock)"
 """
 PYTHON_SAYS = """
 python -c 'import bz2, ctypes, curses, lzma, readline, sqlite3, ssl, uuid, zlib'
-python -c 'import sysconfig as s; assert s.get_path("purelib") == "/usr/local/lib/python3.13/site-packages"'
+python -c 'import sysconfig as s;assert s.get_path("purelib") == "/usr/local/lib/python3.13/site-packages"'
 ls /usr/local/lib/python3.12/site-packages/pip/__init__.py
 pip --version; python3.12 -m pip list
-python -m venv --without-pip /v; /v/bin/python -c 'import sys; assert sys.prefix == "/v"'
+python -m venv --without-pip /v; /v/bin/python -c 'import sys;assert sys.prefix == "/v"'
 python -m venv /w; /w/bin/pip --version
-python -c 'import ssl; assert len(ssl.create_default_context().get_ca_certs()) > 100'
+python -c 'import ssl;assert len(ssl.create_default_context().get_ca_certs()) > 100'
 """
 JAVA_SAYS = """
 java -version; mvn --version

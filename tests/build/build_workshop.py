@@ -30,8 +30,8 @@ from kezuri.upkeep.soundness import Finding, Soundness
 
 
 def own(store: Store) -> Owners:
-    """The store's directories as a process uses them that has one user and enters no namespace."""
-    seen = Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, True)
+    """The store's directories as a process uses them that owns files itself and enters no namespace."""
+    seen = Ownership(((0, os.geteuid(), 2),), ((0, os.getegid(), 2),), True, True)
     return Owners(store, Privilege(seen=lambda: seen))
 
 

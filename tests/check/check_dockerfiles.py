@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kezuri.check.linter import lint, read_options
-from kezuri.check.options import CheckOptions
+from kezuri.check.linter import CheckOptions, lint, read_options
 from kezuri.check.rule import Finding, Rule
 from kezuri.check.rules import RULES
 from kezuri.check.subject import Subject

@@ -3,9 +3,9 @@
 import pytest
 from tests.check.check_dockerfiles import examine
 
-from kezuri.check.linter import Report, read_options
-from kezuri.check.options import CheckOptions
-from kezuri.diagnostics import KezuriError, render
+from kezuri.check.linter import CheckOptions, Report, read_options
+from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics.render import render
 from kezuri.dockerfile.parser import parse
 
 TWO = "from alpine as Base\nCMD x\n"

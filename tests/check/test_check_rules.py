@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.check.check_dockerfiles import Seen, examine
 
-from kezuri.check.options import CheckOptions
+from kezuri.check.linter import CheckOptions
 from kezuri.check.rule import Example, Rule, apply
 from kezuri.check.rules import RULES
 from kezuri.cli import checks_page

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from kezuri.app.answers import Check, HistoryLine, ImageSummary, Removed
 from kezuri.app.demo import Demonstration
-from kezuri.app.request import BuildResult, Check, HistoryLine, ImageSummary, Removed, Settings
+from kezuri.app.request import BuildResult, Settings
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.diagnostics import Diagnostic, KezuriError

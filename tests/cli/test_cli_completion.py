@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from kezuri.app.request import ImageSummary, Settings
+from kezuri.app.answers import ImageSummary
+from kezuri.app.request import Settings
 from kezuri.cli.completion import SCRIPTS, answer, candidates
 from kezuri.cli.console import Console
 from kezuri.cli.main import call

@@ -16,7 +16,8 @@ from tests.build.build_workshop import tar_of, write_layout
 from kezuri.cli.console import Console
 from kezuri.cli.json_text import json_text
 from kezuri.cli.main import call
-from kezuri.diagnostics import Diagnostic, SourceText, Span, render, shown, unsteered, visible
+from kezuri.diagnostics import Diagnostic, SourceText, Span, shown, unsteered, visible
+from kezuri.diagnostics.render import render
 
 EVIL = "\x1b]0;PWNED\x07\x1b[31mRED\x1b[8m\u202e\x9b31m\r\x08\u200b\u2066\x7f"
 WORD = EVIL.replace("\r", "")  # which separates words

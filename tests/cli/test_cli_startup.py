@@ -36,6 +36,30 @@ assert main(["build", "--help"]) == 0
 """
 
 
+MOST_OURS = 141
+"""How many modules of ours a build may load that finds everything: as many as before the rooms were divided (141), and
+not more. What is wanted only when something is missing is made by a factory of `app`, or loaded where it is used."""
+
+STAGES = """\
+FROM scratch AS dependencies
+WORKDIR /app
+COPY package.json ./
+
+FROM scratch AS build
+ENV MODE=production
+COPY --from=dependencies /app ./app
+COPY src ./src
+
+FROM scratch
+ARG VERSION=1
+LABEL org.opencontainers.image.version=$VERSION
+COPY --from=build --chown=1000:1000 /app /src ./
+EXPOSE 8080
+USER 1000:1000
+CMD ["/app/main"]
+"""
+
+
 def modules(code: str) -> set[str]:
     # -S: what site-packages' .pth files import is not ours to count.
     script = f"{code}\nimport sys\nsys.stdout.flush()\nprint(file=sys.stderr)\nprint(*sys.modules, file=sys.stderr)"
@@ -68,3 +92,21 @@ assert main(["build", "--root", {str(tmp_path / "store")!r}, "-q", "-t", "x", {s
     assert made <= first
     unwanted = {*made, "kezuri.export.destination", "kezuri.layer.compression", "kezuri.sandbox", "kezuri.registry"}
     assert not second & {*unwanted, "ssl", "socket", "subprocess", "shutil", "isal", "zstandard", "ctypes"}
+
+
+def test_a_build_that_finds_everything_loads_no_more_of_ours_than_it_did(tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    (context / "src").mkdir(parents=True)
+    (context / "src" / "main").write_text("main")
+    (context / "package.json").write_text("{}")
+    (context / "Dockerfile").write_text(STAGES)
+    (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
+    build = f"""
+from kezuri.cli.main import main
+assert main(["build", "--root", {str(tmp_path / "store")!r}, "--progress", "plain", "-t", "x", {str(context)!r}]) == 0
+"""
+    first, second = (sorted(name for name in modules(build) if name.split(".")[0] == "kezuri") for _ in range(2))
+    assert "kezuri.build.performing" in first and "kezuri.build.performing" not in second
+    assert len(second) <= MOST_OURS, "\n".join(second)
+    # What would have to be loaded at least, so that the number means something.
+    assert {"kezuri.app.build", "kezuri.build.builder", "kezuri.keys.stepkeys", "kezuri.export.image"} <= set(second)

@@ -1,8 +1,10 @@
 """The networks of containers: ports, name servers, and what is said of them."""
 
+import os
 import re
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 from tests.build.build_busybox import RUNS_STEPS
@@ -10,6 +12,7 @@ from tests.containers.containers_place import Place
 
 from kezuri.containers.network import Network, choose, published, resolver, told
 from kezuri.containers.request import RunRequest
+from kezuri.linux import userns
 from kezuri.sandbox import uplink
 from kezuri.sandbox.step import Port, Uplink
 
@@ -115,6 +118,22 @@ class TestContainers:
             number = here.getsockname()[1]
             said = place.run("plain", "sh", "-c", f"ip route | grep -c default; nc -w 2 127.0.0.1 {number} || echo no")
         assert (said.stdout, said.returncode) == ("1\nno\n", 0)
+
+    @pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun is not to be had")
+    @pytest.mark.parametrize("program", ["pasta", "slirp4netns"])
+    def test_a_program_that_fails_leaves_the_loopback_and_is_told(
+        self, place: Place, tmp_path: Path, program: str
+    ) -> None:
+        os.chmod(tmp_path, 0o755)
+        if program != "pasta" and userns.find_program("pasta"):
+            pytest.skip("pasta is installed, and the first choice")
+        path = tmp_path / program
+        path.write_text("#!/bin/sh\necho a line >&2\necho it rains >&2\nexit 1\n")
+        path.chmod(0o755)
+        environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        said = place.run("plain", "sh", "-c", "ip route; echo up", environ=environ)
+        assert (said.returncode, said.stdout) == (0, "up\n")
+        assert f"{program} gives the container no network: it rains" in said.stderr
 
     def test_name_servers_reach_the_container(self, place: Place) -> None:
         said = place.run("--dns", "192.0.2.1", "--dns-search", "x.test", "plain", "cat", "/etc/resolv.conf")

@@ -39,9 +39,22 @@ def test_a_signal_reaches_the_program_of_an_oci_runtime(place: Place, runtime: s
         assert (container.end(), "got-term" in container.text) == (8, True)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_program_without_handlers_ends_as_any_other(place: Place, number: signal.Signals, code: int) -> None:
-    with place.running("plain", "sh", "-c", "echo up; exec sleep 1000") as container:
+@pytest.mark.parametrize(
+    ("number", "code", "runtime"),
+    [
+        (signal.SIGTERM, 143, "kezuri"),
+        (signal.SIGINT, 130, "kezuri"),
+        (signal.SIGHUP, 129, "kezuri"),
+        (signal.SIGTERM, 143, "crun"),
+        (signal.SIGINT, 130, "runc"),
+    ],
+)
+def test_a_program_without_handlers_ends_as_any_other(
+    place: Place, number: signal.Signals, code: int, runtime: str, programs: set[str]
+) -> None:
+    if runtime not in programs:
+        pytest.skip(f"{runtime} is not installed")
+    with place.running("--runtime", runtime, "plain", "sh", "-c", "echo up; exec sleep 1000") as container:
         container.wait_for("up\n")
         container.signal(number)
         assert container.end() == code

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kezuri.diagnostics import Diagnostic, SourceText, Span, render
+from kezuri.diagnostics import Diagnostic, SourceText, Span
+from kezuri.diagnostics.render import render
 
 LINE = "RUN " + " && ".join(f"step-{i}" for i in range(40))
 

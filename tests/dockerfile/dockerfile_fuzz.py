@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from tests.dockerfile.dockerfile_cases import load
 
-from kezuri.diagnostics import KezuriError, render
+from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics.render import render
 from kezuri.dockerfile import (
     Ignore,
     Onbuild,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kezuri.diagnostics import KezuriError, render
+from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics.render import render
 from kezuri.dockerfile import (
     ExpansionError,
     Onbuild,

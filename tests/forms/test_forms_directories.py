@@ -102,7 +102,7 @@ def test_a_directory_is_read_only_once_its_owners_are_seen_as_they_are_meant(tmp
         entered: list[bool] = []
 
         def look() -> Ownership:
-            return Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, bool(entered))
+            return Ownership(((0, os.geteuid(), 2),), ((0, os.getegid(), 2),), True, bool(entered))
 
         for ask in (Forms.view, Forms.directories):
             entered.clear()
@@ -132,7 +132,7 @@ def test_a_layer_is_unpacked_once_the_owners_that_it_means_are_there(
     with Store(str(tmp_path)) as store:
 
         def look() -> Ownership:
-            return Ownership(((0, os.geteuid(), 1),), ((0, os.getegid(), 1),), True, bool(entered))
+            return Ownership(((0, os.geteuid(), 2),), ((0, os.getegid(), 2),), True, bool(entered))
 
         forms = Forms(store, Owners(store, Privilege(lambda: entered.append(True), look)), Source(store, blob))
         forms.know_pulled(digest_of(blob), Descriptor(LAYER, digest_of(blob), len(blob)))

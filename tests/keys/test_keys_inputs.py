@@ -4,9 +4,11 @@ import threading
 from pathlib import Path
 from typing import cast
 
+from kezuri.cache.file_lists import FileLists
 from kezuri.forms.forms import Forms
-from kezuri.keys.inputs import Choice, Context, Inputs, StateOf
-from kezuri.plan.operation import ContextInput
+from kezuri.keys.inputs import Context, Inputs
+from kezuri.keys.state import StateOf
+from kezuri.plan.operation import Choice, ContextInput
 from kezuri.store.store import Store
 from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.stat_index import StatIndex
@@ -31,7 +33,9 @@ def digests(tmp_path: Path, index: Waiting, *words: str) -> list[str]:
     found: dict[int, str] = {}
     with Store(str(tmp_path / "store")) as store:
         tree = DirectoryTree(str(tmp_path / "context"))
-        inputs = Inputs({"": Context(tree, index)}, cast(Forms, None), store.database, index)
+        inputs = Inputs(
+            {"": Context(tree, index)}, cast(Forms, None), store.database, index, lambda: FileLists(store.database)
+        )
 
         def work(number: int, word: str) -> None:
             found[number] = inputs.digest(Choice(ContextInput(), (word,)), cast(StateOf, None))

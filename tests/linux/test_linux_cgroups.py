@@ -57,6 +57,7 @@ def left_below(directories: set[str]) -> list[str]:
     return [f"{d}/{name}" for d in directories for name in os.listdir(d) if name.startswith("kezuri-step-")]
 
 
+@pytest.mark.slow
 @owner
 class TestLimits:
     def test_memory(self) -> None:
@@ -165,6 +166,7 @@ def unified() -> Iterator[str]:
                     os.rmdir(inner.path)
 
 
+@pytest.mark.slow
 class TestVersion2:
     def place(self, group: str) -> tuple[Hierarchy, tuple[str, ...]]:
         return Hierarchy(2, group, os.path.dirname(os.path.dirname(group))), tuple(words(f"{group}/cgroup.controllers"))
@@ -207,6 +209,30 @@ class TestVersion2:
                 assert in_child(act) == 0
             finally:
                 stranger.kill()
+
+    def test_the_last_one_gives_controllers_back(self, unified: str) -> None:
+        """Also those that one enabled who was killed, or has ended while others needed them."""
+        own = f"{unified}/own"
+        os.mkdir(own)
+        given = tuple(words(f"{own}/cgroup.controllers"))
+
+        def enabled() -> list[str]:
+            return words(f"{own}/cgroup.subtree_control")
+
+        def killed() -> None:
+            with cgroup_places._enabled(own, given):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        assert in_child(killed) == -signal.SIGKILL and enabled() == list(given)
+        with cgroup_places._enabled(own, given):
+            assert enabled() == list(given)
+        assert enabled() == []
+        first = cgroup_places._enabled(own, given)
+        first.__enter__()
+        with cgroup_places._enabled(own, given):
+            first.__exit__(None, None, None)
+            assert enabled() == list(given)
+        assert enabled() == []
 
     def test_a_limit_of_its_own_is_not_escaped(self, unified: str, tmp_path: Path) -> None:
         for name, value, limited in (

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kezuri.linux import libc, mounts, namespaces, privileges, syscalls, userns
+from kezuri.linux import idmaps, libc, mounts, privileges, syscalls, userns
 
 HEADERS = {
     "x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h",
@@ -71,11 +71,11 @@ def test_mounts_are_found() -> None:
 
 
 def test_id_maps() -> None:
-    ranges = namespaces.id_map()
-    assert namespaces.is_mapped(os.getuid(), ranges)
-    assert not namespaces.is_mapped(5, ((0, 1000, 1),))
-    assert namespaces.is_mapped(65536, ((0, 1000, 1), (1, 100000, 65536)))
-    assert not namespaces.is_mapped(65537, ((0, 1000, 1), (1, 100000, 65536)))
+    ranges = idmaps.id_map()
+    assert idmaps.is_mapped(os.getuid(), ranges)
+    assert not idmaps.is_mapped(5, ((0, 1000, 1),))
+    assert idmaps.is_mapped(65536, ((0, 1000, 1), (1, 100000, 65536)))
+    assert not idmaps.is_mapped(65537, ((0, 1000, 1), (1, 100000, 65536)))
 
 
 def test_the_setting_that_forbids_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

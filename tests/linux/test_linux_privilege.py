@@ -8,7 +8,7 @@ import pytest
 from tests.sandbox.conftest import become
 from tests.users.users_child import in_child
 
-from kezuri.linux import namespaces, userns
+from kezuri.linux import idmaps, userns
 from kezuri.linux.ownership import Ownership, Privilege
 
 
@@ -100,6 +100,6 @@ def test_a_thread_that_is_ending_is_waited_for() -> None:
         outside = os.readlink("/proc/self/ns/user")
         userns.enter()
         assert os.readlink("/proc/self/ns/user") != outside and os.geteuid() == 0
-        assert namespaces.id_map()[0][0] == 0
+        assert idmaps.id_map()[0][0] == 0
 
     in_child(act)

@@ -451,7 +451,10 @@ MANIFEST_URL, BLOB_URL = "https://r.example/v2/app/manifests/1", "https://r.exam
 )
 def test_what_a_refusal_means(status: int, code: str, url: str, hint: str) -> None:
     failure = Failure("GET", url, status, Headers([("Retry-After", "9")]), (code,) if code else (), "not so")
-    (told,) = explain("r.example/app:1", "r.example", Refused(failure)).diagnostics
+    error = explain("r.example/app:1", "r.example", Refused(failure))
+    (told,) = error.diagnostics
+    # What is not there, or not for us, is no failure of the engine.
+    assert error.exit_code == (1 if status in (401, 403, 404) else 125)
     words = f"{code} not so".strip()
     assert told.message == f"r.example/app:1: GET {url}: {status} {words}"
     assert hint in told.hint if hint else told.hint == ""

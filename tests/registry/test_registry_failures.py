@@ -14,7 +14,8 @@ def hint(status: int, *codes: str, url: str = URL, after: str = "") -> str:
     headers = Headers([("Retry-After", after)] if after else [])
     error = explain("r.example/app:1", "r.example", Refused(Failure("GET", url, status, headers, codes)))
     (said,) = error.diagnostics
-    assert error.exit_code == 125 and said.message.startswith(f"r.example/app:1: GET {url}: {status}")
+    assert error.exit_code == (1 if status in (401, 403, 404) else 125)
+    assert said.message.startswith(f"r.example/app:1: GET {url}: {status}")
     return said.hint
 
 
@@ -29,7 +30,7 @@ def hint(status: int, *codes: str, url: str = URL, after: str = "") -> str:
         (404, ("NAME_UNKNOWN",), URL, "there is no such repository"),
         (404, ("MANIFEST_UNKNOWN",), "https://r.example/v2/app/x", "there is no such tag or digest"),
         (404, (), URL, "there is no such tag or digest"),
-        (404, (), "https://r.example/v2/app/blobs/sha256:0", "the registry is incomplete"),
+        (404, (), "https://r.example/v2/app/blobs/sha256:0", "the manifest is there but its content is not"),
         (407, (), URL, "the proxy wants a name and a password"),
         (429, (), URL, "r.example limits how often it is asked: wait"),
         (503, ("TOOMANYREQUESTS",), URL, "r.example limits how often it is asked: wait"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux import userns
 from kezuri.linux.userns import Shortcoming
 from kezuri.sandbox import probe
 from kezuri.sandbox.doctor import Trial, findings, tried
@@ -41,6 +42,22 @@ def test_what_the_build_failed_for_is_an_error() -> None:
         ("a build", "sudo apt install uidmap"),
         ("subordinate ids", "sudo apt install uidmap"),
     ]
+
+
+@pytest.mark.parametrize(("name", "bad", "good"), userns.SETTINGS)
+def test_a_setting_counts_where_the_build_failed(
+    name: str, bad: str, good: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ubuntu's rule is in force also where a profile lets kezuri through."""
+    monkeypatch.setattr(userns, "setting", lambda asked: bad if asked == name else "")
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+
+    def found(trial: Trial) -> tuple[str, str]:
+        return next((f.state, f.remedy) for f in findings(trial) if f.name == "user namespaces")
+
+    assert found(Trial(ids=65536)) == ("ok", "")
+    state, remedy = found(Trial("user namespaces cannot be used here"))
+    assert state == "error" and f"sudo sysctl -w {name}={good}" in remedy
 
 
 @pytest.mark.parametrize(("machine", "number"), [("x86_64", 62), ("aarch64", 183)])

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from kezuri.linux import syscalls
-from kezuri.sandbox import seccomp
+from kezuri.sandbox import ids_filter, seccomp
 
 ALLOW, EPERM, ENOSYS = 0x7FFF0000, 0x50001, 0x50026
 AUDIT = {"x86_64": 0xC000003E, "i386": 0x40000003, "aarch64": 0xC00000B7, "riscv64": 0xC00000F3}
 
 
-def answer(program: bytes, machine: int, number: int, argument: int = 0) -> int:
+def answer(program: bytes, machine: int, number: int, *arguments: int) -> int:
     """Run classic BPF as far as seccomp filters use it (linux/filter.h)."""
     code = list(struct.iter_unpack("=HBBI", program))
-    data = struct.pack("<IIQQ", number & 0xFFFFFFFF, machine, 0, argument) + bytes(40)
+    data = struct.pack("<IIQ6Q", number & 0xFFFFFFFF, machine, 0, *(*arguments, 0, 0, 0, 0, 0, 0)[:6])
     at, a = 0, 0
     for _ in range(len(code)):
         op, yes, no, k = code[at]
@@ -26,6 +26,8 @@ def answer(program: bytes, machine: int, number: int, argument: int = 0) -> int:
             return int(k)
         elif op == 0x05:
             at += k
+        elif op == 0x54:
+            a &= k
         else:
             holds = {0x15: a == k, 0x35: a >= k, 0x45: bool(a & k)}[op]
             at += yes if holds else no
@@ -36,7 +38,7 @@ def answer(program: bytes, machine: int, number: int, argument: int = 0) -> int:
 def test_every_number_is_answered_by_the_list(host: str) -> None:
     program = seccomp.program(host)
     assert len(program) % 8 == 0 and len(program) // 8 <= 4096
-    for machine in seccomp._WITH[host]:
+    for machine in seccomp.WITH[host]:
         names = {number: name for name, number in syscalls.table(machine).items()}
         for number in range(600):
             name = names.get(number)
@@ -110,9 +112,41 @@ def recorded() -> dict[str, set[str]]:
 def test_the_list_is_that_of_container_engines(host: str) -> None:
     """What they allow and we do not know has no number on the machine, which the kernel's headers say."""
     theirs = recorded()["all"] | recorded()[host]
-    known = {name for machine in seccomp._WITH[host] for name in syscalls.table(machine)}
+    known = {name for machine in seccomp.WITH[host] for name in syscalls.table(machine)}
     assert seccomp.ALLOWED & known == theirs & known
     elsewhere = {name for machine in ("x86_64", "i386", "aarch64", "riscv64") for name in syscalls.table(machine)}
     # The last ones are 32-bit Arm's, whose programs we answer with ENOSYS.
     arm = {"arm_fadvise64_64", "arm_sync_file_range", "sync_file_range2", "breakpoint", "cacheflush", "set_tls"}
     assert theirs - elsewhere <= {"recv", "send"} | arm
+
+
+HAND_OVER, SUCCEED = 0x7FC00000, 0x50000
+
+
+@pytest.mark.parametrize("host", ["x86_64", "aarch64", "riscv64"])
+@pytest.mark.parametrize("answered", [True, False])
+def test_calls_about_owners_and_ids_are_handed_over_and_no_others(host: str, answered: bool) -> None:
+    program = ids_filter.program(host, answered)
+    for machine in seccomp.WITH[host]:
+        names = {number: name for name, number in syscalls.table(machine).items()}
+        for number in range(600):
+            name = names.get(number, "")
+            word = name.removesuffix("32")
+            expected = ALLOW
+            if word in (*ids_filter.OWNERS, *ids_filter.CHANGES):
+                expected = HAND_OVER if answered else SUCCEED
+            elif word in ids_filter.QUESTIONS or (name in ids_filter.STATUS and not _is_old(machine, name)):
+                expected = HAND_OVER if answered else ALLOW
+            assert answer(program, AUDIT[machine], number) == expected, (machine, name)
+    assert answer(program, AUDIT["x86_64"], 0x40000000 + 92) == ALLOW  # x32, which the other filter refuses
+
+
+def _is_old(machine: str, name: str) -> bool:
+    return machine == "i386" and name != "statx"
+
+
+def test_of_nodes_only_devices_are_handed_over() -> None:
+    program, machine, numbers = ids_filter.program("x86_64"), AUDIT["x86_64"], syscalls.table("x86_64")
+    for mode, said in ((0o100644, ALLOW), (0o10644, ALLOW), (0o20644, HAND_OVER), (0o60600, HAND_OVER), (0, ALLOW)):
+        assert answer(program, machine, numbers["mknod"], 0, mode) == said
+        assert answer(program, machine, numbers["mknodat"], 0, 0, mode) == said

@@ -280,10 +280,10 @@ def test_nothing_of_sys_can_be_written(name: str, who: str, layers: Layers) -> N
 @pytest.mark.parametrize("who", ["single"], indirect=True)
 @isolated
 def test_an_unmapped_user_is_a_clear_error(name: str, who: str, layers: Layers) -> None:
-    with choose(name) as sandbox, pytest.raises(KezuriError) as caught:
-        run(sandbox, layers, "id", uid=1000, gid=1000)
     if name == "kezuri":
-        assert "1000" in str(caught.value) and "subuid" in caught.value.diagnostics[0].hint
+        pytest.skip("kezuri's own sandbox gives the one id the number of the user: see test_sandbox_ids.py")
+    with choose(name) as sandbox, pytest.raises(KezuriError):
+        run(sandbox, layers, "id", uid=1000, gid=1000)
 
 
 @isolated
@@ -343,7 +343,9 @@ def test_shared_memory_and_devices(name: str, who: str, layers: Layers) -> None:
     with choose(name) as sandbox:
         ran = run(sandbox, layers, command, shm_size=12 << 20)
     assert f"size={12 << 10}k" in ran.out and "a\n" in ran.out, ran
-    assert ran.err.count("ermission denied") + ran.err.count("not permitted") == 2, ran
+    # Where an empty file stands for a device, it can be read.
+    refused = 1 if (name, who) == ("kezuri", "single") else 2
+    assert ran.err.count("ermission denied") + ran.err.count("not permitted") == refused, ran
 
 
 @isolated
@@ -382,8 +384,6 @@ def test_cancel_is_polite_then_firm(name: str, who: str, layers: Layers) -> None
         ("trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.1; done", 3),
         ("echo ready; sleep 1000; sleep 1000", 137),
     ):
-        if code == 137 and name != "kezuri":
-            continue  # the runtime forwards the signal, PID 1 ignores it, and the full grace passes
         cancel, seen = threading.Event(), list[bytes]()
         with choose(name) as sandbox:
             began = time.monotonic()

@@ -16,7 +16,7 @@ import pytest
 from tests.sandbox.conftest import USR, Ran, isolated, run
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import namespaces, overlay
+from kezuri.linux import idmaps, overlay
 from kezuri.sandbox.choice import choose
 from kezuri.sandbox.native import NativeSandbox
 from kezuri.sandbox.step import AgentMount, Mount, Outcome, Port, Root, Sandbox, Step, TmpfsMount
@@ -560,4 +560,4 @@ def test_old_kernels_ways_work_too(
         os.mkdir(f"{scratch}/merged/d/x")
     mounts.unmount(f"{scratch}/merged")
     shutil.rmtree(f"{scratch}/work")
-    assert namespaces.id_map()
+    assert idmaps.id_map()

@@ -119,6 +119,8 @@ def test_the_files_that_a_step_sees(tmp_path: os.PathLike[str]) -> None:
     step = Step(Root(()), ("true",), hosts=(("db", "10.0.0.1"),), hostname="box", network="private")
     made = {m.target: m.data for m in hostfiles.files(step) if isinstance(m, FileMount)}
     assert made["/etc/hosts"] == b"127.0.0.1 localhost box\n::1 localhost ip6-localhost ip6-loopback\n10.0.0.1 db\n"
+    named = {m.target: m.data for m in hostfiles.files(step, "c0ffee") if isinstance(m, FileMount)}
+    assert named["/etc/hosts"].startswith(b"127.0.0.1 localhost box c0ffee\n")
     assert made["/etc/hostname"] == b"box\n" and b"nameserver" not in made["/etc/resolv.conf"]
     assert "/etc/hostname" not in {m.target for m in hostfiles.files(step._replace(network="host"))}
     step = step._replace(ca_bundle=f"{tmp_path}/missing.pem", env=(("SSL_CERT_FILE", "own"),))

@@ -1,11 +1,14 @@
 """A process that performs one task with a store of its own: what it needs lies in a directory, and what it made, too.
 
-Layers come and go as tar files named by their ids, selections by their digests; the task and its outcome are JSON.
+Layers come and go as tar files named by their ids, selections by their digests; the task and its outcome are JSON. What
+a failed command left goes back as a directory.
 """
 
 import json
 import pickle
+import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from kezuri.app.request import Settings
@@ -61,32 +64,45 @@ def give_layer(store: Store, forms: Forms, layer: str, tar: Path) -> None:
         tar.write_bytes(Path(store.blobs.path(forms.blob(layer, Packing("none")).digest)).read_bytes())
 
 
+def fetched_name(files: Fetched) -> str:
+    """What the file of the box is called that holds a remote source."""
+    return sha256(repr(files).encode()).hexdigest()
+
+
 class Box:
     """The supplies that lie in a directory."""
 
     def __init__(self, box: Path) -> None:
         self.box = box
         self.secrets: dict[str, bytes | None] = pickle.loads((box / "secrets").read_bytes())
+        self.agents: dict[str, str | None] = json.loads((box / "agents").read_text())
 
     def selection(self, files: Picked) -> Selection:
         found: Selection = pickle.loads((self.box / files.digest).read_bytes())
         return found
 
     def fetched(self, files: Fetched) -> Root:
-        raise KezuriError.of("nothing is fetched here")
+        found: Selection = pickle.loads((self.box / fetched_name(files)).read_bytes())
+        return found[0]
 
     def secret(self, id: str) -> bytes | None:
         return self.secrets[id]
 
     def agent(self, id: str) -> str | None:
-        return None
+        return self.agents[id]
+
+
+def no_new_privileges(text: str) -> bool:
+    """Whether the task wants set-id programs to give nothing."""
+    work = encoding.task(text).work if text else None
+    return isinstance(work, Run) and work.settings.no_new_privileges
 
 
 def main(box: Path, root: str) -> None:
     families = json.loads((box / "renew").read_text())
     text = (box / "task").read_text()
     with Session(Settings(root)) as session:
-        session.open_sandbox()
+        session.open_sandbox(no_new_privileges(text))
         with LocalPerformer(session.store, session.forms, Box(box), session.sandbox) as performer:
             performer.renew(families)
             if not text:
@@ -106,6 +122,10 @@ def main(box: Path, root: str) -> None:
                 (box / "output").write_bytes(pickle.dumps(printed))
             if outcome.failure is None:
                 give_layer(session.store, session.forms, outcome.layer, box / f"made-{outcome.layer}")
+            elif outcome.failure.left:
+                wreck = performer.left(outcome.failure.left)
+                assert wreck is not None
+                subprocess.run(["cp", "-a", wreck.changes, str(box / "left")], check=True)
             (box / "outcome").write_text(encoding.encode(outcome))
 
 

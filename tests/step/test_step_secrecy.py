@@ -9,6 +9,7 @@ import pytest
 from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 from tests.build.build_workshop import Workshop
 
+from kezuri.app import performing
 from kezuri.app.request import AgentSource, SecretSource
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.operation import UrlSource
@@ -57,7 +58,7 @@ def test_a_task_holds_no_path_of_this_machine_and_no_secret(
             outcomes.append(encoding.encode(outcome))
             return outcome
 
-    monkeypatch.setattr(local, "LocalPerformer", Recording)
+    monkeypatch.setattr(performing, "LocalPerformer", Recording)
     odd = tmp_path / "an odd\\place é"
     shop = Workshop(odd, store=tmp_path / "the store")
     more = tmp_path / "more's files"

@@ -67,9 +67,14 @@ _NAMED = (
     ),
     Suite(
         "builds without ids",
-        ("tests/build/test_build_copies.py", "tests/app/test_app_doors.py"),
-        60,
-        ("-m", QUICK),
+        (
+            "tests/build/test_build_copies.py",
+            "tests/build/test_build_runs.py",
+            "tests/build/test_build_reference_steps.py",
+            "tests/app/test_app_doors.py",
+        ),
+        150,
+        (),
         again=True,
         command=("tests.users.users_run", "single"),
     ),

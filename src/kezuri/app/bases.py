@@ -29,8 +29,9 @@ def is_offered(name: str) -> bool:
 
 def make(settings: Settings, wanted: tuple[str, ...], out_dir: str, say: Callable[[str], None]) -> None:
     """Assemble the images and put them into the store under their names, or into a layout directory."""
-    from kezuri.bases import LayoutSink, assemble, find, write_layout
+    from kezuri.bases import Handed, LayoutSink, assemble, find, write_layout
 
+    handed: Handed = {}
     for name in wanted:
         reference = Reference.parse(name)
         recipe = find(reference)
@@ -40,14 +41,24 @@ def make(settings: Settings, wanted: tuple[str, ...], out_dir: str, say: Callabl
             )
         if out_dir:
             made = assemble(
-                recipe, LayoutSink(out_dir), cache_directory(), ca_certificates=settings.ca_certificates, report=say
+                recipe,
+                LayoutSink(out_dir),
+                cache_directory(),
+                ca_certificates=settings.ca_certificates,
+                report=say,
+                handed=handed,
             )
             write_layout(out_dir, str(reference), made)
             notes = made.notes
         else:
             with Store(settings.root) as store:
                 made = assemble(
-                    recipe, StoreSink(store), cache_directory(), ca_certificates=settings.ca_certificates, report=say
+                    recipe,
+                    StoreSink(store),
+                    cache_directory(),
+                    ca_certificates=settings.ca_certificates,
+                    report=say,
+                    handed=handed,
                 )
                 notes = made.notes
                 store.names.put(str(reference), made.descriptor)

@@ -3,8 +3,8 @@
 import errno
 import os
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from time import time
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,11 @@ from kezuri.app.delivery import Delivery, packing
 from kezuri.app.outputs import ImageOutput, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
-from kezuri.build.builder import Builder, Built, Workers
+from kezuri.build.builder import Builder, Built
+from kezuri.build.chronicle import Chronicle
+from kezuri.build.lookup import KeyedLookup
+from kezuri.build.telling import BuildTelling
 from kezuri.diagnostics import Diagnostic, KezuriError
-from kezuri.explain.chronicle import Chronicle
-from kezuri.keys.inputs import Inputs
-from kezuri.keys.options import Options
 from kezuri.linux.disk import disk_error
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan
@@ -27,8 +27,9 @@ from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
+    from kezuri.app.performing import StepsHere
+    from kezuri.build.doors import Performing
     from kezuri.progress.expected import Expected
-    from kezuri.step.local import LocalPerformer
 
 
 def build(
@@ -72,7 +73,7 @@ class _Build:
         self._expect = expect
         self._stand_ins = stand_ins
         self._look = look
-        self._performer: LocalPerformer | None = None
+        self._steps: StepsHere | None = None
         self._keeps = look is not None or bool(request.salvage)
         self._request = request
         self._settings = settings
@@ -139,43 +140,43 @@ class _Build:
     # building
 
     def _build(self, plan: Plan, definition: Definition, held: ExitStack) -> Built:
-        session, store = self._session, self._session.store
-        inputs, keys, results, options = definition.workbench(
-            plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1)
-        )
-        chronicle = Chronicle(store.database, definition.asked(), plan)
-        builder = Builder(
-            plan,
-            store,
-            results,
-            session.forms,
-            keys,
-            options,
-            self._packing if self._images else None,
-            self._reporter,
-            self._cancel,
-            lambda ahead: self._prepare(plan, inputs, options, held, ahead, definition),
-            chronicle,
-        )
+        session, request = self._session, self._request
+        bench = definition.workbench(plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1))
+        lookup = KeyedLookup(bench.keys, bench.results, bench.options)
+        chronicle = Chronicle(session.store.database, definition.asked(), plan)
+        telling = BuildTelling(plan, self._reporter, session.forms, chronicle)
+
+        def performing(ahead: Sequence[tuple[int, int]]) -> "AbstractContextManager[Performing]":
+            from kezuri.app.performing import StepsHere
+
+            if self._expect is not None:
+                from kezuri.forecast.expectation import expectation
+
+                with suppress(KezuriError):  # It may be as well that nobody can tell.
+                    self._expect(expectation(plan, ahead, definition.durations(), bench.options.parallelism))
+            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel)
+            return self._steps.performing(ahead, packs=bool(self._images), keep_failed=self._keeps)
+
+        builder = Builder(plan, lookup, telling, performing, self._cancel, bench.options.parallelism)
         try:
             built = builder.build()
         except BaseException as error:
-            chronicle.close(reason(error).partition("\n")[0], builder.name)
+            chronicle.close(reason(error).partition("\n")[0], telling.name)
             told = self._look_at(error)
             if told is not error:
                 raise told from error
             raise
-        chronicle.close("", builder.name)
+        chronicle.close("", telling.name)
         return built
 
     def _look_at(self, error: BaseException) -> BaseException:
         """Everything else of the build has ended: what the failed step left can be looked at, and is let go of. The
         error, with what is said about that."""
-        if self._performer is None or not self._keeps:
+        if self._steps is None or not self._keeps:
             return error
         from kezuri.step.failure import StepFailed
 
-        wreck = self._performer.left(error.left) if isinstance(error, StepFailed) else None
+        wreck = self._steps.left(error.left) if isinstance(error, StepFailed) else None
         if wreck is None or not isinstance(error, StepFailed):
             return error
         if self._request.salvage:
@@ -187,42 +188,6 @@ class _Build:
 
             look(wreck, error, self._session.sandbox(), self._look)
         return error
-
-    def _prepare(
-        self,
-        plan: Plan,
-        inputs: Inputs,
-        options: Options,
-        held: ExitStack,
-        ahead: list[tuple[int, int]],
-        definition: Definition,
-    ) -> Workers:
-        """Before the first step runs: a build that only copies needs no sandbox."""
-        from kezuri.step.local import LocalPerformer
-        from kezuri.step.tasks import Given, Tasks
-        from kezuri.upkeep.collector import Collector
-
-        session, store, forms = self._session, self._session.store, self._session.forms
-        operations = [o for stage in plan.stages for o in stage.operations]
-        if any(o.kind == "RUN" for o in operations):
-            session.open_sandbox(self._request.no_new_privileges, self._request.limits)
-        # What a killed build left behind goes before this one needs the space.
-        for _ in Collector(store, session.privilege).abandoned():
-            pass
-        namespace = self._request.builtin.cache_namespace
-        remotes = [r for o in operations for r in o.remotes if r is not None]
-        if remotes:
-            inputs.prefetch(remotes)
-        supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
-        performer = LocalPerformer(store, forms, supplies, session.sandbox, options.ca_bundle)
-        self._performer = held.enter_context(performer)
-        tasks = Tasks(inputs, options, self._packing, namespace, self._keeps, self._request.retry_network)
-        if self._expect is not None:
-            from kezuri.forecast.expectation import expectation
-
-            with suppress(KezuriError):  # It may be as well that nobody can tell.
-                self._expect(expectation(plan, ahead, definition.durations(), options.parallelism))
-        return Workers(tasks, performer)
 
 
 def _tag(name: str) -> Reference:

@@ -7,20 +7,18 @@ from time import time
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kezuri.app.request import BuildRequest
-from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
 from kezuri.cache.question import Question
 from kezuri.cache.results import Results
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.parser import Dockerfile, parse
 from kezuri.keys.inputs import Context, Inputs
-from kezuri.keys.options import Options, RunSettings
+from kezuri.keys.options import NoSecrets, Options, RunSettings
 from kezuri.keys.stepkeys import StepKeys
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.contexts import NamedContext, context_name
+from kezuri.plan.contexts import ImageResolver, NamedContext, context_name
 from kezuri.plan.facts import Survey
-from kezuri.plan.images import ImageResolver
 from kezuri.plan.operation import BaseImage, ImageSource, Plan
 from kezuri.plan.planner import Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
@@ -30,6 +28,8 @@ from kezuri.source import context as build_context
 from kezuri.tree.stat_index import StatIndex
 
 if TYPE_CHECKING:
+    from kezuri.app.secrets import GivenSecrets
+    from kezuri.cache.file_lists import FileLists
     from kezuri.check.linter import Report
     from kezuri.check.subject import Subject
     from kezuri.forecast.durations import Durations
@@ -77,7 +77,7 @@ class Definition:
         self._planner: Planner | None = None
         self._resolved: dict[tuple[ImageSource, Platform], BaseImage] = {}
         self._cancel = cancel
-        self._secrets = GivenSecrets(request.secrets)
+        self._secrets = self._open_secrets()
         self._agents: dict[str, str] | None = None
         self._remotes: Remotes | None = None
         self._remotes_lock = threading.Lock()
@@ -289,11 +289,23 @@ class Definition:
                 )
             return self._remotes
 
+    def _file_lists(self) -> "FileLists":
+        from kezuri.cache.file_lists import FileLists
+
+        return FileLists(self._session.store.database)
+
     def _elsewhere(self) -> "RemoteContexts":
         from kezuri.source.remote_context import RemoteContexts
 
         builtin = self._request.builtin
         return RemoteContexts(self.remotes(), builtin.keep_git_dir, builtin.epoch is not None)
+
+    def _open_secrets(self) -> "GivenSecrets | NoSecrets":
+        if not self._request.secrets:
+            return NoSecrets()
+        from kezuri.app.secrets import GivenSecrets
+
+        return GivenSecrets(self._request.secrets)
 
     def _open_agents(self) -> dict[str, str]:
         if self._agents is None:
@@ -308,7 +320,7 @@ class Definition:
         """What the plan's steps are keyed and looked up with. `parallelism` is how many may run at once."""
         forms, database = self._session.forms, self._session.store.database
         contexts, options = self.contexts(plan), self.options(plan, parallelism)
-        inputs = Inputs(contexts, forms, database, contexts[""].digests, self.remotes)
+        inputs = Inputs(contexts, forms, database, contexts[""].digests, self._file_lists, self.remotes)
         keys = StepKeys(inputs, options)
         return Workbench(inputs, keys, Results(database, forms.usable), options)
 
@@ -325,7 +337,8 @@ class Definition:
     def options(self, plan: Plan, parallelism: int) -> Options:
         """What all steps share, as the request has it; KezuriError for a secret that is not there."""
         secrets = self._secrets
-        secrets.check()
+        if not isinstance(secrets, NoSecrets):
+            secrets.check()
         return Options(
             settings=RunSettings(
                 self._request.hosts,

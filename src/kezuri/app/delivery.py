@@ -28,7 +28,7 @@ from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from kezuri.export.annotations import Annotations
-    from kezuri.export.images import Exported, Parts
+    from kezuri.export.image import Exported, Parts
 
 
 class Delivery:
@@ -123,7 +123,7 @@ class Delivery:
     def _part(
         self, plan: Plan, number: int, platform: Platform | None, made: dict[tuple[int, int], LayerBlob]
     ) -> "Parts":
-        from kezuri.export.images import Parts
+        from kezuri.export.image import Parts
 
         target = plan.stage(number)
         base = target.base
@@ -151,7 +151,7 @@ class Delivery:
             yield from layers
 
     def _compose(self, output: ImageOutput, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
-        from kezuri.export.images import compose
+        from kezuri.export.image import compose
 
         return compose(
             parts,

@@ -26,6 +26,8 @@ NAME = "kezuri-demo:latest"
 BASE = "golang:1.24-alpine"
 CONTAINER_PORT = 8080
 _PATIENCE = 30.0
+_STOPPED = (128 + 1, 128 + 2, 128 + 15)
+"""Exit codes of a container that was stopped since we were: by SIGHUP, SIGINT or SIGTERM."""
 
 
 class Demonstration(NamedTuple):
@@ -103,13 +105,16 @@ def _ask(settings: Settings) -> tuple[str, int]:
         threads.append(Thread(target=ask, args=(container,), daemon=True))
         threads[0].start()
 
-    # The host port 0 is a free one.
-    code = run(RunRequest(image=NAME, ports=(Port(CONTAINER_PORT, 0, "127.0.0.1"),)), settings, begun=begun)
+    # The host port 0 is a free one. Signals are for us: the program is not what our caller knows of.
+    request = RunRequest(image=NAME, ports=(Port(CONTAINER_PORT, 0, "127.0.0.1"),), sig_proxy=False)
+    code = run(request, settings, begun=begun)
     over.set()
     for thread in threads:
         thread.join()
     if told:
         return told[0]
+    if code in _STOPPED:
+        raise KezuriError.of("the demonstration was stopped", exit_code=code)
     problem = problems[0] if problems else "the program in the image did not start"
     raise KezuriError.of(problem, hint=f"its container ended with exit code {code}")
 

@@ -2,7 +2,8 @@
 
 import os
 
-from kezuri.app.request import Check, Settings
+from kezuri.app.answers import Check
+from kezuri.app.request import Settings
 from kezuri.linux.ownership import Privilege
 
 

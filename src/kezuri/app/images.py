@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from kezuri.app.request import HistoryLine, ImageSummary, Removed, Settings
+from kezuri.app.answers import HistoryLine, ImageSummary, Removed
+from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import match
 from kezuri.forms.unpacked import Unpacked

@@ -4,8 +4,9 @@ import os
 from time import time
 from typing import NamedTuple
 
+from kezuri.app.answers import Removed
 from kezuri.app.budget import Budget
-from kezuri.app.request import Removed, Settings
+from kezuri.app.request import Settings
 from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
 from kezuri.upkeep.choice import choice

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from kezuri.app.secrets import GivenSecrets
 from kezuri.app.session import Session
+from kezuri.keys.options import Secrets
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.reporter import Reporter
 from kezuri.source.remotes import Means, Remotes
@@ -13,7 +13,7 @@ from kezuri.source.remotes import Means, Remotes
 
 def open_remotes(
     session: Session,
-    secrets: GivenSecrets,
+    secrets: Secrets,
     agent: Callable[[], str],
     reporter: Reporter,
     held: ExitStack,

@@ -12,6 +12,7 @@ from kezuri.containers.definition import define
 from kezuri.containers.health import Health, healthcheck
 from kezuri.containers.request import RunRequest
 from kezuri.containers.signals import Signals
+from kezuri.containers.tools import add as add_tools
 from kezuri.containers.volumes import nameless
 from kezuri.diagnostics import KezuriError
 from kezuri.images.origins import made_for
@@ -54,6 +55,8 @@ def run(
         volumes = (*image.config.volumes, *request.volumes)
         own = nameless(volumes, step.mounts, view, step.root, step.readonly, scratch)
         step = step._replace(mounts=(*step.mounts, *own, *foreign), stdin=stdin, ca_bundle=session.ca_bundle)
+        if request.tools:
+            step = add_tools(step, os.path.join(scratch, "tools"), lambda: _stored_tools(session, request))
         relay = Relay()
         signals = Signals(request.sig_proxy, request.grace, say)
         check = healthcheck(image.config.healthcheck, request.health, image.config.shell)
@@ -128,3 +131,18 @@ def _write_id(path: str) -> Callable[[object, object, object], None]:
             os.unlink(path)
 
     return undo
+
+
+def _stored_tools(session: Session, request: RunRequest) -> bytes | None:
+    """The busybox of the store's image of that name; None when there is none."""
+    from kezuri.images.kept import choose
+
+    try:
+        found = choose(session.store, "busybox", request.platform)
+        source = ImageSource("registry", "busybox")
+        image = session.images.stored(session.store, source, "busybox", found.digest, found.config.platform)
+        for layer, descriptor in zip(image.config.diff_ids, image.layers):
+            session.forms.know_pulled(layer, descriptor)
+        return session.forms.view(base_state(image).layers).read("bin/busybox")
+    except KezuriError:
+        return None

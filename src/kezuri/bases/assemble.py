@@ -11,7 +11,7 @@ from kezuri.bases.download import Downloads
 from kezuri.bases.elf import Linkage
 from kezuri.bases.layer_writer import Files, LayerWriter, Placed
 from kezuri.bases.mirror import DEFAULT, VARIABLE, Mirror
-from kezuri.bases.recipe import CREATED, NOTICE, STAND_IN, Assembled, BlobSink, Layer, Recipe
+from kezuri.bases.recipe import CREATED, NOTICE, STAND_IN, Assembled, BlobSink, Layer, PinnedLayer, Recipe
 from kezuri.bases.tarball import Pin, Tarball
 from kezuri.bases.wheel import Wheel, WheelPin
 from kezuri.layer.blob_writer import Written
@@ -23,6 +23,7 @@ from kezuri.oci import (
     HistoryEntry,
     ImageConfig,
     Manifest,
+    Platform,
     canonical,
     digest_of,
 )
@@ -43,6 +44,18 @@ class Packages(NamedTuple):
     tarballs: Mapping[str, Files]
 
 
+class Made(NamedTuple):
+    """A layer that was written: what came of it, what is where, and the programs in it."""
+
+    written: Written
+    placed: Mapping[str, Placed]
+    programs: Mapping[str, Linkage]
+
+
+Handed = dict[tuple[object, ...], Made]
+"""The layers that a sink was given, by what they were made from and lie on: several images share most of theirs."""
+
+
 def assemble(
     recipe: Recipe,
     out: BlobSink,
@@ -52,6 +65,7 @@ def assemble(
     ca_certificates: str = "",
     allow_unsigned: bool = False,
     report: Callable[[str], None] = lambda line: None,
+    handed: Handed | None = None,
 ) -> Assembled:
     """Makes the image and hands its blobs to `out`: the layers, the config, last the manifest.
 
@@ -60,7 +74,8 @@ def assemble(
     files.pythonhosted.org.
     `cache_dir` keeps the downloaded packages (about 60 MB for golang) and is made when missing; the layers are
     written there too before they are handed over, and removed. `ca_certificates` is a PEM file that is trusted in
-    addition, or empty. `report` gets a line of text for each thing that takes time. Nothing is handed over unless
+    addition, or empty. `report` gets a line of text for each thing that takes time. `handed` are layers that the same
+    sink was given before, which are not made again; this image's are added. Nothing is handed over unless
     all of it could be made. KezuriError naming the host and the file when a download fails or is not what Debian has
     published, when nothing proves where packages come from and `allow_unsigned` is not set, or when the image would
     lack a library.
@@ -82,7 +97,8 @@ def assemble(
             debs[suite] = at.fetch(packages[name] for name in names)
         tarballs = _pinned(recipe.pins, cache_dir, transport, report)
     with TemporaryDirectory(prefix=".assembly-", dir=cache_dir) as work:
-        return _assembled(recipe, Packages(debs, tarballs), out, work, report, tuple(dict.fromkeys(at.notes)))
+        notes = tuple(dict.fromkeys(at.notes))
+        return _assembled(recipe, Packages(debs, tarballs), out, work, report, notes, {} if handed is None else handed)
 
 
 def _assembled(
@@ -92,27 +108,25 @@ def _assembled(
     work: str,
     report: Callable[[str], None],
     notes: tuple[str, ...],
+    handed: Handed,
 ) -> Assembled:
     tree: dict[str, Placed] = {}
     programs: dict[str, Linkage] = {}
     finished: list[tuple[str, Written]] = []
     blobs: list[_Blob] = []
+    made: Handed = {}
     layers = (*recipe.layers, Layer("kezuri-standin", (), _notice(recipe, packages)))
     for number, layer in enumerate(layers):
-        parts = layer.packages if isinstance(layer, Layer) else tuple(f"{p.name} {p.version}" for p in layer.pins)
-        if parts:
-            report(f"assembling the layer {layer.name} from {', '.join(parts)}")
-        path = os.path.join(work, f"layer-{number}")
-        with open(path, "wb") as file, LayerWriter(file, tree) as writer:
-            if isinstance(layer, Layer):
-                layer.write(writer, packages.debs.get(layer.suite, {}), recipe.platform)
-            else:
-                layer.write(writer, packages.tarballs)
-            done = writer.finish()
-        tree.update(writer.placed)
-        programs.update(writer.programs)
-        finished.append((layer.name, done))
-        blobs.append(_Blob(path, done.digest, done.size))
+        below = tuple(done.diff_id for _, done in finished)
+        key = (below, layer.name, recipe.platform, *_ingredients(layer, packages))
+        known = handed.get(key)
+        if known is None or not _parts(layer):
+            path = os.path.join(work, f"layer-{number}")
+            known = made[key] = _write(layer, packages, recipe.platform, tree, path, report)
+            blobs.append(_Blob(path, known.written.digest, known.written.size))
+        tree.update(known.placed)
+        programs.update(known.programs)
+        finished.append((layer.name, known.written))
     linking.check(programs, tree, recipe.platform, recipe.name, recipe.libraries)
     config = _config(recipe, packages, finished)
     config_blob = _written(work, "config", canonical(config.to_json()))
@@ -126,8 +140,39 @@ def _assembled(
     manifest_blob = _written(work, "manifest", manifest)
     for blob in (*blobs, config_blob, manifest_blob):
         out.put(*blob)
+    handed.update(made)
     described = Descriptor(MANIFEST, digest_of(manifest), len(manifest), {STAND_IN: recipe.stand_in}, recipe.platform)
     return Assembled(manifest, described, config, notes)
+
+
+def _parts(layer: Layer | PinnedLayer) -> tuple[str, ...]:
+    """What a layer is made from, as people read it."""
+    return layer.packages if isinstance(layer, Layer) else tuple(f"{pin.name} {pin.version}" for pin in layer.pins)
+
+
+def _ingredients(layer: Layer | PinnedLayer, packages: Packages) -> list[str]:
+    """The digests of what a layer is made from."""
+    if isinstance(layer, Layer):
+        return [packages.debs[layer.suite][name].package.sha256 for name in layer.packages]
+    return [pin.sha256 for pin in layer.pins]
+
+
+def _write(
+    layer: Layer | PinnedLayer,
+    packages: Packages,
+    platform: Platform,
+    tree: Mapping[str, Placed],
+    path: str,
+    report: Callable[[str], None],
+) -> Made:
+    if parts := _parts(layer):
+        report(f"assembling the layer {layer.name} from {', '.join(parts)}")
+    with open(path, "wb") as file, LayerWriter(file, tree) as writer:
+        if isinstance(layer, Layer):
+            layer.write(writer, packages.debs.get(layer.suite, {}), platform)
+        else:
+            layer.write(writer, packages.tarballs)
+        return Made(writer.finish(), writer.placed, writer.programs)
 
 
 def _pinned(

@@ -59,6 +59,14 @@ path-exclude /usr/share/info/*
 path-exclude /usr/share/lintian/*
 path-exclude /usr/share/bug/*
 """
+_APT = """\
+# An image keeps neither the packages that were installed nor what apt computes anew from its lists. Whoever has a cache
+# for them removes this file, which is called as in the official image.
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Acquire::Languages "none";
+"""
 _ADMIN = "var/lib/dpkg"
 _IN_STATUS = ("control",)
 
@@ -79,6 +87,7 @@ def debian(layer: LayerWriter, debs: Mapping[str, Deb], platform: Platform) -> N
     _settings(layer, debs)
     layer.file("etc/apt/sources.list.d/debian.sources", _SOURCES.format(suite=DEBIAN.suite))
     layer.file("etc/dpkg/dpkg.cfg.d/excluded", _EXCLUDED)
+    layer.file("etc/apt/apt.conf.d/docker-clean", _APT)
     for name, link, target, priority in _ALTERNATIVES:
         layer.symlink(link, f"/etc/alternatives/{name}")
         layer.symlink(f"etc/alternatives/{name}", target)

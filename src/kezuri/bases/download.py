@@ -126,7 +126,8 @@ class Downloads:
                 hint="where the network has its own certificate authority, name its PEM file"
                 " with the ca-certificates setting",
             )
-        return Unreachable.of(f"cannot fetch {url}: {error.origin}: {error.message}", hint=self._advice)
+        who = f"{error.origin}: " if error.kind == "url" else ""
+        return Unreachable.of(f"cannot fetch {url}: {who}{error.message}", hint=self._advice)
 
 
 def _pour(answer: Answer, out: IO[bytes], url: str, most: int) -> str:

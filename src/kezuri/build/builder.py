@@ -1,45 +1,23 @@
-"""Walks a plan: finds what is paid for already, and runs the rest, independent stages at the same time."""
+"""Walks a plan: finds what is paid for already, and has the rest performed, independent stages at the same time.
+
+It only schedules, and knows nothing of stores, files or processes: what it asks and tells is in the doors of
+`kezuri.build.doors`.
+"""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.build.needs import Needs
-from kezuri.build.telling import Telling
-from kezuri.cache.results import Results
+from kezuri.build.turn import Turn
 from kezuri.diagnostics import KezuriError
-from kezuri.forms.forms import Forms
-from kezuri.forms.packing import Packing
-from kezuri.keys.options import Options
-from kezuri.keys.state import SCRATCH, State, base_state, next_state
-from kezuri.keys.stepkeys import StepKeys, place_of
-from kezuri.plan.key import Components, digest
-from kezuri.plan.operation import (
-    BaseImage,
-    ImageInput,
-    Operation,
-    Plan,
-    RunOperation,
-    StageInput,
-    StagePlan,
-)
+from kezuri.keys.state import SCRATCH, State, next_state
+from kezuri.plan.key import digest
+from kezuri.plan.operation import BaseImage, Operation, Plan, StageInput, StagePlan
 from kezuri.progress.calling_off import CalledOff, CallOff
-from kezuri.progress.events import StepName
-from kezuri.progress.reporter import Reporter, Ticket, reason
-from kezuri.store.store import Store
 
 if TYPE_CHECKING:
-    from kezuri.build.witness import Witness
-    from kezuri.cache.journal import Miss
-    from kezuri.step.task import Outcome, Performer
-    from kezuri.step.tasks import Tasks
-
-
-class Workers(NamedTuple):
-    """What steps are done with; made only when there is something to do."""
-
-    tasks: "Tasks"
-    performer: "Performer"
+    from kezuri.build.doors import Lookup, Performing, Telling
 
 
 class Built(NamedTuple):
@@ -69,106 +47,73 @@ class Builder:
     def __init__(
         self,
         plan: Plan,
-        store: Store,
-        results: Results,
-        forms: Forms,
-        keys: StepKeys,
-        options: Options,
-        packing: Packing | None,
-        reporter: Reporter,
+        lookup: "Lookup",
+        telling: "Telling",
+        performing: "Callable[[Sequence[tuple[int, int]]], AbstractContextManager[Performing]]",
         cancel: CallOff,
-        prepare: Callable[[list[tuple[int, int]]], Workers],
-        witness: "Witness",
+        parallelism: int,
     ) -> None:
-        """`packing` says how the target's layers leave, None when no blobs are wanted; `prepare` is called once
-        before the first step runs, while there is still one thread only, with all that may run (stage and position),
-        and gives what steps are done with."""
+        """`performing` is called once, with all that may have to be performed (stage and position), before the first
+        operation is, while there is still one thread only. `parallelism` is how many may be performed at once."""
         self._plan = plan
-        self._store = store
-        self._results = results
-        self._forms = forms
-        self._keys = keys
-        self._options = options
-        self._packing = packing
+        self._lookup = lookup
+        self._telling = telling
+        self._performing = performing
         self._cancel = cancel
-        self._prepare = prepare
-        self._witness = witness
-        self._needs = Needs(plan)
-        self._telling = Telling(plan, reporter, forms.usable)
-        self._gave_up = ""
         self._stages = {stage.number: _Stage(stage) for stage in plan.stages}
         self._layers: dict[tuple[int, int], str] = {}
         self._lock = threading.Lock()
-        self._slots = threading.Semaphore(max(1, options.parallelism))
-        self._fresh: dict[str, str] = {}
-        self._ran = 0
-        self._packers: list[threading.Event] = []
+        self._slots = threading.Semaphore(max(1, parallelism))
         self._error: BaseException | None = None
 
     def build(self) -> Built:
-        """Build the target; KezuriError with the first failure. Nothing of a failed step remains."""
+        """Build the target; KezuriError with the first failure. Nothing of a failed operation remains."""
         waiting = [stage for stage in self._stages.values() if not self._resolve(stage)]
         if waiting:
-            with self._forms.owners.threads(self._needs.reads_directories()):
-                self._workers = self._prepare(
-                    [(s.plan.number, i) for s in waiting for i in range(max(0, s.position), len(s.plan.operations))]
-                )
-                operations = [o for stage in waiting if self._ignored(stage) for o in stage.plan.operations]
-                self._workers.performer.renew(self._workers.tasks.families(operations))
-                self._run_all(waiting)
-        states = {target: self._stages[target].state for target in self._needs.targets}
-        return Built(states, self._layers, self._ran, self._telling.cached_steps)
+            ahead = [(s.plan.number, i) for s in waiting for i in range(max(0, s.position), len(s.plan.operations))]
+            with self._performing(ahead) as performing:
+                self._perform_all(waiting, performing)
+        states = {number: self._stages[number].state for number in self._plan.wanted}
+        return Built(states, self._layers, self._telling.ran, self._telling.cached)
 
     # looking up
 
     def _resolve(self, stage: _Stage) -> bool:
         """Go through the stage as far as results are there already; whether that was the whole stage."""
-        if not self._start(stage):
+        base = stage.plan.base
+        if isinstance(base, StageInput) and not self._stages[base.stage].finished.is_set():
             return False
-        self._witness.based(stage.plan.number, stage.state.id)
-        for position in range(stage.position, len(stage.plan.operations)):
-            operation = stage.plan.operations[position]
-            if self._ignored(stage) or not self._inputs_finished(operation):
+        self._begin(stage)
+        for position, operation in enumerate(stage.plan.operations):
+            if self._lookup.ignored(stage.plan) or not self._inputs_finished(operation):
                 return False
-            components = self._components(stage, position)
-            record = self._results.find(components)
-            if record is None:
+            turn = self._turn(stage, position)
+            found = self._lookup.find(turn)
+            if found is None:
                 return False
-            self._witness.found(stage.plan.number, position, components, record.created)
-            self._telling.cached(stage.plan, position, record.layer)
-            self._advance(stage, position, record.layer)
-        self._telling.base(stage.plan)
+            self._telling.found(turn, found)
+            self._advance(stage, turn, found.layer)
+        self._telling.ended(stage.plan)
         stage.finished.set()
         return True
 
-    def _components(self, stage: _Stage, position: int) -> Components:
-        operation = stage.plan.operations[position]
-        try:
-            return self._keys.components(operation, stage.state, self._state_of)
-        except KezuriError as error:
-            self._witness.failed(stage.plan.number, position, (), 0.0, "", error)
-            raise
-
-    def _start(self, stage: _Stage) -> bool:
+    def _begin(self, stage: _Stage) -> None:
+        """Give the stage the state that it begins with, waiting for the stage that it is based on."""
         base = stage.plan.base
         if isinstance(base, StageInput):
-            parent = self._stages[base.stage]
-            if not parent.finished.is_set():
-                return False
-            stage.state = parent.state
+            stage.state = self._state_of(base)
         elif isinstance(base, BaseImage):
-            for layer, descriptor in zip(base.config.diff_ids, base.layers):
-                self._forms.know_pulled(layer, descriptor)
-            stage.state = base_state(base)
-            self._telling.started(stage.plan)
-            if self._forms.unpacked(stage.state.layers):
-                self._telling.base(stage.plan)
+            stage.state = self._lookup.base(base)
+        self._telling.began(stage.plan, stage.state)
         stage.position = 0
-        return True
 
-    def _ignored(self, stage: _Stage) -> bool:
-        chosen = self._options.no_cache_stages
-        return self._options.no_cache or stage.plan.name in chosen or str(stage.plan.ordinal) in chosen
+    def _turn(self, stage: _Stage, position: int) -> Turn:
+        turn = Turn(stage.plan, position, stage.state)
+        try:
+            return turn._replace(components=self._lookup.components(turn.operation, turn.before, self._state_of))
+        except KezuriError as error:
+            self._telling.unkeyed(turn, error)
+            raise
 
     def _inputs_finished(self, operation: Operation) -> bool:
         return all(
@@ -185,50 +130,47 @@ class Builder:
             raise CalledOff
         return stage.state
 
-    def _advance(self, stage: _Stage, position: int, layer: str) -> None:
+    def _advance(self, stage: _Stage, turn: Turn, layer: str) -> None:
         with self._lock:
-            self._layers[(stage.plan.number, position)] = layer
+            self._layers[turn.place] = layer
         stage.state = next_state(stage.state, layer)
-        self._witness.advanced(stage.plan.number, position, layer, stage.state.id)
-        stage.position = position + 1
+        stage.position = turn.position + 1
+        self._telling.advanced(turn, layer, stage.state)
 
-    # running
+    # performing
 
-    def _run_all(self, waiting: list[_Stage]) -> None:
+    def _perform_all(self, waiting: list[_Stage], performing: "Performing") -> None:
         threads = [
-            threading.Thread(target=self._run_stage, args=(stage,), name=stage.plan.label, daemon=True)
+            threading.Thread(target=self._perform_stage, args=(stage, performing), name=stage.plan.label, daemon=True)
             for stage in waiting
         ]
-        for thread in threads:
-            thread.start()
         # Events, not Thread.join: a join that Ctrl-C interrupts takes a running thread for a finished one (bpo-45274).
         try:
+            for thread in threads:
+                thread.start()
             for stage in waiting:
                 while not stage.finished.wait(0.5):
                     pass
-            for packed in self._packers:
-                while not packed.wait(0.5):
-                    pass
+            performing.finish()
         except BaseException:
             self._cancel.set()
-            for stage in waiting:
-                stage.finished.wait()
+            for thread, stage in zip(threads, waiting):
+                # One that was not started will not be.
+                if thread.ident is not None:
+                    stage.finished.wait()
             raise
-        if self._error is not None:
-            raise self._error
+        error = self._error or next((stage.error for stage in waiting if stage.error is not None), None)
+        if error is not None:
+            raise error
 
-    def _run_stage(self, stage: _Stage) -> None:
+    def _perform_stage(self, stage: _Stage, performing: "Performing") -> None:
         try:
             if stage.position < 0:
-                base = stage.plan.base
-                if isinstance(base, StageInput):
-                    self._state_of(base)
-                self._start(stage)
-                self._witness.based(stage.plan.number, stage.state.id)
+                self._begin(stage)
             for position in range(stage.position, len(stage.plan.operations)):
                 self._cancel.check()
-                self._run_operation(stage, position)
-            self._telling.base(stage.plan)
+                self._perform_turn(stage, position, performing)
+            self._telling.ended(stage.plan)
         except BaseException as error:
             stage.error = error
             with self._lock:
@@ -239,136 +181,29 @@ class Builder:
         finally:
             stage.finished.set()
 
-    def _run_operation(self, stage: _Stage, position: int) -> None:
-        operation = stage.plan.operations[position]
-        components = self._components(stage, position)
-        key = digest(components)
-        for source in operation.inputs:
-            # Waiting for another stage while holding a slot could keep that stage from ever running.
+    def _perform_turn(self, stage: _Stage, position: int, performing: "Performing") -> None:
+        turn = self._turn(stage, position)
+        turn = turn._replace(key=digest(turn.components))
+        for source in turn.operation.inputs:
+            # Waiting for another stage while holding a slot could keep that stage from ever being performed.
             if isinstance(source, StageInput):
                 self._state_of(source)
         with self._slots:
             self._cancel.check()
-            with self._store.lock(f"key-{key[:40]}", cancel=self._cancel):
-                layer = self._paid_for(stage, position, components, key)
-                if layer:
-                    self._telling.cached(stage.plan, position, layer, key)
+            with performing.alone(turn):
+                found = self._lookup.find(turn)
+                if found is not None:
+                    self._telling.found(turn, found)
+                    layer = found.layer
                 else:
-                    self._prepare_ground(stage, position, components)
-                    ticket = self._telling.step(stage.plan, position, key)
-                    layer = self._execute(stage, position, components, ticket)
-                    self._telling.done(stage.plan, position, layer)
-        self._advance(stage, position, layer)
-        if self._packing is not None and stage.plan.number in self._needs.exported:
-            self._pack_aside(layer)
+                    layer = self._perform(turn, performing)
+        self._advance(stage, turn, layer)
+        performing.advanced(turn, layer)
 
-    def _paid_for(self, stage: _Stage, position: int, components: Components, key: str) -> str:
-        with self._lock:
-            fresh = self._fresh.get(key)
-        if fresh is not None:
-            self._witness.found(stage.plan.number, position, components)
-            return fresh
-        if self._ignored(stage):
-            return ""
-        record = self._results.find(components)
-        if record is None:
-            return ""
-        self._witness.found(stage.plan.number, position, components, record.created)
-        return record.layer
-
-    def _miss(self, stage: _Stage, key: str) -> "Miss":
-        if self._ignored(stage):
-            return "no-cache" if self._options.no_cache else "no-cache-filter"
-        return "lost" if self._results.lost(key) else "absent"
-
-    def _prepare_ground(self, stage: _Stage, position: int, components: Components) -> None:
-        """Fetch, unpack or list what the operation works upon before its own time begins: that is the time of FROM."""
-        operation = stage.plan.operations[position]
-        layers = stage.state.layers
-        # Steps will run on these layers: unpacking them now spares reading them twice.
-        mounted = operation.kind == "RUN" or (stage.plan.number, position) in self._needs.directories
-        try:
-            # A linked copy does not look at what lies below.
-            if (mounted or not operation.linked) and not self._forms.unpacked(layers):
-                self._telling.base(stage.plan, lambda: self._forms.lay_out(layers, mounted))
-            for source in operation.inputs:
-                if isinstance(source, ImageInput):
-                    for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
-                        self._forms.know_pulled(layer, descriptor)
-                    # A copy takes files out of what the image is fetched as; only a step needs directories.
-                    self._forms.lay_out(source.image.config.diff_ids, operation.kind == "RUN")
-        except BaseException as error:
-            self._witness.failed(
-                stage.plan.number, position, components, 0.0, self._miss(stage, digest(components)), error
-            )
-            raise
-
-    def _execute(self, stage: _Stage, position: int, components: Components, ticket: Ticket) -> str:
-        operation = stage.plan.operations[position]
-        directory = (stage.plan.number, position) in self._needs.directories
-        miss = self._miss(stage, digest(components))
-        self._keys.keep_file_lists(operation)
-        try:
-            outcome = self._perform(stage, operation, components, directory, ticket)
-            layer = outcome.layer
-            if outcome.believable:
-                self._results.keep(
-                    components,
-                    state=next_state(stage.state, layer).id,
-                    layer=layer,
-                    kind=operation.kind,
-                    title=operation.title,
-                    seconds=ticket.seconds,
-                )
-        except BaseException as error:
-            self._witness.failed(stage.plan.number, position, components, ticket.seconds, miss, error)
-            ticket.failed(reason(error))
-            raise
-        with self._lock:
-            self._fresh[digest(components)] = layer
-            self._ran += 1
-        self._witness.ran(stage.plan.number, position, components, ticket.seconds, miss, outcome.believable)
-        ticket.done()
-        return layer
-
-    def _perform(
-        self, stage: _Stage, operation: Operation, components: Components, directory: bool, ticket: Ticket
-    ) -> "Outcome":
-        """Hand the operation over and take what comes of it. KezuriError, at its place, when that is a failure."""
-        tasks, performer = self._workers
-        try:
-            task = tasks.task(operation, components, stage.state, self._state_of, directory)
-            outcome = performer.perform(task, ticket.output, self._cancel)
-            if outcome.failure is not None:
-                from kezuri.step.failure import step_failed
-
-                assert isinstance(operation, RunOperation)
-                raise step_failed(" ".join(operation.argv), outcome.failure, self._gave_up, operation.node.place)
-        except KezuriError as error:
-            raise error.at(place_of(error, operation)) from error
-        if outcome.gave_up:
-            self._gave_up = operation.title
-        return outcome
-
-    def _pack_aside(self, layer: str) -> None:
-        """Compress the layer while the next step runs. What goes wrong here goes wrong again when the image is put
-        together, and is told then."""
-        packing = self._packing
-        assert packing is not None
-
-        packed = threading.Event()
-
-        def pack() -> None:
-            try:
-                self._forms.blob(layer, packing)
-            except (CalledOff, KezuriError, OSError):
-                pass
-            finally:
-                packed.set()
-
-        self._packers.append(packed)
-        threading.Thread(target=pack, name="pack", daemon=True).start()
-
-    def name(self, stage: int, position: int) -> StepName:
-        """What progress calls a step of a stage."""
-        return self._telling.name(self._stages[stage].plan, position)
+    def _perform(self, turn: Turn, performing: "Performing") -> str:
+        with self._telling.performing(turn, self._lookup.missed(turn)) as told:
+            performing.prepare(turn, told.base)
+            outcome = performing.perform(turn, self._state_of, told.begin())
+            self._lookup.keep(turn, outcome, told.seconds)
+            told.done(outcome)
+        return outcome.layer

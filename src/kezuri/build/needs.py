@@ -14,8 +14,7 @@ class Needs:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._stages = {stage.number: stage for stage in plan.stages}
-        self.targets = tuple(target.stage for target in plan.targets) or (plan.target,)
-        self.exported = {number for target in self.targets for number in self._chain(target)}
+        self.exported = {number for target in plan.wanted for number in self._chain(target)}
         self.directories = self._directories()
 
     def reads_directories(self) -> bool:

@@ -4,12 +4,11 @@ above them."""
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kezuri.check.subject import Subject
-from kezuri.check.values import used
+from kezuri.check.subject import Subject, used
 from kezuri.dockerfile.instructions import Arg, Node
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.plan.facts import StageFacts
-from kezuri.plan.operation import AgentMount, CacheMount, RunOperation, SecretMount, StageInput
+from kezuri.plan.operation import AgentMount, CacheMount, Operation, SecretMount, StageInput
 from kezuri.plan.stages import split_stages
 
 
@@ -165,13 +164,12 @@ class _Gathering:
     def _follow(self, facts: StageFacts) -> None:
         others: list[int] = [facts.inherited] if facts.inherited is not None else []
         for operation in facts.plan.operations if facts.plan is not None else ():
-            if isinstance(operation, RunOperation):
-                self._mounts(operation)
+            self._mounts(operation)
             others += [source.stage for source in operation.inputs if isinstance(source, StageInput)]
         for other in others:
             self.visit(other)
 
-    def _mounts(self, operation: RunOperation) -> None:
+    def _mounts(self, operation: Operation) -> None:
         for mount in operation.mounts:
             if isinstance(mount, SecretMount):
                 self.secrets.setdefault(mount.id, Wanted(mount.id, mount.required, operation.node))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from kezuri.app.outputs import DockerArchive, LayoutTar, Output, RootTar
 from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salvage, SecretSource
 from kezuri.cli.console import Console
-from kezuri.cli.limit_options import KEYS
-from kezuri.cli.options import Parsed, UsageError
+from kezuri.cli.options import LIMITS, Parsed, UsageError
 from kezuri.cli.values import host, memory, pair, pairs, split, ulimit
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
@@ -240,7 +239,7 @@ def _salvage(texts: tuple[str, ...]) -> tuple[Salvage, ...]:
 
 
 def _limits(parsed: Parsed) -> "Limits | None":
-    if not parsed.given("--resource") and not any(parsed.given(f"--{key}") for key in KEYS):
+    if not parsed.given("--resource") and not any(parsed.given(f"--{key}") for key in LIMITS):
         return None
     from kezuri.cli.limits import read_limits
 

@@ -77,7 +77,7 @@ def answer(call: Call, request: "BuildRequest", invocation: "Invocation", listen
         return 0
     checked = check(request, invocation.settings, listener)
     if call.form == "json":
-        from kezuri.diagnostics import render
+        from kezuri.diagnostics.render import render
 
         _say(console, call, checked_json(checked), "")
         if checked.unchecked:
@@ -100,7 +100,7 @@ def _say(console: Console, call: Call, value: dict[str, Any], text: str) -> None
 
 def _say_checked(console: Console, checked: "Checked") -> None:
     """The count first, as docker has it; errors on standard error, where every command has them."""
-    from kezuri.diagnostics import render, render_all
+    from kezuri.diagnostics.render import render, render_all
 
     colour = console.colour(console.out)
     count = len(checked.warnings)

@@ -5,7 +5,8 @@ from kezuri.app.debugging import check
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.cli.console import Console
 from kezuri.cli.progress_display import Progress
-from kezuri.diagnostics import KezuriError, render
+from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics.render import render
 
 
 class Interlude:

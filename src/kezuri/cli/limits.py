@@ -1,9 +1,8 @@
-"""Limits of steps and containers, read from the command line (`cli.limit_options`)."""
+"""Limits of steps and containers, read from the command line (`cli.options`)."""
 
 import re
 
-from kezuri.cli.limit_options import KEYS
-from kezuri.cli.options import Parsed, UsageError
+from kezuri.cli.options import LIMITS, Parsed, UsageError
 from kezuri.cli.values import memory
 from kezuri.diagnostics import nearest
 from kezuri.linux.cgroups import Limits
@@ -14,12 +13,12 @@ _LEAST_MEMORY = 6 << 20
 def read_limits(parsed: Parsed) -> Limits | None:
     """The limits that the command line sets, None when it sets none. `--resource KEY=VALUE` says them as buildx does.
     UsageError for one that cannot be."""
-    said = {key: (f"--{key}", parsed.text(f"--{key}")) for key in KEYS if parsed.given(f"--{key}")}
+    said = {key: (f"--{key}", parsed.text(f"--{key}")) for key in LIMITS if parsed.given(f"--{key}")}
     for text in parsed.all("--resource"):
         key, equals, value = text.partition("=")
-        if key not in KEYS or not equals:
-            guess = nearest(key, KEYS)
-            hint = f"did you mean {guess}=...?" if guess else f"one of: {', '.join(KEYS)}"
+        if key not in LIMITS or not equals:
+            guess = nearest(key, LIMITS)
+            hint = f"did you mean {guess}=...?" if guess else f"one of: {', '.join(LIMITS)}"
             raise UsageError.because(f"--resource {text!r} is not of the form LIMIT=VALUE", hint)
         said[key] = (f"--resource {key}", value)
     if not said:

@@ -183,7 +183,7 @@ def _without_command(before: Parsed, console: Console) -> int:
 
 
 def _report(error: KezuriError, usage: str, console: Console) -> int:
-    from kezuri.diagnostics import render_all
+    from kezuri.diagnostics.render import render_all
 
     colour = console.colour(console.err)
     if error.diagnostics:

@@ -10,6 +10,19 @@ from typing import Literal, NamedTuple
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
 
+LIMITS = (
+    "memory",
+    "memory-swap",
+    "cpus",
+    "cpu-shares",
+    "cpu-period",
+    "cpu-quota",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "pids-limit",
+)
+"""What limits steps and containers, as docker names it; `cli.limits` reads it."""
+
 Kind = Literal["flag", "text", "repeated", "choice", "optional"]
 
 
@@ -66,6 +79,21 @@ class Command(NamedTuple):
     def usage(self) -> str:
         """One line: `kezuri build [OPTIONS] PATH | -`."""
         return f"kezuri {self.name} [OPTIONS] {self.operands}".rstrip()
+
+
+def limit_options(of: str) -> tuple[Option, ...]:
+    """The options, for a command that limits what `of` says ("a step", "the container")."""
+    return (
+        Option(("--memory", "-m"), "text", f"The most memory that {of} may use", "BYTES"),
+        Option(("--memory-swap",), "text", "The most memory and swap together; -1: all swap (default: twice)", "BYTES"),
+        Option(("--cpus",), "text", f"How many processors' time {of} may use", "N"),
+        Option(("--cpu-shares", "-c"), "text", "Weight against others for processor time (usual: 1024)", "N"),
+        Option(("--cpu-period",), "text", "Period of --cpu-quota (default 100000)", "MICROSECONDS"),
+        Option(("--cpu-quota",), "text", "Processor time in each period", "MICROSECONDS"),
+        Option(("--cpuset-cpus",), "text", "Which processors may be used, like 0-3,6", "LIST"),
+        Option(("--cpuset-mems",), "text", "Which memory nodes may be used", "LIST"),
+        Option(("--pids-limit",), "text", f"How many processes {of} may have; -1: no limit", "N"),
+    )
 
 
 class UsageError(KezuriError):

@@ -57,7 +57,7 @@ class Progress:
         warnings, self._warnings = self._warnings, []
         if not warnings:
             return
-        from kezuri.diagnostics import render
+        from kezuri.diagnostics.render import render
 
         colour = self.console.colour(self.console.err)
         lines = [render(diagnostic, colour, words=self.console.words) for diagnostic in warnings if not diagnostic.code]

@@ -58,6 +58,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         drop_capabilities=capabilities("--cap-drop", parsed),
         unfiltered=secured.unfiltered,
         no_new_privileges=secured.no_new_privileges,
+        tools=parsed.flag("--tools"),
         cidfile=parsed.text("--cidfile"),
         limits=read_limits(parsed),
         asks_for_gateway=any(text.endswith("host-gateway") for text in parsed.all("--add-host")),

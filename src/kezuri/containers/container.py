@@ -60,6 +60,10 @@ class Container:
             self._health.start(time.monotonic())
         self._begun(self)
 
+    def warned(self, text: str) -> None:
+        """See `kezuri.sandbox.step.Attendant`."""
+        self._say(text)
+
     def probed(self, code: int, output: bytes) -> None:
         """See `kezuri.sandbox.step.Attendant`."""
         if self._health is not None and (change := self._health.ended(time.monotonic(), code, output)):

@@ -93,6 +93,8 @@ def _command(request: RunRequest, config: ImageConfig) -> tuple[str, ...]:
         entrypoint, cmd = ((request.entrypoint,) if request.entrypoint else ()), ()
     if request.command:
         cmd = request.command
+    if request.tools and request.entrypoint is None:
+        entrypoint, cmd = (), request.command or ("sh",)
     argv = (*entrypoint, *cmd)
     if not argv:
         raise KezuriError.of("the image names no command", hint="give one after the image's name", exit_code=125)

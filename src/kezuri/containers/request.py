@@ -11,6 +11,7 @@ class RunRequest(NamedTuple):
     """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `command` empty means the image's
     CMD. `volumes` are paths in the container whose files live as long as it does.
 
+    `tools` are shown beside the root, and the command is a shell, or what is named, without the image's entrypoint.
     `network` empty means that none was named; `exposed` are ports such as `80/tcp`; `asks_for_gateway`: a host is to
     have the address `host-gateway`. `sig_proxy`: signals that come to us go to the container. `stop_signal` (empty: the
     image's, else SIGTERM) asks it to end; `grace` seconds later it is killed (less than 0: never).
@@ -48,6 +49,7 @@ class RunRequest(NamedTuple):
     unfiltered: bool = False
     no_new_privileges: bool = False
     cidfile: str = ""
+    tools: bool = False
     limits: Limits | None = None
     asks_for_gateway: bool = False
     health: HealthOptions = HealthOptions()

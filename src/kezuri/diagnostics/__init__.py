@@ -1,9 +1,7 @@
 """Errors and warnings as values: what is wrong, where in which text, what to do about it; and how they are shown."""
 
-from kezuri.diagnostics.diagnostic import Diagnostic, KezuriError, Severity
+from kezuri.diagnostics.diagnostic import Diagnostic, KezuriError, Severity, nearest
 from kezuri.diagnostics.display import shown, unsteered, visible
-from kezuri.diagnostics.nearest import nearest
-from kezuri.diagnostics.render import render, render_all
 from kezuri.diagnostics.text import Place, SourceText, Span
 
 __all__ = [
@@ -14,8 +12,6 @@ __all__ = [
     "SourceText",
     "Span",
     "nearest",
-    "render",
-    "render_all",
     "shown",
     "unsteered",
     "visible",

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from kezuri.dockerfile.command import quote
 from kezuri.dockerfile.copying import read_copy
 from kezuri.dockerfile.flags import Flags, read_flags
-from kezuri.dockerfile.healthcheck import read_healthcheck
 from kezuri.dockerfile.instructions import (
     Cmd,
     Entrypoint,
@@ -14,6 +13,7 @@ from kezuri.dockerfile.instructions import (
     From,
     Instruction,
     Maintainer,
+    MountOption,
     Onbuild,
     Run,
     Shell,
@@ -23,7 +23,6 @@ from kezuri.dockerfile.instructions import (
     Workdir,
 )
 from kezuri.dockerfile.lines import SPACE
-from kezuri.dockerfile.mounts import check_device, read_mount
 from kezuri.dockerfile.pairs import read_arg, read_env, read_label
 from kezuri.dockerfile.sentence import Sentence
 from kezuri.dockerfile.statement import KEYWORDS, Report, Statement, lower, read_statement
@@ -95,11 +94,23 @@ def _from(sentence: Sentence, flags: Flags) -> Instruction | None:
     )
 
 
+def _healthcheck(sentence: Sentence, flags: Flags) -> Instruction | None:
+    # Loaded for the files that have one.
+    from kezuri.dockerfile.healthcheck import read_healthcheck
+
+    return read_healthcheck(sentence, flags)
+
+
 def _run(sentence: Sentence, flags: Flags) -> Instruction | None:
     statement, report = sentence.statement, sentence.report
-    mounts = [read_mount(value, report) for value in flags.values("mount")]
-    for value in flags.values("device"):
-        check_device(value, report)
+    mounts: list[MountOption | None] = []
+    if flags.values("mount") or flags.values("device"):
+        # Loaded for the files that have some.
+        from kezuri.dockerfile.mounts import check_device, read_mount
+
+        mounts += [read_mount(value, report) for value in flags.values("mount")]
+        for value in flags.values("device"):
+            check_device(value, report)
     network, security = flags.string("network"), flags.string("security")
     if network not in (None, "default", "none", "host"):
         report.error(
@@ -252,7 +263,7 @@ _READERS: dict[str, Callable[[Sentence, Flags], Instruction | None]] = {
     "ENV": read_env,
     "EXPOSE": _expose,
     "FROM": _from,
-    "HEALTHCHECK": read_healthcheck,
+    "HEALTHCHECK": _healthcheck,
     "LABEL": read_label,
     "MAINTAINER": _maintainer,
     "ONBUILD": _onbuild,

@@ -27,6 +27,14 @@ def _pairs(sentence: Sentence) -> tuple[tuple[tuple[str, str], ...], bool] | Non
         if not name:
             sentence.error(f"{keyword} names can not be blank")
             return None
+        if rest[0].startswith("="):
+            value = rest[0].lstrip("= \t")
+            sentence.report.warning(
+                "",
+                f"{keyword} {name} is set to {quote(rest[0])}",
+                statement.span,
+                f"no blanks stand around the =: write {keyword} {name}={value}",
+            )
         return ((name, rest[0]),), True
     pairs: list[tuple[str, str]] = []
     for word in words:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
-from kezuri.export.images import Exported
+from kezuri.export.image import Exported
 from kezuri.linux.disk import disk_error
 from kezuri.oci.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, Index, canonical
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file

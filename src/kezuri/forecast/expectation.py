@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from time import time
 
-from kezuri.build.titles import Titles
+from kezuri.build.telling import Titles
 from kezuri.forecast.durations import Durations, spread
 from kezuri.forecast.schedule import lanes_of, makespan
 from kezuri.plan.operation import Plan

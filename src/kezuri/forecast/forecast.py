@@ -7,7 +7,7 @@ from typing import NamedTuple
 from kezuri.diagnostics import KezuriError
 from kezuri.forecast.history import History, Past
 from kezuri.forecast.step import NO_RESULT, ForecastOutcome, ForecastStep
-from kezuri.forecast.unseen import is_unseen, may_be_equal
+from kezuri.forecast.unseen import family, is_unseen, may_be_equal
 from kezuri.forms.forms import Forms
 from kezuri.keys.options import Options
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
@@ -76,6 +76,7 @@ class Forecast:
         self._ends: dict[int, Sight] = {}
         self._settled: dict[int, bool] = {}
         self._made: dict[frozenset[str], _Made] = {}
+        self._families: dict[tuple[object, ...], list[tuple[_Made, str]]] = {}
         self._waited: dict[int, frozenset[int]] = {}
 
     def steps(self) -> tuple[ForecastStep, ...]:
@@ -103,7 +104,7 @@ class Forecast:
     def _step(
         self, stage: StagePlan, position: int, operation: Operation, sight: Sight, cause: str
     ) -> tuple[ForecastStep, Sight]:
-        place, ignored, ways = (stage.number, position), self._ignored(stage), self._ways(operation, sight)
+        place, ignored, ways = (stage.number, position), self._options.ignores(stage), self._ways(operation, sight)
         layers: Mapping[str, tuple[str, ...]] = {}
         parts: dict[str, Components] = {}
         met: list[tuple[State, str]] = []
@@ -133,6 +134,8 @@ class Forecast:
         if outcome in ("runs", "depends"):
             made = self._made.setdefault(frozenset(parts), _Made(place, parts, layers))
             if made.place == place:
+                for key, components_made in parts.items():
+                    self._families.setdefault(family(components_made), []).append((made, key))
                 reason = self._reason(operation, outcome, ignored, cause)
             else:
                 outcome, like, layers = "cached", made.place, made.layers
@@ -184,9 +187,8 @@ class Forecast:
         """The layers of earlier steps of this build whose key may turn out to be this one."""
         return [
             layer
-            for made in self._made.values()
-            for key, parts in made.components.items()
-            if may_be_equal(components, parts)
+            for made, key in self._families.get(family(components), ())
+            if may_be_equal(components, made.components[key])
             for layer in made.layers[key]
         ]
 
@@ -195,15 +197,17 @@ class Forecast:
         own = self._made.get(frozenset(step.keys))
         if step.outcome != "runs" or own is None:
             return step
-        for other in self._made.values():
-            if (
-                other.place > own.place
-                and any(may_be_equal(a, b) for a in own.components.values() for b in other.components.values())
-                and step.stage not in self._waited_for(other.place[0])
-            ):
-                label = self._plan.stage(other.place[0]).label
-                return step._replace(outcome="depends", reason=f"{label} may make the same")
-        return step
+        stages = [
+            other.place[0]
+            for components in own.components.values()
+            for other, key in self._families.get(family(components), ())
+            if other.place > own.place
+            and may_be_equal(components, other.components[key])
+            and step.stage not in self._waited_for(other.place[0])
+        ]
+        if not stages:
+            return step
+        return step._replace(outcome="depends", reason=f"{self._plan.stage(min(stages)).label} may make the same")
 
     def _waited_for(self, number: int) -> frozenset[int]:
         """The stages that are complete, in all cases, before the end of this one: itself and what it needs."""
@@ -220,10 +224,6 @@ class Forecast:
                     todo.append(source.stage)
         self._waited[number] = frozenset(found)
         return self._waited[number]
-
-    def _ignored(self, stage: StagePlan) -> bool:
-        chosen = self._options.no_cache_stages
-        return self._options.no_cache or stage.name in chosen or str(stage.ordinal) in chosen
 
     # telling
 

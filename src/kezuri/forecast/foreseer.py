@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from kezuri.build.titles import Titles
+from kezuri.build.telling import Titles
 from kezuri.forecast.changed_files import ChangedFiles
 from kezuri.forecast.durations import Durations
 from kezuri.forecast.expense import expense, pulls

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 
+from kezuri.cache.file_lists import FileLists
 from kezuri.forms.forms import Forms
-from kezuri.keys.inputs import Choice, Context, Inputs, StateOf, selection_key
-from kezuri.keys.state import base_state
+from kezuri.keys.inputs import Context, Inputs, selection_key
+from kezuri.keys.state import StateOf, base_state
 from kezuri.plan.key import Components, state_of
-from kezuri.plan.operation import ImageInput, Remote, StageInput
+from kezuri.plan.operation import Choice, ImageInput, Remote, StageInput
 from kezuri.store.store import Store
 
 _UNSEEN = "not known yet "
+_KNOWN = ("kind", "state before", "command", "destination", "path")
+"""Parts of keys that never stand for a digest."""
 
 
 class InputsAtHand(Inputs):
@@ -19,7 +22,7 @@ class InputsAtHand(Inputs):
     """
 
     def __init__(self, contexts: Mapping[str, Context], forms: Forms, store: Store) -> None:
-        super().__init__(contexts, forms, store.database, contexts[""].digests)
+        super().__init__(contexts, forms, store.database, contexts[""].digests, lambda: FileLists(store.database))
         self._store = store
 
     def digest(self, choice: Choice, states: StateOf) -> str:
@@ -48,6 +51,12 @@ def may_be_equal(one: Components, other: Components) -> bool:
         mine[0] == theirs[0] and (mine[1] == theirs[1] or is_unseen(mine[1]) or is_unseen(theirs[1]))
         for mine, theirs in zip(one, other)
     )
+
+
+def family(components: Components) -> tuple[object, ...]:
+    """Two keys of different families can never turn out to be the same: their parts have other names, or differ in one
+    that is always known. Spares comparing each key with every other one."""
+    return tuple((name, value if name in _KNOWN else "") for name, value in components)
 
 
 def is_unseen(value: str) -> bool:

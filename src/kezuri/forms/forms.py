@@ -67,6 +67,11 @@ class Forms:
         """Whether overlay's marks are in `user.` attributes."""
         return self.owners.user_marks
 
+    @property
+    def recorded(self) -> bool:
+        """Whether owners are recorded in the attributes of the directories."""
+        return self.owners.recorded
+
     def know_pulled(self, layer: str, descriptor: Descriptor) -> None:
         """Make a layer known that came, or can come, as a blob from elsewhere: see Supply.claim."""
         self._supply.claim(layer, descriptor)

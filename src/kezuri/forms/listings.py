@@ -32,7 +32,8 @@ class Listings:
     def _form(self, layer: str, below: Sequence[str]) -> LayerForm:
         path = self._directories.found(layer)
         if path:
-            return DirectoryLayer(path, self._directories.owners.user_marks)
+            owners = self._directories.owners
+            return DirectoryLayer(path, owners.user_marks, owners.recorded)
         listing = self._listing(layer, below)
         # The listing says where in the plain bytes a file is: they have to be the bytes that were listed.
         form = self._supply.here(layer)

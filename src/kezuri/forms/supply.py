@@ -109,7 +109,8 @@ class Supply:
             return None
         from kezuri.layer.upper import walk
 
-        items = walk(directory, userxattr=self._directories.owners.user_marks)
+        owners = self._directories.owners
+        items = walk(directory, userxattr=owners.user_marks, recorded=owners.recorded)
         return self._packer.pack(layer, items, packing)
 
     def fetched(self, layer: str, descriptor: Descriptor) -> FormRow:

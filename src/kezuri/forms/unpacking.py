@@ -73,6 +73,7 @@ class Unpacking:
                         made,
                         lower=lower,
                         userxattr=owners.user_marks,
+                        recorded=owners.recorded,
                         where=f"layer {layer}",
                         hasher=hasher,
                         warn=lacking.append,

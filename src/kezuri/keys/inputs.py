@@ -5,12 +5,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.cache.file_lists import FileLists
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
-from kezuri.keys.state import State, base_state
+from kezuri.keys.state import State, StateOf, base_state
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import ContextInput, ImageInput, Input, Remote, StageInput
+from kezuri.plan.operation import BaseImage, Choice, ContextInput, ImageInput, Remote, StageInput
 from kezuri.store.database import Database
 from kezuri.tree.checksum import Record, fingerprint, text
 from kezuri.tree.selection import Root, Selection, select
@@ -18,10 +17,8 @@ from kezuri.tree.stat_index import StatIndex
 from kezuri.tree.tree import Tree
 
 if TYPE_CHECKING:
+    from kezuri.cache.file_lists import FileLists
     from kezuri.source.remotes import Remotes
-
-StateOf = Callable[[StageInput], State]
-"""The state that a stage ends with; waits for it if it is still being built."""
 
 
 class Context(NamedTuple):
@@ -29,18 +26,6 @@ class Context(NamedTuple):
 
     tree: Tree
     digests: StatIndex
-
-
-class Choice(NamedTuple):
-    """What an instruction selects from an input; `whole`: with the metadata of the directories that it names, of which
-    a copy takes nothing and which a mount shows; `literal`: the words are paths in which nothing is a wildcard."""
-
-    input: Input
-    sources: tuple[str, ...]
-    parents: bool = False
-    excludes: tuple[str, ...] = ()
-    whole: bool = False
-    literal: bool = False
 
 
 def selection_key(state: State, choice: Choice) -> str:
@@ -74,14 +59,16 @@ class Inputs:
         forms: Forms,
         database: Database,
         index: StatIndex,
+        file_lists: "Callable[[], FileLists]",
         remotes: "Callable[[], Remotes] | None" = None,
     ) -> None:
-        """`remotes` is called when an instruction has a remote source; without it there can be none."""
+        """`file_lists` is called when files were digested of which the store knew nothing. `remotes` is called when an
+        instruction has a remote source; without it there can be none."""
         self._remotes = remotes
         self._contexts = contexts
         self._forms = forms
         self._database = database
-        self._file_lists = FileLists(database)
+        self._file_lists = file_lists
         # Files of stages carry no stamp, for nobody else can change them: the index only hashes them.
         self._index = index
         self._guard = threading.Lock()
@@ -97,7 +84,7 @@ class Inputs:
         if not known:
             known, recorded = fingerprint(self._from_layers(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.
-            self._file_lists.keep(known, text(recorded), "stage")
+            self._file_lists().keep(known, text(recorded), "stage")
             self._database.facts.put_selection(key, known)
         return known
 
@@ -117,7 +104,7 @@ class Inputs:
         stages and images that happens where their digest is computed."""
         if isinstance(choice.input, ContextInput):
             digest, recorded, _ = self._from_context(choice)
-            self._file_lists.keep(digest, text(recorded))
+            self._file_lists().keep(digest, text(recorded))
 
     def _from_context(self, choice: Choice) -> tuple[str, Mapping[str, Record], Selection]:
         with self._guard:
@@ -150,11 +137,13 @@ class Inputs:
 
     def state(self, source: StageInput | ImageInput, states: StateOf) -> State:
         """The state of a stage or an image, whose layers are known to this store afterwards."""
-        if isinstance(source, StageInput):
-            return states(source)
-        for layer, descriptor in zip(source.image.config.diff_ids, source.image.layers):
+        return states(source) if isinstance(source, StageInput) else self.image(source.image)
+
+    def image(self, image: BaseImage) -> State:
+        """The state that an image gives, whose layers are known to this store afterwards."""
+        for layer, descriptor in zip(image.config.diff_ids, image.layers):
             self._forms.know_pulled(layer, descriptor)
-        return base_state(source.image)
+        return base_state(image)
 
 
 def _select(tree: Tree, choice: Choice) -> Selection:

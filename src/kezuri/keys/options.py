@@ -1,7 +1,10 @@
 """What a build is given beside its plan: settings of every RUN, secrets and agents by id, whose results are wanted."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from kezuri.plan.operation import StagePlan
 
 DEFAULT_HOSTNAME = "buildkitsandbox"
 
@@ -25,6 +28,14 @@ class Secrets(Protocol):
         ...
 
 
+class NoSecrets:
+    """The Secrets of a build that was given none."""
+
+    def get(self, id: str) -> bytes | None:
+        """None."""
+        return None
+
+
 class Options(NamedTuple):
     """What a build is given beside its plan. `agents` are sockets of this machine by ssh id; `ca_bundle` is a file of
     this machine; `no_cache_stages` are lower-case names (or numbers) of stages whose earlier results are not used;
@@ -38,3 +49,8 @@ class Options(NamedTuple):
     no_cache_stages: frozenset[str] = frozenset()
     allow: frozenset[str] = frozenset()
     parallelism: int = 2
+
+    def ignores(self, stage: "StagePlan") -> bool:
+        """Whether earlier results of the stage are not used."""
+        chosen = self.no_cache_stages
+        return self.no_cache or stage.name in chosen or str(stage.ordinal) in chosen

@@ -1,10 +1,11 @@
 """States: what a stage's files are after an operation, by identity and as a stack of layers."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kezuri.oci.config import chain_id
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import BaseImage
+from kezuri.plan.operation import BaseImage, StageInput
 
 
 class State(NamedTuple):
@@ -13,6 +14,9 @@ class State(NamedTuple):
     id: str
     layers: tuple[str, ...]
 
+
+StateOf = Callable[[StageInput], State]
+"""The state that a stage ends with; waits for it if it is still being built."""
 
 SCRATCH = State(state_of("scratch"), ())
 

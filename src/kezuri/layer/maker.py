@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.anchored import AnchoredTree, umask
 from kezuri.layer.entry import Content, Entry, leads_elsewhere
+from kezuri.layer.recording import written
 from kezuri.linux.descriptors import write_all
 
 PIECE: Final = 1 << 20
@@ -31,12 +32,20 @@ class Maker:
     """
 
     def __init__(
-        self, tree: AnchoredTree, *, fresh: bool = True, owners: bool = True, lost: Lost | None = None
+        self,
+        tree: AnchoredTree,
+        *,
+        fresh: bool = True,
+        owners: bool = True,
+        recorded: bool = False,
+        lost: Lost | None = None,
     ) -> None:
         """`fresh` says that the tree was an empty directory, and nobody else's; without `owners` everything belongs to
-        the caller. Without `lost` an attribute that a file does not take is an OSError."""
+        the caller, and so it does when owners are `recorded` in attributes (`recording.py`). Without `lost` an
+        attribute that a file does not take is an OSError."""
         self._tree = tree
-        self._owners = owners
+        self._owners = owners and not recorded
+        self._recorded = recorded
         self._lost = lost
         self._own = (os.geteuid(), os.getegid())
         # Where a directory hands on its group or its ACL, nothing is as it was asked for.
@@ -46,6 +55,8 @@ class Maker:
     def make(self, entry: Entry, source: Source = None) -> None:
         """Make one entry. A directory, which may be there already, gets what it is to be like by `settle`.
         DeviceRefused, and KezuriError when a file is another one than was looked at."""
+        if self._recorded:
+            entry = written(entry)
         if entry.kind == "file":
             self._file(entry, source)
         elif entry.kind == "dir":
@@ -59,6 +70,8 @@ class Maker:
     def settle(self, entry: Entry) -> None:
         """Give a directory its owner, mode, attributes and times: when all that lies in it is made, which changes its
         times, and which its mode may forbid."""
+        if self._recorded:
+            entry = written(entry)
         path, mode, owner = entry.path, entry.mode, (entry.uid, entry.gid)
         if path:
             above, base = self._tree.parent(path)

@@ -29,6 +29,7 @@ def unpack(
     *,
     lower: View | None,
     userxattr: bool,
+    recorded: bool = False,
     where: str,
     limit: int | None = None,
     hasher: Any = None,
@@ -40,13 +41,14 @@ def unpack(
     `trusted.overlay.opaque`. `lower` is what lies below: parents that the tar does not describe take their metadata
     from there, through links (otherwise 0755, owner 0:0), and hard links to files of lower layers become copies.
     Nothing outside `directory` is touched, whatever the tar says. `limit` bounds the plain bytes; `hasher` (of hashlib)
-    gets them all, for the diff id; `warn` hears about what could not be made (device nodes in a user namespace).
+    gets them all, for the diff id; `warn` hears about what could not be made (device nodes in a user namespace). Where
+    owners are `recorded`, in attributes, everything belongs to the caller, and files stand for device nodes.
     KezuriError, naming `where`, for a tar that is not sound, an owner that this user namespace cannot give, or a disk
     that is full; the directory is then half written.
     """
     with AnchoredTree(directory) as tree:
         overlay = "user.overlay.opaque" if userxattr else "trusted.overlay.opaque"
-        target = _Target(tree, where, lower, overlay, warn)
+        target = _Target(tree, where, lower, overlay, warn, recorded)
         path = ""
         try:
             with ReadAhead(Decompressed(stream, where, limit), hasher) as pieces:
@@ -63,9 +65,11 @@ def unpack(
 class _Target:
     """One layer on its way to the disk. `overlay` is the name of the opaque mark."""
 
-    def __init__(self, tree: AnchoredTree, where: str, lower: View | None, overlay: str, warn: Warn | None) -> None:
+    def __init__(
+        self, tree: AnchoredTree, where: str, lower: View | None, overlay: str, warn: Warn | None, recorded: bool
+    ) -> None:
         self._tree = tree
-        self._maker = Maker(tree, lost=self._lost)
+        self._maker = Maker(tree, recorded=recorded, lost=self._lost)
         self._where = where
         self._lower = lower
         self._overlay = overlay

@@ -4,10 +4,14 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item, Kind
 from kezuri.layer.tar_writer import OVERLAY_XATTRS
+
+if TYPE_CHECKING:
+    from kezuri.linux.recorded import Record
 
 _NO_XATTRS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENODATA)
 
@@ -32,11 +36,12 @@ _CAPABILITY = "security.capability"
 Xattrs = tuple[tuple[str, bytes], ...]
 
 
-def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Item]:
+def walk(directory: str, *, userxattr: bool, recorded: bool = False, root: bool = False) -> Iterator[Item]:
     """The entries of an overlay upper directory, in a stable order: parents first, siblings sorted by name.
 
     Character devices 0:0 are whiteouts, directories with the overlay's opaque mark are followed by an `opaque` entry;
-    `userxattr` says that the overlay was mounted with that option, so that its marks are `user.overlay.*`. The first
+    `userxattr` says that the overlay was mounted with that option, so that its marks are `user.overlay.*`; `recorded`
+    that owners, and devices, are recorded in attributes (`linux/recorded.py`). The first
     name of a file in this order is the file, further ones are hard links to it. Sockets are left out, and so are
     extended attributes that belong to the overlay or to this machine (`trusted.*`, SELinux and IMA labels).
     `security.capability` is written in the form that binds it to no user namespace. `root` includes the directory
@@ -47,7 +52,7 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
     seen: dict[tuple[int, int], str] = {}
     if root or is_opaque(directory, userxattr):
         status = status_at(directory)
-        top = entry_of(directory, "", status) if status is not None else None
+        top = entry_of(directory, "", status, recorded) if status is not None else None
         if top is None or top.kind != "dir":
             raise KezuriError.of(f"{directory} is not a directory")
         if root:
@@ -79,7 +84,15 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
                     names = []
                 xattrs: Xattrs = ()
                 opaque = False
+                uid, gid = status.st_uid, status.st_gid
                 if names:
+                    if recorded:
+                        record, names = _record(where, mode, names)
+                        if record is not None:
+                            uid, gid = record.uid, record.gid
+                            if record.kind:
+                                yield _device(where, path, status, record, names), None
+                                continue
                     xattrs = _xattrs(where, names)
                     opaque = _judge(where, names, marks)
                 bits = mode & 0o7777
@@ -87,15 +100,15 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
                     if status.st_nlink > 1:
                         first = seen.setdefault((status.st_dev, status.st_ino), path)
                         if first is not path:
-                            yield _linked(path, first, bits, status), None
+                            yield Entry(path, "hardlink", bits, uid, gid, 0, status.st_mtime_ns, first), None
                             continue
                     yield (
                         Entry(
                             path,
                             "file",
                             bits,
-                            status.st_uid,
-                            status.st_gid,
+                            uid,
+                            gid,
                             status.st_size,
                             status.st_mtime_ns,
                             "",
@@ -105,7 +118,7 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
                         where,
                     )
                 elif form == 0o040000:
-                    yield _plain(path, "dir", bits, status, xattrs), None
+                    yield Entry(path, "dir", bits, uid, gid, 0, status.st_mtime_ns, "", (0, 0), xattrs), None
                     if opaque:
                         yield Entry(path, "opaque", 0), None
                     stack.append((iter(_scan(where)), path + "/"))
@@ -114,13 +127,13 @@ def walk(directory: str, *, userxattr: bool, root: bool = False) -> Iterator[Ite
                     if status.st_nlink > 1:
                         first = seen.setdefault((status.st_dev, status.st_ino), path)
                         if first is not path:
-                            yield _linked(path, first, bits, status), None
+                            yield Entry(path, "hardlink", bits, uid, gid, 0, status.st_mtime_ns, first), None
                             continue
                     entry = _special(where, path, status, xattrs)
                     if entry is not None:
-                        yield entry, None
+                        yield entry._replace(uid=uid, gid=gid), None
             except OSError as error:
-                raise _unreadable(path, error) from error
+                raise unreadable(path, error) from error
         else:
             stack.pop()
 
@@ -135,12 +148,12 @@ def status_at(where: str) -> os.stat_result | None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG and len(os.fsencode(where.rpartition("/")[2])) > _MOST_NAME:
             return None  # no file can have this name
-        raise _unreadable(where, error) from error
+        raise unreadable(where, error) from error
 
 
-def entry_of(where: str, path: str, status: os.stat_result) -> Entry | None:
+def entry_of(where: str, path: str, status: os.stat_result, recorded: bool = False) -> Entry | None:
     """What is at `where` in an overlay directory, and has this status, as the entry `path`; None for a socket, which no
-    layer can hold. KezuriError when it cannot be read."""
+    layer can hold. `recorded` as for `walk`. KezuriError when it cannot be read."""
     if status.st_mode & 0o170000 == 0o020000 and status.st_rdev == 0:
         return Entry(path, "whiteout", 0)
     try:
@@ -150,9 +163,15 @@ def entry_of(where: str, path: str, status: os.stat_result) -> Entry | None:
             if error.errno not in _NO_XATTRS:
                 raise
             names = []
-        return _special(where, path, status, _xattrs(where, names) if names else ())
+        if not (recorded and names):
+            return _special(where, path, status, _xattrs(where, names) if names else ())
+        record, names = _record(where, status.st_mode, names)
+        if record is not None and record.kind:
+            return _device(where, path, status, record, names)
+        entry = _special(where, path, status, _xattrs(where, names))
+        return entry if entry is None or record is None else entry._replace(uid=record.uid, gid=record.gid)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def is_opaque(where: str, userxattr: bool) -> bool:
@@ -162,7 +181,7 @@ def is_opaque(where: str, userxattr: bool) -> bool:
     except OSError as error:
         if error.errno in _NO_XATTRS:
             return False
-        raise _unreadable(where, error) from error
+        raise unreadable(where, error) from error
 
 
 def _marks(userxattr: bool) -> tuple[str, str, str]:
@@ -187,7 +206,7 @@ def _scan(directory: str) -> list[os.DirEntry[str]]:
         with os.scandir(directory) as entries:
             found = list(entries)
     except OSError as error:
-        raise _unreadable(directory, error) from error
+        raise unreadable(directory, error) from error
     found.sort(key=_name)
     return found
 
@@ -219,8 +238,24 @@ def portable(capability: bytes) -> bytes:
     return capability
 
 
-def _linked(path: str, first: str, bits: int, status: os.stat_result) -> Entry:
-    return Entry(path, "hardlink", bits, status.st_uid, status.st_gid, 0, status.st_mtime_ns, first)
+def _record(where: str, mode: int, names: list[str]) -> "tuple[Record | None, list[str]]":
+    """What is recorded of a file, and the names of its other attributes."""
+    from kezuri.linux import recorded
+
+    own = recorded.attribute(mode)
+    if own not in names:
+        return None, names
+    names = [name for name in names if name != own]
+    found = recorded.read(where, mode)
+    return found, names
+
+
+def _device(where: str, path: str, status: os.stat_result, record: "Record", names: list[str]) -> Entry:
+    """The device for which an empty file stands."""
+    assert record.kind
+    xattrs = _xattrs(where, names)
+    bits = status.st_mode & 0o7777
+    return Entry(path, record.kind, bits, record.uid, record.gid, 0, status.st_mtime_ns, "", record.device, xattrs)
 
 
 def _plain(path: str, kind: Kind, bits: int, status: os.stat_result, xattrs: Xattrs) -> Entry:
@@ -245,7 +280,11 @@ def _special(where: str, path: str, status: os.stat_result, xattrs: Xattrs) -> E
     return _plain(path, "char" if stat.S_ISCHR(mode) else "block", bits, status, xattrs)._replace(device=device)
 
 
-def _unreadable(path: str, error: OSError) -> KezuriError:
+def unreadable(path: str, error: OSError) -> KezuriError:
+    """The error for a file of a directory that the machine refuses to tell of."""
     if error.errno == errno.ENAMETOOLONG:
-        return KezuriError.of(f"the path has {len(path)} characters, too many to read it: {path[:80]}…")
+        return KezuriError.of(
+            f"the path has {len(path)} characters, too many to read it: {path[:80]}…",
+            hint="a path may have 4095 bytes, and the store's own counts too: --root may name a shorter one",
+        )
     return KezuriError.of(f"cannot read {path or '/'}: {error.strerror}")

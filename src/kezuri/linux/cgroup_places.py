@@ -11,6 +11,7 @@ from typing import NamedTuple
 from kezuri.linux.cgroup_files import Hierarchy, words, write
 
 _PREFIX = "kezuri-step-"
+_ENABLED = "user.kezuri.enabled"
 _PATIENCE = 5.0
 """Seconds that a group may take to become empty once its processes were killed."""
 
@@ -111,24 +112,36 @@ def divisible(hierarchy: Hierarchy, controllers: tuple[str, ...]) -> Iterator[Ro
 
 @contextmanager
 def _enabled(group: str, controllers: tuple[str, ...]) -> Iterator[None]:
-    """Have groups below this one get the controllers. They are given back if nobody else needs them by then."""
+    """Have groups below this one get the controllers. The last one who needs them gives them back, also those that
+    one who was killed had enabled: an attribute of the group says which."""
     lock = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     with ExitStack() as held:
         held.callback(os.close, lock)
         with suppress(BlockingIOError):  # kezuri in a step of kezuri: the group around it is locked for good
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         new = [name for name in controllers if name not in words(f"{group}/cgroup.subtree_control")]
+        with suppress(OSError):  # a kernel without such attributes: then only who enabled it can give it back
+            os.setxattr(lock, _ENABLED, " ".join({*_enabled_by_us(lock), *new}).encode())
 
         def give_back() -> None:
             with suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for name in new:
+                for name in {*_enabled_by_us(lock), *new}:
                     write(f"{group}/cgroup.subtree_control", f"-{name}")
+                os.removexattr(lock, _ENABLED)
 
         held.callback(give_back)
         for name in new:
             write(f"{group}/cgroup.subtree_control", f"+{name}")
         yield
+
+
+def _enabled_by_us(group: int) -> list[str]:
+    """The controllers of a group, given as a descriptor, that kezuri has enabled for groups below it."""
+    try:
+        return os.getxattr(group, _ENABLED).decode().split()
+    except OSError:
+        return []
 
 
 @contextmanager

@@ -6,6 +6,9 @@ import os
 from kezuri.diagnostics import KezuriError
 
 HINTS = {
+    errno.EACCES: "its mode, or a directory's above it, keeps this user out (for the store: --root names another)",
+    errno.EEXIST: "a file is in the way: name another place (for the store: --root)",
+    errno.ENOTDIR: "a file is in the way of a directory: name another place (for the store: --root)",
     errno.EMFILE: "this process may open too few files at once: raise `ulimit -n`",
     errno.ENFILE: "the machine has too many files open: see `sysctl fs.file-max`",
     errno.ENOMEM: "memory has run out",
@@ -60,10 +63,10 @@ def owner_of(path: str) -> str:
 
 def user(number: int) -> str:
     """A user of this machine, in words."""
-    from kezuri.linux import namespaces, userns
+    from kezuri.linux import idmaps, userns
 
     name = userns.user_name(number)
-    if number == _overflow() and not namespaces.is_initial_user():
+    if number == _overflow() and not idmaps.is_initial_user():
         return f"a user whom this user namespace does not know (it shows as {name or number})"
     return f"{name} (user {number})" if name else f"user {number}"
 

@@ -172,15 +172,19 @@ class NewMount:
 
     def attach(self, target: str, flags: int = 0) -> None:
         """Create the file system and mount it at `target` with the MS_ flags read-only, nosuid, nodev, noexec."""
-        if flags & MS_RDONLY:
-            self.flag("ro")
-        self._config(6, None, None)
-        attributes = sum(a for f, a in _ATTR.items() if flags & f)
-        made = libc.syscall(libc.FSMOUNT, self.fd, 1, attributes)
+        made = self.detached(flags)
         try:
             libc.syscall(libc.MOVE_MOUNT, made, b"", -100, os.fsencode(target), 4)
         finally:
             os.close(made)
+
+    def detached(self, flags: int = 0) -> int:
+        """Create the file system with these flags; a descriptor of its root, which is mounted nowhere."""
+        if flags & MS_RDONLY:
+            self.flag("ro")
+        self._config(6, None, None)
+        attributes = sum(a for f, a in _ATTR.items() if flags & f)
+        return libc.syscall(libc.FSMOUNT, self.fd, 1, attributes)
 
     def messages(self) -> str:
         """What the kernel said about the configuration so far, one message a line, with the descriptors of this process

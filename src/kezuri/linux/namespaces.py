@@ -1,4 +1,4 @@
-"""Namespaces: leaving them, entering them, asking which one we are in."""
+"""Namespaces: leaving them, entering them, what is set up in them."""
 
 import errno
 import fcntl
@@ -13,10 +13,6 @@ NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _NS_GET_USERNS = 0xB701
 
-IdRange = tuple[int, int, int]
-"""A line of /proc/PID/uid_map: the first id inside, the first id outside, how many."""
-IdRanges = tuple[IdRange, ...]
-
 
 def unshare(flags: int) -> None:
     """unshare(2)."""
@@ -26,24 +22,6 @@ def unshare(flags: int) -> None:
 def enter(fd: int, kind: int) -> None:
     """setns(2)."""
     libc.call("setns", fd, kind)
-
-
-def id_map(path: str = "/proc/self/uid_map") -> IdRanges:
-    """The ranges of ids of a user namespace, as the reader sees them."""
-    with open(path) as f:
-        ranges = [tuple(map(int, line.split())) for line in f]
-    return tuple((a, b, c) for a, b, c in ranges)
-
-
-def is_initial_user() -> bool:
-    """Whether this process is in the machine's first user namespace.
-
-    By the number that the kernel gives to that one (PROC_USER_INIT_INO): another may map every id to itself as well.
-    """
-    try:
-        return os.stat("/proc/self/ns/user").st_ino == 0xEFFFFFFD
-    except OSError:
-        return id_map() == ((0, 0, 4294967295),)
 
 
 def owns_network() -> bool:
@@ -67,11 +45,6 @@ def owns_network() -> bool:
         return True
     finally:
         os.close(owner)
-
-
-def is_mapped(number: int, ranges: IdRanges) -> bool:
-    """Whether the id exists inside a user namespace with these ranges."""
-    return any(first <= number < first + count for first, _, count in ranges)
 
 
 def raise_loopback() -> None:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from kezuri.linux import mounts, namespaces
+from kezuri.linux import idmaps, mounts
 from kezuri.linux.directory import make_plain
 
 _T = TypeVar("_T")
@@ -141,7 +141,7 @@ def _old_call(target: str, lowers: list[str], above: tuple[str, str] | None, fla
 
 
 def _wishes(writable: bool) -> Sequence[tuple[str, str]]:
-    if not namespaces.is_initial_user():
+    if not idmaps.is_initial_user():
         # With userxattr the kernel follows no redirects and refuses to hear of them.
         return (("userxattr", ""), ("volatile", "")) if writable else (("userxattr", ""),)
     return (("volatile", ""), *_WISHES) if writable else _WISHES

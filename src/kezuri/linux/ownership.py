@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from kezuri.linux import namespaces, privileges
-from kezuri.linux.namespaces import IdRange, IdRanges
+from kezuri.linux import idmaps
+from kezuri.linux.idmaps import IdRange, IdRanges
 
 
 class Ownership(NamedTuple):
@@ -24,11 +24,17 @@ class Ownership(NamedTuple):
     entered: bool
 
     def extents(self) -> str:
-        """Which ids there are and where the marks are kept, as a text. Processes whose texts differ cannot use each
-        other's directories; processes with the same text may still have other ids on the disk, which a process in a
-        nested user namespace cannot find out."""
+        """Which ids there are and where marks and owners are kept, as a text. Processes whose texts differ cannot use
+        each other's directories; processes with the same text may still have other ids on the disk, which a process in
+        a nested user namespace cannot find out."""
         ranges = ("".join(f"{first}+{count}," for first, _, count in ids) for ids in (self.uids, self.gids))
-        return f"{'user' if self.user_marks else 'trusted'} {' '.join(ranges)}"
+        kind = f"{'user' if self.user_marks else 'trusted'}{' recorded' if self.recorded else ''}"
+        return f"{kind} {' '.join(ranges)}"
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there is one id only, so that owners are recorded beside the files (`recorded.py`)."""
+        return any(sum(count for _, _, count in ids) == 1 for ids in (self.uids, self.gids))
 
     def seen(self, uid: int, gid: int) -> tuple[int, int]:
         """What stat shows now of a file of these owners; -1 for an id that there is not."""
@@ -46,8 +52,8 @@ def ownership() -> Ownership:
     if uid == 0:
         # Where root may not mount, `userns.enter` makes a namespace with the same ids. There overlay keeps its marks in
         # `user.` attributes, and nothing else differs.
-        uids, gids = map(_as_they_are, map(namespaces.id_map, ("/proc/self/uid_map", "/proc/self/gid_map")))
-        return Ownership(uids, gids, not (namespaces.is_initial_user() and privileges.may_mount()), True)
+        uids, gids = map(_as_they_are, map(idmaps.id_map, ("/proc/self/uid_map", "/proc/self/gid_map")))
+        return Ownership(uids, gids, not (idmaps.is_initial_user() and idmaps.may_mount()), True)
     from kezuri.linux import userns
 
     gid = os.getegid()

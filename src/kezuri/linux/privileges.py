@@ -38,11 +38,6 @@ def capabilities() -> tuple[int, int, int]:
     return data[0] | data[3] << 32, data[1] | data[4] << 32, data[2] | data[5] << 32
 
 
-def may_mount() -> bool:
-    """Whether this process has CAP_SYS_ADMIN in its user namespace."""
-    return bool(int(_status("CapEff", "0"), 16) >> CAPABILITIES.index("SYS_ADMIN") & 1)
-
-
 def has_no_new_privileges() -> bool:
     """Whether programs that this process executes gain nothing: see `no_new_privileges`."""
     return _status("NoNewPrivs", "0") == "1"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import mounts, namespaces, privileges
-from kezuri.linux.namespaces import IdRanges
+from kezuri.linux import idmaps, mounts, namespaces, privileges
+from kezuri.linux.idmaps import IdRanges
 from kezuri.linux.surroundings import here
 
 _MOST_IDS = 1 << 32
@@ -81,7 +81,7 @@ def enter() -> None:
     KezuriError names the kernel setting that forbids user namespaces.
     """
     global _identity
-    if os.geteuid() == 0 and privileges.may_mount():
+    if os.geteuid() == 0 and idmaps.may_mount():
         private_mounts()
         return
     uid, gid = os.geteuid(), os.getegid()
@@ -99,7 +99,7 @@ def enter() -> None:
         finally:
             os.close(go)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if status != 0 or namespaces.id_map() == ():
+        if status != 0 or idmaps.id_map() == ():
             refused = (
                 "this root has no CAP_SETUID, or no CAP_SETGID"
                 if uid == 0
@@ -107,7 +107,7 @@ def enter() -> None:
             )
             amiss = Shortcoming(f"{refused}: only one user id is mapped", _more_ids())
             uids = ()
-        if len(namespaces.id_map("/proc/self/gid_map")) == 0 and status == 0:
+        if len(idmaps.id_map("/proc/self/gid_map")) == 0 and status == 0:
             uids = ()
     else:
         _unshare()
@@ -119,7 +119,7 @@ def enter() -> None:
         mounts.make_private("/")
     except OSError as e:
         raise forbidden(e) from None
-    ids = sum(count for _, _, count in namespaces.id_map())
+    ids = sum(count for _, _, count in idmaps.id_map())
     _identity = Identity(min(ids, _MOST_IDS), amiss)
 
 
@@ -166,7 +166,7 @@ def ranges(uid: int, gid: int) -> tuple[IdRanges, IdRanges, Shortcoming]:
     if uid == 0:
         # Root without the right to mount, as in most containers: it may still map every id that it has. All but the
         # last of the whole range, by which programs tell the machine's first user namespace from others.
-        maps = (namespaces.id_map(path) for path in ("/proc/self/uid_map", "/proc/self/gid_map"))
+        maps = (idmaps.id_map(path) for path in ("/proc/self/uid_map", "/proc/self/gid_map"))
         uids, gids = (tuple((a, a, min(count, _MOST_IDS - 2)) for a, _, count in found) for found in maps)
         return uids, gids, Shortcoming()
     name = user_name(uid)
@@ -257,7 +257,7 @@ def _map_self(uid: int, gid: int) -> None:
             with open(path, "w") as f:
                 f.write(text)
         except OSError as e:
-            if name != "setgroups" and namespaces.id_map(path):
+            if name != "setgroups" and idmaps.id_map(path):
                 continue  # newuidmap had done the one and failed at the other
             if name == "setgroups" and e.errno in (errno.ENOENT, errno.EPERM):
                 continue

@@ -6,8 +6,6 @@ from typing import Any
 
 from kezuri.diagnostics import KezuriError
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
 
 class Fields:
     """One JSON object. Other container tools use Go's decoder: like that, this takes null for absent and a half of a
@@ -99,7 +97,7 @@ class Fields:
             return ""
         if not isinstance(value, str):
             raise self.wrong(name, f"is {_kind(value)}, not a text")
-        return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
+        return value if value.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", value)
 
 
 def _refuse(name: str) -> Any:

@@ -1,7 +1,6 @@
 """COPY and ADD as operations."""
 
 from kezuri.diagnostics import KezuriError
-from kezuri.dockerfile.chown import needs_accounts
 from kezuri.dockerfile.instructions import Copy
 from kezuri.plan.operation import ContextInput, CopyOperation, Finder, Input, Remote
 from kezuri.plan.paths import destination as absolute
@@ -13,11 +12,14 @@ def plan_copy(copy: Copy, sources: tuple[str, ...], workdir: str, variables: Var
     destination = variables.expand(copy.destination)
     heredocs = tuple((h.name, variables.heredoc(h).encode("utf-8", "surrogateescape")) for h in copy.heredocs)
     chown = variables.expand(copy.chown) if copy.chown is not None else ""
-    if copy.link and needs_accounts(chown):
-        raise KezuriError.of(
-            f"--chown={chown}: user and group names can't be resolved when used with --link",
-            hint="use numbers (uid[:gid]) instead, or leave --link out",
-        )
+    if copy.link and chown:
+        from kezuri.dockerfile.chown import needs_accounts
+
+        if needs_accounts(chown):
+            raise KezuriError.of(
+                f"--chown={chown}: user and group names can't be resolved when used with --link",
+                hint="use numbers (uid[:gid]) instead, or leave --link out",
+            )
     chmod = variables.expand(copy.chmod) if copy.chmod is not None else ""
     if chmod:
         from kezuri.dockerfile.chmod import parse_chmod

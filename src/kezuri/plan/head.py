@@ -8,7 +8,7 @@ from kezuri.dockerfile.expansion import expand
 from kezuri.dockerfile.instructions import Arg, From, Instruction
 from kezuri.oci.platform import Platform
 from kezuri.plan.epoch import epoch_seconds
-from kezuri.plan.growth import Growth
+from kezuri.plan.variables import Growth
 
 
 class Head(NamedTuple):

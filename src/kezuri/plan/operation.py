@@ -47,6 +47,19 @@ class ImageInput(NamedTuple):
 
 Input = StageInput | ContextInput | ImageInput
 
+
+class Choice(NamedTuple):
+    """What an operation selects from an input; `whole`: with the metadata of the directories that it names, of which a
+    copy takes nothing and which a mount shows; `literal`: the words are paths in which nothing is a wildcard."""
+
+    input: Input
+    sources: tuple[str, ...]
+    parents: bool = False
+    excludes: tuple[str, ...] = ()
+    whole: bool = False
+    literal: bool = False
+
+
 Finder = Callable[[str, Place], Input]
 """Turns the name after `from=` into an input; KezuriError, at the place, when there is none."""
 
@@ -81,6 +94,9 @@ class GitSource(NamedTuple):
 
 Remote = UrlSource | GitSource
 
+Piece = tuple[int, Choice | Remote]
+"""Something that an operation takes, with its place: the index of its first source word (COPY, ADD) or of its mount."""
+
 OperationKind = Literal["RUN", "COPY", "ADD", "WORKDIR"]
 """What an operation is called: the word of the instruction that it comes from."""
 
@@ -92,6 +108,13 @@ class BindMount(NamedTuple):
     input: Input
     source: str
     writable: bool
+
+    @property
+    def choice(self) -> Choice:
+        """What it shows: a directory's own metadata is seen, too, but for the context's root, in whose place there is
+        a directory of our own."""
+        whole = not isinstance(self.input, ContextInput) or bool(self.source.strip("/."))
+        return Choice(self.input, (self.source,), whole=whole, literal=True)
 
     @property
     def component(self) -> str:
@@ -114,6 +137,11 @@ class CacheMount(NamedTuple):
     readonly: bool
 
     @property
+    def choice(self) -> Choice | None:
+        """What a new one begins with; None for nothing."""
+        return None if self.input is None else Choice(self.input, (self.source,), literal=True)
+
+    @property
     def component(self) -> str:
         """The part of the key that says what the files of `input` are."""
         return f"files seeding {self.target}"
@@ -124,6 +152,10 @@ class TmpfsMount(NamedTuple):
 
     target: str
     size: int
+
+    @property
+    def choice(self) -> None:
+        """It takes no files from anywhere."""
 
 
 class SecretMount(NamedTuple):
@@ -137,6 +169,10 @@ class SecretMount(NamedTuple):
     uid: int
     gid: int
 
+    @property
+    def choice(self) -> None:
+        """It takes no files from anywhere."""
+
 
 class AgentMount(NamedTuple):
     """`--mount=type=ssh`: the socket of an SSH agent at `target`."""
@@ -147,6 +183,10 @@ class AgentMount(NamedTuple):
     mode: int
     uid: int
     gid: int
+
+    @property
+    def choice(self) -> None:
+        """It takes no files from anywhere."""
 
 
 RunMount = BindMount | CacheMount | TmpfsMount | SecretMount | AgentMount
@@ -203,6 +243,17 @@ class RunOperation(NamedTuple):
     def inputs(self) -> tuple[Input, ...]:
         """What it takes files from beside its own stage."""
         return tuple(source for _, source in self.input_components)
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What it takes: what is bound, and what new cache mounts are seeded with."""
+        choices = ((position, mount.choice) for position, mount in enumerate(self.mounts))
+        return tuple((position, choice) for position, choice in choices if choice is not None)
+
+    @property
+    def source_spans(self) -> tuple[Span, ...]:
+        """It has no source words."""
+        return ()
 
     @property
     def key_inputs(self) -> tuple[Input, ...]:
@@ -263,6 +314,33 @@ class CopyOperation(NamedTuple):
         return (self.input,)
 
     @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What it takes: local words beside each other are one choice, a remote word is alone."""
+        if not self.remotes:
+            return ((0, self._choice(self.sources)),)
+        pieces: list[Piece] = []
+        local: list[str] = []
+        for index, (word, remote) in enumerate(zip(self.sources, self.remotes, strict=True)):
+            if remote is None:
+                local.append(word)
+                continue
+            if local:
+                pieces.append((index - len(local), self._choice(tuple(local))))
+                local = []
+            pieces.append((index, remote))
+        if local:
+            pieces.append((len(self.sources) - len(local), self._choice(tuple(local))))
+        return tuple(pieces)
+
+    def _choice(self, words: tuple[str, ...]) -> Choice:
+        return Choice(self.input, words, self.parents, self.excludes)
+
+    @property
+    def mounts(self) -> tuple[RunMount, ...]:
+        """Nothing is mounted for it."""
+        return ()
+
+    @property
     def key_inputs(self) -> tuple[Input, ...]:
         """The inputs whose files count in the operation's key."""
         return (self.input,)
@@ -309,6 +387,21 @@ class WorkdirOperation(NamedTuple):
     @property
     def inputs(self) -> tuple[Input, ...]:
         """It takes no files from anywhere."""
+        return ()
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """It takes nothing."""
+        return ()
+
+    @property
+    def source_spans(self) -> tuple[Span, ...]:
+        """It has no source words."""
+        return ()
+
+    @property
+    def mounts(self) -> tuple[RunMount, ...]:
+        """Nothing is mounted for it."""
         return ()
 
     @property
@@ -389,6 +482,11 @@ class Plan(NamedTuple):
     contexts: tuple[str, ...]
     targets: tuple[Target, ...] = ()
     epoch: int | None = None
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """The numbers of the stages whose images are wanted."""
+        return tuple(target.stage for target in self.targets) or (self.target,)
 
     def stage(self, index: int) -> StagePlan:
         """The stage with this number; KeyError when the target does not need it."""

@@ -9,12 +9,10 @@ from kezuri.dockerfile.instructions import From, Instruction
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
-from kezuri.plan.contexts import NamedContext, find_context
+from kezuri.plan.contexts import ImageResolver, Images, NamedContext, find_context
 from kezuri.plan.evaluate import Shared, StageEvaluation
 from kezuri.plan.facts import StageFacts, Survey
-from kezuri.plan.growth import Growth
 from kezuri.plan.head import Head
-from kezuri.plan.images import ImageResolver, Images
 from kezuri.plan.operation import (
     BaseImage,
     ContextInput,
@@ -27,7 +25,7 @@ from kezuri.plan.operation import (
 )
 from kezuri.plan.paths import joined
 from kezuri.plan.stages import StageNames, WrittenStage, split_stages
-from kezuri.plan.variables import platform_arguments
+from kezuri.plan.variables import Growth, platform_arguments
 
 _FRAMES = 20
 """An upper bound of the nested Python calls between planning a stage and planning one that it needs."""

@@ -1,4 +1,5 @@
-"""ARG and ENV: who sees which value (BuildKit's Dockerfile reference, "ARG" and "Automatic platform ARGs")."""
+"""ARG and ENV: who sees which value (BuildKit's Dockerfile reference, "ARG" and "Automatic platform ARGs"), and how
+much text they may make."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,6 +14,31 @@ _NEVER_IN_ENVIRONMENT = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+MOST_TEXT = 64 << 20
+"""Characters of histories and environments that one plan may hold, beside the Dockerfile's own."""
+
+
+class Growth:
+    """Counts the text that a plan holds: a few lines that double a value must not take the whole machine. One for all
+    its stages; `written` is the length of the Dockerfile."""
+
+    def __init__(self, written: int) -> None:
+        self._left = MOST_TEXT + written
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the limit was passed. Whoever evaluates stops then."""
+        return self._left < 0
+
+    def add(self, characters: int) -> None:
+        """Count some more; KezuriError when it is too much."""
+        self._left -= characters
+        if self.exceeded:
+            raise KezuriError.of(
+                f"the histories and environments of this Dockerfile hold more than {MOST_TEXT >> 20} MiB of text",
+                hint="a variable that grows from line to line, or that is long and set before many steps?",
+            )
 
 
 def platform_arguments(target: Platform, build: Platform, stage: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from kezuri.linux import inroot, mounts, overlay
+from kezuri.linux import inroot, mounts, overlay, recorded
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from kezuri.linux.surroundings import here
 from kezuri.sandbox.failure import MISSING_IDS, StartFailure, reason
@@ -398,7 +398,7 @@ def _make_secret(mount: SecretMount, at: str) -> None:
     except OSError:
         mounts.tmpfs(own, mode=0o700, flags=flags)
     _write(f"{own}/secret", mount.data, 0o600)
-    os.chown(f"{own}/secret", mount.uid, mount.gid)
+    _give(f"{own}/secret", mount.uid, mount.gid)
     os.chmod(f"{own}/secret", mount.mode)
     _empty(at, False)
     mounts.bind(f"{own}/secret", at)
@@ -411,9 +411,18 @@ def _make_socket(mount: AgentMount, at: str) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as s:
         s.bind(at)
         os.chmod(at, mount.mode)
-        os.chown(at, mount.uid, mount.gid)
+        _give(at, mount.uid, mount.gid)
         s.listen(16)
         return s.detach()
+
+
+def _give(path: str, uid: int, gid: int) -> None:
+    """Give a file to these ids. Where there is one id only, the step's user is it, and so is everybody else."""
+    try:
+        os.chown(path, uid, gid)
+    except OSError as e:
+        if e.errno != errno.EINVAL or not recorded.is_single():
+            raise
 
 
 def _empty(path: str, directory: bool) -> None:

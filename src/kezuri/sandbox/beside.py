@@ -8,13 +8,16 @@ import os
 import signal
 import sys
 import time
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from kezuri.linux import cgroups, libc, namespaces, privileges
+from kezuri.linux import cgroups, idmaps, libc, namespaces, privileges, recorded
 from kezuri.sandbox import hostfiles, identity
-from kezuri.sandbox.container import execute
+from kezuri.sandbox.container import execute, keeper_of
 from kezuri.sandbox.failure import StartFailure, reason
 from kezuri.sandbox.step import Step
+
+if TYPE_CHECKING:
+    from socket import socket
 
 MOST_OUTPUT = 4096
 TIMED_OUT = -1
@@ -27,19 +30,18 @@ _KINDS = (("ipc", namespaces.NEWIPC), ("uts", namespaces.NEWUTS), ("pid", namesp
 class Beside:
     """What is needed to start programs beside the first process of a step, in the step's supervisor.
 
-    `nested` says that the step's first process is the child of ours: an OCI runtime is between them.
+    `nested` says that an OCI runtime is between the two.
     """
 
     def __init__(
         self, step: Step, no_new_privileges: bool, groups: tuple[str, ...], affinity: tuple[int, ...], nested: bool
     ) -> None:
-        if nested and namespaces.is_initial_user():
+        if nested and idmaps.is_initial_user():
             step = step._replace(drop_capabilities=(*step.drop_capabilities, "MKNOD"))  # as `bundle` has it
         self._step = step
         self._no_new_privileges = no_new_privileges
         self._groups = groups
         self._affinity = affinity
-        self._nested = nested
         self._running: dict[int, int] = {}
 
     def start(self, first: int, argv: tuple[str, ...], timeout: float) -> int:
@@ -81,43 +83,73 @@ class Beside:
 
     def _observe(self, first: int, argv: tuple[str, ...], timeout: float) -> tuple[int, bytes]:
         """Run the program; how it ended, and what it said."""
-        if self._nested:
-            first = _child(first)
+        import socket
+
         program = identity.filter_for(self._step)
         named = identity.bounds(self._step, self._no_new_privileges)
         doors = cgroups.doors(self._groups)
+        here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        single = recorded.is_single()
         spaces = [(os.open(f"/proc/{first}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in _KINDS]
+        if os.stat(f"/proc/{first}/ns/user").st_ino != os.stat("/proc/self/ns/user").st_ino:
+            # A user of another number has one of its own. It is the last: in there we may not enter the others.
+            single = False
+            spaces.append((os.open(f"/proc/{first}/ns/user", os.O_RDONLY | os.O_CLOEXEC), namespaces.NEWUSER))
         # Nothing in the container may look into us once we are there.
         libc.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
         sys.meta_path.clear()
         for fd, kind in spaces:
             namespaces.enter(fd, kind)
         read, write = os.pipe()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            self._become(argv, program, named, doors, write)
+            ours.close()
+            self._become(argv, program, named, doors, write, theirs.fileno(), single)
         os.close(write)
-        return _watch(pid, read, timeout)
+        theirs.close()
+        keeper = 0
+        try:
+            keeper = _keeper(ours, here) if single else 0
+            return _watch(pid, read, timeout)
+        except BaseException:
+            # The first process of a PID namespace cannot end before all others are waited for.
+            _end(pid)
+            raise
+        finally:
+            if keeper:
+                _end(keeper)
 
-    def _become(self, argv: tuple[str, ...], program: bytes, named: int, doors: list[int], said: int) -> NoReturn:
+    def _become(
+        self,
+        argv: tuple[str, ...],
+        program: bytes,
+        named: int,
+        doors: list[int],
+        said: int,
+        channel: int,
+        single: bool,
+    ) -> NoReturn:
         step = self._step
         try:
             stdin, _ = os.pipe()
             for number, fd in enumerate((stdin, said, said)):
                 os.dup2(fd, number, inheritable=True)
             cgroups.enter(doors, self._affinity)
-            privileges.close_from(3)
+            kept = os.dup2(channel, 3, inheritable=False) if channel != 3 else 3
+            privileges.close_from(4)
             os.setsid()
             os.umask(0o022)
             os.chdir(step.cwd)
             identity.limit(step)
-            identity.assume(step, program, named, self._no_new_privileges)
+            answers = keeper_of(step, kept) if single else None
+            identity.assume(step, program, named, self._no_new_privileges, answers)
             for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             env = {os.fsencode(k): os.fsencode(v) for k, v in hostfiles.environment(step).items()}
-            execute(argv, env, os.dup(2))
+            execute(argv, env, kept)
         except (OSError, StartFailure) as e:
             words = e.message if isinstance(e, StartFailure) else reason(e)
             os.write(2, f"cannot start it: {words}".encode(errors="replace"))
@@ -125,14 +157,27 @@ class Beside:
             os._exit(125)
 
 
-def _child(parent: int) -> int:
-    """The child of a process of one child, which any of its threads may have made."""
-    for thread in os.listdir(f"/proc/{parent}/task"):
-        with open(f"/proc/{parent}/task/{thread}/children") as f:
-            found = f.read().split()
-        if found:
-            return int(found[0])
-    raise StartFailure("the OCI runtime has not started the container yet")
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def _keeper(channel: "socket", here: int) -> int:
+    """Wait until the program starts; the process that answers what it asks of owners and ids (`ids_keeper.py`), 0 when
+    nothing has to be answered. `here` is our PID namespace."""
+    import marshal
+    import socket
+
+    from kezuri.sandbox import ids_keeper
+
+    data, fds, _, _ = socket.recv_fds(channel, 1 << 16, 2, socket.MSG_CMSG_CLOEXEC)
+    if not data:
+        return 0
+    _, words = marshal.loads(data)
+    started = ids_keeper.start(fds[0], fds[1], *map(int, words), here=here)
+    for fd in fds:
+        os.close(fd)
+    return started
 
 
 def _watch(pid: int, said: int, timeout: float) -> tuple[int, bytes]:

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from kezuri.linux import namespaces, privileges
+from kezuri.linux import idmaps, privileges
 from kezuri.sandbox import hostfiles, identity, kernelfs, seccomp
 from kezuri.sandbox.assembly import Assembly, Piece
 from kezuri.sandbox.failure import StartFailure
@@ -34,7 +34,7 @@ def config(step: Step, made: Assembly, no_new_privileges: bool) -> dict[str, Any
         "maskedPaths": [] if step.insecure else list(kernelfs.MASKED),
         "readonlyPaths": [] if step.insecure else list(kernelfs.READ_ONLY),
     }
-    if not (namespaces.is_initial_user() and privileges.permitted() & privileges.mask(("MKNOD",))):
+    if not (idmaps.is_initial_user() and privileges.permitted() & privileges.mask(("MKNOD",))):
         # The runtime then shows the device nodes of the machine, whose owner may be root of the step: read-only, so
         # that the step cannot change their modes.
         linux["readonlyPaths"] += [f"/dev/{name}" for name in kernelfs.DEVICES]
@@ -59,7 +59,7 @@ def is_inside_kernel(piece: Piece) -> bool:
 
 
 def _capabilities(step: Step, no_new_privileges: bool) -> dict[str, list[str]]:
-    refused = () if step.insecure or not namespaces.is_initial_user() else ("MKNOD",)
+    refused = () if step.insecure or not idmaps.is_initial_user() else ("MKNOD",)
     has = identity.capabilities(step) & ~privileges.mask(refused)
     bounds = identity.bounds(step, no_new_privileges) & ~privileges.mask(refused)
     kept, named = (
@@ -71,7 +71,7 @@ def _capabilities(step: Step, no_new_privileges: bool) -> dict[str, list[str]]:
 def _kernel(step: Step) -> list[dict[str, Any]]:
     lock = [] if step.insecure else ["ro"]
     pts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
-    if namespaces.is_mapped(kernelfs.TTY_GROUP, namespaces.id_map("/proc/self/gid_map")):
+    if idmaps.is_mapped(kernelfs.TTY_GROUP, idmaps.id_map("/proc/self/gid_map")):
         pts.append(f"gid={kernelfs.TTY_GROUP}")
     sys: dict[str, Any] = {
         "destination": "/sys",
@@ -79,7 +79,7 @@ def _kernel(step: Step) -> list[dict[str, Any]]:
         "source": "sysfs",
         "options": ["nosuid", "noexec", "nodev", *lock],
     }
-    if step.network == "host" and not namespaces.is_initial_user():
+    if step.network == "host" and not idmaps.is_initial_user():
         # A user namespace gets a sysfs of its own only together with a network namespace.
         sys = {"destination": "/sys", "type": "none", "source": "/sys"}
         sys["options"] = ["rbind", "nosuid", "noexec", "nodev", *lock]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from kezuri.linux import libc, mounts, namespaces, privileges
+from kezuri.linux import libc, mounts, namespaces, privileges, recorded
 from kezuri.sandbox import assembly, hostfiles, identity, init, kernelfs
 from kezuri.sandbox.failure import StartFailure, reason, unstarted
 from kezuri.sandbox.step import Step
@@ -27,6 +27,7 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     127 or 126.
     """
     program = identity.filter_for(step)
+    single = recorded.is_single()
     named = identity.bounds(step, no_new_privileges)
     env = hostfiles.environment(step)
     environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
@@ -45,7 +46,7 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     for stream in (0, 1, 2):
         with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
-    identity.assume(step, program, named, no_new_privileges)
+    identity.assume(step, program, named, no_new_privileges, keeper_of(step, kept) if single else None)
     # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -66,11 +67,14 @@ def _enter_root(step: Step, channel: "socket") -> None:
         libc.new_session_keyring()
     except OSError:
         pass  # a kernel without keyrings, or one that lets us make no more: then there is nothing to inherit
-    with suppress(PermissionError):
-        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
-        # has the name all the same.
+    name = ""
+    try:
         namespaces.set_hostname(step.hostname)
-    made = assembly.assemble(step, hostfiles.files(step))
+    except PermissionError:
+        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
+        # has both names.
+        name = os.uname().nodename
+    made = assembly.assemble(step, hostfiles.files(step, name))
     kernel = f"{made.scratch}/kernel"
     kernelfs.make(kernel, step, made.dev_size)
     terminal = _open_terminal(f"{kernel}/dev", step, channel) if step.tty else -1
@@ -121,6 +125,21 @@ def hand_over(channel: "socket", what: str, words: list[str], fds: list[int]) ->
     socket.send_fds(channel, [marshal.dumps((what, words))], fds)
     for fd in fds if what == "agents" else ():
         os.close(fd)
+
+
+def keeper_of(step: Step, channel: int) -> Callable[[int], None]:
+    """What hands a listener of calls over to a process outside, which lets it be answered (`ids_keeper.py`)."""
+
+    def hand(listener: int) -> None:
+        import socket
+
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        with socket.socket(fileno=os.dup(channel)) as to:
+            hand_over(to, "ids", [str(number) for number in (step.gid, *step.groups)], [listener, root])
+        os.close(root)
+        os.close(listener)
+
+    return hand
 
 
 def _change_directory(path: str) -> None:

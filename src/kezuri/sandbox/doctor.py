@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux import libc, mounts, namespaces, privileges, userns
+from kezuri.linux import idmaps, libc, mounts, privileges, userns
 from kezuri.linux.refusal import refused
 from kezuri.linux.surroundings import here
 from kezuri.sandbox import runtime, seccomp
@@ -57,7 +57,7 @@ def _outcome(build: Callable[[], None]) -> tuple[str, str, int, str, str]:
         error = f"{type(e).__name__}: {e}"
     known = userns.identity()
     amiss = known.shortcoming if known is not None else userns.Shortcoming()
-    return (error, hint, sum(count for _, _, count in namespaces.id_map()), *amiss)
+    return (error, hint, sum(count for _, _, count in idmaps.id_map()), *amiss)
 
 
 def _in_child(act: Callable[[], tuple[str, str, int, str, str]]) -> tuple[str, str, int, str, str] | None:
@@ -92,6 +92,7 @@ def findings(trial: Trial) -> tuple[Finding, ...]:
         _engine(),
         _user_namespaces(trial),
         _subordinate_ids(trial),
+        *_single_id(trial),
         _no_new_privileges(),
         _proc(trial),
         _overlay(trial),
@@ -100,6 +101,7 @@ def findings(trial: Trial) -> tuple[Finding, ...]:
         _mount_calls(),
         _cgroups(),
         _runtimes(),
+        _container_networks(),
     )
 
 
@@ -142,19 +144,19 @@ def _engine() -> Finding:
 
 def _mounts_without() -> bool:
     """Whether this process may mount without a user namespace of its own."""
-    return os.geteuid() == 0 and privileges.may_mount()
+    return os.geteuid() == 0 and idmaps.may_mount()
 
 
 def _user_namespaces(trial: Trial) -> Finding:
     name = "user namespaces"
     if _mounts_without():
         return Finding(name, "ok", "not needed: we are root and may mount")
+    if not trial.error:
+        return Finding(name, "ok", f"one with {trial.ids} ids was entered")
     forbids = userns.advice()
     if forbids:
-        return Finding(name, _blocks(trial), "a setting of the kernel's forbids them", forbids)
-    if trial.error:
-        return Finding(name, "ok", "no setting of the kernel's forbids them")
-    return Finding(name, "ok", f"one with {trial.ids} ids was entered")
+        return Finding(name, "error", "a setting of the kernel's forbids them", forbids)
+    return Finding(name, "ok", "no setting of the kernel's forbids them")
 
 
 def _subordinate_ids(trial: Trial) -> Finding:
@@ -177,6 +179,23 @@ def _subordinate_ids(trial: Trial) -> Finding:
     return Finding(name, "ok", f"{counts[0]} user ids and {counts[1]} group ids for {who}")
 
 
+def _single_id(trial: Trial) -> tuple[Finding, ...]:
+    """What builds are like for a user to whom no more than one id is mapped; nothing for others."""
+    if trial.error or _mounts_without() or trial.ids != 1:
+        return ()
+    try:
+        with open("/proc/sys/kernel/seccomp/actions_avail") as f:
+            listens = "user_notif" in f.read().split()
+    except OSError:
+        listens = False
+    name = "single id"
+    if listens:
+        detail = "builds work: owners are recorded beside the files, and steps see them; a USER may do what you may"
+        return (Finding(name, "ok", detail),)
+    detail = "this kernel lets nobody answer system calls: owners that steps give to files are lost"
+    return (Finding(name, "warning", detail, "use Linux 5.5 or newer, or get subordinate ids"),)
+
+
 def _no_new_privileges() -> Finding:
     if not privileges.has_no_new_privileges():
         return Finding("no_new_privs", "ok", "not set")
@@ -192,7 +211,7 @@ def _proc(trial: Trial) -> Finding:
     some = f"{', '.join(masked[:3])}{', ...' if len(masked) > 3 else ''} masked"
     if not trial.error:
         return Finding("/proc", "ok", f"{some}, and steps get one of their own all the same")
-    if _mounts_without() and namespaces.is_initial_user():
+    if _mounts_without() and idmaps.is_initial_user():
         return Finding("/proc", "ok", f"{some}, which does not concern root who may mount")
     return Finding("/proc", "error", f"{some}: steps get none of their own", here().remedy("proc"))
 
@@ -289,3 +308,17 @@ def _runtimes() -> Finding:
     found = [userns.find_program(name) for name in runtime.KNOWN]
     shown = ", ".join(path for path in found if path)
     return Finding("OCI runtimes", "ok", shown or "none installed; none needed")
+
+
+def _container_networks() -> Finding:
+    """Whether `run` can give containers a network of their own; nothing else needs it."""
+    from kezuri.sandbox import uplink
+
+    found = uplink.find()
+    if found is not None:
+        return Finding("container networks", "ok", f"their own, by {found.path}")
+    installed = any(userns.find_program(name) for name in ("pasta", "slirp4netns"))
+    lacking = (
+        "/dev/net/tun cannot be opened" if installed else "neither pasta (package passt) nor slirp4netns is installed"
+    )
+    return Finding("container networks", "ok", f"this machine's: {lacking}; builds need none")

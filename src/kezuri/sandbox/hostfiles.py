@@ -24,10 +24,11 @@ CA_PATH = "/dev/.kezuri/ca-certificates.crt"
 _TRUST_STORE = CA_PATH.removesuffix(".crt") + ".jks"
 
 
-def files(step: Step) -> tuple[Mount, ...]:
-    """The sandbox's own mounts. StartFailure when the CA bundle cannot be read."""
+def files(step: Step, name: str = "") -> tuple[Mount, ...]:
+    """The sandbox's own mounts; `name` is what the step's kernel calls the machine, if that is not the name that it was
+    to have. StartFailure when the CA bundle cannot be read."""
     made: list[Mount] = [
-        FileMount("/etc/hosts", _hosts(step).encode()),
+        FileMount("/etc/hosts", _hosts(step, name).encode("utf-8", "surrogateescape")),
         FileMount("/etc/resolv.conf", _resolver(step)),
     ]
     if step.network == "private":
@@ -55,9 +56,9 @@ def environment(step: Step) -> dict[str, str]:
     return env
 
 
-def _hosts(step: Step) -> str:
-    name = "" if step.hostname == "localhost" else f" {step.hostname}"
-    lines = [f"127.0.0.1 localhost{name}", "::1 localhost ip6-localhost ip6-loopback"]
+def _hosts(step: Step, name: str) -> str:
+    names = dict.fromkeys(("localhost", step.hostname, name or step.hostname))
+    lines = [f"127.0.0.1 {' '.join(names)}", "::1 localhost ip6-localhost ip6-loopback"]
     lines += [f"{address} {host}" for host, address in step.hosts]
     return "\n".join(lines) + "\n"
 

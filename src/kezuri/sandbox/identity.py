@@ -2,8 +2,9 @@
 
 import errno
 import os
+from collections.abc import Callable
 
-from kezuri.linux import namespaces, privileges
+from kezuri.linux import idmaps, intercept, namespaces, privileges
 from kezuri.sandbox import seccomp
 from kezuri.sandbox.failure import MISSING_IDS, StartFailure
 from kezuri.sandbox.step import Step
@@ -151,26 +152,77 @@ def filter_for(step: Step) -> bytes:
     return seccomp.program(machine)
 
 
-def assume(step: Step, program: bytes, named: int, no_new_privileges: bool) -> None:
+def assume(
+    step: Step,
+    program: bytes,
+    named: int,
+    no_new_privileges: bool,
+    hand_over: Callable[[int], None] | None = None,
+) -> None:
     """Become the step's user with its capabilities and its filter; `named` are its `bounds`. StartFailure when an
     id does not exist here.
 
+    `hand_over` is given where there is one id only: it takes the descriptor that hears of what the step asks of ids.
+    The step's user is then another name of that id, in a user namespace of its own.
     The order is forced: the filter without no_new_privs needs CAP_SYS_ADMIN, the bounding set needs CAP_SETPCAP,
     setuid(2) needs CAP_SETUID, and the capabilities go last.
     """
-    have = privileges.permitted()
     keep = capabilities(step)
+    if hand_over is not None:
+        _rename(step)
+    have = privileges.permitted()
     if no_new_privileges:
         privileges.no_new_privileges()
+    if hand_over is not None and step.uid == 0:
+        _let_ids_be_answered(hand_over)
     if program:
         privileges.filter_system_calls(program)
     privileges.bound(named)
     privileges.set_capabilities(have, have, 0)
-    _become(step)
+    if hand_over is None:
+        _become(step)
     if step.uid == 0:
         privileges.set_capabilities(keep, keep, 0)
     else:
         privileges.set_capabilities(0, 0, 0)
+
+
+def _let_ids_be_answered(hand_over: Callable[[int], None]) -> None:
+    """Have what the step asks of owners and ids answered; where the kernel has no such way, or somebody around us has
+    taken it, it succeeds and does nothing."""
+    from kezuri.sandbox import ids_filter
+
+    machine = os.uname().machine
+    if not seccomp.is_known(machine):
+        return
+    try:
+        listener = intercept.listen(ids_filter.program(machine))
+    except OSError as e:
+        if e.errno not in (errno.EBUSY, errno.EINVAL, errno.ENOSYS):
+            raise
+        privileges.filter_system_calls(ids_filter.program(machine, answered=False))
+        return
+    hand_over(listener)
+
+
+def _rename(step: Step) -> None:
+    """Give our only id the numbers of the step's user, in a user namespace of its own: what asks who it is, and whose
+    its files are, hears of that user."""
+    if (step.uid, step.gid) == (0, 0):
+        return
+    try:
+        namespaces.unshare(namespaces.NEWUSER)
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{step.uid} 0 1"), ("gid_map", f"{step.gid} 0 1")):
+            with open(f"/proc/self/{name}", "w") as f:
+                f.write(text)
+        os.setresgid(step.gid, step.gid, step.gid)
+        os.setresuid(step.uid, step.uid, step.uid)
+    except OSError as e:
+        raise StartFailure(
+            f"cannot run as user {step.uid}:{step.gid}: {e.strerror}",
+            "this machine gives your user one id, and lets it make no user namespace in another one: "
+            "`kezuri doctor` says how to get more ids",
+        ) from None
 
 
 def _become(step: Step) -> None:
@@ -201,7 +253,7 @@ def _setgroups_allowed() -> bool:
 def _unmapped(kind: str, number: int, error: OSError) -> StartFailure:
     path = "/proc/self/uid_map" if kind == "user" else "/proc/self/gid_map"
     try:
-        missing = not namespaces.is_mapped(number, namespaces.id_map(path))
+        missing = not idmaps.is_mapped(number, idmaps.id_map(path))
     except OSError:
         missing = False
     if not missing:

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from kezuri.linux import mounts, namespaces
+from kezuri.linux import idmaps, mounts
 from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME
 from kezuri.linux.surroundings import here
 from kezuri.sandbox.failure import StartFailure, reason
@@ -119,7 +119,7 @@ def _mount_dev(at: str, shm_size: int, size: int) -> None:
         os.symlink(target, f"{dev}/{name}")
     for name in ("pts", "shm", "mqueue"):
         os.mkdir(f"{dev}/{name}", 0o755)
-    group = f",gid={TTY_GROUP}" if namespaces.is_mapped(TTY_GROUP, namespaces.id_map("/proc/self/gid_map")) else ""
+    group = f",gid={TTY_GROUP}" if idmaps.is_mapped(TTY_GROUP, idmaps.id_map("/proc/self/gid_map")) else ""
     mounts.mount("devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=0620{group}")
     mounts.tmpfs(f"{dev}/shm", shm_size, 0o1777, _KERNEL)
     try:

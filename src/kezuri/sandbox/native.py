@@ -168,7 +168,7 @@ def _attend(
     report: tuple[Any, ...] | None = None
     over = 0.0
     begun = killed = False
-    probed: tuple[Any, ...] = ()
+    news: list[tuple[Any, ...]] = []
     problem: BaseException | None = None
     while report is None or session.reading:
         if not killed and (kill.is_set() or problem or (over and time.monotonic() > over)):
@@ -180,9 +180,9 @@ def _attend(
             if begun and attendant is not None:
                 begun = False
                 attendant.started()
-            if probed and attendant is not None:
-                attendant.probed(*probed)
-                probed = ()
+            while news and attendant is not None:
+                what, *words = news.pop(0)
+                attendant.probed(*words) if what == "probed" else attendant.warned(*words)
             for order in attendant.orders() if attendant is not None and not killed and report is None else ():
                 if isinstance(order, Signal):
                     _order(control, "signal", order.number)
@@ -202,8 +202,8 @@ def _attend(
                 session.adopt_terminal(control)
             elif message[0] == "started":
                 begun = True
-            elif message[0] == "probed":
-                probed = message[1:]
+            elif message[0] in ("probed", "warned"):
+                news.append(message)
             else:
                 report = message
                 poll.unregister(control)

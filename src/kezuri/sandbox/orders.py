@@ -12,14 +12,16 @@ _GENERIC_SIGTIMEDWAIT = 137
 
 
 class Orders:
-    """The orders for one step, whose PID 1 is known by `pidfd`.
+    """The orders for one step. `pidfd` is of its PID 1, or of the OCI runtime that is its parent (`nested`), passes
+    signals on and ends as it does.
 
     Signals that arrive before the program has started wait for it. `killed` tells whether the step was asked to end.
     """
 
-    def __init__(self, pidfd: int, stop_signal: int) -> None:
+    def __init__(self, pidfd: int, stop_signal: int, nested: bool) -> None:
         self._pidfd = pidfd
         self._stop_signal = stop_signal
+        self._nested = nested
         self._waiting: list[int] | None = []
         self._because = 0
         self.killed = False
@@ -43,24 +45,26 @@ class Orders:
             self._kill()
 
     def first(self) -> int:
-        """The number of PID 1 in the /proc that we see: it has another one in each PID namespace around it."""
-        return int(_field(f"/proc/self/fdinfo/{self._pidfd}", "Pid:"))
+        """The number of the step's first process in the /proc that we see: it has another one in each PID namespace
+        around it. An OCI runtime that has not started it yet stands for it."""
+        number = int(_field(f"/proc/self/fdinfo/{self._pidfd}", "Pid:"))
+        return (_child(number) or number) if self._nested else number
 
     def meaning(self, code: int) -> int:
         """What PID 1 ended with (a signal's number less than 0): by the signal that we killed it for."""
         return -self._because if code == -signal.SIGKILL and self._because else code
 
     def _pass_on(self, number: int) -> None:
-        if number not in ENDING or _handles(self._pidfd, number):
+        if number not in ENDING or self._handles(number):
             self._send(number)
-        elif not _has(self._pidfd, "SigIgn:", number):
+        elif not self._has("SigIgn:", number):
             # The kernel would ignore it for a PID 1 without a handler, which no other program would have asked for.
             self._because = number
             self._stop()
 
     def _stop(self) -> None:
         self.killed = True
-        if _handles(self._pidfd, self._stop_signal):
+        if self._handles(self._stop_signal):
             self._send(self._stop_signal)
         else:
             self._send(signal.SIGKILL)
@@ -70,6 +74,31 @@ class Orders:
         self._because = 0
         self._send(signal.SIGKILL)
 
+    def _handles(self, number: int) -> bool:
+        """Whether the process handles or awaits the signal: PID 1 of a namespace ignores all others, so that giving it
+        time to heed them would be in vain."""
+        if self._has("SigCgt:", number) or self._waits_for_signals():
+            return True
+        # Blocked for good means awaited (signalfd); for an instant it means a fork.
+        if not self._has("SigBlk:", number):
+            return False
+        time.sleep(0.02)
+        return self._has("SigBlk:", number)
+
+    def _has(self, mask: str, number: int) -> bool:
+        try:
+            return bool(int(_field(f"/proc/{self.first()}/status", mask), 16) >> (number - 1) & 1)
+        except OSError:
+            return False
+
+    def _waits_for_signals(self) -> bool:
+        """Whether the process is within sigwait(3), which hides from its masks what it waits for."""
+        try:
+            with open(f"/proc/{self.first()}/syscall") as f:
+                return f.read().split()[0] == str(_SIGTIMEDWAIT.get(os.uname().machine, _GENERIC_SIGTIMEDWAIT))
+        except OSError:
+            return False
+
     def _send(self, number: int) -> None:
         try:
             signal.pidfd_send_signal(self._pidfd, number)
@@ -77,35 +106,17 @@ class Orders:
             pass  # it has ended, and is about to be waited for
 
 
-def _handles(pidfd: int, number: int) -> bool:
-    """Whether the process handles or awaits the signal: PID 1 of a namespace ignores all others, so that giving it
-    time to heed them would be in vain."""
-    if _has(pidfd, "SigCgt:", number) or _waits_for_signals(pidfd):
-        return True
-    # Blocked for good means awaited (sigwait, signalfd); for an instant it means a fork.
-    if not _has(pidfd, "SigBlk:", number):
-        return False
-    time.sleep(0.02)
-    return _has(pidfd, "SigBlk:", number)
-
-
-def _has(pidfd: int, mask: str, number: int) -> bool:
+def _child(parent: int) -> int:
+    """The child of a process of one child, which any of its threads may have made; 0 when there is none."""
     try:
-        # The process has another number in our PID namespace than in the one whose /proc this is.
-        pid = _field(f"/proc/self/fdinfo/{pidfd}", "Pid:")
-        return bool(int(_field(f"/proc/{pid}/status", mask), 16) >> (number - 1) & 1)
+        for thread in os.listdir(f"/proc/{parent}/task"):
+            with open(f"/proc/{parent}/task/{thread}/children") as f:
+                found = f.read().split()
+            if found:
+                return int(found[0])
     except OSError:
-        return False
-
-
-def _waits_for_signals(pidfd: int) -> bool:
-    """Whether the process is within sigwait(3), which hides from its masks what it waits for."""
-    try:
-        pid = _field(f"/proc/self/fdinfo/{pidfd}", "Pid:")
-        with open(f"/proc/{pid}/syscall") as f:
-            return f.read().split()[0] == str(_SIGTIMEDWAIT.get(os.uname().machine, _GENERIC_SIGTIMEDWAIT))
-    except OSError:
-        return False
+        pass  # it has just ended, or this kernel does not tell
+    return 0
 
 
 def _field(path: str, name: str) -> str:

@@ -66,11 +66,11 @@ PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 _ALG, _VSOCK, _AFTER_LAST = 38, 40, 46
 """Socket families that are refused: the kernel's ciphers, the way to a hypervisor, and all that came later."""
 _EPERM, _ENOSYS = 1, 38
-_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 
 # linux/audit.h: the machine of a system call, and the table of its numbers.
-_AUDIT = {"x86_64": 0xC000003E, "i386": 0x40000003, "aarch64": 0xC00000B7, "riscv64": 0xC00000F3}
-_WITH = {
+AUDIT = {"x86_64": 0xC000003E, "i386": 0x40000003, "aarch64": 0xC00000B7, "riscv64": 0xC00000F3}
+WITH = {
     "x86_64": ("x86_64", "i386"),
     "amd64": ("x86_64", "i386"),
     "aarch64": ("aarch64",),
@@ -78,15 +78,15 @@ _WITH = {
     "riscv64": ("riscv64",),
 }
 
-_LD, _JEQ, _JGE, _JSET, _JA, _RET = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
-_NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; arguments are little-endian here
+LD, JEQ, _JGE, _JSET, JA, RET = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
+NUMBER, ARCH, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; arguments are little-endian here
 
 Code = list[tuple[int, int, int, int]]
 
 
 def is_known(machine: str) -> bool:
     """Whether there is a table of system calls for this machine (`uname -m`)."""
-    return machine in _WITH
+    return machine in WITH
 
 
 _programs: dict[str, bytes] = {}
@@ -100,13 +100,13 @@ def program(machine: str) -> bytes:
     """
     if machine in _programs:
         return _programs[machine]
-    if machine not in _WITH:
+    if machine not in WITH:
         raise ValueError(machine)
-    code: Code = [(_LD, 0, 0, _ARCH)]
-    for name in _WITH[machine]:
+    code: Code = [(LD, 0, 0, ARCH)]
+    for name in WITH[machine]:
         body = _for_machine(name)
-        code += [(_JEQ, 1, 0, _AUDIT[name]), (_JA, 0, 0, len(body)), *body]
-    code.append((_RET, 0, 0, _ERRNO | _ENOSYS))
+        code += [(JEQ, 1, 0, AUDIT[name]), (JA, 0, 0, len(body)), *body]
+    code.append((RET, 0, 0, _ERRNO | _ENOSYS))
     made = b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
     _programs[machine] = made
     return made
@@ -117,14 +117,14 @@ def _for_machine(machine: str) -> Code:
     special = {
         "personality": _personality(),
         "clone": _unless_set(NAMESPACE_FLAGS),
-        "clone3": [(_RET, 0, 0, _ERRNO | _ENOSYS)],  # its flags lie in memory, where a filter cannot look
+        "clone3": [(RET, 0, 0, _ERRNO | _ENOSYS)],  # its flags lie in memory, where a filter cannot look
         "socket": [
-            (_LD, 0, 0, _FIRST_ARGUMENT),
+            (LD, 0, 0, FIRST_ARGUMENT),
             (_JGE, 2, 0, _AFTER_LAST),
-            (_JEQ, 1, 0, _ALG),
-            (_JEQ, 0, 1, _VSOCK),
+            (JEQ, 1, 0, _ALG),
+            (JEQ, 0, 1, _VSOCK),
             _refuse(),
-            (_RET, 0, 0, _ALLOW),
+            (RET, 0, 0, ALLOW),
         ],
     }
     top = max(numbers.values())
@@ -135,47 +135,47 @@ def _for_machine(machine: str) -> Code:
         if name in special:
             leaf = special[name]
         elif name in ALLOWED:
-            leaf = [(_RET, 0, 0, _ALLOW)]
+            leaf = [(RET, 0, 0, ALLOW)]
         else:
-            leaf = [_refuse()] if name else [(_RET, 0, 0, _ERRNO | _ENOSYS)]
+            leaf = [_refuse()] if name else [(RET, 0, 0, _ERRNO | _ENOSYS)]
         if not leaves or leaves[-1][1] != leaf:
             leaves.append((number, leaf))
     # x32 calls carry bit 30 and so lie beyond every known number, as do calls of the future.
-    leaves.append((top + 1, [(_RET, 0, 0, _ERRNO | _ENOSYS)]))
-    return [(_LD, 0, 0, _NUMBER), *_search(leaves)]
+    leaves.append((top + 1, [(RET, 0, 0, _ERRNO | _ENOSYS)]))
+    return [(LD, 0, 0, NUMBER), *search(leaves)]
 
 
-def _search(leaves: list[tuple[int, Code]]) -> Code:
+def search(leaves: list[tuple[int, Code]]) -> Code:
     """A binary search over ranges of numbers: some eight comparisons for any call."""
     if len(leaves) == 1:
         return leaves[0][1]
     middle = len(leaves) // 2
-    low, high = _search(leaves[:middle]), _search(leaves[middle:])
-    return [(_JGE, 0, 1, leaves[middle][0]), (_JA, 0, 0, len(low)), *low, *high]
+    low, high = search(leaves[:middle]), search(leaves[middle:])
+    return [(_JGE, 0, 1, leaves[middle][0]), (JA, 0, 0, len(low)), *low, *high]
 
 
 def _personality() -> Code:
-    code: Code = [(_LD, 0, 0, _FIRST_ARGUMENT)]
+    code: Code = [(LD, 0, 0, FIRST_ARGUMENT)]
     for value in PERSONALITIES:
-        code += [(_JEQ, 0, 1, value), (_RET, 0, 0, _ALLOW)]
+        code += [(JEQ, 0, 1, value), (RET, 0, 0, ALLOW)]
     return [*code, _refuse()]
 
 
 def _unless_set(flags: int) -> Code:
-    return [(_LD, 0, 0, _FIRST_ARGUMENT), (_JSET, 0, 1, flags), _refuse(), (_RET, 0, 0, _ALLOW)]
+    return [(LD, 0, 0, FIRST_ARGUMENT), (_JSET, 0, 1, flags), _refuse(), (RET, 0, 0, ALLOW)]
 
 
 def _refuse() -> tuple[int, int, int, int]:
-    return (_RET, 0, 0, _ERRNO | _EPERM)
+    return (RET, 0, 0, _ERRNO | _EPERM)
 
 
 def oci_profile(machine: str) -> dict[str, Any]:
     """The same rules as the `linux.seccomp` object of an OCI runtime's config.json. ValueError as for `program`."""
-    if machine not in _WITH:
+    if machine not in WITH:
         raise ValueError(machine)
     names = {"x86_64": "SCMP_ARCH_X86_64", "i386": "SCMP_ARCH_X86", "aarch64": "SCMP_ARCH_AARCH64"}
     names["riscv64"] = "SCMP_ARCH_RISCV64"
-    known = {name for m in _WITH[machine] for name in syscalls.table(m)}
+    known = {name for m in WITH[machine] for name in syscalls.table(m)}
 
     def rule(name: str, *conditions: dict[str, Any], errno: int | None = None) -> dict[str, Any]:
         made: dict[str, Any] = {"names": [name], "action": "SCMP_ACT_ALLOW" if errno is None else "SCMP_ACT_ERRNO"}
@@ -191,7 +191,7 @@ def oci_profile(machine: str) -> dict[str, Any]:
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": _EPERM,
-        "architectures": [names[m] for m in _WITH[machine]],
+        "architectures": [names[m] for m in WITH[machine]],
         "syscalls": [
             {"names": sorted(ALLOWED & known), "action": "SCMP_ACT_ALLOW"},
             *(rule("personality", {"index": 0, "value": p, "op": "SCMP_CMP_EQ"}) for p in PERSONALITIES),

@@ -207,6 +207,10 @@ class Attendant(Protocol):
         """The program runs."""
         ...
 
+    def warned(self, text: str) -> None:
+        """Something of the step is not as it was asked for."""
+        ...
+
     def probed(self, code: int, output: bytes) -> None:
         """A probe has ended with this exit code (less than 0: it was killed, since it took too long); the beginning of
         what it said."""

@@ -7,9 +7,10 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import cgroups, namespaces
+from kezuri.linux import namespaces
 from kezuri.sandbox import container, forward, handoff, identity, uplink, wire
 from kezuri.sandbox.beside import Beside
 from kezuri.sandbox.failure import StartFailure, unstarted
@@ -37,8 +38,8 @@ def supervise(control: "socket", streams: tuple[int, int, int], listeners: list[
     """Run the step that arrives on `control` and report on it; ends with the process.
 
     The main process sends orders (`sandbox.orders`); when it is gone, the step is killed. Reports are ("failed",
-    message, hint), ("terminal",) with a descriptor, ("started",), ("probed", exit code, output) and ("done",
-    exit code, signal, oom).
+    message, hint), ("terminal",) with a descriptor, ("started",), ("warned", text), ("probed", exit code, output) and
+    ("done", exit code, signal, oom).
     """
     try:
         request = Request(wire.receive(control), streams, listeners)
@@ -73,8 +74,8 @@ def _run(request: Request, control: "socket") -> None:
         connection = uplink.Connection(step.uplink) if step.uplink is not None else None
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
-        if connection is not None:
-            connection.make()
+        if connection is not None and (problem := connection.make()):
+            report(control, ("warned", problem))
     forwarder = None
     if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)
@@ -122,11 +123,7 @@ def _child(
             os.close(nobody)
         for number, fd in enumerate((stdin, request.streams[1], request.streams[2])):
             os.dup2(fd, number, inheritable=True)
-        doors = cgroups.doors(request.groups)
-
-        def enter() -> None:
-            cgroups.enter(doors, request.affinity)
-
+        enter = _entry(request)
         if runtime:
             handoff.become(request.step, channel, runtime, request.no_new_privileges, enter)
         else:
@@ -143,6 +140,16 @@ def _child(
     finally:
         sys.meta_path.clear()
         os._exit(125)
+
+
+def _entry(request: Request) -> Callable[[], None]:
+    """What moves this process into the step's control groups, also when it sees them no more."""
+    if not request.groups and not request.affinity:
+        return lambda: None
+    from kezuri.linux import cgroups
+
+    doors = cgroups.doors(request.groups)
+    return lambda: cgroups.enter(doors, request.affinity)
 
 
 def _is_closed(channel: "socket") -> bool:
@@ -170,12 +177,13 @@ def _wait(
     for fd in (pidfd, control.fileno(), channel.fileno()):
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
-    orders = Orders(pidfd, step.stop_signal)
+    keepers: list[int] = []
+    orders = Orders(pidfd, step.stop_signal, runtime is not None)
     ended = False
     while not ended:
         for fd, _ in poll.poll():
             if fd == channel.fileno():
-                message = _receive(channel, control, forwarder)
+                message = _receive(channel, control, forwarder, keepers)
                 if message is None:
                     poll.unregister(channel.fileno())
                     orders.begin()
@@ -196,11 +204,15 @@ def _wait(
                     orders.obey(what, value)
                 if what == "kill":
                     poll.unregister(control.fileno())
-    while failure is None and (message := _receive(channel, control, forwarder)):
+    while failure is None and (message := _receive(channel, control, forwarder, keepers)):
         failure = message
     # The namespaces, the mounts in them and every process are gone when the wait for PID 1 returns.
     _, status = os.waitpid(pid, 0)
     os.close(pidfd)
+    for keeper in keepers:
+        # It holds the step's root, and nobody is left to ask it.
+        os.kill(keeper, signal.SIGKILL)
+        os.waitpid(keeper, 0)
     if step.root.work:
         _empty(step.root.work)
     code = os.waitstatus_to_exitcode(status)
@@ -236,9 +248,10 @@ def _empty(directory: str) -> None:
 
 
 def _receive(
-    channel: "socket", control: "socket", forwarder: "forward.Forwarder | None"
+    channel: "socket", control: "socket", forwarder: "forward.Forwarder | None", keepers: list[int]
 ) -> tuple[str, str] | tuple[()] | None:
-    """One message of the child: a failure, () for one that has been dealt with, None at the end."""
+    """One message of the child: a failure, () for one that has been dealt with, None at the end. `keepers` gets the
+    process that was started for it, if one was."""
     import marshal
     import socket
 
@@ -250,6 +263,11 @@ def _receive(
         return words[0], words[1]
     if what == "agents" and forwarder:
         forwarder.add(words, fds)
+    elif what == "ids":
+        from kezuri.sandbox import ids_keeper
+
+        # Should it end, it takes with it the last descriptor that hears of the calls, and they fail.
+        keepers.append(ids_keeper.start(fds[0], fds[1], *map(int, words)))
     elif what == "terminal":
         wire.send(control, ("terminal",))
         socket.send_fds(control, [b"t"], fds)

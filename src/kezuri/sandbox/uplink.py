@@ -6,8 +6,7 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
-from kezuri.linux import namespaces, userns
-from kezuri.sandbox.failure import StartFailure
+from kezuri.linux import idmaps, userns
 from kezuri.sandbox.step import Uplink
 
 RESOLVER = {"pasta": "169.254.1.1", "slirp4netns": "10.0.2.3"}
@@ -47,18 +46,16 @@ class Connection:
         os.close(waits)
         os.close(told)
 
-    def make(self) -> None:
-        """Connect the network namespace that this process is in by now. StartFailure with what the program says when
-        it cannot."""
+    def make(self) -> str:
+        """Connect the network namespace that this process is in by now; why it has no network when it has none (a
+        machine without a network has none to give)."""
         try:
             os.write(self._go, b"g")
-            if not (_daemon(self._pid) if self._uplink.program == "pasta" else _word(self._pid, self._ready)):
-                words = os.pread(self._said, 1 << 14, 0).decode(errors="replace").strip().splitlines()
-                problem = words[-1].strip() if words else "it says nothing"
-                raise StartFailure(
-                    f"{self._uplink.program} gives the container no network: {problem}",
-                    "--network host shares this machine's, --network none has none",
-                )
+            if _daemon(self._pid) if self._uplink.program == "pasta" else _word(self._pid, self._ready):
+                return ""
+            words = os.pread(self._said, 1 << 14, 0).decode(errors="replace").strip().splitlines()
+            problem = words[-1].strip() if words else "it says nothing"
+            return f"{self._uplink.program} gives the container no network: {problem}"
         finally:
             for fd in (self._go, self._ready, self._said):
                 os.close(fd)
@@ -83,7 +80,7 @@ def _become(uplink: Uplink, waits: int, path: str, said: int, told: int) -> NoRe
                 arguments += ["--dns-forward", RESOLVER["pasta"]]
             for forwarded in ("-t", "-u", "-T", "-U"):
                 arguments += [forwarded, "none"]
-            if os.geteuid() == 0 and namespaces.is_initial_user():
+            if os.geteuid() == 0 and idmaps.is_initial_user():
                 arguments += ["--runas", "0"]  # as another user it could not enter the namespace
             arguments += ["--netns", namespace]
         else:

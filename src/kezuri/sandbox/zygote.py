@@ -132,7 +132,7 @@ def serve(descriptor: int, follow: bool) -> None:
     import socket
     import termios  # noqa: F401
 
-    from kezuri.linux import ambient, libc, namespaces, privileges, surroundings
+    from kezuri.linux import ambient, libc, namespaces, privileges, recorded, surroundings
     from kezuri.sandbox import failure, seccomp, supervisor
 
     libc.load()
@@ -143,6 +143,8 @@ def serve(descriptor: int, follow: bool) -> None:
     privileges.close_from(4)  # what our caller has let us inherit
     if seccomp.is_known(os.uname().machine):
         seccomp.program(os.uname().machine)
+    if recorded.is_single():
+        from kezuri.sandbox import ids_keeper  # noqa: F401
     gc.disable()  # its processes live for one step, and touching every object would copy every page
     os.setsid()  # out of the terminal's reach: its interrupts go to the main process, which cancels
     os.dup2(0, 2)

@@ -1,10 +1,12 @@
 """Cache mounts: directories that outlive builds, shared, private or locked (BuildKit's RUN --mount=type=cache)."""
 
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from kezuri.linux import recorded
 from kezuri.linux.directory import make_plain
 from kezuri.plan.key import state_of
 from kezuri.step.selections import Selections, as_tree
@@ -113,7 +115,7 @@ class CacheMounts:
             if mount.seed is not None:
                 selection = taken_out(self._selections.select(mount.seed), scratch)
                 items, _ = as_tree(selection)
-                materialise(items, made)
+                materialise(items, made, recorded=self._owners.recorded)
                 for root in selection:
                     if root.directory:
                         # A seeded cache is the directory that it is seeded with.
@@ -121,7 +123,9 @@ class CacheMounts:
             else:
                 make_plain(made)
             os.chmod(made, mode)
-            if (uid, gid) != (0, 0):
+            if self._owners.recorded:
+                recorded.write(made, stat.S_IFDIR, recorded.Record(uid, gid))
+            elif (uid, gid) != (0, 0):
                 os.chown(made, uid, gid)
                 # The kernel takes set-id bits away from what changes its owner.
                 os.chmod(made, mode)

@@ -101,8 +101,16 @@ def _not_found(scene: Scene) -> str:
         return ""
     path = _program(scene, name)
     if path is None:
-        return _absent(scene, name)
+        places = [os.path.dirname(os.path.join(scene.work.cwd, name))] if "/" in name else _search(scene).split(":")
+        # What a mount shows was never in the root.
+        return "" if any(_mounted(scene, place) for place in places) else _absent(scene, name)
     return _unusable(scene, name, path)
+
+
+def _mounted(scene: Scene, path: str) -> bool:
+    """Whether the path lies in a mount of the step."""
+    inside = os.path.normpath(os.path.join(scene.work.cwd, path)).rstrip("/") + "/"
+    return any(m.target and inside.startswith(m.target.rstrip("/") + "/") for m in scene.work.mounts)
 
 
 def _absent(scene: Scene, name: str) -> str:
@@ -151,7 +159,7 @@ def _unusable(scene: Scene, name: str, path: str) -> str:
         interpreter = program.interpreter
         if program.returns:
             return (
-                f"/{path} has Windows line ends (CRLF), so the kernel looks for an interpreter {interpreter}\\r:\n"
+                f"/{path} has Windows line ends (CRLF): its first line names a program that ends in \\r;\n"
                 f"write it with LF (sed -i 's/\\r$//' {name}), and have git keep it (.gitattributes: *.sh text eol=lf)"
             )
         if not program.interpreter:

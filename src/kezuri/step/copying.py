@@ -62,7 +62,7 @@ class Copying:
             return
         with self._store.scratch("copy") as scratch:
             made = os.path.join(scratch, "diff")
-            materialise(items, made, self._forms.warn)
+            materialise(items, made, self._forms.warn, self._forms.recorded)
             if check is not None:
                 check()
             self._forms.publish_directory(layer, made)

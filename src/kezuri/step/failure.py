@@ -53,15 +53,15 @@ def step_failed(command: str, failure: Failure, gave_up: str = "", place: Place 
         hints.append(_out_of_memory(failure))
     elif failure.signal == 9 or failure.exit_code == 137:
         hints.append("a process of the step was killed by SIGKILL; memory running out is the usual cause")
-    if failure.cause:
-        hints.append(failure.cause + _user_line(failure.cause, place))
-    elif failure.exit_code == 127:
-        hints.append("exit code 127: the command, or something that it starts, was not found in the image")
-    elif failure.exit_code == 126 and failure.output.rstrip().endswith("Operation not permitted"):
+    if failure.exit_code == 126 and failure.output.rstrip().endswith("Operation not permitted"):
         hints.append(
             "the program names a capability that this step does not have (ping: cap_net_raw, which steps of root lack\n"
             "on the machine's network): `--security-opt no-new-privileges` starts it without"
         )
+    elif failure.cause:
+        hints.append(failure.cause + _user_line(failure.cause, place))
+    elif failure.exit_code == 127:
+        hints.append("exit code 127: the command, or something that it starts, was not found in the image")
     elif failure.exit_code == 126:
         hints.append("exit code 126: the command cannot be executed (its mode, its format or its interpreter)")
     message = f'process "{command}" did not complete successfully: exit code: {failure.exit_code}'
@@ -75,10 +75,10 @@ def _out_of_memory(failure: Failure) -> str:
     less = "or let it do less at once (make -j1, NODE_OPTIONS=--max-old-space-size=N)"
     if not failure.peak:
         have = f" ({failure.memory >> 20} MiB can be had here)" if failure.memory else ""
-        return f"the kernel killed the step because memory ran out{have}: give the machine more, {less}"
+        return f"the kernel killed the step because memory ran out{have}:\ngive the machine more, {less}"
     return (
         f"the kernel killed a process of the step for memory: its peak was {failure.peak >> 20} MiB,\n"
-        f"its limit (--memory) is {failure.memory >> 20} MiB: raise that, {less}"
+        f"its limit (--memory) is {failure.memory >> 20} MiB: raise it,\n{less}"
     )
 
 

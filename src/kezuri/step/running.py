@@ -65,6 +65,7 @@ class Running:
         self._ca_bundle = ca_bundle
         self._emulators: dict[Platform, tuple[door.Mount, ...]] = {}
         self._emulators_lock = threading.Lock()
+        self._told = False
         self._wrecks: dict[str, Wreck] = {}
         self._wrecks_lock = threading.Lock()
 
@@ -102,6 +103,8 @@ class Running:
             secrets = tuple(m.data for m in inside.mounts if isinstance(m, door.SecretMount))
             redaction = Redaction((*secrets, *inside.secrets), heard)
             step = self._step(work, view, door.Root(lowers, upper, overlay_work), inside)
+            if self._forms.recorded:
+                self._tell_of_the_user(step)
             ended = self._sandbox().run(step, redaction, cancel)
             redaction.flush()
             cancel.check()
@@ -116,9 +119,13 @@ class Running:
                     _is_full(scratch),
                     bool(self._ca_bundle),
                     peak=ended.peak,
-                    memory=ended.memory or (_memory_here() if ended.oom else 0),
+                    memory=ended.memory,
                     tries=tries,
                 )
+                if ended.oom:
+                    here = _memory_here()
+                    if not 0 < ended.memory <= here:  # no limit of its own, or one that something around it is below
+                        failure = failure._replace(peak=0, memory=here)
                 failure = failure._replace(network=_network(failure))
                 if failure.network and tries <= work.retries:
                     return Ran("", failure=failure, again=failure.network)
@@ -127,8 +134,23 @@ class Running:
             if tail.abandoned and tries <= work.retries:
                 return Ran("", again="a client gave up on it and still said that all is well")
             layer = f"run-{os.urandom(16).hex()}"
+            if self._forms.recorded:
+                from kezuri.layer.claiming import claim
+
+                claim(upper, step.uid, step.gid, view, userxattr=self._forms.userxattr)
             self._forms.publish_directory(layer, upper)
         return Ran(layer, tail.abandoned)
+
+    def _tell_of_the_user(self, step: door.Step) -> None:
+        """Say once what a user is where there is one id only."""
+        if (step.uid, step.gid) == (0, 0) or self._told:
+            return
+        self._told = True
+        who = f"{step.uid}:{step.gid}"
+        self._forms.warn(
+            f"you have one user id here, so USER {who} runs under another name of it and may change root's files, too; "
+            f"its own files are {who} in the image"
+        )
 
     def _cause(self, work: Run, step: door.Step, failure: Failure) -> str:
         """What its last lines and the files of its root, as it left them, say to why a command failed."""
@@ -136,7 +158,7 @@ class Running:
         from kezuri.tree.layers import DirectoryLayer
 
         layers = (*reversed(step.root.lowers), step.root.upper)
-        root = StackView([DirectoryLayer(layer, self._forms.userxattr) for layer in layers])
+        root = StackView([DirectoryLayer(layer, self._forms.userxattr, self._forms.recorded) for layer in layers])
         lacking = [m for m in work.mounts if isinstance(m, SecretMount) and self._supplies.secret(m.id) is None]
         who = (step.uid, step.gid, step.groups)
         return cause(Scene(work, *who, root, failure.output, failure.exit_code, lacking))
@@ -152,7 +174,9 @@ class Running:
             if self._wrecks:
                 return ""
             name = os.path.basename(scratch)
-            self._wrecks[name] = Wreck(work.argv, step, scratch, self._forms.userxattr, held.pop_all())
+            self._wrecks[name] = Wreck(
+                work.argv, step, scratch, self._forms.userxattr, self._forms.recorded, held.pop_all()
+            )
             return name
 
     def left(self, name: str) -> "Wreck | None":
@@ -251,7 +275,7 @@ class Running:
         # The step sees what the builder would copy: ignored files left out, everything owned by 0:0.
         selection = self._selections.select(files)
         items, place = as_tree(selection)
-        materialise(items, scratch)
+        materialise(items, scratch, recorded=self._forms.recorded)
         verify_unchanged(selection)
         if source.strip("/."):
             for root in selection:

@@ -2,7 +2,7 @@
 
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
-from kezuri.keys.words import at_word
+from kezuri.keys.stepkeys import at_word
 from kezuri.layer.entry import Item
 from kezuri.step.task import Fetched, Files, Picked, Supplies
 from kezuri.tree.content import on_hand

@@ -25,7 +25,7 @@ from kezuri.tree.selection import Root, Selection
 
 class Picked(NamedTuple):
     """Files of a context: those that the words select, as a digest of their content. `context` is the name of a named
-    context, empty for the build context; the other fields are those of `kezuri.keys.inputs.Choice`."""
+    context, empty for the build context; the other fields are those of `kezuri.plan.operation.Choice`."""
 
     digest: str
     context: str
@@ -143,6 +143,11 @@ class Task(NamedTuple):
     below: tuple[str, ...]
     directory: bool
     packing: Packing
+
+    @property
+    def command(self) -> str:
+        """The command that is run, as one text; empty where none is."""
+        return " ".join(self.work.argv) if isinstance(self.work, Run) else ""
 
 
 class Failure(NamedTuple):

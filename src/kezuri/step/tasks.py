@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.packing import Packing
-from kezuri.keys.inputs import Choice, Inputs, StateOf
+from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
-from kezuri.keys.state import State
-from kezuri.keys.stepkeys import bound_by, seeding
-from kezuri.keys.words import each_piece
+from kezuri.keys.state import State, StateOf
+from kezuri.keys.stepkeys import each_piece
 from kezuri.plan.key import Components, digest, state_of
 from kezuri.plan.operation import (
     BindMount,
     CacheMount,
+    Choice,
     ContextInput,
     CopyOperation,
     Operation,
@@ -51,20 +51,22 @@ class Tasks:
         self, operation: Operation, components: Components, before: State, states: StateOf, directory: bool
     ) -> Task:
         """The operation, which has this key and meets this state, as a task. KezuriError as for its key."""
-        work: Run | Copy | MakeDirectory
-        if isinstance(operation, RunOperation):
-            work = self._run(operation, states)
-        elif isinstance(operation, CopyOperation):
-            work = self._copy(operation, _layer(components), states)
-        else:
-            work = _directory(operation, _layer(components))
-        return Task(work, before.layers, directory, self._packing)
+        return Task(self._work(operation, components, states), before.layers, directory, self._packing)
+
+    def _work(self, operation: Operation, components: Components, states: StateOf) -> Run | Copy | MakeDirectory:
+        match operation:
+            case RunOperation():
+                return self._run(operation, states)
+            case CopyOperation():
+                return self._copy(operation, _layer(components), states)
+            case WorkdirOperation():
+                return MakeDirectory(_layer(components), operation.path, operation.user)
 
     def families(self, operations: Iterable[Operation]) -> list[str]:
         """The families of all cache mounts of the operations."""
-        runs = (operation for operation in operations if isinstance(operation, RunOperation))
-        mounts = (mount for run in runs for mount in run.mounts if isinstance(mount, CacheMount))
-        return list(dict.fromkeys(family(self._namespace, mount) for mount in mounts))
+        mounts = (mount for operation in operations for mount in operation.mounts)
+        caches = (mount for mount in mounts if isinstance(mount, CacheMount))
+        return list(dict.fromkeys(family(self._namespace, mount) for mount in caches))
 
     def _run(self, operation: RunOperation, states: StateOf) -> Run:
         return Run(
@@ -86,9 +88,9 @@ class Tasks:
 
     def _mount(self, mount: RunMount, states: StateOf) -> Mount:
         if isinstance(mount, BindMount):
-            return Bind(mount.target, self._chosen(bound_by(mount), states), mount.writable)
+            return Bind(mount.target, self._chosen(mount.choice, states), mount.writable)
         if isinstance(mount, CacheMount):
-            seed = self._chosen(seeding(mount.input, mount), states) if mount.input is not None else None
+            seed = self._chosen(mount.choice, states) if mount.choice is not None else None
             return Cache(
                 mount.target,
                 self._namespace,
@@ -170,10 +172,6 @@ def family(namespace: str, mount: CacheMount) -> str:
     owned = (mount.mode, mount.uid, mount.gid) != (None, None, None)
     begun = "made of something" if mount.input is not None or owned else ""
     return state_of("mounts", namespace, mount.id, begun)[:32]
-
-
-def _directory(operation: WorkdirOperation, layer: str) -> MakeDirectory:
-    return MakeDirectory(layer, operation.path, operation.user)
 
 
 def _layer(components: Components) -> str:

@@ -38,12 +38,14 @@ class Wreck:
         step: door.Step,
         scratch: str,
         userxattr: bool,
+        recorded: bool,
         held: ExitStack,
     ) -> None:
         self._argv = argv
         self.step = step
         self._scratch = scratch
         self._userxattr = userxattr
+        self._recorded = recorded
         self._held = held
 
     def __enter__(self) -> Self:
@@ -71,7 +73,8 @@ class Wreck:
     def view(self) -> StackView:
         """The step's files as it left them, without what was mounted."""
         layers = (*reversed(self.step.root.lowers), self.changes)
-        return StackView([DirectoryLayer(layer, self._userxattr) for layer in layers], "the failed step")
+        forms = [DirectoryLayer(layer, self._userxattr, self._recorded) for layer in layers]
+        return StackView(forms, "the failed step")
 
     def shell(self) -> Shell | None:
         """The best shell that the step's files have: bash, what SHELL names, sh; None when there is none."""

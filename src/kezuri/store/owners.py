@@ -17,7 +17,7 @@ from hashlib import sha256
 from itertools import zip_longest
 
 from kezuri.linux.disk import disk_error
-from kezuri.linux.namespaces import IdRanges
+from kezuri.linux.idmaps import IdRanges
 from kezuri.linux.ownership import Privilege
 from kezuri.store.store import Store
 
@@ -40,6 +40,12 @@ class Owners:
         """Whether overlay's marks are in `user.` attributes."""
         self._look()
         return self._seen.user_marks
+
+    @property
+    def recorded(self) -> bool:
+        """Whether owners are recorded in attributes, because there is one id only."""
+        self._look()
+        return self._seen.recorded
 
     def known(self) -> str:
         """The name of the witness that agrees with how this process sees owners; empty when there is none, or when

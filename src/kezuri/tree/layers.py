@@ -42,18 +42,19 @@ class DirectoryLayer:
     """A layer that is a directory in overlay form; it is looked at when asked, never walked.
 
     `userxattr` is the overlay's mount option of that name: without root its marks are `user.overlay.*`, and only then
-    do those count.
+    do those count. `recorded`: owners are recorded in attributes.
     """
 
-    def __init__(self, directory: str, userxattr: bool = False) -> None:
+    def __init__(self, directory: str, userxattr: bool = False, recorded: bool = False) -> None:
         self._directory = directory
         self._userxattr = userxattr
+        self._recorded = recorded
 
     def find(self, path: str) -> Found | None:
         """As LayerForm says. KezuriError when the machine refuses to tell."""
         where = self._where(path)
         status = status_at(where)
-        return None if status is None else _found(where, path, status)
+        return None if status is None else _found(where, path, status, self._recorded)
 
     def scan(self, path: str) -> Iterator[tuple[str, Found]]:
         """As LayerForm says. KezuriError when the directory cannot be read."""
@@ -66,9 +67,14 @@ class DirectoryLayer:
                     status = child.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue  # a mounted overlay lists whiteouts that lie above nothing
-                yield child.name, _found(child.path, prefix + child.name, status)
+                yield child.name, _found(child.path, prefix + child.name, status, self._recorded)
         except OSError as error:
-            raise KezuriError.of(f"cannot list {path or '/'!r}: {error.strerror}") from error
+            from kezuri.linux.disk import HINTS
+            from kezuri.linux.refusal import abridged
+
+            raise KezuriError.of(
+                f"cannot list {abridged(path) or '/'!r}: {error.strerror}", hint=HINTS.get(error.errno or 0, "")
+            ) from error
 
     def opaque(self, path: str) -> bool:
         """As LayerForm says."""
@@ -78,8 +84,8 @@ class DirectoryLayer:
         return f"{self._directory}/{path}" if path else self._directory
 
 
-def _found(where: str, path: str, status: os.stat_result) -> Found:
-    entry = entry_of(where, path, status)
+def _found(where: str, path: str, status: os.stat_result, recorded: bool) -> Found:
+    entry = entry_of(where, path, status, recorded)
     if entry is None:
         # A socket, which no layer can hold: it is not shown, and hides what lower layers have there.
         return Found(Entry(path, "whiteout", 0))

@@ -13,19 +13,22 @@ from kezuri.linux.disk import disk_error
 from kezuri.linux.userns import shortcoming
 
 
-def materialise(items: Iterable[Item], directory: str, warn: Callable[[str], None] | None = None) -> None:
+def materialise(
+    items: Iterable[Item], directory: str, warn: Callable[[str], None] | None = None, recorded: bool = False
+) -> None:
     """Write the entries into `directory`, which must not exist yet.
 
     Entries come with parents before children, each path once, hard links after their first name, as recipes give
     them; nothing is followed or replaced. A file that changed since it was looked at is an error: see
     `verify_unchanged`. With `warn`, devices that a user namespace may not make are left out, as they are where layers
-    are unpacked, and it hears of the first one. KezuriError when the disk is full or an owner cannot be given.
+    are unpacked, and it hears of the first one. `recorded`: owners are recorded in attributes. KezuriError when the
+    disk is full or an owner cannot be given.
     """
     make_plain(directory)
     directories: list[Entry] = []
     left_out: list[str] = []
     with AnchoredTree(directory) as tree:
-        maker = Maker(tree)
+        maker = Maker(tree, recorded=recorded)
         for entry, content in items:
             try:
                 maker.make(entry, content)

@@ -10,6 +10,9 @@ from kezuri.layer.entry import Entry
 from kezuri.tree.content import Bytes
 from kezuri.tree.tree import Found, Stamp, Tree, clean, resolve
 
+_MOST_LOOKED_INTO = 200
+"""Directories in which a file is looked for that is not where it was said to be."""
+
 
 class Selected(NamedTuple):
     """One thing to copy.
@@ -284,7 +287,10 @@ def _missing(tree: Tree, word: str, path: str) -> SourceError:
         return _source_error(f'"{word}" leads through a link, and --parents follows none', f'Write "{at}" instead.')
     hint = ""
     if ".." in word.split("/"):
-        hint = f'".." cannot leave {tree.name}; the path that was looked for is "{path}".'
+        hint = (
+            f'".." cannot leave {tree.name}; the path that was looked for is "{path}".\n'
+            "Another directory is a context of its own: --build-context NAME=DIRECTORY, then COPY --from=NAME."
+        )
     directory, done = "", False
     for part in at.split("/"):
         inner = f"{directory}/{part}" if directory else part
@@ -301,6 +307,8 @@ def _missing(tree: Tree, word: str, path: str) -> SourceError:
             near = nearest(part, [name for name in names if _is_there(tree, directory, name + rest)])
             if near is not None:
                 hint = f'Did you mean "{directory + "/" if directory else ""}{near}{rest}"?'
+            elif below := _one_deeper(tree, directory, names, part + rest):
+                hint = f'Did you mean "{below}"?'
             else:
                 hint = f'There is no "{part}" in {"directory " + directory if directory else tree.name}.'
         done = True
@@ -308,6 +316,12 @@ def _missing(tree: Tree, word: str, path: str) -> SourceError:
     if not done:
         hint = hint or "It is there, but leads nowhere."
     return _source_error(f'"{word}"{followed} was not found in {tree.name}', hint)
+
+
+def _one_deeper(tree: Tree, directory: str, names: Sequence[str], path: str) -> str:
+    """Where the path is in one of the directories beside it; empty when it is in none of the first of them."""
+    prefix = f"{directory}/" if directory else ""
+    return next((f"{prefix}{n}/{path}" for n in names[:_MOST_LOOKED_INTO] if _is_there(tree, prefix + n, path)), "")
 
 
 def _is_there(tree: Tree, directory: str, path: str) -> bool:

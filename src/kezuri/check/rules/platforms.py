@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from kezuri.check.rule import Example, Finding, Rule, docker_page
-from kezuri.check.subject import Subject
-from kezuri.check.values import used
+from kezuri.check.subject import Subject, used
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.instructions import Node
 from kezuri.oci.platform import Platform

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from kezuri.check.rule import Example, Finding, Rule, docker_page
-from kezuri.check.subject import Subject
-from kezuri.check.values import used
+from kezuri.check.subject import Subject, used
 from kezuri.diagnostics import KezuriError, Span
 from kezuri.dockerfile.command import quote
 from kezuri.dockerfile.expansion import expand

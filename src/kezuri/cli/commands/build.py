@@ -1,8 +1,12 @@
 """`kezuri build`: a Dockerfile becomes an image."""
 
+from typing import TYPE_CHECKING
+
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.limit_options import limit_options
-from kezuri.cli.options import Command, Option
+from kezuri.cli.options import Command, Option, UsageError, limit_options
+
+if TYPE_CHECKING:
+    from kezuri.app.request import BuildRequest, BuildResult
 
 _MODES = ("auto", "tty", "plain", "quiet", "rawjson", "none")
 _LATER = "kezuri does not do this yet; see docs/compatibility.md"
@@ -42,6 +46,8 @@ COMMAND = Command(
             "shell|export,path=PATH,dest=DIR",
         ),
         Option(("--retry-network",), "text", "Run a RUN that the network alone made fail again, so many times", "N"),
+        Option(("--watch",), "flag", "Build again after each change of a file that a step reads, until Ctrl-C"),
+        Option(("--run",), "optional", "With --watch: run the image anew after each good build", "RUN-OPTIONS"),
         Option(("--no-cache",), "flag", "Run every step, whatever the cache has; cache mounts begin empty"),
         Option(
             ("--no-cache-filter",),
@@ -122,7 +128,6 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     """Build, then say what was made."""
-    from kezuri.app.build import build
     from kezuri.cli.build_request import build_request
     from kezuri.cli.progress import open_progress
 
@@ -137,18 +142,34 @@ def execute(invocation: Invocation) -> int:
         if call is not None:
             with open_progress(mode or "quiet", console) as progress:
                 return answer(call, request, invocation, progress)
-    settings = invocation.settings
+    if parsed.flag("--watch"):
+        from kezuri.cli.watching import watch
+
+        if parsed.given("--run") and mode in ("", "auto"):
+            mode = "plain"  # a container that prints beside a build would tear a display that is redrawn
+        return watch(request, invocation, lambda request: _build(request, invocation, mode))
+    if parsed.given("--run"):
+        raise UsageError.because("--run goes with --watch", "to run an image once: kezuri run IMAGE")
+    return 1 if _build(request, invocation, mode) is None else 0
+
+
+def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "BuildResult | None":
+    """Build, and say what was made; None where a step failed and everything is said about it."""
+    from kezuri.app.build import build
+    from kezuri.cli.progress import open_progress
+
+    parsed, console, settings = invocation.parsed, invocation.console, invocation.settings
     with open_progress(mode, console) as progress:
         if [action for action in parsed.all("--on-error") if not action.startswith("export")][-1:] == ["shell"]:
             from kezuri.cli.interlude import build_with_shell
 
             looked = build_with_shell(request, settings, progress)
             if looked is None:
-                return 1
+                return None
             result = looked
         else:
             result = build(request, settings, progress, expect=progress.expecting())
-    if quiet:
+    if parsed.flag("--quiet"):
         console.say(result.config_digest or result.digest)
     elif progress.talks:
         built = result.config_digest or result.digest
@@ -161,7 +182,7 @@ def execute(invocation: Invocation) -> int:
 
             unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
             console.note(f"Image size: {unpacked}{size(result.size)} compressed")
-    return 0
+    return result
 
 
 def _familiar(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kezuri.app.request import Check
+from kezuri.app.answers import Check
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
@@ -13,7 +13,8 @@ COMMAND = Command(
     "doctor",
     "Check what this machine lets kezuri do, and say what is missing",
     (FORMAT,),
-    description="Exit code 1 when something is missing that a build needs.",
+    description="Makes a small build with the settings of the moment, of which nothing stays, and looks at what\n"
+    "explains how it went. Exit code 1 when a build would fail. docs/places.md says what must be given where.",
 )
 
 _COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}

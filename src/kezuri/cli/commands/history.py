@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kezuri.app.request import HistoryLine
+from kezuri.app.answers import HistoryLine
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
 from kezuri.cli.table import FORMAT, listing

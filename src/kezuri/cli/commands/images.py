@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kezuri.app.request import ImageSummary
+from kezuri.app.answers import ImageSummary
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 from kezuri.cli.table import FORMAT, listing

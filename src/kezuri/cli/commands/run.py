@@ -1,8 +1,7 @@
 """`kezuri run`: one container in the foreground, enough to see that an image works."""
 
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.limit_options import limit_options
-from kezuri.cli.options import Command, Option
+from kezuri.cli.options import Command, Option, limit_options
 from kezuri.cli.run_answers import ACCEPTED, ANSWERED
 
 COMMAND = Command(
@@ -33,7 +32,7 @@ COMMAND = Command(
         Option(
             ("--mount",),
             "repeated",
-            "type=bind,source=HOST,target=PATH[,readonly], type=tmpfs,target=PATH, or type=volume,target=PATH",
+            "type=bind,source=HOST,target=PATH[,ro], or tmpfs or volume with a target",
             "MOUNT",
         ),
         Option(("--name",), "text", "The container's name, and host name where none is given", "NAME"),
@@ -73,13 +72,18 @@ COMMAND = Command(
             "An empty directory in memory: size=, mode=, uid=, gid=, exec, ro",
             "PATH[:OPTIONS]",
         ),
+        Option(
+            ("--tools",),
+            "flag",
+            "A toolbox beside the root, and its shell or COMMAND: for images without one",
+        ),
         Option(("--tty", "-t"), "flag", "Give it a terminal"),
         Option(("--ulimit",), "repeated", "A resource limit", "LIMIT=SOFT[:HARD]"),
         Option(("--user", "-u"), "text", "Run as this user", "USER[:GROUP]"),
         Option(
             ("--volume", "-v"),
             "repeated",
-            "Show a directory or file of this machine; a path alone: a volume that is gone with the container",
+            "Show a directory or file of this machine; PATH alone: gone with the container",
             "HOST:CONTAINER[:ro]",
             completes="file",
         ),
@@ -109,8 +113,15 @@ def execute(invocation: Invocation) -> int:
     request = run_request(invocation.parsed, invocation.console)
     settings = invocation.settings
     invocation.console.out.flush()
+
+    def say(text: str) -> None:
+        invocation.console.note(f"kezuri: {text}")
+        if request.tty:
+            # The terminal is the container's: it does not go to the beginning of a line by itself.
+            invocation.console.err.write("\r")
+
     try:
-        return run(request, settings, lambda text: invocation.console.note(f"kezuri: {text}"))
+        return run(request, settings, say)
     except UsageError:
         raise
     except KezuriError as error:
