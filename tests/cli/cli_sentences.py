@@ -74,7 +74,7 @@ def _texts(call: ast.Call) -> Iterator[ast.expr]:
         yield from call.args[2:3]
     elif name == "Command":
         yield from call.args[1:2]
-    elif name in _SPEAKING or name.endswith("Error"):
+    elif name != "AssertionError" and (name in _SPEAKING or name.endswith("Error")):
         yield from call.args
     for keyword in call.keywords:
         if keyword.arg in _KEYWORDS:

@@ -19,7 +19,7 @@ def test_the_pages_are_those_of_the_tables() -> None:
 def test_a_page_of_a_command_that_is_gone_is_removed(tmp_path: Path) -> None:
     (tmp_path / "kezuri-gone.1").write_text("")
     (tmp_path / "other.1").write_text("")
-    write(tmp_path)
+    write(str(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {*pages(), "other.1"}
 
 

@@ -3,9 +3,9 @@
 `python -m kezuri.cli.man_pages DIRECTORY` writes them.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from kezuri.cli.commands import MODULES, load
 from kezuri.cli.options import Command, Option
@@ -127,16 +127,17 @@ def _text(text: str) -> str:
     return rf"\&{text}" if text.startswith((".", "'")) else text
 
 
-def write(directory: Path) -> None:
+def write(directory: str) -> None:
     """Write every page, and remove those of commands that are gone."""
-    directory.mkdir(parents=True, exist_ok=True)
+    os.makedirs(directory, exist_ok=True)
     made = pages()
-    for path in directory.glob("kezuri*.1"):
-        if path.name not in made:
-            path.unlink()
+    for name in os.listdir(directory):
+        if name.startswith("kezuri") and name.endswith(".1") and name not in made:
+            os.unlink(os.path.join(directory, name))
     for name, text in made.items():
-        (directory / name).write_text(text)
+        with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(sys.argv[1])
