@@ -29,7 +29,8 @@ def make(name: str, layout: Path, mirror: str, platform: Platform | None = None)
     recipe = next(r for r in recipes(platform) if r.name == name)
     made = assemble(recipe, LayoutSink(str(layout)), str(layout.parent / "cache"), mirror=mirror)
     write_layout(str(layout), name, made)
-    assert made.notes
+    # An image of wheels alone has nothing to say of Debian.
+    assert made.notes or "uv" in name
 
 
 def run(*command: str) -> str:
