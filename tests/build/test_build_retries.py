@@ -1,6 +1,6 @@
 """`--retry-network`: a step that the network failed is run again from the same files, and nothing else is."""
 
-import threading
+import multiprocessing
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -98,11 +98,12 @@ def server() -> Iterator[str]:
             pytest.skip("this machine has no network")
         here = probe.getsockname()[0]
     with ThreadingHTTPServer((here, 0), Moody) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+        # In a process of its own: one that has a thread cannot enter the user namespace that an ordinary user needs.
+        serving = multiprocessing.get_context("fork").Process(target=server.serve_forever, daemon=True)
+        serving.start()
         yield f"http://{here}:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        serving.terminate()
+        serving.join()
 
 
 def test_a_server_that_is_overloaded_for_a_while(shop: Workshop, server: str) -> None:
