@@ -117,7 +117,9 @@ class Settings(NamedTuple):
 
     `root` is the store's directory; `runtime` is `kezuri` or `native` (our own sandbox) or the name or path of an OCI
     runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
-    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP.
+    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP (`*`: every host); `authfile` is the one
+    file with credentials that counts (empty: the usual ones); `certificates` is a directory with authorities, and a
+    certificate to show, for every registry.
     """
 
     root: str
@@ -126,3 +128,5 @@ class Settings(NamedTuple):
     mirrors: tuple[tuple[str, str], ...] = ()
     insecure: tuple[str, ...] = ()
     max_parallelism: int = 0
+    authfile: str = ""
+    certificates: str = ""

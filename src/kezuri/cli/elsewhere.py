@@ -18,8 +18,6 @@ ELSEWHERE: Mapping[str, str] = {
     "load": "a build reads images where they lie: --build-context NAME=oci-layout://DIRECTORY",
     "import": "ADD the archive in a Dockerfile: FROM scratch, then ADD root.tar /",
     "export": "`kezuri build -o type=tar,dest=FILE CONTEXT` writes the files of the result",
-    "login": "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)",
-    "logout": "kezuri keeps no credentials",
     "search": "look at the registry's own pages",
     "info": "`kezuri doctor` says what this machine can do, `kezuri version` what runs, `kezuri du` what the store has",
     "bake": "build its targets one by one: `kezuri build -f DOCKERFILE --target STAGE CONTEXT`",

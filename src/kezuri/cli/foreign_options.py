@@ -26,23 +26,17 @@ def _answered(answer: str, *names: str, value: bool = True, harmless: tuple[str,
     )
 
 
-_CREDENTIALS = "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)"
+_CREDENTIALS = (
+    "everybody on the machine can read what stands on a command line: kezuri login --password-stdin, "
+    "or the variable DOCKER_AUTH_CONFIG"
+)
 _ENGINE = "steps run in kezuri's sandbox with docker's default rights; RUN --security=insecure gives more of them"
 _RESOLVER = "steps have the machine's resolver; --add-host adds names"
 _KEYS = "kezuri neither signs nor encrypts images"
 _REGISTRY = (
-    *_answered(_CREDENTIALS, "--authfile", "--creds"),
-    *_answered("name the authority with --ca-certificates FILE, or keep it in certs.d", "--cert-dir"),
+    *_answered(_CREDENTIALS, "--creds"),
     *_answered(_KEYS, "--decryption-key"),
     *_taken("--retry", "--retry-delay"),
-    Option(
-        ("--tls-verify",),
-        "optional",
-        "",
-        refused="a registry without TLS: --insecure-registry HOST; one with its own authority: --ca-certificates FILE",
-        harmless=("true",),
-        foreign=True,
-    ),
     *_taken("--disable-content-trust", value=False),
 )
 _PLATFORM = _answered("write --platform OS/ARCH[/VARIANT]", "--arch", "--os", "--variant")
@@ -95,6 +89,11 @@ _INSPECT = (
 _PULL = (*_REGISTRY, *_PLATFORM, *_taken("--policy"), *_taken("--remove-signatures", value=False))
 _PRUNE = _taken("--external", value=False)
 
+_ACCOUNT = (
+    *_answered("--authfile FILE: what is written there docker and podman read, too", "--compat-auth-file"),
+    *_answered(_CREDENTIALS, "--secret", "--secret-file"),
+    *_taken("--verbose", "-v", value=False),
+)
 _TABLES = {
     "build": _BUILD,
     "images": _IMAGES,
@@ -102,6 +101,8 @@ _TABLES = {
     "inspect": _INSPECT,
     "pull": _PULL,
     "prune": _PRUNE,
+    "login": _ACCOUNT,
+    "logout": _ACCOUNT,
 }
 
 

@@ -48,6 +48,27 @@ GLOBAL = (
         variable="KEZURI_INSECURE_REGISTRY",
     ),
     Option(
+        ("--tls-verify",),
+        "flag",
+        "Check the certificates of registries (default true); false: any of them may also speak plain HTTP",
+    ),
+    Option(
+        ("--cert-dir",),
+        "text",
+        "Authorities (*.crt) and a certificate to show (*.cert, *.key) for every registry, in the place of certs.d",
+        "DIR",
+        variable="KEZURI_CERT_DIR",
+        completes="directory",
+    ),
+    Option(
+        ("--authfile",),
+        "text",
+        "The file with credentials (default: docker's config.json, then podman's auth.json)",
+        "FILE",
+        variable="KEZURI_AUTHFILE",
+        completes="file",
+    ),
+    Option(
         ("--max-parallelism",),
         "text",
         "How many steps may run at once (default: one per processor)",
@@ -65,7 +86,16 @@ GLOBAL = (
     Option(("--debug", "-D"), "flag", "Show where an unexpected error came from", variable="KEZURI_DEBUG"),
 )
 
-KEYS = ("root", "runtime", "ca-certificates", "registry-mirror", "insecure-registry", "max-parallelism")
+KEYS = (
+    "root",
+    "runtime",
+    "ca-certificates",
+    "registry-mirror",
+    "insecure-registry",
+    "cert-dir",
+    "authfile",
+    "max-parallelism",
+)
 """What the settings file may say: the long names of the options."""
 
 
@@ -92,6 +122,10 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
         found = said(key)
         return _Said(found.values[-1:], found.origin)
 
+    def path(key: str) -> str:
+        given = "".join(one(key).values)
+        return os.path.abspath(_expand(given, environ)) if given else ""
+
     root = "".join(one("root").values) or _home(environ, "XDG_DATA_HOME", ".local/share")
     if not root:
         raise _homeless("where the store is")
@@ -113,14 +147,24 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
             hint=f"it comes from {parallel.origin}: write a number, such as 4",
             exit_code=2,
         )
+    certificate_directory = path("cert-dir")
+    if certificate_directory and not os.path.isdir(certificate_directory):
+        raise KezuriError.of(
+            f"cert-dir: there is no directory {certificate_directory}",
+            hint=f"{one('cert-dir').origin} must name a directory with *.crt, *.cert and *.key",
+            exit_code=2,
+        )
+    every = () if parsed.flag("--tls-verify", True) else ("*",)
     mirrors = said("registry-mirror")
     return Settings(
         root=os.path.abspath(_expand(root, environ)),
         runtime="".join(one("runtime").values) or "kezuri",
         ca_certificates=bundle,
         mirrors=tuple(_mirror(value, mirrors.origin) for value in split(mirrors.values)),
-        insecure=tuple(_registry(value) for value in split(said("insecure-registry").values)),
+        insecure=tuple(_registry(value) for value in split(said("insecure-registry").values)) + every,
         max_parallelism=int(text),
+        authfile=path("authfile"),
+        certificates=certificate_directory,
     )
 
 
@@ -161,7 +205,7 @@ def _file(parsed: Parsed, environ: Mapping[str, str]) -> dict[str, _Said]:
             hint = f"did you mean {guess}?" if guess else f"known: {', '.join(KEYS)}"
             raise KezuriError.of(f"unknown setting {key!r} in {path}", hint=hint, exit_code=2)
         values = _texts(name, value, path)
-        if name in ("root", "ca-certificates"):
+        if name in ("root", "ca-certificates", "cert-dir", "authfile"):
             base = os.path.dirname(os.path.abspath(path))
             values = tuple(os.path.join(base, _expand(v, environ)) for v in values)
         out[name] = _Said(values, f"{name} in {path}")

@@ -4,6 +4,7 @@ import threading
 from typing import NamedTuple
 
 from kezuri.registry.challenge import (
+    CLIENT,
     Challenge,
     Credential,
     Credentials,
@@ -42,7 +43,11 @@ class Demand(NamedTuple):
 class Authorization:
     """The grants that were given to us. Threads may share it; those that were refused together ask once."""
 
-    def __init__(self, transport: Transport, credentials: Credentials, allow_private: bool = False) -> None:
+    def __init__(
+        self, transport: Transport, credentials: Credentials, allow_private: bool = False, sign_in: bool = False
+    ) -> None:
+        """With `sign_in` a token server is asked for an identity token along with the first token."""
+        self._extra = (("offline_token", "true"), ("client_id", CLIENT)) if sign_in else ()
         self._transport = transport
         self._credentials = credentials
         self._private = allow_private
@@ -125,9 +130,9 @@ class Authorization:
             else:
                 if grant.refresh:
                     self._renewed[credential.identity] = grant.refresh
-                return grant._replace(scopes=scopes, refresh="", source=source)
+                return grant._replace(scopes=scopes, source=source)
         headers = {"Authorization": credential.basic()} if credential is not None else {}
-        request = Request("GET", token_url(challenge, scopes), headers, None, demand.pace)
+        request = Request("GET", token_url(challenge, scopes, self._extra), headers, None, demand.pace)
         return self._ask(request, terms, source, patience)._replace(scopes=scopes, source=source)
 
     def _ask(self, request: Request, terms: Terms, source: str, patience: Patience) -> Grant:

@@ -2,7 +2,7 @@
 "token authentication")."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from kezuri.registry.origin import Origin, is_metadata, is_private
@@ -61,6 +61,20 @@ class Anonymous:
     def find(self, host: str, path: str) -> Credential | None:
         """None."""
         return None
+
+
+class Deferred:
+    """Credentials that are made when the first one is demanded: most pulls need none."""
+
+    def __init__(self, make: Callable[[], Credentials]) -> None:
+        self._make = make
+        self._made: Credentials | None = None
+
+    def find(self, host: str, path: str) -> Credential | None:
+        """What those find that are made now."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made.find(host, path)
 
 
 class Grant(NamedTuple):

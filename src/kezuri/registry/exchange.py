@@ -40,10 +40,13 @@ class Ask(NamedTuple):
 class Exchanges:
     """Carries requests out over a transport. What is learnt about a host (scheme, tokens) is kept for its life."""
 
-    def __init__(self, transport: Transport, config: RegistryConfig, credentials: Credentials) -> None:
+    def __init__(
+        self, transport: Transport, config: RegistryConfig, credentials: Credentials, sign_in: bool = False
+    ) -> None:
+        """With `sign_in` token servers are asked for an identity token, too, to be kept in a password's place."""
         self._transport = transport
         self._config = config
-        self._authorization = Authorization(transport, credentials, config.allow_private)
+        self._authorization = Authorization(transport, credentials, config.allow_private, sign_in)
         self._schemes: dict[str, str] = {}
 
     def open(self, ask: Ask, patience: Patience) -> Answer:
@@ -77,6 +80,10 @@ class Exchanges:
                 if fresh is not None:
                     continue
             weigh(failure, host, patience)
+
+    def granted(self, ask: Ask, patience: Patience) -> Grant | None:
+        """What was granted for a request before; None for one that nothing was demanded for."""
+        return self._authorization.known(self._demand(ask), patience.backoff.clock.now())
 
     def _demand(self, ask: Ask) -> Demand:
         endpoint = ask.endpoint

@@ -16,6 +16,8 @@ MODULES = {
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
+    "login": "login:LOGIN",
+    "logout": "login:LOGOUT",
     "prune": "prune",
     "du": "du",
     "doctor": "doctor",
