@@ -1,7 +1,7 @@
 """Requests that reach their answer: back-off, authorization, redirects; no socket of its own."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from kezuri.registry.challenge import (
@@ -16,7 +16,7 @@ from kezuri.registry.challenge import (
 from kezuri.registry.config import Endpoint, RegistryConfig
 from kezuri.registry.failure import Failure, Refused
 from kezuri.registry.origin import Origin
-from kezuri.registry.redirects import Terms, follow
+from kezuri.registry.redirects import Hop, Terms, follow, trace
 from kezuri.registry.retry import Patience, passing, retry_after
 from kezuri.registry.wire import Answer, Headers, Pace, Request, Transport, TransportError
 
@@ -28,7 +28,11 @@ _OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", 
 
 class Ask(NamedTuple):
     """A request to an endpoint: `path` is below `/v2/<repository>/`, `actions` are what is to be done there
-    (`pull` or `pull,push`). The answer to one for a `document` is small: it has to be there whole within a time."""
+    (`pull` or `pull,push`). The answer to one for a `document` is small: it has to be there whole within a time.
+
+    `body` is read anew for every attempt. `at` is where an earlier answer led to, in the place of `path`. `also` are
+    scopes of other repositories that are needed beside its own. One to be sent `once` is repeated for authorization
+    only: the caller has to look first what became of it."""
 
     endpoint: Endpoint
     path: str
@@ -36,6 +40,15 @@ class Ask(NamedTuple):
     headers: Mapping[str, str] = {}  # read only
     actions: str = "pull"
     document: bool = True
+    body: bytes | Iterable[bytes] | None = None
+    at: Hop | None = None
+    also: tuple[str, ...] = ()
+    once: bool = False
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes that a token needs for it, the repository's own first."""
+        return (self.scope, *self.also)
 
     @property
     def scope(self) -> str:
@@ -51,13 +64,17 @@ class Exchanges:
         self._config = config
         self._credentials = credentials
         self._schemes: dict[str, str] = {}
-        self._grants: dict[tuple[str, str], Grant] = {}
+        self._grants: dict[tuple[str, tuple[str, ...]], Grant] = {}
         self._lock = threading.Lock()
         self._authorizing: dict[str, threading.Lock] = {}
 
     def open(self, ask: Ask, patience: Patience) -> Answer:
         """The answer to a request, of a status below 300. Refused for the others, TransportError when there is none,
         in both cases after the repetitions that `patience` allows."""
+        return self.reach(ask, patience)[0]
+
+    def reach(self, ask: Ask, patience: Patience) -> tuple[Answer, Hop]:
+        """As `open`, with the hop that answered."""
         host, granted = ask.endpoint.host, 0
         fresh: Grant | None = None
         while True:
@@ -65,23 +82,26 @@ class Exchanges:
             grant = self._grant(ask, patience)
             headers = dict(ask.headers) | ({"Authorization": grant.header} if grant else {})
             try:
-                answer, url, origin = self._first(ask, headers)
+                answer, hop = self._first(ask, headers)
             except TransportError as error:
-                if patience.again(host, error.kind):
+                if not ask.once and patience.again(host, error.kind):
                     continue
                 raise
             if answer.status < 300:
-                return answer
+                return answer, hop
+            origin = hop.first
             with answer:
-                failure = Failure.read(ask.method, url, answer)
+                failure = Failure.read(ask.method, hop.url, answer)
             # A stranger that we were redirected to has no say in what we tell the registry.
             # A grant that is refused when it was given just now will be refused again.
             refused = grant is not None and grant == fresh
-            if failure.status == 401 and not refused and granted < _GRANTS and Origin.of(url) == origin:
+            if failure.status == 401 and not refused and granted < _GRANTS and Origin.of(hop.url) == origin:
                 granted += 1
                 fresh = self._authorize(ask, origin, failure, grant, patience)
                 if fresh is not None:
                     continue
+            if ask.once:
+                raise Refused(failure)
             self._weigh(failure, host, patience)
 
     def _weigh(self, failure: Failure, host: str, patience: Patience) -> None:
@@ -91,9 +111,11 @@ class Exchanges:
         if not passing(failure.status, failure.codes) or not patience.again(host, "", after):
             raise Refused(failure)
 
-    def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, str, Origin]:
+    def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, Hop]:
         """Send by the scheme that the host speaks, finding it out where two are allowed."""
         endpoint = ask.endpoint
+        if ask.at is not None:
+            return self._trace(ask, headers, ask.at)
         known = self._schemes.get(endpoint.host)
         schemes = (known,) if known in endpoint.schemes else endpoint.schemes
         trouble: TransportError | None = None
@@ -102,15 +124,13 @@ class Exchanges:
             if endpoint.mirror_of:
                 url += f"?ns={endpoint.mirror_of}"
             try:
-                origin = Origin.of(url)
+                hop = Hop.begin(url)
             except ValueError:
                 raise TransportError("url", endpoint.host, "not a host to speak to") from None
             try:
-                answer, final = self._follow(
-                    ask.method, url, headers, endpoint.schemes[-1] == "http", self._pace(endpoint, ask.document)
-                )
+                answer, final = self._trace(ask, headers, hop)
             except TransportError as error:
-                if error.origin != origin.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
+                if error.origin != hop.first.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
                     raise trouble if trouble is not None and error.kind == "refused" else error from None
                 trouble = error
                 continue
@@ -120,7 +140,7 @@ class Exchanges:
                 with answer:
                     raise trouble
             self._schemes[endpoint.host] = scheme
-            return answer, final, origin
+            return answer, final
         raise AssertionError("an endpoint without schemes")
 
     def _pace(self, endpoint: Endpoint, document: bool) -> Pace:
@@ -131,6 +151,18 @@ class Exchanges:
         brisk = config.brisk_timeout
         return Pace(brisk, min(config.idle_timeout, 2 * brisk), min(whole, 2 * brisk))
 
+    def terms(self, endpoint: Endpoint) -> Terms:
+        """Where those who answer for an endpoint may send us."""
+        plain = "" if endpoint.schemes[-1] == "http" else "it is not https"
+        return Terms(plain, self._config.allow_private)
+
+    def _trace(self, ask: Ask, headers: Mapping[str, str], hop: Hop) -> tuple[Answer, Hop]:
+        pace = self._pace(ask.endpoint, ask.document)
+        if ask.body is not None and not isinstance(ask.body, bytes):
+            pace = pace.to_commit()
+        request = Request(ask.method, hop.url, headers, ask.body, pace)
+        return trace(self._transport, request, self.terms(ask.endpoint), hop)
+
     def _follow(
         self, method: str, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace
     ) -> tuple[Answer, str]:
@@ -138,14 +170,14 @@ class Exchanges:
         return follow(self._transport, Request(method, url, headers, pace=pace), terms)
 
     def _grant(self, ask: Ask, patience: Patience) -> Grant | None:
-        grant = self._grants.get((ask.endpoint.host, ask.scope))
+        grant = self._grants.get((ask.endpoint.host, ask.scopes))
         return grant if grant is not None and patience.backoff.clock.now() < grant.until else None
 
     def _authorize(
         self, ask: Ask, origin: Origin, failure: Failure, used: Grant | None, patience: Patience
     ) -> Grant | None:
         """Get what a 401 demands; None when there is nothing to get. Threads that were refused together ask once."""
-        key = (ask.endpoint.host, ask.scope)
+        key = (ask.endpoint.host, ask.scopes)
         with self._lock:
             lock = self._authorizing.setdefault(ask.endpoint.host, threading.Lock())
         with lock:
@@ -171,7 +203,7 @@ class Exchanges:
                 )
             headers = {"Authorization": credential.basic()} if credential else {}
             pace = self._pace(ask.endpoint, True)
-            self._grants[key] = self._token(token_url(challenge, (ask.scope,)), headers, insecure, pace, patience)
+            self._grants[key] = self._token(token_url(challenge, ask.scopes), headers, insecure, pace, patience)
             return self._grants[key]
 
     def _token(self, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace, patience: Patience) -> Grant:
