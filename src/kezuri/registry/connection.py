@@ -6,7 +6,7 @@ Imported when there is something to ask: it brings urllib3, sockets and TLS.
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -73,14 +73,20 @@ class Line:
         self._seconds = seconds
         self._end = self._began + seconds
 
-    def carry(self, body: Iterable[bytes]) -> Iterator[bytes]:
+    def carry(self, body: Iterable[bytes]) -> Generator[bytes]:
         """The pieces of a body on their way out. The time of the line begins anew with each of them, because a body
-        takes as long as it takes; that none of them stands still is seen to by `idle`."""
-        for piece in body:
-            self.check()
-            yield piece
-            self._began = monotonic()
-            self._end = self._began + self._seconds
+        takes as long as it takes; that none of them stands still is seen to by `idle`. To be closed, so that what the
+        body is read from is closed when the request is over, however it ended."""
+        pieces = iter(body)
+        try:
+            for piece in pieces:
+                self.check()
+                yield piece
+                self._began = monotonic()
+                self._end = self._began + self._seconds
+        finally:
+            if isinstance(pieces, Generator):
+                pieces.close()
 
     def rest(self, idle: float | None) -> float | None:
         """How long the next read may wait, in seconds, where `idle` is what it may by itself. TimeoutError when the

@@ -90,9 +90,9 @@ class Upload:
         body = Body(self._source, descriptor, self._place.stop, progress)
         damaged = False
         while True:
+            if at is None:
+                at = begin(self._place, patience)
             try:
-                if at is None:
-                    at = self._begin(patience)
                 self._send(descriptor, body, at, patience)
                 return "sent"
             except TransportError as error:
@@ -135,10 +135,6 @@ class Upload:
                 return True, None
             location = answer.headers.get("location")
             return False, self._onward(hop, location) if location else None
-
-    def _begin(self, patience: Patience) -> Hop:
-        """Where a new upload goes."""
-        return begin(self._place, patience)
 
     def _onward(self, hop: Hop, location: str) -> Hop:
         return hop.onward(location, self._place.exchanges.terms(self._place.endpoint))
@@ -196,7 +192,7 @@ def probe(place: Place) -> None:
 
 def _may_pass(failure: Failure) -> bool:
     """Whether a new upload may come to a better end."""
-    lost = failure.status in (400, 404, 416) and (not failure.codes or any(code in _LOST for code in failure.codes))
+    lost = failure.status == 404 or any(code in _LOST for code in failure.codes)
     return passing(failure.status, failure.codes) or lost
 
 
