@@ -4,13 +4,15 @@ import json
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.registry.retry import Patience, passing, retry_after
 from kezuri.registry.wire import Answer, Headers, TransportError
 
 _BODY = 64 << 10
 
 
 class Failure(NamedTuple):
-    """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words."""
+    """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words.
+    `account` says where the credentials were found that the request was sent with (empty: it was anonymous)."""
 
     method: str
     url: str
@@ -18,6 +20,7 @@ class Failure(NamedTuple):
     headers: Headers
     codes: tuple[str, ...] = ()
     message: str = ""
+    account: str = ""
 
     @classmethod
     def read(cls, method: str, url: str, answer: Answer) -> "Failure":
@@ -54,6 +57,13 @@ class Refused(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.words())
         self.failure = failure
+
+
+def weigh(failure: Failure, host: str, patience: Patience) -> None:
+    """Return when the request is to be sent again; Refused otherwise."""
+    after = retry_after(failure.headers.get("retry-after"), patience.backoff.clock.date())
+    if not passing(failure.status, failure.codes) or not patience.again(host, "", after):
+        raise Refused(failure)
 
 
 class Unanswered(KezuriError):

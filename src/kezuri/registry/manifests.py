@@ -3,10 +3,10 @@
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import digest_of
 from kezuri.registry.exchange import Ask
-from kezuri.registry.failure import Refused
+from kezuri.registry.failure import Refused, weigh
 from kezuri.registry.image import DOCUMENTS
 from kezuri.registry.place import Place
-from kezuri.registry.retry import Patience, passing, retry_after
+from kezuri.registry.retry import Patience
 from kezuri.registry.wire import Headers, TransportError
 
 MOST_PUT = 4 << 20
@@ -36,14 +36,9 @@ def publish(place: Place, name: str, raw: bytes, media_type: str) -> Headers:
             if named(place, name, patience) == own:
                 return Headers()
         except Refused as error:
-            failure = error.failure
-            if failure.immutable:
-                if named(place, name, patience) == own:
-                    return Headers()
-                raise
-            after = retry_after(failure.headers.get("retry-after"), patience.backoff.clock.date())
-            if not passing(failure.status, failure.codes) or not patience.again(place.host, "", after):
-                raise
+            if error.failure.immutable and named(place, name, patience) == own:
+                return Headers()
+            weigh(error.failure, place.host, patience)
 
 
 def named(place: Place, name: str, patience: Patience) -> str:

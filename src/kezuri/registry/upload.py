@@ -8,10 +8,10 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci import Descriptor
 from kezuri.oci.descriptor import valid_digest
 from kezuri.registry.exchange import Ask
-from kezuri.registry.failure import Failure, Refused
+from kezuri.registry.failure import Failure, Refused, weigh
 from kezuri.registry.place import Place
 from kezuri.registry.redirects import Hop
-from kezuri.registry.retry import Patience, Stopped, passing
+from kezuri.registry.retry import Patience, Stopped
 from kezuri.registry.sink import Progress
 from kezuri.registry.wire import TransportError
 
@@ -103,7 +103,9 @@ class Upload:
                 if any(code in _DAMAGED for code in failure.codes) and not damaged:
                     damaged = True
                     self._examine(descriptor)
-                elif not (_may_pass(failure) and patience.again(self._place.host, "", _after(failure, patience))):
+                elif not _is_lost(failure):
+                    weigh(failure, self._place.host, patience)
+                elif not patience.again(self._place.host):
                     raise
             at = None
             if self._is_there(descriptor, patience):
@@ -123,9 +125,7 @@ class Upload:
         from urllib.parse import quote
 
         query = f"mount={quote(descriptor.digest, safe='')}&from={quote(path, safe='/')}"
-        ask = self._place.ask("POST", f"blobs/uploads/?{query}")._replace(
-            also=(f"repository:{path}:pull",), body=b"", once=True
-        )
+        ask = self._place.ask("POST", f"blobs/uploads/?{query}")._replace(others=(path,), body=b"", once=True)
         try:
             answer, hop = self._place.reach(ask, self._place.patience())
         except (Refused, TransportError):
@@ -190,16 +190,9 @@ def probe(place: Place) -> None:
         pass  # Not every registry can call an upload off; those forget it after a while.
 
 
-def _may_pass(failure: Failure) -> bool:
-    """Whether a new upload may come to a better end."""
-    lost = failure.status == 404 or any(code in _LOST for code in failure.codes)
-    return passing(failure.status, failure.codes) or lost
-
-
-def _after(failure: Failure, patience: Patience) -> float | None:
-    from kezuri.registry.retry import retry_after
-
-    return retry_after(failure.headers.get("retry-after"), patience.backoff.clock.date())
+def _is_lost(failure: Failure) -> bool:
+    """Whether the registry knows nothing of the upload: a new one may come to a better end."""
+    return failure.status == 404 or any(code in _LOST for code in failure.codes)
 
 
 def _unreadable(descriptor: Descriptor, why: str) -> KezuriError:
