@@ -73,9 +73,10 @@ class NativeSandbox:
         kill = threading.Event()
         with ExitStack() as held:
             group = held.enter_context(self._groups.group()) if self._groups is not None else None
-            ports, listeners = held.enter_context(listening(step.ports))
-            step = step._replace(ports=ports)
-            control, ends = held.enter_context(self._start(step, listeners))
+            # Only who carries the connections keeps the sockets: should it die, clients are refused and do not wait.
+            with listening(step.ports) as (ports, listeners):
+                step = step._replace(ports=ports)
+                control, ends = held.enter_context(self._start(step, listeners))
             self._enlist(kill)
             held.callback(self._running.discard, kill)
             session = terminal.Session(step, output, ends, held)
