@@ -1,14 +1,14 @@
 """Requests that reach their answer: back-off, authorization, redirects; no socket of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from kezuri.registry.authorization import Authorization, Demand
 from kezuri.registry.challenge import Credentials, Grant
 from kezuri.registry.config import Endpoint, RegistryConfig
-from kezuri.registry.failure import Failure, weigh
+from kezuri.registry.failure import Failure, Refused, weigh
 from kezuri.registry.origin import Origin
-from kezuri.registry.redirects import Terms, follow
+from kezuri.registry.redirects import Hop, Terms, trace
 from kezuri.registry.retry import Patience
 from kezuri.registry.wire import Answer, Pace, Request, Transport, TransportError
 
@@ -20,7 +20,10 @@ _OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", 
 class Ask(NamedTuple):
     """A request to an endpoint: `path` is below `/v2/<repository>/`, `actions` are what is to be done there
     (`pull` or `pull,push`), and `others` the repositories of the same registry that are read from meanwhile, as for a
-    blob that is mounted. The answer to one for a `document` is small: it has to be there whole within a time."""
+    blob that is mounted. The answer to one for a `document` is small: it has to be there whole within a time.
+
+    `body` is read anew for every attempt. `at` is where an earlier answer led to, in the place of `path`. One to be
+    sent `once` is repeated for authorization only: the caller has to look first what became of it."""
 
     endpoint: Endpoint
     path: str
@@ -29,6 +32,9 @@ class Ask(NamedTuple):
     actions: str = "pull"
     document: bool = True
     others: tuple[str, ...] = ()
+    body: bytes | Iterable[bytes] | None = None
+    at: Hop | None = None
+    once: bool = False
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -52,6 +58,10 @@ class Exchanges:
     def open(self, ask: Ask, patience: Patience) -> Answer:
         """The answer to a request, of a status below 300. Refused for the others, TransportError when there is none,
         in both cases after the repetitions that `patience` allows."""
+        return self.reach(ask, patience)[0]
+
+    def reach(self, ask: Ask, patience: Patience) -> tuple[Answer, Hop]:
+        """As `open`, with the hop that answered."""
         host, granted = ask.endpoint.host, 0
         demand, now = self._demand(ask), patience.backoff.clock.now
         fresh: Grant | None = None
@@ -60,25 +70,27 @@ class Exchanges:
             grant = self._authorization.known(demand, now())
             headers = dict(ask.headers) | ({"Authorization": grant.header} if grant else {})
             try:
-                answer, url, origin = self._first(ask, headers)
+                answer, hop = self._first(ask, headers)
             except TransportError as error:
-                if patience.again(host, error.kind):
+                if not ask.once and patience.again(host, error.kind):
                     continue
                 raise
             if answer.status < 300:
-                return answer
+                return answer, hop
             with answer:
-                failure = Failure.read(ask.method, url, answer)
+                failure = Failure.read(ask.method, hop.url, answer)
             if grant is not None:
                 failure = failure._replace(account=grant.source)
             # A stranger that we were redirected to has no say in what we tell the registry.
             # A grant that is refused when it was given just now will be refused again.
             refused = grant is not None and grant == fresh and now() < grant.until
-            if failure.status == 401 and not refused and granted < _GRANTS and Origin.of(url) == origin:
+            if failure.status == 401 and not refused and granted < _GRANTS and Origin.of(hop.url) == hop.first:
                 granted += 1
-                fresh = self._authorization.obtain(demand, origin, failure, grant, patience)
+                fresh = self._authorization.obtain(demand, hop.first, failure, grant, patience)
                 if fresh is not None:
                     continue
+            if ask.once:
+                raise Refused(failure)
             weigh(failure, host, patience)
 
     def granted(self, ask: Ask, patience: Patience) -> Grant | None:
@@ -90,9 +102,11 @@ class Exchanges:
         insecure = endpoint.schemes[-1] == "http"
         return Demand(endpoint.host, endpoint.path, ask.scopes, insecure, self._pace(endpoint, True))
 
-    def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, str, Origin]:
+    def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, Hop]:
         """Send by the scheme that the host speaks, finding it out where two are allowed."""
         endpoint = ask.endpoint
+        if ask.at is not None:
+            return self._trace(ask, headers, ask.at)
         known = self._schemes.get(endpoint.host)
         schemes = (known,) if known in endpoint.schemes else endpoint.schemes
         trouble: TransportError | None = None
@@ -101,15 +115,13 @@ class Exchanges:
             if endpoint.mirror_of:
                 url += f"?ns={endpoint.mirror_of}"
             try:
-                origin = Origin.of(url)
+                hop = Hop.begin(url)
             except ValueError:
                 raise TransportError("url", endpoint.host, "not a host to speak to") from None
             try:
-                answer, final = self._follow(
-                    ask.method, url, headers, endpoint.schemes[-1] == "http", self._pace(endpoint, ask.document)
-                )
+                answer, final = self._trace(ask, headers, hop)
             except TransportError as error:
-                if error.origin != origin.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
+                if error.origin != hop.first.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
                     raise trouble if trouble is not None and error.kind == "refused" else error from None
                 trouble = error
                 continue
@@ -119,7 +131,7 @@ class Exchanges:
                 with answer:
                     raise trouble
             self._schemes[endpoint.host] = scheme
-            return answer, final, origin
+            return answer, final
         raise AssertionError("an endpoint without schemes")
 
     def _pace(self, endpoint: Endpoint, document: bool) -> Pace:
@@ -130,8 +142,14 @@ class Exchanges:
         brisk = config.brisk_timeout
         return Pace(brisk, min(config.idle_timeout, 2 * brisk), min(whole, 2 * brisk))
 
-    def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace
-    ) -> tuple[Answer, str]:
-        terms = Terms("" if insecure else "it is not https", self._config.allow_private)
-        return follow(self._transport, Request(method, url, headers, pace=pace), terms)
+    def terms(self, endpoint: Endpoint) -> Terms:
+        """Where those who answer for an endpoint may send us."""
+        plain = "" if endpoint.schemes[-1] == "http" else "it is not https"
+        return Terms(plain, self._config.allow_private)
+
+    def _trace(self, ask: Ask, headers: Mapping[str, str], hop: Hop) -> tuple[Answer, Hop]:
+        pace = self._pace(ask.endpoint, ask.document)
+        if ask.body is not None and not isinstance(ask.body, bytes):
+            pace = pace.to_commit()
+        request = Request(ask.method, hop.url, headers, ask.body, pace)
+        return trace(self._transport, request, self.terms(ask.endpoint), hop)
