@@ -146,4 +146,4 @@ def test_wrong_values(flag: str) -> None:
 
 
 def test_the_file_knows_what_the_flags_know() -> None:
-    assert {f"--{key}" for key in KEYS} == {o.key for o in GLOBAL} - {"--config", "--debug"}
+    assert {f"--{key}" for key in KEYS} == {o.key for o in GLOBAL} - {"--config", "--debug", "--tls-verify"}

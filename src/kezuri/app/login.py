@@ -1,6 +1,6 @@
 """Accounts at registries: logged into, shown, and left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from kezuri.app.registries import credentials, registry_config
@@ -34,9 +34,9 @@ class LoggedOut(NamedTuple):
 class Accounts:
     """The accounts of this user at registries. `warn` hears of what is odd but no error."""
 
-    def __init__(self, settings: Settings, warn: Callable[[Diagnostic], None]) -> None:
+    def __init__(self, settings: Settings, warn: Callable[[Diagnostic], None], environment: Mapping[str, str]) -> None:
         self._settings = settings
-        self._credentials = credentials(settings, warn, new=True)
+        self._credentials = credentials(settings, warn, environment, new=True)
 
     def user(self, registry: str) -> str | None:
         """Who is logged in there, or None. The name may be empty: a token has none."""
@@ -87,7 +87,10 @@ class Accounts:
 def _server(text: str) -> Server:
     server = Server.of(text or HUB)
     if any(c <= " " or c in "@?#" for c in text) or not server.host:
+        # What stands before an @ may be a name and a password.
         raise KezuriError.of(
-            f"not a registry: {text!r}", hint="write its host, such as registry.example:5000", exit_code=2
+            f"not a registry: {text.rpartition('@')[2]!r}",
+            hint="write its host, such as registry.example:5000",
+            exit_code=2,
         )
     return server

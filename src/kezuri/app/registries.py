@@ -1,7 +1,7 @@
 """Registries as the settings have them: how they are reached, and with which credentials."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import Diagnostic, KezuriError
@@ -17,9 +17,14 @@ def registry_config(settings: Settings) -> RegistryConfig:
     return config._replace(certificates=settings.certificates)
 
 
-def credentials(settings: Settings, warn: Callable[[Diagnostic], None], new: bool = False) -> MachineCredentials:
+def credentials(
+    settings: Settings,
+    warn: Callable[[Diagnostic], None],
+    environment: Mapping[str, str] = os.environ,
+    new: bool = False,
+) -> MachineCredentials:
     """The credentials of the user, looked up when somebody asks. With `new` the authfile need not be there yet."""
-    return MachineCredentials(os.environ, settings.authfile, warn, new)
+    return MachineCredentials(environment, settings.authfile, warn, new)
 
 
 def ca_bundle(path: str) -> str:

@@ -27,7 +27,7 @@ def _answered(answer: str, *names: str, value: bool = True, harmless: tuple[str,
 
 
 _CREDENTIALS = (
-    "everybody on the machine can read what stands on a command line: kezuri login --password-stdin, "
+    "everybody on the machine can read what stands on a command line: `kezuri login --password-stdin`, "
     "or the variable DOCKER_AUTH_CONFIG"
 )
 _ENGINE = "steps run in kezuri's sandbox with docker's default rights; RUN --security=insecure gives more of them"
@@ -89,9 +89,11 @@ _INSPECT = (
 _PULL = (*_REGISTRY, *_PLATFORM, *_taken("--policy"), *_taken("--remove-signatures", value=False))
 _PRUNE = _taken("--external", value=False)
 
+_PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
 _ACCOUNT = (
+    *_answered(_PASSWORD, "--password", "-p"),
     *_answered("--authfile FILE: what is written there docker and podman read, too", "--compat-auth-file"),
-    *_answered(_CREDENTIALS, "--secret", "--secret-file"),
+    *_answered(_PASSWORD, "--secret", "--secret-file"),
     *_taken("--verbose", "-v", value=False),
 )
 _TABLES = {

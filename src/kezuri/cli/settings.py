@@ -50,12 +50,12 @@ GLOBAL = (
     Option(
         ("--tls-verify",),
         "flag",
-        "Check the certificates of registries (default true); false: any of them may also speak plain HTTP",
+        "Check the certificates of registries (default true); false: they may also speak plain HTTP",
     ),
     Option(
         ("--cert-dir",),
         "text",
-        "Authorities (*.crt) and a certificate to show (*.cert, *.key) for every registry, in the place of certs.d",
+        "For every registry: authorities (*.crt) and our certificate (*.cert, *.key)",
         "DIR",
         variable="KEZURI_CERT_DIR",
         completes="directory",
@@ -63,7 +63,7 @@ GLOBAL = (
     Option(
         ("--authfile",),
         "text",
-        "The file with credentials (default: docker's config.json, then podman's auth.json)",
+        "The file with credentials (default: those of docker and podman)",
         "FILE",
         variable="KEZURI_AUTHFILE",
         completes="file",

@@ -11,6 +11,8 @@ from kezuri.registry.failure import Refused, Unanswered, explain
 from kezuri.registry.retry import Backoff, Clock, Patience
 from kezuri.registry.wire import Transport, TransportError
 
+_NOBODY = ("resolve", "resolve-later", "refused", "connect-timeout", "proxy")
+
 
 class Verified(NamedTuple):
     """That a registry took a credential: what is to be kept of it, and whether it was `demanded` at all."""
@@ -57,7 +59,7 @@ def verify(
         raise explain(host, endpoint.host, error) from None
     except TransportError as error:
         told = explain(host, endpoint.host, error)
-        if isinstance(told, Unanswered):  # what else would serve an image does not help here
+        if error.kind in _NOBODY:  # what else would serve an image does not help here
             raise Unanswered.of(str(told), hint="is the name right, and the network there?", exit_code=125) from None
         raise told from None
     grant = exchanges.granted(ask, patience)

@@ -9,7 +9,6 @@ from kezuri.cli.options import Command, Option, UsageError
 from kezuri.diagnostics import Diagnostic, KezuriError
 
 _MOST = 32 << 10
-_PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
 
 LOGIN = Command(
     "login",
@@ -17,14 +16,13 @@ LOGIN = Command(
     (
         Option(("--username", "-u"), "text", "Whose account", "NAME"),
         Option(("--password-stdin",), "flag", "Read the password, or a token in its place, from standard input"),
-        Option(("--password", "-p"), "text", "", "PASSWORD", refused=_PASSWORD, foreign=True),
         Option(("--get-login",), "flag", "Print who is logged in, and do nothing else"),
     ),
     operands="[REGISTRY]",
     most=1,
-    description="Without REGISTRY it is Docker Hub. The registry checks the name and the password before they are kept:"
-    " by the credential helper that docker's config.json names, else in that file, which only its owner can read then."
-    " docker, podman and skopeo read the same file, and kezuri what they have written. --authfile names another one.",
+    description="Without REGISTRY it is Docker Hub. The registry checks name and password before they are kept:\n"
+    "by the credential helper that docker's config.json names, else in that file, which only its owner can read then.\n"
+    "docker, podman and skopeo read the same file, and kezuri what they have written. --authfile names another one.",
 )
 LOGOUT = Command(
     "logout",
@@ -46,10 +44,11 @@ def execute(invocation: Invocation) -> int:
             console.note(f"  help: {warning.hint}")
 
     registry = next(iter(invocation.parsed.operands), "")
+    accounts = Accounts(invocation.settings, warn, console.environ)
     if invocation.command is LOGOUT:
-        return _logout(invocation, Accounts(invocation.settings, warn), registry)
+        return _logout(invocation, accounts, registry)
     _keep_no_core()
-    return _login(invocation, Accounts(invocation.settings, warn), registry)
+    return _login(invocation, accounts, registry)
 
 
 def _login(invocation: Invocation, accounts: Accounts, registry: str) -> int:
