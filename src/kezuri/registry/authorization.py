@@ -123,7 +123,7 @@ class Authorization:
             headers = {"Content-Type": _FORM, "Content-Length": str(len(form))}
             request = Request("POST", realm.partition("#")[0], headers, form, demand.pace)
             try:
-                grant = self._ask(request, terms, source, patience)
+                grant = self._ask(request, terms, credential, source, patience)
             except Refused as error:
                 if error.failure.status not in _NO_POST:
                     raise
@@ -133,9 +133,12 @@ class Authorization:
                 return grant._replace(scopes=scopes, source=source)
         headers = {"Authorization": credential.basic()} if credential is not None else {}
         request = Request("GET", token_url(challenge, scopes, self._extra), headers, None, demand.pace)
-        return self._ask(request, terms, source, patience)._replace(scopes=scopes, source=source)
+        return self._ask(request, terms, credential, source, patience)._replace(scopes=scopes, source=source)
 
-    def _ask(self, request: Request, terms: Terms, source: str, patience: Patience) -> Grant:
+    def _ask(
+        self, request: Request, terms: Terms, credential: Credential | None, source: str, patience: Patience
+    ) -> Grant:
+        secrets = () if credential is None else (credential.password, credential.identity, credential.basic()[6:])
         netloc = Origin.of(request.url).netloc
         while True:
             patience.backoff.ready(netloc, patience.stop)
@@ -158,7 +161,7 @@ class Authorization:
                 if patience.again(netloc, error.kind):
                     continue
                 raise
-            weigh(failure._replace(account=source), netloc, patience)
+            weigh(failure.without(*secrets)._replace(account=source), netloc, patience)
 
     def _send(self, request: Request, terms: Terms) -> tuple[Answer, str]:
         """A form with a secret is for the server that it was written for: it is sent nowhere else."""

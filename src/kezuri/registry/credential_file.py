@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.registry.challenge import Credential
+from kezuri.registry.challenge import Credential, is_token, octets
 from kezuri.registry.server import Server
 
 _MOST = 4 << 20
@@ -71,6 +71,8 @@ class CredentialFile(NamedTuple):
         if not all(isinstance(text, str) for text in texts):
             raise _wrong(self.where, f"a field of {server} is not a text")
         username, password, identity, bearer, packed = texts
+        if not all(is_token(token) for token in (identity, bearer) if token):
+            raise _wrong(self.where, f"a token of {server} has characters that no token has")
         if packed:
             username, password = self._unpacked(packed, server)
         if not (password or identity or bearer):
@@ -106,7 +108,7 @@ def entry_of(credential: Credential) -> dict[str, str]:
     from base64 import b64encode
 
     password = "" if credential.identity else credential.password
-    packed = b64encode(f"{credential.username}:{password}".encode("utf-8", "surrogateescape")).decode()
+    packed = b64encode(octets(f"{credential.username}:{password}")).decode()
     return {"auth": packed} | ({"identitytoken": credential.identity} if credential.identity else {})
 
 

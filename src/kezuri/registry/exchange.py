@@ -80,7 +80,7 @@ class Exchanges:
             with answer:
                 failure = Failure.read(ask.method, hop.url, answer)
             if grant is not None:
-                failure = failure._replace(account=grant.source)
+                failure = failure.without(*grant.header.split())._replace(account=grant.source)
             # A stranger that we were redirected to has no say in what we tell the registry.
             # A grant that is refused when it was given just now will be refused again.
             refused = grant is not None and grant == fresh and now() < grant.until

@@ -8,6 +8,8 @@ from kezuri.registry.retry import Patience, passing, retry_after
 from kezuri.registry.wire import Answer, Headers, TransportError
 
 _BODY = 64 << 10
+_WORTH_HIDING = 6
+"""Characters of a secret that is looked for in what others say: a shorter one is in ordinary words."""
 
 
 class Failure(NamedTuple):
@@ -44,6 +46,17 @@ class Failure(NamedTuple):
             return False
         said = self.message.lower()
         return self.status == 412 or "TAG_INVALID" in self.codes or "immutab" in said
+
+    def without(self, *secrets: str) -> "Failure":
+        """The same without what we sent: a server may repeat it."""
+        message = self.message
+        for secret in secrets:
+            if len(secret) >= _WORTH_HIDING:
+                message = message.replace(secret, "***")
+                head, found, _ = message.partition(secret[:40])  # a long one whose end was cut off
+                message = head + "***" if found else message
+        codes = tuple(c for c in self.codes if not any(s in c for s in secrets if len(s) >= _WORTH_HIDING))
+        return self._replace(message=message, codes=codes)
 
     def words(self) -> str:
         """One line: method, URL, status, and the registry's own words."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from kezuri.diagnostics import KezuriError
-from kezuri.registry.challenge import Credential
+from kezuri.registry.challenge import Credential, is_token
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _NOT_FOUND = "credentials not found"
@@ -45,7 +45,8 @@ class Helper:
             username, secret = answer.get("Username", ""), answer.get("Secret", "")
         except (ValueError, AttributeError, RecursionError):
             username = secret = None
-        if not isinstance(username, str) or not isinstance(secret, str):
+        wrong = username == _TOKEN and secret and not is_token(secret)
+        if not isinstance(username, str) or not isinstance(secret, str) or wrong:
             raise KezuriError.of(
                 f"the credential helper {self.program} does not answer with a name and a secret",
                 hint=f"{self._where} names it; try: echo {server} | {self.program} get",
