@@ -42,7 +42,7 @@ ELSEWHERE: Mapping[str, str] = {
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
     **dict.fromkeys(_OF_CONTAINERS, _CONTAINERS),
-    **dict.fromkeys(("from", "config", "add", "copy", "commit", "diff", "mount", "umount", "containers"), _WORKING),
+    **dict.fromkeys(("from", "config", "add", "commit", "diff", "mount", "umount", "containers"), _WORKING),
     **dict.fromkeys(
         ("swarm", "service", "stack", "node", "checkpoint", "machine"), "kezuri builds images, and no more"
     ),
