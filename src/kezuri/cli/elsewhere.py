@@ -14,9 +14,6 @@ _OF_CONTAINERS = (
 ELSEWHERE: Mapping[str, str] = {
     "push": "write an archive, `kezuri build -o type=oci,dest=app.tar .`, and have a tool that pushes copy it:\n"
     "skopeo copy oci-archive:app.tar docker://REGISTRY/NAME:TAG",
-    "save": "`kezuri build -o type=docker,dest=FILE CONTEXT` writes an archive that `docker load` reads",
-    "load": "a build reads images where they lie: --build-context NAME=oci-layout://DIRECTORY",
-    "import": "ADD the archive in a Dockerfile: FROM scratch, then ADD root.tar /",
     "export": "`kezuri build -o type=tar,dest=FILE CONTEXT` writes the files of the result",
     "login": "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)",
     "logout": "kezuri keeps no credentials",
