@@ -111,9 +111,14 @@ class Shipment:
             ended.set()
 
     def send(self, cargo: Cargo, references: Iterable[Reference]) -> None:
-        """Have the image at all of the references: blobs and manifests in every repository first, and when everything
-        is there the tags, all of them or none. A reference without a tag gets the image by its digest alone.
-        KezuriError naming what could not be done."""
+        """Have the image at all of the references. KezuriError naming what could not be done."""
+        wanted = tuple(references)
+        self.carry(cargo, wanted)
+        self.publish(cargo, wanted)
+
+    def carry(self, cargo: Cargo, references: Iterable[Reference]) -> None:
+        """Have everything of the image in every repository, so that nothing is left to be done but to let the tags
+        stand for it. One that gets no tag has the image by its digest then."""
         wanted = tuple(dict.fromkeys(references))
         tagged = [reference for reference in wanted if reference.tag]
         *below, (root, raw) = cargo.documents
@@ -125,7 +130,17 @@ class Shipment:
             if len(tagged) != 1 or not any(r.repository == repository.repository for r in tagged):
                 # A registry that does not take the image says so before any tag has changed.
                 registry.put(repository._replace(digest=root.digest), raw, root.media_type)
-        self._tag(root, raw, tagged)
+
+    def publish(self, cargo: Cargo, references: Iterable[Reference]) -> None:
+        """Let the tags stand for the image, all of them or none."""
+        root, raw = cargo.documents[-1]
+        self._tag(root, raw, [reference for reference in dict.fromkeys(references) if reference.tag])
+
+    def wait(self) -> None:
+        """Wait for what is being sent ahead."""
+        for ended in tuple(self._ahead.values()):
+            while not ended.wait(0.5):
+                pass
 
     def _bring(self, repository: Reference, blobs: Iterable[Descriptor]) -> None:
         """Have blobs in a repository; those that were sent ahead are waited for."""

@@ -302,7 +302,7 @@ class Registry:
                 raise
             raise KezuriError.of(f"{reference}: the push was called off", exit_code=125) from None
         except (TransportError, Refused) as error:
-            raise explain(what, place.host, error) from None
+            raise explain(what, place.host, error, writing=True) from None
 
     def _together(
         self,
