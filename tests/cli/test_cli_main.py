@@ -321,6 +321,7 @@ EVERY = [
     ("build", "-o", "type=oci,dest=made", "."),
     ("run", "nothing"),
     ("pull", "localhost:1/nothing"),
+    ("push", "localhost:1/nothing"),
     ("images",),
     ("inspect", "nothing"),
     ("history", "nothing"),
