@@ -18,7 +18,7 @@ from kezuri.linux.descriptors import hold_standard
 
 _USAGE = "kezuri [OPTIONS] COMMAND"
 _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
-_LONG = frozenset(("build", "run", "pull", "login", "demo", "bases"))
+_LONG = frozenset(("build", "run", "pull", "push", "copy", "save", "load", "import", "login", "demo", "bases"))
 """Commands that hold things for long, or a terminal without echo: SIGTERM and SIGHUP must let them put everything
 back."""
 
