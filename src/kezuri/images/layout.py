@@ -155,9 +155,9 @@ class Layout:
         progress: Callable[[Descriptor, int, int], None] | None = None,
     ) -> None:
         """Copy blobs, two at a time, the largest first; the first error ends the others and is raised."""
-        from kezuri.registry.client import fetch_in_parallel
+        from kezuri.registry.client import in_parallel
 
-        fetch_in_parallel(descriptors, lambda d, p: self.fetch(d, sink, p), progress, 2, threading.Event())
+        in_parallel(descriptors, lambda d, p: self.fetch(d, sink, p), progress, 2, threading.Event())
 
     def _named(self, selector: str) -> list[Descriptor]:
         entries = self._index.manifests
