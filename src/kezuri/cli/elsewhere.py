@@ -17,8 +17,6 @@ ELSEWHERE: Mapping[str, str] = {
     "info": "`kezuri doctor` says what this machine can do, `kezuri version` what runs, `kezuri du` what the store has",
     "bake": "build its targets one by one: `kezuri build -f DOCKERFILE --target STAGE CONTEXT`",
     "compose": "build a service's image with `kezuri build -f DOCKERFILE CONTEXT`, as its build: section says",
-    "imagetools": "`kezuri inspect NAME` shows an image of the store, `kezuri build --platform A,B` makes an index",
-    "manifest": "`kezuri build --platform linux/amd64,linux/arm64 -t NAME .` makes an index of several images",
     "untag": "`kezuri rmi NAME:TAG` takes a name away, and the image with its last one",
     "history": "`kezuri history IMAGE` shows an image's layers, `kezuri why` what the last builds did",
     "debug": "`kezuri build --on-error=shell` opens a shell where a step has failed",
