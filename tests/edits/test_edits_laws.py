@@ -1,6 +1,7 @@
 """What holds for every image and every change of it."""
 
 import json
+from typing import Any
 
 from hypothesis import strategies as st
 from tests.edits.edits_images import NAMES, TEXTS, WORDS, documents, images, law, layer
@@ -16,19 +17,18 @@ UNSETS = st.builds(Unset, st.sampled_from(UNSETTABLE)) | st.builds(
     Unset, st.sampled_from(["label", "env", "annotation"]), NAMES
 )
 PAIRS = st.dictionaries(NAMES, TEXTS, max_size=3).map(lambda given: tuple(given.items()))
-CHANGES = st.fixed_dictionaries(
-    {
-        "unset": st.lists(UNSETS, max_size=2).map(tuple),
-        "labels": PAIRS,
-        "env": PAIRS,
-        "ports": st.sampled_from([(), ("80/tcp",), ("1/tcp", "53/udp")]),
-        "volumes": st.sampled_from([(), ("/data",)]),
-        "entrypoint": WORDS,
-        "cmd": WORDS,
-        "user": st.none() | st.just("5"),
-        "created": st.none() | st.just("1970-01-01T00:00:00Z"),
-    }
-).map(lambda given: Changes(**given))
+_SETTINGS: dict[str, st.SearchStrategy[Any]] = {
+    "unset": st.lists(UNSETS, max_size=2).map(tuple),
+    "labels": PAIRS,
+    "env": PAIRS,
+    "ports": st.sampled_from([(), ("80/tcp",), ("1/tcp", "53/udp")]),
+    "volumes": st.sampled_from([(), ("/data",)]),
+    "entrypoint": WORDS,
+    "cmd": WORDS,
+    "user": st.none() | st.just("5"),
+    "created": st.none() | st.just("1970-01-01T00:00:00Z"),
+}
+CHANGES = st.fixed_dictionaries(_SETTINGS).map(lambda given: Changes(**given))
 NOTE = Note("kezuri test")
 
 

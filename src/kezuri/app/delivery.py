@@ -28,7 +28,7 @@ from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from kezuri.export.annotations import Annotations
-    from kezuri.export.image import Exported, Parts
+    from kezuri.export.image import Exported, Parts, Squash
 
 
 class Delivery:
@@ -161,7 +161,16 @@ class Delivery:
             self._epoch,
             now,
             index=index,
+            squash=self._squash(output),
         )
+
+    def _squash(self, output: ImageOutput) -> "Squash | None":
+        """What makes layers of each image one, if that was asked for."""
+        if not self._request.squash:
+            return None
+        from kezuri.app.layering import squasher
+
+        return squasher(self._session, self._packing(output), self._request.squash == "all")
 
     def _blob(self, layer: str, packing: Packing) -> LayerBlob:
         forms = self._session.forms

@@ -1,13 +1,14 @@
 """What the commands have in common that make an image of another one: options, times, and what is said in the end."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kezuri.cli.options import Option, Parsed, UsageError
 
 if TYPE_CHECKING:
     from kezuri.app.mutate import Wanted
     from kezuri.cli.console import Console
+    from kezuri.forms.packing import Packing
     from kezuri.images.altered import Altered
 
 PLATFORM = Option(("--platform",), "text", "Only the image of this platform (default: all of an index)", "OS/ARCH")
@@ -16,6 +17,12 @@ CREATED = Option(
     "text",
     "When it was made: a time, seconds since 1970, now, epoch or SOURCE_DATE_EPOCH (the variable)",
     "TIME",
+)
+COMPRESSION = (
+    Option(
+        ("--compression",), "choice", "How the layer is packed (default gzip)", "KIND", ("gzip", "zstd", "uncompressed")
+    ),
+    Option(("--compression-level",), "text", "How hard: gzip 0 to 9, zstd 1 to 19", "N"),
 )
 NAMES = (
     Option(("--tag", "-t"), "repeated", "The new image's name (without: it is found by its digest)", "NAME[:TAG]"),
@@ -59,6 +66,23 @@ def created(parsed: Parsed, environ: Mapping[str, str]) -> str:
             f"--created {text!r} is no time", "write 2026-01-31T12:00:00Z, seconds since 1970, now or epoch"
         )
     return timestamp(moment)
+
+
+def packing(parsed: Parsed) -> "Packing":
+    """What --compression and --compression-level say. UsageError for a level that there is not."""
+    from kezuri.forms.packing import Packing
+    from kezuri.layer.compression import compression
+
+    kind = parsed.text("--compression", "gzip")
+    text = parsed.text("--compression-level")
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 4):
+        raise UsageError.because(f"--compression-level {text!r} is no number")
+    level = int(text) if text else None
+    if kind == "uncompressed":
+        return Packing("none")
+    named: Literal["gzip", "zstd"] = "zstd" if kind == "zstd" else "gzip"
+    compression(named, level)
+    return Packing(named, level)
 
 
 def report(altered: "Altered", console: "Console", name: str) -> None:

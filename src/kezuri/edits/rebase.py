@@ -16,11 +16,13 @@ _T = TypeVar("_T")
 
 
 class Base(NamedTuple):
-    """A base image: what it is called, its image for the platform, and the digest by which its registry knows it."""
+    """A base image: its name in full (empty for none), its image for the platform, the digest of its manifest, and
+    what a user calls it."""
 
     name: str
     image: Image
     digest: str
+    shown: str = "the base"
 
 
 def rebased(image: Image, name: str, old: Base, new: Base, created: str = "") -> Image:
@@ -34,7 +36,7 @@ def rebased(image: Image, name: str, old: Base, new: Base, created: str = "") ->
     mine, theirs = image.config.platform, new.image.config.platform
     if theirs.architecture and mine.architecture and (mine.os, mine.architecture) != (theirs.os, theirs.architecture):
         raise KezuriError.of(
-            f"{name} is for {mine}, and the new base {new.name} for {theirs}",
+            f"{name} is for {mine}, and the new base {new.shown} for {theirs}",
             hint="its own layers hold programs for its own platform: take the base for that one",
         )
     count = len(old.image.layers)
@@ -80,16 +82,16 @@ def _check_layers(image: Image, name: str, old: Base) -> None:
     mine, below = image.config.diff_ids, old.image.config.diff_ids
     if mine[: len(below)] == below:
         return
-    hint = "name the version that it was built on with --old-base NAME@DIGEST"
+    hint = "name the version that it was built on: --old-base NAME@DIGEST"
     if len(mine) < len(below):
         raise KezuriError.of(
-            f"{name} does not stand on {old.name}: it has {len(mine)} layers, and {old.name} has {len(below)}",
+            f"{name} does not stand on {old.shown}: it has {len(mine)} layers, and {old.shown} has {len(below)}",
             hint=hint,
         )
     number = next(i for i, (one, other) in enumerate(zip(mine, below)) if one != other)
     raise KezuriError.of(
-        f"{name} does not stand on {old.name}: of {len(below)} layers of {old.name}, number {number + 1} is "
-        f"{below[number]}, and {name} has {mine[number]} there",
+        f"{name} does not stand on {old.shown}: layer {number + 1} of {old.shown} is {below[number]}, "
+        f"and {name} has {mine[number]} there",
         hint=hint,
     )
 

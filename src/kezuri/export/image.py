@@ -1,6 +1,6 @@
 """From finished stages to what a build gives as an image: config, history and manifest, and an index of several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.oci.config import HistoryEntry, ImageConfig
@@ -147,6 +147,10 @@ class Parts(NamedTuple):
     made: Mapping[tuple[int, int], LayerBlob]
 
 
+Squash = Callable[[ImageDocuments, int], ImageDocuments]
+"""Gives the same image with fewer layers; the number is that of the base's layers, which are its lowest."""
+
+
 def compose(
     parts: Sequence[Parts],
     names: tuple[str, ...],
@@ -156,9 +160,10 @@ def compose(
     now: float,
     *,
     index: bool,
+    squash: Squash | None = None,
 ) -> Exported:
     """The image of these parts, one for each platform; with `index` also where there is one only. Times are seconds,
-    as `assemble` takes them."""
+    as `assemble` takes them. `squash` makes layers of each image one."""
     images: list[ImageDocuments] = []
     for part in parts:
         platform = part.platform or part.config.platform
@@ -173,6 +178,8 @@ def compose(
             epoch,
             now,
         )
+        if squash is not None:
+            made = squash(made, len(part.base_layers))
         notes = annotations.on("manifest-descriptor", platform) if annotations else {}
         images.append(made._replace(descriptor=made.descriptor._replace(platform=platform, annotations=notes)))
     documents = {}

@@ -58,7 +58,6 @@ COMMAND = Command(
     operands="IMAGE",
     least=1,
     most=1,
-    aliases=("image mutate",),
     description="What is unset goes first. Layers and history stay as they are, and so does the time at which the\n"
     "image was made, unless --created says another: the same changes give the same digest, which is\n"
     "printed.",
