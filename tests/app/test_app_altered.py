@@ -122,11 +122,11 @@ class TestMutate:
 
     def test_dockers_documents_stay_dockers(self, shelf: Shelf) -> None:
         shelf.put("app", [BASE], docker=True)
-        kinds = lambda digest: {  # noqa: E731
-            shelf.document(digest)["mediaType"],
-            shelf.document(digest)["config"]["mediaType"],
-            shelf.document(digest)["layers"][0]["mediaType"],
-        }
+
+        def kinds(digest: str) -> set[str]:
+            manifest = shelf.document(digest)
+            return {str(part["mediaType"]) for part in (manifest, manifest["config"], manifest["layers"][0])}
+
         assert all("docker" in kind for kind in kinds(kezuri(shelf, "mutate", "app", "--label", "a=b").digest))
         noted = kezuri(shelf, "mutate", "app", "--annotation", "a=b").digest
         assert all("oci" in kind for kind in kinds(noted))
