@@ -20,7 +20,23 @@ MODULES = {
     "append": "append",
     "flatten": "flatten",
     "rebase": "rebase",
+    "copy": "copy",
+    "save": "save",
+    "load": "load",
+    "import": "import_",
+    "tags": "tags",
+    "digest": "digest",
+    "manifest inspect": "manifest:INSPECT",
+    "manifest create": "manifest:CREATE",
+    "manifest add": "manifest:ADD",
+    "manifest annotate": "manifest:ANNOTATE",
+    "manifest remove": "manifest:REMOVE",
+    "manifest rm": "manifest:RM",
+    "manifest push": "manifest:PUSH",
+    "imagetools create": "imagetools:CREATE",
+    "imagetools inspect": "imagetools:INSPECT",
     "prune": "prune",
+    "image prune": "image_prune",
     "du": "du",
     "doctor": "doctor",
     "store check": "store_check",
@@ -55,16 +71,27 @@ ALIASES = {
     "image history": "history",
     "image rm": "rmi",
     "image remove": "rmi",
-    "image prune": "prune",
     "image tag": "tag",
     "image pull": "pull",
+    "image copy": "copy",
+    "image save": "save",
+    "image load": "load",
+    "image import": "import",
+    "image tags": "tags",
+    "list-tags": "tags",
+    "ls-tags": "tags",
+    "image digest": "digest",
+    "index create": "imagetools create",
+    "index inspect": "imagetools inspect",
+    "buildx imagetools create": "imagetools create",
+    "buildx imagetools inspect": "imagetools inspect",
     "container run": "run",
     "system df": "du",
     "system prune": "prune",
 }
 """Other names that people's fingers know."""
 
-GROUPS = ("image", "buildx", "builder", "container", "system", "store")
+GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store")
 """First words that need a second one."""
 
 
