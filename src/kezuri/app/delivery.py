@@ -31,7 +31,7 @@ from kezuri.progress.reporter import Reporter
 if TYPE_CHECKING:
     from kezuri.app.pushing import Pushing
     from kezuri.export.annotations import Annotations
-    from kezuri.export.image import Exported, Parts
+    from kezuri.export.image import Exported, Parts, Squash
 
 
 class Delivery:
@@ -175,7 +175,16 @@ class Delivery:
             now,
             index=index,
             docker=output.options.docker_types,
+            squash=self._squash(output),
         )
+
+    def _squash(self, output: ImageOutput) -> "Squash | None":
+        """What makes layers of each image one, if that was asked for."""
+        if not self._request.squash:
+            return None
+        from kezuri.app.layering import squasher
+
+        return squasher(self._session, self._packing(output), self._request.squash == "all")
 
     def _blob(self, layer: str, packing: Packing) -> LayerBlob:
         forms = self._session.forms

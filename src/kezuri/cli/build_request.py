@@ -59,6 +59,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
         limits=_limits(parsed),
         retry_network=_retries(parsed.text("--retry-network")),
+        squash="all" if parsed.flag("--squash-all") else "new" if parsed.flag("--squash") else "",
         salvage=_salvage(parsed.all("--on-error")),
     )
 

@@ -61,7 +61,6 @@ _BUILD = (
     *_answered("--tag names the index, and --platform A,B what is in it", "--manifest"),
     *_answered("write ENV in the Dockerfile", "--env", "--unsetenv"),
     *_answered("write RUN --mount=type=bind or type=cache in the Dockerfile", "--volume", "-v"),
-    *_answered("a last stage with COPY --from= does the same", "--squash-all", value=False),
     *_answered("the history is part of what an image is known by, and stays", "--omit-history", value=False),
     *_answered("Dockerfiles are not run through cpp; ARG and stages do most of it", "--cpp-flag"),
     *_answered("the image's config is the base image's: FROM another one", "--os-feature", "--os-version"),

@@ -1,6 +1,6 @@
 """From finished stages to what a build gives as an image: config, history and manifest, and an index of several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.oci.config import HistoryEntry, ImageConfig
@@ -167,6 +167,10 @@ class Parts(NamedTuple):
     made: Mapping[tuple[int, int], LayerBlob]
 
 
+Squash = Callable[[ImageDocuments, int], ImageDocuments]
+"""Gives the same image with fewer layers; the number is that of the base's layers, which are its lowest."""
+
+
 def compose(
     parts: Sequence[Parts],
     names: tuple[str, ...],
@@ -177,9 +181,11 @@ def compose(
     *,
     index: bool,
     docker: bool = False,
+    squash: Squash | None = None,
 ) -> Exported:
     """The image of these parts, one for each platform; with `index` also where there is one only, with `docker` in
-    documents of Docker's media types. Times are seconds, as `assemble` takes them."""
+    documents of Docker's media types. Times are seconds, as `assemble` takes them. `squash` makes layers of each image
+    one."""
     images: list[ImageDocuments] = []
     for part in parts:
         platform = part.platform or part.config.platform
@@ -194,6 +200,8 @@ def compose(
             epoch,
             now,
         )
+        if squash is not None:
+            made = squash(made, len(part.base_layers))
         if docker:
             made = _docker(made)
         notes = annotations.on("manifest-descriptor", platform) if annotations else {}

@@ -92,7 +92,8 @@ COMMAND = Command(
         Option(("--provenance",), "optional", "Attach provenance", refused=_LATER),
         Option(("--attest",), "repeated", "Attach an attestation", "ATTRIBUTES", refused=_LATER),
         Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
-        Option(("--squash",), "flag", "Squash layers", refused="a last stage with COPY --from= does the same"),
+        Option(("--squash",), "flag", "Make the new layers one, on those of the base"),
+        Option(("--squash-all",), "flag", "Make all layers one, those of the base, too"),
         Option(
             ("--cgroup-parent",),
             "text",
