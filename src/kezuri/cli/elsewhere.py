@@ -8,7 +8,7 @@ _ALONE = "kezuri is one program without a daemon: there is nothing to manage"
 
 _OF_CONTAINERS = (
     *("ps", "exec", "logs", "stop", "start", "restart", "kill", "attach", "create", "rm", "wait", "top", "stats"),
-    *("port", "cp", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
+    *("port", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
 )
 
 ELSEWHERE: Mapping[str, str] = {
@@ -17,7 +17,6 @@ ELSEWHERE: Mapping[str, str] = {
     "save": "`kezuri build -o type=docker,dest=FILE CONTEXT` writes an archive that `docker load` reads",
     "load": "a build reads images where they lie: --build-context NAME=oci-layout://DIRECTORY",
     "import": "ADD the archive in a Dockerfile: FROM scratch, then ADD root.tar /",
-    "export": "`kezuri build -o type=tar,dest=FILE CONTEXT` writes the files of the result",
     "login": "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)",
     "logout": "kezuri keeps no credentials",
     "search": "look at the registry's own pages",
@@ -42,7 +41,7 @@ ELSEWHERE: Mapping[str, str] = {
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
     **dict.fromkeys(_OF_CONTAINERS, _CONTAINERS),
-    **dict.fromkeys(("from", "config", "add", "copy", "commit", "diff", "mount", "umount", "containers"), _WORKING),
+    **dict.fromkeys(("from", "add", "copy", "commit", "diff", "mount", "umount", "containers"), _WORKING),
     **dict.fromkeys(
         ("swarm", "service", "stack", "node", "checkpoint", "machine"), "kezuri builds images, and no more"
     ),

@@ -18,7 +18,7 @@ from kezuri.linux.descriptors import hold_standard
 
 _USAGE = "kezuri [OPTIONS] COMMAND"
 _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
-_LONG = frozenset(("build", "run", "pull", "demo", "bases"))
+_LONG = frozenset(("build", "run", "pull", "demo", "bases", "cat", "ls", "cp", "export"))
 """Commands that hold things for long: SIGTERM and SIGHUP must let them put everything back."""
 
 

@@ -92,6 +92,10 @@ class Layout:
         )
         return resolved if root.raw else resolved._replace(index_digest="")
 
+    def open(self, descriptor: Descriptor) -> IO[bytes]:
+        """One blob, which has the size that its descriptor says; its bytes are for the caller to verify."""
+        return self._reader.open(descriptor, self.path)
+
     def fetch(self, descriptor: Descriptor, sink: "BlobSink", progress: "Progress | None" = None) -> None:
         """Copy one blob into a sink that does not have it, checked on the way."""
         with self._lock:
