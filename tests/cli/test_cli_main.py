@@ -334,6 +334,7 @@ EVERY = [
     ("why",),
     ("prune", "--force"),
     ("du",),
+    ("config",),
     ("doctor",),
     ("store", "check"),
     ("bases",),

@@ -22,6 +22,7 @@ MODULES = {
     "export": "export",
     "prune": "prune",
     "du": "du",
+    "config": "config",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
