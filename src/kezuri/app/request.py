@@ -120,7 +120,9 @@ class Settings(NamedTuple):
     runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
     (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP (`*`: every host); `authfile` is the one
     file with credentials that counts (empty: the usual ones); `certificates` is a directory with authorities, and a
-    certificate to show, for every registry.
+    certificate to show, for every registry. `progress` is how progress is shown when neither a flag nor a variable says
+    so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age` (seconds) are what the cache is
+    cut down to after builds and pulls; None for no limit.
     """
 
     root: str
@@ -131,3 +133,13 @@ class Settings(NamedTuple):
     max_parallelism: int = 0
     authfile: str = ""
     certificates: str = ""
+    progress: str = ""
+    max_used_space: int | None = None
+    min_free_space: int | None = None
+    reserved_space: int | None = None
+    keep_age: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether the cache is cut down after commands that make it grow."""
+        return (self.max_used_space, self.min_free_space, self.keep_age) != (None, None, None)

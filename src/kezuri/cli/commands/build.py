@@ -1,14 +1,16 @@
 """`kezuri build`: a Dockerfile becomes an image."""
 
+from time import time
 from typing import TYPE_CHECKING
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError, limit_options
+from kezuri.cli.settings import SETTINGS
 
 if TYPE_CHECKING:
     from kezuri.app.request import BuildRequest, BuildResult
 
-_MODES = ("auto", "tty", "plain", "quiet", "rawjson", "none")
+_MODES = next(setting.choices for setting in SETTINGS if setting.name == "progress")
 _LATER = "kezuri does not do this yet; see docs/compatibility.md"
 
 PROGRESS = Option(("--progress",), "choice", "How progress is shown", "MODE", _MODES, variable="KEZURI_PROGRESS")
@@ -160,7 +162,8 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
     from kezuri.cli.progress import open_progress
 
     parsed, console, settings = invocation.parsed, invocation.console, invocation.settings
-    with open_progress(mode, console) as progress:
+    since = time()
+    with open_progress(mode, console, settings.progress) as progress:
         if [action for action in parsed.all("--on-error") if not action.startswith("export")][-1:] == ["shell"]:
             from kezuri.cli.interlude import build_with_shell
 
@@ -183,6 +186,10 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
 
             unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
             console.note(f"Image size: {unpacked}{size(result.size)} compressed")
+    if settings.limited and result.ran:
+        from kezuri.cli.tidying import tidy
+
+        tidy(invocation, since, parsed.flag("--quiet"))
     return result
 
 
