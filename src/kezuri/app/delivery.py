@@ -27,6 +27,7 @@ from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
+    from kezuri.app.caches import Caches
     from kezuri.export.annotations import Annotations
     from kezuri.export.image import Exported, Parts
 
@@ -43,7 +44,10 @@ class Delivery:
         session: Session,
         reporter: Reporter,
         listener: Listener,
+        caches: "Caches | None" = None,
     ) -> None:
+        """`caches` are asked where the image is to carry its cache."""
+        self._caches = caches if caches is not None and caches.inline else None
         self._request = request
         self._names = names
         self._epoch = epoch
@@ -134,7 +138,12 @@ class Delivery:
         if isinstance(base, BaseImage):
             history = base.config.history
             base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
-        return Parts(platform, target.config, base_layers, history, target.history, made)
+        cache = None
+        if self._caches is not None:
+            from kezuri.travel.document import INLINE
+
+            cache = {INLINE: self._caches.inlined(plan, made)}
+        return Parts(platform, target.config, base_layers, history, target.history, made, cache)
 
     def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
         """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
@@ -168,7 +177,6 @@ class Delivery:
         form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()
-        assert not form.pulled
         return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
 
     def _write(self, output: ImageOutput, image: "Exported") -> None:

@@ -13,6 +13,7 @@ from kezuri.build.performing import TaskPerforming
 from kezuri.forms.packing import Packing
 from kezuri.plan.operation import Operation, Plan
 from kezuri.progress.calling_off import CallOff
+from kezuri.step.cachemounts import Elsewhere
 from kezuri.step.local import LocalPerformer
 from kezuri.step.tasks import Given, Tasks
 from kezuri.upkeep.collector import Collector
@@ -34,8 +35,10 @@ class StepsHere:
         packing: Packing,
         held: ExitStack,
         cancel: CallOff,
+        mounts: Elsewhere | None = None,
     ) -> None:
-        """`packing` is how the first image leaves."""
+        """`packing` is how the first image leaves; `mounts`: see CacheMounts."""
+        self._mounts = mounts
         self._request = request
         self._plan = plan
         self._session = session
@@ -90,6 +93,8 @@ class StepsHere:
         if remotes:
             inputs.prefetch(remotes)
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
-        performer = LocalPerformer(session.store, session.forms, supplies, session.sandbox, options.ca_bundle)
+        performer = LocalPerformer(
+            *(session.store, session.forms, supplies, session.sandbox, options.ca_bundle, self._mounts)
+        )
         self._performer = self._held.enter_context(performer)
         return self._performer

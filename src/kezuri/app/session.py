@@ -117,6 +117,10 @@ class Session:
             self._cancel.then(self._registry.close)
         return self._registry
 
+    def reconnect(self) -> None:
+        """After work was called off: connections are opened again when they are needed."""
+        self._registry = None
+
     def layout(self, text: str) -> "tuple[Layout, str]":
         """The layout that `directory[:tag|@digest]` names, and which image in it."""
         known = self._layouts.get(text)

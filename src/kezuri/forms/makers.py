@@ -22,6 +22,7 @@ class Makers(NamedTuple):
     listings: Listings
     unpacking: Unpacking
     repacking: Repacking
+    verification: Verification
 
     @classmethod
     def of(
@@ -43,4 +44,5 @@ class Makers(NamedTuple):
             listings,
             Unpacking(store, directories, fetching, listings, verification, warn),
             Repacking(store, supply, packer, verification),
+            verification,
         )
