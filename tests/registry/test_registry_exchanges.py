@@ -13,6 +13,8 @@ from kezuri.oci import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor, Index, Plat
 from kezuri.registry import RegistryConfig
 from kezuri.registry.challenge import (
     Challenge,
+    Credential,
+    Grant,
     parse_challenges,
     preferred,
     private_refusal,
@@ -27,6 +29,7 @@ from kezuri.registry.origin import Origin, is_local, is_private
 from kezuri.registry.proxy import proxy_for
 from kezuri.registry.registries import parse_registries, read_registries
 from kezuri.registry.retry import Backoff, Patience, Stall, delay, passing, retry_after, tries_for
+from kezuri.registry.scope import covers, in_order
 from kezuri.registry.wire import Headers
 
 
@@ -62,11 +65,58 @@ def test_bearer_is_preferred() -> None:
     assert preferred([Challenge("negotiate")]) is None
 
 
-def test_the_demanded_scope_comes_first() -> None:
+def test_the_url_of_a_token() -> None:
     challenge = Challenge("bearer", (("realm", "https://a/t?x=1"), ("service", "s"), ("scope", "repository:b:pull")))
-    assert token_url(challenge, ("repository:a:pull", "repository:b:pull")) == (
+    assert token_url(challenge, ("repository:b:pull", "repository:a:pull")) == (
         "https://a/t?x=1&service=s&scope=repository%3Ab%3Apull&scope=repository%3Aa%3Apull"
     )
+    assert token_url(Challenge("bearer", (("realm", "https://a/t"),)), ()) == "https://a/t"
+
+
+@pytest.mark.parametrize(
+    ("demanded", "own", "before", "asked"),
+    [
+        ("repository:b:pull", "repository:a:pull", "", "repository:b:pull repository:a:pull"),
+        ("repository:b:pull", "repository:b:pull,push", "", "repository:b:pull,push"),
+        ("", "repository:a:pull,push repository:b:pull", "", "repository:a:pull,push repository:b:pull"),
+        # A server that looks at the first scope only gives what a push needs.
+        ("repository:b:pull repository:a:push,pull", "", "", "repository:a:pull,push repository:b:pull"),
+        # What was not asked for before is why the token was refused.
+        (
+            "repository:b:pull repository:a:pull,push",
+            "repository:a:pull,push",
+            "repository:a:pull,push",
+            "repository:b:pull repository:a:pull,push",
+        ),
+        ("registry:catalog:*", "", "", "registry:catalog:*"),
+        ("odd", "odd", "", "odd"),
+    ],
+)
+def test_the_order_of_scopes(demanded: str, own: str, before: str, asked: str) -> None:
+    assert " ".join(in_order(demanded.split(), own.split(), before.split())) == asked
+
+
+@pytest.mark.parametrize(
+    ("granted", "wanted", "enough"),
+    [
+        ("repository:a:pull,push", "repository:a:pull", True),
+        ("repository:a:pull", "repository:a:pull,push", False),
+        ("repository:a:pull", "repository:b:pull", False),
+        ("repository:a:pull repository:a:push repository:b:pull", "repository:a:push,pull repository:b:pull", True),
+        ("repository:host:5000/a:pull", "repository:host:5000/a:pull", True),
+        ("registry:catalog:*", "registry:catalog:delete", True),
+        ("", "", True),
+        ("", "repository:a:pull", False),
+    ],
+)
+def test_what_a_grant_is_enough_for(granted: str, wanted: str, enough: bool) -> None:
+    assert covers(granted.split(), wanted.split()) is enough
+
+
+def test_secrets_are_not_shown() -> None:
+    values = (Credential("user", "hush", "hush", "hush", "file"), Grant("Bearer hush", 1.0, None, "hush", "file"))
+    assert "hush" not in repr(values)
+    assert "user" not in repr(values)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def call(argv: Sequence[str], console: Console) -> int:
     except OSError as error:
         return _refused(error, argv, console)
     except Exception as error:
-        return _apologise(error, argv, console)
+        return _exhausted(error, argv, console)
 
 
 def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Parsed, tuple[str, ...]]:
@@ -205,6 +205,23 @@ def _refused(error: OSError, argv: Sequence[str], console: Console) -> int:
     except OSError:
         # Not even the module that has the words can be read.
         console.note(f"error: {error}")
+        return 125
+
+
+def _exhausted(error: Exception, argv: Sequence[str], console: Console) -> int:
+    """The machine has nothing left to give, or a mistake of ours."""
+    try:
+        from kezuri.linux.refusal import exhausted
+
+        told = exhausted(error)
+        if told is None:
+            return _apologise(error, argv, console)
+        if _debugs(argv, console):
+            _say_where(error, console)
+        return _report(told, "", console)
+    except MemoryError:
+        # Not even for the words.
+        console.note("error: memory has run out")
         return 125
 
 

@@ -112,11 +112,7 @@ class RegistryConfig(NamedTuple):
         own, own_insecure = reference.repository, False
         if rule is not None:
             if rule.blocked:
-                raise KezuriError.of(
-                    f"{reference}: registries.conf blocks {rule.prefix}",
-                    hint="the machine's owner set `blocked = true` for it in registries.conf",
-                    exit_code=125,
-                )
+                raise _blocked(reference, rule)
             for mirror in rule.mirrors:
                 place = _rewrite(reference, rule.prefix, mirror.location)
                 found.append(self._endpoint(place, mirror.insecure, reference.host))
@@ -124,6 +120,14 @@ class RegistryConfig(NamedTuple):
         if not (found and self.mirror_only):
             found.append(self._endpoint(own, own_insecure, ""))
         return tuple(found)
+
+    def home(self, reference: Reference) -> Endpoint:
+        """The registry that a reference names, for writing to it: no mirror and no other location of registries.conf
+        stands in for it. KezuriError for a blocked reference."""
+        rule = _rule_for(self.rules, reference)
+        if rule is not None and rule.blocked:
+            raise _blocked(reference, rule)
+        return self._endpoint(reference.repository, rule is not None and rule.insecure, "")
 
     def _endpoint(self, place: str, insecure: bool, mirror_of: str) -> Endpoint:
         host, _, path = place.partition("/")
@@ -155,6 +159,14 @@ class RegistryConfig(NamedTuple):
                 exit_code=2,
             )
         return endpoint._replace(schemes=(scheme[:-1],))
+
+
+def _blocked(reference: Reference, rule: "Rule") -> KezuriError:
+    return KezuriError.of(
+        f"{reference}: registries.conf blocks {rule.prefix}",
+        hint="the machine's owner set `blocked = true` for it in registries.conf",
+        exit_code=125,
+    )
 
 
 def _same_registry(a: str, b: str) -> bool:

@@ -6,6 +6,7 @@ Imported when there is something to ask: it brings urllib3, sockets and TLS.
 import socket
 import ssl
 import threading
+from collections.abc import Generator, Iterable
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -30,8 +31,9 @@ class Line:
     the line's own, because the socket's may be closed, and its number taken by another file, at any moment.
     """
 
-    def __init__(self, origin: str, seconds: float) -> None:
+    def __init__(self, origin: str, seconds: float, idle: float) -> None:
         self.origin = origin
+        self.idle = idle
         self._seconds = seconds
         self._began = monotonic()
         self._end = self._began + seconds
@@ -71,6 +73,21 @@ class Line:
         self._seconds = seconds
         self._end = self._began + seconds
 
+    def carry(self, body: Iterable[bytes]) -> Generator[bytes]:
+        """The pieces of a body on their way out. The time of the line begins anew with each of them, because a body
+        takes as long as it takes; that none of them stands still is seen to by `idle`. To be closed, so that what the
+        body is read from is closed when the request is over, however it ended."""
+        pieces = iter(body)
+        try:
+            for piece in pieces:
+                self.check()
+                yield piece
+                self._began = monotonic()
+                self._end = self._began + self._seconds
+        finally:
+            if isinstance(pieces, Generator):
+                pieces.close()
+
     def rest(self, idle: float | None) -> float | None:
         """How long the next read may wait, in seconds, where `idle` is what it may by itself. TimeoutError when the
         time is over."""
@@ -104,7 +121,7 @@ def _shut(sock: socket.socket) -> None:
 
 
 class PlainSocket(socket.socket):
-    """A socket whose reads keep to the time of its line."""
+    """A socket whose reads keep to the time of its line, and whose writes wait no longer for room than it may idle."""
 
     line: Line | None = None
     _idle: float | None = None
@@ -119,10 +136,25 @@ class PlainSocket(socket.socket):
         self._hurry()
         return super().recv_into(*arguments)
 
+    def sendall(self, *arguments: Any) -> None:
+        """As a socket's."""
+        self._await_room()
+        super().sendall(*arguments)
+
+    def send(self, *arguments: Any) -> int:
+        """As a socket's: TLS sends so."""
+        self._await_room()
+        return super().send(*arguments)
+
     def recv(self, *arguments: Any) -> bytes:
         """As a socket's: TLS within TLS, to a proxy, reads so."""
         self._hurry()
         return super().recv(*arguments)
+
+    def _await_room(self) -> None:
+        # The timeout that is set is the one for connecting, or whatever the answer before left.
+        if self.line is not None:
+            super().settimeout(self.line.idle)
 
     def _hurry(self) -> None:
         if self.line is not None:

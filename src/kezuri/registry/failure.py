@@ -4,13 +4,15 @@ import json
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.registry.retry import Patience, passing, retry_after
 from kezuri.registry.wire import Answer, Headers, TransportError
 
 _BODY = 64 << 10
 
 
 class Failure(NamedTuple):
-    """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words."""
+    """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words.
+    `account` says where the credentials were found that the request was sent with (empty: it was anonymous)."""
 
     method: str
     url: str
@@ -18,6 +20,7 @@ class Failure(NamedTuple):
     headers: Headers
     codes: tuple[str, ...] = ()
     message: str = ""
+    account: str = ""
 
     @classmethod
     def read(cls, method: str, url: str, answer: Answer) -> "Failure":
@@ -33,6 +36,15 @@ class Failure(NamedTuple):
         codes, message = read_errors(body, answer.headers.get("content-type"))
         return cls(method, redact(url), answer.status, answer.headers, codes, message)
 
+    @property
+    def immutable(self) -> bool:
+        """Whether a tag was refused because it names something already and may name nothing else: Google's and
+        Amazon's registries say it in words of their own, Harbor by its status."""
+        if self.method != "PUT" or self.status not in (400, 403, 405, 409, 412):
+            return False
+        said = self.message.lower()
+        return self.status == 412 or "TAG_INVALID" in self.codes or "immutab" in said
+
     def words(self) -> str:
         """One line: method, URL, status, and the registry's own words."""
         said = " ".join((*self.codes[:1], self.message)).strip()
@@ -45,6 +57,13 @@ class Refused(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.words())
         self.failure = failure
+
+
+def weigh(failure: Failure, host: str, patience: Patience) -> None:
+    """Return when the request is to be sent again; Refused otherwise."""
+    after = retry_after(failure.headers.get("retry-after"), patience.backoff.clock.date())
+    if not passing(failure.status, failure.codes) or not patience.again(host, "", after):
+        raise Refused(failure)
 
 
 class Unanswered(KezuriError):
@@ -133,6 +152,8 @@ def _transport(error: TransportError) -> tuple[str, str]:
 
 def _refusal(failure: Failure, host: str) -> str:
     status, codes = failure.status, failure.codes
+    if failure.method in ("POST", "PUT", "DELETE") and (hint := _refused_writing(failure)):
+        return hint
     if status == 429 or "TOOMANYREQUESTS" in codes:
         after = failure.headers.get("retry-after")
         wait = f"; it asks to wait {after} s" if after.isascii() and after.isdigit() else ""
@@ -149,6 +170,30 @@ def _refusal(failure: Failure, host: str) -> str:
         return "the proxy wants a name and a password: put them into the proxy's URL"
     if status >= 500:
         return "the registry is in trouble: try again later"
+    return ""
+
+
+def _refused_writing(failure: Failure) -> str:
+    status, codes, said = failure.status, failure.codes, failure.message.lower()
+    if failure.immutable:
+        return "the tag names another image already and must not change: push by another tag"
+    if failure.method == "DELETE" and status in (400, 404, 405) and "NAME_UNKNOWN" not in codes:
+        return (
+            "not every registry lets manifests be deleted, and many delete by digest only, with all tags of it: "
+            "name NAME@sha256:…"
+        )
+    if status == 413 or "too large" in said:
+        return "it is larger than the registry, or a proxy before it, takes: its owner sets the limit"
+    if "MANIFEST_BLOB_UNKNOWN" in codes or "BLOB_UNKNOWN" in codes:
+        return "the registry lost content that it had just before: push again"
+    if status == 415 or "MANIFEST_INVALID" in codes or "media type" in said:
+        return "the registry may be too old for OCI media types: build with `-o type=registry,oci-mediatypes=false`"
+    if "DIGEST_INVALID" in codes or "SIZE_INVALID" in codes:
+        return "something on the way to the registry changes what is sent"
+    if status == 405 or "UNSUPPORTED" in codes:
+        return "the registry takes no pushes: it may be a mirror or a cache"
+    if status == 507 or "quota" in said:
+        return "the registry is full, or its quota is used up"
     return ""
 
 

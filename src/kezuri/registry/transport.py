@@ -87,7 +87,9 @@ class SocketTransport:
         manager = self._manager(origin, proxy)
         pace = request.pace
         head = min(pace.head, pace.whole or pace.head)
-        line = Line(origin.netloc, head)
+        line = Line(origin.netloc, head, pace.idle)
+        body = request.body
+        streams = line.carry(body) if body is not None and not isinstance(body, bytes) else None
         with self._lock:
             if self._closed:
                 raise TransportError("cut", origin.netloc, "called off")
@@ -97,13 +99,15 @@ class SocketTransport:
                 response = manager.request(
                     request.method,
                     request.url,
-                    body=request.body,
+                    body=streams if streams is not None else body,
                     headers={"User-Agent": _AGENT, **request.headers},
                     redirect=False,
                     retries=False,
                     preload_content=False,
                     decode_content=False,
-                    timeout=urllib3.Timeout(connect=min(self._config.connect_timeout, head), read=pace.idle),
+                    timeout=urllib3.Timeout(
+                        connect=min(self._config.connect_timeout, head), read=head if streams is not None else pace.idle
+                    ),
                 )
         except BaseException as error:
             self._release(line)
@@ -111,7 +115,10 @@ class SocketTransport:
                 raise
             line.check()
             raise _translate(error, origin, proxy) from None
-        if pace.whole or response.status < 300:
+        finally:
+            if streams is not None:
+                streams.close()
+        if streams is None and (pace.whole or response.status < 300):
             line.extend(pace.whole or float("inf"))
         return SocketAnswer(response, line, self._release)
 
