@@ -145,6 +145,7 @@ class _Build:
             self._fetch_progress,
             self._cancel,
             self._request.builtin.cache_namespace,
+            self._names,
         )
         if self._caches.imported is not None:
             held.enter_context(self._caches.imported)

@@ -45,9 +45,11 @@ class Caches:
         warn: Callable[[str], None],
         progress: Callable[[str, int, int], None],
         cancel: CallOff,
-        namespace: str = "",
+        namespace: str,
+        names: tuple[str, ...],
     ) -> None:
-        """`namespace` tells the build's cache mounts from others of the same id."""
+        """`namespace` tells the build's cache mounts from others of the same id; `names` are those of the image, in
+        full."""
         self._targets = targets
         self._takes_mounts = any(source.mounts for source in sources)
         self._session = session
@@ -56,6 +58,8 @@ class Caches:
         self._cancel = cancel
         self._lookup: ForeignLookup | None = None
         self._namespace = namespace
+        self._names = names
+        self._sources = sources
         places = tuple(Place(str(source), partial(self._carriers, source), source.mounts) for source in sources)
         self.imported = Imported(session.store, places, warn, self._reading, progress, cancel) if places else None
 
@@ -156,7 +160,9 @@ class Caches:
                 if target.patient:
                     self._warn(f"the cache could not be exported to {target}: {str(error).partition(chr(10))[0]}")
                 else:
-                    failure = failure or error
+                    failure = failure or error.hinted(
+                        "the image itself was delivered; with ignore-error=true this is a warning"
+                    )
         if failure is not None:
             raise failure
 
@@ -234,7 +240,22 @@ class Caches:
                 self.imported.damaged if self.imported is not None else (),
             )
             return
-        raise KezuriError.of("caches are not pushed yet", exit_code=125)
+        from kezuri.travel.registries import CacheRepository
+
+        reference = Reference.parse(target.place)
+        reference = reference._replace(tag=scoped(reference.tag, target.scope))
+        CacheRepository(self._session.registry(), reference).write(
+            document.encode(), document.blobs(), source, self._known_in(reference)
+        )
+
+    def _known_in(self, reference: Reference) -> list[str]:
+        """The repositories of the same registry that may have layers of this build: its images', and the caches'."""
+        found: dict[str, None] = {}
+        for name in (*self._names, *(source.place for source in self._sources if source.kind == "registry")):
+            other = Reference.parse(name)
+            if other.host == reference.host and other.path != reference.path:
+                found[other.repository] = None
+        return list(found)
 
     def _filled(self, bare: Record, packing: Packing) -> Record:
         """The record with the blob that its layer leaves as. One that lies in a cache only, and is not needed here, is
