@@ -108,8 +108,8 @@ class Caches:
 
     def go_on(self) -> None:
         """It is gone through again."""
-        if self.imported is not None:
-            self.imported.go_on()
+        for layer in self.imported.go_on() if self.imported is not None else ():
+            self._session.forms.forget_foreign(layer)
 
     def adopt(self) -> None:
         """Keep what came of imported caches."""
@@ -155,7 +155,7 @@ class Caches:
                 continue
             try:
                 with self._reporter.step(WorkName(f"exporting cache to {target}")):
-                    self._export(plan, target, _packing(target, packing))
+                    self._export_whole(plan, target, _packing(target, packing))
             except KezuriError as error:
                 if target.patient:
                     self._warn(f"the cache could not be exported to {target}: {str(error).partition(chr(10))[0]}")
@@ -165,6 +165,17 @@ class Caches:
                     )
         if failure is not None:
             raise failure
+
+    def _export_whole(self, plan: Plan, target: CacheTarget, packing: Packing) -> None:
+        """Write the cache to a target, without the layers that only a cache was said to have, and has not."""
+        while True:
+            try:
+                self._export(plan, target, packing)
+                return
+            except KezuriError:
+                if not self.gave_up:
+                    raise
+                self.go_on()
 
     def _export(self, plan: Plan, target: CacheTarget, packing: Packing) -> None:
         wanted = Needs(plan).exported

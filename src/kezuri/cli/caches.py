@@ -13,11 +13,11 @@ _ELSEWHERE = {"gha": "GitHub's cache service", "s3": "Amazon S3", "azblob": "Azu
 _ANY = ("registry", "local", "inline", *_ELSEWHERE)
 _OF_BLOBS = ("compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest")
 _FROM = {
-    "registry": ("ref", "scope", "mounts"),
+    "registry": ("ref", "scope", "mounts", "registry.insecure"),
     "local": ("src", "tag", "digest", "scope", "mounts"),
 }
 _TO = {
-    "registry": ("ref", "mode", "ignore-error", "scope", "mounts", "max-size", *_OF_BLOBS),
+    "registry": ("ref", "mode", "ignore-error", "scope", "mounts", "max-size", "registry.insecure", *_OF_BLOBS),
     "local": (
         "dest",
         "tag",
@@ -30,7 +30,7 @@ _TO = {
         "reset",
         *_OF_BLOBS,
     ),
-    "inline": ("mode", "ignore-error"),
+    "inline": ("mode", "ignore-error", *_OF_BLOBS),
 }
 _HIGHEST = {"": 9, "gzip": 9, "zstd": 22, "uncompressed": 0}
 
@@ -63,6 +63,9 @@ def read_targets(texts: tuple[str, ...], inline: bool, warn: Callable[[str], Non
     for text in texts:
         for kind, said in _each("--cache-to", text, warn):
             _check("--cache-to", kind, said, _TO)
+            if kind == "inline" and said.get("mode") == "max":
+                warn("warning: --cache-to type=inline has mode=min only: an image has no layers of other stages")
+                said["mode"] = "min"
             found.append(_target(kind, said))
     if inline and all(target.kind != "inline" for target in found):
         found.append(CacheTarget("inline"))
@@ -75,10 +78,6 @@ def _target(kind: str, said: dict[str, str]) -> CacheTarget:
     if mode not in ("min", "max"):
         raise UsageError.because(f"{name}: mode is min or max, not {mode!r}")
     if kind == "inline":
-        if mode == "max":
-            raise UsageError.because(
-                f"{name} has mode=min only: an image has no layers of other stages", "use type=registry for mode=max"
-            )
         return CacheTarget("inline")
     for key in ("oci-mediatypes", "image-manifest"):
         if not _boolean(f"{name}: {key}", said.get(key, "true")):
@@ -132,6 +131,10 @@ def _each(option: str, text: str, warn: Callable[[str], None]) -> list[tuple[str
 
 
 def _check(option: str, kind: str, said: dict[str, str], known: dict[str, tuple[str, ...]]) -> None:
+    if _boolean(f"{option} type={kind}: registry.insecure", said.get("registry.insecure")):
+        raise UsageError.because(
+            f"{option}: registry.insecure=true is not supported", "name the host with --insecure-registry HOST"
+        )
     for key in said:
         if key not in known[kind]:
             guess = nearest(key, known[kind])

@@ -84,6 +84,10 @@ class Forms:
         """Make a layer known that a cache of another machine has: see Supply.know."""
         self._supply.know(layer, foreign)
 
+    def forget_foreign(self, layer: str) -> None:
+        """A cache turned out not to have the layer that it gave."""
+        self._supply.forget(layer)
+
     def keeps_times(self, epoch: int | None) -> bool:
         """Whether what was made with that SOURCE_DATE_EPOCH has the times that this build asks for."""
         return self._directories.keeps_times(epoch)

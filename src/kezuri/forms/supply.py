@@ -102,6 +102,11 @@ class Supply:
         self._foreign[layer] = foreign
         self._claims[layer] = (foreign.descriptor,)
 
+    def forget(self, layer: str) -> None:
+        """A cache turned out not to have the layer that it gave."""
+        if self._foreign.pop(layer, None) is not None:
+            self._claims.pop(layer, None)
+
     def imported(self, layer: str, packing: Packing) -> FormRow | None:
         """The form that a cache has, or had, of the layer, if it is packed in the wanted way; None without one. Its
         blob may have to be fetched."""

@@ -146,6 +146,8 @@ class LayoutCarrier:
         for entry in entries:
             if entry.annotations.get(REF_NAME) == tag:
                 return entry
+        if len(entries) == 1 and tag == "latest" and REF_NAME not in entries[0].annotations:
+            return entries[0]
         raise wrong(self._directory, f"holds no cache with the tag {tag!r}")
 
     def _document(self, descriptor: Descriptor) -> Document:

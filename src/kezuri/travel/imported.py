@@ -96,7 +96,7 @@ class Imported:
         self._losses: dict[str, int] = {}
         self._news = False
         self.damaged: set[str] = set()
-        """The digests of blobs that turned out to be something else where they lie."""
+        """The digests of blobs that are not to be relied on where they lie."""
 
     def __enter__(self) -> Self:
         return self
@@ -145,14 +145,9 @@ class Imported:
         return layer in self._layers
 
     def record(self, layer: str) -> Record | None:
-        """The record that gave the layer."""
+        """The record that gave the layer; None for one that was lost."""
         known = self._layers.get(layer)
-        return None if known is None else known[0]
-
-    def carrier(self, layer: str) -> Carrier | None:
-        """Where the layer's blob lies."""
-        known = self._layers.get(layer)
-        return None if known is None else known[1].carrier
+        return None if known is None or layer in self._lost else known[0]
 
     def is_hollow(self, layer: str) -> bool:
         """Whether no cache has the files of the layer that it gave."""
@@ -164,6 +159,8 @@ class Imported:
     def fetch(self, layer: str, descriptor: Descriptor) -> None:
         """Bring the blob of a layer that a cache gave. When it cannot be had, the layer is lost."""
         record, source = self._layers[layer]
+        if layer in self._lost:
+            raise KezuriError.of(f"the layer {layer} of the cache {source.name} is lost", exit_code=125)
         if record.blob is None:
             self.lose(layer)
             raise KezuriError.of(f"the cache {source.name} has no files of the layer {layer}", exit_code=125)
@@ -198,6 +195,8 @@ class Imported:
             if distrusted:
                 self._distrusted.add(name)
                 self._lost.update(other for other, (_, source) in self._layers.items() if source.name == name)
+                documents = known[1].documents
+                self.damaged.update(blob.digest for document in documents for blob in document.blobs())
         if first:
             said = why.removeprefix(f"{name}: ")
             self._warn(f"the cache {name} is damaged, and what it lacks is built: {said}")
@@ -207,9 +206,11 @@ class Imported:
         """Whether something was lost since `go_on`: results that were found before are none any more."""
         return self._news
 
-    def go_on(self) -> None:
-        """The results are looked up again."""
-        self._news = False
+    def go_on(self) -> tuple[str, ...]:
+        """The results are looked up again; all layers that are lost."""
+        with self._lock:
+            self._news = False
+            return tuple(self._lost)
 
     # cache mounts
 
