@@ -7,6 +7,7 @@ from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
     from kezuri.linux.cgroups import Limits
+    from kezuri.travel.places import CacheSource, CacheTarget
 
 
 class SecretSource(NamedTuple):
@@ -66,8 +67,9 @@ class BuildRequest(NamedTuple):
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
     of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
-    network alone is run again `retry_network` times. Without `outputs` nothing
-    leaves. `squash` makes the new layers one (`new`), or those of the base, too (`all`).
+    network alone is run again `retry_network` times. `cache_from` are caches of other machines that are looked into,
+    `cache_to` those that are written. Without `outputs` nothing leaves. `squash` makes the new layers one (`new`), or
+    those of the base, too (`all`).
     """
 
     context: str = "."
@@ -97,6 +99,8 @@ class BuildRequest(NamedTuple):
     salvage: tuple[Salvage, ...] = ()
     retry_network: int = 0
     squash: Literal["", "new", "all"] = ""
+    cache_from: "tuple[CacheSource, ...]" = ()
+    cache_to: "tuple[CacheTarget, ...]" = ()
 
 
 class BuildResult(NamedTuple):

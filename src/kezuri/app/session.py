@@ -119,6 +119,10 @@ class Session:
     def _warned(self, warning: Diagnostic) -> None:
         self._warn(f"{warning.message}: {warning.hint}" if warning.hint else warning.message)
 
+    def reconnect(self) -> None:
+        """After work was called off: connections are opened again when they are needed."""
+        self._registry = None
+
     def layout(self, text: str) -> "tuple[Layout, str]":
         """The layout that `directory[:tag|@digest]` names, and which image in it."""
         known = self._layouts.get(text)
