@@ -31,7 +31,7 @@ def images(
     `reference=PATTERN`, `label=KEY[=VALUE]`, `dangling=BOOL`; KezuriError for others. `warn` hears of images that
     cannot be read, which are left out. `measured`: their sizes are found out, which may mean to read layers, once."""
     tests = tuple(_filter(text) for text in filters)
-    with Store(settings.root) as store:
+    with Store(settings.root, reading=True) as store:
         found: list[list[ImageSummary]] = []
         unpacked = Unpacked(store)
         everything = kept(store)
@@ -103,7 +103,7 @@ def inspect(
     """What is to be known of each image, in the shape of `docker inspect`; of an image for several platforms that for
     `platform`, else for this machine. `missed` hears of each that is not there; where it does not raise, the others are
     told nevertheless."""
-    with Store(settings.root) as store:
+    with Store(settings.root, reading=True) as store:
         told = []
         for name in names:
             try:
@@ -148,7 +148,7 @@ def _by_digest(image: Kept, reference: Reference) -> str:
 
 def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryLine, ...]:
     """The lines of an image's history, newest first; of several platforms, as `inspect` chooses."""
-    with Store(settings.root) as store:
+    with Store(settings.root, reading=True) as store:
         _, manifest, config = choose(store, name, platform)
         layers = iter(zip(manifest.layers, Unpacked(store).sizes(config.diff_ids, manifest.layers)))
         lines = []
