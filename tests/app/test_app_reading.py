@@ -46,7 +46,7 @@ def test_what_only_looks_works_and_the_rest_says_why_not(tmp_path: Path, context
         here, there = kezuri(root, *argv, read_only=False), kezuri(root, *argv)
         assert (there.returncode, there.stdout) == (here.returncode, here.stdout), (argv, there.stderr)
     # Its database has files beside it while it can be written.
-    assert "blobs                 3" in kezuri(root, "du").stdout and kezuri(root, "du", "-v").returncode == 0
+    assert "blobs                 3" in kezuri(root, "du").stdout and kezuri(root, "du", "--verbose").returncode == 0
     for argv in (("build", "-q", str(context)), ("tag", "a", "b"), ("rmi", "a"), ("prune", "-f")):
         said = kezuri(root, *argv)
         assert said.returncode == 125 and "Read-only file system\n  help: " in said.stderr, argv
