@@ -1,13 +1,8 @@
 """`kezuri du`: where the disk went."""
 
-from typing import TYPE_CHECKING, Any
-
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
 from kezuri.cli.table import FORMAT, listing
-
-if TYPE_CHECKING:
-    from kezuri.upkeep.piece import Piece
 
 COMMAND = Command(
     "du",
@@ -29,26 +24,6 @@ COMMAND = Command(
 
 _COLUMNS = {"Type": "TYPE", "Count": "COUNT", "Size": "SIZE"}
 _HEADINGS = {**_COLUMNS, "Bytes": "BYTES"}
-PIECE_COLUMNS = {
-    "ID": "ID",
-    "Type": "TYPE",
-    "Size": "SIZE",
-    "LastUsed": "LAST USED",
-    "Uses": "USES",
-    "Worth": "WORTH",
-    "Shared": "SHARED",
-    "Reclaimable": "RECLAIMABLE",
-    "Description": "DESCRIPTION",
-}
-PIECE_HEADINGS = {
-    **PIECE_COLUMNS,
-    "Bytes": "BYTES",
-    "Seconds": "SECONDS",
-    "WorthSeconds": "WORTH",
-    "UsedAt": "USED AT",
-    "CreatedAt": "CREATED AT",
-}
-_LONGEST = 60
 
 
 def execute(invocation: Invocation) -> int:
@@ -72,6 +47,7 @@ def _pieces(invocation: Invocation) -> int:
 
     from kezuri.app.prune import inventory
     from kezuri.cli.commands.prune import read_filters
+    from kezuri.cli.pieces import PIECE_COLUMNS, PIECE_HEADINGS, piece_row
     from kezuri.cli.quantities import size
 
     console, form = invocation.console, invocation.parsed.text("--format")
@@ -85,26 +61,3 @@ def _pieces(invocation: Invocation) -> int:
         total = sum(piece.size for piece, _, _ in found)
         console.say(f"\nReclaimable: {size(sum(p.size for p, _, in_use in found if not in_use))}\nTotal: {size(total)}")
     return 0
-
-
-def piece_row(piece: "Piece", worth: float, in_use: bool, whole: bool, now: float) -> dict[str, Any]:
-    """What is told of a piece of the store, at the time `now`; `whole`: for a program, and not for a person's table."""
-    from kezuri.cli.quantities import age, size
-
-    title = piece.title if whole or len(piece.title) <= _LONGEST else piece.title[: _LONGEST - 1] + "…"
-    return {
-        "ID": piece.id if whole else piece.id.removeprefix("sha256:")[:12],
-        "Type": piece.kind,
-        "Size": size(piece.size),
-        "Bytes": piece.size,
-        "LastUsed": f"{age(max(0.0, now - piece.use.used))} ago",
-        "UsedAt": round(piece.use.used, 3),
-        "CreatedAt": round(piece.use.created, 3),
-        "Uses": piece.use.uses,
-        "Seconds": round(piece.use.seconds, 3),
-        "Worth": f"{worth:.3g} s",
-        "WorthSeconds": round(worth, 3),
-        "Shared": piece.ties.shared if whole else "yes" if piece.ties.shared else "",
-        "Reclaimable": not in_use if whole else "" if in_use else "yes",
-        "Description": title,
-    }

@@ -106,7 +106,7 @@ def _foretell(invocation: Invocation, candidates: "tuple[Candidate, ...]") -> No
     """A row for each piece that would go, as `du` has it."""
     from time import time
 
-    from kezuri.cli.commands.du import PIECE_COLUMNS, PIECE_HEADINGS, piece_row
+    from kezuri.cli.pieces import PIECE_COLUMNS, PIECE_HEADINGS, piece_row
 
     form, now = invocation.parsed.text("--format"), time()
     whole = form != "table"
