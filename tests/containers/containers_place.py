@@ -49,14 +49,14 @@ class Place:
         return self("run", *argv, environ=environ)
 
     @contextmanager
-    def running(self, *argv: str) -> Iterator["Running"]:
+    def running(self, *argv: str, environ: Mapping[str, str] | None = None) -> Iterator["Running"]:
         """`kezuri run`, killed at the end if it has not ended."""
         path = self.directory / "said"
         with open(path, "w+b") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "kezuri", "run", *argv],
                 cwd=self.directory,
-                env=self.environ,
+                env={**self.environ, **(environ or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -88,6 +88,17 @@ class Running:
             assert time.monotonic() < end and self._process.poll() is None, f"{words!r} did not come:\n{self.text}"
             time.sleep(0.02)
         return self.text
+
+    def processes(self) -> list[int]:
+        """All processes below kezuri, each after the one that has made it."""
+
+        def below(pid: int) -> Iterator[int]:
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                for child in map(int, (thread / "children").read_text().split()):
+                    yield child
+                    yield from below(child)
+
+        return list(below(self._process.pid))
 
     def signal(self, number: int) -> None:
         """Send kezuri a signal."""

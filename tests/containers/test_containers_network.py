@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -65,6 +66,19 @@ def test_chosen_ports_are_told() -> None:
     assert told((Port(80, 0), Port(81, 81, "127.0.0.1")), bound) == (
         "port 80/tcp of the container is 0.0.0.0:4000 and [::]:4000 here",
     )
+
+
+def _is_childless(pid: int) -> bool:
+    return not Path(f"/proc/{pid}/task/{pid}/children").read_text()
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text()
+
+
+def _outside(pid: int) -> bool:
+    """Whether the process is on the machine's own network."""
+    return os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
 
 
 def _get(address: str, port: int) -> bytes:
@@ -134,6 +148,52 @@ class TestContainers:
         said = place.run("plain", "sh", "-c", "ip route; echo up", environ=environ)
         assert (said.returncode, said.stdout) == (0, "up\n")
         assert f"{program} gives the container no network: it rains" in said.stderr
+
+    def test_the_end_of_who_carries_the_ports_is_told_and_clients_are_refused(self, place: Place) -> None:
+        command = "echo hello > /index.html; echo up; exec httpd -f -p 80 -h /"
+        with place.running("-p", "127.0.0.1:0:80", "plain", "sh", "-c", command) as container:
+            found = re.search(r"is 127\.0\.0\.1:(\d+) here", container.wait_for("up\n"))
+            assert found
+            # The supervisor has made it before the container's own process.
+            *_, carrier, _ = [pid for pid in container.processes() if _is_childless(pid)]
+            os.kill(carrier, signal.SIGKILL)
+            said = container.wait_for("cannot be reached any more")
+            assert "the process that carries connections was killed (SIGKILL): the container goes on" in said
+            with pytest.raises(ConnectionRefusedError):
+                _get("127.0.0.1", int(found[1]))
+            container.signal(signal.SIGTERM)
+            assert container.end() == 143
+
+    @pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun is not to be had")
+    def test_the_way_out_is_given_the_container_s_network_alone(self, place: Place, tmp_path: Path) -> None:
+        """Neither sockets that listen, nor the container's streams, nor how its supervisor is given orders."""
+        if userns.find_program("pasta"):
+            pytest.skip("pasta is installed, and the first choice")
+        os.chmod(tmp_path, 0o755)
+        (tmp_path / "pasta").write_text("#!/bin/sh\necho $(readlink /proc/self/fd/*) >&2; exit 1\n")
+        (tmp_path / "pasta").chmod(0o755)
+        environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        said = place.run("-p", "127.0.0.1:0:80", "plain", "true", environ=environ).stderr
+        _, _, held = said.partition("gives the container no network: ")
+        assert "net:[" in held and "socket:" not in held and "pipe:" not in held.replace("pipe:", "", 1), said
+
+    @pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun is not to be had")
+    def test_the_end_of_the_way_out_is_told(self, place: Place, tmp_path: Path) -> None:
+        if userns.find_program("pasta"):
+            program, environ = "pas", dict[str, str]()  # it may go on as passt.avx2
+        else:
+            # As pasta does: what stays in the background is ready when the first process has ended.
+            os.chmod(tmp_path, 0o755)
+            program, environ = "sleep", {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+            (tmp_path / "pasta").write_text("#!/bin/sh\nsleep 1000 &\n")
+            (tmp_path / "pasta").chmod(0o755)
+        with place.running("plain", "sh", "-c", "echo up; sleep 1000", environ=environ) as container:
+            container.wait_for("up\n")
+            (carrier,) = [pid for pid in container.processes() if _name(pid).startswith(program) and _outside(pid)]
+            os.kill(carrier, signal.SIGKILL)
+            assert "pasta was killed (SIGKILL): the container goes on without a way out" in container.wait_for(
+                "way out"
+            )
 
     def test_name_servers_reach_the_container(self, place: Place) -> None:
         said = place.run("--dns", "192.0.2.1", "--dns-search", "x.test", "plain", "cat", "/etc/resolv.conf")

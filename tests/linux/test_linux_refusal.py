@@ -2,12 +2,14 @@
 
 import errno
 import os
+import resource
+import threading
 from pathlib import Path
 
 import pytest
 from tests.users.users_child import in_child
 
-from kezuri.linux.refusal import abridged, refused
+from kezuri.linux.refusal import abridged, exhausted, refused
 
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))
@@ -52,3 +54,41 @@ def test_a_long_path_keeps_its_ends() -> None:
     assert abridged("/short") == "/short"
     long = abridged("/begin" + "é" * 4000 + "/end")
     assert long.startswith("/begin") and "/end" in long and "(8010 bytes)" in long and len(long) < 300
+
+
+def test_memory_that_has_run_out_is_told_with_its_limit() -> None:
+    def act() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (300_000 << 10, resource.RLIM_INFINITY))
+        try:
+            bytearray(1 << 30)
+        except MemoryError as error:
+            told = exhausted(error)
+            assert told is not None and told.exit_code == 125
+            (said,) = told.diagnostics
+            assert said.message == "memory has run out" and "300000 KiB" in said.hint and "ulimit -v" in said.hint
+
+    in_child(act)
+
+
+def test_a_thread_that_cannot_be_started_is_told_with_the_limit() -> None:
+    def act() -> None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            threading.Thread(target=print).start()
+        except RuntimeError as error:
+            told = exhausted(error)
+            assert told is not None
+            assert told.diagnostics[0].message == "no more threads can be started"
+            assert "may have 1 processes" in told.diagnostics[0].hint
+        else:
+            raise AssertionError("it was started")
+
+    if os.geteuid() != 0:
+        pytest.skip("becomes another user, of whom nothing else runs")
+    in_child(act)
+
+
+def test_other_exceptions_are_no_exhaustion() -> None:
+    assert exhausted(RuntimeError("dictionary changed size")) is None and exhausted(ValueError()) is None

@@ -22,6 +22,7 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.sandbox.step import Mount, Root
+from kezuri.upkeep.leftovers import Leftovers
 
 
 def run(
@@ -45,6 +46,7 @@ def run(
         for layer, descriptor in zip(image.config.diff_ids, image.layers):
             session.forms.know_pulled(layer, descriptor)
         session.open_sandbox(request.no_new_privileges, request.limits)
+        Leftovers(session.store).clear()
         state = base_state(image)
         lowers = session.forms.directories(state.layers)
         view = session.forms.view(state.layers)

@@ -18,8 +18,14 @@ from kezuri.linux.descriptors import hold_standard
 
 _USAGE = "kezuri [OPTIONS] COMMAND"
 _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
-_LONG = frozenset(("build", "run", "pull", "demo", "bases"))
-"""Commands that hold things for long: SIGTERM and SIGHUP must let them put everything back."""
+_LONG = frozenset(
+    (
+        *("build", "run", "pull", "push", "copy", "save", "load", "import", "manifest push", "imagetools create"),
+        *("login", "demo", "bases", "cat", "ls", "cp", "export"),
+    )
+)
+"""Commands that hold things for long, or a terminal without echo: SIGTERM and SIGHUP must let them put everything
+back."""
 
 
 class Stopped(BaseException):
@@ -90,7 +96,7 @@ def call(argv: Sequence[str], console: Console) -> int:
     except OSError as error:
         return _refused(error, argv, console)
     except Exception as error:
-        return _apologise(error, argv, console)
+        return _exhausted(error, argv, console)
 
 
 def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Parsed, tuple[str, ...]]:
@@ -108,6 +114,8 @@ def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Pars
             verbs = sorted({n.split()[1] for n in (*ALIASES, *MODULES) if n.startswith(name + " ")})
             raise UsageError.because(f"kezuri {name} needs a command", f"one of: {', '.join(verbs)}")
         name, rest = f"{name} {rest[0]}", rest[1:]
+        if name == "buildx imagetools" and rest:  # the one group within a group
+            name, rest = f"{name} {rest[0]}", rest[1:]
     name = ALIASES.get(name, name)
     if name not in MODULES:
         from kezuri.cli.elsewhere import instead
@@ -205,6 +213,23 @@ def _refused(error: OSError, argv: Sequence[str], console: Console) -> int:
     except OSError:
         # Not even the module that has the words can be read.
         console.note(f"error: {error}")
+        return 125
+
+
+def _exhausted(error: Exception, argv: Sequence[str], console: Console) -> int:
+    """The machine has nothing left to give, or a mistake of ours."""
+    try:
+        from kezuri.linux.refusal import exhausted
+
+        told = exhausted(error)
+        if told is None:
+            return _apologise(error, argv, console)
+        if _debugs(argv, console):
+            _say_where(error, console)
+        return _report(told, "", console)
+    except MemoryError:
+        # Not even for the words.
+        console.note("error: memory has run out")
         return 125
 
 

@@ -99,6 +99,17 @@ def enter(doors: list[int], affinity: tuple[int, ...] = ()) -> None:
         os.sched_setaffinity(0, affinity)
 
 
+def sweep_all() -> None:
+    """Remove the groups that killed processes left at every place where this process would make some."""
+    places: dict[str, None] = {}
+    for hierarchy in hierarchies().values():
+        places[hierarchy.own] = None
+        if hierarchy.version == 2 and hierarchy.own != hierarchy.top:
+            places[os.path.dirname(hierarchy.own)] = None
+    for place in places:
+        sweep(place)
+
+
 class Groups:
     """Makes groups with the same limits. Use it in a `with`: `lacks` says then which of the limits cannot be had here.
 

@@ -1,6 +1,10 @@
-"""The file descriptors that this process was started with, and writing to any descriptor until everything is taken."""
+"""File descriptors: those that this process was started with, those that it is sent, and writing until all is taken."""
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from socket import socket
 
 
 def hold_standard() -> None:
@@ -35,3 +39,14 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
             from select import select
 
             select([], [descriptor], [])
+
+
+def receive(source: "socket", size: int, most: int) -> tuple[bytes, list[int]]:
+    """One message of at most this size from a local socket, and at most so many descriptors that come with it. No
+    program that is executed later gets them: `socket.recv_fds` loses the flag by which the kernel would see to that."""
+    import socket
+
+    data, fds, _, _ = socket.recv_fds(source, size, most)
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    return data, fds

@@ -5,6 +5,7 @@ import os
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import HINTS, disk_error
+from kezuri.linux.idmaps import is_initial_user
 
 _LONGEST = 240
 """Characters of a path that are shown: paths that are refused for their length fill a screen."""
@@ -24,6 +25,36 @@ def refused(error: OSError) -> KezuriError:
     return KezuriError.of(
         f"{abridged(path)}: {words}" if path else words, hint=HINTS.get(error.errno or 0, ""), exit_code=125
     )
+
+
+def exhausted(error: Exception) -> KezuriError | None:
+    """The error for memory that has run out, and for a thread that cannot be started; None for another exception."""
+    if isinstance(error, MemoryError):
+        return KezuriError.of("memory has run out", hint=_memory_limit(), exit_code=125)
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        hint = process_limit() or _memory_limit() or "see `ulimit -u`, and pids.max of the control group"
+        return KezuriError.of("no more threads can be started", hint=hint, exit_code=125)
+    return None
+
+
+def process_limit() -> str:
+    """What may keep this process from starting others, and what helps; empty when its user may have as many as there
+    can be. Root is not bound by that limit."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    if most == resource.RLIM_INFINITY or (os.geteuid() == 0 and is_initial_user()):
+        return ""
+    return f"this user may have {most} processes and threads at once: raise `ulimit -u`"
+
+
+def _memory_limit() -> str:
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most == resource.RLIM_INFINITY:
+        return ""
+    return f"this process may have {most >> 10} KiB of addresses: raise `ulimit -v` (--memory limits what steps use)"
 
 
 def abridged(path: str) -> str:

@@ -53,6 +53,12 @@ class Ticket:
 
 def reason(error: BaseException) -> str:
     """The message of a step that ended with the error; Ctrl-C and signals count as cancelling."""
+    if isinstance(error, MemoryError):
+        return "memory has run out"
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "no more threads can be started"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error) or type(error).__name__) if isinstance(error, Exception) else "canceled"
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from kezuri.linux import cgroups, idmaps, libc, namespaces, privileges, recorded
+from kezuri.linux import cgroups, descriptors, idmaps, libc, namespaces, privileges, recorded
 from kezuri.sandbox import hostfiles, identity
 from kezuri.sandbox.container import execute, keeper_of
 from kezuri.sandbox.failure import StartFailure, reason
@@ -166,11 +166,10 @@ def _keeper(channel: "socket", here: int) -> int:
     """Wait until the program starts; the process that answers what it asks of owners and ids (`ids_keeper.py`), 0 when
     nothing has to be answered. `here` is our PID namespace."""
     import marshal
-    import socket
 
     from kezuri.sandbox import ids_keeper
 
-    data, fds, _, _ = socket.recv_fds(channel, 1 << 16, 2, socket.MSG_CMSG_CLOEXEC)
+    data, fds = descriptors.receive(channel, 1 << 16, 2)
     if not data:
         return 0
     _, words = marshal.loads(data)

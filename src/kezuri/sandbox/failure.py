@@ -3,6 +3,8 @@
 import errno
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import HINTS
+from kezuri.linux.refusal import process_limit
 from kezuri.linux.surroundings import here
 
 MISSING_IDS = "missing ids"
@@ -35,5 +37,13 @@ def reason(error: OSError) -> str:
 def unstarted(error: OSError, what: str = "start the step") -> StartFailure:
     """The failure for a call of the kernel's that `what` needs. One that is forbidden is forbidden by whatever is
     around kezuri: the remedy is in the words of that."""
-    forbidden = error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS)
-    return StartFailure(f"cannot {what}: {reason(error)}", here().remedy("namespaces") if forbidden else "")
+    return StartFailure(f"cannot {what}: {reason(error)}", hint_for(error))
+
+
+def hint_for(error: OSError) -> str:
+    """What to do about a call of the kernel's that was refused; empty when that is not known."""
+    if error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+        return here().remedy("namespaces")
+    if error.errno == errno.EAGAIN:
+        return process_limit() or HINTS[errno.EAGAIN]
+    return HINTS.get(error.errno or 0, "") if error.errno in (errno.ENOMEM, errno.EMFILE, errno.ENFILE) else ""

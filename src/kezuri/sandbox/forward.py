@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from kezuri.linux import descriptors
 from kezuri.sandbox.step import Port
 
 if TYPE_CHECKING:
@@ -34,10 +35,15 @@ class Forwarder:
 
         socket.send_fds(self.channel, [marshal.dumps(agents)], fds)
 
+    def forget(self) -> None:
+        """The process has ended by itself and was waited for."""
+        self.pid = 0
+
     def stop(self) -> None:
-        """Kill the process and wait for it."""
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        """Kill the process and wait for it, unless it has ended."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
         self.channel.close()
 
 
@@ -200,7 +206,7 @@ class _Loop:
         import marshal
         import socket
 
-        data, fds, _, _ = socket.recv_fds(self._channel, _PIECE, 64, socket.MSG_CMSG_CLOEXEC)
+        data, fds = descriptors.receive(self._channel, _PIECE, 64)
         if not data:
             os._exit(0)
         for agent, fd in zip(marshal.loads(data), fds, strict=True):

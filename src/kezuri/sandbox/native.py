@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kezuri.diagnostics import KezuriError
 from kezuri.linux import userns
 from kezuri.sandbox import wire, zygote
-from kezuri.sandbox.failure import MISSING_IDS
+from kezuri.sandbox.failure import MISSING_IDS, hint_for
 from kezuri.sandbox.listening import listening
 from kezuri.sandbox.step import Attendant, Exit, Output, Probe, Signal, Step
 
@@ -43,7 +43,9 @@ class NativeSandbox:
         try:
             self._pid, self._control = zygote.spawn()
         except OSError as e:
-            raise KezuriError.of(f"cannot start the sandbox's helper process: {e.strerror}", exit_code=125) from None
+            raise KezuriError.of(
+                f"cannot start the sandbox's helper process: {e.strerror}", hint=hint_for(e), exit_code=125
+            ) from None
 
     def __enter__(self) -> "NativeSandbox":
         return self
@@ -73,9 +75,10 @@ class NativeSandbox:
         kill = threading.Event()
         with ExitStack() as held:
             group = held.enter_context(self._groups.group()) if self._groups is not None else None
-            ports, listeners = held.enter_context(listening(step.ports))
-            step = step._replace(ports=ports)
-            control, ends = held.enter_context(self._start(step, listeners))
+            # Only who carries the connections keeps the sockets: should it die, clients are refused and do not wait.
+            with listening(step.ports) as (ports, listeners):
+                step = step._replace(ports=ports)
+                control, ends = held.enter_context(self._start(step, listeners))
             self._enlist(kill)
             held.callback(self._running.discard, kill)
             session = terminal.Session(step, output, ends, held)

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kezuri.linux import namespaces
+from kezuri.linux import descriptors, namespaces
 from kezuri.sandbox import container, forward, handoff, identity, uplink, wire
 from kezuri.sandbox.beside import Beside
+from kezuri.sandbox.companions import Companions
 from kezuri.sandbox.failure import StartFailure, unstarted
 from kezuri.sandbox.orders import Orders
 from kezuri.sandbox.step import AgentMount, Step
@@ -70,15 +71,23 @@ def _run(request: Request, control: "socket") -> None:
     step = request.step
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     identity.check(step)
+    companions = Companions()
     if step.network != "host":
         connection = uplink.Connection(step.uplink) if step.uplink is not None else None
         namespaces.unshare(namespaces.NEWNET)
         namespaces.raise_loopback()
         if connection is not None and (problem := connection.make()):
             report(control, ("warned", problem))
+        if connection is not None and step.uplink is not None:
+            lost = "the container goes on without a way out"
+            companions.watch(connection.pid, step.uplink.program, lost)
     forwarder = None
     if request.listeners or any(isinstance(m, AgentMount) for m in step.mounts):
         forwarder = forward.start(step.ports, request.listeners)
+        lost = "the container goes on, and the SSH agent cannot be reached any more"
+        if request.listeners:
+            lost = "the container goes on, and its published ports cannot be reached any more"
+        companions.watch(forwarder.pid, "the process that carries connections", lost, forwarder.forget)
     for fd in request.listeners:
         os.close(fd)
     here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -98,7 +107,7 @@ def _run(request: Request, control: "socket") -> None:
             os.close(fd)
     beside = Beside(step, request.no_new_privileges, request.groups, request.affinity, runtime is not None)
     try:
-        _wait(pid, step, control, ours, forwarder, runtime, beside, killed_before)
+        _wait(pid, step, control, ours, forwarder, runtime, beside, companions, killed_before)
     finally:
         if forwarder:
             forwarder.stop()
@@ -169,12 +178,13 @@ def _wait(
     forwarder: "forward.Forwarder | None",
     runtime: "handoff.Handoff | None",
     beside: Beside,
+    companions: Companions,
     killed_before: int,
 ) -> None:
     """Pass on what the child has to say, wait for its end and for orders, and report."""
     pidfd = os.pidfd_open(pid)
     poll = select.poll()
-    for fd in (pidfd, control.fileno(), channel.fileno()):
+    for fd in (pidfd, control.fileno(), channel.fileno(), *companions.descriptors()):
         poll.register(fd, select.POLLIN)
     failure: tuple[str, str] | None = None
     keepers: list[int] = []
@@ -196,6 +206,9 @@ def _wait(
             elif beside.started(fd):
                 poll.unregister(fd)
                 report(control, ("probed", *beside.ended(fd)))
+            elif companions.watches(fd):
+                poll.unregister(fd)
+                report(control, ("warned", companions.ended(fd)))
             else:
                 what, value = _order(control)
                 if what == "probe":
@@ -255,7 +268,7 @@ def _receive(
     import marshal
     import socket
 
-    data, fds, _, _ = socket.recv_fds(channel, 1 << 16, 64, socket.MSG_CMSG_CLOEXEC)
+    data, fds = descriptors.receive(channel, 1 << 16, 64)
     if not data:
         return None
     what, words = marshal.loads(data)

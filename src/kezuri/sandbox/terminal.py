@@ -4,6 +4,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from kezuri.linux import descriptors
 from kezuri.sandbox.step import Output, Step
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ class Session:
 
     def adopt_terminal(self, control: "socket") -> None:
         """Take the master of the step's terminal from the supervisor, and make the user's terminal raw."""
-        import socket
-
-        _, fds, _, _ = socket.recv_fds(control, 1, 1)
+        _, fds = descriptors.receive(control, 1, 1)
         self._terminal = fds[0]
         self._held.callback(self._close_terminal, fds[0])
         os.set_blocking(fds[0], False)

@@ -30,10 +30,12 @@ class Connection:
     """The program, forked while this process is on the machine's network: an ordinary user's has no way back there.
 
     What it leaves in the background is below this process, the first of its PID namespace, and ends when that does.
+    `pid` is that program's once the network is made; 0 when there is none.
     """
 
     def __init__(self, uplink: Uplink) -> None:
         self._uplink = uplink
+        self.pid = 0
         self._said = os.memfd_create("uplink", os.MFD_CLOEXEC)
         waits, self._go = os.pipe()
         self._ready, told = os.pipe()
@@ -51,7 +53,13 @@ class Connection:
         machine without a network has none to give)."""
         try:
             os.write(self._go, b"g")
-            if _daemon(self._pid) if self._uplink.program == "pasta" else _word(self._pid, self._ready):
+            if self._uplink.program == "pasta":
+                made = _daemon(self._pid)
+                self.pid = _only_child() if made else 0
+            else:
+                made = _word(self._pid, self._ready)
+                self.pid = self._pid if made else 0
+            if made:
                 return ""
             words = os.pread(self._said, 1 << 14, 0).decode(errors="replace").strip().splitlines()
             problem = words[-1].strip() if words else "it says nothing"
@@ -116,3 +124,21 @@ def _word(pid: int, ready: int) -> bool:
         os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return False
+
+
+def _only_child() -> int:
+    """The one child of this process by the number that it has here: PID namespaces are around us, whose numbers /proc
+    shows, and the child may have made one more. 0 where /proc does not tell."""
+    here = os.readlink("/proc/self")
+    try:
+        with open(f"/proc/{here}/task/{here}/children") as f:
+            (child,) = f.read().split()
+        return int(_numbers(child)[len(_numbers(here)) - 1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _numbers(process: str) -> list[str]:
+    """The numbers of a process in the PID namespaces that it is in, from the outermost."""
+    with open(f"/proc/{process}/status") as f:
+        return next((line.split()[1:] for line in f if line.startswith("NSpid:")), [])

@@ -132,7 +132,7 @@ def serve(descriptor: int, follow: bool) -> None:
     import socket
     import termios  # noqa: F401
 
-    from kezuri.linux import ambient, libc, namespaces, privileges, recorded, surroundings
+    from kezuri.linux import ambient, descriptors, libc, namespaces, privileges, recorded, surroundings
     from kezuri.sandbox import failure, seccomp, supervisor
 
     libc.load()
@@ -158,7 +158,7 @@ def serve(descriptor: int, follow: bool) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: _reap(os.WNOHANG))
     here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     while True:
-        data, fds, _, _ = socket.recv_fds(control, 1 << 16, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        data, fds = descriptors.receive(control, 1 << 16, MOST_DESCRIPTORS)
         if not data:
             # The supervisors' own sockets close too, and each ends when its step has ended.
             _reap(0)

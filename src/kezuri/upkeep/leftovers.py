@@ -2,7 +2,8 @@
 
 import os
 
-from kezuri.store.store import Store, layer_name
+from kezuri.linux import cgroups
+from kezuri.store.store import Store, layer_name, remove_tree
 
 
 class Leftovers:
@@ -22,6 +23,12 @@ class Leftovers:
             for name in names
             if (process := name.partition("-")[0]) not in living and not (process.isdigit() and _alive(int(process)))
         ]
+
+    def clear(self) -> None:
+        """Remove what killed processes left: their work in progress, their leases, their control groups."""
+        for name in self.dead():
+            remove_tree(self._store.path("tmp", name))
+        cgroups.sweep_all()
 
     def directories(self) -> set[str]:
         """The names in `layers` that are of no layer."""

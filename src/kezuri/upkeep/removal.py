@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from kezuri.linux import cgroups
 from kezuri.linux.usage import disk_use
 from kezuri.store.blobs import PARTIAL, lock_partial
 from kezuri.store.store import Store, remove_tree
@@ -184,7 +185,8 @@ class Removal:
                 yield Gone("listing", name, size)
 
     def leftovers(self, chosen: Callable[[str], bool] = lambda name: True) -> Iterator[Gone]:
-        """Clear away work in progress of processes that are dead."""
+        """Clear away work in progress of processes that are dead, and their control groups."""
+        cgroups.sweep_all()
         for name in self._leftovers.dead():
             path = self._store.path("tmp", name)
             if chosen(f"tmp/{name}"):
