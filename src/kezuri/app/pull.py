@@ -9,7 +9,6 @@ from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
-from kezuri.upkeep.collector import Collector
 
 
 def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
@@ -25,15 +24,22 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
             current[-1].status(digest[:19], done, total, done == total)
 
     with Session(settings, pull=True, progress=told) as session:
-        # What a killed pull or build left behind goes before this one needs the space.
-        for _ in Collector(session.store, session.privilege).abandoned():
-            pass
         with reporter.step(WorkName(f"load metadata for {reference}")):
             image = session.images.resolve(ImageSource("registry", name), wanted)
+        if not all(session.store.blobs.has(layer.digest) for layer in image.layers):
+            _clear_away(session)
         with reporter.step(WorkName(f"pull {reference.familiar}")) as ticket:
             current.append(ticket)
             keep(session, reference, image)
         return image.digest
+
+
+def _clear_away(session: Session) -> None:
+    """Remove what a killed pull or build left behind, before this one needs the space."""
+    from kezuri.upkeep.collector import Collector
+
+    for _ in Collector(session.store, session.privilege).abandoned():
+        pass
 
 
 def keep(session: Session, reference: Reference, image: BaseImage) -> None:
