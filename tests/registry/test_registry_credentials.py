@@ -117,6 +117,8 @@ def test_what_an_entry_says(entry: Any, found: Credential | None) -> None:
         (b'{"auths": {"r": {"auth": 1}}}', "file: a field of r is not a text"),
         (b'{"auths": {"r": {"auth": "hush hush"}}}', "file: the `auth` of r is not base64"),
         (b'{"auths": {"r": {"auth": "aHVzaGh1c2g="}}}', "file: the `auth` of r is not a name and a password"),
+        (b'{"auths": {"r": {"registrytoken": "hush\\r\\nX: y"}}}', "file: a token of r has characters"),
+        (b'{"auths": {"r": {"identitytoken": "hush hush"}}}', "file: a token of r has characters"),
         (b'{"credHelpers": {"r": 1}}', "file: the helper of r is not a text"),
     ],
 )
@@ -300,6 +302,7 @@ def test_a_helper_that_is_missing_is_warned_of(home: Home) -> None:
         ("echo hush", "does not answer with a name and a secret"),
         ("echo '[\"hush\"]'", "does not answer with a name and a secret"),
         ('echo \'{"Username": 1, "Secret": "hush"}\'', "does not answer with a name and a secret"),
+        ('echo \'{"Username": "<token>", "Secret": "hush hush"}\'', "does not answer with a name and a secret"),
         ("sleep 60 & echo $! > $0.pid; wait", r"took longer than 0\.3 s"),
         ("exec yes hush", "says more than 1 MiB"),
         ("kill -9 $$", "exit code -9"),
