@@ -329,6 +329,7 @@ EVERY = [
     ("pull", "localhost:1/nothing"),
     ("login", "--get-login", "localhost:1"),
     ("logout", "localhost:1"),
+    ("push", "localhost:1/nothing"),
     ("images",),
     ("inspect", "nothing"),
     ("history", "nothing"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kezuri.app.definition import Definition
 from kezuri.app.delivery import Delivery, packing
-from kezuri.app.outputs import ImageOutput, StoredImage
+from kezuri.app.outputs import ImageOutput, PushedImage, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built
@@ -28,7 +28,9 @@ from kezuri.progress.reporter import Reporter, Ticket, reason
 if TYPE_CHECKING:
     from kezuri.app.debugging import Tell
     from kezuri.app.performing import StepsHere
+    from kezuri.app.pushing import Pushing
     from kezuri.build.doors import Performing
+    from kezuri.oci.descriptor import Descriptor
     from kezuri.progress.expected import Expected
 
 
@@ -84,7 +86,8 @@ class _Build:
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
         self._images = [output for output in request.outputs if isinstance(output, ImageOutput)]
-        names = (*request.tags, *(name for output in self._images for name in output.options.names))
+        named = (o for o in self._images if not (isinstance(o, PushedImage) and o.by_digest))
+        names = (*request.tags, *(name for output in named for name in output.options.names))
         self._names = tuple(str(_tag(name)) for name in dict.fromkeys(names))
 
     def run(self) -> BuildResult:
@@ -106,10 +109,22 @@ class _Build:
             # The first output's way to pack is that of layers which are packed while the build goes on.
             self._packing = packing((self._images or [StoredImage()])[0], plan.epoch)
             session.forms = session.forms.for_epoch(plan.epoch)
-            delivery = Delivery(self._request, self._names, plan.epoch, session, self._reporter, self._listener)
+            pushing = self._pushing(session, held)
+            delivery = Delivery(
+                self._request, self._names, plan.epoch, session, self._reporter, self._listener, pushing
+            )
             delivery.check(plan)
-            built = self._build(plan, definition, held)
+            if pushing is not None:
+                pushing.check()
+            built = self._build(plan, definition, held, pushing.ahead if pushing is not None else None)
             return delivery.deliver(plan, built)
+
+    def _pushing(self, session: Session, held: ExitStack) -> "Pushing | None":
+        if not any(isinstance(output, PushedImage) for output in self._images):
+            return None
+        from kezuri.app.pushing import Pushing
+
+        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter))
 
     def _warn(self, text: str) -> None:
         self._listener(Warned(time(), Diagnostic("warning", text)))
@@ -139,7 +154,9 @@ class _Build:
 
     # building
 
-    def _build(self, plan: Plan, definition: Definition, held: ExitStack) -> Built:
+    def _build(
+        self, plan: Plan, definition: Definition, held: ExitStack, send: "Callable[[Descriptor], None] | None"
+    ) -> Built:
         session, request = self._session, self._request
         bench = definition.workbench(plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1))
         lookup = KeyedLookup(bench.keys, bench.results, bench.options)
@@ -154,7 +171,7 @@ class _Build:
 
                 with suppress(KezuriError):  # It may be as well that nobody can tell.
                     self._expect(expectation(plan, ahead, definition.durations(), bench.options.parallelism))
-            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel)
+            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel, send)
             return self._steps.performing(ahead, packs=bool(self._images), keep_failed=self._keeps)
 
         builder = Builder(plan, lookup, telling, performing, self._cancel, bench.options.parallelism)

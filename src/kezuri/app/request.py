@@ -1,6 +1,6 @@
 """What a user can ask for, as frozen values: argv has been understood, nothing has happened yet."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
@@ -67,7 +67,7 @@ class BuildRequest(NamedTuple):
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
     of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
     network alone is run again `retry_network` times. Without `outputs` nothing
-    leaves.
+    leaves. `squash` makes the new layers one (`new`), or those of the base, too (`all`).
     """
 
     context: str = "."
@@ -96,6 +96,7 @@ class BuildRequest(NamedTuple):
     limits: "Limits | None" = None
     salvage: tuple[Salvage, ...] = ()
     retry_network: int = 0
+    squash: Literal["", "new", "all"] = ""
 
 
 class BuildResult(NamedTuple):

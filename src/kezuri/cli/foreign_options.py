@@ -61,7 +61,6 @@ _BUILD = (
     *_answered("--tag names the index, and --platform A,B what is in it", "--manifest"),
     *_answered("write ENV in the Dockerfile", "--env", "--unsetenv"),
     *_answered("write RUN --mount=type=bind or type=cache in the Dockerfile", "--volume", "-v"),
-    *_answered("a last stage with COPY --from= does the same", "--squash-all", value=False),
     *_answered("the history is part of what an image is known by, and stays", "--omit-history", value=False),
     *_answered("Dockerfiles are not run through cpp; ARG and stages do most of it", "--cpp-flag"),
     *_answered("the image's config is the base image's: FROM another one", "--os-feature", "--os-version"),
@@ -87,6 +86,18 @@ _INSPECT = (
     *_answered("name the image: `kezuri images -q` has the newest first", "--latest", "-l", value=False),
 )
 _PULL = (*_REGISTRY, *_PLATFORM, *_taken("--policy"), *_taken("--remove-signatures", value=False))
+_PUSH = (
+    *_REGISTRY,
+    *_taken("--remove-signatures", "--disable-compression", value=False),
+    *_answered("a push is of an image as it is: build it with --compression", "--compression-format"),
+    *_answered("a push is of an image as it is: build it with --compression-level", "--compression-level"),
+    *_answered("layers are compressed when they are built", "--compress", value=False),
+    *_answered("an index is pushed with all its images", "--all", value=False),
+    *_answered("the last line is TAG: digest: DIGEST size: SIZE; --format json has it, too", "--digestfile"),
+    *_answered("`kezuri rmi NAME` takes the name away", "--rm", value=False),
+    *_answered(_KEYS, "--encrypt-layer", "--encryption-key", "--sign-by", "--sign-by-sigstore-private-key"),
+    *_answered(_KEYS, "--sign-passphrase-file"),
+)
 _PRUNE = _taken("--external", value=False)
 
 _PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
@@ -102,6 +113,7 @@ _TABLES = {
     "rmi": _REMOVE,
     "inspect": _INSPECT,
     "pull": _PULL,
+    "push": _PUSH,
     "prune": _PRUNE,
     "login": _ACCOUNT,
     "logout": _ACCOUNT,

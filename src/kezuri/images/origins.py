@@ -138,7 +138,10 @@ class Images:
         image = _image(reference.familiar, resolved.descriptor.digest, resolved.config, resolved.manifest, source)
         if resolved.index_digest:
             self._chosen_from[image.digest] = resolved.index_digest
-        self._store.database.facts.put_image(reference, platform, image.digest)
+        facts = self._store.database.facts
+        facts.put_image(reference, platform, image.digest)
+        content = (resolved.manifest.config, *resolved.manifest.layers)
+        facts.put_sources((blob.digest for blob in content), reference.repository)
         return image
 
     def _from_layout(self, source: ImageSource, platform: Platform) -> BaseImage:

@@ -10,6 +10,7 @@ from kezuri.registry.wire import Answer, Headers, TransportError
 _BODY = 64 << 10
 _WORTH_HIDING = 6
 """Characters of a secret that is looked for in what others say: a shorter one is in ordinary words."""
+_UNREACHED = ("resolve", "resolve-later", "refused", "connect-timeout", "proxy")
 
 
 class Failure(NamedTuple):
@@ -115,15 +116,23 @@ def redact(url: str) -> str:
 
 
 def explain(
-    what: str, host: str, error: TransportError | Refused | WrongBytes, also: tuple[str, ...] = ()
+    what: str,
+    host: str,
+    error: TransportError | Refused | WrongBytes,
+    also: tuple[str, ...] = (),
+    *,
+    writing: bool = False,
 ) -> KezuriError:
     """The error to show for `what` (a reference, perhaps with a blob), asked of `host`; `also` tells of mirrors that
-    failed before. The exit code is 1 where the registry says that it has no such thing for us, else 125."""
+    failed before; `writing` is whether something was to be written there. The exit code is 1 where the registry says
+    that it has no such thing for us, else 125."""
     kind = KezuriError
     absent = isinstance(error, Refused) and error.failure.status in (401, 403, 404)
     if isinstance(error, TransportError):
         kind = KezuriError if error.kind == "url" else Unanswered
         message, hint = _transport(error)
+        if writing and error.kind in _UNREACHED:
+            hint = "is the network there, and is this the registry's name?"
         if error.origin.partition(":")[0] != host.partition(":")[0]:
             message += f" (sent there by {host})"
     elif isinstance(error, Refused):
@@ -135,7 +144,7 @@ def explain(
 
 
 def _transport(error: TransportError) -> tuple[str, str]:
-    if error.kind in ("resolve", "resolve-later", "refused", "connect-timeout", "proxy"):
+    if error.kind in _UNREACHED:
         return (
             f"no registry can be reached at {error.origin}: {error.message}",
             "is the network there? `--build-context NAME=oci-layout://DIR` or a mirror (`--registry-mirror`) "
