@@ -220,6 +220,14 @@ def test_what_others_wrote_is_read_and_the_other_way_round(stranger: Stranger, b
     said = stranger("logout", basic.host)
     assert f"{stranger.home}/run/containers/auth.json still has credentials for {basic.host}" in said
     stranger("skopeo", "logout", basic.host)
+    if shutil.which("docker") is not None:
+        stranger.login(basic.host)
+        stranger("docker", "logout", basic.host)
+        stranger("login", "--get-login", basic.host, code=1)
+        stranger.environment["DOCKER_HOST"] = "unix:///no/such"  # then it asks the registry itself
+        stranger("docker", "login", "-u", USER, "--password-stdin", basic.host, given=PASSWORD)
+        stranger("pull", name)
+        stranger("docker", "logout", basic.host)
     # podman keeps what is for a part of a registry only under its path.
     stranger("skopeo", "login", *options, f"{basic.host}/team", given=PASSWORD)
     stranger("pull", name)
@@ -266,6 +274,8 @@ def test_asked_on_a_terminal(stranger: Stranger, basic: RegistryServer) -> None:
         terminal.wait_for("Username: ")
         terminal.type(f"{USER}\n")
         terminal.wait_for("Password: ")
+        limits = Path(f"/proc/{terminal.pid}/limits").read_text()
+        assert "Max core file size        0 " in limits
         terminal.type(f"{PASSWORD}\n")
         seen = terminal.wait_for("Login Succeeded")
         assert terminal.end() == 0

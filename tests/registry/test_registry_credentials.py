@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from base64 import b64encode
 from pathlib import Path
@@ -238,6 +240,17 @@ def test_a_file_is_read_once_and_not_before_it_is_needed(home: Home) -> None:
     assert made == [1]
 
 
+def test_files_after_the_answer_are_not_read(home: Home) -> None:
+    home.put(".docker/config.json", document("r.example"))
+    home.put("run/containers/auth.json", b"no JSON")
+    credentials = home.credentials()
+    assert user(credentials.find("r.example", "a")) == "r.example"
+    for _ in range(2):  # whoever needs the second one is told, each time
+        with pytest.raises(KezuriError, match=r"run/containers/auth\.json: not JSON"):
+            credentials.find("other", "a")
+    assert user(credentials.find("r.example", "b")) == "r.example"
+
+
 def test_files_that_cannot_be_read(home: Home) -> None:
     """A directory in the file's place: even root cannot read that one."""
     (home.base / ".docker/config.json").mkdir(parents=True)
@@ -278,7 +291,7 @@ def test_helpers(home: Home) -> None:
     assert log.split("\n") == [
         "get r.example", "get t.example", "get u.example", f"get {HUB_KEY}", "get docker.io", "",
     ]  # fmt: skip
-    assert credentials.find("r.example", "a") == credentials.find("r.example", "a")
+    assert credentials.find("r.example", "a") == credentials.find("r.example", "b")
     assert (home.base / "bin/docker-credential-all.log").read_text() == log
 
 
@@ -413,6 +426,19 @@ def test_any_name_and_password_comes_back(username: str, password: str) -> None:
     document = {"auths": {"r": entry_of(Credential(username, password))}}
     found = CredentialFile.parse(json.dumps(document).encode(), "file").find("r", "")
     assert found == (Credential(username, password, source="file") if password else None)
+
+
+def test_an_anonymous_pull_does_not_pay() -> None:
+    """Nothing of this is loaded before a registry demands credentials."""
+    script = (
+        "import sys; from kezuri.registry.challenge import Deferred; from kezuri.registry.client import Registry\n"
+        "import kezuri.app.registries, kezuri.registry.exchange\n"
+        "Registry(credentials=Deferred(lambda: kezuri.app.registries.credentials(None, None)))\n"
+        "print(*[m for m in sys.modules if m.startswith('kezuri.registry.') and m.split('.')[2] in"
+        " ('credentials', 'credential_file', 'helper', 'server', 'forbidden', 'login')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
 
 
 def test_no_file_is_none(tmp_path: Path) -> None:

@@ -118,9 +118,9 @@ class Settings(NamedTuple):
 
     `root` is the store's directory; `runtime` is `kezuri` or `native` (our own sandbox) or the name or path of an OCI
     runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
-    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP (`*`: every host); `authfile` is the one
-    file with credentials that counts (empty: the usual ones); `certificates` is a directory with authorities, and a
-    certificate to show, for every registry.
+    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP; without `tls_verify` every registry
+    may, but nothing else; `authfile` is the one file with credentials that counts (empty: the usual ones);
+    `certificates` is a directory with authorities, and a certificate to show, for every registry.
     """
 
     root: str
@@ -131,3 +131,4 @@ class Settings(NamedTuple):
     max_parallelism: int = 0
     authfile: str = ""
     certificates: str = ""
+    tls_verify: bool = True

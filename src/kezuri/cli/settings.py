@@ -154,17 +154,17 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
             hint=f"{one('cert-dir').origin} must name a directory with *.crt, *.cert and *.key",
             exit_code=2,
         )
-    every = () if parsed.flag("--tls-verify", True) else ("*",)
     mirrors = said("registry-mirror")
     return Settings(
         root=os.path.abspath(_expand(root, environ)),
         runtime="".join(one("runtime").values) or "kezuri",
         ca_certificates=bundle,
         mirrors=tuple(_mirror(value, mirrors.origin) for value in split(mirrors.values)),
-        insecure=tuple(_registry(value) for value in split(said("insecure-registry").values)) + every,
+        insecure=tuple(_registry(value) for value in split(said("insecure-registry").values)),
         max_parallelism=int(text),
         authfile=path("authfile"),
         certificates=certificate_directory,
+        tls_verify=parsed.flag("--tls-verify", True),
     )
 
 

@@ -7,6 +7,7 @@ from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.linux.privileges import keep_memory_private
 
 _MOST = 32 << 10
 
@@ -47,7 +48,7 @@ def execute(invocation: Invocation) -> int:
     accounts = Accounts(invocation.settings, warn, console.environ)
     if invocation.command is LOGOUT:
         return _logout(invocation, accounts, registry)
-    _keep_no_core()
+    keep_memory_private()
     return _login(invocation, accounts, registry)
 
 
@@ -133,10 +134,3 @@ def _ask(prompt: str, console: Console, secret: bool = False) -> str:
     console.err.write(prompt)
     console.err.flush()
     return sys.stdin.readline().strip()
-
-
-def _keep_no_core() -> None:
-    """A crash must not write the password to the disk."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
