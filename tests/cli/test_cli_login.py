@@ -144,6 +144,19 @@ def test_an_identity_token_takes_the_place_of_the_password(
     stranger("login", guarded.host)
 
 
+def test_a_push_and_a_mount(stranger: Stranger, guarded: RegistryServer, tokens: TokenServer) -> None:
+    (stranger.home / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    names = [f"{guarded.host}/{name}" for name in ("team/one:1", "team/two:1")]
+    stranger("build", "-t", names[0], "-t", names[1], ".")
+    assert f"nobody is logged in there: `kezuri login {guarded.host}`" in stranger("push", names[0], code=1)
+    stranger.login(guarded.host)
+    tokens.log.clear()
+    assert ": Pushed" in stranger("push", names[0])
+    assert [asked.scopes for asked in tokens.log] == [("repository:team/one:pull,push",)]
+    assert ": Mounted from team/one" in stranger("push", names[1])
+    assert tokens.log[-1].scopes == ("repository:team/two:pull,push", "repository:team/one:pull")
+
+
 def test_nothing_that_is_printed_has_a_secret(
     stranger: Stranger, basic: RegistryServer, guarded: RegistryServer, tokens: TokenServer
 ) -> None:
