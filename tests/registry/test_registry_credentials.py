@@ -377,6 +377,8 @@ def test_what_is_kept_is_found(home: Home) -> None:
     assert not credentials.drop(Server.of("r.example"))
     assert credentials.find("r.example", "") is None
     assert list(json.loads(path.read_text())["auths"]) == ["a.example", HUB_KEY, "q.example/team"]
+    (path.parent / "config.json.kezuri-0123abcd").write_text("of one who was killed")
+    credentials.keep(Server.of("r.example"), Credential("u", "p"))
     assert os.listdir(path.parent) == ["config.json"]
 
 
