@@ -1,12 +1,15 @@
 """`pull`: an image from a registry into the store, whole and with its name."""
 
+from time import time
+
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
+from kezuri.diagnostics import Diagnostic
 from kezuri.oci.descriptor import Descriptor, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
-from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
 
@@ -23,7 +26,10 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
         if current:
             current[-1].status(digest[:19], done, total, done == total)
 
-    with Session(settings, pull=True, progress=told) as session:
+    def warn(text: str) -> None:
+        listener(Warned(time(), Diagnostic("warning", text)))
+
+    with Session(settings, pull=True, progress=told, warn=warn) as session:
         with reporter.step(WorkName(f"load metadata for {reference}")):
             image = session.images.resolve(ImageSource("registry", name), wanted)
         if not all(session.store.blobs.has(layer.digest) for layer in image.layers):
