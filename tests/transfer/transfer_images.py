@@ -62,6 +62,20 @@ def layout_of_several(path: Path) -> tuple[str, bytes]:
     return where, outer
 
 
+def layout_of_two(path: Path) -> tuple[str, bytes]:
+    """A layout with an index for amd64 and arm64 under the tag `two`, and that index: skopeo knows no nested ones."""
+    amd, arm = image("base", "amd"), image("base", "arm", architecture="arm64")
+    where = write_layout(str(path), (amd, {NAME: "amd"}), (arm, {NAME: "arm"}))
+    raw = make_index((amd, AMD64), (arm, ARM64))
+    (path / "blobs" / "sha256" / digest_of(raw)[7:]).write_bytes(raw)
+    top = json.loads((path / "index.json").read_bytes())
+    top["manifests"].append(
+        {"mediaType": INDEX, "digest": digest_of(raw), "size": len(raw), "annotations": {NAME: "two"}}
+    )
+    (path / "index.json").write_text(json.dumps(top))
+    return where, raw
+
+
 def refer(path: Path, subject: bytes, text: str) -> bytes:
     """An artifact in the layout that refers to a manifest of it; its manifest."""
     config, layer = b"{}", text.encode()
