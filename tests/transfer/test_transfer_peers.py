@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchmarks.dockerd import Dockerd, missing
@@ -198,6 +199,35 @@ def test_docker_and_kezuri_read_each_others_archives(kezuri: Kezuri, short: str,
     ours = json.loads(kezuri("inspect", "imported:1"))[0]
     assert ours["RootFS"]["Layers"] == theirs["RootFS"]["Layers"]
     assert ours["Config"]["Cmd"] == theirs["Config"]["Cmd"] and ours["Config"]["Env"] == theirs["Config"]["Env"]
+
+
+def test_images_of_podman_and_docker_themselves(kezuri: Kezuri, short: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """Through their own programs: podman's store by a script that names it, docker by DOCKER_HOST."""
+    if shutil.which("podman") is None:
+        pytest.skip("podman is not installed")
+    where, _ = layout_of_several(tmp_path / "from")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    podman = f"{shutil.which('podman')} --root {short}/p --runroot {short}/r --storage-driver vfs"
+    (programs / "podman").write_text(f'#!/bin/sh\nexec {podman} "$@"\n')
+    (programs / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    kezuri("copy", "-q", f"oci:{where}:amd", "containers-storage:example.org/a:1")
+    (identity,) = run("podman", "images", "-q", "--no-trunc", "example.org/a").split()
+    kezuri("copy", "-q", "containers-storage:example.org/a:1", "back:1")
+    assert kezuri("images", "-q", "--no-trunc", "back").split() == [identity]
+    assert "podman save nope failed: " in kezuri("copy", "containers-storage:nope", "x", code=125)
+    (programs / "podman").write_text("#!/bin/sh\necho it is broken >&2; exit 3\n")
+    assert "podman load failed: it is broken" in kezuri("copy", "back:1", "containers-storage:x", code=125)
+    if missing() is None:
+        with Dockerd(f"{short}/d") as docker:
+            monkeypatch.setenv("DOCKER_HOST", f"unix://{short}/d/sock")
+            kezuri("copy", "-q", f"oci:{where}:several", "docker-daemon:example.org/b:1")
+            assert json.loads(docker.ask("inspect", "example.org/b:1"))[0]["Id"] == identity
+            kezuri("copy", "-q", "docker-daemon:example.org/b:1", "back:2")
+            assert kezuri("images", "-q", "--no-trunc", "back:2").split() == [identity]
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{short}/none")
+    assert "docker load failed: " in kezuri("copy", "back:1", "docker-daemon:x", code=125)
 
 
 def test_killed_in_the_middle(kezuri: Kezuri, tmp_path: Path) -> None:
