@@ -144,3 +144,15 @@ def docker_save(tags: list[str], *layers: bytes, linked: bool = False, **changes
             out.file(names[-1], layer)
     saved = {"Config": f"{digest_of(config)[7:]}.json", "RepoTags": tags or None, "Layers": names, **changes}
     return out.file("manifest.json", json.dumps([saved]).encode()).bytes()
+
+
+def with_config(text: str, **fields: Any) -> Image:
+    """An image of one layer whose config has these fields too (`created`, `config`)."""
+    made = image(text)
+    manifest = json.loads(made.manifest)
+    old = manifest["config"]["digest"]
+    raw = canonical({**json.loads(made.blobs[old]), **fields})
+    manifest["config"].update(digest=digest_of(raw), size=len(raw))
+    data = canonical(manifest)
+    blobs = {digest: blob for digest, blob in made.blobs.items() if digest != old} | {digest_of(raw): raw}
+    return Image(data, blobs, made.layers, digest_of(data))
