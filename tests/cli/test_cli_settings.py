@@ -230,4 +230,4 @@ def test_the_command_says_where_values_come_from(tmp_path: Path) -> None:
 
 def test_the_file_knows_what_the_flags_know() -> None:
     every = {f"--{setting.name}" for setting in SETTINGS if setting.flag == "every"}
-    assert every == {o.key for o in GLOBAL} - {"--config", "--debug"}
+    assert every == {o.key for o in GLOBAL} - {"--config", "--debug", "--tls-verify"}

@@ -72,6 +72,21 @@ SETTINGS = (
     ),
     Setting("insecure-registry", "list", "A registry that may speak plain HTTP", metavar="HOST"),
     Setting(
+        "cert-dir",
+        "path",
+        "For every registry: authorities (*.crt) and our certificate (*.cert, *.key)",
+        metavar="DIR",
+        completes="directory",
+    ),
+    Setting(
+        "authfile",
+        "path",
+        "The file with credentials (default: those of docker and podman)",
+        "those of docker and podman",
+        "FILE",
+        completes="file",
+    ),
+    Setting(
         "max-parallelism",
         "number",
         "How many steps may run at once (default: one per processor)",
@@ -117,6 +132,11 @@ SETTINGS = (
 
 GLOBAL = (
     *(setting.option for setting in SETTINGS if setting.flag == "every"),
+    Option(
+        ("--tls-verify",),
+        "flag",
+        "Check the certificates of registries (default true); false: they may also speak plain HTTP",
+    ),
     Option(
         ("--config",),
         "text",
@@ -171,18 +191,27 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
     def one(key: str) -> str:
         return "".join(told[key].values[-1:])
 
+    def path(key: str) -> str:
+        return os.path.abspath(expand(one(key), environ)) if one(key) else ""
+
     root = one("root") or default_root(environ)
     if not root:
         raise _homeless("where the store is")
-    bundle = ""
-    if one("ca-certificates"):
-        bundle = os.path.abspath(expand(one("ca-certificates"), environ))
-        if not os.path.isfile(bundle):
-            raise KezuriError.of(
-                f"ca-certificates: there is no file {one('ca-certificates')}",
-                hint=f"{told['ca-certificates'].origin} must name a PEM file",
-                exit_code=2,
-            )
+    bundle = path("ca-certificates")
+    if bundle and not os.path.isfile(bundle):
+        raise KezuriError.of(
+            f"ca-certificates: there is no file {one('ca-certificates')}",
+            hint=f"{told['ca-certificates'].origin} must name a PEM file",
+            exit_code=2,
+        )
+    certificates = path("cert-dir")
+    if certificates and not os.path.isdir(certificates):
+        raise KezuriError.of(
+            f"cert-dir: there is no directory {certificates}",
+            hint=f"{told['cert-dir'].origin} must name a directory with *.crt, *.cert and *.key",
+            exit_code=2,
+        )
+    every = () if parsed.flag("--tls-verify", True) else ("*",)
     text = one("max-parallelism") or "0"
     if not text.isdecimal():
         raise KezuriError.of(
@@ -196,8 +225,10 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
         runtime=one("runtime") or "kezuri",
         ca_certificates=bundle,
         mirrors=tuple(_mirror(value, mirrors.origin) for value in split(mirrors.values)),
-        insecure=tuple(_registry(value) for value in split(told["insecure-registry"].values)),
+        insecure=tuple(_registry(value) for value in split(told["insecure-registry"].values)) + every,
         max_parallelism=int(text),
+        authfile=path("authfile"),
+        certificates=certificates,
         progress=_progress(told["progress"]),
         max_used_space=_measure(told["max-used-space"], _size),
         min_free_space=_measure(told["min-free-space"], _size),

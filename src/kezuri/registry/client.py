@@ -169,7 +169,7 @@ class Registry:
         known_in: Iterable[str] = (),
     ) -> "Uploaded":
         """Have one blob in the repository of the reference, and how that came about. It is looked for there, then taken
-        over from a repository of the same registry that `known_in` names as having it (`host/path`), then sent.
+        over from a repository of the same registry that `known_in` names as having it (by its path), then sent.
         `progress` hears (bytes sent, size), also of fewer than before when it is sent anew. KezuriError when the blob
         cannot be read, or the registry does not take it."""
         what = f"{reference.repository}: blob {descriptor.digest}"
@@ -186,20 +186,27 @@ class Registry:
         descriptors: Iterable[Descriptor],
         source: "BlobSource",
         progress: Callable[[Descriptor, int, int], None] | None = None,
-        known_in: Iterable[str] = (),
+        known_in: Iterable[str] | Callable[[str], Iterable[str]] = (),
     ) -> dict[str, "Uploaded"]:
         """Have blobs in the repository of the reference, four at a time, the largest first; how each of them (by its
-        digest) came to be there. The first error ends the others and is raised; `progress` hears (descriptor, bytes
-        sent, size) from several threads."""
+        digest) came to be there. `known_in` may be a function that says it of a digest. The first error ends the others
+        and is raised; `progress` hears (descriptor, bytes sent, size) from several threads."""
         how: dict[str, Uploaded] = {}
-        sources = tuple(known_in)
+        sources = known_in if callable(known_in) else tuple(known_in)
 
         def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
             how[descriptor.digest] = self._writing(
                 reference,
                 f"{reference.repository}: blob {descriptor.digest}",
                 stop,
-                lambda place: self._upload(place, reference, descriptor, source, hear, sources),
+                lambda place: self._upload(
+                    place,
+                    reference,
+                    descriptor,
+                    source,
+                    hear,
+                    sources(descriptor.digest) if callable(sources) else sources,
+                ),
             )
 
         self._together(reference, descriptors, one, progress, "push")
@@ -216,6 +223,17 @@ class Registry:
             str(reference),
             self._stop,
             lambda place: publication.put(place, reference, raw, media_type, self._warn),
+        )
+
+    def named(self, reference: Reference) -> str:
+        """The digest of what the reference's tag names at the registry itself, not at a mirror; empty for nothing."""
+        from kezuri.registry import manifests
+
+        return self._writing(
+            reference,
+            str(reference),
+            self._stop,
+            lambda place: manifests.named(place, reference.digest or reference.tag, place.patience()),
         )
 
     def writable(self, reference: Reference) -> None:
@@ -268,12 +286,10 @@ class Registry:
     ) -> "Uploaded":
         from kezuri.registry.upload import Upload
 
-        prefix = f"{reference.host}/"
-        paths = [name.removeprefix(prefix) for name in known_in if name.startswith(prefix)]
         with self._lock:
             busy = self._busy.setdefault(f"{reference.repository}@{descriptor.digest}", threading.Lock())
         with busy:  # of two images with the same layer one sends it, the other finds it there
-            return Upload(place, source).bring(descriptor, paths, progress)
+            return Upload(place, source).bring(descriptor, known_in, progress)
 
     def _writing(self, reference: Reference, what: str, stop: threading.Event, work: "Callable[[Place], _T]") -> _T:
         """Do something at the registry that the reference names itself."""
@@ -287,7 +303,7 @@ class Registry:
                 raise
             raise KezuriError.of(f"{reference}: the push was called off", exit_code=125) from None
         except (TransportError, Refused) as error:
-            raise explain(what, place.host, error) from None
+            raise explain(what, place.host, error, writing=True) from None
 
     def _together(
         self,
