@@ -95,6 +95,8 @@ class World:
             "KEZURI_CONFIG_SYSTEM": "",
             "XDG_CONFIG_HOME": self.base,
             "LC_ALL": "C.UTF-8",
+            "KEZURI_MAX_USED_SPACE": "300k",
+            "KEZURI_KEEP_AGE": "0",
         }
         command = [sys.executable, "-m", "kezuri", *argv]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

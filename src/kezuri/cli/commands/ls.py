@@ -25,7 +25,7 @@ COMMAND = Command(
     least=1,
     most=1,
     description="IMAGE is read from the store where it is there, else from its registry, and none of it is kept;\n"
-    "docker://NAME is the registry's in any case, oci:DIR[:NAME] and oci-archive:FILE[:NAME] are OCI layouts.\n"
+    "docker://NAME is the registry's in any case, and all places of `kezuri copy` are known.\n"
     "Of a directory every layer that has part of it is read. A name without a tag and a path is a repository's.",
     completes="image",
 )
@@ -65,8 +65,8 @@ def execute(invocation: Invocation) -> int:
 
 
 def _is_repository(source: "ImagePath") -> bool:
-    """Whether a name without a path has no tag or digest either; layouts have images, and no repositories."""
-    if source.path or source.image.startswith(("oci:", "oci-")):
+    """Whether a name without a path has no tag or digest either; only registries have repositories."""
+    if source.path or source.word not in ("", "docker://"):
         return False
     from kezuri.images.kept import looks_like_id
     from kezuri.oci.reference import Reference
