@@ -24,6 +24,7 @@ class Makers(NamedTuple):
     unpacking: Unpacking
     repacking: Repacking
     squashing: Squashing
+    verification: Verification
 
     @classmethod
     def of(
@@ -46,4 +47,5 @@ class Makers(NamedTuple):
             Unpacking(store, directories, fetching, listings, verification, warn),
             Repacking(store, supply, packer, verification),
             Squashing(store, listings, packer),
+            verification,
         )
