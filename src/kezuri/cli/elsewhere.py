@@ -7,7 +7,7 @@ _WORKING = "kezuri has no working containers: write the steps into a Dockerfile,
 _ALONE = "kezuri is one program without a daemon: there is nothing to manage"
 
 _OF_CONTAINERS = (
-    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "attach", "create", "rm", "wait", "top", "stats"),
+    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "create", "rm", "wait", "top", "stats"),
     *("port", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
 )
 

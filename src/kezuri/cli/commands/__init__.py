@@ -23,6 +23,8 @@ MODULES = {
     "append": "append",
     "flatten": "flatten",
     "rebase": "rebase",
+    "attach": "attach",
+    "discover": "discover",
     "copy": "copy",
     "save": "save",
     "load": "load",
