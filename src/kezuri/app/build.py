@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kezuri.app.definition import Definition, Workbench
 from kezuri.app.delivery import Delivery, packing
-from kezuri.app.outputs import ImageOutput, StoredImage
+from kezuri.app.outputs import ImageOutput, PushedImage, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from kezuri.app.caches import Caches
     from kezuri.app.debugging import Tell
     from kezuri.app.performing import StepsHere
+    from kezuri.app.pushing import Pushing
     from kezuri.build.doors import Performing
+    from kezuri.oci.descriptor import Descriptor
     from kezuri.progress.expected import Expected
 
 
@@ -86,7 +88,8 @@ class _Build:
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
         self._images = [output for output in request.outputs if isinstance(output, ImageOutput)]
-        names = (*request.tags, *(name for output in self._images for name in output.options.names))
+        named = (o for o in self._images if not (isinstance(o, PushedImage) and o.by_digest))
+        names = (*request.tags, *(name for output in named for name in output.options.names))
         self._names = tuple(str(_tag(name)) for name in dict.fromkeys(names))
 
     def run(self) -> BuildResult:
@@ -109,14 +112,20 @@ class _Build:
             self._packing = packing((self._images or [StoredImage()])[0], plan.epoch)
             session.forms = session.forms.for_epoch(plan.epoch)
             caches = self._open_caches(held)
-            delivery = Delivery(self._request, self._names, plan.epoch, session, self._reporter, self._listener, caches)
+            pushing = self._pushing(session, held)
+            delivery = Delivery(
+                self._request, self._names, plan.epoch, session, self._reporter, self._listener, pushing, caches
+            )
             delivery.check(plan)
+            if pushing is not None:
+                pushing.check()
+            send = pushing.ahead if pushing is not None else None
             parallelism = self._settings.max_parallelism or max(2, os.cpu_count() or 1)
             imported = caches.imported if caches is not None else None
             bench = definition.workbench(plan, parallelism, imported.selection if imported is not None else None)
             while True:
                 try:
-                    built = self._build(plan, definition, bench, held)
+                    built = self._build(plan, definition, bench, held, send)
                     result = delivery.deliver(plan, built)
                     break
                 except KezuriError:
@@ -151,6 +160,13 @@ class _Build:
             held.enter_context(self._caches.imported)
         return self._caches
 
+    def _pushing(self, session: Session, held: ExitStack) -> "Pushing | None":
+        if not any(isinstance(output, PushedImage) for output in self._images):
+            return None
+        from kezuri.app.pushing import Pushing
+
+        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter))
+
     def _warn(self, text: str) -> None:
         self._listener(Warned(time(), Diagnostic("warning", text)))
 
@@ -179,7 +195,14 @@ class _Build:
 
     # building
 
-    def _build(self, plan: Plan, definition: Definition, bench: Workbench, held: ExitStack) -> Built:
+    def _build(
+        self,
+        plan: Plan,
+        definition: Definition,
+        bench: Workbench,
+        held: ExitStack,
+        send: "Callable[[Descriptor], None] | None",
+    ) -> Built:
         session, request, caches = self._session, self._request, self._caches
         lookup = KeyedLookup(bench.keys, bench.results, bench.options) if caches is None else caches.lookup(bench)
         chronicle = Chronicle(session.store.database, definition.asked(), plan)
@@ -196,7 +219,7 @@ class _Build:
 
                 with suppress(KezuriError):  # It may be as well that nobody can tell.
                     self._expect(expectation(plan, ahead, definition.durations(), bench.options.parallelism))
-            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel, mounts)
+            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel, send, mounts)
             return self._steps.performing(ahead, packs=bool(self._images), keep_failed=self._keeps)
 
         builder = Builder(plan, lookup, telling, performing, self._cancel, bench.options.parallelism)

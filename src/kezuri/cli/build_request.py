@@ -60,6 +60,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
         limits=_limits(parsed),
         retry_network=_retries(parsed.text("--retry-network")),
+        squash="all" if parsed.flag("--squash-all") else "new" if parsed.flag("--squash") else "",
         salvage=_salvage(parsed.all("--on-error")),
         cache_from=_cache_from(parsed, console),
         cache_to=_cache_to(parsed, build_args, console),
@@ -193,10 +194,10 @@ def _agent(text: str, environ: Mapping[str, str]) -> AgentSource:
 
 
 def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
-    asked = ("--output", "--annotation", "--compression", "--compression-level")
+    asked = ("--output", "--annotation", "--compression", "--compression-level", "--push", "--load")
     if not any(parsed.given(option) for option in asked):
         return BuildRequest().outputs
-    from kezuri.cli.outputs import read_outputs, streamed
+    from kezuri.cli.outputs import loading, pushing, read_outputs, streamed
 
     outputs = read_outputs(
         parsed.all("--output"),
@@ -204,6 +205,10 @@ def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
         parsed.text("--compression"),
         parsed.text("--compression-level"),
     )
+    if parsed.flag("--push"):
+        outputs = pushing(outputs)
+    if (engine := parsed.text("--load")) and parse_bool(engine) is not False:
+        outputs = loading(outputs, "true" if parse_bool(engine) else engine)
     streams = streamed(outputs)
     if len(streams) > 1:
         raise UsageError.because("two outputs cannot both go to standard output", "give one of them a dest=")

@@ -122,7 +122,7 @@ class ArchiveFile:
         try:
             with tarfile.open(fileobj=cast(Any, guarded), mode="r:") as archive:
                 while (member := archive.next()) is not None:
-                    archive.members.clear()  # it would keep them all
+                    archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                     self._add(member, length)
         except (tarfile.TarError, ValueError, OverflowError, RecursionError, MemoryError, IndexError):
             raise NoArchive.of(f"{self.where}: not a tar archive, or a damaged one", exit_code=125) from None

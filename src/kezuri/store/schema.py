@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 SCHEMA = """
 CREATE TABLE layer (
   id TEXT PRIMARY KEY, diff_id TEXT, created REAL NOT NULL, used REAL NOT NULL
@@ -53,6 +53,9 @@ CREATE TABLE pinned (
 CREATE TABLE misjudged (extents TEXT PRIMARY KEY, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE unpacked (diff_id TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE mount_family (family TEXT PRIMARY KEY, generation TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (
+  digest TEXT NOT NULL, repository TEXT NOT NULL, used REAL NOT NULL, PRIMARY KEY (digest, repository)
+) WITHOUT ROWID;
 """
 """The tables of `facts.Facts`, each row with the time at which it was written."""
 

@@ -1,5 +1,7 @@
 """`kezuri pull`: an image from a registry into the local store."""
 
+from time import time
+
 from kezuri.cli.commands.build import PROGRESS
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
@@ -28,8 +30,12 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
-    settings = invocation.settings
-    with open_progress(mode, console) as progress:
+    settings, since = invocation.settings, time()
+    with open_progress(mode, console, settings.progress) as progress:
         digest = pull(settings, parsed.operands[0], parsed.text("--platform"), progress)
     console.say(digest)
+    if settings.limited:
+        from kezuri.cli.tidying import tidy
+
+        tidy(invocation, since, parsed.flag("--quiet"))
     return 0
