@@ -18,6 +18,11 @@ MODULES = {
     "pull": "pull",
     "prune": "prune",
     "du": "du",
+    "volume create": "volumes:CREATE",
+    "volume ls": "volumes:LS",
+    "volume inspect": "volumes:INSPECT",
+    "volume rm": "volumes:RM",
+    "volume prune": "volumes:PRUNE",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
@@ -57,10 +62,12 @@ ALIASES = {
     "container run": "run",
     "system df": "du",
     "system prune": "prune",
+    "volume list": "volume ls",
+    "volume remove": "volume rm",
 }
 """Other names that people's fingers know."""
 
-GROUPS = ("image", "buildx", "builder", "container", "system", "store")
+GROUPS = ("image", "buildx", "builder", "container", "system", "store", "volume")
 """First words that need a second one."""
 
 
