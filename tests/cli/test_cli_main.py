@@ -118,6 +118,12 @@ def test_golden_help() -> None:
         "                                  Pull what HOST (default docker.io) serves from URL first"
         " [$KEZURI_REGISTRY_MIRROR]\n"
         "      --insecure-registry HOST    A registry that may speak plain HTTP [$KEZURI_INSECURE_REGISTRY]\n"
+        "      --tls-verify                Check the certificates of registries (default true); false: they may also"
+        " speak plain HTTP\n"
+        "      --cert-dir DIR              For every registry: authorities (*.crt) and our certificate (*.cert, *.key)"
+        " [$KEZURI_CERT_DIR]\n"
+        "      --authfile FILE             The file with credentials (default: those of docker and podman)"
+        " [$KEZURI_AUTHFILE]\n"
         "      --max-parallelism N         How many steps may run at once (default: one per processor)"
         " [$KEZURI_MAX_PARALLELISM]\n"
         "      --config FILE               Settings file (default $XDG_CONFIG_HOME/kezuri/config.toml)"
@@ -321,7 +327,13 @@ EVERY = [
     ("build", "-o", "type=oci,dest=made", "."),
     ("run", "nothing"),
     ("pull", "localhost:1/nothing"),
+    ("login", "--get-login", "localhost:1"),
+    ("logout", "localhost:1"),
     ("push", "localhost:1/nothing"),
+    ("cat", "localhost:1/nothing:/etc/hostname"),
+    ("ls", "localhost:1/nothing:/"),
+    ("cp", "localhost:1/nothing:/etc", "."),
+    ("export", "localhost:1/nothing"),
     ("images",),
     ("inspect", "nothing"),
     ("history", "nothing"),
@@ -331,6 +343,7 @@ EVERY = [
     ("why",),
     ("prune", "--force"),
     ("du",),
+    ("config",),
     ("doctor",),
     ("store", "check"),
     ("bases",),

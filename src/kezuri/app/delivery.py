@@ -29,9 +29,10 @@ from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
+    from kezuri.app.caches import Caches
     from kezuri.app.pushing import Pushing
     from kezuri.export.annotations import Annotations
-    from kezuri.export.image import Exported, Parts
+    from kezuri.export.image import Exported, Parts, Squash
 
 
 class Delivery:
@@ -47,9 +48,12 @@ class Delivery:
         reporter: Reporter,
         listener: Listener,
         pushing: "Pushing | None" = None,
+        caches: "Caches | None" = None,
     ) -> None:
-        """`pushing` sends the images that go to registries."""
+        """`pushing` sends the images that go to registries; `caches` are asked where the image is to carry its
+        cache."""
         self._pushing = pushing
+        self._caches = caches if caches is not None and caches.inline else None
         self._called: list[str] = []
         self._request = request
         self._names = names
@@ -147,7 +151,12 @@ class Delivery:
         if isinstance(base, BaseImage):
             history = base.config.history
             base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
-        return Parts(platform, target.config, base_layers, history, target.history, made)
+        cache = None
+        if self._caches is not None:
+            from kezuri.travel.document import INLINE
+
+            cache = {INLINE: self._caches.inlined(plan, made)}
+        return Parts(platform, target.config, base_layers, history, target.history, made, cache)
 
     def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
         """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
@@ -175,14 +184,22 @@ class Delivery:
             now,
             index=index,
             docker=output.options.docker_types,
+            squash=self._squash(output),
         )
+
+    def _squash(self, output: ImageOutput) -> "Squash | None":
+        """What makes layers of each image one, if that was asked for."""
+        if not self._request.squash:
+            return None
+        from kezuri.app.layering import squasher
+
+        return squasher(self._session, self._packing(output), self._request.squash == "all")
 
     def _blob(self, layer: str, packing: Packing) -> LayerBlob:
         forms = self._session.forms
         form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()
-        assert not form.pulled
         return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
 
     def _write(self, output: ImageOutput, image: "Exported") -> None:

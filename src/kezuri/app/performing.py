@@ -14,6 +14,7 @@ from kezuri.forms.packing import Packing
 from kezuri.oci.descriptor import Descriptor
 from kezuri.plan.operation import Operation, Plan
 from kezuri.progress.calling_off import CallOff
+from kezuri.step.cachemounts import Elsewhere
 from kezuri.step.local import LocalPerformer
 from kezuri.step.tasks import Given, Tasks
 from kezuri.store.schema import FormRow
@@ -37,9 +38,12 @@ class StepsHere:
         held: ExitStack,
         cancel: CallOff,
         ahead: Callable[[Descriptor], None] | None = None,
+        mounts: Elsewhere | None = None,
     ) -> None:
-        """`packing` is how the first image leaves; `ahead` sends finished layers while others are made."""
+        """`packing` is how the first image leaves; `ahead` sends finished layers while others are made; `mounts`: see
+        CacheMounts."""
         self._ahead = ahead
+        self._mounts = mounts
         self._request = request
         self._plan = plan
         self._session = session
@@ -98,6 +102,8 @@ class StepsHere:
         if remotes:
             inputs.prefetch(remotes)
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
-        performer = LocalPerformer(session.store, session.forms, supplies, session.sandbox, options.ca_bundle)
+        performer = LocalPerformer(
+            *(session.store, session.forms, supplies, session.sandbox, options.ca_bundle, self._mounts)
+        )
         self._performer = self._held.enter_context(performer)
         return self._performer

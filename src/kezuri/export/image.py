@@ -1,6 +1,6 @@
 """From finished stages to what a build gives as an image: config, history and manifest, and an index of several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.oci.config import HistoryEntry, ImageConfig
@@ -66,12 +66,14 @@ def assemble(
     annotations: Mapping[str, str],
     epoch: int | None,
     now: float,
+    cache: Mapping[str, object] | None = None,
 ) -> ImageDocuments:
     """Put the documents together (OCI image spec: config.md, manifest.md; times as BuildKit's exporter sets them).
 
     `made` gives the layer of each operation that `items` name. Entries without a layer take the time of the next
     layer, else of the one before, else of the base's last entry: equal inputs give equal images then. With `epoch`
     (seconds) all entries have this time, also those whose layers are older: what the cache knows changes no image.
+    `cache` is an inline cache, which the config carries under its own name.
     """
     layers = [*base_layers]
     times: list[float | None] = []
@@ -102,7 +104,7 @@ def assemble(
         history=tuple(history),
         labels={**config.labels, **labels},
     )
-    config_bytes = canonical(done.to_json())
+    config_bytes = canonical({**done.to_json(), **(cache or {})})
     config_descriptor = Descriptor(CONFIG, digest_of(config_bytes), len(config_bytes))
     descriptors = tuple(_plain(layer.descriptor) for layer in layers)
     manifest_bytes = canonical(Manifest(config_descriptor, descriptors, MANIFEST, dict(annotations)).to_json())
@@ -157,7 +159,7 @@ class Exported(NamedTuple):
 
 class Parts(NamedTuple):
     """What one platform's image is made of. `made` gives the layer of each operation that `items` name; `platform` is
-    what the build was asked for, None when the config says it."""
+    what the build was asked for, None when the config says it; `cache` is an inline cache: see `assemble`."""
 
     platform: Platform | None
     config: ImageConfig
@@ -165,6 +167,11 @@ class Parts(NamedTuple):
     base_history: Sequence[HistoryEntry]
     items: Sequence[HistoryItem]
     made: Mapping[tuple[int, int], LayerBlob]
+    cache: Mapping[str, object] | None = None
+
+
+Squash = Callable[[ImageDocuments, int], ImageDocuments]
+"""Gives the same image with fewer layers; the number is that of the base's layers, which are its lowest."""
 
 
 def compose(
@@ -177,9 +184,11 @@ def compose(
     *,
     index: bool,
     docker: bool = False,
+    squash: Squash | None = None,
 ) -> Exported:
     """The image of these parts, one for each platform; with `index` also where there is one only, with `docker` in
-    documents of Docker's media types. Times are seconds, as `assemble` takes them."""
+    documents of Docker's media types. Times are seconds, as `assemble` takes them. `squash` makes layers of each image
+    one."""
     images: list[ImageDocuments] = []
     for part in parts:
         platform = part.platform or part.config.platform
@@ -193,7 +202,10 @@ def compose(
             annotations.on("manifest", platform) if annotations else {},
             epoch,
             now,
+            part.cache,
         )
+        if squash is not None:
+            made = squash(made, len(part.base_layers))
         if docker:
             made = _docker(made)
         notes = annotations.on("manifest-descriptor", platform) if annotations else {}

@@ -78,10 +78,14 @@ def manifests(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]
         return [(descriptor.digest, document)]
     found = []
     for entry in document.manifests:
-        attests = entry.platform is not None and "unknown" in (entry.platform.os, entry.platform.architecture)
-        if not attests and store.blobs.has(entry.digest):
+        if not attests(entry) and store.blobs.has(entry.digest):
             found += manifests(store, entry)
     return found
+
+
+def attests(entry: Descriptor) -> bool:
+    """Whether an entry of an index is no image but says something about one (BuildKit's attestations)."""
+    return entry.platform is not None and "unknown" in (entry.platform.os, entry.platform.architecture)
 
 
 def config_of(store: Store, manifest: Manifest, name: str) -> ImageConfig:

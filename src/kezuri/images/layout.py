@@ -95,7 +95,7 @@ class Layout:
             return self._by_digest(selector, where)
         found = self._named(selector)
         if len(found) == 1:
-            return self.document(found[0])
+            return self._document(found[0], where)
         entries = tuple(e._replace(annotations=_nameless(e.annotations)) for e in found)
         content = Index(entries)
         raw = canonical(content.to_json())
@@ -107,7 +107,7 @@ class Layout:
 
     def has(self, digest: str) -> bool:
         """Whether the blob is there."""
-        return self._reader.size(digest) is not None
+        return valid_digest(digest) and self._reader.size(digest) is not None
 
     def document(self, descriptor: Descriptor) -> Document:
         """The manifest or index that a descriptor names, verified."""

@@ -4,6 +4,7 @@ import threading
 from typing import NamedTuple
 
 from kezuri.registry.challenge import (
+    CLIENT,
     Challenge,
     Credential,
     Credentials,
@@ -42,7 +43,11 @@ class Demand(NamedTuple):
 class Authorization:
     """The grants that were given to us. Threads may share it; those that were refused together ask once."""
 
-    def __init__(self, transport: Transport, credentials: Credentials, allow_private: bool = False) -> None:
+    def __init__(
+        self, transport: Transport, credentials: Credentials, allow_private: bool = False, sign_in: bool = False
+    ) -> None:
+        """With `sign_in` a token server is asked for an identity token along with the first token."""
+        self._extra = (("offline_token", "true"), ("client_id", CLIENT)) if sign_in else ()
         self._transport = transport
         self._credentials = credentials
         self._private = allow_private
@@ -118,19 +123,22 @@ class Authorization:
             headers = {"Content-Type": _FORM, "Content-Length": str(len(form))}
             request = Request("POST", realm.partition("#")[0], headers, form, demand.pace)
             try:
-                grant = self._ask(request, terms, source, patience)
+                grant = self._ask(request, terms, credential, source, patience)
             except Refused as error:
                 if error.failure.status not in _NO_POST:
                     raise
             else:
                 if grant.refresh:
                     self._renewed[credential.identity] = grant.refresh
-                return grant._replace(scopes=scopes, refresh="", source=source)
+                return grant._replace(scopes=scopes, source=source)
         headers = {"Authorization": credential.basic()} if credential is not None else {}
-        request = Request("GET", token_url(challenge, scopes), headers, None, demand.pace)
-        return self._ask(request, terms, source, patience)._replace(scopes=scopes, source=source)
+        request = Request("GET", token_url(challenge, scopes, self._extra), headers, None, demand.pace)
+        return self._ask(request, terms, credential, source, patience)._replace(scopes=scopes, source=source)
 
-    def _ask(self, request: Request, terms: Terms, source: str, patience: Patience) -> Grant:
+    def _ask(
+        self, request: Request, terms: Terms, credential: Credential | None, source: str, patience: Patience
+    ) -> Grant:
+        secrets = () if credential is None else (credential.password, credential.identity, credential.basic()[6:])
         netloc = Origin.of(request.url).netloc
         while True:
             patience.backoff.ready(netloc, patience.stop)
@@ -153,7 +161,7 @@ class Authorization:
                 if patience.again(netloc, error.kind):
                     continue
                 raise
-            weigh(failure._replace(account=source), netloc, patience)
+            weigh(failure.without(*secrets)._replace(account=source), netloc, patience)
 
     def _send(self, request: Request, terms: Terms) -> tuple[Answer, str]:
         """A form with a secret is for the server that it was written for: it is sent nowhere else."""

@@ -24,7 +24,7 @@ class _Hash(Protocol):
     def hexdigest(self) -> str: ...
 
 
-class _Mistaken(Exception):
+class Mistaken(Exception):
     """The answer cannot be the blob; the text says why."""
 
 
@@ -57,7 +57,7 @@ def download(
             try:
                 # The closed form, because some registries answer 416 to an open range.
                 with open_({"Range": f"bytes={start}-{size - 1}"} if start else {}) as answer:
-                    if start and not _continues(answer, start, size):
+                    if start and not continues(answer, start, size):
                         writer.restart()
                         hashed = sha256()
                     _pour(answer, writer, hashed, size, host, patience, progress)
@@ -72,7 +72,7 @@ def download(
                     ranges = False
                     continue
                 raise
-            except _Mistaken as error:
+            except Mistaken as error:
                 why = str(error)
             else:
                 if writer.offset < size and answer.status == 206:
@@ -106,13 +106,13 @@ def download(
         hashed = sha256()
 
 
-def _continues(answer: Answer, start: int, size: int) -> bool:
+def continues(answer: Answer, start: int, size: int) -> bool:
     """Whether the answer to a range request goes on at `start`; False when it is the whole blob."""
     if answer.status != 206:
         return False
     found = _RANGE.match(answer.headers.get("content-range").strip())
     if not found or int(found[1]) != start or found[3] not in ("*", str(size)) or int(found[2]) >= size:
-        raise _Mistaken(f"asked to go on at byte {start} and was given {answer.headers.get('content-range')[:60]!r}")
+        raise Mistaken(f"asked to go on at byte {start} and was given {answer.headers.get('content-range')[:60]!r}")
     return True
 
 
@@ -127,9 +127,9 @@ def _pour(
 ) -> None:
     announced = answer.headers.length()
     if announced is not None and answer.status != 206 and announced != size:
-        raise _Mistaken(f"{announced} bytes announced instead of {size}")
+        raise Mistaken(f"{announced} bytes announced instead of {size}")
     if answer.status not in (200, 206):
-        raise _Mistaken(f"status {answer.status} without content")
+        raise Mistaken(f"status {answer.status} without content")
     stall = Stall(patience.backoff.clock.now)
     update = hashed.update if hashed is not None else None
     while True:
@@ -145,7 +145,7 @@ def _pour(
                 raise TransportError("cut", host, "the connection ended early")
             return
         if len(piece) > rest:
-            raise _Mistaken(f"more than {size} bytes")
+            raise Mistaken(f"more than {size} bytes")
         if update is not None:
             update(piece)
         writer.write(piece)

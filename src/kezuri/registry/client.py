@@ -21,6 +21,7 @@ from kezuri.registry.wire import Answer, Transport, TransportError
 
 if TYPE_CHECKING:
     from kezuri.registry.place import Place
+    from kezuri.registry.stream import BlobStream
     from kezuri.registry.upload import BlobSource, Uploaded
 
 _ACCEPT = ",".join(DOCUMENTS)
@@ -325,6 +326,39 @@ class Registry:
         finally:
             with self._lock:
                 self._stops.discard(stop)
+
+    def stream(
+        self, reference: Reference, descriptor: Descriptor, count: Callable[[int], None] = lambda _: None
+    ) -> "BlobStream":
+        """The bytes of one blob as they come, to be used in a `with`; they are kept nowhere. `count` hears how many
+        came. Read to its end it is the blob or KezuriError; ended before, nothing is proved of what was read. A mirror
+        that fails once it has begun is not replaced by another endpoint: what is read is of one origin."""
+        from kezuri.registry.stream import BlobStream
+
+        encoded(descriptor.digest, str(reference))
+        what = f"{reference}: blob {descriptor.digest}"
+
+        def at(endpoint: Endpoint) -> BlobStream:
+            patience = self._patience(self._stop, endpoint)
+            ask = Ask(endpoint, f"blobs/{descriptor.digest}", document=False)
+
+            def failed(error: TransportError | Refused | WrongBytes | Stopped) -> KezuriError:
+                if isinstance(error, Stopped):
+                    return KezuriError.of(f"{reference}: the pull was called off", exit_code=125)
+                return explain(what, endpoint.host, error)
+
+            stream = BlobStream(
+                lambda headers: self._open(ask._replace(headers=headers), patience),
+                descriptor,
+                endpoint.host,
+                patience,
+                failed,
+                count,
+            )
+            stream.dial()
+            return stream
+
+        return self._unless_stopped(reference, lambda: self._anywhere(reference, what, at))
 
     def _fetch(
         self,

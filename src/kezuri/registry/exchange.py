@@ -46,10 +46,13 @@ class Ask(NamedTuple):
 class Exchanges:
     """Carries requests out over a transport. What is learnt about a host (scheme, tokens) is kept for its life."""
 
-    def __init__(self, transport: Transport, config: RegistryConfig, credentials: Credentials) -> None:
+    def __init__(
+        self, transport: Transport, config: RegistryConfig, credentials: Credentials, sign_in: bool = False
+    ) -> None:
+        """With `sign_in` token servers are asked for an identity token, too, to be kept in a password's place."""
         self._transport = transport
         self._config = config
-        self._authorization = Authorization(transport, credentials, config.allow_private)
+        self._authorization = Authorization(transport, credentials, config.allow_private, sign_in)
         self._schemes: dict[str, str] = {}
 
     def open(self, ask: Ask, patience: Patience) -> Answer:
@@ -77,7 +80,7 @@ class Exchanges:
             with answer:
                 failure = Failure.read(ask.method, hop.url, answer)
             if grant is not None:
-                failure = failure._replace(account=grant.source)
+                failure = failure.without(*grant.header.split())._replace(account=grant.source)
             # A stranger that we were redirected to has no say in what we tell the registry.
             # A grant that is refused when it was given just now will be refused again.
             refused = grant is not None and grant == fresh and now() < grant.until
@@ -89,6 +92,10 @@ class Exchanges:
             if ask.once:
                 raise Refused(failure)
             weigh(failure, host, patience)
+
+    def granted(self, ask: Ask, patience: Patience) -> Grant | None:
+        """What was granted for a request before; None for one that nothing was demanded for."""
+        return self._authorization.known(self._demand(ask), patience.backoff.clock.now())
 
     def _demand(self, ask: Ask) -> Demand:
         endpoint = ask.endpoint

@@ -209,6 +209,8 @@ class SocketTransport:
         return context
 
     def _certificates(self, origin: Origin) -> str:
+        if self._config.certificates:
+            return self._config.certificates
         for base in self._config.certificate_directories:
             for name in dict.fromkeys((origin.netloc, f"{origin.host}:{origin.port}")):
                 if os.path.isdir(path := os.path.join(base, name)):

@@ -83,7 +83,7 @@ class DirectoryRow(NamedTuple):
 
 class FormRow(NamedTuple):
     """A layer as a blob, made by the named encoder. The encoder of a blob that came, or can come, from elsewhere is
-    `pulled_encoder` of its digest: a layer may have several.
+    `pulled_encoder` of its digest, and of one out of a cache `imported_encoder`: a layer may have several.
 
     `verified` tells that its plain bytes were seen to have the diff id. Until then that is what an image claims.
     """
@@ -98,8 +98,13 @@ class FormRow(NamedTuple):
 
     @property
     def pulled(self) -> bool:
-        """Whether the blob comes from elsewhere."""
+        """Whether the blob is one of an image that comes from elsewhere."""
         return self.encoder.startswith(_PULLED)
+
+    @property
+    def imported(self) -> bool:
+        """Whether the blob came out of a cache of another machine."""
+        return self.encoder.startswith(_IMPORTED)
 
     @property
     def epoch(self) -> int | None:
@@ -110,12 +115,19 @@ class FormRow(NamedTuple):
 
 
 _PULLED = "pulled "
+_IMPORTED = "cache "
 _DATED = "@"
 
 
 def pulled_encoder(digest: str) -> str:
     """What stands for the encoder of a blob that comes from elsewhere."""
     return _PULLED + digest
+
+
+def imported_encoder(digest: str, epoch: int | None) -> str:
+    """What stands for the encoder of a blob that comes out of a cache, made with this SOURCE_DATE_EPOCH (seconds, None
+    for none)."""
+    return dated_encoder(_IMPORTED + digest, epoch)
 
 
 def dated_encoder(encoder: str, epoch: int | None) -> str:

@@ -1,7 +1,9 @@
 """Registries as places to copy from and to."""
 
 import os
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from kezuri.diagnostics import KezuriError
@@ -14,6 +16,9 @@ from kezuri.transfer.doors import Progress, Source
 if TYPE_CHECKING:
     from kezuri.registry.client import Registry
 
+_KEPT = 16
+"""How many blobs stay in the spool after they were opened: one whose upload breaks is read again."""
+
 
 class RegistrySource:
     """An image of a registry. What is opened there lies in `spool`, a directory that the caller removes, until it was
@@ -25,6 +30,8 @@ class RegistrySource:
         self._registry = registry
         self._spool = spool
         self._sink: DirectorySink | None = None
+        self._opened: dict[str, None] = {}
+        self._lock = threading.Lock()
 
     def root(self) -> Document:
         """The manifest or index that the reference names."""
@@ -44,15 +51,17 @@ class RegistrySource:
         """A blob's bytes, fetched now unless they were before, and verified."""
         sink = self._spooling()
         self._registry.fetch(self.reference, descriptor, sink)
-        return open(sink.path(descriptor.digest), "rb", buffering=0)
-
-    def release(self, descriptor: Descriptor) -> None:
-        """A blob that was opened is not needed any more."""
-        if self._sink is not None:
-            try:
-                os.unlink(self._sink.path(descriptor.digest))
-            except FileNotFoundError:
-                pass
+        file = open(sink.path(descriptor.digest), "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
+        with self._lock:
+            self._opened.pop(descriptor.digest, None)
+            self._opened[descriptor.digest] = None
+            if len(self._opened) > _KEPT:
+                # Whoever still reads it has it open; should it be wanted once more, it is fetched once more.
+                oldest = next(iter(self._opened))
+                del self._opened[oldest]
+                with suppress(FileNotFoundError):
+                    os.unlink(sink.path(oldest))
+        return file
 
     def prepare(self, descriptors: tuple[Descriptor, ...], progress: Progress) -> None:
         """Fetch the blobs, several at a time."""
@@ -70,9 +79,10 @@ class RegistrySource:
         return self._registry.referrers(self.reference, digest)
 
     def _spooling(self) -> DirectorySink:
-        if self._sink is None:
-            self._sink = DirectorySink(self._spool)
-        return self._sink
+        with self._lock:
+            if self._sink is None:
+                self._sink = DirectorySink(self._spool)
+            return self._sink
 
 
 class RegistryDestination:
@@ -86,19 +96,10 @@ class RegistryDestination:
 
     def take(self, source: Source, blobs: tuple[Descriptor, ...], progress: Progress) -> int:
         """Upload the blobs that the registry does not have; what another repository of it has is mounted from there."""
-        known = []
-        if isinstance(source, RegistrySource) and source.reference.host == self._reference.host:
-            known = [source.reference.path]
-        sent: set[str] = set()
-
-        def told(descriptor: Descriptor, current: int, total: int) -> None:
-            progress(descriptor, current, total)
-            if current >= total and isinstance(source, RegistrySource):
-                source.release(descriptor)
-
-        opened = _Opened(source, sent)
-        self._registry.upload_all(self._reference, blobs, opened, told, known)
-        return len(blobs) - len(sent)
+        same = isinstance(source, RegistrySource) and source.reference.host == self._reference.host
+        known = (source.reference.repository,) if isinstance(source, RegistrySource) and same else ()
+        how = self._registry.upload_all(self._reference, blobs, source, progress, known)
+        return sum(1 for one in how.values() if one != "sent")
 
     def put(self, document: Document) -> None:
         """Put a document under its digest."""
@@ -116,15 +117,3 @@ class RegistryDestination:
                 exit_code=2,
             )
         self._registry.put(self._reference, document.raw, document.descriptor.media_type)
-
-
-class _Opened:
-    """The source's blobs, counting those that the registry wanted to have."""
-
-    def __init__(self, source: Source, sent: set[str]) -> None:
-        self._source = source
-        self._sent = sent
-
-    def open(self, descriptor: Descriptor) -> IO[bytes]:
-        self._sent.add(descriptor.digest)
-        return self._source.open(descriptor)

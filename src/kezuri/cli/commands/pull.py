@@ -1,5 +1,7 @@
 """`kezuri pull`: an image from a registry into the local store."""
 
+from time import time
+
 from kezuri.cli.commands.build import PROGRESS
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
@@ -28,9 +30,9 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
-    settings = invocation.settings
+    settings, since = invocation.settings, time()
     layers: list[tuple[str, bool]] = []
-    with open_progress(mode, console) as progress:
+    with open_progress(mode, console, settings.progress) as progress:
         digest = pull(
             settings,
             parsed.operands[0],
@@ -43,4 +45,8 @@ def execute(invocation: Invocation) -> int:
             short = layer.removeprefix("sha256:")[:12]
             console.note(f"{short}: Already exists" if there else f"{short}: Pull complete")
     console.say(digest)
+    if settings.limited:
+        from kezuri.cli.tidying import tidy
+
+        tidy(invocation, since, parsed.flag("--quiet"))
     return 0
