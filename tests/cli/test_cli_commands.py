@@ -19,6 +19,8 @@ from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.images.kept import NoSuchImage
 from kezuri.oci.reference import Reference
 from kezuri.progress import Listener, StepDone, StepStarted, Warned
+from kezuri.upkeep.piece import Piece, Use
+from kezuri.upkeep.worth import Candidate
 
 Missed = Callable[[KezuriError], None]
 ID = "sha256:" + "0123456789abcdef" * 4
@@ -251,6 +253,29 @@ def test_prune(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         {"all": True, "until": 86400.0, "filters": ("type=x",), "budget": (None, None, 1 << 30)},
     ]
     assert kezuri("prune", "-f", "--filter", "until=soon")[0] == 2
+
+
+def test_prune_in_a_form_for_programs(app: App) -> None:
+    gone: list[str] = []
+
+    def prune(settings: Settings, **wishes: Any) -> tuple[Removed, ...]:
+        gone.append("x")
+        return (Removed("record", "x", 500),)
+
+    piece = Piece("sha256:" + "ab" * 32, "regular", "RUN x", 2000, Use(90.0, 100.0, 2, 3.5))
+    app("prune", prune=prune, foresee_prune=lambda settings, **wishes: (Candidate((piece,), 7.0, 2000),))
+    assert kezuri("prune", "-f", "--format", "{{.Nothing}}")[0] == 2 and not gone
+    out = kezuri("prune", "-f", "--format", "json")[1]
+    assert json.loads(out) == {"Type": "record", "ID": "x", "Size": "500B", "Bytes": 500}
+    (told,) = [json.loads(line) for line in kezuri("prune", "--dry-run", "--format", "json")[1].splitlines()]
+    assert (told["ID"], told["Bytes"], told["WorthSeconds"]) == (piece.id, 2000, 7.0) and len(gone) == 1
+    assert kezuri("prune", "--dry-run", "--format", "{{.Description}}")[1] == "RUN x\n"
+
+
+def test_bases_in_a_form_for_programs() -> None:
+    rows = [json.loads(line) for line in kezuri("bases", "--format", "json")[1].splitlines()]
+    assert "busybox:latest" in [row["Name"] for row in rows] and all(row["Description"] for row in rows)
+    assert kezuri("bases", "--format", "{{.Name}}")[1].splitlines() == [row["Name"] for row in rows]
 
 
 def test_prune_asks_at_a_terminal(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

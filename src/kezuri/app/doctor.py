@@ -98,7 +98,7 @@ def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:
     from kezuri.store.store import Store
     from kezuri.upkeep.soundness import Soundness
 
-    with Store(settings.root) as store:
+    with Store(settings.root, reading=not repair) as store:
         found = [
             Check(
                 f"{finding.kind} {finding.name}",

@@ -87,14 +87,31 @@ def _find(session: Session, request: RunRequest) -> BaseImage:
     try:
         image = session.images.resolve(ImageSource("registry", name), platform)
     except Unanswered as error:
+        if lacking is None:
+            raise
         # That it is there for other platforms only is more to the point than that nobody answers.
-        raise lacking if isinstance(lacking, NoSuchPlatform) else error from error
+        raise lacking if isinstance(lacking, NoSuchPlatform) else _neither(reference, lacking, error) from error
     if not made_for(image, platform):
         raise KezuriError.of(
             f"image {reference.familiar} is for {image.config.platform}, not for {platform}", exit_code=125
         )
     keep(session, reference, image)
     return image
+
+
+def _neither(reference: Reference, lacking: KezuriError, unanswered: KezuriError) -> KezuriError:
+    """The error for an image that the store has not, and of which no registry tells anything."""
+    from kezuri.app.bases import is_offered
+
+    advice = lacking.diagnostics[0].hint
+    if is_offered(reference.familiar):
+        advice = f"`kezuri bases {reference.familiar}` makes a stand-in"
+    other = f"`kezuri build -t {reference.familiar} DIR` makes it; --registry-mirror asks another registry"
+    return KezuriError.of(
+        f"the store has no image {reference.familiar}, and {unanswered.diagnostics[0].message}",
+        hint="\n".join((advice, other)),
+        exit_code=125,
+    )
 
 
 def _emulator(image: BaseImage, scratch: str) -> tuple[Mount, ...]:

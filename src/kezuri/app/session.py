@@ -37,18 +37,20 @@ class Session:
         settings: Settings,
         *,
         pull: bool = False,
+        reading: bool = False,
         progress: Progress | None = None,
         stand_ins: Callable[[str], None] | None = None,
         warn: Callable[[str], None] = lambda text: None,
         cancel: CallOff | None = None,
     ) -> None:
-        """`warn` hears what could not be made of an image's files; `cancel` ends what is being fetched when it is
-        set."""
+        """`reading`: nothing is built or kept, so that a store that cannot be written will do. `warn` hears what could
+        not be made of an image's files; `cancel` ends what is being fetched when it is set."""
         self._warn = warn
         self._cancel = cancel if cancel is not None else CallOff()
         self.settings = settings
         self.ca_bundle = _authorities(settings)
         self._pull = pull
+        self._reading = reading
         self._progress = progress
         self._stand_ins = stand_ins
         self._held = ExitStack()
@@ -59,7 +61,7 @@ class Session:
 
     def __enter__(self) -> Self:
         with ExitStack() as held:
-            self.store = held.enter_context(Store(self.settings.root))
+            self.store = held.enter_context(Store(self.settings.root, reading=self._reading))
             self._held = held.pop_all()
         self.images = Images(
             self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in(), self._cancel

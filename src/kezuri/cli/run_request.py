@@ -26,6 +26,10 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
     ports = tuple(port for text in parsed.all("--publish") for port in published(text))
     if (ports or parsed.flag("--publish-all")) and network == "none":
         raise UsageError.because("--publish needs a network", "leave out --network none")
+    if ports and network == "host":
+        raise UsageError.because(
+            "ports cannot be published with --network host", "the container has this machine's ports already"
+        )
     if parsed.flag("--tty") and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError.because("--tty needs a terminal on standard input", "leave out -t")
     mounted = [

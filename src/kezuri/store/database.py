@@ -34,8 +34,8 @@ def boot_id() -> str:
 class Database(Connection):
     """The store's memory."""
 
-    def __init__(self, path: str, frugal: bool = False) -> None:
-        super().__init__(path, frugal)
+    def __init__(self, path: str, frugal: bool = False, fixed: bool = False) -> None:
+        super().__init__(path, frugal, fixed)
         self.facts = Facts(self)
         version = self._version()
         if version < SCHEMA_VERSION:

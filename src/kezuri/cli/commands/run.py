@@ -109,9 +109,14 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.options import UsageError
     from kezuri.cli.run_request import run_request
     from kezuri.diagnostics import KezuriError
+    from kezuri.sandbox.choice import is_own
 
     request = run_request(invocation.parsed, invocation.console)
     settings = invocation.settings
+    if request.init and not is_own(settings.runtime):
+        raise UsageError.because(
+            "--init needs kezuri's own sandbox: an OCI runtime is given no init here", "leave out --init or --runtime"
+        )
     invocation.console.out.flush()
 
     def say(text: str) -> None:
