@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,34 @@ def tls_server(shown: Pair) -> Iterator[FaultyRegistry]:
     with FaultyRegistry(context) as server:
         server.put(IMAGE, "1")
         yield server
+
+
+@pytest.mark.parametrize(("hashed", "whole", "trusted"), [(0, 1, True), (1, 0, True), (1, 1, False)])
+def test_the_authorities_of_the_system_are_in_a_directory_or_in_a_file(
+    hashed: int,
+    whole: int,
+    trusted: bool,
+    tls_server: FaultyRegistry,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the directory does not have is looked for in the file: people append to that one."""
+    (tmp_path / "another").mkdir()
+    authorities = (authority.certificate, Authority(tmp_path / "another").certificate)
+    (directory := tmp_path / "certs").mkdir()
+    shutil.copy(authorities[hashed], directory / "ca.pem")
+    subprocess.run(["openssl", "rehash", str(directory)], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_DIR", str(directory))
+    monkeypatch.setenv("SSL_CERT_FILE", authorities[whole])
+    tls_server.put(make_image(b"layer"), "1")
+    reference = Reference.parse(f"{tls_server.host}/app:1")
+    with Registry(RegistryConfig(), clock=FastClock()) as registry:
+        if trusted:
+            assert registry.resolve(reference, AMD64).manifest.layers
+        else:
+            with pytest.raises(KezuriError, match="certificate"):
+                registry.resolve(reference, AMD64)
 
 
 def test_a_certificate_for_another_name(tls_server: FaultyRegistry, authority: Authority) -> None:
