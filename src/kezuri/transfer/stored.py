@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.images.kept import Kept, find_image, kept, manifests
+from kezuri.images.kept import Kept, find_image, manifests
 from kezuri.images.referrers import referrers
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
 from kezuri.oci.platform import Platform
