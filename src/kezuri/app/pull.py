@@ -1,5 +1,6 @@
 """`pull`: an image from a registry into the store, whole and with its name."""
 
+from collections.abc import Callable
 from time import time
 
 from kezuri.app.request import Settings
@@ -14,9 +15,15 @@ from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
 
 
-def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
-    """Fetch the image with all its layers and give it its name; the digest of its manifest. KezuriError when it
-    cannot be had whole."""
+def pull(
+    settings: Settings,
+    name: str,
+    platform: str,
+    listener: Listener,
+    layers: Callable[[str, bool], None] = lambda digest, there: None,
+) -> str:
+    """Fetch the image with all its layers and give it its name; the digest of its manifest. `layers` hears of each
+    layer's blob, and whether it was there already. KezuriError when it cannot be had whole."""
     reference = Reference.parse(name)
     wanted = Platform.parse(platform) if platform else Platform.host()
     reporter = Reporter(listener)
@@ -36,7 +43,10 @@ def pull(settings: Settings, name: str, platform: str, listener: Listener) -> st
             _clear_away(session)
         with reporter.step(WorkName(f"pull {reference.familiar}")) as ticket:
             current.append(ticket)
+            there = [session.store.blobs.has(layer.digest) for layer in image.layers]
             keep(session, reference, image)
+        for layer, was_there in zip(image.layers, there):
+            layers(layer.digest, was_there)
         return image.digest
 
 
