@@ -208,11 +208,8 @@ def test_a_realm_that_is_not_to_be_asked_hears_nothing(second: FaultyRegistry) -
 def test_a_private_realm_can_be_allowed_for_one_registry() -> None:
     config = RegistryConfig(allow_private=("registry.example", "b.example:444"))
     assert config.may_be_private("registry.example:5000")
-    assert [config.may_be_private(host) for host in ("b.example:444", "b.example", "evil.example")] == [
-        True,
-        False,
-        False,
-    ]
+    assert config.may_be_private("b.example:444")
+    assert not any(config.may_be_private(host) for host in ("b.example", "evil.example", "registry.example.evil"))
     terms = Exchanges(SocketTransport(config), config, For("")).terms(config.registry("registry.example"))
     assert Hop.begin("https://registry.example/").onward("https://10.0.0.1/x", terms).url == "https://10.0.0.1/x"
     assert realm_refusal("https://10.0.0.1/t", Origin.of("https://registry.example"), False, terms.private) == ""
