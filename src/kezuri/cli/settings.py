@@ -328,6 +328,10 @@ def _mirror(text: str, origin: str) -> tuple[str, str]:
 
 
 def _registry(text: str) -> str:
+    if text == "*":
+        raise UsageError.because(
+            f"--insecure-registry is a host, not {text!r}", "--tls-verify=false is for every registry"
+        )
     if "/" in text:
         raise UsageError.because(f"--insecure-registry is a host, not {text!r}", "write for instance localhost:5000")
     return text
