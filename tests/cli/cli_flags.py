@@ -26,12 +26,12 @@ BEGIN, END = "<!-- flags: made by tests/cli/cli_flags.py -->", "<!-- end of flag
 ASKED = {
     "docker": (
         *("build", "images", "inspect", "history", "rmi", "tag", "pull", "push"),
-        *("image prune", "builder prune", "system prune", "system df"),
+        *("image prune", "builder prune", "system prune", "system df", "login", "logout"),
     ),
-    "buildah": ("build", "images", "inspect", "rmi", "tag", "pull", "push"),
+    "buildah": ("build", "images", "inspect", "rmi", "tag", "pull", "push", "login", "logout"),
     "podman": (
         *("build", "images", "inspect", "history", "rmi", "tag", "pull", "push"),
-        *("image prune", "system prune", "system df"),
+        *("image prune", "system prune", "system df", "login", "logout"),
     ),
 }
 """The commands that are asked for their help, by program."""

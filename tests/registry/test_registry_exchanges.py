@@ -98,6 +98,13 @@ def test_the_order_of_scopes(demanded: str, own: str, before: str, asked: str) -
     assert " ".join(in_order(demanded.split(), own.split(), before.split())) == asked
 
 
+def test_a_registry_that_demands_very_much() -> None:
+    demanded = [f"repository:r{n}:pull" for n in range(10_000)]
+    once = in_order(demanded, ("repository:own:pull",))
+    assert len(once) == 65
+    assert in_order(demanded, ("repository:own:pull",), once) == once
+
+
 @pytest.mark.parametrize(
     ("granted", "wanted", "enough"),
     [

@@ -204,6 +204,28 @@ def test_tls_is_not_left_for_a_connection_that_breaks(tls_server: FaultyRegistry
     assert len(tls_server.asked("manifests")) == 2
 
 
+def test_certificates_of_ours_that_cannot_be_shown(
+    tmp_path: Path, authority: Authority, tls_server: FaultyRegistry
+) -> None:
+    ours = authority.issue("ours")
+    directory = tmp_path / "certificates"
+    directory.mkdir()
+    shutil.copy(ours.certificate, directory / "client.cert")
+    config = RegistryConfig(certificates=str(directory))
+
+    def refused() -> str:
+        with Registry(config) as registry, pytest.raises(KezuriError) as caught:
+            registry.resolve(Reference.parse(f"{tls_server.host}/app:1"), AMD64)
+        return caught.value.diagnostics[0].message
+
+    key = str(directory / "client.key")
+    assert refused() == f"client certificate {directory}/client.cert: No such file or directory (its key is {key})"
+    subprocess.run(["openssl", "pkey", "-in", ours.key, "-out", key, "-aes256", "-passout", "pass:hush"], check=True)
+    assert refused() == f"client certificate {directory}/client.cert: its key {key} has a passphrase"
+    shutil.copy(authority.issue("another").key, key)
+    assert "not a certificate in PEM form with its key" in refused()
+
+
 def test_a_file_of_authorities_that_is_none(tmp_path: Any) -> None:
     (tmp_path / "bad.pem").write_text("nothing")
     for path, words in ((str(tmp_path / "bad.pem"), "PEM"), (str(tmp_path / "none.pem"), "no such file")):

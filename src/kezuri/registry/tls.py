@@ -188,8 +188,16 @@ def _trust(context: ssl.SSLContext, path: str, what: str) -> None:
 
 
 def _identify(context: ssl.SSLContext, path: str, key: str) -> None:
+    def passphrase() -> str:
+        # OpenSSL would ask for it on the terminal, in the middle of a build.
+        raise KezuriError.of(
+            f"client certificate {path}: its key {key} has a passphrase",
+            hint="keep the key without one, readable by you alone: openssl pkey -in KEY -out NEW",
+            exit_code=2,
+        )
+
     try:
-        context.load_cert_chain(path, key)
+        context.load_cert_chain(path, key, passphrase)
     except OSError as error:
         why = error.strerror if type(error).__module__ == "builtins" else "not a certificate in PEM form with its key"
         raise KezuriError.of(
