@@ -94,6 +94,41 @@ _INSPECT = (
 )
 _PULL = (*_REGISTRY, *_PLATFORM, *_taken("--policy"), *_taken("--remove-signatures", value=False))
 _PRUNE = _taken("--external", value=False)
+_COPY = (
+    *_answered(_CREDENTIALS, "--src-authfile", "--dest-authfile", "--src-creds", "--dest-creds"),
+    *_answered(_CREDENTIALS, "--src-username", "--src-password", "--dest-username", "--dest-password"),
+    *_answered(_CREDENTIALS, "--src-registry-token", "--dest-registry-token"),
+    *_answered(_CERTIFICATES, "--src-cert-dir", "--dest-cert-dir"),
+    *(_tls(name) for name in ("--src-tls-verify", "--dest-tls-verify")),
+    *_answered("everything is copied without it; --platform takes one image out", "--multi-arch", harmless=("all",)),
+    *_answered("manifests are copied as they are, so that digests stay", "--format", "-f"),
+    *_answered("layers are copied as they are, so that digests stay", "--dest-compress-format"),
+    *_answered("layers are copied as they are, so that digests stay", "--dest-compress", "--dest-decompress", value=False),
+    *_answered("layers are copied as they are, so that digests stay", "--dest-compress-level"),
+    *_answered("copy once more: layers that are there are not sent again", "--additional-tag"),
+    *_answered(_KEYS, "--encryption-key", "--encrypt-layer", "--sign-by", "--sign-passphrase-file"),
+    *_answered(_KEYS, "--sign-by-sigstore-private-key", "--sign-identity", "--sign-by-sigstore"),
+    *_answered("DOCKER_HOST names docker's socket", "--src-daemon-host", "--dest-daemon-host"),
+    *_taken("--src-shared-blob-dir", "--dest-shared-blob-dir", "--retry-times", "--src-no-creds", "--dest-no-creds"),
+    *_taken("--preserve-digests", "--remove-signatures", "--dest-oci-accept-uncompressed-layers", value=False),
+    *_REGISTRY,
+)
+_SAVE = (
+    *_taken("--uncompressed", "--dir-mode", value=False),
+    *_answered(_SIGNATURES, "--signature-policy"),
+)
+_IMPORT = (
+    *_answered("write --platform OS/ARCH", "--arch", "--os", "--variant"),
+    *_answered(_SIGNATURES, "--signature-policy"),
+)
+_MANIFEST = (
+    *_REGISTRY,
+    *_answered("entries of indexes have no features that anybody reads", "--features", "--os-features"),
+    *_answered("an annotation of the index: `kezuri imagetools create --annotation`", "--index", value=False),
+    *_answered(_KEYS, "--sign-by", "--sign-passphrase-file", "--sign-by-sigstore-private-key"),
+    *_answered(_MANIFESTS_STAY, "--format", "-f", harmless=("oci",)),
+    *_taken("--remove-signatures", value=False),
+)
 
 _TABLES = {
     "build": _BUILD,
