@@ -11,12 +11,16 @@ import pytest
 
 from kezuri.app.answers import Check, HistoryLine, ImageSummary, Removed
 from kezuri.app.demo import Demonstration
+from kezuri.app.push import Pushed, PushedBlob
 from kezuri.app.request import BuildResult, Settings
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.images.kept import NoSuchImage
+from kezuri.oci.reference import Reference
 from kezuri.progress import Listener, StepDone, StepStarted, Warned
+from kezuri.upkeep.piece import Piece, Use
+from kezuri.upkeep.worth import Candidate
 
 Missed = Callable[[KezuriError], None]
 ID = "sha256:" + "0123456789abcdef" * 4
@@ -251,6 +255,29 @@ def test_prune(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kezuri("prune", "-f", "--filter", "until=soon")[0] == 2
 
 
+def test_prune_in_a_form_for_programs(app: App) -> None:
+    gone: list[str] = []
+
+    def prune(settings: Settings, **wishes: Any) -> tuple[Removed, ...]:
+        gone.append("x")
+        return (Removed("record", "x", 500),)
+
+    piece = Piece("sha256:" + "ab" * 32, "regular", "RUN x", 2000, Use(90.0, 100.0, 2, 3.5))
+    app("prune", prune=prune, foresee_prune=lambda settings, **wishes: (Candidate((piece,), 7.0, 2000),))
+    assert kezuri("prune", "-f", "--format", "{{.Nothing}}")[0] == 2 and not gone
+    out = kezuri("prune", "-f", "--format", "json")[1]
+    assert json.loads(out) == {"Type": "record", "ID": "x", "Size": "500B", "Bytes": 500}
+    (told,) = [json.loads(line) for line in kezuri("prune", "--dry-run", "--format", "json")[1].splitlines()]
+    assert (told["ID"], told["Bytes"], told["WorthSeconds"]) == (piece.id, 2000, 7.0) and len(gone) == 1
+    assert kezuri("prune", "--dry-run", "--format", "{{.Description}}")[1] == "RUN x\n"
+
+
+def test_bases_in_a_form_for_programs() -> None:
+    rows = [json.loads(line) for line in kezuri("bases", "--format", "json")[1].splitlines()]
+    assert "busybox:latest" in [row["Name"] for row in rows] and all(row["Description"] for row in rows)
+    assert kezuri("bases", "--format", "{{.Name}}")[1].splitlines() == [row["Name"] for row in rows]
+
+
 def test_prune_asks_at_a_terminal(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -276,16 +303,56 @@ def test_du(app: App) -> None:
 def test_pull(app: App) -> None:
     asked: list[tuple[str, str]] = []
 
-    def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
+    def pull(
+        settings: Settings, name: str, platform: str, listener: Listener, layers: Callable[[str, bool], None]
+    ) -> str:
         asked.append((name, platform))
         listener(StepStarted(1, "pull", 0.0))
         listener(StepDone(1, 1.0, 1.0))
+        layers("sha256:" + "1" * 64, True)
+        layers("sha256:" + "2" * 64, False)
         return DIGEST
 
     app("pull", pull=pull)
-    assert kezuri("pull", "alpine") == (0, DIGEST + "\n", "#1 pull\n#1 DONE 1.0s\n")
+    assert kezuri("pull", "alpine") == (
+        0,
+        DIGEST + "\n",
+        "#1 pull\n#1 DONE 1.0s\n111111111111: Already exists\n222222222222: Pull complete\n",
+    )
     assert kezuri("pull", "-q", "--platform", "linux/arm64", "alpine") == (0, DIGEST + "\n", "")
     assert asked == [("alpine", ""), ("alpine", "linux/arm64")]
+
+
+def test_push(app: App) -> None:
+    layers = (
+        PushedBlob("sha256:" + "1" * 64, 5, "there"),
+        PushedBlob("sha256:" + "2" * 64, 5, "sent"),
+        PushedBlob("sha256:" + "3" * 64, 5, "mounted", "team/base"),
+    )
+
+    def push(settings: Settings, name: str, listener: Listener, *, all_tags: bool, platform: str) -> tuple[Pushed, ...]:
+        listener(StepStarted(1, "push", 0.0))
+        listener(StepDone(1, 1.0, 1.0))
+        reference = Reference.parse(name)
+        if not all_tags:
+            return (Pushed(reference, DIGEST, 559, layers, "sha256:index" if platform else ""),)
+        return tuple(Pushed(reference._replace(tag=tag), DIGEST, 559, layers) for tag in ("1", "2"))
+
+    app("push", push=push)
+    lines = "111111111111: Layer already exists\n222222222222: Pushed\n333333333333: Mounted from team/base\n"
+    refers = "The push refers to repository [r.example/app]\n"
+    progress = "#1 push\n#1 DONE 1.0s\n"
+    last = f": digest: {DIGEST} size: 559\n"
+    assert kezuri("push", "r.example/app:v1") == (0, f"{refers}{lines}v1{last}", progress)
+    assert kezuri("push", "r.example/app")[1] == f"Using default tag: latest\n{refers}{lines}latest{last}"
+    assert kezuri("push", "-a", "r.example/app")[1] == f"{refers}{lines}1{last}2{last}"
+    assert kezuri("push", "-q", "app") == (0, "docker.io/library/app:latest\n", "")
+    single = kezuri("push", "--platform", "linux/arm64", "r.example/app:v1")[2]
+    assert single.endswith(f"{DIGEST} was pushed in the place of the index sha256:index\n")
+    (line,) = kezuri("push", "--format", "json", "r.example/app:v1")[1].splitlines()
+    told = json.loads(line)
+    assert (told["Name"], told["Digest"], told["Size"]) == ("r.example/app:v1", DIGEST, 559)
+    assert told["Layers"][2] == {"Digest": layers[2].digest, "Size": 5, "Status": "mounted", "Source": "team/base"}
 
 
 def test_doctor_and_store_check(app: App) -> None:

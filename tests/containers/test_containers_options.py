@@ -109,3 +109,20 @@ def test_limits_that_cannot_be_had_are_told(place: Place) -> None:
         lacks = groups.lacks
     said = place.run("--pids-limit", "10", "plain", "true")
     assert said.returncode == 0 and ("without effect here: --pids-limit" in said.stderr) == bool(lacks)
+
+
+def test_an_image_that_is_nowhere_is_told_with_what_the_store_lacks(place: Place) -> None:
+    said = place.run("127.0.0.1:1/plain", "true")
+    assert said.returncode == 125
+    assert "the store has no image 127.0.0.1:1/plain:latest, and 127.0.0.1:1/plain:latest: no registry" in said.stderr
+    assert "--build-context" not in said.stderr  # it is no option of run
+    said = place.run("--pull", "always", "127.0.0.1:1/plain", "true")
+    assert said.returncode == 125 and "the store has no" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [("--runtime", "crun", "--init"), ("-p", "80", "--network", "host"), ("-p", "80", "--network", "none")]
+)
+def test_options_that_exclude_each_other_are_a_mistake_in_the_words(place: Place, options: tuple[str, ...]) -> None:
+    said = place.run(*options, "plain", "true")
+    assert said.returncode == 2 and "usage: kezuri run [OPTIONS] IMAGE" in said.stderr

@@ -86,7 +86,7 @@ def targets(request: BuildRequest, settings: Settings, listener: Listener) -> tu
 @contextmanager
 def _definition(request: BuildRequest, settings: Settings, listener: Listener) -> Iterator[Definition]:
     with ExitStack() as held:
-        session = held.enter_context(Session(settings, pull=request.pull))
+        session = held.enter_context(Session(settings, pull=request.pull, reading=True))
         yield Definition(request, session, Reporter(listener), listener, held)
 
 

@@ -21,7 +21,7 @@ def foresee(
     KezuriError where the build would fail before its first step. Only documents of images are fetched.
     """
     with ExitStack() as held:
-        session = held.enter_context(Session(settings, pull=request.pull))
+        session = held.enter_context(Session(settings, pull=request.pull, reading=True))
         definition = Definition(request, session, Reporter(listener), listener, held)
         plan = definition.plan()
         forms = session.forms.for_epoch(plan.epoch)

@@ -44,11 +44,11 @@ def prune(
         gone = collector.collect(_limits(collector, all, until, filters, budget))
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
         if all or until is not None:
-            _forget_builds(store, time() if all or until is None else time() - until)
+            forget_builds(store, time() if all or until is None else time() - until)
         return removed
 
 
-def _forget_builds(store: Store, before: float) -> None:
+def forget_builds(store: Store, before: float) -> None:
     """Forget the builds of the journal that were last made before the moment (seconds since the epoch), and what only
     they spoke of. The last one of a project that is still there stays: it tells that results were pruned."""
     from kezuri.cache.file_lists import FileLists
@@ -70,7 +70,7 @@ def foresee_prune(
     budget: Budget | None = None,
 ) -> tuple[Candidate, ...]:
     """What `prune` would remove now, in its order."""
-    with _opened(settings) as store:
+    with _opened(settings, reading=True) as store:
         collector = Collector(store, Privilege())
         return tuple(collector.candidates(_limits(collector, all, until, filters, budget)))
 
@@ -92,14 +92,14 @@ def _limits(
 
 def usage(settings: Settings) -> tuple[tuple[str, int, int], ...]:
     """(kind, how many, bytes) of what the store holds."""
-    with _opened(settings) as store:
+    with _opened(settings, reading=True) as store:
         return Figures(store, Privilege()).usage()
 
 
 def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | None = None) -> tuple[Valued, ...]:
     """Every piece that the store holds and the filters choose, the largest first; with `until` (seconds) those that
     were not used for so long."""
-    with _opened(settings) as store:
+    with _opened(settings, reading=True) as store:
         collector, now = Collector(store, Privilege()), time()
         chosen = choice(filters, lambda piece: not collector.may_go(piece))
         pieces = [p for p in collector.pieces() if chosen(p) and (until is None or p.use.used < now - until)]
@@ -107,6 +107,6 @@ def inventory(settings: Settings, filters: tuple[str, ...] = (), until: float | 
         return tuple(Valued(piece, worth(piece, now), not collector.may_go(piece)) for piece in pieces)
 
 
-def _opened(settings: Settings) -> Store:
+def _opened(settings: Settings, reading: bool = False) -> Store:
     """The store, which writes as little as it can where its disk is full."""
-    return Store(settings.root, frugal=is_full(settings.root))
+    return Store(settings.root, is_full(settings.root), reading)

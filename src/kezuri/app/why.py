@@ -14,7 +14,7 @@ from kezuri.store.store import Store
 def why(settings: Settings, build: int = 0, directory: str = "") -> Explanation:
     """The explanation of a build: of the one with this number, else of the last one that was made of or in `directory`
     (default: the process's), else of the last one. KezuriError when there is none."""
-    with Store(settings.root) as store:
+    with Store(settings.root, reading=True) as store:
         journal = Journal(store.database)
         headings = journal.headings()
         chosen = choose(headings, build, directory or os.getcwd())

@@ -7,16 +7,11 @@ _WORKING = "kezuri has no working containers: write the steps into a Dockerfile,
 _ALONE = "kezuri is one program without a daemon: there is nothing to manage"
 
 _OF_CONTAINERS = (
-    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "attach", "create", "rm", "wait", "top", "stats"),
-    *("port", "cp", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
+    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "create", "rm", "wait", "top", "stats"),
+    *("port", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
 )
 
 ELSEWHERE: Mapping[str, str] = {
-    "push": "write an archive, `kezuri build -o type=oci,dest=app.tar .`, and have a tool that pushes copy it:\n"
-    "skopeo copy oci-archive:app.tar docker://REGISTRY/NAME:TAG",
-    "export": "`kezuri build -o type=tar,dest=FILE CONTEXT` writes the files of the result",
-    "login": "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)",
-    "logout": "kezuri keeps no credentials",
     "search": "look at the registry's own pages",
     "info": "`kezuri doctor` says what this machine can do, `kezuri version` what runs, `kezuri du` what the store has",
     "bake": "build its targets one by one: `kezuri build -f DOCKERFILE --target STAGE CONTEXT`",
@@ -32,12 +27,11 @@ ELSEWHERE: Mapping[str, str] = {
     "scout": "kezuri does not look for vulnerabilities yet",
     "sbom": "kezuri writes no SBOM yet",
     "trust": "a digest in the name pins an image: FROM NAME@sha256:…",
-    "volume": "`kezuri run -v DIRECTORY:PATH` shows a directory to a container; caches of builds are in `kezuri du`",
     "network": "steps and containers share the machine's network, or have none (--network none)",
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
     **dict.fromkeys(_OF_CONTAINERS, _CONTAINERS),
-    **dict.fromkeys(("from", "config", "add", "commit", "diff", "mount", "umount", "containers"), _WORKING),
+    **dict.fromkeys(("from", "add", "commit", "diff", "mount", "umount", "containers"), _WORKING),
     **dict.fromkeys(
         ("swarm", "service", "stack", "node", "checkpoint", "machine"), "kezuri builds images, and no more"
     ),
@@ -51,4 +45,6 @@ def instead(name: str) -> str:
     group, _, verb = name.partition(" ")
     if verb and group == "container":
         return _CONTAINERS
+    if verb and group == "volume":
+        return "there are `kezuri volume create`, `ls`, `inspect`, `rm` and `prune`"
     return ELSEWHERE.get(verb or group, "")

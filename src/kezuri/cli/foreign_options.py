@@ -26,23 +26,17 @@ def _answered(answer: str, *names: str, value: bool = True, harmless: tuple[str,
     )
 
 
-_CREDENTIALS = "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)"
+_CREDENTIALS = (
+    "everybody on the machine can read what stands on a command line: `kezuri login --password-stdin`, "
+    "or the variable DOCKER_AUTH_CONFIG"
+)
 _ENGINE = "steps run in kezuri's sandbox with docker's default rights; RUN --security=insecure gives more of them"
 _RESOLVER = "steps have the machine's resolver; --add-host adds names"
 _KEYS = "kezuri neither signs nor encrypts images"
 _REGISTRY = (
-    *_answered(_CREDENTIALS, "--authfile", "--creds"),
-    *_answered("name the authority with --ca-certificates FILE, or keep it in certs.d", "--cert-dir"),
+    *_answered(_CREDENTIALS, "--creds"),
     *_answered(_KEYS, "--decryption-key"),
     *_taken("--retry", "--retry-delay"),
-    Option(
-        ("--tls-verify",),
-        "optional",
-        "",
-        refused="a registry without TLS: --insecure-registry HOST; one with its own authority: --ca-certificates FILE",
-        harmless=("true",),
-        foreign=True,
-    ),
     *_taken("--disable-content-trust", value=False),
 )
 _PLATFORM = _answered("write --platform OS/ARCH[/VARIANT]", "--arch", "--os", "--variant")
@@ -67,7 +61,6 @@ _BUILD = (
     *_answered("--tag names the index, and --platform A,B what is in it", "--manifest"),
     *_answered("write ENV in the Dockerfile", "--env", "--unsetenv"),
     *_answered("write RUN --mount=type=bind or type=cache in the Dockerfile", "--volume", "-v"),
-    *_answered("a last stage with COPY --from= does the same", "--squash-all", value=False),
     *_answered("the history is part of what an image is known by, and stays", "--omit-history", value=False),
     *_answered("Dockerfiles are not run through cpp; ARG and stages do most of it", "--cpp-flag"),
     *_answered("the image's config is the base image's: FROM another one", "--os-feature", "--os-version"),
@@ -93,50 +86,90 @@ _INSPECT = (
     *_answered("name the image: `kezuri images -q` has the newest first", "--latest", "-l", value=False),
 )
 _PULL = (*_REGISTRY, *_PLATFORM, *_taken("--policy"), *_taken("--remove-signatures", value=False))
+_PUSH = (
+    *_REGISTRY,
+    *_taken("--remove-signatures", "--disable-compression", value=False),
+    *_answered("a push is of an image as it is: build it with --compression", "--compression-format"),
+    *_answered("a push is of an image as it is: build it with --compression-level", "--compression-level"),
+    *_answered("layers are compressed when they are built", "--compress", value=False),
+    *_answered("an index is pushed with all its images", "--all", value=False),
+    *_answered("the last line is TAG: digest: DIGEST size: SIZE; --format json has it, too", "--digestfile"),
+    *_answered("`kezuri rmi NAME` takes the name away", "--rm", value=False),
+    *_answered(_KEYS, "--encrypt-layer", "--encryption-key", "--sign-by", "--sign-by-sigstore-private-key"),
+    *_answered(_KEYS, "--sign-passphrase-file"),
+)
 _PRUNE = _taken("--external", value=False)
+_SIDES = ("src", "dest")
+_AS_THEY_ARE = "images are copied as they are, so that digests stay"
 _COPY = (
-    *_answered(_CREDENTIALS, "--src-authfile", "--dest-authfile", "--src-creds", "--dest-creds"),
-    *_answered(_CREDENTIALS, "--src-username", "--src-password", "--dest-username", "--dest-password"),
-    *_answered(_CREDENTIALS, "--src-registry-token", "--dest-registry-token"),
-    *_answered(_CERTIFICATES, "--src-cert-dir", "--dest-cert-dir"),
-    *(_tls(name) for name in ("--src-tls-verify", "--dest-tls-verify")),
+    *_answered(_CREDENTIALS, *(f"--{side}-{what}" for side in _SIDES for what in ("creds", "password", "username"))),
+    *_answered(_CREDENTIALS, *(f"--{side}-registry-token" for side in _SIDES)),
+    *_answered("--authfile names the file for both", *(f"--{side}-authfile" for side in _SIDES)),
+    *_answered("--cert-dir names the directory for both", *(f"--{side}-cert-dir" for side in _SIDES)),
+    *(
+        Option(
+            (f"--{side}-tls-verify",),
+            "optional",
+            "",
+            refused="--insecure-registry HOST: that registry may speak plain HTTP",
+            harmless=("true",),
+            foreign=True,
+        )
+        for side in _SIDES
+    ),
     *_answered("everything is copied without it; --platform takes one image out", "--multi-arch", harmless=("all",)),
-    *_answered("manifests are copied as they are, so that digests stay", "--format", "-f"),
-    *_answered("layers are copied as they are, so that digests stay", "--dest-compress-format"),
-    *_answered("layers are copied as they are, so that digests stay", "--dest-compress", "--dest-decompress", value=False),
-    *_answered("layers are copied as they are, so that digests stay", "--dest-compress-level"),
-    *_answered("copy once more: layers that are there are not sent again", "--additional-tag"),
-    *_answered(_KEYS, "--encryption-key", "--encrypt-layer", "--sign-by", "--sign-passphrase-file"),
-    *_answered(_KEYS, "--sign-by-sigstore-private-key", "--sign-identity", "--sign-by-sigstore"),
-    *_answered("DOCKER_HOST names docker's socket", "--src-daemon-host", "--dest-daemon-host"),
-    *_taken("--src-shared-blob-dir", "--dest-shared-blob-dir", "--retry-times", "--src-no-creds", "--dest-no-creds"),
+    *_answered(_AS_THEY_ARE, "--format", "-f", "--dest-compress-format", "--dest-compress-level"),
+    *_answered(_AS_THEY_ARE, "--dest-compress", "--dest-decompress", value=False),
+    *_answered("copy once more: what is there is not sent again", "--additional-tag"),
+    *_answered(_KEYS, "--encryption-key", "--encrypt-layer", "--sign-by", "--sign-passphrase-file", "--sign-identity"),
+    *_answered(_KEYS, "--sign-by-sigstore-private-key"),
+    *_answered("DOCKER_HOST names docker's socket", *(f"--{side}-daemon-host" for side in _SIDES)),
+    *_answered(
+        "layers that images share are stored once in each layout", *(f"--{side}-shared-blob-dir" for side in _SIDES)
+    ),
+    *_taken("--retry-times"),
     *_taken("--preserve-digests", "--remove-signatures", "--dest-oci-accept-uncompressed-layers", value=False),
+    *_taken("--src-no-creds", "--dest-no-creds", "--dest-precompute-digests", value=False),
     *_REGISTRY,
 )
-_SAVE = (
-    *_taken("--uncompressed", "--dir-mode", value=False),
-    *_answered(_SIGNATURES, "--signature-policy"),
-)
-_IMPORT = (
-    *_answered("write --platform OS/ARCH", "--arch", "--os", "--variant"),
-    *_answered(_SIGNATURES, "--signature-policy"),
-)
+_SAVE = _taken("--uncompressed", value=False)
 _MANIFEST = (
     *_REGISTRY,
-    *_answered("entries of indexes have no features that anybody reads", "--features", "--os-features"),
-    *_answered("an annotation of the index: `kezuri imagetools create --annotation`", "--index", value=False),
+    *_taken("--features", "--os-features"),
     *_answered(_KEYS, "--sign-by", "--sign-passphrase-file", "--sign-by-sigstore-private-key"),
-    *_answered(_MANIFESTS_STAY, "--format", "-f", harmless=("oci",)),
+    *_answered(_AS_THEY_ARE, "--format", "-f", harmless=("oci",)),
+    *_answered(_AS_THEY_ARE, "--compression-format"),
     *_taken("--remove-signatures", value=False),
 )
+_TAGS = (
+    *_answered(_CREDENTIALS, "--creds", "--username", "--password", "--registry-token"),
+    *_taken("--retry-times"),
+    *_taken("--no-creds", value=False),
+)
 
+_PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
+_ACCOUNT = (
+    *_answered(_PASSWORD, "--password", "-p"),
+    *_answered("--authfile FILE: what is written there docker and podman read, too", "--compat-auth-file"),
+    *_answered(_PASSWORD, "--secret", "--secret-file"),
+    *_taken("--verbose", "-v", value=False),
+)
 _TABLES = {
     "build": _BUILD,
     "images": _IMAGES,
     "rmi": _REMOVE,
     "inspect": _INSPECT,
     "pull": _PULL,
+    "push": _PUSH,
     "prune": _PRUNE,
+    "image prune": _PRUNE,
+    "copy": _COPY,
+    "save": _SAVE,
+    "import": _PLATFORM,
+    **dict.fromkeys(("manifest create", "manifest add", "manifest annotate", "manifest push"), _MANIFEST),
+    "tags": _TAGS,
+    "login": _ACCOUNT,
+    "logout": _ACCOUNT,
 }
 
 

@@ -19,9 +19,13 @@ from kezuri.linux.descriptors import hold_standard
 _USAGE = "kezuri [OPTIONS] COMMAND"
 _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
 _LONG = frozenset(
-    ("build", "run", "pull", "copy", "save", "load", "import", "manifest push", "imagetools create", "demo", "bases")
+    (
+        *("build", "run", "pull", "push", "copy", "save", "load", "import", "manifest push", "imagetools create"),
+        *("login", "demo", "bases", "cat", "ls", "cp", "export"),
+    )
 )
-"""Commands that hold things for long: SIGTERM and SIGHUP must let them put everything back."""
+"""Commands that hold things for long, or a terminal without echo: SIGTERM and SIGHUP must let them put everything
+back."""
 
 
 class Stopped(BaseException):

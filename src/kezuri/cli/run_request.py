@@ -11,10 +11,10 @@ from kezuri.cli.run_mounts import Mounted, mount, tmpfs, volume
 from kezuri.cli.run_security import capabilities, security
 from kezuri.cli.values import duration, host, memory, ulimit
 from kezuri.containers.health import HealthOptions
-from kezuri.containers.request import RunRequest
+from kezuri.containers.request import NamedVolume, RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.signals import check_signal
-from kezuri.sandbox.step import Port
+from kezuri.sandbox.step import HostMount, Port, TmpfsMount
 
 _MOST_PORTS = 1000
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
@@ -26,6 +26,10 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
     ports = tuple(port for text in parsed.all("--publish") for port in published(text))
     if (ports or parsed.flag("--publish-all")) and network == "none":
         raise UsageError.because("--publish needs a network", "leave out --network none")
+    if ports and network == "host":
+        raise UsageError.because(
+            "ports cannot be published with --network host", "the container has this machine's ports already"
+        )
     if parsed.flag("--tty") and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError.because("--tty needs a terminal on standard input", "leave out -t")
     mounted = [
@@ -45,9 +49,10 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         image=parsed.operands[0],
         command=parsed.operands[1:],
         entrypoint=parsed.text("--entrypoint") if parsed.given("--entrypoint") else None,
-        env=_environment(parsed, console.environ),
+        env=environment(parsed, console.environ),
         ports=ports,
-        mounts=tuple(m for m in mounted if not isinstance(m, str)),
+        mounts=tuple(m for m in mounted if isinstance(m, HostMount | TmpfsMount)),
+        named=tuple(m for m in mounted if isinstance(m, NamedVolume)),
         volumes=tuple(m for m in mounted if isinstance(m, str)),
         user=parsed.text("--user"),
         workdir=parsed.text("--workdir"),
@@ -75,8 +80,8 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         dns=tuple(_address(text) for text in parsed.all("--dns")),
         dns_search=tuple(_word("--dns-search", text) for text in parsed.all("--dns-search")),
         dns_options=tuple(_word("--dns-option", text) for text in parsed.all("--dns-option")),
-        health=_health(parsed),
-        stop_signal=_stop_signal(parsed.text("--stop-signal")),
+        health=health_options(parsed),
+        stop_signal=stop_signal(parsed.text("--stop-signal")),
         grace=_seconds("--stop-timeout", parsed.text("--stop-timeout", "10")),
         platform=parsed.text("--platform"),
         hosts=tuple(host("--add-host", text) for text in parsed.all("--add-host")),
@@ -95,7 +100,8 @@ def _once(mounted: Sequence[Mounted]) -> None:
         seen.add(target)
 
 
-def _stop_signal(text: str) -> str:
+def stop_signal(text: str) -> str:
+    """The signal as it was written; UsageError when there is no such signal."""
     if text:
         try:
             check_signal(text)
@@ -104,7 +110,7 @@ def _stop_signal(text: str) -> str:
     return text
 
 
-def _health(parsed: Parsed) -> HealthOptions:
+def health_options(parsed: Parsed) -> HealthOptions:
     """What is asked of the health check; 0 of anything is docker's default."""
     given = [name for name in parsed.values if name.startswith("--health-")]
     if parsed.flag("--no-healthcheck"):
@@ -211,7 +217,7 @@ def _ports(text: str, whole: str, option: str = "--publish") -> tuple[int, ...]:
     return tuple(range(low, high + 1))
 
 
-def _environment(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def environment(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Files first, then flags; the last of a name wins."""
     out: dict[str, str] = {}
     for path in parsed.all("--env-file"):

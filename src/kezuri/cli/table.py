@@ -48,6 +48,14 @@ def listing(
             console.data(text)
 
 
+def check_format(form: str, headings: Row) -> None:
+    """UsageError for a form that `listing` would refuse, before anything is done whose result it is to show."""
+    if form not in ("", "table", "json"):
+        from kezuri.cli.template import Template, escapes
+
+        Template(escapes(form.removeprefix("table "))).render(headings)
+
+
 def _say(console: Console, lines: Sequence[str], headed: bool) -> None:
     for line in lines if headed else lines[1:]:
         console.say(line)

@@ -30,7 +30,11 @@ class WhyText:
         said = f"Build {found.heading.number} of {asked.context} ({', '.join(details)}), {age(last).lower()} ago"
         steps = [answer.step for answer in found.steps]
         if found.quiet:
-            return f"{said}\nNothing ran: {_found(len(steps))}."
+            origins = list(dict.fromkeys(step.origin for step in steps if step.origin))
+            where = ""
+            if origins:
+                where = f", {sum(bool(s.origin) for s in steps)} of them in {_and(list(map(visible, origins)))}"
+            return f"{said}\nNothing ran: {_found(len(steps))}{where}."
         ran = sum(step.outcome in ("ran", "failed", "canceled") for step in steps)
         called_off = any(step.outcome == "canceled" for step in steps) and all(s.outcome != "failed" for s in steps)
         result = "" if not found.error else ", then it was called off" if called_off else ", and it failed"
@@ -53,7 +57,8 @@ class WhyText:
             outcome = f"{outcome}, {_seconds(step.seconds)}"
         yield f"#{step.number} [{step.place}] {clip(one_line(step.title), _WIDTH)}   {outcome}"
         if step.outcome == "cached":
-            yield f"   found: key {step.key[:12]}" + (", made by another build meanwhile" if step.made else "")
+            where = f", in the imported cache {visible(step.origin)}" if step.origin else ""
+            yield f"   found: key {step.key[:12]}{where}" + (", made by another build meanwhile" if step.made else "")
         elif step.outcome == "shared":
             yield f"   key {step.key[:12]}: an equal step of this build made it"
         if step.outcome not in ("cached", "not reached"):

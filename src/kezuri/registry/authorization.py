@@ -4,6 +4,7 @@ import threading
 from typing import NamedTuple
 
 from kezuri.registry.challenge import (
+    CLIENT,
     Challenge,
     Credential,
     Credentials,
@@ -42,7 +43,11 @@ class Demand(NamedTuple):
 class Authorization:
     """The grants that were given to us. Threads may share it; those that were refused together ask once."""
 
-    def __init__(self, transport: Transport, credentials: Credentials, allow_private: bool = False) -> None:
+    def __init__(
+        self, transport: Transport, credentials: Credentials, allow_private: bool = False, sign_in: bool = False
+    ) -> None:
+        """With `sign_in` a token server is asked for an identity token along with the first token."""
+        self._extra = (("offline_token", "true"), ("client_id", CLIENT)) if sign_in else ()
         self._transport = transport
         self._credentials = credentials
         self._private = allow_private
@@ -110,27 +115,49 @@ class Authorization:
             )
         before = used.scopes if used is not None and used.scopes is not None else ()
         scopes = in_order(challenge.get("scope").split(), demand.scopes, before)
-        source = credential.source or "the given credentials" if credential is not None else ""
         terms = Terms("" if insecure else "it is not https", self._private)
+        source = ""
+        secrets: tuple[str, ...] = ()
+        if credential is not None:
+            source = credential.source or "the given credentials"
+            secrets = (credential.password, credential.identity, credential.basic().partition(" ")[2])
+        try:
+            grant = self._exchange(challenge, scopes, terms, credential, demand.pace, patience)
+        except Refused as error:
+            push = any("push" in scope for scope in scopes)
+            raise Refused(error.failure.without(*secrets)._replace(account=source, push=push)) from None
+        return grant._replace(scopes=scopes, source=source)
+
+    def _exchange(
+        self,
+        challenge: Challenge,
+        scopes: tuple[str, ...],
+        terms: Terms,
+        credential: Credential | None,
+        pace: Pace,
+        patience: Patience,
+    ) -> Grant:
+        """A token for what we have: an identity token, a name and a password, or nothing."""
         if credential is not None and credential.identity:
             identity = self._renewed.get(credential.identity, credential.identity)
             form = refresh_form(challenge, scopes, identity)
             headers = {"Content-Type": _FORM, "Content-Length": str(len(form))}
-            request = Request("POST", realm.partition("#")[0], headers, form, demand.pace)
+            realm = challenge.get("realm").partition("#")[0]
             try:
-                grant = self._ask(request, terms, source, patience)
+                grant = self._ask(Request("POST", realm, headers, form, pace), terms, patience)
             except Refused as error:
                 if error.failure.status not in _NO_POST:
                     raise
             else:
                 if grant.refresh:
                     self._renewed[credential.identity] = grant.refresh
-                return grant._replace(scopes=scopes, refresh="", source=source)
+                return grant
         headers = {"Authorization": credential.basic()} if credential is not None else {}
-        request = Request("GET", token_url(challenge, scopes), headers, None, demand.pace)
-        return self._ask(request, terms, source, patience)._replace(scopes=scopes, source=source)
+        return self._ask(
+            Request("GET", token_url(challenge, scopes, self._extra), headers, None, pace), terms, patience
+        )
 
-    def _ask(self, request: Request, terms: Terms, source: str, patience: Patience) -> Grant:
+    def _ask(self, request: Request, terms: Terms, patience: Patience) -> Grant:
         netloc = Origin.of(request.url).netloc
         while True:
             patience.backoff.ready(netloc, patience.stop)
@@ -153,7 +180,7 @@ class Authorization:
                 if patience.again(netloc, error.kind):
                     continue
                 raise
-            weigh(failure._replace(account=source), netloc, patience)
+            weigh(failure, netloc, patience)
 
     def _send(self, request: Request, terms: Terms) -> tuple[Answer, str]:
         """A form with a secret is for the server that it was written for: it is sent nowhere else."""

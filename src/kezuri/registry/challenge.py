@@ -2,7 +2,7 @@
 "token authentication")."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from kezuri.registry.origin import Origin, is_metadata, is_private
@@ -40,10 +40,23 @@ class Credential(NamedTuple):
         """As the value of an Authorization header. An identity token goes in the password's place."""
         from base64 import b64encode
 
-        return "Basic " + b64encode(f"{self.username}:{self.identity or self.password}".encode()).decode()
+        return "Basic " + b64encode(octets(f"{self.username}:{self.identity or self.password}")).decode()
 
     def __repr__(self) -> str:
         return f"Credential(source={self.source!r})"
+
+
+def octets(text: str) -> bytes:
+    """A name or a password as bytes. Files hold bytes, and JSON texts, that are no UTF-8: whatever it is goes on."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def is_token(text: str) -> bool:
+    """Whether the text can stand in a header or a form as it is."""
+    return _PRINTABLE.match(text) is not None
 
 
 class Credentials(Protocol):
@@ -61,6 +74,20 @@ class Anonymous:
     def find(self, host: str, path: str) -> Credential | None:
         """None."""
         return None
+
+
+class Deferred:
+    """Credentials that are made when the first one is demanded: most pulls need none."""
+
+    def __init__(self, make: Callable[[], Credentials]) -> None:
+        self._make = make
+        self._made: Credentials | None = None
+
+    def find(self, host: str, path: str) -> Credential | None:
+        """What those find that are made now."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made.find(host, path)
 
 
 class Grant(NamedTuple):
@@ -171,10 +198,10 @@ def read_grant(body: bytes, now: float) -> Grant | None:
         life = raw.get("expires_in") or 60
     except (ValueError, AttributeError, RecursionError):
         return None
-    if not isinstance(token, str) or not _PRINTABLE.match(token):
+    if not isinstance(token, str) or not is_token(token):
         return None
     refresh = raw.get("refresh_token")
-    if not isinstance(refresh, str) or not _PRINTABLE.match(refresh):
+    if not isinstance(refresh, str) or not is_token(refresh):
         refresh = ""
     seconds = float(life) if isinstance(life, int | float) and 0 < life < 1e9 else 60.0
     return Grant(f"Bearer {token}", now + max(seconds, 60.0) * 0.9, (), refresh)

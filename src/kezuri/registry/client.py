@@ -21,6 +21,7 @@ from kezuri.registry.wire import Answer, Transport, TransportError
 
 if TYPE_CHECKING:
     from kezuri.registry.place import Place
+    from kezuri.registry.stream import BlobStream
     from kezuri.registry.upload import BlobSource, Uploaded
 
 _ACCEPT = ",".join(DOCUMENTS)
@@ -149,7 +150,7 @@ class Registry:
         def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
             self._fetch(reference, descriptor, sink, hear, stop)
 
-        self._together(reference, descriptors, one, progress, "pull")
+        self._together(reference, descriptors, one, progress, f"{reference}: the pull was called off")
 
     def document(self, reference: Reference) -> Document:
         """The manifest or the index that the reference names, as it is: no platform is chosen."""
@@ -168,7 +169,7 @@ class Registry:
         known_in: Iterable[str] = (),
     ) -> "Uploaded":
         """Have one blob in the repository of the reference, and how that came about. It is looked for there, then taken
-        over from a repository of the same registry that `known_in` names as having it (`host/path`), then sent.
+        over from a repository of the same registry that `known_in` names as having it (by its path), then sent.
         `progress` hears (bytes sent, size), also of fewer than before when it is sent anew. KezuriError when the blob
         cannot be read, or the registry does not take it."""
         what = f"{reference.repository}: blob {descriptor.digest}"
@@ -185,23 +186,30 @@ class Registry:
         descriptors: Iterable[Descriptor],
         source: "BlobSource",
         progress: Callable[[Descriptor, int, int], None] | None = None,
-        known_in: Iterable[str] = (),
+        known_in: Iterable[str] | Callable[[str], Iterable[str]] = (),
     ) -> dict[str, "Uploaded"]:
         """Have blobs in the repository of the reference, four at a time, the largest first; how each of them (by its
-        digest) came to be there. The first error ends the others and is raised; `progress` hears (descriptor, bytes
-        sent, size) from several threads."""
+        digest) came to be there. `known_in` may be a function that says it of a digest. The first error ends the others
+        and is raised; `progress` hears (descriptor, bytes sent, size) from several threads."""
         how: dict[str, Uploaded] = {}
-        sources = tuple(known_in)
+        sources = known_in if callable(known_in) else tuple(known_in)
 
         def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
             how[descriptor.digest] = self._writing(
                 reference,
                 f"{reference.repository}: blob {descriptor.digest}",
                 stop,
-                lambda place: self._upload(place, reference, descriptor, source, hear, sources),
+                lambda place: self._upload(
+                    place,
+                    reference,
+                    descriptor,
+                    source,
+                    hear,
+                    sources(descriptor.digest) if callable(sources) else sources,
+                ),
             )
 
-        self._together(reference, descriptors, one, progress, "push")
+        self._together(reference, descriptors, one, progress, f"{reference}: the push was called off")
         return how
 
     def put(self, reference: Reference, raw: bytes, media_type: str) -> Descriptor:
@@ -215,6 +223,17 @@ class Registry:
             str(reference),
             self._stop,
             lambda place: publication.put(place, reference, raw, media_type, self._warn),
+        )
+
+    def named(self, reference: Reference) -> str:
+        """The digest of what the reference's tag names at the registry itself, not at a mirror; empty for nothing."""
+        from kezuri.registry import manifests
+
+        return self._writing(
+            reference,
+            str(reference),
+            self._stop,
+            lambda place: manifests.named(place, reference.digest or reference.tag, place.patience()),
         )
 
     def writable(self, reference: Reference) -> None:
@@ -267,12 +286,10 @@ class Registry:
     ) -> "Uploaded":
         from kezuri.registry.upload import Upload
 
-        prefix = f"{reference.host}/"
-        paths = [name.removeprefix(prefix) for name in known_in if name.startswith(prefix)]
         with self._lock:
             busy = self._busy.setdefault(f"{reference.repository}@{descriptor.digest}", threading.Lock())
         with busy:  # of two images with the same layer one sends it, the other finds it there
-            return Upload(place, source).bring(descriptor, paths, progress)
+            return Upload(place, source).bring(descriptor, known_in, progress)
 
     def _writing(self, reference: Reference, what: str, stop: threading.Event, work: "Callable[[Place], _T]") -> _T:
         """Do something at the registry that the reference names itself."""
@@ -286,7 +303,7 @@ class Registry:
                 raise
             raise KezuriError.of(f"{reference}: the push was called off", exit_code=125) from None
         except (TransportError, Refused) as error:
-            raise explain(what, place.host, error) from None
+            raise explain(what, place.host, error, writing=True) from None
 
     def _together(
         self,
@@ -294,9 +311,10 @@ class Registry:
         descriptors: Iterable[Descriptor],
         work: Callable[[Descriptor, Progress | None, threading.Event], None],
         progress: Callable[[Descriptor, int, int], None] | None,
-        what: str,
+        called_off: str,
     ) -> None:
-        """Do something with several blobs at the same time, until the first error or until it is called off."""
+        """Do something with several blobs at the same time, until the first error or until it is called off: then
+        `called_off` is what is said."""
         stop = threading.Event()
         with self._lock:
             self._stops.add(stop)
@@ -305,10 +323,43 @@ class Registry:
                 stop.set()
             in_parallel(descriptors, lambda d, p: work(d, p, stop), progress, _PARALLEL, stop)
             if self._stop.is_set():
-                raise KezuriError.of(f"{reference}: the {what} was called off", exit_code=125)
+                raise KezuriError.of(called_off, exit_code=125)
         finally:
             with self._lock:
                 self._stops.discard(stop)
+
+    def stream(
+        self, reference: Reference, descriptor: Descriptor, count: Callable[[int], None] = lambda _: None
+    ) -> "BlobStream":
+        """The bytes of one blob as they come, to be used in a `with`; they are kept nowhere. `count` hears how many
+        came. Read to its end it is the blob or KezuriError; ended before, nothing is proved of what was read. A mirror
+        that fails once it has begun is not replaced by another endpoint: what is read is of one origin."""
+        from kezuri.registry.stream import BlobStream
+
+        encoded(descriptor.digest, str(reference))
+        what = f"{reference}: blob {descriptor.digest}"
+
+        def at(endpoint: Endpoint) -> BlobStream:
+            patience = self._patience(self._stop, endpoint)
+            ask = Ask(endpoint, f"blobs/{descriptor.digest}", document=False)
+
+            def failed(error: TransportError | Refused | WrongBytes | Stopped) -> KezuriError:
+                if isinstance(error, Stopped):
+                    return KezuriError.of(f"{reference}: the pull was called off", exit_code=125)
+                return explain(what, endpoint.host, error)
+
+            stream = BlobStream(
+                lambda headers: self._open(ask._replace(headers=headers), patience),
+                descriptor,
+                endpoint.host,
+                patience,
+                failed,
+                count,
+            )
+            stream.dial()
+            return stream
+
+        return self._unless_stopped(reference, lambda: self._anywhere(reference, what, at))
 
     def _fetch(
         self,

@@ -7,7 +7,7 @@ from kezuri.registry.authorization import Authorization, Demand
 from kezuri.registry.challenge import Credentials, Grant
 from kezuri.registry.config import Endpoint, RegistryConfig
 from kezuri.registry.failure import Failure, Refused, weigh
-from kezuri.registry.origin import Origin
+from kezuri.registry.origin import Origin, is_local, split_host
 from kezuri.registry.redirects import Hop, Terms, trace
 from kezuri.registry.retry import Patience
 from kezuri.registry.wire import Answer, Pace, Request, Transport, TransportError
@@ -43,13 +43,34 @@ class Ask(NamedTuple):
         return (*own, *(f"repository:{path}:pull" for path in self.others))
 
 
+def _in_order(endpoint: Endpoint) -> tuple[str, ...]:
+    """The schemes of an endpoint, the likely one first. Registries on this machine speak plain HTTP more often than
+    not, and trying TLS means to load OpenSSL and every authority of the system."""
+    if len(endpoint.schemes) > 1 and is_local(split_host(endpoint.host)[0]):
+        return tuple(sorted(endpoint.schemes))
+    return endpoint.schemes
+
+
+def _telling(first: TransportError | None, last: TransportError, scheme: str) -> TransportError:
+    """Of the errors of two schemes the one that tells what is wrong; `scheme` is the last one's."""
+    if first is None:
+        return last
+    if scheme == "https":
+        # Only who speaks TLS sends an alert, or a certificate that is not trusted.
+        return last if last.kind == "certificate" or "alert" in last.message else first
+    return first if last.kind == "refused" else last
+
+
 class Exchanges:
     """Carries requests out over a transport. What is learnt about a host (scheme, tokens) is kept for its life."""
 
-    def __init__(self, transport: Transport, config: RegistryConfig, credentials: Credentials) -> None:
+    def __init__(
+        self, transport: Transport, config: RegistryConfig, credentials: Credentials, sign_in: bool = False
+    ) -> None:
+        """With `sign_in` token servers are asked for an identity token, too, to be kept in a password's place."""
         self._transport = transport
         self._config = config
-        self._authorization = Authorization(transport, credentials, config.allow_private)
+        self._authorization = Authorization(transport, credentials, config.allow_private, sign_in)
         self._schemes: dict[str, str] = {}
 
     def open(self, ask: Ask, patience: Patience) -> Answer:
@@ -75,9 +96,9 @@ class Exchanges:
             if answer.status < 300:
                 return answer, hop
             with answer:
-                failure = Failure.read(ask.method, hop.url, answer)
+                failure = Failure.read(ask.method, hop.url, answer)._replace(push="push" in ask.actions)
             if grant is not None:
-                failure = failure._replace(account=grant.source)
+                failure = failure.without(*grant.header.split())._replace(account=grant.source)
             # A stranger that we were redirected to has no say in what we tell the registry.
             # A grant that is refused when it was given just now will be refused again.
             refused = grant is not None and grant == fresh and now() < grant.until
@@ -90,6 +111,10 @@ class Exchanges:
                 raise Refused(failure)
             weigh(failure, host, patience)
 
+    def granted(self, ask: Ask, patience: Patience) -> Grant | None:
+        """What was granted for a request before; None for one that nothing was demanded for."""
+        return self._authorization.known(self._demand(ask), patience.backoff.clock.now())
+
     def _demand(self, ask: Ask) -> Demand:
         endpoint = ask.endpoint
         insecure = endpoint.schemes[-1] == "http"
@@ -101,7 +126,7 @@ class Exchanges:
         if ask.at is not None:
             return self._trace(ask, headers, ask.at)
         known = self._schemes.get(endpoint.host)
-        schemes = (known,) if known in endpoint.schemes else endpoint.schemes
+        schemes = (known,) if known in endpoint.schemes else _in_order(endpoint)
         trouble: TransportError | None = None
         for scheme in schemes:
             url = f"{scheme}://{endpoint.host}/v2/" + (f"{endpoint.path}/" if endpoint.path else "") + ask.path
@@ -115,14 +140,18 @@ class Exchanges:
                 answer, final = self._trace(ask, headers, hop)
             except TransportError as error:
                 if error.origin != hop.first.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
-                    raise trouble if trouble is not None and error.kind == "refused" else error from None
+                    raise _telling(trouble, error, scheme) from None
                 trouble = error
                 continue
-            if trouble is not None and answer.status == 400:
-                # TLS servers answer plain HTTP with 400. So https was the right scheme, and why it failed is what the
-                # user is told.
-                with answer:
-                    raise trouble
+            if answer.status == 400 and scheme == "http":
+                # TLS servers answer plain HTTP with 400.
+                if trouble is not None:
+                    # So https was the right scheme, and why it failed is what the user is told.
+                    with answer:
+                        raise trouble
+                if scheme != schemes[-1]:
+                    with answer:
+                        continue
             self._schemes[endpoint.host] = scheme
             return answer, final
         raise AssertionError("an endpoint without schemes")

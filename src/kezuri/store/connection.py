@@ -23,15 +23,21 @@ class Connection:
     """One connection, guarded by a lock, shared by the threads of a process.
 
     A `frugal` one writes no file beside the database: it works on a disk that is full, for rows that go. While somebody
-    else has the database open, who has those files already, it is like any other.
+    else has the database open, who has those files already, it is like any other. A `fixed` one is of a file that
+    cannot be written: it works on a copy in memory, which is forgotten.
     """
 
-    def __init__(self, path: str, frugal: bool = False) -> None:
+    def __init__(self, path: str, frugal: bool = False, fixed: bool = False) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._depth = 0
         self._origin: sqlite3.Connection | None = None
         try:
+            if fixed:
+                from kezuri.store.fixed_copy import fixed_copy
+
+                self._db = fixed_copy(path)
+                return
             self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             if not (frugal and self._write_in_place()) and self._origin is None:
                 self._write_ahead()

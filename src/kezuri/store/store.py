@@ -20,19 +20,35 @@ from kezuri.store.names import Names, publish
 _LOCK_POLL = 0.05
 """Seconds between two looks at a lock, where waiting for it can be called off."""
 
-_DIRECTORIES = ("blobs", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts", "owners", PARTIAL)
+_DIRECTORIES = (
+    "blobs",
+    "layers",
+    "listings",
+    "tmp",
+    "mounts",
+    "locks",
+    "leases",
+    "contexts",
+    "owners",
+    "volumes",
+    PARTIAL,
+)
 
 
 class Store:
     """Where blobs, layer directories, names and results live. Use it in a `with`.
 
     A store that is open holds a lease: collection leaves alone what an open store has used since it was opened.
-    `frugal` is for who removes things from a full disk (see `Connection`).
+    `frugal` is for who removes things from a full disk (see `Connection`). `reading` is for who only looks: where the
+    store cannot be written (a read-only mount), it is opened nevertheless, without a lease and without locks, and what
+    would be noted in its database is forgotten.
     """
 
-    def __init__(self, root: str, frugal: bool = False) -> None:
+    def __init__(self, root: str, frugal: bool = False, reading: bool = False) -> None:
         self.root = os.path.abspath(root)
         self._frugal = frugal
+        self._reading = reading
+        self._fixed = False
         self._lease = -1
         self._lease_path = ""
         try:
@@ -46,12 +62,15 @@ class Store:
 
     def __enter__(self) -> Self:
         must_be_utf8()
-        self._create_what_lacks()
+        self._fixed = self._reading and self._cannot_be_written()
+        if not self._fixed:
+            self._create_what_lacks()
         self.blobs = Blobs(self.root)
         self.names = Names(self.root)
-        self._take_lease()
+        if not self._fixed:
+            self._take_lease()
         try:
-            self.database = Database(os.path.join(self.root, "kezuri.db"), self._frugal)
+            self.database = Database(os.path.join(self.root, "kezuri.db"), self._frugal, self._fixed)
             self._forget_unsynced()
         except BaseException:
             self._drop_lease()
@@ -66,6 +85,15 @@ class Store:
         if isinstance(error, OSError) and f"{error.filename}".startswith(self.root + os.sep):
             # Whatever was done in the store just then: it is the store's disk that did not do it.
             raise disk_error(error, str(error.filename)) from error
+
+    def _cannot_be_written(self) -> bool:
+        """Whether this is a store that its owner could read but not write. A file beside its leases cannot be made on
+        a read-only file system, or in directories whose modes were taken away."""
+        if not os.path.exists(os.path.join(self.root, "oci-layout")):
+            return False
+        self._check_owner(set(os.listdir(self.root)))
+        leases = os.path.join(self.root, "leases")
+        return os.path.isdir(leases) and not os.access(leases, os.W_OK)
 
     def _create_what_lacks(self) -> None:
         """Make the store, or what somebody removed of it. KezuriError for the store of another user, before anything
@@ -265,6 +293,9 @@ class Store:
         Without `wait` it may not be held. Waiting ends with CalledOff when `cancel` is set. A `shared` one is held
         beside other shared ones.
         """
+        if self._fixed:
+            yield True
+            return
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         path = os.path.join(self.root, "locks", name)
         free = True

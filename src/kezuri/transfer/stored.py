@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.images.kept import Kept, find_image, kept, manifests
+from kezuri.images.kept import Kept, find_image, manifests
+from kezuri.images.referrers import referrers
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -27,7 +28,6 @@ class StoreSource:
         self.where = f"image {name}"
         self._store = store
         self._name = name
-        self._referring: dict[str, list[Descriptor]] | None = None
 
     def root(self) -> Document:
         """The manifest or index that was asked for; NoSuchImage when there is none."""
@@ -76,17 +76,8 @@ class StoreSource:
         pour(self.open, descriptors, sink, progress, self.where)
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        """The images without a name whose manifests name this one as their subject."""
-        if self._referring is None:
-            self._referring = {}
-            for image in kept(self._store):
-                try:
-                    content = self.document(image.descriptor).content
-                except KezuriError:
-                    continue  # a damaged image is no reason not to copy another
-                if isinstance(content, Manifest) and content.subject is not None:
-                    self._referring.setdefault(content.subject.digest, []).append(image.descriptor)
-        return tuple(self._referring.get(digest, ()))
+        """What the store keeps with this one because it refers to it."""
+        return referrers(self._store, digest)
 
 
 class StoreDestination:
@@ -111,10 +102,10 @@ class StoreDestination:
         return len(blobs) - len(lacking)
 
     def put(self, document: Document) -> None:
-        """Keep a document; what refers to the image is an image without a name, so that it stays."""
+        """Keep a document; what refers to the image stays for as long as the image does."""
         self._store.blobs.put(document.raw)
         if self._finished:
-            self._store.names.keep(document.descriptor)
+            self._keep(document, document.descriptor)
 
     def finish(self, document: Document) -> None:
         """Keep the root and let the names stand for it."""
@@ -128,8 +119,16 @@ class StoreDestination:
         for name in self._names:
             self._store.names.put(name, descriptor)
         if not self._names:
-            self._store.names.keep(descriptor)
+            self._keep(document, descriptor)
         self._finished = True
+
+    def _keep(self, document: Document, descriptor: Descriptor) -> None:
+        content = document.content
+        if isinstance(content, Manifest) and content.subject is not None:
+            known = descriptor._replace(artifact_type=content.kind, platform=None)
+            self._store.names.refer(known, content.subject.digest)
+        else:
+            self._store.names.keep(descriptor)
 
     def _platform(self, document: Document) -> Platform | None:
         from kezuri.oci.config import ImageConfig

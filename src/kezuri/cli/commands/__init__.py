@@ -16,6 +16,15 @@ MODULES = {
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
+    "login": "login:LOGIN",
+    "logout": "login:LOGOUT",
+    "push": "push",
+    "mutate": "mutate",
+    "append": "append",
+    "flatten": "flatten",
+    "rebase": "rebase",
+    "attach": "attach",
+    "discover": "discover",
     "copy": "copy",
     "save": "save",
     "load": "load",
@@ -31,9 +40,19 @@ MODULES = {
     "manifest push": "manifest:PUSH",
     "imagetools create": "imagetools:CREATE",
     "imagetools inspect": "imagetools:INSPECT",
+    "cat": "cat",
+    "ls": "ls",
+    "cp": "cp",
+    "export": "export",
     "prune": "prune",
     "image prune": "image_prune",
     "du": "du",
+    "config": "config",
+    "volume create": "volumes:CREATE",
+    "volume ls": "volumes:LS",
+    "volume inspect": "volumes:INSPECT",
+    "volume rm": "volumes:RM",
+    "volume prune": "volumes:PRUNE",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
@@ -69,6 +88,7 @@ ALIASES = {
     "image remove": "rmi",
     "image tag": "tag",
     "image pull": "pull",
+    "image push": "push",
     "image copy": "copy",
     "image save": "save",
     "image load": "load",
@@ -84,10 +104,12 @@ ALIASES = {
     "container run": "run",
     "system df": "du",
     "system prune": "prune",
+    "volume list": "volume ls",
+    "volume remove": "volume rm",
 }
 """Other names that people's fingers know."""
 
-GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store")
+GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store", "volume")
 """First words that need a second one."""
 
 

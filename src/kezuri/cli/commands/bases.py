@@ -2,7 +2,7 @@
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
-from kezuri.cli.table import aligned
+from kezuri.cli.table import FORMAT, listing
 
 COMMAND = Command(
     "bases",
@@ -10,6 +10,7 @@ COMMAND = Command(
     (
         Option(("--out", "-o"), "text", "Write an OCI layout there, not the store", "DIR", completes="directory"),
         Option(("--all", "-a"), "flag", "Make all of them"),
+        FORMAT,
     ),
     operands="[NAME...]",
     most=-1,
@@ -29,7 +30,9 @@ def execute(invocation: Invocation) -> int:
     if not wanted:
         if parsed.given("--out"):
             raise UsageError.because("kezuri bases --out needs names, or --all")
-        console.say("\n".join(aligned([("NAME", "WHAT IT IS"), *known])))
+        columns = {"Name": "NAME", "Description": "WHAT IT IS"}
+        rows = [{"Name": name, "Description": text} for name, text in known]
+        listing(console, parsed.text("--format"), rows, columns, columns)
         return 0
     offered = [name for name, _ in known]
     for name in wanted:

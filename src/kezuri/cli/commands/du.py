@@ -8,7 +8,7 @@ COMMAND = Command(
     "du",
     "Show how much disk is used, and by what",
     (
-        Option(("--verbose",), "flag", "A line for each result, layer, cache mount and download"),
+        Option(("--verbose", "-v"), "flag", "A line for each result, layer, cache mount and download"),
         Option(
             ("--filter",),
             "repeated",
@@ -24,26 +24,6 @@ COMMAND = Command(
 
 _COLUMNS = {"Type": "TYPE", "Count": "COUNT", "Size": "SIZE"}
 _HEADINGS = {**_COLUMNS, "Bytes": "BYTES"}
-_PIECE_COLUMNS = {
-    "ID": "ID",
-    "Type": "TYPE",
-    "Size": "SIZE",
-    "LastUsed": "LAST USED",
-    "Uses": "USES",
-    "Worth": "WORTH",
-    "Shared": "SHARED",
-    "Reclaimable": "RECLAIMABLE",
-    "Description": "DESCRIPTION",
-}
-_PIECE_HEADINGS = {
-    **_PIECE_COLUMNS,
-    "Bytes": "BYTES",
-    "Seconds": "SECONDS",
-    "WorthSeconds": "WORTH",
-    "UsedAt": "USED AT",
-    "CreatedAt": "CREATED AT",
-}
-_LONGEST = 60
 
 
 def execute(invocation: Invocation) -> int:
@@ -59,6 +39,10 @@ def execute(invocation: Invocation) -> int:
     listing(console, form, rows, _COLUMNS, _HEADINGS)
     if form in ("", "table"):
         console.say(f"\nTotal: {size(sum(used for _, _, used in kinds))}")
+        if invocation.settings.limited:
+            from kezuri.cli.allowance import allowance
+
+            console.say(f"Cache: {allowance(invocation.settings)[0]}")
     return 0
 
 
@@ -67,36 +51,16 @@ def _pieces(invocation: Invocation) -> int:
 
     from kezuri.app.prune import inventory
     from kezuri.cli.commands.prune import read_filters
-    from kezuri.cli.quantities import age, size
+    from kezuri.cli.pieces import PIECE_COLUMNS, PIECE_HEADINGS, piece_row
+    from kezuri.cli.quantities import size
 
     console, form = invocation.console, invocation.parsed.text("--format")
     until, filters = read_filters(invocation.parsed.all("--filter"))
     found = inventory(invocation.settings, filters, until)
     whole = form not in ("", "table")
     now = time()
-    rows = []
-    for piece, worth, in_use in found:
-        title = piece.title if whole or len(piece.title) <= _LONGEST else piece.title[: _LONGEST - 1] + "…"
-        identity = piece.id.removeprefix("sha256:")
-        rows.append(
-            {
-                "ID": piece.id if whole else identity[:12],
-                "Type": piece.kind,
-                "Size": size(piece.size),
-                "Bytes": piece.size,
-                "LastUsed": f"{age(max(0.0, now - piece.use.used))} ago",
-                "UsedAt": round(piece.use.used, 3),
-                "CreatedAt": round(piece.use.created, 3),
-                "Uses": piece.use.uses,
-                "Seconds": round(piece.use.seconds, 3),
-                "Worth": f"{worth:.3g} s",
-                "WorthSeconds": round(worth, 3),
-                "Shared": piece.ties.shared if whole else "yes" if piece.ties.shared else "",
-                "Reclaimable": not in_use if whole else "" if in_use else "yes",
-                "Description": title,
-            }
-        )
-    listing(console, form, rows, _PIECE_COLUMNS, _PIECE_HEADINGS)
+    rows = [piece_row(piece, worth, in_use, whole, now) for piece, worth, in_use in found]
+    listing(console, form, rows, PIECE_COLUMNS, PIECE_HEADINGS)
     if not whole:
         total = sum(piece.size for piece, _, _ in found)
         console.say(f"\nReclaimable: {size(sum(p.size for p, _, in_use in found if not in_use))}\nTotal: {size(total)}")

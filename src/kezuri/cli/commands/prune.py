@@ -1,11 +1,12 @@
 """`kezuri prune`: what nobody needs any more goes."""
 
-import sys
 from typing import TYPE_CHECKING
 
+from kezuri.cli.consent import agreed
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.options import Command, Option
 from kezuri.cli.quantities import size
+from kezuri.cli.table import FORMAT, check_format, listing
 from kezuri.cli.values import duration, memory
 
 if TYPE_CHECKING:
@@ -28,13 +29,18 @@ COMMAND = Command(
         Option(("--min-free-space",), "text", "Remove cache until the disk has this much left", "BYTES"),
         Option(("--dry-run",), "flag", "Say what would go, and why, and remove nothing"),
         Option(("--force", "-f"), "flag", "Do not ask"),
+        FORMAT,
         Option(("--verbose",), "flag", "Name everything that goes"),
-        Option(("--volumes",), "flag", "Accepted: there are no volumes", ignored=True),
+        Option(("--volumes",), "flag", "Accepted: `kezuri volume prune` removes volumes", ignored=True),
     ),
     aliases=("buildx prune", "builder prune", "system prune"),
     description="With a limit of space, what is worth least for its size goes first: the seconds that it would take\n"
     "to have it again, more if it was used often, less if that was long ago. What a running build needs stays.",
 )
+
+
+_COLUMNS = {"Type": "TYPE", "ID": "ID", "Size": "SIZE"}
+_HEADINGS = {**_COLUMNS, "Bytes": "BYTES"}
 
 
 def execute(invocation: Invocation) -> int:
@@ -51,16 +57,20 @@ def execute(invocation: Invocation) -> int:
         )
     )
     everything = parsed.flag("--all")
-    settings = invocation.settings
+    settings, form = invocation.settings, parsed.text("--format")
     if parsed.flag("--dry-run"):
         from kezuri.app.prune import foresee_prune
 
         candidates = foresee_prune(settings, all=everything, until=until, filters=filters, budget=budget)
+        if form:
+            _foretell(invocation, candidates)
+            return 0
         for line in _reasons(candidates):
             console.say(line)
         console.say(f"Would reclaim: {size(sum(candidate.size for candidate in candidates))}")
         return 0
-    if not parsed.flag("--force") and not _agreed(invocation, _what(everything, until, filters, budget)):
+    check_format(form, _HEADINGS)
+    if not parsed.flag("--force") and not agreed(invocation, _what(everything, until, filters, budget)):
         return 1
     if parsed.flag("--verbose") and budget != Budget():
         from kezuri.app.prune import foresee_prune
@@ -68,6 +78,10 @@ def execute(invocation: Invocation) -> int:
         for line in _reasons(foresee_prune(settings, all=everything, until=until, filters=filters, budget=budget)):
             console.note(line)
     gone = prune(settings, all=everything, until=until, filters=filters, budget=budget)
+    if form:
+        rows = [{"Type": g.what, "ID": g.name, "Size": size(g.size), "Bytes": g.size} for g in gone]
+        listing(console, form, rows, _COLUMNS, _HEADINGS)
+        return 0
     for thing in gone:
         if parsed.flag("--verbose") or thing.what in ("untagged", "deleted"):
             console.say(f"{thing.what.capitalize()}: {thing.name}")
@@ -86,6 +100,18 @@ def read_filters(texts: tuple[str, ...]) -> tuple[float | None, tuple[str, ...]]
         else:
             filters.append(text)
     return until, tuple(filters)
+
+
+def _foretell(invocation: Invocation, candidates: "tuple[Candidate, ...]") -> None:
+    """A row for each piece that would go, as `du` has it."""
+    from time import time
+
+    from kezuri.cli.pieces import PIECE_COLUMNS, PIECE_HEADINGS, piece_row
+
+    form, now = invocation.parsed.text("--format"), time()
+    whole = form != "table"
+    rows = [piece_row(piece, c.worth, False, whole, now) for c in candidates for piece in c.pieces]
+    listing(invocation.console, form, rows, PIECE_COLUMNS, PIECE_HEADINGS)
 
 
 def _reasons(candidates: "tuple[Candidate, ...]") -> list[str]:
@@ -117,12 +143,3 @@ def _what(everything: bool, until: float | None, filters: tuple[str, ...], budge
     if filters or until is not None:
         return "the cache that the filters choose"
     return "everything that no build uses now" if everything else "what is not used any more"
-
-
-def _agreed(invocation: Invocation, what: str) -> bool:
-    """Ask at a terminal; elsewhere nobody can answer, so that --force has to say it."""
-    if not (sys.stdin is not None and sys.stdin.isatty() and invocation.console.err.isatty()):
-        raise UsageError.because("kezuri prune asks before it removes anything", "add --force where nobody can answer")
-    invocation.console.err.write(f"This removes {what} from {invocation.settings.root}. Go on? [y/N] ")
-    invocation.console.err.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

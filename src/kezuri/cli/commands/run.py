@@ -32,7 +32,7 @@ COMMAND = Command(
         Option(
             ("--mount",),
             "repeated",
-            "type=bind,source=HOST,target=PATH[,ro], or tmpfs or volume with a target",
+            "type=bind|volume|tmpfs,source=HOST or NAME,target=PATH[,ro]",
             "MOUNT",
         ),
         Option(("--name",), "text", "The container's name, and host name where none is given", "NAME"),
@@ -83,7 +83,7 @@ COMMAND = Command(
         Option(
             ("--volume", "-v"),
             "repeated",
-            "Show a directory or file of this machine; PATH alone: gone with the container",
+            "Show a directory or file of this machine, or a volume that stays (NAME:PATH) or not (PATH)",
             "HOST:CONTAINER[:ro]",
             completes="file",
         ),
@@ -109,9 +109,14 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.options import UsageError
     from kezuri.cli.run_request import run_request
     from kezuri.diagnostics import KezuriError
+    from kezuri.sandbox.choice import is_own
 
     request = run_request(invocation.parsed, invocation.console)
     settings = invocation.settings
+    if request.init and not is_own(settings.runtime):
+        raise UsageError.because(
+            "--init needs kezuri's own sandbox: an OCI runtime is given no init here", "leave out --init or --runtime"
+        )
     invocation.console.out.flush()
 
     def say(text: str) -> None:
