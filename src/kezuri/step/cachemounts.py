@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from kezuri.linux.directory import make_plain
 from kezuri.plan.key import state_of
 from kezuri.step.seeding import make_seeded
 from kezuri.step.selections import Selections
