@@ -95,7 +95,7 @@ def changed(config: ImageConfig, changes: tuple[str, ...]) -> ImageConfig:
             )
 
     def none(source: ImageSource, platform: Platform) -> BaseImage:
-        raise AssertionError("scratch is no image")
+        raise AssertionError(source)
 
     try:
         plan = Planner(parsed, PlanRequest(platform=config.platform), none).plan()
