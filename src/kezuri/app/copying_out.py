@@ -51,8 +51,9 @@ def export(settings: Settings, image: str, dest: str, platform: str, traffic: Tr
     from kezuri.export.root_tar import write_tar
 
     # Where the output cannot be written is known before a layer is fetched.
-    with destination(dest) as sink, opened(settings, image, platform, traffic) as files:
-        write_tar(merged_items(files.tree("", True)), sink)
+    places: list[str] = []
+    with destination(dest) as sink, opened(settings, image, platform, traffic, places.append) as files:
+        write_tar(merged_items(files.tree("", True)), sink, places[0])
 
 
 def listing(
@@ -98,7 +99,7 @@ def copy(settings: Settings, wanted: Copy, traffic: Traffic, warn: Warn) -> None
         # As docker does, what is copied has the name that was asked for, not the one that links lead to.
         name = clean(path).rpartition("/")[2] or "."
         if wanted.dest == STDOUT:
-            _as_tar(files, found, "." if content_only else name, wanted.verify)
+            _as_tar(files, found, "." if content_only else name, wanted.verify, places[0])
         elif kind == "dir":
             place, base = _place_of_directory(wanted.dest, name, content_only)
             items = _items(files, found, base, wanted.verify)
@@ -125,14 +126,14 @@ def _items(files: ImageFiles, found: Found, base: str, verify: bool) -> Iterator
         yield entry._replace(path=f"{base}/{entry.path}", link=link), content
 
 
-def _as_tar(files: ImageFiles, found: Found, base: str, verify: bool) -> None:
+def _as_tar(files: ImageFiles, found: Found, base: str, verify: bool, scratch: str) -> None:
     from kezuri.export.root_tar import write_tar
 
     with destination(STDOUT) as sink:
         if found.entry.kind == "dir":
-            write_tar(_items(files, found, base, verify), sink)
+            write_tar(_items(files, found, base, verify), sink, scratch)
             return
-        write_tar([(found.entry._replace(path=base), found.content)], sink)
+        write_tar([(found.entry._replace(path=base), found.content)], sink, scratch)
         if verify:
             files.prove()
 
