@@ -1,6 +1,7 @@
 """The files of an image opened: from the store where it has the image, else straight from where the image is."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
@@ -46,7 +47,10 @@ class ImagePath(NamedTuple):
 class Traffic:
     """How many bytes of layers came over the network, and how many all layers that are not here have."""
 
-    def __init__(self) -> None:
+    def __init__(self, listen: Callable[[], None] = lambda: None) -> None:
+        """`listen` is called whenever something came, perhaps from several threads."""
+        self._listen = listen
+        self._lock = threading.Lock()
         self.came = 0
         self.whole = 0
         self.source = ""
@@ -54,7 +58,9 @@ class Traffic:
 
     def count(self, size: int) -> None:
         """Take note of bytes that came."""
-        self.came += size
+        with self._lock:
+            self.came += size
+        self._listen()
 
 
 class ImageFiles(Protocol):
@@ -184,8 +190,14 @@ class _InRegistry:
 
     def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
         lacking = [layer for layer in layers if not self._session.store.blobs.has(layer.digest)]
-        self._registry.fetch_all(self._reference, lacking, sink)
-        self._traffic.count(sum({layer.digest: layer.size for layer in lacking}.values()))
+        known: dict[str, int] = {}
+
+        def came(layer: Descriptor, current: int, total: int) -> None:
+            # Fewer than before where a blob is begun anew: what came before came nevertheless.
+            self._traffic.count(max(0, current - known.get(layer.digest, 0)))
+            known[layer.digest] = current
+
+        self._registry.fetch_all(self._reference, lacking, sink, came)
 
     @property
     def _registry(self) -> Registry:

@@ -1,7 +1,6 @@
 """An image's files as a tar, in the order of their names, though layers have them in others."""
 
 import os
-import tempfile
 from collections.abc import Iterable
 from typing import BinaryIO
 
@@ -55,9 +54,11 @@ class _Spool:
                 wanted.setdefault(content.tar, set()).add(content.path)
         if sum(map(len, wanted.values())) < 2:
             return
+        from tempfile import TemporaryFile
+
         end = 0
         try:
-            self._file = tempfile.TemporaryFile(dir=self._scratch, buffering=0)  # noqa: SIM115  # __exit__ closes it
+            self._file = TemporaryFile(dir=self._scratch, buffering=0)  # noqa: SIM115  # __exit__ closes it
             for tar, paths in wanted.items():
                 for path, size, data in tar.read(paths):
                     self._places[InTar(tar, path)] = end, size
