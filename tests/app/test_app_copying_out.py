@@ -165,6 +165,7 @@ def test_no_link_leads_out_of_the_image(place: Place) -> None:
         ("/etc/passwd/", "new", "not a directory"),
         ("/etc/passwd/.", "new", "not a directory"),
         ("/usr", "file", "which is a file"),
+        ("/usr/null", "new", "is a device"),
         ("/usr", "none/new", "no directory"),
         ("/etc/pass\0wd", "new", "is no path"),
     ],

@@ -64,8 +64,11 @@ class Traffic:
 
 
 class ImageFiles(Protocol):
-    """An image's files, wherever it is. Paths are as in Entry."""
+    """An image's files, wherever it is. Paths are as in Entry. `scratch` is a directory that is there as long as they
+    are open, for whoever works with them."""
 
+    @property
+    def scratch(self) -> str: ...
     def resolve(self, path: str, last: bool = True) -> str:
         """The path with its links followed within the image, the one at its end only if `last`; missing components stay
         as they are."""
@@ -85,16 +88,12 @@ class ImageFiles(Protocol):
 
 
 @contextmanager
-def opened(
-    settings: Settings, image: str, platform: str, traffic: Traffic, scratch: Callable[[str], None] = lambda path: None
-) -> Iterator[ImageFiles]:
+def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> Iterator[ImageFiles]:
     """The files of an image by the name that a user gives it: of the store's image, else of the one that its registry
     has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
-    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. `scratch` is told of a directory that is
-    there meanwhile. KezuriError when there is no such image."""
+    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. KezuriError when there is no such image."""
     word = ImagePath.parse(image).word
     with Session(settings) as session, session.store.scratch("files") as place:
-        scratch(place)
         wanted = Platform.parse(platform) if platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with _elsewhere(session, image, wanted, place) as files:
@@ -102,7 +101,7 @@ def opened(
             return
         name = image.removeprefix(word)
         if word != "docker://":
-            kept = _kept(session, name, platform, only=bool(word))
+            kept = _kept(session, name, platform, place, only=bool(word))
             if kept is not None:
                 yield kept
                 return
@@ -134,7 +133,7 @@ def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -
             yield files
 
 
-def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles | None":
+def _kept(session: Session, name: str, platform: str, scratch: str, only: bool) -> "_KeptFiles | None":
     from kezuri.images.kept import NoSuchImage, choose, looks_like_id
 
     try:
@@ -146,14 +145,15 @@ def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles
     session.store.blobs.touch(found.digest)
     for layer, descriptor in zip(found.config.diff_ids, found.manifest.layers):
         session.forms.know_pulled(layer, descriptor)
-    return _KeptFiles(session.forms.view(found.config.diff_ids).named(name))
+    return _KeptFiles(session.forms.view(found.config.diff_ids).named(name), scratch)
 
 
 class _KeptFiles:
     """The files of an image of the store."""
 
-    def __init__(self, view: StackView) -> None:
+    def __init__(self, view: StackView, scratch: str) -> None:
         self._view = view
+        self.scratch = scratch
 
     def resolve(self, path: str, last: bool = True) -> str:
         if last:
