@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.images.test_images_layout import write_layout
+from tests.images.test_images_layout import NAME, write_layout
 from tests.layer.layer_trees import tar_of
 from tests.registry.registry_faults import FaultyRegistry, flip, make_image
+from tests.registry.registry_servers import RegistryServer, needs_registry, needs_skopeo
 
 from kezuri.app.copying_out import Copy, copy, export, listing
 from kezuri.app.image_files import ImagePath, Traffic
@@ -348,3 +350,26 @@ def test_a_layer_that_is_another_one(place: Place, registry: FaultyRegistry) -> 
     with pytest.raises(KezuriError):
         copy(settings, Copy(ImagePath(f"{registry.host}/app", "/usr"), place.out), Traffic(), place.warned.append)
     assert os.listdir(place.out) == ["f"]
+
+
+@needs_registry
+@needs_skopeo
+@pytest.mark.slow
+def test_docker_registry_is_not_asked_for_more_than_was_needed(place: Place, tmp_path: Path) -> None:
+    """One line of a base image, below a layer of a program: what the registry sent, by its own account."""
+    base = tar_of([file("etc/os-release", b"ID=base\n"), file("zlarge", os.urandom(40_000_000))])
+    image = make_image(gzip.compress(base, 1), gzip.compress(tar_of([file("app", b"app")])))
+    with RegistryServer(tmp_path) as server:
+        server.fill(write_layout(str(tmp_path / "pushed"), (image, {NAME: "1"})))
+        told = kezuri(place, "cat", f"{server.host}/team/app:1:/etc/os-release")
+        assert told.stdout == b"ID=base\n", told
+        assert b"of 40.01MB from" in told.stderr
+        wanted = f"GET /v2/team/app/blobs/{image.layers[0].digest}"
+        end = time.monotonic() + 10
+        while not (lines := [line for line in server.log.read_text().splitlines() if f'"{wanted} ' in line]):
+            assert time.monotonic() < end, "the request is in the log when its connection has ended"
+            time.sleep(0.05)
+    (line,) = lines
+    sent = int(line.partition('HTTP/1.1" 200 ')[2].split()[0])
+    # What the sockets had taken already when the connection was cut counts as sent.
+    assert 0 < sent < 15_000_000, line

@@ -199,13 +199,13 @@ class Worker:
     def _run(self, *argv: str) -> bool:
         """Run a command, perhaps only for a while; whether it went to its end."""
         chance, world = self._chance, self.world
-        deadly = chance.random() < 0.4
+        deadly = chance.random() < 0.5
         world.note(f"worker {self.number}: {' '.join(argv)}{' (to be killed)' if deadly else ''}")
         with world.kezuri(*argv) as process:
             killed = ""
             if deadly:
                 try:
-                    process.wait(chance.uniform(0.05, 0.9))
+                    process.wait(chance.uniform(0.05, 0.45))
                 except subprocess.TimeoutExpired:
                     killed = chance.choice(("KILL", "KILL", "TERM"))
                     process.send_signal(getattr(signal, f"SIG{killed}"))
