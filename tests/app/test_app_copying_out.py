@@ -264,6 +264,26 @@ def test_exports(place: Place) -> None:
     assert content(dest) == first
 
 
+def test_many_layers_in_any_order_become_one_tar(place: Place, tmp_path: Path) -> None:
+    wanted = {f"d/{kind}-{number:02}": f"{number}{kind}".encode() * 40_000 for number in range(12) for kind in "abc"}
+    layers = [
+        [directory("d"), *(file(f"d/{kind}-{number:02}", wanted[f"d/{kind}-{number:02}"]) for kind in order)]
+        for number, order in enumerate(["abc", "cba", "bca"] * 4)
+    ]
+    # A hard link to a file of a lower layer is a file of its own, with the same bytes in the same tar.
+    layers.append([link("d/linked", "d/a-01", "hardlink")])
+    layout = write_layout(str(tmp_path / "many"), (make_image(*map(tar_of, layers)), {}))
+    dest = place.out + "/many.tar"
+    export(place.settings, f"oci:{layout}", dest, "", Traffic())
+    with tarfile.open(dest) as tar:
+        names = tar.getnames()
+        for name, data in {**wanted, "d/linked": wanted["d/a-01"]}.items():
+            member = tar.extractfile(name)
+            assert member is not None and member.read() == data
+    assert names == sorted(["d", "d/linked", *wanted])
+    assert os.listdir(place.settings.root + "/tmp") == []
+
+
 @pytest.mark.slow
 def test_the_commands(place: Place) -> None:
     image = f"oci:{place.layout}"
