@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.images.kept import find_image, manifests
+from kezuri.images.kept import Kept, find_image, manifests
 from kezuri.images.referrers import referrers
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
 from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document, read_document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.blobs import damaged, missing
@@ -33,12 +34,19 @@ class StoreSource:
         image = find_image(self._store, self._name)
         digits = self._name.rpartition("@")[2].removeprefix("sha256:").lower()
         descriptor = image.descriptor
-        if image.name not in (self._name, str(image.reference)) and not descriptor.digest[7:].startswith(digits):
+        if not self._is_name_of(image) and not descriptor.digest[7:].startswith(digits):
             for digest, manifest in manifests(self._store, descriptor):
                 if digits and (digest[7:].startswith(digits) or manifest.config.digest[7:].startswith(digits)):
                     descriptor = Descriptor(manifest.media_type, digest, self._store.blobs.size(digest))
                     break
         return self.document(descriptor)
+
+    def _is_name_of(self, image: Kept) -> bool:
+        """Whether the image was found by its name, and not by an id that may be one platform's."""
+        try:
+            return bool(image.name) and image.name in (self._name, str(Reference.parse(self._name)))
+        except KezuriError:
+            return False
 
     def document(self, descriptor: Descriptor) -> Document:
         """A manifest or index of the store."""
