@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 from tests.app.app_shelf import Shelf
-from tests.build.build_workshop import tar_of
+from tests.build.build_workshop import Workshop, tar_of, write_layout
 
+from kezuri.app.images import remove
+from kezuri.app.prune import prune
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME
+from kezuri.edits.settings import Changes, Unset
+from kezuri.images.altered import keep_altered, original
 from kezuri.oci.descriptor import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor
 from kezuri.oci.platform import Platform
+from kezuri.store.store import Store
 
 BASE = tar_of(("etc", None), ("etc/os-release", b"ID=debian\n"), ("etc/old", b"old"), ("d", None), ("d/one", b"1"))
 APP = tar_of(("app", None), ("app/program", b"run"), ("etc/.wh.old", b""), ("d", None), ("d/two", b"2"))
@@ -277,6 +282,19 @@ class TestAppend:
         assert entry is not None
         assert (entry.uid, entry.gid) == (0, 0)
 
+    def test_a_directory_that_hides_a_link_is_told(self, shelf: Shelf, tmp_path: Path) -> None:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name in ("bin", "lib"):
+                link = tarfile.TarInfo(name)
+                link.type, link.linkname = tarfile.SYMTYPE, f"usr/{name}"
+                tar.addfile(link)
+        shelf.put("base", [out.getvalue()])
+        layer = tar_of(("bin/deep/er", b"1"), ("lib64", None), ("opt/bin/x", b"1"))
+        said = kezuri(shelf, "append", "base", "-f", self.tar(tmp_path, layer)).err
+        assert said.count("hides what is there") == 1
+        assert "/bin is a link to usr/bin in the image" in said
+
     def test_several_in_their_order(self, shelf: Shelf, tmp_path: Path) -> None:
         shelf.put("base", [])
         one = self.tar(tmp_path, tar_of(("f", b"1"), ("g", b"1")), "one.tar")
@@ -405,6 +423,37 @@ class TestFlatten:
         assert shelf.document(kezuri(shelf, "flatten", "app").digest)["mediaType"] == DOCKER_MANIFEST
         made = shelf.document(kezuri(shelf, "flatten", "app", "--compression", "zstd").digest)
         assert (made["mediaType"], made["layers"][0]["mediaType"].endswith("tar+zstd")) == (MANIFEST, True)
+
+
+class TestUse:
+    def test_what_is_in_use_is_not_removed(self, shelf: Shelf) -> None:
+        """Somebody takes the image away while another one is made of it."""
+        before = shelf.put("app", [BASE, APP], SETTINGS)
+        with Store(str(shelf.root)) as store:
+            source = original(store, "app")
+            remove(shelf.settings, ("app",))
+            prune(shelf.settings, all=True)
+            (part,) = source.parts
+            made = keep_altered(store, source, [Changes(user="5").of(part.image)], ["docker.io/library/new:latest"])
+        assert shelf.names() == {"new": made.descriptor.digest}
+        assert shelf.check() == []
+        assert len(shelf.document(made.descriptor.digest)["layers"]) == 2
+        prune(shelf.settings, all=True)
+        assert shelf.check() == []
+        assert not (shelf.root / "blobs" / "sha256" / before.digest[7:]).exists()
+
+    def test_a_build_does_not_declare_what_its_base_does(self, tmp_path: Path) -> None:
+        shop = Workshop(tmp_path)
+        layout = write_layout(tmp_path / "base", [tar_of(("f", b"1"))], SETTINGS)
+        made = shop.build(
+            "FROM base\nLABEL own=1\n",
+            build_contexts=(("base", f"oci-layout://{layout}"),),
+            unset=(Unset("volume", "/data"), Unset("label", "one"), Unset("cmd"), Unset("env", "MODE")),
+        )
+        config = shop.config(made)["config"]
+        assert config["Labels"] == {"own": "1", "two": "2"}
+        assert (config["Env"], config["Entrypoint"]) == (["PATH=/bin"], ["/entry"])
+        assert not {"Volumes", "Cmd"} & set(config)
 
 
 class TestRebase:

@@ -26,9 +26,12 @@ from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.extraction import taken_out
 from kezuri.tree.recipe import CopyOptions, recipe
 from kezuri.tree.selection import select
+from kezuri.tree.stack import StackView
 
 MOST_LAYERS = 127
 """The layers that docker can run an image with (overlayfs takes that many lower directories on one page)."""
+
+_MOST_TOLD = 5
 
 Warn = Callable[[str], None]
 
@@ -60,7 +63,7 @@ def append(
             if file != "-" and _is_directory(file):
                 layers = [_of_directory(session, image, file, packing) for image in images]
             else:
-                layers = [_of_tar(session, images, file, stdin, packing)] * len(images)
+                layers = [_of_tar(session, images, file, stdin, packing, warn)] * len(images)
             images = [appended(image, layer, note) for image, layer in zip(images, layers)]
             for layer in layers:
                 session.forms.know_pulled(*layer)
@@ -158,7 +161,12 @@ def _of_directory(session: Session, image: Image, path: str, packing: Packing) -
 
 
 def _of_tar(
-    session: Session, images: Sequence[Image], path: str, stdin: Callable[[], BinaryIO], packing: Packing
+    session: Session,
+    images: Sequence[Image],
+    path: str,
+    stdin: Callable[[], BinaryIO],
+    packing: Packing,
+    warn: Warn,
 ) -> Layer:
     where = "standard input" if path == "-" else path
     with session.store.scratch("append") as scratch:
@@ -173,7 +181,22 @@ def _of_tar(
         finally:
             if path != "-":
                 stream.close()
+        for image in images:
+            _tell_hidden(placed, session.forms.view(image.config.diff_ids), where, warn)
         return _layer(form)
+
+
+def _tell_hidden(placed: Placement, below: StackView, where: str, warn: Warn) -> None:
+    """Tell of directories of the tar that hide a link of the image: `bin` in a tar, where the image has it in `usr`."""
+    hidden: list[str] = []
+    for path in placed.names:
+        if any(path.startswith(f"{above}/") for above in hidden):
+            continue
+        found = below.lookup(path)
+        if found is not None and found.kind == "symlink":
+            hidden.append(path)
+            if len(hidden) <= _MOST_TOLD:
+                warn(f"/{path} is a link to {found.link} in the image; the directory in {where} hides what is there")
 
 
 def _placed(
