@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from kezuri.cli.main import call
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME
 from kezuri.edits.settings import Changes, Unset
 from kezuri.images.altered import keep_altered, original
-from kezuri.oci.descriptor import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor
+from kezuri.oci.descriptor import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor, digest_of
 from kezuri.oci.platform import Platform
 from kezuri.store.store import Store
 
@@ -360,6 +361,15 @@ class TestAppend:
         assert "cannot read" in kezuri(shelf, "append", "base", str(tmp_path / "no"), code=1).err
         assert "once only" in kezuri(shelf, "append", "base", "-", "-", code=2).err
 
+    def test_on_layers_that_are_elsewhere(self, shelf: Shelf, tmp_path: Path) -> None:
+        kind = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        shelf.put("odd", [BASE], layers=[Descriptor(kind, "sha256:" + "2" * 64, 5)], history=[])
+        made = kezuri(shelf, "append", "odd", "-f", self.tar(tmp_path, tar_of(("bin/x", b"1"))))
+        assert made.err == ""
+        config = shelf.config(made.digest)
+        assert len(config["rootfs"]["diff_ids"]) == 3
+        assert sum(not entry.get("empty_layer") for entry in config["history"]) == 3
+
 
 class TestFlatten:
     def test_the_files_are_the_same_and_what_was_removed_is_gone(self, shelf: Shelf) -> None:
@@ -417,6 +427,53 @@ class TestFlatten:
             assert shelf.document(made.digest)["layers"][0]["mediaType"].endswith(ending)
             assert shelf.files(made.digest) == shelf.files(before.digest)
         assert "level" in kezuri(shelf, "flatten", "app", "--compression-level", "77", code=2).err
+
+    def test_layers_of_any_packing_are_read(self, shelf: Shelf) -> None:
+        import zstandard
+
+        plain = shelf.put("plain", [BASE, APP])
+        with Store(str(shelf.root)) as store:
+            blobs = [
+                Descriptor("application/vnd.oci.image.layer.v1.tar", store.blobs.put(BASE), len(BASE)),
+                Descriptor(
+                    "application/vnd.oci.image.layer.v1.tar+zstd",
+                    store.blobs.put(packed := zstandard.ZstdCompressor().compress(APP)),
+                    len(packed),
+                ),
+            ]
+        config = {"rootfs": {"type": "layers", "diff_ids": [digest_of(BASE), digest_of(APP)]}, "history": None}
+        shelf.put("mixed", [], layers=blobs, more=config)
+        made = kezuri(shelf, "flatten", "mixed").digest
+        assert shelf.files(made) == shelf.files(plain.digest)
+        flat = shelf.document(kezuri(shelf, "flatten", "plain").digest)
+        assert shelf.document(made)["layers"] == flat["layers"]
+
+    def test_documents_with_oddities(self, shelf: Shelf) -> None:
+        """No media type, null for what is absent, fields that nobody knows: another tool's documents are read so."""
+        nulls = {"config": None, "history": None, "author": None, "moby.of.tomorrow": {"a": 1}}
+        odd = shelf.put("odd", [BASE], more=nulls)
+        manifest = shelf.document(odd.digest)
+        del manifest["mediaType"]
+        with Store(str(shelf.root)) as store:
+            raw = json.dumps(manifest).encode()
+            store.names.put("docker.io/library/odd:latest", Descriptor("", store.blobs.put(raw), len(raw)))
+        assert kezuri(shelf, "mutate", "odd").digest == digest_of(raw)
+        made = kezuri(shelf, "mutate", "odd", "--label", "a=b").digest
+        assert shelf.document(made)["mediaType"] == MANIFEST
+        assert shelf.settings_of(made) == {"Labels": {"a": "b"}}
+
+    def test_what_is_no_image(self, shelf: Shelf) -> None:
+        with Store(str(shelf.root)) as store:
+            for name, raw in (
+                ("old", b'{"schemaVersion":1,"fsLayers":[]}'),
+                ("both", b'{"schemaVersion":2,"manifests":[],"layers":[]}'),
+                ("text", b"hello"),
+            ):
+                pointer = Descriptor(MANIFEST, store.blobs.put(raw), len(raw))
+                store.names.put(f"docker.io/library/{name}:latest", pointer)
+        assert "schema 1" in kezuri(shelf, "mutate", "old", "--user", "1", code=125).err
+        assert "both an index and a manifest" in kezuri(shelf, "flatten", "both", code=125).err
+        assert "not a JSON document" in kezuri(shelf, "rebase", "text", code=125).err
 
     def test_zstd_on_dockers_image_makes_it_oci(self, shelf: Shelf) -> None:
         shelf.put("app", [BASE, APP], docker=True)

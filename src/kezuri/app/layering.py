@@ -26,12 +26,13 @@ from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.extraction import taken_out
 from kezuri.tree.recipe import CopyOptions, recipe
 from kezuri.tree.selection import select
-from kezuri.tree.stack import StackView
 
 MOST_LAYERS = 127
 """The layers that docker can run an image with (overlayfs takes that many lower directories on one page)."""
 
 _MOST_TOLD = 5
+_OFTEN_LINKS = {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "var/run", "var/lock"}
+"""Directories that are links in many images: where a tar has one, the image's files are looked at, which takes time."""
 
 Warn = Callable[[str], None]
 
@@ -181,22 +182,29 @@ def _of_tar(
         finally:
             if path != "-":
                 stream.close()
-        for image in images:
-            _tell_hidden(placed, session.forms.view(image.config.diff_ids), where, warn)
+        if not _OFTEN_LINKS.isdisjoint(placed.names):
+            told: dict[str, None] = {}
+            for image in images:
+                told.update(dict.fromkeys(_hidden(session, image, placed, where)))
+            for text in list(told)[:_MOST_TOLD]:
+                warn(text)
         return _layer(form)
 
 
-def _tell_hidden(placed: Placement, below: StackView, where: str, warn: Warn) -> None:
-    """Tell of directories of the tar that hide a link of the image: `bin` in a tar, where the image has it in `usr`."""
+def _hidden(session: Session, image: Image, placed: Placement, where: str) -> Iterator[str]:
+    """Tells of directories of the tar that hide a link of the image."""
     hidden: list[str] = []
-    for path in placed.names:
-        if any(path.startswith(f"{above}/") for above in hidden):
-            continue
-        found = below.lookup(path)
-        if found is not None and found.kind == "symlink":
-            hidden.append(path)
-            if len(hidden) <= _MOST_TOLD:
-                warn(f"/{path} is a link to {found.link} in the image; the directory in {where} hides what is there")
+    try:
+        below = session.forms.view(image.config.diff_ids)
+        for path in placed.names:
+            if any(path.startswith(f"{above}/") for above in hidden):
+                continue
+            found = below.lookup(path)
+            if found is not None and found.kind == "symlink":
+                hidden.append(path)
+                yield f"/{path} is a link to {found.link} in the image; the directory in {where} hides what is there"
+    except KezuriError:
+        return  # A layer of the image is elsewhere: the new one can be put on it all the same.
 
 
 def _placed(
