@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -109,9 +110,11 @@ class Rule:
 
 
 class FaultyRegistry:
-    """The server. `documents` maps `manifests/NAME` and `blobs/DIGEST` of any repository to (type, bytes)."""
+    """The server. `documents` maps `manifests/NAME` and `blobs/DIGEST` of any repository to (type, bytes). With an
+    `upstream` it has nothing itself and lets that registry (host:port, plain HTTP) answer."""
 
-    def __init__(self, ssl_context: Any = None) -> None:
+    def __init__(self, ssl_context: Any = None, upstream: str = "") -> None:
+        self.upstream = upstream
         self.documents: dict[str, tuple[str, bytes]] = {}
         self.log: list[Seen] = []
         self.rules: list[Rule] = []
@@ -188,6 +191,9 @@ class Handler(BaseHTTPRequestHandler):
                     break
         try:
             found = re.search(r"((?:manifests|blobs)/[^/?]+)", path)
+            if fault is None and registry.upstream:
+                self.forward()
+                return
             kind, data = registry.documents.get(found[1] if found else "", ("", b""))
             if self.command in ("POST", "PUT", "DELETE") and fault is None:
                 self.take(path, found[1] if found else "")
@@ -209,6 +215,24 @@ class Handler(BaseHTTPRequestHandler):
     def body(self) -> bytes:
         """All of the request's body."""
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def forward(self) -> None:
+        """Let the registry behind this one answer."""
+        assert self.registry.upstream
+        body = self.body() if self.command in ("POST", "PUT", "PATCH") else None
+        behind = HTTPConnection(self.registry.upstream, timeout=30)
+        try:
+            # With our own Host the registry sends uploads to us.
+            behind.request(self.command, self.path, body, dict(self.headers.items()))
+            response = behind.getresponse()
+            data = response.read()
+            kept = ("location", "docker-content-digest", "www-authenticate", "content-range", "link")
+            headers = {name: value for name, value in response.getheaders() if name.lower() in kept}
+            if self.command == "HEAD":
+                headers["Content-Length"] = response.getheader("Content-Length") or "0"
+            self.answer(response.status, data, response.getheader("Content-Type") or "", headers)
+        finally:
+            behind.close()
 
     def take(self, path: str, name: str) -> None:
         """What is pushed: uploads that end with their PUT, and manifests."""
@@ -296,7 +320,10 @@ def lost(handler: Handler, kind: str, data: bytes) -> None:
     found = re.search(r"((?:manifests|blobs)/[^/?]+)", path)
     handler.answer = lambda *_, **__: None  # type: ignore[method-assign]
     try:
-        handler.take(path, found[1] if found else "")
+        if handler.registry.upstream:
+            handler.forward()
+        else:
+            handler.take(path, found[1] if found else "")
     finally:
         del handler.answer
     reset(handler, kind, data)

@@ -93,7 +93,8 @@ class Telling:
     def arrived(self, repository: Reference, descriptor: Descriptor, how: "Uploaded", source: str) -> None:
         """A blob is in the repository."""
         with self._lock:
-            self.blobs.setdefault(descriptor.digest, PushedBlob(descriptor.digest, descriptor.size, how, source))
+            known_from = source if how == "mounted" else ""
+            self.blobs.setdefault(descriptor.digest, PushedBlob(descriptor.digest, descriptor.size, how, known_from))
 
 
 def _of_repository(store: Store, reference: Reference) -> list[Kept]:

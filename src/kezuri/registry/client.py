@@ -150,7 +150,7 @@ class Registry:
         def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
             self._fetch(reference, descriptor, sink, hear, stop)
 
-        self._together(reference, descriptors, one, progress, "pull")
+        self._together(reference, descriptors, one, progress, f"{reference}: the pull was called off")
 
     def document(self, reference: Reference) -> Document:
         """The manifest or the index that the reference names, as it is: no platform is chosen."""
@@ -209,7 +209,7 @@ class Registry:
                 ),
             )
 
-        self._together(reference, descriptors, one, progress, "push")
+        self._together(reference, descriptors, one, progress, f"{reference}: the push was called off")
         return how
 
     def put(self, reference: Reference, raw: bytes, media_type: str) -> Descriptor:
@@ -311,9 +311,10 @@ class Registry:
         descriptors: Iterable[Descriptor],
         work: Callable[[Descriptor, Progress | None, threading.Event], None],
         progress: Callable[[Descriptor, int, int], None] | None,
-        what: str,
+        called_off: str,
     ) -> None:
-        """Do something with several blobs at the same time, until the first error or until it is called off."""
+        """Do something with several blobs at the same time, until the first error or until it is called off: then
+        `called_off` is what is said."""
         stop = threading.Event()
         with self._lock:
             self._stops.add(stop)
@@ -322,7 +323,7 @@ class Registry:
                 stop.set()
             in_parallel(descriptors, lambda d, p: work(d, p, stop), progress, _PARALLEL, stop)
             if self._stop.is_set():
-                raise KezuriError.of(f"{reference}: the {what} was called off", exit_code=125)
+                raise KezuriError.of(called_off, exit_code=125)
         finally:
             with self._lock:
                 self._stops.discard(stop)

@@ -43,7 +43,8 @@ def execute(invocation: Invocation) -> int:
         console.say("Using default tag: latest")
     if talks:
         console.say(f"The push refers to repository [{reference.repository}]")
-    with open_progress("quiet" if quiet else parsed.text("--progress"), console) as progress:
+    mode = "quiet" if quiet else parsed.text("--progress")
+    with open_progress(mode, console, invocation.settings.progress) as progress:
         pushed = push(invocation.settings, name, progress, all_tags=every, platform=parsed.text("--platform"))
     said: set[str] = set()
     for image in pushed:
