@@ -1,4 +1,5 @@
-"""Every sentence that kezuri's source has for its users, found in the syntax trees: what a catalogue must translate.
+"""Every sentence that kezuri's source has for its users, found in the syntax trees: what a catalogue must translate,
+and what gives advice that must be true.
 
 `python -m tests.cli.cli_sentences ja` prints those that a catalogue lacks as JSON, and those that it has in vain.
 """
@@ -52,6 +53,15 @@ def sentences() -> dict[str, str]:
                     if _speaks(form, 3) and form not in silent and not _CODE.search(form):
                         found.setdefault(form, f"{place}:{text.lineno}")
     return found
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every text with a blank in it that the source has, its docstrings excepted, and where it stands. Unlike
+    `sentences` it leaves nothing out: what is never translated can name an option, too."""
+    for path in sorted(_SOURCE.rglob("*.py")):
+        place = path.relative_to(_SOURCE).as_posix()
+        for text in _literals(ast.parse(path.read_text())):
+            yield from ((f"{place}:{text.lineno}", form) for form in _forms(text) if " " in form.strip())
 
 
 def _literals(tree: ast.Module) -> Iterator[ast.expr]:

@@ -13,6 +13,8 @@ from kezuri.app.outputs import (
     ImageOptions,
     LayoutDirectory,
     LayoutTar,
+    LoadedImage,
+    PushedImage,
     RootDirectory,
     RootTar,
     StoredImage,
@@ -152,9 +154,33 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("--compression-level=0", {"outputs": (StoredImage(ImageOptions(level=0)),)}),
     ("--compression uncompressed", {"outputs": (StoredImage(ImageOptions(compression="uncompressed")),)}),
+    ("--push -t a", {"outputs": (PushedImage(),), "tags": ("a",)}),
+    ("-o type=registry", {"outputs": (PushedImage(),)}),
+    ("-o type=registry,push=false", {"outputs": (StoredImage(),)}),
+    ("-o type=image,name=b,push=true,store=false", {"outputs": (PushedImage(ImageOptions(("b",)), kept=False),)}),
+    (
+        "-o type=image,name=b,push=true,push-by-digest=true,name-canonical=true",
+        {"outputs": (PushedImage(ImageOptions(("b",)), by_digest=True, canonical=True),)},
+    ),
+    (
+        "-o type=image,oci-mediatypes=false,compression=zstd --push",
+        {"outputs": (PushedImage(ImageOptions(compression="zstd", docker_types=True)),)},
+    ),
+    (
+        "--push -o type=oci,dest=d,name=b --compression zstd",
+        {
+            "outputs": (
+                LayoutTar("d", ImageOptions(("b",), compression="zstd")),
+                PushedImage(ImageOptions(compression="zstd")),
+            )
+        },
+    ),
+    ("--load", {"outputs": (LoadedImage(),)}),
+    ("--load=podman --push", {"outputs": (PushedImage(), LoadedImage(engine="podman"))}),
+    ("--load=docker -o out", {"outputs": (RootDirectory("out"), LoadedImage(engine="docker"))}),
     # accepted without effect on the request
     ("--cache-from type=gha --cache-to type=gha", {}),
-    ("--load --builder x --rm --force-rm --compress --call build --check", {}),
+    ("--load=false --builder x --rm --force-rm --compress --call build --check", {}),
     (
         "--provenance=false --sbom=false --push=false",
         {},
@@ -164,6 +190,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--watch --run", {}),
     ("--watch --run=-p80:80", {}),
     ("--retry-network 3", {"retry_network": 3}),
+    ("--squash", {"squash": "new"}),
+    ("--squash --squash-all", {"squash": "all"}),
     ("--on-error shell", {}),
     ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
     (
@@ -193,7 +221,6 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        "--push",
         *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
     } <= REFUSED
 
@@ -249,8 +276,11 @@ def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
         ("--security-opt seccomp=unconfined", "--security-opt seccomp=unconfined is not supported"),
         ("--security-opt no-new-privileges=maybe", "is not supported"),
         ("-o type=local", "needs a directory"),
-        ("-o type=registry", "type=registry is not supported yet"),
-        ("-o type=image,push=true", "push is not supported yet"),
+        ("-o type=registry,dest=x", "type=registry takes no dest"),
+        ("-o type=oci,dest=x,push=true", "type=oci is not pushed"),
+        ("-o type=registry,oci-mediatypes=false,annotation.a=b", "have no annotations"),
+        ("-o type=registry,push-by-digest=x", "push-by-digest is true or false"),
+        ("--load=crio", "to docker or podman, not to 'crio'"),
         ("-o type=occ,dest=x", "unknown type 'occ'"),
         ("-o dest=x", "has no type"),
         ("-o type=image,dest=x", "type=image takes no dest"),
@@ -372,7 +402,6 @@ class TestOutputAttributes:
     @pytest.mark.parametrize("value", FALSE)
     def test_false_in_every_spelling_is_refused_where_it_is_not_done(self, value: str) -> None:
         for text, name in (
-            ("type=image,oci-mediatypes=", "oci-mediatypes=false"),
             ("type=image,store=", "store=false"),
             ("type=docker,dest=d,tar=", "tar=false"),
         ):

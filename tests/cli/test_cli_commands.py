@@ -11,11 +11,13 @@ import pytest
 
 from kezuri.app.answers import Check, HistoryLine, ImageSummary, Removed
 from kezuri.app.demo import Demonstration
+from kezuri.app.push import Pushed, PushedBlob
 from kezuri.app.request import BuildResult, Settings
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.images.kept import NoSuchImage
+from kezuri.oci.reference import Reference
 from kezuri.progress import Listener, StepDone, StepStarted, Warned
 from kezuri.upkeep.piece import Piece, Use
 from kezuri.upkeep.worth import Candidate
@@ -301,16 +303,56 @@ def test_du(app: App) -> None:
 def test_pull(app: App) -> None:
     asked: list[tuple[str, str]] = []
 
-    def pull(settings: Settings, name: str, platform: str, listener: Listener) -> str:
+    def pull(
+        settings: Settings, name: str, platform: str, listener: Listener, layers: Callable[[str, bool], None]
+    ) -> str:
         asked.append((name, platform))
         listener(StepStarted(1, "pull", 0.0))
         listener(StepDone(1, 1.0, 1.0))
+        layers("sha256:" + "1" * 64, True)
+        layers("sha256:" + "2" * 64, False)
         return DIGEST
 
     app("pull", pull=pull)
-    assert kezuri("pull", "alpine") == (0, DIGEST + "\n", "#1 pull\n#1 DONE 1.0s\n")
+    assert kezuri("pull", "alpine") == (
+        0,
+        DIGEST + "\n",
+        "#1 pull\n#1 DONE 1.0s\n111111111111: Already exists\n222222222222: Pull complete\n",
+    )
     assert kezuri("pull", "-q", "--platform", "linux/arm64", "alpine") == (0, DIGEST + "\n", "")
     assert asked == [("alpine", ""), ("alpine", "linux/arm64")]
+
+
+def test_push(app: App) -> None:
+    layers = (
+        PushedBlob("sha256:" + "1" * 64, 5, "there"),
+        PushedBlob("sha256:" + "2" * 64, 5, "sent"),
+        PushedBlob("sha256:" + "3" * 64, 5, "mounted", "team/base"),
+    )
+
+    def push(settings: Settings, name: str, listener: Listener, *, all_tags: bool, platform: str) -> tuple[Pushed, ...]:
+        listener(StepStarted(1, "push", 0.0))
+        listener(StepDone(1, 1.0, 1.0))
+        reference = Reference.parse(name)
+        if not all_tags:
+            return (Pushed(reference, DIGEST, 559, layers, "sha256:index" if platform else ""),)
+        return tuple(Pushed(reference._replace(tag=tag), DIGEST, 559, layers) for tag in ("1", "2"))
+
+    app("push", push=push)
+    lines = "111111111111: Layer already exists\n222222222222: Pushed\n333333333333: Mounted from team/base\n"
+    refers = "The push refers to repository [r.example/app]\n"
+    progress = "#1 push\n#1 DONE 1.0s\n"
+    last = f": digest: {DIGEST} size: 559\n"
+    assert kezuri("push", "r.example/app:v1") == (0, f"{refers}{lines}v1{last}", progress)
+    assert kezuri("push", "r.example/app")[1] == f"Using default tag: latest\n{refers}{lines}latest{last}"
+    assert kezuri("push", "-a", "r.example/app")[1] == f"{refers}{lines}1{last}2{last}"
+    assert kezuri("push", "-q", "app") == (0, "docker.io/library/app:latest\n", "")
+    single = kezuri("push", "--platform", "linux/arm64", "r.example/app:v1")[2]
+    assert single.endswith(f"{DIGEST} was pushed in the place of the index sha256:index\n")
+    (line,) = kezuri("push", "--format", "json", "r.example/app:v1")[1].splitlines()
+    told = json.loads(line)
+    assert (told["Name"], told["Digest"], told["Size"]) == ("r.example/app:v1", DIGEST, 559)
+    assert told["Layers"][2] == {"Digest": layers[2].digest, "Size": 5, "Status": "mounted", "Source": "team/base"}
 
 
 def test_doctor_and_store_check(app: App) -> None:

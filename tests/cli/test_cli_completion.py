@@ -52,7 +52,7 @@ def after(line: str) -> list[str]:
         ("build --network ", ["default", "host", "none"]),
         ("build --network=h", ["--network=host"]),
         ("build --progress ra", ["rawjson"]),
-        ("build --pus", []),
+        ("build --pus", ["--push"]),
         ("run n", ["node:20", "nginx:1"]),
         ("run node:20 ", []),
         ("run node:20 --e", []),

@@ -1,14 +1,18 @@
 """Where settings come from, and which word is the last."""
 
+import io
 import os
 from pathlib import Path
 
 import pytest
 from tests.users.users_child import in_child
 
+from kezuri.app.registries import registry_config
 from kezuri.app.request import Settings
+from kezuri.cli.console import Console
+from kezuri.cli.main import call
 from kezuri.cli.options import parse
-from kezuri.cli.settings import GLOBAL, KEYS, settings
+from kezuri.cli.settings import GLOBAL, SETTINGS, settings
 from kezuri.diagnostics import KezuriError
 
 
@@ -113,7 +117,7 @@ def test_a_missing_file_matters_only_when_it_was_asked_for(tmp_path: Path) -> No
     [
         ("rooot = 'x'", "unknown setting 'rooot'", "did you mean root?"),
         ("zzzzzzzzz = 1", "unknown setting 'zzzzzzzzz'", "known: root"),
-        ("root = 1", "root in", ""),
+        ("root = 1", "root is a text", ""),
         ("runtime = ['a']", "a text", ""),
         ("insecure-registry = [1]", "a text or a list of texts", ""),
         ("[registry-mirror]\nx = 1", "a text or a list of texts", ""),
@@ -145,5 +149,101 @@ def test_wrong_values(flag: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_the_page_has_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")
+    ]
+    for setting, (name, _, default, flag, variable, told) in zip(SETTINGS, rows, strict=True):
+        assert (name, default, variable) == (f"`{setting.name}`", setting.default, f"`{setting.variable}`")
+        assert flag == (f"`--{setting.name}`" if setting.flag else "")
+        assert setting.help in (told, f"{told} (default {setting.default})", f"{told} (default: {setting.default})")
+
+
+def test_the_system_has_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / "kezuri").mkdir()
+    (tmp_path / "kezuri/config.toml").write_text('runtime = "crun"\ninsecure-registry = "a"\n')
+    (tmp_path / "system.toml").write_text('insecure-registry = ["b", "c"]\nmax_parallelism = 7\nroot = "store"\n')
+    own, system = {"XDG_CONFIG_HOME": str(tmp_path)}, {"KEZURI_CONFIG_SYSTEM": str(tmp_path / "system.toml")}
+    both = read(**own, **system)
+    assert (both.runtime, both.insecure, both.max_parallelism) == ("crun", ("a",), 7)
+    assert both.root == f"{tmp_path}/store"
+    assert read(**system).insecure == ("b", "c")
+    assert read("--insecure-registry", "d", **own, **system).insecure == ("d",)
+    (tmp_path / "system.toml").write_text("nothing = 1")
+    with pytest.raises(KezuriError, match="unknown setting 'nothing'") as caught:
+        read(**own, **system)
+    assert caught.value.diagnostics[0].line == 1
+    assert read(**own, KEZURI_CONFIG_SYSTEM="").runtime == "crun"
+
+
+def test_limits_of_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('max-used-space = "2GB"\nkeep-age = "2d"\nmin_free_space = 5\n')
+    found = read("--config", str(tmp_path / "c.toml"))
+    assert (found.max_used_space, found.keep_age, found.min_free_space) == (2 << 30, 2 * 86400, 5) and found.limited
+    assert read("--config", str(tmp_path / "c.toml"), KEZURI_KEEP_AGE="3h").keep_age == 3 * 3600
+    assert not read(KEZURI_RESERVED_SPACE="1k").limited
+    for text, told in (
+        ("keep-age = 'soon'", "keep-age in .*c.toml:1: not a dur"),
+        ("max-used-space = -1", "not a size"),
+        ("\nmin-free-space = [1]", "a text or a number"),
+        ("keep-age = 1\nkeep_age = 2", "is twice"),
+        ("progress = 'loud'", "progress cannot be"),
+    ):
+        (tmp_path / "c.toml").write_text(text)
+        with pytest.raises(KezuriError, match=told) as caught:
+            read("--config", str(tmp_path / "c.toml"))
+        assert caught.value.exit_code == 2
+
+
+def test_progress_of_a_file_comes_last(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('progress = "plain"')
+    config = ("--config", str(tmp_path / "c.toml"))
+    assert read(*config).progress == "plain"
+    assert read(*config, KEZURI_PROGRESS="quiet").progress == ""
+
+
+def config(*argv: str, **environ: str) -> list[str]:
+    told = io.StringIO()
+    code = call(("config", *argv), Console(told, told, {"HOME": "/home/u", "KEZURI_CONFIG_SYSTEM": "", **environ}))
+    return [str(code), *told.getvalue().splitlines()]
+
+
+def test_the_command_says_where_values_come_from(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('\nruntime = "crun"\n[registry-mirror]\n"docker.io" = "https://me:secret@m"\n')
+    lines = config("--config", str(path), "--insecure-registry", "a", KEZURI_MAX_PARALLELISM="4")
+    assert lines[0] == "0"
+    found = {line.split()[0]: line.split()[1:] for line in lines[2:]}
+    assert set(found) == {setting.name for setting in SETTINGS}
+    assert found["runtime"] == ["crun", f"{path}:2"]
+    assert found["insecure-registry"] == ["a", "--insecure-registry"]
+    assert found["max-parallelism"] == ["4", "$KEZURI_MAX_PARALLELISM"]
+    assert found["root"] == ["/home/u/.local/share/kezuri", "default"]
+    assert found["registry-mirror"] == ["docker.io=https://***@m", f"{path}:3"]
+    assert config("runtime", "--config", str(path)) == ["0", "crun"]
+    assert config("insecure-registry", KEZURI_INSECURE_REGISTRY="a,b") == ["0", "a", "b"]
+    assert config("--format", "{{.Name}} {{json .Values}}", "runtime") == ["0", 'runtime ["kezuri"]']
+    assert config("rumtime")[:3] == ["2", "error: there is no setting 'rumtime'", "  help: did you mean runtime?"]
+    wrong = config(KEZURI_KEEP_AGE="soon")
+    assert wrong[0] == "2" and any("soon" in line and "$KEZURI_KEEP_AGE" in line for line in wrong[1:])
+
+
 def test_the_file_knows_what_the_flags_know() -> None:
-    assert {f"--{key}" for key in KEYS} == {o.key for o in GLOBAL} - {"--config", "--debug"}
+    every = {f"--{setting.name}" for setting in SETTINGS if setting.flag == "every"}
+    assert every == {o.key for o in GLOBAL} - {"--config", "--debug", "--tls-verify"}
+
+
+def test_what_holds_for_registries_alone(tmp_path: Path) -> None:
+    """Git repositories and URLs are still checked, whatever is said of registries."""
+    given = read("--tls-verify=false", "--authfile", "~/a.json", "--cert-dir", str(tmp_path), HOME="/home/u")
+    assert (given.tls_verify, given.authfile, given.certificates) == (False, "/home/u/a.json", str(tmp_path))
+    assert given.insecure == ()
+    config = registry_config(given)
+    assert config.is_insecure("registry.example")
+    assert config.certificates == str(tmp_path)
+    assert not registry_config(read(HOME="/home/u")).is_insecure("registry.example")
+    (tmp_path / "config.toml").write_text('authfile = "ci/auth.json"\n')
+    assert read("--config", str(tmp_path / "config.toml")).authfile == f"{tmp_path}/ci/auth.json"
+    with pytest.raises(KezuriError, match="cert-dir: there is no directory /no/such"):
+        read(KEZURI_CERT_DIR="/no/such", HOME="/home/u")

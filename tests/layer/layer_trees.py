@@ -20,8 +20,9 @@ names = st.sampled_from(["a", "b", "c", "ä", "x" * 90, "bin", "new\nline", "bac
 """Few enough to collide, odd enough to hurt."""
 
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)
-ids = st.sampled_from([0, 1, 1000, 65534, 0o7777777, 0o10000000, 4_000_000_000]) if ROOT else st.just(os.geteuid())
-groups = ids if ROOT else st.just(os.getegid())
+# An ordinary user's own ids are asked for when they are drawn: they are others once a user namespace was entered.
+ids = st.sampled_from([0, 1, 1000, 65534, 0o7777777, 0o10000000, 4_000_000_000]) if ROOT else st.builds(os.geteuid)
+groups = ids if ROOT else st.builds(os.getegid)
 times = st.sampled_from([0, 1, 1_700_000_000, -1, -86_400, 8_589_934_592]).map(lambda seconds: seconds * SECOND)
 modes = st.sampled_from([0o644, 0o755, 0o600, 0o4755, 0o2755, 0o1777, 0o777, 0o6711])
 attributes = st.dictionaries(

@@ -7,9 +7,11 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qs, urlsplit
 
 from kezuri.oci import CONFIG, INDEX, LAYER_GZIP, MANIFEST, Descriptor, Manifest, canonical, digest_of
 from kezuri.registry.retry import Clock
@@ -108,15 +110,20 @@ class Rule:
 
 
 class FaultyRegistry:
-    """The server. `documents` maps `manifests/NAME` and `blobs/DIGEST` of any repository to (type, bytes)."""
+    """The server. `documents` maps `manifests/NAME` and `blobs/DIGEST` of any repository to (type, bytes). With an
+    `upstream` it has nothing itself and lets that registry (host:port, plain HTTP) answer."""
 
-    def __init__(self, ssl_context: Any = None) -> None:
+    def __init__(self, ssl_context: Any = None, upstream: str = "") -> None:
+        self.upstream = upstream
         self.documents: dict[str, tuple[str, bytes]] = {}
         self.log: list[Seen] = []
         self.rules: list[Rule] = []
         self.authorize: Callable[[Handler], bool] | None = None
+        self.uploads: set[str] = set()
+        self.upload_host = ""
         self.most_at_once = 0
         self.at_once = 0
+        self.stopped = threading.Event()
         self.lock = threading.Lock()
         handler = type("Bound", (Handler,), {"registry": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -135,6 +142,7 @@ class FaultyRegistry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stopped.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -183,7 +191,13 @@ class Handler(BaseHTTPRequestHandler):
                     break
         try:
             found = re.search(r"((?:manifests|blobs)/[^/?]+)", path)
+            if fault is None and registry.upstream:
+                self.forward()
+                return
             kind, data = registry.documents.get(found[1] if found else "", ("", b""))
+            if self.command in ("POST", "PUT", "DELETE") and fault is None:
+                self.take(path, found[1] if found else "")
+                return
             if fault is not None:
                 fault(self, kind, data)
             elif registry.authorize is not None and not registry.authorize(self):
@@ -196,7 +210,62 @@ class Handler(BaseHTTPRequestHandler):
             with registry.lock:
                 registry.at_once -= 1
 
-    do_HEAD = do_GET
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+    def body(self) -> bytes:
+        """All of the request's body."""
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def forward(self) -> None:
+        """Let the registry behind this one answer."""
+        assert self.registry.upstream
+        body = self.body() if self.command in ("POST", "PUT", "PATCH") else None
+        behind = HTTPConnection(self.registry.upstream, timeout=30)
+        try:
+            # With our own Host the registry sends uploads to us.
+            behind.request(self.command, self.path, body, dict(self.headers.items()))
+            response = behind.getresponse()
+            data = response.read()
+            kept = ("location", "docker-content-digest", "www-authenticate", "content-range", "link")
+            headers = {name: value for name, value in response.getheaders() if name.lower() in kept}
+            if self.command == "HEAD":
+                headers["Content-Length"] = response.getheader("Content-Length") or "0"
+            self.answer(response.status, data, response.getheader("Content-Type") or "", headers)
+        finally:
+            behind.close()
+
+    def take(self, path: str, name: str) -> None:
+        """What is pushed: uploads that end with their PUT, and manifests."""
+        registry = self.registry
+        body = self.body()
+        session = path.partition("/blobs/uploads/")[2].partition("?")[0]
+        if registry.authorize is not None and not registry.authorize(self):
+            return
+        if "/blobs/uploads/" in path and self.command == "POST":
+            with registry.lock:
+                session = f"session-{len(registry.uploads)}-{len(registry.log)}"
+                registry.uploads.add(session)
+            location = f"{path.partition('?')[0]}{session}?_state=a%2Fb"
+            self.answer(202, b"", "", {"Location": registry.upload_host + location})
+        elif "/blobs/uploads/" in path:
+            digest = parse_qs(urlsplit(path).query).get("digest", [""])[0]
+            if session not in registry.uploads or "_state=a%2Fb" not in path:
+                self.refuse(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
+            elif self.command == "DELETE":
+                registry.uploads.discard(session)
+                self.answer(204, b"")
+            elif digest != digest_of(body):
+                self.refuse(400, "DIGEST_INVALID", "another digest")
+            else:
+                registry.uploads.discard(session)
+                registry.documents[f"blobs/{digest}"] = ("application/octet-stream", body)
+                self.answer(201, b"", "", {"Docker-Content-Digest": digest})
+        elif self.command == "PUT":
+            registry.put_document(body, self.headers.get("Content-Type", ""), name.partition("/")[2])
+            self.answer(201, b"", "", {"Docker-Content-Digest": digest_of(body)})
+        else:
+            registry.documents.pop(name, None)
+            self.answer(202, b"")
 
     def serve(self, kind: str, data: bytes, ranges: bool = True) -> None:
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
@@ -223,6 +292,53 @@ class Handler(BaseHTTPRequestHandler):
     def refuse(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
         self.answer(status, body, "application/json", headers)
+
+
+def after(fault: Fault) -> Fault:
+    """A fault that comes when the whole request has been read."""
+
+    def later(handler: Handler, kind: str, data: bytes) -> None:
+        handler.body()
+        fault(handler, kind, data)
+
+    return later
+
+
+def midway(fault: Fault, most: int = 10_000) -> Fault:
+    """A fault that comes in the middle of the request's body."""
+
+    def later(handler: Handler, kind: str, data: bytes) -> None:
+        handler.rfile.read(most)
+        fault(handler, kind, data)
+
+    return later
+
+
+def lost(handler: Handler, kind: str, data: bytes) -> None:
+    """The request is carried out and its answer never arrives."""
+    path = handler.path
+    found = re.search(r"((?:manifests|blobs)/[^/?]+)", path)
+    handler.answer = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        if handler.registry.upstream:
+            handler.forward()
+        else:
+            handler.take(path, found[1] if found else "")
+    finally:
+        del handler.answer
+    reset(handler, kind, data)
+
+
+def stall(handler: Handler, kind: str, data: bytes) -> None:
+    """Nothing is read and nothing answered, until the client goes away."""
+    handler.connection.settimeout(20)
+    try:
+        while handler.connection.recv(1):
+            handler.registry.stopped.wait(20)
+            break
+    except OSError:
+        pass
+    handler.close_connection = True
 
 
 def status(code: int, **headers: str) -> Fault:

@@ -13,6 +13,8 @@ from kezuri.oci import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor, Index, Plat
 from kezuri.registry import RegistryConfig
 from kezuri.registry.challenge import (
     Challenge,
+    Credential,
+    Grant,
     parse_challenges,
     preferred,
     private_refusal,
@@ -22,11 +24,13 @@ from kezuri.registry.challenge import (
 )
 from kezuri.registry.config import Endpoint
 from kezuri.registry.failure import Failure, Refused, explain, read_errors, redact
+from kezuri.registry.forbidden import advice
 from kezuri.registry.image import Document, choose, flatten
 from kezuri.registry.origin import Origin, is_local, is_private
 from kezuri.registry.proxy import proxy_for
 from kezuri.registry.registries import parse_registries, read_registries
 from kezuri.registry.retry import Backoff, Patience, Stall, delay, passing, retry_after, tries_for
+from kezuri.registry.scope import covers, in_order
 from kezuri.registry.wire import Headers
 
 
@@ -62,11 +66,58 @@ def test_bearer_is_preferred() -> None:
     assert preferred([Challenge("negotiate")]) is None
 
 
-def test_the_demanded_scope_comes_first() -> None:
+def test_the_url_of_a_token() -> None:
     challenge = Challenge("bearer", (("realm", "https://a/t?x=1"), ("service", "s"), ("scope", "repository:b:pull")))
-    assert token_url(challenge, ("repository:a:pull", "repository:b:pull")) == (
+    assert token_url(challenge, ("repository:b:pull", "repository:a:pull")) == (
         "https://a/t?x=1&service=s&scope=repository%3Ab%3Apull&scope=repository%3Aa%3Apull"
     )
+    assert token_url(Challenge("bearer", (("realm", "https://a/t"),)), ()) == "https://a/t"
+
+
+@pytest.mark.parametrize(
+    ("demanded", "own", "before", "asked"),
+    [
+        ("repository:b:pull", "repository:a:pull", "", "repository:b:pull repository:a:pull"),
+        ("repository:b:pull", "repository:b:pull,push", "", "repository:b:pull,push"),
+        ("", "repository:a:pull,push repository:b:pull", "", "repository:a:pull,push repository:b:pull"),
+        # A server that looks at the first scope only gives what a push needs.
+        ("repository:b:pull repository:a:push,pull", "", "", "repository:a:pull,push repository:b:pull"),
+        # What was not asked for before is why the token was refused.
+        (
+            "repository:b:pull repository:a:pull,push",
+            "repository:a:pull,push",
+            "repository:a:pull,push",
+            "repository:b:pull repository:a:pull,push",
+        ),
+        ("registry:catalog:*", "", "", "registry:catalog:*"),
+        ("odd", "odd", "", "odd"),
+    ],
+)
+def test_the_order_of_scopes(demanded: str, own: str, before: str, asked: str) -> None:
+    assert " ".join(in_order(demanded.split(), own.split(), before.split())) == asked
+
+
+@pytest.mark.parametrize(
+    ("granted", "wanted", "enough"),
+    [
+        ("repository:a:pull,push", "repository:a:pull", True),
+        ("repository:a:pull", "repository:a:pull,push", False),
+        ("repository:a:pull", "repository:b:pull", False),
+        ("repository:a:pull repository:a:push repository:b:pull", "repository:a:push,pull repository:b:pull", True),
+        ("repository:host:5000/a:pull", "repository:host:5000/a:pull", True),
+        ("registry:catalog:*", "registry:catalog:delete", True),
+        ("", "", True),
+        ("", "repository:a:pull", False),
+    ],
+)
+def test_what_a_grant_is_enough_for(granted: str, wanted: str, enough: bool) -> None:
+    assert covers(granted.split(), wanted.split()) is enough
+
+
+def test_secrets_are_not_shown() -> None:
+    values = (Credential("user", "hush", "hush", "hush", "file"), Grant("Bearer hush", 1.0, None, "hush", "file"))
+    assert "hush" not in repr(values)
+    assert "user" not in repr(values)
 
 
 @pytest.mark.parametrize(
@@ -424,6 +475,26 @@ def test_nested_indexes_are_read_to_a_depth() -> None:
     loop = Index((entry("1", "", INDEX), entry("1", "", INDEX)))
     with pytest.raises(KezuriError, match="nested"):
         flatten(loop, lambda d: Document(d, b"", loop), "x")
+
+
+@pytest.mark.parametrize(
+    ("push", "host", "account", "words"),
+    [
+        (False, "r.example", "", "private: `kezuri login r.example`"),
+        (False, "registry-1.docker.io", "", "private: `kezuri login`"),
+        (True, "r.example", "", "nobody is logged in there: `kezuri login r.example`"),
+        (True, "ghcr.io", "file", "the credentials are those in file: the token needs write:packages"),
+        (False, "ghcr.io", "file", "needs read:packages"),
+        (True, "1.dkr.ecr.eu-west-1.amazonaws.com", "file", "| kezuri login 1.dkr.ecr.eu-west-1.amazonaws.com -u AWS"),
+        (True, "europe-docker.pkg.dev", "file", "`gcloud auth configure-docker europe-docker.pkg.dev`"),
+        (True, "team.azurecr.io", "file", "`az acr login -n team`"),
+        (True, "registry-1.docker.io", "file", "docker.io/YOUR-NAME"),
+        (True, "r.example:5000", "file", "may they push there? another account: `kezuri login r.example:5000 -u NAME`"),
+        (False, "r.example", "file", "either the name has a typo or they may not pull it"),
+    ],
+)
+def test_what_to_do_about_a_refusal(push: bool, host: str, account: str, words: str) -> None:
+    assert words in advice(push, host, account)
 
 
 MANIFEST_URL, BLOB_URL = "https://r.example/v2/app/manifests/1", "https://r.example/v2/app/blobs/sha256:0"

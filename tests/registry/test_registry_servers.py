@@ -3,16 +3,24 @@
 import gzip
 import os
 import shutil
-import socket
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.images.test_images_layout import LAYER, NAME, write_layout
 from tests.registry.registry_faults import FastClock, FaultyRegistry, make_image, reset
+from tests.registry.registry_servers import (
+    PASSWORD,
+    USER,
+    Authority,
+    Pair,
+    RegistryServer,
+    needs_openssl,
+    needs_registry,
+    needs_skopeo,
+)
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Platform, Reference, digest_of
@@ -21,102 +29,37 @@ from kezuri.registry.challenge import Credential
 
 AMD64 = Platform("linux", "amd64")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed"),
-]
-needs_server = pytest.mark.skipif(
-    shutil.which("docker-registry") is None or shutil.which("skopeo") is None,
-    reason="docker-registry or skopeo is not installed",
-)
+pytestmark = [pytest.mark.slow, needs_openssl]
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A certificate authority of our own, and a certificate for 127.0.0.1 from it."""
-    base = str(tmp_path_factory.mktemp("tls"))
-    names = {n: os.path.join(base, n) for n in ("ca.pem", "ca.key", "server.pem", "server.key", "server.csr", "ext")}
-
-    def run(*argv: str) -> None:
-        subprocess.run(["openssl", *argv], check=True, capture_output=True)
-
-    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
-        "-keyout", names["ca.key"], "-out", names["ca.pem"],
-        "-addext", "basicConstraints=critical,CA:TRUE")  # fmt: skip
-    run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=registry",
-        "-keyout", names["server.key"], "-out", names["server.csr"])  # fmt: skip
-    with open(names["ext"], "w") as file:
-        file.write("subjectAltName=IP:127.0.0.1\n")
-    run("x509", "-req", "-in", names["server.csr"], "-CA", names["ca.pem"], "-CAkey", names["ca.key"],
-        "-CAcreateserial", "-days", "2", "-extfile", names["ext"], "-out", names["server.pem"])  # fmt: skip
-    return names
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
 
 
-class Server:
-    """A docker-registry process on a free port."""
-
-    def __init__(self, base: str, tls: dict[str, str] | None = None, users: str = "") -> None:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{sock.getsockname()[1]}"
-        conf = [
-            "version: 0.1", "log: {level: error}", f"storage: {{filesystem: {{rootdirectory: {base}/data}}}}",
-            f"http: {{addr: '{self.host}', secret: x"
-            + (f", tls: {{certificate: {tls['server.pem']}, key: {tls['server.key']}}}" if tls else "") + "}",
-        ]  # fmt: skip
-        if users:
-            conf.append(f"auth: {{htpasswd: {{realm: here, path: {users}}}}}")
-        with open(f"{base}/conf.yml", "w") as file:
-            file.write("\n".join(conf))
-        self.process = subprocess.Popen(
-            ["docker-registry", "serve", f"{base}/conf.yml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        host, _, port = self.host.partition(":")
-        for _ in range(200):
-            try:
-                socket.create_connection((host, int(port)), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        self.stop()
-        raise RuntimeError("docker-registry does not start")
-
-    def fill(self, layout: str, *options: str) -> None:
-        subprocess.run(
-            ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "--preserve-digests", *options,
-             f"oci:{layout}:1", f"docker://{self.host}/team/app:1"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
+@pytest.fixture(scope="module")
+def shown(authority: Authority) -> Pair:
+    """What a server on 127.0.0.1 shows."""
+    return authority.issue("registry", "IP:127.0.0.1")
 
 
-def serve(base: Any, **options: Any) -> Iterator[Server]:
-    server = Server(str(base), **options)
-    try:
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[RegistryServer]:
+    with RegistryServer(tmp_path) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
-def plain(tmp_path: Any) -> Iterator[Server]:
-    yield from serve(tmp_path)
-
-
-@pytest.fixture
-def secure(tmp_path: Any, authority: dict[str, str]) -> Iterator[Server]:
-    yield from serve(tmp_path, tls=authority)
+def secure(tmp_path: Path, shown: Pair) -> Iterator[RegistryServer]:
+    with RegistryServer(tmp_path, tls=shown) as server:
+        yield server
 
 
 PACKED = gzip.compress(LAYER, 1, mtime=0)
 IMAGE = make_image(PACKED, gzip.compress(b"second layer", mtime=0))
-BCRYPT_OF_PASS = "$2y$05$abcdefghijklmnopqrstuuZFBUbfXoM8LFiPx8LYlO/sXZB/Cwk3K"
 
 
-def pulls(server: Server, config: RegistryConfig, base: Any, credentials: Any = None) -> None:
+def pulls(server: RegistryServer, config: RegistryConfig, base: Any, credentials: Any = None) -> None:
     """A pull of the image, by tag and by digest, which must give just its bytes."""
     with Registry(config, credentials=credentials) as registry:
         for name in ("app:1", f"app@{IMAGE.digest}"):
@@ -134,14 +77,16 @@ def pulls(server: Server, config: RegistryConfig, base: Any, credentials: Any = 
         assert registry.head(Reference.parse(f"{server.host}/team/app:none")) is None
 
 
-@needs_server
-def test_over_http(plain: Server, tmp_path: Any) -> None:
+@needs_registry
+@needs_skopeo
+def test_over_http(plain: RegistryServer, tmp_path: Any) -> None:
     plain.fill(write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})))
     pulls(plain, RegistryConfig(), tmp_path)
 
 
-@needs_server
-def test_a_part_is_gone_on_with_at_a_real_registry(plain: Server, tmp_path: Any) -> None:
+@needs_registry
+@needs_skopeo
+def test_a_part_is_gone_on_with_at_a_real_registry(plain: RegistryServer, tmp_path: Any) -> None:
     plain.fill(write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})))
     sink = DirectorySink(str(tmp_path / "sink"))
     reference = Reference.parse(f"{plain.host}/team/app:1")
@@ -153,8 +98,9 @@ def test_a_part_is_gone_on_with_at_a_real_registry(plain: Server, tmp_path: Any)
         os.unlink(sink.path(digest_of(PACKED)))
 
 
-@needs_server
-def test_what_a_real_registry_says_of_a_missing_tag(plain: Server, tmp_path: Any) -> None:
+@needs_registry
+@needs_skopeo
+def test_what_a_real_registry_says_of_a_missing_tag(plain: RegistryServer, tmp_path: Any) -> None:
     with (
         Registry() as registry,
         pytest.raises(KezuriError, match=r"/app:none: GET .*: 404 MANIFEST_UNKNOWN|NAME_UNKNOWN"),
@@ -162,34 +108,37 @@ def test_what_a_real_registry_says_of_a_missing_tag(plain: Server, tmp_path: Any
         registry.resolve(Reference.parse(f"{plain.host}/team/app:none"), AMD64)
 
 
-@needs_server
+@needs_registry
+@needs_skopeo
 def test_over_tls_with_an_authority_of_our_own(
-    secure: Server, tmp_path: Any, authority: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    secure: RegistryServer, tmp_path: Any, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secure.fill(write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})))
-    pulls(secure, RegistryConfig(ca_certificates=authority["ca.pem"]), tmp_path)
+    pulls(secure, RegistryConfig(ca_certificates=authority.certificate), tmp_path)
     pulls(secure, RegistryConfig(insecure=(secure.host,)), tmp_path)
     directory = tmp_path / "certs.d" / secure.host
     directory.mkdir(parents=True)
-    shutil.copy(authority["ca.pem"], directory / "ca.crt")
+    shutil.copy(authority.certificate, directory / "ca.crt")
     pulls(secure, RegistryConfig(certificate_directories=(str(tmp_path / "certs.d"),)), tmp_path)
     with Registry() as registry, pytest.raises(KezuriError) as caught:
         registry.resolve(Reference.parse(f"{secure.host}/team/app:1"), AMD64)
     assert "is not trusted" in caught.value.diagnostics[0].message
     assert "`ca-certificates`" in caught.value.diagnostics[0].hint
-    monkeypatch.setenv("SSL_CERT_FILE", authority["ca.pem"])
+    monkeypatch.setenv("SSL_CERT_FILE", authority.certificate)
     pulls(secure, RegistryConfig(), tmp_path)
 
 
-@needs_server
+@needs_registry
+@needs_skopeo
 def test_with_a_password(tmp_path: Any) -> None:
-    (tmp_path / "users").write_text(f"user:{BCRYPT_OF_PASS}\n")
-    for server in serve(tmp_path, users=str(tmp_path / "users")):
-        server.fill(write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})), "--dest-creds=user:pass")
+    with RegistryServer(tmp_path, password=True) as server:
+        server.fill(
+            write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})), "team/app:1", "--dest-creds=user:pass"
+        )
 
         class Known:
             def find(self, host: str, path: str) -> Credential | None:
-                return Credential("user", "pass")
+                return Credential(USER, PASSWORD)
 
         pulls(server, RegistryConfig(), tmp_path, Known())
         with Registry() as registry, pytest.raises(KezuriError, match="401 UNAUTHORIZED"):
@@ -197,16 +146,16 @@ def test_with_a_password(tmp_path: Any) -> None:
 
 
 @pytest.fixture
-def tls_server(authority: dict[str, str]) -> Iterator[FaultyRegistry]:
+def tls_server(shown: Pair) -> Iterator[FaultyRegistry]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority["server.pem"], authority["server.key"])
+    context.load_cert_chain(shown.certificate, shown.key)
     with FaultyRegistry(context) as server:
         server.put(IMAGE, "1")
         yield server
 
 
-def test_a_certificate_for_another_name(tls_server: FaultyRegistry, authority: dict[str, str]) -> None:
-    config = RegistryConfig(ca_certificates=authority["ca.pem"])
+def test_a_certificate_for_another_name(tls_server: FaultyRegistry, authority: Authority) -> None:
+    config = RegistryConfig(ca_certificates=authority.certificate)
     with Registry(config) as registry:
         assert registry.resolve(Reference.parse(f"{tls_server.host}/app:1"), AMD64).config.cmd == ("/hello",)
         with pytest.raises(KezuriError, match="is for another name"):
@@ -219,9 +168,9 @@ def test_tls_is_not_left_for_an_untrusted_certificate(tls_server: FaultyRegistry
     assert tls_server.log == []
 
 
-def test_tls_is_not_left_for_a_connection_that_breaks(tls_server: FaultyRegistry, authority: dict[str, str]) -> None:
+def test_tls_is_not_left_for_a_connection_that_breaks(tls_server: FaultyRegistry, authority: Authority) -> None:
     tls_server.on("manifests", reset)
-    with Registry(RegistryConfig(ca_certificates=authority["ca.pem"]), clock=FastClock()) as registry:
+    with Registry(RegistryConfig(ca_certificates=authority.certificate), clock=FastClock()) as registry:
         assert registry.resolve(Reference.parse(f"{tls_server.host}/app:1"), AMD64).config.cmd == ("/hello",)
     assert len(tls_server.asked("manifests")) == 2
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kezuri.linux import libc, privileges, userns
-from kezuri.sandbox.step import Outcome, Root, Sandbox, Step, TreeMount
+from kezuri.sandbox.step import Exit, Root, Sandbox, Step, TreeMount
 
 _PROGRAMS = """
     sh cat ls id mkdir rm touch sleep stat env mount umount grep chmod chown kill readlink mknod ln echo true false
@@ -116,14 +116,14 @@ USR = TreeMount(("/usr",), "/", "/usr")
 class Ran:
     """What a step printed and how it ended."""
 
-    def __init__(self, outcome: Outcome, out: bytes, err: bytes) -> None:
-        self.outcome = outcome
-        self.code = outcome.exit_code
+    def __init__(self, ended: Exit, out: bytes, err: bytes) -> None:
+        self.ended = ended
+        self.code = ended.exit_code
         self.out = out.decode(errors="replace")
         self.err = err.decode(errors="replace")
 
     def __repr__(self) -> str:
-        return f"{self.outcome}\n--- stdout\n{self.out}--- stderr\n{self.err}"
+        return f"{self.ended}\n--- stdout\n{self.out}--- stderr\n{self.err}"
 
 
 def run(
@@ -144,8 +144,8 @@ def run(
         upper, work = f"{upper}/upper", f"{upper}/work"
     fields.setdefault("env", (("PATH", "/bin"),))
     step = Step(Root(layers, upper, work), argv, **fields)
-    outcome = sandbox.run(step, lambda s, b: got[s].extend(b), cancel or threading.Event())
-    return Ran(outcome, bytes(got[1]), bytes(got[2]))
+    ended = sandbox.run(step, lambda s, b: got[s].extend(b), cancel or threading.Event())
+    return Ran(ended, bytes(got[1]), bytes(got[2]))
 
 
 def user_with_subordinate_ids() -> int:

@@ -389,9 +389,9 @@ def test_cancel_is_polite_then_firm(name: str, who: str, layers: Layers) -> None
             began = time.monotonic()
             # A grace longer than any machine is busy.
             step = Step(Root(layers), ("/bin/sh", "-c", command), env=(("PATH", "/bin"),), grace=100.0)
-            outcome = sandbox.run(step, cancel_when(seen, cancel), cancel)
-        assert outcome.exit_code == code, (outcome, seen)
-        assert not outcome.oom and time.monotonic() - began < 90
+            ended = sandbox.run(step, cancel_when(seen, cancel), cancel)
+        assert ended.exit_code == code, (ended, seen)
+        assert not ended.oom and time.monotonic() - began < 90
         assert (b"bye" in b"".join(seen)) == (code == 3)
 
 
@@ -412,7 +412,7 @@ def test_what_outlives_pid_1_is_killed(name: str, who: str, layers: Layers) -> N
     with choose(name) as sandbox:
         ran = run(sandbox, layers, "sleep 1000 & echo started")
         assert (ran.code, ran.out) == (0, "started\n"), ran
-        assert run(sandbox, layers, "kill -9 $$").outcome.signal in (0, 9)
+        assert run(sandbox, layers, "kill -9 $$").ended.signal in (0, 9)
 
 
 @isolated

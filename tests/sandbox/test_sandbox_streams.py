@@ -19,7 +19,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.linux import idmaps, overlay
 from kezuri.sandbox.choice import choose
 from kezuri.sandbox.native import NativeSandbox
-from kezuri.sandbox.step import AgentMount, Mount, Outcome, Port, Root, Sandbox, Step, TmpfsMount
+from kezuri.sandbox.step import AgentMount, Exit, Mount, Port, Root, Sandbox, Step, TmpfsMount
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ class Background:
     def __init__(self, sandbox: Sandbox, step: Step) -> None:
         self.cancel = threading.Event()
         self.seen = bytearray()
-        self.outcome: Outcome | None = None
+        self.ended: Exit | None = None
         self.failure: BaseException | None = None
         self._sandbox = sandbox
         self._step = step
@@ -62,7 +62,7 @@ class Background:
 
     def _run(self) -> None:
         try:
-            self.outcome = self._sandbox.run(self._step, lambda _, b: self.seen.extend(b), self.cancel)
+            self.ended = self._sandbox.run(self._step, lambda _, b: self.seen.extend(b), self.cancel)
         except BaseException as e:
             self.failure = e
 
@@ -72,17 +72,17 @@ class Background:
             assert self._thread.is_alive() and time.monotonic() < end, (bytes(self.seen), self.failure)
             time.sleep(0.01)
 
-    def stop(self) -> Outcome:
+    def stop(self) -> Exit:
         self.cancel.set()
         return self.join()
 
-    def join(self) -> Outcome:
+    def join(self) -> Exit:
         self._thread.join(30)
         assert not self._thread.is_alive()
         if self.failure:
             raise self.failure
-        assert self.outcome
-        return self.outcome
+        assert self.ended
+        return self.ended
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
@@ -205,9 +205,9 @@ def test_a_terminal(who: str, skeleton: Layers) -> None:
         terminal = Background(sandbox, step)
         terminal.await_text(b"all")
         os.write(write, b"hello\n")
-        outcome = terminal.join()
+        ended = terminal.join()
         os.close(write)
-        assert outcome.exit_code == 5 and b"/dev/pts/0" in terminal.seen and b"got hello" in terminal.seen
+        assert ended.exit_code == 5 and b"/dev/pts/0" in terminal.seen and b"got hello" in terminal.seen
         again = Background(sandbox, step_of(skeleton, ("/bin/sh", "-c", "echo on; sleep 100"), tty=True))
         again.await_text(b"on")
         again.stop()
@@ -488,7 +488,7 @@ def test_killed_for_memory_or_by_itself(who: str, skeleton: Layers) -> None:
         ran = run_in(
             sandbox, skeleton, python("import os; os.kill(os.getpid(), 11); import ctypes; ctypes.string_at(0)")
         )
-        assert ran.outcome == Outcome(139, 11), ran
+        assert ran.ended == Exit(139, 11), ran
         assert run_in(sandbox, skeleton, ("/bin/sh", "-c", "kill -9 $$; exit 4")).code == 4
 
 
@@ -511,9 +511,9 @@ def test_the_kernels_kill_for_memory_is_told(who: str, skeleton: Layers) -> None
             with open(f"/sys/fs/cgroup/memory{here}/cgroup.procs", "w") as f:
                 f.write(str(os.getpid()))
             ran = run_in(sandbox, skeleton, python("x = bytearray(512 << 20)"))
-            assert ran.outcome == Outcome(137, 9, True), ran
+            assert ran.ended == Exit(137, 9, True), ran
             ran = run_in(sandbox, skeleton, ("/bin/sh", "-c", f"{PYTHON} -ISc 'x = bytearray(512 << 20)'"))
-            assert ran.outcome.oom and ran.code == 137, ran
+            assert ran.ended.oom and ran.code == 137, ran
     finally:
         with open(f"/sys/fs/cgroup/memory{here}/cgroup.procs", "w") as f:
             f.write(str(os.getpid()))

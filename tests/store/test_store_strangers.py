@@ -14,8 +14,6 @@ from kezuri.linux import disk
 from kezuri.linux.disk import disk_error
 from kezuri.store.store import Store
 
-OWN = os.geteuid()
-
 
 def everything(directory: Path) -> list[tuple[str, int]]:
     return sorted((str(path), path.lstat().st_mtime_ns) for path in (directory, *directory.rglob("*")))
@@ -27,9 +25,10 @@ def test_the_store_of_another_user_is_refused_by_name_and_left_alone(
     with Store(str(tmp_path)):
         pass
     before = everything(tmp_path)
-    monkeypatch.setattr(os, "geteuid", lambda: OWN + 4321)
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 4321)
     with (
-        pytest.raises(KezuriError, match=rf"belongs to .*user {OWN}.*, and this is .*user {OWN + 4321}") as caught,
+        pytest.raises(KezuriError, match=rf"belongs to .*user {own}.*, and this is .*user {own + 4321}") as caught,
         Store(str(tmp_path)),
     ):
         pass
@@ -48,7 +47,7 @@ def test_what_a_stranger_left_in_a_store_is_said_with_his_name(tmp_path: Path, n
         Store(str(tmp_path)),
     ):
         pass
-    assert f"chown -R --from=54321 {OWN} {tmp_path}" in caught.value.diagnostics[0].hint
+    assert f"chown -R --from=54321 {os.geteuid()} {tmp_path}" in caught.value.diagnostics[0].hint
 
 
 def test_a_directory_of_somebody_else_in_which_one_may_write_becomes_a_store_with_private_parts(
@@ -61,7 +60,7 @@ def test_a_directory_of_somebody_else_in_which_one_may_write_becomes_a_store_wit
 
     def theirs(path: object, *rest: object, **more: object) -> os.stat_result:
         found = real(path, *rest, **more)  # type: ignore[arg-type]
-        return os.stat_result((*found[:4], OWN + 1, *found[5:])) if path == str(root) else found
+        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:])) if path == str(root) else found
 
     root.chmod(0o777)
     monkeypatch.setattr(os, "stat", theirs)
@@ -104,9 +103,10 @@ def test_a_permission_is_no_reason_to_throw_the_cache_away(tmp_path: Path, monke
 def test_who_is_in_the_way_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = PermissionError(13, "Permission denied")
     assert str(disk_error(refused, str(tmp_path / "x" / "y"))).endswith("y: Permission denied")
-    monkeypatch.setattr(os, "geteuid", lambda: OWN + 1)
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
     said = disk_error(refused, str(tmp_path / "x" / "y"))
-    assert f"it belongs to {disk.user(OWN)}" in str(said) and "chown" in said.diagnostics[0].hint
+    assert f"it belongs to {disk.user(own)}" in str(said) and "chown" in said.diagnostics[0].hint
 
 
 def test_a_clock_beyond_what_programs_count_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,19 +186,25 @@ def test_every_small_fact_of_version_3_is_kept_where_it_belongs(tmp_path: Path) 
     assert tables(tmp_path) == tables(tmp_path / "new")
 
 
-def test_a_store_of_version_4_gets_the_table_of_sizes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_store_of_an_earlier_version_gets_the_tables_of_later_ones(tmp_path: Path, version: int) -> None:
     with Store(str(tmp_path)) as store:
         store.database.facts.put_generation("f", "g")
     wanted = tables(tmp_path)
     with sqlite3.connect(tmp_path / "kezuri.db") as database:
-        database.execute("DROP TABLE unpacked")
-        database.execute("PRAGMA user_version=4")
+        database.execute("DROP TABLE source")
+        if version == 4:
+            database.execute("DROP TABLE unpacked")
+        database.execute(f"PRAGMA user_version={version}")
     database.close()
     with Store(str(tmp_path)) as store:
         facts = store.database.facts
         assert facts.generation("f") == "g" and facts.unpacked(["sha256:1"]) == {}
         facts.put_unpacked("sha256:1", 5)
         assert facts.unpacked(["sha256:1", "sha256:2", "sha256:1"]) == {"sha256:1": 5}
+        facts.put_sources(["sha256:1", "sha256:2"], "host/a")
+        facts.put_sources(["sha256:1"], "host/b")
+        assert facts.sources("sha256:1") == ("host/b", "host/a") and facts.sources("sha256:3") == ()
     assert tables(tmp_path) == wanted
 
 
@@ -232,5 +238,5 @@ def test_an_earlier_kezuri_refuses_what_a_later_one_made(tmp_path: Path, monkeyp
     with Store(str(tmp_path)):
         pass
     monkeypatch.setattr(database_module, "SCHEMA_VERSION", 3)
-    with pytest.raises(KezuriError, match="its schema is 5, not 3"), Store(str(tmp_path)):
+    with pytest.raises(KezuriError, match="its schema is 6, not 3"), Store(str(tmp_path)):
         pass

@@ -27,7 +27,10 @@ from kezuri.tree.selection import Selection, select
 from kezuri.tree.stack import StackView
 from kezuri.tree.stat_index import StatIndex
 
-OWN: dict[str, Any] = {"uid": os.geteuid(), "gid": os.getegid()}
+
+def own() -> dict[str, Any]:
+    """The owner of files that anybody may make. It has another number once a user namespace was entered."""
+    return {"uid": os.geteuid(), "gid": os.getegid()}
 
 
 class Tar:
@@ -120,19 +123,19 @@ def test_also_of_layers_whose_entries_come_in_any_order(
 
 
 def file(path: str, content: bytes = b"x", **more: Any) -> Item:
-    return Entry(path, "file", 0o644, size=len(content), **{**OWN, **more}), content
+    return Entry(path, "file", 0o644, size=len(content), **{**own(), **more}), content
 
 
 def folder(path: str) -> Item:
-    return Entry(path, "dir", 0o755, **OWN), None
+    return Entry(path, "dir", 0o755, **own()), None
 
 
 def test_attributes_are_those_that_a_file_of_this_machine_can_have(tmp_path: Path) -> None:
     note = (("user.note", b"n"),)
     items: list[Item] = [
         file("f", xattrs=(("security.selinux", b"s"), *note)),
-        (Entry("l", "symlink", 0o777, link="f", xattrs=note, **OWN), None),
-        (Entry("p", "fifo", 0o644, xattrs=note, **OWN), None),
+        (Entry("l", "symlink", 0o777, link="f", xattrs=note, **own()), None),
+        (Entry("p", "fifo", 0o644, xattrs=note, **own()), None),
     ]
     agree([items], tmp_path)
     kept = {found.entry.path: found.entry.xattrs for found in StackView([Tar(items).layer()]).scan("")}
@@ -227,11 +230,11 @@ def test_links_of_a_stage_never_lead_outside(tmp_path: Path) -> None:
     (tmp_path / "etc" / "secret").write_text("of this machine")
     outside = str(tmp_path / "etc")
     items: list[Item] = [
-        (Entry("abs", "symlink", 0o777, link=outside, **OWN), None),
-        (Entry("up", "symlink", 0o777, link="../" * 40 + outside, **OWN), None),
-        (Entry("round", "symlink", 0o777, link="round", **OWN), None),
+        (Entry("abs", "symlink", 0o777, link=outside, **own()), None),
+        (Entry("up", "symlink", 0o777, link="../" * 40 + outside, **own()), None),
+        (Entry("round", "symlink", 0o777, link="round", **own()), None),
         folder("d"),
-        (Entry("d/etc", "symlink", 0o777, link="../../../etc", **OWN), None),
+        (Entry("d/etc", "symlink", 0o777, link="../../../etc", **own()), None),
         folder("etc"),
         file("etc/secret", b"of the image"),
     ]
@@ -247,8 +250,8 @@ def test_links_of_a_stage_never_lead_outside(tmp_path: Path) -> None:
 def test_hard_links_that_lead_through_the_layers_are_files_of_the_one_that_has_them(tmp_path: Path) -> None:
     low: list[Item] = [file("a", b"from below")]
     high: list[Item] = [
-        (Entry("b", "hardlink", link="a", **OWN), None),
-        (Entry("c", "hardlink", link="b", **OWN), None),
+        (Entry("b", "hardlink", link="a", **own()), None),
+        (Entry("c", "hardlink", link="b", **own()), None),
         (Entry("a", "whiteout", 0), None),
     ]
     agree([low, high], tmp_path)
@@ -286,7 +289,7 @@ def test_devices_that_cannot_be_made_are_left_out_and_said(tmp_path: Path, monke
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "mknod", refused)
-    devices = [(Entry(f"d{number}", "char", device=(1, number), **OWN), None) for number in (3, 5)]
+    devices = [(Entry(f"d{number}", "char", device=(1, number), **own()), None) for number in (3, 5)]
     heard: list[str] = []
     materialise([*devices, file("f")], str(tmp_path / "made"), heard.append)
     assert os.listdir(tmp_path / "made") == ["f"]

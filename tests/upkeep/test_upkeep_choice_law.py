@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kezuri.linux.ownership import Privilege
@@ -100,6 +100,16 @@ def fill(store: Store, layers: list[tuple[bool, bool, str, float, str]], mounts:
     st.booleans(),
     st.none() | st.sampled_from([1.0, 50_000.0]),
     st.none() | st.sampled_from([0, 20_000, 1 << 30]),
+)
+# The manifest of a base goes, as no piece of an image; its layer is an image's all the same, and no leftover.
+@example(
+    [*[(True, False, "", 10.0, "COPY")] * 2, (False, True, "base", 10.0, "COPY"), (False, True, "", 10.0, "COPY")],
+    [],
+    [],
+    ["type=internal"],
+    True,
+    None,
+    0,
 )
 def test_what_is_foreseen_is_what_goes(
     layers: list[tuple[bool, bool, str, float, str]],

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from time import time
 from typing import TYPE_CHECKING
 
-from kezuri.app.definition import Definition
+from kezuri.app.definition import Definition, Workbench
 from kezuri.app.delivery import Delivery, packing
-from kezuri.app.outputs import ImageOutput, StoredImage
+from kezuri.app.outputs import ImageOutput, PushedImage, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
 from kezuri.build.builder import Builder, Built
@@ -26,9 +26,12 @@ from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 
 if TYPE_CHECKING:
+    from kezuri.app.caches import Caches
     from kezuri.app.debugging import Tell
     from kezuri.app.performing import StepsHere
+    from kezuri.app.pushing import Pushing
     from kezuri.build.doors import Performing
+    from kezuri.oci.descriptor import Descriptor
     from kezuri.progress.expected import Expected
 
 
@@ -74,6 +77,7 @@ class _Build:
         self._stand_ins = stand_ins
         self._look = look
         self._steps: StepsHere | None = None
+        self._caches: Caches | None = None
         self._keeps = look is not None or bool(request.salvage)
         self._request = request
         self._settings = settings
@@ -84,7 +88,8 @@ class _Build:
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
         self._images = [output for output in request.outputs if isinstance(output, ImageOutput)]
-        names = (*request.tags, *(name for output in self._images for name in output.options.names))
+        named = (o for o in self._images if not (isinstance(o, PushedImage) and o.by_digest))
+        names = (*request.tags, *(name for output in named for name in output.options.names))
         self._names = tuple(str(_tag(name)) for name in dict.fromkeys(names))
 
     def run(self) -> BuildResult:
@@ -106,10 +111,62 @@ class _Build:
             # The first output's way to pack is that of layers which are packed while the build goes on.
             self._packing = packing((self._images or [StoredImage()])[0], plan.epoch)
             session.forms = session.forms.for_epoch(plan.epoch)
-            delivery = Delivery(self._request, self._names, plan.epoch, session, self._reporter, self._listener)
+            caches = self._open_caches(held)
+            pushing = self._pushing(session, held)
+            delivery = Delivery(
+                self._request, self._names, plan.epoch, session, self._reporter, self._listener, pushing, caches
+            )
             delivery.check(plan)
-            built = self._build(plan, definition, held)
-            return delivery.deliver(plan, built)
+            if pushing is not None:
+                pushing.check()
+            # Layers that are made one do not go as they are.
+            send = pushing.ahead if pushing is not None and not self._request.squash else None
+            parallelism = self._settings.max_parallelism or max(2, os.cpu_count() or 1)
+            imported = caches.imported if caches is not None else None
+            bench = definition.workbench(plan, parallelism, imported.selection if imported is not None else None)
+            while True:
+                try:
+                    built = self._build(plan, definition, bench, held, send)
+                    result = delivery.deliver(plan, built)
+                    break
+                except KezuriError:
+                    # Where a cache lacked what it said to have, the build goes on without that.
+                    if caches is None or not caches.gave_up:
+                        raise
+                    caches.go_on()
+                    self._cancel.clear()
+                    session.reconnect()
+            if caches is not None:
+                caches.adopt()
+                caches.export(plan, self._packing)
+            return result
+
+    def _open_caches(self, held: ExitStack) -> "Caches | None":
+        if not self._request.cache_from and not self._request.cache_to:
+            return None
+        from kezuri.app.caches import Caches
+
+        self._caches = Caches(
+            self._request.cache_from,
+            self._request.cache_to,
+            self._session,
+            self._reporter,
+            self._warn,
+            self._fetch_progress,
+            self._cancel,
+            self._request.builtin.cache_namespace,
+            self._names,
+        )
+        if self._caches.imported is not None:
+            held.enter_context(self._caches.imported)
+        return self._caches
+
+    def _pushing(self, session: Session, held: ExitStack) -> "Pushing | None":
+        if not any(isinstance(output, PushedImage) for output in self._images):
+            return None
+        from kezuri.app.pushing import Pushing
+
+        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter))
 
     def _warn(self, text: str) -> None:
         self._listener(Warned(time(), Diagnostic("warning", text)))
@@ -139,28 +196,39 @@ class _Build:
 
     # building
 
-    def _build(self, plan: Plan, definition: Definition, held: ExitStack) -> Built:
-        session, request = self._session, self._request
-        bench = definition.workbench(plan, self._settings.max_parallelism or max(2, os.cpu_count() or 1))
-        lookup = KeyedLookup(bench.keys, bench.results, bench.options)
+    def _build(
+        self,
+        plan: Plan,
+        definition: Definition,
+        bench: Workbench,
+        held: ExitStack,
+        send: "Callable[[Descriptor], None] | None",
+    ) -> Built:
+        session, request, caches = self._session, self._request, self._caches
+        lookup = KeyedLookup(bench.keys, bench.results, bench.options) if caches is None else caches.lookup(bench)
         chronicle = Chronicle(session.store.database, definition.asked(), plan)
         telling = BuildTelling(plan, self._reporter, session.forms, chronicle)
 
         def performing(ahead: Sequence[tuple[int, int]]) -> "AbstractContextManager[Performing]":
             from kezuri.app.performing import StepsHere
 
+            if caches is not None:
+                caches.ready(plan, list(ahead))
+            mounts = caches.mounts if caches is not None else None
             if self._expect is not None:
                 from kezuri.forecast.expectation import expectation
 
                 with suppress(KezuriError):  # It may be as well that nobody can tell.
                     self._expect(expectation(plan, ahead, definition.durations(), bench.options.parallelism))
-            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel)
+            self._steps = StepsHere(request, plan, session, bench, self._packing, held, self._cancel, send, mounts)
             return self._steps.performing(ahead, packs=bool(self._images), keep_failed=self._keeps)
 
         builder = Builder(plan, lookup, telling, performing, self._cancel, bench.options.parallelism)
         try:
             built = builder.build()
         except BaseException as error:
+            if isinstance(error, KezuriError) and caches is not None and caches.gave_up:
+                raise
             chronicle.close(reason(error).partition("\n")[0], telling.name)
             told = self._look_at(error)
             if told is not error:

@@ -28,6 +28,8 @@ from kezuri.source import context as build_context
 from kezuri.tree.stat_index import StatIndex
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kezuri.app.secrets import GivenSecrets
     from kezuri.cache.file_lists import FileLists
     from kezuri.check.linter import Report
@@ -316,11 +318,13 @@ class Definition:
                 self._agents = open_agents(given, os.environ, self._held)
         return self._agents
 
-    def workbench(self, plan: Plan, parallelism: int) -> Workbench:
-        """What the plan's steps are keyed and looked up with. `parallelism` is how many may run at once."""
+    def workbench(self, plan: Plan, parallelism: int, selections: "Callable[[str], str] | None" = None) -> Workbench:
+        """What the plan's steps are keyed and looked up with. `parallelism` is how many may run at once; `selections`
+        are known to other machines: see Inputs."""
         forms, database = self._session.forms, self._session.store.database
         contexts, options = self.contexts(plan), self.options(plan, parallelism)
-        inputs = Inputs(contexts, forms, database, contexts[""].digests, self._file_lists, self.remotes)
+        digests = contexts[""].digests
+        inputs = Inputs(contexts, forms, database, digests, self._file_lists, self.remotes, selections)
         keys = StepKeys(inputs, options)
         return Workbench(inputs, keys, Results(database, forms.usable), options)
 

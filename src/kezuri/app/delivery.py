@@ -10,6 +10,8 @@ from kezuri.app.outputs import (
     FileOutput,
     ImageOutput,
     LayoutDirectory,
+    LoadedImage,
+    PushedImage,
     RootOutput,
     StoredImage,
 )
@@ -27,8 +29,10 @@ from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
+    from kezuri.app.caches import Caches
+    from kezuri.app.pushing import Pushing
     from kezuri.export.annotations import Annotations
-    from kezuri.export.image import Exported, Parts
+    from kezuri.export.image import Exported, Parts, Squash
 
 
 class Delivery:
@@ -43,7 +47,14 @@ class Delivery:
         session: Session,
         reporter: Reporter,
         listener: Listener,
+        pushing: "Pushing | None" = None,
+        caches: "Caches | None" = None,
     ) -> None:
+        """`pushing` sends the images that go to registries; `caches` are asked where the image is to carry its
+        cache."""
+        self._pushing = pushing
+        self._caches = caches if caches is not None and caches.inline else None
+        self._called: list[str] = []
         self._request = request
         self._names = names
         self._epoch = epoch
@@ -55,6 +66,12 @@ class Delivery:
         """KezuriError when what was asked for cannot be made of this plan: known before anything is built."""
         platforms = tuple(target.platform for target in plan.targets) or (plan.stage(plan.target).config.platform,)
         for output in self._request.outputs:
+            if isinstance(output, LoadedImage) and plan.targets:
+                raise KezuriError.of(
+                    "--load: docker and podman load the image of one platform, not an index of several",
+                    hint="build one platform, or push the index: --push",
+                    exit_code=2,
+                )
             if isinstance(output, DockerArchive) and plan.targets:
                 raise KezuriError.of(
                     f"--output type=docker,dest={output.dest}: a docker archive cannot hold an image index",
@@ -134,7 +151,12 @@ class Delivery:
         if isinstance(base, BaseImage):
             history = base.config.history
             base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
-        return Parts(platform, target.config, base_layers, history, target.history, made)
+        cache = None
+        if self._caches is not None:
+            from kezuri.travel.document import INLINE
+
+            cache = {INLINE: self._caches.inlined(plan, made)}
+        return Parts(platform, target.config, base_layers, history, target.history, made, cache)
 
     def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
         """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
@@ -161,20 +183,37 @@ class Delivery:
             self._epoch,
             now,
             index=index,
+            docker=output.options.docker_types,
+            squash=self._squash(output),
         )
+
+    def _squash(self, output: ImageOutput) -> "Squash | None":
+        """What makes layers of each image one, if that was asked for."""
+        if not self._request.squash:
+            return None
+        from kezuri.app.layering import squasher
+
+        return squasher(self._session, self._packing(output), self._request.squash == "all")
 
     def _blob(self, layer: str, packing: Packing) -> LayerBlob:
         forms = self._session.forms
         form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()
-        assert not form.pulled
         return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
 
     def _write(self, output: ImageOutput, image: "Exported") -> None:
-        if isinstance(output, StoredImage):
-            with self._reporter.step(WorkName("exporting to image")):
-                self._keep(image)
+        if isinstance(output, StoredImage | LoadedImage | PushedImage):
+            if not isinstance(output, PushedImage) or output.kept:
+                with self._reporter.step(WorkName("exporting to image")):
+                    self._keep(image)
+            if isinstance(output, PushedImage) and self._pushing is not None:
+                self._pushing.push(output, image)
+                self._called += self._pushing.names(output, image.descriptor.digest)
+            elif isinstance(output, LoadedImage):
+                from kezuri.app.handing_over import hand_over
+
+                hand_over(output.engine, image, self._session.store, self._epoch, self._reporter)
             return
         from kezuri.export.destination import destination
         from kezuri.export.layout import write_directory, write_tar
@@ -219,8 +258,8 @@ class Delivery:
                     "containerimage.descriptor": image.descriptor.to_json(),
                     "containerimage.digest": image.descriptor.digest,
                 }
-                if self._names:
-                    report["image.name"] = ",".join(self._names)
+                if names := (*self._names, *self._called):
+                    report["image.name"] = ",".join(dict.fromkeys(names))
             write_text(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
 
 

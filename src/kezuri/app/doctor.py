@@ -12,7 +12,8 @@ def doctor(settings: Settings) -> tuple[Check, ...]:
     from kezuri.sandbox.doctor import findings, tried
 
     trial = tried(lambda: _build(settings))
-    return (*(Check(f.name, f.state, f.detail, f.remedy) for f in findings(trial)), _store(settings))
+    found = tuple(Check(f.name, f.state, f.detail, f.remedy) for f in findings(trial))
+    return (*found, _store(settings), *_cache(settings))
 
 
 def _build(settings: Settings) -> None:
@@ -58,6 +59,38 @@ def _store(settings: Settings) -> Check:
     remedy = "`kezuri prune` frees space; --root puts the store on another disk" if state == "warning" else ""
     room = f"{free / 1e9:.1f} GB free, on {kind}" if free < 1 << 60 else f"on {kind}"
     return Check("store", state, f"{settings.root}: {names} images, {room}", remedy)
+
+
+def _cache(settings: Settings) -> tuple[Check, ...]:
+    """How far the cache is from what the settings allow; nothing where they allow everything."""
+    from kezuri.app.housekeeping import standing
+    from kezuri.diagnostics import KezuriError
+
+    if not settings.limited:
+        return ()
+    try:
+        stands = standing(settings)
+    except KezuriError as error:
+        return (Check("cache", "warning", str(error), error.diagnostics[0].hint),)
+    used, free = f"{stands.used / 1e9:.1f}", f"{stands.free / 1e9:.1f}"
+    most = "" if settings.max_used_space is None else f"{settings.max_used_space / 1e9:.1f}"
+    least = "" if settings.min_free_space is None else f"{settings.min_free_space / 1e9:.1f}"
+    if most and least:
+        detail = f"{used} GB of {most} GB allowed, {free} GB free of {least} GB wanted"
+    elif most:
+        detail = f"{used} GB of {most} GB allowed"
+    else:
+        detail = f"{used} GB, {free} GB free of {least} GB wanted" if least else f"{used} GB"
+    if not stands.excess:
+        return (Check("cache", "ok", detail),)
+    return (
+        Check(
+            "cache",
+            "warning",
+            detail,
+            "the next build or pull cuts it down; `kezuri prune --max-used-space BYTES` does so now",
+        ),
+    )
 
 
 def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:

@@ -4,16 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from kezuri.app.answers import HistoryLine, ImageSummary, Removed
+from kezuri.app.image_filters import read_filters
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.dockerfile.wildcard import match
 from kezuri.forms.unpacked import Unpacked
 from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
 from kezuri.linux.ownership import Privilege
-from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
-from kezuri.scalars import parse_bool
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
@@ -27,11 +25,11 @@ def images(
     *,
     measured: bool = False,
 ) -> tuple[ImageSummary, ...]:
-    """The images of the store, newest first, one for each platform of an index. `filters` are docker's:
-    `reference=PATTERN`, `label=KEY[=VALUE]`, `dangling=BOOL`; KezuriError for others. `warn` hears of images that
-    cannot be read, which are left out. `measured`: their sizes are found out, which may mean to read layers, once."""
-    tests = tuple(_filter(text) for text in filters)
+    """The images of the store, newest first, one for each platform of an index. `filters` are docker's
+    (`image_filters`); KezuriError for others. `warn` hears of images that cannot be read, which are left out.
+    `measured`: their sizes are found out, which may mean to read layers, once."""
     with Store(settings.root, reading=True) as store:
+        wanted = read_filters(store, filters)
         found: list[list[ImageSummary]] = []
         unpacked = Unpacked(store)
         everything = kept(store)
@@ -43,7 +41,7 @@ def images(
             try:
                 for digest, manifest in manifests(store, image.descriptor):
                     config = config_of(store, manifest, image.name or image.descriptor.digest)
-                    if not all(test(image, config) for test in tests):
+                    if not wanted.meet(image, manifest.config.digest, config):
                         continue
                     several.append(
                         ImageSummary(
@@ -63,31 +61,6 @@ def images(
         # The images of one index stay together, in its order.
         found.sort(key=lambda images: max(image.created for image in images), reverse=True)
         return tuple(image for images in found for image in images)
-
-
-def _filter(text: str) -> Callable[[Kept, ImageConfig], bool]:
-    key, _, value = text.partition("=")
-    if key == "reference":
-
-        def named(image: Kept, _: ImageConfig) -> bool:
-            reference = image.reference
-            if reference is None:
-                return False
-            repository = reference._replace(tag="", digest="")
-            return any(match(value, n) for r in (reference, repository) for n in (str(r), r.familiar))
-
-        return named
-    if key == "label":
-        label, equals, wanted = value.partition("=")
-        return lambda _, config: label in config.labels and (not equals or config.labels[label] == wanted)
-    if key == "dangling":
-        dangling = parse_bool(value)
-        if dangling is None:
-            raise KezuriError.of(f"filter {text!r}: the value is true or false", exit_code=2)
-        return lambda image, _: (not image.name) == dangling
-    raise KezuriError.of(
-        f"unknown filter {text!r}", hint="reference=PATTERN, label=KEY[=VALUE], dangling=BOOL", exit_code=2
-    )
 
 
 def _give_up(error: KezuriError) -> None:

@@ -10,18 +10,38 @@ Compression = Literal["gzip", "zstd", "uncompressed"]
 
 class ImageOptions(NamedTuple):
     """What an output can ask of the image that it gets: more `names` for it, how new layers are packed (a `level` of
-    None is the packer's own choice), and annotations, of which a later one for the same place and key counts."""
+    None is the packer's own choice), and annotations, of which a later one for the same place and key counts. With
+    `docker_types` its documents have Docker's media types, which old registries know, in the place of OCI's."""
 
     names: tuple[str, ...] = ()
     compression: Compression = "gzip"
     level: int | None = None
     annotations: "tuple[Annotation, ...]" = ()
+    docker_types: bool = False
 
 
 class StoredImage(NamedTuple):
     """An image in the local store."""
 
     options: ImageOptions = ImageOptions()
+
+
+class PushedImage(NamedTuple):
+    """An image in the registries of its names and, where it is `kept`, in the local store. `by_digest` is to push it
+    without a tag; `canonical` is to name it by its digest, too."""
+
+    options: ImageOptions = ImageOptions()
+    by_digest: bool = False
+    canonical: bool = False
+    kept: bool = True
+
+
+class LoadedImage(NamedTuple):
+    """An image in the local store that is handed to docker or podman as well: to the `engine` that is named, else to
+    the one that answers."""
+
+    options: ImageOptions = ImageOptions()
+    engine: Literal["", "docker", "podman"] = ""
 
 
 class LayoutTar(NamedTuple):
@@ -65,7 +85,7 @@ class CacheOnly(NamedTuple):
     """Nothing leaves; the results of the steps are kept in the cache, as always."""
 
 
-ImageOutput = StoredImage | LayoutTar | LayoutDirectory | DockerArchive
+ImageOutput = StoredImage | PushedImage | LoadedImage | LayoutTar | LayoutDirectory | DockerArchive
 RootOutput = RootDirectory | RootTar
 FileOutput = LayoutTar | DockerArchive | RootTar
 Output = ImageOutput | RootOutput | CacheOnly

@@ -1,6 +1,6 @@
 """What the steps of one build are performed with on this machine: wired when the first one has to be."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ from kezuri.build.needs import Needs
 from kezuri.build.packers import Packers
 from kezuri.build.performing import TaskPerforming
 from kezuri.forms.packing import Packing
+from kezuri.oci.descriptor import Descriptor
 from kezuri.plan.operation import Operation, Plan
 from kezuri.progress.calling_off import CallOff
+from kezuri.step.cachemounts import Elsewhere
 from kezuri.step.local import LocalPerformer
 from kezuri.step.tasks import Given, Tasks
+from kezuri.store.schema import FormRow
 from kezuri.upkeep.collector import Collector
 
 if TYPE_CHECKING:
@@ -34,8 +37,13 @@ class StepsHere:
         packing: Packing,
         held: ExitStack,
         cancel: CallOff,
+        ahead: Callable[[Descriptor], None] | None = None,
+        mounts: Elsewhere | None = None,
     ) -> None:
-        """`packing` is how the first image leaves."""
+        """`packing` is how the first image leaves; `ahead` sends finished layers while others are made; `mounts`: see
+        CacheMounts."""
+        self._ahead = ahead
+        self._mounts = mounts
         self._request = request
         self._plan = plan
         self._session = session
@@ -63,8 +71,12 @@ class StepsHere:
             )
             performer = self._open()
             performer.renew(tasks.families(self._ignored(ahead)))
-            packers = Packers(lambda layer: session.forms.blob(layer, self._packing)) if packs else None
+            packers = Packers(lambda layer: session.forms.blob(layer, self._packing), self._send) if packs else None
             yield TaskPerforming(session.store, session.forms, needs, tasks, performer, packers, self._cancel)
+
+    def _send(self, blob: FormRow) -> None:
+        if self._ahead is not None:
+            self._ahead(Descriptor(blob.media_type, blob.digest, blob.size))
 
     def left(self, name: str) -> "Wreck | None":
         """What a failed step left, by the name that its failure gives."""
@@ -90,6 +102,8 @@ class StepsHere:
         if remotes:
             inputs.prefetch(remotes)
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
-        performer = LocalPerformer(session.store, session.forms, supplies, session.sandbox, options.ca_bundle)
+        performer = LocalPerformer(
+            *(session.store, session.forms, supplies, session.sandbox, options.ca_bundle, self._mounts)
+        )
         self._performer = self._held.enter_context(performer)
         return self._performer

@@ -44,11 +44,11 @@ def prune(
         gone = collector.collect(_limits(collector, all, until, filters, budget))
         removed = tuple(Removed(g.kind, g.name, g.size) for g in gone)
         if all or until is not None:
-            _forget_builds(store, time() if all or until is None else time() - until)
+            forget_builds(store, time() if all or until is None else time() - until)
         return removed
 
 
-def _forget_builds(store: Store, before: float) -> None:
+def forget_builds(store: Store, before: float) -> None:
     """Forget the builds of the journal that were last made before the moment (seconds since the epoch), and what only
     they spoke of. The last one of a project that is still there stays: it tells that results were pruned."""
     from kezuri.cache.file_lists import FileLists

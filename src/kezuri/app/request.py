@@ -1,12 +1,13 @@
 """What a user can ask for, as frozen values: argv has been understood, nothing has happened yet."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
     from kezuri.linux.cgroups import Limits
+    from kezuri.travel.places import CacheSource, CacheTarget
 
 
 class SecretSource(NamedTuple):
@@ -66,8 +67,9 @@ class BuildRequest(NamedTuple):
     `builtin` is what those of them say that have a meaning for the builder. `ulimits` are (name, soft, hard); `hosts`
     are (name, address); `shm_size` is bytes, 0 for the default. `no_new_privileges` keeps set-id programs (sudo)
     of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
-    network alone is run again `retry_network` times. Without `outputs` nothing
-    leaves.
+    network alone is run again `retry_network` times. `cache_from` are caches of other machines that are looked into,
+    `cache_to` those that are written. Without `outputs` nothing leaves. `squash` makes the new layers one (`new`), or
+    those of the base, too (`all`).
     """
 
     context: str = "."
@@ -96,6 +98,9 @@ class BuildRequest(NamedTuple):
     limits: "Limits | None" = None
     salvage: tuple[Salvage, ...] = ()
     retry_network: int = 0
+    squash: Literal["", "new", "all"] = ""
+    cache_from: "tuple[CacheSource, ...]" = ()
+    cache_to: "tuple[CacheTarget, ...]" = ()
 
 
 class BuildResult(NamedTuple):
@@ -117,7 +122,12 @@ class Settings(NamedTuple):
 
     `root` is the store's directory; `runtime` is `kezuri` or `native` (our own sandbox) or the name or path of an OCI
     runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
-    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP.
+    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP; without `tls_verify` every registry
+    may, but nothing else; `authfile` is the one file with credentials that counts (empty: the usual ones);
+    `certificates` is a directory with authorities, and a certificate to show, for every registry. `progress` is how
+    progress is shown when neither a flag nor a variable says so. `max_used_space`, `min_free_space` and
+    `reserved_space` (bytes) and `keep_age` (seconds) are what the cache is cut down to after builds and pulls; None for
+    no limit.
     """
 
     root: str
@@ -126,3 +136,16 @@ class Settings(NamedTuple):
     mirrors: tuple[tuple[str, str], ...] = ()
     insecure: tuple[str, ...] = ()
     max_parallelism: int = 0
+    authfile: str = ""
+    certificates: str = ""
+    tls_verify: bool = True
+    progress: str = ""
+    max_used_space: int | None = None
+    min_free_space: int | None = None
+    reserved_space: int | None = None
+    keep_age: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether the cache is cut down after commands that make it grow."""
+        return (self.max_used_space, self.min_free_space, self.keep_age) != (None, None, None)

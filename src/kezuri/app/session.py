@@ -1,13 +1,12 @@
 """The collaborators of one command, wired once: store, forms, images, sandbox."""
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from kezuri.app.request import Settings
-from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics import Diagnostic
 from kezuri.forms.forms import Forms
 from kezuri.images.origins import Images, Progress
 from kezuri.linux.ownership import Privilege
@@ -49,7 +48,7 @@ class Session:
         self._warn = warn
         self._cancel = cancel if cancel is not None else CallOff()
         self.settings = settings
-        self.ca_bundle = _ca_bundle(settings.ca_certificates)
+        self.ca_bundle = _authorities(settings)
         self._pull = pull
         self._reading = reading
         self._progress = progress
@@ -107,19 +106,26 @@ class Session:
     def registry(self) -> "Registry":
         """The client of registries."""
         if self._registry is None:
+            from kezuri.app.registries import credentials, registry_config
+            from kezuri.registry.challenge import Deferred
             from kezuri.registry.client import Registry
-            from kezuri.registry.config import RegistryConfig
 
-            config = RegistryConfig.of_machine(
-                self.settings.mirrors, self.settings.insecure, self.ca_bundle, os.environ
-            )
+            config = registry_config(self.settings)
             if self._stand_ins is not None:
                 # There is another way: no need to be patient with a network that may not be there.
                 config = config._replace(connect_timeout=4.0)
-            self._registry = Registry(config)
+            found = Deferred(lambda: credentials(self.settings, self._warned))
+            self._registry = Registry(config, credentials=found)
             self._held.callback(self._registry.close)
             self._cancel.then(self._registry.close)
         return self._registry
+
+    def _warned(self, warning: Diagnostic) -> None:
+        self._warn(f"{warning.message}: {warning.hint}" if warning.hint else warning.message)
+
+    def reconnect(self) -> None:
+        """After work was called off: connections are opened again when they are needed."""
+        self._registry = None
 
     def layout(self, text: str) -> "tuple[Layout, str]":
         """The layout that `directory[:tag|@digest]` names, and which image in it."""
@@ -144,22 +150,9 @@ def _unheard(text: str) -> None:
     pass
 
 
-def _ca_bundle(path: str) -> str:
-    if not path:
+def _authorities(settings: Settings) -> str:
+    if not settings.ca_certificates:
         return ""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(1 << 20)
-    except OSError as error:
-        raise KezuriError.of(
-            f"the ca-certificates file {path} cannot be read: {error.strerror}",
-            hint="--ca-certificates, KEZURI_CA_CERTIFICATES or the config file names it",
-            exit_code=2,
-        ) from error
-    if b"-----BEGIN CERTIFICATE-----" not in head:
-        raise KezuriError.of(
-            f"the ca-certificates file {path} holds no PEM certificate",
-            hint="it must contain at least one -----BEGIN CERTIFICATE----- block",
-            exit_code=2,
-        )
-    return os.path.abspath(path)
+    from kezuri.app.registries import ca_bundle
+
+    return ca_bundle(settings.ca_certificates)

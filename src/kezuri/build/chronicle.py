@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class _Event:
     """What became of one step."""
 
-    __slots__ = ("components", "kept", "layer", "made", "message", "miss", "outcome", "seconds", "state")
+    __slots__ = ("components", "kept", "layer", "made", "message", "miss", "origin", "outcome", "seconds", "state")
 
     def __init__(self, outcome: "JournalOutcome", components: Components) -> None:
         self.outcome: JournalOutcome = outcome
@@ -41,6 +41,7 @@ class _Event:
         self.kept = True
         self.made = False
         self.message = ""
+        self.origin = ""
 
 
 class Chronicle:
@@ -63,10 +64,11 @@ class Chronicle:
         """The stage begins with these files."""
         self._bases[stage] = state
 
-    def found(self, stage: int, position: int, components: Components, created: float = 0.0) -> None:
-        """The step's result was there: made at this moment (seconds since the epoch), or, for 0, in this build."""
-        event = _Event("cached" if created else "shared", components)
-        event.made = created > self._began
+    def found(self, stage: int, position: int, components: Components, created: float = 0.0, cache: str = "") -> None:
+        """The step's result was there: made at this moment (seconds since the epoch), or, for 0, in this build. `cache`
+        is the imported cache that gave it, empty for the store's own."""
+        event = _Event("cached" if created or cache else "shared", components)
+        event.made, event.origin = created > self._began, cache
         self._put(stage, position, event)
 
     def ran(
@@ -186,6 +188,7 @@ class Chronicle:
             event.made,
             tuple(_source(component, found) for component, found in operation.input_components),
             operation.arguments,
+            event.origin,
         )
 
 

@@ -1,19 +1,21 @@
-"""Layers compressed while the next steps run."""
+"""Layers compressed, and sent where they go, while the next steps run."""
 
 import threading
 from collections.abc import Callable
 
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.calling_off import CalledOff
+from kezuri.store.schema import FormRow
 
 
 class Packers:
     """Packs layers, each in a thread of its own. What goes wrong here goes wrong again when the image is put together,
     and is told then."""
 
-    def __init__(self, pack: Callable[[str], object]) -> None:
-        """`pack` makes the blob of a layer, unless there is one."""
+    def __init__(self, pack: Callable[[str], FormRow], then: Callable[[FormRow], object] | None = None) -> None:
+        """`pack` makes the blob of a layer, unless there is one; `then` gets it, and is not waited for."""
         self._pack = pack
+        self._then = then
         self._packed: list[threading.Event] = []
 
     def pack(self, layer: str) -> None:
@@ -30,8 +32,10 @@ class Packers:
 
     def _work(self, layer: str, packed: threading.Event) -> None:
         try:
-            self._pack(layer)
+            blob = self._pack(layer)
         except (CalledOff, KezuriError, OSError):
-            pass
+            return
         finally:
             packed.set()
+        if self._then is not None:
+            self._then(blob)

@@ -63,7 +63,7 @@ class BuildTelling:
 
     def found(self, turn: Turn, found: Found) -> None:
         """See Telling. Progress hears it now, or after the stage's FROM."""
-        self._chronicle.found(*turn.place, turn.components, found.created)
+        self._chronicle.found(*turn.place, turn.components, found.created, found.cache)
         self._cached(turn, found.layer)
 
     @contextmanager

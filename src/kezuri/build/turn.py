@@ -29,7 +29,9 @@ class Turn(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A result that is there: its layer, and when it was made (seconds since the epoch), 0 for in this build."""
+    """A result that is there: its layer, when it was made (seconds since the epoch), 0 for in this build, and the name
+    of the imported cache that gave it, empty for the store's own."""
 
     layer: str
     created: float = 0.0
+    cache: str = ""

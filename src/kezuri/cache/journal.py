@@ -80,6 +80,8 @@ class JournalStep(NamedTuple):
     """Whether a found result was made after this build had begun: by another one, at the same time."""
     sources: tuple[Source, ...]
     arguments: tuple[str, ...]
+    origin: str = ""
+    """The imported cache that a found result is of; empty for the store's own."""
 
     @property
     def title(self) -> str:

@@ -37,10 +37,12 @@ class Results:
         kind: str,
         title: str,
         seconds: float,
+        created: float = 0.0,
     ) -> RecordRow:
-        """Remember a result."""
+        """Remember a result. `created` is when it was made (seconds since the epoch), 0 for now."""
         now = time()
-        record = RecordRow(digest(components), state, layer, kind, title, encode(components), seconds, now, now, 1)
+        made = created or now
+        record = RecordRow(digest(components), state, layer, kind, title, encode(components), seconds, made, now, 1)
         self._database.put_record(record)
         return record
 

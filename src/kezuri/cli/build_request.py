@@ -14,6 +14,7 @@ from kezuri.scalars import parse_bool
 
 if TYPE_CHECKING:
     from kezuri.linux.cgroups import Limits
+    from kezuri.travel.places import CacheSource, CacheTarget
 
 _ACTIONS = ("fail", "shell", "export")
 _POLICIES = {"always": True, "newer": True, "missing": False, "ifmissing": False, "ifnewer": True}
@@ -59,8 +60,28 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
         limits=_limits(parsed),
         retry_network=_retries(parsed.text("--retry-network")),
+        squash="all" if parsed.flag("--squash-all") else "new" if parsed.flag("--squash") else "",
         salvage=_salvage(parsed.all("--on-error")),
+        cache_from=_cache_from(parsed, console),
+        cache_to=_cache_to(parsed, build_args, console),
     )
+
+
+def _cache_from(parsed: Parsed, console: Console) -> "tuple[CacheSource, ...]":
+    if not parsed.given("--cache-from"):
+        return ()
+    from kezuri.cli.caches import read_sources
+
+    return read_sources(parsed.all("--cache-from"), console.note)
+
+
+def _cache_to(parsed: Parsed, build_args: tuple[tuple[str, str], ...], console: Console) -> "tuple[CacheTarget, ...]":
+    inline = parse_bool(dict(build_args).get("BUILDKIT_INLINE_CACHE", "")) is True
+    if not (inline or parsed.given("--cache-to")):
+        return ()
+    from kezuri.cli.caches import read_targets
+
+    return read_targets(parsed.all("--cache-to"), inline, console.note)
 
 
 def _build_args(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -173,10 +194,10 @@ def _agent(text: str, environ: Mapping[str, str]) -> AgentSource:
 
 
 def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
-    asked = ("--output", "--annotation", "--compression", "--compression-level")
+    asked = ("--output", "--annotation", "--compression", "--compression-level", "--push", "--load")
     if not any(parsed.given(option) for option in asked):
         return BuildRequest().outputs
-    from kezuri.cli.outputs import read_outputs, streamed
+    from kezuri.cli.outputs import loading, pushing, read_outputs, streamed
 
     outputs = read_outputs(
         parsed.all("--output"),
@@ -184,6 +205,10 @@ def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
         parsed.text("--compression"),
         parsed.text("--compression-level"),
     )
+    if parsed.flag("--push"):
+        outputs = pushing(outputs)
+    if (engine := parsed.text("--load")) and parse_bool(engine) is not False:
+        outputs = loading(outputs, "true" if parse_bool(engine) else engine)
     streams = streamed(outputs)
     if len(streams) > 1:
         raise UsageError.because("two outputs cannot both go to standard output", "give one of them a dest=")

@@ -7,25 +7,15 @@ _WORKING = "kezuri has no working containers: write the steps into a Dockerfile,
 _ALONE = "kezuri is one program without a daemon: there is nothing to manage"
 
 _OF_CONTAINERS = (
-    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "attach", "create", "rm", "wait", "top", "stats"),
-    *("port", "cp", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
+    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "create", "rm", "wait", "top", "stats"),
+    *("port", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
 )
 
 ELSEWHERE: Mapping[str, str] = {
-    "push": "write an archive, `kezuri build -o type=oci,dest=app.tar .`, and have a tool that pushes copy it:\n"
-    "skopeo copy oci-archive:app.tar docker://REGISTRY/NAME:TAG",
-    "save": "`kezuri build -o type=docker,dest=FILE CONTEXT` writes an archive that `docker load` reads",
-    "load": "a build reads images where they lie: --build-context NAME=oci-layout://DIRECTORY",
-    "import": "ADD the archive in a Dockerfile: FROM scratch, then ADD root.tar /",
-    "export": "`kezuri build -o type=tar,dest=FILE CONTEXT` writes the files of the result",
-    "login": "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)",
-    "logout": "kezuri keeps no credentials",
     "search": "look at the registry's own pages",
     "info": "`kezuri doctor` says what this machine can do, `kezuri version` what runs, `kezuri du` what the store has",
     "bake": "build its targets one by one: `kezuri build -f DOCKERFILE --target STAGE CONTEXT`",
     "compose": "build a service's image with `kezuri build -f DOCKERFILE CONTEXT`, as its build: section says",
-    "imagetools": "`kezuri inspect NAME` shows an image of the store, `kezuri build --platform A,B` makes an index",
-    "manifest": "`kezuri build --platform linux/amd64,linux/arm64 -t NAME .` makes an index of several images",
     "untag": "`kezuri rmi NAME:TAG` takes a name away, and the image with its last one",
     "history": "`kezuri history IMAGE` shows an image's layers, `kezuri why` what the last builds did",
     "debug": "`kezuri build --on-error=shell` opens a shell where a step has failed",
@@ -41,7 +31,7 @@ ELSEWHERE: Mapping[str, str] = {
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
     **dict.fromkeys(_OF_CONTAINERS, _CONTAINERS),
-    **dict.fromkeys(("from", "config", "add", "copy", "commit", "diff", "mount", "umount", "containers"), _WORKING),
+    **dict.fromkeys(("from", "add", "commit", "diff", "mount", "umount", "containers"), _WORKING),
     **dict.fromkeys(
         ("swarm", "service", "stack", "node", "checkpoint", "machine"), "kezuri builds images, and no more"
     ),

@@ -26,23 +26,17 @@ def _answered(answer: str, *names: str, value: bool = True, harmless: tuple[str,
     )
 
 
-_CREDENTIALS = "kezuri sends no credentials yet: use a registry or a mirror that answers without (--registry-mirror)"
+_CREDENTIALS = (
+    "everybody on the machine can read what stands on a command line: `kezuri login --password-stdin`, "
+    "or the variable DOCKER_AUTH_CONFIG"
+)
 _ENGINE = "steps run in kezuri's sandbox with docker's default rights; RUN --security=insecure gives more of them"
 _RESOLVER = "steps have the machine's resolver; --add-host adds names"
 _KEYS = "kezuri neither signs nor encrypts images"
 _REGISTRY = (
-    *_answered(_CREDENTIALS, "--authfile", "--creds"),
-    *_answered("name the authority with --ca-certificates FILE, or keep it in certs.d", "--cert-dir"),
+    *_answered(_CREDENTIALS, "--creds"),
     *_answered(_KEYS, "--decryption-key"),
     *_taken("--retry", "--retry-delay"),
-    Option(
-        ("--tls-verify",),
-        "optional",
-        "",
-        refused="a registry without TLS: --insecure-registry HOST; one with its own authority: --ca-certificates FILE",
-        harmless=("true",),
-        foreign=True,
-    ),
     *_taken("--disable-content-trust", value=False),
 )
 _PLATFORM = _answered("write --platform OS/ARCH[/VARIANT]", "--arch", "--os", "--variant")
@@ -67,7 +61,6 @@ _BUILD = (
     *_answered("--tag names the index, and --platform A,B what is in it", "--manifest"),
     *_answered("write ENV in the Dockerfile", "--env", "--unsetenv"),
     *_answered("write RUN --mount=type=bind or type=cache in the Dockerfile", "--volume", "-v"),
-    *_answered("a last stage with COPY --from= does the same", "--squash-all", value=False),
     *_answered("the history is part of what an image is known by, and stays", "--omit-history", value=False),
     *_answered("Dockerfiles are not run through cpp; ARG and stages do most of it", "--cpp-flag"),
     *_answered("the image's config is the base image's: FROM another one", "--os-feature", "--os-version"),
@@ -93,15 +86,37 @@ _INSPECT = (
     *_answered("name the image: `kezuri images -q` has the newest first", "--latest", "-l", value=False),
 )
 _PULL = (*_REGISTRY, *_PLATFORM, *_taken("--policy"), *_taken("--remove-signatures", value=False))
+_PUSH = (
+    *_REGISTRY,
+    *_taken("--remove-signatures", "--disable-compression", value=False),
+    *_answered("a push is of an image as it is: build it with --compression", "--compression-format"),
+    *_answered("a push is of an image as it is: build it with --compression-level", "--compression-level"),
+    *_answered("layers are compressed when they are built", "--compress", value=False),
+    *_answered("an index is pushed with all its images", "--all", value=False),
+    *_answered("the last line is TAG: digest: DIGEST size: SIZE; --format json has it, too", "--digestfile"),
+    *_answered("`kezuri rmi NAME` takes the name away", "--rm", value=False),
+    *_answered(_KEYS, "--encrypt-layer", "--encryption-key", "--sign-by", "--sign-by-sigstore-private-key"),
+    *_answered(_KEYS, "--sign-passphrase-file"),
+)
 _PRUNE = _taken("--external", value=False)
 
+_PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
+_ACCOUNT = (
+    *_answered(_PASSWORD, "--password", "-p"),
+    *_answered("--authfile FILE: what is written there docker and podman read, too", "--compat-auth-file"),
+    *_answered(_PASSWORD, "--secret", "--secret-file"),
+    *_taken("--verbose", "-v", value=False),
+)
 _TABLES = {
     "build": _BUILD,
     "images": _IMAGES,
     "rmi": _REMOVE,
     "inspect": _INSPECT,
     "pull": _PULL,
+    "push": _PUSH,
     "prune": _PRUNE,
+    "login": _ACCOUNT,
+    "logout": _ACCOUNT,
 }
 
 

@@ -61,21 +61,12 @@ def page() -> str:
         "",
         *_markdown((*GLOBAL, Option(("--help", "-h"), "flag", "Show the command's options"))),
         "",
-        "The settings file is TOML; its keys are `root`, `runtime`, `ca-certificates`, `registry-mirror` (a text, a "
-        "list, or a table of host = URL), `insecure-registry` (a text or a list) and `max-parallelism`. Paths in it "
-        "are relative to the file. An unknown key is an error.",
-        "",
-        "```toml",
-        'ca-certificates = "office-ca.pem"',
-        'insecure-registry = ["localhost:5000"]',
-        "",
-        "[registry-mirror]",
-        '"docker.io" = "https://mirror.example"',
-        "```",
+        "Settings files are TOML: [configuration](configuration.md) has their keys. `kezuri config` shows each value "
+        "and where it came from.",
         "",
         "Other variables that are read: `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, `CI`, `BUILDKIT_PROGRESS`, "
-        "`SOURCE_DATE_EPOCH`, `SSH_AUTH_SOCK`, `XDG_DATA_HOME`, `XDG_CONFIG_HOME`, `HOME`. `DOCKER_BUILDKIT` and "
-        "`BUILDX_*` are ignored.",
+        "`SOURCE_DATE_EPOCH`, `SSH_AUTH_SOCK`, `XDG_DATA_HOME`, `XDG_CONFIG_HOME`, `KEZURI_CONFIG_SYSTEM`, `HOME`. "
+        "`DOCKER_BUILDKIT` and `BUILDX_*` are ignored.",
         "",
         "## Templates",
         "",

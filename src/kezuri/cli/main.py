@@ -18,8 +18,14 @@ from kezuri.linux.descriptors import hold_standard
 
 _USAGE = "kezuri [OPTIONS] COMMAND"
 _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
-_LONG = frozenset(("build", "run", "pull", "demo", "bases"))
-"""Commands that hold things for long: SIGTERM and SIGHUP must let them put everything back."""
+_LONG = frozenset(
+    (
+        *("build", "run", "pull", "push", "copy", "save", "load", "import", "manifest push", "imagetools create"),
+        *("login", "demo", "bases", "cat", "ls", "cp", "export"),
+    )
+)
+"""Commands that hold things for long, or a terminal without echo: SIGTERM and SIGHUP must let them put everything
+back."""
 
 
 class Stopped(BaseException):
@@ -108,6 +114,8 @@ def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Pars
             verbs = sorted({n.split()[1] for n in (*ALIASES, *MODULES) if n.startswith(name + " ")})
             raise UsageError.because(f"kezuri {name} needs a command", f"one of: {', '.join(verbs)}")
         name, rest = f"{name} {rest[0]}", rest[1:]
+        if name == "buildx imagetools" and rest:  # the one group within a group
+            name, rest = f"{name} {rest[0]}", rest[1:]
     name = ALIASES.get(name, name)
     if name not in MODULES:
         from kezuri.cli.elsewhere import instead

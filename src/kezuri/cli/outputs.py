@@ -1,7 +1,7 @@
 """`--output`, `--compression` and `--annotation` as outputs: read and checked here, before anything is opened."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kezuri.app.outputs import (
     CacheOnly,
@@ -9,9 +9,12 @@ from kezuri.app.outputs import (
     DockerArchive,
     FileOutput,
     ImageOptions,
+    ImageOutput,
     LayoutDirectory,
     LayoutTar,
+    LoadedImage,
     Output,
+    PushedImage,
     RootDirectory,
     RootTar,
     StoredImage,
@@ -33,7 +36,8 @@ _KNOWN = {
     "tar": ("platform-split", "rewrite-timestamp"),
     "oci": (*_OF_IMAGES, "tar"),
     "docker": (*_OF_IMAGES, "tar", "store", "unpack"),
-    "image": (*_OF_IMAGES, "store", "unpack"),
+    "image": (*_OF_IMAGES, "store", "unpack", "push-by-digest", "name-canonical"),
+    "registry": (*_OF_IMAGES, "store", "unpack", "push-by-digest", "name-canonical"),
     "cacheonly": (),
 }
 """The types of outputs and the attributes of each, beside type, dest and push; outputs that are images take annotations
@@ -55,6 +59,27 @@ def read_outputs(
 def streamed(outputs: tuple[Output, ...]) -> list[FileOutput]:
     """The outputs that go to standard output."""
     return [output for output in outputs if isinstance(output, FileOutput) and output.dest == "-"]
+
+
+def pushing(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """What `--push` makes of the outputs: the images among them that go to the store are pushed, as buildx has it; one
+    more is where there is none."""
+    images = [output for output in outputs if isinstance(output, StoredImage | PushedImage)]
+    if not images:
+        options = next((output.options for output in outputs if isinstance(output, ImageOutput)), ImageOptions())
+        return (*outputs, PushedImage(options._replace(names=())))
+    return tuple(PushedImage(output.options) if isinstance(output, StoredImage) else output for output in outputs)
+
+
+def loading(outputs: tuple[Output, ...], engine: str) -> tuple[Output, ...]:
+    """What `--load` makes of the outputs: one more that is handed to docker or podman, in the place of one that goes to
+    the store only. `engine` is the option's value."""
+    if engine not in ("true", "docker", "podman"):
+        raise UsageError.because(f"--load hands images to docker or podman, not to {engine!r}")
+    chosen: Literal["", "docker", "podman"] = "docker" if engine == "docker" else "podman" if engine == "podman" else ""
+    stored = next((output for output in outputs if isinstance(output, StoredImage)), None)
+    others = tuple(output for output in outputs if output is not stored)
+    return (*others, LoadedImage(stored.options if stored is not None else ImageOptions(), chosen))
 
 
 def _annotations(texts: tuple[str, ...]) -> "tuple[Annotation, ...]":
@@ -82,6 +107,7 @@ class _Reader:
         if "=" not in text:
             return RootDirectory(text)
         kind = dest = ""
+        push: bool | None = None
         attributes: list[tuple[str, str]] = []
         for key, value in pairs("--output", text):
             if key == "type":
@@ -89,23 +115,24 @@ class _Reader:
             elif key == "dest":
                 dest = value
             elif key == "push":
-                if _boolean("--output: push", value):
-                    raise UsageError.because(
-                        "--output: push is not supported yet", "write type=oci,dest=FILE and copy that"
-                    )
+                push = _boolean("--output: push", value)
             else:
                 attributes.append((key, value))
         if not kind:
             raise UsageError.because(f"--output {text!r} has no type", f"one of: {', '.join(_KNOWN)}")
         _check_type(kind)
+        if push and kind not in ("image", "registry"):
+            raise UsageError.because(
+                f"--output type={kind} is not pushed", "write type=image,push=true, or give --push beside it"
+            )
         for key, value in attributes:
             _check(kind, key, value)
-        return self._made(kind, dest, attributes)
+        return self._made(kind, dest, attributes, kind == "registry" if push is None else push)
 
-    def _made(self, kind: str, dest: str, attributes: list[tuple[str, str]]) -> Output:
+    def _made(self, kind: str, dest: str, attributes: list[tuple[str, str]], push: bool) -> Output:
         said = dict(attributes)
         tar = _boolean(f"--output type={kind}: tar", said.get("tar") or "true")
-        if kind in ("image", "cacheonly") and dest:
+        if kind in ("image", "registry", "cacheonly") and dest:
             raise UsageError.because(
                 f"--output type={kind} takes no dest", "use type=oci or type=docker to write a file"
             )
@@ -129,7 +156,12 @@ class _Reader:
                 "a docker archive with zstd layers cannot be loaded by most versions of docker",
                 "use --compression gzip, or --output type=oci",
             )
-        if kind == "image" or (kind == "docker" and not dest):
+        if push:
+            return self._pushed(kind, options, said)
+        if not _boolean(f"--output type={kind}: store", said.get("store") or "true"):
+            hint = "an image that is kept nowhere is type=cacheonly"
+            raise UsageError.because("--output store=false is not supported where nothing is pushed", hint)
+        if kind in ("image", "registry") or (kind == "docker" and not dest):
             return StoredImage(options)
         if kind == "docker":
             return DockerArchive(dest, options)
@@ -138,6 +170,14 @@ class _Reader:
         if dest in ("", "-"):
             raise UsageError.because(f"--output type={kind},tar=false is a directory: it needs a dest")
         return LayoutDirectory(dest, options)
+
+    def _pushed(self, kind: str, options: ImageOptions, said: dict[str, str]) -> PushedImage:
+        def asked(key: str, default: str) -> bool:
+            return _boolean(f"--output type={kind}: {key}", said.get(key) or default)
+
+        return PushedImage(
+            options, asked("push-by-digest", "false"), asked("name-canonical", "false"), asked("store", "true")
+        )
 
     def options(self, attributes: list[tuple[str, str]]) -> ImageOptions:
         """What is asked of an image by the attributes of its output, and by the command's options."""
@@ -155,14 +195,16 @@ class _Reader:
 
             own = (of_attribute(key, value) for key, value in attributes)
             annotations = (*(found for found in own if found is not None), *annotations)
-        return ImageOptions(names, compression, level, annotations)
+        docker_types = not _boolean("--output: oci-mediatypes", said.get("oci-mediatypes") or "true")
+        if docker_types and annotations:
+            raise UsageError.because(
+                "--output oci-mediatypes=false: documents of Docker's media types have no annotations",
+                "leave the annotations out, or the attribute",
+            )
+        return ImageOptions(names, compression, level, annotations, docker_types)
 
 
 def _check_type(kind: str) -> None:
-    if kind == "registry":
-        raise UsageError.because(
-            "--output type=registry is not supported yet", "write type=oci,dest=FILE and copy that"
-        )
     if kind not in _KNOWN:
         guess = nearest(kind, _KNOWN)
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(_KNOWN)}"
@@ -196,29 +238,14 @@ def _refuse_mode(name: str, value: str) -> None:
         )
 
 
-def _refuse_docker_types(name: str, value: str) -> None:
-    if not _boolean(name, value or "true"):
-        raise UsageError.because(
-            "--output oci-mediatypes=false is not supported", "images have OCI media types, as BuildKit's"
-        )
-
-
 def _refuse_force(name: str, value: str) -> None:
     if _boolean(name, value or "true"):
         raise UsageError.because("--output force-compression is not supported", "layers of the base stay as they came")
 
 
-def _refuse_not_storing(name: str, value: str) -> None:
-    if not _boolean(name, value):
-        hint = "an image that is kept nowhere is type=cacheonly"
-        raise UsageError.because("--output store=false is not supported", hint)
-
-
 _REFUSED: dict[str, Callable[[str, str], object]] = {
     "mode": _refuse_mode,
-    "oci-mediatypes": _refuse_docker_types,
     "force-compression": _refuse_force,
-    "store": _refuse_not_storing,
     "rewrite-timestamp": lambda name, value: _boolean(name, value),
     "unpack": lambda name, value: _boolean(name, value),
 }

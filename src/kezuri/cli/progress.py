@@ -4,12 +4,12 @@ from kezuri.cli.console import Console
 from kezuri.cli.progress_display import Progress
 
 
-def open_progress(mode: str, console: Console) -> Progress:
-    """The display for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `auto`.
+def open_progress(mode: str, console: Console, otherwise: str = "") -> Progress:
+    """The display for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `otherwise`, or `auto`.
 
     `auto` draws on standard error when that is a terminal, and prints plain lines otherwise and in CI.
     """
-    mode = mode or console.environ.get("BUILDKIT_PROGRESS", "") or "auto"
+    mode = mode or console.environ.get("BUILDKIT_PROGRESS", "") or otherwise or "auto"
     if mode in ("quiet", "none"):
         return Progress(console)
     if mode == "rawjson":

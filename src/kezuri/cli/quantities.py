@@ -69,6 +69,19 @@ def since(created: str, now: float) -> str:
     return f"{age(max(0.0, now - moment))} ago"
 
 
+def moment(created: str) -> str:
+    """RFC 3339 text as docker prints a time: `2024-01-01 00:00:00 +0000 UTC`, in this machine's zone; `N/A` when there
+    is none, the text itself when it cannot be read."""
+    from time import localtime, strftime
+
+    from kezuri.oci.dates import seconds
+
+    if not created or created.startswith("0001-01-01"):
+        return "N/A"
+    found = seconds(created)
+    return created if found is None else strftime("%Y-%m-%d %H:%M:%S %z %Z", localtime(found))
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them: `0.04 s`, `43 s`, `3 min 20 s`."""
     if seconds < 0.995:

@@ -49,7 +49,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         image=parsed.operands[0],
         command=parsed.operands[1:],
         entrypoint=parsed.text("--entrypoint") if parsed.given("--entrypoint") else None,
-        env=_environment(parsed, console.environ),
+        env=environment(parsed, console.environ),
         ports=ports,
         mounts=tuple(m for m in mounted if isinstance(m, HostMount | TmpfsMount)),
         named=tuple(m for m in mounted if isinstance(m, NamedVolume)),
@@ -80,8 +80,8 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         dns=tuple(_address(text) for text in parsed.all("--dns")),
         dns_search=tuple(_word("--dns-search", text) for text in parsed.all("--dns-search")),
         dns_options=tuple(_word("--dns-option", text) for text in parsed.all("--dns-option")),
-        health=_health(parsed),
-        stop_signal=_stop_signal(parsed.text("--stop-signal")),
+        health=health_options(parsed),
+        stop_signal=stop_signal(parsed.text("--stop-signal")),
         grace=_seconds("--stop-timeout", parsed.text("--stop-timeout", "10")),
         platform=parsed.text("--platform"),
         hosts=tuple(host("--add-host", text) for text in parsed.all("--add-host")),
@@ -100,7 +100,8 @@ def _once(mounted: Sequence[Mounted]) -> None:
         seen.add(target)
 
 
-def _stop_signal(text: str) -> str:
+def stop_signal(text: str) -> str:
+    """The signal as it was written; UsageError when there is no such signal."""
     if text:
         try:
             check_signal(text)
@@ -109,7 +110,7 @@ def _stop_signal(text: str) -> str:
     return text
 
 
-def _health(parsed: Parsed) -> HealthOptions:
+def health_options(parsed: Parsed) -> HealthOptions:
     """What is asked of the health check; 0 of anything is docker's default."""
     given = [name for name in parsed.values if name.startswith("--health-")]
     if parsed.flag("--no-healthcheck"):
@@ -216,7 +217,7 @@ def _ports(text: str, whole: str, option: str = "--publish") -> tuple[int, ...]:
     return tuple(range(low, high + 1))
 
 
-def _environment(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def environment(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Files first, then flags; the last of a name wins."""
     out: dict[str, str] = {}
     for path in parsed.all("--env-file"):

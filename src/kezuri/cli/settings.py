@@ -1,58 +1,141 @@
-"""The options of every command, and the Settings they make: a flag wins over the environment, that over the file."""
+"""Every setting in one table, and the Settings of a call: a flag wins over a variable, that over the user's file, that
+over the system's, that over the default."""
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.cli.options import Option, Parsed, UsageError
 from kezuri.cli.values import split
-from kezuri.diagnostics import KezuriError, nearest
+from kezuri.diagnostics import KezuriError
 
-GLOBAL = (
-    Option(
-        ("--root",),
-        "text",
+Form = Literal["text", "path", "number", "list", "mirrors", "size", "duration", "choice"]
+
+
+class Setting(NamedTuple):
+    """One setting. `name` is its key in the files; `--name` is its flag where it has a `flag` (`every` command has it,
+    or `some` do), and $KEZURI_NAME its variable. `form` is what its value may be: `list` a text or a list of texts,
+    `mirrors` also a table of host = URL. `default` says in words what holds where nobody says anything."""
+
+    name: str
+    form: Form
+    help: str
+    default: str = ""
+    metavar: str = ""
+    flag: Literal["every", "some", ""] = "every"
+    choices: tuple[str, ...] = ()
+    completes: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that says it."""
+        return "KEZURI_" + self.name.upper().replace("-", "_")
+
+    @property
+    def option(self) -> Option:
+        """The option that says it."""
+        kind: Literal["text", "repeated"] = "repeated" if self.form in ("list", "mirrors") else "text"
+        return Option(
+            (f"--{self.name}",), kind, self.help, self.metavar, variable=self.variable, completes=self.completes
+        )
+
+
+SETTINGS = (
+    Setting(
+        "root",
+        "path",
         "Where images and the cache are kept (default $XDG_DATA_HOME/kezuri)",
+        "$XDG_DATA_HOME/kezuri",
         "DIR",
-        variable="KEZURI_ROOT",
         completes="directory",
     ),
-    Option(
-        ("--runtime",),
+    Setting(
+        "runtime",
         "text",
         "What runs steps: kezuri or native (our own sandbox), crun, runc, or the path of an OCI runtime",
+        "kezuri",
         "NAME",
-        variable="KEZURI_RUNTIME",
     ),
-    Option(
-        ("--ca-certificates",),
-        "text",
+    Setting(
+        "ca-certificates",
+        "path",
         "Certificate authorities (PEM) to trust in addition, also inside steps",
-        "FILE",
-        variable="KEZURI_CA_CERTIFICATES",
+        metavar="FILE",
         completes="file",
     ),
-    Option(
-        ("--registry-mirror",),
-        "repeated",
+    Setting(
+        "registry-mirror",
+        "mirrors",
         "Pull what HOST (default docker.io) serves from URL first",
-        "[HOST=]URL",
-        variable="KEZURI_REGISTRY_MIRROR",
+        metavar="[HOST=]URL",
     ),
-    Option(
-        ("--insecure-registry",),
-        "repeated",
-        "A registry that may speak plain HTTP",
-        "HOST",
-        variable="KEZURI_INSECURE_REGISTRY",
+    Setting("insecure-registry", "list", "A registry that may speak plain HTTP", metavar="HOST"),
+    Setting(
+        "cert-dir",
+        "path",
+        "For every registry: authorities (*.crt) and our certificate (*.cert, *.key)",
+        metavar="DIR",
+        completes="directory",
     ),
-    Option(
-        ("--max-parallelism",),
-        "text",
+    Setting(
+        "authfile",
+        "path",
+        "The file with credentials (default: those of docker and podman)",
+        "those of docker and podman",
+        "FILE",
+        completes="file",
+    ),
+    Setting(
+        "max-parallelism",
+        "number",
         "How many steps may run at once (default: one per processor)",
+        "one per processor",
         "N",
-        variable="KEZURI_MAX_PARALLELISM",
+    ),
+    Setting(
+        "progress",
+        "choice",
+        "How progress is shown",
+        "auto",
+        "MODE",
+        "some",
+        ("auto", "plain", "tty", "quiet", "none", "rawjson"),
+    ),
+    Setting(
+        "max-used-space",
+        "size",
+        "After a build or a pull, remove cache until it takes no more than this",
+        "no limit",
+        "BYTES",
+        "",
+    ),
+    Setting(
+        "min-free-space",
+        "size",
+        "After a build or a pull, remove cache until the disk has this much left",
+        "no limit",
+        "BYTES",
+        "",
+    ),
+    Setting("reserved-space", "size", "What the two limits above leave of the cache", "0", "BYTES", ""),
+    Setting(
+        "keep-age",
+        "duration",
+        "After a build or a pull, remove cache that was not used for so long",
+        "for ever",
+        "DURATION",
+        "",
+    ),
+)
+"""What the settings files may say."""
+
+GLOBAL = (
+    *(setting.option for setting in SETTINGS if setting.flag == "every"),
+    Option(
+        ("--tls-verify",),
+        "flag",
+        "Check the certificates of registries (default true); false: they may also speak plain HTTP",
     ),
     Option(
         ("--config",),
@@ -65,124 +148,161 @@ GLOBAL = (
     Option(("--debug", "-D"), "flag", "Show where an unexpected error came from", variable="KEZURI_DEBUG"),
 )
 
-KEYS = ("root", "runtime", "ca-certificates", "registry-mirror", "insecure-registry", "max-parallelism")
-"""What the settings file may say: the long names of the options."""
+SYSTEM_FILE = "/etc/kezuri/config.toml"
+"""The settings of all users of this machine; KEZURI_CONFIG_SYSTEM names another file, or none when it is empty."""
 
 
-class _Said(NamedTuple):
-    """The values given for one setting, and who said so (for errors)."""
+class Said(NamedTuple):
+    """The values given for one setting, and who said so: a flag, a variable or a place in a file; nobody where both are
+    empty."""
 
-    values: tuple[str, ...]
-    origin: str
+    values: tuple[str, ...] = ()
+    origin: str = ""
+
+
+class Sources:
+    """What flags, variables and files say of each setting. KezuriError for a file that is wrong, and where."""
+
+    def __init__(self, parsed: Parsed, environ: Mapping[str, str]) -> None:
+        self._parsed = parsed
+        self._environ = environ
+        self._files = files(parsed, environ)
+
+    def said(self, setting: Setting) -> Said:
+        """The values that hold, and their origin."""
+        told = self._environ.get(setting.variable, "")
+        flag = f"--{setting.name}"
+        values = self._parsed.all(flag) if setting.flag else ()
+        if values:
+            return Said(values, f"${setting.variable}" if told == values[-1] else flag)
+        if told:
+            return Said((told,), f"${setting.variable}")
+        for file in self._files:
+            if setting.name in file:
+                return file[setting.name]
+        return Said()
 
 
 def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
     """The settings of this invocation. KezuriError naming the flag, variable or line of the file that is wrong."""
-    file = _file(parsed, environ)
+    sources = Sources(parsed, environ)
+    told = {setting.name: sources.said(setting) for setting in SETTINGS}
 
-    def said(key: str) -> _Said:
-        flag = f"--{key}"
-        values = parsed.all(flag)
-        if values:
-            variable = "KEZURI_" + key.upper().replace("-", "_")
-            return _Said(values, f"${variable}" if environ.get(variable) == values[-1] else flag)
-        return file.get(key, _Said((), ""))
+    def one(key: str) -> str:
+        return "".join(told[key].values[-1:])
 
-    def one(key: str) -> _Said:
-        found = said(key)
-        return _Said(found.values[-1:], found.origin)
+    def path(key: str) -> str:
+        return os.path.abspath(expand(one(key), environ)) if one(key) else ""
 
-    root = "".join(one("root").values) or _home(environ, "XDG_DATA_HOME", ".local/share")
+    root = one("root") or default_root(environ)
     if not root:
         raise _homeless("where the store is")
-    certificates = one("ca-certificates")
-    bundle = ""
-    if certificates.values:
-        bundle = os.path.abspath(_expand(certificates.values[0], environ))
-        if not os.path.isfile(bundle):
-            raise KezuriError.of(
-                f"ca-certificates: there is no file {certificates.values[0]}",
-                hint=f"{certificates.origin} must name a PEM file",
-                exit_code=2,
-            )
-    parallel = one("max-parallelism")
-    text = "".join(parallel.values) or "0"
+    bundle = path("ca-certificates")
+    if bundle and not os.path.isfile(bundle):
+        raise KezuriError.of(
+            f"ca-certificates: there is no file {one('ca-certificates')}",
+            hint=f"{told['ca-certificates'].origin} must name a PEM file",
+            exit_code=2,
+        )
+    certificates = path("cert-dir")
+    if certificates and not os.path.isdir(certificates):
+        raise KezuriError.of(
+            f"cert-dir: there is no directory {certificates}",
+            hint=f"{told['cert-dir'].origin} must name a directory with *.crt, *.cert and *.key",
+            exit_code=2,
+        )
+    text = one("max-parallelism") or "0"
     if not text.isdecimal():
         raise KezuriError.of(
             f"max-parallelism is a number of steps, not {text!r}",
-            hint=f"it comes from {parallel.origin}: write a number, such as 4",
+            hint=f"it comes from {told['max-parallelism'].origin}: write a number, such as 4",
             exit_code=2,
         )
-    mirrors = said("registry-mirror")
+    mirrors = told["registry-mirror"]
     return Settings(
-        root=os.path.abspath(_expand(root, environ)),
-        runtime="".join(one("runtime").values) or "kezuri",
+        root=os.path.abspath(expand(root, environ)),
+        runtime=one("runtime") or "kezuri",
         ca_certificates=bundle,
         mirrors=tuple(_mirror(value, mirrors.origin) for value in split(mirrors.values)),
-        insecure=tuple(_registry(value) for value in split(said("insecure-registry").values)),
+        insecure=tuple(_registry(value) for value in split(told["insecure-registry"].values)),
         max_parallelism=int(text),
+        authfile=path("authfile"),
+        certificates=certificates,
+        tls_verify=parsed.flag("--tls-verify", True),
+        progress=_progress(told["progress"]),
+        max_used_space=_measure(told["max-used-space"], _size),
+        min_free_space=_measure(told["min-free-space"], _size),
+        reserved_space=_measure(told["reserved-space"], _size),
+        keep_age=_measure(told["keep-age"], _duration),
     )
 
 
-def config_path(parsed: Parsed, environ: Mapping[str, str]) -> tuple[str, bool]:
-    """The settings file's path (empty: there is no place for it), and whether somebody asked for it by name."""
+def files(parsed: Parsed, environ: Mapping[str, str]) -> tuple[dict[str, Said], ...]:
+    """What the settings files say that there are: the user's, or the one that --config or KEZURI_CONFIG names, then the
+    system's. KezuriError for one that is wrong, or that was asked for and is not there."""
     asked = parsed.text("--config")
-    if asked:
-        return _expand(asked, environ), True
-    directory = _home(environ, "XDG_CONFIG_HOME", ".config")
-    return (os.path.join(directory, "config.toml") if directory else ""), False
-
-
-def _file(parsed: Parsed, environ: Mapping[str, str]) -> dict[str, _Said]:
-    path, asked = config_path(parsed, environ)
-    try:
-        with open(path, "rb") as stream:
-            data = stream.read(1 << 20)
-    except OSError as error:
-        if asked or not isinstance(error, FileNotFoundError | NotADirectoryError):
-            hint = "--config or KEZURI_CONFIG names it" if asked else ""
-            if not asked and isinstance(error, PermissionError):
-                hint = "HOME, or XDG_CONFIG_HOME, is another user's: set it (sudo -H), or name a file with --config"
+    directory = "" if asked else _home(environ, "XDG_CONFIG_HOME", ".config")
+    own = expand(asked, environ) if asked else os.path.join(directory, "config.toml") if directory else ""
+    system = environ.get("KEZURI_CONFIG_SYSTEM", SYSTEM_FILE)
+    found = []
+    for path, why in ((own, "--config or KEZURI_CONFIG names it" if asked else ""), (system, "")):
+        if not path:
+            continue
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            if not why and isinstance(error, FileNotFoundError | NotADirectoryError):
+                continue
+            if not why and path == own and isinstance(error, PermissionError):
+                why = "HOME, or XDG_CONFIG_HOME, is another user's: set it (sudo -H), or name a file with --config"
             raise KezuriError.of(
-                f"cannot read the settings file {path}: {error.strerror}", hint=hint, exit_code=2
+                f"cannot read the settings file {path}: {error.strerror}", hint=why, exit_code=2
             ) from None
-        return {}
-    import tomllib
+        from kezuri.cli.settings_file import read_settings
 
-    try:
-        table = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise KezuriError.of(f"the settings file {path} is not TOML: {error}", exit_code=2) from None
-    out: dict[str, _Said] = {}
-    for key, value in table.items():
-        name = key.replace("_", "-")
-        if name not in KEYS:
-            guess = nearest(name, KEYS)
-            hint = f"did you mean {guess}?" if guess else f"known: {', '.join(KEYS)}"
-            raise KezuriError.of(f"unknown setting {key!r} in {path}", hint=hint, exit_code=2)
-        values = _texts(name, value, path)
-        if name in ("root", "ca-certificates"):
-            base = os.path.dirname(os.path.abspath(path))
-            values = tuple(os.path.join(base, _expand(v, environ)) for v in values)
-        out[name] = _Said(values, f"{name} in {path}")
-    return out
+        base = os.path.dirname(os.path.abspath(path))
+        forms = {setting.name: setting.form for setting in SETTINGS}
+        said = {}
+        for name, (values, line) in read_settings(descriptor, path, forms).items():
+            if forms[name] == "path":
+                values = tuple(os.path.join(base, expand(value, environ)) for value in values)
+            said[name] = Said(values, f"{name} in {path}:{line}")
+        found.append(said)
+    return tuple(found)
 
 
-def _texts(name: str, value: Any, path: str) -> tuple[str, ...]:
-    """A value of the file as the texts that the flag would have been given."""
-    if name == "max-parallelism":
-        if isinstance(value, int) and not isinstance(value, bool):
-            return (str(value),)
-        raise KezuriError.of(f"{name} in {path} is a number", exit_code=2)
-    many = name in ("registry-mirror", "insecure-registry")
-    if isinstance(value, str):
-        return (value,)
-    if many and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    if name == "registry-mirror" and isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
-        return tuple(f"{host}={url}" for host, url in value.items())
-    form = "a text or a list of texts" if many else "a text"
-    raise KezuriError.of(f"{name} in {path} is {form}", exit_code=2)
+def _progress(said: Said) -> str:
+    mode = "".join(said.values[-1:])
+    modes = next(setting.choices for setting in SETTINGS if setting.name == "progress")
+    if mode and mode not in modes:
+        raise KezuriError.of(
+            f"progress cannot be {mode!r}", hint=f"it comes from {said.origin}: one of {', '.join(modes)}", exit_code=2
+        )
+    # A flag and its variable are read by the command, before a variable of BuildKit's; this is what holds after that.
+    return mode if not said.origin.startswith(("-", "$")) else ""
+
+
+def _measure(said: Said, read: Callable[[str, str], int]) -> int | None:
+    """A size in bytes or a duration in seconds; None where nobody says one."""
+    text = "".join(said.values[-1:])
+    return read(said.origin, text) if text else None
+
+
+def _size(origin: str, text: str) -> int:
+    from kezuri.cli.values import memory
+
+    return memory(origin, text)
+
+
+def _duration(origin: str, text: str) -> int:
+    from kezuri.cli.values import duration
+
+    return int(duration(origin, text))
+
+
+def default_root(environ: Mapping[str, str]) -> str:
+    """Where the store is when nobody says so; empty where this user has no home directory."""
+    return _home(environ, "XDG_DATA_HOME", ".local/share")
 
 
 def _mirror(text: str, origin: str) -> tuple[str, str]:
@@ -231,7 +351,7 @@ def _home_directory(environ: Mapping[str, str]) -> str:
         return ""
 
 
-def _expand(path: str, environ: Mapping[str, str]) -> str:
+def expand(path: str, environ: Mapping[str, str]) -> str:
     """A leading `~` or `~/` as the home directory. KezuriError where there is none."""
     if path != "~" and not path.startswith("~/"):
         return path

@@ -34,7 +34,12 @@ class WhyText:
         said = phrase("Build {} of {} ({}), {}", found.heading.number, asked.context, ", ".join(details), ago)
         steps = [answer.step for answer in found.steps]
         if found.quiet:
-            return f"{said}\n{self._nothing_ran(len(steps))}"
+            origins = list(dict.fromkeys(step.origin for step in steps if step.origin))
+            nothing = self._nothing_ran(len(steps))
+            if not origins:
+                return f"{said}\n{phrase('{}.', nothing)}"
+            imported, where = sum(bool(s.origin) for s in steps), self._and(list(map(visible, origins)))
+            return f"{said}\n{phrase('{}.', phrase('{}, {} of them in {}', nothing, imported, where))}"
         ran = sum(step.outcome in ("ran", "failed", "canceled") for step in steps)
         called_off = any(step.outcome == "canceled" for step in steps) and all(s.outcome != "failed" for s in steps)
         spent = self._seconds(found.seconds)
@@ -61,8 +66,12 @@ class WhyText:
             outcome = f"{outcome}, {self._seconds(step.seconds)}"
         yield f"#{step.number} [{step.place}] {clip(one_line(step.title), _WIDTH)}   {outcome}"
         if step.outcome == "cached":
-            made = phrase("key {}, made by another build meanwhile", step.key[:12])
-            yield f"   {phrase('found')}: {made if step.made else phrase('key {}', step.key[:12])}"
+            found = phrase("key {}", step.key[:12])
+            if step.origin:
+                found = phrase("{}, in the imported cache {}", found, visible(step.origin))
+            if step.made:
+                found = phrase("{}, made by another build meanwhile", found)
+            yield f"   {phrase('found')}: {found}"
         elif step.outcome == "shared":
             yield f"   {phrase('key {}: an equal step of this build made it', step.key[:12])}"
         if step.outcome not in ("cached", "not reached"):
@@ -281,10 +290,10 @@ class WhyText:
 
     def _nothing_ran(self, count: int) -> str:
         if not count:
-            return self.phrase("Nothing ran: it has no steps.")
+            return self.phrase("Nothing ran: it has no steps")
         if count == 1:
-            return self.phrase("Nothing ran: the one step was found in the cache.")
-        return self.phrase("Nothing ran: all {} steps were found in the cache.", count)
+            return self.phrase("Nothing ran: the one step was found in the cache")
+        return self.phrase("Nothing ran: all {} steps were found in the cache", count)
 
     def _seconds(self, seconds: float) -> str:
         if seconds < 99.95:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from kezuri.containers.health import Health
 from kezuri.containers.network import told
 from kezuri.containers.signals import Signals
-from kezuri.sandbox.step import Order, Outcome, Output, Port, Sandbox, Step, Stop
+from kezuri.sandbox.step import Exit, Order, Output, Port, Sandbox, Step, Stop
 
 
 class Container:
@@ -36,13 +36,13 @@ class Container:
         self._begun = begun
         self._orders: deque[Order] = deque()
 
-    def run(self, output: Output) -> Outcome:
+    def run(self, output: Output) -> Exit:
         """Run it to its end; KezuriError when it could not be started."""
         with self._signals:
-            outcome = self._sandbox.run(self._step, output, threading.Event(), self)
-        if outcome.oom:
-            self._say("the container, or a process of it, was killed: " + _memory(outcome))
-        return outcome._replace(exit_code=128 + self._signals.ended) if self._signals.ended else outcome
+            ended = self._sandbox.run(self._step, output, threading.Event(), self)
+        if ended.oom:
+            self._say("the container, or a process of it, was killed: " + _memory(ended))
+        return ended._replace(exit_code=128 + self._signals.ended) if self._signals.ended else ended
 
     def stop(self) -> None:
         """Ask it to end; it is killed when its grace is over."""
@@ -79,7 +79,7 @@ class Container:
         return found
 
 
-def _memory(outcome: Outcome) -> str:
-    if not outcome.memory:
+def _memory(ended: Exit) -> str:
+    if not ended.memory:
         return "this machine has no memory left"
-    return f"it needs more than its {outcome.memory >> 20} MiB of memory (--memory)"
+    return f"it needs more than its {ended.memory >> 20} MiB of memory (--memory)"

@@ -1,15 +1,20 @@
 """From finished stages to what a build gives as an image: config, history and manifest, and an index of several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.oci.config import HistoryEntry, ImageConfig
 from kezuri.oci.dates import timestamp
 from kezuri.oci.descriptor import (
     CONFIG,
+    DOCKER_CONFIG,
+    DOCKER_INDEX,
     DOCKER_LAYER,
+    DOCKER_MANIFEST,
     INDEX,
+    LAYER,
     LAYER_GZIP,
+    LAYER_ZSTD,
     MANIFEST,
     Descriptor,
     Index,
@@ -22,6 +27,12 @@ from kezuri.plan.operation import HistoryItem
 
 if TYPE_CHECKING:
     from kezuri.export.annotations import Annotations
+
+_DOCKER = {
+    LAYER: "application/vnd.docker.image.rootfs.diff.tar",
+    LAYER_GZIP: DOCKER_LAYER,
+    LAYER_ZSTD: "application/vnd.docker.image.rootfs.diff.tar.zstd",
+}
 
 COMMENT = "buildkit.dockerfile.v0"
 
@@ -55,12 +66,14 @@ def assemble(
     annotations: Mapping[str, str],
     epoch: int | None,
     now: float,
+    cache: Mapping[str, object] | None = None,
 ) -> ImageDocuments:
     """Put the documents together (OCI image spec: config.md, manifest.md; times as BuildKit's exporter sets them).
 
     `made` gives the layer of each operation that `items` name. Entries without a layer take the time of the next
     layer, else of the one before, else of the base's last entry: equal inputs give equal images then. With `epoch`
     (seconds) all entries have this time, also those whose layers are older: what the cache knows changes no image.
+    `cache` is an inline cache, which the config carries under its own name.
     """
     layers = [*base_layers]
     times: list[float | None] = []
@@ -91,12 +104,21 @@ def assemble(
         history=tuple(history),
         labels={**config.labels, **labels},
     )
-    config_bytes = canonical(done.to_json())
+    config_bytes = canonical({**done.to_json(), **(cache or {})})
     config_descriptor = Descriptor(CONFIG, digest_of(config_bytes), len(config_bytes))
     descriptors = tuple(_plain(layer.descriptor) for layer in layers)
     manifest_bytes = canonical(Manifest(config_descriptor, descriptors, MANIFEST, dict(annotations)).to_json())
     descriptor = Descriptor(MANIFEST, digest_of(manifest_bytes), len(manifest_bytes), platform=done.platform)
     return ImageDocuments(manifest_bytes, descriptor, config_bytes, config_descriptor, descriptors, done)
+
+
+def _docker(image: ImageDocuments) -> ImageDocuments:
+    """The same image, told in Docker's media types."""
+    config = image.config_descriptor._replace(media_type=DOCKER_CONFIG)
+    layers = tuple(layer._replace(media_type=_DOCKER.get(layer.media_type, layer.media_type)) for layer in image.layers)
+    raw = canonical(Manifest(config, layers, DOCKER_MANIFEST).to_json())
+    descriptor = image.descriptor._replace(media_type=DOCKER_MANIFEST, digest=digest_of(raw), size=len(raw))
+    return image._replace(manifest=raw, descriptor=descriptor, config_descriptor=config, layers=layers)
 
 
 def _plain(descriptor: Descriptor) -> Descriptor:
@@ -137,7 +159,7 @@ class Exported(NamedTuple):
 
 class Parts(NamedTuple):
     """What one platform's image is made of. `made` gives the layer of each operation that `items` name; `platform` is
-    what the build was asked for, None when the config says it."""
+    what the build was asked for, None when the config says it; `cache` is an inline cache: see `assemble`."""
 
     platform: Platform | None
     config: ImageConfig
@@ -145,6 +167,11 @@ class Parts(NamedTuple):
     base_history: Sequence[HistoryEntry]
     items: Sequence[HistoryItem]
     made: Mapping[tuple[int, int], LayerBlob]
+    cache: Mapping[str, object] | None = None
+
+
+Squash = Callable[[ImageDocuments, int], ImageDocuments]
+"""Gives the same image with fewer layers; the number is that of the base's layers, which are its lowest."""
 
 
 def compose(
@@ -156,9 +183,12 @@ def compose(
     now: float,
     *,
     index: bool,
+    docker: bool = False,
+    squash: Squash | None = None,
 ) -> Exported:
-    """The image of these parts, one for each platform; with `index` also where there is one only. Times are seconds,
-    as `assemble` takes them."""
+    """The image of these parts, one for each platform; with `index` also where there is one only, with `docker` in
+    documents of Docker's media types. Times are seconds, as `assemble` takes them. `squash` makes layers of each image
+    one."""
     images: list[ImageDocuments] = []
     for part in parts:
         platform = part.platform or part.config.platform
@@ -172,7 +202,12 @@ def compose(
             annotations.on("manifest", platform) if annotations else {},
             epoch,
             now,
+            part.cache,
         )
+        if squash is not None:
+            made = squash(made, len(part.base_layers))
+        if docker:
+            made = _docker(made)
         notes = annotations.on("manifest-descriptor", platform) if annotations else {}
         images.append(made._replace(descriptor=made.descriptor._replace(platform=platform, annotations=notes)))
     documents = {}
@@ -185,7 +220,8 @@ def compose(
         diff_ids = only.image_config.diff_ids
         return Exported(names, only.descriptor, only.config_descriptor, only.layers, documents, diff_ids)
     notes = annotations.on("index") if annotations else {}
-    raw = canonical(Index(tuple(i.descriptor for i in images), INDEX, notes).to_json())
-    root = Descriptor(INDEX, digest_of(raw), len(raw), annotations.on("index-descriptor") if annotations else {})
+    kind = DOCKER_INDEX if docker else INDEX
+    raw = canonical(Index(tuple(i.descriptor for i in images), kind, notes).to_json())
+    root = Descriptor(kind, digest_of(raw), len(raw), annotations.on("index-descriptor") if annotations else {})
     diff_ids = tuple(dict.fromkeys(diff_id for image in images for diff_id in image.image_config.diff_ids))
     return Exported(names, root, None, layers, {**documents, root.digest: raw}, diff_ids)

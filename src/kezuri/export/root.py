@@ -75,7 +75,12 @@ def dated(items: Iterable[Exported], epoch: int) -> Iterator[Exported]:
 
 
 def write_directory(
-    items: Iterable[Exported], directory: str, warn: Callable[[str], None], *, own_ids: bool = True
+    items: Iterable[Exported],
+    directory: str,
+    warn: Callable[[str], None],
+    *,
+    own_ids: bool = True,
+    owners: bool = False,
 ) -> None:
     """Write files into a directory, over what is there (BuildKit's local output).
 
@@ -83,7 +88,8 @@ def write_directory(
     owner changes by that (a program that its owner made set-user-id would become one of the caller), and attributes
     that the file system refuses: one warning tells of all. No link among the files or in the directory is followed,
     not even where the directory is another user's, who changes it meanwhile. Files that lie in tars of layers are
-    written while each tar is read once. `own_ids` says that a number means the same user in the files as here.
+    written while each tar is read once. `own_ids` says that a number means the same user in the files as here. With
+    `owners`, which only root can ask for, owners stay as they are, and so do set-id modes and capabilities.
     """
     try:
         place = os.path.realpath(directory)
@@ -94,9 +100,9 @@ def write_directory(
     except OSError as error:
         raise disk_error(error, directory) from error
     # Root of a user namespace that we made is an ordinary user outside: no owner in the image is the same there.
-    terms = Terms((os.geteuid(), os.getegid()) if own_ids and identity() is None else None)
+    terms = Terms((os.geteuid(), os.getegid()) if own_ids and identity() is None else None, owners)
     with tree:
-        _Writer(tree, terms, directory).write(items)
+        _Writer(tree, terms, directory, owners).write(items)
     for what, paths in terms.left_out.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         warn(f"{what} /{paths[0]}{more} {'are' if more else 'is'} left out of the output directory")
@@ -105,9 +111,11 @@ def write_directory(
 class Terms:
     """On what terms entries of an image become files of the caller's. `left_out`: what does not, and of which paths."""
 
-    def __init__(self, owner: tuple[int, int] | None) -> None:
-        """`owner` is the caller's user and group; None when these are nobody's in the image."""
+    def __init__(self, owner: tuple[int, int] | None, owners: bool = False) -> None:
+        """`owner` is the caller's user and group; None when these are nobody's in the image. With `owners` every owner
+        stays."""
         self._owner = owner
+        self._owners = owners
         self.left_out: dict[str, list[str]] = {}
 
     def of(self, entry: Entry) -> Entry | None:
@@ -118,7 +126,7 @@ class Terms:
             return None
         if kind == "dir":
             mode |= 0o700
-        elif kind == "file" and mode & 0o6000 and (entry.uid, entry.gid) != self._owner:
+        elif kind == "file" and mode & 0o6000 and not self._stays(entry):
             mode &= 0o1777
             self._leave_out("where the owner changes, the set-id mode of", entry)
         elif kind == "fifo":
@@ -129,7 +137,7 @@ class Terms:
     def _may_leave(self, name: str, entry: Entry) -> bool:
         """`user.*`, and the capabilities of a file whose owner stays: others name ids, labels or keys of a machine."""
         if name == "security.capability":
-            if (entry.uid, entry.gid) == self._owner:
+            if self._stays(entry):
                 return True
             self._leave_out("where the owner changes, the capability of", entry)
             return False
@@ -137,6 +145,9 @@ class Terms:
             self.lost(entry, name)
             return False
         return True
+
+    def _stays(self, entry: Entry) -> bool:
+        return self._owners or (entry.uid, entry.gid) == self._owner
 
     def lost(self, entry: Entry, name: str, error: OSError | None = None) -> None:
         """Take note of an attribute that stays behind."""
@@ -149,11 +160,11 @@ class Terms:
 class _Writer:
     """Writes entries into a tree, in the place of what is there."""
 
-    def __init__(self, tree: AnchoredTree, terms: Terms, directory: str) -> None:
+    def __init__(self, tree: AnchoredTree, terms: Terms, directory: str, owners: bool) -> None:
         self._tree = tree
         self._terms = terms
         self._directory = directory
-        self._maker = Maker(tree, fresh=False, owners=False, lost=terms.lost)
+        self._maker = Maker(tree, fresh=False, owners=owners, lost=terms.lost)
 
     def write(self, items: Iterable[Exported]) -> None:
         """Write them all: files that lie in tars after the others, hard links after all files, and what directories

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kezuri.forms.directories import Directories
 from kezuri.forms.packing import Packer, Packing
-from kezuri.forms.supply import Claims, Fetcher, Supply
+from kezuri.forms.supply import Claims, Fetcher, ForeignLayer, Supply
 from kezuri.oci.descriptor import Descriptor
 from kezuri.progress.calling_off import CallOff
 from kezuri.store.owners import Owners
@@ -31,25 +31,29 @@ class Forms:
         cancel: CallOff | None = None,
         epoch: int | None = None,
         claims: Claims | None = None,
+        foreign: dict[str, ForeignLayer] | None = None,
     ) -> None:
         """`warn` hears what could not be made of a layer that is unpacked. `cancel` ends the reading of layers, with
         CalledOff, when it is set. `epoch` is the SOURCE_DATE_EPOCH of the build that asks, in seconds: what was made
-        with an earlier one has lost times. `claims` are layers that are known already."""
+        with an earlier one has lost times. `claims` are layers that are known already, `foreign` those of caches."""
         self.owners = owners
         self._store = store
         self._fetcher = fetcher
         self._warn = self.warn = warn
         self._cancel = cancel if cancel is not None else CallOff()
         self._claims: Claims = {} if claims is None else claims
+        self._foreign: dict[str, ForeignLayer] = {} if foreign is None else foreign
         self._packer = Packer(store)
         self._directories = Directories(store, owners, epoch)
-        self._supply = Supply(store, self._directories, self._packer, fetcher, self._claims)
+        self._supply = Supply(store, self._directories, self._packer, fetcher, self._claims, self._foreign)
         self._guard = threading.Lock()
         self._makers: Makers | None = None
 
     def for_epoch(self, epoch: int | None) -> "Forms":
         """The same layers for a build with this SOURCE_DATE_EPOCH (seconds, None for none)."""
-        return Forms(self._store, self.owners, self._fetcher, self._warn, self._cancel, epoch, self._claims)
+        return Forms(
+            self._store, self.owners, self._fetcher, self._warn, self._cancel, epoch, self._claims, self._foreign
+        )
 
     def _made(self) -> "Makers":
         with self._guard:
@@ -75,6 +79,18 @@ class Forms:
     def know_pulled(self, layer: str, descriptor: Descriptor) -> None:
         """Make a layer known that came, or can come, as a blob from elsewhere: see Supply.claim."""
         self._supply.claim(layer, descriptor)
+
+    def know_foreign(self, layer: str, foreign: ForeignLayer) -> None:
+        """Make a layer known that a cache of another machine has: see Supply.know."""
+        self._supply.know(layer, foreign)
+
+    def forget_foreign(self, layer: str) -> None:
+        """A cache turned out not to have the layer that it gave."""
+        self._supply.forget(layer)
+
+    def keeps_times(self, epoch: int | None) -> bool:
+        """Whether what was made with that SOURCE_DATE_EPOCH has the times that this build asks for."""
+        return self._directories.keeps_times(epoch)
 
     def usable(self, layer: str) -> bool:
         """Whether some form of the layer is at hand, without fetching, from which this build's can be made."""
@@ -144,7 +160,15 @@ class Forms:
         """The layer as a blob of the wanted kind. A layer that came from elsewhere stays as it came."""
         if any(form.pulled for form in self._store.database.forms(layer)):
             return self._supply.some(layer)
+        imported = self._supply.imported(layer, packing)
+        if imported is not None:
+            here = imported.verified and self._store.blobs.has(imported.digest)
+            return imported if here else self._made().verification.of_cache(layer, imported)
         return self._packer.made(layer, packing) or self._made().repacking.blob(layer, packing)
+
+    def squashed(self, layers: Sequence[str], kept: int, packing: Packing) -> FormRow:
+        """One layer, as a blob, that does what all but the lowest `kept` of the layers do: see Squashing."""
+        return self._made().squashing.blob(layers, kept, packing)
 
     def pack(
         self, layer: str, items: "Iterable[Item]", packing: Packing, check: Callable[[], None] | None = None

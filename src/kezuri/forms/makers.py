@@ -8,6 +8,7 @@ from kezuri.forms.fetching import Fetching
 from kezuri.forms.listings import Listings
 from kezuri.forms.packing import Packer
 from kezuri.forms.repacking import Repacking
+from kezuri.forms.squashing import Squashing
 from kezuri.forms.supply import Fetcher, Supply
 from kezuri.forms.unpacking import Unpacking
 from kezuri.forms.verification import Verification
@@ -22,6 +23,8 @@ class Makers(NamedTuple):
     listings: Listings
     unpacking: Unpacking
     repacking: Repacking
+    squashing: Squashing
+    verification: Verification
 
     @classmethod
     def of(
@@ -43,4 +46,6 @@ class Makers(NamedTuple):
             listings,
             Unpacking(store, directories, fetching, listings, verification, warn),
             Repacking(store, supply, packer, verification),
+            Squashing(store, listings, packer),
+            verification,
         )

@@ -49,13 +49,13 @@ class Repacking:
                     check(form, hasher)
 
                 entries = read_tar(cast(BinaryIO, watched), f"layer {layer}")
-                items = _with_content(entries, os.path.join(scratch, "content"))
+                items = with_content(entries, os.path.join(scratch, "content"))
                 return self._packer.pack(layer, items, packing, verify)
 
         return self._verification.believed(layer, read)
 
 
-def _with_content(entries: Iterable[tuple[Entry, BinaryIO | None]], path: str) -> Iterator[Item]:
+def with_content(entries: Iterable[tuple[Entry, BinaryIO | None]], path: str) -> Iterator[Item]:
     """The entries of a tar as items. The bytes of a large file lie at `path` until the next item is asked for."""
     for entry, data in entries:
         if data is None or entry.size <= _IN_MEMORY:

@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Collection
 from time import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.directories import Directories
 from kezuri.forms.packing import Packer, Packing
-from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.descriptor import DOCKER_LAYER, LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor
 from kezuri.plan.epoch import LAST
 from kezuri.store.database import FRESH
 from kezuri.store.schema import FormRow, pulled_encoder
@@ -26,12 +26,51 @@ class Fetcher(Protocol):
         ...
 
 
+class Elsewhere(Protocol):
+    """Has layers that another machine made: a cache that was imported."""
+
+    def fetch(self, layer: str, descriptor: Descriptor) -> None:
+        """Bring the blob; KezuriError when it cannot be had."""
+        ...
+
+    def lose(self, layer: str, why: str) -> None:
+        """The blob turned out to be another layer than the cache says, or none at all."""
+        ...
+
+
+class ForeignLayer(NamedTuple):
+    """A layer that another machine made: the form that a cache has of it (None when it has none), when it was made
+    (seconds since the epoch), and the cache."""
+
+    form: FormRow | None
+    created: float
+    elsewhere: Elsewhere
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The blob; one without a digest when the cache has none."""
+        form = self.form
+        return _NO_BLOB if form is None else Descriptor(form.media_type, form.digest, form.size)
+
+
+_NO_BLOB = Descriptor("", "", 0)
+_KINDS = {LAYER: "none", LAYER_GZIP: "gzip", DOCKER_LAYER: "gzip", LAYER_ZSTD: "zstd"}
+
+
 class Supply:
     """Finds, fetches or packs some blob of a layer. Threads may share it: each is brought once."""
 
     def __init__(
-        self, store: Store, directories: Directories, packer: Packer, fetcher: Fetcher, claims: Claims
+        self,
+        store: Store,
+        directories: Directories,
+        packer: Packer,
+        fetcher: Fetcher,
+        claims: Claims,
+        foreign: dict[str, ForeignLayer],
     ) -> None:
+        """`foreign` are layers that caches have."""
+        self._foreign = foreign
         self._store = store
         self._directories = directories
         self._packer = packer
@@ -57,6 +96,37 @@ class Supply:
                 database.put_layer(layer, diff_id=layer)
                 verified = database.is_verified(descriptor.digest, layer)
                 database.put_form(_pulled(layer, descriptor, verified))
+
+    def know(self, layer: str, foreign: ForeignLayer) -> None:
+        """Make a layer known that a cache has. Nothing of it is written down before its blob is here."""
+        self._foreign[layer] = foreign
+        self._claims[layer] = (foreign.descriptor,)
+
+    def forget(self, layer: str) -> None:
+        """A cache turned out not to have the layer that it gave."""
+        if self._foreign.pop(layer, None) is not None:
+            self._claims.pop(layer, None)
+
+    def imported(self, layer: str, packing: Packing) -> FormRow | None:
+        """The form that a cache has, or had, of the layer, if it is packed in the wanted way; None without one. Its
+        blob may have to be fetched."""
+        foreign = self._foreign.get(layer)
+        known = [form for form in self._store.database.forms(layer) if form.imported]
+        if foreign is not None and foreign.form is not None:
+            same = next((form for form in known if form.encoder == foreign.form.encoder), foreign.form)
+            known.insert(0, same)
+        for form in known:
+            if _KINDS.get(form.media_type) == packing.kind and form.epoch == packing.epoch:
+                claimed = foreign is not None and foreign.form is not None and foreign.form.digest == form.digest
+                if claimed or (form.verified and self._store.blobs.has(form.digest)):
+                    return form
+        return None
+
+    def refused(self, layer: str, why: str) -> None:
+        """A blob that a cache gave for the layer is not what it says."""
+        foreign = self._foreign.get(layer)
+        if foreign is not None:
+            foreign.elsewhere.lose(layer, why)
 
     def here(self, layer: str, but: Collection[str] = ()) -> FormRow | None:
         """A blob of the layer that is in the store, with none of the digests of `but`: one that is verified, else one
@@ -115,11 +185,28 @@ class Supply:
 
     def fetched(self, layer: str, descriptor: Descriptor) -> FormRow:
         """The very blob that an image names for the layer, brought if it is not there."""
+        foreign = self._foreign.get(layer)
+        if foreign is not None:
+            foreign.elsewhere.fetch(layer, descriptor)
+            return self._arrived(layer, foreign)
         self._fetcher.fetch(layer, descriptor)
         form = self._store.database.form(layer, pulled_encoder(descriptor.digest))
         if form is None:
             form = _pulled(layer, descriptor, False)
             self._store.database.put_form(form)
+        return form
+
+    def _arrived(self, layer: str, foreign: ForeignLayer) -> FormRow:
+        form, database = foreign.form, self._store.database
+        assert form is not None
+        known = database.form(layer, form.encoder)
+        if known is not None:
+            return known
+        form = form._replace(verified=database.is_verified(form.digest, form.diff_id))
+        with database.transaction():
+            if database.layer(layer) is None:
+                database.put_layer(layer, diff_id=form.diff_id, created=foreign.created)
+            database.put_form(form)
         return form
 
     def of_image(self, layer: str, descriptor: Descriptor) -> FormRow:

@@ -7,6 +7,7 @@ from typing import BinaryIO, TypeVar
 
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.supply import Supply
+from kezuri.oci.descriptor import Descriptor
 from kezuri.progress.calling_off import CallOff
 from kezuri.store.blobs import damaged
 from kezuri.store.schema import FormRow
@@ -77,8 +78,11 @@ class Verification:
                     raise damaged(form.digest) from error
                 if form.verified or self._plain_digest(form) == form.diff_id:
                     # The blob is what it is said to be: something else is amiss.
+                    if form.imported:
+                        self._supply.refused(layer, str(error))
                     raise
                 failure = failure or error
+                self._supply.refused(layer, str(error))
                 self._store.database.drop_form(layer, form.encoder)
             else:
                 if not form.verified:
@@ -88,6 +92,23 @@ class Verification:
     def hashed(self, layer: str) -> FormRow:
         """A blob of the layer that is believed; read for nothing else."""
         return self.believed(layer, self._hash)
+
+    def of_cache(self, layer: str, form: FormRow) -> FormRow:
+        """The very blob that a cache has of the layer, fetched if need be, and believed."""
+        form = self._supply.fetched(layer, Descriptor(form.media_type, form.digest, form.size))
+        if form.verified:
+            return form
+        hasher = Hasher(self._cancel)
+        try:
+            self._hash(form, hasher)
+            check(form, hasher)
+        except KezuriError as error:
+            self._store.database.drop_form(layer, form.encoder)
+            self._supply.refused(layer, str(error))
+            raise
+        form = form._replace(verified=True)
+        self._store.database.put_form(form)
+        return form
 
     def _hash(self, form: FormRow, hasher: Hasher) -> FormRow:
         with self.tar(form) as tar:

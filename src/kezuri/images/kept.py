@@ -78,10 +78,14 @@ def manifests(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]
         return [(descriptor.digest, document)]
     found = []
     for entry in document.manifests:
-        attests = entry.platform is not None and "unknown" in (entry.platform.os, entry.platform.architecture)
-        if not attests and store.blobs.has(entry.digest):
+        if not attests(entry) and store.blobs.has(entry.digest):
             found += manifests(store, entry)
     return found
+
+
+def attests(entry: Descriptor) -> bool:
+    """Whether an entry of an index is no image but says something about one (BuildKit's attestations)."""
+    return entry.platform is not None and "unknown" in (entry.platform.os, entry.platform.architecture)
 
 
 def config_of(store: Store, manifest: Manifest, name: str) -> ImageConfig:
@@ -106,7 +110,7 @@ def find_all(store: Store, text: str) -> list[Kept]:
     found = [image for image in images if image.name in (text, str(wanted)) and text]
     if not found and wanted is not None and wanted.digest:
         found = [image for image in images if _is_at(store, image, wanted)]
-    found = found or _by_id(store, images, text)
+    found = found or _by_id(store, images, text) or _referring(store, text)
     if found:
         return found
     names = [image.familiar for image in images if image.name]
@@ -150,6 +154,12 @@ def _by_id(store: Store, images: list[Kept], text: str) -> list[Kept]:
     if len(hits) > 1:
         raise KezuriError.of(f"{text} is the beginning of {len(hits)} image ids", hint="write more digits")
     return next(iter(hits.values()), [])
+
+
+def _referring(store: Store, text: str) -> list[Kept]:
+    """What refers to an image, which is found by its whole digest only."""
+    digest = text if text.startswith("sha256:") else f"sha256:{text}"
+    return [Kept("", entry) for entry in store.names.referring() if entry.digest == digest]
 
 
 def _readable(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]]:

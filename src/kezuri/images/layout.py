@@ -2,13 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from kezuri.diagnostics import Diagnostic, KezuriError, nearest
-from kezuri.oci import INDEX, Descriptor, Index, Platform, Reference, digest_of
+from kezuri.oci import INDEX, Descriptor, Index, Platform, Reference, canonical, digest_of
 from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, valid_digest
 from kezuri.registry.image import Document, Resolved, read_document, resolve_image
 from kezuri.store.layout_reader import LayoutReader, damaged, read_layout, wrong
@@ -71,16 +71,8 @@ class Layout:
     def resolve(self, selector: str, platform: Platform) -> Resolved:
         """The image of that name, tag or digest for a platform. Without a selector the layout's only image, or the one
         that is tagged `latest`."""
-        where = f"{self.path}: {selector}" if selector else self.path
-        if valid_digest(selector):
-            root = self._by_digest(selector, where)
-        else:
-            found = self._named(selector)
-            if len(found) == 1:
-                root = self._document(found[0], where)
-            else:  # one entry for each platform, all of the same name
-                raw = digest_of(b"")
-                root = Document(Descriptor(INDEX, raw, 0), b"", Index(tuple(found)))
+        where = self._where(selector)
+        root = self.root(selector)
         resolved = resolve_image(
             root,
             platform,
@@ -90,7 +82,43 @@ class Layout:
             self.path,
             self._warn,
         )
-        return resolved if root.raw else resolved._replace(index_digest="")
+        # An index that was put together here is none that somebody else knows.
+        known = self._reader.size(root.descriptor.digest) is not None
+        return resolved if known else resolved._replace(index_digest="")
+
+    def root(self, selector: str) -> Document:
+        """The manifest or index of that name, tag or digest, with its entry's annotations; without a selector the
+        layout's only image, or the one that is tagged `latest`. Where a name has one entry for each platform, an index
+        of them."""
+        where = self._where(selector)
+        if valid_digest(selector):
+            return self._by_digest(selector, where)
+        found = self._named(selector)
+        if len(found) == 1:
+            return self._document(found[0], where)
+        entries = tuple(e._replace(annotations=_nameless(e.annotations)) for e in found)
+        content = Index(entries)
+        raw = canonical(content.to_json())
+        return Document(Descriptor(INDEX, digest_of(raw), len(raw), found[0].annotations), raw, content)
+
+    def entries(self) -> tuple[Descriptor, ...]:
+        """What the layout's index lists."""
+        return self._index.manifests
+
+    def has(self, digest: str) -> bool:
+        """Whether the blob is there."""
+        return valid_digest(digest) and self._reader.size(digest) is not None
+
+    def document(self, descriptor: Descriptor) -> Document:
+        """The manifest or index that a descriptor names, verified."""
+        return self._document(descriptor, self.path)
+
+    def open(self, descriptor: Descriptor) -> IO[bytes]:
+        """A blob, which has the size that its descriptor says; its bytes are for the caller to verify."""
+        return self._reader.open(descriptor, self.path)
+
+    def _where(self, selector: str) -> str:
+        return f"{self.path}: {selector}" if selector else self.path
 
     def fetch(self, descriptor: Descriptor, sink: "BlobSink", progress: "Progress | None" = None) -> None:
         """Copy one blob into a sink that does not have it, checked on the way."""
@@ -127,12 +155,13 @@ class Layout:
         progress: Callable[[Descriptor, int, int], None] | None = None,
     ) -> None:
         """Copy blobs, two at a time, the largest first; the first error ends the others and is raised."""
-        from kezuri.registry.client import fetch_in_parallel
+        from kezuri.registry.client import in_parallel
 
-        fetch_in_parallel(descriptors, lambda d, p: self.fetch(d, sink, p), progress, 2, threading.Event())
+        in_parallel(descriptors, lambda d, p: self.fetch(d, sink, p), progress, 2, threading.Event())
 
     def _named(self, selector: str) -> list[Descriptor]:
-        entries = self._index.manifests
+        # What refers to an image, and is told apart by its type, is not what is meant without a name.
+        entries = tuple(e for e in self._index.manifests if selector or not e.artifact_type or _bare_name(e))
         if not entries:
             raise wrong(self.path, "the layout holds no images")
         if not selector:
@@ -180,6 +209,10 @@ class Layout:
         raw = self._reader.read(descriptor, where)
         document = read_document(raw, descriptor.media_type, f"{where}: {descriptor.digest}")
         return document._replace(descriptor=descriptor._replace(media_type=document.descriptor.media_type))
+
+
+def _nameless(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: value for key, value in annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
 
 
 def open_layout(path: str, warn: Callable[[Diagnostic], None] = lambda _: None) -> Layout:

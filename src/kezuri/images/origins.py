@@ -11,6 +11,7 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.progress.calling_off import CallOff
+from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
@@ -99,9 +100,12 @@ class Images:
         """The digest of the index from which a registry's manifest with this digest was chosen; empty without one."""
         return self._chosen_from.get(digest, "")
 
-    def _known(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage | None:
+    def _named(self, reference: Reference) -> Descriptor | None:
         # The tag beside a digest says nothing.
-        named = self._store.names.get(str(reference._replace(tag="") if reference.digest else reference))
+        return self._store.names.get(str(reference._replace(tag="") if reference.digest else reference))
+
+    def _known(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage | None:
+        named = self._named(reference)
         digest = named.digest if named is not None else reference.digest
         if not self._store.blobs.has(digest):
             # An index that a reference names by its digest is not kept: the manifest that was chosen from it is.
@@ -131,15 +135,45 @@ class Images:
         return _image(name, digest, config, manifest, source)
 
     def _from_registry(self, source: ImageSource, reference: Reference, platform: Platform) -> BaseImage:
-        resolved = self._registry().resolve(reference, platform)
-        blobs = self._store.blobs
+        registry, blobs = self._registry(), self._store.blobs
+        kept = self._unchanged(registry, source, reference, platform) if self._pull else None
+        if kept is not None:
+            return kept
+        resolved = registry.resolve(reference, platform)
         blobs.put(resolved.manifest_raw)
         blobs.put(resolved.config_raw)
         image = _image(reference.familiar, resolved.descriptor.digest, resolved.config, resolved.manifest, source)
         if resolved.index_digest:
             self._chosen_from[image.digest] = resolved.index_digest
-        self._store.database.facts.put_image(reference, platform, image.digest)
+        facts = self._store.database.facts
+        facts.put_image(reference, platform, image.digest)
+        content = (resolved.manifest.config, *resolved.manifest.layers)
+        facts.put_sources((blob.digest for blob in content), reference.repository)
         return image
+
+    def _unchanged(
+        self, registry: "Registry", source: ImageSource, reference: Reference, platform: Platform
+    ) -> BaseImage | None:
+        """The image as the store has it, where the registry still means it by this name. The registry is asked for the
+        digest alone, which takes one small request and counts against no pull limit."""
+        from kezuri.registry.failure import Unanswered
+
+        known, named = self._known(source, reference, platform), self._named(reference)
+        if known is None or not made_for(known, platform):
+            return None
+        try:
+            said = registry.head(reference)
+        except Unanswered:
+            raise
+        except KezuriError:
+            return None  # The answer to a GET says why.
+        index = named.annotations.get(CHOSEN_FROM, "") if named is not None else ""
+        if said is None or said.digest not in (known.digest, index, named.digest if named is not None else ""):
+            return None
+        self._store.blobs.touch(known.digest)
+        if index:
+            self._chosen_from[known.digest] = index
+        return known
 
     def _from_layout(self, source: ImageSource, platform: Platform) -> BaseImage:
         layout, selector = self._layout(source.text)

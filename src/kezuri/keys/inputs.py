@@ -61,9 +61,12 @@ class Inputs:
         index: StatIndex,
         file_lists: "Callable[[], FileLists]",
         remotes: "Callable[[], Remotes] | None" = None,
+        elsewhere: "Callable[[str], str] | None" = None,
     ) -> None:
         """`file_lists` is called when files were digested of which the store knew nothing. `remotes` is called when an
-        instruction has a remote source; without it there can be none."""
+        instruction has a remote source; without it there can be none. `elsewhere` gives the digest of a selection
+        that another machine has computed, by its key; empty when it is not known."""
+        self._elsewhere = elsewhere
         self._remotes = remotes
         self._contexts = contexts
         self._forms = forms
@@ -81,6 +84,9 @@ class Inputs:
         state = self.state(choice.input, states)
         key = selection_key(state, choice)
         known = self._database.facts.selection(key)
+        if not known and self._elsewhere is not None:
+            # Not written down: it is as true as the cache that says so, which later builds need not read.
+            known = self._elsewhere(key)
         if not known:
             known, recorded = fingerprint(self._from_layers(choice, states), self._index, whole=choice.whole)
             # Before the digest is remembered: who finds the one finds the other.

@@ -37,11 +37,13 @@ def pack(
     epoch: int | None = None,
     on_progress: Callable[[int], None] | None = None,
     nanoseconds: bool = False,
+    end: bool = True,
 ) -> Packed:
     """Write the items, in their order, as one layer blob.
 
     `epoch`, in seconds, replaces every later time, and UNDATED of directories (SOURCE_DATE_EPOCH). Times are whole
-    seconds as in BuildKit's layers unless `nanoseconds`. `on_progress` gets the number of tar bytes written so far,
+    seconds as in BuildKit's layers unless `nanoseconds`. Without `end` it is a piece of an archive, which
+    others follow. `on_progress` gets the number of tar bytes written so far,
     perhaps from another thread. Memory is bounded, whatever the size of a file. KezuriError when a file cannot be read
     or changed while it was read, or the sink does not take the bytes; what the sink holds then is not a layer.
     """
@@ -93,8 +95,9 @@ def pack(
                     held += pad
             while held >= BLOCK:
                 parts, held = _cut(blob, parts, held)
-        parts.append(END)
-        held += len(END)
+        if end:
+            parts.append(END)
+            held += len(END)
         while held >= BLOCK:
             parts, held = _cut(blob, parts, held)
         written = blob.finish(b"".join(parts))

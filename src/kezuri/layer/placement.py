@@ -121,6 +121,10 @@ class Placement:
             self._first.setdefault(name, number)
         return entry
 
+    def member(self, path: str) -> int:
+        """The number of the tar member that has the bytes of the file at `path`; -1 for none."""
+        return self._members.get(path, -1)
+
     def numbers(self) -> dict[str, int]:
         """For files that are not the first of their name in the tar: the number of the member with their bytes."""
         first = self._first

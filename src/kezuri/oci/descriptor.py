@@ -105,13 +105,23 @@ class Descriptor(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """An image manifest: one config and the layers from the lowest upwards."""
+    """An image manifest: one config and the layers from the lowest upwards. `artifact_type` says what it is that is no
+    image; `subject` is the manifest that it belongs to."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
     media_type: str = MANIFEST
     annotations: Mapping[str, str] = _EMPTY
     subject: Descriptor | None = None
+    artifact_type: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What an artifact is: what it says itself, else the media type of its config (manifest.md); empty for an
+        image."""
+        if self.artifact_type or self.config.media_type in (CONFIG, DOCKER_CONFIG):
+            return self.artifact_type
+        return self.config.media_type
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> "Manifest":
@@ -130,6 +140,7 @@ class Manifest(NamedTuple):
             fields.text("mediaType") or MANIFEST,
             fields.map("annotations"),
             Descriptor.parse(fields.object("subject")) if fields.raw("subject") else None,
+            fields.text("artifactType"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -137,6 +148,7 @@ class Manifest(NamedTuple):
         out: dict[str, Any] = {
             "schemaVersion": 2,
             "mediaType": self.media_type,
+            **({"artifactType": self.artifact_type} if self.artifact_type else {}),
             "config": self.config.to_json(),
             "layers": [layer.to_json() for layer in self.layers],
         }

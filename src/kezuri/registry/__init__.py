@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from kezuri.registry.config import Endpoint, RegistryConfig
     from kezuri.registry.image import Resolved
     from kezuri.registry.sink import BlobSink, BlobWriter, DirectorySink, MemorySink
+    from kezuri.registry.upload import BlobSource, Uploaded
 
 __all__ = [
     "BlobSink",
+    "BlobSource",
     "BlobWriter",
     "DirectorySink",
     "Endpoint",
@@ -20,10 +22,12 @@ __all__ = [
     "Registry",
     "RegistryConfig",
     "Resolved",
+    "Uploaded",
 ]
 
 _HOMES = {
     "BlobSink": "sink",
+    "BlobSource": "upload",
     "BlobWriter": "sink",
     "DirectorySink": "sink",
     "Endpoint": "config",
@@ -31,6 +35,7 @@ _HOMES = {
     "Registry": "client",
     "RegistryConfig": "config",
     "Resolved": "image",
+    "Uploaded": "upload",
 }
 
 

@@ -2,11 +2,13 @@
 "token authentication")."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from kezuri.registry.origin import Origin, is_metadata, is_private
 
+CLIENT = "kezuri"
+"""What we are called where a token server asks for a client."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PARAMETER = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"=][^\s,\"]*)?)\s*")
 _PRINTABLE = re.compile(r"[!-~]+\Z")
@@ -24,23 +26,45 @@ class Challenge(NamedTuple):
 
 
 class Credential(NamedTuple):
-    """A name and a password."""
+    """Who we are to a registry: a name and a password, or in its place an `identity` token, which a token server takes
+    for tokens, or a `bearer` token, which the registry takes as it is. `source` says where it was found. Its repr hides
+    what is secret."""
 
     username: str
     password: str
+    identity: str = ""
+    bearer: str = ""
+    source: str = ""
 
     def basic(self) -> str:
-        """As the value of an Authorization header."""
+        """As the value of an Authorization header. An identity token goes in the password's place."""
         from base64 import b64encode
 
-        return "Basic " + b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return "Basic " + b64encode(octets(f"{self.username}:{self.identity or self.password}")).decode()
+
+    def __repr__(self) -> str:
+        return f"Credential(source={self.source!r})"
+
+
+def octets(text: str) -> bytes:
+    """A name or a password as bytes. Files hold bytes, and JSON texts, that are no UTF-8: whatever it is goes on."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def is_token(text: str) -> bool:
+    """Whether the text can stand in a header or a form as it is."""
+    return _PRINTABLE.match(text) is not None
 
 
 class Credentials(Protocol):
     """Where credentials are found."""
 
     def find(self, host: str, path: str) -> Credential | None:
-        """The credential for a repository of a registry, or None for anonymous access."""
+        """The credential for a repository of a registry (an empty path: for the registry), or None for anonymous
+        access. It is asked for when a registry demands one, and not before."""
         ...
 
 
@@ -52,11 +76,33 @@ class Anonymous:
         return None
 
 
+class Deferred:
+    """Credentials that are made when the first one is demanded: most pulls need none."""
+
+    def __init__(self, make: Callable[[], Credentials]) -> None:
+        self._make = make
+        self._made: Credentials | None = None
+
+    def find(self, host: str, path: str) -> Credential | None:
+        """What those find that are made now."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made.find(host, path)
+
+
 class Grant(NamedTuple):
-    """An Authorization header and the time (of the clock it was granted by, in seconds) until which it holds."""
+    """An Authorization header and the time (of the clock it was granted by, in seconds) until which it holds. `scopes`
+    is what it was asked for (None: it is good for everything), `refresh` a token for further ones that came with it,
+    `source` where the credential behind it was found (empty: it is anonymous). Its repr hides what is secret."""
 
     header: str
     until: float
+    scopes: tuple[str, ...] | None = None
+    refresh: str = ""
+    source: str = ""
+
+    def __repr__(self) -> str:
+        return f"Grant(until={self.until}, scopes={self.scopes}, source={self.source!r})"
 
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
@@ -117,15 +163,28 @@ def private_refusal(target: Origin, registry: Origin, allow_private: bool) -> st
     return "it is a private address"
 
 
-def token_url(challenge: Challenge, scopes: Iterable[str]) -> str:
-    """The URL that grants a token; the newly demanded scopes come first, because some registries look at no other."""
+def token_url(challenge: Challenge, scopes: Iterable[str], extra: Iterable[tuple[str, str]] = ()) -> str:
+    """The URL that grants a token for these scopes."""
     from urllib.parse import urlencode
 
-    wanted = list(dict.fromkeys([*challenge.get("scope").split(), *scopes]))
     query = [("service", challenge.get("service"))] if challenge.get("service") else []
-    query += [("scope", scope) for scope in wanted]
+    query += [*(("scope", scope) for scope in scopes), *extra]
     realm = challenge.get("realm").partition("#")[0]
     return realm + (("&" if "?" in realm else "?") + urlencode(query) if query else "")
+
+
+def refresh_form(challenge: Challenge, scopes: Iterable[str], identity: str) -> bytes:
+    """The form that gets a token for an identity token (distribution spec, "OAuth2 token authentication")."""
+    from urllib.parse import urlencode
+
+    fields = {
+        "grant_type": "refresh_token",
+        "service": challenge.get("service"),
+        "client_id": CLIENT,
+        "scope": " ".join(scopes),
+        "refresh_token": identity,
+    }
+    return urlencode({name: value for name, value in fields.items() if value}).encode()
 
 
 def read_grant(body: bytes, now: float) -> Grant | None:
@@ -139,10 +198,13 @@ def read_grant(body: bytes, now: float) -> Grant | None:
         life = raw.get("expires_in") or 60
     except (ValueError, AttributeError, RecursionError):
         return None
-    if not isinstance(token, str) or not _PRINTABLE.match(token):
+    if not isinstance(token, str) or not is_token(token):
         return None
+    refresh = raw.get("refresh_token")
+    if not isinstance(refresh, str) or not is_token(refresh):
+        refresh = ""
     seconds = float(life) if isinstance(life, int | float) and 0 < life < 1e9 else 60.0
-    return Grant(f"Bearer {token}", now + max(seconds, 60.0) * 0.9)
+    return Grant(f"Bearer {token}", now + max(seconds, 60.0) * 0.9, (), refresh)
 
 
 def _skip(value: str, at: int) -> int:

@@ -1,10 +1,10 @@
-"""Pulling: references to images, descriptors to blobs."""
+"""References to images, descriptors to blobs: read from a registry or its mirrors, written to the registry."""
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci import Descriptor, Platform, Reference, digest_of
@@ -18,6 +18,11 @@ from kezuri.registry.image import DOCUMENTS, MOST_BYTES, Document, Resolved, rea
 from kezuri.registry.retry import Backoff, Clock, Patience, Stopped, passing
 from kezuri.registry.sink import BlobSink, MemorySink, Progress
 from kezuri.registry.wire import Answer, Transport, TransportError
+
+if TYPE_CHECKING:
+    from kezuri.registry.place import Place
+    from kezuri.registry.stream import BlobStream
+    from kezuri.registry.upload import BlobSource, Uploaded
 
 _ACCEPT = ",".join(DOCUMENTS)
 _PARALLEL = 4
@@ -141,20 +146,220 @@ class Registry:
     ) -> None:
         """Bring blobs into a sink, four at a time, the largest first. The first error ends the others and is raised;
         `progress` hears (descriptor, bytes there, size) from several threads."""
+
+        def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
+            self._fetch(reference, descriptor, sink, hear, stop)
+
+        self._together(reference, descriptors, one, progress, f"{reference}: the pull was called off")
+
+    def document(self, reference: Reference) -> Document:
+        """The manifest or the index that the reference names, as it is: no platform is chosen."""
+
+        def at(endpoint: Endpoint) -> Document:
+            return self._document(reference, endpoint, reference.digest or reference.tag, None)
+
+        return self._unless_stopped(reference, lambda: self._anywhere(reference, str(reference), at))
+
+    def upload(
+        self,
+        reference: Reference,
+        descriptor: Descriptor,
+        source: "BlobSource",
+        progress: Progress | None = None,
+        known_in: Iterable[str] = (),
+    ) -> "Uploaded":
+        """Have one blob in the repository of the reference, and how that came about. It is looked for there, then taken
+        over from a repository of the same registry that `known_in` names as having it (by its path), then sent.
+        `progress` hears (bytes sent, size), also of fewer than before when it is sent anew. KezuriError when the blob
+        cannot be read, or the registry does not take it."""
+        what = f"{reference.repository}: blob {descriptor.digest}"
+        return self._writing(
+            reference,
+            what,
+            self._stop,
+            lambda place: self._upload(place, reference, descriptor, source, progress, known_in),
+        )
+
+    def upload_all(
+        self,
+        reference: Reference,
+        descriptors: Iterable[Descriptor],
+        source: "BlobSource",
+        progress: Callable[[Descriptor, int, int], None] | None = None,
+        known_in: Iterable[str] | Callable[[str], Iterable[str]] = (),
+    ) -> dict[str, "Uploaded"]:
+        """Have blobs in the repository of the reference, four at a time, the largest first; how each of them (by its
+        digest) came to be there. `known_in` may be a function that says it of a digest. The first error ends the others
+        and is raised; `progress` hears (descriptor, bytes sent, size) from several threads."""
+        how: dict[str, Uploaded] = {}
+        sources = known_in if callable(known_in) else tuple(known_in)
+
+        def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
+            how[descriptor.digest] = self._writing(
+                reference,
+                f"{reference.repository}: blob {descriptor.digest}",
+                stop,
+                lambda place: self._upload(
+                    place,
+                    reference,
+                    descriptor,
+                    source,
+                    hear,
+                    sources(descriptor.digest) if callable(sources) else sources,
+                ),
+            )
+
+        self._together(reference, descriptors, one, progress, f"{reference}: the push was called off")
+        return how
+
+    def put(self, reference: Reference, raw: bytes, media_type: str) -> Descriptor:
+        """Put a manifest or an index whose content is in the repository, by the reference's tag; by its digest where
+        the reference has no tag. What it refers to (`subject`) is noted by the registry, or by the tag that stands in
+        for its list. KezuriError when the registry does not take it."""
+        from kezuri.registry import publication
+
+        return self._writing(
+            reference,
+            str(reference),
+            self._stop,
+            lambda place: publication.put(place, reference, raw, media_type, self._warn),
+        )
+
+    def named(self, reference: Reference) -> str:
+        """The digest of what the reference's tag names at the registry itself, not at a mirror; empty for nothing."""
+        from kezuri.registry import manifests
+
+        return self._writing(
+            reference,
+            str(reference),
+            self._stop,
+            lambda place: manifests.named(place, reference.digest or reference.tag, place.patience()),
+        )
+
+    def writable(self, reference: Reference) -> None:
+        """Find out whether the repository may be written to, by beginning an upload and calling it off: KezuriError
+        when not."""
+        from kezuri.registry.upload import probe
+
+        self._writing(reference, reference.repository, self._stop, probe)
+
+    def tags(self, reference: Reference) -> Iterator[str]:
+        """The tags of the reference's repository, in the registry's order, asked for a page at a time."""
+        from kezuri.registry import pages
+
+        where = reference.repository
+        found = self._writing(reference, where, self._stop, lambda place: pages.tags(place, where))
+        while (tag := self._writing(reference, where, self._stop, lambda _: next(found, ""))) != "":
+            yield tag
+
+    def referrers(self, reference: Reference, digest: str, artifact_type: str = "") -> tuple[Descriptor, ...]:
+        """What refers to a digest of the reference's repository: all of it, or what is of one artifact type."""
+        from kezuri.registry import referrers
+
+        return self._writing(
+            reference,
+            f"{reference.repository}@{digest}",
+            self._stop,
+            lambda place: referrers.referrers(place, digest, artifact_type, f"{reference.repository}@{digest}"),
+        )
+
+    def delete(self, reference: Reference) -> None:
+        """Delete what the reference names: by a digest the manifest with all its tags, by a tag the tag alone, which
+        not every registry can."""
+        from kezuri.registry import manifests
+
+        self._writing(
+            reference,
+            str(reference),
+            self._stop,
+            lambda place: manifests.delete(place, reference.digest or reference.tag, place.patience()),
+        )
+
+    def _upload(
+        self,
+        place: "Place",
+        reference: Reference,
+        descriptor: Descriptor,
+        source: "BlobSource",
+        progress: Progress | None,
+        known_in: Iterable[str],
+    ) -> "Uploaded":
+        from kezuri.registry.upload import Upload
+
+        with self._lock:
+            busy = self._busy.setdefault(f"{reference.repository}@{descriptor.digest}", threading.Lock())
+        with busy:  # of two images with the same layer one sends it, the other finds it there
+            return Upload(place, source).bring(descriptor, known_in, progress)
+
+    def _writing(self, reference: Reference, what: str, stop: threading.Event, work: "Callable[[Place], _T]") -> _T:
+        """Do something at the registry that the reference names itself."""
+        from kezuri.registry.place import Place
+
+        place = Place(self._config.home(reference), self._exchange(), self._backoff, self._config.tries, stop)
+        try:
+            return work(place)
+        except Stopped:
+            if stop is not self._stop and not self._stop.is_set():
+                raise
+            raise KezuriError.of(f"{reference}: the push was called off", exit_code=125) from None
+        except (TransportError, Refused) as error:
+            raise explain(what, place.host, error, writing=True) from None
+
+    def _together(
+        self,
+        reference: Reference,
+        descriptors: Iterable[Descriptor],
+        work: Callable[[Descriptor, Progress | None, threading.Event], None],
+        progress: Callable[[Descriptor, int, int], None] | None,
+        called_off: str,
+    ) -> None:
+        """Do something with several blobs at the same time, until the first error or until it is called off: then
+        `called_off` is what is said."""
         stop = threading.Event()
         with self._lock:
             self._stops.add(stop)
         try:
             if self._stop.is_set():
                 stop.set()
-            fetch_in_parallel(
-                descriptors, lambda d, p: self._fetch(reference, d, sink, p, stop), progress, _PARALLEL, stop
-            )
+            in_parallel(descriptors, lambda d, p: work(d, p, stop), progress, _PARALLEL, stop)
             if self._stop.is_set():
-                raise KezuriError.of(f"{reference}: the pull was called off", exit_code=125)
+                raise KezuriError.of(called_off, exit_code=125)
         finally:
             with self._lock:
                 self._stops.discard(stop)
+
+    def stream(
+        self, reference: Reference, descriptor: Descriptor, count: Callable[[int], None] = lambda _: None
+    ) -> "BlobStream":
+        """The bytes of one blob as they come, to be used in a `with`; they are kept nowhere. `count` hears how many
+        came. Read to its end it is the blob or KezuriError; ended before, nothing is proved of what was read. A mirror
+        that fails once it has begun is not replaced by another endpoint: what is read is of one origin."""
+        from kezuri.registry.stream import BlobStream
+
+        encoded(descriptor.digest, str(reference))
+        what = f"{reference}: blob {descriptor.digest}"
+
+        def at(endpoint: Endpoint) -> BlobStream:
+            patience = self._patience(self._stop, endpoint)
+            ask = Ask(endpoint, f"blobs/{descriptor.digest}", document=False)
+
+            def failed(error: TransportError | Refused | WrongBytes | Stopped) -> KezuriError:
+                if isinstance(error, Stopped):
+                    return KezuriError.of(f"{reference}: the pull was called off", exit_code=125)
+                return explain(what, endpoint.host, error)
+
+            stream = BlobStream(
+                lambda headers: self._open(ask._replace(headers=headers), patience),
+                descriptor,
+                endpoint.host,
+                patience,
+                failed,
+                count,
+            )
+            stream.dial()
+            return stream
+
+        return self._unless_stopped(reference, lambda: self._anywhere(reference, what, at))
 
     def _fetch(
         self,
@@ -292,11 +497,14 @@ class Registry:
             raise explain(what, last.host, error, tuple(failed)) from None
 
     def _open(self, ask: Ask, patience: Patience) -> Answer:
+        return self._exchange().open(ask, patience)
+
+    def _exchange(self) -> Exchanges:
         with self._lock:
             if self._exchanges is None:
                 self._transport = self._factory(self._config)
                 self._exchanges = Exchanges(self._transport, self._config, self._credentials)
-        return self._exchanges.open(ask, patience)
+            return self._exchanges
 
     def _patience(self, stop: threading.Event, endpoint: Endpoint) -> Patience:
         return Patience(self._backoff, self._config.tries, stop, endpoint.patient)
@@ -309,14 +517,14 @@ def _is_trouble(error: Exception) -> bool:
     )
 
 
-def fetch_in_parallel(
+def in_parallel(
     descriptors: Iterable[Descriptor],
-    fetch: Callable[[Descriptor, Progress | None], None],
+    work_on: Callable[[Descriptor, Progress | None], None],
     progress: Callable[[Descriptor, int, int], None] | None,
     parallel: int,
     stop: threading.Event,
 ) -> None:
-    """Run `fetch` for every descriptor, once per digest, largest first. The first error sets `stop`, which
+    """Run `work_on` for every descriptor, once per digest, largest first. The first error sets `stop`, which
     ends the rest, and is raised when all have ended."""
     rest = deque(sorted({d.digest: d for d in descriptors}.values(), key=lambda d: -d.size))
     errors: list[BaseException] = []
@@ -328,7 +536,7 @@ def fetch_in_parallel(
             except IndexError:
                 return
             try:
-                fetch(descriptor, _bound(progress, descriptor))
+                work_on(descriptor, _bound(progress, descriptor))
             except Stopped:
                 return
             except BaseException as error:  # handed to the caller's thread
@@ -338,7 +546,7 @@ def fetch_in_parallel(
     if len(rest) < 2:
         work()
     else:
-        threads = [threading.Thread(target=work, name=f"fetch-{i}") for i in range(min(parallel, len(rest)))]
+        threads = [threading.Thread(target=work, name=f"blob-{i}") for i in range(min(parallel, len(rest)))]
         try:
             for thread in threads:
                 thread.start()

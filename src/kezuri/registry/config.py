@@ -12,7 +12,12 @@ from kezuri.registry.origin import Origin, is_local, literal, split_host
 if TYPE_CHECKING:
     from kezuri.registry.registries import Rule
 
-_CERTIFICATES = ("/etc/docker/certs.d", "/etc/containers/certs.d", "~/.config/containers/certs.d")
+_CERTIFICATES = (
+    "~/.config/containers/certs.d",
+    "~/.config/docker/certs.d",
+    "/etc/containers/certs.d",
+    "/etc/docker/certs.d",
+)
 
 
 class Endpoint(NamedTuple):
@@ -34,9 +39,11 @@ class RegistryConfig(NamedTuple):
     """What the machine's owner has set.
 
     `mirrors` are (registry host, mirror URL); the URL's path is put before the repository's. `insecure` are hosts,
-    with or without a port, or address ranges that may speak plain HTTP, and whose certificates are not checked.
+    with or without a port, or address ranges that may speak plain HTTP, and whose certificates are not checked (`*`:
+    every host).
     `ca_certificates` is a PEM file trusted in addition to the system's. `certificate_directories` hold
-    `<host:port>/*.crt`, `client.cert` and `client.key`. `environment` is where proxies are looked up. Timeouts are
+    `<host:port>/*.crt`, `client.cert` and `client.key`; `certificates` is such a `<host:port>` for every host, in their
+    place. `environment` is where proxies are looked up. Timeouts are
     seconds: to connect, idle, for a whole manifest, config or token, and (`brisk`) for the first sign of life of a
     mirror that somebody else can stand in for. `tries` is how often a request is sent when it fails in passing.
     `mirror_only` forbids to fall back to a registry that has mirrors. `allow_private` lets a public registry send us to
@@ -56,6 +63,7 @@ class RegistryConfig(NamedTuple):
     tries: int = 5
     mirror_only: bool = False
     allow_private: bool = False
+    certificates: str = ""
 
     @classmethod
     def of_machine(
@@ -82,6 +90,8 @@ class RegistryConfig(NamedTuple):
         """Whether the owner named `host[:port]` as insecure."""
         name, port = split_host(host)
         for entry in self.insecure:
+            if entry == "*":
+                return True
             if "/" in entry:
                 if _in_range(name, entry):
                     return True
@@ -104,6 +114,22 @@ class RegistryConfig(NamedTuple):
             for place, insecure in ((rule.location, rule.insecure), *rule.mirrors)
         )
 
+    def registry(self, host: str) -> Endpoint:
+        """Where a registry itself is asked, not for one of its repositories. KezuriError for what is no host."""
+        known = "registry-1.docker.io" if host == "docker.io" else host.lower()
+        try:
+            Origin.of(f"https://{known}/")
+        except ValueError:
+            raise KezuriError.of(
+                f"not a registry: {host!r}", hint="write its host, such as registry.example:5000", exit_code=2
+            ) from None
+        insecure = any(
+            place.partition("/")[0].lower() == known and allowed
+            for rule in self.rules
+            for place, allowed in ((rule.location, rule.insecure), *rule.mirrors)
+        )
+        return self._endpoint(known + "/", insecure, "")
+
     def endpoints(self, reference: Reference) -> tuple[Endpoint, ...]:
         """Where to ask for a reference, in order: mirrors as given, mirrors of registries.conf, the registry itself.
         KezuriError for a blocked reference and for a mirror that is no URL or may not be spoken to."""
@@ -112,11 +138,7 @@ class RegistryConfig(NamedTuple):
         own, own_insecure = reference.repository, False
         if rule is not None:
             if rule.blocked:
-                raise KezuriError.of(
-                    f"{reference}: registries.conf blocks {rule.prefix}",
-                    hint="the machine's owner set `blocked = true` for it in registries.conf",
-                    exit_code=125,
-                )
+                raise _blocked(reference, rule)
             for mirror in rule.mirrors:
                 place = _rewrite(reference, rule.prefix, mirror.location)
                 found.append(self._endpoint(place, mirror.insecure, reference.host))
@@ -124,6 +146,14 @@ class RegistryConfig(NamedTuple):
         if not (found and self.mirror_only):
             found.append(self._endpoint(own, own_insecure, ""))
         return tuple(found)
+
+    def home(self, reference: Reference) -> Endpoint:
+        """The registry that a reference names, for writing to it: no mirror and no other location of registries.conf
+        stands in for it. KezuriError for a blocked reference."""
+        rule = _rule_for(self.rules, reference)
+        if rule is not None and rule.blocked:
+            raise _blocked(reference, rule)
+        return self._endpoint(reference.repository, rule is not None and rule.insecure, "")
 
     def _endpoint(self, place: str, insecure: bool, mirror_of: str) -> Endpoint:
         host, _, path = place.partition("/")
@@ -155,6 +185,14 @@ class RegistryConfig(NamedTuple):
                 exit_code=2,
             )
         return endpoint._replace(schemes=(scheme[:-1],))
+
+
+def _blocked(reference: Reference, rule: "Rule") -> KezuriError:
+    return KezuriError.of(
+        f"{reference}: registries.conf blocks {rule.prefix}",
+        hint="the machine's owner set `blocked = true` for it in registries.conf",
+        exit_code=125,
+    )
 
 
 def _same_registry(a: str, b: str) -> bool:

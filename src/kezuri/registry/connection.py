@@ -1,37 +1,32 @@
 """Connections: names are looked up, sockets connected, and what a request waits for ends in time or when it is cut.
 
-Imported when there is something to ask: it brings urllib3, sockets and TLS.
+Imported when there is something to ask: it brings sockets.
 """
 
 import socket
-import ssl
 import threading
+from collections.abc import Generator, Iterable
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
-
-import urllib3
-from urllib3 import connection
+from typing import Any
 
 from kezuri.registry.wire import TransportError
 
 _PER_ADDRESS = 3.0
 _LOOK = 0.1
 """Seconds between two looks at whether a line was cut, while a name server is waited for."""
-_HERE = threading.local()
-"""Holds the line of the request that this thread is sending: urllib3 lets nothing else through to its connections."""
 
 
 class Line:
     """What one request waits for, seen from outside: it is over after so many `seconds`, and another thread can cut it.
 
     A socket's own timeout is for one call, which a peer that sends a byte now and then never lets run out. So every
-    read of the sockets below asks the line how much time is left. `cut` shuts the connection down by a descriptor of
+    read of a connection asks the line how much time is left. `cut` shuts the connection down by a descriptor of
     the line's own, because the socket's may be closed, and its number taken by another file, at any moment.
     """
 
-    def __init__(self, origin: str, seconds: float) -> None:
+    def __init__(self, origin: str, seconds: float, idle: float) -> None:
         self.origin = origin
+        self.idle = idle
         self._seconds = seconds
         self._began = monotonic()
         self._end = self._began + seconds
@@ -39,23 +34,13 @@ class Line:
         self._own: socket.socket | None = None
         self._cut = False
 
-    def __enter__(self) -> Self:
-        _HERE.line = self
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _HERE.line = None
-
-    def take(self, sock: "PlainSocket") -> None:
-        """The request goes over this connection from now on."""
-        own = socket.socket(fileno=socket.dup(sock.fileno()))
+    def take(self, descriptor: int) -> None:
+        """The request goes over the connection of this socket from now on."""
+        own = socket.socket(fileno=socket.dup(descriptor))
         with self._lock:
             before, self._own = self._own, own
             if self._cut:
                 _shut(own)
-        sock.line = self
         if before is not None:
             before.close()
 
@@ -70,6 +55,21 @@ class Line:
         """The request may take so long in all; infinity for as long as it likes."""
         self._seconds = seconds
         self._end = self._began + seconds
+
+    def carry(self, body: Iterable[bytes]) -> Generator[bytes]:
+        """The pieces of a body on their way out. The time of the line begins anew with each of them, because a body
+        takes as long as it takes; that none of them stands still is seen to by `idle`. To be closed, so that what the
+        body is read from is closed when the request is over, however it ended."""
+        pieces = iter(body)
+        try:
+            for piece in pieces:
+                self.check()
+                yield piece
+                self._began = monotonic()
+                self._end = self._began + self._seconds
+        finally:
+            if isinstance(pieces, Generator):
+                pieces.close()
 
     def rest(self, idle: float | None) -> float | None:
         """How long the next read may wait, in seconds, where `idle` is what it may by itself. TimeoutError when the
@@ -103,36 +103,6 @@ def _shut(sock: socket.socket) -> None:
         pass  # not connected any more
 
 
-class PlainSocket(socket.socket):
-    """A socket whose reads keep to the time of its line."""
-
-    line: Line | None = None
-    _idle: float | None = None
-
-    def settimeout(self, value: float | None, /) -> None:
-        """As a socket's; what the line leaves may be less."""
-        self._idle = value
-        super().settimeout(value)
-
-    def recv_into(self, *arguments: Any) -> int:
-        """As a socket's."""
-        self._hurry()
-        return super().recv_into(*arguments)
-
-    def recv(self, *arguments: Any) -> bytes:
-        """As a socket's: TLS within TLS, to a proxy, reads so."""
-        self._hurry()
-        return super().recv(*arguments)
-
-    def _hurry(self) -> None:
-        if self.line is not None:
-            super().settimeout(self.line.rest(self._idle))
-
-
-class SecureSocket(PlainSocket, ssl.SSLSocket):
-    """A TLS socket whose reads keep to the time of its line."""
-
-
 def resolve(host: str, port: int, seconds: float, line: Line | None = None) -> list[tuple[Any, ...]]:
     """The addresses of a host as getaddrinfo gives them, waiting no longer than so many seconds: a name server that
     does not answer would otherwise cost half a minute. TransportError when there are none."""
@@ -141,7 +111,9 @@ def resolve(host: str, port: int, seconds: float, line: Line | None = None) -> l
 
     def ask() -> None:
         try:
-            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+            # As bytes it is taken as it is: for a text Python loads the tables of international names.
+            name = host.encode() if host.isascii() else host
+            found.extend(socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             failed.append(error)
 
@@ -175,13 +147,13 @@ def connect(host: str, port: int, seconds: float, line: Line | None = None) -> s
         if rest <= 0:
             break
         try:
-            sock = PlainSocket(family, kind, protocol)
+            sock = socket.socket(family, kind, protocol)
         except OSError as error:
             trouble = error
             continue
         try:
             if line is not None:
-                line.take(sock)
+                line.take(sock.fileno())
             sock.settimeout(rest if i == len(addresses) - 1 else min(rest, _PER_ADDRESS))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -200,41 +172,3 @@ def connect(host: str, port: int, seconds: float, line: Line | None = None) -> s
     if isinstance(trouble, TimeoutError):
         raise TransportError("connect-timeout", origin, f"no answer within {seconds:g} s")
     raise TransportError("refused", origin, (trouble.strerror or "cannot connect").lower())
-
-
-class _Lined(connection.HTTPConnection):
-    """A connection that is made by our own `connect` and belongs to the line of whoever sends over it."""
-
-    def _new_conn(self) -> socket.socket:
-        return connect(self._dns_host, int(self.port or 0), float(self.timeout or 10.0), getattr(_HERE, "line", None))
-
-    def request(self, *arguments: Any, **named: Any) -> None:
-        """As urllib3's."""
-        line = getattr(_HERE, "line", None)
-        if line is not None and isinstance(self.sock, PlainSocket):
-            line.take(self.sock)
-        super().request(*arguments, **named)
-
-
-class _Plain(_Lined):
-    """HTTP."""
-
-
-class _Secure(_Lined, connection.HTTPSConnection):
-    """HTTPS."""
-
-
-class PlainPool(urllib3.HTTPConnectionPool):
-    """Connections of HTTP."""
-
-    ConnectionCls = _Plain
-
-
-class SecurePool(urllib3.HTTPSConnectionPool):
-    """Connections of HTTPS."""
-
-    ConnectionCls = _Secure
-
-
-# The owner has said so in the configuration; a line on stderr for every request says nothing new.
-urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

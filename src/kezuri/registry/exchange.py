@@ -1,26 +1,17 @@
 """Requests that reach their answer: back-off, authorization, redirects; no socket of its own."""
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from kezuri.registry.challenge import (
-    Credentials,
-    Grant,
-    parse_challenges,
-    preferred,
-    read_grant,
-    realm_refusal,
-    token_url,
-)
+from kezuri.registry.authorization import Authorization, Demand
+from kezuri.registry.challenge import Credentials, Grant
 from kezuri.registry.config import Endpoint, RegistryConfig
-from kezuri.registry.failure import Failure, Refused
-from kezuri.registry.origin import Origin
-from kezuri.registry.redirects import Terms, follow
-from kezuri.registry.retry import Patience, passing, retry_after
-from kezuri.registry.wire import Answer, Headers, Pace, Request, Transport, TransportError
+from kezuri.registry.failure import Failure, Refused, weigh
+from kezuri.registry.origin import Origin, is_local, split_host
+from kezuri.registry.redirects import Hop, Terms, trace
+from kezuri.registry.retry import Patience
+from kezuri.registry.wire import Answer, Pace, Request, Transport, TransportError
 
-_TOKEN = 64 << 10
 _GRANTS = 3
 # The failures by which a server shows that it may speak http where https was tried, or the other way round.
 _OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", "cut", "timeout", "late")
@@ -28,7 +19,11 @@ _OTHER_SCHEME = ("handshake", "refused", "resolve", "connect-timeout", "proxy", 
 
 class Ask(NamedTuple):
     """A request to an endpoint: `path` is below `/v2/<repository>/`, `actions` are what is to be done there
-    (`pull` or `pull,push`). The answer to one for a `document` is small: it has to be there whole within a time."""
+    (`pull` or `pull,push`), and `others` the repositories of the same registry that are read from meanwhile, as for a
+    blob that is mounted. The answer to one for a `document` is small: it has to be there whole within a time.
+
+    `body` is read anew for every attempt. `at` is where an earlier answer led to, in the place of `path`. One to be
+    sent `once` is repeated for authorization only: the caller has to look first what became of it."""
 
     endpoint: Endpoint
     path: str
@@ -36,91 +31,129 @@ class Ask(NamedTuple):
     headers: Mapping[str, str] = {}  # read only
     actions: str = "pull"
     document: bool = True
+    others: tuple[str, ...] = ()
+    body: bytes | Iterable[bytes] | None = None
+    at: Hop | None = None
+    once: bool = False
 
     @property
-    def scope(self) -> str:
-        """The scope that a token needs for it."""
-        return f"repository:{self.endpoint.path}:{self.actions}"
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that a token needs for it; none for a request that is about no repository."""
+        own = (f"repository:{self.endpoint.path}:{self.actions}",) if self.endpoint.path else ()
+        return (*own, *(f"repository:{path}:pull" for path in self.others))
+
+
+def _in_order(endpoint: Endpoint) -> tuple[str, ...]:
+    """The schemes of an endpoint, the likely one first. Registries on this machine speak plain HTTP more often than
+    not, and trying TLS means to load OpenSSL and every authority of the system."""
+    if len(endpoint.schemes) > 1 and is_local(split_host(endpoint.host)[0]):
+        return tuple(sorted(endpoint.schemes))
+    return endpoint.schemes
+
+
+def _telling(first: TransportError | None, last: TransportError, scheme: str) -> TransportError:
+    """Of the errors of two schemes the one that tells what is wrong; `scheme` is the last one's."""
+    if first is None:
+        return last
+    if scheme == "https":
+        # Only who speaks TLS sends an alert, or a certificate that is not trusted.
+        return last if last.kind == "certificate" or "alert" in last.message else first
+    return first if last.kind == "refused" else last
 
 
 class Exchanges:
     """Carries requests out over a transport. What is learnt about a host (scheme, tokens) is kept for its life."""
 
-    def __init__(self, transport: Transport, config: RegistryConfig, credentials: Credentials) -> None:
+    def __init__(
+        self, transport: Transport, config: RegistryConfig, credentials: Credentials, sign_in: bool = False
+    ) -> None:
+        """With `sign_in` token servers are asked for an identity token, too, to be kept in a password's place."""
         self._transport = transport
         self._config = config
-        self._credentials = credentials
+        self._authorization = Authorization(transport, credentials, config.allow_private, sign_in)
         self._schemes: dict[str, str] = {}
-        self._grants: dict[tuple[str, str], Grant] = {}
-        self._lock = threading.Lock()
-        self._authorizing: dict[str, threading.Lock] = {}
 
     def open(self, ask: Ask, patience: Patience) -> Answer:
         """The answer to a request, of a status below 300. Refused for the others, TransportError when there is none,
         in both cases after the repetitions that `patience` allows."""
+        return self.reach(ask, patience)[0]
+
+    def reach(self, ask: Ask, patience: Patience) -> tuple[Answer, Hop]:
+        """As `open`, with the hop that answered."""
         host, granted = ask.endpoint.host, 0
+        demand, now = self._demand(ask), patience.backoff.clock.now
         fresh: Grant | None = None
         while True:
             patience.backoff.ready(host, patience.stop)
-            grant = self._grant(ask, patience)
+            grant = self._authorization.known(demand, now())
             headers = dict(ask.headers) | ({"Authorization": grant.header} if grant else {})
             try:
-                answer, url, origin = self._first(ask, headers)
+                answer, hop = self._first(ask, headers)
             except TransportError as error:
-                if patience.again(host, error.kind):
+                if not ask.once and patience.again(host, error.kind):
                     continue
                 raise
             if answer.status < 300:
-                return answer
+                return answer, hop
             with answer:
-                failure = Failure.read(ask.method, url, answer)
+                failure = Failure.read(ask.method, hop.url, answer)._replace(push="push" in ask.actions)
+            if grant is not None:
+                failure = failure.without(*grant.header.split())._replace(account=grant.source)
             # A stranger that we were redirected to has no say in what we tell the registry.
             # A grant that is refused when it was given just now will be refused again.
-            refused = grant is not None and grant == fresh
-            if failure.status == 401 and not refused and granted < _GRANTS and Origin.of(url) == origin:
+            refused = grant is not None and grant == fresh and now() < grant.until
+            if failure.status == 401 and not refused and granted < _GRANTS and Origin.of(hop.url) == hop.first:
                 granted += 1
-                fresh = self._authorize(ask, origin, failure, grant, patience)
+                fresh = self._authorization.obtain(demand, hop.first, failure, grant, patience)
                 if fresh is not None:
                     continue
-            self._weigh(failure, host, patience)
+            if ask.once:
+                raise Refused(failure)
+            weigh(failure, host, patience)
 
-    def _weigh(self, failure: Failure, host: str, patience: Patience) -> None:
-        """Return when the request is to be sent again; Refused otherwise."""
-        clock = patience.backoff.clock
-        after = retry_after(failure.headers.get("retry-after"), clock.date())
-        if not passing(failure.status, failure.codes) or not patience.again(host, "", after):
-            raise Refused(failure)
+    def granted(self, ask: Ask, patience: Patience) -> Grant | None:
+        """What was granted for a request before; None for one that nothing was demanded for."""
+        return self._authorization.known(self._demand(ask), patience.backoff.clock.now())
 
-    def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, str, Origin]:
+    def _demand(self, ask: Ask) -> Demand:
+        endpoint = ask.endpoint
+        insecure = endpoint.schemes[-1] == "http"
+        return Demand(endpoint.host, endpoint.path, ask.scopes, insecure, self._pace(endpoint, True))
+
+    def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, Hop]:
         """Send by the scheme that the host speaks, finding it out where two are allowed."""
         endpoint = ask.endpoint
+        if ask.at is not None:
+            return self._trace(ask, headers, ask.at)
         known = self._schemes.get(endpoint.host)
-        schemes = (known,) if known in endpoint.schemes else endpoint.schemes
+        schemes = (known,) if known in endpoint.schemes else _in_order(endpoint)
         trouble: TransportError | None = None
         for scheme in schemes:
-            url = f"{scheme}://{endpoint.host}/v2/{endpoint.path}/{ask.path}"
+            url = f"{scheme}://{endpoint.host}/v2/" + (f"{endpoint.path}/" if endpoint.path else "") + ask.path
             if endpoint.mirror_of:
                 url += f"?ns={endpoint.mirror_of}"
             try:
-                origin = Origin.of(url)
+                hop = Hop.begin(url)
             except ValueError:
                 raise TransportError("url", endpoint.host, "not a host to speak to") from None
             try:
-                answer, final = self._follow(
-                    ask.method, url, headers, endpoint.schemes[-1] == "http", self._pace(endpoint, ask.document)
-                )
+                answer, final = self._trace(ask, headers, hop)
             except TransportError as error:
-                if error.origin != origin.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
-                    raise trouble if trouble is not None and error.kind == "refused" else error from None
+                if error.origin != hop.first.netloc or error.kind not in _OTHER_SCHEME or scheme == schemes[-1]:
+                    raise _telling(trouble, error, scheme) from None
                 trouble = error
                 continue
-            if trouble is not None and answer.status == 400:
-                # TLS servers answer plain HTTP with 400. So https was the right scheme, and why it failed is what the
-                # user is told.
-                with answer:
-                    raise trouble
+            if answer.status == 400 and scheme == "http":
+                # TLS servers answer plain HTTP with 400.
+                if trouble is not None:
+                    # So https was the right scheme, and why it failed is what the user is told.
+                    with answer:
+                        raise trouble
+                if scheme != schemes[-1]:
+                    with answer:
+                        continue
             self._schemes[endpoint.host] = scheme
-            return answer, final, origin
+            return answer, final
         raise AssertionError("an endpoint without schemes")
 
     def _pace(self, endpoint: Endpoint, document: bool) -> Pace:
@@ -131,70 +164,14 @@ class Exchanges:
         brisk = config.brisk_timeout
         return Pace(brisk, min(config.idle_timeout, 2 * brisk), min(whole, 2 * brisk))
 
-    def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace
-    ) -> tuple[Answer, str]:
-        terms = Terms("" if insecure else "it is not https", self._config.allow_private)
-        return follow(self._transport, Request(method, url, headers, pace=pace), terms)
+    def terms(self, endpoint: Endpoint) -> Terms:
+        """Where those who answer for an endpoint may send us."""
+        plain = "" if endpoint.schemes[-1] == "http" else "it is not https"
+        return Terms(plain, self._config.allow_private)
 
-    def _grant(self, ask: Ask, patience: Patience) -> Grant | None:
-        grant = self._grants.get((ask.endpoint.host, ask.scope))
-        return grant if grant is not None and patience.backoff.clock.now() < grant.until else None
-
-    def _authorize(
-        self, ask: Ask, origin: Origin, failure: Failure, used: Grant | None, patience: Patience
-    ) -> Grant | None:
-        """Get what a 401 demands; None when there is nothing to get. Threads that were refused together ask once."""
-        key = (ask.endpoint.host, ask.scope)
-        with self._lock:
-            lock = self._authorizing.setdefault(ask.endpoint.host, threading.Lock())
-        with lock:
-            now = self._grants.get(key)
-            if now is not None and now != used and patience.backoff.clock.now() < now.until:
-                return now
-            challenge = preferred(parse_challenges(failure.headers.all("www-authenticate")))
-            if challenge is None:
-                return None
-            # A mirror is somebody else: it never gets the credentials of the registry that it stands in for.
-            credential = self._credentials.find(ask.endpoint.host, ask.endpoint.path)
-            if challenge.scheme == "basic":
-                if credential is None or (used is not None and used.header == credential.basic()):
-                    return None
-                self._grants[key] = Grant(credential.basic(), float("inf"))
-                return self._grants[key]
-            insecure = origin.scheme == "http" or ask.endpoint.schemes[-1] == "http"
-            realm = challenge.get("realm")
-            refusal = realm_refusal(realm, origin, insecure, self._config.allow_private)
-            if refusal:
-                raise TransportError(
-                    "url", origin.netloc, f"sends us to {realm[:200]!r} for a token, which is refused: {refusal}"
-                )
-            headers = {"Authorization": credential.basic()} if credential else {}
-            pace = self._pace(ask.endpoint, True)
-            self._grants[key] = self._token(token_url(challenge, (ask.scope,)), headers, insecure, pace, patience)
-            return self._grants[key]
-
-    def _token(self, url: str, headers: Mapping[str, str], insecure: bool, pace: Pace, patience: Patience) -> Grant:
-        netloc = Origin.of(url).netloc
-        while True:
-            patience.backoff.ready(netloc, patience.stop)
-            try:
-                answer, final = self._follow("GET", url, headers, insecure, pace)
-                with answer:
-                    if answer.status >= 400:
-                        failure = Failure.read("GET", final, answer)
-                    else:
-                        body = b""
-                        while len(body) < _TOKEN and (piece := answer.read(_TOKEN - len(body))):
-                            body += piece
-                        grant = read_grant(body, patience.backoff.clock.now())
-                        if grant is not None:
-                            return grant
-                        failure = Failure(
-                            "GET", final.partition("?")[0], answer.status, Headers(), (), "no token in it"
-                        )
-            except TransportError as error:
-                if patience.again(netloc, error.kind):
-                    continue
-                raise
-            self._weigh(failure, netloc, patience)
+    def _trace(self, ask: Ask, headers: Mapping[str, str], hop: Hop) -> tuple[Answer, Hop]:
+        pace = self._pace(ask.endpoint, ask.document)
+        if ask.body is not None and not isinstance(ask.body, bytes):
+            pace = pace.to_commit()
+        request = Request(ask.method, hop.url, headers, ask.body, pace)
+        return trace(self._transport, request, self.terms(ask.endpoint), hop)

@@ -4,13 +4,19 @@ import json
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.registry.retry import Patience, passing, retry_after
 from kezuri.registry.wire import Answer, Headers, TransportError
 
 _BODY = 64 << 10
+_WORTH_HIDING = 6
+"""Characters of a secret that is looked for in what others say: a shorter one is in ordinary words."""
+_UNREACHED = ("resolve", "resolve-later", "refused", "connect-timeout", "proxy")
 
 
 class Failure(NamedTuple):
-    """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words."""
+    """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words.
+    `account` says where the credentials were found that the request was sent with (empty: it was anonymous), `push`
+    whether it belongs to a push."""
 
     method: str
     url: str
@@ -18,6 +24,8 @@ class Failure(NamedTuple):
     headers: Headers
     codes: tuple[str, ...] = ()
     message: str = ""
+    account: str = ""
+    push: bool = False
 
     @classmethod
     def read(cls, method: str, url: str, answer: Answer) -> "Failure":
@@ -33,6 +41,26 @@ class Failure(NamedTuple):
         codes, message = read_errors(body, answer.headers.get("content-type"))
         return cls(method, redact(url), answer.status, answer.headers, codes, message)
 
+    @property
+    def immutable(self) -> bool:
+        """Whether a tag was refused because it names something already and may name nothing else: Google's and
+        Amazon's registries say it in words of their own, Harbor by its status."""
+        if self.method != "PUT" or self.status not in (400, 403, 405, 409, 412):
+            return False
+        said = self.message.lower()
+        return self.status == 412 or "TAG_INVALID" in self.codes or "immutab" in said
+
+    def without(self, *secrets: str) -> "Failure":
+        """The same without what we sent: a server may repeat it."""
+        message = self.message
+        for secret in secrets:
+            if len(secret) >= _WORTH_HIDING:
+                message = message.replace(secret, "***")
+                head, found, _ = message.partition(secret[:40])  # a long one whose end was cut off
+                message = head + "***" if found else message
+        codes = tuple(c for c in self.codes if not any(s in c for s in secrets if len(s) >= _WORTH_HIDING))
+        return self._replace(message=message, codes=codes)
+
     def words(self) -> str:
         """One line: method, URL, status, and the registry's own words."""
         said = " ".join((*self.codes[:1], self.message)).strip()
@@ -45,6 +73,13 @@ class Refused(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.words())
         self.failure = failure
+
+
+def weigh(failure: Failure, host: str, patience: Patience) -> None:
+    """Return when the request is to be sent again; Refused otherwise."""
+    after = retry_after(failure.headers.get("retry-after"), patience.backoff.clock.date())
+    if not passing(failure.status, failure.codes) or not patience.again(host, "", after):
+        raise Refused(failure)
 
 
 class Unanswered(KezuriError):
@@ -83,15 +118,23 @@ def redact(url: str) -> str:
 
 
 def explain(
-    what: str, host: str, error: TransportError | Refused | WrongBytes, also: tuple[str, ...] = ()
+    what: str,
+    host: str,
+    error: TransportError | Refused | WrongBytes,
+    also: tuple[str, ...] = (),
+    *,
+    writing: bool = False,
 ) -> KezuriError:
     """The error to show for `what` (a reference, perhaps with a blob), asked of `host`; `also` tells of mirrors that
-    failed before. The exit code is 1 where the registry says that it has no such thing for us, else 125."""
+    failed before; `writing` is whether something was to be written there. The exit code is 1 where the registry says
+    that it has no such thing for us, else 125."""
     kind = KezuriError
     absent = isinstance(error, Refused) and error.failure.status in (401, 403, 404)
     if isinstance(error, TransportError):
         kind = KezuriError if error.kind == "url" else Unanswered
         message, hint = _transport(error)
+        if writing and error.kind in _UNREACHED:
+            hint = "is the network there, and is this the registry's name?"
         if error.origin.partition(":")[0] != host.partition(":")[0]:
             message += f" (sent there by {host})"
     elif isinstance(error, Refused):
@@ -103,7 +146,7 @@ def explain(
 
 
 def _transport(error: TransportError) -> tuple[str, str]:
-    if error.kind in ("resolve", "resolve-later", "refused", "connect-timeout", "proxy"):
+    if error.kind in _UNREACHED:
         return (
             f"no registry can be reached at {error.origin}: {error.message}",
             "is the network there? `--build-context NAME=oci-layout://DIR` or a mirror (`--registry-mirror`) "
@@ -118,7 +161,14 @@ def _transport(error: TransportError) -> tuple[str, str]:
         return (
             f"the certificate of {error.origin} is not trusted: {error.message}",
             "if your network or your registry has its own certificate authority, name its PEM file in the "
-            "`ca-certificates` setting",
+            "`ca-certificates` setting, or put it into "
+            f"/etc/docker/certs.d/{error.origin} or ~/.config/containers/certs.d/{error.origin} as ca.crt",
+        )
+    if error.kind == "handshake" and "certificate" in error.message:
+        return (
+            f"{error.origin} wants a certificate of ours, or another one: {error.message}",
+            f"put client.cert and client.key into /etc/docker/certs.d/{error.origin} or "
+            f"~/.config/containers/certs.d/{error.origin}, or name a directory that has them with --cert-dir",
         )
     if error.kind == "handshake":
         return (
@@ -133,13 +183,19 @@ def _transport(error: TransportError) -> tuple[str, str]:
 
 def _refusal(failure: Failure, host: str) -> str:
     status, codes = failure.status, failure.codes
+    if failure.method in ("POST", "PUT", "DELETE") and (hint := _refused_writing(failure)):
+        return hint
     if status == 429 or "TOOMANYREQUESTS" in codes:
         after = failure.headers.get("retry-after")
         wait = f"; it asks to wait {after} s" if after.isascii() and after.isdigit() else ""
         return f"{host} limits how often it is asked{wait}: wait, or use a mirror (`--registry-mirror`)"
     if status in (401, 403) or "UNAUTHORIZED" in codes or "DENIED" in codes:
-        return "either the name has a typo or the repository is private (only anonymous pulls are supported so far)"
+        from kezuri.registry.forbidden import advice
+
+        return advice(failure.push, host, failure.account)
     if "NAME_UNKNOWN" in codes:
+        if failure.push:
+            return f"{host} makes no repository by itself: it has to be made there before something is pushed to it"
         return "there is no such repository: is the name spelled right?"
     if status == 404 and ("MANIFEST_UNKNOWN" in codes or "/manifests/" in failure.url):
         return "there is no such tag or digest in the repository, or no such repository: is the name spelled right?"
@@ -149,6 +205,30 @@ def _refusal(failure: Failure, host: str) -> str:
         return "the proxy wants a name and a password: put them into the proxy's URL"
     if status >= 500:
         return "the registry is in trouble: try again later"
+    return ""
+
+
+def _refused_writing(failure: Failure) -> str:
+    status, codes, said = failure.status, failure.codes, failure.message.lower()
+    if failure.immutable:
+        return "the tag names another image already and must not change: push by another tag"
+    if failure.method == "DELETE" and status in (400, 404, 405) and "NAME_UNKNOWN" not in codes:
+        return (
+            "not every registry lets manifests be deleted, and many delete by digest only, with all tags of it: "
+            "name NAME@sha256:…"
+        )
+    if status == 413 or "too large" in said:
+        return "it is larger than the registry, or a proxy before it, takes: its owner sets the limit"
+    if "MANIFEST_BLOB_UNKNOWN" in codes or "BLOB_UNKNOWN" in codes:
+        return "the registry lost content that it had just before: push again"
+    if status == 415 or "MANIFEST_INVALID" in codes or "media type" in said:
+        return "the registry may be too old for OCI media types: build with `-o type=registry,oci-mediatypes=false`"
+    if "DIGEST_INVALID" in codes or "SIZE_INVALID" in codes:
+        return "something on the way to the registry changes what is sent"
+    if status == 405 or "UNSUPPORTED" in codes:
+        return "the registry takes no pushes: it may be a mirror or a cache"
+    if status == 507 or "quota" in said:
+        return "the registry is full, or its quota is used up"
     return ""
 
 

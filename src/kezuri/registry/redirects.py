@@ -1,5 +1,6 @@
 """Requests that are sent on: where a server may send us, what may go along, and when it is enough."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from kezuri.registry.challenge import private_refusal
@@ -62,19 +63,38 @@ def may_know(target: Origin, first: Origin) -> bool:
 def follow(transport: Transport, request: Request, terms: Terms) -> tuple[Answer, str]:
     """The answer at the end of all redirects, and its URL. All of them together take no longer than the request's pace
     gives for one. TransportError when there is no answer, or we are sent where we must not go."""
+    answer, hop = trace(transport, request, terms, Hop.begin(request.url))
+    return answer, hop.url
+
+
+def trace(transport: Transport, request: Request, terms: Terms, hop: Hop) -> tuple[Answer, Hop]:
+    """As `follow`, from a hop on that others led to, and with the hop that answered: what it says of other places is
+    meant from there. A redirect that asks to forget what is being sent (303) is refused; the others repeat it."""
     from time import monotonic
 
-    hop, began = Hop.begin(request.url), monotonic()
-    headers = request.headers
+    began = monotonic()
+    headers = request.headers if hop.secret else _public(request.headers)
     for _ in range(_MOST + 1):
-        sent = request._replace(url=hop.url, headers=headers, pace=request.pace.after(monotonic() - began))
+        pace = request.pace
+        if request.body is None or isinstance(request.body, bytes):
+            pace = pace.after(monotonic() - began)
+        sent = request._replace(url=hop.url, headers=headers, pace=pace)
         answer = transport.send(sent)
         location = answer.headers.get("location")
         if answer.status not in _MOVED or not location:
-            return answer, hop.url
+            return answer, hop
         with answer:
             pass
+        if answer.status == 303 and request.body is not None:
+            raise TransportError(
+                "url", hop.first.netloc, f"answers a {request.method} with a redirect to something else"
+            )
         hop = hop.onward(location, terms)
         if not hop.secret:
-            headers = {name: value for name, value in headers.items() if name.lower() not in _SECRETS}
+            headers = _public(headers)
     raise TransportError("url", hop.first.netloc, f"more than {_MOST} redirects")
+
+
+def _public(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that anybody may see."""
+    return {name: value for name, value in headers.items() if name.lower() not in _SECRETS}

@@ -1,47 +1,53 @@
-"""The one socket adapter: urllib3 under the transport door."""
+"""The one socket adapter: HTTP/1.1 under the transport door, over connections that are used again."""
 
 import os
 import threading
-from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.registry.config import RegistryConfig
 from kezuri.registry.origin import Origin
 from kezuri.registry.proxy import proxy_for
-from kezuri.registry.wire import Headers, Request, TransportError, Trouble
+from kezuri.registry.wire import Headers, Request, TransportError
 
 if TYPE_CHECKING:
-    import ssl
-
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from ssl import SSLContext
 
     from kezuri.registry.connection import Line
+    from kezuri.registry.http import HttpConnection, Stream
+    from kezuri.registry.tls import Tls
 
 _AGENT = "kezuri"
+_MOST_IDLE = 8
+"""How many connections to one origin wait for another request."""
+_Route = tuple[Origin, str]
+"""An origin, and the URL of the proxy on the way there (empty: none)."""
 
 
 class SocketAnswer:
-    """An answer that urllib3 reads from its connection."""
+    """An answer whose body is read from its connection."""
 
-    def __init__(self, response: "BaseHTTPResponse", line: "Line", release: Callable[["Line"], None]) -> None:
-        self._response = response
-        self._line = line
-        self._release = release
-        self.status = response.status
-        self.headers = Headers(response.headers.iteritems())
+    def __init__(
+        self, transport: "SocketTransport", route: _Route, connection: "HttpConnection", status: int, headers: Headers
+    ) -> None:
+        self._transport = transport
+        self._route = route
+        self._connection = connection
+        self._line = connection.line
+        self.status = status
+        self.headers = headers
 
     def read(self, most: int) -> bytes:
         """At most `most` bytes, empty at the end; TransportError when the connection breaks or idles."""
-        import urllib3
+        from kezuri.registry.http import Malformed
 
         try:
-            piece = self._response.read1(most, decode_content=False) or b""
-        except urllib3.exceptions.ReadTimeoutError:
+            piece = self._connection.read(most, self._line.idle)
+        except TimeoutError:
             self._line.check()
             raise TransportError("timeout", self._line.origin, "nothing arrived for too long") from None
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (Malformed, OSError, ValueError) as error:
             self._line.check()
             raise TransportError("cut", self._line.origin, f"the connection broke ({_reason(error)})") from None
         self._line.check()
@@ -53,10 +59,7 @@ class SocketAnswer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A connection whose body was read to its end has gone back to the pool by itself; any other is not reused.
-        self._response.close()
-        self._response.release_conn()
-        self._release(self._line)
+        self._transport.give_back(self._route, self._connection)
 
 
 class SocketTransport:
@@ -64,9 +67,9 @@ class SocketTransport:
 
     def __init__(self, config: RegistryConfig) -> None:
         self._config = config
-        self._managers: dict[tuple[Origin, str], PoolManager] = {}
-        self._contexts: dict[tuple[bool, str], ssl.SSLContext] = {}
+        self._idle: dict[_Route, list[HttpConnection]] = {}
         self._lines: set[Line] = set()
+        self._tls: Tls | None = None
         self._closed = False
         self._lock = threading.Lock()
         if config.ca_certificates and not os.path.isfile(config.ca_certificates):
@@ -78,42 +81,57 @@ class SocketTransport:
 
     def send(self, request: Request) -> SocketAnswer:
         """The answer, its body unread; TransportError when there is none."""
-        import urllib3
-
         from kezuri.registry.connection import Line
+        from kezuri.registry.http import Malformed, target_of
 
         origin = Origin.of(request.url)
-        proxy = proxy_for(origin, self._config.environment)
-        manager = self._manager(origin, proxy)
+        route = origin, proxy_for(origin, self._config.environment)
         pace = request.pace
-        head = min(pace.head, pace.whole or pace.head)
-        line = Line(origin.netloc, head)
+        limit = min(pace.head, pace.whole or pace.head)
+        line = Line(origin.netloc, limit, pace.idle)
+        body = request.body
+        pieces = line.carry(body) if body is not None and not isinstance(body, bytes) else None
         with self._lock:
             if self._closed:
                 raise TransportError("cut", origin.netloc, "called off")
             self._lines.add(line)
+        connection: HttpConnection | None = None
         try:
-            with line:
-                response = manager.request(
-                    request.method,
-                    request.url,
-                    body=request.body,
-                    headers={"User-Agent": _AGENT, **request.headers},
-                    redirect=False,
-                    retries=False,
-                    preload_content=False,
-                    decode_content=False,
-                    timeout=urllib3.Timeout(connect=min(self._config.connect_timeout, head), read=pace.idle),
-                )
+            connection = self._connection(route, line, min(self._config.connect_timeout, limit))
+            connection.line = line
+            headers = {"Host": origin.netloc, "User-Agent": _AGENT, "Accept-Encoding": "identity", **request.headers}
+            target = target_of(request.url)
+            if route[1] and origin.scheme == "http":
+                target = f"{origin}{target}"
+                headers |= _proxy_headers(route[1])
+            connection.request(request.method, target, headers, pieces if pieces is not None else body)
+            head = connection.head(request.method, pace.idle if pieces is None else limit)
         except BaseException as error:
+            if connection is not None:
+                connection.close()
             self._release(line)
-            if not isinstance(error, TransportError | urllib3.exceptions.HTTPError | OSError | ValueError):
+            if not isinstance(error, TransportError | Malformed | OSError | ValueError):
                 raise
             line.check()
-            raise _translate(error, origin, proxy) from None
-        if pace.whole or response.status < 300:
+            raise _translate(error, *route) from None
+        finally:
+            if pieces is not None:
+                pieces.close()
+        if pieces is None and (pace.whole or head.status < 300):
             line.extend(pace.whole or float("inf"))
-        return SocketAnswer(response, line, self._release)
+        return SocketAnswer(self, route, connection, head.status, head.headers)
+
+    def give_back(self, route: _Route, connection: "HttpConnection") -> None:
+        """An exchange is over: its connection is kept for the next one where that can be."""
+        line = connection.line
+        with self._lock:
+            idle = self._idle.setdefault(route, [])
+            keep = not self._closed and len(idle) < _MOST_IDLE and connection.reusable()
+            if keep:
+                idle.append(connection)
+        if not keep:
+            connection.close()
+        self._release(line)
 
     def _release(self, line: "Line") -> None:
         with self._lock:
@@ -126,159 +144,138 @@ class SocketTransport:
             self._closed = True
             for line in self._lines:
                 line.cut()
-            for manager in self._managers.values():
-                manager.clear()
-            self._managers.clear()
+            for connections in self._idle.values():
+                for connection in connections:
+                    connection.close()
+            self._idle.clear()
 
-    def _manager(self, origin: Origin, proxy: str) -> "PoolManager":
-        with self._lock:
-            manager = self._managers.get((origin, proxy))
-            if manager is None:
-                manager = self._managers[origin, proxy] = self._new_manager(origin, proxy)
-            return manager
+    def _connection(self, route: _Route, line: "Line", seconds: float) -> "HttpConnection":
+        """A connection for the route that is there and free, or a new one, made within so many seconds."""
+        while True:
+            with self._lock:
+                free = self._idle.get(route)
+                found = free.pop() if free else None
+            if found is None:
+                return self._connect(route, line, seconds)
+            if found.reusable():
+                line.take(found.stream.fileno())
+                return found
+            found.close()
 
-    def _new_manager(self, origin: Origin, proxy: str) -> "PoolManager":
-        import urllib3
+    def _connect(self, route: _Route, line: "Line", seconds: float) -> "HttpConnection":
+        from kezuri.registry.connection import connect
+        from kezuri.registry.http import HttpConnection
 
-        from kezuri.registry.connection import PlainPool, SecurePool
-
-        settings: dict[str, Any] = {"num_pools": 2, "maxsize": 8, "block": False}
-        if origin.scheme == "https":
-            settings["ssl_context"] = self._context(origin)
-        manager: urllib3.PoolManager
-        if proxy:
-            secret = proxy.partition("://")[2].rpartition("@")[0]
-            headers = {}
-            if secret:
-                from urllib.parse import unquote
-
-                headers = urllib3.make_headers(proxy_basic_auth=unquote(secret))
-            if proxy.lower().startswith("https:"):
-                settings["proxy_ssl_context"] = self._context(None)
+        origin, proxy = route
+        # Settings that cannot be used are an error before anybody is asked.
+        settings = self._settings(origin) if origin.scheme == "https" else None
+        if not proxy:
+            stream: Stream = connect(origin.host, origin.port, seconds, line)
+            return HttpConnection(stream if settings is None else _secured(stream, settings, origin.host))
+        place = _place(proxy, origin)
+        outer = self._settings(None) if place.scheme == "https" else None
+        stream = connect(place.host, place.port, seconds, line)
+        if outer is not None:
             try:
-                manager = urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
-            except ValueError:
-                raise KezuriError.of(
-                    f"the proxy for {origin} is not a URL: {_shown(proxy)!r}",
-                    hint=f"see {origin.scheme.upper()}_PROXY",
-                    exit_code=2,
-                ) from None
-        else:
-            manager = urllib3.PoolManager(**settings)
-        manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-        return manager
+                stream = _secured(stream, outer, place.host)
+            except OSError as error:
+                if _is_distrust(error):
+                    raise
+                raise TransportError("proxy", origin.netloc, _reason(error)) from None
+        connection = HttpConnection(stream)
+        if settings is not None:
+            connection.line = line
+            _tunnel(connection, origin, proxy)
+            connection = HttpConnection(_secured(stream, settings, origin.host))
+        return connection
 
-    def _context(self, origin: Origin | None) -> "ssl.SSLContext":
-        """The TLS settings for an origin (None: a proxy): the system's authorities, our own, and those in certs.d."""
-        import ssl
+    def _settings(self, origin: Origin | None) -> "SSLContext":
+        with self._lock:
+            if self._tls is None:
+                from kezuri.registry.tls import Tls
 
-        from kezuri.registry.connection import SecureSocket
-
-        verify = origin is None or self._config.verifies(origin)
-        directory = self._certificates(origin) if origin else ""
-        context = self._contexts.get((verify, directory))
-        if context is not None:
-            return context
-        try:
-            # SSL_CERT_FILE and SSL_CERT_DIR replace the system's store here, as everywhere in Python.
-            context = ssl.create_default_context()
-            context.sslsocket_class = SecureSocket
-        except OSError as error:
-            raise KezuriError.of(f"cannot read the system's certificates: {error}", exit_code=125) from None
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if verify and self._config.ca_certificates:
-            _trust(context, self._config.ca_certificates, "ca-certificates")
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if directory:
-            for name in sorted(os.listdir(directory)):
-                path = os.path.join(directory, name)
-                if name.endswith(".crt"):
-                    _trust(context, path, "certificate")
-                elif name.endswith(".cert"):
-                    _identify(context, path, path[:-5] + ".key")
-        self._contexts[verify, directory] = context
-        return context
-
-    def _certificates(self, origin: Origin) -> str:
-        for base in self._config.certificate_directories:
-            for name in dict.fromkeys((origin.netloc, f"{origin.host}:{origin.port}")):
-                if os.path.isdir(path := os.path.join(base, name)):
-                    return path
-        return ""
+                self._tls = Tls(self._config)
+        return self._tls.settings(origin)
 
 
-def _trust(context: "ssl.SSLContext", path: str, what: str) -> None:
+def _secured(stream: "Stream", settings: "SSLContext", host: str) -> "Stream":
+    from kezuri.registry.tls import secured
+
+    return secured(stream, settings, host)
+
+
+def _tunnel(connection: "HttpConnection", origin: Origin, proxy: str) -> None:
+    """Have the proxy pass on what is said to the origin. TransportError when it does not."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    place = f"{host}:{origin.port}"
     try:
-        context.load_verify_locations(cafile=path)
-    except OSError as error:
-        # OpenSSL's own errors are OSErrors of a subclass, with a text for its developers.
-        why = error.strerror if type(error).__module__ == "builtins" else "not a file of certificates in PEM form"
+        connection.request("CONNECT", place, {"Host": place, "User-Agent": _AGENT, **_proxy_headers(proxy)}, None)
+        head = connection.head("CONNECT", connection.line.idle)
+    except BaseException:
+        connection.close()
+        raise
+    if not 200 <= head.status < 300:
+        connection.close()
+        raise TransportError("proxy", origin.netloc, f"it answers {head.status} {head.reason}".rstrip())
+    connection.tunnelled()
+
+
+def _place(proxy: str, origin: Origin) -> Origin:
+    """Where a proxy is; KezuriError for a URL that does not say it."""
+    scheme, _, rest = proxy.partition("://")
+    try:
+        return Origin.of(f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}")
+    except ValueError:
         raise KezuriError.of(
-            f"{what}: {path}: {why}",
-            hint="it must hold certificates between BEGIN CERTIFICATE and END CERTIFICATE lines",
+            f"the proxy for {origin} is not a URL: {_shown(proxy)!r}",
+            hint=f"see {origin.scheme.upper()}_PROXY",
             exit_code=2,
         ) from None
 
 
-def _identify(context: "ssl.SSLContext", path: str, key: str) -> None:
-    try:
-        context.load_cert_chain(path, key)
-    except OSError as error:
-        why = error.strerror if type(error).__module__ == "builtins" else "not a certificate in PEM form with its key"
-        raise KezuriError.of(
-            f"client certificate {path}: {why} (its key is {key})",
-            exit_code=2,
-        ) from None
+def _proxy_headers(proxy: str) -> dict[str, str]:
+    """The name and password that stand in the proxy's URL, as the proxy wants them."""
+    secret = proxy.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if not secret:
+        return {}
+    from base64 import b64encode
+    from urllib.parse import unquote
+
+    return {"Proxy-Authorization": f"Basic {b64encode(unquote(secret).encode()).decode()}"}
 
 
 def _translate(error: Exception, origin: Origin, proxy: str) -> TransportError:
-    """urllib3's failures in the door's words."""
-    import ssl
-
-    import urllib3
-
-    if isinstance(error, TransportError):
-        if proxy:
-            why = f"the proxy {_shown(proxy)} cannot be reached: {error.message}"
-            return TransportError("proxy", origin.netloc, why)
-        return TransportError(error.kind, origin.netloc, error.message)
-    if isinstance(error, urllib3.exceptions.LocationValueError):
-        return TransportError("url", origin.netloc, "not a host to speak to")
+    """Failures in the door's words."""
     through = f" (through the proxy {_shown(proxy)})" if proxy else ""
-    cause: BaseException | None = error
-    chain: list[BaseException] = []
-    while cause is not None and len(chain) < 8:
-        chain.append(cause)
-        inner = cause.args[0] if cause.args and isinstance(cause.args[0], BaseException) else None
-        cause = getattr(cause, "original_error", None) or inner or cause.__cause__ or cause.__context__
-    kind: Trouble
-    for link in chain:
-        if isinstance(link, ssl.SSLCertVerificationError):
-            return TransportError("certificate", origin.netloc, f"{link.verify_message or link.reason}{through}")
-    if any(isinstance(link, urllib3.exceptions.ProxyError) for link in chain):
-        return TransportError("proxy", origin.netloc, f"{_reason(chain[-1])}{through}")
-    if any(isinstance(link, ssl.SSLError | urllib3.exceptions.SSLError) for link in chain):
-        tls = next((link for link in chain if isinstance(link, ssl.SSLError)), chain[-1])
-        return TransportError("handshake", origin.netloc, f"{_reason(tls)}{through}")
-    kind, words = "cut", "the connection broke"
-    if any(isinstance(link, urllib3.exceptions.ReadTimeoutError | TimeoutError) for link in chain):
-        kind, words = "timeout", "no answer for too long"
-    return TransportError(kind, origin.netloc, f"{words} ({_reason(chain[-1])}){through}")
+    if isinstance(error, TransportError):
+        if not proxy:
+            return TransportError(error.kind, origin.netloc, error.message)
+        if error.kind == "proxy":
+            return TransportError("proxy", origin.netloc, f"{error.message}{through}")
+        return TransportError("proxy", origin.netloc, f"the proxy {_shown(proxy)} cannot be reached: {error.message}")
+    if _is_distrust(error):
+        return TransportError(
+            "certificate", origin.netloc, f"{getattr(error, 'verify_message', '') or _reason(error)}{through}"
+        )
+    if type(error).__module__ == "ssl":
+        return TransportError("handshake", origin.netloc, f"{_reason(error)}{through}")
+    if isinstance(error, TimeoutError):
+        return TransportError("timeout", origin.netloc, f"no answer for too long ({_reason(error)}){through}")
+    return TransportError("cut", origin.netloc, f"the connection broke ({_reason(error)}){through}")
+
+
+def _is_distrust(error: BaseException) -> bool:
+    """Whether it is OpenSSL's word that a certificate is not to be trusted. It is asked by name, because who speaks
+    plain HTTP has not loaded OpenSSL."""
+    return type(error).__name__ == "SSLCertVerificationError"
 
 
 def _reason(error: BaseException) -> str:
     """A short text for an error, without addresses of objects."""
-    import ssl
-    from http.client import BadStatusLine
-
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
+    if type(error).__module__ == "ssl" and (reason := getattr(error, "reason", "")):
+        return str(reason).lower().replace("_", " ")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    if type(error) is BadStatusLine:
-        return "what answers does not speak HTTP"
     text = str(error.args[0]) if error.args else type(error).__name__
     return text[:120] if "0x" not in text else type(error).__name__
 

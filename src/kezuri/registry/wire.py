@@ -49,6 +49,9 @@ class Headers:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
+_COMMIT = 10
+
+
 class Pace(NamedTuple):
     """How long an exchange may take, in seconds: `head` from its beginning until the header of the answer is there,
     `idle` for the next bytes of its body, `whole` until the body has ended, too (0: as long as it takes)."""
@@ -57,6 +60,11 @@ class Pace(NamedTuple):
     idle: float = 60.0
     whole: float = 0.0
 
+    def to_commit(self) -> "Pace":
+        """The pace of a request whose body is large: when it has all of it, a registry may need minutes to move it to
+        where it belongs before it answers."""
+        return Pace(self.head * _COMMIT, self.idle, 0.0)
+
     def after(self, seconds: float) -> "Pace":
         """What is left of it when so much time has gone by; never less than a tenth of a second."""
         rest = (max(limit - seconds, 0.1) if limit else 0.0 for limit in (self.head, self.whole))
@@ -64,13 +72,18 @@ class Pace(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request. `body` is bytes or an iterable of them (then the length stands in `headers`)."""
+    """One request. `body` is bytes or an iterable of them (then the length stands in `headers`), which is iterated anew
+    each time the request is sent: after a redirect, for example. While such a body moves, the pace's times begin anew
+    with every piece of it. Its repr has neither headers nor a query: they may be secret."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | Iterable[bytes] | None = None
     pace: Pace = Pace()
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.url.partition('?')[0]})"
 
 
 class Answer(Protocol):

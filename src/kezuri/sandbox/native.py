@@ -12,7 +12,7 @@ from kezuri.linux import userns
 from kezuri.sandbox import wire, zygote
 from kezuri.sandbox.failure import MISSING_IDS, hint_for
 from kezuri.sandbox.listening import listening
-from kezuri.sandbox.step import Attendant, Outcome, Output, Probe, Signal, Step
+from kezuri.sandbox.step import Attendant, Exit, Output, Probe, Signal, Step
 
 if TYPE_CHECKING:
     from socket import socket
@@ -65,7 +65,7 @@ class NativeSandbox:
         self._control.close()
         zygote.end(self._pid)
 
-    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Outcome:
+    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Exit:
         """See `kezuri.sandbox.step.Sandbox.run`."""
         if not step.argv:
             raise KezuriError.of("the step has no command", exit_code=125)
@@ -86,8 +86,8 @@ class NativeSandbox:
                 wire.send(control, self._request(step, group))
                 if attendant is not None and ports:
                     attendant.bound(ports)
-                outcome = _attend(step, session, control, cancel, kill, attendant)
-                return outcome if group is None else self._with_usage(outcome, group)
+                ended = _attend(step, session, control, cancel, kill, attendant)
+                return ended if group is None else self._with_usage(ended, group)
             except (BrokenPipeError, ConnectionResetError, EOFError):
                 raise KezuriError.of(
                     "the sandbox's helper process has died",
@@ -104,10 +104,10 @@ class NativeSandbox:
             "affinity": group.affinity if group is not None else (),
         }
 
-    def _with_usage(self, outcome: Outcome, group: "Group") -> Outcome:
+    def _with_usage(self, ended: Exit, group: "Group") -> Exit:
         usage = group.usage()
         limit = self._groups.limits.memory if self._groups is not None and group.memory else 0
-        return outcome._replace(oom=outcome.oom or usage.kills > 0, peak=usage.peak, memory=limit)
+        return ended._replace(oom=ended.oom or usage.kills > 0, peak=usage.peak, memory=limit)
 
     def _enlist(self, kill: threading.Event) -> None:
         with self._lock:
@@ -162,7 +162,7 @@ def _attend(
     cancel: threading.Event,
     kill: threading.Event,
     attendant: Attendant | None,
-) -> Outcome:
+) -> Exit:
     """Relay until the step has ended and its output is read; stop it when asked to, or when relaying fails."""
     import select
 
@@ -216,7 +216,7 @@ def _attend(
     if report[0] == "failed":
         hint = userns.shortcoming().text() if report[2] == MISSING_IDS else report[2]
         raise KezuriError.of(report[1], hint=hint, exit_code=125)
-    return Outcome(report[1], report[2], report[3])
+    return Exit(report[1], report[2], report[3])
 
 
 def _stop(step: Step, control: "socket") -> float:

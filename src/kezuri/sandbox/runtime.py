@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.linux import userns
 from kezuri.sandbox.native import NativeSandbox
-from kezuri.sandbox.step import Attendant, Outcome, Output, Step
+from kezuri.sandbox.step import Attendant, Exit, Output, Step
 
 if TYPE_CHECKING:
     from kezuri.linux.cgroups import Groups
@@ -36,7 +36,7 @@ class RuntimeSandbox(NativeSandbox):
         self._runtime = path
         super().__init__(no_new_privileges, groups)
 
-    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Outcome:
+    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Exit:
         """See `kezuri.sandbox.step.Sandbox.run`. Steps with a terminal are refused: KezuriError."""
         if step.tty:
             raise KezuriError.of(

@@ -153,10 +153,10 @@ class Step(NamedTuple):
     resolver: str = ""
 
 
-class Outcome(NamedTuple):
-    """How the process ended: its exit code, or 128 + the signal's number. `oom`: the kernel killed it, or one that it
-    had started, for memory. `peak` is the most memory that all of them held, `memory` their limit, in bytes; 0 where
-    these are not known."""
+class Exit(NamedTuple):
+    """How a step's process ended. `exit_code` is 128 + the signal's number where a signal ended it. `oom`: the kernel
+    killed it, or a process that it had started, for want of memory. `peak` is the most memory that all of them held,
+    `memory` their limit, in bytes; 0 where these are not known."""
 
     exit_code: int
     signal: int = 0
@@ -226,7 +226,7 @@ class Sandbox(Protocol):
 
     name: str
 
-    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Outcome:
+    def run(self, step: Step, output: Output, cancel: threading.Event, attendant: Attendant | None = None) -> Exit:
         """Run the step to its end. When `cancel` is set the process is stopped (stop signal, then SIGKILL after the
         step's grace); `attendant` may give other orders. KezuriError when the process could not be started: a command
         that is not there is no such error but exit code 127, one that cannot be executed 126, with the reason on stream

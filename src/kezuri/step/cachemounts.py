@@ -2,9 +2,10 @@
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from kezuri.linux.directory import make_plain
 from kezuri.plan.key import state_of
 from kezuri.step.seeding import make_seeded
 from kezuri.step.selections import Selections
@@ -14,11 +15,19 @@ from kezuri.store.store import Store, remove_tree
 
 _MOST_PRIVATE = 64
 
+Elsewhere = Callable[[str, str], bool]
+"""Puts the files of a cache mount, by the id that it has on every machine, into an empty directory; whether it has them
+and all went well. Otherwise the directory may hold some of them."""
+
 
 class CacheMounts:
     """Hands out the directories of cache mounts and keeps the promises of their sharing modes."""
 
-    def __init__(self, store: Store, owners: Owners, selections: Selections) -> None:
+    def __init__(
+        self, store: Store, owners: Owners, selections: Selections, elsewhere: Elsewhere | None = None
+    ) -> None:
+        """`elsewhere` may have the files of caches that are not here."""
+        self._elsewhere = elsewhere
         self._store = store
         self._owners = owners
         self._selections = selections
@@ -83,10 +92,22 @@ class CacheMounts:
         with self._store.scratch("private") as scratch:
             yield "", scratch
 
+    @contextmanager
+    def shown(self, mount: Cache) -> Iterator[str]:
+        """The directory of a cache, held against those who want it alone; empty when there is none, or one of them has
+        it."""
+        identity = self._identity(mount)
+        with self._store.lock(f"mount-{identity}", wait=False, shared=True) as free:
+            path = self._store.path("mounts", identity)
+            there = free and self._store.database.find_mount(identity) is not None and os.path.isdir(path)
+            yield path if there else ""
+
+    def portable(self, mount: Cache) -> str:
+        """The id that a cache has on every machine."""
+        return state_of("mount", mount.namespace, mount.id, *_made_of(mount))[:32]
+
     def _identity(self, mount: Cache) -> str:
-        # A mode or an owner makes another cache than the one without (BuildKit's seed reference does the same).
-        seed = mount.seed.digest if mount.seed is not None else ""
-        owner = f"{mount.mode}:{mount.uid}:{mount.gid}" if _is_owned(mount) else ""
+        owner, seed = _made_of(mount)
         generation = self._store.database.facts.generation(mount.family)
         # Files that were made under other ids would belong to nobody here.
         made_by = (self._owners.settled(), *([generation] if generation else []))
@@ -106,11 +127,24 @@ class CacheMounts:
     def _make(self, path: str, mount: Cache) -> None:
         with self._store.scratch("mount") as scratch:
             made = os.path.join(scratch, "m")
+            # One that was renewed is to begin empty.
+            if self._elsewhere is not None and not self._store.database.facts.generation(mount.family):
+                make_plain(made)
+                if self._elsewhere(self.portable(mount), made):
+                    os.rename(made, path)
+                    return
+                remove_tree(made)
             mode = 0o755 if mount.mode is None else mount.mode
             seed = self._selections.select(mount.seed) if mount.seed is not None else ()
             owner = mount.uid or 0, mount.gid or 0
             make_seeded(made, seed, scratch, mode, owner, self._owners.recorded)
             os.rename(made, path)
+
+
+def _made_of(mount: Cache) -> tuple[str, str]:
+    # A mode or an owner makes another cache than the one without (BuildKit's seed reference does the same).
+    owner = f"{mount.mode}:{mount.uid}:{mount.gid}" if _is_owned(mount) else ""
+    return owner, mount.seed.digest if mount.seed is not None else ""
 
 
 def _is_owned(mount: Cache) -> bool:

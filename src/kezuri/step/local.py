@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from kezuri.forms.forms import Forms
 from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox.step import Output, Sandbox
-from kezuri.step.cachemounts import CacheMounts
+from kezuri.step.cachemounts import CacheMounts, Elsewhere
 from kezuri.step.copying import Copying
 from kezuri.step.running import Ran, Running
 from kezuri.step.selections import Selections
@@ -30,11 +30,12 @@ class LocalPerformer:
         supplies: Supplies,
         sandbox: Callable[[], Sandbox],
         ca_bundle: str = "",
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """`sandbox` is called when a command is to be run, and says whether commands may gain privileges.
-        `ca_bundle`: see Running."""
+        `ca_bundle`: see Running; `elsewhere`: see CacheMounts."""
         selections = Selections(forms, supplies)
-        self._caches = CacheMounts(store, forms.owners, selections)
+        self._caches = CacheMounts(store, forms.owners, selections, elsewhere)
         self._copying = Copying(store, forms, selections)
         self._running = Running(store, forms, selections, self._caches, supplies, sandbox, ca_bundle)
 

@@ -152,7 +152,7 @@ class Task(NamedTuple):
 
 class Failure(NamedTuple):
     """How a command failed. `exit_code`, `signal`, `oom`, `peak` and `memory` are those of
-    `kezuri.sandbox.step.Outcome`; `memory` is what the machine has where a step that was killed for it had no limit.
+    `kezuri.sandbox.step.Exit`; `memory` is what the machine has where a step that was killed for it had no limit.
     `output` is the last lines that it printed, secrets masked. `left` names what it left, empty where that was not
     kept.
 

@@ -68,6 +68,11 @@ class Tasks:
         caches = (mount for mount in mounts if isinstance(mount, CacheMount))
         return list(dict.fromkeys(family(self._namespace, mount) for mount in caches))
 
+    def caches(self, operation: RunOperation, states: StateOf) -> list[Cache]:
+        """The cache mounts of a command."""
+        mounts = (self._mount(mount, states) for mount in operation.mounts if isinstance(mount, CacheMount))
+        return [mount for mount in mounts if isinstance(mount, Cache)]
+
     def _run(self, operation: RunOperation, states: StateOf) -> Run:
         return Run(
             operation.argv,

@@ -76,15 +76,16 @@ class Database(Connection):
         row = self.row("SELECT id, coalesce(diff_id, ''), created, used FROM layer WHERE id = ?", layer)
         return None if row is None else LayerRow(*row)  # type: ignore[arg-type]
 
-    def put_layer(self, layer: str, *, diff_id: str = "") -> None:
-        """Make a layer known, or add to what is known of it."""
+    def put_layer(self, layer: str, *, diff_id: str = "", created: float = 0.0) -> None:
+        """Make a layer known, or add to what is known of it. `created` is when a new one was made (seconds since the
+        epoch), 0 for now."""
         now = time.time()
         self.run(
             "INSERT INTO layer (id, diff_id, created, used) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id), used = excluded.used",
             layer,
             diff_id or None,
-            now,
+            created or now,
             now,
         )
 

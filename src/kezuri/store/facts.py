@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 from kezuri.store.connection import Connection
 
-_TABLES = ("image", "stand_in", "selection", "encoder", "download", "pinned", "misjudged", "mount_family", "unpacked")
+_TABLES = (
+    "image", "stand_in", "selection", "encoder", "download", "pinned", "misjudged", "mount_family", "unpacked",
+    "source",
+)  # fmt: skip
+
+
+_SOURCES = 8
 
 
 class Download(NamedTuple):
@@ -51,6 +57,19 @@ class Facts:
     def put_stand_in(self, reference: object, platform: object, digest: str) -> None:
         """Keep which image was assembled in the place of the one that no registry gave."""
         self._put("stand_in", reference, platform, digest)
+
+    def sources(self, digest: str) -> tuple[str, ...]:
+        """The repositories (`host/path`) that were last seen to have a blob, the latest first."""
+        rows = self._database.rows(
+            "SELECT repository FROM source WHERE digest = ? ORDER BY used DESC LIMIT ?", digest, _SOURCES
+        )
+        return tuple(str(repository) for (repository,) in rows)
+
+    def put_sources(self, digests: Iterable[str], repository: str) -> None:
+        """Keep that a repository has these blobs."""
+        with self._database.transaction():
+            for digest in digests:
+                self._put("source", digest, repository)
 
     # what is computed of layers
 

@@ -9,6 +9,7 @@ from typing import IO, Protocol, Self
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Descriptor, Index, digest_of
 from kezuri.oci.layout import INDEX_FILE, MARKER_FILE, blob_file, version_of
+from kezuri.store.archive_file import ArchiveFile, NoArchive
 
 MOST_BYTES = 8 << 20
 """The size that a document may have."""
@@ -43,30 +44,17 @@ class _Directory:
 
 
 class _Archive:
-    """An uncompressed tar: its members are indexed once and read where they stand."""
-
-    def __init__(self, path: str) -> None:
-        import tarfile
-
-        self._path = path
-        self._members: dict[str, tuple[int, int]] = {}
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                name = os.path.normpath(member.name).lstrip("/")
-                if member.isreg() and not member.issparse():
-                    self._members[name] = (member.offset_data, member.size)
+    def __init__(self, archive: ArchiveFile) -> None:
+        self._archive = archive
 
     def size(self, name: str) -> int | None:
-        found = self._members.get(name)
-        return found[1] if found else None
+        return self._archive.size(name)
 
     def open(self, name: str) -> IO[bytes]:
-        file = open(self._path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
-        file.seek(self._members[name][0])
-        return file
+        return self._archive.open_member(name)
 
     def close(self) -> None:
-        self._members.clear()
+        self._archive.close()
 
 
 class LayoutReader:
@@ -136,32 +124,33 @@ def wrong(where: str, message: str, hint: str = "") -> KezuriError:
 
 
 def read_layout(path: str) -> LayoutReader:
-    """The layout at a path, a directory or an uncompressed tar of one. KezuriError when it is none, saying why."""
-    files: _Files
+    """The layout at a path, a directory or a tar of one, which may be compressed. KezuriError when it is none, saying
+    why."""
     if os.path.isdir(path):
-        files = _Directory(path)
-    else:
-        import tarfile
+        return _read(path, _Directory(path))
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise wrong(path, "not an OCI image layout: neither a directory nor a file")
+        archive = ArchiveFile.open(path)
+    except FileNotFoundError:
+        raise wrong(path, "there is no such OCI image layout") from None
+    except OSError as error:
+        raise wrong(path, f"cannot be read: {error.strerror}") from None
+    except NoArchive:
+        raise wrong(path, "not an OCI image layout: neither a directory nor a tar archive") from None
+    try:
+        return read_archive(archive)
+    except BaseException:
+        archive.close()
+        raise
 
-        try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise wrong(path, "not an OCI image layout: neither a directory nor a file")
-            files = _Archive(path)
-        except FileNotFoundError:
-            raise wrong(path, "there is no such OCI image layout") from None
-        except OSError as error:
-            raise wrong(path, f"cannot be read: {error.strerror}") from None
-        except (tarfile.TarError, ValueError, OverflowError, RecursionError):
-            with open(path, "rb") as file:
-                packed = (
-                    file.read(4)[:2] in (b"\x1f\x8b", b"BZ", b"\xfd7") or file.seek(0) or file.read(4) == b"(\xb5/\xfd"
-                )
-            raise wrong(
-                path,
-                "not an OCI image layout: neither a directory nor a tar archive",
-                "it is compressed: decompress it first" if packed else "",
-            ) from None
 
+def read_archive(archive: ArchiveFile) -> LayoutReader:
+    """The layout that an archive holds; leaving the reader closes the archive. KezuriError when it holds none."""
+    return _read(archive.where, _Archive(archive))
+
+
+def _read(path: str, files: _Files) -> LayoutReader:
     def read(name: str) -> bytes | None:
         size = files.size(name)
         if size is None:
@@ -181,7 +170,7 @@ def read_layout(path: str) -> LayoutReader:
             path,
             f"not an OCI image layout: it has no {MARKER_FILE if marker is None else INDEX_FILE}",
             "it is a `docker save` archive of the older form: convert it with "
-            "`skopeo copy docker-archive:FILE oci:DIR`" if old else "",
+            "`kezuri copy docker-archive:FILE oci:DIR`" if old else "",
         )  # fmt: skip
     version = version_of(marker)
     if version.partition(".")[0] != "1":

@@ -78,14 +78,20 @@ the table `memo` whose keys began with words: see `_fact`."""
 
 
 _UNPACKED = "CREATE TABLE unpacked (diff_id TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID"
-"""Since version 5 it is kept how many bytes the files of a layer have. The step to version 4 makes the tables of all
-facts."""
+_SOURCE = (
+    "CREATE TABLE source (digest TEXT NOT NULL, repository TEXT NOT NULL, used REAL NOT NULL, "
+    "PRIMARY KEY (digest, repository)) WITHOUT ROWID"
+)
+"""Since version 5 it is kept how many bytes the files of a layer have. Since version 6 it is kept which
+repositories have a blob. The step to version 4 makes the tables of all facts."""
 
 
 def migrate(database: Connection, version: int) -> None:
-    """Bring tables of an earlier version (1 to 4) to those of this one. To be called within a transaction."""
-    if version == 4:
-        database.run(_UNPACKED)
+    """Bring tables of an earlier version (1 to 5) to those of this one. To be called within a transaction."""
+    if version >= 4:
+        for made, statement in ((5, _UNPACKED), (6, _SOURCE)):
+            if version < made:
+                database.run(statement)
         return
     for number, script in ((2, _TO_VERSION_2), (3, _TO_VERSION_3), (4, _TO_VERSION_4)):
         if version < number:

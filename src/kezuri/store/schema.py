@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 SCHEMA = """
 CREATE TABLE layer (
   id TEXT PRIMARY KEY, diff_id TEXT, created REAL NOT NULL, used REAL NOT NULL
@@ -53,6 +53,9 @@ CREATE TABLE pinned (
 CREATE TABLE misjudged (extents TEXT PRIMARY KEY, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE unpacked (diff_id TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE mount_family (family TEXT PRIMARY KEY, generation TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (
+  digest TEXT NOT NULL, repository TEXT NOT NULL, used REAL NOT NULL, PRIMARY KEY (digest, repository)
+) WITHOUT ROWID;
 """
 """The tables of `facts.Facts`, each row with the time at which it was written."""
 
@@ -80,7 +83,7 @@ class DirectoryRow(NamedTuple):
 
 class FormRow(NamedTuple):
     """A layer as a blob, made by the named encoder. The encoder of a blob that came, or can come, from elsewhere is
-    `pulled_encoder` of its digest: a layer may have several.
+    `pulled_encoder` of its digest, and of one out of a cache `imported_encoder`: a layer may have several.
 
     `verified` tells that its plain bytes were seen to have the diff id. Until then that is what an image claims.
     """
@@ -95,8 +98,13 @@ class FormRow(NamedTuple):
 
     @property
     def pulled(self) -> bool:
-        """Whether the blob comes from elsewhere."""
+        """Whether the blob is one of an image that comes from elsewhere."""
         return self.encoder.startswith(_PULLED)
+
+    @property
+    def imported(self) -> bool:
+        """Whether the blob came out of a cache of another machine."""
+        return self.encoder.startswith(_IMPORTED)
 
     @property
     def epoch(self) -> int | None:
@@ -107,12 +115,19 @@ class FormRow(NamedTuple):
 
 
 _PULLED = "pulled "
+_IMPORTED = "cache "
 _DATED = "@"
 
 
 def pulled_encoder(digest: str) -> str:
     """What stands for the encoder of a blob that comes from elsewhere."""
     return _PULLED + digest
+
+
+def imported_encoder(digest: str, epoch: int | None) -> str:
+    """What stands for the encoder of a blob that comes out of a cache, made with this SOURCE_DATE_EPOCH (seconds, None
+    for none)."""
+    return dated_encoder(_IMPORTED + digest, epoch)
 
 
 def dated_encoder(encoder: str, epoch: int | None) -> str:

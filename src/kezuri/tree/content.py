@@ -81,6 +81,22 @@ def on_hand(content: Bytes) -> Content:
     return content
 
 
+def pieces(content: Bytes) -> Iterator[bytes]:
+    """The bytes of a file, 1 MiB at a time. KezuriError or OSError when they cannot be read."""
+    if isinstance(content, InTar):
+        for _, _, data in content.tar.read([content.path]):
+            while piece := data.read(_PIECE):
+                yield piece
+            return
+    elif isinstance(content, str):
+        descriptor = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                yield piece
+    elif content:
+        yield content
+
+
 def read_bytes(content: Bytes, path: str, limit: int) -> bytes | None:
     """The bytes of the file at `path` of a tree; None when there are more than `limit`. KezuriError when they cannot be
     read."""

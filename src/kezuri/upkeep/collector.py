@@ -1,7 +1,7 @@
 """Collection: what nobody needs goes, never what a running build needs."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain
 from time import time
 from typing import NamedTuple
@@ -79,7 +79,10 @@ class Collector:
     def candidates(self, limits: Limits) -> Iterator[Candidate]:
         """What `collect` would remove, in its order: the least worth for its size first. The sizes are what
         goes with each when those before it are gone."""
-        pieces = self.pieces(limits.everything)
+        return self._candidates(limits, self.pieces(limits.everything), frozenset())
+
+    def _candidates(self, limits: Limits, pieces: Sequence[Piece], spared: Set[str]) -> Iterator[Candidate]:
+        """Candidates among these pieces, without those whose ids are `spared`."""
         holders: dict[str, int] = {}
         for digest in (blob.digest for piece in pieces for blob in piece.ties.blobs):
             holders[digest] = holders.get(digest, 0) + 1
@@ -89,7 +92,7 @@ class Collector:
             pieces = tuple(p for p in pieces if p.kind in ("internal", "untagged") or p.id in old)
 
         def may_go(piece: Piece) -> bool:
-            return limits.meets(piece) and (since is None or piece.use.used < since)
+            return piece.id not in spared and limits.meets(piece) and (since is None or piece.use.used < since)
 
         keep_bytes = limits.keep_bytes
         total = self.figures.cache_bytes() if keep_bytes is not None else 0
@@ -109,17 +112,24 @@ class Collector:
     def collect(self, limits: Limits) -> Iterator[Gone]:
         """Remove what `candidates` gives for the same limits and yield what went, piece by piece."""
         with self._store.lock("collect"):
+            known, spared = set[str](), set[str]()
             went = True
             while went:
                 went = False
-                candidates = self.candidates(limits)
-                pieces = [piece for candidate in candidates for piece in candidate.pieces]
-                for gone in self._take_all(pieces, limits.everything):
+                pieces = self.pieces(limits.everything)
+                # A layer is known as an image's by the image's manifest. Once that went it looks like another kind of
+                # piece, so each piece is judged as it was when it was first seen.
+                spared.update(piece.id for piece in pieces if piece.id not in known and not limits.meets(piece))
+                known.update(piece.id for piece in pieces)
+                candidates = self._candidates(limits, pieces, spared)
+                going = [piece for candidate in candidates for piece in candidate.pieces]
+                for gone in self._take_all(going, limits.everything):
                     went = True
                     yield gone
                 # What two layers share is freed with the second of them: then there may be more to do.
                 went = went and limits.keep_bytes is not None
             self._removal.unheld_locks()
+            self._removal.orphaned_referrers()
             if limits.everything and limits.chosen is None and limits.keep_bytes is None:
                 since = self._spared.since()
                 self._store.database.facts.drop(float("inf") if since is None else since)

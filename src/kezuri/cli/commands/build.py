@@ -1,14 +1,16 @@
 """`kezuri build`: a Dockerfile becomes an image."""
 
+from time import time
 from typing import TYPE_CHECKING
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError, limit_options
+from kezuri.cli.settings import SETTINGS
 
 if TYPE_CHECKING:
     from kezuri.app.request import BuildRequest, BuildResult
 
-_MODES = ("auto", "tty", "plain", "quiet", "rawjson", "none")
+_MODES = next(setting.choices for setting in SETTINGS if setting.name == "progress")
 _LATER = "kezuri does not do this yet; see docs/compatibility.md"
 
 PROGRESS = Option(("--progress",), "choice", "How progress is shown", "MODE", _MODES, variable="KEZURI_PROGRESS")
@@ -79,21 +81,32 @@ COMMAND = Command(
             ("gzip", "zstd", "uncompressed"),
         ),
         Option(("--compression-level",), "text", "How hard they are packed", "N"),
-        Option(("--load",), "flag", "Accepted: images go to the local store anyway", ignored=True),
+        Option(("--load",), "optional", "Hand the image to a docker or podman that is here, too", "docker|podman"),
         Option(("--builder",), "text", "Accepted and ignored: there is one builder", "NAME", ignored=True),
         Option(("--rm",), "flag", "Accepted and ignored", ignored=True),
         Option(("--force-rm",), "flag", "Accepted and ignored", ignored=True),
         Option(("--compress",), "flag", "Accepted and ignored", ignored=True),
-        Option(("--push",), "flag", "Push the image", refused="build with --output type=oci,dest=FILE and copy that"),
+        Option(("--push",), "flag", "Push the image to the registries of its names"),
         Option(("--check",), "flag", "Check the Dockerfile and build nothing (docs/checks.md)"),
         Option(("--call",), "text", "Ask: check, outline or targets, with ,format=json", "METHOD[,format=json]"),
-        Option(("--cache-from",), "repeated", "Import a cache", "SOURCE", warned="the local cache is always used"),
-        Option(("--cache-to",), "repeated", "Export the cache", "DEST", warned="the local cache is always kept"),
+        Option(
+            ("--cache-from",),
+            "repeated",
+            "Use results of a cache: type=registry,ref=NAME|local,src=DIR, or an image with an inline one",
+            "NAME|type=TYPE[,KEY=VALUE]",
+        ),
+        Option(
+            ("--cache-to",),
+            "repeated",
+            "Write the cache: type=registry,ref=NAME|local,dest=DIR|inline, with mode=min|max",
+            "NAME|type=TYPE[,KEY=VALUE]",
+        ),
         Option(("--sbom",), "optional", "Attach an SBOM", refused=_LATER),
         Option(("--provenance",), "optional", "Attach provenance", refused=_LATER),
         Option(("--attest",), "repeated", "Attach an attestation", "ATTRIBUTES", refused=_LATER),
         Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
-        Option(("--squash",), "flag", "Squash layers", refused="a last stage with COPY --from= does the same"),
+        Option(("--squash",), "flag", "Make the new layers one, on those of the base"),
+        Option(("--squash-all",), "flag", "Make all layers one, those of the base, too"),
         Option(
             ("--cgroup-parent",),
             "text",
@@ -164,7 +177,8 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
     from kezuri.cli.progress import open_progress
 
     parsed, console, settings = invocation.parsed, invocation.console, invocation.settings
-    with open_progress(mode, console) as progress:
+    since = time()
+    with open_progress(mode, console, settings.progress) as progress:
         if [action for action in parsed.all("--on-error") if not action.startswith("export")][-1:] == ["shell"]:
             from kezuri.cli.interlude import build_with_shell
 
@@ -187,6 +201,10 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
 
             unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
             console.note(f"Image size: {unpacked}{size(result.size)} compressed")
+    if settings.limited and result.ran:
+        from kezuri.cli.tidying import tidy
+
+        tidy(invocation, since, parsed.flag("--quiet"))
     return result
 
 

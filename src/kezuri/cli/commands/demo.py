@@ -18,7 +18,9 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.progress import open_progress
 
     settings = invocation.settings
-    with open_progress(invocation.parsed.text("--progress"), invocation.console) as progress:
+    with open_progress(
+        invocation.parsed.text("--progress"), invocation.console, invocation.settings.progress
+    ) as progress:
         say = progress.say
         say(f"building {example_directory()} (a Go web server: {BASE} to build, scratch to run)")
         found = demo(settings, progress, say)

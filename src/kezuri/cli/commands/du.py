@@ -39,6 +39,10 @@ def execute(invocation: Invocation) -> int:
     listing(console, form, rows, _COLUMNS, _HEADINGS)
     if form in ("", "table"):
         console.say(f"\nTotal: {size(sum(used for _, _, used in kinds))}")
+        if invocation.settings.limited:
+            from kezuri.cli.allowance import allowance
+
+            console.say(f"Cache: {allowance(invocation.settings)[0]}")
     return 0
 
 

@@ -13,7 +13,12 @@ COMMAND = Command(
     (
         Option(("--all", "-a"), "flag", "Accepted: there are no images in between", ignored=True),
         Option(("--digests",), "flag", "Show manifest digests"),
-        Option(("--filter", "-f"), "repeated", "Show only some: reference=PATTERN, dangling=, label=", "FILTER"),
+        Option(
+            ("--filter", "-f"),
+            "repeated",
+            "Show only some: reference=PATTERN, dangling=, label=, before=, since=, until=",
+            "FILTER",
+        ),
         FORMAT,
         Option(("--no-trunc",), "flag", "Show whole ids"),
         Option(("--noheading", "-n"), "flag", "Print no headings"),
@@ -71,7 +76,7 @@ def execute(invocation: Invocation) -> int:
 def _row(image: ImageSummary, whole: bool) -> dict[str, Any]:
     import time
 
-    from kezuri.cli.quantities import since, size
+    from kezuri.cli.quantities import moment, since, size
 
     repository, tag = _name(image.name)
     identity = image.id if whole else image.id.removeprefix("sha256:")[:12]
@@ -82,7 +87,7 @@ def _row(image: ImageSummary, whole: bool) -> dict[str, Any]:
         "Digest": image.digest or "<none>",
         "ID": identity,
         "CreatedSince": since(image.created, time.time()),
-        "CreatedAt": image.created,
+        "CreatedAt": moment(image.created),
         "CompressedSize": size(image.compressed),
         "Size": unpacked,
         "VirtualSize": unpacked,

@@ -33,7 +33,7 @@ COMMAND = Command(
         Option(("--verbose",), "flag", "Name everything that goes"),
         Option(("--volumes",), "flag", "Accepted: `kezuri volume prune` removes volumes", ignored=True),
     ),
-    aliases=("image prune", "buildx prune", "builder prune", "system prune"),
+    aliases=("buildx prune", "builder prune", "system prune"),
     description="With a limit of space, what is worth least for its size goes first: the seconds that it would take\n"
     "to have it again, more if it was used often, less if that was long ago. What a running build needs stays.",
 )

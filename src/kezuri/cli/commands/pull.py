@@ -1,5 +1,7 @@
 """`kezuri pull`: an image from a registry into the local store."""
 
+from time import time
+
 from kezuri.cli.commands.build import PROGRESS
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
@@ -22,14 +24,29 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """The manifest's digest on standard output."""
+    """The manifest's digest on standard output; what became of the layers, in docker's words, on standard error."""
     from kezuri.app.pull import pull
     from kezuri.cli.progress import open_progress
 
     parsed, console = invocation.parsed, invocation.console
     mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
-    settings = invocation.settings
-    with open_progress(mode, console) as progress:
-        digest = pull(settings, parsed.operands[0], parsed.text("--platform"), progress)
+    settings, since = invocation.settings, time()
+    layers: list[tuple[str, bool]] = []
+    with open_progress(mode, console, settings.progress) as progress:
+        digest = pull(
+            settings,
+            parsed.operands[0],
+            parsed.text("--platform"),
+            progress,
+            lambda digest, there: layers.append((digest, there)),
+        )
+    if progress.talks:
+        for layer, there in layers:
+            short = layer.removeprefix("sha256:")[:12]
+            console.note(f"{short}: Already exists" if there else f"{short}: Pull complete")
     console.say(digest)
+    if settings.limited:
+        from kezuri.cli.tidying import tidy
+
+        tidy(invocation, since, parsed.flag("--quiet"))
     return 0

@@ -136,6 +136,7 @@ def _step(answer: "StepAnswer") -> dict[str, Any]:
         "comparedWith": answer.since or None,
         "rootCause": answer.root if answer.root >= 0 else None,
         "because": [_because(because) for because in answer.because],
+        "cache": step.origin or None,
     }
 
 

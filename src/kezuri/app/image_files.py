@@ -1,0 +1,223 @@
+"""The files of an image opened: from the store where it has the image, else straight from where the image is."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
+
+from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.registry.client import Registry
+from kezuri.registry.sink import DirectorySink
+from kezuri.tree.stack import StackView
+from kezuri.tree.tree import Found, Tree
+
+if TYPE_CHECKING:
+    from kezuri.transfer.doors import Source as PlaceSource
+
+_WORDS = re.compile(
+    r"docker://|store:|oci-layout:(//)?|(oci|oci-archive|docker-archive|docker-daemon|containers-storage):"
+)
+"""How the name of an image begins that says where it is: see `kezuri.transfer.places`."""
+
+
+class ImagePath(NamedTuple):
+    """`IMAGE:/path`: the image as the user names it, and a path in it as written; empty when none was. `word` is how
+    the image's name begins where that says where the image is."""
+
+    image: str
+    path: str
+    word: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "ImagePath":
+        """From what a user writes: the path begins at the first `:/` after `docker://`, `oci:` and the like, which may
+        be followed by an absolute path themselves."""
+        found = _WORDS.match(text)
+        word = found[0] if found else ""
+        at = text.find(":/", len(word))
+        return cls(text, "", word) if at < 0 else cls(text[:at], text[at + 1 :], word)
+
+
+class Traffic:
+    """How many bytes of layers came over the network, and how many all layers that are not here have."""
+
+    def __init__(self) -> None:
+        self.came = 0
+        self.whole = 0
+        self.source = ""
+        """Where they came from; empty when nothing had to come."""
+
+    def count(self, size: int) -> None:
+        """Take note of bytes that came."""
+        self.came += size
+
+
+class ImageFiles(Protocol):
+    """An image's files, wherever it is. Paths are as in Entry."""
+
+    def resolve(self, path: str, last: bool = True) -> str:
+        """The path with its links followed within the image, the one at its end only if `last`; missing components stay
+        as they are."""
+        ...
+
+    def stat(self, path: str) -> Found | None:
+        """What is at exactly this path, of which no parent is a link."""
+        ...
+
+    def tree(self, path: str, contents: bool) -> Tree:
+        """A tree that shows what the directory at this path has; `contents`: somebody is going to read its files."""
+        ...
+
+    def prove(self) -> None:
+        """KezuriError when a layer that something was read from is not what its digest says."""
+        ...
+
+
+@contextmanager
+def opened(
+    settings: Settings, image: str, platform: str, traffic: Traffic, scratch: Callable[[str], None] = lambda path: None
+) -> Iterator[ImageFiles]:
+    """The files of an image by the name that a user gives it: of the store's image, else of the one that its registry
+    has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
+    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. `scratch` is told of a directory that is
+    there meanwhile. KezuriError when there is no such image."""
+    word = ImagePath.parse(image).word
+    with Session(settings) as session, session.store.scratch("files") as place:
+        scratch(place)
+        wanted = Platform.parse(platform) if platform else Platform.host()
+        if word not in ("", "docker://", "store:"):
+            with _elsewhere(session, image, wanted, place) as files:
+                yield files
+            return
+        name = image.removeprefix(word)
+        if word != "docker://":
+            kept = _kept(session, name, platform, only=bool(word))
+            if kept is not None:
+                yield kept
+                return
+        from kezuri.images.distant import DistantFiles
+
+        reference = Reference.parse(name)
+        layers = session.registry().resolve(reference, wanted).manifest.layers
+        traffic.source = reference.familiar
+        blobs = session.store.blobs
+        traffic.whole = sum({d.digest: d.size for d in layers if not blobs.has(d.digest)}.values())
+        with DistantFiles(reference.familiar, layers, _InRegistry(session, reference, traffic), place) as files:
+            yield files
+
+
+@contextmanager
+def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -> Iterator[ImageFiles]:
+    """An image of a layout, an archive or another program, read where it is."""
+    from kezuri.app.transfers import Places
+    from kezuri.images.distant import DistantFiles
+    from kezuri.oci.descriptor import Manifest
+    from kezuri.transfer.places import read_place
+    from kezuri.transfer.walking import image_for
+
+    with Places(session) as places:
+        source = places.source(read_place(image))
+        manifest = image_for(source, source.root(), platform).content
+        assert isinstance(manifest, Manifest)
+        with DistantFiles(image, manifest.layers, _InPlace(source), scratch) as files:
+            yield files
+
+
+def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles | None":
+    from kezuri.images.kept import NoSuchImage, choose, looks_like_id
+
+    try:
+        found = choose(session.store, name, platform)
+    except NoSuchImage:
+        if only or looks_like_id(name):
+            raise
+        return None
+    session.store.blobs.touch(found.digest)
+    for layer, descriptor in zip(found.config.diff_ids, found.manifest.layers):
+        session.forms.know_pulled(layer, descriptor)
+    return _KeptFiles(session.forms.view(found.config.diff_ids).named(name))
+
+
+class _KeptFiles:
+    """The files of an image of the store."""
+
+    def __init__(self, view: StackView) -> None:
+        self._view = view
+
+    def resolve(self, path: str, last: bool = True) -> str:
+        if last:
+            return self._view.resolve(path)
+        parent, _, base = path.rstrip("/").rpartition("/")
+        if base in ("", ".", ".."):
+            return self._view.resolve(path)
+        above = self._view.resolve(parent)
+        return f"{above}/{base}" if above else base
+
+    def stat(self, path: str) -> Found | None:
+        return self._view.stat(path)
+
+    def tree(self, path: str, contents: bool) -> Tree:
+        return self._view
+
+    def prove(self) -> None:
+        """The store proved its blobs when it took them."""
+
+
+class _InRegistry:
+    """The layers of an image of a registry; those that the store has are read there."""
+
+    def __init__(self, session: Session, reference: Reference, traffic: Traffic) -> None:
+        self._session = session
+        self._reference = reference
+        self._traffic = traffic
+
+    def open(self, layer: Descriptor) -> BinaryIO:
+        blobs = self._session.store.blobs
+        if blobs.has(layer.digest):
+            return cast(BinaryIO, open(blobs.path(layer.digest), "rb", buffering=0))
+        return cast(BinaryIO, self._registry.stream(self._reference, layer, self._traffic.count))
+
+    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
+        lacking = [layer for layer in layers if not self._session.store.blobs.has(layer.digest)]
+        self._registry.fetch_all(self._reference, lacking, sink)
+        self._traffic.count(sum({layer.digest: layer.size for layer in lacking}.values()))
+
+    @property
+    def _registry(self) -> Registry:
+        return self._session.registry()
+
+
+class _InPlace:
+    """The layers of an image of this machine that is not in the store."""
+
+    def __init__(self, source: "PlaceSource") -> None:
+        self._source = source
+
+    def open(self, layer: Descriptor) -> BinaryIO:
+        from kezuri.images.distant import Checked
+
+        return cast(BinaryIO, Checked(self._source.open(layer), layer, self._source.where))
+
+    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
+        """Nothing is brought: what is on this machine is read where it is."""
+
+
+def require(files: ImageFiles, path: str, name: str, last: bool = True) -> Found:
+    """What is at the path of an image, its links followed, the one at its end only if `last`; KezuriError naming the
+    image when nothing is."""
+    from kezuri.tree.tree import clean
+
+    if "\0" in path:
+        raise KezuriError.of(f"{path!r} is no path", exit_code=2)
+    at = files.resolve(path, last)
+    found = files.stat(at)
+    if found is None:
+        shown = "/" + clean(path)
+        hint = "" if "/" + at == shown else f"it leads to /{at}, which is not there"
+        raise KezuriError.of(f"{name} has no {shown}", hint=hint or f"`kezuri ls {name}:/` shows what it has")
+    return found

@@ -1,0 +1,172 @@
+"""`manifest inspect`, `digest` and `imagetools`: the documents of images in registries, and indexes made of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.app.transfers import Places, told
+from kezuri.diagnostics import KezuriError
+from kezuri.images.kept import NoSuchImage
+from kezuri.oci.descriptor import Descriptor, Index, Manifest
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.reporter import Reporter
+from kezuri.registry.image import Document
+from kezuri.transfer.composing import Part, compose, parts_of, publish
+from kezuri.transfer.doors import Absent, Destination, Source
+from kezuri.transfer.places import RegistryPlace, StorePlace, read_place
+from kezuri.transfer.walking import image_for, read_small
+
+
+class Shown(NamedTuple):
+    """A manifest or index: the name that it was asked for by, its document, and each manifest with its descriptor and,
+    where these were wanted, the config."""
+
+    name: str
+    document: Document
+    manifests: tuple[tuple[Descriptor, Document, bytes], ...] = ()
+
+
+@contextmanager
+def found(
+    settings: Settings, text: str, platform: str = "", *, remote: bool = False
+) -> Iterator[tuple[Source, Document]]:
+    """An image by its place. A name alone is the store's image if it has one of that name, else the registry's; the
+    registry's at once if it is `remote`. With a platform, of an index that one's manifest."""
+    place = read_place(text)
+    with Session(settings) as session, Places(session) as places:
+        if isinstance(place, StorePlace) and not text.startswith("store:"):
+            if remote:
+                place = RegistryPlace(Reference.parse(place.name))
+            else:
+                try:
+                    places.source(place).root()
+                except NoSuchImage:
+                    try:
+                        place = RegistryPlace(Reference.parse(place.name))
+                    except KezuriError:
+                        pass  # An id that the store does not have: it says so better.
+        source = places.source(place)
+        root = source.root()
+        yield source, image_for(source, root, Platform.parse(platform)) if platform else root
+
+
+def show(settings: Settings, text: str, platform: str = "", *, remote: bool = False, deep: bool = False) -> Shown:
+    """The document of an image; `deep`: with its manifests and their configs, as far as they are there."""
+    with found(settings, text, platform, remote=remote) as (source, root):
+        if not deep:
+            return Shown(_name(text), root)
+        several = []
+        for part in parts_of(source, root):
+            try:
+                document = source.document(part.descriptor)
+            except Absent:
+                continue
+            config = b""
+            if isinstance(document.content, Manifest):
+                config = read_small(source.open, document.content.config, source.where)
+            several.append((part.descriptor, document, config))
+        return Shown(_name(text), root, tuple(several))
+
+
+def digest(settings: Settings, text: str, platform: str = "") -> str:
+    """The digest of a manifest or index. Of a registry's tag only its head is asked for."""
+    place = read_place(text)
+    if isinstance(place, RegistryPlace) and not platform:
+        with Session(settings) as session:
+            head = session.registry().head(place.reference)
+        if head is None:
+            raise KezuriError.of(f"{place.reference}: there is no such tag, or no such repository", exit_code=125)
+        return head.digest
+    with found(settings, text, platform) as (_, root):
+        return root.descriptor.digest
+
+
+class Making(NamedTuple):
+    """What `imagetools create` is asked for: the names to give, the images in order, whether those that the first name
+    has now stay, whether one image alone becomes an index too, annotations of the index, and platforms to keep of the
+    images, none for all."""
+
+    names: tuple[str, ...]
+    sources: tuple[str, ...]
+    append: bool = False
+    prefer_index: bool = True
+    annotations: tuple[tuple[str, str], ...] = ()
+    platforms: tuple[str, ...] = ()
+
+
+def make_index(settings: Settings, making: Making, listener: Listener, *, dry_run: bool = False) -> Document:
+    """Put an index together and push it under all the names, or, with `dry_run`, nothing. KezuriError when a source is
+    not there or a registry does not take something; then no name was changed."""
+    names = [Reference.parse(name.removeprefix("docker://")) for name in making.names]
+    wanted = [Platform.parse(text) for text in making.platforms]
+    reporter = Reporter(listener)
+    with Session(settings) as session, Places(session) as places:
+        with reporter.step(WorkName("load metadata")):
+            roots = [_root(places, text) for text in making.sources]
+            if making.append:
+                roots.insert(0, _root(places, f"docker://{names[0]}"))
+        parts = [part for source, root in roots for part in parts_of(source, root)]
+        if wanted:
+            parts = [part for part in parts if part.descriptor.platform in wanted]
+            if not parts:
+                raise KezuriError.of(f"none of the images is for {', '.join(map(str, wanted))}", exit_code=125)
+        source, root = roots[0]
+        single = len(roots) == 1 and not making.annotations and not wanted
+        if single and (isinstance(root.content, Index) or not making.prefer_index):
+            index = root
+        else:
+            index = compose((part.descriptor for part in parts), dict(making.annotations))
+        if dry_run:
+            return index
+        for repository in dict.fromkeys(name.repository for name in names):
+            same = [name for name in names if name.repository == repository]
+            with reporter.step(WorkName(f"push {', '.join(name.familiar for name in same)}")) as ticket:
+                destinations = [_destination(session, name) for name in same]
+                if isinstance(index.content, Index):
+                    publish(index, parts, destinations, told(ticket))
+                else:
+                    from kezuri.transfer.copying import Wish, copy
+
+                    for destination in destinations:
+                        copy(source, destination, Wish(), told(ticket))
+        return index
+
+
+def push_index(session: Session, index: Document, parts: Sequence[Part], name: Reference, reporter: Reporter) -> None:
+    """Push an index, with what it lists, under one name."""
+    with reporter.step(WorkName(f"push {name.familiar}")) as ticket:
+        publish(index, parts, [_destination(session, name)], told(ticket))
+
+
+def _destination(session: Session, name: Reference) -> Destination:
+    from kezuri.transfer.registries import RegistryDestination
+
+    return RegistryDestination(session.registry(), name)
+
+
+def _root(places: Places, text: str) -> tuple[Source, Document]:
+    """An image by its place; a name alone is a registry's."""
+    place = read_place(text)
+    if isinstance(place, StorePlace) and not text.startswith("store:"):
+        place = RegistryPlace(Reference.parse(place.name))
+    source = places.source(place)
+    return source, source.root()
+
+
+def _name(text: str) -> str:
+    """The name in full where it is one."""
+    try:
+        return str(Reference.parse(text.removeprefix("docker://")))
+    except KezuriError:
+        return text
+
+
+def plain(value: Any) -> Any:
+    """A document's JSON, as it is."""
+    import json
+
+    return json.loads(value)

@@ -1,0 +1,134 @@
+"""`push`: images of the store to the registries of their names."""
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.diagnostics import KezuriError
+from kezuri.export.cargo import Cargo, load
+from kezuri.export.shipment import Shipment, Stock
+from kezuri.images.kept import Kept, choose, find_image, kept
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.reference import Reference
+from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.reporter import Reporter, Ticket
+from kezuri.store.store import Store
+
+if TYPE_CHECKING:
+    from kezuri.registry.upload import Uploaded
+
+
+class PushedBlob(NamedTuple):
+    """A blob of an image that was pushed: `how` it came to be in the repository, and the repository that it was taken
+    over from, empty where that is not known."""
+
+    digest: str
+    size: int
+    how: "Uploaded"
+    source: str = ""
+
+
+class Pushed(NamedTuple):
+    """An image that was pushed by one tag. `single` is the digest of the index of which it is the one image that is
+    here, empty where all of it was pushed."""
+
+    name: Reference
+    digest: str
+    size: int
+    layers: tuple[PushedBlob, ...]
+    single: str = ""
+
+
+def push(
+    settings: Settings, name: str, listener: Listener, *, all_tags: bool = False, platform: str = ""
+) -> tuple[Pushed, ...]:
+    """Push the image of a name, or with `all_tags` those of all tags of a repository that the store has; of several
+    platforms all, or only the one that was asked for. KezuriError when one cannot be pushed."""
+    reference = Reference.parse(name, default_tag=not all_tags)
+    if reference.digest:
+        raise KezuriError.of(
+            f"cannot push {name}: a push is by tag",
+            hint=f"give it one: kezuri tag {name} {reference._replace(digest='', tag='TAG').familiar}",
+            exit_code=2,
+        )
+    if all_tags and reference.tag:
+        raise KezuriError.of(
+            f"--all-tags pushes every tag of a repository, and {name} names one", hint="leave the tag out", exit_code=2
+        )
+    reporter = Reporter(listener)
+    pushed = []
+    with Session(settings) as session:
+        images = _of_repository(session.store, reference) if all_tags else [find_image(session.store, str(reference))]
+        told = Telling()
+        stock = Stock(session.store, session.registry)
+        shipment = Shipment(session.store, session.registry, stock, told)
+        for image in images:
+            target = image.reference if all_tags and image.reference is not None else reference
+            cargo, single = _cargo(session.store, stock, image, platform, target)
+            with reporter.step(WorkName(f"push {target.familiar}")) as ticket:
+                told.ticket = ticket
+                shipment.send(cargo, [target])
+            blobs = told.blobs
+            layers = tuple(
+                blobs.get(layer.digest) or PushedBlob(layer.digest, layer.size, "there") for layer in cargo.layers
+            )
+            pushed.append(Pushed(target, cargo.root.digest, cargo.root.size, layers, single))
+    return tuple(pushed)
+
+
+class Telling:
+    """Tells a ticket of blobs on their way, and remembers how each arrived."""
+
+    def __init__(self) -> None:
+        self.ticket: Ticket | None = None
+        self.blobs: dict[str, PushedBlob] = {}
+        self._lock = threading.Lock()
+
+    def moved(self, descriptor: Descriptor, current: int, total: int) -> None:
+        """So many bytes of a blob are there."""
+        if self.ticket is not None:
+            self.ticket.status(descriptor.digest[:19], current, total, current >= total)
+
+    def arrived(self, repository: Reference, descriptor: Descriptor, how: "Uploaded", source: str) -> None:
+        """A blob is in the repository."""
+        with self._lock:
+            known_from = source if how == "mounted" else ""
+            self.blobs.setdefault(descriptor.digest, PushedBlob(descriptor.digest, descriptor.size, how, known_from))
+
+
+def _of_repository(store: Store, reference: Reference) -> list[Kept]:
+    """The images of a repository's tags."""
+    found = [
+        image
+        for image in kept(store)
+        if image.reference is not None
+        and image.reference.tag
+        and not image.by_digest
+        and image.reference.repository == reference.repository
+    ]
+    if not found:
+        raise KezuriError.of(
+            f"the store has no tag of {reference.familiar}", hint="`kezuri images` lists the names that there are"
+        )
+    return sorted(found, key=lambda image: image.name)
+
+
+def _cargo(store: Store, stock: Stock, image: Kept, platform: str, target: Reference) -> tuple[Cargo, str]:
+    """What goes; and the index's digest where only the one image of it goes that is here."""
+    if platform:
+        found = choose(store, image.name or image.descriptor.digest, platform)
+        root = Descriptor(found.manifest.media_type, found.digest, store.blobs.size(found.digest))
+        return load(root, stock.read), ""
+    cargo = load(image.descriptor, stock.read)
+    if not cargo.lacking:
+        return cargo, ""
+    there = [document for document, _ in cargo.documents[:-1]]
+    if len(there) == 1:
+        return load(there[0], stock.read), cargo.root.digest
+    lacking = ", ".join(str(d.platform) if d.platform else d.digest for d in cargo.lacking)
+    raise KezuriError.of(
+        f"cannot push {target.familiar} whole: the store has not the images for {lacking}",
+        hint="pull them, or push the image of one platform: --platform OS/ARCH",
+        exit_code=125,
+    )

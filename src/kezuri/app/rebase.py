@@ -1,0 +1,174 @@
+"""`rebase`: an image of the store put onto another base; the blobs of its layers stay as they are."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kezuri.app.mutate import Wanted, say_attested
+from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.diagnostics import KezuriError
+from kezuri.edits.image import Image
+from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME, Base, rebased
+from kezuri.images.altered import Altered, keep_altered, new_names, original
+from kezuri.images.kept import NoSuchImage, choose, config_of, find_image, kept, manifests
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.store.store import Store
+from kezuri.tree.stack import StackView
+
+Warn = Callable[[str], None]
+
+
+def rebase(
+    settings: Settings,
+    name: str,
+    wanted: Wanted,
+    new_base: str = "",
+    old_base: str = "",
+    created: str = "",
+    warn: Warn = lambda text: None,
+) -> Altered:
+    """Make an image of another one that stands on the new base, and has what the image added to its old base. Without
+    `old_base`, the image's own annotations say it; without `new_base`, the name in them is meant, whatever image has
+    it now. `warn` hears where the bases are of different systems. KezuriError where the image does not stand on the
+    old base, or a base is not in the store."""
+    with Session(settings, warn=warn) as session:
+        store = session.store
+        source = original(store, name, wanted.platform)
+        names = new_names(source, wanted.tags, wanted.in_place)
+        images = []
+        told: dict[str, None] = {}
+        for part in source.parts:
+            image = part.image.checked(name)
+            old = _old_base(store, name, image, old_base)
+            new = _new_base(store, name, image, new_base)
+            images.append(rebased(image, name, old, new, created))
+            told.update(dict.fromkeys(_differences(session, old, new)))
+        for text in told:
+            warn(text)
+        say_attested(source, warn)
+        return keep_altered(store, source, images, names)
+
+
+def _old_base(store: Store, name: str, image: Image, asked: str) -> Base:
+    if asked:
+        return _base(store, asked, image.config.platform)
+    called = image.manifest.annotations.get(BASE_NAME, "")
+    digest = image.manifest.annotations.get(BASE_DIGEST, "")
+    if not called and not digest:
+        likely = _likely_base(store, image)
+        raise KezuriError.of(
+            f"{name} does not say which base it stands on",
+            hint=f"its lowest layers are those of {likely}: --old-base {likely}"
+            if likely
+            else "name the image that it was built on: --old-base NAME",
+        )
+    tries = [f"{_repository(called)}@{digest}", digest] if digest else [called]
+    for text in tries:
+        try:
+            return _base(store, text, image.config.platform)
+        except NoSuchImage:
+            continue
+    pinned = f"{_repository(called)}@{digest}" if called and digest else called or digest
+    raise NoSuchImage.of(
+        f"{name} stands on {pinned}, which is not in the store", hint=f"fetch it: kezuri pull {pinned}"
+    )
+
+
+def _new_base(store: Store, name: str, image: Image, asked: str) -> Base:
+    asked = asked or image.manifest.annotations.get(BASE_NAME, "")
+    if not asked:
+        raise KezuriError.of(f"{name} does not say which base it stands on", hint="name the new one: --new-base NAME")
+    return _base(store, asked, image.config.platform)
+
+
+def _base(store: Store, text: str, platform: Platform) -> Base:
+    """The base with this name, for a platform; KezuriError when it is not there, or not for the platform."""
+    image = find_image(store, text)
+    found = choose(store, text, str(platform) if platform.architecture else "")
+    reference = image.reference
+    if reference is not None and reference.digest:
+        reference = reference._replace(tag="", digest="")
+    called = "" if reference is None else str(reference)
+    sound = Image(found.config, found.manifest).checked(text)
+    return Base(called, sound, found.digest, text)
+
+
+def _repository(name: str) -> str:
+    try:
+        return Reference.parse(name).repository
+    except KezuriError:
+        return name
+
+
+def _likely_base(store: Store, image: Image) -> str:
+    """The image of the store whose layers are the most of the image's lowest ones; its name, empty for none."""
+    best, name = 0, ""
+    for one in kept(store):
+        if not one.name:
+            continue
+        try:
+            configs = [config_of(store, manifest, one.name) for _, manifest in manifests(store, one.descriptor)]
+        except KezuriError:
+            continue  # A damaged image is no base.
+        for config in configs:
+            count = len(config.diff_ids)
+            if best < count < len(image.layers) and image.config.diff_ids[:count] == config.diff_ids:
+                best, name = count, one.familiar
+    return name
+
+
+class _System(NamedTuple):
+    """What a base is made of: its distribution (the ID of os-release), and its C library."""
+
+    distribution: str
+    library: str
+
+
+def _differences(session: Session, old: Base, new: Base) -> list[str]:
+    """What programs that were built on the old base may miss on the new one; nothing where it cannot be seen."""
+    if old.image.config.diff_ids == new.image.config.diff_ids:
+        return []
+    try:
+        before, after = (_system(_view(session, base)) for base in (old, new))
+    except KezuriError:
+        return []
+    told = []
+    if before.library and after.library and before.library != after.library:
+        told.append(
+            f"{old.shown} has {before.library}, {new.shown} has {after.library}: "
+            "programs that were built for the one do not start on the other"
+        )
+    elif before.distribution and after.distribution and before.distribution != after.distribution:
+        told.append(
+            f"{old.shown} is {before.distribution}, {new.shown} is "
+            f"{after.distribution}: packages and libraries of the one are not those of the other"
+        )
+    elif (before.distribution or before.library) and not (after.distribution or after.library):
+        told.append(f"{new.shown} has neither a distribution's files nor a C library")
+    return told
+
+
+def _view(session: Session, base: Base) -> StackView:
+    for layer in base.image.layers:
+        session.forms.know_pulled(*layer)
+    return session.forms.view(base.image.config.diff_ids)
+
+
+def _system(view: StackView) -> _System:
+    distribution = ""
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        text = view.read(path, 1 << 16)
+        if text is not None:
+            lines = [line.partition("=") for line in text.decode("utf-8", "replace").splitlines()]
+            distribution = next((value.strip().strip("\"'") for key, _, value in lines if key == "ID"), "")
+            break
+    library = ""
+    for directory in ("/lib", "/lib64"):
+        for found in view.scan(view.resolve(directory)):
+            base = found.entry.path.rpartition("/")[2]
+            if base.startswith("ld-musl-"):
+                library = "musl"
+            elif base.startswith("ld-linux"):
+                library = "glibc"
+    return _System(distribution[:40], library)

@@ -1,0 +1,165 @@
+"""`copy`: an image from one place to another, and the places opened."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.reporter import Reporter, Ticket
+from kezuri.transfer.copying import Copied, Wish, copy
+from kezuri.transfer.doors import Destination, Progress, Source
+from kezuri.transfer.places import ArchivePlace, EnginePlace, LayoutPlace, Place, RegistryPlace, StorePlace, read_place
+
+
+class CopyRequest(NamedTuple):
+    """What `copy` is asked for: the two places as they were written, a platform or nothing for all of them, and whether
+    what refers to the image goes along."""
+
+    source: str
+    target: str
+    platform: str = ""
+    referrers: bool = False
+
+
+def copy_image(settings: Settings, request: CopyRequest, listener: Listener) -> Copied:
+    """Copy it. KezuriError when it cannot be copied whole; then the destination is as it was, but for blobs that nobody
+    sees."""
+    source_place, target_place = read_place(request.source), read_place(request.target)
+    wish = Wish(Platform.parse(request.platform) if request.platform else None, request.referrers)
+    work = WorkName(f"copy {request.source} to {request.target}")
+    with Session(settings) as session, Places(session) as places, Reporter(listener).step(work) as ticket:
+        source = places.source(source_place)
+        with places.destination(target_place) as destination:
+            return copy(source, destination, wish, told(ticket))
+
+
+def told(ticket: Ticket) -> Progress:
+    """What tells of the blobs in the step of the ticket."""
+
+    finished: set[str] = set()
+
+    def tell(descriptor: Descriptor, current: int, total: int) -> None:
+        done = current >= total
+        if descriptor.digest not in finished:
+            ticket.status(descriptor.digest[:19], current, total, done)
+        if done:
+            finished.add(descriptor.digest)
+
+    return tell
+
+
+class Places:
+    """Opens places. Use it in a `with`: what sources hold is let go of at its end."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.__exit__(kind, error, trace)
+
+    def source(self, place: Place) -> Source:
+        """What an image is copied from. KezuriError when there is nothing."""
+        match place:
+            case RegistryPlace():
+                return self.registry_source(place.reference)
+            case StorePlace():
+                from kezuri.transfer.stored import StoreSource
+
+                return StoreSource(self._session.store, place.name)
+            case LayoutPlace():
+                return self._layout(place)
+            case ArchivePlace():
+                return self._archive(place)
+            case EnginePlace():
+                return self._engine(place)
+
+    def registry_source(self, reference: Reference) -> Source:
+        """An image of a registry."""
+        from kezuri.transfer.registries import RegistrySource
+
+        return RegistrySource(self._session.registry(), reference, self.spool())
+
+    def spool(self) -> str:
+        """A directory of the store's scratch space that is removed at the end; that of a killed process goes with the
+        next `prune`."""
+        import shutil
+
+        path = self._session.store.blobs.scratch("spool")
+        self._held.callback(shutil.rmtree, path, True)
+        return path
+
+    @contextmanager
+    def destination(self, place: Place) -> Iterator[Destination]:
+        """Where an image is copied to: published when the block ends without an error."""
+        match place:
+            case RegistryPlace():
+                from kezuri.transfer.registries import RegistryDestination
+
+                yield RegistryDestination(self._session.registry(), place.reference)
+            case StorePlace():
+                from kezuri.transfer.stored import StoreDestination
+
+                reference = Reference.parse(place.name)
+                if reference.digest:
+                    raise KezuriError.of(f"a name cannot carry a digest: {place.name}", exit_code=2)
+                yield StoreDestination(self._session.store, (str(reference),))
+            case LayoutPlace():
+                from kezuri.transfer.layouts import LayoutDestination
+
+                if place.selector.startswith("sha256:"):
+                    raise KezuriError.of(
+                        f"an image is copied to a name, not to a digest: {place.selector}", exit_code=2
+                    )
+                yield LayoutDestination(place.directory, place.selector)
+            case ArchivePlace():
+                from kezuri.export.destination import destination
+                from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter
+
+                with destination(place.file) as sink:
+                    writer = ArchiveWriter(sink, docker=place.form == "docker")
+                    yield ArchiveDestination(writer, (place.selector,) if place.selector else ())
+                    writer.close()
+            case EnginePlace():
+                from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter
+                from kezuri.transfer.engines import loading
+
+                name = str(Reference.parse(place.name))
+                with loading(place.engine) as sink:
+                    writer = ArchiveWriter(sink, docker=True)
+                    yield ArchiveDestination(writer, (name,))
+                    writer.close()
+
+    def _layout(self, place: LayoutPlace) -> Source:
+        from kezuri.images.layout import open_layout
+        from kezuri.transfer.layouts import LayoutSource
+
+        return LayoutSource(self._held.enter_context(open_layout(place.directory)), place.selector)
+
+    def _archive(self, place: ArchivePlace) -> Source:
+        from kezuri.transfer.opening import open_archive
+
+        archive = self._held.enter_context(open_archive(place.file))
+        return archive.source(place.form, place.selector)
+
+    def _engine(self, place: EnginePlace) -> Source:
+        from kezuri.store.archive_file import ArchiveFile
+        from kezuri.transfer.engines import saving
+        from kezuri.transfer.opening import ImageArchive
+
+        with saving(place.engine, place.name) as stream:
+            file = ArchiveFile.read(stream, f"{place.engine} save {place.name}")
+        archive = self._held.enter_context(ImageArchive(file))
+        return archive.source("docker" if archive.docker is not None else "oci", "")

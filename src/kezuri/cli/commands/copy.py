@@ -1,0 +1,55 @@
+"""`kezuri copy`: an image from one place to another, as it is."""
+
+from kezuri.cli.commands.build import PROGRESS
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option
+
+COMMAND = Command(
+    "copy",
+    "Copy an image between registries, layouts, archives and the store",
+    (
+        Option(("--all", "-a"), "flag", "Every platform (the default)"),
+        Option(("--digestfile",), "text", "Write the digest of what was copied into a file", "FILE", completes="file"),
+        Option(("--platform",), "text", "Only this platform's image", "OS/ARCH"),
+        PROGRESS,
+        Option(("--quiet", "-q"), "flag", "Print only the digest"),
+        Option(("--referrers",), "flag", "Also what refers to the image: signatures, attestations, SBOMs"),
+    ),
+    operands="SOURCE TARGET",
+    least=2,
+    most=2,
+    aliases=("image copy",),
+    completes="image",
+    description="Places: docker://NAME, oci:DIRECTORY[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME],\n"
+    "docker-daemon:NAME, containers-storage:NAME, and store:NAME or a name alone, which means the local store.\n"
+    "Everything is copied byte for byte, so that digests stay; what the target has is not read.",
+)
+
+
+def execute(invocation: Invocation) -> int:
+    """The digest on standard output."""
+    from kezuri.app.transfers import CopyRequest, copy_image
+    from kezuri.cli.options import UsageError
+    from kezuri.cli.progress import open_progress
+
+    parsed, console = invocation.parsed, invocation.console
+    platform = parsed.text("--platform")
+    if platform and parsed.flag("--all"):
+        raise UsageError.because("--all and --platform exclude each other")
+    mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
+    source, target = parsed.operands
+    request = CopyRequest(source, target, platform, parsed.flag("--referrers"))
+    settings = invocation.settings
+    with open_progress(mode, console) as progress:
+        copied = copy_image(settings, request, progress)
+    if copied.there and not parsed.flag("--quiet"):
+        console.note(f"{copied.there} of {copied.blobs} blobs were there already")
+    digest = copied.descriptor.digest
+    if parsed.text("--digestfile"):
+        from kezuri.export.destination import write_text
+
+        write_text(parsed.text("--digestfile"), digest.encode() + b"\n")
+    # Where the image itself went to standard output, the digest would be a part of it.
+    if not parsed.operands[1].endswith("-archive:-"):
+        console.say(digest)
+    return 0

@@ -1,0 +1,33 @@
+"""`kezuri export`: the root file system of an image as a tar."""
+
+from kezuri.cli.image_paths import PLATFORM, QUIET, say_traffic
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option
+
+COMMAND = Command(
+    "export",
+    "Write an image's files as a tar",
+    (
+        Option(("--output", "-o"), "text", "Where to (default: standard output)", "FILE", completes="file"),
+        PLATFORM,
+        QUIET,
+    ),
+    operands="IMAGE",
+    least=1,
+    most=1,
+    description="IMAGE is read from the store where it is there, else from its registry, and none of it is kept;\n"
+    "docker://NAME is the registry's in any case, and all places of `kezuri copy` are known.",
+    completes="image",
+)
+
+
+def execute(invocation: Invocation) -> int:
+    """Silent when it went well, but for how much was read."""
+    from kezuri.app.copying_out import export
+    from kezuri.app.image_files import Traffic
+
+    parsed, traffic = invocation.parsed, Traffic()
+    export(invocation.settings, parsed.operands[0], parsed.text("--output") or "-", parsed.text("--platform"), traffic)
+    if not parsed.flag("--quiet"):
+        say_traffic(traffic, invocation.console)
+    return 0

@@ -1,0 +1,1 @@
+"""Images copied whole between registries, layouts, archives and the store, without being unpacked."""

@@ -1,0 +1,229 @@
+"""OCI layouts, as directories or archives, as places to copy from, and as directories to copy to."""
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from types import TracebackType
+from typing import IO, Self
+
+from kezuri.diagnostics import KezuriError
+from kezuri.images.layout import Layout
+from kezuri.linux.descriptors import write_all
+from kezuri.linux.disk import disk_error
+from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, Manifest
+from kezuri.oci.reference import Reference
+from kezuri.registry.image import Document
+from kezuri.registry.sink import BlobSink
+from kezuri.store.layout import LayoutDirectory
+from kezuri.transfer.doors import Absent, Progress, Source
+from kezuri.transfer.pouring import damaged, pour
+
+
+class LayoutSource:
+    """An image of a layout: that of a name, tag or digest, else the only one."""
+
+    def __init__(self, layout: Layout, selector: str) -> None:
+        self.where = f"{layout.path}: {selector}" if selector else layout.path
+        self._layout = layout
+        self._selector = selector
+        self._referring: dict[str, list[Descriptor]] | None = None
+
+    def root(self) -> Document:
+        """The manifest or index that was asked for."""
+        return self._layout.root(self._selector)
+
+    def document(self, descriptor: Descriptor) -> Document:
+        """A manifest or index of the layout."""
+        if not self._layout.has(descriptor.digest):
+            raise absent(descriptor, self.where)
+        return self._layout.document(descriptor)
+
+    def open(self, descriptor: Descriptor) -> IO[bytes]:
+        """A blob's bytes, not verified."""
+        return self._layout.open(descriptor)
+
+    def prepare(self, descriptors: tuple[Descriptor, ...], progress: Progress) -> None:
+        """Nothing: they are at hand."""
+
+    def bring(self, descriptors: Iterable[Descriptor], sink: BlobSink, progress: Progress) -> None:
+        """Copy blobs into the sink."""
+        pour(self.open, descriptors, sink, progress, self.where)
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...]:
+        """The entries of the layout whose manifests name this one as their subject."""
+        if self._referring is None:
+            self._referring = {}
+            for entry in self._layout.entries():
+                if self._layout.has(entry.digest):
+                    content = self._layout.document(entry).content
+                    if isinstance(content, Manifest) and content.subject is not None:
+                        self._referring.setdefault(content.subject.digest, []).append(entry)
+        return tuple(self._referring.get(digest, ()))
+
+
+def absent(descriptor: Descriptor, where: str) -> KezuriError:
+    """The error for a document that is named and not there."""
+    platform = f" (for {descriptor.platform})" if descriptor.platform is not None else ""
+    return Absent.of(
+        f"{where}: {descriptor.digest}{platform} is not there",
+        hint="it was saved for some platforms only: --platform names one that is there",
+        exit_code=125,
+    )
+
+
+class LayoutDestination:
+    """A layout in a directory, which is made if need be; the images that are there stay. Without a name the image is
+    found by its digest, or by being the only one."""
+
+    single = False
+
+    def __init__(self, directory: str, name: str) -> None:
+        self._directory = directory
+        self._name = name
+        self._finished = False
+        try:
+            self._layout = LayoutDirectory(directory)
+        except OSError as error:
+            raise disk_error(error, error.filename or directory) from error
+
+    def take(self, source: Source, blobs: tuple[Descriptor, ...], progress: Progress) -> int:
+        """Take the blobs that are not there."""
+        sink = _LayoutSink(self._layout, {blob.digest: blob.size for blob in blobs})
+        missing = [blob for blob in blobs if not sink.has(blob.digest)]
+        source.bring(missing, sink, progress)
+        return len(blobs) - len(missing)
+
+    def put(self, document: Document) -> None:
+        """Write a document; what refers to the image is listed in the layout's index as well, so that it is found."""
+        self._write(document)
+        if self._finished:
+            self._enter(document.descriptor._replace(annotations=named(document.descriptor, "")))
+
+    def finish(self, document: Document) -> None:
+        """Write the root and give it its name in the index, which is published whole."""
+        self._write(document)
+        self._enter(document.descriptor._replace(annotations=named(document.descriptor, self._name)))
+        self._finished = True
+
+    def _write(self, document: Document) -> None:
+        try:
+            with self._layout.blob(document.descriptor.digest) as file:
+                file.write(document.raw)
+        except OSError as error:
+            raise disk_error(error, self._directory) from error
+
+    def _enter(self, new: Descriptor) -> None:
+        name = new.annotations.get(REF_NAME)
+
+        def change(known: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
+            if name is None and any(d.digest == new.digest for d in known):
+                return known
+            # The name goes over to the image, which then needs no entry without one.
+            kept = [d for d in known if name is None or d.annotations.get(REF_NAME) != name]
+            return (*(d for d in kept if d.digest != new.digest or REF_NAME in d.annotations), new)
+
+        try:
+            self._layout.enter(change)
+        except OSError as error:
+            raise disk_error(error, self._directory) from error
+
+
+def named(descriptor: Descriptor, name: str) -> Mapping[str, str]:
+    """The annotations of an image's entry in a layout's index under a name, which may be a tag alone; only a name in
+    full says where the image belongs, in the word that containerd and docker read."""
+    notes = {
+        key: value
+        for key, value in descriptor.annotations.items()
+        if key not in (REF_NAME, CONTAINERD_NAME) and not key.startswith("dev.kezuri.")
+    }
+    if name:
+        notes[REF_NAME] = name
+        if "/" in name or ":" in name:
+            with suppress(KezuriError):
+                notes[CONTAINERD_NAME] = str(Reference.parse(name))
+    return notes
+
+
+class _LayoutSink:
+    """Takes blobs into a layout. What has another size than it should is no blob that is there."""
+
+    def __init__(self, layout: LayoutDirectory, sizes: Mapping[str, int]) -> None:
+        self._layout = layout
+        self._sizes = sizes
+
+    def has(self, digest: str) -> bool:
+        try:
+            return os.stat(self._layout.path(digest)).st_size == self._sizes[digest]
+        except OSError:
+            return False
+
+    def writer(self, descriptor: Descriptor) -> "_LayoutWriter":
+        return _LayoutWriter(self._layout.path(descriptor.digest), descriptor)
+
+
+class _LayoutWriter:
+    """A blob on its way into a layout: a file without a name where the file system has such, so that nothing remains of
+    it when this process is killed."""
+
+    def __init__(self, path: str, descriptor: Descriptor) -> None:
+        self._path = path
+        self._expected = descriptor
+        self._aside = ""
+        self._file = -1
+        self._hash = sha256()
+        self.offset = 0
+
+    def __enter__(self) -> Self:
+        directory = os.path.dirname(self._path)
+        try:
+            self._file = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+        except OSError:
+            self._named()
+        return self
+
+    def _named(self) -> None:
+        aside = f"{self._path}.{os.urandom(6).hex()}.part"
+        try:
+            self._file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise disk_error(error, aside) from error
+        self._aside = aside
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+        if self._aside:
+            with suppress(OSError):
+                os.unlink(self._aside)
+
+    def write(self, data: bytes) -> None:
+        self._hash.update(data)
+        try:
+            write_all(self._file, data)
+        except OSError as error:
+            raise disk_error(error, self._path) from error
+        self.offset += len(data)
+
+    def restart(self) -> None:
+        os.ftruncate(self._file, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        self._hash = sha256()
+        self.offset = 0
+
+    def commit(self) -> None:
+        want = self._expected
+        if self.offset != want.size or "sha256:" + self._hash.hexdigest() != want.digest:
+            raise damaged(want, self._path)
+        try:
+            os.fsync(self._file)
+            if not self._aside:
+                # A file without a name gets one only where there is none: beside the blob first.
+                self._aside = f"{self._path}.{os.urandom(6).hex()}.part"
+                # A directory's descriptor, though it does not count here, has Python call linkat, which follows links.
+                os.link(f"/proc/self/fd/{self._file}", self._aside, src_dir_fd=self._file, follow_symlinks=True)
+            os.rename(self._aside, self._path)
+            self._aside = ""
+        except OSError as error:
+            raise disk_error(error, self._path) from error

@@ -1,0 +1,165 @@
+"""A cache written into a layout directory, which keeps no more than its caches name."""
+
+import fcntl
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, BinaryIO, Protocol
+
+from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import disk_error
+from kezuri.linux.replacement import replacement
+from kezuri.oci.descriptor import (
+    INDEXES,
+    MANIFEST,
+    REF_NAME,
+    Descriptor,
+    Index,
+    Manifest,
+    canonical,
+    digest_of,
+    read_document,
+    valid_digest,
+)
+from kezuri.store.layout import LayoutDirectory
+from kezuri.travel.document import ARTIFACT, CONFIG_TYPE
+
+LEDGER = ".kezuri-cache"
+"""The file in a layout that names the blobs which caches have brought there, one digest a line."""
+
+_CHUNK = 1 << 20
+
+
+class BlobSource(Protocol):
+    """Gives blobs that are to be written somewhere."""
+
+    def open(self, descriptor: Descriptor) -> IO[bytes]:
+        """The blob's bytes; KezuriError when it cannot be had."""
+        ...
+
+
+def manifest_of(config: bytes, blobs: Iterable[Descriptor]) -> bytes:
+    """The manifest of a cache whose document is `config`."""
+    descriptor = Descriptor(CONFIG_TYPE, digest_of(config), len(config))
+    layers = tuple(Descriptor(blob.media_type, blob.digest, blob.size) for blob in blobs)
+    document = Manifest(descriptor, layers, MANIFEST).to_json()
+    head = {key: document.pop(key) for key in ("schemaVersion", "mediaType")}
+    return canonical({**head, "artifactType": ARTIFACT, **document})
+
+
+class CacheDirectory:
+    """A layout directory with caches in it, each under a tag. Two exporters wait for each other.
+
+    Every blob that a cache brings is written down in a ledger first. What the ledger names and nothing in the index
+    reaches any more is removed, so that the directory does not grow with every build, also after one that was killed;
+    what is not in the ledger is somebody else's and stays.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+
+    def write(
+        self,
+        tag: str,
+        config: bytes,
+        blobs: tuple[Descriptor, ...],
+        source: BlobSource,
+        check: Callable[[], None],
+        damaged: Collection[str] = (),
+    ) -> None:
+        """Put a cache in the place of the one with this tag. `check` is called between pieces, and may raise. Blobs
+        that lie there already are not written again, but for those that are known to be `damaged`."""
+        try:
+            layout = LayoutDirectory(self._directory)
+            manifest = manifest_of(config, blobs)
+            with self._ledger() as ledger:
+                for descriptor in blobs:
+                    there = descriptor.digest not in damaged
+                    if not there or self._size(layout, descriptor.digest) != descriptor.size:
+                        _enter(ledger, descriptor.digest)
+                        self._copy(layout, descriptor, source, check)
+                for data in (config, manifest):
+                    digest = digest_of(data)
+                    if self._size(layout, digest) != len(data):
+                        _enter(ledger, digest)
+                        with layout.blob(digest) as file:
+                            file.write(data)
+                entry = Descriptor(MANIFEST, digest_of(manifest), len(manifest), {REF_NAME: tag}, None, ARTIFACT)
+                layout.enter(lambda known: (*(d for d in known if d.annotations.get(REF_NAME) != tag), entry))
+                self._sweep(layout, ledger)
+        except OSError as error:
+            raise disk_error(error, error.filename or self._directory) from error
+
+    @contextmanager
+    def _ledger(self) -> Iterator[BinaryIO]:
+        path = os.path.join(self._directory, LEDGER)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        while True:
+            with os.fdopen(os.open(path, flags, 0o644), "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                # Who had it before has put a new one in its place.
+                if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+                    yield file
+                    return
+
+    def _size(self, layout: LayoutDirectory, digest: str) -> int:
+        try:
+            return os.lstat(layout.path(digest)).st_size
+        except FileNotFoundError:
+            return -1
+
+    def _copy(
+        self, layout: LayoutDirectory, descriptor: Descriptor, source: BlobSource, check: Callable[[], None]
+    ) -> None:
+        from hashlib import sha256
+
+        hashed = sha256()
+        with source.open(descriptor) as file, layout.blob(descriptor.digest) as copy:
+            while piece := file.read(_CHUNK):
+                check()
+                hashed.update(piece)
+                copy.write(piece)
+            if "sha256:" + hashed.hexdigest() != descriptor.digest:
+                raise KezuriError.of(
+                    f"blob {descriptor.digest} of the store is damaged",
+                    hint="`kezuri store check --repair` removes it; then it is fetched or built again",
+                    exit_code=125,
+                )
+
+    def _sweep(self, layout: LayoutDirectory, ledger: BinaryIO) -> None:
+        """Remove what the ledger names and the index does not reach. Where something of the index is not understood,
+        all stays."""
+        ledger.seek(0)
+        own = {line for line in ledger.read().decode("ascii", "replace").split("\n") if valid_digest(line)}
+        try:
+            with open(os.path.join(self._directory, "index.json"), "rb") as file:
+                index = Index.parse(file.read(), self._directory)
+            kept: set[str] = set()
+            for entry in index.manifests:
+                self._reach(layout, entry, kept, 0)
+        except (KezuriError, OSError):
+            return
+        for digest in own - kept:
+            with suppress(FileNotFoundError):
+                os.unlink(layout.path(digest))
+        with replacement(os.path.join(self._directory, LEDGER)) as file:
+            file.write("".join(f"{digest}\n" for digest in sorted(own & kept)).encode())
+
+    def _reach(self, layout: LayoutDirectory, entry: Descriptor, kept: set[str], depth: int) -> None:
+        kept.add(entry.digest)
+        if depth > 4:
+            raise KezuriError.of(f"{self._directory}: indexes nested more than 4 deep")
+        with open(layout.path(entry.digest), "rb") as file:
+            content = read_document(file.read(8 << 20), self._directory)
+        if isinstance(content, Index):
+            for child in content.manifests:
+                if child.media_type in INDEXES or os.path.exists(layout.path(child.digest)):
+                    self._reach(layout, child, kept, depth + 1)
+            return
+        kept.add(content.config.digest)
+        kept.update(layer.digest for layer in content.layers)
+
+
+def _enter(ledger: BinaryIO, digest: str) -> None:
+    ledger.write(f"{digest}\n".encode())
+    ledger.flush()
