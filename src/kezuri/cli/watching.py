@@ -26,6 +26,8 @@ def watch(request: BuildRequest, invocation: Invocation, build: Callable[[BuildR
     console = invocation.console
     with ExitStack() as held:
         watching = held.enter_context(Watch(request, invocation.settings))
+        for context in watching.unwatched():
+            console.note(f"kezuri: changes of --build-context {context} are not seen: it is no directory here")
         rerun = _rerun(request, invocation)
         if rerun is not None:
             held.enter_context(rerun)
