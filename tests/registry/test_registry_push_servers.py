@@ -7,8 +7,11 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +26,7 @@ from tests.registry.registry_faults import (
     make_image,
     midway,
     reset,
+    stall,
     status,
 )
 from tests.registry.registry_servers import (
@@ -349,8 +353,6 @@ def test_a_finished_layer_is_sent_while_later_steps_run(plain: RegistryServer, t
                 for _ in range(400):
                     if any(s.method == "PUT" for s in proxy.log):
                         break
-                    import time
-
                     time.sleep(0.01)
                 order.append("sent" if any(s.method == "PUT" for s in proxy.log) else "not sent")
 
@@ -412,3 +414,26 @@ def test_a_blob_that_is_not_here_is_taken_from_where_it_is(plain: RegistryServer
 def _made(directory: Path) -> Path:
     directory.mkdir()
     return directory
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_a_push_does_not_wait_for_the_registry(
+    plain: RegistryServer, tmp_path: Path, number: signal.Signals
+) -> None:
+    settings = Settings(str(tmp_path / "store"))
+    with FaultyRegistry(upstream=plain.host) as proxy:
+        name = f"{proxy.host}/team/app:1"
+        where = context(tmp_path / "context", "FROM scratch\nCOPY a /\nCOPY b /\n")
+        (tmp_path / "context" / "a").write_bytes(random.Random(1).randbytes(8_000_000))
+        build(BuildRequest(where, tags=(name,)), settings, print_none)
+        proxy.on("PUT .*/uploads/", stall, times=9)
+        argv = [sys.executable, "-m", "kezuri", "--root", settings.root, "push", name]
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+            while not any(seen.method == "PUT" for seen in proxy.log):
+                assert child.poll() is None
+                time.sleep(0.02)
+            child.send_signal(number)
+            said = child.communicate(timeout=15)[1]  # the stalled uploads alone would take longer
+        assert child.returncode == 128 + number
+        assert "Traceback" not in said
+        assert not any("/manifests/" in seen.path for seen in proxy.log)

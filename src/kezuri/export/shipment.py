@@ -181,14 +181,19 @@ class Shipment:
         except KezuriError as error:
             if not done:
                 raise
-            raise self._undone(error, done, before) from error
+            raise self._undone(error, root.digest, done, before) from error
 
-    def _undone(self, error: KezuriError, done: list[Reference], before: Mapping[Reference, str]) -> KezuriError:
-        """Let the tags that went over to the image name what they named before; the error, with what became of them."""
+    def _undone(
+        self, error: KezuriError, digest: str, done: list[Reference], before: Mapping[Reference, str]
+    ) -> KezuriError:
+        """Let the tags that went over to the image name what they named before; the error, with what became of them.
+        A tag that somebody else has moved meanwhile is left alone."""
         registry = self._registry()
         left = []
         for reference in reversed(done):
             try:
+                if before[reference] == digest or registry.named(reference) != digest:
+                    continue
                 if before[reference]:
                     old = registry.document(reference._replace(tag="", digest=before[reference]))
                     registry.put(reference._replace(digest=""), old.raw, old.descriptor.media_type)
