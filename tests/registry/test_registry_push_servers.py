@@ -40,6 +40,7 @@ from tests.registry.registry_servers import (
 )
 
 from kezuri.app.build import build
+from kezuri.app.images import tag
 from kezuri.app.outputs import ImageOptions, PushedImage
 from kezuri.app.push import push
 from kezuri.app.request import BuildRequest, Settings
@@ -48,6 +49,7 @@ from kezuri.oci import MANIFEST, Descriptor, Manifest, Platform, Reference, cano
 from kezuri.oci.descriptor import DOCKER_MANIFEST
 from kezuri.registry import Registry, RegistryConfig, Uploaded
 from kezuri.registry.challenge import Credential
+from kezuri.store.store import Store
 
 pytestmark = [pytest.mark.slow, needs_registry]
 
@@ -376,6 +378,30 @@ def test_access_is_looked_at_before_anything_is_built(tmp_path: Path) -> None:
         assert not any("COPY" in step for step in steps)
 
 
+def test_layers_of_the_base_are_compressed_anew_where_that_is_asked_for(plain: RegistryServer, tmp_path: Path) -> None:
+    """Their content stays, and so do their diff ids; those that are compressed like that already stay as they are."""
+    made(tmp_path, Settings(str(tmp_path / "first")), f"{plain.host}/team/base:1")
+    settings = Settings(str(tmp_path / "store"))
+    kinds = {"zstd": "zstd", "gzip": "gzip", "uncompressed": "tar"}
+    found: dict[str, Any] = {}
+    for kind in ("uncompressed", "zstd", "gzip", "zstd"):
+        name = f"{plain.host}/team/{kind}:1"
+        options = ImageOptions(compression=kind, forced=True)
+        dockerfile = f"FROM {plain.host}/team/base:1\nCOPY b /c\n"
+        made(tmp_path, settings, name, dockerfile=dockerfile, outputs=(PushedImage(options),))
+        with Registry() as registry:
+            resolved = registry.resolve(Reference.parse(name), Platform("linux", "amd64"))
+            base = registry.resolve(Reference.parse(f"{plain.host}/team/base:1"), Platform("linux", "amd64"))
+        layers = resolved.manifest.layers
+        assert len(layers) == 3 and all(layer.media_type.endswith(kinds[kind]) for layer in layers)
+        assert resolved.config.diff_ids[:2] == base.config.diff_ids
+        assert (layers[:2] == base.manifest.layers) == (kind == "gzip")
+        assert found.setdefault(kind, layers) == layers
+    with Store(settings.root) as store:
+        for layer in found["zstd"]:
+            assert store.blobs.is_sound(layer.digest)
+
+
 def test_push_of_the_store(plain: RegistryServer, tmp_path: Path) -> None:
     settings = Settings(str(tmp_path / "store"))
     where = context(tmp_path / "context", "FROM scratch\nCOPY a /\nCOPY b /\n")
@@ -399,9 +425,6 @@ def test_a_blob_that_is_not_here_is_taken_from_where_it_is(plain: RegistryServer
         settings = Settings(str(tmp_path / "store"))
         name = f"{plain.host}/team/app:1"
         made(tmp_path, settings, name)
-        from kezuri.app.images import tag
-        from kezuri.store.store import Store
-
         tag(settings, name, f"{second.host}/elsewhere/app:1")
         with Store(settings.root) as store:
             manifest = Manifest.parse(store.blobs.read(store.names.get(name).digest), name)  # type: ignore[union-attr]

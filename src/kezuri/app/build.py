@@ -119,7 +119,8 @@ class _Build:
             delivery.check(plan)
             if pushing is not None:
                 pushing.check()
-            send = pushing.ahead if pushing is not None else None
+            # Of layers that will be squashed none leaves as it is.
+            send = pushing.ahead if pushing is not None and not self._request.squash else None
             parallelism = self._settings.max_parallelism or max(2, os.cpu_count() or 1)
             imported = caches.imported if caches is not None else None
             bench = definition.workbench(plan, parallelism, imported.selection if imported is not None else None)
