@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from benchmarks.dockerd import Dockerd, missing
 from tests.registry.registry_faults import (
     FastClock,
     FaultyRegistry,
@@ -42,6 +43,7 @@ from tests.registry.registry_servers import (
 from kezuri.app.build import build
 from kezuri.app.images import tag
 from kezuri.app.outputs import ImageOptions, PushedImage
+from kezuri.app.pull import pull
 from kezuri.app.push import push
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.diagnostics import KezuriError
@@ -265,6 +267,27 @@ def test_what_was_pushed_is_read_by_others(plain: RegistryServer, tmp_path: Path
             assert (registry.document(Reference.parse(name)).descriptor.media_type == DOCKER_MANIFEST) == (
                 kind == "docker"
             )
+
+
+@pytest.mark.skipif(missing() is not None, reason=f"docker: {missing()}")
+def test_docker_pulls_what_was_pushed_and_kezuri_what_docker_pushed(
+    plain: RegistryServer, tmp_path: Path, short: Path
+) -> None:
+    settings = Settings(str(tmp_path / "store"))
+    with Dockerd(f"{short}/d") as daemon:
+        for kind, platforms in (("gzip", ()), ("docker", ()), ("index", ("linux/amd64", "linux/arm64"))):
+            name = f"{plain.host}/team/{kind}:1"
+            options = ImageOptions(docker_types=kind == "docker")
+            digest = made(tmp_path, settings, name, platforms=platforms, outputs=(PushedImage(options),))
+            assert f"Digest: {digest}" in _run(*daemon.docker, "pull", name)
+            container = _run(*daemon.docker, "create", name, "/a").strip()
+            _run(*daemon.docker, "cp", f"{container}:/a", f"{short}/{kind}")
+            assert (short / kind).read_bytes() == (tmp_path / "context" / "a").read_bytes()
+            _run(*daemon.docker, "rm", container)
+            theirs = f"{plain.host}/docker/{kind}:1"
+            _run(*daemon.docker, "tag", name, theirs)
+            said = _run(*daemon.docker, "push", theirs).splitlines()[-1]
+            assert said.startswith(f"1: digest: {pull(settings, theirs, '', print_none)} size: ")
 
 
 def _skopeo(name: str, directory: Path) -> dict[str, str] | None:
