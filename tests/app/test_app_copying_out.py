@@ -101,10 +101,12 @@ def content(path: str) -> bytes:
         ("oci-layout:///dir:/x", "oci-layout:///dir", "/x"),
         ("app@sha256:00:/", "app@sha256:00", "/"),
         ("app:etc", "app:etc", ""),
+        ("store:app:/etc", "store:app", "/etc"),
+        ("docker-archive:/tmp/a.tar:/etc", "docker-archive:/tmp/a.tar", "/etc"),
     ],
 )
 def test_operands(text: str, image: str, path: str) -> None:
-    assert ImagePath.parse(text) == (image, path)
+    assert ImagePath.parse(text)[:2] == (image, path)
 
 
 def test_a_file(place: Place) -> None:
@@ -280,6 +282,16 @@ def test_the_commands(place: Place) -> None:
         in kezuri(place, "ls", "--format", "json", f"{image}:/etc").stdout
     )
     assert len(members(kezuri(place, "export", image).stdout)) == 14
+    for form in ("docker-archive", "oci-archive"):
+        archive = f"{form}:{place.out}/{form}.tar"
+        assert kezuri(place, "copy", image, f"{archive}:app:1").returncode == 0
+        assert kezuri(place, "cat", f"{archive}:/app/config").stdout == b"config"
+    assert kezuri(place, "copy", image, "store:kept").returncode == 0
+    for name in ("kept", "store:kept"):
+        assert kezuri(place, "cat", f"{name}:/etc/passwd").stdout == b"root:x:0:0\n"
+        assert kezuri(place, "ls", f"{name}:/app").stdout == b"config\ndir\nlink\nout\n"
+    told = kezuri(place, "cat", "store:other:/etc/passwd")
+    assert told.returncode == 1 and b"no such image: other" in told.stderr
     assert os.listdir(place.settings.root + "/tmp") == []
 
 

@@ -192,6 +192,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--watch --run", {}),
     ("--watch --run=-p80:80", {}),
     ("--retry-network 3", {"retry_network": 3}),
+    ("--squash", {"squash": "new"}),
+    ("--squash --squash-all", {"squash": "all"}),
     ("--on-error shell", {}),
     ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
     (

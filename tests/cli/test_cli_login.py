@@ -144,6 +144,19 @@ def test_an_identity_token_takes_the_place_of_the_password(
     stranger("login", guarded.host)
 
 
+def test_a_push_and_a_mount(stranger: Stranger, guarded: RegistryServer, tokens: TokenServer) -> None:
+    (stranger.home / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    names = [f"{guarded.host}/{name}" for name in ("team/one:1", "team/two:1")]
+    stranger("build", "-t", names[0], "-t", names[1], ".")
+    assert f"nobody is logged in there: `kezuri login {guarded.host}`" in stranger("push", names[0], code=1)
+    stranger.login(guarded.host)
+    tokens.log.clear()
+    assert ": Pushed" in stranger("push", names[0])
+    assert [asked.scopes for asked in tokens.log] == [("repository:team/one:pull,push",)]
+    assert ": Mounted from team/one" in stranger("push", names[1])
+    assert tokens.log[-1].scopes == ("repository:team/two:pull,push", "repository:team/one:pull")
+
+
 def test_nothing_that_is_printed_has_a_secret(
     stranger: Stranger, basic: RegistryServer, guarded: RegistryServer, tokens: TokenServer
 ) -> None:
@@ -220,6 +233,14 @@ def test_what_others_wrote_is_read_and_the_other_way_round(stranger: Stranger, b
     said = stranger("logout", basic.host)
     assert f"{stranger.home}/run/containers/auth.json still has credentials for {basic.host}" in said
     stranger("skopeo", "logout", basic.host)
+    if shutil.which("docker") is not None:
+        stranger.login(basic.host)
+        stranger("docker", "logout", basic.host)
+        stranger("login", "--get-login", basic.host, code=1)
+        stranger.environment["DOCKER_HOST"] = "unix:///no/such"  # then it asks the registry itself
+        stranger("docker", "login", "-u", USER, "--password-stdin", basic.host, given=PASSWORD)
+        stranger("pull", name)
+        stranger("docker", "logout", basic.host)
     # podman keeps what is for a part of a registry only under its path.
     stranger("skopeo", "login", *options, f"{basic.host}/team", given=PASSWORD)
     stranger("pull", name)
@@ -266,6 +287,8 @@ def test_asked_on_a_terminal(stranger: Stranger, basic: RegistryServer) -> None:
         terminal.wait_for("Username: ")
         terminal.type(f"{USER}\n")
         terminal.wait_for("Password: ")
+        limits = Path(f"/proc/{terminal.pid}/limits").read_text()
+        assert "Max core file size        0 " in limits
         terminal.type(f"{PASSWORD}\n")
         seen = terminal.wait_for("Login Succeeded")
         assert terminal.end() == 0

@@ -118,14 +118,14 @@ def test_golden_help() -> None:
         "                                  Pull what HOST (default docker.io) serves from URL first"
         " [$KEZURI_REGISTRY_MIRROR]\n"
         "      --insecure-registry HOST    A registry that may speak plain HTTP [$KEZURI_INSECURE_REGISTRY]\n"
-        "      --tls-verify                Check the certificates of registries (default true); false: they may also"
-        " speak plain HTTP\n"
         "      --cert-dir DIR              For every registry: authorities (*.crt) and our certificate (*.cert, *.key)"
         " [$KEZURI_CERT_DIR]\n"
         "      --authfile FILE             The file with credentials (default: those of docker and podman)"
         " [$KEZURI_AUTHFILE]\n"
         "      --max-parallelism N         How many steps may run at once (default: one per processor)"
         " [$KEZURI_MAX_PARALLELISM]\n"
+        "      --tls-verify                Check the certificates of registries (default true); false: they may also"
+        " speak plain HTTP\n"
         "      --config FILE               Settings file (default $XDG_CONFIG_HOME/kezuri/config.toml)"
         " [$KEZURI_CONFIG]\n"
         "  -D, --debug                     Show where an unexpected error came from [$KEZURI_DEBUG]\n"
@@ -138,7 +138,7 @@ def test_golden_help() -> None:
     [
         (("biuld",), "error: unknown command 'biuld'\n  help: did you mean kezuri build?\n"),
         (("xyzzyxyzzy",), "error: unknown command 'xyzzyxyzzy'\n  help: see kezuri --help\n"),
-        (("image",), "error: kezuri image needs a command\n  help: one of: build, history, inspect"),
+        (("image",), "error: kezuri image needs a command\n  help: one of: build, copy, digest, history"),
         (("image", "lss"), "error: unknown command 'image lss'\n  help: did you mean kezuri image ls?\n"),
         (("--bogus", "build"), "error: unknown option --bogus\n"),
         (("build", "--bogus"), "error: unknown option --bogus\n"),
@@ -339,6 +339,12 @@ EVERY = [
     ("history", "nothing"),
     ("tag", "nothing", "more"),
     ("rmi", "nothing"),
+    ("mutate", "nothing", "--user", "1"),
+    ("append", "nothing", "."),
+    ("flatten", "nothing"),
+    ("rebase", "nothing"),
+    ("attach", "nothing", "--artifact-type", "text/plain"),
+    ("discover", "nothing"),
     ("plan", "."),
     ("why",),
     ("prune", "--force"),
@@ -347,6 +353,11 @@ EVERY = [
     ("doctor",),
     ("store", "check"),
     ("bases",),
+    ("volume", "create", "data"),
+    ("volume", "ls"),
+    ("volume", "inspect", "data"),
+    ("volume", "rm", "data"),
+    ("volume", "prune", "--force"),
     ("buildx", "create", "--use", "--name", "x"),
     ("buildx", "use", "x"),
     ("buildx", "ls"),

@@ -12,7 +12,7 @@ from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
 from kezuri.cli.run_mounts import mount, tmpfs, volume
 from kezuri.cli.run_request import published, run_request
-from kezuri.containers.request import RunRequest
+from kezuri.containers.request import NamedVolume, RunRequest
 from kezuri.sandbox.step import HostMount, Port, TmpfsMount
 
 
@@ -86,12 +86,15 @@ def test_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert volume("./d:/data/:ro") == HostMount(f"{here}/d", "/data", False)
     assert volume(".:/data:rw,z") == HostMount(here, "/data")
     assert volume("/data//x") == "/data/x"
+    assert volume("data:/x") == NamedVolume("data", "/x")
+    assert volume("my.data-1:/x/:ro,nocopy") == NamedVolume("my.data-1", "/x", False, False)
     monkeypatch.setenv("HOME", here)
     assert volume("~/d:/x") == HostMount(f"{here}/d", "/x")
     for text, message in {
         "data": "not an absolute path",
         "./d:/": "nothing can be mounted at / itself",
-        "d:/data": "named volumes are not supported",
+        "d:/data": "'d' is no name of a volume",
+        "data:x": "not an absolute path",
         "./d:data": "not an absolute path",
         "./d:/data:rx": "not of the form",
         "./d:/data:ro:z": "not of the form",
@@ -108,6 +111,7 @@ def test_mounts(tmp_path: Path) -> None:
     assert mount(f'type=bind,"src={tmp_path}",destination=/a,readonly=false') == HostMount(str(tmp_path), "/a")
     assert mount("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700") == TmpfsMount("/t", 1 << 20, 0o700, exact=True)
     assert mount("type=volume,target=/v") == mount("dst=/v") == "/v"
+    assert mount("source=data,target=/v,readonly,volume-nocopy") == NamedVolume("data", "/v", False, False)
     for text, message in {
         "type=bind,target=/a": "needs a source",
         "type=bind,source=/nowhere/x,target=/a": "there is no /nowhere/x",
@@ -116,7 +120,8 @@ def test_mounts(tmp_path: Path) -> None:
         "type=tmpfs,target=a": "not an absolute path",
         "type=tmpfs,target=/a,source=/b": "a tmpfs has no source",
         "type=tmpfs,target=/a,tmpfs-mode=9": "no mode",
-        "source=data,target=/v": "named volumes are not supported",
+        "source=a/b,target=/v": "no name of a volume",
+        "source=data,target=/v,volume-subpath=x": "the whole volume is shown",
         "target=/v,readonly": "would stay empty",
         "type=bind,source=/,target=/a,bind-propagation=shared": "rprivate here",
         "type=bind,source=/,target=/a,tagret=/b": "'tagret' is not known here",

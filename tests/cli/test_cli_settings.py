@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.users.users_child import in_child
 
+from kezuri.app.registries import registry_config
 from kezuri.app.request import Settings
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
@@ -231,3 +232,18 @@ def test_the_command_says_where_values_come_from(tmp_path: Path) -> None:
 def test_the_file_knows_what_the_flags_know() -> None:
     every = {f"--{setting.name}" for setting in SETTINGS if setting.flag == "every"}
     assert every == {o.key for o in GLOBAL} - {"--config", "--debug", "--tls-verify"}
+
+
+def test_what_holds_for_registries_alone(tmp_path: Path) -> None:
+    """Git repositories and URLs are still checked, whatever is said of registries."""
+    given = read("--tls-verify=false", "--authfile", "~/a.json", "--cert-dir", str(tmp_path), HOME="/home/u")
+    assert (given.tls_verify, given.authfile, given.certificates) == (False, "/home/u/a.json", str(tmp_path))
+    assert given.insecure == ()
+    config = registry_config(given)
+    assert config.is_insecure("registry.example")
+    assert config.certificates == str(tmp_path)
+    assert not registry_config(read(HOME="/home/u")).is_insecure("registry.example")
+    (tmp_path / "config.toml").write_text('authfile = "ci/auth.json"\n')
+    assert read("--config", str(tmp_path / "config.toml")).authfile == f"{tmp_path}/ci/auth.json"
+    with pytest.raises(KezuriError, match="cert-dir: there is no directory /no/such"):
+        read(KEZURI_CERT_DIR="/no/such", HOME="/home/u")

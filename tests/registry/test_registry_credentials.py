@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from base64 import b64encode
 from pathlib import Path
@@ -117,6 +119,8 @@ def test_what_an_entry_says(entry: Any, found: Credential | None) -> None:
         (b'{"auths": {"r": {"auth": 1}}}', "file: a field of r is not a text"),
         (b'{"auths": {"r": {"auth": "hush hush"}}}', "file: the `auth` of r is not base64"),
         (b'{"auths": {"r": {"auth": "aHVzaGh1c2g="}}}', "file: the `auth` of r is not a name and a password"),
+        (b'{"auths": {"r": {"registrytoken": "hush\\r\\nX: y"}}}', "file: a token of r has characters"),
+        (b'{"auths": {"r": {"identitytoken": "hush hush"}}}', "file: a token of r has characters"),
         (b'{"credHelpers": {"r": 1}}', "file: the helper of r is not a text"),
     ],
 )
@@ -236,6 +240,17 @@ def test_a_file_is_read_once_and_not_before_it_is_needed(home: Home) -> None:
     assert made == [1]
 
 
+def test_files_after_the_answer_are_not_read(home: Home) -> None:
+    home.put(".docker/config.json", document("r.example"))
+    home.put("run/containers/auth.json", b"no JSON")
+    credentials = home.credentials()
+    assert user(credentials.find("r.example", "a")) == "r.example"
+    for _ in range(2):  # whoever needs the second one is told, each time
+        with pytest.raises(KezuriError, match=r"run/containers/auth\.json: not JSON"):
+            credentials.find("other", "a")
+    assert user(credentials.find("r.example", "b")) == "r.example"
+
+
 def test_files_that_cannot_be_read(home: Home) -> None:
     """A directory in the file's place: even root cannot read that one."""
     (home.base / ".docker/config.json").mkdir(parents=True)
@@ -276,7 +291,7 @@ def test_helpers(home: Home) -> None:
     assert log.split("\n") == [
         "get r.example", "get t.example", "get u.example", f"get {HUB_KEY}", "get docker.io", "",
     ]  # fmt: skip
-    assert credentials.find("r.example", "a") == credentials.find("r.example", "a")
+    assert credentials.find("r.example", "a") == credentials.find("r.example", "b")
     assert (home.base / "bin/docker-credential-all.log").read_text() == log
 
 
@@ -300,6 +315,7 @@ def test_a_helper_that_is_missing_is_warned_of(home: Home) -> None:
         ("echo hush", "does not answer with a name and a secret"),
         ("echo '[\"hush\"]'", "does not answer with a name and a secret"),
         ('echo \'{"Username": 1, "Secret": "hush"}\'', "does not answer with a name and a secret"),
+        ('echo \'{"Username": "<token>", "Secret": "hush hush"}\'', "does not answer with a name and a secret"),
         ("sleep 60 & echo $! > $0.pid; wait", r"took longer than 0\.3 s"),
         ("exec yes hush", "says more than 1 MiB"),
         ("kill -9 $$", "exit code -9"),
@@ -361,6 +377,8 @@ def test_what_is_kept_is_found(home: Home) -> None:
     assert not credentials.drop(Server.of("r.example"))
     assert credentials.find("r.example", "") is None
     assert list(json.loads(path.read_text())["auths"]) == ["a.example", HUB_KEY, "q.example/team"]
+    (path.parent / "config.json.kezuri-0123abcd").write_text("of one who was killed")
+    credentials.keep(Server.of("r.example"), Credential("u", "p"))
     assert os.listdir(path.parent) == ["config.json"]
 
 
@@ -410,6 +428,19 @@ def test_any_name_and_password_comes_back(username: str, password: str) -> None:
     document = {"auths": {"r": entry_of(Credential(username, password))}}
     found = CredentialFile.parse(json.dumps(document).encode(), "file").find("r", "")
     assert found == (Credential(username, password, source="file") if password else None)
+
+
+def test_an_anonymous_pull_does_not_pay() -> None:
+    """Nothing of this is loaded before a registry demands credentials."""
+    script = (
+        "import sys; from kezuri.registry.challenge import Deferred; from kezuri.registry.client import Registry\n"
+        "import kezuri.app.registries, kezuri.registry.exchange\n"
+        "Registry(credentials=Deferred(lambda: kezuri.app.registries.credentials(None, None)))\n"
+        "print(*[m for m in sys.modules if m.startswith('kezuri.registry.') and m.split('.')[2] in"
+        " ('credentials', 'credential_file', 'helper', 'server', 'forbidden', 'login')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
 
 
 def test_no_file_is_none(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from kezuri.registry.challenge import (
 )
 from kezuri.registry.config import Endpoint
 from kezuri.registry.failure import Failure, Refused, explain, read_errors, redact
+from kezuri.registry.forbidden import advice
 from kezuri.registry.image import Document, choose, flatten
 from kezuri.registry.origin import Origin, is_local, is_private
 from kezuri.registry.proxy import proxy_for
@@ -474,6 +475,26 @@ def test_nested_indexes_are_read_to_a_depth() -> None:
     loop = Index((entry("1", "", INDEX), entry("1", "", INDEX)))
     with pytest.raises(KezuriError, match="nested"):
         flatten(loop, lambda d: Document(d, b"", loop), "x")
+
+
+@pytest.mark.parametrize(
+    ("push", "host", "account", "words"),
+    [
+        (False, "r.example", "", "private: `kezuri login r.example`"),
+        (False, "registry-1.docker.io", "", "private: `kezuri login`"),
+        (True, "r.example", "", "nobody is logged in there: `kezuri login r.example`"),
+        (True, "ghcr.io", "file", "the credentials are those in file: the token needs write:packages"),
+        (False, "ghcr.io", "file", "needs read:packages"),
+        (True, "1.dkr.ecr.eu-west-1.amazonaws.com", "file", "| kezuri login 1.dkr.ecr.eu-west-1.amazonaws.com -u AWS"),
+        (True, "europe-docker.pkg.dev", "file", "`gcloud auth configure-docker europe-docker.pkg.dev`"),
+        (True, "team.azurecr.io", "file", "`az acr login -n team`"),
+        (True, "registry-1.docker.io", "file", "docker.io/YOUR-NAME"),
+        (True, "r.example:5000", "file", "may they push there? another account: `kezuri login r.example:5000 -u NAME`"),
+        (False, "r.example", "file", "either the name has a typo or they may not pull it"),
+    ],
+)
+def test_what_to_do_about_a_refusal(push: bool, host: str, account: str, words: str) -> None:
+    assert words in advice(push, host, account)
 
 
 MANIFEST_URL, BLOB_URL = "https://r.example/v2/app/manifests/1", "https://r.example/v2/app/blobs/sha256:0"

@@ -223,7 +223,7 @@ def test_a_login_keeps_to_its_host(server: FaultyRegistry, second: FaultyRegistr
 
 
 def test_what_a_request_shows_of_itself_has_no_secret() -> None:
-    request = Request("GET", "https://r.example", {"Authorization": "Bearer hush"})
+    request = Request("GET", "https://r.example/x?sig=hush", {"Authorization": "Bearer hush"})
     assert "hush" not in repr(request)
 
 

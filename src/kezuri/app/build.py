@@ -119,7 +119,7 @@ class _Build:
             delivery.check(plan)
             if pushing is not None:
                 pushing.check()
-            # Of layers that will be squashed none leaves as it is.
+            # Layers that are made one do not go as they are.
             send = pushing.ahead if pushing is not None and not self._request.squash else None
             parallelism = self._settings.max_parallelism or max(2, os.cpu_count() or 1)
             imported = caches.imported if caches is not None else None

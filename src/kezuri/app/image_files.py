@@ -1,8 +1,9 @@
 """The files of an image opened: from the store where it has the image, else straight from where the image is."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -15,23 +16,31 @@ from kezuri.registry.sink import DirectorySink
 from kezuri.tree.stack import StackView
 from kezuri.tree.tree import Found, Tree
 
-_LAYOUTS = ("oci-layout://", "oci-archive:", "oci:")
-_REGISTRY = "docker://"
+if TYPE_CHECKING:
+    from kezuri.transfer.doors import Source as PlaceSource
+
+_WORDS = re.compile(
+    r"docker://|store:|oci-layout:(//)?|(oci|oci-archive|docker-archive|docker-daemon|containers-storage):"
+)
+"""How the name of an image begins that says where it is: see `kezuri.transfer.places`."""
 
 
 class ImagePath(NamedTuple):
-    """`IMAGE:/path`: the image as the user names it, and a path in it as written; empty when none was."""
+    """`IMAGE:/path`: the image as the user names it, and a path in it as written; empty when none was. `word` is how
+    the image's name begins where that says where the image is."""
 
     image: str
     path: str
+    word: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "ImagePath":
-        """From what a user writes: the path begins at the first `:/` that is not part of a `docker://` or `oci:`."""
-        prefix = next((p for p in (_REGISTRY, *_LAYOUTS) if text.startswith(p)), "")
-        # The directory after `oci:` may be an absolute one.
-        at = text.find(":/", len(prefix))
-        return cls(text, "") if at < 0 else cls(text[:at], text[at + 1 :])
+        """From what a user writes: the path begins at the first `:/` after `docker://`, `oci:` and the like, which may
+        be followed by an absolute path themselves."""
+        found = _WORDS.match(text)
+        word = found[0] if found else ""
+        at = text.find(":/", len(word))
+        return cls(text, "", word) if at < 0 else cls(text[:at], text[at + 1 :], word)
 
 
 class Traffic:
@@ -74,24 +83,20 @@ def opened(
     settings: Settings, image: str, platform: str, traffic: Traffic, scratch: Callable[[str], None] = lambda path: None
 ) -> Iterator[ImageFiles]:
     """The files of an image by the name that a user gives it: of the store's image, else of the one that its registry
-    has, of which nothing is kept. `docker://NAME` is the registry's in any case; `oci:DIR[:NAME]` and
-    `oci-archive:FILE[:NAME]` are layouts of this machine. `scratch` is told of a directory that is there meanwhile.
-    KezuriError when there is no such image."""
+    has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
+    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. `scratch` is told of a directory that is
+    there meanwhile. KezuriError when there is no such image."""
+    word = ImagePath.parse(image).word
     with Session(settings) as session, session.store.scratch("files") as place:
         scratch(place)
         wanted = Platform.parse(platform) if platform else Platform.host()
-        layout = next((p for p in _LAYOUTS if image.startswith(p)), "")
-        if layout:
-            from kezuri.images.distant import DistantFiles
-
-            there, selector = session.layout(image.removeprefix(layout))
-            resolved = there.resolve(selector, wanted)
-            with DistantFiles(image, resolved.manifest.layers, _InLayout(session, image, layout), place) as files:
+        if word not in ("", "docker://", "store:"):
+            with _elsewhere(session, image, wanted, place) as files:
                 yield files
             return
-        name = image.removeprefix(_REGISTRY)
-        if name == image:
-            kept = _kept(session, name, platform)
+        name = image.removeprefix(word)
+        if word != "docker://":
+            kept = _kept(session, name, platform, only=bool(word))
             if kept is not None:
                 yield kept
                 return
@@ -106,13 +111,30 @@ def opened(
             yield files
 
 
-def _kept(session: Session, name: str, platform: str) -> "_KeptFiles | None":
+@contextmanager
+def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -> Iterator[ImageFiles]:
+    """An image of a layout, an archive or another program, read where it is."""
+    from kezuri.app.transfers import Places
+    from kezuri.images.distant import DistantFiles
+    from kezuri.oci.descriptor import Manifest
+    from kezuri.transfer.places import read_place
+    from kezuri.transfer.walking import image_for
+
+    with Places(session) as places:
+        source = places.source(read_place(image))
+        manifest = image_for(source, source.root(), platform).content
+        assert isinstance(manifest, Manifest)
+        with DistantFiles(image, manifest.layers, _InPlace(source), scratch) as files:
+            yield files
+
+
+def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles | None":
     from kezuri.images.kept import NoSuchImage, choose, looks_like_id
 
     try:
         found = choose(session.store, name, platform)
     except NoSuchImage:
-        if looks_like_id(name):
+        if only or looks_like_id(name):
             raise
         return None
     session.store.blobs.touch(found.digest)
@@ -170,17 +192,16 @@ class _InRegistry:
         return self._session.registry()
 
 
-class _InLayout:
-    """The layers of an image of a layout on this machine."""
+class _InPlace:
+    """The layers of an image of this machine that is not in the store."""
 
-    def __init__(self, session: Session, image: str, prefix: str) -> None:
-        self._layout = session.layout(image.removeprefix(prefix))[0]
-        self._image = image
+    def __init__(self, source: "PlaceSource") -> None:
+        self._source = source
 
     def open(self, layer: Descriptor) -> BinaryIO:
         from kezuri.images.distant import Checked
 
-        return cast(BinaryIO, Checked(self._layout.open(layer), layer, self._image))
+        return cast(BinaryIO, Checked(self._source.open(layer), layer, self._source.where))
 
     def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
         """Nothing is brought: what is on this machine is read where it is."""

@@ -1,17 +1,18 @@
 """`pull`: an image from a registry into the store, whole and with its name."""
 
 from collections.abc import Callable
+from time import time
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
+from kezuri.diagnostics import Diagnostic
 from kezuri.oci.descriptor import Descriptor, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
-from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
-from kezuri.upkeep.collector import Collector
 
 
 def pull(
@@ -32,12 +33,14 @@ def pull(
         if current:
             current[-1].status(digest[:19], done, total, done == total)
 
-    with Session(settings, pull=True, progress=told) as session:
-        # What a killed pull or build left behind goes before this one needs the space.
-        for _ in Collector(session.store, session.privilege).abandoned():
-            pass
+    def warn(text: str) -> None:
+        listener(Warned(time(), Diagnostic("warning", text)))
+
+    with Session(settings, pull=True, progress=told, warn=warn) as session:
         with reporter.step(WorkName(f"load metadata for {reference}")):
             image = session.images.resolve(ImageSource("registry", name), wanted)
+        if not all(session.store.blobs.has(layer.digest) for layer in image.layers):
+            _clear_away(session)
         with reporter.step(WorkName(f"pull {reference.familiar}")) as ticket:
             current.append(ticket)
             there = [session.store.blobs.has(layer.digest) for layer in image.layers]
@@ -45,6 +48,14 @@ def pull(
         for layer, was_there in zip(image.layers, there):
             layers(layer.digest, was_there)
         return image.digest
+
+
+def _clear_away(session: Session) -> None:
+    """Remove what a killed pull or build left behind, before this one needs the space."""
+    from kezuri.upkeep.collector import Collector
+
+    for _ in Collector(session.store, session.privilege).abandoned():
+        pass
 
 
 def keep(session: Session, reference: Reference, image: BaseImage) -> None:

@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.registry.config import RegistryConfig
-from kezuri.registry.credentials import MachineCredentials
+
+if TYPE_CHECKING:
+    from kezuri.registry.credentials import MachineCredentials
 
 
 def registry_config(settings: Settings) -> RegistryConfig:
     """How registries are reached: the settings, together with what this machine says of them."""
-    config = RegistryConfig.of_machine(
-        settings.mirrors, settings.insecure, ca_bundle(settings.ca_certificates), os.environ
-    )
+    insecure = settings.insecure if settings.tls_verify else ("*",)
+    config = RegistryConfig.of_machine(settings.mirrors, insecure, ca_bundle(settings.ca_certificates), os.environ)
     return config._replace(certificates=settings.certificates)
 
 
@@ -22,8 +24,10 @@ def credentials(
     warn: Callable[[Diagnostic], None],
     environment: Mapping[str, str] = os.environ,
     new: bool = False,
-) -> MachineCredentials:
+) -> "MachineCredentials":
     """The credentials of the user, looked up when somebody asks. With `new` the authfile need not be there yet."""
+    from kezuri.registry.credentials import MachineCredentials
+
     return MachineCredentials(environment, settings.authfile, warn, new)
 
 

@@ -122,11 +122,12 @@ class Settings(NamedTuple):
 
     `root` is the store's directory; `runtime` is `kezuri` or `native` (our own sandbox) or the name or path of an OCI
     runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
-    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP (`*`: every host); `authfile` is the one
-    file with credentials that counts (empty: the usual ones); `certificates` is a directory with authorities, and a
-    certificate to show, for every registry. `progress` is how progress is shown when neither a flag nor a variable says
-    so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age` (seconds) are what the cache is
-    cut down to after builds and pulls; None for no limit.
+    (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP; without `tls_verify` every registry
+    may, but nothing else; `authfile` is the one file with credentials that counts (empty: the usual ones);
+    `certificates` is a directory with authorities, and a certificate to show, for every registry. `progress` is how
+    progress is shown when neither a flag nor a variable says so. `max_used_space`, `min_free_space` and
+    `reserved_space` (bytes) and `keep_age` (seconds) are what the cache is cut down to after builds and pulls; None for
+    no limit.
     """
 
     root: str
@@ -137,6 +138,7 @@ class Settings(NamedTuple):
     max_parallelism: int = 0
     authfile: str = ""
     certificates: str = ""
+    tls_verify: bool = True
     progress: str = ""
     max_used_space: int | None = None
     min_free_space: int | None = None

@@ -101,7 +101,11 @@ def changed(config: ImageConfig, changes: tuple[str, ...]) -> ImageConfig:
         plan = Planner(parsed, PlanRequest(platform=config.platform), none).plan()
     except KezuriError as error:
         raise KezuriError(*error.diagnostics, exit_code=2) from None
-    return plan.stage(plan.target).config._replace(platform=config.platform)
+    made = plan.stage(plan.target).config._replace(platform=config.platform)
+    if not any("PATH" in change for change in changes):
+        # That of a stage without a base. Nobody asked for it here, and what is in the archive may want another one.
+        made = made._replace(env=tuple(text for text in made.env if not text.startswith("PATH=")))
+    return made
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from kezuri.containers.health import Health, healthcheck
 from kezuri.containers.request import RunRequest
 from kezuri.containers.signals import Signals
 from kezuri.containers.tools import add as add_tools
-from kezuri.containers.volumes import nameless
+from kezuri.containers.volumes import named, nameless
 from kezuri.diagnostics import KezuriError
 from kezuri.images.origins import made_for
 from kezuri.keys.state import base_state
@@ -22,6 +22,7 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.sandbox.step import Mount, Root
+from kezuri.store.volumes import Volumes
 from kezuri.upkeep.leftovers import Leftovers
 
 
@@ -52,9 +53,12 @@ def run(
         view = session.forms.view(state.layers)
         upper, work = os.path.join(scratch, "diff"), os.path.join(scratch, "work")
         overlay.make_writable(upper, work, lowers)
+        _warn_of_directories(request, Volumes(session.store), say)
+        keeps = held.enter_context(named(request.named, Volumes(session.store), session.forms.owners, view, scratch))
         step = define(request, image.config, view, Root(lowers, upper, work), say)
         stdin = input_descriptor() if request.interactive else -1
         volumes = (*image.config.volumes, *request.volumes)
+        step = step._replace(mounts=(*step.mounts, *keeps))
         own = nameless(volumes, step.mounts, view, step.root, step.readonly, scratch)
         step = step._replace(mounts=(*step.mounts, *own, *foreign), stdin=stdin, ca_bundle=session.ca_bundle)
         if request.tools:
@@ -97,6 +101,13 @@ def _find(session: Session, request: RunRequest) -> BaseImage:
         )
     keep(session, reference, image)
     return image
+
+
+def _warn_of_directories(request: RunRequest, volumes: Volumes, say: Callable[[str], None]) -> None:
+    """Tell of new volumes that are called as directories here are: those may have been meant."""
+    for name in (one.name for one in request.named):
+        if os.path.isdir(name) and volumes.find(name) is None:
+            say(f"{name} is a new volume of the store; the directory {name} here is ./{name}")
 
 
 def _neither(reference: Reference, lacking: KezuriError, unanswered: KezuriError) -> KezuriError:

@@ -151,6 +151,10 @@ def _things(kind: str, parsed: Parsed, console: Console) -> Iterable[str]:
 
         names = dict.fromkeys(image.name for image in images(settings(parsed, console.environ), ()))
         return [Reference.parse(name).familiar for name in names if name and not name.startswith("<")]
+    if kind == "volume":
+        from kezuri.app.volumes import volumes
+
+        return [volume["Name"] for volume in volumes(settings(parsed, console.environ))]
     if kind == "stage":
         return stages(parsed)
     if kind == "shell":

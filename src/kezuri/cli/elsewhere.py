@@ -7,7 +7,7 @@ _WORKING = "kezuri has no working containers: write the steps into a Dockerfile,
 _ALONE = "kezuri is one program without a daemon: there is nothing to manage"
 
 _OF_CONTAINERS = (
-    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "attach", "create", "rm", "wait", "top", "stats"),
+    *("ps", "exec", "logs", "stop", "start", "restart", "kill", "create", "rm", "wait", "top", "stats"),
     *("port", "pause", "unpause", "rename", "update", "container", "pod", "kube", "init", "healthcheck"),
 )
 
@@ -27,7 +27,6 @@ ELSEWHERE: Mapping[str, str] = {
     "scout": "kezuri does not look for vulnerabilities yet",
     "sbom": "kezuri writes no SBOM yet",
     "trust": "a digest in the name pins an image: FROM NAME@sha256:…",
-    "volume": "`kezuri run -v DIRECTORY:PATH` shows a directory to a container; caches of builds are in `kezuri du`",
     "network": "steps and containers share the machine's network, or have none (--network none)",
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
@@ -46,4 +45,6 @@ def instead(name: str) -> str:
     group, _, verb = name.partition(" ")
     if verb and group == "container":
         return _CONTAINERS
+    if verb and group == "volume":
+        return "there are `kezuri volume create`, `ls`, `inspect`, `rm` and `prune`"
     return ELSEWHERE.get(verb or group, "")

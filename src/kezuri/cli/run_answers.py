@@ -78,6 +78,6 @@ ANSWERED = (
     _no(("--use-api-socket",), "", "there is no daemon whose socket could be shown"),
     _no(("--userns",), "MODE", "root's containers are in this machine's, those of others in one of their own", ("",)),
     _no(("--uts",), "MODE", f"a UTS namespace: {_OWN}", ("", "private")),
-    _no(("--volume-driver",), "DRIVER", "volumes are directories here: -v HOST:CONTAINER", ("", "local")),
+    _no(("--volume-driver",), "DRIVER", "volumes are directories of the store", ("", "local")),
     _no(("--volumes-from",), "CONTAINER", _OTHERS),
 )

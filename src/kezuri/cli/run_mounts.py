@@ -4,30 +4,40 @@ import os
 
 from kezuri.cli.options import UsageError
 from kezuri.cli.values import fields, memory
-from kezuri.diagnostics import nearest
+from kezuri.containers.request import NamedVolume
+from kezuri.diagnostics import KezuriError, nearest
 from kezuri.sandbox.step import HostMount, TmpfsMount
 from kezuri.scalars import parse_bool
+from kezuri.store.volumes import check_name
 
 _VOLUME_WORDS = ("ro", "rw", "z", "Z", "cached", "delegated", "consistent", "nocopy", "rprivate", "private")
-_NAMED = "named volumes are not supported"
 
-Mounted = HostMount | TmpfsMount | str
+Mounted = HostMount | TmpfsMount | NamedVolume | str
 """What an option asks for; a path alone is a volume that is gone with the container."""
 
 
 def volume(text: str) -> Mounted:
-    """`HOST:CONTAINER[:ro]`, or `CONTAINER` alone: a volume that is gone with the container."""
+    """`HOST:CONTAINER[:ro]`, `NAME:CONTAINER[:ro]` for a volume that stays, or `CONTAINER` alone for one that is gone
+    with the container."""
     parts = text.split(":")
     if len(parts) == 1:
         return _target(f"--volume {text}", text)
     source, target = parts[0], parts[1]
     words = parts[2].split(",") if len(parts) == 3 else []
     if len(parts) > 3 or not source or any(word not in _VOLUME_WORDS for word in words):
-        raise UsageError.because(f"--volume {text!r} is not of the form HOST:CONTAINER[:ro]")
+        raise UsageError.because(f"--volume {text!r} is not of the form HOST:CONTAINER[:ro] or NAME:CONTAINER[:ro]")
     if "/" not in source and source not in (".", "..") and not source.startswith("~"):
-        raise UsageError.because(f"--volume {text}: {_NAMED}", f"for a directory here write ./{source}")
+        return _named(f"--volume {text}", source, target, "ro" not in words, "nocopy" not in words)
     target = _target(f"--volume {text}", target)
     return HostMount(_source(f"--volume {text}", source), target, "ro" not in words)
+
+
+def _named(where: str, name: str, target: str, writable: bool, copies: bool) -> NamedVolume:
+    try:
+        check_name(name)
+    except KezuriError as error:
+        raise UsageError.because(f"{where}: {error}", error.diagnostics[0].hint) from None
+    return NamedVolume(name, _target(where, target), writable, copies)
 
 
 def tmpfs(text: str) -> TmpfsMount:
@@ -81,8 +91,8 @@ _VOLUME = ("volume-nocopy",)
 _REFUSED = {
     "volume-driver": "volumes of other drivers are not supported",
     "volume-opt": "options of volume drivers are not supported",
-    "volume-subpath": _NAMED,
-    "volume-label": _NAMED,
+    "volume-subpath": "the whole volume is shown",
+    "volume-label": "kezuri volume create --label gives a volume labels",
 }
 
 
@@ -113,9 +123,14 @@ def mount(text: str) -> Mounted:
         _rest(where, said, ())
         return made
     if kind == "volume":
-        if source:
-            raise UsageError.because(f"{where}: {_NAMED}", f"for a directory here: type=bind,source={source}")
+        nocopy = parse_bool(said.get("volume-nocopy", "false")) is True
         _rest(where, said, _VOLUME)
+        if source:
+            if "/" in source or source.startswith("~"):
+                raise UsageError.because(
+                    f"{where}: {source} is no name of a volume", f"for a directory here: type=bind,source={source}"
+                )
+            return _named(where, source, target, not readonly, not nocopy)
         if readonly:
             raise UsageError.because(f"{where}: a volume without a name that is read-only would stay empty")
         return target

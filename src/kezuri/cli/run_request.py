@@ -11,10 +11,10 @@ from kezuri.cli.run_mounts import Mounted, mount, tmpfs, volume
 from kezuri.cli.run_security import capabilities, security
 from kezuri.cli.values import duration, host, memory, ulimit
 from kezuri.containers.health import HealthOptions
-from kezuri.containers.request import RunRequest
+from kezuri.containers.request import NamedVolume, RunRequest
 from kezuri.diagnostics import KezuriError
 from kezuri.plan.signals import check_signal
-from kezuri.sandbox.step import Port
+from kezuri.sandbox.step import HostMount, Port, TmpfsMount
 
 _MOST_PORTS = 1000
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
@@ -51,7 +51,8 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         entrypoint=parsed.text("--entrypoint") if parsed.given("--entrypoint") else None,
         env=environment(parsed, console.environ),
         ports=ports,
-        mounts=tuple(m for m in mounted if not isinstance(m, str)),
+        mounts=tuple(m for m in mounted if isinstance(m, HostMount | TmpfsMount)),
+        named=tuple(m for m in mounted if isinstance(m, NamedVolume)),
         volumes=tuple(m for m in mounted if isinstance(m, str)),
         user=parsed.text("--user"),
         workdir=parsed.text("--workdir"),

@@ -211,7 +211,6 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
             hint=f"{told['cert-dir'].origin} must name a directory with *.crt, *.cert and *.key",
             exit_code=2,
         )
-    every = () if parsed.flag("--tls-verify", True) else ("*",)
     text = one("max-parallelism") or "0"
     if not text.isdecimal():
         raise KezuriError.of(
@@ -225,10 +224,11 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
         runtime=one("runtime") or "kezuri",
         ca_certificates=bundle,
         mirrors=tuple(_mirror(value, mirrors.origin) for value in split(mirrors.values)),
-        insecure=tuple(_registry(value) for value in split(told["insecure-registry"].values)) + every,
+        insecure=tuple(_registry(value) for value in split(told["insecure-registry"].values)),
         max_parallelism=int(text),
         authfile=path("authfile"),
         certificates=certificates,
+        tls_verify=parsed.flag("--tls-verify", True),
         progress=_progress(told["progress"]),
         max_used_space=_measure(told["max-used-space"], _size),
         min_free_space=_measure(told["min-free-space"], _size),

@@ -31,8 +31,10 @@ class WhyText:
         steps = [answer.step for answer in found.steps]
         if found.quiet:
             origins = list(dict.fromkeys(step.origin for step in steps if step.origin))
-            where = f", {sum(bool(s.origin) for s in steps)} of them in {_and(list(map(visible, origins)))}"
-            return f"{said}\nNothing ran: {_found(len(steps))}{where if origins else ''}."
+            where = ""
+            if origins:
+                where = f", {sum(bool(s.origin) for s in steps)} of them in {_and(list(map(visible, origins)))}"
+            return f"{said}\nNothing ran: {_found(len(steps))}{where}."
         ran = sum(step.outcome in ("ran", "failed", "canceled") for step in steps)
         called_off = any(step.outcome == "canceled" for step in steps) and all(s.outcome != "failed" for s in steps)
         result = "" if not found.error else ", then it was called off" if called_off else ", and it failed"

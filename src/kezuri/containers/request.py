@@ -7,9 +7,19 @@ from kezuri.linux.cgroups import Limits
 from kezuri.sandbox.step import HostMount, Port, TmpfsMount
 
 
+class NamedVolume(NamedTuple):
+    """A volume of the store at a path of the container, made if it is not there. `copies`: one that is empty begins
+    with what the image has at the path."""
+
+    name: str
+    target: str
+    writable: bool = True
+    copies: bool = True
+
+
 class RunRequest(NamedTuple):
     """`kezuri run`. `entrypoint` None means the image's own; an empty text clears it. `command` empty means the image's
-    CMD. `volumes` are paths in the container whose files live as long as it does.
+    CMD. `volumes` are paths in the container whose files live as long as it does, `named` volumes stay.
 
     `tools` are shown beside the root, and the command is a shell, or what is named, without the image's entrypoint.
     `network` empty means that none was named; `exposed` are ports such as `80/tcp`; `asks_for_gateway`: a host is to
@@ -24,6 +34,7 @@ class RunRequest(NamedTuple):
     ports: tuple[Port, ...] = ()
     mounts: tuple[HostMount | TmpfsMount, ...] = ()
     volumes: tuple[str, ...] = ()
+    named: tuple[NamedVolume, ...] = ()
     user: str = ""
     workdir: str = ""
     hostname: str = ""

@@ -110,7 +110,7 @@ def find_all(store: Store, text: str) -> list[Kept]:
     found = [image for image in images if image.name in (text, str(wanted)) and text]
     if not found and wanted is not None and wanted.digest:
         found = [image for image in images if _is_at(store, image, wanted)]
-    found = found or _by_id(store, images, text)
+    found = found or _by_id(store, images, text) or _referring(store, text)
     if found:
         return found
     names = [image.familiar for image in images if image.name]
@@ -154,6 +154,12 @@ def _by_id(store: Store, images: list[Kept], text: str) -> list[Kept]:
     if len(hits) > 1:
         raise KezuriError.of(f"{text} is the beginning of {len(hits)} image ids", hint="write more digits")
     return next(iter(hits.values()), [])
+
+
+def _referring(store: Store, text: str) -> list[Kept]:
+    """What refers to an image, which is found by its whole digest only."""
+    digest = text if text.startswith("sha256:") else f"sha256:{text}"
+    return [Kept("", entry) for entry in store.names.referring() if entry.digest == digest]
 
 
 def _readable(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]]:

@@ -160,7 +160,8 @@ class Layout:
         in_parallel(descriptors, lambda d, p: self.fetch(d, sink, p), progress, 2, threading.Event())
 
     def _named(self, selector: str) -> list[Descriptor]:
-        entries = self._index.manifests
+        # What refers to an image, and is told apart by its type, is not what is meant without a name.
+        entries = tuple(e for e in self._index.manifests if selector or not e.artifact_type or _bare_name(e))
         if not entries:
             raise wrong(self.path, "the layout holds no images")
         if not selector:

@@ -14,7 +14,7 @@ _NAMES = """
 """
 CAPABILITIES = tuple(_NAMES.split())
 
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP = 1, 22
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
 
 
@@ -80,6 +80,15 @@ def bound(keep: int) -> None:
 def no_new_privileges() -> None:
     """From now on no execve(2) gives this process more than it has: set-id bits and file capabilities do nothing."""
     libc.call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def keep_memory_private() -> None:
+    """This process writes no core file, and other processes of its user cannot read its memory. A program that it
+    executes begins anew."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    libc.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def die_with_parent(signal: int) -> None:

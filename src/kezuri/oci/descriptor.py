@@ -115,6 +115,14 @@ class Manifest(NamedTuple):
     subject: Descriptor | None = None
     artifact_type: str = ""
 
+    @property
+    def kind(self) -> str:
+        """What an artifact is: what it says itself, else the media type of its config (manifest.md); empty for an
+        image."""
+        if self.artifact_type or self.config.media_type in (CONFIG, DOCKER_CONFIG):
+            return self.artifact_type
+        return self.config.media_type
+
     @classmethod
     def parse(cls, data: bytes, where: str) -> "Manifest":
         """From the raw bytes; KezuriError naming `where` when they are no manifest."""

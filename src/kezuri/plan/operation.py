@@ -1,13 +1,15 @@
 """The operations of a build as values: what has to happen to a stage's files, and from what."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kezuri.diagnostics import Place, Span
-from kezuri.dockerfile.instructions import Node
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from kezuri.dockerfile.instructions import Node
 
 
 class StageInput(NamedTuple):
@@ -203,7 +205,7 @@ class RunOperation(NamedTuple):
 
     title: str
     history: str
-    node: Node
+    node: "Node"
     argv: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
     proxy: tuple[tuple[str, str], ...]
@@ -272,7 +274,7 @@ class CopyOperation(NamedTuple):
 
     title: str
     history: str
-    node: Node
+    node: "Node"
     add: bool
     input: Input
     sources: tuple[str, ...]
@@ -355,7 +357,7 @@ class WorkdirOperation(NamedTuple):
 
     title: str
     history: str
-    node: Node
+    node: "Node"
     path: str
     user: str
 
@@ -448,7 +450,7 @@ class StagePlan(NamedTuple):
     label: str
     base: BaseImage | StageInput | None
     base_title: str
-    node: Node
+    node: "Node"
     platform: Platform
     operations: tuple[Operation, ...]
     config: ImageConfig

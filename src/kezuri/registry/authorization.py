@@ -115,30 +115,49 @@ class Authorization:
             )
         before = used.scopes if used is not None and used.scopes is not None else ()
         scopes = in_order(challenge.get("scope").split(), demand.scopes, before)
-        source = credential.source or "the given credentials" if credential is not None else ""
         terms = Terms("" if insecure else "it is not https", self._private)
+        source = ""
+        secrets: tuple[str, ...] = ()
+        if credential is not None:
+            source = credential.source or "the given credentials"
+            secrets = (credential.password, credential.identity, credential.basic().partition(" ")[2])
+        try:
+            grant = self._exchange(challenge, scopes, terms, credential, demand.pace, patience)
+        except Refused as error:
+            push = any("push" in scope for scope in scopes)
+            raise Refused(error.failure.without(*secrets)._replace(account=source, push=push)) from None
+        return grant._replace(scopes=scopes, source=source)
+
+    def _exchange(
+        self,
+        challenge: Challenge,
+        scopes: tuple[str, ...],
+        terms: Terms,
+        credential: Credential | None,
+        pace: Pace,
+        patience: Patience,
+    ) -> Grant:
+        """A token for what we have: an identity token, a name and a password, or nothing."""
         if credential is not None and credential.identity:
             identity = self._renewed.get(credential.identity, credential.identity)
             form = refresh_form(challenge, scopes, identity)
             headers = {"Content-Type": _FORM, "Content-Length": str(len(form))}
-            request = Request("POST", realm.partition("#")[0], headers, form, demand.pace)
+            realm = challenge.get("realm").partition("#")[0]
             try:
-                grant = self._ask(request, terms, credential, source, patience)
+                grant = self._ask(Request("POST", realm, headers, form, pace), terms, patience)
             except Refused as error:
                 if error.failure.status not in _NO_POST:
                     raise
             else:
                 if grant.refresh:
                     self._renewed[credential.identity] = grant.refresh
-                return grant._replace(scopes=scopes, source=source)
+                return grant
         headers = {"Authorization": credential.basic()} if credential is not None else {}
-        request = Request("GET", token_url(challenge, scopes, self._extra), headers, None, demand.pace)
-        return self._ask(request, terms, credential, source, patience)._replace(scopes=scopes, source=source)
+        return self._ask(
+            Request("GET", token_url(challenge, scopes, self._extra), headers, None, pace), terms, patience
+        )
 
-    def _ask(
-        self, request: Request, terms: Terms, credential: Credential | None, source: str, patience: Patience
-    ) -> Grant:
-        secrets = () if credential is None else (credential.password, credential.identity, credential.basic()[6:])
+    def _ask(self, request: Request, terms: Terms, patience: Patience) -> Grant:
         netloc = Origin.of(request.url).netloc
         while True:
             patience.backoff.ready(netloc, patience.stop)
@@ -161,7 +180,7 @@ class Authorization:
                 if patience.again(netloc, error.kind):
                     continue
                 raise
-            weigh(failure.without(*secrets)._replace(account=source), netloc, patience)
+            weigh(failure, netloc, patience)
 
     def _send(self, request: Request, terms: Terms) -> tuple[Answer, str]:
         """A form with a secret is for the server that it was written for: it is sent nowhere else."""

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from hashlib import sha256
-from typing import Protocol
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Descriptor
@@ -17,11 +15,6 @@ _WORTH_WHILE = 1 << 20
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)\Z")
 
 Open = Callable[[Mapping[str, str]], Answer]
-
-
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> object: ...
-    def hexdigest(self) -> str: ...
 
 
 class Mistaken(Exception):
@@ -43,13 +36,13 @@ def download(
     wrong again, TransportError or Refused when it does not come, Stopped when the work is called off.
     """
     digest, size = descriptor.digest, descriptor.size
-    # The hash of what an earlier process left is not known here: the writer's own check at commit covers that part.
-    hashed: _Hash | None = sha256() if writer.offset == 0 else None
+    kept = writer.offset > 0
     ranges, wrong = True, ""
     while True:
         if writer.offset > size or (writer.offset and not ranges):
             writer.restart()
-            hashed = sha256()
+            kept = False
+        why = ""
         # When all bytes are there already nothing is asked for: to a range that begins at the blob's end some
         # registries answer 416 and announce a body that they never send.
         if writer.offset < size or size == 0:
@@ -59,8 +52,8 @@ def download(
                 with open_({"Range": f"bytes={start}-{size - 1}"} if start else {}) as answer:
                     if start and not continues(answer, start, size):
                         writer.restart()
-                        hashed = sha256()
-                    _pour(answer, writer, hashed, size, host, patience, progress)
+                        kept = False
+                    _pour(answer, writer, size, host, patience, progress)
             except TransportError as error:
                 if writer.offset - start >= _WORTH_WHILE:
                     patience.progressed()
@@ -82,28 +75,24 @@ def download(
                     elif not patience.again(host):
                         raise TransportError("cut", host, "answers ranges in crumbs")
                     continue
-                why = _difference(descriptor, writer.offset, hashed)
-        else:
-            why = _difference(descriptor, writer.offset, hashed)
+        if not why and writer.offset != size:
+            why = f"{writer.offset} bytes instead of {size}"
         if not why:
-            if hashed is not None:
-                writer.commit()
-                return
             try:
-                writer.commit()
+                writer.commit()  # It knows the digest of what it was given.
                 return
             except KezuriError as error:
                 if error.__cause__ is not None:  # the disk's fault, not the content's
                     raise
-                why = "what was kept from an earlier attempt does not fit"
+                fits = "what was kept from an earlier attempt does not fit"
+                why = fits if kept else "its bytes have another digest"
         if wrong:
             writer.restart()  # the next attempt shall not go on from wrong bytes
             raise WrongBytes(f"blob {digest} from {host} is wrong twice: {wrong}; then {why}")
         wrong = why
-        ranges = False
+        ranges = kept = False
         if writer.offset:
             writer.restart()
-        hashed = sha256()
 
 
 def continues(answer: Answer, start: int, size: int) -> bool:
@@ -119,7 +108,6 @@ def continues(answer: Answer, start: int, size: int) -> bool:
 def _pour(
     answer: Answer,
     writer: BlobWriter,
-    hashed: _Hash | None,
     size: int,
     host: str,
     patience: Patience,
@@ -131,7 +119,6 @@ def _pour(
     if answer.status not in (200, 206):
         raise Mistaken(f"status {answer.status} without content")
     stall = Stall(patience.backoff.clock.now)
-    update = hashed.update if hashed is not None else None
     while True:
         if patience.stop.is_set():
             raise Stopped
@@ -146,19 +133,8 @@ def _pour(
             return
         if len(piece) > rest:
             raise Mistaken(f"more than {size} bytes")
-        if update is not None:
-            update(piece)
         writer.write(piece)
         if progress is not None:
             progress(writer.offset, size)
         if stall.stalled(len(piece)):
             raise TransportError("stalled", host, "sends less than 1 KiB a second")
-
-
-def _difference(descriptor: Descriptor, offset: int, hashed: _Hash | None) -> str:
-    """How content differs from its descriptor, or an empty text."""
-    if offset != descriptor.size:
-        return f"{offset} bytes instead of {descriptor.size}"
-    if hashed is not None and (got := "sha256:" + hashed.hexdigest()) != descriptor.digest:
-        return f"its digest is {got}"
-    return ""

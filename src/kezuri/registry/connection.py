@@ -111,7 +111,9 @@ def resolve(host: str, port: int, seconds: float, line: Line | None = None) -> l
 
     def ask() -> None:
         try:
-            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+            # As bytes it is taken as it is: for a text Python loads the tables of international names.
+            name = host.encode() if host.isascii() else host
+            found.extend(socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             failed.append(error)
 

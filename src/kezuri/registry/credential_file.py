@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from kezuri.registry.challenge import Credential, is_token, octets
 from kezuri.registry.server import Server
 
 _MOST = 4 << 20
+_ASIDE = r"\.kezuri-[0-9a-f]{8}"
+"""How a file that is being written is called after its name."""
 
 
 class CredentialFile(NamedTuple):
@@ -138,6 +141,7 @@ def change_file(path: str, change: Callable[[CredentialFile], dict[str, Any] | N
         fence = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(fence, fcntl.LOCK_EX)
+            _clear(target)
             before = read_file(target)
             document = change(before if before is not None else CredentialFile(path))
             if document is not None:
@@ -153,8 +157,17 @@ def change_file(path: str, change: Callable[[CredentialFile], dict[str, Any] | N
         raise KezuriError.of(f"cannot write {path}: {error.strerror}", hint=hint, exit_code=125) from None
 
 
+def _clear(target: str) -> None:
+    """Take away what those left behind who were killed while they wrote; nobody else is writing now."""
+    directory, name = os.path.split(target)
+    left = re.compile(re.escape(name) + _ASIDE)
+    for other in os.listdir(directory):
+        if left.fullmatch(other):
+            os.unlink(os.path.join(directory, other))
+
+
 def _write(target: str, data: bytes) -> None:
-    aside = f"{target}.{os.getpid()}.{os.urandom(4).hex()}"
+    aside = f"{target}.kezuri-{os.urandom(4).hex()}"
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb") as file:

@@ -48,7 +48,9 @@ class MachineCredentials:
         self._warn = warn
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], Credential | None] = {}
-        self._loaded: list[CredentialFile] | None = None
+        self._answers: dict[tuple[str, str, str], Credential | None] = {}
+        self._loaded: list[CredentialFile] = []
+        self._unread = self._files()
 
     def find(self, host: str, path: str) -> Credential | None:
         """The credential for a repository of a registry (an empty path: for the registry), or None. KezuriError for a
@@ -103,7 +105,8 @@ class MachineCredentials:
     def _forget(self) -> None:
         with self._lock:
             self._found.clear()
-            self._loaded = None
+            self._answers.clear()
+            self._loaded, self._unread = [], self._files()
 
     def _read(self, path: str) -> CredentialFile:
         try:
@@ -112,9 +115,7 @@ class MachineCredentials:
             raise _unreadable(path, error) from None
 
     def _look_up(self, host: str, path: str) -> Credential | None:
-        if self._loaded is None:
-            self._loaded = list(self._files())
-        for file in self._loaded:
+        for file in self._in_order():
             name = file.helper(host)
             found = self._helped(name, file, host) if name else None
             found = found or file.find(host, path)
@@ -122,7 +123,28 @@ class MachineCredentials:
                 return found
         return None
 
+    def _in_order(self) -> Iterator[CredentialFile]:
+        """The files as far as somebody asks for them. After one in disorder reading begins anew, so that everybody who
+        asks is told."""
+        yield from self._loaded
+        while True:
+            try:
+                file = next(self._unread, None)
+            except BaseException:
+                self._loaded, self._unread = [], self._files()
+                raise
+            if file is None:
+                return
+            self._loaded.append(file)
+            yield file
+
     def _helped(self, name: str, file: CredentialFile, host: str) -> Credential | None:
+        key = (file.where, name, host)
+        if key not in self._answers:
+            self._answers[key] = self._ask(name, file, host)
+        return self._answers[key]
+
+    def _ask(self, name: str, file: CredentialFile, host: str) -> Credential | None:
         helper = Helper(name, file.where, self._environment)
         try:
             for server in Server.of(host).names:
@@ -161,10 +183,9 @@ class MachineCredentials:
         if docker:
             yield Place(docker, bool(environment.get("DOCKER_CONFIG")))
         home = self._home()
-        runtime = environment.get("XDG_RUNTIME_DIR", "")
-        yield Place(
-            os.path.join(runtime, "containers/auth.json") if runtime else f"/run/containers/{os.getuid()}/auth.json"
-        )
+        runtime, usual = environment.get("XDG_RUNTIME_DIR", ""), f"/run/containers/{os.getuid()}/auth.json"
+        if runtime or os.access(usual, os.R_OK):
+            yield Place(os.path.join(runtime, "containers/auth.json") if runtime else usual)
         config = environment.get("XDG_CONFIG_HOME", "")
         if config or home:
             yield Place(os.path.join(config or os.path.join(home, ".config"), "containers/auth.json"))

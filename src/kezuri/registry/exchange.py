@@ -96,7 +96,7 @@ class Exchanges:
             if answer.status < 300:
                 return answer, hop
             with answer:
-                failure = Failure.read(ask.method, hop.url, answer)
+                failure = Failure.read(ask.method, hop.url, answer)._replace(push="push" in ask.actions)
             if grant is not None:
                 failure = failure.without(*grant.header.split())._replace(account=grant.source)
             # A stranger that we were redirected to has no say in what we tell the registry.

@@ -15,7 +15,8 @@ _UNREACHED = ("resolve", "resolve-later", "refused", "connect-timeout", "proxy")
 
 class Failure(NamedTuple):
     """An answer with an error status. `url` is redacted; `codes` and `message` come from the registry's own words.
-    `account` says where the credentials were found that the request was sent with (empty: it was anonymous)."""
+    `account` says where the credentials were found that the request was sent with (empty: it was anonymous), `push`
+    whether it belongs to a push."""
 
     method: str
     url: str
@@ -24,6 +25,7 @@ class Failure(NamedTuple):
     codes: tuple[str, ...] = ()
     message: str = ""
     account: str = ""
+    push: bool = False
 
     @classmethod
     def read(cls, method: str, url: str, answer: Answer) -> "Failure":
@@ -190,9 +192,9 @@ def _refusal(failure: Failure, host: str) -> str:
     if status in (401, 403) or "UNAUTHORIZED" in codes or "DENIED" in codes:
         from kezuri.registry.forbidden import advice
 
-        return advice(failure.method, host, failure.account)
+        return advice(failure.push, host, failure.account)
     if "NAME_UNKNOWN" in codes:
-        if failure.method not in ("GET", "HEAD"):
+        if failure.push:
             return f"{host} makes no repository by itself: it has to be made there before something is pushed to it"
         return "there is no such repository: is the name spelled right?"
     if status == 404 and ("MANIFEST_UNKNOWN" in codes or "/manifests/" in failure.url):

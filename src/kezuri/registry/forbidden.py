@@ -4,11 +4,11 @@ from kezuri.registry.origin import split_host
 from kezuri.registry.server import HUB, Server
 
 
-def advice(method: str, host: str, account: str) -> str:
-    """For a request that was refused. `account` is where the credentials for it were found; empty: it had none."""
+def advice(pushed: bool, host: str, account: str) -> str:
+    """For a request that was refused, of a push or a pull. `account` is where the credentials for it were found; empty:
+    it had none."""
     server = Server.of(host).host
     command = "kezuri login" + ("" if server == HUB else f" {server}")
-    pushed = method not in ("GET", "HEAD")
     name = split_host(server)[0]
     if not account:
         if pushed:

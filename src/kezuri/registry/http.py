@@ -3,7 +3,6 @@
 Written for what a registry client needs (decision 0035): no compression, no upgrade, one request at a time.
 """
 
-import re
 import select
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
@@ -16,11 +15,9 @@ _MOST_LINE = 64 << 10
 _MOST_FIELDS = 200
 _MOST_INTERIM = 100
 """How many answers of status 1xx may come before the one that counts."""
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (.*))?\Z")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
-_CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\Z", re.DOTALL)
-_NO_TARGET = re.compile(r"%(?![0-9A-Fa-f]{2})|[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
-"""What cannot stand in a request's target as it is."""
+_TARGET = frozenset("!$&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~")
+"""What stands in a request's target as it is; of percent signs those with two hexadecimal digits, too."""
+_HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
 class Malformed(Exception):
@@ -65,7 +62,15 @@ def target_of(url: str) -> str:
     rest = url.partition("://")[2].partition("#")[0]
     at = min((found for mark in "/?" if (found := rest.find(mark)) >= 0), default=len(rest))
     target = rest[at:] if rest[at : at + 1] == "/" else "/" + rest[at:]
-    return _NO_TARGET.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), target)
+    if _TARGET.issuperset(target):
+        return target
+    import re
+
+    return re.sub(
+        r"%(?![0-9A-Fa-f]{2})|[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]",
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()),
+        target,
+    )
 
 
 class HttpConnection:
@@ -155,9 +160,9 @@ class HttpConnection:
         self._rest, self._chunked = 0, False
 
     def _head(self, idle: float) -> Head:
-        line = self._line(idle)
-        status = _STATUS.match(line)
-        if status is None:
+        version, _, said = self._line(idle).partition(b" ")
+        code, _, reason = said.partition(b" ")
+        if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(code) != 3 or not code.isdigit() or code < b"100":
             raise Malformed("what answers does not speak HTTP")
         fields: list[tuple[str, str]] = []
         while line := self._line(idle):
@@ -165,16 +170,16 @@ class HttpConnection:
                 name, value = fields[-1]
                 fields[-1] = name, f"{value} {line.strip().decode('latin-1')}"
                 continue
-            field = _FIELD.match(line)
+            name, colon, value = (part.decode("latin-1") for part in line.partition(b":"))
             # What is no field is passed over, as browsers do.
-            if field is not None:
-                fields.append((field[1].decode("latin-1"), field[2].decode("latin-1")))
+            if colon and (name := name.rstrip(" \t")) and " " not in name:
+                fields.append((name, value.strip(" \t")))
             if len(fields) > _MOST_FIELDS:
                 raise Malformed(f"the answer has more than {_MOST_FIELDS} header fields")
         headers = Headers(fields)
         words = {word.strip() for value in headers.all("connection") for word in value.lower().split(",")}
-        close = "close" in words or (status[1] == b"0" and "keep-alive" not in words)
-        return Head(int(status[2]), (status[3] or b"").decode("latin-1"), headers, close)
+        close = "close" in words or (version == b"HTTP/1.0" and "keep-alive" not in words)
+        return Head(int(code), reason.decode("latin-1"), headers, close)
 
     def read(self, most: int, idle: float) -> bytes:
         """At most `most` bytes of the body; empty at its end. Malformed when it ends before it should."""
@@ -202,10 +207,10 @@ class HttpConnection:
         if self._begun and self._line(idle):
             raise Malformed("a chunk is longer than it says")
         self._begun = True
-        size = _CHUNK.match(self._line(idle))
-        if size is None:
+        size = self._line(idle).partition(b";")[0].strip(b" \t")
+        if not 0 < len(size) < 16 or not _HEX.issuperset(size):
             raise Malformed("a chunk says no length")
-        self._rest = int(size[1], 16)
+        self._rest = int(size, 16)
         if not self._rest:
             self._chunked = False
             for _ in range(_MOST_FIELDS):

@@ -74,13 +74,16 @@ class Pace(NamedTuple):
 class Request(NamedTuple):
     """One request. `body` is bytes or an iterable of them (then the length stands in `headers`), which is iterated anew
     each time the request is sent: after a redirect, for example. While such a body moves, the pace's times begin anew
-    with every piece of it."""
+    with every piece of it. Its repr has neither headers nor a query: they may be secret."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | Iterable[bytes] | None = None
     pace: Pace = Pace()
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.url.partition('?')[0]})"
 
 
 class Answer(Protocol):

@@ -1,20 +1,17 @@
 """Cache mounts: directories that outlive builds, shared, private or locked (BuildKit's RUN --mount=type=cache)."""
 
 import os
-import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from kezuri.linux import recorded
 from kezuri.linux.directory import make_plain
 from kezuri.plan.key import state_of
-from kezuri.step.selections import Selections, as_tree
+from kezuri.step.seeding import make_seeded
+from kezuri.step.selections import Selections
 from kezuri.step.task import Cache
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store, remove_tree
-from kezuri.tree.extraction import taken_out
-from kezuri.tree.materialise import materialise
 
 _MOST_PRIVATE = 64
 
@@ -138,24 +135,9 @@ class CacheMounts:
                     return
                 remove_tree(made)
             mode = 0o755 if mount.mode is None else mount.mode
-            uid, gid = mount.uid or 0, mount.gid or 0
-            if mount.seed is not None:
-                selection = taken_out(self._selections.select(mount.seed), scratch)
-                items, _ = as_tree(selection)
-                materialise(items, made, recorded=self._owners.recorded)
-                for root in selection:
-                    if root.directory:
-                        # A seeded cache is the directory that it is seeded with.
-                        mode, uid, gid = root.top.entry.mode, root.top.entry.uid, root.top.entry.gid
-            else:
-                make_plain(made)
-            os.chmod(made, mode)
-            if self._owners.recorded:
-                recorded.write(made, stat.S_IFDIR, recorded.Record(uid, gid))
-            elif (uid, gid) != (0, 0):
-                os.chown(made, uid, gid)
-                # The kernel takes set-id bits away from what changes its owner.
-                os.chmod(made, mode)
+            seed = self._selections.select(mount.seed) if mount.seed is not None else ()
+            owner = mount.uid or 0, mount.gid or 0
+            make_seeded(made, seed, scratch, mode, owner, self._owners.recorded)
             os.rename(made, path)
 
 

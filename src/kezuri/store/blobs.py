@@ -1,5 +1,6 @@
 """Content-addressed blobs in an OCI image layout: written aside, verified, synced, renamed."""
 
+import errno
 import fcntl
 import os
 from hashlib import sha256
@@ -10,6 +11,9 @@ from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
 from kezuri.oci.descriptor import Descriptor, encoded, valid_digest
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SPARED = 2 << 20
+"""Bytes that a blob leaves to others of a disk that it has filled."""
 PARTIAL = "partial"
 """The directory of a store with the first bytes of blobs whose fetching was interrupted, under the whole's digests."""
 
@@ -80,10 +84,22 @@ class BlobWriter:
         try:
             write_all(self._descriptor, data)
         except OSError as error:
-            self._lasting = False  # a full disk needs the space
+            self._spare(error)
             raise disk_error(error, self._path) from error
         self.offset += len(data)
         return len(data)
+
+    def _spare(self, error: OSError) -> None:
+        """Keep of a lasting blob what a full disk had room for, but for a little: who frees the disk has to write."""
+        if error.errno not in _FULL:
+            self._lasting = False
+            return
+        try:
+            kept = max(0, self.offset - _SPARED)
+            os.ftruncate(self._descriptor, kept)
+            self.offset = kept
+        except OSError:
+            self._lasting = False
 
     def restart(self) -> None:
         """Forget everything that was written."""

@@ -13,10 +13,14 @@ from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, Index, 
 CHOSEN_FROM = "dev.kezuri.chosen-from"
 """The annotation with the digest of the index that a pulled image was chosen from, which its registry knows it by."""
 
+SUBJECT = "dev.kezuri.subject"
+"""The annotation with the digest of what an entry without a name refers to: such an entry is no image by itself."""
+
 
 class Names:
     """Which name stands for which manifest or index. Names are references in full (`docker.io/library/app:v1`, or
-    `docker.io/library/app@sha256:…` for what was pulled by its digest). An image without a name has one entry."""
+    `docker.io/library/app@sha256:…` for what was pulled by its digest). An image without a name has one entry, and so
+    has what refers to an image (a signature, an SBOM)."""
 
     def __init__(self, root: str) -> None:
         self._path = os.path.join(root, "index.json")
@@ -36,6 +40,18 @@ class Names:
     def untagged(self) -> list[Descriptor]:
         """The images without a name: built without one, or left behind by a name that went to another image. What
         another tool entered under a digest of another algorithm is none that the store can hold."""
+        return [d for d in self._nameless() if SUBJECT not in d.annotations]
+
+    def referring(self) -> list[Descriptor]:
+        """What refers to images, each with the SUBJECT annotation."""
+        return [d for d in self._nameless() if SUBJECT in d.annotations]
+
+    def refer(self, descriptor: Descriptor, subject: str) -> None:
+        """Keep what refers to the image with this digest, for as long as that is kept. Nothing is written when it is
+        there already, by whatever name."""
+        self.keep(descriptor._replace(annotations={SUBJECT: subject}))
+
+    def _nameless(self) -> list[Descriptor]:
         return [d for d in self._read() if REF_NAME not in d.annotations and valid_digest(d.digest)]
 
     def version(self) -> tuple[int, int]:

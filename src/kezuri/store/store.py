@@ -20,7 +20,19 @@ from kezuri.store.names import Names, publish
 _LOCK_POLL = 0.05
 """Seconds between two looks at a lock, where waiting for it can be called off."""
 
-_DIRECTORIES = ("blobs", "layers", "listings", "tmp", "mounts", "locks", "leases", "contexts", "owners", PARTIAL)
+_DIRECTORIES = (
+    "blobs",
+    "layers",
+    "listings",
+    "tmp",
+    "mounts",
+    "locks",
+    "leases",
+    "contexts",
+    "owners",
+    "volumes",
+    PARTIAL,
+)
 
 
 class Store:

@@ -1,10 +1,9 @@
 """Archives that images are copied into: a tar that is an OCI layout and, for docker, what `docker save` writes too."""
 
-import io
 import json
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor, Index, Manifest, canonical
@@ -15,8 +14,6 @@ from kezuri.transfer.doors import Progress, Source
 from kezuri.transfer.layouts import named
 from kezuri.transfer.pouring import damaged
 
-_DIRECTORY = 0o755
-_FILE = 0o644
 _PIECE = 1 << 20
 
 
@@ -26,18 +23,13 @@ class ArchiveWriter:
     source gives is not what its digest says: whoever holds the sink must not publish it then."""
 
     def __init__(self, sink: BinaryIO, *, docker: bool) -> None:
-        import tarfile
-
         self.docker = docker
-        self._tar = tarfile.open(fileobj=sink, mode="w|", bufsize=_PIECE, format=tarfile.PAX_FORMAT)  # noqa: SIM115
-        self._tar.copybufsize = _PIECE  # type: ignore[attr-defined]  # tarfile's own default is 16 KiB
+        self._sink = sink
         self._written: set[str] = set()
         self._entries: list[Descriptor] = []
         self._saved: dict[str, dict[str, Any]] = {}
         for name in ("blobs", "blobs/sha256"):
-            info = tarfile.TarInfo(name)
-            info.type, info.mode = tarfile.DIRTYPE, _DIRECTORY
-            self._tar.addfile(info)
+            self._head(name, 0, directory=True)
 
     def has(self, digest: str) -> bool:
         """Whether the blob was written."""
@@ -47,15 +39,16 @@ class ArchiveWriter:
         """Write a blob; its bytes are compared with its digest on the way."""
         if descriptor.digest in self._written:
             return
-        checked = _Checked(file, descriptor, progress)
-        try:
-            self._tar.addfile(self._info(blob_file(descriptor.digest, where), descriptor.size), cast(Any, checked))
-        except OSError:
-            if checked.short:
-                raise damaged(descriptor, where) from None
-            raise
-        if checked.hashed.hexdigest() != descriptor.digest[7:]:
+        self._head(blob_file(descriptor.digest, where), descriptor.size)
+        hashed, rest = sha256(), descriptor.size
+        while rest and (piece := file.read(min(_PIECE, rest))):
+            hashed.update(piece)
+            self._sink.write(piece)
+            rest -= len(piece)
+            progress(descriptor, descriptor.size - rest, descriptor.size)
+        if rest or hashed.hexdigest() != descriptor.digest[7:]:
             raise damaged(descriptor, where)
+        self._sink.write(bytes(-descriptor.size % 512))
         self._written.add(descriptor.digest)
 
     def document(self, document: Document) -> None:
@@ -92,17 +85,20 @@ class ArchiveWriter:
             saved = [{**one, "RepoTags": one["RepoTags"] or None} for one in self._saved.values()]
             self._small("manifest.json", json.dumps(saved, separators=(",", ":")).encode())
         self._small(MARKER_FILE, MARKER)
-        self._tar.close()
+        self._sink.write(bytes(1024))
 
     def _small(self, name: str, data: bytes) -> None:
-        self._tar.addfile(self._info(name, len(data)), io.BytesIO(data))
+        self._head(name, len(data))
+        self._sink.write(data + bytes(-len(data) % 512))
 
-    def _info(self, name: str, size: int) -> Any:
+    def _head(self, name: str, size: int, *, directory: bool = False) -> None:
         import tarfile
 
         info = tarfile.TarInfo(name)
-        info.size, info.mode = size, _FILE
-        return info
+        info.size, info.mode = size, 0o755 if directory else 0o644
+        if directory:
+            info.type = tarfile.DIRTYPE
+        self._sink.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8"))
 
 
 class ArchiveDestination:
@@ -159,25 +155,3 @@ def _notes(descriptor: Descriptor, name: str, docker: bool) -> dict[str, str]:
 
         notes[REF_NAME] = Reference.parse(name).tag or name
     return notes
-
-
-class _Checked:
-    """A blob's bytes on their way into the archive."""
-
-    def __init__(self, file: IO[bytes], descriptor: Descriptor, progress: Progress) -> None:
-        self._file = file
-        self._descriptor = descriptor
-        self._progress = progress
-        self._done = 0
-        self.hashed = sha256()
-        self.short = False
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        while len(data) < size and (more := self._file.read(size - len(data))):
-            data += more
-        self.short = len(data) < size
-        self.hashed.update(data)
-        self._done += len(data)
-        self._progress(self._descriptor, self._done, self._descriptor.size)
-        return data

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.images.kept import find_image, kept, manifests
+from kezuri.images.kept import Kept, find_image, manifests
+from kezuri.images.referrers import referrers
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
 from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document, read_document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.blobs import damaged, missing
@@ -26,19 +28,25 @@ class StoreSource:
         self.where = f"image {name}"
         self._store = store
         self._name = name
-        self._referring: dict[str, list[Descriptor]] | None = None
 
     def root(self) -> Document:
         """The manifest or index that was asked for; NoSuchImage when there is none."""
         image = find_image(self._store, self._name)
         digits = self._name.rpartition("@")[2].removeprefix("sha256:").lower()
         descriptor = image.descriptor
-        if image.name not in (self._name, str(image.reference)) and not descriptor.digest[7:].startswith(digits):
+        if not self._is_name_of(image) and not descriptor.digest[7:].startswith(digits):
             for digest, manifest in manifests(self._store, descriptor):
                 if digits and (digest[7:].startswith(digits) or manifest.config.digest[7:].startswith(digits)):
                     descriptor = Descriptor(manifest.media_type, digest, self._store.blobs.size(digest))
                     break
         return self.document(descriptor)
+
+    def _is_name_of(self, image: Kept) -> bool:
+        """Whether the image was found by its name, and not by an id that may be one platform's."""
+        try:
+            return bool(image.name) and image.name in (self._name, str(Reference.parse(self._name)))
+        except KezuriError:
+            return False
 
     def document(self, descriptor: Descriptor) -> Document:
         """A manifest or index of the store."""
@@ -68,17 +76,8 @@ class StoreSource:
         pour(self.open, descriptors, sink, progress, self.where)
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        """The images without a name whose manifests name this one as their subject."""
-        if self._referring is None:
-            self._referring = {}
-            for image in kept(self._store):
-                try:
-                    content = self.document(image.descriptor).content
-                except KezuriError:
-                    continue  # a damaged image is no reason not to copy another
-                if isinstance(content, Manifest) and content.subject is not None:
-                    self._referring.setdefault(content.subject.digest, []).append(image.descriptor)
-        return tuple(self._referring.get(digest, ()))
+        """What the store keeps with this one because it refers to it."""
+        return referrers(self._store, digest)
 
 
 class StoreDestination:
@@ -103,10 +102,10 @@ class StoreDestination:
         return len(blobs) - len(lacking)
 
     def put(self, document: Document) -> None:
-        """Keep a document; what refers to the image is an image without a name, so that it stays."""
+        """Keep a document; what refers to the image stays for as long as the image does."""
         self._store.blobs.put(document.raw)
         if self._finished:
-            self._store.names.keep(document.descriptor)
+            self._keep(document, document.descriptor)
 
     def finish(self, document: Document) -> None:
         """Keep the root and let the names stand for it."""
@@ -120,8 +119,16 @@ class StoreDestination:
         for name in self._names:
             self._store.names.put(name, descriptor)
         if not self._names:
-            self._store.names.keep(descriptor)
+            self._keep(document, descriptor)
         self._finished = True
+
+    def _keep(self, document: Document, descriptor: Descriptor) -> None:
+        content = document.content
+        if isinstance(content, Manifest) and content.subject is not None:
+            known = descriptor._replace(artifact_type=content.kind, platform=None)
+            self._store.names.refer(known, content.subject.digest)
+        else:
+            self._store.names.keep(descriptor)
 
     def _platform(self, document: Document) -> Platform | None:
         from kezuri.oci.config import ImageConfig

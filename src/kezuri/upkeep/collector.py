@@ -129,6 +129,7 @@ class Collector:
                 # What two layers share is freed with the second of them: then there may be more to do.
                 went = went and limits.keep_bytes is not None
             self._removal.unheld_locks()
+            self._removal.orphaned_referrers()
             if limits.everything and limits.chosen is None and limits.keep_bytes is None:
                 since = self._spared.since()
                 self._store.database.facts.drop(float("inf") if since is None else since)

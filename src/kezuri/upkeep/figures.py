@@ -28,6 +28,7 @@ class Figures:
             ("blobs", "blobs"),
             ("snapshots", "layers"),
             ("cache mounts", "mounts"),
+            ("volumes", "volumes"),
             ("listings", "listings"),
             ("file digests", "contexts"),
             ("git repositories", "git"),

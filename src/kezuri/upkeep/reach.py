@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterable
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Index, read_document, valid_digest
+from kezuri.oci.descriptor import Descriptor, Index, read_document, valid_digest
+from kezuri.store.names import SUBJECT
 from kezuri.store.store import Store
 
 
@@ -47,9 +48,24 @@ class Reach:
         return known
 
     def named_blobs(self, untagged: bool = True) -> set[str]:
-        """The blobs of all images that are kept; of those with a name only, if so wanted."""
+        """The blobs of all images that are kept, and of what refers to them; of those with a name only, if so
+        wanted."""
         others = self._store.names.untagged() if untagged else ()
-        return self._all(descriptor.digest for descriptor in (*self._store.names.all().values(), *others))
+        seen = self._all(descriptor.digest for descriptor in (*self._store.names.all().values(), *others))
+        for entry in self.referring(seen):
+            self.image_blobs(entry.digest, seen)
+        return seen
+
+    def referring(self, documents: set[str]) -> list[Descriptor]:
+        """What refers to any of these manifests and indexes, or to what does (a signature of an SBOM)."""
+        waiting, found, known = self._store.names.referring(), list[Descriptor](), set(documents)
+        while True:
+            more = [entry for entry in waiting if entry.annotations.get(SUBJECT) in known]
+            if not more:
+                return found
+            found += more
+            known.update(entry.digest for entry in more)
+            waiting = [entry for entry in waiting if entry not in more]
 
     def base_blobs(self) -> set[str]:
         """The blobs of all images that builds have asked for."""

@@ -195,6 +195,12 @@ class Removal:
                 if not os.path.lexists(path):
                     yield Gone("temporary", name, size)
 
+    def orphaned_referrers(self) -> None:
+        """Forget what referred to images that went, once its own document went with them."""
+        for entry in self._store.names.referring():
+            if not self._store.blobs.has(entry.digest):
+                self._store.names.drop(entry.digest)
+
     def unheld_locks(self) -> None:
         """Remove the files of locks that nobody holds: there is one for every key that ever ran."""
         directory = self._store.path("locks")

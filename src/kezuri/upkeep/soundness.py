@@ -66,7 +66,7 @@ class Soundness:
                     self._store.names.delete(name)
                 yield Finding("image", name, f"{digest} is missing", repair)
                 break
-        for descriptor in self._store.names.untagged():
+        for descriptor in (*self._store.names.untagged(), *self._store.names.referring()):
             for digest in self._missing(descriptor.digest):
                 if repair:
                     self._store.names.drop(descriptor.digest)

@@ -23,6 +23,8 @@ MODULES = {
     "append": "append",
     "flatten": "flatten",
     "rebase": "rebase",
+    "attach": "attach",
+    "discover": "discover",
     "copy": "copy",
     "save": "save",
     "load": "load",
@@ -46,6 +48,11 @@ MODULES = {
     "image prune": "image_prune",
     "du": "du",
     "config": "config",
+    "volume create": "volumes:CREATE",
+    "volume ls": "volumes:LS",
+    "volume inspect": "volumes:INSPECT",
+    "volume rm": "volumes:RM",
+    "volume prune": "volumes:PRUNE",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
@@ -97,10 +104,12 @@ ALIASES = {
     "container run": "run",
     "system df": "du",
     "system prune": "prune",
+    "volume list": "volume ls",
+    "volume remove": "volume rm",
 }
 """Other names that people's fingers know."""
 
-GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store")
+GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store", "volume")
 """First words that need a second one."""
 
 

@@ -20,7 +20,7 @@ COMMAND = Command(
     description="Into DEST where that is a directory, else as DEST; of PATH/. what the directory holds; with - a tar\n"
     "on standard output. Devices are left out.\n"
     "IMAGE is read from the store where it is there, else from its registry, and none of it is kept;\n"
-    "docker://NAME is the registry's in any case, oci:DIR[:NAME] and oci-archive:FILE[:NAME] are OCI layouts.\n"
+    "docker://NAME is the registry's in any case, and all places of `kezuri copy` are known.\n"
     "Layers are read from the uppermost one on, and only as far as needed: what was read of a layer is proved by its\n"
     "digest only with --verify, which reads the rest, too.",
     completes="image",

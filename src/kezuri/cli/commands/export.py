@@ -16,7 +16,7 @@ COMMAND = Command(
     least=1,
     most=1,
     description="IMAGE is read from the store where it is there, else from its registry, and none of it is kept;\n"
-    "docker://NAME is the registry's in any case, oci:DIR[:NAME] and oci-archive:FILE[:NAME] are OCI layouts.",
+    "docker://NAME is the registry's in any case, and all places of `kezuri copy` are known.",
     completes="image",
 )
 

@@ -7,6 +7,7 @@ from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.linux.privileges import keep_memory_private
 
 _MOST = 32 << 10
 
@@ -47,7 +48,7 @@ def execute(invocation: Invocation) -> int:
     accounts = Accounts(invocation.settings, warn, console.environ)
     if invocation.command is LOGOUT:
         return _logout(invocation, accounts, registry)
-    _keep_no_core()
+    keep_memory_private()
     return _login(invocation, accounts, registry)
 
 
@@ -90,7 +91,7 @@ def _again(accounts: Accounts, registry: str, console: Console) -> bool:
     try:
         return accounts.check(registry)
     except KezuriError as error:
-        if not sys.stdin.isatty() or error.exit_code != 1:
+        if not _on_terminal() or error.exit_code != 1:
             raise
         console.note(f"warning: {error.diagnostics[0].message}")
         return False
@@ -114,15 +115,21 @@ def _logout(invocation: Invocation, accounts: Accounts, registry: str) -> int:
 
 def _piped() -> str:
     """The password from standard input, without the end of its line."""
+    if sys.stdin is None:
+        raise UsageError.because("there is no standard input to read a password from")
     data = sys.stdin.buffer.read(_MOST + 1)
     if len(data) > _MOST:
         raise UsageError.because(f"a password is not longer than {_MOST >> 10} KiB")
     return data.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
 
 
+def _on_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def _ask(prompt: str, console: Console, secret: bool = False) -> str:
     """A line from the terminal, a secret one without its being seen."""
-    if not sys.stdin.isatty():
+    if not _on_terminal():
         raise UsageError.because(
             "there is no terminal to ask for a name and a password on", "write --username NAME --password-stdin"
         )
@@ -133,10 +140,3 @@ def _ask(prompt: str, console: Console, secret: bool = False) -> str:
     console.err.write(prompt)
     console.err.flush()
     return sys.stdin.readline().strip()
-
-
-def _keep_no_core() -> None:
-    """A crash must not write the password to the disk."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -7,11 +7,12 @@ from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
 
 if TYPE_CHECKING:
+    from kezuri.app.image_files import ImagePath
     from kezuri.layer.entry import Entry
 
 COMMAND = Command(
     "ls",
-    "List files of an image",
+    "List files of an image, or tags of a repository",
     (
         Option(("--long", "-l"), "flag", "Modes, owners, sizes and times, too"),
         Option(("--recursive", "-R"), "flag", "Also what is below, a full path on each line"),
@@ -20,12 +21,12 @@ COMMAND = Command(
         PLATFORM,
         QUIET,
     ),
-    operands="IMAGE[:/PATH]",
+    operands="IMAGE:TAG|IMAGE:/PATH|REPOSITORY",
     least=1,
     most=1,
     description="IMAGE is read from the store where it is there, else from its registry, and none of it is kept;\n"
-    "docker://NAME is the registry's in any case, oci:DIR[:NAME] and oci-archive:FILE[:NAME] are OCI layouts.\n"
-    "Of a directory every layer that has part of it is read.",
+    "docker://NAME is the registry's in any case, and all places of `kezuri copy` are known.\n"
+    "Of a directory every layer that has part of it is read. A name without a tag and a path is a repository's.",
     completes="image",
 )
 
@@ -41,6 +42,10 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console, traffic = invocation.parsed, invocation.console, Traffic()
     source = ImagePath.parse(parsed.operands[0])
+    if _is_repository(source):
+        from kezuri.cli.commands.tags import show_tags
+
+        return show_tags(invocation, source.image, "json" if parsed.text("--format") == "json" else "")
     long, deep, form = parsed.flag("--long"), parsed.flag("--recursive"), parsed.text("--format")
     entries = listing(invocation.settings, source, parsed.text("--platform"), traffic, deep, not long)
     if form == "json":
@@ -57,6 +62,19 @@ def execute(invocation: Invocation) -> int:
     if not parsed.flag("--quiet"):
         say_traffic(traffic, console)
     return 0
+
+
+def _is_repository(source: "ImagePath") -> bool:
+    """Whether a name without a path has no tag or digest either; only registries have repositories."""
+    if source.path or source.word not in ("", "docker://"):
+        return False
+    from kezuri.images.kept import looks_like_id
+    from kezuri.oci.reference import Reference
+
+    if looks_like_id(source.image):
+        return False
+    named = Reference.parse(source.image.removeprefix("docker://"), default_tag=False)
+    return not named.tag and not named.digest
 
 
 def mode_text(entry: "Entry") -> str:

@@ -1,10 +1,10 @@
 """`kezuri prune`: what nobody needs any more goes."""
 
-import sys
 from typing import TYPE_CHECKING
 
+from kezuri.cli.consent import agreed
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.options import Command, Option
 from kezuri.cli.quantities import size
 from kezuri.cli.table import FORMAT, check_format, listing
 from kezuri.cli.values import duration, memory
@@ -31,7 +31,7 @@ COMMAND = Command(
         Option(("--force", "-f"), "flag", "Do not ask"),
         FORMAT,
         Option(("--verbose",), "flag", "Name everything that goes"),
-        Option(("--volumes",), "flag", "Accepted: there are no volumes", ignored=True),
+        Option(("--volumes",), "flag", "Accepted: `kezuri volume prune` removes volumes", ignored=True),
     ),
     aliases=("buildx prune", "builder prune", "system prune"),
     description="With a limit of space, what is worth least for its size goes first: the seconds that it would take\n"
@@ -70,7 +70,7 @@ def execute(invocation: Invocation) -> int:
         console.say(f"Would reclaim: {size(sum(candidate.size for candidate in candidates))}")
         return 0
     check_format(form, _HEADINGS)
-    if not parsed.flag("--force") and not _agreed(invocation, _what(everything, until, filters, budget)):
+    if not parsed.flag("--force") and not agreed(invocation, _what(everything, until, filters, budget)):
         return 1
     if parsed.flag("--verbose") and budget != Budget():
         from kezuri.app.prune import foresee_prune
@@ -143,12 +143,3 @@ def _what(everything: bool, until: float | None, filters: tuple[str, ...], budge
     if filters or until is not None:
         return "the cache that the filters choose"
     return "everything that no build uses now" if everything else "what is not used any more"
-
-
-def _agreed(invocation: Invocation, what: str) -> bool:
-    """Ask at a terminal; elsewhere nobody can answer, so that --force has to say it."""
-    if not (sys.stdin is not None and sys.stdin.isatty() and invocation.console.err.isatty()):
-        raise UsageError.because("kezuri prune asks before it removes anything", "add --force where nobody can answer")
-    invocation.console.err.write(f"This removes {what} from {invocation.settings.root}. Go on? [y/N] ")
-    invocation.console.err.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

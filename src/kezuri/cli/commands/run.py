@@ -32,7 +32,7 @@ COMMAND = Command(
         Option(
             ("--mount",),
             "repeated",
-            "type=bind,source=HOST,target=PATH[,ro], or tmpfs or volume with a target",
+            "type=bind|volume|tmpfs,source=HOST or NAME,target=PATH[,ro]",
             "MOUNT",
         ),
         Option(("--name",), "text", "The container's name, and host name where none is given", "NAME"),
@@ -83,7 +83,7 @@ COMMAND = Command(
         Option(
             ("--volume", "-v"),
             "repeated",
-            "Show a directory or file of this machine; PATH alone: gone with the container",
+            "Show a directory or file of this machine, or a volume that stays (NAME:PATH) or not (PATH)",
             "HOST:CONTAINER[:ro]",
             completes="file",
         ),

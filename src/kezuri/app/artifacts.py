@@ -1,0 +1,128 @@
+"""`attach` and `discover`: what belongs to an image without being a part of it, wherever the image is."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.app.transfers import Places
+from kezuri.diagnostics import KezuriError
+from kezuri.edits.artifact import TITLE, artifact
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+from kezuri.registry.image import Document
+from kezuri.transfer.artifact_files import ArtifactFiles, described
+from kezuri.transfer.copying import Wish, copy
+from kezuri.transfer.doors import Destination, Source
+from kezuri.transfer.places import LayoutPlace, Place, RegistryPlace, StorePlace, read_place
+from kezuri.transfer.walking import image_for
+
+_DEEPEST = 8
+"""How many generations are looked for: a signature of an SBOM of an image is the second."""
+_MOST = 1000
+"""How many referrers are listed in all; a registry may list whatever it likes."""
+
+
+class AttachedFile(NamedTuple):
+    """A file of an artifact, and its media type."""
+
+    path: str
+    media_type: str
+
+
+class Attached(NamedTuple):
+    """What was attached to what."""
+
+    descriptor: Descriptor
+    subject: Descriptor
+
+
+class Referring(NamedTuple):
+    """What refers to an image, and what refers to it in turn."""
+
+    descriptor: Descriptor
+    referrers: tuple["Referring", ...]
+
+
+class Discovered(NamedTuple):
+    """An image as it was found, and what refers to it."""
+
+    where: str
+    descriptor: Descriptor
+    referrers: tuple[Referring, ...]
+
+
+def attach(
+    settings: Settings,
+    image: str,
+    artifact_type: str,
+    files: Sequence[AttachedFile],
+    annotations: Mapping[str, str],
+    platform: str = "",
+) -> Attached:
+    """Put an artifact with these files beside the image, which becomes its subject; the image stays as it is. The same
+    files give the same artifact. KezuriError where the image is not there, or its place can keep no artifact."""
+    place = read_place(image)
+    if not isinstance(place, RegistryPlace | StorePlace | LayoutPlace):
+        raise KezuriError.of(
+            f"nothing can be attached to an image in {image}",
+            hint="copy it to a registry, a layout or the store first",
+            exit_code=2,
+        )
+    paths: dict[str, str] = {}
+    blobs = []
+    for file in files:
+        blob = described(file.path, file.media_type, {TITLE: os.path.basename(os.path.abspath(file.path))})
+        paths[blob.digest] = file.path
+        blobs.append(blob)
+    with Session(settings) as session, Places(session) as places:
+        subject = _root(places.source(place), platform).descriptor
+        made = ArtifactFiles(artifact(subject, artifact_type, blobs, annotations), paths)
+        copied = copy(made, _beside(session, place), Wish(), lambda descriptor, current, total: None)
+        return Attached(copied.descriptor, subject)
+
+
+def _beside(session: Session, place: Place) -> Destination:
+    """Where the place keeps what has no name."""
+    if isinstance(place, RegistryPlace):
+        from kezuri.transfer.registries import RegistryDestination
+
+        return RegistryDestination(session.registry(), place.reference._replace(tag="", digest=""))
+    if isinstance(place, LayoutPlace):
+        from kezuri.transfer.layouts import LayoutDestination
+
+        return LayoutDestination(place.directory, "")
+    from kezuri.transfer.stored import StoreDestination
+
+    return StoreDestination(session.store, ())
+
+
+def discover(settings: Settings, image: str, artifact_type: str = "", platform: str = "") -> Discovered:
+    """What refers to the image, and what refers to that. With an artifact type, of what refers to the image itself only
+    what is of that type."""
+    with Session(settings) as session, Places(session) as places:
+        source = places.source(read_place(image))
+        root = _root(source, platform).descriptor
+        return Discovered(source.where, root, referring(source, root.digest, artifact_type))
+
+
+def referring(source: Source, digest: str, artifact_type: str = "") -> tuple[Referring, ...]:
+    """What a source lists as referring to a digest, each thing once, whatever is listed."""
+    return _referring(source, digest, artifact_type, {digest}, _DEEPEST)
+
+
+def _referring(source: Source, digest: str, kind: str, seen: set[str], deep: int) -> tuple[Referring, ...]:
+    found = []
+    for entry in source.referrers(digest):
+        if entry.digest in seen or len(seen) > _MOST or (kind and entry.artifact_type != kind):
+            continue
+        seen.add(entry.digest)
+        more = _referring(source, entry.digest, "", seen, deep - 1) if deep > 1 else ()
+        found.append(Referring(entry, more))
+    return tuple(sorted(found, key=lambda one: (one.descriptor.artifact_type, one.descriptor.digest)))
+
+
+def _root(source: Source, platform: str) -> Document:
+    root = source.root()
+    return image_for(source, root, Platform.parse(platform)) if platform else root
