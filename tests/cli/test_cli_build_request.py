@@ -223,7 +223,7 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
+        *("--sbom", "--provenance", "--attest", "--policy"),
     } <= REFUSED
 
 

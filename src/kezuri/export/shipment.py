@@ -100,7 +100,7 @@ class Shipment:
         sent, and is told then."""
         place = (reference.repository, descriptor.digest)
         with self._lock:
-            if place in self._ahead:
+            if place in self._ahead or place in self._there:
                 return
             ended = self._ahead[place] = threading.Event()
         try:
@@ -135,12 +135,6 @@ class Shipment:
         """Let the tags stand for the image, all of them or none."""
         root, raw = cargo.documents[-1]
         self._tag(root, raw, [reference for reference in dict.fromkeys(references) if reference.tag])
-
-    def wait(self) -> None:
-        """Wait for what is being sent ahead."""
-        for ended in tuple(self._ahead.values()):
-            while not ended.wait(0.5):
-                pass
 
     def _bring(self, repository: Reference, blobs: Iterable[Descriptor]) -> None:
         """Have blobs in a repository; those that were sent ahead are waited for."""
