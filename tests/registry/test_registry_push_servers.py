@@ -47,7 +47,7 @@ from kezuri.app.pull import pull
 from kezuri.app.push import push
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.oci import MANIFEST, Descriptor, Manifest, Platform, Reference, canonical, digest_of
+from kezuri.oci import MANIFEST, Descriptor, Index, Manifest, Platform, Reference, canonical, digest_of
 from kezuri.oci.descriptor import DOCKER_MANIFEST
 from kezuri.registry import Registry, RegistryConfig, Uploaded
 from kezuri.registry.challenge import Credential
@@ -441,6 +441,26 @@ def test_push_of_the_store(plain: RegistryServer, tmp_path: Path) -> None:
     for wrong, all_tags in ((f"{names[0]}@{built.digest}", False), (names[0], True), (f"{plain.host}/no/such", True)):
         with pytest.raises(KezuriError):
             push(settings, wrong, print_none, all_tags=all_tags)
+
+
+def test_of_an_index_goes_what_is_here(plain: RegistryServer, tmp_path: Path) -> None:
+    settings = Settings(str(tmp_path / "store"))
+    where = context(tmp_path / "context", "FROM scratch\nCOPY a /\n")
+    name, platforms = f"{plain.host}/team/app:1", ("linux/amd64", "linux/arm64", "linux/riscv64")
+    index = build(BuildRequest(where, tags=(name,), platforms=platforms), settings, print_none).digest
+    (whole,) = push(settings, name, print_none)
+    assert (whole.digest, whole.single) == (index, "")
+    (arm,) = push(settings, name, print_none, platform="linux/arm64")
+    with Registry() as registry:
+        assert registry.document(Reference.parse(name)).descriptor.digest == arm.digest != index
+    with Store(settings.root) as store:
+        amd64, _, riscv64 = Index.parse(store.blobs.read(index), name).manifests
+        store.blobs.delete(riscv64.digest)
+        with pytest.raises(KezuriError, match="the store has not the images for linux/riscv64"):
+            push(settings, name, print_none)
+        store.blobs.delete(arm.digest)
+    (only,) = push(settings, name, print_none)
+    assert (only.digest, only.single) == (amd64.digest, index)
 
 
 def test_a_blob_that_is_not_here_is_taken_from_where_it_is(plain: RegistryServer, tmp_path: Path) -> None:
