@@ -425,6 +425,29 @@ def test_layers_of_the_base_are_compressed_anew_where_that_is_asked_for(plain: R
             assert store.blobs.is_sound(layer.digest)
 
 
+def test_a_base_whose_files_nobody_needs_is_not_fetched(plain: RegistryServer, tmp_path: Path) -> None:
+    made(tmp_path, Settings(str(tmp_path / "first")), f"{plain.host}/team/base:1")
+    with FaultyRegistry(upstream=plain.host) as proxy:
+        dockerfile = f"FROM {proxy.host}/team/base:1\nCOPY --link b /c\n"
+        output = PushedImage(ImageOptions(), kept=False)
+        settings = Settings(str(tmp_path / "store"))
+        name = f"{proxy.host}/other/app:1"
+        made(tmp_path, settings, name, dockerfile=dockerfile, outputs=(output,))
+        with Registry() as registry:
+            resolved = registry.resolve(Reference.parse(name), Platform("linux", "amd64"))
+        fetched = {s.path.rpartition("/")[2] for s in proxy.log if s.method == "GET" and "/blobs/" in s.path}
+        assert len(resolved.manifest.layers) == 3
+        assert not fetched & {layer.digest for layer in resolved.manifest.layers}
+        assert len([s for s in proxy.log if "mount=" in s.path]) == 2
+        # At another registry they are not, and have to be fetched.
+        with RegistryServer(_made(tmp_path / "second")) as second:
+            name = f"{second.host}/other/app:1"
+            made(tmp_path, settings, name, dockerfile=dockerfile, outputs=(output,))
+            with Registry() as registry:
+                again = registry.resolve(Reference.parse(name), Platform("linux", "amd64"))
+            assert again.manifest.layers == resolved.manifest.layers
+
+
 def test_push_of_the_store(plain: RegistryServer, tmp_path: Path) -> None:
     settings = Settings(str(tmp_path / "store"))
     where = context(tmp_path / "context", "FROM scratch\nCOPY a /\nCOPY b /\n")

@@ -173,6 +173,9 @@ class Delivery:
         else the store has; where these cannot be had, with other blobs of the same layers. `forced` is how they are
         to be compressed whatever they are."""
         forms, layers = self._session.forms, tuple(zip(base.config.diff_ids, base.layers))
+        if forced is None and self._passes_through(base):
+            yield from layers
+            return
         try:
             forms.fetch_named(layers)
         except KezuriError:
@@ -186,6 +189,15 @@ class Delivery:
                     form = forms.recompressed(layer, descriptor, forced)
                     descriptor = Descriptor(form.media_type, form.digest, form.size)
                 yield layer, descriptor
+
+    def _passes_through(self, base: BaseImage) -> bool:
+        """Whether the base's layers are needed at registries only, and it is known where they are: one that the other
+        registry has, or takes over from there, is never fetched."""
+        images = [output for output in self._request.outputs if isinstance(output, ImageOutput)]
+        if any(not isinstance(output, PushedImage) or output.kept for output in images):
+            return False
+        store = self._session.store
+        return all(store.blobs.has(b.digest) or store.database.facts.sources(b.digest) for b in base.layers)
 
     def _compose(self, output: ImageOutput, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
         from kezuri.export.image import compose
