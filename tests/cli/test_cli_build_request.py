@@ -25,6 +25,7 @@ from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
 from kezuri.diagnostics import KezuriError
+from kezuri.edits.settings import Unset
 from kezuri.export.annotations import Annotation
 from kezuri.linux.cgroups import Limits
 
@@ -193,6 +194,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--watch --run=-p80:80", {}),
     ("--retry-network 3", {"retry_network": 3}),
     ("--squash", {"squash": "new"}),
+    ("--unset env=A --unset cmd", {"unset": (Unset("env", "A"), Unset("cmd"))}),
     ("--squash --squash-all", {"squash": "all"}),
     ("--on-error shell", {}),
     ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
