@@ -176,6 +176,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
             )
         },
     ),
+    (
+        "-o type=image,compression=zstd,force-compression=true",
+        {"outputs": (StoredImage(ImageOptions(compression="zstd", forced=True)),)},
+    ),
     ("--load", {"outputs": (LoadedImage(),)}),
     ("--load=podman --push", {"outputs": (PushedImage(), LoadedImage(engine="podman"))}),
     ("--load=docker -o out", {"outputs": (RootDirectory("out"), LoadedImage(engine="docker"))}),

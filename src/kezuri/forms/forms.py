@@ -170,6 +170,10 @@ class Forms:
             return imported if here else self._made().verification.of_cache(layer, imported)
         return self._packer.made(layer, packing) or self._made().repacking.blob(layer, packing)
 
+    def recompressed(self, layer: str, descriptor: Descriptor, packing: Packing) -> FormRow:
+        """A layer of an image, with the same content, as a blob of the wanted kind: see Repacking.recompressed."""
+        return self._made().repacking.recompressed(layer, descriptor, packing)
+
     def squashed(self, layers: Sequence[str], kept: int, packing: Packing) -> FormRow:
         """One layer, as a blob, that does what all but the lowest `kept` of the layers do: see Squashing."""
         return self._made().squashing.blob(layers, kept, packing)
