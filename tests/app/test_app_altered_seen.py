@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,16 @@ def walked(root: Path) -> dict[str, tuple[Any, ...]]:
             time = 0 if path.is_symlink() else int(status.st_mtime)
             found[key] = (status.st_mode, status.st_uid, status.st_gid, time, content, link, same)
     return found
+
+
+def test_memory_does_not_grow_with_the_image(place: Place) -> None:
+    place.image("large", "RUN dd if=/dev/urandom of=/large bs=1M count=200 && echo 1 > /one", "RUN rm /one")
+    words = [sys.executable, "-m", "kezuri", "flatten", "large", "--compression", "uncompressed"]
+    child = subprocess.Popen(words, env=place.environ, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    assert used.ru_maxrss < 120 << 10, f"{used.ru_maxrss >> 10} MiB for a file of 200 MiB"
 
 
 @needs_registry
