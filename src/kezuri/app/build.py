@@ -166,7 +166,8 @@ class _Build:
             return None
         from kezuri.app.pushing import Pushing
 
-        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter))
+        bring = self._caches.bring if self._caches is not None else None
+        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter, bring))
 
     def _warn(self, text: str) -> None:
         self._listener(Warned(time(), Diagnostic("warning", text)))

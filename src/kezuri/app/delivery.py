@@ -6,6 +6,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from kezuri.app.outputs import (
+    CacheOnly,
     DockerArchive,
     FileOutput,
     ImageOutput,
@@ -54,6 +55,10 @@ class Delivery:
         cache."""
         self._pushing = pushing
         self._caches = caches if caches is not None and caches.inline else None
+        self._imports = caches
+        # Nothing is kept of an image that is only pushed: what the registry has already need not come here.
+        images = [output for output in request.outputs if not isinstance(output, CacheOnly)]
+        self._passes_on = not request.squash and all(isinstance(o, PushedImage) and not o.kept for o in images)
         self._called: list[str] = []
         self._request = request
         self._names = names
@@ -125,6 +130,7 @@ class Delivery:
         with self._reporter.step(WorkName("exporting layers")):
             # Layers are packed from directories before bases are fetched: an ordinary user can read those directories
             # only in a user namespace, and cannot enter it while threads fetch and draw how far they are.
+            self._gather(plan, built, [number for number, _ in targets], packings)
             made = {way: [self._made_blobs(plan, built, number, way) for number, _ in targets] for way in packings}
             return {
                 way: tuple(
@@ -132,6 +138,23 @@ class Delivery:
                 )
                 for way, each in made.items()
             }
+
+    def _gather(self, plan: Plan, built: Built, targets: list[int], packings: tuple[Packing, ...]) -> None:
+        """Have the layers here that only a cache has, several at a time; what is here already is packed before."""
+        forms = self._session.forms
+        if self._imports is None or self._imports.imported is None:
+            return
+        stages = [plan.stage(number) for number in targets]
+        places = [(item.stage, item.operation) for stage in stages for item in stage.history if item.operation >= 0]
+        layers = list(dict.fromkeys(built.layers[place] for place in places))
+        lacking = [layer for layer in layers if not forms.usable(layer)]
+        for layer in layers if lacking else ():
+            if layer not in lacking:
+                for packing in packings:
+                    forms.blob(layer, packing)
+        if self._passes_on:
+            lacking = [layer for layer in lacking if not any(forms.promised(layer, packing) for packing in packings)]
+        forms.fetch_missing(lacking)
 
     def _made_blobs(self, plan: Plan, built: Built, number: int, packing: Packing) -> dict[tuple[int, int], LayerBlob]:
         places = [(item.stage, item.operation) for item in plan.stage(number).history if item.operation >= 0]
@@ -167,6 +190,10 @@ class Delivery:
         """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
         else the store has; where these cannot be had, with other blobs of the same layers."""
         forms, layers = self._session.forms, tuple(zip(base.config.diff_ids, base.layers))
+        sources = self._session.store.database.facts.sources
+        if self._passes_on and all(sources(blob.digest) for _, blob in layers):
+            yield from layers
+            return
         try:
             forms.fetch_named(layers)
         except KezuriError:
@@ -202,6 +229,9 @@ class Delivery:
 
     def _blob(self, layer: str, packing: Packing) -> LayerBlob:
         forms = self._session.forms
+        unfetched = self._imports.unfetched(layer, packing) if self._imports is not None and self._passes_on else None
+        if unfetched is not None:
+            return unfetched
         form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()

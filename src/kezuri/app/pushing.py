@@ -1,7 +1,7 @@
 """What a build sends to registries: layers while it still runs, the image when it is finished."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kezuri.app.outputs import Output, PushedImage
@@ -24,14 +24,19 @@ class Pushing:
     registries forget."""
 
     def __init__(
-        self, outputs: tuple[Output, ...], tags: tuple[str, ...], session: Session, reporter: Reporter
+        self,
+        outputs: tuple[Output, ...],
+        tags: tuple[str, ...],
+        session: Session,
+        reporter: Reporter,
+        bring: Callable[[Descriptor], bool] | None = None,
     ) -> None:
-        """`tags` are the names that every output of the build gets."""
+        """`tags` are the names that every output of the build gets; `bring`: see Stock."""
         self._targets = {output: _references(output, tags) for output in outputs if isinstance(output, PushedImage)}
         self._session = session
         self._reporter = reporter
         self._documents: dict[str, bytes] = {}
-        stock = Stock(session.store, session.registry, self._documents)
+        stock = Stock(session.store, session.registry, self._documents, bring)
         self._stock = stock
         self._shipment = Shipment(session.store, session.registry, stock, self)
         self._places = threading.Semaphore(_AT_ONCE)

@@ -126,10 +126,10 @@ class Settings(NamedTuple):
     runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
     (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP; without `tls_verify` every registry
     may, but nothing else; `authfile` is the one file with credentials that counts (empty: the usual ones);
-    `certificates` is a directory with authorities, and a certificate to show, for every registry. `progress` is how
-    progress is shown when neither a flag nor a variable says so. `max_used_space`, `min_free_space` and
-    `reserved_space` (bytes) and `keep_age` (seconds) are what the cache is cut down to after builds and pulls; None for
-    no limit.
+    `certificates` is a directory with authorities, and a certificate to show, for every registry; `allow_private` are
+    registries that may send us on to addresses of a private network. `progress` is how progress is shown when neither a
+    flag nor a variable says so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age`
+    (seconds) are what the cache is cut down to after builds and pulls; None for no limit.
     """
 
     root: str
@@ -141,6 +141,7 @@ class Settings(NamedTuple):
     authfile: str = ""
     certificates: str = ""
     tls_verify: bool = True
+    allow_private: tuple[str, ...] = ()
     progress: str = ""
     max_used_space: int | None = None
     min_free_space: int | None = None

@@ -33,11 +33,17 @@ class Told(Protocol):
 
 class Stock:
     """The blobs of a store, as they are pushed from. One that is not there is brought from a registry that is known to
-    have it. `documents` are at hand, whatever the store has."""
+    have it. `documents` are at hand, whatever the store has. `bring` is asked first for a blob that is not there, and
+    says whether it has brought it."""
 
     def __init__(
-        self, store: Store, registry: "Callable[[], Registry]", documents: Mapping[str, bytes] | None = None
+        self,
+        store: Store,
+        registry: "Callable[[], Registry]",
+        documents: Mapping[str, bytes] | None = None,
+        bring: Callable[[Descriptor], bool] | None = None,
     ) -> None:
+        self._asked_first = bring
         self._store = store
         self._registry = registry
         self._documents = documents if documents is not None else {}
@@ -66,6 +72,8 @@ class Stock:
         return file
 
     def _bring(self, descriptor: Descriptor) -> None:
+        if self._asked_first is not None and self._asked_first(descriptor):
+            return
         failure: KezuriError | None = None
         for repository in self._store.database.facts.sources(descriptor.digest):
             try:

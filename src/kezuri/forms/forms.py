@@ -84,6 +84,10 @@ class Forms:
         """Make a layer known that a cache of another machine has: see Supply.know."""
         self._supply.know(layer, foreign)
 
+    def promised(self, layer: str, packing: Packing) -> FormRow | None:
+        """The blob of the wanted kind that a cache has of the layer, here or not; None when it has none."""
+        return self._supply.imported(layer, packing)
+
     def forget_foreign(self, layer: str) -> None:
         """A cache turned out not to have the layer that it gave."""
         self._supply.forget(layer)
