@@ -1,5 +1,6 @@
 """Cache mounts that travel between machines, and between users."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +122,29 @@ def test_one_that_is_too_large_stays_out(tmp_path: Path, machine: Callable[..., 
     target = CacheTarget("local", str(tmp_path / "cache"), mounts=True, most=500)
     shop.build(DOCKERFILE, build_contexts=(("base", f"oci-layout://{base}"),), cache_to=(target,))
     assert any("/c is not exported: it is larger" in text for text in shop.said.warnings)
+
+
+def test_no_secret_is_in_a_cache(tmp_path: Path, machine: Callable[..., Workshop]) -> None:
+    from kezuri.app.request import SecretSource
+    from kezuri.layer.decompression import decompress
+
+    shop = Workshop(tmp_path, tmp_path / "store-one")
+    (tmp_path / "secret").write_text("hunter2-is-secret")
+    text = (
+        "FROM base AS tools\n"
+        "RUN --mount=type=secret,id=s --mount=type=secret,id=s,env=S,target=/x --mount=type=cache,target=/c "
+        'test "$S" = "$(cat /run/secrets/s)" && echo "$S" | wc -c > /c/used && cp /c/used /used\n'
+        "FROM base\nCOPY --from=tools /used /used\n"
+    )
+    shop.build(
+        text,
+        build_contexts=(("base", f"oci-layout://{tmp_path}/base"),),
+        secrets=(SecretSource("s", "file", str(tmp_path / "secret")),),
+        cache_to=(CacheTarget("local", str(tmp_path / "cache"), mode="max", mounts=True),),
+    )
+    assert shop.said.ran
+    for name in blobs(tmp_path):
+        data = (tmp_path / "cache/blobs/sha256" / name).read_bytes()
+        if data[:1] != b"{":
+            data = decompress(io.BytesIO(data), name).read()
+        assert b"hunter2" not in data
