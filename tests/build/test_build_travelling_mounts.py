@@ -9,6 +9,7 @@ import pytest
 from tests.build.build_busybox import RUNS_STEPS, busybox_tar
 from tests.build.build_workshop import Workshop, write_layout
 
+from kezuri.diagnostics import KezuriError
 from kezuri.travel.places import CacheSource, CacheTarget
 
 pytestmark = RUNS_STEPS
@@ -148,3 +149,15 @@ def test_no_secret_is_in_a_cache(tmp_path: Path, machine: Callable[..., Workshop
         if data[:1] != b"{":
             data = decompress(io.BytesIO(data), name).read()
         assert b"hunter2" not in data
+
+
+def test_what_came_for_a_build_that_failed_stays(tmp_path: Path, machine: Callable[..., Workshop]) -> None:
+    contexts = {"build_contexts": (("base", f"oci-layout://{tmp_path}/base"),)}
+    text = "FROM base\nRUN echo dear > /dear\n"
+    one, two = (Workshop(tmp_path, tmp_path / f"store-{name}") for name in ("one", "two"))
+    one.build(text, cache_to=(CacheTarget("local", str(tmp_path / "cache")),), **contexts)
+    with pytest.raises(KezuriError):
+        two.build(text + "RUN false\n", cache_from=(CacheSource("local", str(tmp_path / "cache")),), **contexts)
+    assert two.said.cached == ["RUN echo dear > /dear"]
+    two.build(text + "RUN true\n", **contexts)
+    assert (two.said.cached, two.said.ran) == (["RUN echo dear > /dear"], ["RUN true"])
