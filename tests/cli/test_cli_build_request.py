@@ -25,6 +25,7 @@ from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console
 from kezuri.cli.options import UsageError, parse
 from kezuri.diagnostics import KezuriError
+from kezuri.edits.settings import Unset
 from kezuri.export.annotations import Annotation
 from kezuri.linux.cgroups import Limits
 
@@ -189,6 +190,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--watch --run=-p80:80", {}),
     ("--retry-network 3", {"retry_network": 3}),
     ("--squash", {"squash": "new"}),
+    ("--unset env=A --unset cmd", {"unset": (Unset("env", "A"), Unset("cmd"))}),
     ("--squash --squash-all", {"squash": "all"}),
     ("--on-error shell", {}),
     ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
@@ -219,7 +221,7 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
+        *("--sbom", "--provenance", "--attest", "--policy"),
     } <= REFUSED
 
 

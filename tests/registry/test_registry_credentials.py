@@ -332,6 +332,12 @@ def test_helpers_that_fail(home: Home, script: str, words: str) -> None:
         os.kill(int(left.read_text()), 9)
 
 
+def test_a_helper_that_repeats_what_it_was_told(home: Home) -> None:
+    home.helper("odd", "echo no room for $(cat); exit 1")
+    with pytest.raises(KezuriError, match=r'no room for .*"Secret": "\*\*\*"'):
+        Helper("odd", "file", home.environment).store("r.example", Credential("u", "hush"))
+
+
 def test_helpers_have_names_and_no_paths(home: Home) -> None:
     for name in ("../evil", "a/b", "", "-x", "a b"):
         with pytest.raises(KezuriError, match="is not the name of a credential helper"):

@@ -179,7 +179,12 @@ class Delivery:
             from kezuri.travel.document import INLINE
 
             cache = {INLINE: self._caches.inlined(plan, made)}
-        return Parts(platform, target.config, base_layers, history, target.history, made, cache)
+        config = target.config
+        if self._request.unset:
+            from kezuri.edits.settings import without
+
+            config = without(config, self._request.unset)
+        return Parts(platform, config, base_layers, history, target.history, made, cache)
 
     def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
         """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what

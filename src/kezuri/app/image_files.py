@@ -1,6 +1,7 @@
 """The files of an image opened: from the store where it has the image, else straight from where the image is."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
@@ -46,7 +47,10 @@ class ImagePath(NamedTuple):
 class Traffic:
     """How many bytes of layers came over the network, and how many all layers that are not here have."""
 
-    def __init__(self) -> None:
+    def __init__(self, listen: Callable[[], None] = lambda: None) -> None:
+        """`listen` is called whenever something came, perhaps from several threads."""
+        self._listen = listen
+        self._lock = threading.Lock()
         self.came = 0
         self.whole = 0
         self.source = ""
@@ -54,12 +58,17 @@ class Traffic:
 
     def count(self, size: int) -> None:
         """Take note of bytes that came."""
-        self.came += size
+        with self._lock:
+            self.came += size
+        self._listen()
 
 
 class ImageFiles(Protocol):
-    """An image's files, wherever it is. Paths are as in Entry."""
+    """An image's files, wherever it is. Paths are as in Entry. `scratch` is a directory that is there as long as they
+    are open, for whoever works with them."""
 
+    @property
+    def scratch(self) -> str: ...
     def resolve(self, path: str, last: bool = True) -> str:
         """The path with its links followed within the image, the one at its end only if `last`; missing components stay
         as they are."""
@@ -79,16 +88,12 @@ class ImageFiles(Protocol):
 
 
 @contextmanager
-def opened(
-    settings: Settings, image: str, platform: str, traffic: Traffic, scratch: Callable[[str], None] = lambda path: None
-) -> Iterator[ImageFiles]:
+def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> Iterator[ImageFiles]:
     """The files of an image by the name that a user gives it: of the store's image, else of the one that its registry
     has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
-    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. `scratch` is told of a directory that is
-    there meanwhile. KezuriError when there is no such image."""
+    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. KezuriError when there is no such image."""
     word = ImagePath.parse(image).word
     with Session(settings) as session, session.store.scratch("files") as place:
-        scratch(place)
         wanted = Platform.parse(platform) if platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with _elsewhere(session, image, wanted, place) as files:
@@ -96,7 +101,7 @@ def opened(
             return
         name = image.removeprefix(word)
         if word != "docker://":
-            kept = _kept(session, name, platform, only=bool(word))
+            kept = _kept(session, name, platform, place, only=bool(word))
             if kept is not None:
                 yield kept
                 return
@@ -128,7 +133,7 @@ def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -
             yield files
 
 
-def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles | None":
+def _kept(session: Session, name: str, platform: str, scratch: str, only: bool) -> "_KeptFiles | None":
     from kezuri.images.kept import NoSuchImage, choose, looks_like_id
 
     try:
@@ -140,14 +145,15 @@ def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles
     session.store.blobs.touch(found.digest)
     for layer, descriptor in zip(found.config.diff_ids, found.manifest.layers):
         session.forms.know_pulled(layer, descriptor)
-    return _KeptFiles(session.forms.view(found.config.diff_ids).named(name))
+    return _KeptFiles(session.forms.view(found.config.diff_ids).named(name), scratch)
 
 
 class _KeptFiles:
     """The files of an image of the store."""
 
-    def __init__(self, view: StackView) -> None:
+    def __init__(self, view: StackView, scratch: str) -> None:
         self._view = view
+        self.scratch = scratch
 
     def resolve(self, path: str, last: bool = True) -> str:
         if last:
@@ -184,8 +190,14 @@ class _InRegistry:
 
     def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
         lacking = [layer for layer in layers if not self._session.store.blobs.has(layer.digest)]
-        self._registry.fetch_all(self._reference, lacking, sink)
-        self._traffic.count(sum({layer.digest: layer.size for layer in lacking}.values()))
+        known: dict[str, int] = {}
+
+        def came(layer: Descriptor, current: int, total: int) -> None:
+            # Fewer than before where a blob is begun anew: what came before came nevertheless.
+            self._traffic.count(max(0, current - known.get(layer.digest, 0)))
+            known[layer.digest] = current
+
+        self._registry.fetch_all(self._reference, lacking, sink, came)
 
     @property
     def _registry(self) -> Registry:

@@ -108,7 +108,7 @@ class Places:
             case RegistryPlace():
                 from kezuri.transfer.registries import RegistryDestination
 
-                yield RegistryDestination(self._session.registry(), place.reference)
+                yield RegistryDestination(self._session.registry(), place.reference, self._session.store.database.facts)
             case StorePlace():
                 from kezuri.transfer.stored import StoreDestination
 

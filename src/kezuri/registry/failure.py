@@ -175,6 +175,11 @@ def _transport(error: TransportError) -> tuple[str, str]:
             f"no TLS with {error.origin}: {error.message}",
             f"if it speaks plain HTTP, say so: --insecure-registry {error.origin}",
         )
+    if error.kind == "url" and error.message.endswith("it is a private address"):
+        return (
+            f"{error.origin}: {error.message}",
+            f"if that is right, name {error.origin} in the setting allow-private (KEZURI_ALLOW_PRIVATE)",
+        )
     return (
         f"{error.origin}: {error.message}",
         "" if error.kind == "url" else "the network or the registry is in trouble: try again later",
