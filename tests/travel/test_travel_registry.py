@@ -3,14 +3,17 @@
 import json
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.build.build_busybox import RUNS_STEPS, busybox_tar
-from tests.build.build_workshop import Workshop, oci, write_layout
+from tests.build.build_workshop import Workshop, asked, oci, write_layout
 from tests.registry.registry_servers import RegistryServer, needs_registry, needs_skopeo
 
+from kezuri.app.build import build
+from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.travel.places import CacheSource, CacheTarget
 
@@ -44,6 +47,7 @@ class Machines:
 
     def __init__(self, directory: Path, base: Path, registry: RegistryServer) -> None:
         self._directory = directory
+        self.base = base
         self._contexts = (("base", f"oci-layout://{base}"),)
         self.registry = registry
 
@@ -221,3 +225,26 @@ def test_a_blob_that_the_registry_lost_is_built_before_it_is_pushed(machines: Ma
     two = machines.build("two", read=("app:cache",), outputs=(f"type=registry,name={host}/app:2,store=false",))
     assert any("urandom > /top" in title for title in two.said.ran)
     assert len(two.said.warnings) == 1
+
+
+def test_two_exporters_at_once_leave_one_whole_cache(machines: Machines, tmp_path: Path) -> None:
+    """Two machines that have built different things write the same tag at the same time."""
+    target = machines.target("app:cache", mode="max")
+    shops = [machines.build(name, source=name) for name in ("one", "two")]
+    threads = [
+        threading.Thread(
+            target=lambda shop=shop: build(
+                asked(context=str(shop.context), cache_to=(target,),
+                      build_contexts=(("base", f"oci-layout://{machines.base}"),)),
+                Settings(str(shop.root)), shop.said,
+            )
+        )
+        for shop in shops
+    ]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    three = machines.build("three", read=("app:cache",), source="two")
+    assert three.said.ran == []
+    assert three.said.warnings == []

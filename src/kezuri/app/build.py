@@ -130,8 +130,12 @@ class _Build:
                     result = delivery.deliver(plan, built)
                     break
                 except KezuriError:
+                    if caches is None:
+                        raise
                     # Where a cache lacked what it said to have, the build goes on without that.
-                    if caches is None or not caches.gave_up:
+                    if not caches.gave_up:
+                        with suppress(KezuriError):
+                            caches.adopt()
                         raise
                     caches.go_on()
                     self._cancel.clear()

@@ -17,7 +17,7 @@ from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import WorkName
-from kezuri.progress.reporter import Reporter
+from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.travel.carriers import Carrier, LayoutCarrier, RegistryCarrier
 from kezuri.travel.document import CacheDocument, Record
 from kezuri.travel.imported import Imported, Place
@@ -59,6 +59,7 @@ class Caches:
         self._lookup: ForeignLookup | None = None
         self._namespace = namespace
         self._names = names
+        self._ticket: Ticket | None = None
         self._promised: dict[str, tuple[str, Packing]] = {}
         self._sources = sources
         places = tuple(Place(str(source), partial(self._carriers, source), source.mounts) for source in sources)
@@ -178,7 +179,8 @@ class Caches:
             if target.kind == "inline":
                 continue
             try:
-                with self._reporter.step(WorkName(f"exporting cache to {target}")):
+                with self._reporter.step(WorkName(f"exporting cache to {target}")) as ticket:
+                    self._ticket = ticket
                     self._export_whole(plan, target, _packing(target, packing))
             except KezuriError as error:
                 if target.patient:
@@ -279,9 +281,13 @@ class Caches:
 
         reference = Reference.parse(target.place)
         reference = reference._replace(tag=scoped(reference.tag, target.scope))
-        CacheRepository(self._session.registry(), reference).write(
+        CacheRepository(self._session.registry(), reference, self._sent).write(
             document.encode(), document.blobs(), source, self._known_in(reference)
         )
+
+    def _sent(self, blob: Descriptor, current: int, total: int) -> None:
+        if self._ticket is not None:
+            self._ticket.status(blob.digest[:19], current, total, current >= total)
 
     def _known_in(self, reference: Reference) -> list[str]:
         """The repositories of the same registry that may have layers of this build: its images', and the caches'."""
