@@ -112,7 +112,7 @@ _COPY = (
             (f"--{side}-tls-verify",),
             "optional",
             "",
-            refused="--insecure-registry HOST: that registry may speak plain HTTP",
+            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
             harmless=("true",),
             foreign=True,
         )
@@ -130,7 +130,8 @@ _COPY = (
     ),
     *_taken("--retry-times"),
     *_taken("--preserve-digests", "--remove-signatures", "--dest-oci-accept-uncompressed-layers", value=False),
-    *_taken("--src-no-creds", "--dest-no-creds", "--dest-precompute-digests", value=False),
+    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
+    *_taken("--dest-precompute-digests", value=False),
     *_REGISTRY,
 )
 _SAVE = _taken("--uncompressed", value=False)
