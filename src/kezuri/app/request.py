@@ -6,6 +6,7 @@ from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
+    from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
     from kezuri.travel.places import CacheSource, CacheTarget
 
@@ -69,7 +70,7 @@ class BuildRequest(NamedTuple):
     of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
     network alone is run again `retry_network` times. `cache_from` are caches of other machines that are looked into,
     `cache_to` those that are written. Without `outputs` nothing leaves. `squash` makes the new layers one (`new`), or
-    those of the base, too (`all`).
+    those of the base, too (`all`); the image does not declare what is `unset`.
     """
 
     context: str = "."
@@ -99,6 +100,7 @@ class BuildRequest(NamedTuple):
     salvage: tuple[Salvage, ...] = ()
     retry_network: int = 0
     squash: Literal["", "new", "all"] = ""
+    unset: "tuple[Unset, ...]" = ()
     cache_from: "tuple[CacheSource, ...]" = ()
     cache_to: "tuple[CacheTarget, ...]" = ()
 
