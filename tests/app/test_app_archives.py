@@ -111,8 +111,10 @@ def test_image_prune(dated: Settings) -> None:
     assert names(images(dated)) == {"new:1"}
     with Store(dated.root) as store:
         assert len(store.blobs.digests()) == 3
-    with pytest.raises(KezuriError, match="unknown filter 'dangling=true'"):
-        prune_images(dated, ("dangling=true",))
+    assert prune_images(dated, ("dangling=true",)) == ()
+    assert {one.name for one in prune_images(dated, ("dangling=false",), dry_run=True)} == {"new:1"}
+    with pytest.raises(KezuriError, match="unknown filter 'before=x'"):
+        prune_images(dated, ("before=x",))
 
 
 def test_save_and_load(dated: Settings, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.cli.options import UsageError, parse
 from kezuri.diagnostics import KezuriError
+from kezuri.edits.settings import Unset
 from kezuri.export.annotations import Annotation
 from kezuri.linux import cgroups
 from kezuri.linux.cgroups import Limits
@@ -175,6 +176,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
             )
         },
     ),
+    (
+        "-o type=image,compression=zstd,force-compression=true",
+        {"outputs": (StoredImage(ImageOptions(compression="zstd", forced=True)),)},
+    ),
     ("--load", {"outputs": (LoadedImage(),)}),
     ("--load=podman --push", {"outputs": (PushedImage(), LoadedImage(engine="podman"))}),
     ("--load=docker -o out", {"outputs": (RootDirectory("out"), LoadedImage(engine="docker"))}),
@@ -191,6 +196,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--watch --run=-p80:80", {}),
     ("--retry-network 3", {"retry_network": 3}),
     ("--squash", {"squash": "new"}),
+    ("--unset env=A --unset cmd", {"unset": (Unset("env", "A"), Unset("cmd"))}),
     ("--squash --squash-all", {"squash": "all"}),
     ("--on-error shell", {}),
     ("--on-error export,path=/out,dest=o --on-error=fail", {"salvage": (Salvage("/out", "o"),)}),
@@ -221,7 +227,7 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        *("--sbom", "--provenance", "--attest", "--policy", "--squash"),
+        *("--sbom", "--provenance", "--attest", "--policy"),
     } <= REFUSED
 
 

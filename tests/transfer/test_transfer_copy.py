@@ -173,7 +173,7 @@ def test_what_refers_to_an_image_goes_along_if_wanted(tmp_path: Path, held: Exit
     assert blobs(tmp_path / "with") == blobs(where)
     with Store(str(tmp_path / "store")) as store:
         run(layout(held, where, "one"), StoreDestination(store, ("docker.io/library/x:1",)), Wish(referrers=True))
-        assert {d.digest for d in store.names.untagged()} == {digest_of(note), digest_of(about)}
+        assert {d.digest for d in store.names.referring()} == {digest_of(note), digest_of(about)}
         back = LayoutDestination(str(tmp_path / "back"), "x")
         run(StoreSource(store, "x:1"), back, Wish(referrers=True))
     assert blobs(tmp_path / "back") == blobs(where)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,6 +100,9 @@ def test_a_round_keeps_every_digest(kezuri: Kezuri, registry: str, tmp_path: Pat
     # Every manifest, every config and every layer is read and held against its digest; nested indexes it cannot read.
     for i, place in enumerate(p for p in places if name == "two" and not p.startswith("store:")):
         run("skopeo", "copy", "-q", "--src-tls-verify=false", "--all", place, f"dir:{tmp_path / f'copied{i}'}")
+    asked = (tmp_path / "registry" / "registry.log").read_text()
+    assert "&from=a%2Fb" in asked or "&from=a/b" in asked, "what a repository of the registry has is mounted"
+    assert not re.search(r'"(PUT|PATCH) /v2/mounted/blobs', asked)
     assert sorted(kezuri("tags", f"{registry}/a/b").split()) == ["1", "3"]
     assert kezuri("digest", f"docker://{registry}/a/b:1").split() == [digest]
     assert "ok" in kezuri("store", "check")

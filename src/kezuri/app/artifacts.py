@@ -88,7 +88,9 @@ def _beside(session: Session, place: Place) -> Destination:
     if isinstance(place, RegistryPlace):
         from kezuri.transfer.registries import RegistryDestination
 
-        return RegistryDestination(session.registry(), place.reference._replace(tag="", digest=""))
+        return RegistryDestination(
+            session.registry(), place.reference._replace(tag="", digest=""), session.store.database.facts
+        )
     if isinstance(place, LayoutPlace):
         from kezuri.transfer.layouts import LayoutDestination
 

@@ -15,7 +15,7 @@ from kezuri.scalars.durations import parse_duration
 from kezuri.store.store import Store
 
 LISTING = ("before", "dangling", "id", "label", "label!", "reference", "since", "until")
-PRUNING = ("label", "label!", "until")
+PRUNING = ("dangling", "label", "label!", "until")
 
 Test = Callable[[Kept, str, ImageConfig], bool]
 """Whether an image is meant: its entry, the digest of its config, and the config."""

@@ -9,6 +9,7 @@ from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.images.kept import config_of, kept, manifests
 from kezuri.linux.ownership import Privilege
+from kezuri.scalars import parse_bool
 from kezuri.store.store import Store
 from kezuri.upkeep.collector import Collector, Limits
 from kezuri.upkeep.relief import is_full
@@ -22,11 +23,14 @@ def prune_images(
     all: bool = False,
     dry_run: bool = False,
 ) -> tuple[Removed, ...]:
-    """Remove images without a name, with `all` those with one too, as far as the filters choose them; an index goes if
-    all of its images are chosen. The cache stays: what results or running builds need is not removed. `warn` hears of
-    images that cannot be read, which stay. With `dry_run` nothing is removed, and only names and ids are told."""
+    """Remove images without a name, with `all` (or the filter `dangling=false`) those with one too, as far as the
+    filters choose them; an index goes if all of its images are chosen. The cache stays: what results or running builds
+    need is not removed. `warn` hears of images that cannot be read, which stay. With `dry_run` nothing is removed, and
+    only names and ids are told."""
     with Store(settings.root, frugal=is_full(settings.root)) as store:
-        wanted = read_filters(store, filters, PRUNING)
+        read_filters(store, filters, PRUNING)
+        all = all or any(parse_bool(text[9:]) is False for text in filters if text.startswith("dangling="))
+        wanted = read_filters(store, [text for text in filters if not text.startswith("dangling=")])
         gone = []
         for image in kept(store):
             if image.name and not all:

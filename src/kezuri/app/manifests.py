@@ -145,7 +145,7 @@ def push_index(session: Session, index: Document, parts: Sequence[Part], name: R
 def _destination(session: Session, name: Reference) -> Destination:
     from kezuri.transfer.registries import RegistryDestination
 
-    return RegistryDestination(session.registry(), name)
+    return RegistryDestination(session.registry(), name, session.store.database.facts)
 
 
 def _root(places: Places, text: str) -> tuple[Source, Document]:

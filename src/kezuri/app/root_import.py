@@ -95,7 +95,7 @@ def changed(config: ImageConfig, changes: tuple[str, ...]) -> ImageConfig:
             )
 
     def none(source: ImageSource, platform: Platform) -> BaseImage:
-        raise AssertionError("scratch is no image")
+        raise AssertionError(source)
 
     try:
         plan = Planner(parsed, PlanRequest(platform=config.platform), none).plan()
@@ -150,8 +150,14 @@ def _layer(session: Session, stream: BinaryIO, where: str) -> tuple[Descriptor, 
 
     with session.store.blobs.writer(hashed=True) as writer:
         with BlobWriter(cast(BinaryIO, writer), compression("gzip", None)) as blob:
-            tee = _Tee(decompress(stream, where), blob)
-            entries = sum(1 for _ in read_tar(cast(BinaryIO, tee), where, rootless=True))
+            try:
+                tee = _Tee(decompress(stream, where), blob)
+                entries = sum(1 for _ in read_tar(cast(BinaryIO, tee), where, rootless=True))
+            except KezuriError as error:
+                hint = "the archive of a root file system is wanted: a tar, which may be compressed"
+                raise KezuriError(
+                    *(d._replace(hint=d.hint or hint) for d in error.diagnostics), exit_code=error.exit_code
+                ) from error
             if not entries:
                 raise KezuriError.of(f"{where}: holds no files: not the archive of a root file system")
             written = blob.finish(tee.rest())

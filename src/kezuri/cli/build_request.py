@@ -13,6 +13,7 @@ from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
 
 if TYPE_CHECKING:
+    from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
     from kezuri.travel.places import CacheSource, CacheTarget
 
@@ -60,6 +61,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
         limits=_limits(parsed),
         retry_network=_retries(parsed.text("--retry-network")),
+        unset=_unset(parsed.all("--unset")),
         squash="all" if parsed.flag("--squash-all") else "new" if parsed.flag("--squash") else "",
         salvage=_salvage(parsed.all("--on-error")),
         cache_from=_cache_from(parsed, console),
@@ -290,6 +292,17 @@ def _limits(parsed: Parsed) -> "Limits | None":
     from kezuri.cli.limits import read_limits
 
     return read_limits(parsed)
+
+
+def _unset(texts: tuple[str, ...]) -> "tuple[Unset, ...]":
+    if not texts:
+        return ()
+    from kezuri.edits.settings import Unset
+
+    unsets = tuple(map(Unset.parse, texts))
+    if any(unset.kind == "annotation" for unset in unsets):
+        raise UsageError.because("--unset annotation: a build takes no annotations over from its base")
+    return unsets
 
 
 def _no_new_privileges(options: tuple[str, ...]) -> bool:

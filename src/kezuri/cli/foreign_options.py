@@ -59,7 +59,8 @@ _BUILD = (
     *_answered("--build-arg SOURCE_DATE_EPOCH=SECONDS sets all times", "--timestamp", "--source-date-epoch"),
     *_answered("redirect standard error: 2>FILE", "--logfile"),
     *_answered("--tag names the index, and --platform A,B what is in it", "--manifest"),
-    *_answered("write ENV in the Dockerfile", "--env", "--unsetenv"),
+    *_answered("write ENV in the Dockerfile", "--env"),
+    *_answered("--unset env=NAME does it", "--unsetenv"),
     *_answered("write RUN --mount=type=bind or type=cache in the Dockerfile", "--volume", "-v"),
     *_answered("the history is part of what an image is known by, and stays", "--omit-history", value=False),
     *_answered("Dockerfiles are not run through cpp; ARG and stages do most of it", "--cpp-flag"),
@@ -99,6 +100,54 @@ _PUSH = (
     *_answered(_KEYS, "--sign-passphrase-file"),
 )
 _PRUNE = _taken("--external", value=False)
+_SIDES = ("src", "dest")
+_AS_THEY_ARE = "images are copied as they are, so that digests stay"
+_COPY = (
+    *_answered(_CREDENTIALS, *(f"--{side}-{what}" for side in _SIDES for what in ("creds", "password", "username"))),
+    *_answered(_CREDENTIALS, *(f"--{side}-registry-token" for side in _SIDES)),
+    *_answered("--authfile names the file for both", *(f"--{side}-authfile" for side in _SIDES)),
+    *_answered("--cert-dir names the directory for both", *(f"--{side}-cert-dir" for side in _SIDES)),
+    *(
+        Option(
+            (f"--{side}-tls-verify",),
+            "optional",
+            "",
+            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
+            harmless=("true",),
+            foreign=True,
+        )
+        for side in _SIDES
+    ),
+    *_answered("everything is copied without it; --platform takes one image out", "--multi-arch", harmless=("all",)),
+    *_answered(_AS_THEY_ARE, "--format", "-f", "--dest-compress-format", "--dest-compress-level"),
+    *_answered(_AS_THEY_ARE, "--dest-compress", "--dest-decompress", value=False),
+    *_answered("copy once more: what is there is not sent again", "--additional-tag"),
+    *_answered(_KEYS, "--encryption-key", "--encrypt-layer", "--sign-by", "--sign-passphrase-file", "--sign-identity"),
+    *_answered(_KEYS, "--sign-by-sigstore-private-key"),
+    *_answered("DOCKER_HOST names docker's socket", *(f"--{side}-daemon-host" for side in _SIDES)),
+    *_answered(
+        "layers that images share are stored once in each layout", *(f"--{side}-shared-blob-dir" for side in _SIDES)
+    ),
+    *_taken("--retry-times"),
+    *_taken("--preserve-digests", "--remove-signatures", "--dest-oci-accept-uncompressed-layers", value=False),
+    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
+    *_taken("--dest-precompute-digests", value=False),
+    *_REGISTRY,
+)
+_SAVE = _taken("--uncompressed", value=False)
+_MANIFEST = (
+    *_REGISTRY,
+    *_taken("--features", "--os-features"),
+    *_answered(_KEYS, "--sign-by", "--sign-passphrase-file", "--sign-by-sigstore-private-key"),
+    *_answered(_AS_THEY_ARE, "--format", "-f", harmless=("oci",)),
+    *_answered(_AS_THEY_ARE, "--compression-format"),
+    *_taken("--remove-signatures", value=False),
+)
+_TAGS = (
+    *_answered(_CREDENTIALS, "--creds", "--username", "--password", "--registry-token"),
+    *_taken("--retry-times"),
+    *_taken("--no-creds", value=False),
+)
 
 _PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
 _ACCOUNT = (
@@ -115,6 +164,12 @@ _TABLES = {
     "pull": _PULL,
     "push": _PUSH,
     "prune": _PRUNE,
+    "image prune": _PRUNE,
+    "copy": _COPY,
+    "save": _SAVE,
+    "import": _PLATFORM,
+    **dict.fromkeys(("manifest create", "manifest add", "manifest annotate", "manifest push"), _MANIFEST),
+    "tags": _TAGS,
     "login": _ACCOUNT,
     "logout": _ACCOUNT,
 }

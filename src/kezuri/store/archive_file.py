@@ -190,7 +190,7 @@ class _Headers:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _MOST_HEADER:
-            raise ValueError("a header that large")
+            raise ValueError(size)
         data = os.pread(self._descriptor, size, self._at)
         self._at += len(data)
         return data

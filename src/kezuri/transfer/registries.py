@@ -11,6 +11,7 @@ from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
 from kezuri.registry.sink import BlobSink, DirectorySink
+from kezuri.store.facts import Facts
 from kezuri.transfer.doors import Progress, Source
 
 if TYPE_CHECKING:
@@ -90,16 +91,27 @@ class RegistryDestination:
 
     single = False
 
-    def __init__(self, registry: "Registry", reference: Reference) -> None:
+    def __init__(self, registry: "Registry", reference: Reference, facts: Facts) -> None:
         self._registry = registry
         self._reference = reference
+        self._facts = facts
 
     def take(self, source: Source, blobs: tuple[Descriptor, ...], progress: Progress) -> int:
-        """Upload the blobs that the registry does not have; what another repository of it has is mounted from there."""
-        same = isinstance(source, RegistrySource) and source.reference.host == self._reference.host
-        known = (source.reference.repository,) if isinstance(source, RegistrySource) and same else ()
-        how = self._registry.upload_all(self._reference, blobs, source, progress, known)
+        """Upload the blobs that the registry does not have; what another repository of it is known to have is mounted
+        from there."""
+        origin = source.reference.repository if isinstance(source, RegistrySource) else ""
+        digests = [blob.digest for blob in blobs]
+        if origin:
+            self._facts.put_sources(digests, origin)
+        how = self._registry.upload_all(self._reference, blobs, source, progress, self._known_in)
+        self._facts.put_sources(digests, self._reference.repository)
         return sum(1 for one in how.values() if one != "sent")
+
+    def _known_in(self, digest: str) -> list[str]:
+        """The paths of other repositories of the same registry that have the blob."""
+        start = f"{self._reference.host}/"
+        found = (name.removeprefix(start) for name in self._facts.sources(digest) if name.startswith(start))
+        return [path for path in found if path != self._reference.path]
 
     def put(self, document: Document) -> None:
         """Put a document under its digest."""

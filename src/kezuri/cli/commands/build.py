@@ -108,6 +108,12 @@ COMMAND = Command(
         Option(("--squash",), "flag", "Make the new layers one, on those of the base"),
         Option(("--squash-all",), "flag", "Make all layers one, those of the base, too"),
         Option(
+            ("--unset",),
+            "repeated",
+            "Do not declare what the base does: label=KEY, env=KEY, port=80/tcp, volume=/PATH, cmd, user, …",
+            "SETTING[=KEY]",
+        ),
+        Option(
             ("--cgroup-parent",),
             "text",
             "The cgroup of steps",

@@ -12,7 +12,12 @@ COMMAND = Command(
     (
         Option(("--all", "-a"), "flag", "All images, also those with names"),
         Option(("--dry-run",), "flag", "Say which would go, and remove nothing"),
-        Option(("--filter",), "repeated", "Only some: until=24h (when they were made), label=, label!=", "FILTER"),
+        Option(
+            ("--filter",),
+            "repeated",
+            "Only some: until=24h (when they were made), label=, label!=, dangling=false (as --all)",
+            "FILTER",
+        ),
         Option(("--force", "-f"), "flag", "Do not ask"),
     ),
     description="`kezuri prune` removes what the cache does not need as well.",

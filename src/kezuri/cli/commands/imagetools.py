@@ -1,6 +1,5 @@
 """`kezuri imagetools`: indexes of a registry made of images that are there, and looked at."""
 
-import sys
 from typing import Any
 
 from kezuri.cli.commands.build import PROGRESS
@@ -117,10 +116,10 @@ def _inspect(invocation: Invocation) -> int:
         raise UsageError.because("--format and --raw exclude each other")
     shown = show(invocation.settings, parsed.operands[0], remote=True, deep=bool(form))
     if raw:
-        from kezuri.linux.descriptors import write_all
+        from kezuri.export.destination import STDOUT, destination
 
-        console.out.flush()
-        write_all(sys.stdout.fileno(), shown.document.raw)
+        with destination(STDOUT, binary=False) as sink:
+            sink.write(shown.document.raw)
         return 0
     descriptor = shown.document.descriptor
     document = json.loads(shown.document.raw)

@@ -1,6 +1,5 @@
 """`kezuri manifest`: a manifest or index shown, and lists of images put together and pushed."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from kezuri.cli.commands.build import PROGRESS
@@ -106,10 +105,10 @@ def _inspect(invocation: Invocation) -> int:
     draft = listed(invocation.settings, text) if not platform and not verbose else None
     shown = Shown(text, draft) if draft is not None else show(invocation.settings, text, platform, deep=verbose)
     if parsed.flag("--raw"):
-        from kezuri.linux.descriptors import write_all
+        from kezuri.export.destination import STDOUT, destination
 
-        console.out.flush()
-        write_all(sys.stdout.fileno(), shown.document.raw)
+        with destination(STDOUT, binary=False) as sink:
+            sink.write(shown.document.raw)
         return 0
     import json
 

@@ -9,7 +9,7 @@ COMMAND = Command(
     (
         Option(("--format",), "text", "How to print: json, or a Go template: {{.Tag}}", "FORMAT"),
         Option(("--full-ref",), "flag", "Print whole names"),
-        Option(("--omit-digest-tags", "-O"), "flag", "Leave out tags that stand for digests (sha256-…)"),
+        Option(("--omit-digest-tags", "-O"), "flag", "Leave out tags that stand for digests (sha256-HEX)"),
     ),
     operands="REPOSITORY",
     least=1,
