@@ -175,6 +175,11 @@ _TABLES = {
 }
 
 
+def foreign_options(command: str) -> tuple[Option, ...]:
+    """All options of others for the command."""
+    return _TABLES.get(command, ())
+
+
 def foreign_option(command: str, name: str) -> Option | None:
     """The option of that name that others have for the command; None when they have none either."""
-    return next((option for option in _TABLES.get(command, ()) if name in option.names), None)
+    return next((option for option in foreign_options(command) if name in option.names), None)
