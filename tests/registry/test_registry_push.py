@@ -213,6 +213,14 @@ def test_a_redirected_upload_takes_no_credentials_along(
     assert any("authorization" in s.headers for s in server.log)
 
 
+def test_redirects_without_an_end_are_an_error(server: FaultyRegistry) -> None:
+    server.on("POST .*", after(redirect(f"http://{server.host}/PATH", 307)), times=99)
+    with pytest.raises(KezuriError) as caught:
+        Client().push(server.host)
+    assert "more than 10 redirects" in text(caught.value)
+    assert len(server.asked("POST")) <= 22  # eleven for each of two blobs
+
+
 def test_a_redirect_to_something_else_is_an_error(server: FaultyRegistry) -> None:
     server.on(PUT, after(redirect("/v2/app/other", 303)), times=9)
     with pytest.raises(KezuriError) as caught:
