@@ -2,19 +2,25 @@
 
 import gzip
 import io
+import json
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.app.app_shelf import Shelf
-from tests.build.build_workshop import tar_of
+from tests.build.build_workshop import Workshop, tar_of, write_layout
 
+from kezuri.app.images import remove
+from kezuri.app.prune import prune
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME
-from kezuri.oci.descriptor import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor
+from kezuri.edits.settings import Changes, Unset
+from kezuri.images.altered import keep_altered, original
+from kezuri.oci.descriptor import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor, digest_of
 from kezuri.oci.platform import Platform
+from kezuri.store.store import Store
 
 BASE = tar_of(("etc", None), ("etc/os-release", b"ID=debian\n"), ("etc/old", b"old"), ("d", None), ("d/one", b"1"))
 APP = tar_of(("app", None), ("app/program", b"run"), ("etc/.wh.old", b""), ("d", None), ("d/two", b"2"))
@@ -105,6 +111,12 @@ class TestMutate:
         assert "app has no label=three: nothing to unset" in made.err
         assert "nothing changed" in made.err
         assert "did you mean label?" in kezuri(shelf, "mutate", "app", "--unset", "lable=x", code=2).err
+
+    def test_an_image_that_is_not_there_can_be_fetched(self, shelf: Shelf) -> None:
+        shelf.put("database", [BASE])
+        assert "kezuri pull registry.example/a:1" in kezuri(shelf, "mutate", "registry.example/a:1", code=1).err
+        assert "did you mean database?" in kezuri(shelf, "flatten", "databse", code=1).err
+        assert "kezuri pull" not in kezuri(shelf, "mutate", "sha256:" + "1" * 64, code=1).err
 
     def test_an_image_without_a_name_is_kept(self, shelf: Shelf) -> None:
         shelf.put("app", [BASE])
@@ -277,6 +289,19 @@ class TestAppend:
         assert entry is not None
         assert (entry.uid, entry.gid) == (0, 0)
 
+    def test_a_directory_that_hides_a_link_is_told(self, shelf: Shelf, tmp_path: Path) -> None:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name in ("bin", "lib"):
+                link = tarfile.TarInfo(name)
+                link.type, link.linkname = tarfile.SYMTYPE, f"usr/{name}"
+                tar.addfile(link)
+        shelf.put("base", [out.getvalue()])
+        layer = tar_of(("bin/deep/er", b"1"), ("lib64", None), ("opt/bin/x", b"1"))
+        said = kezuri(shelf, "append", "base", "-f", self.tar(tmp_path, layer)).err
+        assert said.count("hides what is there") == 1
+        assert "/bin is a link to usr/bin in the image" in said
+
     def test_several_in_their_order(self, shelf: Shelf, tmp_path: Path) -> None:
         shelf.put("base", [])
         one = self.tar(tmp_path, tar_of(("f", b"1"), ("g", b"1")), "one.tar")
@@ -342,6 +367,15 @@ class TestAppend:
         assert "cannot read" in kezuri(shelf, "append", "base", str(tmp_path / "no"), code=1).err
         assert "once only" in kezuri(shelf, "append", "base", "-", "-", code=2).err
 
+    def test_on_layers_that_are_elsewhere(self, shelf: Shelf, tmp_path: Path) -> None:
+        kind = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        shelf.put("odd", [BASE], layers=[Descriptor(kind, "sha256:" + "2" * 64, 5)], history=[])
+        made = kezuri(shelf, "append", "odd", "-f", self.tar(tmp_path, tar_of(("bin/x", b"1"))))
+        assert made.err == ""
+        config = shelf.config(made.digest)
+        assert len(config["rootfs"]["diff_ids"]) == 3
+        assert sum(not entry.get("empty_layer") for entry in config["history"]) == 3
+
 
 class TestFlatten:
     def test_the_files_are_the_same_and_what_was_removed_is_gone(self, shelf: Shelf) -> None:
@@ -400,11 +434,89 @@ class TestFlatten:
             assert shelf.files(made.digest) == shelf.files(before.digest)
         assert "level" in kezuri(shelf, "flatten", "app", "--compression-level", "77", code=2).err
 
+    def test_layers_of_any_packing_are_read(self, shelf: Shelf) -> None:
+        import zstandard
+
+        plain = shelf.put("plain", [BASE, APP])
+        with Store(str(shelf.root)) as store:
+            blobs = [
+                Descriptor("application/vnd.oci.image.layer.v1.tar", store.blobs.put(BASE), len(BASE)),
+                Descriptor(
+                    "application/vnd.oci.image.layer.v1.tar+zstd",
+                    store.blobs.put(packed := zstandard.ZstdCompressor().compress(APP)),
+                    len(packed),
+                ),
+            ]
+        config = {"rootfs": {"type": "layers", "diff_ids": [digest_of(BASE), digest_of(APP)]}, "history": None}
+        shelf.put("mixed", [], layers=blobs, more=config)
+        made = kezuri(shelf, "flatten", "mixed").digest
+        assert shelf.files(made) == shelf.files(plain.digest)
+        flat = shelf.document(kezuri(shelf, "flatten", "plain").digest)
+        assert shelf.document(made)["layers"] == flat["layers"]
+
+    def test_documents_with_oddities(self, shelf: Shelf) -> None:
+        """No media type, null for what is absent, fields that nobody knows: another tool's documents are read so."""
+        nulls = {"config": None, "history": None, "author": None, "moby.of.tomorrow": {"a": 1}}
+        odd = shelf.put("odd", [BASE], more=nulls)
+        manifest = shelf.document(odd.digest)
+        del manifest["mediaType"]
+        with Store(str(shelf.root)) as store:
+            raw = json.dumps(manifest).encode()
+            store.names.put("docker.io/library/odd:latest", Descriptor("", store.blobs.put(raw), len(raw)))
+        assert kezuri(shelf, "mutate", "odd").digest == digest_of(raw)
+        made = kezuri(shelf, "mutate", "odd", "--label", "a=b").digest
+        assert shelf.document(made)["mediaType"] == MANIFEST
+        assert shelf.settings_of(made) == {"Labels": {"a": "b"}}
+
+    def test_what_is_no_image(self, shelf: Shelf) -> None:
+        with Store(str(shelf.root)) as store:
+            for name, raw in (
+                ("old", b'{"schemaVersion":1,"fsLayers":[]}'),
+                ("both", b'{"schemaVersion":2,"manifests":[],"layers":[]}'),
+                ("text", b"hello"),
+            ):
+                pointer = Descriptor(MANIFEST, store.blobs.put(raw), len(raw))
+                store.names.put(f"docker.io/library/{name}:latest", pointer)
+        assert "schema 1" in kezuri(shelf, "mutate", "old", "--user", "1", code=125).err
+        assert "both an index and a manifest" in kezuri(shelf, "flatten", "both", code=125).err
+        assert "not a JSON document" in kezuri(shelf, "rebase", "text", code=125).err
+
     def test_zstd_on_dockers_image_makes_it_oci(self, shelf: Shelf) -> None:
         shelf.put("app", [BASE, APP], docker=True)
         assert shelf.document(kezuri(shelf, "flatten", "app").digest)["mediaType"] == DOCKER_MANIFEST
         made = shelf.document(kezuri(shelf, "flatten", "app", "--compression", "zstd").digest)
         assert (made["mediaType"], made["layers"][0]["mediaType"].endswith("tar+zstd")) == (MANIFEST, True)
+
+
+class TestUse:
+    def test_what_is_in_use_is_not_removed(self, shelf: Shelf) -> None:
+        """Somebody takes the image away while another one is made of it."""
+        before = shelf.put("app", [BASE, APP], SETTINGS)
+        with Store(str(shelf.root)) as store:
+            source = original(store, "app")
+            remove(shelf.settings, ("app",))
+            prune(shelf.settings, all=True)
+            (part,) = source.parts
+            made = keep_altered(store, source, [Changes(user="5").of(part.image)], ["docker.io/library/new:latest"])
+        assert shelf.names() == {"new": made.descriptor.digest}
+        assert shelf.check() == []
+        assert len(shelf.document(made.descriptor.digest)["layers"]) == 2
+        prune(shelf.settings, all=True)
+        assert shelf.check() == []
+        assert not (shelf.root / "blobs" / "sha256" / before.digest[7:]).exists()
+
+    def test_a_build_does_not_declare_what_its_base_does(self, tmp_path: Path) -> None:
+        shop = Workshop(tmp_path)
+        layout = write_layout(tmp_path / "base", [tar_of(("f", b"1"))], SETTINGS)
+        made = shop.build(
+            "FROM base\nLABEL own=1\n",
+            build_contexts=(("base", f"oci-layout://{layout}"),),
+            unset=(Unset("volume", "/data"), Unset("label", "one"), Unset("cmd"), Unset("env", "MODE")),
+        )
+        config = shop.config(made)["config"]
+        assert config["Labels"] == {"own": "1", "two": "2"}
+        assert (config["Env"], config["Entrypoint"]) == (["PATH=/bin"], ["/entry"])
+        assert not {"Volumes", "Cmd"} & set(config)
 
 
 class TestRebase:

@@ -6,19 +6,26 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.images.test_images_layout import write_layout
+from tests.images.test_images_layout import NAME, write_layout
 from tests.layer.layer_trees import tar_of
 from tests.registry.registry_faults import FaultyRegistry, flip, make_image
+from tests.registry.registry_servers import RegistryServer, needs_registry, needs_skopeo
 
 from kezuri.app.copying_out import Copy, copy, export, listing
 from kezuri.app.image_files import ImagePath, Traffic
 from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.app.transfers import Places
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
+from kezuri.transfer.copying import Wish
+from kezuri.transfer.copying import copy as transfer
+from kezuri.transfer.places import read_place
 
 ROOT = os.geteuid() == 0
 TIME = 1_700_000_000 * 1_000_000_000
@@ -165,6 +172,7 @@ def test_no_link_leads_out_of_the_image(place: Place) -> None:
         ("/etc/passwd/", "new", "not a directory"),
         ("/etc/passwd/.", "new", "not a directory"),
         ("/usr", "file", "which is a file"),
+        ("/usr/null", "new", "is a device"),
         ("/usr", "none/new", "no directory"),
         ("/etc/pass\0wd", "new", "is no path"),
     ],
@@ -233,7 +241,7 @@ def test_lists(place: Place) -> None:
     assert paths("/app/dir") == ["usr/bin", "usr/null", "usr/pipe"]
     assert paths("/app/dir", follow=False) == ["app/dir"]
     assert paths("/etc/passwd") == ["etc/passwd"]
-    assert paths("/usr", recursive=True) == ["usr/bin", "usr/null", "usr/pipe", "usr/bin/again", "usr/bin/tool"]
+    assert paths("/usr", recursive=True) == ["usr/bin", "usr/bin/again", "usr/bin/tool", "usr/null", "usr/pipe"]
 
 
 def members(data: bytes) -> dict[str, tarfile.TarInfo]:
@@ -254,9 +262,31 @@ def test_exports(place: Place) -> None:
                           "usr/bin", "usr/bin/tool", "usr/bin/again", "usr/null", "usr/pipe"}  # fmt: skip
     assert found["usr/bin/tool"].islnk() and found["usr/bin/tool"].linkname == "usr/bin/again"
     assert found["usr/null"].ischr() and found["usr/bin/again"].mode == 0o4755
+    # Directories stay together: else programs that unpack it could not give them their times.
+    assert list(found) == sorted(found, key=lambda name: name.split("/"))
     first = content(dest)
     export(place.settings, f"oci:{place.layout}", dest, "", Traffic())
     assert content(dest) == first
+
+
+def test_many_layers_in_any_order_become_one_tar(place: Place, tmp_path: Path) -> None:
+    wanted = {f"d/{kind}-{number:02}": f"{number}{kind}".encode() * 40_000 for number in range(12) for kind in "abc"}
+    layers = [
+        [directory("d"), *(file(f"d/{kind}-{number:02}", wanted[f"d/{kind}-{number:02}"]) for kind in order)]
+        for number, order in enumerate(["abc", "cba", "bca"] * 4)
+    ]
+    # A hard link to a file of a lower layer is a file of its own, with the same bytes in the same tar.
+    layers.append([link("d/linked", "d/a-01", "hardlink")])
+    layout = write_layout(str(tmp_path / "many"), (make_image(*map(tar_of, layers)), {}))
+    dest = place.out + "/many.tar"
+    export(place.settings, f"oci:{layout}", dest, "", Traffic())
+    with tarfile.open(dest) as tar:
+        names = tar.getnames()
+        for name, data in {**wanted, "d/linked": wanted["d/a-01"]}.items():
+            member = tar.extractfile(name)
+            assert member is not None and member.read() == data
+    assert names == sorted(["d", "d/linked", *wanted])
+    assert os.listdir(place.settings.root + "/tmp") == []
 
 
 @pytest.mark.slow
@@ -323,6 +353,34 @@ def test_straight_from_a_registry(place: Place, registry: FaultyRegistry) -> Non
         assert os.listdir(os.path.join(settings.root, kept)) == []
 
 
+def test_an_image_of_the_store_is_listed_for_directories_only(place: Place) -> None:
+    settings = place.settings
+    with Session(settings) as session, Places(session) as places:
+        source = places.source(read_place(f"oci:{place.layout}"))
+        with places.destination(read_place("store:app:1")) as store:
+            transfer(source, store, Wish(), lambda descriptor, current, total: None)
+    listings, base = os.path.join(settings.root, "listings"), IMAGE.layers[0].digest
+    blob = os.path.join(settings.root, "blobs/sha256", base[7:])
+    sound = content(blob)
+
+    def take(path: str, name: str, **more: bool) -> bytes:
+        copy(settings, Copy(ImagePath("app:1", path), place.out + "/" + name, **more), Traffic(), place.warned.append)  # type: ignore[arg-type]
+        return content(os.path.join(place.out, name))
+
+    assert take("/bin/again", "tool") == b"#!tool" * 1000
+    assert os.listdir(listings) == []
+    with open(blob, "wb") as stream:
+        stream.write(sound[:-5] + b"\0" + sound[-4:])
+    with pytest.raises(KezuriError, match="damaged"):
+        take("/etc/passwd", "verified", verify=True)
+    with open(blob, "wb") as stream:
+        stream.write(sound)
+    assert take("/etc/passwd", "verified", verify=True) == b"root:x:0:0\n"
+    copy(settings, Copy(ImagePath("app:1", "/usr"), place.out), Traffic(), place.warned.append)
+    assert len(os.listdir(listings)) == 2
+    assert take("/bin/again", "again") == take("/usr/bin/tool", "tool") == b"#!tool" * 1000
+
+
 @pytest.mark.slow
 def test_a_layer_that_is_another_one(place: Place, registry: FaultyRegistry) -> None:
     settings = place.settings._replace(insecure=(registry.host,))
@@ -345,3 +403,26 @@ def test_a_layer_that_is_another_one(place: Place, registry: FaultyRegistry) -> 
     with pytest.raises(KezuriError):
         copy(settings, Copy(ImagePath(f"{registry.host}/app", "/usr"), place.out), Traffic(), place.warned.append)
     assert os.listdir(place.out) == ["f"]
+
+
+@needs_registry
+@needs_skopeo
+@pytest.mark.slow
+def test_docker_registry_is_not_asked_for_more_than_was_needed(place: Place, tmp_path: Path) -> None:
+    """One line of a base image, below a layer of a program: what the registry sent, by its own account."""
+    base = tar_of([file("etc/os-release", b"ID=base\n"), file("zlarge", os.urandom(40_000_000))])
+    image = make_image(gzip.compress(base, 1), gzip.compress(tar_of([file("app", b"app")])))
+    with RegistryServer(tmp_path) as server:
+        server.fill(write_layout(str(tmp_path / "pushed"), (image, {NAME: "1"})))
+        told = kezuri(place, "cat", f"{server.host}/team/app:1:/etc/os-release")
+        assert told.stdout == b"ID=base\n", told
+        assert b"of 40.01MB from" in told.stderr
+        wanted = f"GET /v2/team/app/blobs/{image.layers[0].digest}"
+        end = time.monotonic() + 10
+        while not (lines := [line for line in server.log.read_text().splitlines() if f'"{wanted} ' in line]):
+            assert time.monotonic() < end, "the request is in the log when its connection has ended"
+            time.sleep(0.05)
+    (line,) = lines
+    sent = int(line.partition('HTTP/1.1" 200 ')[2].split()[0])
+    # What the sockets had taken already when the connection was cut counts as sent.
+    assert 0 < sent < 15_000_000, line

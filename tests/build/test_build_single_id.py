@@ -194,3 +194,27 @@ def test_a_volume_has_no_owners_recorded(tmp_path: Path, words: tuple[str, ...])
         os.chown(path, ONE, ONE)
     place.run("one", "run", "--rm", "-v", f"{volume}:/v", "it", *words)
     assert os.listxattr(volume / "file") == [] and os.stat(volume / "file").st_uid == ONE
+
+
+def test_both_go_on_with_each_others_caches(tmp_path: Path) -> None:
+    """Steps and cache mounts that root has exported, and the one with one id, who finds them with his own store."""
+    dockerfile = """
+FROM base
+COPY Dockerfile /
+RUN --mount=type=cache,target=/c,uid=7,gid=8,mode=0750 touch /c/new && chown 5:6 /c/new && chown 3:4 /Dockerfile
+RUN --mount=type=cache,target=/c,uid=7,gid=8,mode=0750 true && stat -c 'seen %u:%g %n' /c /c/* /Dockerfile
+"""
+    place = Place(tmp_path)
+    for who, other in (("root", "one"), ("one", "root")):
+        cache = place.directory / who / "cache"
+        place.build(who, dockerfile, f"--cache-to=type=local,dest={cache},mode=max,mounts=true", "-t", "app")
+        said = place.build(other, dockerfile, f"--cache-from=type=local,src={cache},mounts=true", "-t", "app")
+        assert said.count("CACHED") >= 3
+        assert "warning" not in said
+        more = dockerfile.replace("true &&", "echo more &&")
+        said = place.build(other, more, f"--cache-from=type=local,src={cache},mounts=true", "-t", "app")
+        assert {"seen 7:8 /c", "seen 5:6 /c/new", "seen 3:4 /Dockerfile"} <= {
+            line.partition(" ")[2].partition(" ")[2] for line in said.splitlines()
+        }
+        for name in ("root", "one"):
+            shutil.rmtree(place.directory / name / "store")

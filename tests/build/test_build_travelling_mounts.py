@@ -1,5 +1,6 @@
 """Cache mounts that travel between machines, and between users."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from tests.build.build_busybox import RUNS_STEPS, busybox_tar
 from tests.build.build_workshop import Workshop, write_layout
 
+from kezuri.diagnostics import KezuriError
 from kezuri.travel.places import CacheSource, CacheTarget
 
 pytestmark = RUNS_STEPS
@@ -121,3 +123,41 @@ def test_one_that_is_too_large_stays_out(tmp_path: Path, machine: Callable[..., 
     target = CacheTarget("local", str(tmp_path / "cache"), mounts=True, most=500)
     shop.build(DOCKERFILE, build_contexts=(("base", f"oci-layout://{base}"),), cache_to=(target,))
     assert any("/c is not exported: it is larger" in text for text in shop.said.warnings)
+
+
+def test_no_secret_is_in_a_cache(tmp_path: Path, machine: Callable[..., Workshop]) -> None:
+    from kezuri.app.request import SecretSource
+    from kezuri.layer.decompression import decompress
+
+    shop = Workshop(tmp_path, tmp_path / "store-one")
+    (tmp_path / "secret").write_text("hunter2-is-secret")
+    text = (
+        "FROM base AS tools\n"
+        "RUN --mount=type=secret,id=s --mount=type=secret,id=s,env=S,target=/x --mount=type=cache,target=/c "
+        'test "$S" = "$(cat /run/secrets/s)" && echo "$S" | wc -c > /c/used && cp /c/used /used\n'
+        "FROM base\nCOPY --from=tools /used /used\n"
+    )
+    shop.build(
+        text,
+        build_contexts=(("base", f"oci-layout://{tmp_path}/base"),),
+        secrets=(SecretSource("s", "file", str(tmp_path / "secret")),),
+        cache_to=(CacheTarget("local", str(tmp_path / "cache"), mode="max", mounts=True),),
+    )
+    assert shop.said.ran
+    for name in blobs(tmp_path):
+        data = (tmp_path / "cache/blobs/sha256" / name).read_bytes()
+        if data[:1] != b"{":
+            data = decompress(io.BytesIO(data), name).read()
+        assert b"hunter2" not in data
+
+
+def test_what_came_for_a_build_that_failed_stays(tmp_path: Path, machine: Callable[..., Workshop]) -> None:
+    contexts = {"build_contexts": (("base", f"oci-layout://{tmp_path}/base"),)}
+    text = "FROM base\nRUN echo dear > /dear\n"
+    one, two = (Workshop(tmp_path, tmp_path / f"store-{name}") for name in ("one", "two"))
+    one.build(text, cache_to=(CacheTarget("local", str(tmp_path / "cache")),), **contexts)
+    with pytest.raises(KezuriError):
+        two.build(text + "RUN false\n", cache_from=(CacheSource("local", str(tmp_path / "cache")),), **contexts)
+    assert two.said.cached == ["RUN echo dear > /dear"]
+    two.build(text + "RUN true\n", **contexts)
+    assert (two.said.cached, two.said.ran) == (["RUN echo dear > /dear"], ["RUN true"])

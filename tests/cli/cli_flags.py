@@ -26,13 +26,13 @@ BEGIN, END = "<!-- flags: made by tests/cli/cli_flags.py -->", "<!-- end of flag
 ASKED = {
     "docker": (
         *("build", "images", "inspect", "history", "rmi", "tag", "pull", "push"),
-        *("image prune", "builder prune", "system prune", "system df", "save", "load", "import"),
+        *("image prune", "builder prune", "system prune", "system df", "login", "logout", "save", "load", "import"),
         *("manifest create", "manifest annotate", "manifest push", "manifest inspect", "manifest rm"),
     ),
-    "buildah": ("build", "images", "inspect", "rmi", "tag", "pull", "push"),
+    "buildah": ("build", "images", "inspect", "rmi", "tag", "pull", "push", "login", "logout"),
     "podman": (
         *("build", "images", "inspect", "history", "rmi", "tag", "pull", "push"),
-        *("image prune", "system prune", "system df", "save", "load", "import"),
+        *("image prune", "system prune", "system df", "login", "logout", "save", "load", "import"),
         *("manifest create", "manifest add", "manifest annotate", "manifest push", "manifest inspect"),
     ),
     "skopeo": ("copy", "list-tags"),

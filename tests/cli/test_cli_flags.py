@@ -36,7 +36,7 @@ def test_what_is_answered_says_what_to_do() -> None:
 
 
 def test_no_option_of_others_hides_one_of_ours() -> None:
-    for command in {"build", "images", "rmi", "inspect", "pull", "prune", "du"}:
+    for command in {"build", "images", "rmi", "inspect", "pull", "prune", "du", "login", "logout"}:
         for option in load(command)[0].options:
             for name in option.names:
                 assert foreign_option(command, name) is None, (command, name)

@@ -176,6 +176,28 @@ def test_nothing_that_is_printed_has_a_secret(
                 assert f"the credentials are those in {stranger.config}" in said
 
 
+def test_nothing_that_is_kept_has_a_secret(
+    stranger: Stranger, basic: RegistryServer, guarded: RegistryServer, tokens: TokenServer
+) -> None:
+    """The store, its journal and what an image leaves as, after everything that needs a credential."""
+    for server in (basic, guarded):
+        stranger.login(server.host)
+        (stranger.home / "Dockerfile").write_text(f"FROM {server.host}/team/app:1\nLABEL a=b\n")
+        names = [f"{server.host}/team/{name}:1" for name in ("built", "again")]
+        stranger("build", "-t", names[0], "-t", names[1], "--push", "-o", f"type=oci,dest={server.port}.tar", ".")
+        stranger("pull", names[0])
+    stranger("why")
+    words = [b64encode(f"{USER}:{PASSWORD}".encode()), b"Authorization", *(token.encode() for token in tokens.issued)]
+    assert len(words) > 3
+    looked = 0
+    for path in stranger.home.rglob("*"):
+        if path.is_file() and path != stranger.config:
+            looked += 1
+            content = path.read_bytes()
+            assert not [word for word in words if word in content], path
+    assert looked > 10
+
+
 def test_tls_with_an_authority_and_client_certificates(stranger: Stranger, tmp_path: Path, layout: str) -> None:
     authority = Authority(tmp_path)
     shown, ours = authority.issue("registry", "IP:127.0.0.1"), authority.issue("client")
@@ -280,6 +302,17 @@ def test_a_helper_keeps_a_login(stranger: Stranger, basic: RegistryServer) -> No
     assert not (stranger.home / "folder/only").exists()
     assert json.loads(stranger.config.read_text()) == {"credsStore": "folder", "auths": {}}
     assert set((stranger.home / "argv").read_text().split()) == {"store", "get", "erase"}
+
+
+def test_a_helper_that_is_missing(stranger: Stranger, basic: RegistryServer) -> None:
+    """What is public can be had; of what is private it is said what is missing."""
+    stranger.config.parent.mkdir()
+    stranger.config.write_text('{"credsStore": "none-such"}')
+    for argv in (("pull", f"{basic.host}/team/app:1"), ("copy", f"docker://{basic.host}/team/app:1", "oci:here")):
+        said = stranger(*argv, code=1)
+        assert "the credential helper docker-credential-none-such is not installed" in said
+        assert f"`kezuri login {basic.host}`" in said
+    assert "is not installed" in stranger.login(basic.host, code=125)
 
 
 def test_asked_on_a_terminal(stranger: Stranger, basic: RegistryServer) -> None:

@@ -141,7 +141,7 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str, hint: st
 @pytest.mark.parametrize(
     "flag",
     ["--registry-mirror=x", "--registry-mirror=ftp://x", "--registry-mirror=a=b", "--registry-mirror=https://",
-     "--registry-mirror==https://x", "--insecure-registry=http://x", "--max-parallelism=two"],
+     "--registry-mirror==https://x", "--insecure-registry=http://x", "--insecure-registry=*", "--max-parallelism=two"],
 )  # fmt: skip
 def test_wrong_values(flag: str) -> None:
     with pytest.raises(KezuriError) as caught:

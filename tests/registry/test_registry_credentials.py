@@ -215,6 +215,9 @@ def test_the_order_of_the_places(home: Home) -> None:
     inline = {"DOCKER_AUTH_CONFIG": document("r.example").decode()}
     assert home.source(**named, **inline) == "$DOCKER_AUTH_CONFIG"
     assert home.source(**named, DOCKER_AUTH_CONFIG=document("other").decode()) == "named.json"
+    with pytest.raises(KezuriError, match=r"\$DOCKER_AUTH_CONFIG: not JSON") as caught:
+        home.source(DOCKER_AUTH_CONFIG="/etc/auth.json")
+    assert "the content of a config.json, not its path" in caught.value.diagnostics[0].hint
     authfile = str(home.put("auth.json", document("other")))
     assert home.source(authfile, **named, **inline) == ""
     home.put("auth.json", document("r.example"))
@@ -330,6 +333,12 @@ def test_helpers_that_fail(home: Home, script: str, words: str) -> None:
     left = home.base / "bin/docker-credential-odd.pid"
     if left.exists():
         os.kill(int(left.read_text()), 9)
+
+
+def test_a_helper_that_repeats_what_it_was_told(home: Home) -> None:
+    home.helper("odd", "echo no room for $(cat); exit 1")
+    with pytest.raises(KezuriError, match=r'no room for .*"Secret": "\*\*\*"'):
+        Helper("odd", "file", home.environment).store("r.example", Credential("u", "hush"))
 
 
 def test_helpers_have_names_and_no_paths(home: Home) -> None:

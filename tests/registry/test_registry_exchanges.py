@@ -1,6 +1,7 @@
 """The pure half: challenges, retries, endpoints, proxies, origins, registries.conf, platform choice."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.registry.registry_faults import FastClock
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor, Index, Platform, Reference
-from kezuri.registry import RegistryConfig
+from kezuri.registry import RegistryConfig, registries
 from kezuri.registry.challenge import (
     Challenge,
     Credential,
@@ -28,7 +29,7 @@ from kezuri.registry.forbidden import advice
 from kezuri.registry.image import Document, choose, flatten
 from kezuri.registry.origin import Origin, is_local, is_private
 from kezuri.registry.proxy import proxy_for
-from kezuri.registry.registries import parse_registries, read_registries
+from kezuri.registry.registries import Rule, parse_registries, read_registries
 from kezuri.registry.retry import Backoff, Patience, Stall, delay, passing, retry_after, tries_for
 from kezuri.registry.scope import covers, in_order
 from kezuri.registry.wire import Headers
@@ -95,6 +96,13 @@ def test_the_url_of_a_token() -> None:
 )
 def test_the_order_of_scopes(demanded: str, own: str, before: str, asked: str) -> None:
     assert " ".join(in_order(demanded.split(), own.split(), before.split())) == asked
+
+
+def test_a_registry_that_demands_very_much() -> None:
+    demanded = [f"repository:r{n}:pull" for n in range(10_000)]
+    once = in_order(demanded, ("repository:own:pull",))
+    assert len(once) == 65
+    assert in_order(demanded, ("repository:own:pull",), once) == once
 
 
 @pytest.mark.parametrize(
@@ -370,6 +378,32 @@ def test_registries_conf_is_found(tmp_path: Any) -> None:
     environment["CONTAINERS_REGISTRIES_CONF"] = "/nonexistent"
     with pytest.raises(KezuriError, match="/nonexistent"):
         read_registries(environment)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b"", False),
+        (b'# [[registry]]\n  # unqualified-search-registries = ["a"]\n', False),
+        (b'[aliases]\n"a" = "b.example/a"\n', False),
+        (b'# what follows counts\n[[registry]]\nlocation = "a"\n', True),
+        (b'[[ registry ]]\nlocation = "a"\n', True),
+    ],
+)
+def test_a_registries_conf_of_comments_is_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, read: bool
+) -> None:
+    """Every Debian machine has one, and reading TOML costs more than looking."""
+    (tmp_path / "r.conf").write_bytes(text)
+    parsed: list[bytes] = []
+
+    def parse(said: bytes, where: str) -> tuple[Rule, ...]:
+        parsed.append(said)
+        return parse_registries(said, where)
+
+    monkeypatch.setattr(registries, "parse_registries", parse)
+    rules = read_registries({"CONTAINERS_REGISTRIES_CONF": str(tmp_path / "r.conf")})
+    assert (bool(parsed), [rule.prefix for rule in rules]) == (read, ["a"] * read)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci import Platform, Reference
 from kezuri.registry import Registry, RegistryConfig
 from kezuri.registry.authorization import Authorization, Demand
-from kezuri.registry.challenge import Credential
+from kezuri.registry.challenge import Credential, realm_refusal
+from kezuri.registry.exchange import Exchanges
 from kezuri.registry.failure import Failure
 from kezuri.registry.login import verify
 from kezuri.registry.origin import Origin
+from kezuri.registry.redirects import Hop
 from kezuri.registry.retry import Backoff, Patience
 from kezuri.registry.transport import SocketTransport
 from kezuri.registry.wire import Headers, Pace, Request, TransportError
@@ -192,7 +194,7 @@ def test_a_realm_that_is_not_to_be_asked_hears_nothing(second: FaultyRegistry) -
         patience = Patience(Backoff(FastClock()), 5, threading.Event())
         transport = SocketTransport(RegistryConfig())
         authorization = Authorization(transport, credentials)
-        asked = Demand("registry.example", "app", ("repository:app:pull",), False, Pace())
+        asked = Demand("registry.example", "app", ("repository:app:pull",), False, False, Pace())
         for realm in (f"http://{second.host}/token", "https://169.254.169.254/token", "https://me@x.example/", "x:y"):
             headers = Headers([("WWW-Authenticate", f'Bearer realm="{realm}"')])
             refusal = Failure("GET", "u", 401, headers)
@@ -201,6 +203,16 @@ def test_a_realm_that_is_not_to_be_asked_hears_nothing(second: FaultyRegistry) -
         transport.close()
         del registry
     assert second.log == []
+
+
+def test_a_private_realm_can_be_allowed_for_one_registry() -> None:
+    config = RegistryConfig(allow_private=("registry.example", "b.example:444"))
+    assert config.may_be_private("registry.example:5000")
+    assert config.may_be_private("b.example:444")
+    assert not any(config.may_be_private(host) for host in ("b.example", "evil.example", "registry.example.evil"))
+    terms = Exchanges(SocketTransport(config), config, For("")).terms(config.registry("registry.example"))
+    assert Hop.begin("https://registry.example/").onward("https://10.0.0.1/x", terms).url == "https://10.0.0.1/x"
+    assert realm_refusal("https://10.0.0.1/t", Origin.of("https://registry.example"), False, terms.private) == ""
 
 
 def test_basic_is_not_tried_twice(server: FaultyRegistry) -> None:

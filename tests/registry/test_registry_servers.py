@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,34 @@ def tls_server(shown: Pair) -> Iterator[FaultyRegistry]:
         yield server
 
 
+@pytest.mark.parametrize(("hashed", "whole", "trusted"), [(0, 1, True), (1, 0, True), (1, 1, False)])
+def test_the_authorities_of_the_system_are_in_a_directory_or_in_a_file(
+    hashed: int,
+    whole: int,
+    trusted: bool,
+    tls_server: FaultyRegistry,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the directory does not have is looked for in the file: people append to that one."""
+    (tmp_path / "another").mkdir()
+    authorities = (authority.certificate, Authority(tmp_path / "another").certificate)
+    (directory := tmp_path / "certs").mkdir()
+    shutil.copy(authorities[hashed], directory / "ca.pem")
+    subprocess.run(["openssl", "rehash", str(directory)], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_DIR", str(directory))
+    monkeypatch.setenv("SSL_CERT_FILE", authorities[whole])
+    tls_server.put(make_image(b"layer"), "1")
+    reference = Reference.parse(f"{tls_server.host}/app:1")
+    with Registry(RegistryConfig(), clock=FastClock()) as registry:
+        if trusted:
+            assert registry.resolve(reference, AMD64).manifest.layers
+        else:
+            with pytest.raises(KezuriError, match="certificate"):
+                registry.resolve(reference, AMD64)
+
+
 def test_a_certificate_for_another_name(tls_server: FaultyRegistry, authority: Authority) -> None:
     config = RegistryConfig(ca_certificates=authority.certificate)
     with Registry(config) as registry:
@@ -173,6 +202,28 @@ def test_tls_is_not_left_for_a_connection_that_breaks(tls_server: FaultyRegistry
     with Registry(RegistryConfig(ca_certificates=authority.certificate), clock=FastClock()) as registry:
         assert registry.resolve(Reference.parse(f"{tls_server.host}/app:1"), AMD64).config.cmd == ("/hello",)
     assert len(tls_server.asked("manifests")) == 2
+
+
+def test_certificates_of_ours_that_cannot_be_shown(
+    tmp_path: Path, authority: Authority, tls_server: FaultyRegistry
+) -> None:
+    ours = authority.issue("ours")
+    directory = tmp_path / "certificates"
+    directory.mkdir()
+    shutil.copy(ours.certificate, directory / "client.cert")
+    config = RegistryConfig(certificates=str(directory))
+
+    def refused() -> str:
+        with Registry(config) as registry, pytest.raises(KezuriError) as caught:
+            registry.resolve(Reference.parse(f"{tls_server.host}/app:1"), AMD64)
+        return caught.value.diagnostics[0].message
+
+    key = str(directory / "client.key")
+    assert refused() == f"client certificate {directory}/client.cert: No such file or directory (its key is {key})"
+    subprocess.run(["openssl", "pkey", "-in", ours.key, "-out", key, "-aes256", "-passout", "pass:hush"], check=True)
+    assert refused() == f"client certificate {directory}/client.cert: its key {key} has a passphrase"
+    shutil.copy(authority.issue("another").key, key)
+    assert "not a certificate in PEM form with its key" in refused()
 
 
 def test_a_file_of_authorities_that_is_none(tmp_path: Any) -> None:

@@ -37,7 +37,13 @@ class Elsewhere:
     performed: list[str]
 
     def __init__(
-        self, store: Store, forms: Forms, supplies: Supplies, sandbox: Callable[[], Any], ca_bundle: str = ""
+        self,
+        store: Store,
+        forms: Forms,
+        supplies: Supplies,
+        sandbox: Callable[[], Any],
+        ca_bundle: str = "",
+        mounts: object = None,
     ) -> None:
         self._store, self._forms, self._supplies = store, forms, supplies
 

@@ -37,7 +37,8 @@ class Failed(Exception):
 
 
 def slowly(handler: Handler, kind: str, data: bytes) -> None:
-    """Serve a blob at some megabytes a second, so that a kill meets it half way."""
+    """Serve a blob at some megabytes a second, so that a kill meets it half way; one in twenty breaks off."""
+    end = random.randrange(len(data)) if random.random() < 0.05 else len(data)
     begin = int(handler.headers.get("Range", "bytes=0-").partition("=")[2].partition("-")[0])
     handler.send_response(206 if begin else 200)
     handler.send_header("Content-Length", str(len(data) - begin))
@@ -45,10 +46,12 @@ def slowly(handler: Handler, kind: str, data: bytes) -> None:
         handler.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
     handler.end_headers()
     try:
-        for at in range(begin, len(data), 32768):
+        for at in range(begin, end, 32768):
             handler.wfile.write(data[at : at + 32768])
             time.sleep(0.005)
     except OSError:
+        end = 0
+    if end < len(data):
         handler.close_connection = True
 
 
@@ -196,13 +199,13 @@ class Worker:
     def _run(self, *argv: str) -> bool:
         """Run a command, perhaps only for a while; whether it went to its end."""
         chance, world = self._chance, self.world
-        deadly = chance.random() < 0.4
+        deadly = chance.random() < 0.5
         world.note(f"worker {self.number}: {' '.join(argv)}{' (to be killed)' if deadly else ''}")
         with world.kezuri(*argv) as process:
             killed = ""
             if deadly:
                 try:
-                    process.wait(chance.uniform(0.05, 0.9))
+                    process.wait(chance.uniform(0.05, 0.45))
                 except subprocess.TimeoutExpired:
                     killed = chance.choice(("KILL", "KILL", "TERM"))
                     process.send_signal(getattr(signal, f"SIG{killed}"))

@@ -126,6 +126,20 @@ def test_what_a_killed_export_left_goes_with_the_next(tmp_path: Path) -> None:
     assert len((tmp_path / LEDGER).read_text().split()) == 3
 
 
+def test_half_written_files_of_killed_exports_go_when_they_are_old(tmp_path: Path) -> None:
+    write(tmp_path, b"one")
+    name = Layers.describe(b"one").digest[7:]
+    ours, fresh, foreign = (
+        tmp_path / "blobs" / "sha256" / f"{who}.{n}.part" for n, who in enumerate((name, name, "e" * 64))
+    )
+    for path in (ours, fresh, foreign):
+        path.write_bytes(b"half")
+    for path in (ours, foreign):
+        os.utime(path, (1, 1))
+    write(tmp_path, b"one", b"two")
+    assert [path.exists() for path in (ours, fresh, foreign)] == [False, True, True]
+
+
 def test_two_exporters_at_once_leave_one_whole_cache(tmp_path: Path) -> None:
     texts = [[b"%d %d" % (n, i) for i in range(4)] for n in range(6)]
     threads = [threading.Thread(target=write, args=(tmp_path, *some)) for some in texts]

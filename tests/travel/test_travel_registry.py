@@ -3,14 +3,17 @@
 import json
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.build.build_busybox import RUNS_STEPS, busybox_tar
-from tests.build.build_workshop import Workshop, oci, write_layout
+from tests.build.build_workshop import Workshop, asked, oci, write_layout
 from tests.registry.registry_servers import RegistryServer, needs_registry, needs_skopeo
 
+from kezuri.app.build import build
+from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.travel.places import CacheSource, CacheTarget
 
@@ -44,6 +47,7 @@ class Machines:
 
     def __init__(self, directory: Path, base: Path, registry: RegistryServer) -> None:
         self._directory = directory
+        self.base = base
         self._contexts = (("base", f"oci-layout://{base}"),)
         self.registry = registry
 
@@ -191,3 +195,56 @@ def test_a_registry_that_wants_a_login_is_told_of_once(tmp_path: Path, base: Pat
         assert len(shop.said.warnings) == 1
         assert f"{server.host}/app:cache is not used" in shop.said.warnings[0]
         assert "401" in shop.said.warnings[0]
+
+
+def test_an_image_that_is_only_pushed_does_not_come_here(machines: Machines) -> None:
+    machines.build("one", write=(machines.target("app:cache", mode="max"),))
+    machines.traffic()
+    for place, mounted in (("app:2", 0), ("other:2", 3)):
+        pushed = (f"type=registry,name={machines.registry.host}/{place},store=false",)
+        two = machines.build("two", read=("app:cache",), outputs=pushed)
+        assert two.said.ran == []
+        traffic = machines.traffic()
+        assert sum(size for method, kind, size in traffic if method == "GET" and kind == "blob") < 10_000
+        assert [kind for _, kind, _ in traffic].count("upload mounted") >= mounted
+    pulled = machines.build("three", read=("app:cache",))
+    assert pulled.said.ran == []
+
+
+def test_a_blob_that_the_registry_lost_is_built_before_it_is_pushed(machines: Machines) -> None:
+    machines.build("one", write=(machines.target("app:cache", mode="max"),))
+    host, gone = machines.registry.host, 0
+    for link in machines.registry.data.glob("docker/registry/v2/repositories/app/_layers/sha256/*/link"):
+        digest = link.read_text().partition(":")[2]
+        data = machines.registry.data / f"docker/registry/v2/blobs/sha256/{digest[:2]}/{digest}/data"
+        if data.stat().st_size > 1_000_000:
+            data.unlink()
+            link.unlink()
+            gone += 1
+    assert gone == 2
+    two = machines.build("two", read=("app:cache",), outputs=(f"type=registry,name={host}/app:2,store=false",))
+    assert any("urandom > /top" in title for title in two.said.ran)
+    assert len(two.said.warnings) == 1
+
+
+def test_two_exporters_at_once_leave_one_whole_cache(machines: Machines, tmp_path: Path) -> None:
+    """Two machines that have built different things write the same tag at the same time."""
+    target = machines.target("app:cache", mode="max")
+    shops = [machines.build(name, source=name) for name in ("one", "two")]
+    threads = [
+        threading.Thread(
+            target=lambda shop=shop: build(
+                asked(context=str(shop.context), cache_to=(target,),
+                      build_contexts=(("base", f"oci-layout://{machines.base}"),)),
+                Settings(str(shop.root)), shop.said,
+            )
+        )
+        for shop in shops
+    ]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    three = machines.build("three", read=("app:cache",), source="two")
+    assert three.said.ran == []
+    assert three.said.warnings == []

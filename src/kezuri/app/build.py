@@ -130,8 +130,12 @@ class _Build:
                     result = delivery.deliver(plan, built)
                     break
                 except KezuriError:
+                    if caches is None:
+                        raise
                     # Where a cache lacked what it said to have, the build goes on without that.
-                    if caches is None or not caches.gave_up:
+                    if not caches.gave_up:
+                        with suppress(KezuriError):
+                            caches.adopt()
                         raise
                     caches.go_on()
                     self._cancel.clear()
@@ -166,7 +170,8 @@ class _Build:
             return None
         from kezuri.app.pushing import Pushing
 
-        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter))
+        bring = self._caches.bring if self._caches is not None else None
+        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter, bring))
 
     def _warn(self, text: str) -> None:
         self._listener(Warned(time(), Diagnostic("warning", text)))

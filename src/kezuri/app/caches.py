@@ -17,7 +17,7 @@ from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import WorkName
-from kezuri.progress.reporter import Reporter
+from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.travel.carriers import Carrier, LayoutCarrier, RegistryCarrier
 from kezuri.travel.document import CacheDocument, Record
 from kezuri.travel.imported import Imported, Place
@@ -59,6 +59,8 @@ class Caches:
         self._lookup: ForeignLookup | None = None
         self._namespace = namespace
         self._names = names
+        self._ticket: Ticket | None = None
+        self._promised: dict[str, tuple[str, Packing]] = {}
         self._sources = sources
         places = tuple(Place(str(source), partial(self._carriers, source), source.mounts) for source in sources)
         self.imported = Imported(session.store, places, warn, self._reading, progress, cancel) if places else None
@@ -137,6 +139,29 @@ class Caches:
         """Whether the image is to carry its cache."""
         return any(target.kind == "inline" for target in self._targets)
 
+    def unfetched(self, layer: str, packing: Packing) -> "LayerBlob | None":
+        """The blob of a layer that lies in a registry and is not here, packed in this way; None when it is here, or
+        lies elsewhere. The registry is noted as having it, for whoever pushes the image."""
+        record = self.imported.record(layer) if self.imported is not None else None
+        if self.imported is None or record is None or self._session.forms.usable(layer):
+            return None
+        repository, form = self.imported.repository(layer), self._session.forms.promised(layer, packing)
+        if not repository or form is None:
+            return None
+        from kezuri.export.image import LayerBlob
+
+        self._session.store.database.facts.put_sources((form.digest,), repository)
+        self._promised[form.digest] = (layer, packing)
+        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), record.created)
+
+    def bring(self, descriptor: Descriptor) -> bool:
+        """Bring a blob that `unfetched` promised; whether it is one of these. KezuriError when it cannot be had: its
+        layer is lost then."""
+        layer, packing = self._promised.get(descriptor.digest, ("", Packing()))
+        if layer:
+            self._session.forms.blob(layer, packing)
+        return bool(layer)
+
     def inlined(self, plan: Plan, made: "dict[tuple[int, int], LayerBlob]") -> dict[str, object]:
         """The document that an image of these layers carries."""
 
@@ -154,7 +179,8 @@ class Caches:
             if target.kind == "inline":
                 continue
             try:
-                with self._reporter.step(WorkName(f"exporting cache to {target}")):
+                with self._reporter.step(WorkName(f"exporting cache to {target}")) as ticket:
+                    self._ticket = ticket
                     self._export_whole(plan, target, _packing(target, packing))
             except KezuriError as error:
                 if target.patient:
@@ -255,9 +281,13 @@ class Caches:
 
         reference = Reference.parse(target.place)
         reference = reference._replace(tag=scoped(reference.tag, target.scope))
-        CacheRepository(self._session.registry(), reference).write(
+        CacheRepository(self._session.registry(), reference, self._sent).write(
             document.encode(), document.blobs(), source, self._known_in(reference)
         )
+
+    def _sent(self, blob: Descriptor, current: int, total: int) -> None:
+        if self._ticket is not None:
+            self._ticket.status(blob.digest[:19], current, total, current >= total)
 
     def _known_in(self, reference: Reference) -> list[str]:
         """The repositories of the same registry that may have layers of this build: its images', and the caches'."""
@@ -265,7 +295,7 @@ class Caches:
         for name in (*self._names, *(source.place for source in self._sources if source.kind == "registry")):
             other = Reference.parse(name)
             if other.host == reference.host and other.path != reference.path:
-                found[other.repository] = None
+                found[other.path] = None
         return list(found)
 
     def _filled(self, bare: Record, packing: Packing) -> Record:

@@ -34,14 +34,13 @@ class Copy(NamedTuple):
 def cat(settings: Settings, source: ImagePath, platform: str, traffic: Traffic, verify: bool = False) -> None:
     """Write one file of an image to standard output. KezuriError when there is none, or it cannot be read; with
     `verify` nothing is written before its layer was proved."""
-    places: list[str] = []
-    with opened(settings, source.image, platform, traffic, places.append) as files:
+    with opened(settings, source.image, platform, traffic) as files:
         found = require(files, source.path, source.image)
         if found.entry.kind != "file":
             what = "a directory" if found.entry.kind == "dir" else f"no file, but a {found.entry.kind}"
             hint = f"`kezuri ls {source.image}:/{found.entry.path}` lists it" if found.entry.kind == "dir" else ""
             raise KezuriError.of(f"/{found.entry.path} of {source.image} is {what}", hint=hint)
-        content = _proved(files, found, places[0]) if verify else found.content
+        content = _proved(files, found) if verify else found.content
         with destination(STDOUT, binary=False) as sink:
             _pour(content, found.entry, sink)
 
@@ -52,7 +51,7 @@ def export(settings: Settings, image: str, dest: str, platform: str, traffic: Tr
 
     # Where the output cannot be written is known before a layer is fetched.
     with destination(dest) as sink, opened(settings, image, platform, traffic) as files:
-        write_tar(merged_items(files.tree("", True)), sink)
+        write_tar(merged_items(files.tree("", True)), sink, files.scratch)
 
 
 def listing(
@@ -89,8 +88,7 @@ def copy(settings: Settings, wanted: Copy, traffic: Traffic, warn: Warn) -> None
     path, image = wanted.source.path, wanted.source.image
     content_only = path.rstrip("/").endswith("/.") or path == "/."
     follow = wanted.follow or content_only or path.endswith("/")
-    places: list[str] = []
-    with opened(settings, image, wanted.platform, traffic, places.append) as files:
+    with opened(settings, image, wanted.platform, traffic) as files:
         found = require(files, path, image, follow)
         kind = found.entry.kind
         if kind != "dir" and (content_only or path.endswith("/")):
@@ -104,7 +102,7 @@ def copy(settings: Settings, wanted: Copy, traffic: Traffic, warn: Warn) -> None
             items = _items(files, found, base, wanted.verify)
             write_directory(items, place, warn, own_ids=root, owners=wanted.owners)
         else:
-            _one(files, found, _place_of_file(wanted.dest, name), wanted, places[0], warn, root)
+            _one(files, found, _place_of_file(wanted.dest, name), wanted, warn, root)
 
 
 def _items(files: ImageFiles, found: Found, base: str, verify: bool) -> Iterator[Exported]:
@@ -130,9 +128,9 @@ def _as_tar(files: ImageFiles, found: Found, base: str, verify: bool) -> None:
 
     with destination(STDOUT) as sink:
         if found.entry.kind == "dir":
-            write_tar(_items(files, found, base, verify), sink)
+            write_tar(_items(files, found, base, verify), sink, files.scratch)
             return
-        write_tar([(found.entry._replace(path=base), found.content)], sink)
+        write_tar([(found.entry._replace(path=base), found.content)], sink, files.scratch)
         if verify:
             files.prove()
 
@@ -162,20 +160,20 @@ def _needs_directory(parent: str, dest: str) -> None:
         raise KezuriError.of(f"{dest} cannot be made: there is no directory {parent}", hint="make it first")
 
 
-def _one(files: ImageFiles, found: Found, target: str, wanted: Copy, scratch: str, warn: Warn, root: bool) -> None:
+def _one(files: ImageFiles, found: Found, target: str, wanted: Copy, warn: Warn, root: bool) -> None:
     """Write a file, a link or a pipe to a path: whole, or what was there stays."""
     terms = Terms((os.geteuid(), os.getegid()) if root else None, wanted.owners)
     entry = terms.of(found.entry)
+    if entry is None:
+        raise KezuriError.of(f"/{found.entry.path} of {wanted.source.image} is a device: devices are not copied")
     for what in terms.left_out:
         warn(f"{what} /{found.entry.path} is left out")
-    if entry is None:
-        return
     if entry.kind == "symlink" or entry.kind == "fifo":
         _special(entry, target, wanted.owners)
         return
     with ExitStack() as held:
         sink = held.enter_context(destination(target, binary=False))
-        content = _proved(files, found, scratch) if wanted.verify else found.content
+        content = _proved(files, found) if wanted.verify else found.content
         _pour(content, entry, sink)
     try:
         if stat.S_ISREG(os.stat(target).st_mode):
@@ -215,13 +213,13 @@ def _special(entry: Entry, target: str, owners: bool) -> None:
         raise disk_error(error, target) from error
 
 
-def _proved(files: ImageFiles, found: Found, scratch: str) -> Bytes:
+def _proved(files: ImageFiles, found: Found) -> Bytes:
     """A file's bytes on hand, its layer read to the end."""
     from kezuri.tree.content import InTar
 
     content = found.content
     if isinstance(content, InTar):
-        spool = Spool(scratch, "file")
+        spool = Spool(files.scratch, "file")
         for _, size, data in content.tar.read([content.path]):
             content = spool.keep(data, size)
     files.prove()

@@ -6,6 +6,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from kezuri.app.outputs import (
+    CacheOnly,
     DockerArchive,
     FileOutput,
     ImageOutput,
@@ -54,6 +55,10 @@ class Delivery:
         cache."""
         self._pushing = pushing
         self._caches = caches if caches is not None and caches.inline else None
+        self._imports = caches
+        # Nothing is kept of an image that is only pushed: what the registry has already need not come here.
+        images = [output for output in request.outputs if not isinstance(output, CacheOnly)]
+        self._passes_on = not request.squash and all(isinstance(o, PushedImage) and not o.kept for o in images)
         self._called: list[str] = []
         self._request = request
         self._names = names
@@ -101,7 +106,8 @@ class Delivery:
 
                 export_root(output, plan, built, self._session, self._epoch, self._reporter, self._listener)
             elif isinstance(output, ImageOutput):
-                image = self._compose(output, parts[self._packing(output)], now, index=bool(plan.targets))
+                way = (self._packing(output), output.options.forced)
+                image = self._compose(output, parts[way], now, index=bool(plan.targets))
                 self._write(output, image)
         self._write_files(image)
         if image is None:
@@ -117,28 +123,56 @@ class Delivery:
     def _packing(self, output: ImageOutput) -> Packing:
         return packing(output, self._epoch)
 
-    def _parts(self, plan: Plan, built: Built, images: list[ImageOutput]) -> "dict[Packing, tuple[Parts, ...]]":
-        """What the image is made of, for each way in which an output wants its layers packed."""
+    def _parts(
+        self, plan: Plan, built: Built, images: list[ImageOutput]
+    ) -> "dict[tuple[Packing, bool], tuple[Parts, ...]]":
+        """What the image is made of, for each way in which an output wants its layers packed, and whether those of the
+        base as well."""
         targets: list[tuple[int, Platform | None]] = [(t.stage, t.platform) for t in plan.targets]
         targets = targets or [(plan.target, None)]
-        packings = tuple(dict.fromkeys(map(self._packing, images)))
+        ways = tuple(dict.fromkeys((self._packing(output), output.options.forced) for output in images))
         with self._reporter.step(WorkName("exporting layers")):
             # Layers are packed from directories before bases are fetched: an ordinary user can read those directories
             # only in a user namespace, and cannot enter it while threads fetch and draw how far they are.
-            made = {way: [self._made_blobs(plan, built, number, way) for number, _ in targets] for way in packings}
+            packings = tuple(dict.fromkeys(packing for packing, _ in ways))
+            self._gather(plan, built, [number for number, _ in targets], packings)
+            made = {way: [self._made_blobs(plan, built, number, way[0]) for number, _ in targets] for way in ways}
             return {
                 way: tuple(
-                    self._part(plan, number, platform, blobs) for (number, platform), blobs in zip(targets, each)
+                    self._part(plan, number, platform, blobs, way[0] if way[1] else None)
+                    for (number, platform), blobs in zip(targets, each)
                 )
                 for way, each in made.items()
             }
+
+    def _gather(self, plan: Plan, built: Built, targets: list[int], packings: tuple[Packing, ...]) -> None:
+        """Have the layers here that only a cache has, several at a time; what is here already is packed before."""
+        forms = self._session.forms
+        if self._imports is None or self._imports.imported is None:
+            return
+        stages = [plan.stage(number) for number in targets]
+        places = [(item.stage, item.operation) for stage in stages for item in stage.history if item.operation >= 0]
+        layers = list(dict.fromkeys(built.layers[place] for place in places))
+        lacking = [layer for layer in layers if not forms.usable(layer)]
+        for layer in layers if lacking else ():
+            if layer not in lacking:
+                for packing in packings:
+                    forms.blob(layer, packing)
+        if self._passes_on:
+            lacking = [layer for layer in lacking if not any(forms.promised(layer, packing) for packing in packings)]
+        forms.fetch_missing(lacking)
 
     def _made_blobs(self, plan: Plan, built: Built, number: int, packing: Packing) -> dict[tuple[int, int], LayerBlob]:
         places = [(item.stage, item.operation) for item in plan.stage(number).history if item.operation >= 0]
         return {place: self._blob(built.layers[place], packing) for place in places}
 
     def _part(
-        self, plan: Plan, number: int, platform: Platform | None, made: dict[tuple[int, int], LayerBlob]
+        self,
+        plan: Plan,
+        number: int,
+        platform: Platform | None,
+        made: dict[tuple[int, int], LayerBlob],
+        forced: Packing | None,
     ) -> "Parts":
         from kezuri.export.image import Parts
 
@@ -150,18 +184,28 @@ class Delivery:
         history: tuple[HistoryEntry, ...] = ()
         if isinstance(base, BaseImage):
             history = base.config.history
-            base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
+            base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base, forced)]
         cache = None
         if self._caches is not None:
             from kezuri.travel.document import INLINE
 
             cache = {INLINE: self._caches.inlined(plan, made)}
-        return Parts(platform, target.config, base_layers, history, target.history, made, cache)
+        config = target.config
+        if self._request.unset:
+            from kezuri.edits.settings import without
 
-    def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
+            config = without(config, self._request.unset)
+        return Parts(platform, config, base_layers, history, target.history, made, cache)
+
+    def _base_blobs(self, base: BaseImage, forced: Packing | None) -> Iterator[tuple[str, Descriptor]]:
         """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
-        else the store has; where these cannot be had, with other blobs of the same layers."""
+        else the store has; where these cannot be had, with other blobs of the same layers. `forced` is how they are
+        to be compressed whatever they are."""
         forms, layers = self._session.forms, tuple(zip(base.config.diff_ids, base.layers))
+        sources = self._session.store.database.facts.sources
+        if forced is None and self._passes_on and all(sources(blob.digest) for _, blob in layers):
+            yield from layers
+            return
         try:
             forms.fetch_named(layers)
         except KezuriError:
@@ -170,7 +214,11 @@ class Delivery:
                 form = forms.base_blob(layer, descriptor)
                 yield layer, Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
         else:
-            yield from layers
+            for layer, descriptor in layers:
+                if forced is not None:
+                    form = forms.recompressed(layer, descriptor, forced)
+                    descriptor = Descriptor(form.media_type, form.digest, form.size)
+                yield layer, descriptor
 
     def _compose(self, output: ImageOutput, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
         from kezuri.export.image import compose
@@ -197,6 +245,9 @@ class Delivery:
 
     def _blob(self, layer: str, packing: Packing) -> LayerBlob:
         forms = self._session.forms
+        unfetched = self._imports.unfetched(layer, packing) if self._imports is not None and self._passes_on else None
+        if unfetched is not None:
+            return unfetched
         form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()

@@ -1,9 +1,10 @@
 """The files of an image opened: from the store where it has the image, else straight from where the image is."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, Self, cast
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -17,6 +18,7 @@ from kezuri.tree.stack import StackView
 from kezuri.tree.tree import Found, Tree
 
 if TYPE_CHECKING:
+    from kezuri.images.kept import Found as Kept
     from kezuri.transfer.doors import Source as PlaceSource
 
 _WORDS = re.compile(
@@ -46,7 +48,10 @@ class ImagePath(NamedTuple):
 class Traffic:
     """How many bytes of layers came over the network, and how many all layers that are not here have."""
 
-    def __init__(self) -> None:
+    def __init__(self, listen: Callable[[], None] = lambda: None) -> None:
+        """`listen` is called whenever something came, perhaps from several threads."""
+        self._listen = listen
+        self._lock = threading.Lock()
         self.came = 0
         self.whole = 0
         self.source = ""
@@ -54,12 +59,17 @@ class Traffic:
 
     def count(self, size: int) -> None:
         """Take note of bytes that came."""
-        self.came += size
+        with self._lock:
+            self.came += size
+        self._listen()
 
 
 class ImageFiles(Protocol):
-    """An image's files, wherever it is. Paths are as in Entry."""
+    """An image's files, wherever it is. Paths are as in Entry. `scratch` is a directory that is there as long as they
+    are open, for whoever works with them."""
 
+    @property
+    def scratch(self) -> str: ...
     def resolve(self, path: str, last: bool = True) -> str:
         """The path with its links followed within the image, the one at its end only if `last`; missing components stay
         as they are."""
@@ -79,16 +89,12 @@ class ImageFiles(Protocol):
 
 
 @contextmanager
-def opened(
-    settings: Settings, image: str, platform: str, traffic: Traffic, scratch: Callable[[str], None] = lambda path: None
-) -> Iterator[ImageFiles]:
+def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> Iterator[ImageFiles]:
     """The files of an image by the name that a user gives it: of the store's image, else of the one that its registry
     has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
-    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. `scratch` is told of a directory that is
-    there meanwhile. KezuriError when there is no such image."""
+    registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. KezuriError when there is no such image."""
     word = ImagePath.parse(image).word
     with Session(settings) as session, session.store.scratch("files") as place:
-        scratch(place)
         wanted = Platform.parse(platform) if platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with _elsewhere(session, image, wanted, place) as files:
@@ -98,7 +104,8 @@ def opened(
         if word != "docker://":
             kept = _kept(session, name, platform, only=bool(word))
             if kept is not None:
-                yield kept
+                with _KeptFiles(session, name, kept, place) as files:
+                    yield files
                 return
         from kezuri.images.distant import DistantFiles
 
@@ -128,7 +135,8 @@ def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -
             yield files
 
 
-def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles | None":
+def _kept(session: Session, name: str, platform: str, only: bool) -> "Kept | None":
+    """The store's image of that name; None, unless it can be in the store `only`, when there is none."""
     from kezuri.images.kept import NoSuchImage, choose, looks_like_id
 
     try:
@@ -140,16 +148,37 @@ def _kept(session: Session, name: str, platform: str, only: bool) -> "_KeptFiles
     session.store.blobs.touch(found.digest)
     for layer, descriptor in zip(found.config.diff_ids, found.manifest.layers):
         session.forms.know_pulled(layer, descriptor)
-    return _KeptFiles(session.forms.view(found.config.diff_ids).named(name))
+    return found
 
 
 class _KeptFiles:
-    """The files of an image of the store."""
+    """The files of an image of the store; to be used in a `with`. They are looked up in what the store knows of the
+    layers' contents. Where it does not know that yet, a single file is found as that of a distant image is, and only a
+    directory has the layers listed, once."""
 
-    def __init__(self, view: StackView) -> None:
-        self._view = view
+    def __init__(self, session: Session, name: str, image: "Kept", scratch: str) -> None:
+        from kezuri.images.distant import DistantFiles
+
+        self.scratch = scratch
+        self._name = name
+        self._forms = session.forms
+        self._layers = image.config.diff_ids
+        self._view: StackView | None = None
+        blobs = session.store.blobs
+        if all(map(self._forms.is_listed, self._layers)) or not all(blobs.has(d.digest) for d in image.manifest.layers):
+            self._view = self._listed()
+        self._streams = DistantFiles(name, image.manifest.layers, _InStore(session), scratch)
+
+    def __enter__(self) -> Self:
+        self._streams.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._streams.__exit__(None, None, None)
 
     def resolve(self, path: str, last: bool = True) -> str:
+        if self._view is None:
+            return self._streams.resolve(path, last)
         if last:
             return self._view.resolve(path)
         parent, _, base = path.rstrip("/").rpartition("/")
@@ -159,13 +188,34 @@ class _KeptFiles:
         return f"{above}/{base}" if above else base
 
     def stat(self, path: str) -> Found | None:
-        return self._view.stat(path)
+        return self._streams.stat(path) if self._view is None else self._view.stat(path)
 
     def tree(self, path: str, contents: bool) -> Tree:
+        self._view = self._view or self._listed()
         return self._view
 
     def prove(self) -> None:
-        """The store proved its blobs when it took them."""
+        """The store proved its blobs when it took them; those that were read just now are proved again."""
+        self._streams.prove()
+
+    def _listed(self) -> StackView:
+        return self._forms.view(self._layers).named(self._name)
+
+
+class _InStore:
+    """The layers of an image of the store."""
+
+    def __init__(self, session: Session) -> None:
+        self._blobs = session.store.blobs
+
+    def open(self, layer: Descriptor) -> BinaryIO:
+        from kezuri.images.distant import Checked
+
+        path = self._blobs.path(layer.digest)
+        return cast(BinaryIO, Checked(open(path, "rb", buffering=0), layer, "the store"))
+
+    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
+        """Nothing is brought: they are here."""
 
 
 class _InRegistry:
@@ -184,8 +234,14 @@ class _InRegistry:
 
     def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
         lacking = [layer for layer in layers if not self._session.store.blobs.has(layer.digest)]
-        self._registry.fetch_all(self._reference, lacking, sink)
-        self._traffic.count(sum({layer.digest: layer.size for layer in lacking}.values()))
+        known: dict[str, int] = {}
+
+        def came(layer: Descriptor, current: int, total: int) -> None:
+            # Fewer than before where a blob is begun anew: what came before came nevertheless.
+            self._traffic.count(max(0, current - known.get(layer.digest, 0)))
+            known[layer.digest] = current
+
+        self._registry.fetch_all(self._reference, lacking, sink, came)
 
     @property
     def _registry(self) -> Registry:

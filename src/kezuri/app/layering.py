@@ -30,6 +30,10 @@ from kezuri.tree.selection import select
 MOST_LAYERS = 127
 """The layers that docker can run an image with (overlayfs takes that many lower directories on one page)."""
 
+_MOST_TOLD = 5
+_OFTEN_LINKS = {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "var/run", "var/lock"}
+"""Directories that are links in many images: where a tar has one, the image's files are looked at, which takes time."""
+
 Warn = Callable[[str], None]
 
 
@@ -60,7 +64,7 @@ def append(
             if file != "-" and _is_directory(file):
                 layers = [_of_directory(session, image, file, packing) for image in images]
             else:
-                layers = [_of_tar(session, images, file, stdin, packing)] * len(images)
+                layers = [_of_tar(session, images, file, stdin, packing, warn)] * len(images)
             images = [appended(image, layer, note) for image, layer in zip(images, layers)]
             for layer in layers:
                 session.forms.know_pulled(*layer)
@@ -158,7 +162,12 @@ def _of_directory(session: Session, image: Image, path: str, packing: Packing) -
 
 
 def _of_tar(
-    session: Session, images: Sequence[Image], path: str, stdin: Callable[[], BinaryIO], packing: Packing
+    session: Session,
+    images: Sequence[Image],
+    path: str,
+    stdin: Callable[[], BinaryIO],
+    packing: Packing,
+    warn: Warn,
 ) -> Layer:
     where = "standard input" if path == "-" else path
     with session.store.scratch("append") as scratch:
@@ -173,7 +182,29 @@ def _of_tar(
         finally:
             if path != "-":
                 stream.close()
+        if not _OFTEN_LINKS.isdisjoint(placed.names):
+            told: dict[str, None] = {}
+            for image in images:
+                told.update(dict.fromkeys(_hidden(session, image, placed, where)))
+            for text in list(told)[:_MOST_TOLD]:
+                warn(text)
         return _layer(form)
+
+
+def _hidden(session: Session, image: Image, placed: Placement, where: str) -> Iterator[str]:
+    """Tells of directories of the tar that hide a link of the image."""
+    hidden: list[str] = []
+    try:
+        below = session.forms.view(image.config.diff_ids)
+        for path in placed.names:
+            if any(path.startswith(f"{above}/") for above in hidden):
+                continue
+            found = below.lookup(path)
+            if found is not None and found.kind == "symlink":
+                hidden.append(path)
+                yield f"/{path} is a link to {found.link} in the image; the directory in {where} hides what is there"
+    except KezuriError:
+        return  # A layer of the image is elsewhere: the new one can be put on it all the same.
 
 
 def _placed(

@@ -16,7 +16,7 @@ def registry_config(settings: Settings) -> RegistryConfig:
     """How registries are reached: the settings, together with what this machine says of them."""
     insecure = settings.insecure if settings.tls_verify else ("*",)
     config = RegistryConfig.of_machine(settings.mirrors, insecure, ca_bundle(settings.ca_certificates), os.environ)
-    return config._replace(certificates=settings.certificates)
+    return config._replace(certificates=settings.certificates, allow_private=settings.allow_private)
 
 
 def credentials(

@@ -6,6 +6,7 @@ from kezuri.app.outputs import Output, StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
+    from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
     from kezuri.travel.places import CacheSource, CacheTarget
 
@@ -69,7 +70,7 @@ class BuildRequest(NamedTuple):
     of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
     network alone is run again `retry_network` times. `cache_from` are caches of other machines that are looked into,
     `cache_to` those that are written. Without `outputs` nothing leaves. `squash` makes the new layers one (`new`), or
-    those of the base, too (`all`).
+    those of the base, too (`all`); the image does not declare what is `unset`.
     """
 
     context: str = "."
@@ -99,6 +100,7 @@ class BuildRequest(NamedTuple):
     salvage: tuple[Salvage, ...] = ()
     retry_network: int = 0
     squash: Literal["", "new", "all"] = ""
+    unset: "tuple[Unset, ...]" = ()
     cache_from: "tuple[CacheSource, ...]" = ()
     cache_to: "tuple[CacheTarget, ...]" = ()
 
@@ -124,10 +126,10 @@ class Settings(NamedTuple):
     runtime; `ca_certificates` is a PEM file that is trusted in addition, by our sockets and inside steps; `mirrors` are
     (registry host, mirror URL); `insecure` are hosts that may speak plain HTTP; without `tls_verify` every registry
     may, but nothing else; `authfile` is the one file with credentials that counts (empty: the usual ones);
-    `certificates` is a directory with authorities, and a certificate to show, for every registry. `progress` is how
-    progress is shown when neither a flag nor a variable says so. `max_used_space`, `min_free_space` and
-    `reserved_space` (bytes) and `keep_age` (seconds) are what the cache is cut down to after builds and pulls; None for
-    no limit.
+    `certificates` is a directory with authorities, and a certificate to show, for every registry; `allow_private` are
+    registries that may send us on to addresses of a private network. `progress` is how progress is shown when neither a
+    flag nor a variable says so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age`
+    (seconds) are what the cache is cut down to after builds and pulls; None for no limit.
     """
 
     root: str
@@ -139,6 +141,7 @@ class Settings(NamedTuple):
     authfile: str = ""
     certificates: str = ""
     tls_verify: bool = True
+    allow_private: tuple[str, ...] = ()
     progress: str = ""
     max_used_space: int | None = None
     min_free_space: int | None = None

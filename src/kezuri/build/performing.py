@@ -76,8 +76,10 @@ class TaskPerforming:
 
     def advanced(self, turn: Turn, layer: str) -> None:
         """See Performing: what leaves is packed."""
-        if self._packers is not None and turn.stage.number in self._needs.exported:
-            self._packers.pack(layer)
+        packers, leaves = self._packers, turn.stage.number in self._needs.exported
+        # What lies in a cache of another machine may not even be needed here.
+        if packers is not None and leaves and self._forms.usable(layer):
+            packers.pack(layer)
 
     def finish(self) -> None:
         """See Performing."""

@@ -13,6 +13,7 @@ from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
 
 if TYPE_CHECKING:
+    from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
     from kezuri.travel.places import CacheSource, CacheTarget
 
@@ -39,7 +40,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         file=file,
         tags=parsed.all("--tag"),
         target=parsed.text("--target"),
-        platforms=split(parsed.all("--platform")),
+        platforms=_platforms(parsed, console),
         build_args=build_args,
         builtin=_builtin(build_args),
         build_contexts=tuple(pair("--build-context", text, "NAME=SOURCE") for text in parsed.all("--build-context")),
@@ -60,6 +61,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         no_new_privileges=_no_new_privileges(parsed.all("--security-opt")),
         limits=_limits(parsed),
         retry_network=_retries(parsed.text("--retry-network")),
+        unset=_unset(parsed.all("--unset")),
         squash="all" if parsed.flag("--squash-all") else "new" if parsed.flag("--squash") else "",
         salvage=_salvage(parsed.all("--on-error")),
         cache_from=_cache_from(parsed, console),
@@ -263,12 +265,44 @@ def _salvage(texts: tuple[str, ...]) -> tuple[Salvage, ...]:
     return tuple(wanted)
 
 
+def _platforms(parsed: Parsed, console: Console) -> tuple[str, ...]:
+    """The platforms as they were given. One that nobody has heard of may be what is meant, or a mistake: it is told."""
+    given = split(parsed.all("--platform"))
+    if given:
+        from kezuri.oci.platform import Platform
+
+        for text in given:
+            platform = Platform.parse(text)
+            kind, word = platform.unknown()
+            if not kind:
+                continue
+            said = f"warning: --platform {text}: no architecture called {word} is known"
+            if kind == "operating system":
+                said = f"warning: --platform {text}: no operating system called {word} is known"
+            near = platform.nearest()
+            console.note(said)
+            if near:
+                console.note(f"  help: did you mean {near}?")
+    return given
+
+
 def _limits(parsed: Parsed) -> "Limits | None":
     if not parsed.given("--resource") and not any(parsed.given(f"--{key}") for key in LIMITS):
         return None
     from kezuri.cli.limits import read_limits
 
     return read_limits(parsed)
+
+
+def _unset(texts: tuple[str, ...]) -> "tuple[Unset, ...]":
+    if not texts:
+        return ()
+    from kezuri.edits.settings import Unset
+
+    unsets = tuple(map(Unset.parse, texts))
+    if any(unset.kind == "annotation" for unset in unsets):
+        raise UsageError.because("--unset annotation: a build takes no annotations over from its base")
+    return unsets
 
 
 def _no_new_privileges(options: tuple[str, ...]) -> bool:

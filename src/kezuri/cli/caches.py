@@ -149,7 +149,7 @@ def _reference(name: str, said: dict[str, str], *, digest: bool) -> str:
     try:
         reference = Reference.parse(text)
     except KezuriError as error:
-        raise UsageError(*error.diagnostics) from None
+        raise UsageError(*error.diagnostics, exit_code=2) from None
     if reference.digest and not digest:
         raise UsageError.because(f"{name}: a cache is written under a tag, not under a digest: {text}")
     return text

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 _CONTAINERS = "kezuri keeps no containers: `kezuri run IMAGE` starts one, waits for it and removes it"
 _WORKING = "kezuri has no working containers: write the steps into a Dockerfile, then `kezuri build`"
+_CHANGED = "`kezuri append IMAGE DIR` puts files on an image, `kezuri mutate IMAGE` changes its settings"
 _ALONE = "kezuri is one program without a daemon: there is nothing to manage"
 
 _OF_CONTAINERS = (
@@ -31,7 +32,8 @@ ELSEWHERE: Mapping[str, str] = {
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
     **dict.fromkeys(_OF_CONTAINERS, _CONTAINERS),
-    **dict.fromkeys(("from", "add", "commit", "diff", "mount", "umount", "containers"), _WORKING),
+    **dict.fromkeys(("from", "diff", "mount", "umount", "containers"), _WORKING),
+    **dict.fromkeys(("add", "commit"), _CHANGED),
     **dict.fromkeys(
         ("swarm", "service", "stack", "node", "checkpoint", "machine"), "kezuri builds images, and no more"
     ),

@@ -59,7 +59,8 @@ _BUILD = (
     *_answered("--build-arg SOURCE_DATE_EPOCH=SECONDS sets all times", "--timestamp", "--source-date-epoch"),
     *_answered("redirect standard error: 2>FILE", "--logfile"),
     *_answered("--tag names the index, and --platform A,B what is in it", "--manifest"),
-    *_answered("write ENV in the Dockerfile", "--env", "--unsetenv"),
+    *_answered("write ENV in the Dockerfile", "--env"),
+    *_answered("--unset env=NAME does it", "--unsetenv"),
     *_answered("write RUN --mount=type=bind or type=cache in the Dockerfile", "--volume", "-v"),
     *_answered("the history is part of what an image is known by, and stays", "--omit-history", value=False),
     *_answered("Dockerfiles are not run through cpp; ARG and stages do most of it", "--cpp-flag"),
@@ -153,6 +154,33 @@ _ACCOUNT = (
     *_answered("--authfile FILE: what is written there docker and podman read, too", "--compat-auth-file"),
     *_answered(_PASSWORD, "--secret", "--secret-file"),
     *_taken("--verbose", "-v", value=False),
+)
+_EXACT = "what is copied stays byte for byte as it is"
+_COPY = (
+    *_answered(_CREDENTIALS, "--src-creds", "--src-username", "--src-password", "--src-registry-token"),
+    *_answered(_CREDENTIALS, "--dest-creds", "--dest-username", "--dest-password", "--dest-registry-token"),
+    *_answered("--authfile FILE has the credentials of both", "--src-authfile", "--dest-authfile"),
+    *_answered("--cert-dir DIR is for both, certs.d for each by itself", "--src-cert-dir", "--dest-cert-dir"),
+    *(
+        Option(
+            (f"--{of}-tls-verify",),
+            "optional",
+            "",
+            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
+            harmless=("true",),
+            foreign=True,
+        )
+        for of in ("src", "dest")
+    ),
+    *_answered("everything is copied, unless --platform says less", "--multi-arch", harmless=("all",)),
+    *_answered("copy once more: what is there is not sent again", "--additional-tag"),
+    *_answered(_EXACT, "--format", "--dest-compress-format", "--dest-compress-level"),
+    *_answered(_EXACT, "--dest-compress", "--dest-decompress", value=False),
+    *_answered(_KEYS, "--encrypt-layer", "--encryption-key", "--decryption-key", "--sign-by", "--sign-identity"),
+    *_answered(_KEYS, "--sign-by-sigstore-private-key", "--sign-passphrase-file"),
+    *_taken("--retry-times"),
+    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
+    *_taken("--preserve-digests", "--remove-signatures", value=False),
 )
 _TABLES = {
     "build": _BUILD,

@@ -1,12 +1,13 @@
 """What the commands that read files of images share: `IMAGE:/path`, their options, and what was read of how much."""
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from kezuri.cli.console import Console
 from kezuri.cli.options import Option, UsageError
 
 if TYPE_CHECKING:
-    from kezuri.app.image_files import ImagePath, Traffic
+    from kezuri.app.image_files import ImagePath
 
 PLATFORM = Option(("--platform",), "text", "Which platform's image (default: this machine's)", "OS/ARCH")
 VERIFY = Option(("--verify",), "flag", "Read layers to their ends, so that their digests are checked, then write")
@@ -26,10 +27,36 @@ def image_path(text: str, command: str) -> "ImagePath":
     return found
 
 
-def say_traffic(traffic: "Traffic", console: Console) -> None:
-    """How much of an image's layers came over the network, where that was asked for them."""
-    if not traffic.source:
-        return
-    from kezuri.cli.quantities import amount
+class Meter:
+    """How much of an image's layers comes over the network: shown on a terminal while it does, and said at the end. Use
+    it in a `with`. `quiet` says nothing; nor is anything shown where a terminal gets the `result` itself."""
 
-    console.note(f"kezuri: read {amount(traffic.came)} of {amount(traffic.whole)} from {traffic.source}")
+    def __init__(self, console: Console, quiet: bool, *, result: bool = False) -> None:
+        from kezuri.app.image_files import Traffic
+
+        self.traffic = Traffic(self._tick)
+        self._console = console
+        self._quiet = quiet
+        self._live = not quiet and console.live(console.err) and not (result and console.out.isatty())
+        self._shown = 0.0
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        if self._live and self._shown:
+            self._console.err.write("\r\x1b[K")
+        if kind is None and not self._quiet and self.traffic.whole:
+            self._console.note(self._words())
+
+    def _tick(self) -> None:
+        now = monotonic()
+        if self._live and now - self._shown > 0.1:
+            self._shown = now
+            self._console.err.write(f"\r\x1b[K{self._console.words(self._words())}")
+
+    def _words(self) -> str:
+        from kezuri.cli.quantities import amount
+
+        traffic = self.traffic
+        return f"kezuri: read {amount(traffic.came)} of {amount(traffic.whole)} from {traffic.source}"

@@ -79,6 +79,13 @@ SETTINGS = (
         completes="directory",
     ),
     Setting(
+        "allow-private",
+        "list",
+        "A registry that may send us on to addresses of a private network",
+        metavar="HOST",
+        flag="",
+    ),
+    Setting(
         "authfile",
         "path",
         "The file with credentials (default: those of docker and podman)",
@@ -228,6 +235,7 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
         max_parallelism=int(text),
         authfile=path("authfile"),
         certificates=certificates,
+        allow_private=split(told["allow-private"].values),
         tls_verify=parsed.flag("--tls-verify", True),
         progress=_progress(told["progress"]),
         max_used_space=_measure(told["max-used-space"], _size),
@@ -320,6 +328,10 @@ def _mirror(text: str, origin: str) -> tuple[str, str]:
 
 
 def _registry(text: str) -> str:
+    if text == "*":
+        raise UsageError.because(
+            f"--insecure-registry is a host, not {text!r}", "--tls-verify=false is for every registry"
+        )
     if "/" in text:
         raise UsageError.because(f"--insecure-registry is a host, not {text!r}", "write for instance localhost:5000")
     return text

@@ -1,10 +1,12 @@
 """Settings of an image put and taken away: what it declares of itself, without a change of its files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.edits.image import Image
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.descriptor import Descriptor, Manifest
 from kezuri.oci.platform import Platform
 
 UNSETTABLE = (
@@ -169,8 +171,12 @@ class Changes(NamedTuple):
         return tuple(unset for unset in self.unset if not any(unset.found(image) for image in images))
 
 
-Change = Callable[[Image], Image]
-"""What makes another image of an image."""
+def without(config: ImageConfig, unsets: Iterable[Unset]) -> ImageConfig:
+    """A config that declares none of these. Annotations are not in a config."""
+    image = Image(config, Manifest(Descriptor("", "", 0), ()))
+    for unset in unsets:
+        image = unset.of(image)
+    return image.config
 
 
 def with_variables(env: tuple[str, ...], variables: Iterable[tuple[str, str]]) -> tuple[str, ...]:

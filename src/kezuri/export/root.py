@@ -18,29 +18,28 @@ Exported = tuple[Entry, Bytes]
 
 
 def merged_items(tree: Tree, top: str = "") -> Iterator[Exported]:
-    """Every entry of the tree, parents first, siblings sorted, hard links after the file they name. With `top`, what
-    the directory at this path holds, named from there; or the one entry that it is."""
+    """Every entry of the tree: siblings sorted, each directory before what is below it and that before its next
+    sibling, hard links after the file they name. With `top`, what the directory at this path holds, named from there;
+    or the one entry that it is."""
     first: dict[object, str] = {}
     alone = tree.stat(top) if top else None
     if alone is not None and alone.entry.kind != "dir":
         yield alone.entry._replace(path=top.rpartition("/")[2]), alone.content
         return
-    stack = [top]
+    stack = [*reversed(tree.scan(top))]
     while stack:
-        below = []
-        for found in tree.scan(stack.pop()):
-            entry, content = found.entry, found.content
-            if top:
-                entry = entry._replace(path=entry.path.removeprefix(f"{top}/"))
-            if found.identity is not None:
-                known = first.setdefault(found.identity, entry.path)
-                if known != entry.path:
-                    yield entry._replace(kind="hardlink", link=known, size=0), None
-                    continue
-            yield entry, content
-            if entry.kind == "dir":
-                below.append(found.entry.path)
-        stack.extend(reversed(below))
+        found = stack.pop()
+        entry, content = found.entry, found.content
+        if top:
+            entry = entry._replace(path=entry.path.removeprefix(f"{top}/"))
+        if found.identity is not None:
+            known = first.setdefault(found.identity, entry.path)
+            if known != entry.path:
+                yield entry._replace(kind="hardlink", link=known, size=0), None
+                continue
+        yield entry, content
+        if entry.kind == "dir":
+            stack.extend(reversed(tree.scan(found.entry.path)))
 
 
 def platform_items(trees: Sequence[tuple[str, Tree]]) -> Iterator[Exported]:

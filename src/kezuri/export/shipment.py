@@ -33,11 +33,17 @@ class Told(Protocol):
 
 class Stock:
     """The blobs of a store, as they are pushed from. One that is not there is brought from a registry that is known to
-    have it. `documents` are at hand, whatever the store has."""
+    have it. `documents` are at hand, whatever the store has. `bring` is asked first for a blob that is not there, and
+    says whether it has brought it."""
 
     def __init__(
-        self, store: Store, registry: "Callable[[], Registry]", documents: Mapping[str, bytes] | None = None
+        self,
+        store: Store,
+        registry: "Callable[[], Registry]",
+        documents: Mapping[str, bytes] | None = None,
+        bring: Callable[[Descriptor], bool] | None = None,
     ) -> None:
+        self._asked_first = bring
         self._store = store
         self._registry = registry
         self._documents = documents if documents is not None else {}
@@ -66,6 +72,8 @@ class Stock:
         return file
 
     def _bring(self, descriptor: Descriptor) -> None:
+        if self._asked_first is not None and self._asked_first(descriptor):
+            return
         failure: KezuriError | None = None
         for repository in self._store.database.facts.sources(descriptor.digest):
             try:
@@ -100,7 +108,7 @@ class Shipment:
         sent, and is told then."""
         place = (reference.repository, descriptor.digest)
         with self._lock:
-            if place in self._ahead:
+            if place in self._ahead or place in self._there:
                 return
             ended = self._ahead[place] = threading.Event()
         try:
@@ -135,12 +143,6 @@ class Shipment:
         """Let the tags stand for the image, all of them or none."""
         root, raw = cargo.documents[-1]
         self._tag(root, raw, [reference for reference in dict.fromkeys(references) if reference.tag])
-
-    def wait(self) -> None:
-        """Wait for what is being sent ahead."""
-        for ended in tuple(self._ahead.values()):
-            while not ended.wait(0.5):
-                pass
 
     def _bring(self, repository: Reference, blobs: Iterable[Descriptor]) -> None:
         """Have blobs in a repository; those that were sent ahead are waited for."""
@@ -181,14 +183,19 @@ class Shipment:
         except KezuriError as error:
             if not done:
                 raise
-            raise self._undone(error, done, before) from error
+            raise self._undone(error, root.digest, done, before) from error
 
-    def _undone(self, error: KezuriError, done: list[Reference], before: Mapping[Reference, str]) -> KezuriError:
-        """Let the tags that went over to the image name what they named before; the error, with what became of them."""
+    def _undone(
+        self, error: KezuriError, digest: str, done: list[Reference], before: Mapping[Reference, str]
+    ) -> KezuriError:
+        """Let the tags that went over to the image name what they named before; the error, with what became of them.
+        A tag that somebody else has moved meanwhile is left alone."""
         registry = self._registry()
         left = []
         for reference in reversed(done):
             try:
+                if before[reference] == digest or registry.named(reference) != digest:
+                    continue
                 if before[reference]:
                     old = registry.document(reference._replace(tag="", digest=before[reference]))
                     registry.put(reference._replace(digest=""), old.raw, old.descriptor.media_type)

@@ -33,6 +33,7 @@ class DistantFiles:
 
     def __init__(self, name: str, layers: Sequence[Descriptor], source: Source, scratch: str) -> None:
         self.name = name
+        self.scratch = scratch
         self._source = source
         self._layers = tuple(layers)
         self._sink = DirectorySink(scratch)

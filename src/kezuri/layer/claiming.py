@@ -44,8 +44,8 @@ def claim(directory: str, uid: int, gid: int, lower: View, *, userxattr: bool) -
 
 
 def _is_below(lower: View, path: str, where: str, mode: int, opaque: bool) -> bool:
-    """Whether what has no mark of having been copied up is what lies below: a directory that is merged, or a link or a
-    node, which cannot be marked."""
+    """Whether an entry without the mark that overlay leaves when it copies up was there below all the same: a directory
+    that overlay merges, or a link or a node, which cannot bear the mark."""
     if stat.S_ISREG(mode) or opaque:
         return False
     found = lower.lookup(path)

@@ -110,7 +110,8 @@ def gzip_block_encoder(chosen: Compression) -> BlockEncoder:
 def zstd_stream_encoder(chosen: Compression, threads: int) -> BlockEncoder:
     """An encoder of one zstd frame, for one thread that gives it every block in order.
 
-    zstd compresses in threads of its own (workers). The bytes are the same for any number of workers but none.
+    zstd compresses in threads of its own (workers). The bytes are the same for any number of workers, and others only
+    without any.
     """
     import zstandard
 

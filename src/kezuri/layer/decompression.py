@@ -166,7 +166,7 @@ def _gzip(raw: _Raw) -> Iterator[bytes]:
 
 
 def _drain(codec: Any, data: bytes, raw: _Raw) -> Iterator[bytes]:
-    """One member of gzip; what follows it is given back."""
+    """Decompress one member of gzip, and give back the bytes that follow it."""
     while True:
         out = codec.decompress(data, _PIECE)
         if out:

@@ -48,7 +48,8 @@ class Maker:
         self._recorded = recorded
         self._lost = lost
         self._own = (os.geteuid(), os.getegid())
-        # Where a directory hands on its group or its ACL, nothing is as it was asked for.
+        # In a directory that hands on its group or its ACL, new entries do not get the mode and group that are asked
+        # for.
         self._inherits = tree.inherits or not fresh
         self._masked = 0o777 if self._inherits else umask()
 
@@ -60,7 +61,7 @@ class Maker:
         if entry.kind == "file":
             self._file(entry, source)
         elif entry.kind == "dir":
-            # With its final mode where that lets us in, so that there is less to settle.
+            # Made with its final mode where that lets us enter it, `settle` has less to do.
             self._tree.make_directory(entry.path, entry.mode & 0o1777 | 0o700)
         elif entry.kind == "hardlink":
             self._link(entry)

@@ -129,7 +129,7 @@ def _cut(blob: BlobWriter, parts: list[Any], held: int) -> tuple[list[Any], int]
     Only the last part, or a single large one, crosses the boundary.
     """
     if len(parts) > 1 and held - len(parts[-1]) >= BLOCK:
-        # A piece of a large file and what follows it may cross more than one boundary.
+        # A piece of a large file, with what follows it, may hold more than one whole block.
         whole = b"".join(parts)
         blob.put(whole[:BLOCK])
         return [memoryview(whole)[BLOCK:]], held - BLOCK

@@ -157,7 +157,7 @@ class Placement:
             raise too_much(self._where)
 
     def _parent(self, path: str) -> str:
-        """The directory that `path` means, the links of this layer followed."""
+        """The directory that `path` leads to when the links of this layer are followed."""
         if path in self.names or not path:
             return path
 

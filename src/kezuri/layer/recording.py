@@ -1,4 +1,5 @@
-"""Entries as they are written where owners are recorded: they belong to the caller, and say in an attribute to whom."""
+"""How an entry is written to the disk where owners are recorded: the file belongs to the caller, and an attribute of it
+names the owner."""
 
 import stat
 from typing import Final

@@ -372,7 +372,7 @@ class _Reader:
         return raw.decode("utf-8", "surrogateescape")
 
     def _is_left_out(self, path: str, kind: Kind) -> bool:
-        """Whether aufs made this name for itself: it stands for nothing in the layer."""
+        """Whether the name is one that aufs keeps for its own use, so that it is left out of the layer."""
         if path.startswith(_OF_AUFS):
             return kind != "file" or not path.startswith(AUFS_LINKS + "/")
         return path.rpartition("/")[2].startswith(".wh.")

@@ -31,26 +31,24 @@ _FORM = "application/x-www-form-urlencoded"
 
 class Demand(NamedTuple):
     """What a request needs a right for: the repository at `path` of a host, with `scopes`. `insecure` says that the
-    host may do without TLS; `pace` is for asking a token server."""
+    host may do without TLS, `private` that it may send us to private addresses; `pace` is for asking a token server."""
 
     host: str
     path: str
     scopes: tuple[str, ...]
     insecure: bool
+    private: bool
     pace: Pace
 
 
 class Authorization:
     """The grants that were given to us. Threads may share it; those that were refused together ask once."""
 
-    def __init__(
-        self, transport: Transport, credentials: Credentials, allow_private: bool = False, sign_in: bool = False
-    ) -> None:
+    def __init__(self, transport: Transport, credentials: Credentials, sign_in: bool = False) -> None:
         """With `sign_in` a token server is asked for an identity token along with the first token."""
         self._extra = (("offline_token", "true"), ("client_id", CLIENT)) if sign_in else ()
         self._transport = transport
         self._credentials = credentials
-        self._private = allow_private
         self._grants: dict[tuple[str, str], list[Grant]] = {}
         self._renewed: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -108,14 +106,14 @@ class Authorization:
     ) -> Grant:
         insecure = demand.insecure or origin.scheme == "http"
         realm = challenge.get("realm")
-        refusal = realm_refusal(realm, origin, insecure, self._private)
+        refusal = realm_refusal(realm, origin, insecure, demand.private)
         if refusal:
             raise TransportError(
                 "url", origin.netloc, f"sends us to {realm[:200]!r} for a token, which is refused: {refusal}"
             )
         before = used.scopes if used is not None and used.scopes is not None else ()
         scopes = in_order(challenge.get("scope").split(), demand.scopes, before)
-        terms = Terms("" if insecure else "it is not https", self._private)
+        terms = Terms("" if insecure else "it is not https", demand.private)
         source = ""
         secrets: tuple[str, ...] = ()
         if credential is not None:

@@ -2,6 +2,7 @@
 "token authentication")."""
 
 import re
+import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
@@ -82,11 +83,13 @@ class Deferred:
     def __init__(self, make: Callable[[], Credentials]) -> None:
         self._make = make
         self._made: Credentials | None = None
+        self._lock = threading.Lock()
 
     def find(self, host: str, path: str) -> Credential | None:
         """What those find that are made now."""
-        if self._made is None:
-            self._made = self._make()
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
         return self._made.find(host, path)
 
 

@@ -46,8 +46,8 @@ class RegistryConfig(NamedTuple):
     place. `environment` is where proxies are looked up. Timeouts are
     seconds: to connect, idle, for a whole manifest, config or token, and (`brisk`) for the first sign of life of a
     mirror that somebody else can stand in for. `tries` is how often a request is sent when it fails in passing.
-    `mirror_only` forbids to fall back to a registry that has mirrors. `allow_private` lets a public registry send us to
-    private addresses.
+    `mirror_only` forbids to fall back to a registry that has mirrors. `allow_private` are public registries
+    that may send us to private addresses.
     """
 
     mirrors: tuple[tuple[str, str], ...] = ()
@@ -62,7 +62,7 @@ class RegistryConfig(NamedTuple):
     brisk_timeout: float = 5.0
     tries: int = 5
     mirror_only: bool = False
-    allow_private: bool = False
+    allow_private: tuple[str, ...] = ()
     certificates: str = ""
 
     @classmethod
@@ -88,18 +88,11 @@ class RegistryConfig(NamedTuple):
 
     def is_insecure(self, host: str) -> bool:
         """Whether the owner named `host[:port]` as insecure."""
-        name, port = split_host(host)
-        for entry in self.insecure:
-            if entry == "*":
-                return True
-            if "/" in entry:
-                if _in_range(name, entry):
-                    return True
-            else:
-                entry_name, entry_port = split_host(entry)
-                if entry_name == name and entry_port in ("", port):
-                    return True
-        return False
+        return _named(host, self.insecure)
+
+    def may_be_private(self, host: str) -> bool:
+        """Whether `host[:port]` may send us to private addresses."""
+        return _named(host, self.allow_private)
 
     def plain_allowed(self, host: str) -> bool:
         """Whether `host[:port]` may be spoken to without TLS."""
@@ -193,6 +186,22 @@ def _blocked(reference: Reference, rule: "Rule") -> KezuriError:
         hint="the machine's owner set `blocked = true` for it in registries.conf",
         exit_code=125,
     )
+
+
+def _named(host: str, entries: Iterable[str]) -> bool:
+    """Whether `host[:port]` is one of these: hosts with or without a port, address ranges, or `*`."""
+    name, port = split_host(host)
+    for entry in entries:
+        if entry == "*":
+            return True
+        if "/" in entry:
+            if _in_range(name, entry):
+                return True
+        else:
+            entry_name, entry_port = split_host(entry)
+            if entry_name == name and entry_port in ("", port):
+                return True
+    return False
 
 
 def _same_registry(a: str, b: str) -> bool:

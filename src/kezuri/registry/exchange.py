@@ -70,7 +70,7 @@ class Exchanges:
         """With `sign_in` token servers are asked for an identity token, too, to be kept in a password's place."""
         self._transport = transport
         self._config = config
-        self._authorization = Authorization(transport, credentials, config.allow_private, sign_in)
+        self._authorization = Authorization(transport, credentials, sign_in)
         self._schemes: dict[str, str] = {}
 
     def open(self, ask: Ask, patience: Patience) -> Answer:
@@ -118,7 +118,8 @@ class Exchanges:
     def _demand(self, ask: Ask) -> Demand:
         endpoint = ask.endpoint
         insecure = endpoint.schemes[-1] == "http"
-        return Demand(endpoint.host, endpoint.path, ask.scopes, insecure, self._pace(endpoint, True))
+        private = self._config.may_be_private(endpoint.host)
+        return Demand(endpoint.host, endpoint.path, ask.scopes, insecure, private, self._pace(endpoint, True))
 
     def _first(self, ask: Ask, headers: Mapping[str, str]) -> tuple[Answer, Hop]:
         """Send by the scheme that the host speaks, finding it out where two are allowed."""
@@ -167,7 +168,7 @@ class Exchanges:
     def terms(self, endpoint: Endpoint) -> Terms:
         """Where those who answer for an endpoint may send us."""
         plain = "" if endpoint.schemes[-1] == "http" else "it is not https"
-        return Terms(plain, self._config.allow_private)
+        return Terms(plain, self._config.may_be_private(endpoint.host))
 
     def _trace(self, ask: Ask, headers: Mapping[str, str], hop: Hop) -> tuple[Answer, Hop]:
         pace = self._pace(ask.endpoint, ask.document)

@@ -64,7 +64,8 @@ class Helper:
         document = {"ServerURL": server, "Username": username, "Secret": credential.identity or credential.password}
         status, out, err = self._run("store", json.dumps(document))
         if status != 0:
-            raise self._failure("store", server, status, out or err)
+            secret = credential.identity or credential.password
+            raise self._failure("store", server, status, (out or err).replace(secret, "***"))
 
     def erase(self, server: str) -> bool:
         """Have it forget a server; whether it knew it. KezuriError when it fails otherwise."""

@@ -83,13 +83,15 @@ def is_metadata(host: str) -> bool:
 
 def literal(host: str) -> "IPv4Address | IPv6Address | None":
     """The address that a host is when it is no name, in every form that a resolver takes (`127.1` is one); or None."""
+    if not host[:1].isdigit() and ":" not in host:
+        return None
     from ipaddress import IPv4Address, IPv6Address, ip_address
 
     try:
         # A name server may be asked for a name that ends in a dot, and take it for the address.
         address = ip_address(host.partition("%")[0].removesuffix("."))
     except ValueError:
-        if not host or not host[0].isdigit() or not re.fullmatch(r"[0-9a-fA-FxX.]+", host):
+        if not re.fullmatch(r"[0-9a-fA-FxX.]+", host):
             return None
         import socket
 

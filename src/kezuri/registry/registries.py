@@ -53,7 +53,8 @@ def read_registries(environment: Mapping[str, str] = os.environ) -> tuple[Rule, 
         except OSError as error:
             raise KezuriError.of(f"cannot read {path}: {error.strerror}", exit_code=125) from None
         # Nearly every machine has a file of comments only: the TOML reader's import is spared for those.
-        if b"[registry" not in text.replace(b" ", b"").replace(b"\t", b"") and b"registries" not in text:
+        said = b"\n".join(line for line in text.splitlines() if not line.lstrip().startswith(b"#"))
+        if b"[registry" not in said.replace(b" ", b"").replace(b"\t", b"") and b"registries" not in said:
             continue
         rules.update((rule.prefix, rule) for rule in parse_registries(text, path))
     return tuple(rules.values())

@@ -2,6 +2,10 @@
 "token scope")."""
 
 from collections.abc import Iterable
+from itertools import islice
+
+_MOST = 64
+"""How many scopes a registry may demand at once."""
 
 
 def merged(scopes: Iterable[str]) -> tuple[str, ...]:
@@ -28,7 +32,7 @@ def covers(granted: Iterable[str], wanted: Iterable[str]) -> bool:
 def in_order(demanded: Iterable[str], own: Iterable[str], before: Iterable[str] = ()) -> tuple[str, ...]:
     """Everything to ask a token server for. Some servers look at the first scope only. So what a registry demands that
     was not asked for `before` stands first when a token was refused; otherwise the one that lets us push."""
-    theirs = tuple(demanded)
+    theirs = tuple(islice(demanded, _MOST))
     wanted = merged((*theirs, *own))
     asked = tuple(before)
     new = {_split(s)[0] for s in theirs if asked and not covers(asked, (s,))}

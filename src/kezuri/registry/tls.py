@@ -25,7 +25,18 @@ class Tls:
     def __init__(self, config: RegistryConfig) -> None:
         self._config = config
         self._contexts: dict[tuple[bool, str], ssl.SSLContext] = {}
+        self.whole = False
+        """Whether every authority of the system is trusted that can be: see `widen`."""
         self._lock = threading.Lock()
+
+    def widen(self) -> bool:
+        """After a certificate was not trusted: from now on trust all authorities of the system, also those in the file
+        that was passed over so far (see `_trust_system`). False where nothing was passed over."""
+        with self._lock:
+            if not self.whole and _directory_of_hashes():
+                self.whole = True
+                self._contexts.clear()
+            return self.whole
 
     def settings(self, origin: Origin | None) -> ssl.SSLContext:
         """Those for an origin (None: a proxy): the system's authorities, our own, and those in certs.d. KezuriError
@@ -39,13 +50,11 @@ class Tls:
         context = self._contexts.get((verify, directory))
         if context is not None:
             return context
-        try:
-            # SSL_CERT_FILE and SSL_CERT_DIR replace the system's store here, as everywhere in Python.
-            context = ssl.create_default_context()
-        except OSError as error:
-            raise KezuriError.of(f"cannot read the system's certificates: {error}", exit_code=125) from None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
+        if verify:
+            self._trust_system(context)
         if verify and self._config.ca_certificates:
             _trust(context, self._config.ca_certificates, "ca-certificates")
         if not verify:
@@ -61,6 +70,21 @@ class Tls:
         self._contexts[verify, directory] = context
         return context
 
+    def _trust_system(self, context: ssl.SSLContext) -> None:
+        """Trust the authorities of the system. SSL_CERT_FILE and SSL_CERT_DIR replace them, as everywhere in Python.
+
+        Reading the file with all of them takes 20 ms. In a directory where they have their hashes as names, OpenSSL
+        looks for the one that it needs.
+        """
+        directory = "" if self.whole else _directory_of_hashes()
+        try:
+            if directory:
+                context.load_verify_locations(capath=directory)
+            else:
+                context.load_default_certs()
+        except OSError as error:
+            raise KezuriError.of(f"cannot read the system's certificates: {error}", exit_code=125) from None
+
     def _certificates(self, origin: Origin) -> str:
         if self._config.certificates:
             return self._config.certificates
@@ -69,6 +93,17 @@ class Tls:
                 if os.path.isdir(path := os.path.join(base, name)):
                     return path
         return ""
+
+
+def _directory_of_hashes() -> str:
+    """The directory in which OpenSSL finds the system's authorities by their hashes; empty where there is none."""
+    directory = ssl.get_default_verify_paths().capath or ""
+    try:
+        with os.scandir(directory or "/nonexistent") as entries:
+            hashed = any(len(entry.name) == 10 and entry.name.endswith(".0") for entry in entries)
+    except OSError:
+        return ""
+    return directory if hashed else ""
 
 
 def secured(stream: Stream, settings: ssl.SSLContext, host: str) -> Stream:
@@ -153,8 +188,16 @@ def _trust(context: ssl.SSLContext, path: str, what: str) -> None:
 
 
 def _identify(context: ssl.SSLContext, path: str, key: str) -> None:
+    def passphrase() -> str:
+        # OpenSSL would ask for it on the terminal, in the middle of a build.
+        raise KezuriError.of(
+            f"client certificate {path}: its key {key} has a passphrase",
+            hint="keep the key without one, readable by you alone: openssl pkey -in KEY -out NEW",
+            exit_code=2,
+        )
+
     try:
-        context.load_cert_chain(path, key)
+        context.load_cert_chain(path, key, passphrase)
     except OSError as error:
         why = error.strerror if type(error).__module__ == "builtins" else "not a certificate in PEM form with its key"
         raise KezuriError.of(

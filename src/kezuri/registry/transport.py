@@ -156,7 +156,13 @@ class SocketTransport:
                 free = self._idle.get(route)
                 found = free.pop() if free else None
             if found is None:
-                return self._connect(route, line, seconds)
+                whole = self._tls is not None and self._tls.whole
+                try:
+                    return self._connect(route, line, seconds)
+                except OSError as error:
+                    if whole or self._tls is None or not _is_distrust(error) or not self._tls.widen():
+                        raise
+                    return self._connect(route, line, seconds)
             if found.reusable():
                 line.take(found.stream.fileno())
                 return found

@@ -94,7 +94,8 @@ def assemble(step: Step, own: Sequence[Mount]) -> Assembly:
         made = f"{scratch}/pieces/{i}"
         if mount is not None and place.path == "/dev":
             assert isinstance(mount, TmpfsMount)
-            dev_size = mount.size  # a tmpfs at /dev is what the step's own /dev is anyway
+            # The step's own /dev is a tmpfs already, so only the size is taken from a tmpfs that is wanted there.
+            dev_size = mount.size
             continue
         if mount is None:
             made = f"{scratch}/kernel{place.path}"
@@ -137,7 +138,7 @@ def open_point(assembly: Assembly, place: Place) -> int:
 
 
 def _mount_scratch(step: Step) -> str:
-    """A tmpfs of our own, mounted where it hides nothing that the step needs."""
+    """Mount a tmpfs to work in, on a directory that holds none of the layers and mounts of the step; its path."""
     paths = [*step.root.lowers, step.root.upper, step.root.work]
     for m in step.mounts:
         if isinstance(m, TreeMount):
@@ -165,7 +166,8 @@ def _mount_scratch(step: Step) -> str:
 
 
 def _merged(lowers: tuple[str, ...], at: str, what: str) -> str:
-    """A directory that shows the merged lowers: the only one itself, or a read-only overlay at `at`."""
+    """A directory that shows the layers `lowers` as one tree: the layer itself where there is only one, else a
+    read-only overlay that is mounted at `at`. `what` names the layers in an error."""
     if not lowers:
         return ""
     if len(lowers) > overlay.MOST_LOWERS - 1:
@@ -191,7 +193,7 @@ def _mount_root(step: Step, scratch: str, view: str, root: Tree) -> None:
     if make_stubs(root):
         lowers.insert(0, root.stubs)
     target, upper, work = f"{scratch}/root", step.root.upper, step.root.work
-    # Device nodes that a step makes in its root open nothing: there may be no device cgroup that forbids it.
+    # nodev, so that device nodes which the step makes cannot be opened: there may be no device cgroup to forbid it.
     flags = (0 if step.insecure else MS_NODEV) | (MS_RDONLY if step.readonly else 0)
     if not upper and not step.readonly:
         upper, work = f"{scratch}/upper", f"{scratch}/work"
@@ -259,7 +261,8 @@ def _no_overlay(what: str, directory: str, error: OSError) -> StartFailure:
 
 
 def _find(mount: Mount, at: str) -> str:
-    """Where a mount's content lies on this machine: for a tree, the entry within it ("" for made content)."""
+    """The path on this machine of what is to be mounted: for a part of a tree, of that part. Empty for a mount whose
+    content is made for the step (tmpfs, secrets, sockets, files)."""
     if isinstance(mount, HostMount):
         try:
             return f"/proc/self/fd/{os.open(mount.source, os.O_PATH | os.O_CLOEXEC)}"
@@ -281,13 +284,15 @@ def _find(mount: Mount, at: str) -> str:
     finally:
         os.close(top)
     found = os.fstat(fd)
-    if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0:  # a whiteout, in the view of a single layer
+    # A single layer is looked at as it is, without an overlay that would hide its whiteouts.
+    if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0:
         raise StartFailure(f"cannot mount {mount.source} at {mount.target}: {os.strerror(errno.ENOENT)}")
     return f"/proc/self/fd/{fd}"
 
 
 def _settle(plan: Plan, target: str, mount: Mount | None, source: str, stubs: str, own: bool) -> tuple[Place, Tree]:
-    """Decide where a mount comes to lie, and what it looks like to the mounts below it. `own`: ours."""
+    """Decide where in the root a mount lies, and describe it to those that are mounted inside it. `own` mounts are the
+    sandbox's, not the step's."""
     if mount is None:
         place = Place(target, True)
         tree = Tree(target, "")
@@ -313,7 +318,7 @@ def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[in
         elif isinstance(mount, HostMount):
             _empty(at, not tree.file)
             mounts.bind(source, at, recursive=True)
-            flags = nodev | (0 if mount.writable else MS_RDONLY)
+            flags = (0 if mount.device else nodev) | (0 if mount.writable else MS_RDONLY)
             if flags:
                 mounts.restrict(at, flags, recursive=True)
         elif isinstance(mount, TmpfsMount):
@@ -389,7 +394,7 @@ def _make_tree(mount: TreeMount, source: str, at: str, tree: Tree) -> None:
 
 
 def _make_secret(mount: SecretMount, at: str) -> None:
-    """A tmpfs of its own, kept out of swap where the kernel can do so, with the one file."""
+    """Make the secret a file on a tmpfs of its own, which the kernel is told not to swap out where it can be told."""
     own = f"{at}-secret"
     os.mkdir(own, 0o700)
     flags = MS_NODEV | MS_NOSUID | (0 if mount.mode & 0o111 else MS_NOEXEC)
@@ -417,7 +422,7 @@ def _make_socket(mount: AgentMount, at: str) -> int:
 
 
 def _give(path: str, uid: int, gid: int) -> None:
-    """Give a file to these ids. Where there is one id only, the step's user is it, and so is everybody else."""
+    """Give a file to these ids. Where only one id is mapped the file keeps it: every user of the step is that id."""
     try:
         os.chown(path, uid, gid)
     except OSError as e:

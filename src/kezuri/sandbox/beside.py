@@ -1,7 +1,8 @@
-"""A second program in a container that runs, as `docker exec` has it: its health check.
+"""A second program that is started in a running container, as `docker exec` does it. Health checks run this way.
 
-The process that enters is in none of the container's namespaces itself, so that nothing in there can name it. Its child
-is, and what it still may do is given up in the order of `container.become` before the program starts.
+The process that enters joins every namespace of the container but its PID namespace, which only its child is in. So
+no process of the container can signal it or look at it. The child gives its rights up in the order of
+`container.become` before it becomes the program.
 """
 
 import os
@@ -37,7 +38,8 @@ class Beside:
         self, step: Step, no_new_privileges: bool, groups: tuple[str, ...], affinity: tuple[int, ...], nested: bool
     ) -> None:
         if nested and idmaps.is_initial_user():
-            step = step._replace(drop_capabilities=(*step.drop_capabilities, "MKNOD"))  # as `bundle` has it
+            # The runtime runs the step without this capability, too (`bundle`).
+            step = step._replace(drop_capabilities=(*step.drop_capabilities, "MKNOD"))
         self._step = step
         self._no_new_privileges = no_new_privileges
         self._groups = groups
@@ -45,8 +47,8 @@ class Beside:
         self._running: dict[int, int] = {}
 
     def start(self, first: int, argv: tuple[str, ...], timeout: float) -> int:
-        """Start a program beside the process `first` (a number in the /proc that we see); the descriptor that becomes
-        readable when it has ended."""
+        """Start a program beside the process `first`, which is its number in our own /proc. Returns a descriptor that
+        becomes readable when the program has ended."""
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -57,7 +59,7 @@ class Beside:
         return read
 
     def started(self, fd: int) -> bool:
-        """Whether `start` gave this descriptor."""
+        """Whether the descriptor is one that `start` returned."""
         return fd in self._running
 
     def ended(self, fd: int) -> tuple[int, bytes]:
@@ -92,10 +94,11 @@ class Beside:
         single = recorded.is_single()
         spaces = [(os.open(f"/proc/{first}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in _KINDS]
         if os.stat(f"/proc/{first}/ns/user").st_ino != os.stat("/proc/self/ns/user").st_ino:
-            # A user of another number has one of its own. It is the last: in there we may not enter the others.
+            # A step whose user has another number than ours runs in a user namespace of its own (`identity.assume`). It
+            # is entered last, because a process in it may not enter the other namespaces.
             single = False
             spaces.append((os.open(f"/proc/{first}/ns/user", os.O_RDONLY | os.O_CLOEXEC), namespaces.NEWUSER))
-        # Nothing in the container may look into us once we are there.
+        # Processes of the container must not trace this one or read its memory.
         libc.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
         sys.meta_path.clear()
         for fd, kind in spaces:
@@ -163,8 +166,8 @@ def _end(pid: int) -> None:
 
 
 def _keeper(channel: "socket", here: int) -> int:
-    """Wait until the program starts; the process that answers what it asks of owners and ids (`ids_keeper.py`), 0 when
-    nothing has to be answered. `here` is our PID namespace."""
+    """Wait until the program starts, and start the process that answers what it asks of owners and ids
+    (`ids_keeper.py`). Returns that process, or 0 where the kernel answers by itself. `here` is our PID namespace."""
     import marshal
 
     from kezuri.sandbox import ids_keeper
@@ -180,7 +183,8 @@ def _keeper(channel: "socket", here: int) -> int:
 
 
 def _watch(pid: int, said: int, timeout: float) -> tuple[int, bytes]:
-    """Wait for the program, `timeout` seconds at most; what it says meanwhile beyond MOST_OUTPUT is read and lost."""
+    """Wait for the program, `timeout` seconds at most. Of what it prints the first MOST_OUTPUT bytes are kept; the rest
+    is read and thrown away, so that the program does not block."""
     import select
 
     pidfd = os.pidfd_open(pid)

@@ -33,7 +33,7 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
     _enter_root(step, channel)
     enter()
-    # From here on every path is the image's: nothing may be imported, not even by accident.
+    # From here on paths lead into the image, so nothing may be imported any more: the image could supply the module.
     sys.meta_path.clear()
     sys.path.clear()
     # No descriptor of a host directory may be reachable while the step's paths (cwd, argv) are walked.
@@ -47,7 +47,7 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
         with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
     identity.assume(step, program, named, no_new_privileges, keeper_of(step, kept) if single else None)
-    # Handlers end with this program; what is ignored would stay ignored (Python ignores SIGPIPE and SIGXFSZ).
+    # A signal that is ignored stays ignored in the program that we become, and Python ignores SIGPIPE and SIGXFSZ.
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -71,8 +71,8 @@ def _enter_root(step: Step, channel: "socket") -> None:
     try:
         namespaces.set_hostname(step.hostname)
     except PermissionError:
-        # The system call filters of podman and docker leave it to who has CAP_SYS_ADMIN in their container. /etc/hosts
-        # has both names.
+        # In a container of podman or docker only a process with CAP_SYS_ADMIN may set the name. The step keeps the
+        # machine's, and /etc/hosts lists both.
         name = os.uname().nodename
     made = assembly.assemble(step, hostfiles.files(step, name))
     kernel = f"{made.scratch}/kernel"
@@ -96,9 +96,10 @@ def _enter_root(step: Step, channel: "socket") -> None:
 
 
 def _open_terminal(dev: str, step: Step, channel: "socket") -> int:
-    """A terminal of the step's own devpts: its master goes to the main process, its slave becomes /dev/console.
+    """Open a terminal of the step's own devpts. Its master goes to the main process, its slave becomes /dev/console.
 
-    `dev` is the step's /dev before it is moved into the root: nothing of an image, and no mount of the step, is on it.
+    `dev` is the step's /dev before it is moved into the root, when neither the image nor a mount of the step can have
+    put anything there.
     """
     import fcntl
     import struct
@@ -118,7 +119,7 @@ def _open_terminal(dev: str, step: Step, channel: "socket") -> int:
 
 
 def hand_over(channel: "socket", what: str, words: list[str], fds: list[int]) -> None:
-    """Send descriptors to the supervisor, with what they are."""
+    """Send descriptors to the supervisor, together with `what` they are and the `words` that go with them."""
     import marshal
     import socket
 
@@ -128,7 +129,8 @@ def hand_over(channel: "socket", what: str, words: list[str], fds: list[int]) ->
 
 
 def keeper_of(step: Step, channel: int) -> Callable[[int], None]:
-    """What hands a listener of calls over to a process outside, which lets it be answered (`ids_keeper.py`)."""
+    """A function that sends a descriptor, on which the step's calls about owners and ids arrive, to the supervisor.
+    That one starts the process which answers them (`ids_keeper.py`)."""
 
     def hand(listener: int) -> None:
         import socket

@@ -61,7 +61,7 @@ def _outcome(build: Callable[[], None]) -> tuple[str, str, int, str, str]:
 
 
 def _in_child(act: Callable[[], tuple[str, str, int, str, str]]) -> tuple[str, str, int, str, str] | None:
-    """What `act` gives in a child process, as JSON has it; None when that died."""
+    """Call `act` in a child process and return what it returned there; None when the child died."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -112,7 +112,7 @@ def _build(trial: Trial) -> Finding:
 
 
 def _blocks(trial: Trial) -> Literal["warning", "error"]:
-    """How bad it is that something lacks."""
+    """A lack is an error where the trial failed, and else a warning."""
     return "error" if trial.error else "warning"
 
 

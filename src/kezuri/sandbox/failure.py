@@ -35,8 +35,8 @@ def reason(error: OSError) -> str:
 
 
 def unstarted(error: OSError, what: str = "start the step") -> StartFailure:
-    """The failure for a call of the kernel's that `what` needs. One that is forbidden is forbidden by whatever is
-    around kezuri: the remedy is in the words of that."""
+    """The failure for a system call that is needed to do `what`. Where it was forbidden, whatever kezuri runs in
+    forbids it (a container, a policy of the machine), and the hint says what to change there."""
     return StartFailure(f"cannot {what}: {reason(error)}", hint_for(error))
 
 

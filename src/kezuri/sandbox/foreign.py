@@ -51,10 +51,10 @@ class Here(NamedTuple):
 
 
 def emulator(platform: Platform, scratch: str, here: Here | None = None) -> tuple[HostMount, ...]:
-    """What a step for the platform has to be shown so that its programs start: nothing where the processor runs them,
-    nor where the kernel holds the emulator open (flag F), else the emulator itself, at its own path.
+    """The mounts that programs for the platform need to start in a step: the emulator, at its own path. There are none
+    where the processor runs the programs itself, or where the kernel keeps the emulator open (flag F).
 
-    KezuriError when they would not start. `scratch` is a directory for a program that is tried.
+    KezuriError when such programs cannot start here. In the directory `scratch` one is tried.
     """
     here = here or Here.this()
     host = here.host

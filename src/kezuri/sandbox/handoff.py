@@ -93,14 +93,14 @@ def become(
     with open(f"{directory}/config.json", "w", encoding="utf-8", errors="surrogateescape") as f:
         json.dump(bundle.config(step, made, no_new_privileges), f, ensure_ascii=False)
     _no_control_groups()
-    mount_proc("")  # the runtime looks itself up there, in its own PID namespace
+    mount_proc("")  # Of the runtime's own PID namespace: it looks for itself there.
     arguments = [handoff.runtime, "--root", f"{made.scratch}/state"]
     arguments += ["--log", f"/proc/self/fd/{handoff.log}", "--log-format", "json"]
     program = os.path.basename(handoff.runtime)
     if "crun" in program:
         arguments.append("--cgroup-manager=disabled")
     elif "runc" in program:
-        arguments.append("--rootless=true")  # then it does not insist on control groups
+        arguments.append("--rootless=true")  # Without this runc demands control groups.
     arguments += ["run", "--bundle", directory, "kezuri"]
     os.set_inheritable(handoff.log, True)
     os.chdir("/")
@@ -116,10 +116,10 @@ def become(
 
 
 def _no_control_groups() -> None:
-    """Make what this machine shows at /sys read-only, for the runtime and so for the step that it is handed on to.
+    """Make /sys read-only for the runtime, and for the step, which gets its /sys from the runtime.
 
-    No runtime leaves control groups behind then, and no step freezes or kills this machine's. Runtimes look at the
-    groups nevertheless, and some refuse a machine that mixes both versions: these are shown version 2 alone.
+    Then no runtime leaves control groups behind, and no step can freeze or kill those of this machine. Some runtimes
+    refuse to work where both versions of control groups are mounted, so only version 2 is shown to them.
     """
     unified = f"{_CGROUPS}/unified"
     if mounts.type_at(_CGROUPS) == "tmpfs" and os.path.ismount(unified):

@@ -32,7 +32,7 @@ def files(step: Step, name: str = "") -> tuple[Mount, ...]:
         FileMount("/etc/resolv.conf", _resolver(step)),
     ]
     if step.network == "private":
-        # A container that is run has its name there; a build step may want to write the image's.
+        # Only containers of `kezuri run` get this file. In a build a step may want to write the image's own.
         made.append(FileMount("/etc/hostname", f"{step.hostname}\n".encode()))
     if step.ca_bundle:
         try:
@@ -51,7 +51,7 @@ def environment(step: Step) -> dict[str, str]:
     if step.ca_bundle:
         for name in CA_VARIABLES:
             env.setdefault(name, CA_PATH)
-        # The JDK says on stderr that it picked this up: the price of its looking at no other variable.
+        # The JDK reads no other variable, and prints a line on stderr about this one.
         env.setdefault("JAVA_TOOL_OPTIONS", f"-Djavax.net.ssl.trustStore={_TRUST_STORE}")
     return env
 

@@ -61,11 +61,11 @@ def check(step: Step) -> None:
 
 
 def bounds(step: Step, no_new_privileges: bool) -> int:
-    """The capabilities that files may name, as a bit mask: the kernel does not start a program that names another.
+    """The bounding set of the step, as a bit mask: the capabilities that an executable file can give (setcap).
 
-    A file gives what it names within the bounds. CAP_NET_RAW may be named where it gives nothing on the machine's
-    network, so that `ping` starts: with no_new_privs a file gives nothing at all, and a capability counts for networks
-    of its own user namespace only.
+    The kernel refuses to start a program whose file asks for a capability outside of this set. `ping` asks for
+    CAP_NET_RAW, so that is in the set wherever it gives no power over the machine's network: with no_new_privs no file
+    gives anything, and a capability counts only for networks that belong to the step's own user namespace.
     """
     kept = capabilities(step)
     if step.drop_capabilities:
@@ -188,8 +188,8 @@ def assume(
 
 
 def _let_ids_be_answered(hand_over: Callable[[int], None]) -> None:
-    """Have what the step asks of owners and ids answered; where the kernel has no such way, or somebody around us has
-    taken it, it succeeds and does nothing."""
+    """Have the step's calls about owners and ids answered by a process outside (`ids_keeper.py`). Where the kernel
+    cannot hand calls over, or somebody around us does so already, such calls succeed and do nothing."""
     from kezuri.sandbox import ids_filter
 
     machine = os.uname().machine
@@ -206,8 +206,8 @@ def _let_ids_be_answered(hand_over: Callable[[int], None]) -> None:
 
 
 def _rename(step: Step) -> None:
-    """Give our only id the numbers of the step's user, in a user namespace of its own: what asks who it is, and whose
-    its files are, hears of that user."""
+    """Enter a user namespace in which our only id has the numbers of the step's user, so that programs which ask who
+    they are, or who owns their files, are told that user."""
     if (step.uid, step.gid) == (0, 0):
         return
     try:
@@ -229,7 +229,7 @@ def _become(step: Step) -> None:
     try:
         os.setgroups(list(step.groups))
     except OSError as e:
-        # With a single mapped id the kernel denies setgroups(2) for good: the groups of the user stay.
+        # Where a single id is mapped the kernel forbids setgroups(2), so the step keeps the groups that our user has.
         if e.errno != errno.EPERM or _setgroups_allowed():
             raise _unmapped("group", max(step.groups, default=step.gid), e) from None
     try:

@@ -1,4 +1,5 @@
-"""Which system calls of a step are handed over where the kernel knows a single id: those about owners and ids."""
+"""The system call filter for steps where a single id is mapped: calls about owners and ids are handed over to a process
+that answers them (`ids_keeper.py`)."""
 
 import struct
 
@@ -10,9 +11,10 @@ OWNERS = ("chown", "fchown", "lchown", "fchownat", "chown32", "fchown32", "lchow
 CHANGES = ("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups")
 QUESTIONS = ("getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups")
 STATUS = ("stat", "fstat", "lstat", "newfstatat", "statx")
-"""Those that tell of owners. Of i386 statx alone, which has one form for all machines."""
+"""Calls whose answer tells who owns a file. On i386 only statx is handed over: the others have a layout of their own
+there."""
 NODES = {"mknod": 1, "mknodat": 2}
-"""Where the kind of what is made stands among the arguments."""
+"""The calls that make device nodes, each with the index of its argument that holds the file type."""
 HANDED_OVER = frozenset(
     (*OWNERS, *(name + more for name in (*CHANGES, *QUESTIONS) for more in ("", "32")), *NODES, *STATUS)
 )
@@ -20,15 +22,15 @@ HANDED_OVER = frozenset(
 _AND = 0x54
 _KIND, _CHARACTER, _BLOCK = 0o170000, 0o020000, 0o060000
 
-_SUCCEED = 0x00050000  # fail with the error number 0
+_SUCCEED = 0x00050000  # SECCOMP_RET_ERRNO with 0: the call returns 0 without being made
 
 _programs: dict[tuple[str, bool], bytes] = {}
 
 
 def program(machine: str, answered: bool = True) -> bytes:
     """The filter for the machine (`uname -m`) as an array of struct sock_filter: it hands calls over, and lets all
-    others pass. Of `mknod` only devices are handed over. Where nobody can answer, what would change owners or ids does
-    nothing and succeeds. ValueError for a machine without a table."""
+    others pass. `mknod` is handed over for devices only. If not `answered`, because nobody can answer, calls that would
+    change owners or ids succeed without doing anything. ValueError for a machine without a table."""
     if (machine, answered) in _programs:
         return _programs[machine, answered]
     if machine not in WITH:

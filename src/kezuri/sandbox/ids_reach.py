@@ -1,4 +1,4 @@
-"""What a call that waits is about: the paths, files and memory of its process, as that process means them.
+"""What a waiting call is about: the paths, files and memory of the process that made it, as that process means them.
 
 Whoever uses this works with the step's root as its own, so that a path leads it to what it leads the step to, and to
 nothing else, whoever changes it meanwhile. Its working directory is a /proc of its own PID namespace, which the step
@@ -54,7 +54,8 @@ class Reach:
         return self._walk(call, directory, path, mode)
 
     def seen(self, call: Call, directory: int, pointer: int | None, flags: int) -> tuple[bytes, bool]:
-        """A path by which we see what a call names, and whether a link there is to be followed. It is good at once."""
+        """A path by which we see what a call names, and whether a link there is to be followed. Use it
+        at once: the process may change what is there."""
         path = self.text(call, pointer) if pointer is not None else b""
         at = b"%d/cwd" % call.thread if directory == AT_HERE else b"%d/fd/%d" % (call.thread, directory)
         if not path:

@@ -11,11 +11,11 @@ _SELF = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIG
 
 
 def run(execute: Callable[[], NoReturn], channel: int, terminal: bool) -> NoReturn:
-    """Start the program in a child, by `execute`, and end as it ends. `channel` is the child's alone.
+    """Start the program in a child, by `execute`, and end with its exit code. Only the child uses `channel`.
 
-    This process is what the step is by then: its user, its capabilities, its root and its filter. Every signal is
-    blocked here and waited for, so that none ends it and none is lost; the handlers are there to be seen by who asks
-    whether this process minds a signal, and end with the child's program.
+    This process has become the step already: it has the step's user, capabilities, root and filter. It blocks every
+    signal and waits for it, so that no signal ends it and none is lost. Its handlers do nothing: they are set because
+    `orders.py` looks in /proc whether the first process of a step handles a signal. The child resets them.
     """
     taken = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, *_SELF}
     signal.pthread_sigmask(signal.SIG_BLOCK, taken)
@@ -25,7 +25,7 @@ def run(execute: Callable[[], NoReturn], channel: int, terminal: bool) -> NoRetu
     if child == 0:
         os.setpgid(0, 0)
         if terminal:
-            # SIGTTOU, which this would send, is blocked still.
+            # The kernel sends SIGTTOU for this call; it is still blocked here.
             os.tcsetpgrp(0, os.getpgid(0))
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         execute()
@@ -45,7 +45,8 @@ def run(execute: Callable[[], NoReturn], channel: int, terminal: bool) -> NoRetu
 
 
 def _let_go_of_streams() -> None:
-    """A pipe that nobody writes to for our streams: those of the program end when the program lets go of them."""
+    """Replace our standard streams by a pipe that nobody writes to. Then only the program holds the step's streams, and
+    whoever reads them sees their end when the program closes them."""
     read, write = os.pipe()
     os.close(write)
     for stream in (0, 1, 2):

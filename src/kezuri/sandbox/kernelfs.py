@@ -84,7 +84,8 @@ def _make_nodes(at: str) -> None:
     does to their mode, owner and time is done to nothing else. Elsewhere (in a user namespace, or without CAP_MKNOD)
     they are the machine's, read-only: that forbids changes of the nodes and leaves reading and writing the devices.
     """
-    # The one file system of a step that is not nodev. No directory of it is shown, so that no step makes nodes there.
+    # This is the only file system of a step that is not mounted nodev. The step sees its files but none of its
+    # directories, and so cannot make nodes there.
     mounts.tmpfs(at, 1 << 20, 0o755, MS_NOSUID | MS_NOEXEC)
     try:
         for name, number in DEVICES.items():
@@ -109,7 +110,8 @@ def _make_nodes(at: str) -> None:
 
 
 def _mount_dev(at: str, shm_size: int, size: int) -> None:
-    """A /dev with the harmless devices alone. Nodes that the step makes there open nothing: it is mounted nodev."""
+    """Make a /dev that has only harmless devices. It is mounted nodev, so that nodes which the step makes there cannot
+    be opened."""
     dev = f"{at}/dev"
     mounts.tmpfs(dev, size, 0o755, MS_NOSUID | MS_NODEV | MS_STRICTATIME)
     for name in os.listdir(f"{at}/nodes"):
@@ -130,7 +132,8 @@ def _mount_dev(at: str, shm_size: int, size: int) -> None:
 
 
 def _mount_sys(where: str, writable: bool) -> None:
-    """A read-only /sys: of the step's network namespace where the kernel lets us, else what this machine shows us."""
+    """Mount a read-only /sys: one of the step's own network namespace where the kernel allows it, else this
+    machine's."""
     lock = 0 if writable else MS_RDONLY
     try:
         mounts.mount("sysfs", where, "sysfs", _KERNEL | lock)
@@ -146,7 +149,7 @@ def _mount_sys(where: str, writable: bool) -> None:
 
 
 def _cover(at: str) -> None:
-    """Hide what says too much about the machine and make the kernel's settings read-only."""
+    """Hide the files that reveal too much of the machine, and make the kernel's settings read-only."""
     for path in (*MASKED, *READ_ONLY):
         where = at + path
         try:

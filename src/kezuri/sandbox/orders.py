@@ -45,20 +45,21 @@ class Orders:
             self._kill()
 
     def first(self) -> int:
-        """The number of the step's first process in the /proc that we see: it has another one in each PID namespace
-        around it. An OCI runtime that has not started it yet stands for it."""
+        """The number that the step's first process has in our own /proc; it has another one in each PID namespace. As
+        long as an OCI runtime has not started the step, the runtime's number is returned."""
         number = int(_field(f"/proc/self/fdinfo/{self._pidfd}", "Pid:"))
         return (_child(number) or number) if self._nested else number
 
     def meaning(self, code: int) -> int:
-        """What PID 1 ended with (a signal's number less than 0): by the signal that we killed it for."""
+        """The exit code that PID 1 is reported with (a signal's number, negated). Where we killed it in place of
+        another signal, which the kernel would have ignored, it is that signal."""
         return -self._because if code == -signal.SIGKILL and self._because else code
 
     def _pass_on(self, number: int) -> None:
         if number not in ENDING or self._handles(number):
             self._send(number)
         elif not self._has("SigIgn:", number):
-            # The kernel would ignore it for a PID 1 without a handler, which no other program would have asked for.
+            # The kernel ignores this signal for a PID 1 without a handler, while it would end any other program.
             self._because = number
             self._stop()
 

@@ -1,12 +1,15 @@
-"""Which system calls a step may make: an allow-list, as a BPF program and as the OCI runtimes want it told."""
+"""Which system calls a step may make: a list of those that are allowed, as a BPF program for the kernel and as JSON for
+OCI runtimes."""
 
 import struct
 from typing import Any
 
 from kezuri.linux import syscalls
 
-# By what they are for. What is in no line is refused: mounting, namespaces, kernel modules, keys, clocks, swap,
-# tracing of the kernel, NUMA policy, io_uring, file handles.
+# Grouped by purpose: reading and writing, opening, paths and metadata, attributes, watching, memory, processes,
+# signals, ids, limits, scheduling, futexes, time, polling, sockets, System V and POSIX queues. A call that is not
+# listed is refused, among them those for mounts, namespaces, kernel modules, keys, setting clocks, swap, tracing the
+# kernel, NUMA policy, io_uring and opening file handles.
 _ALLOWED = """
 read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek _llseek sendfile sendfile64 splice tee
 vmsplice copy_file_range readahead fadvise64 fadvise64_64 sync fsync fdatasync syncfs sync_file_range fallocate
@@ -55,16 +58,18 @@ riscv_flush_icache riscv_hwprobe uretprobe
 """
 
 ALLOWED = frozenset(_ALLOWED.split())
-"""System calls that are allowed whatever their arguments; the kernel's own permission checks come after."""
+"""System calls that are allowed with any arguments. The kernel checks permissions after this filter, as ever."""
 
 NAMESPACE_FLAGS = 0x7E020000
 """The flags of clone(2) that make namespaces."""
 
 PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
-"""Linux, 32-bit Linux, both with the old uname, and the question which one it is."""
+"""The arguments of personality(2) that are allowed: Linux, 32-bit Linux (PER_LINUX32), both of them with UNAME26, and
+0xffffffff, which asks for the present one."""
 
 _ALG, _VSOCK, _AFTER_LAST = 38, 40, 46
-"""Socket families that are refused: the kernel's ciphers, the way to a hypervisor, and all that came later."""
+"""Socket families that are refused: AF_ALG (the kernel's ciphers), AF_VSOCK (the way to a hypervisor), and all families
+from this number on, which are younger than the list."""
 _EPERM, _ENOSYS = 1, 38
 ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 
@@ -117,7 +122,7 @@ def _for_machine(machine: str) -> Code:
     special = {
         "personality": _personality(),
         "clone": _unless_set(NAMESPACE_FLAGS),
-        "clone3": [(RET, 0, 0, _ERRNO | _ENOSYS)],  # its flags lie in memory, where a filter cannot look
+        "clone3": [(RET, 0, 0, _ERRNO | _ENOSYS)],  # A filter cannot read the flags, which lie in memory.
         "socket": [
             (LD, 0, 0, FIRST_ARGUMENT),
             (_JGE, 2, 0, _AFTER_LAST),
@@ -129,7 +134,7 @@ def _for_machine(machine: str) -> Code:
     }
     top = max(numbers.values())
     known = {number: name for name, number in numbers.items()}
-    leaves: list[tuple[int, Code]] = []  # from which number on, what to do; ascending
+    leaves: list[tuple[int, Code]] = []  # pairs: the first number of a range, and what is done with calls in it
     for number in range(top + 1):
         name = known.get(number, "")
         if name in special:
@@ -140,13 +145,13 @@ def _for_machine(machine: str) -> Code:
             leaf = [_refuse()] if name else [(RET, 0, 0, _ERRNO | _ENOSYS)]
         if not leaves or leaves[-1][1] != leaf:
             leaves.append((number, leaf))
-    # x32 calls carry bit 30 and so lie beyond every known number, as do calls of the future.
+    # Calls of the x32 ABI have bit 30 set, so their numbers are beyond the last known one, like those of later kernels.
     leaves.append((top + 1, [(RET, 0, 0, _ERRNO | _ENOSYS)]))
     return [(LD, 0, 0, NUMBER), *search(leaves)]
 
 
 def search(leaves: list[tuple[int, Code]]) -> Code:
-    """A binary search over ranges of numbers: some eight comparisons for any call."""
+    """A binary search for the range that holds the call's number, which takes about eight comparisons."""
     if len(leaves) == 1:
         return leaves[0][1]
     middle = len(leaves) // 2

@@ -118,7 +118,7 @@ def _run(request: Request, control: "socket") -> None:
 def _child(
     request: Request, runtime: "handoff.Handoff | None", channel: "socket", others: tuple["socket", ...]
 ) -> NoReturn:
-    """In PID 1 of the step: become it, or say why not."""
+    """What PID 1 of the step does: it becomes the step's program, or reports why it cannot."""
     import marshal
 
     try:
@@ -223,7 +223,7 @@ def _wait(
     _, status = os.waitpid(pid, 0)
     os.close(pidfd)
     for keeper in keepers:
-        # It holds the step's root, and nobody is left to ask it.
+        # The keeper holds the step's root open, and no process is left that could ask it anything.
         os.kill(keeper, signal.SIGKILL)
         os.waitpid(keeper, 0)
     if step.root.work:
@@ -279,7 +279,7 @@ def _receive(
     elif what == "ids":
         from kezuri.sandbox import ids_keeper
 
-        # Should it end, it takes with it the last descriptor that hears of the calls, and they fail.
+        # When the keeper ends, the last descriptor on which the calls arrive is closed, and calls fail from then on.
         keepers.append(ids_keeper.start(fds[0], fds[1], *map(int, words)))
     elif what == "terminal":
         wire.send(control, ("terminal",))

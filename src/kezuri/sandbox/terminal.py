@@ -148,7 +148,8 @@ class Session:
     def _shut(self) -> None:
         """Close our end of the step's input so that it reads the end of file."""
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
-        os.dup2(null, self._to, inheritable=False)  # the number stays ours until the session is over
+        # Another file takes the descriptor's place, so that its number is not reused before the session is over.
+        os.dup2(null, self._to, inheritable=False)
         os.close(null)
         self._to = -1
 

@@ -39,7 +39,7 @@ class Tree:
         return inroot.read_link(self._top, path)
 
     def lend(self, path: str, target: str) -> None:
-        """Give the directory `target` what the tree's directory at a canonical path has (see `replicate`)."""
+        """Give the directory `target` the metadata of the tree's directory at a canonical path (see `replicate`)."""
         if self._top < 0:
             return
         fd = inroot.open_in(self._top, path, os.O_PATH | os.O_DIRECTORY, links=False)
@@ -85,7 +85,7 @@ class Plan:
             raise StartFailure(f"cannot mount at {target}: {tree.point} is a file")
         found = tree.look(inside) if inside else None
         if not inside:
-            # Exactly on top of another mount: it is there, and of that mount's kind.
+            # The target is the point of another mount: it exists, and is a file or a directory as that mount is.
             if tree.file == directory:
                 raise StartFailure(f"cannot mount at {target}: {_kind(directory)} cannot be mounted over another kind")
         elif inside not in tree.missing and (found is None or (shadow and not stat.S_ISDIR(found.st_mode))):
@@ -113,7 +113,7 @@ class Plan:
         return self.place(f"{self.resolve(above)}/{name}", False, shadow=True)
 
     def mounted(self, tree: Tree) -> None:
-        """From now on `tree` lies at its point."""
+        """Note that `tree` is mounted at its point, for the mounts that come after it."""
         self.trees.append(tree)
 
     def _tree(self, path: str) -> Tree:
@@ -128,7 +128,7 @@ class Plan:
         tree = self._tree(path)
         inside = path[len(tree.point) :] if tree.point != "/" else path
         if inside in tree.missing or not inside:
-            return None  # a plain mount point: not a link, to be walked through
+            return None  # A mount point is no link, whatever the image has there: the walk goes through it.
         return tree.look(inside)
 
     def _link(self, path: str) -> str:

@@ -16,7 +16,7 @@ _PATIENCE = 15.0
 
 
 def find() -> Uplink | None:
-    """What is installed and can work here; None when nothing is."""
+    """The first of these programs that is installed and can work here; None when there is none."""
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return None
     path = userns.find_program("pasta")
@@ -76,10 +76,11 @@ def _become(uplink: Uplink, waits: int, path: str, said: int, told: int) -> NoRe
         inside = os.open(path, os.O_RDONLY)
         for stream in (1, 2):
             os.dup2(said, stream, inheritable=True)
-        # Ignored, as Python has it, it makes pasta think that its handlers could not be set.
+        # Python ignores this signal, and pasta takes an ignored signal for a handler that could not be set.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        # By our own descriptor: it gives up the right to look at other processes before it opens the path.
+        # The path goes through our own descriptors, because the program gives up the right to look at other processes
+        # before it opens it.
         os.set_inheritable(inside, True)
         namespace = f"/proc/self/fd/{inside}"
         if uplink.program == "pasta":

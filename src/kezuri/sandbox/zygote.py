@@ -140,7 +140,7 @@ def serve(descriptor: int, follow: bool) -> None:
     ambient.shed()
     if descriptor != 3:
         os.dup2(descriptor, 3)
-    privileges.close_from(4)  # what our caller has let us inherit
+    privileges.close_from(4)  # descriptors that our caller let us inherit
     if seccomp.is_known(os.uname().machine):
         seccomp.program(os.uname().machine)
     if recorded.is_single():

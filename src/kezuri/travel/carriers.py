@@ -35,6 +35,11 @@ Progress = Callable[[int, int], None]
 class Carrier(Protocol):
     """A cache that is there. Threads share it. Every error is a KezuriError that names the cache."""
 
+    @property
+    def repository(self) -> str:
+        """The repository that it lies in, with its registry; empty when it lies in none."""
+        ...
+
     def documents(self) -> tuple[CacheDocument, ...]:
         """What the cache says; no layer is fetched for it."""
         ...
@@ -113,6 +118,11 @@ class LayoutCarrier:
     ) -> None:
         self._held.close()
 
+    @property
+    def repository(self) -> str:
+        """See Carrier."""
+        return ""
+
     def documents(self) -> tuple[CacheDocument, ...]:
         """See Carrier."""
         return self._library.documents(self._document(self._entry(self._tag)))
@@ -163,6 +173,11 @@ class RegistryCarrier:
         self._registry = registry
         self.reference = reference
         self._library = Library(str(reference), self._document, self._small)
+
+    @property
+    def repository(self) -> str:
+        """See Carrier."""
+        return self.reference.repository
 
     def documents(self) -> tuple[CacheDocument, ...]:
         """See Carrier."""

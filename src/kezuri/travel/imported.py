@@ -149,6 +149,11 @@ class Imported:
         known = self._layers.get(layer)
         return None if known is None or layer in self._lost else known[0]
 
+    def repository(self, layer: str) -> str:
+        """The repository of a registry in which the layer's blob lies; empty when it lies elsewhere."""
+        known = self._layers.get(layer)
+        return known[1].carrier.repository if known is not None and layer not in self._lost else ""
+
     def is_hollow(self, layer: str) -> bool:
         """Whether no cache has the files of the layer that it gave."""
         known = self._layers.get(layer)

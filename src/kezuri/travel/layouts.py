@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from time import time
 from typing import IO, BinaryIO, Protocol
 
 from kezuri.diagnostics import KezuriError
@@ -28,6 +29,8 @@ LEDGER = ".kezuri-cache"
 """The file in a layout that names the blobs which caches have brought there, one digest a line."""
 
 _CHUNK = 1 << 20
+_STALE = 3600.0
+"""Seconds after which nobody writes an unfinished file any more."""
 
 
 class BlobSource(Protocol):
@@ -139,11 +142,23 @@ class CacheDirectory:
                 self._reach(layout, entry, kept, 0)
         except (KezuriError, OSError):
             return
+        self._sweep_unfinished(own)
         for digest in own - kept:
             with suppress(FileNotFoundError):
                 os.unlink(layout.path(digest))
         with replacement(os.path.join(self._directory, LEDGER)) as file:
             file.write("".join(f"{digest}\n" for digest in sorted(own & kept)).encode())
+
+    def _sweep_unfinished(self, own: set[str]) -> None:
+        """Remove what exporters that were killed have written half. They are named after blobs of the ledger; another
+        program that writes the same blob now has touched its file lately."""
+        directory = os.path.join(self._directory, "blobs", "sha256")
+        with suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.name.endswith(".part") and f"sha256:{entry.name[:64]}" in own:
+                    with suppress(OSError):
+                        if time() - entry.stat(follow_symlinks=False).st_mtime > _STALE:
+                            os.unlink(entry.path)
 
     def _reach(self, layout: LayoutDirectory, entry: Descriptor, kept: set[str], depth: int) -> None:
         kept.add(entry.digest)

@@ -26,8 +26,8 @@ class CacheRepository:
     def write(
         self, config: bytes, blobs: tuple[Descriptor, ...], source: BlobSource, known_in: Iterable[str] = ()
     ) -> None:
-        """Put a cache in the place of the one with this tag. `known_in` are repositories of the same registry that
-        may have some of the blobs. KezuriError when the registry does not take it."""
+        """Put a cache in the place of the one with this tag. `known_in` are paths of repositories of the same registry
+        that may have some of the blobs. KezuriError when the registry does not take it."""
         document = Descriptor(CONFIG_TYPE, digest_of(config), len(config))
         where = _WithDocument(source, document, config)
         self._registry.upload_all(self._reference, (*blobs, document), where, self._progress, tuple(known_in))

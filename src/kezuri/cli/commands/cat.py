@@ -1,6 +1,6 @@
 """`kezuri cat`: a file of an image, on standard output."""
 
-from kezuri.cli.image_paths import PLATFORM, QUIET, VERIFY, image_path, say_traffic
+from kezuri.cli.image_paths import PLATFORM, QUIET, VERIFY, Meter, image_path
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command
 
@@ -22,12 +22,9 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """The bytes as they are, one file after the other."""
     from kezuri.app.copying_out import cat
-    from kezuri.app.image_files import Traffic
 
     parsed = invocation.parsed
     for source in [image_path(text, "cat") for text in parsed.operands]:
-        traffic = Traffic()
-        cat(invocation.settings, source, parsed.text("--platform"), traffic, parsed.flag("--verify"))
-        if not parsed.flag("--quiet"):
-            say_traffic(traffic, invocation.console)
+        with Meter(invocation.console, parsed.flag("--quiet"), result=True) as meter:
+            cat(invocation.settings, source, parsed.text("--platform"), meter.traffic, parsed.flag("--verify"))
     return 0

@@ -1,6 +1,6 @@
 """`kezuri cp`: files of an image, copied out."""
 
-from kezuri.cli.image_paths import PLATFORM, VERIFY, image_path, say_traffic
+from kezuri.cli.image_paths import PLATFORM, VERIFY, Meter, image_path
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
@@ -30,9 +30,8 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Say on standard error what was copied, as docker does."""
     from kezuri.app.copying_out import Copy, copy
-    from kezuri.app.image_files import Traffic
 
-    parsed, console, traffic = invocation.parsed, invocation.console, Traffic()
+    parsed, console = invocation.parsed, invocation.console
     text, dest = parsed.operands
     if not dest:
         raise UsageError.because("the destination is empty", "write . for this directory")
@@ -46,9 +45,11 @@ def execute(invocation: Invocation) -> int:
         parsed.flag("--archive"),
         parsed.flag("--verify"),
     )
-    copy(invocation.settings, wanted, traffic, lambda text: console.note(f"warning: {text}"))
-    if not parsed.flag("--quiet"):
-        if dest != "-":
-            console.note(f"kezuri: copied {text} to {dest}")
-        say_traffic(traffic, console)
+    warned: list[str] = []
+    with Meter(console, parsed.flag("--quiet"), result=dest == "-") as meter:
+        copy(invocation.settings, wanted, meter.traffic, warned.append)
+    for told in warned:
+        console.note(f"warning: {told}")
+    if not parsed.flag("--quiet") and dest != "-":
+        console.note(f"kezuri: copied {text} to {dest}")
     return 0

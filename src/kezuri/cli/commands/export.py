@@ -1,6 +1,6 @@
 """`kezuri export`: the root file system of an image as a tar."""
 
-from kezuri.cli.image_paths import PLATFORM, QUIET, say_traffic
+from kezuri.cli.image_paths import PLATFORM, QUIET, Meter
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
 
@@ -24,10 +24,9 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Silent when it went well, but for how much was read."""
     from kezuri.app.copying_out import export
-    from kezuri.app.image_files import Traffic
 
-    parsed, traffic = invocation.parsed, Traffic()
-    export(invocation.settings, parsed.operands[0], parsed.text("--output") or "-", parsed.text("--platform"), traffic)
-    if not parsed.flag("--quiet"):
-        say_traffic(traffic, invocation.console)
+    parsed, settings = invocation.parsed, invocation.settings
+    dest = parsed.text("--output") or "-"
+    with Meter(invocation.console, parsed.flag("--quiet"), result=dest == "-") as meter:
+        export(settings, parsed.operands[0], dest, parsed.text("--platform"), meter.traffic)
     return 0

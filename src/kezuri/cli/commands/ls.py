@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from kezuri.cli.image_paths import PLATFORM, QUIET, say_traffic
+from kezuri.cli.image_paths import PLATFORM, QUIET, Meter
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
 
@@ -38,16 +38,17 @@ _SET = ((0o4000, 2, "sS"), (0o2000, 5, "sS"), (0o1000, 8, "tT"))
 def execute(invocation: Invocation) -> int:
     """A line for each entry, in the order of their names."""
     from kezuri.app.copying_out import listing
-    from kezuri.app.image_files import ImagePath, Traffic
+    from kezuri.app.image_files import ImagePath
 
-    parsed, console, traffic = invocation.parsed, invocation.console, Traffic()
+    parsed, console = invocation.parsed, invocation.console
     source = ImagePath.parse(parsed.operands[0])
     if _is_repository(source):
         from kezuri.cli.commands.tags import show_tags
 
         return show_tags(invocation, source.image, "json" if parsed.text("--format") == "json" else "")
     long, deep, form = parsed.flag("--long"), parsed.flag("--recursive"), parsed.text("--format")
-    entries = listing(invocation.settings, source, parsed.text("--platform"), traffic, deep, not long)
+    with Meter(console, parsed.flag("--quiet")) as meter:
+        entries = listing(invocation.settings, source, parsed.text("--platform"), meter.traffic, deep, not long)
     if form == "json":
         from kezuri.cli.json_text import json_text
 
@@ -59,8 +60,6 @@ def execute(invocation: Invocation) -> int:
             names = _long(entries, names, parsed.flag("--human-readable"))
         for name in names:
             console.data(name)
-    if not parsed.flag("--quiet"):
-        say_traffic(traffic, console)
     return 0
 
 
