@@ -46,8 +46,8 @@ class ArchiveFile:
 
     @classmethod
     def open(cls, path: str) -> "ArchiveFile":
-        """The archive at a path. OSError when it cannot be opened."""
-        # A pipe that nobody writes into must not hang us before it is known to be one.
+        """The archive at a path; of a pipe its writer is waited for. OSError when it cannot be opened."""
+        # A device must not hang us before it is known to be one.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             status = os.fstat(descriptor)
@@ -56,6 +56,9 @@ class ArchiveFile:
                 return cls(plain, path)
             if stat.S_ISDIR(status.st_mode):
                 raise _wrong(path, "is a directory, not an archive")
+            if stat.S_ISFIFO(status.st_mode):
+                waiting, descriptor = descriptor, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                os.close(waiting)
             os.set_blocking(descriptor, True)
             with open(descriptor, "rb", buffering=0, closefd=False) as file:
                 return cls.read(file, path)
