@@ -72,6 +72,14 @@ def test_the_writer_of_a_named_pipe_is_waited_for(tmp_path: Path) -> None:
     writer.join()
 
 
+def test_a_plain_file_that_is_given_as_a_stream_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_spooled", lambda stream, where: pytest.fail("it was copied"))
+    path = tmp_path / "archive"
+    path.write_bytes(PLAIN)
+    with path.open("rb", buffering=0) as stream, ArchiveFile.read(stream, "standard input") as archive:
+        assert archive.document("a", 100) == b"first"
+
+
 def test_nothing_stays_where_it_was_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()

@@ -68,7 +68,12 @@ class ArchiveFile:
 
     @classmethod
     def read(cls, stream: BinaryIO | IO[bytes], where: str) -> "ArchiveFile":
-        """The archive that comes out of a stream, which is read to its end."""
+        """The archive that comes out of a stream, which is read to its end; one that is a plain file already is read
+        where it lies."""
+        descriptor = _descriptor_of(stream)
+        plain = descriptor >= 0 and stat.S_ISREG(os.fstat(descriptor).st_mode) and not _is_compressed(descriptor)
+        if plain and os.lseek(descriptor, 0, os.SEEK_CUR) == 0:
+            return cls(os.dup(descriptor), where)
         return cls(_spooled(cast(BinaryIO, stream), where), where)
 
     def __enter__(self) -> Self:
@@ -204,6 +209,14 @@ class _Headers:
 
     def tell(self) -> int:
         return self._at
+
+
+def _descriptor_of(stream: BinaryIO | IO[bytes]) -> int:
+    """The stream's descriptor; -1 for one that has none."""
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError):
+        return -1
 
 
 def _is_compressed(descriptor: int) -> bool:
