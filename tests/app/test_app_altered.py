@@ -112,6 +112,12 @@ class TestMutate:
         assert "nothing changed" in made.err
         assert "did you mean label?" in kezuri(shelf, "mutate", "app", "--unset", "lable=x", code=2).err
 
+    def test_an_image_that_is_not_there_can_be_fetched(self, shelf: Shelf) -> None:
+        shelf.put("database", [BASE])
+        assert "kezuri pull registry.example/a:1" in kezuri(shelf, "mutate", "registry.example/a:1", code=1).err
+        assert "did you mean database?" in kezuri(shelf, "flatten", "databse", code=1).err
+        assert "kezuri pull" not in kezuri(shelf, "mutate", "sha256:" + "1" * 64, code=1).err
+
     def test_an_image_without_a_name_is_kept(self, shelf: Shelf) -> None:
         shelf.put("app", [BASE])
         made = kezuri(shelf, "mutate", "app", "--label", "a=b")

@@ -4,8 +4,11 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 from benchmarks.dockerd import Dockerd, missing
 from tests.build.build_busybox import RUNS_STEPS
+from tests.build.build_workshop import tar_of
 from tests.containers.containers_place import Place
 from tests.registry.registry_servers import RegistryServer, needs_registry
 
@@ -147,6 +151,44 @@ def walked(root: Path) -> dict[str, tuple[Any, ...]]:
             time = 0 if path.is_symlink() else int(status.st_mtime)
             found[key] = (status.st_mode, status.st_uid, status.st_gid, time, content, link, same)
     return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_stopped_leaves_nothing(place: Place, number: int) -> None:
+    source, sink = os.pipe()
+    words = [sys.executable, "-m", "kezuri", "append", "app", "-", "-t", "stopped"]
+    with subprocess.Popen(
+        words,
+        env=place.environ,
+        stdin=source,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as child:
+        os.close(source)
+        os.write(sink, tar_of(("f", bytes(100_000)))[:50_000])
+        scratch = place.directory / "store" / "tmp"
+        end = time.monotonic() + 60
+        while not any(path.name.startswith(f"{child.pid}-append") for path in scratch.iterdir()):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        child.send_signal(number)
+        _, said = child.communicate(timeout=60)
+    os.close(sink)
+    assert child.returncode == 128 + number, said
+    assert not [path for path in scratch.iterdir() if path.name.startswith(f"{child.pid}-")]
+    assert "no such image" in place("inspect", "stopped").stderr
+
+
+def test_memory_does_not_grow_with_the_image(place: Place) -> None:
+    place.image("large", "RUN dd if=/dev/urandom of=/large bs=1M count=200 && echo 1 > /one", "RUN rm /one")
+    words = [sys.executable, "-m", "kezuri", "flatten", "large", "--compression", "uncompressed"]
+    child = subprocess.Popen(words, env=place.environ, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    assert used.ru_maxrss < 120 << 10, f"{used.ru_maxrss >> 10} MiB for a file of 200 MiB"
 
 
 @needs_registry

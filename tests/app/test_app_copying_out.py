@@ -19,8 +19,13 @@ from tests.registry.registry_servers import RegistryServer, needs_registry, need
 from kezuri.app.copying_out import Copy, copy, export, listing
 from kezuri.app.image_files import ImagePath, Traffic
 from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.app.transfers import Places
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
+from kezuri.transfer.copying import Wish
+from kezuri.transfer.copying import copy as transfer
+from kezuri.transfer.places import read_place
 
 ROOT = os.geteuid() == 0
 TIME = 1_700_000_000 * 1_000_000_000
@@ -346,6 +351,34 @@ def test_straight_from_a_registry(place: Place, registry: FaultyRegistry) -> Non
     assert content(place.out + "/usr/bin/again") == b"#!tool" * 1000
     for kept in ("blobs/sha256", "tmp", "partial"):
         assert os.listdir(os.path.join(settings.root, kept)) == []
+
+
+def test_an_image_of_the_store_is_listed_for_directories_only(place: Place) -> None:
+    settings = place.settings
+    with Session(settings) as session, Places(session) as places:
+        source = places.source(read_place(f"oci:{place.layout}"))
+        with places.destination(read_place("store:app:1")) as store:
+            transfer(source, store, Wish(), lambda descriptor, current, total: None)
+    listings, base = os.path.join(settings.root, "listings"), IMAGE.layers[0].digest
+    blob = os.path.join(settings.root, "blobs/sha256", base[7:])
+    sound = content(blob)
+
+    def take(path: str, name: str, **more: bool) -> bytes:
+        copy(settings, Copy(ImagePath("app:1", path), place.out + "/" + name, **more), Traffic(), place.warned.append)  # type: ignore[arg-type]
+        return content(os.path.join(place.out, name))
+
+    assert take("/bin/again", "tool") == b"#!tool" * 1000
+    assert os.listdir(listings) == []
+    with open(blob, "wb") as stream:
+        stream.write(sound[:-5] + b"\0" + sound[-4:])
+    with pytest.raises(KezuriError, match="damaged"):
+        take("/etc/passwd", "verified", verify=True)
+    with open(blob, "wb") as stream:
+        stream.write(sound)
+    assert take("/etc/passwd", "verified", verify=True) == b"root:x:0:0\n"
+    copy(settings, Copy(ImagePath("app:1", "/usr"), place.out), Traffic(), place.warned.append)
+    assert len(os.listdir(listings)) == 2
+    assert take("/bin/again", "again") == take("/usr/bin/tool", "tool") == b"#!tool" * 1000
 
 
 @pytest.mark.slow

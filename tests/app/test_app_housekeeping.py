@@ -115,3 +115,5 @@ def test_the_command_says_that_something_went(settings: Settings, tmp_path: Path
         assert ("of cache, as the settings want it" in told) == bool(number), told
     assert "of cache" not in kezuri("build", "-o", "type=cacheonly", str(context))
     assert "of 1.02kB allowed" in kezuri("du") and "too much" in kezuri("du")
+    found = [line for line in kezuri("doctor").splitlines() if " cache " in line]
+    assert len(found) == 1 and found[0].startswith("warning") and "0.0 GB allowed" in found[0]

@@ -165,6 +165,18 @@ def test_a_named_context(shop: Workshop, tmp_path: Path) -> None:
     shop.write(Dockerfile="FROM scratch\nCOPY --from=other n /n\n")
     with watching(shop, build_contexts=(("other", str(named)),)) as watch:
         assert woken(watch, lambda: (named / "n").write_text("m")) == (["n"], ["COPY --from=other n /n"])
+        assert watch.unwatched() == ()
+
+
+def test_named_contexts_that_are_no_directories_are_told() -> None:
+    contexts = (
+        ("a", "docker-image://alpine"),
+        ("b", "https://github.com/x/y.git"),
+        ("c", "."),
+        ("d", "oci-layout://x"),
+    )
+    with Watch(BuildRequest(build_contexts=contexts), Settings("/r")) as watch:
+        assert [text.partition("=")[0] for text in watch.unwatched()] == ["a", "b", "d"]
 
 
 @pytest.mark.parametrize(

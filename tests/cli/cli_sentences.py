@@ -38,7 +38,11 @@ def sentences() -> dict[str, str]:
         place = path.relative_to(_SOURCE).as_posix()
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
+            if isinstance(node, ast.Call) and _name(node) in ("phrase", "_phrase"):
+                sentence = node.args[0] if node.args else None
+                if isinstance(sentence, ast.Constant):
+                    found.setdefault("part:" + str(sentence.value), f"{place}:{node.lineno}")
+            elif isinstance(node, ast.Call):
                 for argument in _texts(node):
                     for form in _forms(argument):
                         if _speaks(form):
@@ -78,8 +82,7 @@ def _literals(tree: ast.Module) -> Iterator[ast.expr]:
 
 def _texts(call: ast.Call) -> Iterator[ast.expr]:
     """The arguments of a call that are read by users."""
-    function = call.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    name = _name(call)
     if name == "Option":
         yield from call.args[2:3]
     elif name == "Command":
@@ -89,6 +92,11 @@ def _texts(call: ast.Call) -> Iterator[ast.expr]:
     for keyword in call.keywords:
         if keyword.arg in _KEYWORDS:
             yield keyword.value
+
+
+def _name(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else str(getattr(function, "id", ""))
 
 
 def _forms(node: ast.expr) -> list[str]:

@@ -23,10 +23,12 @@ from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salv
 from kezuri.cli.build_request import build_request
 from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console
+from kezuri.cli.main import call
 from kezuri.cli.options import UsageError, parse
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.settings import Unset
 from kezuri.export.annotations import Annotation
+from kezuri.linux import cgroups
 from kezuri.linux.cgroups import Limits
 
 
@@ -173,6 +175,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
                 PushedImage(ImageOptions(compression="zstd")),
             )
         },
+    ),
+    (
+        "-o type=image,compression=zstd,force-compression=true",
+        {"outputs": (StoredImage(ImageOptions(compression="zstd", forced=True)),)},
     ),
     ("--load", {"outputs": (LoadedImage(),)}),
     ("--load=podman --push", {"outputs": (PushedImage(), LoadedImage(engine="podman"))}),
@@ -440,3 +446,22 @@ class TestOutputAttributes:
 
 def test_docker_variables_are_ignored_politely() -> None:
     assert request(".", DOCKER_BUILDKIT="0", BUILDX_BUILDER="x", BUILDX_NO_DEFAULT_ATTESTATIONS="1") == BuildRequest()
+
+
+def test_a_platform_that_nobody_has_heard_of_is_told() -> None:
+    err = io.StringIO()
+    parsed = parse(["--platform", "linux/x68,linux/arm64"], COMMAND.options, {})
+    assert build_request(parsed, Console(io.StringIO(), err, {})).platforms == ("linux/x68", "linux/arm64")
+    said = "warning: --platform linux/x68: no architecture called x68 is known\n  help: did you mean linux/amd64?\n"
+    assert err.getvalue() == said
+
+
+def test_limits_without_effect_are_told_first_also_under_quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "hierarchies", dict)  # a machine without control groups
+    (tmp_path / "Dockerfile").write_text("FROM nowhere.invalid/x\n")
+    for quiet in ((), ("--quiet",)):
+        err = io.StringIO()
+        argv = ["build", "--root", str(tmp_path / "store"), *quiet, "--progress=plain", "--memory=64m", str(tmp_path)]
+        call(argv, Console(io.StringIO(), err, {"HOME": "/nowhere"}))
+        said = err.getvalue()
+        assert said.startswith("warning: without effect here: --memory: ") and said.count("without effect") == 1

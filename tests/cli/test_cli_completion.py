@@ -61,6 +61,8 @@ def after(line: str) -> list[str]:
         ("image inspect no", ["node:20"]),
         ("completion ", ["bash", "zsh", "fish"]),
         ("build --file ", []),
+        ("build --on-error s", ["shell"]),
+        ("build --on-error ", ["shell", "export,path="]),
         ("build -- ", []),
         ("xyzzy ", []),
     ],

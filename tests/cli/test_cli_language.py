@@ -18,7 +18,8 @@ from kezuri.cli.main import call
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龥]")
 CATALOGUE = catalogue("ja")
 LOCALE = {"LANG": "ja_JP.UTF-8"}
-SAYABLE = {english: said for english, said in CATALOGUE.items() if not english.startswith("kind:")}
+SAYABLE = {english: said for english, said in CATALOGUE.items() if not english.startswith(("kind:", "part:"))}
+PARTS = {english.removeprefix("part:"): said for english, said in CATALOGUE.items() if english.startswith("part:")}
 
 
 def test_every_sentence_has_a_translation() -> None:
@@ -40,13 +41,15 @@ def test_no_translation_is_left_of_what_nobody_says() -> None:
         if text not in found and not all(word in source for word in words.findall(max(text.split("{}"), key=len)))
     ]
     assert not stale
+    assert not {f"part:{text}" for text in PARTS} - set(found)
 
 
 def test_translations_have_the_gaps_of_the_english() -> None:
     def gaps(said: str) -> list[int]:
         return sorted(int(number) for number in re.findall(r"\{(\d+)(?::kind)?\}", said))
 
-    assert [text for text, said in SAYABLE.items() if gaps(said) != list(range(text.count("{}")))] == []
+    every = {**SAYABLE, **PARTS}
+    assert [text for text, said in every.items() if gaps(said) != list(range(text.count("{}")))] == []
 
 
 def test_translations_are_japanese() -> None:
@@ -64,6 +67,18 @@ def test_what_fills_the_gaps_is_kept(names: list[str], data: st.DataObject) -> N
     assert JAPANESE.search(said) or not JAPANESE.search(CATALOGUE[english])
     for name in names[: english.count("{}")]:
         assert name in said
+
+
+@given(st.sampled_from(sorted(PARTS)), st.lists(st.text(max_size=12), min_size=4, max_size=4))
+def test_what_fills_the_gaps_of_a_part_is_kept_whatever_it_says(english: str, names: list[str]) -> None:
+    names = names[: english.count("{}")]
+    console = Console(io.StringIO(), io.StringIO(), LOCALE)
+    expected = PARTS[english]
+    for number in range(len(names)):
+        expected = expected.replace(f"{{{number}}}", f"<{number}>")
+    assert console.phrase(english, *(f"<{number}>" for number in range(len(names)))) == expected
+    said = Console(io.StringIO(), io.StringIO(), {}).phrase(english, *names)
+    assert len(said) == len(english) - 2 * len(names) + sum(map(len, names))
 
 
 @given(st.text(max_size=80))

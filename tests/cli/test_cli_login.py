@@ -304,6 +304,17 @@ def test_a_helper_keeps_a_login(stranger: Stranger, basic: RegistryServer) -> No
     assert set((stranger.home / "argv").read_text().split()) == {"store", "get", "erase"}
 
 
+def test_a_helper_that_is_missing(stranger: Stranger, basic: RegistryServer) -> None:
+    """What is public can be had; of what is private it is said what is missing."""
+    stranger.config.parent.mkdir()
+    stranger.config.write_text('{"credsStore": "none-such"}')
+    for argv in (("pull", f"{basic.host}/team/app:1"), ("copy", f"docker://{basic.host}/team/app:1", "oci:here")):
+        said = stranger(*argv, code=1)
+        assert "the credential helper docker-credential-none-such is not installed" in said
+        assert f"`kezuri login {basic.host}`" in said
+    assert "is not installed" in stranger.login(basic.host, code=125)
+
+
 def test_asked_on_a_terminal(stranger: Stranger, basic: RegistryServer) -> None:
     with OnTerminal((*KEZURI, "login", basic.host), stranger.environment, str(stranger.home)) as terminal:
         terminal.wait_for("Username: ")

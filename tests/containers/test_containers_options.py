@@ -8,6 +8,7 @@ import pytest
 from tests.build.build_busybox import RUNS_STEPS
 from tests.containers.containers_place import Place
 
+from kezuri.linux import userns
 from kezuri.linux.cgroups import Groups, Limits
 
 pytestmark = RUNS_STEPS
@@ -126,3 +127,30 @@ def test_an_image_that_is_nowhere_is_told_with_what_the_store_lacks(place: Place
 def test_options_that_exclude_each_other_are_a_mistake_in_the_words(place: Place, options: tuple[str, ...]) -> None:
     said = place.run(*options, "plain", "true")
     assert said.returncode == 2 and "usage: kezuri run [OPTIONS] IMAGE" in said.stderr
+
+
+def test_a_device_is_shown_and_can_be_used_and_no_other(place: Place) -> None:
+    script = "echo x > /dev/mine && [ -c /dev/mine ] && echo used; ls /dev/zero2 2>/dev/null"
+    for runtime in ((), ("--runtime", "crun")) if userns.find_program("crun") else ((),):
+        said = place.run(*runtime, "--device", "/dev/null:/dev/mine:rwm", "plain", "sh", "-c", script)
+        assert said.stdout == "used\n", said
+    # What is mounted as a file is none.
+    said = place.run("-v", "/dev/null:/mine", "plain", "sh", "-c", "echo x > /mine")
+    assert said.returncode == 1 and "Permission denied" in said.stderr
+    for text, words in {
+        "/dev/null:/d:r": "cannot be limited to r",
+        "/etc/passwd": "is no device",
+        "/dev/nothing-here": "No such file",
+        "vendor.com/gpu=all": "devices are named by their paths",
+    }.items():
+        said = place.run("--device", text, "plain", "true")
+        assert said.returncode == 2 and words in said.stderr, said.stderr
+
+
+def test_a_name_is_taken_as_long_as_the_container_runs(place: Place) -> None:
+    with place.running("--name", "taken", "plain", "sh", "-c", "echo up; sleep 1000") as container:
+        container.wait_for("up\n")
+        said = place.run("--name", "taken", "plain", "true")
+        assert said.returncode == 125 and "the name taken is taken by a container that runs" in said.stderr
+        assert place.run("--name", "other", "plain", "hostname").stdout == "other\n"
+    assert place.run("--name", "taken", "plain", "true").returncode == 0

@@ -1,11 +1,14 @@
 """Base images for the tests: given, made by the stand-in maker beside the checkout, or made by kezuri itself."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,7 @@ from typing import Any
 from tests.integration.integration_command import Kezuri
 from tests.integration.integration_entries import STAND_IN_MAKER, absent, broken, examples, full_name, without_shared
 
+import kezuri.bases as kezuri_bases
 from kezuri.bases.catalog import find, recipes
 from kezuri.bases.recipe import Recipe
 from kezuri.oci import Reference
@@ -128,6 +132,24 @@ def made_by_stand_in_maker(cache: Path) -> tuple[Path | None, str]:
     return directory, "stand-ins made from package registries"
 
 
+def made_of(source: Path) -> str:
+    """What the code that makes bases is, in a few digits: bases of other code are not taken for its own."""
+    found = hashlib.sha256()
+    for path in sorted(source.rglob("*.py")):
+        data = path.read_bytes()
+        found.update(f"{path.relative_to(source)} {len(data)}\n".encode() + data)
+    return found.hexdigest()[:16]
+
+
+def _forget_old(cache: Path, own: Path) -> None:
+    """Remove bases that no checkout has used for a week, and note that our own are used."""
+    for directory in cache.glob("kezuri*"):
+        if directory == own:
+            os.utime(directory)
+        elif directory.stat().st_mtime < time.time() - 7 * 86400:
+            shutil.rmtree(directory)
+
+
 def _wants(recipe: Recipe) -> bool:
     """Whether an example builds on this image, or on one that it can stand for."""
     alike = {_but_for_version(name) for name in _wanted()}
@@ -136,8 +158,9 @@ def _wants(recipe: Recipe) -> bool:
 
 def made_by_kezuri(cache: Path, kezuri: Kezuri) -> tuple[Path | None, str]:
     names = [recipe.name for recipe in recipes() if _wants(recipe)]
-    directory = cache / "kezuri"
+    directory = cache / f"kezuri-{made_of(Path(kezuri_bases.__file__).parent)}"
     with _alone(cache):
+        _forget_old(cache, directory)
         if not _has(directory, names):
             short = [name.removeprefix("docker.io/library/") for name in names]
             made = kezuri("bases", "--out", str(directory), *short, timeout=1800)

@@ -38,3 +38,21 @@ def test_what_runs_on_a_platform_best_first() -> None:
         "linux/amd64/v2",
         "linux/amd64",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "unknown", "near"),
+    [
+        ("linux/amd64", "", "linux/amd64"),
+        ("linux/amd64/v3", "", "linux/amd64/v3"),
+        ("linux/x68", "x68", "linux/amd64"),
+        ("linux/x86", "x86", "linux/amd64"),
+        ("linux/arm65", "arm65", "linux/arm64"),
+        ("linux/loong46", "loong46", "linux/loong64"),
+        ("linx/amd64", "linx", "linux/amd64"),
+        ("linux/zzz", "zzz", ""),
+    ],
+)
+def test_what_nobody_has_heard_of_has_a_neighbour(given: str, unknown: str, near: str) -> None:
+    platform = Platform.parse(given)
+    assert platform.unknown()[1] == unknown and platform.nearest() == near

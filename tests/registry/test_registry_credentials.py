@@ -215,6 +215,9 @@ def test_the_order_of_the_places(home: Home) -> None:
     inline = {"DOCKER_AUTH_CONFIG": document("r.example").decode()}
     assert home.source(**named, **inline) == "$DOCKER_AUTH_CONFIG"
     assert home.source(**named, DOCKER_AUTH_CONFIG=document("other").decode()) == "named.json"
+    with pytest.raises(KezuriError, match=r"\$DOCKER_AUTH_CONFIG: not JSON") as caught:
+        home.source(DOCKER_AUTH_CONFIG="/etc/auth.json")
+    assert "the content of a config.json, not its path" in caught.value.diagnostics[0].hint
     authfile = str(home.put("auth.json", document("other")))
     assert home.source(authfile, **named, **inline) == ""
     home.put("auth.json", document("r.example"))

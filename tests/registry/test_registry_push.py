@@ -233,6 +233,26 @@ def test_an_upload_at_another_host_takes_no_credentials_along(server: FaultyRegi
     assert "authorization" not in second.log[0].headers
 
 
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("", "does not say where a blob is to go"),
+        ("http://169.254.169.254/latest", "it is a private address"),
+        ("file:///etc/passwd", "something that is no http URL"),
+        ("http://me:secret@r.example/x", "something that is no http URL"),
+    ],
+)
+def test_an_upload_goes_to_no_odd_place(server: FaultyRegistry, location: str, why: str) -> None:
+    headers = {"Location": location} if location else {}
+    server.on(POST, after(lambda handler, kind, data: handler.answer(202, b"", "", headers)), times=99)
+    with pytest.raises(KezuriError) as caught:
+        Client().push(server.host)
+    assert why in text(caught.value)
+    assert "secret" not in text(caught.value)
+    assert sent(server) == 0
+    assert len(server.asked("POST")) <= 2  # one for each of two blobs
+
+
 class Somebody:
     """Credentials for everything that is asked."""
 

@@ -7,13 +7,17 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from benchmarks.dockerd import Dockerd, missing
 from tests.registry.registry_faults import (
     FastClock,
     FaultyRegistry,
@@ -23,6 +27,7 @@ from tests.registry.registry_faults import (
     make_image,
     midway,
     reset,
+    stall,
     status,
 )
 from tests.registry.registry_servers import (
@@ -36,14 +41,17 @@ from tests.registry.registry_servers import (
 )
 
 from kezuri.app.build import build
+from kezuri.app.images import tag
 from kezuri.app.outputs import ImageOptions, PushedImage
+from kezuri.app.pull import pull
 from kezuri.app.push import push
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.oci import MANIFEST, Descriptor, Manifest, Platform, Reference, canonical, digest_of
+from kezuri.oci import MANIFEST, Descriptor, Index, Manifest, Platform, Reference, canonical, digest_of
 from kezuri.oci.descriptor import DOCKER_MANIFEST
 from kezuri.registry import Registry, RegistryConfig, Uploaded
 from kezuri.registry.challenge import Credential
+from kezuri.store.store import Store
 
 pytestmark = [pytest.mark.slow, needs_registry]
 
@@ -261,6 +269,27 @@ def test_what_was_pushed_is_read_by_others(plain: RegistryServer, tmp_path: Path
             )
 
 
+@pytest.mark.skipif(missing() is not None, reason=f"docker: {missing()}")
+def test_docker_pulls_what_was_pushed_and_kezuri_what_docker_pushed(
+    plain: RegistryServer, tmp_path: Path, short: Path
+) -> None:
+    settings = Settings(str(tmp_path / "store"))
+    with Dockerd(f"{short}/d") as daemon:
+        for kind, platforms in (("gzip", ()), ("docker", ()), ("index", ("linux/amd64", "linux/arm64"))):
+            name = f"{plain.host}/team/{kind}:1"
+            options = ImageOptions(docker_types=kind == "docker")
+            digest = made(tmp_path, settings, name, platforms=platforms, outputs=(PushedImage(options),))
+            assert f"Digest: {digest}" in _run(*daemon.docker, "pull", name)
+            container = _run(*daemon.docker, "create", name, "/a").strip()
+            _run(*daemon.docker, "cp", f"{container}:/a", f"{short}/{kind}")
+            assert (short / kind).read_bytes() == (tmp_path / "context" / "a").read_bytes()
+            _run(*daemon.docker, "rm", container)
+            theirs = f"{plain.host}/docker/{kind}:1"
+            _run(*daemon.docker, "tag", name, theirs)
+            said = _run(*daemon.docker, "push", theirs).splitlines()[-1]
+            assert said.startswith(f"1: digest: {pull(settings, theirs, '', print_none)} size: ")
+
+
 def _skopeo(name: str, directory: Path) -> dict[str, str] | None:
     if shutil.which("skopeo") is None or shutil.which("umoci") is None:
         return None
@@ -349,8 +378,6 @@ def test_a_finished_layer_is_sent_while_later_steps_run(plain: RegistryServer, t
                 for _ in range(400):
                     if any(s.method == "PUT" for s in proxy.log):
                         break
-                    import time
-
                     time.sleep(0.01)
                 order.append("sent" if any(s.method == "PUT" for s in proxy.log) else "not sent")
 
@@ -374,6 +401,53 @@ def test_access_is_looked_at_before_anything_is_built(tmp_path: Path) -> None:
         assert not any("COPY" in step for step in steps)
 
 
+def test_layers_of_the_base_are_compressed_anew_where_that_is_asked_for(plain: RegistryServer, tmp_path: Path) -> None:
+    """Their content stays, and so do their diff ids; those that are compressed like that already stay as they are."""
+    made(tmp_path, Settings(str(tmp_path / "first")), f"{plain.host}/team/base:1")
+    settings = Settings(str(tmp_path / "store"))
+    kinds = {"zstd": "zstd", "gzip": "gzip", "uncompressed": "tar"}
+    found: dict[str, Any] = {}
+    for kind in ("uncompressed", "zstd", "gzip", "zstd"):
+        name = f"{plain.host}/team/{kind}:1"
+        options = ImageOptions(compression=kind, forced=True)
+        dockerfile = f"FROM {plain.host}/team/base:1\nCOPY b /c\n"
+        made(tmp_path, settings, name, dockerfile=dockerfile, outputs=(PushedImage(options),))
+        with Registry() as registry:
+            resolved = registry.resolve(Reference.parse(name), Platform("linux", "amd64"))
+            base = registry.resolve(Reference.parse(f"{plain.host}/team/base:1"), Platform("linux", "amd64"))
+        layers = resolved.manifest.layers
+        assert len(layers) == 3 and all(layer.media_type.endswith(kinds[kind]) for layer in layers)
+        assert resolved.config.diff_ids[:2] == base.config.diff_ids
+        assert (layers[:2] == base.manifest.layers) == (kind == "gzip")
+        assert found.setdefault(kind, layers) == layers
+    with Store(settings.root) as store:
+        for layer in found["zstd"]:
+            assert store.blobs.is_sound(layer.digest)
+
+
+def test_a_base_whose_files_nobody_needs_is_not_fetched(plain: RegistryServer, tmp_path: Path) -> None:
+    made(tmp_path, Settings(str(tmp_path / "first")), f"{plain.host}/team/base:1")
+    with FaultyRegistry(upstream=plain.host) as proxy:
+        dockerfile = f"FROM {proxy.host}/team/base:1\nCOPY --link b /c\n"
+        output = PushedImage(ImageOptions(), kept=False)
+        settings = Settings(str(tmp_path / "store"))
+        name = f"{proxy.host}/other/app:1"
+        made(tmp_path, settings, name, dockerfile=dockerfile, outputs=(output,))
+        with Registry() as registry:
+            resolved = registry.resolve(Reference.parse(name), Platform("linux", "amd64"))
+        fetched = {s.path.rpartition("/")[2] for s in proxy.log if s.method == "GET" and "/blobs/" in s.path}
+        assert len(resolved.manifest.layers) == 3
+        assert not fetched & {layer.digest for layer in resolved.manifest.layers}
+        assert len([s for s in proxy.log if "mount=" in s.path]) == 2
+        # At another registry they are not, and have to be fetched.
+        with RegistryServer(_made(tmp_path / "second")) as second:
+            name = f"{second.host}/other/app:1"
+            made(tmp_path, settings, name, dockerfile=dockerfile, outputs=(output,))
+            with Registry() as registry:
+                again = registry.resolve(Reference.parse(name), Platform("linux", "amd64"))
+            assert again.manifest.layers == resolved.manifest.layers
+
+
 def test_push_of_the_store(plain: RegistryServer, tmp_path: Path) -> None:
     settings = Settings(str(tmp_path / "store"))
     where = context(tmp_path / "context", "FROM scratch\nCOPY a /\nCOPY b /\n")
@@ -392,14 +466,31 @@ def test_push_of_the_store(plain: RegistryServer, tmp_path: Path) -> None:
             push(settings, wrong, print_none, all_tags=all_tags)
 
 
+def test_of_an_index_goes_what_is_here(plain: RegistryServer, tmp_path: Path) -> None:
+    settings = Settings(str(tmp_path / "store"))
+    where = context(tmp_path / "context", "FROM scratch\nCOPY a /\n")
+    name, platforms = f"{plain.host}/team/app:1", ("linux/amd64", "linux/arm64", "linux/riscv64")
+    index = build(BuildRequest(where, tags=(name,), platforms=platforms), settings, print_none).digest
+    (whole,) = push(settings, name, print_none)
+    assert (whole.digest, whole.single) == (index, "")
+    (arm,) = push(settings, name, print_none, platform="linux/arm64")
+    with Registry() as registry:
+        assert registry.document(Reference.parse(name)).descriptor.digest == arm.digest != index
+    with Store(settings.root) as store:
+        amd64, _, riscv64 = Index.parse(store.blobs.read(index), name).manifests
+        store.blobs.delete(riscv64.digest)
+        with pytest.raises(KezuriError, match="the store has not the images for linux/riscv64"):
+            push(settings, name, print_none)
+        store.blobs.delete(arm.digest)
+    (only,) = push(settings, name, print_none)
+    assert (only.digest, only.single) == (amd64.digest, index)
+
+
 def test_a_blob_that_is_not_here_is_taken_from_where_it_is(plain: RegistryServer, tmp_path: Path) -> None:
     with RegistryServer(_made(tmp_path / "second")) as second:
         settings = Settings(str(tmp_path / "store"))
         name = f"{plain.host}/team/app:1"
         made(tmp_path, settings, name)
-        from kezuri.app.images import tag
-        from kezuri.store.store import Store
-
         tag(settings, name, f"{second.host}/elsewhere/app:1")
         with Store(settings.root) as store:
             manifest = Manifest.parse(store.blobs.read(store.names.get(name).digest), name)  # type: ignore[union-attr]
@@ -412,3 +503,26 @@ def test_a_blob_that_is_not_here_is_taken_from_where_it_is(plain: RegistryServer
 def _made(directory: Path) -> Path:
     directory.mkdir()
     return directory
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_a_push_does_not_wait_for_the_registry(
+    plain: RegistryServer, tmp_path: Path, number: signal.Signals
+) -> None:
+    settings = Settings(str(tmp_path / "store"))
+    with FaultyRegistry(upstream=plain.host) as proxy:
+        name = f"{proxy.host}/team/app:1"
+        where = context(tmp_path / "context", "FROM scratch\nCOPY a /\nCOPY b /\n")
+        (tmp_path / "context" / "a").write_bytes(random.Random(1).randbytes(8_000_000))
+        build(BuildRequest(where, tags=(name,)), settings, print_none)
+        proxy.on("PUT .*/uploads/", stall, times=9)
+        argv = [sys.executable, "-m", "kezuri", "--root", settings.root, "push", name]
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+            while not any(seen.method == "PUT" for seen in proxy.log):
+                assert child.poll() is None
+                time.sleep(0.02)
+            child.send_signal(number)
+            said = child.communicate(timeout=15)[1]  # the stalled uploads alone would take longer
+        assert child.returncode == 128 + number
+        assert "Traceback" not in said
+        assert not any("/manifests/" in seen.path for seen in proxy.log)

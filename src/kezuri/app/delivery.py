@@ -106,7 +106,8 @@ class Delivery:
 
                 export_root(output, plan, built, self._session, self._epoch, self._reporter, self._listener)
             elif isinstance(output, ImageOutput):
-                image = self._compose(output, parts[self._packing(output)], now, index=bool(plan.targets))
+                way = (self._packing(output), output.options.forced)
+                image = self._compose(output, parts[way], now, index=bool(plan.targets))
                 self._write(output, image)
         self._write_files(image)
         if image is None:
@@ -122,19 +123,24 @@ class Delivery:
     def _packing(self, output: ImageOutput) -> Packing:
         return packing(output, self._epoch)
 
-    def _parts(self, plan: Plan, built: Built, images: list[ImageOutput]) -> "dict[Packing, tuple[Parts, ...]]":
-        """What the image is made of, for each way in which an output wants its layers packed."""
+    def _parts(
+        self, plan: Plan, built: Built, images: list[ImageOutput]
+    ) -> "dict[tuple[Packing, bool], tuple[Parts, ...]]":
+        """What the image is made of, for each way in which an output wants its layers packed, and whether those of the
+        base as well."""
         targets: list[tuple[int, Platform | None]] = [(t.stage, t.platform) for t in plan.targets]
         targets = targets or [(plan.target, None)]
-        packings = tuple(dict.fromkeys(map(self._packing, images)))
+        ways = tuple(dict.fromkeys((self._packing(output), output.options.forced) for output in images))
         with self._reporter.step(WorkName("exporting layers")):
             # Layers are packed from directories before bases are fetched: an ordinary user can read those directories
             # only in a user namespace, and cannot enter it while threads fetch and draw how far they are.
+            packings = tuple(dict.fromkeys(packing for packing, _ in ways))
             self._gather(plan, built, [number for number, _ in targets], packings)
-            made = {way: [self._made_blobs(plan, built, number, way) for number, _ in targets] for way in packings}
+            made = {way: [self._made_blobs(plan, built, number, way[0]) for number, _ in targets] for way in ways}
             return {
                 way: tuple(
-                    self._part(plan, number, platform, blobs) for (number, platform), blobs in zip(targets, each)
+                    self._part(plan, number, platform, blobs, way[0] if way[1] else None)
+                    for (number, platform), blobs in zip(targets, each)
                 )
                 for way, each in made.items()
             }
@@ -161,7 +167,12 @@ class Delivery:
         return {place: self._blob(built.layers[place], packing) for place in places}
 
     def _part(
-        self, plan: Plan, number: int, platform: Platform | None, made: dict[tuple[int, int], LayerBlob]
+        self,
+        plan: Plan,
+        number: int,
+        platform: Platform | None,
+        made: dict[tuple[int, int], LayerBlob],
+        forced: Packing | None,
     ) -> "Parts":
         from kezuri.export.image import Parts
 
@@ -173,7 +184,7 @@ class Delivery:
         history: tuple[HistoryEntry, ...] = ()
         if isinstance(base, BaseImage):
             history = base.config.history
-            base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base)]
+            base_layers = [LayerBlob(layer, descriptor, 0.0) for layer, descriptor in self._base_blobs(base, forced)]
         cache = None
         if self._caches is not None:
             from kezuri.travel.document import INLINE
@@ -186,12 +197,13 @@ class Delivery:
             config = without(config, self._request.unset)
         return Parts(platform, config, base_layers, history, target.history, made, cache)
 
-    def _base_blobs(self, base: BaseImage) -> Iterator[tuple[str, Descriptor]]:
+    def _base_blobs(self, base: BaseImage, forced: Packing | None) -> Iterator[tuple[str, Descriptor]]:
         """The layers of a base with the blobs that its own manifest names, so that an image does not depend on what
-        else the store has; where these cannot be had, with other blobs of the same layers."""
+        else the store has; where these cannot be had, with other blobs of the same layers. `forced` is how they are
+        to be compressed whatever they are."""
         forms, layers = self._session.forms, tuple(zip(base.config.diff_ids, base.layers))
         sources = self._session.store.database.facts.sources
-        if self._passes_on and all(sources(blob.digest) for _, blob in layers):
+        if forced is None and self._passes_on and all(sources(blob.digest) for _, blob in layers):
             yield from layers
             return
         try:
@@ -202,7 +214,11 @@ class Delivery:
                 form = forms.base_blob(layer, descriptor)
                 yield layer, Descriptor(form.media_type or descriptor.media_type, form.digest, form.size)
         else:
-            yield from layers
+            for layer, descriptor in layers:
+                if forced is not None:
+                    form = forms.recompressed(layer, descriptor, forced)
+                    descriptor = Descriptor(form.media_type, form.digest, form.size)
+                yield layer, descriptor
 
     def _compose(self, output: ImageOutput, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
         from kezuri.export.image import compose

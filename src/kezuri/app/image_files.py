@@ -4,7 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, Self, cast
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -18,6 +18,7 @@ from kezuri.tree.stack import StackView
 from kezuri.tree.tree import Found, Tree
 
 if TYPE_CHECKING:
+    from kezuri.images.kept import Found as Kept
     from kezuri.transfer.doors import Source as PlaceSource
 
 _WORDS = re.compile(
@@ -101,9 +102,10 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
             return
         name = image.removeprefix(word)
         if word != "docker://":
-            kept = _kept(session, name, platform, place, only=bool(word))
+            kept = _kept(session, name, platform, only=bool(word))
             if kept is not None:
-                yield kept
+                with _KeptFiles(session, name, kept, place) as files:
+                    yield files
                 return
         from kezuri.images.distant import DistantFiles
 
@@ -133,7 +135,8 @@ def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -
             yield files
 
 
-def _kept(session: Session, name: str, platform: str, scratch: str, only: bool) -> "_KeptFiles | None":
+def _kept(session: Session, name: str, platform: str, only: bool) -> "Kept | None":
+    """The store's image of that name; None, unless it can be in the store `only`, when there is none."""
     from kezuri.images.kept import NoSuchImage, choose, looks_like_id
 
     try:
@@ -145,17 +148,37 @@ def _kept(session: Session, name: str, platform: str, scratch: str, only: bool) 
     session.store.blobs.touch(found.digest)
     for layer, descriptor in zip(found.config.diff_ids, found.manifest.layers):
         session.forms.know_pulled(layer, descriptor)
-    return _KeptFiles(session.forms.view(found.config.diff_ids).named(name), scratch)
+    return found
 
 
 class _KeptFiles:
-    """The files of an image of the store."""
+    """The files of an image of the store; to be used in a `with`. They are looked up in what the store knows of the
+    layers' contents. Where it does not know that yet, a single file is found as that of a distant image is, and only a
+    directory has the layers listed, once."""
 
-    def __init__(self, view: StackView, scratch: str) -> None:
-        self._view = view
+    def __init__(self, session: Session, name: str, image: "Kept", scratch: str) -> None:
+        from kezuri.images.distant import DistantFiles
+
         self.scratch = scratch
+        self._name = name
+        self._forms = session.forms
+        self._layers = image.config.diff_ids
+        self._view: StackView | None = None
+        blobs = session.store.blobs
+        if all(map(self._forms.is_listed, self._layers)) or not all(blobs.has(d.digest) for d in image.manifest.layers):
+            self._view = self._listed()
+        self._streams = DistantFiles(name, image.manifest.layers, _InStore(session), scratch)
+
+    def __enter__(self) -> Self:
+        self._streams.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._streams.__exit__(None, None, None)
 
     def resolve(self, path: str, last: bool = True) -> str:
+        if self._view is None:
+            return self._streams.resolve(path, last)
         if last:
             return self._view.resolve(path)
         parent, _, base = path.rstrip("/").rpartition("/")
@@ -165,13 +188,34 @@ class _KeptFiles:
         return f"{above}/{base}" if above else base
 
     def stat(self, path: str) -> Found | None:
-        return self._view.stat(path)
+        return self._streams.stat(path) if self._view is None else self._view.stat(path)
 
     def tree(self, path: str, contents: bool) -> Tree:
+        self._view = self._view or self._listed()
         return self._view
 
     def prove(self) -> None:
-        """The store proved its blobs when it took them."""
+        """The store proved its blobs when it took them; those that were read just now are proved again."""
+        self._streams.prove()
+
+    def _listed(self) -> StackView:
+        return self._forms.view(self._layers).named(self._name)
+
+
+class _InStore:
+    """The layers of an image of the store."""
+
+    def __init__(self, session: Session) -> None:
+        self._blobs = session.store.blobs
+
+    def open(self, layer: Descriptor) -> BinaryIO:
+        from kezuri.images.distant import Checked
+
+        path = self._blobs.path(layer.digest)
+        return cast(BinaryIO, Checked(open(path, "rb", buffering=0), layer, "the store"))
+
+    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
+        """Nothing is brought: they are here."""
 
 
 class _InRegistry:

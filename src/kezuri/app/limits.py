@@ -34,6 +34,12 @@ def groups(limits: Limits, warn: Callable[[str], None], held: ExitStack) -> Grou
     return made
 
 
+def foretell(limits: Limits, warn: Callable[[str], None]) -> None:
+    """Say what `groups` would say, before anything else is done."""
+    with ExitStack() as held:
+        groups(limits, warn, held)
+
+
 def _online() -> str:
     return "".join(words("/sys/devices/system/cpu/online"))
 

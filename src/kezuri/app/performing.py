@@ -94,7 +94,7 @@ class StepsHere:
         operations: list[Operation] = [o for stage in self._plan.stages for o in stage.operations]
         # A build that only copies needs no sandbox.
         if any(operation.kind == "RUN" for operation in operations):
-            session.open_sandbox(self._request.no_new_privileges, self._request.limits)
+            session.open_sandbox(self._request.no_new_privileges, self._request.limits, foretold=True)
         # What a killed build left behind goes before this one needs the space.
         for _ in Collector(session.store, session.privilege).abandoned():
             pass

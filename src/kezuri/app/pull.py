@@ -1,16 +1,14 @@
 """`pull`: an image from a registry into the store, whole and with its name."""
 
 from collections.abc import Callable
-from time import time
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
-from kezuri.diagnostics import Diagnostic
 from kezuri.oci.descriptor import Descriptor, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
-from kezuri.progress.events import Listener, Warned, WorkName
+from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.names import CHOSEN_FROM
 
@@ -33,10 +31,7 @@ def pull(
         if current:
             current[-1].status(digest[:19], done, total, done == total)
 
-    def warn(text: str) -> None:
-        listener(Warned(time(), Diagnostic("warning", text)))
-
-    with Session(settings, pull=True, progress=told, warn=warn) as session:
+    with Session(settings, pull=True, progress=told, warn=warning(listener)) as session:
         with reporter.step(WorkName(f"load metadata for {reference}")):
             image = session.images.resolve(ImageSource("registry", name), wanted)
         if not all(session.store.blobs.has(layer.digest) for layer in image.layers):

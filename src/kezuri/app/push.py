@@ -11,7 +11,7 @@ from kezuri.export.shipment import Shipment, Stock
 from kezuri.images.kept import Kept, choose, find_image, kept
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
-from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.store import Store
 
@@ -58,7 +58,7 @@ def push(
         )
     reporter = Reporter(listener)
     pushed = []
-    with Session(settings) as session:
+    with Session(settings, warn=warning(listener)) as session:
         images = _of_repository(session.store, reference) if all_tags else [find_image(session.store, str(reference))]
         told = Telling()
         stock = Stock(session.store, session.registry)

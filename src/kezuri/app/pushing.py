@@ -42,16 +42,20 @@ class Pushing:
         self._places = threading.Semaphore(_AT_ONCE)
         self._ticket: Ticket | None = None
         self._lock = threading.Lock()
+        self._under_way: list[threading.Event] = []
         self._ended = False
 
     def __enter__(self) -> "Pushing":
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._ended = True
+        with self._lock:
+            self._ended = True
         if error is not None:
             self._session.registry().close()
-        self._shipment.wait()
+        for sent in self._under_way:
+            while not sent.wait(0.5):
+                pass
         if self._ticket is not None and error is not None:
             self._ticket.failed(reason(error) if isinstance(error, KezuriError) else "canceled")
             self._ticket = None
@@ -65,10 +69,18 @@ class Pushing:
 
     def ahead(self, layer: Descriptor) -> None:
         """Send a finished layer while other steps run."""
-        with self._places:
-            for reference in dict.fromkeys(r._replace(tag="") for targets in self._targets.values() for r in targets):
-                if not self._ended:
-                    self._shipment.ahead(reference, layer)
+        sent = threading.Event()
+        with self._lock:
+            if self._ended:
+                return
+            self._under_way.append(sent)
+        try:
+            with self._places:
+                for reference in dict.fromkeys(r for targets in self._targets.values() for r in targets):
+                    if not self._ended:
+                        self._shipment.ahead(reference, layer)
+        finally:
+            sent.set()
 
     def push(self, output: PushedImage, image: Exported) -> None:
         """Send the image, and let its names stand for it at the very end."""

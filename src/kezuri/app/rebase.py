@@ -9,8 +9,8 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.image import Image
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME, Base, rebased
-from kezuri.images.altered import Altered, keep_altered, new_names, original, renew
-from kezuri.images.kept import NoSuchImage, choose, config_of, find_image, kept, manifests
+from kezuri.images.altered import Altered, in_use, keep_altered, new_names, original
+from kezuri.images.kept import NoSuchImage, choose, config_of, kept, manifests
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.store.store import Store
@@ -84,8 +84,7 @@ def _new_base(store: Store, name: str, image: Image, asked: str) -> Base:
 
 def _base(store: Store, text: str, platform: Platform) -> Base:
     """The base with this name, for a platform; KezuriError when it is not there, or not for the platform."""
-    image = find_image(store, text)
-    renew(store, image.descriptor.digest)
+    image = in_use(store, text)
     found = choose(store, text, str(platform) if platform.architecture else "")
     reference = image.reference
     if reference is not None and reference.digest:

@@ -1,8 +1,8 @@
 """`run`: one container in the foreground, through the sandbox that builds use."""
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -22,6 +22,7 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import BaseImage, ImageSource
 from kezuri.sandbox.step import Mount, Root
+from kezuri.store.store import Store
 from kezuri.store.volumes import Volumes
 from kezuri.upkeep.leftovers import Leftovers
 
@@ -41,6 +42,8 @@ def run(
             held.push(_write_id(request.cidfile))
         session = held.enter_context(Session(settings, pull=request.pull == "always", warn=say))
         image = _find(session, request)
+        if request.name:
+            held.enter_context(_named(session.store, request.name))
         session.store.blobs.touch(image.digest)
         scratch = held.enter_context(session.store.scratch("run"))
         foreign = _emulator(image, scratch)
@@ -101,6 +104,19 @@ def _find(session: Session, request: RunRequest) -> BaseImage:
         )
     keep(session, reference, image)
     return image
+
+
+@contextmanager
+def _named(store: Store, name: str) -> Iterator[None]:
+    """Hold the container's name: nobody else has it while the block runs. KezuriError when somebody has it."""
+    with store.lock(f"container-{name}", wait=False) as free:
+        if not free:
+            raise KezuriError.of(
+                f"the name {name} is taken by a container that runs",
+                hint="stop that one, or choose another --name",
+                exit_code=125,
+            )
+        yield
 
 
 def _warn_of_directories(request: RunRequest, volumes: Volumes, say: Callable[[str], None]) -> None:

@@ -78,10 +78,12 @@ class Session:
         """Bring a layer's blob (the door that Forms asks at)."""
         self.images.fetch(layer, descriptor)
 
-    def open_sandbox(self, no_new_privileges: bool = False, limits: "Limits | None" = None) -> None:
+    def open_sandbox(
+        self, no_new_privileges: bool = False, limits: "Limits | None" = None, foretold: bool = False
+    ) -> None:
         """Make the sandbox, while there is one thread only. `no_new_privileges`: set-id programs
         (sudo) give none. `limits` hold for each process that is run, with all that it starts; a warning says which of
-        them cannot be had here. KezuriError for a limit that the kernel refuses."""
+        them cannot be had here, unless that was `foretold`. KezuriError for a limit that the kernel refuses."""
         if self._sandbox is None:
             from kezuri.sandbox.choice import choose
 
@@ -90,7 +92,7 @@ class Session:
             if limits is not None:
                 from kezuri.app.limits import groups as limited
 
-                groups = limited(limits, self._warn, self._held)
+                groups = limited(limits, _unheard if foretold else self._warn, self._held)
             sandbox = choose(self.settings.runtime, no_new_privileges, groups)
             self._held.callback(sandbox.close)
             self._sandbox = sandbox
@@ -142,6 +144,10 @@ class Session:
         from kezuri.app.bases import StandIns
 
         return StandIns(self.store, self.ca_bundle, self._stand_ins).find
+
+
+def _unheard(text: str) -> None:
+    pass
 
 
 def _authorities(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.transfer.copying import Copied, Wish, copy
 from kezuri.transfer.doors import Destination, Progress, Source
@@ -34,7 +34,8 @@ def copy_image(settings: Settings, request: CopyRequest, listener: Listener) -> 
     source_place, target_place = read_place(request.source), read_place(request.target)
     wish = Wish(Platform.parse(request.platform) if request.platform else None, request.referrers)
     work = WorkName(f"copy {request.source} to {request.target}")
-    with Session(settings) as session, Places(session) as places, Reporter(listener).step(work) as ticket:
+    session = Session(settings, warn=warning(listener))
+    with session, Places(session) as places, Reporter(listener).step(work) as ticket:
         source = places.source(source_place)
         with places.destination(target_place) as destination:
             return copy(source, destination, wish, told(ticket))

@@ -87,6 +87,14 @@ class Watch:
             for tree in trees.values():
                 self._add(tree.root)
 
+    def unwatched(self) -> tuple[str, ...]:
+        """The named contexts whose changes are not seen: images, and what is fetched from elsewhere."""
+        return tuple(
+            f"{name}={value}"
+            for name, value in self._request.build_contexts
+            if "://" in value or not os.path.isdir(value)
+        )
+
     def wait(self, good: bool, idle: Callable[[], None]) -> Awaited:
         """Wait for a change because of which another build is due; `good`: the last one succeeded, so that none is due
         where all keys are the same as then. `idle` is called some times a second."""

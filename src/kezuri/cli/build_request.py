@@ -40,7 +40,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         file=file,
         tags=parsed.all("--tag"),
         target=parsed.text("--target"),
-        platforms=split(parsed.all("--platform")),
+        platforms=_platforms(parsed, console),
         build_args=build_args,
         builtin=_builtin(build_args),
         build_contexts=tuple(pair("--build-context", text, "NAME=SOURCE") for text in parsed.all("--build-context")),
@@ -263,6 +263,27 @@ def _salvage(texts: tuple[str, ...]) -> tuple[Salvage, ...]:
             )
         wanted.append(Salvage(given["path"], given["dest"]))
     return tuple(wanted)
+
+
+def _platforms(parsed: Parsed, console: Console) -> tuple[str, ...]:
+    """The platforms as they were given. One that nobody has heard of may be what is meant, or a mistake: it is told."""
+    given = split(parsed.all("--platform"))
+    if given:
+        from kezuri.oci.platform import Platform
+
+        for text in given:
+            platform = Platform.parse(text)
+            kind, word = platform.unknown()
+            if not kind:
+                continue
+            said = f"warning: --platform {text}: no architecture called {word} is known"
+            if kind == "operating system":
+                said = f"warning: --platform {text}: no operating system called {word} is known"
+            near = platform.nearest()
+            console.note(said)
+            if near:
+                console.note(f"  help: did you mean {near}?")
+    return given
 
 
 def _limits(parsed: Parsed) -> "Limits | None":

@@ -157,6 +157,8 @@ def _things(kind: str, parsed: Parsed, console: Console) -> Iterable[str]:
         return [volume["Name"] for volume in volumes(settings(parsed, console.environ))]
     if kind == "stage":
         return stages(parsed)
+    if kind == "on-error":
+        return ("shell", "export,path=")
     if kind == "shell":
         return SCRIPTS
     if kind == "base":

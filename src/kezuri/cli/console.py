@@ -31,6 +31,16 @@ class Console:
             self._language = self._readers()
         return text if self._language is None else self._language(text)
 
+    def phrase(self, sentence: str, /, *gaps: object) -> str:
+        """A sentence of ours in the reader's language, with its gaps filled (`phrase.py`)."""
+        if self._language == "unknown":
+            self._language = self._readers()
+        if self._language is None:
+            from kezuri.cli.phrase import filled
+
+            return filled(sentence, gaps)
+        return self._language.phrase(sentence, gaps)
+
     def _readers(self) -> "Language | None":
         # Most locales are told apart without the catalogue's room.
         named = [self.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE")]

@@ -112,7 +112,7 @@ _COPY = (
             (f"--{side}-tls-verify",),
             "optional",
             "",
-            refused="--insecure-registry HOST: that registry may speak plain HTTP",
+            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
             harmless=("true",),
             foreign=True,
         )
@@ -130,7 +130,8 @@ _COPY = (
     ),
     *_taken("--retry-times"),
     *_taken("--preserve-digests", "--remove-signatures", "--dest-oci-accept-uncompressed-layers", value=False),
-    *_taken("--src-no-creds", "--dest-no-creds", "--dest-precompute-digests", value=False),
+    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
+    *_taken("--dest-precompute-digests", value=False),
     *_REGISTRY,
 )
 _SAVE = _taken("--uncompressed", value=False)
@@ -154,33 +155,6 @@ _ACCOUNT = (
     *_answered("--authfile FILE: what is written there docker and podman read, too", "--compat-auth-file"),
     *_answered(_PASSWORD, "--secret", "--secret-file"),
     *_taken("--verbose", "-v", value=False),
-)
-_EXACT = "what is copied stays byte for byte as it is"
-_COPY = (
-    *_answered(_CREDENTIALS, "--src-creds", "--src-username", "--src-password", "--src-registry-token"),
-    *_answered(_CREDENTIALS, "--dest-creds", "--dest-username", "--dest-password", "--dest-registry-token"),
-    *_answered("--authfile FILE has the credentials of both", "--src-authfile", "--dest-authfile"),
-    *_answered("--cert-dir DIR is for both, certs.d for each by itself", "--src-cert-dir", "--dest-cert-dir"),
-    *(
-        Option(
-            (f"--{of}-tls-verify",),
-            "optional",
-            "",
-            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
-            harmless=("true",),
-            foreign=True,
-        )
-        for of in ("src", "dest")
-    ),
-    *_answered("everything is copied, unless --platform says less", "--multi-arch", harmless=("all",)),
-    *_answered("copy once more: what is there is not sent again", "--additional-tag"),
-    *_answered(_EXACT, "--format", "--dest-compress-format", "--dest-compress-level"),
-    *_answered(_EXACT, "--dest-compress", "--dest-decompress", value=False),
-    *_answered(_KEYS, "--encrypt-layer", "--encryption-key", "--decryption-key", "--sign-by", "--sign-identity"),
-    *_answered(_KEYS, "--sign-by-sigstore-private-key", "--sign-passphrase-file"),
-    *_taken("--retry-times"),
-    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
-    *_taken("--preserve-digests", "--remove-signatures", value=False),
 )
 _TABLES = {
     "build": _BUILD,

@@ -10,9 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from kezuri.cli.phrase import filled
+
 _CATALOGUES = os.path.join(os.path.dirname(__file__), "languages")
 _GAP = "{}"
 _KIND = "kind:"
+_PART = "part:"
 _DEEPEST = 4
 """How often a sentence may stand in the gap of another one."""
 _MOST_PIECES = 30
@@ -24,7 +27,8 @@ class Language:
 
     `sentences` maps English to the other language. A gap is `{}` in English and `{0}`, `{1}`, ... in the translation,
     which may order them otherwise. `{0:kind}` is a gap
-    for one of the words for kinds of files, which the catalogue has as `kind:file` and so on.
+    for one of the words for kinds of files, which the catalogue has as `kind:file` and so on. What begins with `part:`
+    is said by `phrase` alone.
     """
 
     __slots__ = ("_patterns", "_sentences")
@@ -36,6 +40,10 @@ class Language:
     def __call__(self, text: str) -> str:
         """The text in the language: as a whole sentence, else line by line, else what stands between colons."""
         return self._sentences.get(text) or self._said(text, _DEEPEST)
+
+    def phrase(self, sentence: str, gaps: Sequence[object]) -> str:
+        """A sentence whose gaps are given apart (`phrase.py`); in English where there is no translation."""
+        return filled(self._sentences.get(_PART + sentence, sentence), gaps)
 
     def _said(self, text: str, depth: int) -> str:
         if depth == 0 or " " not in text:
@@ -84,7 +92,7 @@ class Language:
         """Every sentence with gaps, after the longest piece of it between gaps; those that fix most text first, so
         that a special sentence is found before a general one."""
         if self._patterns is None:
-            gapped = [sentence for sentence in self._sentences if _GAP in sentence]
+            gapped = [each for each in self._sentences if _GAP in each and not each.startswith(_PART)]
             gapped.sort(key=lambda sentence: (-len(sentence.replace(_GAP, "")), sentence))
             self._patterns = [(max(sentence.split(_GAP), key=len), sentence) for sentence in gapped]
         return self._patterns

@@ -21,7 +21,7 @@ _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
 _LONG = frozenset(
     (
         *("build", "run", "pull", "push", "copy", "save", "load", "import", "manifest push", "imagetools create"),
-        *("login", "demo", "bases", "cat", "ls", "cp", "export"),
+        *("login", "demo", "bases", "cat", "ls", "cp", "export", "append", "flatten", "rebase", "attach"),
     )
 )
 """Commands that hold things for long, or a terminal without echo: SIGTERM and SIGHUP must let them put everything

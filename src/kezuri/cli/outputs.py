@@ -201,7 +201,8 @@ class _Reader:
                 "--output oci-mediatypes=false: documents of Docker's media types have no annotations",
                 "leave the annotations out, or the attribute",
             )
-        return ImageOptions(names, compression, level, annotations, docker_types)
+        forced = _boolean("--output: force-compression", said.get("force-compression") or "false")
+        return ImageOptions(names, compression, level, annotations, docker_types, forced)
 
 
 def _check_type(kind: str) -> None:
@@ -238,14 +239,8 @@ def _refuse_mode(name: str, value: str) -> None:
         )
 
 
-def _refuse_force(name: str, value: str) -> None:
-    if _boolean(name, value or "true"):
-        raise UsageError.because("--output force-compression is not supported", "layers of the base stay as they came")
-
-
 _REFUSED: dict[str, Callable[[str, str], object]] = {
     "mode": _refuse_mode,
-    "force-compression": _refuse_force,
     "rewrite-timestamp": lambda name, value: _boolean(name, value),
     "unpack": lambda name, value: _boolean(name, value),
 }

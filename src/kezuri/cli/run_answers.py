@@ -8,10 +8,9 @@ _BACKGROUND = (
 )
 _RESTART = "what runs kezuri starts it again: a loop in a shell, or a systemd service with Restart=on-failure"
 _PRIVILEGED = (
-    "give what it needs by name: --cap-add, --security-opt seccomp=unconfined, --volume, --network host; no "
-    "container gets this machine's devices"
+    "give what it needs by name: --cap-add, --device, --security-opt seccomp=unconfined, --volume, --network host"
 )
-_DEVICES = "a container sees the harmless devices alone (null, zero, full, random, urandom, tty)"
+_DEVICES = "devices are given by their paths, with --device"
 _INPUT = "give --interactive for standard input; both outputs are always connected"
 _OWN = "a container has always one of its own"
 _ADDRESSES = "addresses are what pasta or slirp4netns gives; --publish makes ports reachable"
@@ -47,7 +46,6 @@ ANSWERED = (
     _no(("--cpu-rt-period",), "MICROSECONDS", _CGROUPS),
     _no(("--cpu-rt-runtime",), "MICROSECONDS", _CGROUPS),
     _no(("--detach", "-d"), "", _BACKGROUND),
-    _no(("--device",), "DEVICE", _DEVICES),
     _no(("--device-cgroup-rule",), "RULE", _DEVICES),
     _no(("--device-read-bps",), "LIMIT", _BLOCK),
     _no(("--device-read-iops",), "LIMIT", _BLOCK),

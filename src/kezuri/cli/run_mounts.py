@@ -1,6 +1,7 @@
 """`--volume`, `--mount` and `--tmpfs` of `kezuri run`, as docker writes them."""
 
 import os
+import stat
 
 from kezuri.cli.options import UsageError
 from kezuri.cli.values import fields, memory
@@ -30,6 +31,27 @@ def volume(text: str) -> Mounted:
         return _named(f"--volume {text}", source, target, "ro" not in words, "nocopy" not in words)
     target = _target(f"--volume {text}", target)
     return HostMount(_source(f"--volume {text}", source), target, "ro" not in words)
+
+
+def device(text: str) -> HostMount:
+    """`HOST[:CONTAINER][:rwm]`: a device of this machine, or a directory of devices. No part of the rights can be taken
+    away: a device that is seen can be used as its mode says."""
+    where = f"--device {text}"
+    source, *rest = text.split(":")
+    rights = rest.pop() if rest and not rest[-1].startswith("/") else "rwm"
+    target = rest.pop() if rest else source
+    if rest or not source.startswith("/") or not rights or set(rights) - set("rwm"):
+        hint = "devices are named by their paths" if "=" in source or not source.startswith("/") else ""
+        raise UsageError.because(f"{where} is not of the form HOST[:CONTAINER][:rwm]", hint)
+    if not {"r", "w"} <= set(rights):
+        raise UsageError.because(f"{where}: the rights of a device cannot be limited to {rights}", "leave them out")
+    try:
+        kind = os.stat(source).st_mode
+    except OSError as error:
+        raise UsageError.because(f"{where}: {error.strerror}: {source}") from None
+    if not (stat.S_ISCHR(kind) or stat.S_ISBLK(kind) or stat.S_ISDIR(kind)):
+        raise UsageError.because(f"{where}: {source} is no device", f"for a file: -v {source}:{target}")
+    return HostMount(os.path.realpath(source), _target(where, target), device=True)
 
 
 def _named(where: str, name: str, target: str, writable: bool, copies: bool) -> NamedVolume:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from kezuri.cli.console import Console
 from kezuri.cli.limits import read_limits
 from kezuri.cli.options import Parsed, UsageError
-from kezuri.cli.run_mounts import Mounted, mount, tmpfs, volume
+from kezuri.cli.run_mounts import Mounted, device, mount, tmpfs, volume
 from kezuri.cli.run_security import capabilities, security
 from kezuri.cli.values import duration, host, memory, ulimit
 from kezuri.containers.health import HealthOptions
@@ -17,7 +17,7 @@ from kezuri.plan.signals import check_signal
 from kezuri.sandbox.step import HostMount, Port, TmpfsMount
 
 _MOST_PORTS = 1000
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}\Z")
 
 
 def run_request(parsed: Parsed, console: Console) -> RunRequest:
@@ -36,6 +36,7 @@ def run_request(parsed: Parsed, console: Console) -> RunRequest:
         *(volume(text) for text in parsed.all("--volume")),
         *(mount(text) for text in parsed.all("--mount")),
         *(tmpfs(text) for text in parsed.all("--tmpfs")),
+        *(device(text) for text in parsed.all("--device")),
     ]
     _once(mounted)
     name = parsed.text("--name")

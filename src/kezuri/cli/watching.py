@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from kezuri.app.outputs import StoredImage
+from kezuri.app.outputs import LoadedImage, PushedImage, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult
 from kezuri.app.rerun import Rerun
 from kezuri.app.watch import Awaited, Watch, later
@@ -26,6 +26,8 @@ def watch(request: BuildRequest, invocation: Invocation, build: Callable[[BuildR
     console = invocation.console
     with ExitStack() as held:
         watching = held.enter_context(Watch(request, invocation.settings))
+        for context in watching.unwatched():
+            console.note(f"kezuri: changes of --build-context {context} are not seen: it is no directory here")
         rerun = _rerun(request, invocation)
         if rerun is not None:
             held.enter_context(rerun)
@@ -80,7 +82,9 @@ def _rerun(request: BuildRequest, invocation: Invocation) -> Rerun | None:
     parsed = invocation.parsed
     if not parsed.given("--run"):
         return None
-    if not any(isinstance(output, StoredImage) for output in request.outputs):
+    if not any(
+        isinstance(o, StoredImage | LoadedImage) or (isinstance(o, PushedImage) and o.kept) for o in request.outputs
+    ):
         raise UsageError.because("--run needs an image in the store", "leave --output out, or give type=image too")
     text = parsed.text("--run")
     try:

@@ -108,7 +108,7 @@ class Shipment:
         sent, and is told then."""
         place = (reference.repository, descriptor.digest)
         with self._lock:
-            if place in self._ahead:
+            if place in self._ahead or place in self._there:
                 return
             ended = self._ahead[place] = threading.Event()
         try:
@@ -143,12 +143,6 @@ class Shipment:
         """Let the tags stand for the image, all of them or none."""
         root, raw = cargo.documents[-1]
         self._tag(root, raw, [reference for reference in dict.fromkeys(references) if reference.tag])
-
-    def wait(self) -> None:
-        """Wait for what is being sent ahead."""
-        for ended in tuple(self._ahead.values()):
-            while not ended.wait(0.5):
-                pass
 
     def _bring(self, repository: Reference, blobs: Iterable[Descriptor]) -> None:
         """Have blobs in a repository; those that were sent ahead are waited for."""
@@ -189,14 +183,19 @@ class Shipment:
         except KezuriError as error:
             if not done:
                 raise
-            raise self._undone(error, done, before) from error
+            raise self._undone(error, root.digest, done, before) from error
 
-    def _undone(self, error: KezuriError, done: list[Reference], before: Mapping[Reference, str]) -> KezuriError:
-        """Let the tags that went over to the image name what they named before; the error, with what became of them."""
+    def _undone(
+        self, error: KezuriError, digest: str, done: list[Reference], before: Mapping[Reference, str]
+    ) -> KezuriError:
+        """Let the tags that went over to the image name what they named before; the error, with what became of them.
+        A tag that somebody else has moved meanwhile is left alone."""
         registry = self._registry()
         left = []
         for reference in reversed(done):
             try:
+                if before[reference] == digest or registry.named(reference) != digest:
+                    continue
                 if before[reference]:
                     old = registry.document(reference._replace(tag="", digest=before[reference]))
                     registry.put(reference._replace(digest=""), old.raw, old.descriptor.media_type)

@@ -1,5 +1,6 @@
 """The forms of layers: directories, blobs and listings, made only when somebody needs them."""
 
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from kezuri.oci.descriptor import Descriptor
 from kezuri.progress.calling_off import CallOff
 from kezuri.store.owners import Owners
 from kezuri.store.schema import FormRow
-from kezuri.store.store import Store
+from kezuri.store.store import Store, layer_name
 
 if TYPE_CHECKING:
     from kezuri.forms.makers import Makers
@@ -106,6 +107,10 @@ class Forms:
         """Whether there is a directory of the layer that this build can use."""
         return bool(self._directories.known(layer))
 
+    def is_listed(self, layer: str) -> bool:
+        """Whether `view` shows the layer without reading it."""
+        return os.path.exists(self._store.path("listings", layer_name(layer))) or self.is_unpacked(layer)
+
     def unpacked(self, layers: Iterable[str]) -> bool:
         """Whether there are directories of all of the layers that this build can use."""
         return all(map(self.is_unpacked, layers))
@@ -169,6 +174,10 @@ class Forms:
             here = imported.verified and self._store.blobs.has(imported.digest)
             return imported if here else self._made().verification.of_cache(layer, imported)
         return self._packer.made(layer, packing) or self._made().repacking.blob(layer, packing)
+
+    def recompressed(self, layer: str, descriptor: Descriptor, packing: Packing) -> FormRow:
+        """A layer of an image, with the same content, as a blob of the wanted kind: see Repacking.recompressed."""
+        return self._made().repacking.recompressed(layer, descriptor, packing)
 
     def squashed(self, layers: Sequence[str], kept: int, packing: Packing) -> FormRow:
         """One layer, as a blob, that does what all but the lowest `kept` of the layers do: see Squashing."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from kezuri.layer.entry import Item
 
 
+MEDIA_TYPES = {"gzip": LAYER_GZIP, "zstd": LAYER_ZSTD, "none": LAYER}
+"""What a layer is that was compressed in one of the ways."""
+
+
 class Packing(NamedTuple):
     """How layers leave: the kind of compression (`gzip`, `zstd`, `none`), its level, and the time that no
     modification time is later than (seconds since the epoch, None for no such time)."""
@@ -60,7 +64,7 @@ class Packer:
             if check is not None:
                 check()
             digest = writer.commit_known(packed.digest)
-        media = {"gzip": LAYER_GZIP, "zstd": LAYER_ZSTD, "none": LAYER}[packing.kind]
+        media = MEDIA_TYPES[packing.kind]
         form = FormRow(layer, self.encoder(packing), digest, packed.size, media, packed.diff_id)
         database = self._store.database
         with database.transaction():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.image import Documents, Image, index_of
-from kezuri.images.kept import Kept, attests, choose, find_image
+from kezuri.images.kept import Kept, NoSuchImage, attests, choose, find_image, looks_like_id
 from kezuri.oci.descriptor import Descriptor, Index, canonical, digest_of, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -52,12 +52,7 @@ class Altered(NamedTuple):
 def original(store: Store, name: str, platform: str = "") -> Original:
     """The image with a name or an id: all platforms of an index, or the one that is asked for, or that has the id. The
     histories account for the layers. KezuriError when it is not there, or not all of it is."""
-    kept = find_image(store, name)
-    renew(store, kept.descriptor.digest)
-    while (again := find_image(store, name)) != kept:
-        # Somebody gave the name to another image, or took this one away, before it was known to be in use.
-        kept = again
-        renew(store, kept.descriptor.digest)
+    kept = in_use(store, name)
     document = read_document(store.blobs.read(kept.descriptor.digest), name)
     if not isinstance(document, Index) or platform or _names_one(name, kept):
         digest = choose(store, name, platform).digest
@@ -75,6 +70,23 @@ def original(store: Store, name: str, platform: str = "") -> Original:
         parts.append(_part(store, name, entry))
     attested = len(parts) < len(document.manifests)
     return Original(name, kept, tuple(parts), document, attested)
+
+
+def in_use(store: Store, name: str) -> Kept:
+    """The image with a name or an id, which nobody removes while this command works on it. NoSuchImage, saying how it
+    is fetched, when it is not there."""
+    try:
+        kept = find_image(store, name)
+        renew(store, kept.descriptor.digest)
+        while (again := find_image(store, name)) != kept:
+            # Somebody gave the name to another image, or took this one away, before it was known to be in use.
+            kept = again
+            renew(store, kept.descriptor.digest)
+    except NoSuchImage as error:
+        if _reference(name) is None or looks_like_id(name) or error.diagnostics[0].hint.endswith("?"):
+            raise
+        raise NoSuchImage.of(f"no such image: {name}", hint=f"fetch it first: kezuri pull {name}") from None
+    return kept
 
 
 def renew(store: Store, digest: str) -> None:

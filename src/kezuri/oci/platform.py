@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics import KezuriError, nearest
 from kezuri.oci.fields import Fields
 
 _ARCH = {
@@ -18,6 +18,8 @@ _ARCH = {
 }
 
 
+_TYPED = {"x86": "amd64", "x64": "amd64"}
+"""What people type for an architecture that no image has under this name."""
 _SYSTEMS = (
     *("aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "macos", "nacl"),
     *("netbsd", "openbsd", "plan9", "solaris", "windows", "zos"),
@@ -76,6 +78,26 @@ class Platform(NamedTuple):
                 )
             return one
         return cls.normal(*parts)
+
+    def unknown(self) -> tuple[str, str]:
+        """What of the platform nobody has heard of, as "operating system" or "architecture", and the word; two empty
+        texts for one that is known."""
+        if self.os not in _SYSTEMS:
+            return "operating system", self.os
+        if self.architecture not in _ARCHITECTURES:
+            return "architecture", self.architecture
+        return "", ""
+
+    def nearest(self) -> str:
+        """The known platform that looks most like this one; empty when none does."""
+        system = self.os if self.os in _SYSTEMS else nearest(self.os, _SYSTEMS)
+        architecture = self.architecture
+        if architecture not in _ARCHITECTURES:
+            # Among those that images are made for first.
+            common = (*_ARCH, *_TYPED, "amd64", "arm64")
+            architecture = nearest(architecture, common) or nearest(architecture, _ARCHITECTURES) or ""
+            architecture = _TYPED.get(architecture, architecture)
+        return str(Platform.normal(system, architecture, self.variant)) if system and architecture else ""
 
     @classmethod
     def parse_json(cls, fields: Fields) -> "Platform":

@@ -132,3 +132,10 @@ class Warned(NamedTuple):
 
 Event = StepStarted | StepCached | StepDone | StepFailed | StepOutput | StepStatus | Warned
 Listener = Callable[[Event], None]
+
+
+def warning(listener: Listener) -> Callable[[str], None]:
+    """What tells a listener of warnings that are one line."""
+    from time import time
+
+    return lambda text: listener(Warned(time(), Diagnostic("warning", text)))

@@ -321,7 +321,7 @@ class Registry:
         try:
             if self._stop.is_set():
                 stop.set()
-            in_parallel(descriptors, lambda d, p: work(d, p, stop), progress, _PARALLEL, stop)
+            in_parallel(descriptors, lambda d, p: work(d, p, stop), progress, _PARALLEL, stop, self.close)
             if self._stop.is_set():
                 raise KezuriError.of(called_off, exit_code=125)
         finally:
@@ -523,9 +523,11 @@ def in_parallel(
     progress: Callable[[Descriptor, int, int], None] | None,
     parallel: int,
     stop: threading.Event,
+    cut: Callable[[], None] = lambda: None,
 ) -> None:
     """Run `work_on` for every descriptor, once per digest, largest first. The first error sets `stop`, which
-    ends the rest, and is raised when all have ended."""
+    ends the rest, and is raised when all have ended. Where this thread is interrupted, `cut` ends what the others wait
+    for: a peer that does nothing more would keep the user waiting."""
     rest = deque(sorted({d.digest: d for d in descriptors}.values(), key=lambda d: -d.size))
     errors: list[BaseException] = []
 
@@ -552,6 +554,10 @@ def in_parallel(
                 thread.start()
             for thread in threads:
                 thread.join()
+        except BaseException:
+            stop.set()
+            cut()
+            raise
         finally:
             stop.set()
             for thread in threads:

@@ -187,4 +187,7 @@ def _write(target: str, data: bytes) -> None:
 
 
 def _wrong(where: str, why: str) -> KezuriError:
-    return KezuriError.of(f"{where}: {why}", hint="mend it by hand, or move it away and log in again", exit_code=125)
+    hint = "mend it by hand, or move it away and log in again"
+    if where.startswith("$"):
+        hint = "the variable has the content of a config.json, not its path"
+    return KezuriError.of(f"{where}: {why}", hint=hint, exit_code=125)

@@ -224,6 +224,11 @@ def _refused_writing(failure: Failure) -> str:
         )
     if status == 413 or "too large" in said:
         return "it is larger than the registry, or a proxy before it, takes: its owner sets the limit"
+    if status == 404 and any(code.startswith("BLOB_UPLOAD") for code in codes):
+        return (
+            "the registry does not know an upload that it has just begun: several servers behind one name need a "
+            "storage and a secret in common"
+        )
     if "MANIFEST_BLOB_UNKNOWN" in codes or "BLOB_UNKNOWN" in codes:
         return "the registry lost content that it had just before: push again"
     if status == 415 or "MANIFEST_INVALID" in codes or "media type" in said:

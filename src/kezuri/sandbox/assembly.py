@@ -318,7 +318,7 @@ def _make(mount: Mount, source: str, at: str, tree: Tree, sockets: list[tuple[in
         elif isinstance(mount, HostMount):
             _empty(at, not tree.file)
             mounts.bind(source, at, recursive=True)
-            flags = nodev | (0 if mount.writable else MS_RDONLY)
+            flags = (0 if mount.device else nodev) | (0 if mount.writable else MS_RDONLY)
             if flags:
                 mounts.restrict(at, flags, recursive=True)
         elif isinstance(mount, TmpfsMount):

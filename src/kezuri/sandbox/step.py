@@ -31,11 +31,13 @@ class TreeMount(NamedTuple):
 
 
 class HostMount(NamedTuple):
-    """A directory or file of this machine, at `target`; writes stay (cache mounts, volumes)."""
+    """A directory or file of this machine, at `target`; writes stay (cache mounts, volumes). Devices work only where
+    the mount is one (`device`)."""
 
     source: str
     target: str
     writable: bool = True
+    device: bool = False
 
 
 class TmpfsMount(NamedTuple):

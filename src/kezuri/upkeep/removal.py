@@ -205,7 +205,7 @@ class Removal:
         """Remove the files of locks that nobody holds: there is one for every key that ever ran."""
         directory = self._store.path("locks")
         for name in os.listdir(directory):
-            if not name.startswith(("key-", "layer-", "blob-", "mount-", "make-")):
+            if not name.startswith(("key-", "layer-", "blob-", "mount-", "make-", "volume-", "container-")):
                 continue
             with self._store.lock(name, wait=False) as free:
                 if free:

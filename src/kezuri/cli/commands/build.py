@@ -46,6 +46,7 @@ COMMAND = Command(
             "repeated",
             "When a RUN fails: open a shell in the state that it failed in, or write paths of it to a directory",
             "shell|export,path=PATH,dest=DIR",
+            completes="on-error",
         ),
         Option(("--retry-network",), "text", "Run a RUN that the network alone made fail again, so many times", "N"),
         Option(("--watch",), "flag", "Build again after each change of a file that a step reads, until Ctrl-C"),
@@ -161,6 +162,10 @@ def execute(invocation: Invocation) -> int:
         if call is not None:
             with open_progress(mode or "quiet", console) as progress:
                 return answer(call, request, invocation, progress)
+    if request.limits is not None:
+        from kezuri.app.limits import foretell
+
+        foretell(request.limits, lambda text: console.note(f"warning: {text}"))
     if parsed.flag("--watch"):
         from kezuri.cli.watching import watch
 

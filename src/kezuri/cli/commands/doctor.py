@@ -35,12 +35,16 @@ def show(console: Console, checks: Sequence[Check], form: str) -> int:
         console.say(json_text([check._asdict() for check in checks], 2))
     else:
         colour = console.colour(console.out)
-        wide = max((len(check.name) for check in checks), default=0)
-        for check in checks:
+        from kezuri.cli.screen_text import width
+
+        names = [console.words(check.name) for check in checks]
+        wide = max(map(width, names), default=0)
+        for name, check in zip(names, checks):
             state = check.state.ljust(7)
             if colour:
                 state = f"{_COLOURS.get(check.state, '')}{state}\x1b[0m"
-            console.say(f"{state}  {check.name.ljust(wide)}  {visible(check.detail)}".rstrip(), styled=True)
-            for line in check.remedy.split("\n") if check.remedy else ():
+            detail = visible(console.words(check.detail))
+            console.say(f"{state}  {name}{' ' * (wide - width(name))}  {detail}".rstrip(), styled=True)
+            for line in console.words(check.remedy).split("\n") if check.remedy else ():
                 console.say(f"{' ' * (wide + 11)}-> {line}")
     return 1 if any(check.state == "error" for check in checks) else 0

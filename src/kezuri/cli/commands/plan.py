@@ -91,7 +91,7 @@ def execute(invocation: Invocation) -> int:
     elif not quiet:
         from kezuri.cli.forecast_text import report
 
-        console.say(report(foresight, console.colour(console.out)), styled=True)
+        console.say(report(foresight, console.colour(console.out), console.phrase, console.words), styled=True)
     if foresight.change is not None and foresight.change.something:
         return SOMETHING
     if parsed.flag("--exit-code") and any(step.outcome != "cached" for step in foresight.steps):

@@ -39,13 +39,13 @@ def execute(invocation: Invocation) -> int:
     name = parsed.operands[0]
     reference = Reference.parse(name, default_tag=False)
     talks = not quiet and not form
+    mode = "quiet" if quiet else parsed.text("--progress")
+    with open_progress(mode, console, invocation.settings.progress) as progress:
+        pushed = push(invocation.settings, name, progress, all_tags=every, platform=parsed.text("--platform"))
     if talks and not reference.tag and not reference.digest and not every:
         console.say("Using default tag: latest")
     if talks:
         console.say(f"The push refers to repository [{reference.repository}]")
-    mode = "quiet" if quiet else parsed.text("--progress")
-    with open_progress(mode, console, invocation.settings.progress) as progress:
-        pushed = push(invocation.settings, name, progress, all_tags=every, platform=parsed.text("--platform"))
     said: set[str] = set()
     for image in pushed:
         if form:

@@ -12,6 +12,7 @@ COMMAND = Command(
         Option(("--cap-add",), "repeated", "Give a capability; ALL: every one", "CAPABILITY"),
         Option(("--cap-drop",), "repeated", "Take a capability away; ALL: every one", "CAPABILITY"),
         Option(("--cidfile",), "text", "Write an id to this file, which must not be there", "FILE", completes="file"),
+        Option(("--device",), "repeated", "Show a device of this machine", "HOST[:CONTAINER]", completes="file"),
         Option(("--dns",), "repeated", "A name server", "ADDRESS"),
         Option(("--dns-option", "--dns-opt"), "repeated", "An option of the resolver", "OPTION"),
         Option(("--dns-search",), "repeated", "A domain to search in", "DOMAIN"),
@@ -35,7 +36,12 @@ COMMAND = Command(
             "type=bind|volume|tmpfs,source=HOST or NAME,target=PATH[,ro]",
             "MOUNT",
         ),
-        Option(("--name",), "text", "The container's name, and host name where none is given", "NAME"),
+        Option(
+            ("--name",),
+            "text",
+            "The container's name, which no other that runs has, and host name where none is given",
+            "NAME",
+        ),
         Option(
             ("--network", "--net"),
             "choice",

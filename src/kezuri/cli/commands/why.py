@@ -43,7 +43,7 @@ def execute(invocation: Invocation) -> int:
         return 0
     from kezuri.cli.why_text import WhyText
 
-    text = WhyText(found)
+    text = WhyText(found, console.phrase)
     blocks = [[text.heading(time())]]
     if not asked and not found.quiet:
         blocks.append(list(text.roots()))
@@ -51,9 +51,9 @@ def execute(invocation: Invocation) -> int:
     if not found.quiet or asked or parsed.flag("--all"):
         blocks.append([line for answer in shown for line in text.step(answer)])
     if not asked:
-        blocks.append([f"Advice: {advice}" for advice in found.advice])
+        blocks.append([f"{console.phrase('Advice')}: {console.words(advice)}" for advice in found.advice])
     if found.quiet and any(a.step.outcome == "ran" for a in found.steps):
-        blocks.append([f"What ran before that: kezuri why --build {found.heading.number}"])
+        blocks.append([console.phrase("What ran before that: kezuri why --build {}", found.heading.number)])
     console.say("\n\n".join("\n".join(lines) for lines in blocks if lines))
     return 0
 
