@@ -101,24 +101,24 @@ _PUSH = (
 )
 _PRUNE = _taken("--external", value=False)
 _SIDES = ("src", "dest")
-_AS_THEY_ARE = "images are copied as they are, so that digests stay"
+_AS_THEY_ARE = "what is copied stays byte for byte as it is"
 _COPY = (
     *_answered(_CREDENTIALS, *(f"--{side}-{what}" for side in _SIDES for what in ("creds", "password", "username"))),
     *_answered(_CREDENTIALS, *(f"--{side}-registry-token" for side in _SIDES)),
-    *_answered("--authfile names the file for both", *(f"--{side}-authfile" for side in _SIDES)),
-    *_answered("--cert-dir names the directory for both", *(f"--{side}-cert-dir" for side in _SIDES)),
+    *_answered("--authfile FILE has the credentials of both", *(f"--{side}-authfile" for side in _SIDES)),
+    *_answered("--cert-dir DIR is for both, certs.d for each by itself", *(f"--{side}-cert-dir" for side in _SIDES)),
     *(
         Option(
             (f"--{side}-tls-verify",),
             "optional",
             "",
-            refused="--insecure-registry HOST: that registry may speak plain HTTP",
+            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
             harmless=("true",),
             foreign=True,
         )
         for side in _SIDES
     ),
-    *_answered("everything is copied without it; --platform takes one image out", "--multi-arch", harmless=("all",)),
+    *_answered("everything is copied, unless --platform says less", "--multi-arch", harmless=("all",)),
     *_answered(_AS_THEY_ARE, "--format", "-f", "--dest-compress-format", "--dest-compress-level"),
     *_answered(_AS_THEY_ARE, "--dest-compress", "--dest-decompress", value=False),
     *_answered("copy once more: what is there is not sent again", "--additional-tag"),
@@ -130,7 +130,8 @@ _COPY = (
     ),
     *_taken("--retry-times"),
     *_taken("--preserve-digests", "--remove-signatures", "--dest-oci-accept-uncompressed-layers", value=False),
-    *_taken("--src-no-creds", "--dest-no-creds", "--dest-precompute-digests", value=False),
+    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
+    *_taken("--dest-precompute-digests", value=False),
     *_REGISTRY,
 )
 _SAVE = _taken("--uncompressed", value=False)
@@ -155,33 +156,6 @@ _ACCOUNT = (
     *_answered(_PASSWORD, "--secret", "--secret-file"),
     *_taken("--verbose", "-v", value=False),
 )
-_EXACT = "what is copied stays byte for byte as it is"
-_COPY = (
-    *_answered(_CREDENTIALS, "--src-creds", "--src-username", "--src-password", "--src-registry-token"),
-    *_answered(_CREDENTIALS, "--dest-creds", "--dest-username", "--dest-password", "--dest-registry-token"),
-    *_answered("--authfile FILE has the credentials of both", "--src-authfile", "--dest-authfile"),
-    *_answered("--cert-dir DIR is for both, certs.d for each by itself", "--src-cert-dir", "--dest-cert-dir"),
-    *(
-        Option(
-            (f"--{of}-tls-verify",),
-            "optional",
-            "",
-            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
-            harmless=("true",),
-            foreign=True,
-        )
-        for of in ("src", "dest")
-    ),
-    *_answered("everything is copied, unless --platform says less", "--multi-arch", harmless=("all",)),
-    *_answered("copy once more: what is there is not sent again", "--additional-tag"),
-    *_answered(_EXACT, "--format", "--dest-compress-format", "--dest-compress-level"),
-    *_answered(_EXACT, "--dest-compress", "--dest-decompress", value=False),
-    *_answered(_KEYS, "--encrypt-layer", "--encryption-key", "--decryption-key", "--sign-by", "--sign-identity"),
-    *_answered(_KEYS, "--sign-by-sigstore-private-key", "--sign-passphrase-file"),
-    *_taken("--retry-times"),
-    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
-    *_taken("--preserve-digests", "--remove-signatures", value=False),
-)
 _TABLES = {
     "build": _BUILD,
     "images": _IMAGES,
@@ -201,6 +175,11 @@ _TABLES = {
 }
 
 
+def foreign_options(command: str) -> tuple[Option, ...]:
+    """All options of others for the command."""
+    return _TABLES.get(command, ())
+
+
 def foreign_option(command: str, name: str) -> Option | None:
     """The option of that name that others have for the command; None when they have none either."""
-    return next((option for option in _TABLES.get(command, ()) if name in option.names), None)
+    return next((option for option in foreign_options(command) if name in option.names), None)

@@ -122,8 +122,9 @@ def _listed(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """A line as roff takes it: backslashes and hyphens written out, no request by accident."""
+    """A line as roff takes it: backslashes, hyphens and what is not ASCII written out, no request by accident."""
     text = text.replace("\\", r"\e").replace("-", r"\-")
+    text = "".join(c if c.isascii() else rf"\[u{ord(c):04X}]" for c in text)
     return rf"\&{text}" if text.startswith((".", "'")) else text
 
 

@@ -83,7 +83,7 @@ def in_use(store: Store, name: str) -> Kept:
             kept = again
             renew(store, kept.descriptor.digest)
     except NoSuchImage as error:
-        if _reference(name) is None or looks_like_id(name) or "did you mean" in error.diagnostics[0].hint:
+        if _reference(name) is None or looks_like_id(name) or error.diagnostics[0].hint.endswith("?"):
             raise
         raise NoSuchImage.of(f"no such image: {name}", hint=f"fetch it first: kezuri pull {name}") from None
     return kept
