@@ -8,7 +8,8 @@ from kezuri.app.image_filters import read_filters
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.unpacked import Unpacked
-from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
+from kezuri.images.held import held
+from kezuri.images.kept import Kept, choose, config_of, find_all, kept, manifests
 from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
@@ -148,7 +149,7 @@ def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryL
 def tag(settings: Settings, source: str, target: str) -> None:
     """Give an image another name."""
     with Store(settings.root) as store:
-        image = find_image(store, source)
+        image = held(store, source)
         reference = Reference.parse(target)
         if reference.digest:
             raise KezuriError.of(f"a name cannot carry a digest: {target}", exit_code=2)

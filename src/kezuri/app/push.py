@@ -8,7 +8,8 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.export.cargo import Cargo, load
 from kezuri.export.shipment import Shipment, Stock
-from kezuri.images.kept import Kept, choose, find_image, kept
+from kezuri.images.held import held
+from kezuri.images.kept import Kept, choose, kept
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.progress.events import Listener, WorkName, warning
@@ -59,7 +60,7 @@ def push(
     reporter = Reporter(listener)
     pushed = []
     with Session(settings, reading=True, warn=warning(listener)) as session:
-        images = _of_repository(session.store, reference) if all_tags else [find_image(session.store, str(reference))]
+        images = _of_repository(session.store, reference) if all_tags else [held(session.store, str(reference))]
         told = Telling()
         stock = Stock(session.store, session.registry)
         shipment = Shipment(session.store, session.registry, stock, told)
@@ -111,7 +112,7 @@ def _of_repository(store: Store, reference: Reference) -> list[Kept]:
         raise KezuriError.of(
             f"the store has no tag of {reference.familiar}", hint="`kezuri images` lists the names that there are"
         )
-    return sorted(found, key=lambda image: image.name)
+    return [held(store, image.name) for image in sorted(found, key=lambda image: image.name)]
 
 
 def _cargo(store: Store, stock: Stock, image: Kept, platform: str, target: Reference) -> tuple[Cargo, str]:

@@ -141,13 +141,19 @@ class Session:
                 # There is another way: no need to be patient with a network that may not be there.
                 config = config._replace(connect_timeout=4.0)
             found = Deferred(lambda: credentials(self.settings, self._warned))
-            self._registry = Registry(config, credentials=found)
+            self._registry = Registry(config, credentials=found, warn=self._odd)
             self._held.callback(self._registry.close)
             self._cancel.then(self._registry.close)
         return self._registry
 
     def _warned(self, warning: Diagnostic) -> None:
         self._warn(f"{warning.message}: {warning.hint}" if warning.hint else warning.message)
+
+    def _odd(self, warning: Diagnostic) -> None:
+        """What a registry does wrong. That an image is for another platform is said by the command: a build's linter
+        says it with the place, and not everybody wants to run what is fetched."""
+        if warning.code != "InvalidBaseImagePlatform":
+            self._warned(warning)
 
     def reconnect(self) -> None:
         """After work was called off: connections are opened again when they are needed."""

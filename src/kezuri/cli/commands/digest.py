@@ -26,7 +26,7 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     text = parsed.operands[0]
-    found = digest(invocation.settings, text, parsed.text("--platform"))
+    found = digest(invocation.settings, text, parsed.text("--platform"), console.warn)
     if parsed.flag("--full-ref"):
         from kezuri.oci.reference import Reference
 

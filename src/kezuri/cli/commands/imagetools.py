@@ -114,7 +114,7 @@ def _inspect(invocation: Invocation) -> int:
     form, raw = parsed.text("--format"), parsed.flag("--raw")
     if form and raw:
         raise UsageError.because("--format and --raw exclude each other")
-    shown = show(invocation.settings, parsed.operands[0], remote=True, deep=bool(form))
+    shown = show(invocation.settings, parsed.operands[0], "", console.warn, remote=True, deep=bool(form))
     if raw:
         from kezuri.export.destination import STDOUT, destination
 
