@@ -47,6 +47,8 @@ def test_what_only_looks_works_and_the_rest_says_why_not(tmp_path: Path, context
         assert (there.returncode, there.stdout) == (here.returncode, here.stdout), (argv, there.stderr)
     # Its database has files beside it while it can be written.
     assert "blobs                 3" in kezuri(root, "du").stdout and kezuri(root, "du", "--verbose").returncode == 0
+    unheard = kezuri(root, "push", "a", "localhost:1/a").stderr
+    assert "localhost:1" in unheard and "Read-only" not in unheard
     for argv in (("build", "-q", str(context)), ("tag", "a", "b"), ("rmi", "a"), ("prune", "-f")):
         said = kezuri(root, *argv)
         assert said.returncode == 125 and "Read-only file system\n  help: " in said.stderr, argv

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from tests.cli.cli_sentences import sentences
 
 import kezuri
+from kezuri.cli.commands import MODULES, load
 from kezuri.cli.console import Console
+from kezuri.cli.elsewhere import ELSEWHERE
+from kezuri.cli.foreign_options import foreign_options
 from kezuri.cli.language import Language, catalogue, language_of
 from kezuri.cli.main import call
 
@@ -42,6 +45,15 @@ def test_no_translation_is_left_of_what_nobody_says() -> None:
     ]
     assert not stale
     assert not {f"part:{text}" for text in PARTS} - set(found)
+
+
+def test_what_answers_by_name_is_translated() -> None:
+    """Options and commands of other programs: their answers are in tables, not in calls."""
+    texts = {option.refused or option.warned for name in MODULES for option in load(name)[0].options}
+    texts |= set(ELSEWHERE.values())
+    texts |= {option.refused for name in MODULES for option in foreign_options(name)}
+    said = Language(CATALOGUE)
+    assert [text for text in texts if text and " " in text and said(text) == text] == []
 
 
 def test_translations_have_the_gaps_of_the_english() -> None:

@@ -175,6 +175,12 @@ def test_the_system_has_a_file_too(tmp_path: Path) -> None:
         read(**own, **system)
     assert caught.value.diagnostics[0].line == 1
     assert read(**own, KEZURI_CONFIG_SYSTEM="").runtime == "crun"
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(KezuriError, match="cannot read the settings file") as caught:
+        read(**own, KEZURI_CONFIG_SYSTEM=str(tmp_path / "loop"))
+    assert "KEZURI_CONFIG_SYSTEM=" in caught.value.diagnostics[0].hint
+    with pytest.raises(KezuriError, match="Is a directory"):
+        read(**own, KEZURI_CONFIG_SYSTEM=str(tmp_path))
 
 
 def test_limits_of_the_cache(tmp_path: Path) -> None:

@@ -131,6 +131,23 @@ def test_every_fault_of_a_push_is_survived(plain: RegistryServer, where: str, fa
     assert clock.waits[0] >= 1
 
 
+def test_an_answer_that_comes_too_late_is_looked_for(plain: RegistryServer) -> None:
+    """After its last byte a blob has ten times the time of another request, and then it is asked for."""
+
+    def late(handler: Handler, kind: str, data: bytes) -> None:
+        handler.answer = lambda *_, **__: None  # type: ignore[method-assign]
+        handler.forward()
+        handler.registry.stopped.wait(20)
+        handler.close_connection = True
+
+    config = RegistryConfig(connect_timeout=0.1, idle_timeout=0.1)
+    with FaultyRegistry(upstream=plain.host) as proxy, Registry(config, clock=FastClock()) as registry:
+        proxy.on(PUT, late)
+        assert send(registry, proxy.host) == {"sent"}
+        assert len([s for s in proxy.log if s.method == "PUT" and digest_of(LAYER)[7:] in s.path]) == 1
+    there(plain.host)
+
+
 @needs_openssl
 def test_a_token_that_expires_in_mid_push_is_renewed(tmp_path: Path) -> None:
     with (

@@ -151,3 +151,12 @@ def test_nothing_outside_is_touched(tmp_path: Path) -> None:
     with suppress(KezuriError):
         restore(record, str(tmp_path / "made"), str(tmp_path / "fetched"), LOOK, fetch, "the cache")
     assert not (tmp_path / "owned").exists()
+
+
+def test_a_large_file_is_given_up_before_it_is_packed_whole(tmp_path: Path) -> None:
+    (tmp_path / "mount").mkdir()
+    (tmp_path / "mount" / "large").write_bytes(Random(1).randbytes(1 << 20) * 40)
+    with pytest.raises(TooLarge):
+        packed(tmp_path, tmp_path / "mount", 3 << 20)
+    (scratch,) = tmp_path.glob("scratch*")
+    assert sum(path.stat().st_size for path in scratch.iterdir()) <= 3 << 20

@@ -59,7 +59,7 @@ def push(
         )
     reporter = Reporter(listener)
     pushed = []
-    with Session(settings, warn=warning(listener)) as session:
+    with Session(settings, reading=True, warn=warning(listener)) as session:
         images = _of_repository(session.store, reference) if all_tags else [held(session.store, str(reference))]
         told = Telling()
         stock = Stock(session.store, session.registry)

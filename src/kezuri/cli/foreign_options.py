@@ -101,12 +101,12 @@ _PUSH = (
 )
 _PRUNE = _taken("--external", value=False)
 _SIDES = ("src", "dest")
-_AS_THEY_ARE = "images are copied as they are, so that digests stay"
+_AS_THEY_ARE = "what is copied stays byte for byte as it is"
 _COPY = (
     *_answered(_CREDENTIALS, *(f"--{side}-{what}" for side in _SIDES for what in ("creds", "password", "username"))),
     *_answered(_CREDENTIALS, *(f"--{side}-registry-token" for side in _SIDES)),
-    *_answered("--authfile names the file for both", *(f"--{side}-authfile" for side in _SIDES)),
-    *_answered("--cert-dir names the directory for both", *(f"--{side}-cert-dir" for side in _SIDES)),
+    *_answered("--authfile FILE has the credentials of both", *(f"--{side}-authfile" for side in _SIDES)),
+    *_answered("--cert-dir DIR is for both, certs.d for each by itself", *(f"--{side}-cert-dir" for side in _SIDES)),
     *(
         Option(
             (f"--{side}-tls-verify",),
@@ -118,7 +118,7 @@ _COPY = (
         )
         for side in _SIDES
     ),
-    *_answered("everything is copied without it; --platform takes one image out", "--multi-arch", harmless=("all",)),
+    *_answered("everything is copied, unless --platform says less", "--multi-arch", harmless=("all",)),
     *_answered(_AS_THEY_ARE, "--format", "-f", "--dest-compress-format", "--dest-compress-level"),
     *_answered(_AS_THEY_ARE, "--dest-compress", "--dest-decompress", value=False),
     *_answered("copy once more: what is there is not sent again", "--additional-tag"),
@@ -156,7 +156,24 @@ _ACCOUNT = (
     *_answered(_PASSWORD, "--secret", "--secret-file"),
     *_taken("--verbose", "-v", value=False),
 )
+_CLUSTER = "a volume is on this machine alone"
+_VOLUME = (
+    *_answered(_CLUSTER, "--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret"),
+    *_answered(_CLUSTER, "--sharing", "--topology-preferred", "--topology-required", "--type"),
+)
+_VOLUMES = _answered(_CLUSTER, "--cluster", value=False)
+_EVERY_VOLUME = _answered(
+    "`kezuri volume inspect $(kezuri volume ls -q)` shows every volume", "--all", "-a", value=False
+)
+_NO_VOLUME = (
+    *_answered("`kezuri volume prune --all` removes every volume that no container has", "--all", "-a", value=False),
+    *_answered("nobody's container is stopped for it: a volume in use stays", "--time", "-t"),
+)
 _TABLES = {
+    "volume create": _VOLUME,
+    "volume ls": _VOLUMES,
+    "volume inspect": _EVERY_VOLUME,
+    "volume rm": _NO_VOLUME,
     "build": _BUILD,
     "images": _IMAGES,
     "rmi": _REMOVE,
@@ -175,6 +192,11 @@ _TABLES = {
 }
 
 
+def foreign_options(command: str) -> tuple[Option, ...]:
+    """All options of others for the command."""
+    return _TABLES.get(command, ())
+
+
 def foreign_option(command: str, name: str) -> Option | None:
     """The option of that name that others have for the command; None when they have none either."""
-    return next((option for option in _TABLES.get(command, ()) if name in option.names), None)
+    return next((option for option in foreign_options(command) if name in option.names), None)

@@ -263,6 +263,8 @@ def files(parsed: Parsed, environ: Mapping[str, str]) -> tuple[dict[str, Said], 
                 continue
             if not why and path == own and isinstance(error, PermissionError):
                 why = "HOME, or XDG_CONFIG_HOME, is another user's: set it (sudo -H), or name a file with --config"
+            if not why and path == system:
+                why = "everybody has to be able to read it; KEZURI_CONFIG_SYSTEM= leaves it out"
             raise KezuriError.of(
                 f"cannot read the settings file {path}: {error.strerror}", hint=why, exit_code=2
             ) from None

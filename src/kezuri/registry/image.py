@@ -8,10 +8,6 @@ from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci import (
     CONFIG,
     DOCKER_CONFIG,
-    DOCKER_INDEX,
-    DOCKER_MANIFEST,
-    INDEX,
-    MANIFEST,
     Descriptor,
     ImageConfig,
     Index,
@@ -19,10 +15,9 @@ from kezuri.oci import (
     Platform,
     digest_of,
 )
-from kezuri.oci.descriptor import INDEXES, encoded, valid_digest
+from kezuri.oci.descriptor import DOCUMENTS, INDEXES, encoded, valid_digest
 
 MOST_BYTES = 8 << 20
-DOCUMENTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 _DEPTH = 4
 _NESTED = 32
 _SHOWN = 30

@@ -22,7 +22,7 @@ def tags(place: Place, where: str) -> Iterator[str]:
     for page, _ in pages(place, f"tags/list?n={_PAGE}", where):
         found = page.get("tags")
         for tag in found if isinstance(found, list) else ():
-            if isinstance(tag, str):
+            if isinstance(tag, str) and tag:
                 yield tag
 
 

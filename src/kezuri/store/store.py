@@ -65,7 +65,7 @@ class Store:
         self._fixed = self._reading and self._cannot_be_written()
         if not self._fixed:
             self._create_what_lacks()
-        self.blobs = Blobs(self.root)
+        self.blobs = Blobs(self.root, self._fixed)
         self.names = Names(self.root)
         if not self._fixed:
             self._take_lease()

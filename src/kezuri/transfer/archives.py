@@ -10,7 +10,7 @@ from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor, Index, Mani
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
-from kezuri.transfer.doors import Progress, Source
+from kezuri.transfer.doors import Progress, Source, loose
 from kezuri.transfer.layouts import named
 from kezuri.transfer.pouring import damaged
 
@@ -141,6 +141,12 @@ def _check_loadable(document: Document) -> None:
         raise KezuriError.of(
             f"{document.descriptor.digest} is no container image but {manifest.config.media_type[:100]!r}, "
             "which docker cannot load",
+            hint="an OCI archive or layout can hold it: oci-archive:FILE, oci:DIR",
+            exit_code=125,
+        )
+    if any(map(loose, manifest.layers)):
+        raise KezuriError.of(
+            f"{document.descriptor.digest} has layers that may not be distributed, which docker cannot load",
             hint="an OCI archive or layout can hold it: oci-archive:FILE, oci:DIR",
             exit_code=125,
         )

@@ -71,4 +71,4 @@ class Absent(KezuriError):
 def loose(descriptor: Descriptor) -> bool:
     """Whether a layer may not be distributed: it stays where its `urls` say, and only its descriptor is copied."""
     kind = descriptor.media_type
-    return ".nondistributable." in kind or kind.endswith(".foreign.diff.tar.gzip") or ".foreign.diff.tar" in kind
+    return ".nondistributable." in kind or ".foreign.diff.tar" in kind

@@ -21,7 +21,7 @@ COMMAND = Command(
     aliases=("image copy",),
     completes="image",
     description="Places: docker://NAME, oci:DIRECTORY[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME],\n"
-    "docker-daemon:NAME, containers-storage:NAME, and store:NAME or a name alone, which means the local store.\n"
+    "dir:DIRECTORY, docker-daemon:NAME, containers-storage:NAME; store:NAME or a name alone is the local store's.\n"
     "Everything is copied byte for byte, so that digests stay; what the target has is not read.",
 )
 
