@@ -15,7 +15,8 @@ from kezuri.forms.packing import Packing
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import BaseImage, Plan, StageInput
+from kezuri.plan.inputs import BaseImage, StageInput
+from kezuri.plan.operation import Plan
 from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 
