@@ -4,8 +4,9 @@ from kezuri.cli.console import Console
 from kezuri.cli.progress_display import Progress
 
 
-def open_progress(mode: str, console: Console, otherwise: str = "") -> Progress:
-    """The display for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `otherwise`, or `auto`.
+def open_progress(mode: str, console: Console, otherwise: str = "", doing: str = "building") -> Progress:
+    """The display for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `otherwise`, or `auto`. On a terminal the
+    last line says what the command is `doing`.
 
     `auto` draws on standard error when that is a terminal, and prints plain lines otherwise and in CI.
     """
@@ -23,7 +24,7 @@ def open_progress(mode: str, console: Console, otherwise: str = "") -> Progress:
             raise KezuriError.of("--progress=tty needs a terminal on standard error", hint="use plain", exit_code=2)
         from kezuri.cli.progress_terminal import TerminalProgress
 
-        return TerminalProgress(console)
+        return TerminalProgress(console, doing)
     from kezuri.cli.progress_plain import PlainProgress
 
     return PlainProgress(console)

@@ -204,7 +204,7 @@ def _push(invocation: Invocation) -> int:
     parsed, console = invocation.parsed, invocation.console
     name, *target = parsed.operands
     mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
-    with open_progress(mode, console) as progress:
+    with open_progress(mode, console, doing="pushing") as progress:
         digest = push(invocation.settings, name, target[0] if target else "", progress, purge=parsed.flag("--purge"))
     if parsed.text("--digestfile"):
         from kezuri.export.destination import write_text
