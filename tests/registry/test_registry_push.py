@@ -481,7 +481,7 @@ def test_tags_come_in_pages(server: FaultyRegistry) -> None:
         return lambda handler, kind, data: handler.answer(200, canonical({"tags": tags}), "application/json", headers)
 
     server.on("GET .*/tags/list\\?n=", page(["a", "b"], "/v2/app/tags/list?last=b"))
-    server.on("GET .*last=b", page(["c"], ""))
+    server.on("GET .*last=b", page(["c", "d\x1b[2J", "e\nf", ""], ""))
     with Client().registry as registry:
         assert list(registry.tags(Reference.parse(f"{server.host}/app"))) == ["a", "b", "c"]
     server.on("GET .*/tags/list", page(["a"], "/v2/app/tags/list?last=a"), times=99)

@@ -111,7 +111,7 @@ def discover(
 ) -> Discovered:
     """What refers to the image, and what refers to that. With an artifact type, of what refers to the image itself only
     what is of that type. `warn` as in `attach`."""
-    with Session(settings, warn=warn) as session, Places(session) as places:
+    with Session(settings, reading=True, warn=warn) as session, Places(session) as places:
         source = places.source(read_place(image))
         root = _root(source, platform).descriptor
         return Discovered(source.where, root, referring(source, root.digest, artifact_type))

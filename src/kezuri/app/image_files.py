@@ -98,7 +98,7 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
     has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
     registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. KezuriError when there is no such image."""
     word = ImagePath.parse(image).word
-    with Session(settings, warn=traffic.warn) as session, session.store.scratch("files") as place:
+    with Session(settings, reading=True, warn=traffic.warn) as session, session.store.scratch("files") as place:
         wanted = Platform.parse(platform) if platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with _elsewhere(session, image, wanted, place) as files:

@@ -28,7 +28,7 @@ def images(
     """The images of the store, newest first, one for each platform of an index. `filters` are docker's
     (`image_filters`); KezuriError for others. `warn` hears of images that cannot be read, which are left out.
     `measured`: their sizes are found out, which may mean to read layers, once."""
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         wanted = read_filters(store, filters)
         found: list[list[ImageSummary]] = []
         unpacked = Unpacked(store)
@@ -76,7 +76,7 @@ def inspect(
     """What is to be known of each image, in the shape of `docker inspect`; of an image for several platforms that for
     `platform`, else for this machine. `missed` hears of each that is not there; where it does not raise, the others are
     told nevertheless."""
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         told = []
         for name in names:
             try:
@@ -125,7 +125,7 @@ def _by_digest(image: Kept, reference: Reference) -> str:
 
 def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryLine, ...]:
     """The lines of an image's history, newest first; of several platforms, as `inspect` chooses."""
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         _, manifest, config = choose(store, name, platform)
         layers = iter(zip(manifest.layers, Unpacked(store).sizes(config.diff_ids, manifest.layers)))
         lines = []

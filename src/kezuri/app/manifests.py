@@ -43,7 +43,7 @@ def found(
     registry's at once if it is `remote`. With a platform, of an index that one's manifest. `warn` hears of credentials
     that cannot be asked for."""
     place = read_place(text)
-    with Session(settings, warn=warn) as session, Places(session) as places:
+    with Session(settings, reading=True, warn=warn) as session, Places(session) as places:
         if isinstance(place, StorePlace) and not text.startswith("store:"):
             if remote:
                 place = RegistryPlace(Reference.parse(place.name))
@@ -91,7 +91,7 @@ def digest(settings: Settings, text: str, platform: str = "", warn: Callable[[st
     """The digest of a manifest or index. Of a registry's tag only its head is asked for. `warn` as in `found`."""
     place = read_place(text)
     if isinstance(place, RegistryPlace) and not platform:
-        with Session(settings, warn=warn) as session:
+        with Session(settings, reading=True, warn=warn) as session:
             head = session.registry().head(place.reference)
         if head is None:
             raise KezuriError.of(f"{place.reference}: there is no such tag, or no such repository", exit_code=125)
@@ -119,7 +119,7 @@ def make_index(settings: Settings, making: Making, listener: Listener, *, dry_ru
     names = [Reference.parse(name.removeprefix("docker://")) for name in making.names]
     wanted = [Platform.parse(text) for text in making.platforms]
     reporter = Reporter(listener)
-    with Session(settings, warn=warning(listener)) as session, Places(session) as places:
+    with Session(settings, reading=True, warn=warning(listener)) as session, Places(session) as places:
         with reporter.step(WorkName("load metadata")):
             roots = [_root(places, text) for text in making.sources]
             if making.append:

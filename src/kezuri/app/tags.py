@@ -25,5 +25,5 @@ def tags(settings: Settings, name: str, warn: Callable[[str], None] = lambda tex
     """The tags, in the registry's order, a page at a time. `warn` hears of credentials that cannot be asked for.
     KezuriError when the registry has no such repository."""
     reference = repository(name)
-    with Session(settings, warn=warn) as session:
+    with Session(settings, reading=True, warn=warn) as session:
         yield from session.registry().tags(reference)

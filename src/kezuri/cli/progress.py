@@ -5,10 +5,10 @@ from kezuri.cli.progress_display import Progress
 
 
 def open_progress(mode: str, console: Console, otherwise: str = "", doing: str = "building") -> Progress:
-    """The display for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `otherwise`, or `auto`. On a terminal the
-    last line says what the command is `doing`.
+    """The display for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `otherwise`, or `auto`.
 
-    `auto` draws on standard error when that is a terminal, and prints plain lines otherwise and in CI.
+    `auto` draws on standard error when that is a terminal, and prints plain lines otherwise and in CI. `doing` is what
+    a drawing says that is done.
     """
     mode = mode or console.environ.get("BUILDKIT_PROGRESS", "") or otherwise or "auto"
     if mode in ("quiet", "none"):

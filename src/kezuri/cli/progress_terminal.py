@@ -59,7 +59,6 @@ class TerminalProgress(Progress):
     talks = True
 
     def __init__(self, console: Console, doing: str = "building") -> None:
-        """`doing` is what the last line says while something goes on."""
         super().__init__(console)
         self._doing = doing
         self._lock = threading.Lock()

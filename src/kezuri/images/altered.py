@@ -112,8 +112,7 @@ def keep_altered(
             store.blobs.put(raw)
         root = Descriptor(index.media_type, digest_of(raw), len(raw), notes("index-descriptor", None))
     store.sync_new()
-    for name in names:
-        store.names.put(name, root)
+    store.names.put_all(names, root)
     if not names:
         store.names.keep(root)
     before = source.parts[0].descriptor if source.whole is None else source.kept.descriptor

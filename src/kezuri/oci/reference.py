@@ -79,6 +79,11 @@ def _wrong(text: str, why: str) -> KezuriError:
     return KezuriError.of(f"not an image reference: {text!r}: {why}", hint=_meant(text), exit_code=2)
 
 
+def valid_tag(text: str) -> bool:
+    """Whether a text can be a tag."""
+    return _TAG.match(text) is not None
+
+
 def _meant(text: str) -> str:
     """What to write in the place of a text that is no reference."""
     if text in (".", "..", "/") or text.startswith(("./", "../", "/")):

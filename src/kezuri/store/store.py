@@ -271,9 +271,16 @@ class Store:
     @contextmanager
     def scratch(self, kind: str) -> Iterator[str]:
         """A directory of one's own on the store's file system, gone afterwards. What is made in it inherits neither a
-        default ACL nor a group from the directories above."""
+        default ACL nor a group from the directories above. For a store that cannot be written it lies where temporary
+        files do."""
         from kezuri.linux.directory import make_plain
 
+        if self._fixed:
+            from tempfile import TemporaryDirectory
+
+            with TemporaryDirectory(prefix="kezuri-") as directory:
+                yield directory
+            return
         path = self.blobs.scratch(kind)
         try:
             make_plain(path)

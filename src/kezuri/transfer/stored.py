@@ -118,8 +118,7 @@ class StoreDestination:
             descriptor = descriptor._replace(platform=self._platform(document))
         self._store.blobs.put(document.raw)
         self._store.sync_new()
-        for name in self._names:
-            self._store.names.put(name, descriptor)
+        self._store.names.put_all(self._names, descriptor)
         if not self._names:
             self._keep(document, descriptor)
         self._finished = True

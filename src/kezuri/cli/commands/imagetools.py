@@ -69,8 +69,7 @@ def _create(invocation: Invocation) -> int:
         tuple(_index_annotation(*pair("--annotation", text)) for text in parsed.all("--annotation")),
         split(parsed.all("--platform")),
     )
-    mode = "quiet" if dry else parsed.text("--progress")
-    with open_progress(mode, console, doing="pushing") as progress:
+    with open_progress("quiet" if dry else parsed.text("--progress"), console, doing="pushing") as progress:
         index = make_index(invocation.settings, making, progress, dry_run=dry)
     import json
 

@@ -33,7 +33,7 @@ def execute(invocation: Invocation) -> int:
     mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
     settings, since = invocation.settings, time()
     layers: dict[str, bool] = {}
-    with open_progress(mode, console, settings.progress, "pulling") as progress:
+    with open_progress(mode, console, settings.progress, doing="pulling") as progress:
         name, platform = parsed.operands[0], parsed.text("--platform")
 
         def told(digest: str, there: bool) -> None:
