@@ -378,8 +378,13 @@ def test_a_cache_that_cannot_be_written_is_an_error_after_the_image(
     assert one.said.ran == []
 
 
-def test_a_bound_leaves_files_out_and_the_build_right(machine: Callable[[str], Workshop], tmp_path: Path) -> None:
-    machine("one").build(**to(tmp_path, mode="max", most=150))
+@pytest.mark.parametrize(
+    ("own", "setting"), [(150, None), (0, 150), (150, 1 << 30)], ids=["its own", "the settings'", "its own first"]
+)
+def test_a_bound_leaves_files_out_and_the_build_right(
+    machine: Callable[[str], Workshop], tmp_path: Path, own: int, setting: int | None
+) -> None:
+    machine("one").build(max_local_cache=setting, **to(tmp_path, mode="max", most=own))
     assert sum(path.stat().st_size for path in blobs_of(tmp_path / "cache")) <= 150
     two = machine("two")
     again = two.build(**of(tmp_path))
