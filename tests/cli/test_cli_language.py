@@ -51,7 +51,7 @@ def test_what_answers_by_name_is_translated() -> None:
     """Options and commands of other programs: their answers are in tables, not in calls."""
     texts = {option.refused or option.warned for name in MODULES for option in load(name)[0].options}
     texts |= set(ELSEWHERE.values())
-    texts |= {option.refused for name in MODULES for option in foreign_options(name)}
+    texts |= {option.refused for name in (*MODULES, "") for option in foreign_options(name)}
     said = Language(CATALOGUE)
     assert [text for text in texts if text and " " in text and said(text) == text] == []
 
