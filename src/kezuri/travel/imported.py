@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -139,6 +139,14 @@ class Imported:
                     if found:
                         return found
         return ""
+
+    def sizes(self, diff_ids: Collection[str]) -> dict[str, int]:
+        """How many bytes the files of these layers have, as the caches say that were read. None is read for this."""
+        found: dict[str, int] = {}
+        for source in self._sources or ():
+            for document in source.documents if source.name not in self._distrusted else ():
+                found = {id: document.sizes[id] for id in diff_ids if id in document.sizes} | found
+        return found
 
     def knows(self, layer: str) -> bool:
         """Whether the layer is one that a cache gave."""
