@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import is_full
 from kezuri.oci.descriptor import Descriptor
 from kezuri.progress.calling_off import CallOff
 from kezuri.registry.sink import DirectoryWriter
@@ -177,7 +178,7 @@ class Imported:
                         descriptor, blobs, lambda now, whole: self._progress(descriptor.digest, now, whole)
                     )
         except KezuriError as error:
-            if not self._cancel.is_set():
+            if not self._cancel.is_set() and not is_full(error):  # A disk of ours that is full is no cache's fault.
                 self.lose(layer, str(error).partition("\n")[0])
             raise
 
