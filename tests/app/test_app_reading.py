@@ -42,6 +42,7 @@ def test_what_only_looks_works_and_the_rest_says_why_not(tmp_path: Path, context
     assert kezuri(root, "build", "-q", "-t", "a", str(context), read_only=False).returncode == 0
     looking = [("images",), ("images", "-q"), ("inspect", "a"), ("history", "a"), ("why", "-a")]
     looking += [("prune", "--dry-run"), ("plan", str(context)), ("build", "--check", str(context)), ("store", "check")]
+    looking += [("digest", "a"), ("manifest", "inspect", "a"), ("save", "-q", "-o", str(tmp_path / "a.tar"), "a")]
     for argv in looking:
         here, there = kezuri(root, *argv, read_only=False), kezuri(root, *argv)
         assert (there.returncode, there.stdout) == (here.returncode, here.stdout), (argv, there.stderr)

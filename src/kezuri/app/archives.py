@@ -44,7 +44,7 @@ def save(
     without a tag means all of its tags, as for docker. Shared layers are written once."""
     wish = Wish(Platform.parse(platform) if platform else None)
     reporter = Reporter(listener)
-    with Session(settings) as session, ExitStack() as held:
+    with Session(settings, reading=True) as session, ExitStack() as held:
         store = session.store
         images = [image for name in names for image in _meant(store, name)]
         if form == "oci-dir":

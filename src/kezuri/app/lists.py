@@ -175,7 +175,7 @@ def listed(settings: Settings, name: str) -> Document | None:
         return None
     if not os.path.isdir(settings.root):
         return None
-    with Store(settings.root) as store:
+    with Store(settings.root, reading=True) as store:
         lists = Lists(store)
         if not lists.has(reference):
             return None

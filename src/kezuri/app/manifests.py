@@ -37,7 +37,7 @@ def found(
     """An image by its place. A name alone is the store's image if it has one of that name, else the registry's; the
     registry's at once if it is `remote`. With a platform, of an index that one's manifest."""
     place = read_place(text)
-    with Session(settings) as session, Places(session) as places:
+    with Session(settings, reading=True) as session, Places(session) as places:
         if isinstance(place, StorePlace) and not text.startswith("store:"):
             if remote:
                 place = RegistryPlace(Reference.parse(place.name))
@@ -76,7 +76,7 @@ def digest(settings: Settings, text: str, platform: str = "") -> str:
     """The digest of a manifest or index. Of a registry's tag only its head is asked for."""
     place = read_place(text)
     if isinstance(place, RegistryPlace) and not platform:
-        with Session(settings) as session:
+        with Session(settings, reading=True) as session:
             head = session.registry().head(place.reference)
         if head is None:
             raise KezuriError.of(f"{place.reference}: there is no such tag, or no such repository", exit_code=125)

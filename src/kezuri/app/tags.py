@@ -24,5 +24,5 @@ def repository(text: str) -> Reference:
 def tags(settings: Settings, name: str) -> Iterator[str]:
     """The tags, in the registry's order, a page at a time. KezuriError when it has no such repository."""
     reference = repository(name)
-    with Session(settings) as session:
+    with Session(settings, reading=True) as session:
         yield from session.registry().tags(reference)

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -22,10 +22,11 @@ _KEPT = 16
 
 
 class RegistrySource:
-    """An image of a registry. What is opened there lies in `spool`, a directory that the caller removes, until it was
-    read: a broken download goes on, and a broken upload can begin anew, without the other being repeated."""
+    """An image of a registry. What is opened there lies in the directory that `spool` makes, and the caller removes,
+    until it was read: a broken download goes on, and a broken upload can begin anew, without the other being
+    repeated."""
 
-    def __init__(self, registry: "Registry", reference: Reference, spool: str) -> None:
+    def __init__(self, registry: "Registry", reference: Reference, spool: Callable[[], str]) -> None:
         self.where = str(reference)
         self.reference = reference
         self._registry = registry
@@ -82,7 +83,7 @@ class RegistrySource:
     def _spooling(self) -> DirectorySink:
         with self._lock:
             if self._sink is None:
-                self._sink = DirectorySink(self._spool)
+                self._sink = DirectorySink(self._spool())
             return self._sink
 
 
