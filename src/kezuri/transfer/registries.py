@@ -52,9 +52,16 @@ class RegistrySource:
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob's bytes, fetched now unless they were before, and verified."""
         sink = self._spooling()
-        self._registry.fetch(self.reference, descriptor, sink)
-        file = open(sink.path(descriptor.digest), "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
+        while True:
+            self._registry.fetch(self.reference, descriptor, sink)
+            try:
+                return self._taken(sink, descriptor)
+            except FileNotFoundError:
+                pass  # It was there, and made room for others before it was opened.
+
+    def _taken(self, sink: DirectorySink, descriptor: Descriptor) -> IO[bytes]:
         with self._lock:
+            file = open(sink.path(descriptor.digest), "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
             self._opened.pop(descriptor.digest, None)
             self._opened[descriptor.digest] = None
             if len(self._opened) > _KEPT:
