@@ -267,7 +267,10 @@ class Imported:
             if source.name not in self._complained:
                 self._complained.add(source.name)
                 said = str(error).partition("\n")[0].removeprefix(f"{source.name}: ")
-                self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
+                if is_full(error):
+                    self._warn(f"a cache mount begins empty: {said}")
+                else:
+                    self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
             return False
 
     def _bring(self, source: _Source, descriptor: Descriptor, path: str) -> None:
