@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import is_full
 from kezuri.oci.descriptor import Descriptor
 from kezuri.progress.calling_off import CallOff
 from kezuri.registry.sink import DirectoryWriter
@@ -185,7 +186,7 @@ class Imported:
                         descriptor, blobs, lambda now, whole: self._progress(descriptor.digest, now, whole)
                     )
         except KezuriError as error:
-            if not self._cancel.is_set():
+            if not self._cancel.is_set() and not is_full(error):  # A disk of ours that is full is no cache's fault.
                 self.lose(layer, str(error).partition("\n")[0])
             raise
 
@@ -274,7 +275,10 @@ class Imported:
             if source.name not in self._complained:
                 self._complained.add(source.name)
                 said = str(error).partition("\n")[0].removeprefix(f"{source.name}: ")
-                self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
+                if is_full(error):
+                    self._warn(f"a cache mount begins empty: {said}")
+                else:
+                    self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
             return False
 
     def _bring(self, source: _Source, descriptor: Descriptor, path: str) -> None:
