@@ -66,6 +66,18 @@ def test_another_machine_runs_nothing_and_makes_the_same_image(
     assert two.check() == [] == two.leftovers()
 
 
+def test_the_size_of_an_image_is_known_without_its_files(machine: Callable[[str], Workshop], tmp_path: Path) -> None:
+    one = machine("one")
+    made = one.build(**to(tmp_path))
+    two = machine("two")
+    again = two.build(**of(tmp_path), cache_to=(CacheTarget("local", str(tmp_path / "onward")),))
+    assert two.said.ran == []
+    assert made.unpacked == again.unpacked == len("top" + "a" + "end")
+    # What a cache says is passed on.
+    third = machine("three").build(cache_from=(CacheSource("local", str(tmp_path / "onward")),))
+    assert third.unpacked == made.unpacked
+
+
 def test_what_came_is_a_result_of_this_machine(machine: Callable[[str], Workshop], tmp_path: Path) -> None:
     machine("one").build(**to(tmp_path, mode="max"))
     two = machine("two")

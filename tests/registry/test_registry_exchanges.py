@@ -257,6 +257,7 @@ def test_error_bodies(body: bytes, kind: str, expected: Any) -> None:
 
 def test_urls_are_redacted() -> None:
     assert redact("https://a/b?X-Sig=secret&y=2#z") == "https://a/b?X-Sig&y"
+    assert redact("https://a/tags/list?n=1000&last=x&n=secret") == "https://a/tags/list?n=1000&last&n"
 
 
 REFERENCE = Reference.parse("node:20")

@@ -11,7 +11,7 @@ from kezuri.images.origins import made_for
 from kezuri.oci.descriptor import Descriptor, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.registry.image import NoImage

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from kezuri.app.outputs import Output, StoredImage
+from kezuri.app.stored_image import StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
+    from kezuri.app.outputs import ImageOutput, Output, PushedImage
     from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
     from kezuri.travel.places import CacheSource, CacheTarget
@@ -84,7 +85,7 @@ class BuildRequest(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
     secrets: tuple[SecretSource, ...] = ()
     agents: tuple[AgentSource, ...] = ()
-    outputs: tuple[Output, ...] = (StoredImage(),)
+    outputs: "tuple[Output, ...]" = (StoredImage(),)
     iidfile: str = ""
     metadata_file: str = ""
     no_cache: bool = False
@@ -103,6 +104,39 @@ class BuildRequest(NamedTuple):
     unset: "tuple[Unset, ...]" = ()
     cache_from: "tuple[CacheSource, ...]" = ()
     cache_to: "tuple[CacheTarget, ...]" = ()
+
+    @property
+    def images(self) -> "tuple[ImageOutput, ...]":
+        """The outputs that are images."""
+        return tuple(output for output in self.outputs if output.options is not None)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that outputs are written to; `-` is standard output."""
+        if all(isinstance(output, StoredImage) for output in self.outputs):
+            return ()
+        from kezuri.app.outputs import FileOutput
+
+        return tuple(output.dest for output in self.outputs if isinstance(output, FileOutput))
+
+    @property
+    def pushed(self) -> "tuple[PushedImage, ...]":
+        """The outputs that go to registries."""
+        if all(isinstance(output, StoredImage) for output in self.outputs):
+            return ()
+        from kezuri.app.outputs import PushedImage
+
+        return tuple(output for output in self.outputs if isinstance(output, PushedImage))
+
+    @property
+    def passed_on(self) -> bool:
+        """Whether all that is made goes to registries and nothing of it is kept here."""
+        if not self.pushed:
+            return False
+        from kezuri.app.outputs import CacheOnly, PushedImage
+
+        made = (output for output in self.outputs if not isinstance(output, CacheOnly))
+        return all(isinstance(output, PushedImage) and not output.kept for output in made)
 
 
 class BuildResult(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kezuri.images.layout import Layout
     from kezuri.images.origins import Images, Progress
     from kezuri.linux.cgroups import Limits
-    from kezuri.plan.operation import BaseImage
+    from kezuri.plan.inputs import BaseImage
     from kezuri.registry.client import Registry
     from kezuri.sandbox.step import Sandbox
 

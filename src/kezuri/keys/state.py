@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kezuri.oci.config import ImageConfig, chain_id
+from kezuri.plan.inputs import BaseImage, StageInput
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import BaseImage, StageInput
 
 
 class State(NamedTuple):

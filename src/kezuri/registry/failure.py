@@ -1,10 +1,12 @@
 """Answers that are refusals, and what a user is told about them."""
 
 import json
+import re
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.registry.retry import Patience, passing, retry_after
+from kezuri.registry.server import HUB, Server
 from kezuri.registry.wire import Answer, Headers, TransportError
 
 _BODY = 64 << 10
@@ -90,6 +92,9 @@ class WrongBytes(Exception):
     """Content that is not what its descriptor says, twice."""
 
 
+_PAGE = re.compile(r"n=[0-9]+\Z")
+
+
 def read_errors(body: bytes, content_type: str = "") -> tuple[tuple[str, ...], str]:
     """The codes and the first message of an error body (distribution spec, "Error codes"); for a body of another
     kind its first line, unless it is a web page."""
@@ -110,11 +115,12 @@ def read_errors(body: bytes, content_type: str = "") -> tuple[tuple[str, ...], s
 
 
 def redact(url: str) -> str:
-    """The URL without the values of its query, which may be signatures."""
+    """The URL without the values of its query, which may be signatures; how long a page is to be is none."""
     head, mark, query = url.partition("?")
     if not mark:
         return head
-    return head + "?" + "&".join(part.partition("=")[0] for part in query.partition("#")[0].split("&"))
+    parts = query.partition("#")[0].split("&")
+    return head + "?" + "&".join(part if _PAGE.match(part) else part.partition("=")[0] for part in parts)
 
 
 def explain(
@@ -135,6 +141,8 @@ def explain(
         message, hint = _transport(error)
         if writing and error.kind in _UNREACHED:
             hint = "is the network there, and is this the registry's name?"
+            if Server.of(host).host == HUB:
+                hint = "a name without a registry is Docker Hub's: for another one `kezuri tag` it HOST/NAME first"
         if error.origin.partition(":")[0] != host.partition(":")[0]:
             message += f" (sent there by {host})"
     elif isinstance(error, Refused):

@@ -66,9 +66,3 @@ class Destination(Protocol):
 
 class Absent(KezuriError):
     """A source knows of a document or blob that it does not have."""
-
-
-def loose(descriptor: Descriptor) -> bool:
-    """Whether a layer may not be distributed: it stays where its `urls` say, and only its descriptor is copied."""
-    kind = descriptor.media_type
-    return ".nondistributable." in kind or ".foreign.diff.tar" in kind
