@@ -70,6 +70,7 @@ def test_what_a_failure_of_the_network_is_told_as(kind: str, told: str, unanswer
     (said,) = error.diagnostics
     assert told in said.hint and bool(said.hint) is bool(told)
     assert isinstance(error, Unanswered) is unanswered
+    assert "--build-context" not in said.hint  # who pulls, copies or asks for a digest has no such option
     assert "why" in said.message and "sent there by" not in said.message
     (elsewhere,) = explain("app:1", "r.example", TransportError(kind, "cdn.example", "why")).diagnostics  # type: ignore[arg-type]
     assert "(sent there by r.example)" in elsewhere.message

@@ -158,8 +158,7 @@ def _transport(error: TransportError) -> tuple[str, str]:
     if error.kind in _UNREACHED:
         return (
             f"no registry can be reached at {error.origin}: {error.message}",
-            "is the network there? `--build-context NAME=oci-layout://DIR` or a mirror (`--registry-mirror`) "
-            "serves the image without it",
+            "is the network there? A mirror (`--registry-mirror`) may have it, too",
         )
     if error.kind == "certificate" and "mismatch" in error.message.lower():
         return (
