@@ -150,6 +150,7 @@ def explain(
         message, hint = error.failure.words(), _refusal(error.failure, host)
     else:
         message, hint = str(error), "the registry, or something on the way to it, damages or forges content"
+        what = what.removesuffix(": " + " ".join(message.split(" ", 2)[:2]))  # It names the blob itself.
     hint = "\n".join(t for t in (hint, *also) if t)
     return kind.of(f"{what}: {message}", hint=hint, exit_code=1 if absent else 125)
 
