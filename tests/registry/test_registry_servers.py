@@ -94,8 +94,10 @@ def test_a_part_is_gone_on_with_at_a_real_registry(plain: RegistryServer, tmp_pa
     for kept in (PACKED[:1234567], PACKED, PACKED[:-1]):
         with open(sink.path(digest_of(PACKED)) + ".part", "wb") as file:
             file.write(kept)
+        heard: list[int] = []
         with Registry() as registry:
-            registry.fetch(reference, IMAGE.layers[0], sink)
+            registry.fetch(reference, IMAGE.layers[0], sink, lambda there, whole, heard=heard: heard.append(there))
+        assert heard and min(heard) >= len(kept), "it began anew"
         os.unlink(sink.path(digest_of(PACKED)))
 
 

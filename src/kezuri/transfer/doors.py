@@ -65,7 +65,7 @@ class Destination(Protocol):
 
 
 class Absent(KezuriError):
-    """A source knows of a document or blob that it does not have."""
+    """A document or blob is named by a source which does not have it."""
 
 
 def loose(descriptor: Descriptor) -> bool:
