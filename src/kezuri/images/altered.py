@@ -31,7 +31,7 @@ class Part(NamedTuple):
 
 class Original(NamedTuple):
     """An image as it is found. `whole` is its index, None for the image of one platform, or of one that was chosen;
-    `attested` tells of documents about the images in the index, which say nothing of any other image."""
+    `attested` tells of documents about the images in the index, which hold for these images only."""
 
     name: str
     kept: Kept

@@ -252,5 +252,5 @@ def _refused_writing(failure: Failure) -> str:
 
 
 def _clean(text: str) -> str:
-    """Text of a stranger, safe for a terminal and short."""
+    """A server's text, cut short and without what a terminal would obey."""
     return "".join(c if c.isprintable() else " " for c in text)[:300].strip()

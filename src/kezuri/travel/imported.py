@@ -164,7 +164,7 @@ class Imported:
         return known[1].carrier.repository if known is not None and layer not in self._lost else ""
 
     def is_hollow(self, layer: str) -> bool:
-        """Whether no cache has the files of the layer that it gave."""
+        """Whether the caches know the layer's result and have none of its files."""
         known = self._layers.get(layer)
         return known is not None and known[0].blob is None
 
@@ -221,7 +221,7 @@ class Imported:
         return self._news
 
     def go_on(self) -> tuple[str, ...]:
-        """The results are looked up again; all layers that are lost."""
+        """The ids of all lost layers. Call it before the results are looked up again: `gave_up` begins anew."""
         with self._lock:
             self._news = False
             return tuple(self._lost)

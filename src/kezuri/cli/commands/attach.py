@@ -1,4 +1,4 @@
-"""`kezuri attach`: an artifact beside an image."""
+"""`kezuri attach`: make an artifact that belongs to an image."""
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError

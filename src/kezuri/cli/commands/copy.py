@@ -27,7 +27,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """The digest on standard output."""
+    """Copy, and print the digest."""
     from kezuri.app.transfers import CopyRequest, copy_image
     from kezuri.cli.options import UsageError
     from kezuri.cli.progress import open_progress

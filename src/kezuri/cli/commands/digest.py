@@ -21,7 +21,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """The digest on standard output."""
+    """Print the digest."""
     from kezuri.app.manifests import digest
 
     parsed, console = invocation.parsed, invocation.console

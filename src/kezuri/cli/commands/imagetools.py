@@ -1,4 +1,4 @@
-"""`kezuri imagetools`: indexes of a registry made of images that are there, and looked at."""
+"""`kezuri imagetools`: make indexes in a registry out of images that are there, and show them."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ INSPECT = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """Either of them."""
+    """Run the command that was named: `create` or `inspect`."""
     return _create(invocation) if invocation.command.name == "imagetools create" else _inspect(invocation)
 
 

@@ -21,7 +21,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """One line for each name, as docker's."""
+    """Print a line for each name, as docker does."""
     from kezuri.app.archives import load
     from kezuri.cli.progress import open_progress
 

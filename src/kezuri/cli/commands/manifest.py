@@ -91,7 +91,7 @@ PUSH = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """Whichever of them it is."""
+    """Run the command of `kezuri manifest` that was named."""
     return globals()["_" + invocation.command.name.partition(" ")[2]](invocation)  # type: ignore[no-any-return]
 
 

@@ -19,7 +19,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """One a line, as they come."""
+    """Print the tags, one a line, as they come."""
     parsed = invocation.parsed
     return show_tags(
         invocation,
