@@ -109,6 +109,7 @@ def test_from_login_to_logout(stranger: Stranger, basic: RegistryServer) -> None
     assert stranger("login", basic.host).startswith("Login Succeeded\n")
     assert IMAGE.digest in stranger("pull", name)
     stranger("rmi", name)
+    (stranger.home / "Dockerfile").write_text(f"FROM {name}\nLABEL a=b\n")
     stranger("build", "-t", "built", ".")
     assert stranger("logout", basic.host) == f"Removing login credentials for {basic.host}\n"
     assert stranger("logout", basic.host) == f"Not logged in to {basic.host}\n"

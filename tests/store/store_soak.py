@@ -148,9 +148,12 @@ class Worker:
             ("pull", "build", "push", "copy", "prune", "prune all", "prune budget", "rmi", "tag", "list", "cat", "du"),
             (6, 10, 3, 3, 2, 2, 2, 2, 2, 1, 2, 1),
         )[0]
+        # The registry has the same tags in every repository: those of this one nobody else takes away.
+        pulled = f"{self.world.host}/w{self.number}:{image}"
         if kind == "pull":
-            if self._run("pull", "-q", source):
-                self.named[source] = mark  # nobody takes it away or gives it to another image
+            name = chance.choice((source, pulled))
+            if self._run("pull", "-q", name):
+                self.named[name] = mark  # nobody else takes it away or gives it to another image
         elif kind == "build":
             mark = self._dockerfile(source, mark)
             if self._run("build", "-q", "-t", own, self._context):
@@ -168,9 +171,10 @@ class Worker:
         elif kind.startswith("prune"):
             extra = {"prune": (), "prune all": ("--all",), "prune budget": ("--max-used-space", "300k")}[kind]
             self._run("prune", "-f", *extra)
-        elif kind == "rmi" and own in self.named:
-            self.named.pop(own)
-            self._run("rmi", "-f", own)
+        elif kind == "rmi" and (there := [name for name in (own, pulled) if name in self.named]):
+            name = chance.choice(there)
+            self.named.pop(name)
+            self._run("rmi", "-f", name)
         elif kind == "tag" and own in self.named:
             other = f"w{self.number}:tagged"
             if self._run("tag", own, other):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kezuri.build.doors import Performing
     from kezuri.oci.descriptor import Descriptor
     from kezuri.progress.expected import Expected
+    from kezuri.travel.places import CacheTarget
 
 
 def build(
@@ -153,7 +154,7 @@ class _Build:
 
         self._caches = Caches(
             self._request.cache_from,
-            self._request.cache_to,
+            tuple(map(self._bounded, self._request.cache_to)),
             self._session,
             self._reporter,
             self._warn,
@@ -165,6 +166,11 @@ class _Build:
         if self._caches.imported is not None:
             held.enter_context(self._caches.imported)
         return self._caches
+
+    def _bounded(self, target: "CacheTarget") -> "CacheTarget":
+        """The exported cache with the bound of the settings, if it is local and has none of its own."""
+        most = self._settings.max_local_cache
+        return target if target.kind != "local" or target.most or not most else target._replace(most=most)
 
     def _pushing(self, session: Session, held: ExitStack) -> "Pushing | None":
         if not self._request.pushed:

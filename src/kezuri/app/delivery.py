@@ -94,7 +94,8 @@ class Delivery:
         config = image.config.digest if image.config is not None else ""
         size = sum(layer.size for layer in image.layers)
         # Only what is known: nothing is read for a figure.
-        known = self._session.store.database.facts.unpacked(image.diff_ids)
+        counted = self._session.store.database.facts.unpacked
+        known = (self._imports.unpacked if self._imports is not None else counted)(image.diff_ids)
         whole = all(diff_id in known for diff_id in image.diff_ids)
         unpacked = sum(known[diff_id] for diff_id in image.diff_ids) if whole else None
         return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran, unpacked)

@@ -5,17 +5,16 @@ from typing import Any
 
 from kezuri.app.answers import HistoryLine, ImageSummary, Removed
 from kezuri.app.image_filters import read_filters
+from kezuri.app.removing import Leaving
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.unpacked import Unpacked
 from kezuri.images.held import held
 from kezuri.images.kept import Kept, choose, config_of, find_all, kept, manifests
-from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
-from kezuri.upkeep.collector import Collector, Limits
 from kezuri.upkeep.relief import is_full
 
 
@@ -179,7 +178,7 @@ def remove(
                 missed(error)
         if not doomed:
             return ()
-        removed = []
+        removed, leaving = [], Leaving(store, doomed.values())
         for image in doomed.values():
             if image.name:
                 store.names.delete(image.name)
@@ -189,8 +188,7 @@ def remove(
         for image in _left_digests(kept(store), list(doomed.values())):
             store.names.delete(image.name)
             removed.append(Removed("untagged", image.familiar))
-        swept = Collector(store, Privilege()).collect(Limits(untagged=False))
-        removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
+        removed.extend(Removed("deleted", gone.name, gone.size) for gone in leaving.collect() if gone.kind == "blob")
         return tuple(removed)
 
 

@@ -9,7 +9,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.export.cargo import Cargo, load
 from kezuri.export.shipment import Shipment, Stock
 from kezuri.images.held import held
-from kezuri.images.kept import Kept, choose, kept
+from kezuri.images.kept import Kept, NoSuchImage, choose, kept
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.progress.events import Listener, WorkName, warning
@@ -60,7 +60,7 @@ def push(
     reporter = Reporter(listener)
     pushed = []
     with Session(settings, reading=True, warn=warning(listener)) as session:
-        images = _of_repository(session.store, reference) if all_tags else [held(session.store, str(reference))]
+        images = _of_repository(session.store, reference) if all_tags else [_named(session.store, reference)]
         told = Telling()
         stock = Stock(session.store, session.registry)
         shipment = Shipment(session.store, session.registry, stock, told)
@@ -96,6 +96,24 @@ class Telling:
         with self._lock:
             known_from = source if how == "mounted" else ""
             self.blobs.setdefault(descriptor.digest, PushedBlob(descriptor.digest, descriptor.size, how, known_from))
+
+
+def _named(store: Store, reference: Reference) -> Kept:
+    """The image of that name. Without one, an image whose name differs in all that stands before the last part is
+    likely to be meant: it was not tagged for its registry yet."""
+    try:
+        return held(store, reference.familiar)
+    except NoSuchImage as error:
+        names = [image.reference for image in kept(store) if image.reference is not None and image.reference.tag]
+        last = reference.path.rpartition("/")[2]
+        alike = [name for name in names if name.path.rpartition("/")[2] == last]
+        if not alike or any(name.repository == reference.repository for name in alike):
+            raise
+        other = next((name for name in alike if name.tag == reference.tag), alike[0])
+        raise NoSuchImage.of(
+            f"no such image: {reference.familiar}",
+            hint=f"give it the name first: kezuri tag {other.familiar} {reference.familiar}",
+        ) from error
 
 
 def _of_repository(store: Store, reference: Reference) -> list[Kept]:

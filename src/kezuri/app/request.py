@@ -163,7 +163,8 @@ class Settings(NamedTuple):
     `certificates` is a directory with authorities, and a certificate to show, for every registry; `allow_private` are
     registries that may send us on to addresses of a private network. `progress` is how progress is shown when neither a
     flag nor a variable says so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age`
-    (seconds) are what the cache is cut down to after builds and pulls; None for no limit.
+    (seconds) are what the cache is cut down to after builds and pulls, `max_local_cache` (bytes) is what an exported
+    cache is cut down to that says no size of its own; None for no limit.
     """
 
     root: str
@@ -181,6 +182,7 @@ class Settings(NamedTuple):
     min_free_space: int | None = None
     reserved_space: int | None = None
     keep_age: int | None = None
+    max_local_cache: int | None = None
 
     @property
     def limited(self) -> bool:

@@ -104,7 +104,7 @@ class Places:
         """An image of a registry."""
         from kezuri.transfer.registries import RegistrySource
 
-        return RegistrySource(self._session.registry(), reference, self.spool())
+        return RegistrySource(self._session.registry(), reference, self.spool)
 
     def spool(self) -> str:
         """A directory of the store's scratch space that is removed at the end; that of a killed process goes with the

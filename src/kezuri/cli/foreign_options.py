@@ -149,6 +149,7 @@ _TAGS = (
     *_taken("--no-creds", value=False),
 )
 
+_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
 _PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
 _ACCOUNT = (
     *_answered(_PASSWORD, "--password", "-p"),
@@ -169,6 +170,15 @@ _NO_VOLUME = (
     *_answered("`kezuri volume prune --all` removes every volume that no container has", "--all", "-a", value=False),
     *_answered("nobody's container is stopped for it: a volume in use stays", "--time", "-t"),
 )
+_DAEMON = "kezuri is one program without a daemon: there is nothing to connect to"
+_PROGRAM = (
+    *_answered(_DAEMON, "--context", "-c", "--connection", harmless=("default",)),
+    *_answered(_DAEMON, "--host", "-H", "--url", "--identity"),
+    *_answered(_DAEMON, "--remote", "-r", value=False),
+    *_answered("--cert-dir DIR has the authorities and certificates", "--tlscacert", "--tlscert", "--tlskey"),
+    *_answered("the files of images lie below --root", "--storage-driver", "--storage-opt", "--runroot"),
+    *_answered("--debug shows where an unexpected error came from", "--log-level", "-l", harmless=_LEVELS),
+)
 _TABLES = {
     "volume create": _VOLUME,
     "volume ls": _VOLUMES,
@@ -187,13 +197,14 @@ _TABLES = {
     "import": _PLATFORM,
     **dict.fromkeys(("manifest create", "manifest add", "manifest annotate", "manifest push"), _MANIFEST),
     "tags": _TAGS,
+    "": _PROGRAM,
     "login": _ACCOUNT,
     "logout": _ACCOUNT,
 }
 
 
 def foreign_options(command: str) -> tuple[Option, ...]:
-    """All options of others for the command."""
+    """All options of others for the command; for no command those that stand before one."""
     return _TABLES.get(command, ())
 
 

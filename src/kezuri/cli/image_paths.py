@@ -14,15 +14,15 @@ VERIFY = Option(("--verify",), "flag", "Read layers to their ends, so that their
 QUIET = Option(("--quiet", "-q"), "flag", "Do not say how much was read")
 
 
-def image_path(text: str, command: str) -> "ImagePath":
-    """`IMAGE:/path`; UsageError for an image alone."""
+def image_path(text: str, command: str, path: str = "") -> "ImagePath":
+    """`IMAGE:/path`; UsageError for an image alone. `path` is the word after it, perhaps the path that is meant."""
     from kezuri.app.image_files import ImagePath
 
     found = ImagePath.parse(text)
     if not found.path or not found.image:
         raise UsageError.because(
             f"kezuri {command} needs a path in the image, not only {text!r}",
-            f"write for instance {text or 'IMAGE'}:/etc",
+            f"write {text}:{path}" if text and path.startswith("/") else f"write for instance {text or 'IMAGE'}:/etc",
         )
     return found
 

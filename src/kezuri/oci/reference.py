@@ -11,6 +11,8 @@ _HOST = re.compile(
     r"|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?\Z"
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+_PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:")
+"""The places of images beside registries: where a reference is wanted, their words are read as names."""
 _DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}\Z")
 
 
@@ -31,8 +33,10 @@ class Reference(NamedTuple):
         rest, _, digest = text.partition("@")
         if "@" in text and not _DIGEST.match(digest):
             raise _wrong(text, f"{digest!r} is not a digest")
-        if digest and (not digest.startswith("sha256:") or len(digest) != 71):
+        if digest and not digest.startswith("sha256:"):
             raise _wrong(text, "only sha256 digests are supported")
+        if digest and len(digest) != 71:
+            raise _wrong(text, f"its digest has {len(digest) - 7} hexadecimal digits, not 64")
         first, slash, remainder = rest.partition("/")
         if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
             host, path = first, remainder
@@ -90,6 +94,8 @@ def _meant(text: str) -> str:
         return "this looks like a directory: is a name missing before it?"
     if "://" in text:
         return f"leave {text.partition('://')[0]}:// out"
+    if text.startswith(_PLACES):
+        return f"that is a place of images: kezuri copy {text} NAME"
     name, at, digest = text.partition("@")
     if at and not _DIGEST.match(digest):
         return "a digest is sha256: and 64 hexadecimal digits"

@@ -66,9 +66,3 @@ class Destination(Protocol):
 
 class Absent(KezuriError):
     """A document or blob is named by a source which does not have it."""
-
-
-def loose(descriptor: Descriptor) -> bool:
-    """Whether a layer may not be distributed: it stays where its `urls` say, and only its descriptor is copied."""
-    kind = descriptor.media_type
-    return ".nondistributable." in kind or ".foreign.diff.tar" in kind

@@ -2,12 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import is_full
 from kezuri.oci.descriptor import Descriptor
 from kezuri.progress.calling_off import CallOff
 from kezuri.registry.sink import DirectoryWriter
@@ -140,6 +141,14 @@ class Imported:
                         return found
         return ""
 
+    def sizes(self, diff_ids: Collection[str]) -> dict[str, int]:
+        """How many bytes the files of these layers have, as the caches say that were read. None is read for this."""
+        found: dict[str, int] = {}
+        for source in self._sources or ():
+            for document in source.documents if source.name not in self._distrusted else ():
+                found = {id: document.sizes[id] for id in diff_ids if id in document.sizes} | found
+        return found
+
     def knows(self, layer: str) -> bool:
         """Whether the layer is one that a cache gave."""
         return layer in self._layers
@@ -177,7 +186,7 @@ class Imported:
                         descriptor, blobs, lambda now, whole: self._progress(descriptor.digest, now, whole)
                     )
         except KezuriError as error:
-            if not self._cancel.is_set():
+            if not self._cancel.is_set() and not is_full(error):  # A disk of ours that is full is no cache's fault.
                 self.lose(layer, str(error).partition("\n")[0])
             raise
 
@@ -266,7 +275,10 @@ class Imported:
             if source.name not in self._complained:
                 self._complained.add(source.name)
                 said = str(error).partition("\n")[0].removeprefix(f"{source.name}: ")
-                self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
+                if is_full(error):
+                    self._warn(f"a cache mount begins empty: {said}")
+                else:
+                    self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
             return False
 
     def _bring(self, source: _Source, descriptor: Descriptor, path: str) -> None:

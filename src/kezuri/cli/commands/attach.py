@@ -31,7 +31,9 @@ def execute(invocation: Invocation) -> int:
     image, *more = parsed.operands
     kind = parsed.text("--artifact-type")
     if not kind:
-        raise UsageError.because("an artifact is of some type", "write --artifact-type application/spdx+json")
+        raise UsageError.because(
+            "what type of artifact is it?", "write --artifact-type application/spdx+json, for instance"
+        )
     files = [AttachedFile(*_file(text)) for text in (*parsed.all("--file"), *more)]
     names = [file.path for file in files]
     if len(set(names)) < len(names):

@@ -26,7 +26,7 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """The manifest's digest on standard output, with --all-tags behind each name; what became of the layers, in
     docker's words, on standard error."""
-    from kezuri.app.pull import pull, pull_all
+    from kezuri.app.pull import pull
     from kezuri.cli.progress import open_progress
 
     parsed, console = invocation.parsed, invocation.console
@@ -40,6 +40,8 @@ def execute(invocation: Invocation) -> int:
             layers.setdefault(digest, there)
 
         if parsed.flag("--all-tags"):
+            from kezuri.app.pull import pull_all
+
             every = pull_all(settings, name, platform, progress, told)
             results = [f"{pulled.name.familiar}@{pulled.digest}" for pulled in every]
         else:
