@@ -377,9 +377,8 @@ def test_a_layout_beside_that_knows_another_image(tmp_path: Path, held: ExitStac
         alone = DockerArchive(file, None)
         source = alone.source(alone.find(""))
         packed, config = gzip.compress(one, mtime=0), manifest.config
-        root = source.root().content
-        assert isinstance(root, Manifest)
-        raw_config = source.open(root.config).read()
+        source.root()
+        raw_config = source.open(config).read()
         layer = Descriptor(LAYER_GZIP, digest_of(packed), len(packed))
         raw = canonical(Manifest(config, (layer,)).to_json())
         blobs = {digest_of(packed): packed, config.digest: raw_config}

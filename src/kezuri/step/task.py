@@ -26,7 +26,7 @@ from kezuri.tree.selection import Root, Selection
 
 class Picked(NamedTuple):
     """Files of a context: those that the words select, as a digest of their content. `context` is the name of a named
-    context, empty for the build context; the other fields are those of `kezuri.plan.operation.Choice`."""
+    context, empty for the build context; the other fields are those of `kezuri.plan.inputs.Choice`."""
 
     digest: str
     context: str
