@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.registry.retry import Patience, passing, retry_after
-from kezuri.registry.server import HUB, Server
 from kezuri.registry.wire import Answer, Headers, TransportError
 
 _BODY = 64 << 10
@@ -141,6 +140,8 @@ def explain(
         message, hint = _transport(error)
         if writing and error.kind in _UNREACHED:
             hint = "is the network there, and is this the registry's name?"
+            from kezuri.registry.server import HUB, Server
+
             if Server.of(host).host == HUB:
                 hint = "a name without a registry is Docker Hub's: for another one `kezuri tag` it HOST/NAME first"
         if error.origin.partition(":")[0] != host.partition(":")[0]:
