@@ -38,7 +38,7 @@ COMMENT = "buildkit.dockerfile.v0"
 
 
 class LayerBlob(NamedTuple):
-    """A layer as it goes into a manifest; `created` is seconds since 1970, and `epoch` is the SOURCE_DATE_EPOCH that its
+    """A layer as it goes into a manifest; `created` is seconds since 1970, `epoch` the SOURCE_DATE_EPOCH that its
     later times became, None for none."""
 
     diff_id: str
