@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.app.test_app_interrupted import PIECE, Halting, start
 from tests.images.test_images_layout import NAME, write_layout
 from tests.layer.layer_trees import tar_of
 from tests.registry.registry_faults import FaultyRegistry, flip, make_image
@@ -426,3 +428,24 @@ def test_docker_registry_is_not_asked_for_more_than_was_needed(place: Place, tmp
     sent = int(line.partition('HTTP/1.1" 200 ')[2].split()[0])
     # What the sockets had taken already when the connection was cut counts as sent.
     assert 0 < sent < 15_000_000, line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/d/file", "/d"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_half_way_nothing_is_there(place: Place, registry: FaultyRegistry, path: str, number: int) -> None:
+    image = make_image(tar_of([directory("d"), file("d/file", os.urandom(4 * PIECE)), file("d/other")]))
+    registry.put(image, "half")
+    halting = Halting()
+    registry.on(image.layers[0].digest, halting, times=5)
+    source, target = f"{registry.host}/app:half:{path}", os.path.join(place.out, "made")
+    with start(Path(place.settings.root), "cp", source, target) as process:
+        end = time.monotonic() + 20
+        while not registry.asked(image.layers[0].digest):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        time.sleep(0.2)
+        process.send_signal(number)
+        assert process.wait(30) == (143 if number == signal.SIGTERM else 130)
+    halting.go_on.set()
+    assert os.listdir(place.out) == [] and os.listdir(place.settings.root + "/tmp") == []

@@ -66,6 +66,18 @@ def test_another_machine_runs_nothing_and_makes_the_same_image(
     assert two.check() == [] == two.leftovers()
 
 
+def test_the_size_of_an_image_is_known_without_its_files(machine: Callable[[str], Workshop], tmp_path: Path) -> None:
+    one = machine("one")
+    made = one.build(**to(tmp_path))
+    two = machine("two")
+    again = two.build(**of(tmp_path), cache_to=(CacheTarget("local", str(tmp_path / "onward")),))
+    assert two.said.ran == []
+    assert made.unpacked == again.unpacked == len("top" + "a" + "end")
+    # What a cache says is passed on.
+    third = machine("three").build(cache_from=(CacheSource("local", str(tmp_path / "onward")),))
+    assert third.unpacked == made.unpacked
+
+
 def test_what_came_is_a_result_of_this_machine(machine: Callable[[str], Workshop], tmp_path: Path) -> None:
     machine("one").build(**to(tmp_path, mode="max"))
     two = machine("two")
@@ -392,8 +404,13 @@ def test_a_cache_that_cannot_be_written_is_an_error_after_the_image(
     assert one.said.ran == []
 
 
-def test_a_bound_leaves_files_out_and_the_build_right(machine: Callable[[str], Workshop], tmp_path: Path) -> None:
-    machine("one").build(**to(tmp_path, mode="max", most=150))
+@pytest.mark.parametrize(
+    ("own", "setting"), [(150, None), (0, 150), (150, 1 << 30)], ids=["its own", "the settings'", "its own first"]
+)
+def test_a_bound_leaves_files_out_and_the_build_right(
+    machine: Callable[[str], Workshop], tmp_path: Path, own: int, setting: int | None
+) -> None:
+    machine("one").build(max_local_cache=setting, **to(tmp_path, mode="max", most=own))
     assert sum(path.stat().st_size for path in blobs_of(tmp_path / "cache")) <= 150
     two = machine("two")
     again = two.build(**of(tmp_path))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kezuri.progress.events import Event, StepFailed
+from kezuri.progress.events import Event, StepFailed, StepStatus, WorkName
 from kezuri.progress.reporter import Reporter
 
 
@@ -20,3 +20,16 @@ def test_what_is_interrupted_was_canceled(error: BaseException, told: str) -> No
     with pytest.raises(type(error)), Reporter(heard.append).step("exporting"):
         raise error
     assert isinstance(heard[-1], StepFailed) and heard[-1].message == told
+
+
+def test_that_something_is_whole_is_told_once_unless_it_was_begun_anew() -> None:
+    heard: list[Event] = []
+    with Reporter(heard.append).step(WorkName("pull")) as ticket:
+        for current, done in ((1, False), (2, True), (2, True), (0, False), (2, True), (2, True)):
+            ticket.status("blob", current, 2, done)
+        ticket.status("another", 1, 1, True)
+    told = [(event.what, event.current, event.done) for event in heard if isinstance(event, StepStatus)]
+    assert told == [
+        *(("blob", 1, False), ("blob", 2, True), ("blob", 0, False), ("blob", 2, True)),
+        ("another", 1, True),
+    ]

@@ -69,6 +69,11 @@ def test_build(app: App) -> None:
         "#1 [1/1] COPY a a\n#1 DONE 0.0s\n\nwarning: odd\n" + said,
     )
     assert requests[0].tags == ("web:1",)
+    app("build", build=lambda *_, **more: RESULT._replace(unpacked=3000))
+    assert kezuri("build", ".")[2].endswith("\nImage size: 3kB unpacked, 1kB compressed\n")
+    told = kezuri("build", ".", LC_ALL="ja_JP.UTF-8")[2].splitlines()[-1]
+    assert told == "イメージの大きさ: 展開後 3kB、圧縮後 1kB"
+    app("build", build=build)
     assert kezuri("build", "-q", ".") == (0, ID + "\n", "")
     assert kezuri("build", "--progress=none", ".") == (0, "", "")
     code, out, err = kezuri("build", ".", KEZURI_PROGRESS="rawjson")

@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from tests.cli.cli_sentences import sentences
 
 import kezuri
+from kezuri.cli.commands import MODULES, load
 from kezuri.cli.console import Console
+from kezuri.cli.elsewhere import ELSEWHERE
+from kezuri.cli.forecast_text import counted
+from kezuri.cli.foreign_options import foreign_options
 from kezuri.cli.language import Language, catalogue, language_of
 from kezuri.cli.main import call
+from kezuri.forecast.step import ForecastOutcome, ForecastStep
 
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龥]")
 CATALOGUE = catalogue("ja")
@@ -42,6 +47,15 @@ def test_no_translation_is_left_of_what_nobody_says() -> None:
     ]
     assert not stale
     assert not {f"part:{text}" for text in PARTS} - set(found)
+
+
+def test_what_answers_by_name_is_translated() -> None:
+    """Options and commands of other programs: their answers are in tables, not in calls."""
+    texts = {option.refused or option.warned for name in MODULES for option in load(name)[0].options}
+    texts |= set(ELSEWHERE.values())
+    texts |= {option.refused for name in (*MODULES, "") for option in foreign_options(name)}
+    said = Language(CATALOGUE)
+    assert [text for text in texts if text and " " in text and said(text) == text] == []
 
 
 def test_translations_have_the_gaps_of_the_english() -> None:
@@ -79,6 +93,14 @@ def test_what_fills_the_gaps_of_a_part_is_kept_whatever_it_says(english: str, na
     assert console.phrase(english, *(f"<{number}>" for number in range(len(names)))) == expected
     said = Console(io.StringIO(), io.StringIO(), {}).phrase(english, *names)
     assert len(said) == len(english) - 2 * len(names) + sum(map(len, names))
+
+
+def test_what_is_listed_is_joined_as_in_japanese() -> None:
+    phrase = Console(io.StringIO(), io.StringIO(), LOCALE).phrase
+    outcomes: tuple[ForecastOutcome, ...] = ("runs", "cached")
+    steps = [ForecastStep(0, 0, "copy", "COPY a a", 1, outcome, "", (), None, ()) for outcome in outcomes]
+    assert counted(steps, phrase) == "2 ステップ中 1 ステップが実行されます、1 ステップはキャッシュにあります"
+    assert counted(steps) == "1 of 2 steps would run, 1 cached"
 
 
 @given(st.text(max_size=80))

@@ -75,6 +75,13 @@ def test_help_names_every_option_that_works() -> None:
         assert name in ("build", "__complete") or set(command.aliases) == {a for a, n in ALIASES.items() if n == name}
 
 
+def test_summaries_stand_in_one_column() -> None:
+    lines = help_room.overview().split("\n\n")[2].splitlines()[1:]
+    assert len(lines) > 40
+    column = max(len(name) for name in MODULES if not load(name)[0].hidden) + 4
+    assert [line for line in lines if line[column - 2 : column] != "  " or line[column] == " "] == []
+
+
 def test_tables_are_sound() -> None:
     for name in MODULES:
         command = load(name)[0]

@@ -70,6 +70,17 @@ def test_what_a_failure_of_the_network_is_told_as(kind: str, told: str, unanswer
     (said,) = error.diagnostics
     assert told in said.hint and bool(said.hint) is bool(told)
     assert isinstance(error, Unanswered) is unanswered
+    assert "--build-context" not in said.hint  # who pulls, copies or asks for a digest has no such option
     assert "why" in said.message and "sent there by" not in said.message
     (elsewhere,) = explain("app:1", "r.example", TransportError(kind, "cdn.example", "why")).diagnostics  # type: ignore[arg-type]
     assert "(sent there by r.example)" in elsewhere.message
+
+
+def test_a_push_without_a_registry_in_the_name_is_told_where_it_went() -> None:
+    unknown = TransportError("resolve", "registry-1.docker.io", "why")
+    (said,) = explain("docker.io/library/app", "docker.io", unknown, writing=True).diagnostics
+    assert "`kezuri tag` it HOST/NAME first" in said.hint
+    (said,) = explain(
+        "r.example/app", "r.example", TransportError("resolve", "r.example", "why"), writing=True
+    ).diagnostics
+    assert said.hint == "is the network there, and is this the registry's name?"

@@ -3,6 +3,7 @@
 import gzip
 import io
 import random
+import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -186,6 +187,36 @@ def test_a_lasting_failure_ends_after_five_tries(server: FaultyRegistry, fault: 
     assert "manifests/1" not in server.documents
 
 
+def test_a_registry_in_trouble_is_not_stormed(server: FaultyRegistry) -> None:
+    """Of several blobs each is tried five times at most, and the first that is given up ends the others."""
+    image = make_image(*(gzip.compress(bytes([n]) * 1000, mtime=0) for n in range(8)))
+    server.on(POST, status(503), times=999)
+    client = Client(blobs=image.blobs)
+    with pytest.raises(KezuriError) as caught, client.registry as registry:
+        registry.upload_all(Reference.parse(f"{server.host}/app"), image.layers, client.source)
+    assert "503 UNAVAILABLE" in text(caught.value)
+    assert len(server.asked("POST")) <= 4 * 5
+    assert not server.asked("PUT")
+
+
+def test_a_blob_that_two_images_share_is_sent_once(server: FaultyRegistry) -> None:
+    client = Client()
+    reference = Reference.parse(f"{server.host}/app")
+    found: list[Uploaded] = []
+
+    def bring() -> None:
+        found.append(client.registry.upload(reference, PARSED.layers[0], client.source))
+
+    with client.registry:
+        threads = [threading.Thread(target=bring) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(found) == ["sent", "there", "there", "there"]
+    assert sent(server) == 1
+
+
 def test_a_registry_that_reads_nothing_is_given_up(server: FaultyRegistry) -> None:
     server.on(PUT, stall, times=99)
     client = Client(blobs={**IMAGE.blobs}, idle_timeout=0.05, tries=2, connect_timeout=0.1)
@@ -211,6 +242,14 @@ def test_a_redirected_upload_takes_no_credentials_along(
     assert [s.method for s in second.log] == ["PUT"]
     assert "authorization" not in second.log[0].headers
     assert any("authorization" in s.headers for s in server.log)
+
+
+def test_redirects_without_an_end_are_an_error(server: FaultyRegistry) -> None:
+    server.on("POST .*", after(redirect(f"http://{server.host}/PATH", 307)), times=99)
+    with pytest.raises(KezuriError) as caught:
+        Client().push(server.host)
+    assert "more than 10 redirects" in text(caught.value)
+    assert len(server.asked("POST")) <= 22  # eleven for each of two blobs
 
 
 def test_a_redirect_to_something_else_is_an_error(server: FaultyRegistry) -> None:

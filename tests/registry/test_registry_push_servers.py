@@ -42,10 +42,11 @@ from tests.registry.registry_servers import (
 
 from kezuri.app.build import build
 from kezuri.app.images import tag
-from kezuri.app.outputs import ImageOptions, PushedImage
+from kezuri.app.outputs import PushedImage
 from kezuri.app.pull import pull
 from kezuri.app.push import push
 from kezuri.app.request import BuildRequest, Settings
+from kezuri.app.stored_image import ImageOptions
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import MANIFEST, Descriptor, Index, Manifest, Platform, Reference, canonical, digest_of
 from kezuri.oci.descriptor import DOCKER_MANIFEST
@@ -129,6 +130,23 @@ def test_every_fault_of_a_push_is_survived(plain: RegistryServer, where: str, fa
     assert len(log) <= 13  # nine requests without a fault, and what finding out takes
     assert len(clock.waits) == 1
     assert clock.waits[0] >= 1
+
+
+def test_an_answer_that_comes_too_late_is_looked_for(plain: RegistryServer) -> None:
+    """After its last byte a blob has ten times the time of another request, and then it is asked for."""
+
+    def late(handler: Handler, kind: str, data: bytes) -> None:
+        handler.answer = lambda *_, **__: None  # type: ignore[method-assign]
+        handler.forward()
+        handler.registry.stopped.wait(20)
+        handler.close_connection = True
+
+    config = RegistryConfig(connect_timeout=0.1, idle_timeout=0.1)
+    with FaultyRegistry(upstream=plain.host) as proxy, Registry(config, clock=FastClock()) as registry:
+        proxy.on(PUT, late)
+        assert send(registry, proxy.host) == {"sent"}
+        assert len([s for s in proxy.log if s.method == "PUT" and digest_of(LAYER)[7:] in s.path]) == 1
+    there(plain.host)
 
 
 @needs_openssl

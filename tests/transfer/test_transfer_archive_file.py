@@ -7,6 +7,7 @@ import lzma
 import os
 import tarfile
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,29 @@ def test_a_pipe_is_an_archive(tmp_path: Path) -> None:
     with os.fdopen(reader, "rb", buffering=0) as stream, ArchiveFile.read(stream, "pipe") as archive:
         assert archive.document("a", 100) == b"first"
     writer.join()
+
+
+def test_the_writer_of_a_named_pipe_is_waited_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "pipe")
+    os.mkfifo(path)
+
+    def late() -> None:
+        time.sleep(0.05)
+        Path(path).write_bytes(gzip.compress(PLAIN))
+
+    writer = threading.Thread(target=late)
+    writer.start()
+    with ArchiveFile.open(path) as archive:
+        assert archive.document("a", 100) == b"first"
+    writer.join()
+
+
+def test_a_plain_file_that_is_given_as_a_stream_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_spooled", lambda stream, where: pytest.fail("it was copied"))
+    path = tmp_path / "archive"
+    path.write_bytes(PLAIN)
+    with path.open("rb", buffering=0) as stream, ArchiveFile.read(stream, "standard input") as archive:
+        assert archive.document("a", 100) == b"first"
 
 
 def test_nothing_stays_where_it_was_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

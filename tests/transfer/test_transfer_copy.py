@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import zstandard
 from tests.images.test_images_layout import write_layout
-from tests.registry.registry_faults import make_image
+from tests.registry.registry_faults import Image, make_image
 from tests.transfer.transfer_images import NAME, Tarring, docker_save, image, layout_of_several, refer, several, tar_of
 
 from kezuri.diagnostics import KezuriError
 from kezuri.images.layout import open_layout
-from kezuri.oci import LAYER, LAYER_ZSTD, Descriptor, Manifest, Platform, canonical, digest_of
+from kezuri.oci import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, Manifest, Platform, canonical, digest_of
 from kezuri.store.archive_file import ArchiveFile
 from kezuri.store.store import Store
 from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter
@@ -67,7 +67,7 @@ def archive_of(held: ExitStack, tmp_path: Path, data: bytes) -> ImageArchive:
     return held.enter_context(open_archive(str(path)))
 
 
-def blobs(path: Path) -> set[str]:
+def blob_names(path: Path) -> set[str]:
     return {p.name for p in (path / "blobs" / "sha256").iterdir()}
 
 
@@ -75,8 +75,8 @@ def test_everything_is_copied_byte_for_byte(tmp_path: Path, held: ExitStack) -> 
     where, outer = layout_of_several(tmp_path / "from")
     copied = run(layout(held, where, "several"), LayoutDestination(str(tmp_path / "to"), "x"))
     assert copied.descriptor.digest == digest_of(outer)
-    assert blobs(tmp_path / "to") == blobs(tmp_path / "from")
-    for blob in blobs(tmp_path / "to"):
+    assert blob_names(tmp_path / "to") == blob_names(tmp_path / "from")
+    for blob in blob_names(tmp_path / "to"):
         data = (tmp_path / "to" / "blobs" / "sha256" / blob).read_bytes()
         assert digest_of(data) == f"sha256:{blob}"
     entry = json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"]
@@ -90,7 +90,7 @@ def test_one_platform_is_found_in_a_nested_index(tmp_path: Path, held: ExitStack
     for platform, expected in ((AMD, amd), (ARM, arm)):
         to = tmp_path / str(platform.architecture)
         run(layout(held, where, "several"), LayoutDestination(str(to), ""), Wish(platform))
-        assert blobs(to) == {d[7:] for d in (expected.digest, *expected.blobs)}
+        assert blob_names(to) == {d[7:] for d in (expected.digest, *expected.blobs)}
     with pytest.raises(KezuriError, match="there is no image for linux/s390x"):
         run(
             layout(held, where, "several"),
@@ -122,7 +122,7 @@ def test_a_damaged_blob_is_replaced_and_none_is_published(tmp_path: Path, held: 
     with pytest.raises(KezuriError, match="is damaged: its bytes have another digest"):
         run(layout(held, where), LayoutDestination(str(to), "one"))
     assert not (to / "index.json").exists()
-    assert layer.name not in blobs(to) and not [b for b in blobs(to) if "part" in b]
+    assert layer.name not in blob_names(to) and not [b for b in blob_names(to) if "part" in b]
     with Store(str(tmp_path / "store")) as store:
         with pytest.raises(KezuriError, match="is damaged"):
             run(layout(held, where), StoreDestination(store, ("docker.io/library/x:1",)))
@@ -168,15 +168,15 @@ def test_what_refers_to_an_image_goes_along_if_wanted(tmp_path: Path, held: Exit
     note = refer(where, one.manifest, "a note")
     about = refer(where, note, "a note about the note")
     run(layout(held, where, "one"), LayoutDestination(str(tmp_path / "without"), "x"))
-    assert digest_of(note)[7:] not in blobs(tmp_path / "without")
+    assert digest_of(note)[7:] not in blob_names(tmp_path / "without")
     run(layout(held, where, "one"), LayoutDestination(str(tmp_path / "with"), "x"), Wish(referrers=True))
-    assert blobs(tmp_path / "with") == blobs(where)
+    assert blob_names(tmp_path / "with") == blob_names(where)
     with Store(str(tmp_path / "store")) as store:
         run(layout(held, where, "one"), StoreDestination(store, ("docker.io/library/x:1",)), Wish(referrers=True))
         assert {d.digest for d in store.names.referring()} == {digest_of(note), digest_of(about)}
         back = LayoutDestination(str(tmp_path / "back"), "x")
         run(StoreSource(store, "x:1"), back, Wish(referrers=True))
-    assert blobs(tmp_path / "back") == blobs(where)
+    assert blob_names(tmp_path / "back") == blob_names(where)
 
 
 def test_archives_hold_what_layouts_do(tmp_path: Path, held: ExitStack) -> None:
@@ -187,7 +187,7 @@ def test_archives_hold_what_layouts_do(tmp_path: Path, held: ExitStack) -> None:
     assert archive.docker is None
     copied = run(archive.source("oci", "example.org/x:1"), LayoutDestination(str(tmp_path / "to"), "x"))
     assert copied.descriptor.digest == digest_of(outer)
-    assert blobs(tmp_path / "to") == blobs(tmp_path / "from")
+    assert blob_names(tmp_path / "to") == blob_names(tmp_path / "from")
 
 
 def test_an_archive_for_docker_is_a_layout_too(tmp_path: Path, held: ExitStack) -> None:
@@ -314,6 +314,32 @@ def test_what_is_no_archive_of_images(tmp_path: Path) -> None:
         open_archive(str(tmp_path))
 
 
+def test_layers_that_may_not_be_distributed_stay_where_they_are(tmp_path: Path, held: ExitStack) -> None:
+    made = image("base", "windows")
+    manifest = json.loads(made.manifest)
+    foreign = manifest["layers"][0]
+    foreign["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    foreign["urls"] = ["https://example.org/layer"]
+    raw = canonical(manifest)
+    blobs = {digest: blob for digest, blob in made.blobs.items() if digest != foreign["digest"]}
+    one = made._replace(manifest=raw, digest=digest_of(raw), blobs=blobs)
+    where = write_layout(str(tmp_path / "from"), (one, {NAME: "one"}))
+    copied = run(layout(held, where), LayoutDestination(str(tmp_path / "to"), "x"))
+    assert copied.descriptor.digest == one.digest and foreign["digest"][7:] not in blob_names(tmp_path / "to")
+    with pytest.raises(KezuriError, match="may not be distributed, which docker cannot load"):
+        to_archive(layout(held, where), docker=True)
+
+
+def test_an_artifact_is_nothing_for_docker(tmp_path: Path, held: ExitStack) -> None:
+    one = image("text")
+    where = tmp_path / "from"
+    write_layout(str(where), (one, {NAME: "one"}))
+    note = refer(where, one.manifest, "a note")
+    with pytest.raises(KezuriError, match=r"is no container image but 'application/vnd\.oci\.empty"):
+        to_archive(layout(held, where, digest_of(note)), docker=True)
+    assert to_archive(layout(held, where, digest_of(note)))
+
+
 def test_indexes_that_go_too_deep(tmp_path: Path, held: ExitStack) -> None:
     where, outer = layout_of_several(tmp_path / "from")
     raw = outer
@@ -347,3 +373,14 @@ def test_a_layout_beside_that_knows_another_image(tmp_path: Path, held: ExitStac
         archive = DockerArchive(file, held.enter_context(open_layout(where)))
         manifest = archive.source(archive.find("")).root().content
         assert isinstance(manifest, Manifest) and manifest.layers[0].digest == digest_of(one)
+        # The same image with its layer packed otherwise: those bytes are not in the archive.
+        alone = DockerArchive(file, None)
+        source = alone.source(alone.find(""))
+        packed, config = gzip.compress(one, mtime=0), manifest.config
+        raw_config = source.open(source.root().content.config).read()
+        layer = Descriptor(LAYER_GZIP, digest_of(packed), len(packed))
+        raw = canonical(Manifest(config, (layer,)).to_json())
+        blobs = {digest_of(packed): packed, config.digest: raw_config}
+        where = write_layout(str(tmp_path / "packed"), (Image(raw, blobs, (layer,), digest_of(raw)), {NAME: "x"}))
+        archive = DockerArchive(file, held.enter_context(open_layout(where)))
+        assert archive.source(archive.find("")).root().content == manifest

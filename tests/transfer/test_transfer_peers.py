@@ -86,6 +86,7 @@ def test_a_round_keeps_every_digest(kezuri: Kezuri, registry: str, tmp_path: Pat
         f"docker://{registry}/a/b:1",
         f"oci-archive:{tmp_path / 'x.tar'}",
         f"docker://{registry}/c:2",
+        f"dir:{tmp_path / 'directory'}",
         "store:round:1",
         f"docker://{registry}/a/b:3",
         f"docker://{registry}/mounted:4",
@@ -126,6 +127,23 @@ def test_what_skopeo_pushed(kezuri: Kezuri, registry: str, tmp_path: Path) -> No
     where, outer = layout_of_two(tmp_path / "from")
     run("skopeo", "copy", "-q", "--all", "--dest-tls-verify=false", f"oci:{where}:two", f"docker://{registry}/a:1")
     assert kezuri("copy", "-q", f"docker://{registry}/a:1", f"oci:{tmp_path / 'to'}:x").split() == [digest_of(outer)]
+
+
+def test_directories_of_skopeo(kezuri: Kezuri, tmp_path: Path) -> None:
+    where, outer = layout_of_two(tmp_path / "from")
+    run("skopeo", "copy", "-q", "--all", f"oci:{where}:two", f"dir:{tmp_path / 'theirs'}")
+    assert kezuri("copy", "-q", f"dir:{tmp_path / 'theirs'}", "two:1").split() == [digest_of(outer)]
+    kezuri("copy", "-q", "two:1", f"dir:{tmp_path / 'ours'}")
+    for name in os.listdir(tmp_path / "theirs"):
+        assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes()
+    assert "holds something" in kezuri("copy", "two:1", f"dir:{where}", code=125)
+    assert "it is an OCI layout" in kezuri("copy", f"dir:{where}", "x", code=125)
+    (blob,) = {p.name for p in (tmp_path / "ours").iterdir()} & {d[7:] for d in several()[2].blobs} - {
+        d[7:] for d in several()[1].blobs
+    } - {m["config"]["digest"][7:] for m in [json.loads(several()[2].manifest)]}
+    (tmp_path / "ours" / blob).write_bytes(b"x")
+    kezuri("rmi", "-f", "two:1")
+    assert "is damaged" in kezuri("copy", f"dir:{tmp_path / 'ours'}", "x", code=125)
 
 
 def test_archives_of_skopeo(kezuri: Kezuri, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci import Reference
 from kezuri.transfer.places import (
     ArchivePlace,
+    DirectoryPlace,
     EnginePlace,
     LayoutPlace,
     Place,
@@ -35,6 +36,7 @@ DIGEST = "sha256:" + "0" * 64
         ("oci:dir:example.org/a/b:1", LayoutPlace("dir", "example.org/a/b:1")),
         (f"oci:dir@{DIGEST}", LayoutPlace("dir", DIGEST)),
         ("oci-layout://dir:tag", LayoutPlace("dir", "tag")),
+        ("dir:/tmp/x", DirectoryPlace("/tmp/x")),
         ("oci-archive:a.tar", ArchivePlace("oci", "a.tar", "")),
         ("oci-archive:-", ArchivePlace("oci", "-", "")),
         ("docker-archive:a.tar:example.org/a:1", ArchivePlace("docker", "a.tar", "example.org/a:1")),
@@ -59,7 +61,7 @@ def test_a_file_with_colons(tmp_path: Path) -> None:
         ("docker:27", "store:docker:27"),
         ("docker://", "docker://NAME"),
         ("oci:", "nothing after oci:"),
-        ("dir:/tmp/x", "neither from nor to dir:"),
+        ("tarball:/tmp/x", "neither from nor to tarball:"),
         ("https://example.org/a", "does not know https://"),
         ("docker-archiv:a.tar", "did you mean docker-archive:a.tar?"),
         ("docker://UPPER", "lower-case"),

@@ -39,6 +39,7 @@ def test_what_is_written_is_read_again() -> None:
         },
         {KEY: "sha256:abc"},
         {"c" * 32: MountRecord("c" * 32, (BLOB, BLOB), 4096)},
+        {DIFF: 12345},
     )
     assert CacheDocument.parse(document.encode(), "here", known) == document
     assert document.blobs() == (BLOB,)
@@ -142,3 +143,10 @@ def test_scopes_have_tags_of_their_own() -> None:
     tags = {scoped("cache", name) for name in ("a/b", "a-b", "a b", "a_b", "ä", "x" * 300, "x" * 301)}
     assert len(tags) == 7
     assert all(len(tag) <= 128 and "/" not in tag and tag.isascii() for tag in tags)
+
+
+@pytest.mark.parametrize("size", [-1, True, "5", 1.5, None, 1 << 60])
+def test_a_size_that_is_none_is_left_out(size: object) -> None:
+    other = "sha256:" + "8" * 64
+    assert parsed({"version": 1, "records": [], "sizes": {DIFF: size, other: 7, "x": 7}}).sizes == {other: 7}
+    assert parsed({"version": 1, "records": [], "sizes": [size]}).sizes == {}

@@ -10,10 +10,11 @@ from typing import IO
 import pytest
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import LAYER_GZIP, Descriptor
+from kezuri.oci.descriptor import INDEX, LAYER_GZIP, MANIFEST, Descriptor, Index, Manifest
+from kezuri.registry.image import Document
 from kezuri.registry.sink import MemorySink
-from kezuri.travel.carriers import LayoutCarrier
-from kezuri.travel.document import CacheDocument, Record
+from kezuri.travel.carriers import LayoutCarrier, Library
+from kezuri.travel.document import CONFIG_TYPE, CacheDocument, Record
 from kezuri.travel.layouts import LEDGER, CacheDirectory
 
 
@@ -197,3 +198,22 @@ def test_an_image_without_a_cache_is_none(tmp_path: Path) -> None:
         read(tmp_path / "image")
     with pytest.raises(KezuriError, match="no cache with the tag 'other'"):
         read(tmp_path / "image", "other")
+
+
+def test_an_index_of_many_large_documents_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """Memory is bounded, whatever an index names."""
+    read_sizes: list[int] = []
+
+    def load(descriptor: Descriptor) -> Document:
+        config = Descriptor(CONFIG_TYPE, f"sha256:{'0' * 64}", 7 << 20)
+        return Document(descriptor, b"", Manifest(config, ()))
+
+    def small(descriptor: Descriptor) -> bytes:
+        read_sizes.append(descriptor.size)
+        return b'{"version":1,"records":[]}'
+
+    entries = tuple(Descriptor(MANIFEST, f"sha256:{n:064x}", 10) for n in range(30))
+    root = Document(Descriptor(INDEX, f"sha256:{'f' * 64}", 10), b"", Index(entries))
+    with pytest.raises(KezuriError, match="there: its records are larger"):
+        Library("there", load, small).documents(root)
+    assert sum(read_sizes) <= 32 << 20

@@ -1,7 +1,7 @@
 """`--cache-from` and `--cache-to`: a build's imported and exported caches, wired from the concrete parts."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -12,7 +12,7 @@ from kezuri.build.foreign import ForeignLookup, Reach
 from kezuri.build.needs import Needs
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.packing import Packing
-from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.descriptor import Descriptor, valid_digest
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
@@ -212,6 +212,7 @@ class Caches:
         document = self._document(plan, record)
         if target.most:
             document = document.within(target.most)
+        document = document._replace(sizes=self._sizes(document))
         if not target.mounts:
             self._write(target, document, _Blobs(self._session, self.imported, document))
             return
@@ -309,6 +310,18 @@ class Caches:
         form = forms.blob(bare.layer, packing)
         blob = Descriptor(form.media_type, form.digest, form.size)
         return bare._replace(diff_id=form.diff_id, blob=blob, epoch=form.epoch)
+
+    def unpacked(self, diff_ids: Collection[str]) -> dict[str, int]:
+        """How many bytes the files of these layers have: what was counted here, else what an imported cache says."""
+        said = self.imported.sizes(diff_ids) if self.imported is not None else {}
+        return said | self._session.store.database.facts.unpacked(diff_ids)
+
+    def _sizes(self, document: CacheDocument) -> dict[str, int]:
+        """Of the layers of the document, and of the base images below them, whose ids are their diff ids."""
+        diff_ids = {record.diff_id for record in document.records.values() if record.diff_id}
+        for reached in self._lookup.reached.values() if self._lookup is not None else ():
+            diff_ids.update(layer for layer in reached.turn.before.layers if valid_digest(layer))
+        return self.unpacked(diff_ids)
 
     def _document(self, plan: Plan, record: Callable[[tuple[int, int], Record], Record]) -> CacheDocument:
         lookup = self._lookup

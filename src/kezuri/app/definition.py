@@ -19,7 +19,8 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import ImageResolver, NamedContext, context_name
 from kezuri.plan.facts import Survey
-from kezuri.plan.operation import BaseImage, ImageSource, Plan
+from kezuri.plan.inputs import BaseImage, ImageSource
+from kezuri.plan.operation import Plan
 from kezuri.plan.planner import Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName
@@ -269,8 +270,17 @@ class Definition:
         if source.kind == "registry":
             title = str(Reference.parse(source.text))
         name = WorkName(f"load metadata for {title}", True, str(platform) if self._split else "")
-        with self._reporter.step(name):
-            return self._session.images.resolve(source, platform)
+        try:
+            with self._reporter.step(name):
+                return self._session.images.resolve(source, platform)
+        except KezuriError as error:
+            from kezuri.registry.failure import Unanswered
+
+            if isinstance(error, Unanswered):
+                raise error.hinted(
+                    f"`--build-context {source.text}=oci-layout://DIR` takes it from a layout"
+                ) from error
+            raise
 
     def remotes(self) -> "Remotes":
         """What remote sources are fetched with. Several threads may ask."""

@@ -88,7 +88,7 @@ def _cache(settings: Settings) -> tuple[Check, ...]:
             "cache",
             "warning",
             detail,
-            "the next build or pull cuts it down; `kezuri prune --max-used-space BYTES` does so now",
+            "a later build or pull cuts it down; `kezuri prune --max-used-space BYTES` does so now",
         ),
     )
 

@@ -8,7 +8,8 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.export.cargo import Cargo, load
 from kezuri.export.shipment import Shipment, Stock
-from kezuri.images.kept import Kept, choose, find_image, kept
+from kezuri.images.held import held
+from kezuri.images.kept import Kept, NoSuchImage, choose, kept
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.progress.events import Listener, WorkName, warning
@@ -58,8 +59,8 @@ def push(
         )
     reporter = Reporter(listener)
     pushed = []
-    with Session(settings, warn=warning(listener)) as session:
-        images = _of_repository(session.store, reference) if all_tags else [find_image(session.store, str(reference))]
+    with Session(settings, reading=True, warn=warning(listener)) as session:
+        images = _of_repository(session.store, reference) if all_tags else [_named(session.store, reference)]
         told = Telling()
         stock = Stock(session.store, session.registry)
         shipment = Shipment(session.store, session.registry, stock, told)
@@ -97,6 +98,24 @@ class Telling:
             self.blobs.setdefault(descriptor.digest, PushedBlob(descriptor.digest, descriptor.size, how, known_from))
 
 
+def _named(store: Store, reference: Reference) -> Kept:
+    """The image of that name. Without one, an image whose name differs in all that stands before the last part is
+    likely to be meant: it was not tagged for its registry yet."""
+    try:
+        return held(store, reference.familiar)
+    except NoSuchImage as error:
+        names = [image.reference for image in kept(store) if image.reference is not None and image.reference.tag]
+        last = reference.path.rpartition("/")[2]
+        alike = [name for name in names if name.path.rpartition("/")[2] == last]
+        if not alike or any(name.repository == reference.repository for name in alike):
+            raise
+        other = next((name for name in alike if name.tag == reference.tag), alike[0])
+        raise NoSuchImage.of(
+            f"no such image: {reference.familiar}",
+            hint=f"give it the name first: kezuri tag {other.familiar} {reference.familiar}",
+        ) from error
+
+
 def _of_repository(store: Store, reference: Reference) -> list[Kept]:
     """The images of a repository's tags."""
     found = [
@@ -111,7 +130,7 @@ def _of_repository(store: Store, reference: Reference) -> list[Kept]:
         raise KezuriError.of(
             f"the store has no tag of {reference.familiar}", hint="`kezuri images` lists the names that there are"
         )
-    return sorted(found, key=lambda image: image.name)
+    return [held(store, image.name) for image in sorted(found, key=lambda image: image.name)]
 
 
 def _cargo(store: Store, stock: Stock, image: Kept, platform: str, target: Reference) -> tuple[Cargo, str]:

@@ -15,7 +15,16 @@ from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.transfer.copying import Copied, Wish, copy
 from kezuri.transfer.doors import Destination, Progress, Source
-from kezuri.transfer.places import ArchivePlace, EnginePlace, LayoutPlace, Place, RegistryPlace, StorePlace, read_place
+from kezuri.transfer.places import (
+    ArchivePlace,
+    DirectoryPlace,
+    EnginePlace,
+    LayoutPlace,
+    Place,
+    RegistryPlace,
+    StorePlace,
+    read_place,
+)
 
 
 class CopyRequest(NamedTuple):
@@ -34,7 +43,7 @@ def copy_image(settings: Settings, request: CopyRequest, listener: Listener) -> 
     source_place, target_place = read_place(request.source), read_place(request.target)
     wish = Wish(Platform.parse(request.platform) if request.platform else None, request.referrers)
     work = WorkName(f"copy {request.source} to {request.target}")
-    session = Session(settings, warn=warning(listener))
+    session = Session(settings, reading=not isinstance(target_place, StorePlace), warn=warning(listener))
     with session, Places(session) as places, Reporter(listener).step(work) as ticket:
         source = places.source(source_place)
         with places.destination(target_place) as destination:
@@ -82,6 +91,10 @@ class Places:
                 return StoreSource(self._session.store, place.name)
             case LayoutPlace():
                 return self._layout(place)
+            case DirectoryPlace():
+                from kezuri.transfer.directories import DirectorySource
+
+                return DirectorySource(place.directory)
             case ArchivePlace():
                 return self._archive(place)
             case EnginePlace():
@@ -125,6 +138,10 @@ class Places:
                         f"an image is copied to a name, not to a digest: {place.selector}", exit_code=2
                     )
                 yield LayoutDestination(place.directory, place.selector)
+            case DirectoryPlace():
+                from kezuri.transfer.directories import DirectoryDestination
+
+                yield DirectoryDestination(place.directory)
             case ArchivePlace():
                 from kezuri.export.destination import destination
                 from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter

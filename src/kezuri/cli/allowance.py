@@ -16,5 +16,5 @@ def allowance(settings: Settings) -> tuple[str, bool]:
     if settings.keep_age is not None:
         parts.append(f"kept for {duration(settings.keep_age)}")
     if stands.excess:
-        parts.append(f"{size(stands.excess)} too much: the next build or pull removes it")
+        parts.append(f"{size(stands.excess)} too much: a later build or pull removes it")
     return ", ".join(parts), bool(stands.excess)

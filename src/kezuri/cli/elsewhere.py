@@ -28,7 +28,7 @@ ELSEWHERE: Mapping[str, str] = {
     "scout": "kezuri does not look for vulnerabilities yet",
     "sbom": "kezuri writes no SBOM yet",
     "trust": "a digest in the name pins an image: FROM NAME@sha256:…",
-    "network": "steps and containers share the machine's network, or have none (--network none)",
+    "network": "steps share the machine's network, or have none; --network of `kezuri run` is bridge, host or none",
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
     **dict.fromkeys(_OF_CONTAINERS, _CONTAINERS),

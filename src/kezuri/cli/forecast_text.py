@@ -1,6 +1,7 @@
 """A forecast as text: a table for each stage, then what it comes to."""
 
 from collections.abc import Callable, Iterable
+from functools import reduce
 
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.quantities import duration, size, span
@@ -103,7 +104,7 @@ def counted(steps: Iterable[ForecastStep], phrase: Phrase = plainly) -> str:
     words += [phrase("{} may run", outcomes.count("depends"))] if "depends" in outcomes else []
     words += [phrase("{} cannot be told", outcomes.count("unknown"))] if "unknown" in outcomes else []
     words.append(phrase("{} cached", outcomes.count("cached")))
-    return ", ".join(words)
+    return reduce(lambda before, after: phrase("{}, {}", before, after), words)
 
 
 def _summary(foresight: Foresight, phrase: Phrase) -> list[str]:

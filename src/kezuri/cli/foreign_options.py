@@ -101,24 +101,24 @@ _PUSH = (
 )
 _PRUNE = _taken("--external", value=False)
 _SIDES = ("src", "dest")
-_AS_THEY_ARE = "images are copied as they are, so that digests stay"
+_AS_THEY_ARE = "what is copied stays byte for byte as it is"
 _COPY = (
     *_answered(_CREDENTIALS, *(f"--{side}-{what}" for side in _SIDES for what in ("creds", "password", "username"))),
     *_answered(_CREDENTIALS, *(f"--{side}-registry-token" for side in _SIDES)),
-    *_answered("--authfile names the file for both", *(f"--{side}-authfile" for side in _SIDES)),
-    *_answered("--cert-dir names the directory for both", *(f"--{side}-cert-dir" for side in _SIDES)),
+    *_answered("--authfile FILE has the credentials of both", *(f"--{side}-authfile" for side in _SIDES)),
+    *_answered("--cert-dir DIR is for both, certs.d for each by itself", *(f"--{side}-cert-dir" for side in _SIDES)),
     *(
         Option(
             (f"--{side}-tls-verify",),
             "optional",
             "",
-            refused="--insecure-registry HOST: that registry may speak plain HTTP",
+            refused="--insecure-registry HOST for one of them, --tls-verify=false for both",
             harmless=("true",),
             foreign=True,
         )
         for side in _SIDES
     ),
-    *_answered("everything is copied without it; --platform takes one image out", "--multi-arch", harmless=("all",)),
+    *_answered("everything is copied, unless --platform says less", "--multi-arch", harmless=("all",)),
     *_answered(_AS_THEY_ARE, "--format", "-f", "--dest-compress-format", "--dest-compress-level"),
     *_answered(_AS_THEY_ARE, "--dest-compress", "--dest-decompress", value=False),
     *_answered("copy once more: what is there is not sent again", "--additional-tag"),
@@ -130,7 +130,8 @@ _COPY = (
     ),
     *_taken("--retry-times"),
     *_taken("--preserve-digests", "--remove-signatures", "--dest-oci-accept-uncompressed-layers", value=False),
-    *_taken("--src-no-creds", "--dest-no-creds", "--dest-precompute-digests", value=False),
+    *_answered("--authfile FILE with an empty file", "--src-no-creds", "--dest-no-creds", value=False),
+    *_taken("--dest-precompute-digests", value=False),
     *_REGISTRY,
 )
 _SAVE = _taken("--uncompressed", value=False)
@@ -148,6 +149,7 @@ _TAGS = (
     *_taken("--no-creds", value=False),
 )
 
+_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
 _PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
 _ACCOUNT = (
     *_answered(_PASSWORD, "--password", "-p"),
@@ -155,7 +157,33 @@ _ACCOUNT = (
     *_answered(_PASSWORD, "--secret", "--secret-file"),
     *_taken("--verbose", "-v", value=False),
 )
+_CLUSTER = "a volume is on this machine alone"
+_VOLUME = (
+    *_answered(_CLUSTER, "--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret"),
+    *_answered(_CLUSTER, "--sharing", "--topology-preferred", "--topology-required", "--type"),
+)
+_VOLUMES = _answered(_CLUSTER, "--cluster", value=False)
+_EVERY_VOLUME = _answered(
+    "`kezuri volume inspect $(kezuri volume ls -q)` shows every volume", "--all", "-a", value=False
+)
+_NO_VOLUME = (
+    *_answered("`kezuri volume prune --all` removes every volume that no container has", "--all", "-a", value=False),
+    *_answered("nobody's container is stopped for it: a volume in use stays", "--time", "-t"),
+)
+_DAEMON = "kezuri is one program without a daemon: there is nothing to connect to"
+_PROGRAM = (
+    *_answered(_DAEMON, "--context", "-c", "--connection", harmless=("default",)),
+    *_answered(_DAEMON, "--host", "-H", "--url", "--identity"),
+    *_answered(_DAEMON, "--remote", "-r", value=False),
+    *_answered("--cert-dir DIR has the authorities and certificates", "--tlscacert", "--tlscert", "--tlskey"),
+    *_answered("the files of images lie below --root", "--storage-driver", "--storage-opt", "--runroot"),
+    *_answered("--debug shows where an unexpected error came from", "--log-level", "-l", harmless=_LEVELS),
+)
 _TABLES = {
+    "volume create": _VOLUME,
+    "volume ls": _VOLUMES,
+    "volume inspect": _EVERY_VOLUME,
+    "volume rm": _NO_VOLUME,
     "build": _BUILD,
     "images": _IMAGES,
     "rmi": _REMOVE,
@@ -169,11 +197,17 @@ _TABLES = {
     "import": _PLATFORM,
     **dict.fromkeys(("manifest create", "manifest add", "manifest annotate", "manifest push"), _MANIFEST),
     "tags": _TAGS,
+    "": _PROGRAM,
     "login": _ACCOUNT,
     "logout": _ACCOUNT,
 }
 
 
+def foreign_options(command: str) -> tuple[Option, ...]:
+    """All options of others for the command; for no command those that stand before one."""
+    return _TABLES.get(command, ())
+
+
 def foreign_option(command: str, name: str) -> Option | None:
     """The option of that name that others have for the command; None when they have none either."""
-    return next((option for option in _TABLES.get(command, ()) if name in option.names), None)
+    return next((option for option in foreign_options(command) if name in option.names), None)

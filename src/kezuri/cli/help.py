@@ -13,13 +13,14 @@ _HELP = Option(("--help",), "flag", "Show this help")
 def overview(words: Callable[[str], str] = str) -> str:
     """`kezuri --help`; `words` says a sentence in the reader's language."""
     commands = [command for name in MODULES if not (command := load(name)[0]).hidden]
+    width = max(len(command.name) for command in commands)
     lines = [
         words("kezuri builds container images from Dockerfiles: no daemon, no root needed."),
         "",
         f"{words('usage')}: kezuri [OPTIONS] COMMAND",
         "",
         f"{words('commands')}:",
-        *(f"  {command.name:<13} {words(command.summary)}" for command in commands),
+        *(f"  {command.name:<{width}}  {words(command.summary)}" for command in commands),
         "",
         f"{words('options (before or after the command)')}:",
         *_listed((*GLOBAL, Option(("--version", "-v"), "flag", "Show the version"), _HELP), words),

@@ -14,15 +14,15 @@ VERIFY = Option(("--verify",), "flag", "Read layers to their ends, so that their
 QUIET = Option(("--quiet", "-q"), "flag", "Do not say how much was read")
 
 
-def image_path(text: str, command: str) -> "ImagePath":
-    """`IMAGE:/path`; UsageError for an image alone."""
+def image_path(text: str, command: str, path: str = "") -> "ImagePath":
+    """`IMAGE:/path`; UsageError for an image alone. `path` is the word after it, perhaps the path that is meant."""
     from kezuri.app.image_files import ImagePath
 
     found = ImagePath.parse(text)
     if not found.path or not found.image:
         raise UsageError.because(
             f"kezuri {command} needs a path in the image, not only {text!r}",
-            f"write for instance {text or 'IMAGE'}:/etc",
+            f"write {text}:{path}" if text and path.startswith("/") else f"write for instance {text or 'IMAGE'}:/etc",
         )
     return found
 
@@ -34,7 +34,7 @@ class Meter:
     def __init__(self, console: Console, quiet: bool, *, result: bool = False) -> None:
         from kezuri.app.image_files import Traffic
 
-        self.traffic = Traffic(self._tick)
+        self.traffic = Traffic(self._tick, self._warn)
         self._console = console
         self._quiet = quiet
         self._live = not quiet and console.live(console.err) and not (result and console.out.isatty())
@@ -54,6 +54,11 @@ class Meter:
         if self._live and now - self._shown > 0.1:
             self._shown = now
             self._console.err.write(f"\r\x1b[K{self._console.words(self._words())}")
+
+    def _warn(self, text: str) -> None:
+        if self._live and self._shown:
+            self._console.err.write("\r\x1b[K")
+        self._console.warn(text)
 
     def _words(self) -> str:
         from kezuri.cli.quantities import amount

@@ -101,7 +101,7 @@ def call(argv: Sequence[str], console: Console) -> int:
 
 def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Parsed, tuple[str, ...]]:
     """Which command argv names, what stood before the name, and the words after it. UsageError for an unknown one."""
-    before = parse(argv, (*GLOBAL, *_ALONE), {}, passthrough=True)
+    before = parse(argv, (*GLOBAL, *_ALONE), {}, passthrough=True, others=lambda name: _foreign("", name))
     words = before.operands
     if words[:1] == ("help",):
         words = (*words[1:], "--help") if words[1:] else ()
@@ -166,6 +166,10 @@ def _operands(command: Command, parsed: Parsed) -> None:
 
 def _one_too_many(command: Command, parsed: Parsed) -> str:
     """What was meant by more operands than there may be."""
+    if command.name == "load":
+        return f"write --input {parsed.operands[0]}"
+    if command.name == "ls" and parsed.operands[1].startswith("/"):
+        return f"write {parsed.operands[0]}:{parsed.operands[1]}"
     if command.name != "build":
         return ""
     first, second = parsed.operands[:2]

@@ -63,7 +63,7 @@ class WhyText:
         step, phrase = answer.step, self.phrase
         outcome = self._outcome(step.outcome)
         if step.outcome in ("ran", "failed", "canceled"):
-            outcome = f"{outcome}, {self._seconds(step.seconds)}"
+            outcome = phrase("{}, {}", outcome, self._seconds(step.seconds))
         yield f"#{step.number} [{step.place}] {clip(one_line(step.title), _WIDTH)}   {outcome}"
         if step.outcome == "cached":
             found = phrase("key {}", step.key[:12])

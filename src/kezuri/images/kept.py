@@ -113,11 +113,19 @@ def find_all(store: Store, text: str) -> list[Kept]:
     found = found or _by_id(store, images, text) or _referring(store, text)
     if found:
         return found
-    names = [image.familiar for image in images if image.name]
+    raise NoSuchImage.of(f"no such image: {text}", hint=_meant(images, text, wanted))
+
+
+def _meant(images: list[Kept], text: str, wanted: Reference | None) -> str:
+    """What to write in the place of a name that no image has: another tag of the repository, or a name like it."""
+    named = [image for image in images if image.name]
+    others = [i.familiar for i in named if i.reference and wanted and i.reference.repository == wanted.repository]
     # Of names of one or two letters any two are near each other.
-    near = nearest(text, [n if ":" in text else n.removesuffix(":latest") for n in names]) if len(text) > 2 else None
-    hint = f"did you mean {near}?" if near else "`kezuri images` lists them"
-    raise NoSuchImage.of(f"no such image: {text}", hint=hint)
+    names = [n if ":" in text else n.removesuffix(":latest") for n in (image.familiar for image in named)]
+    near = others[0] if len(others) == 1 else nearest(text, names) if len(text) > 2 else None
+    if near:
+        return f"did you mean {near}?"
+    return f"the store has {', '.join(sorted(others)[:5])}" if others else "`kezuri images` lists them"
 
 
 def find_image(store: Store, text: str) -> Kept:
@@ -163,7 +171,7 @@ def _referring(store: Store, text: str) -> list[Kept]:
 
 
 def _readable(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]]:
-    """Its manifests; none of a damaged image, which is no reason not to find another."""
+    """The manifests of an image; none when it is damaged, so that others are found nevertheless."""
     try:
         return manifests(store, descriptor)
     except KezuriError:

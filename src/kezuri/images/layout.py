@@ -155,7 +155,7 @@ class Layout:
         progress: Callable[[Descriptor, int, int], None] | None = None,
     ) -> None:
         """Copy blobs, two at a time, the largest first; the first error ends the others and is raised."""
-        from kezuri.registry.client import in_parallel
+        from kezuri.registry.parallel import in_parallel
 
         in_parallel(descriptors, lambda d, p: self.fetch(d, sink, p), progress, 2, threading.Event())
 

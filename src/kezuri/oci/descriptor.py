@@ -27,6 +27,8 @@ CONTAINERD_NAME = "io.containerd.image.name"
 
 INDEXES = (INDEX, DOCKER_INDEX)
 MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
+DOCUMENTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
+"""Media types of manifests and indexes, in the order in which registries are asked for them."""
 
 _EMPTY: Mapping[str, str] = {}
 

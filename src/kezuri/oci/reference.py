@@ -11,6 +11,8 @@ _HOST = re.compile(
     r"|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?\Z"
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+_PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:")
+"""The places of images beside registries: where a reference is wanted, their words are read as names."""
 _DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}\Z")
 
 
@@ -92,6 +94,8 @@ def _meant(text: str) -> str:
         return "this looks like a directory: is a name missing before it?"
     if "://" in text:
         return f"leave {text.partition('://')[0]}:// out"
+    if text.startswith(_PLACES):
+        return f"that is a place of images: kezuri copy {text} NAME"
     name, at, digest = text.partition("@")
     if at and not _DIGEST.match(digest):
         return "a digest is sha256: and 64 hexadecimal digits"

@@ -24,6 +24,7 @@ class Ticket:
         self._listener = listener
         self.number = number
         self._start = monotonic()
+        self._whole: set[str] = set()
 
     @property
     def seconds(self) -> float:
@@ -35,7 +36,10 @@ class Ticket:
         self._listener(StepOutput(self.number, time(), stream, data))
 
     def status(self, what: str, current: int, total: int, done: bool = False) -> None:
-        """Part of the step has come this far, in bytes."""
+        """Part of the step has come this far, in bytes. That it is `done` is told once, however often it is said."""
+        if done and what in self._whole:
+            return
+        (self._whole.add if done else self._whole.discard)(what)
         self._listener(StepStatus(self.number, time(), what, current, total, done))
 
     def cached(self) -> None:

@@ -1,26 +1,24 @@
 """References to images, descriptors to blobs: read from a registry or its mirrors, written to the registry."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from kezuri.diagnostics import Diagnostic, KezuriError
-from kezuri.oci import Descriptor, Platform, Reference, digest_of
-from kezuri.oci.descriptor import encoded
-from kezuri.registry.blob import download
+from kezuri.oci import Descriptor, Platform, Reference
+from kezuri.oci.descriptor import DOCUMENTS, encoded, valid_digest
 from kezuri.registry.challenge import Anonymous, Credentials
 from kezuri.registry.config import Endpoint, RegistryConfig
 from kezuri.registry.exchange import Ask, Exchanges
 from kezuri.registry.failure import Refused, WrongBytes, explain
-from kezuri.registry.image import DOCUMENTS, MOST_BYTES, Document, Resolved, read_document, resolve_image
 from kezuri.registry.retry import Backoff, Clock, Patience, Stopped, passing
-from kezuri.registry.sink import BlobSink, MemorySink, Progress
 from kezuri.registry.wire import Answer, Transport, TransportError
 
 if TYPE_CHECKING:
+    from kezuri.registry.image import Document, Resolved
     from kezuri.registry.place import Place
+    from kezuri.registry.sink import BlobSink, Progress
     from kezuri.registry.stream import BlobStream
     from kezuri.registry.upload import BlobSource, Uploaded
 
@@ -84,14 +82,15 @@ class Registry:
             if self._transport is not None:
                 self._transport.close()
 
-    def resolve(self, reference: Reference, platform: Platform) -> Resolved:
+    def resolve(self, reference: Reference, platform: Platform) -> "Resolved":
         """The image for a platform that a reference names, with manifest and config; its layers are not fetched.
 
         Asked for by digest, the bytes must have it; asked for by tag, what came is hashed here. Memory: at most three
         documents of 8 MiB.
         """
+        from kezuri.registry.image import resolve_image
 
-        def at(endpoint: Endpoint) -> Resolved:
+        def at(endpoint: Endpoint) -> "Resolved":
             root = self._document(reference, endpoint, reference.digest or reference.tag, None)
             resolved = resolve_image(
                 root,
@@ -124,14 +123,14 @@ class Registry:
                 if error.failure.status == 404 and not endpoint.mirror_of:
                     return None
                 raise
-            if media_type in DOCUMENTS and size is not None and _is_digest(digest):
+            if media_type in DOCUMENTS and size is not None and valid_digest(digest):
                 return Descriptor(media_type, digest, size)
             return self._document(reference, endpoint, name, None).descriptor
 
         return self._unless_stopped(reference, lambda: self._anywhere(reference, str(reference), at))
 
     def fetch(
-        self, reference: Reference, descriptor: Descriptor, sink: BlobSink, progress: Progress | None = None
+        self, reference: Reference, descriptor: Descriptor, sink: "BlobSink", progress: "Progress | None" = None
     ) -> None:
         """Bring one blob into a sink that does not have it. `progress` hears (bytes there, size), also of fewer than
         before when a blob has to be begun anew. KezuriError when it cannot be had whole and right."""
@@ -141,21 +140,21 @@ class Registry:
         self,
         reference: Reference,
         descriptors: Iterable[Descriptor],
-        sink: BlobSink,
+        sink: "BlobSink",
         progress: Callable[[Descriptor, int, int], None] | None = None,
     ) -> None:
         """Bring blobs into a sink, four at a time, the largest first. The first error ends the others and is raised;
         `progress` hears (descriptor, bytes there, size) from several threads."""
 
-        def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
+        def one(descriptor: Descriptor, hear: "Progress | None", stop: threading.Event) -> None:
             self._fetch(reference, descriptor, sink, hear, stop)
 
         self._together(reference, descriptors, one, progress, f"{reference}: the pull was called off")
 
-    def document(self, reference: Reference) -> Document:
+    def document(self, reference: Reference) -> "Document":
         """The manifest or the index that the reference names, as it is: no platform is chosen."""
 
-        def at(endpoint: Endpoint) -> Document:
+        def at(endpoint: Endpoint) -> "Document":
             return self._document(reference, endpoint, reference.digest or reference.tag, None)
 
         return self._unless_stopped(reference, lambda: self._anywhere(reference, str(reference), at))
@@ -165,7 +164,7 @@ class Registry:
         reference: Reference,
         descriptor: Descriptor,
         source: "BlobSource",
-        progress: Progress | None = None,
+        progress: "Progress | None" = None,
         known_in: Iterable[str] = (),
     ) -> "Uploaded":
         """Have one blob in the repository of the reference, and how that came about. It is looked for there, then taken
@@ -194,7 +193,7 @@ class Registry:
         how: dict[str, Uploaded] = {}
         sources = known_in if callable(known_in) else tuple(known_in)
 
-        def one(descriptor: Descriptor, hear: Progress | None, stop: threading.Event) -> None:
+        def one(descriptor: Descriptor, hear: "Progress | None", stop: threading.Event) -> None:
             how[descriptor.digest] = self._writing(
                 reference,
                 f"{reference.repository}: blob {descriptor.digest}",
@@ -281,7 +280,7 @@ class Registry:
         reference: Reference,
         descriptor: Descriptor,
         source: "BlobSource",
-        progress: Progress | None,
+        progress: "Progress | None",
         known_in: Iterable[str],
     ) -> "Uploaded":
         from kezuri.registry.upload import Upload
@@ -309,12 +308,14 @@ class Registry:
         self,
         reference: Reference,
         descriptors: Iterable[Descriptor],
-        work: Callable[[Descriptor, Progress | None, threading.Event], None],
+        work: "Callable[[Descriptor, Progress | None, threading.Event], None]",
         progress: Callable[[Descriptor, int, int], None] | None,
         called_off: str,
     ) -> None:
         """Do something with several blobs at the same time, until the first error or until it is called off: then
         `called_off` is what is said."""
+        from kezuri.registry.parallel import in_parallel
+
         stop = threading.Event()
         with self._lock:
             self._stops.add(stop)
@@ -365,8 +366,8 @@ class Registry:
         self,
         reference: Reference,
         descriptor: Descriptor,
-        sink: BlobSink,
-        progress: Progress | None,
+        sink: "BlobSink",
+        progress: "Progress | None",
         stop: threading.Event,
     ) -> None:
         with self._lock:
@@ -383,54 +384,17 @@ class Registry:
         if progress is not None:
             progress(descriptor.size, descriptor.size)
 
-    def _document(self, reference: Reference, endpoint: Endpoint, name: str, expected: Descriptor | None) -> Document:
-        """A manifest or index by tag or digest, checked; fetched once more when it is not what it should be."""
-        digest = expected.digest if expected is not None else reference.digest
+    def _document(self, reference: Reference, endpoint: Endpoint, name: str, expected: Descriptor | None) -> "Document":
+        from kezuri.registry.documents import fetched
+
+        wanted = expected.digest if expected is not None else reference.digest
         where = str(reference) if expected is None else f"{reference}: {expected.digest}"
-        if expected is not None and expected.size > MOST_BYTES:
-            raise KezuriError.of(f"{where}: the manifest is larger than {MOST_BYTES >> 20} MiB", exit_code=125)
         patience = self._patience(self._stop, endpoint)
-        wrong = ""
-        while True:
-            ask = Ask(endpoint, f"manifests/{name}", "GET", {"Accept": _ACCEPT})
-            try:
-                with self._open(ask, patience) as answer:
-                    length = answer.headers.length() or 0
-                    body = bytearray()
-                    while length <= MOST_BYTES and len(body) <= MOST_BYTES and (piece := answer.read(1 << 20)):
-                        body += piece
-                    content_type, said = (answer.headers.get(n) for n in ("content-type", "docker-content-digest"))
-            except TransportError as error:
-                if patience.again(endpoint.host, error.kind):
-                    continue
-                raise
-            if length > MOST_BYTES or len(body) > MOST_BYTES:
-                raise KezuriError.of(f"{where}: the manifest is larger than {MOST_BYTES >> 20} MiB", exit_code=125)
-            raw = bytes(body)
-            own = digest_of(raw)
-            if digest and (own != digest or (expected is not None and len(raw) != expected.size)):
-                why = f"{len(raw)} bytes with digest {own}"
-                if wrong:
-                    raise WrongBytes(f"the manifest {digest} from {endpoint.host} is wrong twice: {wrong}; then {why}")
-                wrong = why
-                continue
-            document = read_document(raw, content_type, where)
-            if expected is not None and expected.media_type not in ("", document.descriptor.media_type):
-                raise KezuriError.of(
-                    f"{where}: listed as {expected.media_type!r}, but it is {document.descriptor.media_type!r}",
-                    exit_code=125,
-                )
-            if not digest and _is_digest(said) and said != own:
-                self._warn(
-                    Diagnostic(
-                        "warning",
-                        f"{where}: {endpoint.host} says that the digest is {said}, but the bytes it sent have {own}",
-                        hint="the bytes are what counts; something between here and the registry may change them",
-                    )
-                )
-            return document
+        return fetched(self._open, endpoint, name, wanted, expected, where, patience, self._warn)
 
     def _small(self, reference: Reference, endpoint: Endpoint, descriptor: Descriptor) -> bytes:
+        from kezuri.registry.sink import MemorySink
+
         sink = MemorySink()
         self._blob(endpoint, descriptor, sink, self._stop, None, document=True)
         return sink.blobs[descriptor.digest]
@@ -439,11 +403,13 @@ class Registry:
         self,
         endpoint: Endpoint,
         descriptor: Descriptor,
-        sink: BlobSink,
+        sink: "BlobSink",
         stop: threading.Event,
-        progress: Progress | None,
+        progress: "Progress | None",
         document: bool = False,
     ) -> None:
+        from kezuri.registry.blob import download
+
         patience = self._patience(stop, endpoint)
         path = f"blobs/{descriptor.digest}"
         with sink.writer(descriptor) as writer:
@@ -515,63 +481,3 @@ def _is_trouble(error: Exception) -> bool:
     return isinstance(error, TransportError) or (
         isinstance(error, Refused) and passing(error.failure.status, error.failure.codes)
     )
-
-
-def in_parallel(
-    descriptors: Iterable[Descriptor],
-    work_on: Callable[[Descriptor, Progress | None], None],
-    progress: Callable[[Descriptor, int, int], None] | None,
-    parallel: int,
-    stop: threading.Event,
-    cut: Callable[[], None] = lambda: None,
-) -> None:
-    """Run `work_on` for every descriptor, once per digest, largest first. The first error sets `stop`, which
-    ends the rest, and is raised when all have ended. Where this thread is interrupted, `cut` ends what the others wait
-    for: a peer that does nothing more would keep the user waiting."""
-    rest = deque(sorted({d.digest: d for d in descriptors}.values(), key=lambda d: -d.size))
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                descriptor = rest.popleft()
-            except IndexError:
-                return
-            try:
-                work_on(descriptor, _bound(progress, descriptor))
-            except Stopped:
-                return
-            except BaseException as error:  # handed to the caller's thread
-                errors.append(error)
-                stop.set()
-
-    if len(rest) < 2:
-        work()
-    else:
-        threads = [threading.Thread(target=work, name=f"blob-{i}") for i in range(min(parallel, len(rest)))]
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        except BaseException:
-            stop.set()
-            cut()
-            raise
-        finally:
-            stop.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-    if errors:
-        raise errors[0]
-
-
-def _bound(progress: Callable[[Descriptor, int, int], None] | None, descriptor: Descriptor) -> Progress | None:
-    return None if progress is None else lambda current, total: progress(descriptor, current, total)
-
-
-def _is_digest(text: str) -> bool:
-    from kezuri.oci.descriptor import valid_digest
-
-    return valid_digest(text)

@@ -1,6 +1,7 @@
 """Answers that are refusals, and what a user is told about them."""
 
 import json
+import re
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
@@ -90,6 +91,9 @@ class WrongBytes(Exception):
     """Content that is not what its descriptor says, twice."""
 
 
+_PAGE = re.compile(r"n=[0-9]+\Z")
+
+
 def read_errors(body: bytes, content_type: str = "") -> tuple[tuple[str, ...], str]:
     """The codes and the first message of an error body (distribution spec, "Error codes"); for a body of another
     kind its first line, unless it is a web page."""
@@ -110,11 +114,12 @@ def read_errors(body: bytes, content_type: str = "") -> tuple[tuple[str, ...], s
 
 
 def redact(url: str) -> str:
-    """The URL without the values of its query, which may be signatures."""
+    """The URL without the values of its query, which may be signatures; how long a page is to be is none."""
     head, mark, query = url.partition("?")
     if not mark:
         return head
-    return head + "?" + "&".join(part.partition("=")[0] for part in query.partition("#")[0].split("&"))
+    parts = query.partition("#")[0].split("&")
+    return head + "?" + "&".join(part if _PAGE.match(part) else part.partition("=")[0] for part in parts)
 
 
 def explain(
@@ -135,6 +140,10 @@ def explain(
         message, hint = _transport(error)
         if writing and error.kind in _UNREACHED:
             hint = "is the network there, and is this the registry's name?"
+            from kezuri.registry.server import HUB, Server
+
+            if Server.of(host).host == HUB:
+                hint = "a name without a registry is Docker Hub's: for another one `kezuri tag` it HOST/NAME first"
         if error.origin.partition(":")[0] != host.partition(":")[0]:
             message += f" (sent there by {host})"
     elif isinstance(error, Refused):
@@ -150,8 +159,7 @@ def _transport(error: TransportError) -> tuple[str, str]:
     if error.kind in _UNREACHED:
         return (
             f"no registry can be reached at {error.origin}: {error.message}",
-            "is the network there? `--build-context NAME=oci-layout://DIR` or a mirror (`--registry-mirror`) "
-            "serves the image without it",
+            "is the network there? A mirror (`--registry-mirror`) may have it, too",
         )
     if error.kind == "certificate" and "mismatch" in error.message.lower():
         return (
@@ -244,5 +252,5 @@ def _refused_writing(failure: Failure) -> str:
 
 
 def _clean(text: str) -> str:
-    """Text of a stranger, safe for a terminal and short."""
+    """A server's text, cut short and without what a terminal would obey."""
     return "".join(c if c.isprintable() else " " for c in text)[:300].strip()

@@ -2,9 +2,9 @@
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import digest_of
+from kezuri.oci.descriptor import DOCUMENTS
 from kezuri.registry.exchange import Ask
 from kezuri.registry.failure import Refused, weigh
-from kezuri.registry.image import DOCUMENTS
 from kezuri.registry.place import Place
 from kezuri.registry.retry import Patience
 from kezuri.registry.wire import Headers, TransportError

@@ -229,14 +229,35 @@ def _told(scene: Scene, written: str) -> str:
     found = scene.root.stat(scene.root.resolve(at))
     if found is None or (at != path and not written.startswith("/") and "/" not in written and not at):
         return ""
-    entry = found.entry
-    if _may(scene, entry, 2):
-        return ""
-    what = "directory " if entry.kind == "dir" else ""
+    closed = _closed(scene, path)
+    if closed is not None:
+        at, entry = closed
+    else:
+        entry = found.entry
+        if _may(scene, entry, 2):
+            return ""
+    what = "the directory " if entry.kind == "dir" else ""
+    refused = "not write there"
+    if closed is not None:
+        refused = "not look into it"
+    elif entry.kind != "dir" and not _may(scene, entry, 4):
+        refused = "neither read nor write it"
     return (
-        f"the {what}/{at} belongs to {entry.uid}:{entry.gid} with mode {entry.mode & 0o7777:o}, so {_who(scene)} may\n"
-        f"not write there: COPY --chown={_owner(scene)}, or RUN chown {_owner(scene)} /{at} before USER"
+        f"{what}/{at} belongs to {entry.uid}:{entry.gid} with mode {entry.mode & 0o7777:o},\n"
+        f"so {_who(scene)} may {refused}:\n"
+        f"COPY --chown={_owner(scene)}, or RUN chown {_owner(scene)} /{at} before USER"
     )
+
+
+def _closed(scene: Scene, path: str) -> tuple[str, Entry] | None:
+    """The first directory on the way to the path that does not let the step's user through; None when all do."""
+    parts = path.split("/")[:-1]
+    for count in range(len(parts)):
+        directory = scene.root.resolve("/".join(parts[: count + 1]))
+        found = scene.root.stat(directory)
+        if found is not None and found.entry.kind == "dir" and not _may(scene, found.entry, 1):
+            return directory, found.entry
+    return None
 
 
 def _owner(scene: Scene) -> str:
@@ -252,7 +273,7 @@ def _who(scene: Scene) -> str:
 
 
 def _may(scene: Scene, entry: Entry, bit: int) -> bool:
-    """Whether the mode lets the step's user do this (1 execute, 2 write)."""
+    """Whether the mode lets the step's user do this (1 execute or search, 2 write, 4 read)."""
     if scene.uid == 0:
         return bit != 1 or entry.kind == "dir" or bool(entry.mode & 0o111)
     if entry.uid == scene.uid:

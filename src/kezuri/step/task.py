@@ -17,7 +17,8 @@ from typing import NamedTuple, Protocol
 from kezuri.forms.packing import Packing
 from kezuri.keys.options import RunSettings
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import AgentMount, Remote, SecretMount, TmpfsMount
+from kezuri.plan.inputs import Remote
+from kezuri.plan.operation import AgentMount, SecretMount, TmpfsMount
 from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox.step import Output
 from kezuri.tree.selection import Root, Selection

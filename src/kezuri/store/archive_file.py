@@ -48,8 +48,8 @@ class ArchiveFile:
 
     @classmethod
     def open(cls, path: str) -> "ArchiveFile":
-        """The archive at a path. OSError when it cannot be opened."""
-        # A pipe that nobody writes into must not hang us before it is known to be one.
+        """The archive at a path; of a pipe its writer is waited for. OSError when it cannot be opened."""
+        # A device must not hang us before it is known to be one.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             status = os.fstat(descriptor)
@@ -58,6 +58,9 @@ class ArchiveFile:
                 return cls(plain, path)
             if stat.S_ISDIR(status.st_mode):
                 raise _wrong(path, "is a directory, not an archive")
+            if stat.S_ISFIFO(status.st_mode):
+                waiting, descriptor = descriptor, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                os.close(waiting)
             os.set_blocking(descriptor, True)
             with open(descriptor, "rb", buffering=0, closefd=False) as file:
                 return cls.read(file, path)
@@ -67,7 +70,12 @@ class ArchiveFile:
 
     @classmethod
     def read(cls, stream: BinaryIO | IO[bytes], where: str) -> "ArchiveFile":
-        """The archive that comes out of a stream, which is read to its end."""
+        """The archive that comes out of a stream, which is read to its end; one that is a plain file already is read
+        where it lies."""
+        descriptor = _descriptor_of(stream)
+        plain = descriptor >= 0 and stat.S_ISREG(os.fstat(descriptor).st_mode) and not _is_compressed(descriptor)
+        if plain and os.lseek(descriptor, 0, os.SEEK_CUR) == 0:
+            return cls(os.dup(descriptor), where)
         return cls(_spooled(cast(BinaryIO, stream), where), where)
 
     def __enter__(self) -> Self:
@@ -205,6 +213,14 @@ class _Headers:
 
     def tell(self) -> int:
         return self._at
+
+
+def _descriptor_of(stream: BinaryIO | IO[bytes]) -> int:
+    """The stream's descriptor; -1 for one that has none."""
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError):
+        return -1
 
 
 def _is_compressed(descriptor: int) -> bool:

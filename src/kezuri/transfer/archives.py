@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import IO, Any, BinaryIO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor, Index, Manifest, canonical
+from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor, Index, Manifest, canonical, is_foreign
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
@@ -141,6 +141,12 @@ def _check_loadable(document: Document) -> None:
         raise KezuriError.of(
             f"{document.descriptor.digest} is no container image but {manifest.config.media_type[:100]!r}, "
             "which docker cannot load",
+            hint="an OCI archive or layout can hold it: oci-archive:FILE, oci:DIR",
+            exit_code=125,
+        )
+    if any(map(is_foreign, manifest.layers)):
+        raise KezuriError.of(
+            f"{document.descriptor.digest} has layers that may not be distributed, which docker cannot load",
             hint="an OCI archive or layout can hold it: oci-archive:FILE, oci:DIR",
             exit_code=125,
         )

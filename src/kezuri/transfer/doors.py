@@ -65,4 +65,4 @@ class Destination(Protocol):
 
 
 class Absent(KezuriError):
-    """A source knows of a document or blob that it does not have."""
+    """A document or blob is named by a source which does not have it."""

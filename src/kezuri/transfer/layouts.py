@@ -1,15 +1,11 @@
 """OCI layouts, as directories or archives, as places to copy from, and as directories to copy to."""
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from hashlib import sha256
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from kezuri.diagnostics import KezuriError
 from kezuri.images.layout import Layout
-from kezuri.linux.descriptors import write_all
 from kezuri.linux.disk import disk_error
 from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, Manifest
 from kezuri.oci.reference import Reference
@@ -17,7 +13,8 @@ from kezuri.registry.image import Document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.layout import LayoutDirectory
 from kezuri.transfer.doors import Absent, Progress, Source
-from kezuri.transfer.pouring import damaged, pour
+from kezuri.transfer.file_sink import FileSink
+from kezuri.transfer.pouring import pour
 
 
 class LayoutSource:
@@ -89,7 +86,7 @@ class LayoutDestination:
 
     def take(self, source: Source, blobs: tuple[Descriptor, ...], progress: Progress) -> int:
         """Take the blobs that are not there."""
-        sink = _LayoutSink(self._layout, {blob.digest: blob.size for blob in blobs})
+        sink = FileSink(self._layout.path, {blob.digest: blob.size for blob in blobs})
         missing = [blob for blob in blobs if not sink.has(blob.digest)]
         source.bring(missing, sink, progress)
         return len(blobs) - len(missing)
@@ -143,87 +140,3 @@ def named(descriptor: Descriptor, name: str) -> Mapping[str, str]:
             with suppress(KezuriError):
                 notes[CONTAINERD_NAME] = str(Reference.parse(name))
     return notes
-
-
-class _LayoutSink:
-    """Takes blobs into a layout. What has another size than it should is no blob that is there."""
-
-    def __init__(self, layout: LayoutDirectory, sizes: Mapping[str, int]) -> None:
-        self._layout = layout
-        self._sizes = sizes
-
-    def has(self, digest: str) -> bool:
-        try:
-            return os.stat(self._layout.path(digest)).st_size == self._sizes[digest]
-        except OSError:
-            return False
-
-    def writer(self, descriptor: Descriptor) -> "_LayoutWriter":
-        return _LayoutWriter(self._layout.path(descriptor.digest), descriptor)
-
-
-class _LayoutWriter:
-    """A blob on its way into a layout: a file without a name where the file system has such, so that nothing remains of
-    it when this process is killed."""
-
-    def __init__(self, path: str, descriptor: Descriptor) -> None:
-        self._path = path
-        self._expected = descriptor
-        self._aside = ""
-        self._file = -1
-        self._hash = sha256()
-        self.offset = 0
-
-    def __enter__(self) -> Self:
-        directory = os.path.dirname(self._path)
-        try:
-            self._file = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644)
-        except OSError:
-            self._named()
-        return self
-
-    def _named(self) -> None:
-        aside = f"{self._path}.{os.urandom(6).hex()}.part"
-        try:
-            self._file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise disk_error(error, aside) from error
-        self._aside = aside
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.close(self._file)
-        if self._aside:
-            with suppress(OSError):
-                os.unlink(self._aside)
-
-    def write(self, data: bytes) -> None:
-        self._hash.update(data)
-        try:
-            write_all(self._file, data)
-        except OSError as error:
-            raise disk_error(error, self._path) from error
-        self.offset += len(data)
-
-    def restart(self) -> None:
-        os.ftruncate(self._file, 0)
-        os.lseek(self._file, 0, os.SEEK_SET)
-        self._hash = sha256()
-        self.offset = 0
-
-    def commit(self) -> None:
-        want = self._expected
-        if self.offset != want.size or "sha256:" + self._hash.hexdigest() != want.digest:
-            raise damaged(want, self._path)
-        try:
-            os.fsync(self._file)
-            if not self._aside:
-                # A file without a name gets one only where there is none: beside the blob first.
-                self._aside = f"{self._path}.{os.urandom(6).hex()}.part"
-                # A directory's descriptor, though it does not count here, has Python call linkat, which follows links.
-                os.link(f"/proc/self/fd/{self._file}", self._aside, src_dir_fd=self._file, follow_symlinks=True)
-            os.rename(self._aside, self._path)
-            self._aside = ""
-        except OSError as error:
-            raise disk_error(error, self._path) from error

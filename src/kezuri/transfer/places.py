@@ -27,6 +27,12 @@ class LayoutPlace(NamedTuple):
     selector: str
 
 
+class DirectoryPlace(NamedTuple):
+    """`dir:DIRECTORY`: one image in a directory, as skopeo has it."""
+
+    directory: str
+
+
 class ArchivePlace(NamedTuple):
     """`oci-archive:FILE[:NAME]` or `docker-archive:FILE[:NAME]`; `-` is standard input or output."""
 
@@ -42,12 +48,13 @@ class EnginePlace(NamedTuple):
     name: str
 
 
-Place = RegistryPlace | StorePlace | LayoutPlace | ArchivePlace | EnginePlace
+Place = RegistryPlace | StorePlace | LayoutPlace | DirectoryPlace | ArchivePlace | EnginePlace
 
 _WORDS = (
     "docker",
     "store",
     "oci",
+    "dir",
     "oci-archive",
     "docker-archive",
     "docker-daemon",
@@ -73,6 +80,8 @@ def read_place(text: str) -> Place:
     if word in ("oci", "oci-layout"):
         address = LayoutAddress.parse(rest.removeprefix("//") if word == "oci-layout" else rest)
         return LayoutPlace(address.path, address.selector)
+    if word == "dir":
+        return DirectoryPlace(rest)
     if word in ("oci-archive", "docker-archive"):
         file, selector = _file(rest)
         return ArchivePlace("oci" if word == "oci-archive" else "docker", file, selector)
@@ -89,7 +98,7 @@ def _unnamed(text: str, word: str, rest: str) -> Place:
     """A name of the store. Words of other programs, and words that are misspelt, are told apart from names."""
     if rest.startswith("//"):
         raise _wrong(text, f"kezuri does not know {word}://")
-    if word in ("dir", "tarball", "ostree", "sif", "atomic"):
+    if word in ("tarball", "ostree", "sif", "atomic"):
         raise _wrong(text, f"kezuri copies neither from nor to {word}:")
     near = nearest(word, _WORDS) if rest else None
     if near and near != word and "-" in word:

@@ -18,8 +18,8 @@ _GENERATIONS = 3
 
 
 class Load(NamedTuple):
-    """What goes: the root, what it leads to (children before parents), what refers to any of it, and the blobs, each
-    once. `lacking` are the entries of indexes that the source does not have itself."""
+    """What is to be copied: the root, what it leads to (children before parents), what refers to any of it, and the
+    blobs, each once. `lacking` are the entries of indexes that the source does not have itself."""
 
     root: Document
     below: tuple[Document, ...]

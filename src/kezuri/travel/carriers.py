@@ -27,6 +27,8 @@ from kezuri.travel.document import CONFIG_TYPE, INLINE, CacheDocument
 
 _MOST_BYTES = 8 << 20
 _MOST_MANIFESTS = 32
+_MOST_IN_ALL = 32 << 20
+"""How many bytes the records of all manifests of an index may have together."""
 
 Progress = Callable[[int, int], None]
 """Receives the bytes that have come and the bytes in all."""
@@ -59,9 +61,11 @@ class Library:
         self._where = where
         self._load = load
         self._small = small
+        self._read = 0
 
     def documents(self, root: Document) -> tuple[CacheDocument, ...]:
         """The caches of a manifest, or of all manifests of an index; KezuriError when there is none."""
+        self._read = 0
         found = [document for manifest in self._manifests(root) if (document := self._document(manifest)) is not None]
         if not found:
             raise wrong(self._where, "holds no cache of kezuri", "export one with `kezuri build --cache-to`")
@@ -92,7 +96,8 @@ class Library:
         return CacheDocument.of(fields.object(INLINE), lambda _, diff_id: placed.get(diff_id))
 
     def _config(self, manifest: Manifest) -> bytes:
-        if manifest.config.size > _MOST_BYTES:
+        self._read += manifest.config.size
+        if manifest.config.size > _MOST_BYTES or self._read > _MOST_IN_ALL:
             raise wrong(self._where, f"its records are larger than {_MOST_BYTES >> 20} MiB")
         return self._small(manifest.config)
 

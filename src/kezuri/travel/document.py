@@ -32,6 +32,7 @@ BlobOf = Callable[[str, str], Descriptor | None]
 
 
 _NO_MOUNTS: Mapping[str, "MountRecord"] = {}
+_NO_SIZES: Mapping[str, int] = {}
 
 
 class Record(NamedTuple):
@@ -78,11 +79,13 @@ class MountRecord(NamedTuple):
 
 class CacheDocument(NamedTuple):
     """The records of a cache by key, the digests of what instructions select from stages and images, by the keys under
-    which a store remembers them, and the cache mounts by id."""
+    which a store remembers them, and the cache mounts by id. `sizes` says of layers, by diff id, how many bytes their
+    files have, as far as that was known; those of base images are among them. Nobody checks it: it is for showing."""
 
     records: Mapping[str, Record]
     selections: Mapping[str, str]
     mounts: Mapping[str, MountRecord] = _NO_MOUNTS
+    sizes: Mapping[str, int] = _NO_SIZES
 
     @classmethod
     def parse(cls, data: bytes, where: str, blob_of: BlobOf) -> "CacheDocument":
@@ -108,7 +111,7 @@ class CacheDocument(NamedTuple):
             raise fields.wrong("selections", f"has more than {_MOST} entries")
         found = {k: v for k, v in selections.items() if _KEY.match(k) and _SELECTION.match(v)}
         mounts = (_mount(entry, blob_of) for entry in fields.objects("mounts"))
-        return cls(records, found, {mount.id: mount for mount in mounts if mount is not None})
+        return cls(records, found, {mount.id: mount for mount in mounts if mount is not None}, _sizes(fields))
 
     def to_json(self) -> dict[str, Any]:
         """As the JSON object, in an order that depends on nothing else."""
@@ -117,6 +120,7 @@ class CacheDocument(NamedTuple):
             "records": [self.records[key].to_json() for key in sorted(self.records)],
             "selections": {key: self.selections[key] for key in sorted(self.selections)},
             **({"mounts": [self.mounts[id].to_json() for id in sorted(self.mounts)]} if self.mounts else {}),
+            **({"sizes": {diff_id: self.sizes[diff_id] for diff_id in sorted(self.sizes)}} if self.sizes else {}),
         }
 
     def encode(self) -> bytes:
@@ -161,6 +165,14 @@ def _record(fields: Fields, blob_of: BlobOf) -> Record | None:
         return Record(key, layer, created=created, seconds=seconds)
     blob = blob_of(digest, diff_id) if valid_digest(digest) and valid_digest(diff_id) else None
     return None if blob is None else Record(key, layer, diff_id, blob, created, seconds, epoch)
+
+
+def _sizes(fields: Fields) -> dict[str, int]:
+    raw = fields.raw("sizes")
+    if not isinstance(raw, dict) or len(raw) > _MOST:
+        return {}
+    sound = {k: v for k, v in raw.items() if valid_digest(k) and isinstance(v, int) and not isinstance(v, bool)}
+    return {diff_id: size for diff_id, size in sound.items() if 0 <= size < 1 << 53}
 
 
 def _mount(fields: Fields, blob_of: BlobOf) -> MountRecord | None:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -141,6 +141,14 @@ class Imported:
                         return found
         return ""
 
+    def sizes(self, diff_ids: Collection[str]) -> dict[str, int]:
+        """How many bytes the files of these layers have, as the caches say that were read. None is read for this."""
+        found: dict[str, int] = {}
+        for source in self._sources or ():
+            for document in source.documents if source.name not in self._distrusted else ():
+                found = {id: document.sizes[id] for id in diff_ids if id in document.sizes} | found
+        return found
+
     def knows(self, layer: str) -> bool:
         """Whether the layer is one that a cache gave."""
         return layer in self._layers
@@ -156,7 +164,7 @@ class Imported:
         return known[1].carrier.repository if known is not None and layer not in self._lost else ""
 
     def is_hollow(self, layer: str) -> bool:
-        """Whether no cache has the files of the layer that it gave."""
+        """Whether the caches know the layer's result and have none of its files."""
         known = self._layers.get(layer)
         return known is not None and known[0].blob is None
 
@@ -213,7 +221,7 @@ class Imported:
         return self._news
 
     def go_on(self) -> tuple[str, ...]:
-        """The results are looked up again; all layers that are lost."""
+        """The ids of all lost layers. Call it before the results are looked up again: `gave_up` begins anew."""
         with self._lock:
             self._news = False
             return tuple(self._lost)

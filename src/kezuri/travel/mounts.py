@@ -35,7 +35,8 @@ class TooLarge(KezuriError):
 
 
 class Look(NamedTuple):
-    """How the directories of a store say owners and marks: see `kezuri.layer.upper.walk`."""
+    """How owners and overlay marks are recorded in the directories of a store; `kezuri.layer.upper.walk` has the
+    words."""
 
     user_marks: bool
     recorded: bool
@@ -64,21 +65,35 @@ class MountPacker:
             path = os.path.join(self._scratch, f"{id}-{number}")
             try:
                 with open(path, "xb") as file:
-                    made = pack(piece, file, compression("gzip", None), nanoseconds=True, end=False)
+                    sink = cast(BinaryIO, _Bounded(file, most))
+                    made = pack(piece, sink, compression("gzip", None), nanoseconds=True, end=False)
                 os.replace(path, self.path(made.digest))
             except OSError as error:
                 raise disk_error(error, path) from error
             most -= made.size
             plain += made.uncompressed_size
             packs.append(Descriptor(LAYER_GZIP, made.digest, made.size))
-            if most < 0:
-                raise TooLarge.of("it is larger than the cache may be")
         return MountRecord(id, tuple(packs), plain)
 
     def _checked(self, items: Iterable[Item]) -> Iterator[Item]:
         for item in items:
             self._check()
             yield item
+
+
+class _Bounded:
+    """A file that takes so many bytes and no more: a large file is given up before it fills the disk."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self._file = file
+        self._left = most
+
+    def write(self, data: bytes) -> int:
+        """Append bytes; TooLarge beyond the bound."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLarge.of("it is larger than the cache may be")
+        return self._file.write(data)
 
 
 def pieces(items: Iterable[Item]) -> Iterator[Iterator[Item]]:

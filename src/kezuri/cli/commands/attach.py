@@ -1,4 +1,4 @@
-"""`kezuri attach`: an artifact beside an image."""
+"""`kezuri attach`: make an artifact that belongs to an image."""
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
@@ -31,13 +31,16 @@ def execute(invocation: Invocation) -> int:
     image, *more = parsed.operands
     kind = parsed.text("--artifact-type")
     if not kind:
-        raise UsageError.because("an artifact is of some type", "write --artifact-type application/spdx+json")
+        raise UsageError.because(
+            "what type of artifact is it?", "write --artifact-type application/spdx+json, for instance"
+        )
     files = [AttachedFile(*_file(text)) for text in (*parsed.all("--file"), *more)]
     names = [file.path for file in files]
     if len(set(names)) < len(names):
         raise UsageError.because(f"{next(n for n in names if names.count(n) > 1)} is given twice")
     annotations = dict(pair("--annotation", text) for text in parsed.all("--annotation"))
-    attached = attach(invocation.settings, image, kind, files, annotations, parsed.text("--platform"))
+    platform = parsed.text("--platform")
+    attached = attach(invocation.settings, image, kind, files, annotations, platform, console.warn)
     console.say(attached.descriptor.digest)
     return 0
 

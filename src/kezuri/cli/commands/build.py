@@ -205,8 +205,10 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
         if built:
             from kezuri.cli.quantities import size
 
-            unpacked = f"{size(result.unpacked)} unpacked, " if result.unpacked is not None else ""
-            console.note(f"Image size: {unpacked}{size(result.size)} compressed")
+            if result.unpacked is None:
+                console.note(f"Image size: {size(result.size)} compressed")
+            else:
+                console.note(f"Image size: {size(result.unpacked)} unpacked, {size(result.size)} compressed")
     if settings.limited and result.ran:
         from kezuri.cli.tidying import tidy
 

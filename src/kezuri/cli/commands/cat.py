@@ -24,7 +24,8 @@ def execute(invocation: Invocation) -> int:
     from kezuri.app.copying_out import cat
 
     parsed = invocation.parsed
-    for source in [image_path(text, "cat") for text in parsed.operands]:
+    words = parsed.operands
+    for source in [image_path(text, "cat", path) for text, path in zip(words, (*words[1:], ""))]:
         with Meter(invocation.console, parsed.flag("--quiet"), result=True) as meter:
             cat(invocation.settings, source, parsed.text("--platform"), meter.traffic, parsed.flag("--verify"))
     return 0

@@ -21,13 +21,13 @@ COMMAND = Command(
     aliases=("image copy",),
     completes="image",
     description="Places: docker://NAME, oci:DIRECTORY[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME],\n"
-    "docker-daemon:NAME, containers-storage:NAME, and store:NAME or a name alone, which means the local store.\n"
+    "dir:DIRECTORY, docker-daemon:NAME, containers-storage:NAME; store:NAME or a name alone is the local store's.\n"
     "Everything is copied byte for byte, so that digests stay; what the target has is not read.",
 )
 
 
 def execute(invocation: Invocation) -> int:
-    """The digest on standard output."""
+    """Copy, and print the digest."""
     from kezuri.app.transfers import CopyRequest, copy_image
     from kezuri.cli.options import UsageError
     from kezuri.cli.progress import open_progress
@@ -40,10 +40,12 @@ def execute(invocation: Invocation) -> int:
     source, target = parsed.operands
     request = CopyRequest(source, target, platform, parsed.flag("--referrers"))
     settings = invocation.settings
-    with open_progress(mode, console) as progress:
+    with open_progress(mode, console, doing="copying") as progress:
         copied = copy_image(settings, request, progress)
     if copied.there and not parsed.flag("--quiet"):
         console.note(f"{copied.there} of {copied.blobs} blobs were there already")
+    if not parsed.flag("--quiet") and _means_registry(source, target):
+        console.note(f"{target} is a name of the store: the registry's image is docker://{target}")
     digest = copied.descriptor.digest
     if parsed.text("--digestfile"):
         from kezuri.export.destination import write_text
@@ -53,3 +55,17 @@ def execute(invocation: Invocation) -> int:
     if not parsed.operands[1].endswith("-archive:-"):
         console.say(digest)
     return 0
+
+
+def _means_registry(source: str, target: str) -> bool:
+    """Whether an image of the store is copied to a plain name that begins with a registry: other programs copy to that
+    one, and kezuri to its own store."""
+    from kezuri.oci.reference import Reference
+    from kezuri.transfer.places import StorePlace, read_place
+
+    host, slash, _ = target.partition("/")
+    if not slash or not (":" in host or "." in host) or target.startswith("store:"):
+        return False
+    if not isinstance(read_place(source), StorePlace) or not isinstance(read_place(target), StorePlace):
+        return False
+    return Reference.parse(target).host == host

@@ -1,5 +1,7 @@
 """`kezuri cp`: files of an image, copied out."""
 
+import os
+
 from kezuri.cli.image_paths import PLATFORM, VERIFY, Meter, image_path
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
@@ -35,7 +37,7 @@ def execute(invocation: Invocation) -> int:
     text, dest = parsed.operands
     if not dest:
         raise UsageError.because("the destination is empty", "write . for this directory")
-    if ":/" not in text and ":/" in dest:
+    if ":/" in dest and (":/" not in text or not os.path.isdir(os.path.dirname(dest))):
         raise UsageError.because("images cannot be written to", "COPY in a Dockerfile puts files into a new one")
     wanted = Copy(
         image_path(text, "cp"),

@@ -1,4 +1,4 @@
-"""`kezuri mutate`: other settings for an image, without a build."""
+"""`kezuri mutate`: change the settings of an image without a build."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,8 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     (name,) = parsed.operands
+    if not any(parsed.given(option.key) for option in COMMAND.options):
+        console.note("warning: no change was asked for: `kezuri mutate --help` lists what can be changed")
     changes = _changes(parsed, console.environ)
     annotations: tuple[Any, ...] = ()
     if parsed.given("--annotation"):
