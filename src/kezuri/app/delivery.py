@@ -231,7 +231,7 @@ class Delivery:
         form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()
-        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
+        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created, form.epoch)
 
     def _write(self, output: "ImageOutput", image: "Exported") -> None:
         if isinstance(output, StoredImage):
