@@ -535,8 +535,8 @@ def test_nobody_listens() -> None:
         client.resolve(host)
     assert client.clock.waits == []
     assert f"{host}/app:1: no registry can be reached at {host}: connection refused" in text(caught.value)
-    assert "--build-context" in text(caught.value)
     assert "--registry-mirror" in text(caught.value)
+    assert "--build-context" not in text(caught.value)  # Only a build has it.
 
 
 def test_a_name_that_does_not_resolve() -> None:
