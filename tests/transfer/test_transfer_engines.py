@@ -49,3 +49,9 @@ def test_what_it_leaves_running_is_not_waited_for(podman: Path, monkeypatch: pyt
     podman.write_text("#!/bin/sh\necho gone >&2; sleep 2 >/dev/null & exit 1\n")
     with pytest.raises(KezuriError, match=r"podman load failed: gone$"), loading("podman"):
         pass
+
+
+def test_one_that_says_nothing(podman: Path) -> None:
+    podman.write_text("#!/bin/sh\ncat >/dev/null; exit 3\n")
+    with pytest.raises(KezuriError, match=r"podman load failed: exit code 3, without a word$"), loading("podman"):
+        pass

@@ -118,4 +118,5 @@ class _Said:
 def _conclude(process: "Popen[bytes]", said: _Said, what: str) -> None:
     if process.wait() != 0:
         words = said.words().rpartition("\n")[2]
-        raise KezuriError.of(f"{what} failed: {words[:500] or 'without a word'}", exit_code=125)
+        words = words[:500] or f"exit code {process.returncode}, without a word"
+        raise KezuriError.of(f"{what} failed: {words}", exit_code=125)
