@@ -212,7 +212,7 @@ class Imported:
                 documents = known[1].documents
                 self.damaged.update(blob.digest for document in documents for blob in document.blobs())
         if first:
-            said = why.removeprefix(f"{name}: ")
+            said = _without(name, why)
             self._warn(f"the cache {name} is damaged, and what it lacks is built: {said}")
 
     @property
@@ -274,7 +274,7 @@ class Imported:
         except KezuriError as error:
             if source.name not in self._complained:
                 self._complained.add(source.name)
-                said = str(error).partition("\n")[0].removeprefix(f"{source.name}: ")
+                said = _without(source.name, str(error).partition("\n")[0])
                 if is_full(error):
                     self._warn(f"a cache mount begins empty: {said}")
                 else:
@@ -307,6 +307,12 @@ class Imported:
         except KezuriError as error:
             diagnostic = error.diagnostics[0]
             hint = f" ({diagnostic.hint.partition(chr(10))[0]})" if diagnostic.hint else ""
-            said = diagnostic.message.removeprefix(f"{place.name}: ")
+            said = _without(place.name, diagnostic.message)
             self._warn(f"the cache {place.name} is not used: {said}{hint}")
             return []
+
+
+def _without(name: str, text: str) -> str:
+    """What is said of a cache, without its name, to which an error of a registry adds the tag."""
+    place, colon, rest = text.partition(": ")
+    return rest if colon and (place == name or place.startswith((f"{name}:", f"{name}@"))) else text
