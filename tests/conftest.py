@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.machine.machine_state import differences, given_devices
 
-_OWN_IDS = ("tests/export/test_export_root", "tests/layer/", "tests/source/test_source_shared", "tests/store/")
+_OWN_IDS = ("tests/export/test_export_root", "tests/source/test_source_shared", "tests/store/")
 
 
 @pytest.fixture(autouse=True)

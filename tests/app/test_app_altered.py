@@ -49,6 +49,7 @@ class Said:
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code = code
+        self.out = out
         self.digest = out.strip()
         self.err = err
 
@@ -418,6 +419,9 @@ class TestFlatten:
         # Its settings can be changed all the same, and what the manifest says of the layer stays.
         made = kezuri(shelf, "mutate", "odd", "--user", "5")
         assert shelf.document(made.digest)["layers"][1]["urls"] == ["https://example.org/layer"]
+        # Nothing is wrong with the store for that, and nothing of it is repaired away.
+        assert "nothing missing" in kezuri(shelf, "store", "check", "--repair").out
+        assert "odd" in kezuri(shelf, "images").out
 
     @pytest.mark.parametrize("history", [[], [{"created_by": "a"}] * 5, [{"empty_layer": True}]])
     def test_a_history_that_does_not_account_for_the_layers(self, shelf: Shelf, history: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import tarfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -142,6 +143,25 @@ def test_a_name_that_goes_to_another_image(dated: Settings, tmp_path: Path) -> N
     assert loaded.displaced == (("new:1", before),)
     assert load(dated, str(tmp_path / "a.tar"), "", silent)[0].displaced == (), "it is the same image"
     assert before in {i.id for i in images(dated, ("dangling=true",))}
+
+
+def test_a_name_that_is_none_is_the_archives_fault(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(docker_save(["../../x:1"], tar_of(("a", b"1"))))
+    with pytest.raises(KezuriError, match=r"a\.tar: manifest\.json: not an image reference") as caught:
+        load(settings, str(tmp_path / "a.tar"), "", silent)
+    assert caught.value.exit_code == 125 and "is a name missing" not in str(caught.value)
+    assert "docker-archive:FILE:@0" in caught.value.diagnostics[0].hint
+    copy_image(settings, CopyRequest(f"docker-archive:{tmp_path}/a.tar:@0", "store:x:1"), silent)
+    assert names(images(settings)) == {"x:1"}
+
+
+def test_an_image_of_many_names_is_loaded_at_once(settings: Settings, tmp_path: Path) -> None:
+    """The list of names is written once, not once for each."""
+    tags = [f"app:{n}" for n in range(3000)]
+    (tmp_path / "a.tar").write_bytes(docker_save(tags, tar_of(("a", b"1"))))
+    started = time.monotonic()
+    assert load(settings, str(tmp_path / "a.tar"), "", silent)[0].names == tuple(tags)
+    assert time.monotonic() - started < 20
 
 
 def test_one_platform_of_an_index_is_saved(settings: Settings, tmp_path: Path) -> None:

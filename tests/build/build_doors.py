@@ -9,8 +9,9 @@ from kezuri.build.turn import Found, Turn
 from kezuri.cache.journal import Miss
 from kezuri.diagnostics import KezuriError
 from kezuri.keys.state import State, StateOf, base_state
+from kezuri.plan.inputs import BaseImage, StageInput
 from kezuri.plan.key import Components, digest
-from kezuri.plan.operation import BaseImage, Operation, Plan, StageInput, StagePlan
+from kezuri.plan.operation import Operation, Plan, StagePlan
 from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox.step import Output
 from kezuri.step.task import Outcome

@@ -102,7 +102,10 @@ class Workshop:
         if dockerfile is not None:
             (self.context / "Dockerfile").write_text(dockerfile)
         settings = Settings(
-            str(self.root), runtime=more.pop("runtime", "kezuri"), max_parallelism=more.pop("parallelism", 0)
+            str(self.root),
+            runtime=more.pop("runtime", "kezuri"),
+            max_parallelism=more.pop("parallelism", 0),
+            max_local_cache=more.pop("max_local_cache", None),
         )
         self.said = Said()
         try:

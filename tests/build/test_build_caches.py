@@ -177,6 +177,20 @@ def test_times_are_those_that_the_build_asks_for(machine: Callable[[str], Worksh
     assert (later.said.ran, again.digest) == ([], dated.digest)
 
 
+def test_an_image_whose_times_were_cut_off_says_so_in_its_cache(
+    machine: Callable[[str], Workshop], tmp_path: Path
+) -> None:
+    place: Any = {"outputs": oci(tmp_path / "cache", tar="false"), "cache_to": (CacheTarget("inline"),)}
+    dated = machine("dated").build(source_date_epoch="1000000000", **place)
+    same = machine("same")
+    again = same.build(source_date_epoch="1000000000", cache_to=place["cache_to"], **of(tmp_path))
+    assert (same.said.ran, again.digest) == ([], dated.digest)
+    undated = machine("undated")
+    result = undated.build(**of(tmp_path))
+    assert undated.said.ran == ALL
+    assert undated.members(result)["top"].mtime > 1_000_000_000
+
+
 @pytest.mark.parametrize("compression", ["zstd", "uncompressed"])
 def test_how_a_cache_is_packed_changes_no_image(
     machine: Callable[[str], Workshop], tmp_path: Path, compression: str
@@ -390,8 +404,13 @@ def test_a_cache_that_cannot_be_written_is_an_error_after_the_image(
     assert one.said.ran == []
 
 
-def test_a_bound_leaves_files_out_and_the_build_right(machine: Callable[[str], Workshop], tmp_path: Path) -> None:
-    machine("one").build(**to(tmp_path, mode="max", most=150))
+@pytest.mark.parametrize(
+    ("own", "setting"), [(150, None), (0, 150), (150, 1 << 30)], ids=["its own", "the settings'", "its own first"]
+)
+def test_a_bound_leaves_files_out_and_the_build_right(
+    machine: Callable[[str], Workshop], tmp_path: Path, own: int, setting: int | None
+) -> None:
+    machine("one").build(max_local_cache=setting, **to(tmp_path, mode="max", most=own))
     assert sum(path.stat().st_size for path in blobs_of(tmp_path / "cache")) <= 150
     two = machine("two")
     again = two.build(**of(tmp_path))

@@ -14,18 +14,15 @@ from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.oci.platform import Platform
+from kezuri.plan.inputs import BaseImage, ContextInput, ImageSource, StageInput
 from kezuri.plan.key import Components, decode, digest, encode
 from kezuri.plan.operation import (
     AgentMount,
-    BaseImage,
     BindMount,
     CacheMount,
-    ContextInput,
     CopyOperation,
-    ImageSource,
     RunOperation,
     SecretMount,
-    StageInput,
     TmpfsMount,
     WorkdirOperation,
 )

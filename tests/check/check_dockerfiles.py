@@ -16,7 +16,7 @@ from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.plan.planner import Planner, PlanRequest
 
 CASES = Path(__file__).parent / "cases"

@@ -28,12 +28,14 @@ ASKED = {
         *("build", "images", "inspect", "history", "rmi", "tag", "pull", "push"),
         *("image prune", "builder prune", "system prune", "system df", "login", "logout", "save", "load", "import"),
         *("manifest create", "manifest annotate", "manifest push", "manifest inspect", "manifest rm"),
+        *("volume create", "volume ls", "volume inspect", "volume rm", "volume prune"),
     ),
     "buildah": ("build", "images", "inspect", "rmi", "tag", "pull", "push", "login", "logout"),
     "podman": (
         *("build", "images", "inspect", "history", "rmi", "tag", "pull", "push"),
         *("image prune", "system prune", "system df", "login", "logout", "save", "load", "import"),
         *("manifest create", "manifest add", "manifest annotate", "manifest push", "manifest inspect"),
+        *("volume create", "volume ls", "volume inspect", "volume rm", "volume prune"),
     ),
     "skopeo": ("copy", "list-tags"),
 }

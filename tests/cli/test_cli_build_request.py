@@ -10,16 +10,15 @@ import pytest
 from kezuri.app.outputs import (
     CacheOnly,
     DockerArchive,
-    ImageOptions,
     LayoutDirectory,
     LayoutTar,
     LoadedImage,
     PushedImage,
     RootDirectory,
     RootTar,
-    StoredImage,
 )
 from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salvage, SecretSource
+from kezuri.app.stored_image import ImageOptions, StoredImage
 from kezuri.cli.build_request import build_request
 from kezuri.cli.commands.build import COMMAND
 from kezuri.cli.console import Console

@@ -107,6 +107,12 @@ def test_mistakes_name_the_option(text: str) -> None:
     assert "--cache-to" in str(raised.value) or "reference" in str(raised.value)
 
 
+def test_a_name_with_attributes_is_told_how_to_be_written() -> None:
+    with pytest.raises(UsageError) as raised:
+        read_targets(("localhost:5000/app:cache,mode=max",), False, quiet)
+    assert "write type=registry,ref=localhost:5000/app:cache,mode=max" in raised.value.diagnostics[0].hint
+
+
 def test_only_images_have_an_inline_cache_to_read() -> None:
     with pytest.raises(UsageError, match="no type=inline"):
         read_sources(("type=inline",), quiet)

@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from kezuri.app.answers import Check, HistoryLine, ImageSummary, Removed
 from kezuri.app.demo import Demonstration
+from kezuri.app.pull import Pulled
 from kezuri.app.push import Pushed, PushedBlob
 from kezuri.app.request import BuildResult, Settings
 from kezuri.cli.console import Console
@@ -318,14 +319,27 @@ def test_pull(app: App) -> None:
         layers("sha256:" + "2" * 64, False)
         return DIGEST
 
-    app("pull", pull=pull)
+    def pull_all(
+        settings: Settings, name: str, platform: str, listener: Listener, layers: Callable[[str, bool], None]
+    ) -> Iterator[Pulled]:
+        asked.append((name, platform))
+        for number in ("1", "2"):
+            layers("sha256:" + "1" * 64, number == "2")
+            yield Pulled(Reference.parse(f"{name}:{number}"), DIGEST)
+
+    app("pull", pull=pull, pull_all=pull_all)
     assert kezuri("pull", "alpine") == (
         0,
         DIGEST + "\n",
         "#1 pull\n#1 DONE 1.0s\n111111111111: Already exists\n222222222222: Pull complete\n",
     )
     assert kezuri("pull", "-q", "--platform", "linux/arm64", "alpine") == (0, DIGEST + "\n", "")
-    assert asked == [("alpine", ""), ("alpine", "linux/arm64")]
+    assert kezuri("pull", "--all-tags", "alpine") == (
+        0,
+        f"alpine:1@{DIGEST}\nalpine:2@{DIGEST}\n",
+        "111111111111: Pull complete\n",
+    )
+    assert asked == [("alpine", ""), ("alpine", "linux/arm64"), ("alpine", "")]
 
 
 def test_push(app: App) -> None:

@@ -20,7 +20,7 @@ from kezuri.forecast.foresight import ForecastStage
 from kezuri.forecast.graph import Edge, Graph, Group, Node
 from kezuri.forecast.history import Past
 from kezuri.forecast.step import ForecastOutcome, ForecastStep
-from kezuri.plan.operation import ContextInput
+from kezuri.plan.inputs import ContextInput
 
 HOSTILE = st.text(max_size=30) | st.sampled_from(
     [

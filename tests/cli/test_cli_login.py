@@ -308,7 +308,21 @@ def test_a_helper_that_is_missing(stranger: Stranger, basic: RegistryServer) -> 
     """What is public can be had; of what is private it is said what is missing."""
     stranger.config.parent.mkdir()
     stranger.config.write_text('{"credsStore": "none-such"}')
-    for argv in (("pull", f"{basic.host}/team/app:1"), ("copy", f"docker://{basic.host}/team/app:1", "oci:here")):
+    name = f"{basic.host}/team/app:1"
+    (stranger.home / "report.txt").write_text("well")
+    for argv in (
+        ("pull", name),
+        ("copy", f"docker://{name}", "oci:here"),
+        ("tags", f"{basic.host}/team/app"),
+        ("digest", f"docker://{name}"),
+        ("ls", f"docker://{name}"),
+        ("manifest", "inspect", name),
+        ("manifest", "create", "list", name),
+        ("imagetools", "inspect", name),
+        ("imagetools", "create", "-t", f"{basic.host}/team/app:2", name),
+        ("discover", f"docker://{name}"),
+        ("attach", "--artifact-type", "text/plain", f"docker://{name}", "report.txt"),
+    ):
         said = stranger(*argv, code=1)
         assert "the credential helper docker-credential-none-such is not installed" in said
         assert f"`kezuri login {basic.host}`" in said

@@ -26,8 +26,10 @@ from kezuri.progress.expected import Expected
 class Still(TerminalProgress):
     """Draws when it is told to, at a moment that stands still."""
 
-    def __init__(self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
-        super().__init__(Console(io.StringIO(), terminal, environ))
+    def __init__(
+        self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, doing: str = "building", **environ: str
+    ) -> None:
+        super().__init__(Console(io.StringIO(), terminal, environ), doing)
         self.terminal = terminal
         self.now = 100.0
         self._start = 100.0
@@ -95,6 +97,12 @@ def test_a_build_as_one_sees_it(still: Still) -> None:
         row(" ✘ [b 1/1] RUN 日本語", "0.5s"),
         "[+] stopped 2.0s (3/3, 1 cached)",
     ]
+
+
+def test_a_pull_is_no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Still(Terminal(60, 16), monkeypatch, "pulling")
+    with still:
+        assert still.frame(StepStarted(1, "pull app:1", 100.0))[-1].startswith("[+] pulling 0.0s (0/1)")
 
 
 def test_every_frame_fits_the_window_and_lasting_lines_scroll_away_whole(monkeypatch: pytest.MonkeyPatch) -> None:

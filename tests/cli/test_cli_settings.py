@@ -189,6 +189,8 @@ def test_limits_of_the_cache(tmp_path: Path) -> None:
     assert (found.max_used_space, found.keep_age, found.min_free_space) == (2 << 30, 2 * 86400, 5) and found.limited
     assert read("--config", str(tmp_path / "c.toml"), KEZURI_KEEP_AGE="3h").keep_age == 3 * 3600
     assert not read(KEZURI_RESERVED_SPACE="1k").limited
+    exported = read(KEZURI_MAX_LOCAL_CACHE="20GB")
+    assert exported.max_local_cache == 20 << 30 and not exported.limited
     for text, told in (
         ("keep-age = 'soon'", "keep-age in .*c.toml:1: not a dur"),
         ("max-used-space = -1", "not a size"),

@@ -90,7 +90,14 @@ assert main(["build", "--root", {str(tmp_path / "store")!r}, "-q", "-t", "x", {s
     first, second = modules(build), modules(build)
     made = {"kezuri.layer.packer", "kezuri.step.copying"}
     assert made <= first
-    unwanted = {*made, "kezuri.export.destination", "kezuri.layer.compression", "kezuri.sandbox", "kezuri.registry"}
+    unwanted = {
+        *made,
+        "kezuri.app.outputs",
+        "kezuri.export.destination",
+        "kezuri.layer.compression",
+        "kezuri.sandbox",
+        "kezuri.registry",
+    }
     assert not second & {*unwanted, "ssl", "socket", "subprocess", "shutil", "isal", "zstandard", "ctypes"}
 
 

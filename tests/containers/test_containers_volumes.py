@@ -67,6 +67,13 @@ def test_they_are_listed_told_of_and_removed(place: Place) -> None:
     assert place("volume", "ls", "--filter", "nme=x").returncode == 2
 
 
+@pytest.mark.parametrize("name", ["../../blobs", "..", "a/b", ""])
+def test_paths_are_no_volumes(place: Place, name: str) -> None:
+    for argv in (("rm", name), ("inspect", name)):
+        done = place("volume", *argv)
+        assert done.returncode == 1 and f"no such volume: {name}" in done.stderr, done.stderr
+
+
 def test_one_that_a_container_has_stays(place: Place) -> None:
     with place.running("-v", "used:/d", "plain", "sh", "-c", "echo up; sleep 1000") as container:
         container.wait_for("up\n")

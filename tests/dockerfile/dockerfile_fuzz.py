@@ -35,8 +35,8 @@ from kezuri.dockerfile import (
 )
 from kezuri.dockerfile.chmod import parse_chmod
 from kezuri.dockerfile.statement import KEYWORDS
+from kezuri.plan.inputs import ContextInput
 from kezuri.plan.mounts import plan_mounts
-from kezuri.plan.operation import ContextInput
 from kezuri.scalars.durations import parse_duration
 
 PROJECT = Path(__file__).parents[2]

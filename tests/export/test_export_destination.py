@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import socket
 import stat
 import threading
@@ -260,3 +261,39 @@ def test_a_device_stays_a_device() -> None:
         sink.write(b"x")
     after = os.stat("/dev/null")
     assert stat.S_ISCHR(after.st_mode) and (before.st_ino, before.st_rdev) == (after.st_ino, after.st_rdev)
+
+
+def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "a.tar"
+    others = [tmp_path / name for name in (".a.tar.0123456789ab.partly", ".b.tar.0123456789ab.part", ".a.tar.x.part")]
+    for other in others:
+        other.write_text("somebody's")
+    (tmp_path / ".a.tar.0123456789ac.part").symlink_to(others[0])
+    child = os.fork()
+    if child == 0:
+        with destination(str(target)) as sink:
+            sink.write(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    before = set(tmp_path.iterdir())
+    assert len(before) == 5
+    write_text(str(target), b"whole")
+    assert target.read_bytes() == b"whole"
+    assert set(tmp_path.iterdir()) == {*others, tmp_path / ".a.tar.0123456789ac.part", target}
+    assert all(other.read_text() == "somebody's" for other in others)
+
+
+def test_one_that_still_writes_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "a.tar"
+    with destination(str(target)) as sink:
+        sink.write(b"first")
+        write_text(str(target), b"second")
+        (aside,) = (path for path in tmp_path.iterdir() if path != target)
+        assert (aside.read_bytes(), target.read_bytes()) == (b"first", b"second")
+    assert target.read_bytes() == b"first"
+    # Were it taken all the same, nothing would be lost.
+    with destination(str(target)) as sink:
+        sink.write(b"third")
+        (aside,) = tmp_path.glob(".a.tar.*.part")
+        aside.unlink()
+    assert target.read_bytes() == b"third"

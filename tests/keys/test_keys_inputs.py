@@ -8,7 +8,7 @@ from kezuri.cache.file_lists import FileLists
 from kezuri.forms.forms import Forms
 from kezuri.keys.inputs import Context, Inputs
 from kezuri.keys.state import StateOf
-from kezuri.plan.operation import Choice, ContextInput
+from kezuri.plan.inputs import Choice, ContextInput
 from kezuri.store.store import Store
 from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.stat_index import StatIndex

@@ -12,7 +12,8 @@ from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options, RunSettings
 from kezuri.keys.state import State, StateOf
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.plan.operation import Choice, ContextInput, CopyOperation, Remote, RunMount, StageInput, UrlSource
+from kezuri.plan.inputs import Choice, ContextInput, Remote, StageInput, UrlSource
+from kezuri.plan.operation import CopyOperation, RunMount
 from kezuri.tree.selection import SourceError
 
 

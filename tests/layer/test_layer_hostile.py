@@ -23,6 +23,8 @@ from kezuri.layer.tar_reader import read_tar
 from kezuri.layer.tar_writer import END, header
 from kezuri.layer.unpacker import unpack
 
+pytestmark = pytest.mark.usefixtures("ids_of_owners")
+
 
 def info(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", size: int = 0, **more: object) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
@@ -71,13 +73,15 @@ def unpack_into(house: Path, data: bytes) -> Listing:
     return unpack(io.BytesIO(data), str(house / "in"), lower=None, userxattr=USERXATTR, where="the layer")
 
 
-OWN: dict[str, Any] = {"uid": os.geteuid(), "gid": os.getegid()}
+def own() -> dict[str, Any]:
+    """The owner of files that anybody may make. It has another number once a user namespace was entered."""
+    return {"uid": os.geteuid(), "gid": os.getegid()}
 
 
 @pytest.mark.parametrize("name", ["../outside/x", "a/../../outside/x", "..", "a/..", "./../outside/x", "/../outside/x"])
 def test_names_that_leave_the_root(house: Path, name: str) -> None:
     with pytest.raises(KezuriError, match=r"the layer: the name .* leaves the root, at byte 0"):
-        unpack_into(house, tar((info(name, **OWN), b"x")))
+        unpack_into(house, tar((info(name, **own()), b"x")))
     assert unharmed(house)
 
 
@@ -86,7 +90,9 @@ def test_names_that_leave_the_root(house: Path, name: str) -> None:
 def test_writing_through_a_link_stays_inside(house: Path, link: str) -> None:
     absolute = str(house / "outside")
     for target in (link, absolute):
-        data = tar(info("l", tarfile.SYMTYPE, target, **OWN), (info("l/x", **OWN), b"x"), (info("l", **OWN), b"y"))
+        data = tar(
+            info("l", tarfile.SYMTYPE, target, **own()), (info("l/x", **own()), b"x"), (info("l", **own()), b"y")
+        )
         unpack_into(house, data)
     assert unharmed(house)
     assert (house / "in" / "l").read_text() == "y"
@@ -94,7 +100,7 @@ def test_writing_through_a_link_stays_inside(house: Path, link: str) -> None:
 
 def test_a_link_on_the_disk_is_not_followed_either(house: Path) -> None:
     (house / "in" / "l").symlink_to("../outside")
-    data = tar((info("l/precious", **OWN), b"x"), info("l/.wh.precious", **OWN), info("l/.wh..wh..opq", **OWN))
+    data = tar((info("l/precious", **own()), b"x"), info("l/.wh.precious", **own()), info("l/.wh..wh..opq", **own()))
     try:
         unpack_into(house, data)
     except KezuriError:
@@ -105,23 +111,23 @@ def test_a_link_on_the_disk_is_not_followed_either(house: Path) -> None:
 def test_hard_links_reach_only_what_the_layer_has(house: Path) -> None:
     for target in ("/outside/precious", "nothing", "d", "l/precious"):
         data = tar(
-            info("d", tarfile.DIRTYPE, mode=0o755, **OWN),
-            info("l", tarfile.SYMTYPE, "../outside", **OWN),
-            info("x", tarfile.LNKTYPE, target, **OWN),
+            info("d", tarfile.DIRTYPE, mode=0o755, **own()),
+            info("l", tarfile.SYMTYPE, "../outside", **own()),
+            info("x", tarfile.LNKTYPE, target, **own()),
         )
         with pytest.raises(KezuriError, match="a hard link to"):
             unpack_into(house, data)
     with pytest.raises(KezuriError, match="leaves the root"):
-        unpack_into(house, tar(info("x", tarfile.LNKTYPE, "../outside/precious", **OWN)))
+        unpack_into(house, tar(info("x", tarfile.LNKTYPE, "../outside/precious", **own())))
     assert unharmed(house)
 
 
 @pytest.mark.slow
 def test_a_hard_link_to_a_link_does_not_follow_it(house: Path) -> None:
     data = tar(
-        info("l", tarfile.SYMTYPE, "../outside/precious", **OWN),
-        info("x", tarfile.LNKTYPE, "l", **OWN),
-        (info("x", **OWN), b"new"),
+        info("l", tarfile.SYMTYPE, "../outside/precious", **own()),
+        info("x", tarfile.LNKTYPE, "l", **own()),
+        (info("x", **own()), b"new"),
     )
     unpack_into(house, data)
     assert unharmed(house)
@@ -131,7 +137,7 @@ def test_a_hard_link_to_a_link_does_not_follow_it(house: Path) -> None:
 @pytest.mark.slow
 def test_changing_modes_and_times_does_not_follow_links(house: Path) -> None:
     before = (house / "outside").stat()
-    unpack_into(house, tar(info("l", tarfile.SYMTYPE, "../outside", mode=0o777, mtime=5, **OWN)))
+    unpack_into(house, tar(info("l", tarfile.SYMTYPE, "../outside", mode=0o777, mtime=5, **own())))
     after = (house / "outside").stat()
     assert (before.st_mode, before.st_mtime_ns) == (after.st_mode, after.st_mtime_ns)
 
@@ -154,10 +160,10 @@ def test_anything_in_any_order_stays_inside(
 
 def sample() -> bytes:
     return tar(
-        info("d", tarfile.DIRTYPE, mode=0o755, **OWN),
-        (info("d/" + "n" * 120 + "é", pax_headers={"SCHILY.xattr.user.a": "1"}, **OWN), b"content" * 100),
-        info("l", tarfile.SYMTYPE, "d", **OWN),
-        info("d/.wh.gone", **OWN),
+        info("d", tarfile.DIRTYPE, mode=0o755, **own()),
+        (info("d/" + "n" * 120 + "é", pax_headers={"SCHILY.xattr.user.a": "1"}, **own()), b"content" * 100),
+        info("l", tarfile.SYMTYPE, "d", **own()),
+        info("d/.wh.gone", **own()),
     )
 
 

@@ -21,7 +21,7 @@ from kezuri.layer.upper import walk
 from kezuri.tree.layers import DirectoryLayer, ListedLayer
 from kezuri.tree.stack import StackView
 
-UID, GID = os.geteuid(), os.getegid()
+pytestmark = pytest.mark.usefixtures("ids_of_owners")
 
 
 def unpacked(directory: Path, items: list[Item], lower: StackView | None = None) -> Listing:
@@ -30,19 +30,19 @@ def unpacked(directory: Path, items: list[Item], lower: StackView | None = None)
 
 
 def mine(path: str, content: bytes = b"", mode: int = 0o644) -> Item:
-    return Entry(path, "file", mode, UID, GID, len(content)), content
+    return Entry(path, "file", mode, os.geteuid(), os.getegid(), len(content)), content
 
 
 def folder(path: str, mode: int = 0o755, mtime: int = 0) -> Item:
-    return Entry(path, "dir", mode, UID, GID, 0, mtime), None
+    return Entry(path, "dir", mode, os.geteuid(), os.getegid(), 0, mtime), None
 
 
 def link(path: str, target: str) -> Item:
-    return Entry(path, "symlink", 0o777, UID, GID, link=target), None
+    return Entry(path, "symlink", 0o777, os.geteuid(), os.getegid(), link=target), None
 
 
 def hard(path: str, target: str) -> Item:
-    return Entry(path, "hardlink", 0o644, UID, GID, link=target), None
+    return Entry(path, "hardlink", 0o644, os.geteuid(), os.getegid(), link=target), None
 
 
 def gone(path: str) -> Item:

@@ -10,7 +10,8 @@ from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.oci.platform import Platform
 from kezuri.plan.contexts import NamedContext, context_name
-from kezuri.plan.operation import BaseImage, CopyOperation, ImageSource, Plan, RunOperation, StagePlan
+from kezuri.plan.inputs import BaseImage, ImageSource
+from kezuri.plan.operation import CopyOperation, Plan, RunOperation, StagePlan
 from kezuri.plan.planner import Planner, PlanRequest
 
 AMD64 = Platform("linux", "amd64")

@@ -17,21 +17,16 @@ from kezuri.oci.descriptor import Descriptor, digest_of
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import NamedContext, context_name
+from kezuri.plan.inputs import BaseImage, ContextInput, ImageInput, ImageSource, Input, StageInput
 from kezuri.plan.operation import (
     AgentMount,
-    BaseImage,
     BindMount,
     CacheMount,
-    ContextInput,
     CopyOperation,
-    ImageInput,
-    ImageSource,
-    Input,
     Plan,
     RunMount,
     RunOperation,
     SecretMount,
-    StageInput,
     TmpfsMount,
 )
 from kezuri.plan.planner import Planner, PlanRequest

@@ -4,7 +4,8 @@ import pytest
 from tests.plan.plan_dockerfiles import AMD64, ARM64, Shelf, copies, errors, history, last, plan, runs
 
 from kezuri.oci.config import HistoryEntry, ImageConfig
-from kezuri.plan.operation import StageInput, WorkdirOperation
+from kezuri.plan.inputs import StageInput
+from kezuri.plan.operation import WorkdirOperation
 
 
 def config(text: str, base: ImageConfig | None = None) -> ImageConfig:

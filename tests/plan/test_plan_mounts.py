@@ -3,16 +3,8 @@
 import pytest
 from tests.plan.plan_dockerfiles import errors, last, runs
 
-from kezuri.plan.operation import (
-    AgentMount,
-    BindMount,
-    CacheMount,
-    ContextInput,
-    RunMount,
-    SecretMount,
-    StageInput,
-    TmpfsMount,
-)
+from kezuri.plan.inputs import ContextInput, StageInput
+from kezuri.plan.operation import AgentMount, BindMount, CacheMount, RunMount, SecretMount, TmpfsMount
 from kezuri.scalars.sizes import parse_size
 
 

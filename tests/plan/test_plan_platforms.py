@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.plan.plan_dockerfiles import AMD64, ARM64, Shelf, copies, plan, runs
 
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import BaseImage, BindMount, CopyOperation, ImageInput, Plan, RunOperation, StageInput
+from kezuri.plan.inputs import BaseImage, ImageInput, StageInput
+from kezuri.plan.operation import BindMount, CopyOperation, Plan, RunOperation
 from kezuri.plan.platforms import merge
 
 ARM = Platform("linux", "arm", "v7")

@@ -7,7 +7,7 @@ from tests.plan.plan_dockerfiles import AMD64, ARM64, Shelf, copies, errors, las
 
 from kezuri.oci.config import ImageConfig
 from kezuri.plan.contexts import NamedContext
-from kezuri.plan.operation import BaseImage, ContextInput, ImageInput, StageInput
+from kezuri.plan.inputs import BaseImage, ContextInput, ImageInput, StageInput
 
 
 def labels(text: str, **more: object) -> list[str]:

@@ -5,7 +5,7 @@ from tests.plan.plan_dockerfiles import AMD64, ARM64, Shelf, copies, errors, las
 
 from kezuri.oci.config import ImageConfig
 from kezuri.plan.contexts import NamedContext
-from kezuri.plan.operation import ContextInput, StageInput
+from kezuri.plan.inputs import ContextInput, StageInput
 from kezuri.plan.variables import DEFAULT_PATH
 
 

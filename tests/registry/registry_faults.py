@@ -314,6 +314,21 @@ def midway(fault: Fault, most: int = 10_000) -> Fault:
     return later
 
 
+def behind(fault: Fault) -> Fault:
+    """A fault of a proxy: the document is that of the registry behind it."""
+
+    def later(handler: Handler, kind: str, data: bytes) -> None:
+        registry = HTTPConnection(handler.registry.upstream, timeout=30)
+        try:
+            registry.request("GET", handler.path, headers={"Accept": handler.headers.get("Accept", "*/*")})
+            response = registry.getresponse()
+            fault(handler, response.getheader("Content-Type") or "", response.read())
+        finally:
+            registry.close()
+
+    return later
+
+
 def lost(handler: Handler, kind: str, data: bytes) -> None:
     """The request is carried out and its answer never arrives."""
     path = handler.path

@@ -350,6 +350,37 @@ def test_registries_conf() -> None:
     )
 
 
+def test_mirrors_of_digests_and_of_tags() -> None:
+    text = b"""
+[[registry]]
+location = "a.example"
+mirror-by-digest-only = true
+[[registry.mirror]]
+location = "digests.example"
+[[registry]]
+location = "b.example"
+[[registry.mirror]]
+location = "digests.example"
+pull-from-mirror = "digest-only"
+[[registry.mirror]]
+location = "tags.example"
+pull-from-mirror = "tag-only"
+[[registry.mirror]]
+location = "both.example"
+pull-from-mirror = "all"
+"""
+    config = RegistryConfig(rules=parse_registries(text, "registries.conf"))
+
+    def asked(name: str) -> list[str]:
+        return [endpoint.host.partition(".")[0] for endpoint in config.endpoints(Reference.parse(name))]
+
+    digest = "sha256:" + "0" * 64
+    assert asked("a.example/app:1") == ["a"]
+    assert asked(f"a.example/app@{digest}") == asked(f"a.example/app:1@{digest}") == ["digests", "a"]
+    assert asked("b.example/app:1") == ["tags", "both", "b"]
+    assert asked(f"b.example/app@{digest}") == ["digests", "both", "b"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -360,6 +391,12 @@ def test_registries_conf() -> None:
         (b"[[registry]]\nlocation = 'https://x'", "not a place"),
         (b"[[registry]]\nlocation = 'x'\nblocked = 'yes'", "neither true nor false"),
         (b"[[registry]]\nlocation = 'x'\n[[registry.mirror]]\ninsecure = true", "no location"),
+        (b"[[registry]]\nlocation='x'\n[[registry.mirror]]\nlocation='m'\npull-from-mirror='some'", "cannot be 'some'"),
+        (
+            b"[[registry]]\nlocation='x'\nmirror-by-digest-only=true\n"
+            b"[[registry.mirror]]\nlocation='m'\npull-from-mirror='all'",
+            "cannot be 'all'",
+        ),
     ],
 )
 def test_registries_conf_that_is_wrong(text: bytes, words: str) -> None:

@@ -191,7 +191,7 @@ def test_a_header_that_would_say_something_else_is_not_sent(value: str) -> None:
 
 
 def test_a_connection_is_used_again_only_where_nothing_is_left_of_the_answer() -> None:
-    def after(said: bytes, read: bool = True, close: bool = False) -> bool:
+    def after(said: bytes, read: bool = True, close: bool = False, ended: bool = False) -> bool:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             theirs.sendall(said)
@@ -202,13 +202,15 @@ def test_a_connection_is_used_again_only_where_nothing_is_left_of_the_answer() -
                 everything(connection)
             if close:
                 theirs.close()
+            if ended:
+                connection.close()
             return connection.reusable()
 
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
     assert after(whole) and after(chunked)
     assert not after(whole, read=False) and not after(chunked, read=False)
-    assert not after(whole, close=True)
+    assert not after(whole, close=True) and not after(whole, ended=True)
     assert not after(whole + b"more")
     assert not after(whole.replace(b"OK\r\n", b"OK\r\nConnection: keep-alive, Close\r\n"))
     assert not after(whole.replace(b"1.1", b"1.0"))

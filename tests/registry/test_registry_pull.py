@@ -183,6 +183,7 @@ def test_bytes_that_are_wrong_twice_fail(server: FaultyRegistry, image: Image, f
         registry.fetch(Reference.parse(f"{server.host}/app:1"), image.layers[0], sink)
     assert len(server.asked(digest_of(LAYER))) == 2
     assert "wrong twice" in text(caught.value)
+    assert text(caught.value).count(digest_of(LAYER)) == 1
     assert not sink.has(digest_of(LAYER))
 
 

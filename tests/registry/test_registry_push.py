@@ -3,6 +3,7 @@
 import gzip
 import io
 import random
+import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -184,6 +185,36 @@ def test_a_lasting_failure_ends_after_five_tries(server: FaultyRegistry, fault: 
     assert caught.value.exit_code == 125
     assert f"{server.host}/app: blob {digest_of(LAYER)}: " in text(caught.value)
     assert "manifests/1" not in server.documents
+
+
+def test_a_registry_in_trouble_is_not_stormed(server: FaultyRegistry) -> None:
+    """Of several blobs each is tried five times at most, and the first that is given up ends the others."""
+    image = make_image(*(gzip.compress(bytes([n]) * 1000, mtime=0) for n in range(8)))
+    server.on(POST, status(503), times=999)
+    client = Client(blobs=image.blobs)
+    with pytest.raises(KezuriError) as caught, client.registry as registry:
+        registry.upload_all(Reference.parse(f"{server.host}/app"), image.layers, client.source)
+    assert "503 UNAVAILABLE" in text(caught.value)
+    assert len(server.asked("POST")) <= 4 * 5
+    assert not server.asked("PUT")
+
+
+def test_a_blob_that_two_images_share_is_sent_once(server: FaultyRegistry) -> None:
+    client = Client()
+    reference = Reference.parse(f"{server.host}/app")
+    found: list[Uploaded] = []
+
+    def bring() -> None:
+        found.append(client.registry.upload(reference, PARSED.layers[0], client.source))
+
+    with client.registry:
+        threads = [threading.Thread(target=bring) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(found) == ["sent", "there", "there", "there"]
+    assert sent(server) == 1
 
 
 def test_a_registry_that_reads_nothing_is_given_up(server: FaultyRegistry) -> None:
@@ -450,7 +481,7 @@ def test_tags_come_in_pages(server: FaultyRegistry) -> None:
         return lambda handler, kind, data: handler.answer(200, canonical({"tags": tags}), "application/json", headers)
 
     server.on("GET .*/tags/list\\?n=", page(["a", "b"], "/v2/app/tags/list?last=b"))
-    server.on("GET .*last=b", page(["c"], ""))
+    server.on("GET .*last=b", page(["c", "d\x1b[2J", "e\nf", ""], ""))
     with Client().registry as registry:
         assert list(registry.tags(Reference.parse(f"{server.host}/app"))) == ["a", "b", "c"]
     server.on("GET .*/tags/list", page(["a"], "/v2/app/tags/list?last=a"), times=99)

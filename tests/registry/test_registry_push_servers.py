@@ -42,10 +42,11 @@ from tests.registry.registry_servers import (
 
 from kezuri.app.build import build
 from kezuri.app.images import tag
-from kezuri.app.outputs import ImageOptions, PushedImage
+from kezuri.app.outputs import PushedImage
 from kezuri.app.pull import pull
 from kezuri.app.push import push
 from kezuri.app.request import BuildRequest, Settings
+from kezuri.app.stored_image import ImageOptions
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import MANIFEST, Descriptor, Index, Manifest, Platform, Reference, canonical, digest_of
 from kezuri.oci.descriptor import DOCKER_MANIFEST

@@ -91,11 +91,18 @@ def test_a_part_is_gone_on_with_at_a_real_registry(plain: RegistryServer, tmp_pa
     plain.fill(write_layout(str(tmp_path / "layout"), (IMAGE, {NAME: "1"})))
     sink = DirectorySink(str(tmp_path / "sink"))
     reference = Reference.parse(f"{plain.host}/team/app:1")
+    heard: list[int] = []
+
+    def note(there: int, whole: int) -> None:
+        heard.append(there)
+
     for kept in (PACKED[:1234567], PACKED, PACKED[:-1]):
         with open(sink.path(digest_of(PACKED)) + ".part", "wb") as file:
             file.write(kept)
+        heard.clear()
         with Registry() as registry:
-            registry.fetch(reference, IMAGE.layers[0], sink)
+            registry.fetch(reference, IMAGE.layers[0], sink, note)
+        assert heard and min(heard) >= len(kept), "it began anew"
         os.unlink(sink.path(digest_of(PACKED)))
 
 

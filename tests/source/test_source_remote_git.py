@@ -20,7 +20,7 @@ from tests.source.source_remote_servers import Repository, WebServer, git, git_d
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.activity import activity
 from kezuri.linux.ownership import Privilege
-from kezuri.plan.operation import GitSource
+from kezuri.plan.inputs import GitSource
 from kezuri.plan.remote import git_source
 from kezuri.progress.calling_off import CalledOff
 from kezuri.registry.retry import Stall

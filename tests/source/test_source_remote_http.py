@@ -15,7 +15,7 @@ from tests.source.source_remote_servers import MODIFIED, MTIME, Handler, WebServ
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.ownership import Privilege
-from kezuri.plan.operation import UrlSource
+from kezuri.plan.inputs import UrlSource
 from kezuri.plan.remote import url_source
 from kezuri.progress.calling_off import CalledOff
 from kezuri.store.store import Store

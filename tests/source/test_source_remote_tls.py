@@ -11,7 +11,7 @@ from tests.source.source_remote_fetching import Fetching
 from tests.source.source_remote_servers import Repository, WebServer, web_server
 
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.operation import GitSource
+from kezuri.plan.inputs import GitSource
 from kezuri.plan.remote import url_source
 from kezuri.progress import CallOff
 from kezuri.source.remotes import Means

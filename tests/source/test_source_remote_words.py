@@ -4,7 +4,7 @@ import pytest
 
 from kezuri.diagnostics import KezuriError, SourceText, Span
 from kezuri.dockerfile.instructions import Node
-from kezuri.plan.operation import GitSource, UrlSource
+from kezuri.plan.inputs import GitSource, UrlSource
 from kezuri.plan.remote import Words, git_source, is_secure_shell, remote_context, remote_words, url_source
 
 SHA = "5456a7cc83ed7129d9c5ca3706f67f0f4edf35ba"

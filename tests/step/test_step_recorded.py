@@ -20,17 +20,9 @@ from kezuri.keys.inputs import Context, Inputs
 from kezuri.keys.options import Options, RunSettings
 from kezuri.keys.state import SCRATCH, State, StateOf, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
+from kezuri.plan.inputs import BaseImage, Choice, ContextInput, GitSource, ImageInput, Remote, StageInput
 from kezuri.plan.key import digest, state_of
-from kezuri.plan.operation import (
-    BaseImage,
-    Choice,
-    ContextInput,
-    GitSource,
-    ImageInput,
-    Plan,
-    Remote,
-    StageInput,
-)
+from kezuri.plan.operation import Plan
 from kezuri.step import encoding
 from kezuri.step.task import Fetched, Run, Task
 from kezuri.step.tasks import Tasks

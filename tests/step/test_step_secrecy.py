@@ -12,7 +12,7 @@ from tests.build.build_workshop import Workshop
 from kezuri.app import performing
 from kezuri.app.request import AgentSource, SecretSource
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.operation import UrlSource
+from kezuri.plan.inputs import UrlSource
 from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox.step import Output
 from kezuri.step import encoding, local

@@ -1,9 +1,9 @@
-"""One store, several kezuri processes at once that pull, build, prune and remove, and are killed at random.
+"""One store, several kezuri processes at once that pull, build, push, prune and remove, and are killed at random.
 
 `python -m tests.store.store_soak --seconds 600 [--seed N] [--workers N]` goes on until the time is over. Every now and
-then all of them rest: then the store check has to be clean, and every image that was given a name has to be there with
-its files. A command that was not killed has to succeed. What goes wrong is printed with the commands that led to it,
-and the store stays for a look.
+then all of them rest: then the store check has to be clean, and every image that was given a name, or pushed, has to be
+there with its files. A command that was not killed has to succeed. What goes wrong is printed with the commands that
+led to it, and the store stays for a look.
 """
 
 import argparse
@@ -122,7 +122,8 @@ class Worker:
         self.named: dict[str, str] = {}
         """The names that are to be there, and the mark in their image."""
         self._chance = random.Random(seed)
-        self._doubtful: set[str] = set()
+        self.pushed: dict[str, str] = {}
+        """The names that the registry is to have, and the mark in their image."""
         self._context = os.path.join(world.base, f"context-{number}")
         os.makedirs(self._context)
 
@@ -132,8 +133,8 @@ class Worker:
             self._act()
 
     def check(self) -> None:
-        """Every image that has to be there is, whole."""
-        for name, mark in self.named.items():
+        """Every image that has to be there is, whole, and so is what was pushed."""
+        for name, mark in (*self.named.items(), *self.pushed.items()):
             told = self.world.ask("cat", f"{name}:/mark")
             if told != mark:
                 raise Failed(f"{name} has the mark {told!r} instead of {mark!r}")
@@ -144,24 +145,36 @@ class Worker:
         source = f"{self.world.host}/app:{image}"
         own = f"w{self.number}:{chance.randrange(3)}"
         kind = chance.choices(
-            ("pull", "build", "prune", "prune all", "prune budget", "rmi", "tag", "list", "cat", "du"),
-            (6, 10, 2, 2, 2, 2, 2, 1, 2, 1),
+            ("pull", "build", "push", "copy", "prune", "prune all", "prune budget", "rmi", "tag", "list", "cat", "du"),
+            (6, 10, 3, 3, 2, 2, 2, 2, 2, 1, 2, 1),
         )[0]
+        # The registry has the same tags in every repository: those of this one nobody else takes away.
+        pulled = f"{self.world.host}/w{self.number}:{image}"
         if kind == "pull":
-            if self._run("pull", "-q", source):
-                self.named[source] = mark  # nobody takes it away or gives it to another image
+            name = chance.choice((source, pulled))
+            if self._run("pull", "-q", name):
+                self.named[name] = mark  # nobody else takes it away or gives it to another image
         elif kind == "build":
             mark = self._dockerfile(source, mark)
             if self._run("build", "-q", "-t", own, self._context):
                 self.named[own] = mark
             else:
                 self._now_unsure(own, mark)
+        elif kind == "push":
+            # The registry knows a tag whatever its repository is.
+            target = f"{self.world.host}/app:built-{own.replace(':', '-')}"
+            mark = self._dockerfile(source, mark)
+            self._send(f"docker://{target}", mark, "build", "-q", "--push", "-t", target, self._context)
+        elif kind == "copy" and own in self.named:
+            target = f"docker://{self.world.host}/app:copied-{own.replace(':', '-')}"
+            self._send(target, self.named[own], "copy", f"store:{own}", target)
         elif kind.startswith("prune"):
             extra = {"prune": (), "prune all": ("--all",), "prune budget": ("--max-used-space", "300k")}[kind]
             self._run("prune", "-f", *extra)
-        elif kind == "rmi" and own in self.named:
-            self.named.pop(own)
-            self._run("rmi", "-f", own)
+        elif kind == "rmi" and (there := [name for name in (own, pulled) if name in self.named]):
+            name = chance.choice(there)
+            self.named.pop(name)
+            self._run("rmi", "-f", name)
         elif kind == "tag" and own in self.named:
             other = f"w{self.number}:tagged"
             if self._run("tag", own, other):
@@ -195,6 +208,13 @@ class Worker:
         """A name that a killed command may have moved: it has to be there if it was, with one mark or the other."""
         if name in self.named and self.named[name] != mark:
             del self.named[name]
+
+    def _send(self, target: str, mark: str, *argv: str) -> None:
+        """Run a command that pushes: a killed one has left the image of before at the registry, or has put its own."""
+        if self._run(*argv):
+            self.pushed[target] = mark
+        elif self.pushed.get(target) != mark:
+            self.pushed.pop(target, None)
 
     def _run(self, *argv: str) -> bool:
         """Run a command, perhaps only for a while; whether it went to its end."""

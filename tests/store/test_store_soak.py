@@ -19,5 +19,5 @@ def test_killed_processes_cost_no_image(tmp_path: Path) -> None:
     base.mkdir()
     ends = soak(str(base), 20)
     assert sum(count for end, count in ends.items() if end.endswith("killed")) >= 3, ends
-    assert ends["build done"] >= 1 and ends["pull done"] >= 1, ends
+    assert ends["build done"] >= 1 and ends["pull done"] >= 1 and ends["copy done"] >= 1, ends
     shutil.rmtree(base)

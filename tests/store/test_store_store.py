@@ -408,3 +408,19 @@ def test_half_blobs_are_counted_and_pruned(tmp_path: Path) -> None:
     with Store(str(tmp_path)) as store:
         assert [gone.name for gone in Collector(store, Privilege()).abandoned()] == [expected.digest[7:]]
     assert remaining(tmp_path) == []
+
+
+def test_many_names_are_given_at_once(tmp_path: Path) -> None:
+    with Store(str(tmp_path)) as store:
+        old, new = Descriptor("m", "sha256:" + "1" * 64, 1), Descriptor("m", "sha256:" + "2" * 64, 1)
+        store.names.put("docker.io/library/a:1", old)
+        store.names.put("docker.io/library/b:1", old)
+        store.names.keep(new)
+        names = [f"docker.io/library/{name}:1" for name in ("a", "b", "c")]
+        store.names.put_all(names, new)
+        assert {name: found.digest for name, found in store.names.all().items()} == dict.fromkeys(names, new.digest)
+        assert [one.digest for one in store.names.untagged()] == [old.digest]
+        before = store.names.version()
+        store.names.put_all(names, new)
+        store.names.put_all((), new)
+        assert store.names.version() == before

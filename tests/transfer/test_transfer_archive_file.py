@@ -8,6 +8,7 @@ import os
 import tarfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,20 @@ def test_headers_without_end_are_refused(tmp_path: Path) -> None:
         file.truncate(65 << 20)
     with pytest.raises(NoArchive, match="not a tar archive, or a damaged one"):
         ArchiveFile.open(str(path))
+
+
+def test_long_names_are_not_kept(tmp_path: Path) -> None:
+    """An archive that is a few kilobytes compressed would fill the memory with them."""
+    members = [(f"{n}/" + "x" * 500_000, b"") for n in range(40)]
+    data = tar_of(*members, ("a", b"first"))
+    tracemalloc.start()
+    try:
+        with opened(tmp_path, data) as archive:
+            assert archive.document("a", 100) == b"first"
+            assert archive.size(members[0][0]) is None
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("data", [b"", b"hello" * 1000, b"\0" * 100, gzip.compress(b"no tar" * 500)])

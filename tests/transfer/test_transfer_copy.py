@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import zstandard
 from tests.images.test_images_layout import write_layout
-from tests.registry.registry_faults import make_image
+from tests.registry.registry_faults import Image, make_image
 from tests.transfer.transfer_images import NAME, Tarring, docker_save, image, layout_of_several, refer, several, tar_of
 
 from kezuri.diagnostics import KezuriError
 from kezuri.images.layout import open_layout
-from kezuri.oci import LAYER, LAYER_ZSTD, Descriptor, Manifest, Platform, canonical, digest_of
+from kezuri.oci import LAYER, LAYER_GZIP, LAYER_ZSTD, Descriptor, Manifest, Platform, canonical, digest_of
 from kezuri.store.archive_file import ArchiveFile
 from kezuri.store.store import Store
 from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter
@@ -373,3 +373,15 @@ def test_a_layout_beside_that_knows_another_image(tmp_path: Path, held: ExitStac
         archive = DockerArchive(file, held.enter_context(open_layout(where)))
         manifest = archive.source(archive.find("")).root().content
         assert isinstance(manifest, Manifest) and manifest.layers[0].digest == digest_of(one)
+        # The same image with its layer packed otherwise: those bytes are not in the archive.
+        alone = DockerArchive(file, None)
+        source = alone.source(alone.find(""))
+        packed, config = gzip.compress(one, mtime=0), manifest.config
+        source.root()
+        raw_config = source.open(config).read()
+        layer = Descriptor(LAYER_GZIP, digest_of(packed), len(packed))
+        raw = canonical(Manifest(config, (layer,)).to_json())
+        blobs = {digest_of(packed): packed, config.digest: raw_config}
+        where = write_layout(str(tmp_path / "packed"), (Image(raw, blobs, (layer,), digest_of(raw)), {NAME: "x"}))
+        archive = DockerArchive(file, held.enter_context(open_layout(where)))
+        assert archive.source(archive.find("")).root().content == manifest

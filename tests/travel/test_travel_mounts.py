@@ -104,6 +104,23 @@ def test_pieces_are_the_items_in_order(named: list[tuple[str, int]]) -> None:
     assert all(len(part) == 1 or all(item[0].size < 4 << 20 for item in part) for part in parts)
 
 
+def test_where_it_is_cut_does_not_depend_on_what_stands_before() -> None:
+    items = [(Entry(f"d/{number:05}", "file", 0o644, size=10), None) for number in range(3000)]
+    before = [tuple(item[0].path for item in piece) for piece in pieces(items)]
+    after = [tuple(item[0].path for item in piece) for piece in pieces([(Entry("a", "file", 0o644), None), *items])]
+    assert len(before) > 8
+    assert after[1:] == before[1:]
+
+
+def test_a_mount_of_any_size_is_not_begun(tmp_path: Path) -> None:
+    def fetch(descriptor: Descriptor, path: str) -> None:
+        raise AssertionError("it is fetched")
+
+    pack = Descriptor("x", "sha256:" + "0" * 64, 1)
+    with pytest.raises(KezuriError, match="too large"):
+        restore(MountRecord(ID, (pack,), (64 << 30) + 1), str(tmp_path), str(tmp_path), LOOK, fetch, "the cache")
+
+
 @pytest.mark.parametrize("how", ["missing", "another", "no tar", "larger"])
 def test_packs_that_are_something_else_are_an_error(tmp_path: Path, how: str) -> None:
     mount = tmp_path / "mount"

@@ -45,7 +45,8 @@ def test_prune_frees_where_nothing_can_be_written(tmp_path: Path) -> None:
         """
         fill 1
         test $(room) -eq 0
-        kezuri images 2>&1 | grep -q "no space left on the device" && echo full
+        kezuri pull -q 127.0.0.1:1/none 2>&1 | grep -q "no space left on the device" && echo full
+        kezuri images | grep -q kept && kezuri history kept | grep -q big && echo looked
         kezuri prune -f -a | tail -1
         test $(room) -gt 100 && echo room
         kezuri run --rm kept true 2>&1 | grep -v "true: command not found" || true
@@ -54,7 +55,7 @@ def test_prune_frees_where_nothing_can_be_written(tmp_path: Path) -> None:
         """,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "full" in done.stdout and "room" in done.stdout and done.stdout.splitlines()[-1] == "1"
+    assert "full\nlooked" in done.stdout and "room" in done.stdout and done.stdout.splitlines()[-1] == "1"
     assert "every digest right, nothing missing" in done.stdout
 
 

@@ -1,7 +1,7 @@
 """`save` and `load`: images of the store written into one archive, and read out of one."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -44,7 +44,7 @@ def save(
     without a tag means all of its tags, as for docker. Shared layers are written once."""
     wish = Wish(Platform.parse(platform) if platform else None)
     reporter = Reporter(listener)
-    with Session(settings) as session, ExitStack() as held:
+    with Session(settings, reading=True) as session, ExitStack() as held:
         store = session.store
         images = [image for name in names for image in _meant(store, name)]
         if form == "oci-dir":
@@ -91,11 +91,8 @@ def load(settings: Settings, input: str, platform: str, listener: Listener) -> t
         loaded = []
         for source, names in _held_in(input, held):
             with reporter.step(WorkName(f"load {names[0] if names else source.where}")) as ticket:
-                displaced = []
-                for name in names:
-                    before = store.names.get(name)
-                    if before is not None:
-                        displaced.append((Reference.parse(name).familiar, _id(store, before)))
+                before = store.names.all()
+                displaced = [(Reference.parse(n).familiar, _id(store, before[n])) for n in names if n in before]
                 copied = copy(source, StoreDestination(store, names), wish, told(ticket))
                 familiar = tuple(Reference.parse(name).familiar for name in names)
                 id = _id(store, copied.descriptor)
@@ -118,7 +115,7 @@ def _held_in(path: str, held: ExitStack) -> Iterator[tuple[Source, tuple[str, ..
         return
     assert archive.docker is not None
     for image in archive.docker.images:
-        yield archive.docker.source(image), tuple(str(Reference.parse(tag)) for tag in image.tags)
+        yield archive.docker.source(image), _full_names(image.tags, archive.docker.where)
 
 
 def _of_layout(layout: "Layout", archive: "ImageArchive | None") -> Iterator[tuple[Source, tuple[str, ...]]]:
@@ -133,9 +130,20 @@ def _of_layout(layout: "Layout", archive: "ImageArchive | None") -> Iterator[tup
         for image in archive.docker.images:
             digest = archive.docker.source(image).root().descriptor.digest
             if digest in named:
-                named[digest] += [str(Reference.parse(tag)) for tag in image.tags]
+                named[digest] += _full_names(image.tags, archive.docker.where)
     for digest, names in named.items():
         yield LayoutSource(layout, digest), tuple(names)
+
+
+def _full_names(tags: Iterable[str], where: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(Reference.parse(tag)) for tag in tags)
+    except KezuriError as error:
+        raise KezuriError.of(
+            f"{where}: manifest.json: {str(error).partition(chr(10))[0]}",
+            hint="`kezuri copy docker-archive:FILE:@0 NAME` takes the first image under another name",
+            exit_code=125,
+        ) from None
 
 
 def _full_name(entry: Descriptor) -> str:

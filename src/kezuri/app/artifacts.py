@@ -1,7 +1,7 @@
 """`attach` and `discover`: what belongs to an image without being a part of it, wherever the image is."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from kezuri.app.request import Settings
@@ -60,9 +60,11 @@ def attach(
     files: Sequence[AttachedFile],
     annotations: Mapping[str, str],
     platform: str = "",
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Attached:
     """Put an artifact with these files beside the image, which becomes its subject; the image stays as it is. The same
-    files give the same artifact. KezuriError where the image is not there, or its place can keep no artifact."""
+    files give the same artifact. `warn` hears of credentials that cannot be asked for. KezuriError where the image is
+    not there, or its place can keep no artifact."""
     place = read_place(image)
     if not isinstance(place, RegistryPlace | StorePlace | LayoutPlace):
         raise KezuriError.of(
@@ -76,7 +78,7 @@ def attach(
         blob = described(file.path, file.media_type, {TITLE: os.path.basename(os.path.abspath(file.path))})
         paths[blob.digest] = file.path
         blobs.append(blob)
-    with Session(settings) as session, Places(session) as places:
+    with Session(settings, warn=warn) as session, Places(session) as places:
         subject = _root(places.source(place), platform).descriptor
         made = ArtifactFiles(artifact(subject, artifact_type, blobs, annotations), paths)
         copied = copy(made, _beside(session, place), Wish(), lambda descriptor, current, total: None)
@@ -100,10 +102,16 @@ def _beside(session: Session, place: Place) -> Destination:
     return StoreDestination(session.store, ())
 
 
-def discover(settings: Settings, image: str, artifact_type: str = "", platform: str = "") -> Discovered:
+def discover(
+    settings: Settings,
+    image: str,
+    artifact_type: str = "",
+    platform: str = "",
+    warn: Callable[[str], None] = lambda text: None,
+) -> Discovered:
     """What refers to the image, and what refers to that. With an artifact type, of what refers to the image itself only
-    what is of that type."""
-    with Session(settings) as session, Places(session) as places:
+    what is of that type. `warn` as in `attach`."""
+    with Session(settings, reading=True, warn=warn) as session, Places(session) as places:
         source = places.source(read_place(image))
         root = _root(source, platform).descriptor
         return Discovered(source.where, root, referring(source, root.digest, artifact_type))

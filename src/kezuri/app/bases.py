@@ -8,7 +8,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.images.origins import Images
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.store.store import Store
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from kezuri.app.definition import Definition, Workbench
 from kezuri.app.delivery import Delivery, packing
-from kezuri.app.outputs import ImageOutput, PushedImage, StoredImage
 from kezuri.app.request import BuildRequest, BuildResult, Settings
 from kezuri.app.session import Session
+from kezuri.app.stored_image import StoredImage
 from kezuri.build.builder import Builder, Built
 from kezuri.build.chronicle import Chronicle
 from kezuri.build.lookup import KeyedLookup
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kezuri.build.doors import Performing
     from kezuri.oci.descriptor import Descriptor
     from kezuri.progress.expected import Expected
+    from kezuri.travel.places import CacheTarget
 
 
 def build(
@@ -87,8 +88,9 @@ class _Build:
         self._fetching: dict[str, Ticket] = {}
         self._fetched: set[str] = set()
         self._fetching_lock = threading.Lock()
-        self._images = [output for output in request.outputs if isinstance(output, ImageOutput)]
-        named = (o for o in self._images if not (isinstance(o, PushedImage) and o.by_digest))
+        self._images = request.images
+        nameless = [output for output in request.pushed if output.by_digest]
+        named = (output for output in self._images if output not in nameless)
         names = (*request.tags, *(name for output in named for name in output.options.names))
         self._names = tuple(str(_tag(name)) for name in dict.fromkeys(names))
 
@@ -109,7 +111,7 @@ class _Build:
             definition = Definition(self._request, session, self._reporter, self._listener, held, self._cancel)
             plan = definition.plan()
             # The first output's way to pack is that of layers which are packed while the build goes on.
-            self._packing = packing((self._images or [StoredImage()])[0], plan.epoch)
+            self._packing = packing((self._images or (StoredImage(),))[0], plan.epoch)
             session.forms = session.forms.for_epoch(plan.epoch)
             caches = self._open_caches(held)
             pushing = self._pushing(session, held)
@@ -152,7 +154,7 @@ class _Build:
 
         self._caches = Caches(
             self._request.cache_from,
-            self._request.cache_to,
+            tuple(map(self._bounded, self._request.cache_to)),
             self._session,
             self._reporter,
             self._warn,
@@ -165,13 +167,18 @@ class _Build:
             held.enter_context(self._caches.imported)
         return self._caches
 
+    def _bounded(self, target: "CacheTarget") -> "CacheTarget":
+        """The exported cache with the bound of the settings, if it is local and has none of its own."""
+        most = self._settings.max_local_cache
+        return target if target.kind != "local" or target.most or not most else target._replace(most=most)
+
     def _pushing(self, session: Session, held: ExitStack) -> "Pushing | None":
-        if not any(isinstance(output, PushedImage) for output in self._images):
+        if not self._request.pushed:
             return None
         from kezuri.app.pushing import Pushing
 
         bring = self._caches.bring if self._caches is not None else None
-        return held.enter_context(Pushing(self._request.outputs, self._request.tags, session, self._reporter, bring))
+        return held.enter_context(Pushing(self._request.pushed, self._request.tags, session, self._reporter, bring))
 
     def _warn(self, text: str) -> None:
         self._listener(Warned(time(), Diagnostic("warning", text)))

@@ -152,7 +152,7 @@ class Caches:
 
         self._session.store.database.facts.put_sources((form.digest,), repository)
         self._promised[form.digest] = (layer, packing)
-        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), record.created)
+        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), record.created, form.epoch)
 
     def bring(self, descriptor: Descriptor) -> bool:
         """Bring a blob that `unfetched` promised; whether it is one of these. KezuriError when it cannot be had: its
@@ -167,7 +167,7 @@ class Caches:
 
         def record(place: tuple[int, int], bare: Record) -> Record:
             blob = made.get(place)
-            return bare if blob is None else bare._replace(diff_id=blob.diff_id, blob=blob.descriptor)
+            return bare if blob is None else bare._replace(diff_id=blob.diff_id, blob=blob.descriptor, epoch=blob.epoch)
 
         return self._document(plan, record).to_json()
 

@@ -19,7 +19,8 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.contexts import ImageResolver, NamedContext, context_name
 from kezuri.plan.facts import Survey
-from kezuri.plan.operation import BaseImage, ImageSource, Plan
+from kezuri.plan.inputs import BaseImage, ImageSource
+from kezuri.plan.operation import Plan
 from kezuri.plan.planner import Planner, PlanRequest
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, Warned, WorkName

@@ -5,19 +5,9 @@ from collections.abc import Iterator
 from time import time
 from typing import TYPE_CHECKING
 
-from kezuri.app.outputs import (
-    CacheOnly,
-    DockerArchive,
-    FileOutput,
-    ImageOutput,
-    LayoutDirectory,
-    LoadedImage,
-    PushedImage,
-    RootOutput,
-    StoredImage,
-)
 from kezuri.app.request import BuildRequest, BuildResult
 from kezuri.app.session import Session
+from kezuri.app.stored_image import StoredImage
 from kezuri.build.builder import Built
 from kezuri.diagnostics import KezuriError
 from kezuri.export.image import LayerBlob
@@ -25,12 +15,14 @@ from kezuri.forms.packing import Packing
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import BaseImage, Plan, StageInput
+from kezuri.plan.inputs import BaseImage, StageInput
+from kezuri.plan.operation import Plan
 from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from kezuri.app.caches import Caches
+    from kezuri.app.outputs import CacheOnly, ImageOutput, Output, RootOutput
     from kezuri.app.pushing import Pushing
     from kezuri.export.annotations import Annotations
     from kezuri.export.image import Exported, Parts, Squash
@@ -57,8 +49,7 @@ class Delivery:
         self._caches = caches if caches is not None and caches.inline else None
         self._imports = caches
         # Nothing is kept of an image that is only pushed: what the registry has already need not come here.
-        images = [output for output in request.outputs if not isinstance(output, CacheOnly)]
-        self._passes_on = not request.squash and all(isinstance(o, PushedImage) and not o.kept for o in images)
+        self._passes_on = not request.squash and request.passed_on
         self._called: list[str] = []
         self._request = request
         self._names = names
@@ -71,23 +62,13 @@ class Delivery:
         """KezuriError when what was asked for cannot be made of this plan: known before anything is built."""
         platforms = tuple(target.platform for target in plan.targets) or (plan.stage(plan.target).config.platform,)
         for output in self._request.outputs:
-            if isinstance(output, LoadedImage) and plan.targets:
-                raise KezuriError.of(
-                    "--load: docker and podman load the image of one platform, not an index of several",
-                    hint="build one platform, or push the index: --push",
-                    exit_code=2,
-                )
-            if isinstance(output, DockerArchive) and plan.targets:
-                raise KezuriError.of(
-                    f"--output type=docker,dest={output.dest}: a docker archive cannot hold an image index",
-                    hint="use type=oci, or build one platform",
-                    exit_code=2,
-                )
-            if isinstance(output, ImageOutput):
+            if not isinstance(output, StoredImage):
+                _check_platforms(output, plan)
+            if output.options is not None:
                 annotations = _annotations(output)
                 if annotations is not None:
                     annotations.check(platforms, index=bool(plan.targets))
-        files = [(output.dest, True) for output in self._request.outputs if isinstance(output, FileOutput)]
+        files = [(path, True) for path in self._request.files]
         files += [(path, False) for path in (self._request.iidfile, self._request.metadata_file) if path]
         if files:
             from kezuri.export import destination
@@ -97,18 +78,16 @@ class Delivery:
     def deliver(self, plan: Plan, built: Built) -> BuildResult:
         """Put the image together, send it where it is wanted, and write the files that tell of it."""
         image: Exported | None = None
-        images = [output for output in self._request.outputs if isinstance(output, ImageOutput)]
+        images = self._request.images
         parts = self._parts(plan, built, images) if images else {}
         now = time()
         for output in self._request.outputs:
-            if isinstance(output, RootOutput):
-                from kezuri.app.root_export import export_root
-
-                export_root(output, plan, built, self._session, self._epoch, self._reporter, self._listener)
-            elif isinstance(output, ImageOutput):
+            if output.options is not None:
                 way = (self._packing(output), output.options.forced)
                 image = self._compose(output, parts[way], now, index=bool(plan.targets))
                 self._write(output, image)
+            else:
+                self._write_root(output, plan, built)
         self._write_files(image)
         if image is None:
             return BuildResult("", "", (), 0, built.cached, built.ran)
@@ -121,11 +100,11 @@ class Delivery:
         unpacked = sum(known[diff_id] for diff_id in image.diff_ids) if whole else None
         return BuildResult(image.descriptor.digest, config, self._names, size, built.cached, built.ran, unpacked)
 
-    def _packing(self, output: ImageOutput) -> Packing:
+    def _packing(self, output: "ImageOutput") -> Packing:
         return packing(output, self._epoch)
 
     def _parts(
-        self, plan: Plan, built: Built, images: list[ImageOutput]
+        self, plan: Plan, built: Built, images: "tuple[ImageOutput, ...]"
     ) -> "dict[tuple[Packing, bool], tuple[Parts, ...]]":
         """What the image is made of, for each way in which an output wants its layers packed, and whether those of the
         base as well."""
@@ -221,7 +200,7 @@ class Delivery:
                     descriptor = Descriptor(form.media_type, form.digest, form.size)
                 yield layer, descriptor
 
-    def _compose(self, output: ImageOutput, parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
+    def _compose(self, output: "ImageOutput", parts: "tuple[Parts, ...]", now: float, *, index: bool) -> "Exported":
         from kezuri.export.image import compose
 
         return compose(
@@ -236,7 +215,7 @@ class Delivery:
             squash=self._squash(output),
         )
 
-    def _squash(self, output: ImageOutput) -> "Squash | None":
+    def _squash(self, output: "ImageOutput") -> "Squash | None":
         """What makes layers of each image one, if that was asked for."""
         if not self._request.squash:
             return None
@@ -252,17 +231,28 @@ class Delivery:
         form = forms.blob(layer, packing)
         row = self._session.store.database.layer(layer)
         created = row.created if row is not None else time()
-        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created)
+        return LayerBlob(form.diff_id, Descriptor(form.media_type, form.digest, form.size), created, form.epoch)
 
-    def _write(self, output: ImageOutput, image: "Exported") -> None:
-        if isinstance(output, StoredImage | LoadedImage | PushedImage):
-            if not isinstance(output, PushedImage) or output.kept:
-                with self._reporter.step(WorkName("exporting to image")):
-                    self._keep(image)
-            if isinstance(output, PushedImage) and self._pushing is not None:
+    def _write(self, output: "ImageOutput", image: "Exported") -> None:
+        if isinstance(output, StoredImage):
+            self._export(image)
+        else:
+            self._send(output, image)
+
+    def _send(self, output: "ImageOutput", image: "Exported") -> None:
+        """Write the image where an output wants it that was asked for by name."""
+        from kezuri.app.outputs import DockerArchive, LayoutDirectory, LoadedImage, PushedImage
+
+        if isinstance(output, PushedImage):
+            if output.kept:
+                self._export(image)
+            if self._pushing is not None:
                 self._pushing.push(output, image)
                 self._called += self._pushing.names(output, image.descriptor.digest)
-            elif isinstance(output, LoadedImage):
+            return
+        if isinstance(output, LoadedImage | StoredImage):
+            self._export(image)
+            if isinstance(output, LoadedImage):
                 from kezuri.app.handing_over import hand_over
 
                 hand_over(output.engine, image, self._session.store, self._epoch, self._reporter)
@@ -280,6 +270,19 @@ class Delivery:
                     write_tar(image, sink, path_of, docker=docker, epoch=self._epoch)
             if self._names and (docker or self._request.tags):
                 self._keep(image)
+
+    def _write_root(self, output: "RootOutput | CacheOnly", plan: Plan, built: Built) -> None:
+        from kezuri.app.outputs import CacheOnly
+
+        if isinstance(output, CacheOnly):
+            return
+        from kezuri.app.root_export import export_root
+
+        export_root(output, plan, built, self._session, self._epoch, self._reporter, self._listener)
+
+    def _export(self, image: "Exported") -> None:
+        with self._reporter.step(WorkName("exporting to image")):
+            self._keep(image)
 
     def _keep(self, image: "Exported") -> None:
         """Put the image into the local store under its names; without any it is found by its id."""
@@ -315,13 +318,31 @@ class Delivery:
             write_text(self._request.metadata_file, json.dumps(report, indent=2).encode() + b"\n")
 
 
-def packing(output: ImageOutput, epoch: int | None) -> Packing:
+def _check_platforms(output: "Output", plan: Plan) -> None:
+    """KezuriError when the output is for one platform and the plan is for several."""
+    from kezuri.app.outputs import DockerArchive, LoadedImage
+
+    if isinstance(output, LoadedImage) and plan.targets:
+        raise KezuriError.of(
+            "--load: docker and podman load the image of one platform, not an index of several",
+            hint="build one platform, or push the index: --push",
+            exit_code=2,
+        )
+    if isinstance(output, DockerArchive) and plan.targets:
+        raise KezuriError.of(
+            f"--output type=docker,dest={output.dest}: a docker archive cannot hold an image index",
+            hint="use type=oci, or build one platform",
+            exit_code=2,
+        )
+
+
+def packing(output: "ImageOutput", epoch: int | None) -> Packing:
     """How the output wants new layers packed; later times become `epoch`, in seconds."""
     options = output.options
     return Packing("none" if options.compression == "uncompressed" else options.compression, options.level, epoch)
 
 
-def _annotations(output: ImageOutput) -> "Annotations | None":
+def _annotations(output: "ImageOutput") -> "Annotations | None":
     if not output.options.annotations:
         return None
     from kezuri.export.annotations import Annotations

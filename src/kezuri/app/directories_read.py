@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.wildcard import has_wildcard
 from kezuri.layer.entry import Entry
-from kezuri.plan.operation import Choice, ContextInput, Plan
+from kezuri.plan.inputs import Choice, ContextInput
+from kezuri.plan.operation import Plan
 from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.tree import clean, resolve
 

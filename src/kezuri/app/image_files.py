@@ -48,9 +48,13 @@ class ImagePath(NamedTuple):
 class Traffic:
     """How many bytes of layers came over the network, and how many all layers that are not here have."""
 
-    def __init__(self, listen: Callable[[], None] = lambda: None) -> None:
-        """`listen` is called whenever something came, perhaps from several threads."""
+    def __init__(
+        self, listen: Callable[[], None] = lambda: None, warn: Callable[[str], None] = lambda text: None
+    ) -> None:
+        """`listen` is called whenever something came, perhaps from several threads; `warn` hears of credentials that
+        cannot be asked for."""
         self._listen = listen
+        self.warn = warn
         self._lock = threading.Lock()
         self.came = 0
         self.whole = 0
@@ -94,7 +98,7 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
     has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
     registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. KezuriError when there is no such image."""
     word = ImagePath.parse(image).word
-    with Session(settings) as session, session.store.scratch("files") as place:
+    with Session(settings, reading=True, warn=traffic.warn) as session, session.store.scratch("files") as place:
         wanted = Platform.parse(platform) if platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with _elsewhere(session, image, wanted, place) as files:

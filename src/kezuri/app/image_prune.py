@@ -5,13 +5,12 @@ from collections.abc import Callable
 
 from kezuri.app.answers import Removed
 from kezuri.app.image_filters import PRUNING, read_filters
+from kezuri.app.removing import Leaving
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.images.kept import config_of, kept, manifests
-from kezuri.linux.ownership import Privilege
 from kezuri.scalars import parse_bool
 from kezuri.store.store import Store
-from kezuri.upkeep.collector import Collector, Limits
 from kezuri.upkeep.relief import is_full
 
 
@@ -49,6 +48,7 @@ def prune_images(
         ]
         if dry_run:
             return tuple(removed)
+        leaving = Leaving(store, gone)
         for image in gone:
             if image.name:
                 store.names.delete(image.name)
@@ -56,6 +56,5 @@ def prune_images(
                 store.names.drop(image.descriptor.digest)
         if not gone:
             return ()
-        swept = Collector(store, Privilege()).collect(Limits(untagged=False))
-        deleted = [Removed("deleted", one.name, one.size) for one in swept if one.kind == "blob"]
+        deleted = [Removed("deleted", one.name, one.size) for one in leaving.collect() if one.kind == "blob"]
         return (*(one for one in removed if one.what == "untagged"), *deleted)

@@ -5,16 +5,16 @@ from typing import Any
 
 from kezuri.app.answers import HistoryLine, ImageSummary, Removed
 from kezuri.app.image_filters import read_filters
+from kezuri.app.removing import Leaving
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.unpacked import Unpacked
-from kezuri.images.kept import Kept, choose, config_of, find_all, find_image, kept, manifests
-from kezuri.linux.ownership import Privilege
+from kezuri.images.held import held
+from kezuri.images.kept import Kept, choose, config_of, find_all, kept, manifests
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
-from kezuri.upkeep.collector import Collector, Limits
 from kezuri.upkeep.relief import is_full
 
 
@@ -28,7 +28,7 @@ def images(
     """The images of the store, newest first, one for each platform of an index. `filters` are docker's
     (`image_filters`); KezuriError for others. `warn` hears of images that cannot be read, which are left out.
     `measured`: their sizes are found out, which may mean to read layers, once."""
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         wanted = read_filters(store, filters)
         found: list[list[ImageSummary]] = []
         unpacked = Unpacked(store)
@@ -76,7 +76,7 @@ def inspect(
     """What is to be known of each image, in the shape of `docker inspect`; of an image for several platforms that for
     `platform`, else for this machine. `missed` hears of each that is not there; where it does not raise, the others are
     told nevertheless."""
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         told = []
         for name in names:
             try:
@@ -125,7 +125,7 @@ def _by_digest(image: Kept, reference: Reference) -> str:
 
 def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryLine, ...]:
     """The lines of an image's history, newest first; of several platforms, as `inspect` chooses."""
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         _, manifest, config = choose(store, name, platform)
         layers = iter(zip(manifest.layers, Unpacked(store).sizes(config.diff_ids, manifest.layers)))
         lines = []
@@ -148,7 +148,7 @@ def history(settings: Settings, name: str, platform: str = "") -> tuple[HistoryL
 def tag(settings: Settings, source: str, target: str) -> None:
     """Give an image another name."""
     with Store(settings.root) as store:
-        image = find_image(store, source)
+        image = held(store, source)
         reference = Reference.parse(target)
         if reference.digest:
             raise KezuriError.of(f"a name cannot carry a digest: {target}", exit_code=2)
@@ -178,7 +178,7 @@ def remove(
                 missed(error)
         if not doomed:
             return ()
-        removed = []
+        removed, leaving = [], Leaving(store, doomed.values())
         for image in doomed.values():
             if image.name:
                 store.names.delete(image.name)
@@ -188,8 +188,7 @@ def remove(
         for image in _left_digests(kept(store), list(doomed.values())):
             store.names.delete(image.name)
             removed.append(Removed("untagged", image.familiar))
-        swept = Collector(store, Privilege()).collect(Limits(untagged=False))
-        removed.extend(Removed("deleted", gone.name, gone.size) for gone in swept if gone.kind == "blob")
+        removed.extend(Removed("deleted", gone.name, gone.size) for gone in leaving.collect() if gone.kind == "blob")
         return tuple(removed)
 
 

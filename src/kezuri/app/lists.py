@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.fields import Fields
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.progress.events import Listener
+from kezuri.progress.events import Listener, warning
 from kezuri.progress.reporter import Reporter
 from kezuri.registry.image import Document
 from kezuri.store.names import locked, publish
@@ -110,11 +110,18 @@ class NoSuchList(KezuriError):
     """There is no list of that name."""
 
 
-def create(settings: Settings, name: str, images: Sequence[str], *, amend: bool = False) -> str:
+def create(
+    settings: Settings,
+    name: str,
+    images: Sequence[str],
+    warn: Callable[[str], None] = lambda text: None,
+    *,
+    amend: bool = False,
+) -> str:
     """Make a list of images, which may be none yet; its name in full. With `amend` they are added to one that is
-    there."""
+    there. `warn` hears of credentials that cannot be asked for."""
     reference = _named(name)
-    with Session(settings) as session, Places(session) as places:
+    with Session(settings, warn=warn) as session, Places(session) as places:
         lists = Lists(session.store)
         if lists.has(reference) and not amend:
             raise KezuriError.of(
@@ -128,11 +135,19 @@ def create(settings: Settings, name: str, images: Sequence[str], *, amend: bool 
         return str(reference)
 
 
-def add(settings: Settings, name: str, image: str, notes: Notes, *, whole: bool) -> str:
+def add(
+    settings: Settings,
+    name: str,
+    image: str,
+    notes: Notes,
+    warn: Callable[[str], None] = lambda text: None,
+    *,
+    whole: bool,
+) -> str:
     """Add an image to a list: of an index that for this machine, or for the platform that the notes say, unless
-    `whole`. The digest of the first that was added."""
+    `whole`. The digest of the first that was added. `warn` as in `create`."""
     reference = _named(name)
-    with Session(settings) as session, Places(session) as places:
+    with Session(settings, warn=warn) as session, Places(session) as places:
         lists = Lists(session.store)
         entries = lists.read(reference)
         new = _entries(places, image, notes, whole=whole)
@@ -175,7 +190,7 @@ def listed(settings: Settings, name: str) -> Document | None:
         return None
     if not os.path.isdir(settings.root):
         return None
-    with Store(settings.root) as store:
+    with Store(settings.root, reading=True) as store:
         lists = Lists(store)
         if not lists.has(reference):
             return None
@@ -187,7 +202,7 @@ def push(settings: Settings, name: str, target: str, listener: Listener, *, purg
     digest. With `purge` the list is forgotten afterwards."""
     reference = _named(name)
     wanted = _named(target.removeprefix("docker://")) if target else reference
-    with Session(settings) as session, Places(session) as places:
+    with Session(settings, warn=warning(listener)) as session, Places(session) as places:
         lists = Lists(session.store)
         entries = lists.read(reference)
         index = compose(entry.descriptor for entry in entries)

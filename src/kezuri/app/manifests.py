@@ -1,6 +1,6 @@
 """`manifest inspect`, `digest` and `imagetools`: the documents of images in registries, and indexes made of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from kezuri.images.kept import NoSuchImage
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter
 from kezuri.registry.image import Document
 from kezuri.transfer.composing import Part, compose, parts_of, publish
@@ -32,12 +32,18 @@ class Shown(NamedTuple):
 
 @contextmanager
 def found(
-    settings: Settings, text: str, platform: str = "", *, remote: bool = False
+    settings: Settings,
+    text: str,
+    platform: str = "",
+    warn: Callable[[str], None] = lambda text: None,
+    *,
+    remote: bool = False,
 ) -> Iterator[tuple[Source, Document]]:
     """An image by its place. A name alone is the store's image if it has one of that name, else the registry's; the
-    registry's at once if it is `remote`. With a platform, of an index that one's manifest."""
+    registry's at once if it is `remote`. With a platform, of an index that one's manifest. `warn` hears of credentials
+    that cannot be asked for."""
     place = read_place(text)
-    with Session(settings) as session, Places(session) as places:
+    with Session(settings, reading=True, warn=warn) as session, Places(session) as places:
         if isinstance(place, StorePlace) and not text.startswith("store:"):
             if remote:
                 place = RegistryPlace(Reference.parse(place.name))
@@ -54,9 +60,18 @@ def found(
         yield source, image_for(source, root, Platform.parse(platform)) if platform else root
 
 
-def show(settings: Settings, text: str, platform: str = "", *, remote: bool = False, deep: bool = False) -> Shown:
-    """The document of an image; `deep`: with its manifests and their configs, as far as they are there."""
-    with found(settings, text, platform, remote=remote) as (source, root):
+def show(
+    settings: Settings,
+    text: str,
+    platform: str = "",
+    warn: Callable[[str], None] = lambda text: None,
+    *,
+    remote: bool = False,
+    deep: bool = False,
+) -> Shown:
+    """The document of an image; `deep`: with its manifests and their configs, as far as they are there. `warn` as in
+    `found`."""
+    with found(settings, text, platform, warn, remote=remote) as (source, root):
         if not deep:
             return Shown(_name(text), root)
         several = []
@@ -72,16 +87,16 @@ def show(settings: Settings, text: str, platform: str = "", *, remote: bool = Fa
         return Shown(_name(text), root, tuple(several))
 
 
-def digest(settings: Settings, text: str, platform: str = "") -> str:
-    """The digest of a manifest or index. Of a registry's tag only its head is asked for."""
+def digest(settings: Settings, text: str, platform: str = "", warn: Callable[[str], None] = lambda text: None) -> str:
+    """The digest of a manifest or index. Of a registry's tag only its head is asked for. `warn` as in `found`."""
     place = read_place(text)
     if isinstance(place, RegistryPlace) and not platform:
-        with Session(settings) as session:
+        with Session(settings, reading=True, warn=warn) as session:
             head = session.registry().head(place.reference)
         if head is None:
             raise KezuriError.of(f"{place.reference}: there is no such tag, or no such repository", exit_code=125)
         return head.digest
-    with found(settings, text, platform) as (_, root):
+    with found(settings, text, platform, warn) as (_, root):
         return root.descriptor.digest
 
 
@@ -104,7 +119,7 @@ def make_index(settings: Settings, making: Making, listener: Listener, *, dry_ru
     names = [Reference.parse(name.removeprefix("docker://")) for name in making.names]
     wanted = [Platform.parse(text) for text in making.platforms]
     reporter = Reporter(listener)
-    with Session(settings) as session, Places(session) as places:
+    with Session(settings, reading=True, warn=warning(listener)) as session, Places(session) as places:
         with reporter.step(WorkName("load metadata")):
             roots = [_root(places, text) for text in making.sources]
             if making.append:

@@ -1,31 +1,10 @@
-"""Where the result of a build goes: one value for each kind of output, checked when it is made from argv."""
+"""Where the result of a build goes: one value for each kind of output, checked when it is made from argv.
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+Every kind has `options`: what is asked of the image, and None where the output is none."""
 
-if TYPE_CHECKING:
-    from kezuri.export.annotations import Annotation
+from typing import Literal, NamedTuple
 
-Compression = Literal["gzip", "zstd", "uncompressed"]
-
-
-class ImageOptions(NamedTuple):
-    """What an output can ask of the image that it gets: more `names` for it, how new layers are packed (a `level` of
-    None is the packer's own choice), and annotations, of which a later one for the same place and key counts. With
-    `docker_types` its documents have Docker's media types, which old registries know, in the place of OCI's; with
-    `forced` the layers of the base are compressed in the same way as new ones."""
-
-    names: tuple[str, ...] = ()
-    compression: Compression = "gzip"
-    level: int | None = None
-    annotations: "tuple[Annotation, ...]" = ()
-    docker_types: bool = False
-    forced: bool = False
-
-
-class StoredImage(NamedTuple):
-    """An image in the local store."""
-
-    options: ImageOptions = ImageOptions()
+from kezuri.app.stored_image import ImageOptions, StoredImage
 
 
 class PushedImage(NamedTuple):
@@ -75,6 +54,10 @@ class RootDirectory(NamedTuple):
     dest: str
     split: bool | None = None
 
+    @property
+    def options(self) -> None:
+        """It is no image."""
+
 
 class RootTar(NamedTuple):
     """The files of the result as a tar, in a file; `-` is standard output. `split` as for RootDirectory."""
@@ -82,9 +65,17 @@ class RootTar(NamedTuple):
     dest: str
     split: bool | None = None
 
+    @property
+    def options(self) -> None:
+        """It is no image."""
+
 
 class CacheOnly(NamedTuple):
     """Nothing leaves; the results of the steps are kept in the cache, as always."""
+
+    @property
+    def options(self) -> None:
+        """It is no image."""
 
 
 ImageOutput = StoredImage | PushedImage | LoadedImage | LayoutTar | LayoutDirectory | DockerArchive

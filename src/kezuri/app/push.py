@@ -8,7 +8,8 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.export.cargo import Cargo, load
 from kezuri.export.shipment import Shipment, Stock
-from kezuri.images.kept import Kept, NoSuchImage, choose, find_image, kept
+from kezuri.images.held import held
+from kezuri.images.kept import Kept, NoSuchImage, choose, kept
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.progress.events import Listener, WorkName, warning
@@ -58,7 +59,7 @@ def push(
         )
     reporter = Reporter(listener)
     pushed = []
-    with Session(settings, warn=warning(listener)) as session:
+    with Session(settings, reading=True, warn=warning(listener)) as session:
         images = _of_repository(session.store, reference) if all_tags else [_named(session.store, reference)]
         told = Telling()
         stock = Stock(session.store, session.registry)
@@ -101,7 +102,7 @@ def _named(store: Store, reference: Reference) -> Kept:
     """The image of that name. Without one, an image whose name differs in all that stands before the last part is
     likely to be meant: it was not tagged for its registry yet."""
     try:
-        return find_image(store, reference.familiar)
+        return held(store, reference.familiar)
     except NoSuchImage as error:
         names = [image.reference for image in kept(store) if image.reference is not None and image.reference.tag]
         last = reference.path.rpartition("/")[2]
@@ -129,7 +130,7 @@ def _of_repository(store: Store, reference: Reference) -> list[Kept]:
         raise KezuriError.of(
             f"the store has no tag of {reference.familiar}", hint="`kezuri images` lists the names that there are"
         )
-    return sorted(found, key=lambda image: image.name)
+    return [held(store, image.name) for image in sorted(found, key=lambda image: image.name)]
 
 
 def _cargo(store: Store, stock: Stock, image: Kept, platform: str, target: Reference) -> tuple[Cargo, str]:

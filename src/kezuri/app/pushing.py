@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kezuri.app.outputs import Output, PushedImage
+from kezuri.app.outputs import PushedImage
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.export.cargo import load
@@ -25,14 +25,14 @@ class Pushing:
 
     def __init__(
         self,
-        outputs: tuple[Output, ...],
+        outputs: tuple[PushedImage, ...],
         tags: tuple[str, ...],
         session: Session,
         reporter: Reporter,
         bring: Callable[[Descriptor], bool] | None = None,
     ) -> None:
         """`tags` are the names that every output of the build gets; `bring`: see Stock."""
-        self._targets = {output: _references(output, tags) for output in outputs if isinstance(output, PushedImage)}
+        self._targets = {output: _references(output, tags) for output in outputs}
         self._session = session
         self._reporter = reporter
         self._documents: dict[str, bytes] = {}

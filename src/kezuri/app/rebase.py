@@ -9,7 +9,8 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.image import Image
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME, Base, rebased
-from kezuri.images.altered import Altered, in_use, keep_altered, new_names, original
+from kezuri.images.altered import Altered, keep_altered, new_names, original
+from kezuri.images.held import in_use
 from kezuri.images.kept import NoSuchImage, choose, config_of, kept, manifests
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from kezuri.app.outputs import Output, StoredImage
+from kezuri.app.stored_image import StoredImage
 from kezuri.keys.options import DEFAULT_HOSTNAME
 
 if TYPE_CHECKING:
+    from kezuri.app.outputs import ImageOutput, Output, PushedImage
     from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
     from kezuri.travel.places import CacheSource, CacheTarget
@@ -84,7 +85,7 @@ class BuildRequest(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
     secrets: tuple[SecretSource, ...] = ()
     agents: tuple[AgentSource, ...] = ()
-    outputs: tuple[Output, ...] = (StoredImage(),)
+    outputs: "tuple[Output, ...]" = (StoredImage(),)
     iidfile: str = ""
     metadata_file: str = ""
     no_cache: bool = False
@@ -103,6 +104,39 @@ class BuildRequest(NamedTuple):
     unset: "tuple[Unset, ...]" = ()
     cache_from: "tuple[CacheSource, ...]" = ()
     cache_to: "tuple[CacheTarget, ...]" = ()
+
+    @property
+    def images(self) -> "tuple[ImageOutput, ...]":
+        """The outputs that are images."""
+        return tuple(output for output in self.outputs if output.options is not None)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that outputs are written to; `-` is standard output."""
+        if all(isinstance(output, StoredImage) for output in self.outputs):
+            return ()
+        from kezuri.app.outputs import FileOutput
+
+        return tuple(output.dest for output in self.outputs if isinstance(output, FileOutput))
+
+    @property
+    def pushed(self) -> "tuple[PushedImage, ...]":
+        """The outputs that go to registries."""
+        if all(isinstance(output, StoredImage) for output in self.outputs):
+            return ()
+        from kezuri.app.outputs import PushedImage
+
+        return tuple(output for output in self.outputs if isinstance(output, PushedImage))
+
+    @property
+    def passed_on(self) -> bool:
+        """Whether all that is made goes to registries and nothing of it is kept here."""
+        if not self.pushed:
+            return False
+        from kezuri.app.outputs import CacheOnly, PushedImage
+
+        made = (output for output in self.outputs if not isinstance(output, CacheOnly))
+        return all(isinstance(output, PushedImage) and not output.kept for output in made)
 
 
 class BuildResult(NamedTuple):
@@ -129,7 +163,8 @@ class Settings(NamedTuple):
     `certificates` is a directory with authorities, and a certificate to show, for every registry; `allow_private` are
     registries that may send us on to addresses of a private network. `progress` is how progress is shown when neither a
     flag nor a variable says so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age`
-    (seconds) are what the cache is cut down to after builds and pulls; None for no limit.
+    (seconds) are what the cache is cut down to after builds and pulls, `max_local_cache` (bytes) is what an exported
+    cache is cut down to that says no size of its own; None for no limit.
     """
 
     root: str
@@ -147,6 +182,7 @@ class Settings(NamedTuple):
     min_free_space: int | None = None
     reserved_space: int | None = None
     keep_age: int | None = None
+    max_local_cache: int | None = None
 
     @property
     def limited(self) -> bool:

@@ -82,7 +82,7 @@ def changed(config: ImageConfig, changes: tuple[str, ...]) -> ImageConfig:
         return config
     from kezuri.dockerfile.instructions import Arg, Copy, From, Run
     from kezuri.dockerfile.parser import parse
-    from kezuri.plan.operation import BaseImage, ImageSource
+    from kezuri.plan.inputs import BaseImage, ImageSource
     from kezuri.plan.planner import Planner, PlanRequest
 
     parsed = parse("FROM scratch\n" + "\n".join(changes) + "\n", "--change")
@@ -134,7 +134,7 @@ def _opened(source: str, session: Session, reporter: Reporter, held: ExitStack) 
 def _downloaded(url: str, session: Session, reporter: Reporter, held: ExitStack) -> str:
     from kezuri.app.remotes import open_remotes
     from kezuri.keys.options import NoSecrets
-    from kezuri.plan.operation import UrlSource
+    from kezuri.plan.inputs import UrlSource
 
     remotes = open_remotes(session, NoSecrets(), lambda: "", reporter, held, None)
     return remotes.content(UrlSource(url, "root.tar"))

@@ -20,7 +20,7 @@ from kezuri.keys.state import base_state
 from kezuri.linux import overlay
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.sandbox.step import Mount, Root
 from kezuri.store.store import Store
 from kezuri.store.volumes import Volumes

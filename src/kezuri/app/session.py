@@ -1,5 +1,6 @@
 """The collaborators of one command, wired once: store, forms, images, sandbox."""
 
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
@@ -7,20 +8,19 @@ from typing import TYPE_CHECKING, Self
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import Diagnostic
-from kezuri.forms.forms import Forms
-from kezuri.images.origins import Images, Progress
 from kezuri.linux.ownership import Privilege
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage
 from kezuri.progress.calling_off import CallOff
-from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
+    from kezuri.forms.forms import Forms
     from kezuri.images.layout import Layout
+    from kezuri.images.origins import Images, Progress
     from kezuri.linux.cgroups import Limits
+    from kezuri.plan.inputs import BaseImage
     from kezuri.registry.client import Registry
     from kezuri.sandbox.step import Sandbox
 
@@ -38,7 +38,7 @@ class Session:
         *,
         pull: bool = False,
         reading: bool = False,
-        progress: Progress | None = None,
+        progress: "Progress | None" = None,
         stand_ins: Callable[[str], None] | None = None,
         warn: Callable[[str], None] = lambda text: None,
         cancel: CallOff | None = None,
@@ -56,6 +56,9 @@ class Session:
         self._held = ExitStack()
         self._sandbox: Sandbox | None = None
         self._registry: Registry | None = None
+        self._images: Images | None = None
+        self._forms: Forms | None = None
+        self._making = threading.Lock()
         self._layouts: dict[str, tuple[Layout, str]] = {}
         self.privilege = Privilege()
 
@@ -63,11 +66,34 @@ class Session:
         with ExitStack() as held:
             self.store = held.enter_context(Store(self.settings.root, reading=self._reading))
             self._held = held.pop_all()
-        self.images = Images(
-            self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in(), self._cancel
-        )
-        self.forms = Forms(self.store, Owners(self.store, self.privilege), self, self._warn, self._cancel)
         return self
+
+    @property
+    def images(self) -> "Images":
+        """Images by name, wherever they are; made when they are first asked for."""
+        with self._making:
+            if self._images is None:
+                from kezuri.images.origins import Images
+
+                self._images = Images(
+                    self.store, self.registry, self.layout, self._pull, self._progress, self._stand_in(), self._cancel
+                )
+            return self._images
+
+    @property
+    def forms(self) -> "Forms":
+        """The forms of the store's layers; made when they are first asked for."""
+        with self._making:
+            if self._forms is None:
+                from kezuri.forms.forms import Forms
+                from kezuri.store.owners import Owners
+
+                self._forms = Forms(self.store, Owners(self.store, self.privilege), self, self._warn, self._cancel)
+            return self._forms
+
+    @forms.setter
+    def forms(self, forms: "Forms") -> None:
+        self._forms = forms
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -115,13 +141,19 @@ class Session:
                 # There is another way: no need to be patient with a network that may not be there.
                 config = config._replace(connect_timeout=4.0)
             found = Deferred(lambda: credentials(self.settings, self._warned))
-            self._registry = Registry(config, credentials=found)
+            self._registry = Registry(config, credentials=found, warn=self._odd)
             self._held.callback(self._registry.close)
             self._cancel.then(self._registry.close)
         return self._registry
 
     def _warned(self, warning: Diagnostic) -> None:
         self._warn(f"{warning.message}: {warning.hint}" if warning.hint else warning.message)
+
+    def _odd(self, warning: Diagnostic) -> None:
+        """What a registry does wrong. That an image is for another platform is said by the command: a build's linter
+        says it with the place, and not everybody wants to run what is fetched."""
+        if warning.code != "InvalidBaseImagePlatform":
+            self._warned(warning)
 
     def reconnect(self) -> None:
         """After work was called off: connections are opened again when they are needed."""

@@ -1,6 +1,6 @@
 """`tags`: the tags that a repository of a registry has."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -21,8 +21,9 @@ def repository(text: str) -> Reference:
     return reference
 
 
-def tags(settings: Settings, name: str) -> Iterator[str]:
-    """The tags, in the registry's order, a page at a time. KezuriError when it has no such repository."""
+def tags(settings: Settings, name: str, warn: Callable[[str], None] = lambda text: None) -> Iterator[str]:
+    """The tags, in the registry's order, a page at a time. `warn` hears of credentials that cannot be asked for.
+    KezuriError when the registry has no such repository."""
     reference = repository(name)
-    with Session(settings) as session:
+    with Session(settings, reading=True, warn=warn) as session:
         yield from session.registry().tags(reference)

@@ -43,7 +43,7 @@ def copy_image(settings: Settings, request: CopyRequest, listener: Listener) -> 
     source_place, target_place = read_place(request.source), read_place(request.target)
     wish = Wish(Platform.parse(request.platform) if request.platform else None, request.referrers)
     work = WorkName(f"copy {request.source} to {request.target}")
-    session = Session(settings, warn=warning(listener))
+    session = Session(settings, reading=not isinstance(target_place, StorePlace), warn=warning(listener))
     with session, Places(session) as places, Reporter(listener).step(work) as ticket:
         source = places.source(source_place)
         with places.destination(target_place) as destination:
@@ -104,7 +104,7 @@ class Places:
         """An image of a registry."""
         from kezuri.transfer.registries import RegistrySource
 
-        return RegistrySource(self._session.registry(), reference, self.spool())
+        return RegistrySource(self._session.registry(), reference, self.spool)
 
     def spool(self) -> str:
         """A directory of the store's scratch space that is removed at the end; that of a killed process goes with the

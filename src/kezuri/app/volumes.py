@@ -13,6 +13,7 @@ from kezuri.oci.dates import timestamp
 from kezuri.store.owners import Owners
 from kezuri.store.store import Store
 from kezuri.store.volumes import NoSuchVolume, Volume, VolumeInUse, Volumes
+from kezuri.upkeep.relief import is_full
 
 _FILTERS = ("name", "label", "dangling", "driver")
 
@@ -28,7 +29,7 @@ def volumes(settings: Settings, filters: tuple[str, ...] = ()) -> list[dict[str,
     """Every volume that passes the filters (docker's `name`, `label`, `dangling` and `driver`), as docker tells it.
     KezuriError for other filters."""
     tests = [_filter(text) for text in filters]
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         known = Volumes(store)
         return [_told(known, volume) for volume in known.all() if all(test(known, volume) for test in tests)]
 
@@ -36,7 +37,7 @@ def volumes(settings: Settings, filters: tuple[str, ...] = ()) -> list[dict[str,
 def inspect(settings: Settings, names: tuple[str, ...], missed: Callable[[KezuriError], None]) -> list[dict[str, Any]]:
     """What is to be known of each volume; `missed` hears of each that is not there."""
     told = []
-    with Store(settings.root, reading=True) as store:
+    with Store(settings.root, is_full(settings.root), reading=True) as store:
         known = Volumes(store)
         for name in names:
             try:
@@ -49,7 +50,7 @@ def inspect(settings: Settings, names: tuple[str, ...], missed: Callable[[Kezuri
 def remove(settings: Settings, names: tuple[str, ...], missed: Callable[[KezuriError], None]) -> tuple[Removed, ...]:
     """Remove volumes; `missed` hears of each that is not there, or that a container has."""
     removed = []
-    with Store(settings.root) as store:
+    with Store(settings.root, is_full(settings.root)) as store:
         known, privilege = Volumes(store), Privilege()
         privilege.own()
         for name in names:
@@ -64,7 +65,7 @@ def prune(settings: Settings, everything: bool = False, filters: tuple[str, ...]
     """Remove the volumes that no container has: those without a name of their own, or `everything`."""
     tests = [_filter(text) for text in filters]
     removed = []
-    with Store(settings.root) as store:
+    with Store(settings.root, is_full(settings.root)) as store:
         known, privilege = Volumes(store), Privilege()
         for volume in known.all():
             if (everything or volume.is_nameless) and all(test(known, volume) for test in tests):

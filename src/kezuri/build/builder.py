@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.build.turn import Turn
 from kezuri.diagnostics import KezuriError
 from kezuri.keys.state import SCRATCH, State, next_state
+from kezuri.plan.inputs import BaseImage, StageInput
 from kezuri.plan.key import digest
-from kezuri.plan.operation import BaseImage, Operation, Plan, StageInput, StagePlan
+from kezuri.plan.operation import Operation, Plan, StagePlan
 from kezuri.progress.calling_off import CalledOff, CallOff
 
 if TYPE_CHECKING:

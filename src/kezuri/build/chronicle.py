@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING
 
 from kezuri.cache.question import Question, project_of, repeats
 from kezuri.diagnostics import KezuriError
+from kezuri.plan.inputs import BaseImage, ContextInput, ImageInput, Input, StageInput
 from kezuri.plan.key import Components, digest
-from kezuri.plan.operation import (
-    BaseImage,
-    ContextInput,
-    ImageInput,
-    Input,
-    Operation,
-    Plan,
-    StageInput,
-    StagePlan,
-)
+from kezuri.plan.operation import Operation, Plan, StagePlan
 from kezuri.progress.events import StepName
 from kezuri.store.database import Database
 

@@ -9,8 +9,9 @@ from kezuri.build.turn import Found, Turn
 from kezuri.cache.journal import Miss
 from kezuri.diagnostics import KezuriError
 from kezuri.keys.state import State, StateOf
+from kezuri.plan.inputs import BaseImage
 from kezuri.plan.key import Components
-from kezuri.plan.operation import BaseImage, Operation, StagePlan
+from kezuri.plan.operation import Operation, StagePlan
 from kezuri.sandbox.step import Output
 from kezuri.step.task import Outcome
 

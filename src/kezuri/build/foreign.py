@@ -14,8 +14,9 @@ from kezuri.keys.inputs import Inputs, selection_key
 from kezuri.keys.options import Options
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
+from kezuri.plan.inputs import Choice, ContextInput, StageInput
 from kezuri.plan.key import digest
-from kezuri.plan.operation import Choice, ContextInput, Plan, StageInput
+from kezuri.plan.operation import Plan
 from kezuri.store.database import Database
 from kezuri.store.schema import FormRow, imported_encoder
 from kezuri.travel.document import Record

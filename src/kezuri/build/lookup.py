@@ -8,8 +8,9 @@ from kezuri.cache.results import Results
 from kezuri.keys.options import Options
 from kezuri.keys.state import State, StateOf, next_state
 from kezuri.keys.stepkeys import StepKeys
+from kezuri.plan.inputs import BaseImage
 from kezuri.plan.key import Components
-from kezuri.plan.operation import BaseImage, Operation, StagePlan
+from kezuri.plan.operation import Operation, StagePlan
 
 if TYPE_CHECKING:
     from kezuri.cache.journal import Miss

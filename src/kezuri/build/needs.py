@@ -1,6 +1,7 @@
 """What the stages of a plan need of each other's layers, found before anything is built."""
 
-from kezuri.plan.operation import ContextInput, Plan, StageInput, StagePlan
+from kezuri.plan.inputs import ContextInput, StageInput
+from kezuri.plan.operation import Plan, StagePlan
 
 
 class Needs:

@@ -10,7 +10,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.keys.state import StateOf
 from kezuri.keys.stepkeys import place_of
-from kezuri.plan.operation import ImageInput
+from kezuri.plan.inputs import ImageInput
 from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox.step import Output
 from kezuri.step.failure import step_failed

@@ -10,7 +10,8 @@ from kezuri.build.chronicle import Chronicle
 from kezuri.build.turn import Found, Turn
 from kezuri.diagnostics import KezuriError
 from kezuri.keys.state import State
-from kezuri.plan.operation import BaseImage, Plan, StagePlan
+from kezuri.plan.inputs import BaseImage
+from kezuri.plan.operation import Plan, StagePlan
 from kezuri.progress.events import StepName
 from kezuri.progress.reporter import Reporter, Ticket, reason
 

@@ -8,7 +8,8 @@ from kezuri.check.subject import Subject, used
 from kezuri.dockerfile.instructions import Arg, Node
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.plan.facts import StageFacts
-from kezuri.plan.operation import AgentMount, CacheMount, Operation, SecretMount, StageInput
+from kezuri.plan.inputs import StageInput
+from kezuri.plan.operation import AgentMount, CacheMount, Operation, SecretMount
 from kezuri.plan.stages import split_stages
 
 

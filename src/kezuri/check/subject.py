@@ -10,7 +10,7 @@ from kezuri.dockerfile.instructions import Instruction
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Met, StageFacts, Survey
-from kezuri.plan.operation import BaseImage
+from kezuri.plan.inputs import BaseImage
 from kezuri.plan.stages import WrittenStage, split_stages
 
 Kind = TypeVar("Kind", bound=Instruction)

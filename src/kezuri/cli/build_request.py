@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kezuri.app.outputs import DockerArchive, LayoutTar, Output, RootTar
 from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salvage, SecretSource
 from kezuri.cli.console import Console
 from kezuri.cli.options import LIMITS, Parsed, UsageError
@@ -13,6 +12,7 @@ from kezuri.diagnostics import KezuriError, nearest
 from kezuri.scalars import parse_bool
 
 if TYPE_CHECKING:
+    from kezuri.app.outputs import Output
     from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
     from kezuri.travel.places import CacheSource, CacheTarget
@@ -195,11 +195,11 @@ def _agent(text: str, environ: Mapping[str, str]) -> AgentSource:
     return AgentSource(name, "", paths)
 
 
-def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
+def _outputs(parsed: Parsed, console: Console) -> "tuple[Output, ...]":
     asked = ("--output", "--annotation", "--compression", "--compression-level", "--push", "--load")
     if not any(parsed.given(option) for option in asked):
         return BuildRequest().outputs
-    from kezuri.cli.outputs import loading, pushing, read_outputs, streamed
+    from kezuri.cli.outputs import loading, pushing, read_outputs, streamed, type_of
 
     outputs = read_outputs(
         parsed.all("--output"),
@@ -217,8 +217,9 @@ def _outputs(parsed: Parsed, console: Console) -> tuple[Output, ...]:
     if streams and parsed.flag("--quiet"):
         raise UsageError.because("--quiet and an output both want standard output", "give the output a dest=")
     if streams and console.out.isatty():
-        kind = {LayoutTar: "oci", DockerArchive: "docker", RootTar: "tar"}[type(streams[0])]
-        raise UsageError.because(f"output type={kind} would go to the terminal", "give it a dest=FILE, or redirect")
+        raise UsageError.because(
+            f"output type={type_of(streams[0])} would go to the terminal", "give it a dest=FILE, or redirect"
+        )
     return outputs
 
 

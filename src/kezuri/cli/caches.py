@@ -113,6 +113,9 @@ def _each(option: str, text: str, warn: Callable[[str], None]) -> list[tuple[str
     names = fields(option, text)
     if all("=" not in name for name in names):
         return [("registry", {"ref": name.strip()}) for name in names]
+    if "=" not in names[0]:
+        rest = ",".join(names[1:])
+        raise UsageError.because(f"{option} {text!r} has no type", f"write type=registry,ref={names[0]},{rest}")
     said = dict(pairs(option, text))
     kind = said.pop("type", "")
     if not kind:

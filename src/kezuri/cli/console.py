@@ -64,6 +64,10 @@ class Console:
         said in the reader's language."""
         self.err.write(shown(text if styled else self.words(text), styled) + "\n")
 
+    def warn(self, text: str) -> None:
+        """A warning, on standard error, where it is no part of a longer report."""
+        self.note(f"warning: {text}")
+
     def colour(self, stream: TextIO) -> bool:
         """Whether colours may be used there (no-color.org; CLICOLOR_FORCE; TERM=dumb)."""
         if self.environ.get("NO_COLOR"):

@@ -6,7 +6,7 @@ from kezuri.cli.json_text import json_text
 from kezuri.forecast.expense import Expense
 from kezuri.forecast.foresight import ForecastStage, Foresight
 from kezuri.forecast.step import ForecastStep
-from kezuri.plan.operation import ContextInput, ImageInput, Input, StageInput
+from kezuri.plan.inputs import ContextInput, ImageInput, Input, StageInput
 
 VERSION = 1
 

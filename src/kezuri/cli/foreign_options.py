@@ -157,6 +157,19 @@ _ACCOUNT = (
     *_answered(_PASSWORD, "--secret", "--secret-file"),
     *_taken("--verbose", "-v", value=False),
 )
+_CLUSTER = "a volume is on this machine alone"
+_VOLUME = (
+    *_answered(_CLUSTER, "--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret"),
+    *_answered(_CLUSTER, "--sharing", "--topology-preferred", "--topology-required", "--type"),
+)
+_VOLUMES = _answered(_CLUSTER, "--cluster", value=False)
+_EVERY_VOLUME = _answered(
+    "`kezuri volume inspect $(kezuri volume ls -q)` shows every volume", "--all", "-a", value=False
+)
+_NO_VOLUME = (
+    *_answered("`kezuri volume prune --all` removes every volume that no container has", "--all", "-a", value=False),
+    *_answered("nobody's container is stopped for it: a volume in use stays", "--time", "-t"),
+)
 _DAEMON = "kezuri is one program without a daemon: there is nothing to connect to"
 _PROGRAM = (
     *_answered(_DAEMON, "--context", "-c", "--connection", harmless=("default",)),
@@ -167,6 +180,10 @@ _PROGRAM = (
     *_answered("--debug shows where an unexpected error came from", "--log-level", "-l", harmless=_LEVELS),
 )
 _TABLES = {
+    "volume create": _VOLUME,
+    "volume ls": _VOLUMES,
+    "volume inspect": _EVERY_VOLUME,
+    "volume rm": _NO_VOLUME,
     "build": _BUILD,
     "images": _IMAGES,
     "rmi": _REMOVE,

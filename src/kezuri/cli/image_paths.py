@@ -34,7 +34,7 @@ class Meter:
     def __init__(self, console: Console, quiet: bool, *, result: bool = False) -> None:
         from kezuri.app.image_files import Traffic
 
-        self.traffic = Traffic(self._tick)
+        self.traffic = Traffic(self._tick, self._warn)
         self._console = console
         self._quiet = quiet
         self._live = not quiet and console.live(console.err) and not (result and console.out.isatty())
@@ -54,6 +54,11 @@ class Meter:
         if self._live and now - self._shown > 0.1:
             self._shown = now
             self._console.err.write(f"\r\x1b[K{self._console.words(self._words())}")
+
+    def _warn(self, text: str) -> None:
+        if self._live and self._shown:
+            self._console.err.write("\r\x1b[K")
+        self._console.warn(text)
 
     def _words(self) -> str:
         from kezuri.cli.quantities import amount

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 from kezuri.app.outputs import (
     CacheOnly,
-    Compression,
     DockerArchive,
     FileOutput,
-    ImageOptions,
     ImageOutput,
     LayoutDirectory,
     LayoutTar,
@@ -17,8 +15,8 @@ from kezuri.app.outputs import (
     PushedImage,
     RootDirectory,
     RootTar,
-    StoredImage,
 )
+from kezuri.app.stored_image import Compression, ImageOptions, StoredImage
 from kezuri.cli.options import UsageError
 from kezuri.cli.values import pair, pairs
 from kezuri.diagnostics import nearest
@@ -59,6 +57,11 @@ def read_outputs(
 def streamed(outputs: tuple[Output, ...]) -> list[FileOutput]:
     """The outputs that go to standard output."""
     return [output for output in outputs if isinstance(output, FileOutput) and output.dest == "-"]
+
+
+def type_of(output: FileOutput) -> str:
+    """The word for it after `type=`."""
+    return {LayoutTar: "oci", DockerArchive: "docker", RootTar: "tar"}[type(output)]
 
 
 def pushing(outputs: tuple[Output, ...]) -> tuple[Output, ...]:

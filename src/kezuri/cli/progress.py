@@ -4,10 +4,11 @@ from kezuri.cli.console import Console
 from kezuri.cli.progress_display import Progress
 
 
-def open_progress(mode: str, console: Console, otherwise: str = "") -> Progress:
+def open_progress(mode: str, console: Console, otherwise: str = "", doing: str = "building") -> Progress:
     """The display for `--progress`; an empty mode is BUILDKIT_PROGRESS, or `otherwise`, or `auto`.
 
-    `auto` draws on standard error when that is a terminal, and prints plain lines otherwise and in CI.
+    `auto` draws on standard error when that is a terminal, and prints plain lines otherwise and in CI. `doing` is what
+    a drawing says that is done.
     """
     mode = mode or console.environ.get("BUILDKIT_PROGRESS", "") or otherwise or "auto"
     if mode in ("quiet", "none"):
@@ -23,7 +24,7 @@ def open_progress(mode: str, console: Console, otherwise: str = "") -> Progress:
             raise KezuriError.of("--progress=tty needs a terminal on standard error", hint="use plain", exit_code=2)
         from kezuri.cli.progress_terminal import TerminalProgress
 
-        return TerminalProgress(console)
+        return TerminalProgress(console, doing)
     from kezuri.cli.progress_plain import PlainProgress
 
     return PlainProgress(console)

@@ -58,8 +58,9 @@ class TerminalProgress(Progress):
 
     talks = True
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, doing: str = "building") -> None:
         super().__init__(console)
+        self._doing = doing
         self._lock = threading.Lock()
         self._colour = console.colour(console.err)
         encoding = (console.err.encoding or "").lower()
@@ -269,14 +270,14 @@ class TerminalProgress(Progress):
             lines += [self._paint(_DIM, self._fit(f"     {text}", room)) for text in texts[len(texts) - count :]]
         if len(shown) < len(steps):
             lines.append(self._paint(_DIM, self._fit(f"     and {len(steps) - len(shown)} more steps", room)))
-        lines.append(self._summary(room, "building"))
+        lines.append(self._summary(room, self._doing))
         return lines
 
     def _summary(self, room: int, word: str) -> str:
         seconds = max(0.0, time.time() - self._start)
         cached = f", {self._cached} cached" if self._cached else ""
         expected, whole, ahead = self._expected, None, 0
-        if expected is not None and word == "building":
+        if expected is not None and word == self._doing:
             ahead = len(self._ahead)
             before = max(0.0, expected.time - self._start)
             whole = (before + expected.low, before + expected.high) if expected.high > 0 else None

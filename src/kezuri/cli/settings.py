@@ -134,6 +134,14 @@ SETTINGS = (
         "DURATION",
         "",
     ),
+    Setting(
+        "max-local-cache",
+        "size",
+        "How large a cache of --cache-to type=local gets where it says no max-size",
+        "no limit",
+        "BYTES",
+        "",
+    ),
 )
 """What the settings files may say."""
 
@@ -242,6 +250,7 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
         min_free_space=_measure(told["min-free-space"], _size),
         reserved_space=_measure(told["reserved-space"], _size),
         keep_age=_measure(told["keep-age"], _duration),
+        max_local_cache=_measure(told["max-local-cache"], _size),
     )
 
 

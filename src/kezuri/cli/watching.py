@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from kezuri.app.outputs import LoadedImage, PushedImage, StoredImage
+from kezuri.app.outputs import LoadedImage, PushedImage
 from kezuri.app.request import BuildRequest, BuildResult
 from kezuri.app.rerun import Rerun
+from kezuri.app.stored_image import StoredImage
 from kezuri.app.watch import Awaited, Watch, later
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation

@@ -1,4 +1,4 @@
-"""Layers put on an image, and layers made one: what becomes of config, history and manifest."""
+"""Layers put on an image, and layers made one: the config, history and manifest that the image then has."""
 
 from typing import NamedTuple
 

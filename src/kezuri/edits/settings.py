@@ -166,7 +166,7 @@ class Changes(NamedTuple):
         return image._replace(config=config)
 
     def missed(self, images: Iterable[Image]) -> tuple[Unset, ...]:
-        """What is to be taken away and none of the images declares."""
+        """Those of the settings to be taken away that none of the images declares."""
         images = tuple(images)
         return tuple(unset for unset in self.unset if not any(unset.found(image) for image in images))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Descriptor, Index, read_document
+from kezuri.oci.descriptor import Descriptor, Index, is_foreign, read_document
 
 _DEPTH = 4
 
@@ -55,9 +55,3 @@ def load(root: Descriptor, read: Callable[[str], bytes | None]) -> Cargo:
     return Cargo(
         root, tuple(documents.values()), tuple(blobs.values()), tuple(layers.values()), tuple(lacking.values())
     )
-
-
-def is_foreign(layer: Descriptor) -> bool:
-    """Whether a layer may not be distributed: registries have only its descriptor, which says where it is."""
-    kind = layer.media_type
-    return ".nondistributable." in kind or ".foreign.diff." in kind

@@ -2,9 +2,10 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
 from kezuri.diagnostics import KezuriError
@@ -14,6 +15,7 @@ from kezuri.linux.disk import disk_error
 STDOUT = "-"
 """The destination that stands for standard output."""
 _MOST_LINKS = 40
+_RANDOM = re.compile(r"[0-9a-f]{12}\.part")
 _IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV, errno.ENOENT)
 """Why a directory may refuse a new file or a rename although the file in it may be written: its mode, the sticky bit, a
 read-only file system, a file that is a mount point; /proc makes no files."""
@@ -187,7 +189,8 @@ def _through(target: str, name: str, binary: bool) -> Iterator[BinaryIO]:
 @contextmanager
 def _regular(target: str, status: os.stat_result | None, name: str) -> Iterator[BinaryIO]:
     parent = os.path.dirname(target)
-    aside = os.path.join(parent, f".{os.path.basename(target)[:200]}.{os.urandom(6).hex()}.part")
+    head = f".{os.path.basename(target)[:200]}."
+    aside = os.path.join(parent, f"{head}{os.urandom(6).hex()}.part")
     descriptor = _aside(aside, target, status)
     if descriptor < 0:
         with _in_place(target, name) as sink:
@@ -195,6 +198,8 @@ def _regular(target: str, status: os.stat_result | None, name: str) -> Iterator[
         return
     try:
         try:
+            _is_held(descriptor)
+            _sweep(parent, head)
             yield cast(BinaryIO, _Sink(descriptor, name))
             os.fsync(descriptor)
             try:
@@ -239,6 +244,36 @@ def _aside(aside: str, target: str, status: os.stat_result | None) -> int:
             os.unlink(aside)
             return -1
     return descriptor
+
+
+def _sweep(parent: str, head: str) -> None:
+    """Remove what writers of the same file left aside when they were killed. One that lives holds its lock. Should its
+    file be taken before it has the lock, it finds that out, and writes in place."""
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            rest = entry.name.removeprefix(head)
+            if rest == entry.name or not _RANDOM.fullmatch(rest):
+                continue
+            with suppress(OSError):
+                descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                try:
+                    status = os.fstat(descriptor)
+                    own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+                    if own and not _is_held(descriptor):
+                        os.unlink(entry.path)
+                finally:
+                    os.close(descriptor)
+
+
+def _is_held(descriptor: int) -> bool:
+    """Whether somebody else holds the file's lock; if not, we do from now on."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True  # perhaps this file system has no locks: then nobody knows
+    return False
 
 
 def _has_attributes(target: str) -> bool:

@@ -38,11 +38,13 @@ COMMENT = "buildkit.dockerfile.v0"
 
 
 class LayerBlob(NamedTuple):
-    """A layer as it goes into a manifest; `created` is seconds since the epoch."""
+    """A layer as it goes into a manifest; `created` is seconds since 1970, `epoch` the SOURCE_DATE_EPOCH that its
+    later times became, None for none."""
 
     diff_id: str
     descriptor: Descriptor
     created: float
+    epoch: int | None = None
 
 
 class ImageDocuments(NamedTuple):

@@ -5,12 +5,8 @@ from typing import NamedTuple
 
 from kezuri.forecast.schedule import Lane, critical_path, lanes_of, makespan
 from kezuri.forecast.step import ForecastStep
-from kezuri.plan.operation import (
-    BaseImage,
-    ImageInput,
-    Plan,
-    StageInput,
-)
+from kezuri.plan.inputs import BaseImage, ImageInput, StageInput
+from kezuri.plan.operation import Plan
 
 
 class Expense(NamedTuple):

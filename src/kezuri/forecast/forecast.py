@@ -12,14 +12,9 @@ from kezuri.forms.forms import Forms
 from kezuri.keys.options import Options
 from kezuri.keys.state import SCRATCH, State, base_state, next_state
 from kezuri.keys.stepkeys import StepKeys
+from kezuri.plan.inputs import BaseImage, StageInput
 from kezuri.plan.key import Components, digest
-from kezuri.plan.operation import (
-    BaseImage,
-    Operation,
-    Plan,
-    StageInput,
-    StagePlan,
-)
+from kezuri.plan.operation import Operation, Plan, StagePlan
 from kezuri.store.schema import RecordRow
 from kezuri.store.store import Store
 

@@ -15,7 +15,8 @@ from kezuri.forms.forms import Forms
 from kezuri.keys.inputs import Context
 from kezuri.keys.options import Options
 from kezuri.keys.stepkeys import StepKeys
-from kezuri.plan.operation import BaseImage, Plan, StageInput, StagePlan
+from kezuri.plan.inputs import BaseImage, StageInput
+from kezuri.plan.operation import Plan, StagePlan
 from kezuri.store.store import Store
 from kezuri.tree.altered_tree import AlteredTree
 

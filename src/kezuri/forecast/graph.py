@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from kezuri.forecast.foresight import ForecastStage, Foresight
 from kezuri.forecast.step import ForecastStep
-from kezuri.plan.operation import ContextInput, ImageInput, StageInput
+from kezuri.plan.inputs import ContextInput, ImageInput, StageInput
 
 NodeKind = Literal["base", "step", "image", "context"]
 """`base`: what a stage stands on. `step`: a step of it. `image` and `context`: what steps take files from that is no

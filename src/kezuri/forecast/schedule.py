@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from kezuri.plan.operation import Plan, StageInput
+from kezuri.plan.inputs import StageInput
+from kezuri.plan.operation import Plan
 
 
 class Lane(NamedTuple):

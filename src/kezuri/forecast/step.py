@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from kezuri.forecast.history import Past
-from kezuri.plan.operation import Input
+from kezuri.plan.inputs import Input
 
 ForecastOutcome = Literal["cached", "runs", "depends", "unknown"]
 """`cached`: the result is there, or an equal step of the same build makes it. `runs`: there is no result under any key

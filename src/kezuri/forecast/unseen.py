@@ -6,8 +6,8 @@ from kezuri.cache.file_lists import FileLists
 from kezuri.forms.forms import Forms
 from kezuri.keys.inputs import Context, Inputs, selection_key
 from kezuri.keys.state import StateOf, base_state
+from kezuri.plan.inputs import Choice, ImageInput, Remote, StageInput
 from kezuri.plan.key import Components, state_of
-from kezuri.plan.operation import Choice, ImageInput, Remote, StageInput
 from kezuri.store.store import Store
 
 _UNSEEN = "not known yet "

@@ -1,12 +1,12 @@
 """An image of the store, changed for each of its platforms, and kept as another image."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.image import Documents, Image, index_of
-from kezuri.images.kept import Kept, NoSuchImage, attests, choose, find_image, looks_like_id
+from kezuri.images.held import in_use
+from kezuri.images.kept import Kept, attests, choose
 from kezuri.oci.descriptor import Descriptor, Index, canonical, digest_of, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -31,7 +31,7 @@ class Part(NamedTuple):
 
 class Original(NamedTuple):
     """An image as it is found. `whole` is its index, None for the image of one platform, or of one that was chosen;
-    `attested` tells of documents about the images in the index, which say nothing of any other image."""
+    `attested` tells of documents about the images in the index, which hold for these images only."""
 
     name: str
     kept: Kept
@@ -70,46 +70,6 @@ def original(store: Store, name: str, platform: str = "") -> Original:
         parts.append(_part(store, name, entry))
     attested = len(parts) < len(document.manifests)
     return Original(name, kept, tuple(parts), document, attested)
-
-
-def in_use(store: Store, name: str) -> Kept:
-    """The image with a name or an id, which nobody removes while this command works on it. NoSuchImage, saying how it
-    is fetched, when it is not there."""
-    try:
-        kept = find_image(store, name)
-        renew(store, kept.descriptor.digest)
-        while (again := find_image(store, name)) != kept:
-            # Somebody gave the name to another image, or took this one away, before it was known to be in use.
-            kept = again
-            renew(store, kept.descriptor.digest)
-    except NoSuchImage as error:
-        if _reference(name) is None or looks_like_id(name) or error.diagnostics[0].hint.endswith("?"):
-            raise
-        raise NoSuchImage.of(f"no such image: {name}", hint=f"fetch it first: kezuri pull {name}") from None
-    return kept
-
-
-def renew(store: Store, digest: str) -> None:
-    """Note that a manifest or index is in use, with all that it names and the store has: nobody removes it then while
-    this command works on it, whoever takes its name away."""
-    blobs: set[str] = set()
-    documents = [digest]
-    while documents:
-        at = documents.pop()
-        if at in blobs or not store.blobs.has(at):
-            continue
-        blobs.add(at)
-        try:
-            document = read_document(store.blobs.read(at), at)
-        except KezuriError:
-            continue  # What is damaged is told where it is needed.
-        if isinstance(document, Index):
-            documents += [entry.digest for entry in document.manifests]
-        else:
-            blobs.update(blob.digest for blob in (document.config, *document.layers) if store.blobs.has(blob.digest))
-    for blob in blobs:
-        with suppress(FileNotFoundError):
-            store.blobs.touch(blob)
 
 
 def keep_altered(
@@ -152,8 +112,7 @@ def keep_altered(
             store.blobs.put(raw)
         root = Descriptor(index.media_type, digest_of(raw), len(raw), notes("index-descriptor", None))
     store.sync_new()
-    for name in names:
-        store.names.put(name, root)
+    store.names.put_all(names, root)
     if not names:
         store.names.keep(root)
     before = source.parts[0].descriptor if source.whole is None else source.kept.descriptor

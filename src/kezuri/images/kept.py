@@ -171,7 +171,7 @@ def _referring(store: Store, text: str) -> list[Kept]:
 
 
 def _readable(store: Store, descriptor: Descriptor) -> list[tuple[str, Manifest]]:
-    """Its manifests; none of a damaged image, which is no reason not to find another."""
+    """The manifests of an image; none when it is damaged, so that others are found nevertheless."""
     try:
         return manifests(store, descriptor)
     except KezuriError:

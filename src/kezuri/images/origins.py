@@ -9,7 +9,7 @@ from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import INDEXES, Descriptor, Index, Manifest, read_document
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.progress.calling_off import CallOff
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store

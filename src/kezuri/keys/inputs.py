@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.keys.state import State, StateOf, base_state
+from kezuri.plan.inputs import BaseImage, Choice, ContextInput, ImageInput, Remote, StageInput
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import BaseImage, Choice, ContextInput, ImageInput, Remote, StageInput
 from kezuri.store.database import Database
 from kezuri.tree.checksum import Record, fingerprint, text
 from kezuri.tree.selection import Root, Selection, select

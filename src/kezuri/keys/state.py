@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kezuri.oci.config import chain_id
+from kezuri.oci.config import ImageConfig, chain_id
+from kezuri.plan.inputs import BaseImage, StageInput
 from kezuri.plan.key import state_of
-from kezuri.plan.operation import BaseImage, StageInput
 
 
 class State(NamedTuple):
@@ -23,9 +23,12 @@ SCRATCH = State(state_of("scratch"), ())
 
 def base_state(image: BaseImage) -> State:
     """The state that an image gives: named by its ChainID, so that a retagged or recompressed image is the same."""
-    if not image.config.diff_ids:
-        return SCRATCH
-    return State(state_of("base", chain_id(image.config.diff_ids)), image.config.diff_ids)
+    return State(base_id(image.config), image.config.diff_ids)
+
+
+def base_id(config: ImageConfig) -> str:
+    """The id of the state that an image with this config gives."""
+    return state_of("base", chain_id(config.diff_ids)) if config.diff_ids else SCRATCH.id
 
 
 def next_state(before: State, layer: str) -> State:

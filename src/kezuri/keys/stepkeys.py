@@ -9,18 +9,9 @@ from kezuri.keys.components import copy_components, run_components, workdir_comp
 from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
 from kezuri.keys.state import State, StateOf
+from kezuri.plan.inputs import BaseImage, Choice, Remote
 from kezuri.plan.key import Components
-from kezuri.plan.operation import (
-    AgentMount,
-    BaseImage,
-    Choice,
-    CopyOperation,
-    Operation,
-    Remote,
-    RunOperation,
-    SecretMount,
-    WorkdirOperation,
-)
+from kezuri.plan.operation import AgentMount, CopyOperation, Operation, RunOperation, SecretMount, WorkdirOperation
 from kezuri.tree.selection import SourceError
 
 _Made = TypeVar("_Made")

@@ -24,6 +24,12 @@ HINTS = {
 """What to do about an error, by its number."""
 
 
+def is_full(error: KezuriError) -> bool:
+    """Whether it says that there was no room on a disk."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def disk_error(error: OSError, path: str) -> KezuriError:
     """What to tell somebody whose disk did not take what the store wanted to write."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

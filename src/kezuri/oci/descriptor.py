@@ -49,6 +49,11 @@ def valid_digest(digest: str) -> bool:
     return _SHA256.fullmatch(digest) is not None
 
 
+def is_foreign(layer: "Descriptor") -> bool:
+    """Whether a layer may not be distributed: it stays where its `urls` say, and only its descriptor is copied."""
+    return ".nondistributable." in layer.media_type or ".foreign.diff." in layer.media_type
+
+
 def encoded(digest: str, where: str = "") -> str:
     """The 64 hex digits of a sha256 digest, which are a safe file name; KezuriError, naming `where`, for anything else:
     a document may name content by an algorithm that kezuri does not store."""

@@ -33,8 +33,10 @@ class Reference(NamedTuple):
         rest, _, digest = text.partition("@")
         if "@" in text and not _DIGEST.match(digest):
             raise _wrong(text, f"{digest!r} is not a digest")
-        if digest and (not digest.startswith("sha256:") or len(digest) != 71):
+        if digest and not digest.startswith("sha256:"):
             raise _wrong(text, "only sha256 digests are supported")
+        if digest and len(digest) != 71:
+            raise _wrong(text, f"its digest has {len(digest) - 7} hexadecimal digits, not 64")
         first, slash, remainder = rest.partition("/")
         if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
             host, path = first, remainder
@@ -79,6 +81,11 @@ class Reference(NamedTuple):
 
 def _wrong(text: str, why: str) -> KezuriError:
     return KezuriError.of(f"not an image reference: {text!r}: {why}", hint=_meant(text), exit_code=2)
+
+
+def valid_tag(text: str) -> bool:
+    """Whether a text can be a tag."""
+    return _TAG.match(text) is not None
 
 
 def _meant(text: str) -> str:

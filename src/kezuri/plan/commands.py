@@ -9,7 +9,8 @@ from kezuri.dockerfile.instructions import Command, Run
 from kezuri.dockerfile.lexer import LexError
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import Finder, RunMount, RunOperation
+from kezuri.plan.inputs import Finder
+from kezuri.plan.operation import RunMount, RunOperation
 from kezuri.plan.paths import clean
 from kezuri.plan.variables import Variables, proxy_variables
 

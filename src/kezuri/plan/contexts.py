@@ -7,7 +7,7 @@ from kezuri.diagnostics import KezuriError, Place, nearest
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.operation import BaseImage, ImageSource
+from kezuri.plan.inputs import BaseImage, ImageSource
 
 ImageResolver = Callable[[ImageSource, Platform], BaseImage]
 """Finds an image for a platform; KezuriError when it cannot be had."""

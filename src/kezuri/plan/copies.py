@@ -2,7 +2,8 @@
 
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.instructions import Copy
-from kezuri.plan.operation import ContextInput, CopyOperation, Finder, Input, Remote
+from kezuri.plan.inputs import ContextInput, Finder, Input, Remote
+from kezuri.plan.operation import CopyOperation
 from kezuri.plan.paths import destination as absolute
 from kezuri.plan.variables import Variables
 

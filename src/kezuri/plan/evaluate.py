@@ -30,7 +30,8 @@ from kezuri.oci.platform import Platform
 from kezuri.plan.commands import RunDefaults, plan_run, words_of
 from kezuri.plan.copies import plan_copy
 from kezuri.plan.facts import Met
-from kezuri.plan.operation import Finder, HistoryItem, Operation, WorkdirOperation
+from kezuri.plan.inputs import Finder
+from kezuri.plan.operation import HistoryItem, Operation, WorkdirOperation
 from kezuri.plan.paths import clean, joined
 from kezuri.plan.variables import Growth, Variables, named_target
 

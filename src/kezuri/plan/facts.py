@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.instructions import Instruction
-from kezuri.plan.operation import ImageSource, StagePlan
+from kezuri.plan.inputs import ImageSource
+from kezuri.plan.operation import StagePlan
 
 
 class Met(NamedTuple):

@@ -5,17 +5,8 @@ from collections.abc import Callable
 
 from kezuri.diagnostics import KezuriError, Place, nearest
 from kezuri.dockerfile.instructions import MountOption, Run
-from kezuri.plan.operation import (
-    AgentMount,
-    BindMount,
-    CacheMount,
-    ContextInput,
-    Finder,
-    Input,
-    RunMount,
-    SecretMount,
-    TmpfsMount,
-)
+from kezuri.plan.inputs import ContextInput, Finder, Input
+from kezuri.plan.operation import AgentMount, BindMount, CacheMount, RunMount, SecretMount, TmpfsMount
 from kezuri.plan.paths import clean
 from kezuri.scalars import parse_bool
 

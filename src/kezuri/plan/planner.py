@@ -13,16 +13,8 @@ from kezuri.plan.contexts import ImageResolver, Images, NamedContext, find_conte
 from kezuri.plan.evaluate import Shared, StageEvaluation
 from kezuri.plan.facts import StageFacts, Survey
 from kezuri.plan.head import Head
-from kezuri.plan.operation import (
-    BaseImage,
-    ContextInput,
-    ImageInput,
-    ImageSource,
-    Input,
-    Plan,
-    StageInput,
-    StagePlan,
-)
+from kezuri.plan.inputs import BaseImage, ContextInput, ImageInput, ImageSource, Input, StageInput
+from kezuri.plan.operation import Plan, StagePlan
 from kezuri.plan.paths import joined
 from kezuri.plan.stages import StageNames, WrittenStage, split_stages
 from kezuri.plan.variables import Growth, platform_arguments

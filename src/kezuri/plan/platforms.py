@@ -5,14 +5,8 @@ from typing import TypeVar
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import (
-    HistoryItem,
-    Input,
-    Plan,
-    StageInput,
-    StagePlan,
-    Target,
-)
+from kezuri.plan.inputs import Input, StageInput
+from kezuri.plan.operation import HistoryItem, Plan, StagePlan, Target
 
 _Valued = TypeVar("_Valued", StageInput, Input)
 

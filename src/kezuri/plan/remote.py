@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote
 
 from kezuri.diagnostics import KezuriError, Span, nearest
 from kezuri.dockerfile.instructions import Node
-from kezuri.plan.operation import GitSource, Remote, UrlSource
+from kezuri.plan.inputs import GitSource, Remote, UrlSource
 from kezuri.scalars import parse_bool
 
 _SCHEME = re.compile(r"([a-zA-Z0-9]+)://")

@@ -42,7 +42,8 @@ class Demand(NamedTuple):
 
 
 class Authorization:
-    """The grants that were given to us. Threads may share it; those that were refused together ask once."""
+    """The grants that were given to us. Threads may share it: those that were refused at the same time ask for one
+    grant together."""
 
     def __init__(self, transport: Transport, credentials: Credentials, sign_in: bool = False) -> None:
         """With `sign_in` a token server is asked for an identity token along with the first token."""
@@ -181,7 +182,8 @@ class Authorization:
             weigh(failure, netloc, patience)
 
     def _send(self, request: Request, terms: Terms) -> tuple[Answer, str]:
-        """A form with a secret is for the server that it was written for: it is sent nowhere else."""
+        """Send the request. A form has a secret in it, which is for this server alone: redirects are not followed with
+        it."""
         if request.body is not None:
             return self._transport.send(request), request.url
         return follow(self._transport, request, terms)

@@ -102,9 +102,7 @@ class RegistryConfig(NamedTuple):
         """Whether the certificate of an origin is checked: always, unless its owner named it insecure."""
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         return not self.is_insecure(f"{host}:{origin.port}") and not any(
-            insecure and place.partition("/")[0].lower() == origin.netloc
-            for rule in self.rules
-            for place, insecure in ((rule.location, rule.insecure), *rule.mirrors)
+            rule.trusts(origin.netloc) for rule in self.rules
         )
 
     def registry(self, host: str) -> Endpoint:
@@ -116,11 +114,7 @@ class RegistryConfig(NamedTuple):
             raise KezuriError.of(
                 f"not a registry: {host!r}", hint="write its host, such as registry.example:5000", exit_code=2
             ) from None
-        insecure = any(
-            place.partition("/")[0].lower() == known and allowed
-            for rule in self.rules
-            for place, allowed in ((rule.location, rule.insecure), *rule.mirrors)
-        )
+        insecure = any(rule.trusts(known) for rule in self.rules)
         return self._endpoint(known + "/", insecure, "")
 
     def endpoints(self, reference: Reference) -> tuple[Endpoint, ...]:
@@ -133,6 +127,8 @@ class RegistryConfig(NamedTuple):
             if rule.blocked:
                 raise _blocked(reference, rule)
             for mirror in rule.mirrors:
+                if not mirror.serves(reference.digest):
+                    continue
                 place = _rewrite(reference, rule.prefix, mirror.location)
                 found.append(self._endpoint(place, mirror.insecure, reference.host))
             own, own_insecure = _rewrite(reference, rule.prefix, rule.location), rule.insecure

@@ -158,7 +158,7 @@ def change_file(path: str, change: Callable[[CredentialFile], dict[str, Any] | N
 
 
 def _clear(target: str) -> None:
-    """Take away what those left behind who were killed while they wrote; nobody else is writing now."""
+    """Remove what processes left behind that were killed while they wrote. The lock is held: nobody is writing now."""
     directory, name = os.path.split(target)
     left = re.compile(re.escape(name) + _ASIDE)
     for other in os.listdir(directory):

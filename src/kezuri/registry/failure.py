@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.registry.retry import Patience, passing, retry_after
-from kezuri.registry.server import HUB, Server
 from kezuri.registry.wire import Answer, Headers, TransportError
 
 _BODY = 64 << 10
@@ -141,6 +140,8 @@ def explain(
         message, hint = _transport(error)
         if writing and error.kind in _UNREACHED:
             hint = "is the network there, and is this the registry's name?"
+            from kezuri.registry.server import HUB, Server
+
             if Server.of(host).host == HUB:
                 hint = "a name without a registry is Docker Hub's: for another one `kezuri tag` it HOST/NAME first"
         if error.origin.partition(":")[0] != host.partition(":")[0]:
@@ -149,6 +150,7 @@ def explain(
         message, hint = error.failure.words(), _refusal(error.failure, host)
     else:
         message, hint = str(error), "the registry, or something on the way to it, damages or forges content"
+        what = what.removesuffix(": " + " ".join(message.split(" ", 2)[:2]))  # It names the blob itself.
     hint = "\n".join(t for t in (hint, *also) if t)
     return kind.of(f"{what}: {message}", hint=hint, exit_code=1 if absent else 125)
 
@@ -250,5 +252,5 @@ def _refused_writing(failure: Failure) -> str:
 
 
 def _clean(text: str) -> str:
-    """Text of a stranger, safe for a terminal and short."""
+    """A server's text, cut short and without what a terminal would obey."""
     return "".join(c if c.isprintable() else " " for c in text)[:300].strip()

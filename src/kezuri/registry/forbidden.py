@@ -5,8 +5,8 @@ from kezuri.registry.server import HUB, Server
 
 
 def advice(pushed: bool, host: str, account: str) -> str:
-    """For a request that was refused, of a push or a pull. `account` is where the credentials for it were found; empty:
-    it had none."""
+    """The hint for a request of a push or a pull that was refused. `account` is where the credentials for it were
+    found; empty: it had none."""
     server = Server.of(host).host
     command = "kezuri login" + ("" if server == HUB else f" {server}")
     name = split_host(server)[0]

@@ -239,7 +239,7 @@ class HttpConnection:
 
     def reusable(self) -> bool:
         """Whether another request may follow: the body was read to its end, and nobody has closed since."""
-        if self._close or self._rest != 0 or self._chunked or self._buffer:
+        if self._close or self._rest != 0 or self._chunked or self._buffer or self.stream.fileno() < 0:
             return False
         # Something to read means that the peer has closed, or says what nobody has asked for.
         poll = select.poll()

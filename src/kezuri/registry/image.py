@@ -61,6 +61,10 @@ def read_document(raw: bytes, content_type: str, where: str) -> Document:
     return Document(Descriptor(content.media_type, digest_of(raw), len(raw)), raw, content)
 
 
+class NoImage(KezuriError):
+    """What a name stands for is no image, or none for the platform that was asked for."""
+
+
 def resolve_image(
     root: Document,
     platform: Platform,
@@ -71,7 +75,7 @@ def resolve_image(
     warn: Callable[[Diagnostic], None],
 ) -> Resolved:
     """The image for a platform that a manifest or an index holds. `load` fetches a nested document, already verified.
-    KezuriError when there is none for the platform (naming those that there are) or a document is wrong."""
+    NoImage when there is none for the platform (naming those that there are), KezuriError when a document is wrong."""
     document, index_digest = root, ""
     if isinstance(root.content, Index):
         index_digest = root.descriptor.digest
@@ -83,7 +87,8 @@ def resolve_image(
     if not isinstance(manifest, Manifest):
         raise _wrong(where, "the index lists an index as a manifest")
     if manifest.config.media_type not in (CONFIG, DOCKER_CONFIG, ""):
-        raise _wrong(where, f"not a container image: its config is {_short(manifest.config.media_type)}")
+        kind = _short(manifest.config.media_type)
+        raise NoImage.of(f"{where}: not a container image: its config is {kind}", exit_code=125)
     if manifest.config.size > MOST_BYTES:
         raise _wrong(where, f"the config is larger than {MOST_BYTES >> 20} MiB")
     encoded(manifest.config.digest, where)
@@ -123,7 +128,7 @@ def flatten(index: Index, load: Callable[[Descriptor], Document], where: str) ->
 
 def choose(entries: Iterable[Descriptor], platform: Platform, where: str) -> Descriptor:
     """The best entry for a platform; the first of several equal ones. An entry that does not say its platform is taken
-    only when it is alone. KezuriError naming the platforms that there are."""
+    only when it is alone. NoImage naming the platforms that there are."""
     found = list(entries)
     for accepted in platform.accepted():
         for entry in found:
@@ -133,7 +138,7 @@ def choose(entries: Iterable[Descriptor], platform: Platform, where: str) -> Des
         return found[0]
     there = list(dict.fromkeys(str(e.platform) if e.platform else "one that does not say" for e in found))
     named = ", ".join(there[:_SHOWN]) + ", …" * (len(there) > _SHOWN)
-    raise KezuriError.of(
+    raise NoImage.of(
         f"{where}: there is no image for {platform}",
         hint=f"there are images for: {named}" if there else "the index lists no images at all",
         exit_code=125,

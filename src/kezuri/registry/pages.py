@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kezuri.diagnostics import KezuriError
+from kezuri.oci.reference import valid_tag
 from kezuri.registry.exchange import Ask
 from kezuri.registry.image import MOST_BYTES
 from kezuri.registry.place import Place
@@ -18,11 +19,11 @@ _NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 
 
 def tags(place: Place, where: str) -> Iterator[str]:
-    """The tags of a repository, in the registry's order, a page at a time."""
+    """The tags of a repository, in the registry's order, a page at a time. What cannot be a tag is left out."""
     for page, _ in pages(place, f"tags/list?n={_PAGE}", where):
         found = page.get("tags")
         for tag in found if isinstance(found, list) else ():
-            if isinstance(tag, str):
+            if isinstance(tag, str) and valid_tag(tag):
                 yield tag
 
 

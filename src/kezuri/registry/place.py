@@ -21,11 +21,11 @@ class Place(NamedTuple):
 
     @property
     def host(self) -> str:
-        """Whom we speak to."""
+        """The host, and the port where one is given, that requests go to."""
         return self.endpoint.host
 
     def patience(self) -> Patience:
-        """How much one operation puts up with here."""
+        """A new count of failures, for one operation (see Patience)."""
         return Patience(self.backoff, self.tries, self.stop)
 
     def ask(self, method: str, path: str, actions: str = "pull,push") -> Ask:

@@ -1,4 +1,4 @@
-"""A manifest or an index made known: under its name, and to what it refers to."""
+"""A manifest or an index put into a repository: under its name, and into the list of what refers to its subject."""
 
 from collections.abc import Callable
 

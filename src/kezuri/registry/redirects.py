@@ -14,8 +14,8 @@ _SECRETS = ("authorization", "cookie")
 
 
 class Terms(NamedTuple):
-    """What those who send us on may do beside the rule. `plain` says why not from https to http; empty: they may.
-    `private` lets a public host send us to addresses of this machine's own network."""
+    """Where a server may redirect a request to. `plain` is the reason why it may not go from https to http; empty where
+    it may. With `private` a public host may send us to addresses of this machine's own network."""
 
     plain: str = "it is not https"
     private: bool = False
@@ -96,5 +96,5 @@ def trace(transport: Transport, request: Request, terms: Terms, hop: Hop) -> tup
 
 
 def _public(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that anybody may see."""
+    """The headers without secrets."""
     return {name: value for name, value in headers.items() if name.lower() not in _SECRETS}

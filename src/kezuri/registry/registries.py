@@ -6,12 +6,20 @@ from typing import Any, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 
+_ALL, _DIGEST_ONLY, _TAG_ONLY = _PULLS = ("all", "digest-only", "tag-only")
+
 
 class Location(NamedTuple):
-    """A place in registries.conf: `host[:port][/path]`."""
+    """A place in registries.conf: `host[:port][/path]`. A mirror is asked for the images that `pulls` says:
+    `digest-only` are those that a digest names, whether they have a tag as well or not."""
 
     location: str
     insecure: bool = False
+    pulls: str = _ALL
+
+    def serves(self, digest: str) -> bool:
+        """Whether it is asked for an image that this digest names; for an image of a tag the digest is empty."""
+        return self.pulls == _ALL or (self.pulls == _DIGEST_ONLY) == bool(digest)
 
 
 class Rule(NamedTuple):
@@ -22,6 +30,11 @@ class Rule(NamedTuple):
     insecure: bool = False
     blocked: bool = False
     mirrors: tuple[Location, ...] = ()
+
+    def trusts(self, netloc: str) -> bool:
+        """Whether it names this `host[:port]` as insecure."""
+        places = (Location(self.location, self.insecure), *self.mirrors)
+        return any(place.insecure and place.location.partition("/")[0].lower() == netloc for place in places)
 
 
 def read_registries(environment: Mapping[str, str] = os.environ) -> tuple[Rule, ...]:
@@ -90,12 +103,17 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
     mirrors = table.get("mirror", [])
     if not isinstance(mirrors, list) or not all(isinstance(m, dict) for m in mirrors):
         raise KezuriError.of(f"{where}: `mirror` of {prefix} is not a list of tables", exit_code=125)
+    every = _DIGEST_ONLY if _flag(table, "mirror-by-digest-only", where) else ""
     places = []
     for mirror in mirrors:
         place = _text(mirror, "location", where)
         if not place:
             raise KezuriError.of(f"{where}: a mirror of {prefix} has no location", exit_code=125)
-        places.append(Location(place, _flag(mirror, "insecure", where)))
+        pulls = _text(mirror, "pull-from-mirror", where)
+        if pulls and (pulls not in _PULLS or every):
+            why = "mirror-by-digest-only says it already" if every else f"one of: {', '.join(_PULLS)}"
+            raise KezuriError.of(f"{where}: `pull-from-mirror` of {place} cannot be {pulls!r}", hint=why, exit_code=125)
+        places.append(Location(place, _flag(mirror, "insecure", where), pulls or every or _ALL))
     return Rule(prefix, location, _flag(table, "insecure", where), _flag(table, "blocked", where), tuple(places))
 
 

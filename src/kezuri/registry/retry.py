@@ -51,7 +51,7 @@ def retry_after(value: str, now: float) -> float | None:
 
 
 class Stopped(Exception):
-    """Somebody called the work off."""
+    """The user, or an error in another thread, called the work off."""
 
 
 class Clock:
@@ -77,7 +77,8 @@ class Clock:
 
 
 class Backoff:
-    """Until when a host wants to be left alone: shared, so that four threads do not hammer where one was refused."""
+    """The time before which a host is not asked again. All threads share it, so that when one was told to wait the
+    others wait, too."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -102,8 +103,8 @@ class Backoff:
 
 
 class Patience:
-    """How much one operation still puts up with. Without `patient` that is nothing until something worth while has
-    arrived: somebody else can be asked."""
+    """How many failures one operation puts up with before it fails. Without `patient` it fails at the first one, unless
+    something worth while has arrived before: there is another server that can be asked."""
 
     def __init__(self, backoff: Backoff, tries: int, stop: threading.Event, patient: bool = True) -> None:
         self.backoff = backoff

@@ -251,7 +251,7 @@ def _proxy_headers(proxy: str) -> dict[str, str]:
 
 
 def _translate(error: Exception, origin: Origin, proxy: str) -> TransportError:
-    """Failures in the door's words."""
+    """The TransportError for an error of sockets, TLS or HTTP."""
     through = f" (through the proxy {_shown(proxy)})" if proxy else ""
     if isinstance(error, TransportError):
         if not proxy:

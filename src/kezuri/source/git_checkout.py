@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.linux.directory import make_plain
-from kezuri.plan.operation import GitSource
+from kezuri.plan.inputs import GitSource
 from kezuri.registry.challenge import private_refusal
 from kezuri.registry.origin import Origin
 from kezuri.source.git_failure import unreachable

@@ -1,7 +1,7 @@
 """What a user is told when a git repository cannot be had."""
 
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.operation import GitSource
+from kezuri.plan.inputs import GitSource
 from kezuri.source.git_program import Access, GitFailed
 
 _PASSING = (

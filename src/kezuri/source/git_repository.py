@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError, nearest
-from kezuri.plan.operation import GitSource
+from kezuri.plan.inputs import GitSource
 from kezuri.plan.remote import is_commit
 from kezuri.registry.retry import delay
 from kezuri.source.git_failure import damaged, passing, unreachable

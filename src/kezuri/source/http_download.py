@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.operation import UrlSource
+from kezuri.plan.inputs import UrlSource
 from kezuri.registry.failure import redact
 from kezuri.registry.retry import Stall, Stopped
 from kezuri.registry.wire import Answer, TransportError

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.layer.entry import Entry
-from kezuri.plan.operation import GitSource, UrlSource
+from kezuri.plan.inputs import GitSource, UrlSource
 from kezuri.plan.remote import CONTEXT_FILE, is_url, remote_context, url_source
 from kezuri.source.context import OWNER, Context, decode, dockerfile_in, limited, read_dockerfile
 from kezuri.source.http_download import shown

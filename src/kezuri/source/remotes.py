@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from kezuri.diagnostics import KezuriError
-from kezuri.plan.operation import GitSource, Remote, UrlSource
+from kezuri.plan.inputs import GitSource, Remote, UrlSource
 from kezuri.plan.remote import is_commit
 from kezuri.progress.calling_off import CalledOff, CallOff
 from kezuri.progress.events import WorkName

@@ -7,7 +7,8 @@ from typing import Any
 from kezuri.forms.packing import Packing
 from kezuri.keys.options import RunSettings
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import AgentMount, GitSource, SecretMount, TmpfsMount, UrlSource
+from kezuri.plan.inputs import GitSource, UrlSource
+from kezuri.plan.operation import AgentMount, SecretMount, TmpfsMount
 from kezuri.step.task import (
     Bind,
     Cache,

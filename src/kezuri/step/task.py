@@ -17,7 +17,8 @@ from typing import NamedTuple, Protocol
 from kezuri.forms.packing import Packing
 from kezuri.keys.options import RunSettings
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import AgentMount, Remote, SecretMount, TmpfsMount
+from kezuri.plan.inputs import Remote
+from kezuri.plan.operation import AgentMount, SecretMount, TmpfsMount
 from kezuri.progress.calling_off import CallOff
 from kezuri.sandbox.step import Output
 from kezuri.tree.selection import Root, Selection
@@ -25,7 +26,7 @@ from kezuri.tree.selection import Root, Selection
 
 class Picked(NamedTuple):
     """Files of a context: those that the words select, as a digest of their content. `context` is the name of a named
-    context, empty for the build context; the other fields are those of `kezuri.plan.operation.Choice`."""
+    context, empty for the build context; the other fields are those of `kezuri.plan.inputs.Choice`."""
 
     digest: str
     context: str

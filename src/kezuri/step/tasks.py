@@ -9,15 +9,13 @@ from kezuri.keys.inputs import Inputs
 from kezuri.keys.options import Options
 from kezuri.keys.state import State, StateOf
 from kezuri.keys.stepkeys import each_piece
+from kezuri.plan.inputs import Choice, ContextInput, Remote
 from kezuri.plan.key import Components, digest, state_of
 from kezuri.plan.operation import (
     BindMount,
     CacheMount,
-    Choice,
-    ContextInput,
     CopyOperation,
     Operation,
-    Remote,
     RunMount,
     RunOperation,
     WorkdirOperation,

@@ -13,6 +13,8 @@ _MOST_HEADER = 1 << 20
 """Bytes that an extended header may have; Go's reader has the same limit."""
 _MOST_MEMBERS = 200_000
 _MOST_LINKS = 8
+_MOST_NAME = 4096
+"""Characters that a member's name, or a link's target, may have: as many as a path of Linux."""
 _CHUNK = 1 << 20
 _MARGIN = 256 << 20
 """Bytes of a disk that unpacking an archive leaves free."""
@@ -139,6 +141,8 @@ class ArchiveFile:
 
     def _add(self, member: Any, length: int) -> None:
         name = _clean(member.name)
+        if max(len(name), len(member.linkname)) > _MOST_NAME:
+            return  # Nothing refers to it, and a small archive could have enough of them to fill the memory.
         if not name or not (member.isreg() or member.issym() or member.islnk()) or member.issparse():
             return
         if len(self._members) >= _MOST_MEMBERS:

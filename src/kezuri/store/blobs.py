@@ -134,10 +134,11 @@ class BlobWriter:
 
 
 class Blobs:
-    """The blobs of a store."""
+    """The blobs of a store. `fixed`: it cannot be written."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, fixed: bool = False) -> None:
         self._root = root
+        self._fixed = fixed
         self._directory = os.path.join(root, "blobs", "sha256")
         self._scratch = os.path.join(root, "tmp")
 
@@ -191,7 +192,10 @@ class Blobs:
         FileNotFoundError when it is not there."""
         path = self.path(digest)
         try:
-            os.utime(path)
+            if self._fixed:
+                os.stat(path)  # Nobody removes anything there.
+            else:
+                os.utime(path)
         except FileNotFoundError:
             raise
         except OSError as error:

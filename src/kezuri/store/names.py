@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from kezuri.diagnostics import KezuriError
@@ -65,18 +65,26 @@ class Names:
     def put(self, name: str, descriptor: Descriptor) -> None:
         """Let the name stand for the descriptor from now on. The image that had the name stays, without one if it has
         no other."""
-        known = self.get(name)
-        if known is not None and _alike(known, descriptor):
+        self.put_all((name,), descriptor)
+
+    def put_all(self, names: Iterable[str], descriptor: Descriptor) -> None:
+        """Let all the names stand for the descriptor, at once. The images that had them stay."""
+        known = self.all()
+        new = {name: None for name in names if name not in known or not _alike(known[name], descriptor)}
+        if not new:
             return
 
         def change(entries: list[Descriptor]) -> list[Descriptor]:
-            kept = [e for e in entries if e.annotations.get(REF_NAME) != name]
-            for displaced in (e for e in entries if e.annotations.get(REF_NAME) == name):
-                if all(e.digest != displaced.digest for e in (*kept, descriptor)):
+            kept = [e for e in entries if e.annotations.get(REF_NAME) not in new]
+            named = {descriptor.digest, *(e.digest for e in kept)}
+            for displaced in (e for e in entries if e.annotations.get(REF_NAME) in new):
+                if displaced.digest not in named:
+                    named.add(displaced.digest)
                     kept.append(_nameless(displaced))
             kept = [e for e in kept if REF_NAME in e.annotations or e.digest != descriptor.digest]
             notes = _nameless(descriptor).annotations
-            kept.append(descriptor._replace(annotations={**notes, REF_NAME: name, CONTAINERD_NAME: name}))
+            for name in new:
+                kept.append(descriptor._replace(annotations={**notes, REF_NAME: name, CONTAINERD_NAME: name}))
             return kept
 
         self._change(change)

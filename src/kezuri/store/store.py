@@ -65,7 +65,7 @@ class Store:
         self._fixed = self._reading and self._cannot_be_written()
         if not self._fixed:
             self._create_what_lacks()
-        self.blobs = Blobs(self.root)
+        self.blobs = Blobs(self.root, self._fixed)
         self.names = Names(self.root)
         if not self._fixed:
             self._take_lease()
@@ -271,9 +271,16 @@ class Store:
     @contextmanager
     def scratch(self, kind: str) -> Iterator[str]:
         """A directory of one's own on the store's file system, gone afterwards. What is made in it inherits neither a
-        default ACL nor a group from the directories above."""
+        default ACL nor a group from the directories above. For a store that cannot be written it lies where temporary
+        files do."""
         from kezuri.linux.directory import make_plain
 
+        if self._fixed:
+            from tempfile import TemporaryDirectory
+
+            with TemporaryDirectory(prefix="kezuri-") as directory:
+                yield directory
+            return
         path = self.blobs.scratch(kind)
         try:
             make_plain(path)

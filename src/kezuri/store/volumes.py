@@ -59,6 +59,8 @@ class Volumes:
 
     def find(self, name: str) -> Volume | None:
         """The volume of this name; None when there is none. KezuriError for one whose facts cannot be read."""
+        if _NAME.match(name) is None:
+            return None  # it would be a path
         path = self._store.path(DIRECTORY, name, _FACTS)
         try:
             with open(path, "rb") as file:
@@ -126,6 +128,7 @@ class Volumes:
 
     def remove(self, name: str) -> int:
         """Remove the volume and its files; the bytes that this freed. NoSuchVolume, or VolumeInUse."""
+        self.get(name)
         with self._store.lock(f"volume-{name}", wait=False) as free:
             if not free:
                 raise VolumeInUse.of(f"volume {name} is in use", hint="stop the container that has it")

@@ -6,11 +6,11 @@ from hashlib import sha256
 from typing import IO, Any, BinaryIO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor, Index, Manifest, canonical
+from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor, Index, Manifest, canonical, is_foreign
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
-from kezuri.transfer.doors import Progress, Source, loose
+from kezuri.transfer.doors import Progress, Source
 from kezuri.transfer.layouts import named
 from kezuri.transfer.pouring import damaged
 
@@ -144,7 +144,7 @@ def _check_loadable(document: Document) -> None:
             hint="an OCI archive or layout can hold it: oci-archive:FILE, oci:DIR",
             exit_code=125,
         )
-    if any(map(loose, manifest.layers)):
+    if any(map(is_foreign, manifest.layers)):
         raise KezuriError.of(
             f"{document.descriptor.digest} has layers that may not be distributed, which docker cannot load",
             hint="an OCI archive or layout can hold it: oci-archive:FILE, oci:DIR",

@@ -1,4 +1,4 @@
-"""Indexes put together of images that are somewhere else, and published with what they list."""
+"""Indexes made of images that are in other places, and published together with the images that they list."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -83,7 +83,8 @@ def publish(index: Document, parts: Sequence[Part], destinations: Sequence[Desti
 
 
 def _bare(descriptor: Descriptor) -> Descriptor:
-    """The descriptor without what only the place that it came from means by it."""
+    """The descriptor without the annotations that only mean something in the place that it comes from: its names
+    there."""
     notes = {
         key: value
         for key, value in descriptor.annotations.items()

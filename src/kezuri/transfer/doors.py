@@ -65,10 +65,4 @@ class Destination(Protocol):
 
 
 class Absent(KezuriError):
-    """A source knows of a document or blob that it does not have."""
-
-
-def loose(descriptor: Descriptor) -> bool:
-    """Whether a layer may not be distributed: it stays where its `urls` say, and only its descriptor is copied."""
-    kind = descriptor.media_type
-    return ".nondistributable." in kind or ".foreign.diff.tar" in kind
+    """A document or blob is named by a source which does not have it."""

@@ -51,11 +51,11 @@ class PlainLayers:
         return Document(descriptor, raw, made)
 
     def root(self) -> Document:
-        """The other's root."""
+        """The root of the other source."""
         return self._source.root()
 
     def document(self, descriptor: Descriptor) -> Document:
-        """The other's."""
+        """A document of the other source."""
         return self._source.document(descriptor)
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
@@ -66,7 +66,7 @@ class PlainLayers:
         return cast(IO[bytes], Window(found[0], 0, found[1], self.where))
 
     def prepare(self, descriptors: tuple[Descriptor, ...], progress: Progress) -> None:
-        """Have the others' blobs at hand."""
+        """Have those blobs at hand that the other source gives."""
         self._source.prepare(tuple(d for d in descriptors if d.digest not in self._files), progress)
 
     def bring(self, descriptors: Iterable[Descriptor], sink: BlobSink, progress: Progress) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -22,10 +22,11 @@ _KEPT = 16
 
 
 class RegistrySource:
-    """An image of a registry. What is opened there lies in `spool`, a directory that the caller removes, until it was
-    read: a broken download goes on, and a broken upload can begin anew, without the other being repeated."""
+    """An image of a registry. What is opened there lies in the directory that `spool` makes, and the caller removes,
+    until it was read: a broken download goes on, and a broken upload can begin anew, without the other being
+    repeated."""
 
-    def __init__(self, registry: "Registry", reference: Reference, spool: str) -> None:
+    def __init__(self, registry: "Registry", reference: Reference, spool: Callable[[], str]) -> None:
         self.where = str(reference)
         self.reference = reference
         self._registry = registry
@@ -51,9 +52,16 @@ class RegistrySource:
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob's bytes, fetched now unless they were before, and verified."""
         sink = self._spooling()
-        self._registry.fetch(self.reference, descriptor, sink)
-        file = open(sink.path(descriptor.digest), "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
+        while True:
+            self._registry.fetch(self.reference, descriptor, sink)
+            try:
+                return self._taken(sink, descriptor)
+            except FileNotFoundError:
+                pass  # It was there, and made room for others before it was opened.
+
+    def _taken(self, sink: DirectorySink, descriptor: Descriptor) -> IO[bytes]:
         with self._lock:
+            file = open(sink.path(descriptor.digest), "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
             self._opened.pop(descriptor.digest, None)
             self._opened[descriptor.digest] = None
             if len(self._opened) > _KEPT:
@@ -82,7 +90,7 @@ class RegistrySource:
     def _spooling(self) -> DirectorySink:
         with self._lock:
             if self._sink is None:
-                self._sink = DirectorySink(self._spool)
+                self._sink = DirectorySink(self._spool())
             return self._sink
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.images.kept import Kept, find_image, manifests
+from kezuri.images.held import held
+from kezuri.images.kept import Kept, manifests
 from kezuri.images.referrers import referrers
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
 from kezuri.oci.platform import Platform
@@ -30,8 +31,9 @@ class StoreSource:
         self._name = name
 
     def root(self) -> Document:
-        """The manifest or index that was asked for; NoSuchImage when there is none."""
-        image = find_image(self._store, self._name)
+        """The manifest or index that was asked for, which nobody removes from now on; NoSuchImage when there is
+        none."""
+        image = held(self._store, self._name)
         digits = self._name.rpartition("@")[2].removeprefix("sha256:").lower()
         descriptor = image.descriptor
         if not self._is_name_of(image) and not descriptor.digest[7:].startswith(digits):
@@ -116,8 +118,7 @@ class StoreDestination:
             descriptor = descriptor._replace(platform=self._platform(document))
         self._store.blobs.put(document.raw)
         self._store.sync_new()
-        for name in self._names:
-            self._store.names.put(name, descriptor)
+        self._store.names.put_all(self._names, descriptor)
         if not self._names:
             self._keep(document, descriptor)
         self._finished = True

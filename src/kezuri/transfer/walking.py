@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import INDEXES, MANIFESTS, Descriptor, Index, Manifest
+from kezuri.oci.descriptor import INDEXES, MANIFESTS, Descriptor, Index, Manifest, is_foreign
 from kezuri.oci.platform import Platform
 from kezuri.registry.image import Document, choose, flatten
-from kezuri.transfer.doors import Absent, Source, loose
+from kezuri.transfer.doors import Absent, Source
 
 _DEPTH = 4
 _MOST_DOCUMENTS = 2000
@@ -18,8 +18,8 @@ _GENERATIONS = 3
 
 
 class Load(NamedTuple):
-    """What goes: the root, what it leads to (children before parents), what refers to any of it, and the blobs, each
-    once. `lacking` are the entries of indexes that the source does not have itself."""
+    """What is to be copied: the root, what it leads to (children before parents), what refers to any of it, and the
+    blobs, each once. `lacking` are the entries of indexes that the source does not have itself."""
 
     root: Document
     below: tuple[Document, ...]
@@ -69,7 +69,7 @@ class Walk:
             )
         if isinstance(document.content, Manifest):
             for blob in (document.content.config, *document.content.layers):
-                if not loose(blob):
+                if not is_foreign(blob):
                     self._blobs.setdefault(blob.digest, blob)
         else:
             for entry in document.content.manifests:

@@ -4,7 +4,6 @@ It holds no files, no commands and no values: a key is a digest of what a step d
 who does not know all of that.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -192,4 +191,5 @@ def _number(value: object) -> float:
     """A number of seconds; 0 for what is none, or before 1970, or later than year 9999."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
-    return float(value) if math.isfinite(value) and 0 <= value < 253_402_300_800 else 0.0
+    # Compared before it is converted: a whole number may be larger than any float.
+    return float(value) if 0 <= value < 253_402_300_800 else 0.0

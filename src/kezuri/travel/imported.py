@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import is_full
 from kezuri.oci.descriptor import Descriptor
 from kezuri.progress.calling_off import CallOff
 from kezuri.registry.sink import DirectoryWriter
@@ -163,7 +164,7 @@ class Imported:
         return known[1].carrier.repository if known is not None and layer not in self._lost else ""
 
     def is_hollow(self, layer: str) -> bool:
-        """Whether no cache has the files of the layer that it gave."""
+        """Whether the caches know the layer's result and have none of its files."""
         known = self._layers.get(layer)
         return known is not None and known[0].blob is None
 
@@ -185,7 +186,7 @@ class Imported:
                         descriptor, blobs, lambda now, whole: self._progress(descriptor.digest, now, whole)
                     )
         except KezuriError as error:
-            if not self._cancel.is_set():
+            if not self._cancel.is_set() and not is_full(error):  # A disk of ours that is full is no cache's fault.
                 self.lose(layer, str(error).partition("\n")[0])
             raise
 
@@ -220,7 +221,7 @@ class Imported:
         return self._news
 
     def go_on(self) -> tuple[str, ...]:
-        """The results are looked up again; all layers that are lost."""
+        """The ids of all lost layers. Call it before the results are looked up again: `gave_up` begins anew."""
         with self._lock:
             self._news = False
             return tuple(self._lost)
@@ -274,7 +275,10 @@ class Imported:
             if source.name not in self._complained:
                 self._complained.add(source.name)
                 said = str(error).partition("\n")[0].removeprefix(f"{source.name}: ")
-                self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
+                if is_full(error):
+                    self._warn(f"a cache mount begins empty: {said}")
+                else:
+                    self._warn(f"a cache mount begins empty, for the cache {source.name} is damaged: {said}")
             return False
 
     def _bring(self, source: _Source, descriptor: Descriptor, path: str) -> None:

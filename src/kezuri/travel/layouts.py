@@ -1,4 +1,4 @@
-"""A cache written into a layout directory, which keeps no more than its caches name."""
+"""Caches written into a layout directory, from which blobs are removed that no cache in it names any more."""
 
 import fcntl
 import os

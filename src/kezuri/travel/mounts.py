@@ -35,7 +35,8 @@ class TooLarge(KezuriError):
 
 
 class Look(NamedTuple):
-    """How the directories of a store say owners and marks: see `kezuri.layer.upper.walk`."""
+    """How owners and overlay marks are recorded in the directories of a store; `kezuri.layer.upper.walk` has the
+    words."""
 
     user_marks: bool
     recorded: bool

@@ -53,7 +53,7 @@ class Inventory:
         records = self._store.database.records()
         gives = {record.state: record for record in records}
         for record in records:
-            yield self._record(record, gives.get(_state_before(record.components)))
+            yield self._record(record, gives.get(state_before(record.components)))
 
     def _record(self, record: RecordRow, before: RecordRow | None) -> Piece:
         """The result of a step, which stands on the one `before` it."""
@@ -247,7 +247,7 @@ class Inventory:
             return 0
 
 
-def _state_before(components: str) -> str:
+def state_before(components: str) -> str:
     """The state that a record's step stood on; empty when it stands alone (COPY --link)."""
     # A record's components are JSON pairs in a fixed order: spares reading thousands of long texts.
     head = '["state before","'

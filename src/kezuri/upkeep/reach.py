@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Descriptor, Index, read_document, valid_digest
+from kezuri.oci.descriptor import Descriptor, Index, is_foreign, read_document, valid_digest
 from kezuri.store.names import SUBJECT
 from kezuri.store.store import Store
 
@@ -41,9 +41,10 @@ class Reach:
         if isinstance(document, Index):
             known = tuple(entry.digest for entry in document.manifests), ()
         else:
-            # What a manifest names by another algorithm the store cannot hold.
-            held = (d.digest for d in (document.config, *document.layers) if valid_digest(d.digest))
-            known = (), tuple(held)
+            # What a manifest names by another algorithm the store cannot hold, and a layer that may not be distributed
+            # need not be here.
+            blobs = (d for d in (document.config, *document.layers) if valid_digest(d.digest))
+            known = (), tuple(d.digest for d in blobs if not is_foreign(d) or self._store.blobs.has(d.digest))
         self._read[digest] = known
         return known
 

@@ -7,7 +7,8 @@ from kezuri.check.subject import Subject, used
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.instructions import Node
 from kezuri.oci.platform import Platform
-from kezuri.plan.operation import BaseImage, CopyOperation, ImageInput
+from kezuri.plan.inputs import BaseImage, ImageInput
+from kezuri.plan.operation import CopyOperation
 
 _SYSTEMS = ("linux", "windows", "darwin", "macos", "freebsd")
 _ARCHITECTURES = (

@@ -1,4 +1,4 @@
-"""`kezuri append`: layers more, of tars and directories."""
+"""`kezuri append`: put tars and directories on an image as new layers."""
 
 from typing import BinaryIO
 

@@ -1,4 +1,4 @@
-"""`kezuri attach`: an artifact beside an image."""
+"""`kezuri attach`: make an artifact that belongs to an image."""
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
@@ -39,7 +39,8 @@ def execute(invocation: Invocation) -> int:
     if len(set(names)) < len(names):
         raise UsageError.because(f"{next(n for n in names if names.count(n) > 1)} is given twice")
     annotations = dict(pair("--annotation", text) for text in parsed.all("--annotation"))
-    attached = attach(invocation.settings, image, kind, files, annotations, parsed.text("--platform"))
+    platform = parsed.text("--platform")
+    attached = attach(invocation.settings, image, kind, files, annotations, platform, console.warn)
     console.say(attached.descriptor.digest)
     return 0
 

@@ -20,7 +20,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """List, or make."""
+    """List the base images that can be made, or make one."""
     from kezuri.app.bases import is_offered, make, names
     from kezuri.diagnostics import nearest
 

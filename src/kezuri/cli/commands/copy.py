@@ -27,7 +27,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """The digest on standard output."""
+    """Copy, and print the digest."""
     from kezuri.app.transfers import CopyRequest, copy_image
     from kezuri.cli.options import UsageError
     from kezuri.cli.progress import open_progress
@@ -40,7 +40,7 @@ def execute(invocation: Invocation) -> int:
     source, target = parsed.operands
     request = CopyRequest(source, target, platform, parsed.flag("--referrers"))
     settings = invocation.settings
-    with open_progress(mode, console) as progress:
+    with open_progress(mode, console, doing="copying") as progress:
         copied = copy_image(settings, request, progress)
     if copied.there and not parsed.flag("--quiet"):
         console.note(f"{copied.there} of {copied.blobs} blobs were there already")

@@ -21,12 +21,12 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """The digest on standard output."""
+    """Print the digest."""
     from kezuri.app.manifests import digest
 
     parsed, console = invocation.parsed, invocation.console
     text = parsed.operands[0]
-    found = digest(invocation.settings, text, parsed.text("--platform"))
+    found = digest(invocation.settings, text, parsed.text("--platform"), console.warn)
     if parsed.flag("--full-ref"):
         from kezuri.oci.reference import Reference
 

@@ -33,7 +33,8 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     (image,) = parsed.operands
-    found = discover(invocation.settings, image, parsed.text("--artifact-type"), parsed.text("--platform"))
+    kind, platform = parsed.text("--artifact-type"), parsed.text("--platform")
+    found = discover(invocation.settings, image, kind, platform, console.warn)
     if parsed.text("--format") == "json":
         from kezuri.cli.json_text import json_text
 

@@ -22,7 +22,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """Silent when it went well, but for how much was read."""
+    """Write the tar. Standard error says how much was read from where the image is, and else nothing."""
     from kezuri.app.copying_out import export
 
     parsed, settings = invocation.parsed, invocation.settings

@@ -1,4 +1,4 @@
-"""`kezuri flatten`: all layers of an image as one."""
+"""`kezuri flatten`: make all layers of an image one."""
 
 from kezuri.cli.altering import COMPRESSION, CREATED, NAMES, PLATFORM
 from kezuri.cli.invocation import Invocation

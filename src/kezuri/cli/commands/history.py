@@ -37,7 +37,7 @@ _WIDTH = 45
 
 
 def execute(invocation: Invocation) -> int:
-    """Newest first."""
+    """Print the layers, newest first."""
     from kezuri.app.images import history
 
     parsed, console = invocation.parsed, invocation.console

@@ -1,4 +1,4 @@
-"""`kezuri image prune`: images that nobody has a name for go, and nothing of the cache."""
+"""`kezuri image prune`: remove images without a name; the cache stays."""
 
 import sys
 
@@ -25,7 +25,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """Ask, remove, say what went and how much that was, as docker does."""
+    """Ask, remove, and say what was removed and how many bytes that were, as docker does."""
     from kezuri.app.image_prune import prune_images
 
     parsed, console = invocation.parsed, invocation.console

@@ -48,7 +48,7 @@ _HEADINGS = {
 
 
 def execute(invocation: Invocation) -> int:
-    """List them."""
+    """List the images."""
     from kezuri.app.images import images
 
     parsed, console = invocation.parsed, invocation.console

@@ -1,4 +1,4 @@
-"""`kezuri imagetools`: indexes of a registry made of images that are there, and looked at."""
+"""`kezuri imagetools`: make indexes in a registry out of images that are there, and show them."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ INSPECT = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """Either of them."""
+    """Run the command that was named: `create` or `inspect`."""
     return _create(invocation) if invocation.command.name == "imagetools create" else _inspect(invocation)
 
 
@@ -69,7 +69,7 @@ def _create(invocation: Invocation) -> int:
         tuple(_index_annotation(*pair("--annotation", text)) for text in parsed.all("--annotation")),
         split(parsed.all("--platform")),
     )
-    with open_progress("quiet" if dry else parsed.text("--progress"), console) as progress:
+    with open_progress("quiet" if dry else parsed.text("--progress"), console, doing="pushing") as progress:
         index = make_index(invocation.settings, making, progress, dry_run=dry)
     import json
 
@@ -114,7 +114,7 @@ def _inspect(invocation: Invocation) -> int:
     form, raw = parsed.text("--format"), parsed.flag("--raw")
     if form and raw:
         raise UsageError.because("--format and --raw exclude each other")
-    shown = show(invocation.settings, parsed.operands[0], remote=True, deep=bool(form))
+    shown = show(invocation.settings, parsed.operands[0], "", console.warn, remote=True, deep=bool(form))
     if raw:
         from kezuri.export.destination import STDOUT, destination
 

@@ -38,7 +38,7 @@ def execute(invocation: Invocation) -> int:
         parsed.text("--platform"),
         epoch_seconds(console.environ.get("SOURCE_DATE_EPOCH", "")),
     )
-    with open_progress("quiet" if parsed.flag("--quiet") else "", console) as progress:
+    with open_progress("quiet" if parsed.flag("--quiet") else "", console, doing="importing") as progress:
         imported = import_root(invocation.settings, request, progress)
     console.say(imported.id)
     return 0

@@ -21,7 +21,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """One line for each name, as docker's."""
+    """Print a line for each name, as docker does."""
     from kezuri.app.archives import load
     from kezuri.cli.progress import open_progress
 
@@ -30,7 +30,7 @@ def execute(invocation: Invocation) -> int:
     if path == "-" and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError.because("standard input is a terminal", "name the archive: --input FILE, or redirect it")
     mode = "quiet" if parsed.flag("--quiet") else ""
-    with open_progress(mode, console) as progress:
+    with open_progress(mode, console, doing="loading") as progress:
         loaded = load(invocation.settings, path, parsed.text("--platform"), progress)
     for image in loaded:
         for name, before in image.displaced:

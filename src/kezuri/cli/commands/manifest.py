@@ -91,7 +91,7 @@ PUSH = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """Whichever of them it is."""
+    """Run the command of `kezuri manifest` that was named."""
     return globals()["_" + invocation.command.name.partition(" ")[2]](invocation)  # type: ignore[no-any-return]
 
 
@@ -103,7 +103,10 @@ def _inspect(invocation: Invocation) -> int:
     text, verbose = parsed.operands[0], parsed.flag("--verbose")
     platform = parsed.text("--platform")
     draft = listed(invocation.settings, text) if not platform and not verbose else None
-    shown = Shown(text, draft) if draft is not None else show(invocation.settings, text, platform, deep=verbose)
+    if draft is not None:
+        shown = Shown(text, draft)
+    else:
+        shown = show(invocation.settings, text, platform, console.warn, deep=verbose)
     if parsed.flag("--raw"):
         from kezuri.export.destination import STDOUT, destination
 
@@ -140,7 +143,7 @@ def _create(invocation: Invocation) -> int:
 
     parsed = invocation.parsed
     name, *images = parsed.operands
-    made = create(invocation.settings, name, images, amend=parsed.flag("--amend"))
+    made = create(invocation.settings, name, images, invocation.console.warn, amend=parsed.flag("--amend"))
     invocation.console.say(f"Created manifest list {made}")
     return 0
 
@@ -163,8 +166,8 @@ def _add(invocation: Invocation) -> int:
     from kezuri.app.lists import add
 
     name, image = invocation.parsed.operands
-    whole = invocation.parsed.flag("--all")
-    invocation.console.say(add(invocation.settings, name, image, _notes(invocation), whole=whole))
+    whole, console = invocation.parsed.flag("--all"), invocation.console
+    console.say(add(invocation.settings, name, image, _notes(invocation), console.warn, whole=whole))
     return 0
 
 
@@ -201,7 +204,7 @@ def _push(invocation: Invocation) -> int:
     parsed, console = invocation.parsed, invocation.console
     name, *target = parsed.operands
     mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
-    with open_progress(mode, console) as progress:
+    with open_progress(mode, console, doing="pushing") as progress:
         digest = push(invocation.settings, name, target[0] if target else "", progress, purge=parsed.flag("--purge"))
     if parsed.text("--digestfile"):
         from kezuri.export.destination import write_text

@@ -1,4 +1,4 @@
-"""`kezuri mutate`: other settings for an image, without a build."""
+"""`kezuri mutate`: change the settings of an image without a build."""
 
 from typing import TYPE_CHECKING, Any
 

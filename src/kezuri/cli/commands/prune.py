@@ -1,4 +1,4 @@
-"""`kezuri prune`: what nobody needs any more goes."""
+"""`kezuri prune`: remove what nobody needs any more."""
 
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ _HEADINGS = {**_COLUMNS, "Bytes": "BYTES"}
 
 
 def execute(invocation: Invocation) -> int:
-    """Ask, remove, say how much that was."""
+    """Ask, remove, and say how many bytes that were."""
     from kezuri.app.budget import Budget
     from kezuri.app.prune import prune
 

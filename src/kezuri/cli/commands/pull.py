@@ -13,7 +13,7 @@ COMMAND = Command(
         Option(("--platform",), "text", "Which platform's image (default: this machine's)", "OS/ARCH"),
         PROGRESS,
         Option(("--quiet", "-q"), "flag", "Print only the digest"),
-        Option(("--all-tags", "-a"), "flag", "Every tag", refused="name the tags one by one"),
+        Option(("--all-tags", "-a"), "flag", "Pull every tag of the repository"),
     ),
     operands="NAME[:TAG|@DIGEST]",
     least=1,
@@ -24,27 +24,34 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """The manifest's digest on standard output; what became of the layers, in docker's words, on standard error."""
+    """The manifest's digest on standard output, with --all-tags behind each name; what became of the layers, in
+    docker's words, on standard error."""
     from kezuri.app.pull import pull
     from kezuri.cli.progress import open_progress
 
     parsed, console = invocation.parsed, invocation.console
     mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
     settings, since = invocation.settings, time()
-    layers: list[tuple[str, bool]] = []
-    with open_progress(mode, console, settings.progress) as progress:
-        digest = pull(
-            settings,
-            parsed.operands[0],
-            parsed.text("--platform"),
-            progress,
-            lambda digest, there: layers.append((digest, there)),
-        )
+    layers: dict[str, bool] = {}
+    with open_progress(mode, console, settings.progress, doing="pulling") as progress:
+        name, platform = parsed.operands[0], parsed.text("--platform")
+
+        def told(digest: str, there: bool) -> None:
+            layers.setdefault(digest, there)
+
+        if parsed.flag("--all-tags"):
+            from kezuri.app.pull import pull_all
+
+            every = pull_all(settings, name, platform, progress, told)
+            results = [f"{pulled.name.familiar}@{pulled.digest}" for pulled in every]
+        else:
+            results = [pull(settings, name, platform, progress, told)]
     if progress.talks:
-        for layer, there in layers:
+        for layer, there in layers.items():
             short = layer.removeprefix("sha256:")[:12]
             console.note(f"{short}: Already exists" if there else f"{short}: Pull complete")
-    console.say(digest)
+    for result in results:
+        console.say(result)
     if settings.limited:
         from kezuri.cli.tidying import tidy
 

@@ -40,7 +40,7 @@ def execute(invocation: Invocation) -> int:
     reference = Reference.parse(name, default_tag=False)
     talks = not quiet and not form
     mode = "quiet" if quiet else parsed.text("--progress")
-    with open_progress(mode, console, invocation.settings.progress) as progress:
+    with open_progress(mode, console, invocation.settings.progress, doing="pushing") as progress:
         pushed = push(invocation.settings, name, progress, all_tags=every, platform=parsed.text("--platform"))
     if talks and not reference.tag and not reference.digest and not every:
         console.say("Using default tag: latest")

@@ -1,4 +1,4 @@
-"""`kezuri rebase`: the layers of another base under an image."""
+"""`kezuri rebase`: put an image onto another base."""
 
 from kezuri.cli.altering import CREATED, NAMES, PLATFORM
 from kezuri.cli.invocation import Invocation

@@ -1,4 +1,4 @@
-"""`kezuri rmi`: names and images go."""
+"""`kezuri rmi`: take names away, and remove images that have none left."""
 
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option
@@ -21,7 +21,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """One line for each thing that went; what cannot go keeps nothing else."""
+    """Print a line for each name and image that was removed. One that cannot be removed does not keep the others."""
     from kezuri.app.images import remove
     from kezuri.images.kept import NoSuchImage
 

@@ -54,6 +54,6 @@ def execute(invocation: Invocation) -> int:
             )
         output = "-"
     mode = "quiet" if parsed.flag("--quiet") or output == "-" else ""
-    with open_progress(mode, console) as progress:
+    with open_progress(mode, console, doing="saving") as progress:
         save(invocation.settings, parsed.operands, output, form, parsed.text("--platform"), progress)  # type: ignore[arg-type]
     return 0

@@ -19,7 +19,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    """One a line, as they come."""
+    """Print the tags, one a line, as they come."""
     parsed = invocation.parsed
     return show_tags(
         invocation,
@@ -37,7 +37,7 @@ def show_tags(invocation: Invocation, name: str, form: str = "", *, full: bool =
 
     console, settings = invocation.console, invocation.settings
     where = repository(name)
-    found = (tag for tag in tags(settings, name) if digests or not tag.startswith("sha256-"))
+    found = (tag for tag in tags(settings, name, console.warn) if digests or not tag.startswith("sha256-"))
     if form == "json":
         from kezuri.cli.json_text import json_text
 

@@ -24,7 +24,7 @@ CREATE = Command(
     "Make a volume: a directory that containers share and that stays",
     (
         Option(("--driver", "-d"), "choice", "Accepted: there is one kind", "NAME", ("local",), ignored=True),
-        Option(("--label",), "repeated", "A label", "KEY=VALUE"),
+        Option(("--label", "-l"), "repeated", "A label", "KEY=VALUE"),
         Option(
             ("--opt", "-o"),
             "repeated",
@@ -40,7 +40,12 @@ CREATE = Command(
 LS = Command(
     "volume ls",
     "List volumes",
-    (_FILTER._replace(names=("--filter", "-f")), FORMAT, Option(("--quiet", "-q"), "flag", "Show only names")),
+    (
+        _FILTER._replace(names=("--filter", "-f")),
+        FORMAT,
+        Option(("--noheading", "-n"), "flag", "Print no headings"),
+        Option(("--quiet", "-q"), "flag", "Show only names"),
+    ),
     aliases=("volume list",),
 )
 INSPECT = Command(
@@ -113,7 +118,7 @@ def _list(invocation: Invocation) -> int:
         for row in rows:
             console.say(row["Name"])
         return 0
-    listing(console, parsed.text("--format"), rows, _COLUMNS, _HEADINGS)
+    listing(console, parsed.text("--format"), rows, _COLUMNS, _HEADINGS, headed=not parsed.flag("--noheading"))
     return 0
 
 
