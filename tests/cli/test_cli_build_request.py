@@ -186,7 +186,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--cache-from type=gha --cache-to type=gha", {}),
     ("--load=false --builder x --rm --force-rm --compress --call build --check", {}),
     (
-        "--provenance=false --sbom=false --push=false",
+        "--provenance=false --sbom=false --push=false --provenance false --sbom 0",
         {},
     ),
     ("--progress plain --quiet", {}),

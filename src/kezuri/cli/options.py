@@ -243,8 +243,9 @@ def _take(option: Option, name: str, value: str | None, values: dict[str, list[s
         off = option.kind in ("flag", "optional") and parse_bool(value) is False
         if value in option.harmless or (off and not option.harmless):
             return
-        words = f"kezuri has no option {name}" if option.foreign else f"{name} is not supported yet"
-        raise UsageError.because(words, option.refused)
+        if option.foreign:
+            raise UsageError.because(f"kezuri has no option {name}", option.refused)
+        raise UsageError.because(f"{name} is not supported yet", option.refused)
     if option.kind == "choice" and value not in option.choices:
         guess = nearest(value, option.choices)
         hint = f"did you mean {guess}?" if guess else f"one of: {', '.join(option.choices)}"

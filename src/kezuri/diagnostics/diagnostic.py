@@ -91,10 +91,11 @@ class KezuriError(Exception):
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice closest to `word` by edit distance, or None when nothing is close enough to be a slip.
 
-    Case is ignored. A third of the word's letters, and at least one, may differ.
+    Case is ignored. A third of the word's letters, and at least one, may differ; of one letter none, or any other
+    would be near.
     """
     best: str | None = None
-    limit = max(1, len(word) // 3) + 1
+    limit = max(1, len(word) // 3) + 1 if len(word) > 1 else 1
     low = word.lower()
     for choice in choices:
         distance = _distance(low, choice.lower(), limit)

@@ -3,8 +3,9 @@
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NoReturn
+
+from kezuri.linux.titles import name_process
 
 _SELF = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS)
 """Signals of a process's own mistakes."""
@@ -30,8 +31,7 @@ def run(execute: Callable[[], NoReturn], channel: int, terminal: bool) -> NoRetu
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         execute()
     os.close(channel)
-    with suppress(OSError), open("/proc/self/comm", "w") as name:
-        name.write("kezuri-init")
+    name_process("kezuri-init")
     _let_go_of_streams()
     while True:
         came = signal.sigwait(taken)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kezuri.app.request import BuildRequest, BuildResult
 
 _MODES = next(setting.choices for setting in SETTINGS if setting.name == "progress")
+_OFF = ("false", "False", "FALSE", "f", "F", "0")
 _LATER = "kezuri does not do this yet; see docs/compatibility.md"
 
 PROGRESS = Option(("--progress",), "choice", "How progress is shown", "MODE", _MODES, variable="KEZURI_PROGRESS")
@@ -101,8 +102,9 @@ COMMAND = Command(
             "Write the cache: type=registry,ref=NAME|local,dest=DIR|inline, with mode=min|max",
             "NAME|type=TYPE[,KEY=VALUE]",
         ),
-        Option(("--sbom",), "optional", "Attach an SBOM", refused=_LATER),
-        Option(("--provenance",), "optional", "Attach provenance", refused=_LATER),
+        # As buildx has them: options with a value, which `=` or a blank stands before.
+        Option(("--sbom",), "text", "Attach an SBOM", "VALUE", refused=_LATER, harmless=_OFF),
+        Option(("--provenance",), "text", "Attach provenance", "VALUE", refused=_LATER, harmless=_OFF),
         Option(("--attest",), "repeated", "Attach an attestation", "ATTRIBUTES", refused=_LATER),
         Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
         Option(("--squash",), "flag", "Make the new layers one, on those of the base"),
