@@ -144,7 +144,7 @@ class TestStore:
     @pytest.mark.parametrize(
         ("words", "code", "why"),
         [
-            (["app"], 2, "of some type"),
+            (["app"], 2, "what type of artifact"),
             (["app", "--artifact-type", "sbom"], 2, "not an artifact type"),
             (["nosuch", "--artifact-type", SBOM], 1, "no such image"),
             (["app", "--artifact-type", SBOM, "nofile"], 1, "cannot read nofile"),

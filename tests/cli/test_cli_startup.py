@@ -76,6 +76,11 @@ def test_nothing_heavy_is_imported(code: str) -> None:
     assert not {name for name in loaded if name.startswith("kezuri.cli.commands.")} - {"kezuri.cli.commands.build"}
 
 
+def test_what_asks_for_no_setting_loads_nothing_of_the_verbs() -> None:
+    version = 'import sys\nfrom kezuri.cli.main import main\nassert main(["version"]) == 0'
+    assert not {name for name in modules(version) if name.startswith("kezuri.app.")}
+
+
 def test_the_list_can_fail() -> None:
     assert modules("import json, pathlib") & HEAVY >= {"json", "pathlib"}
     json.dumps({})

@@ -23,12 +23,12 @@ DIGEST = "sha256:" + "0" * 64
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("alpine", StorePlace("alpine")),
-        ("alpine:3.20", StorePlace("alpine:3.20")),
-        ("registry:2", StorePlace("registry:2")),
-        ("localhost:5000/a/b:1", StorePlace("localhost:5000/a/b:1")),
+        ("alpine", StorePlace("alpine", alone=True)),
+        ("alpine:3.20", StorePlace("alpine:3.20", alone=True)),
+        ("registry:2", StorePlace("registry:2", alone=True)),
+        ("localhost:5000/a/b:1", StorePlace("localhost:5000/a/b:1", alone=True)),
         ("store:docker:27", StorePlace("docker:27")),
-        (f"a@{DIGEST}", StorePlace(f"a@{DIGEST}")),
+        (f"a@{DIGEST}", StorePlace(f"a@{DIGEST}", alone=True)),
         ("docker://alpine", RegistryPlace(Reference.parse("alpine"))),
         (f"docker://localhost:5000/a@{DIGEST}", RegistryPlace(Reference.parse(f"localhost:5000/a@{DIGEST}"))),
         ("oci:dir", LayoutPlace("dir", "")),

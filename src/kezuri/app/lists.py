@@ -222,7 +222,7 @@ def _named(name: str) -> Reference:
 
 def _entries(places: Places, image: str, notes: Notes, *, whole: bool) -> list[Entry]:
     place = read_place(image)
-    if isinstance(place, StorePlace) and not image.startswith("store:"):
+    if isinstance(place, StorePlace) and place.alone:
         # As everywhere a name alone is the store's image if there is one, else the registry's.
         try:
             places.source(place).root()

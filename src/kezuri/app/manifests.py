@@ -44,7 +44,7 @@ def found(
     that cannot be asked for."""
     place = read_place(text)
     with Session(settings, reading=True, warn=warn) as session, Places(session) as places:
-        if isinstance(place, StorePlace) and not text.startswith("store:"):
+        if isinstance(place, StorePlace) and place.alone:
             if remote:
                 place = RegistryPlace(Reference.parse(place.name))
             else:
@@ -166,7 +166,7 @@ def _destination(session: Session, name: Reference) -> Destination:
 def _root(places: Places, text: str) -> tuple[Source, Document]:
     """An image by its place; a name alone is a registry's."""
     place = read_place(text)
-    if isinstance(place, StorePlace) and not text.startswith("store:"):
+    if isinstance(place, StorePlace) and place.alone:
         place = RegistryPlace(Reference.parse(place.name))
     source = places.source(place)
     return source, source.root()

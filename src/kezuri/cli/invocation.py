@@ -1,10 +1,13 @@
 """One call of kezuri: the command, its arguments, the console, and the settings."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from kezuri.app.request import Settings
 from kezuri.cli.console import Console
 from kezuri.cli.options import Command, Parsed
+
+if TYPE_CHECKING:
+    from kezuri.app.request import Settings
 
 
 class Invocation:
@@ -19,7 +22,7 @@ class Invocation:
         self._settings: Settings | None = None
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The settings of this call; KezuriError when one of them is wrong."""
         if self._settings is None:
             from kezuri.cli.settings import settings

@@ -3,12 +3,14 @@ over the system's, that over the default."""
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from kezuri.app.request import Settings
 from kezuri.cli.options import Option, Parsed, UsageError
 from kezuri.cli.values import split
 from kezuri.diagnostics import KezuriError
+
+if TYPE_CHECKING:
+    from kezuri.app.request import Settings
 
 Form = Literal["text", "path", "number", "list", "mirrors", "size", "duration", "choice"]
 
@@ -198,8 +200,10 @@ class Sources:
         return Said()
 
 
-def settings(parsed: Parsed, environ: Mapping[str, str]) -> Settings:
+def settings(parsed: Parsed, environ: Mapping[str, str]) -> "Settings":
     """The settings of this invocation. KezuriError naming the flag, variable or line of the file that is wrong."""
+    from kezuri.app.request import Settings
+
     sources = Sources(parsed, environ)
     told = {setting.name: sources.said(setting) for setting in SETTINGS}
 

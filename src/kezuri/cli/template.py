@@ -27,8 +27,8 @@ from kezuri.cli.template_nodes import (
     Pipe,
     Text,
     Variable,
-    wrong,
 )
+from kezuri.cli.template_words import wrong
 from kezuri.diagnostics import nearest
 
 _OPTIONAL = frozenset(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kezuri.cli.json_text import json_text
-from kezuri.cli.template_nodes import wrong
+from kezuri.cli.template_words import wrong
 
 
 def show(value: Any, inner: bool = False) -> str:

@@ -15,9 +15,10 @@ class RegistryPlace(NamedTuple):
 
 
 class StorePlace(NamedTuple):
-    """`store:NAME`, or a name alone: an image of the local store."""
+    """`store:NAME`, or a name `alone`: an image of the local store. Some commands look for a name alone elsewhere."""
 
     name: str
+    alone: bool = False
 
 
 class LayoutPlace(NamedTuple):
@@ -103,7 +104,7 @@ def _unnamed(text: str, word: str, rest: str) -> Place:
     near = nearest(word, _WORDS) if rest else None
     if near and near != word and "-" in word:
         raise _wrong(text, f"did you mean {near}:{rest}?")
-    return StorePlace(text)
+    return StorePlace(text, alone=True)
 
 
 def _file(rest: str) -> tuple[str, str]:

@@ -64,8 +64,9 @@ def _means_registry(source: str, target: str) -> bool:
     from kezuri.transfer.places import StorePlace, read_place
 
     host, slash, _ = target.partition("/")
-    if not slash or not (":" in host or "." in host) or target.startswith("store:"):
+    if not slash or not (":" in host or "." in host) or not isinstance(read_place(source), StorePlace):
         return False
-    if not isinstance(read_place(source), StorePlace) or not isinstance(read_place(target), StorePlace):
+    place = read_place(target)
+    if not isinstance(place, StorePlace) or not place.alone:
         return False
     return Reference.parse(target).host == host
