@@ -57,6 +57,15 @@ def test_targets(text: str, target: CacheTarget) -> None:
     assert read_targets((text,), False, quiet) == (target,)
 
 
+def test_one_that_is_not_to_be_written_is_checked_and_left_out() -> None:
+    """One line serves branches and pull requests: `write=` is what a pipeline's expression gives."""
+    assert read_targets(("type=registry,ref=a,mode=max,write=false",), False, quiet) == ()
+    assert read_targets(("type=registry,ref=a,write=true",), False, quiet) == (CacheTarget("registry", "a"),)
+    for text in ("type=registry,ref=a,write=perhaps", "type=registry,write=false", "type=local,dest=d,mode=x,write=0"):
+        with pytest.raises(UsageError):
+            read_targets((text,), False, quiet)
+
+
 def test_the_build_argument_asks_for_an_inline_cache_once() -> None:
     assert read_targets((), True, quiet) == (CacheTarget("inline"),)
     assert read_targets(("type=inline",), True, quiet) == (CacheTarget("inline"),)

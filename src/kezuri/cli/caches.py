@@ -17,11 +17,22 @@ _FROM = {
     "local": ("src", "tag", "digest", "scope", "mounts"),
 }
 _TO = {
-    "registry": ("ref", "mode", "ignore-error", "scope", "mounts", "max-size", "registry.insecure", *_OF_BLOBS),
+    "registry": (
+        "ref",
+        "mode",
+        "write",
+        "ignore-error",
+        "scope",
+        "mounts",
+        "max-size",
+        "registry.insecure",
+        *_OF_BLOBS,
+    ),
     "local": (
         "dest",
         "tag",
         "mode",
+        "write",
         "ignore-error",
         "scope",
         "mounts",
@@ -30,7 +41,7 @@ _TO = {
         "reset",
         *_OF_BLOBS,
     ),
-    "inline": ("mode", "ignore-error", *_OF_BLOBS),
+    "inline": ("mode", "write", "ignore-error", *_OF_BLOBS),
 }
 _HIGHEST = {"": 9, "gzip": 9, "zstd": 22, "uncompressed": 0}
 
@@ -57,8 +68,8 @@ def read_sources(texts: tuple[str, ...], warn: Callable[[str], None]) -> tuple[C
 
 
 def read_targets(texts: tuple[str, ...], inline: bool, warn: Callable[[str], None]) -> tuple[CacheTarget, ...]:
-    """The caches that the values of `--cache-to` name; `inline` adds that one (BUILDKIT_INLINE_CACHE). Errors and
-    `warn` as for `read_sources`."""
+    """The caches that the values of `--cache-to` name; `inline` adds that one (BUILDKIT_INLINE_CACHE). One with
+    `write=false` is checked and left out. Errors and `warn` as for `read_sources`."""
     found = []
     for text in texts:
         for kind, said in _each("--cache-to", text, warn):
@@ -66,7 +77,9 @@ def read_targets(texts: tuple[str, ...], inline: bool, warn: Callable[[str], Non
             if kind == "inline" and said.get("mode") == "max":
                 warn("warning: --cache-to type=inline has mode=min only: an image has no layers of other stages")
                 said["mode"] = "min"
-            found.append(_target(kind, said))
+            target = _target(kind, said)
+            if _boolean(f"--cache-to type={kind}: write", said.get("write", "true")):
+                found.append(target)
     if inline and all(target.kind != "inline" for target in found):
         found.append(CacheTarget("inline"))
     return tuple(found)
