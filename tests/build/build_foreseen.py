@@ -32,11 +32,13 @@ def outcomes(foresight: Foresight) -> dict[str, str]:
 def came(shop: Workshop) -> dict[str, str]:
     """What came of each step in the last build."""
     names = {e.step: str(e.name) for e in shop.said.events if isinstance(e, StepStarted)}
-    found = {}
+    found: dict[str, str] = {}
     for event in shop.said.events:
         name = names.get(event.step, "") if isinstance(event, StepCached | StepDone) else ""
         if name.startswith("[") and not name.startswith("[internal]") and "] FROM " not in name:
-            found[name] = "cached" if isinstance(event, StepCached) else "runs"
+            # A build that goes through its plan again finds what it has made.
+            again = found.get(name) == "runs"
+            found[name] = "cached" if isinstance(event, StepCached) and not again else "runs"
     return found
 
 

@@ -48,7 +48,8 @@ class Watch:
     def __init__(self, request: BuildRequest, settings: Settings) -> None:
         """KezuriError, exit code 2, for a build that reads what cannot be watched, or read twice."""
         _check(request)
-        self._request = later(request)
+        # A change is judged at once: caches elsewhere are the build's business.
+        self._request = later(request)._replace(cache_from=())
         self._settings = settings
         outputs = (getattr(output, "dest", "") for output in request.outputs)
         salvage = (each.dest for each in request.salvage)

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from kezuri.step.task import Outcome
 
 
+def fits(record: Record, database: Database, forms: Forms) -> bool:
+    """Whether a cache's record can be believed beside what the store knows: a layer that it has under this id must be
+    the same one, and its times those that this build asks for."""
+    row = database.layer(record.layer)
+    if record.blob is None:
+        return True
+    return (row is None or row.diff_id == record.diff_id) and forms.keeps_times(record.epoch)
+
+
 class Reached(NamedTuple):
     """An operation that has a result: the turn with its key, the layer, and whether later builds may use it."""
 
@@ -105,16 +114,18 @@ class ForeignLookup(KeyedLookup):
         return Found(record.layer, record.created, foreign.name)
 
     def _usable(self, record: Record) -> bool:
-        """Whether the record can be believed beside what the store knows: a layer that it has under this id must be the
-        same one, and its times those that this build asks for."""
-        row = self._database.layer(record.layer)
-        if record.blob is None:
-            return True
-        return (row is None or row.diff_id == record.diff_id) and self._forms.keeps_times(record.epoch)
+        return fits(record, self._database, self._forms)
 
     def _note(self, turn: Turn, layer: str, believable: bool) -> None:
         with self._guard:
             self.reached[turn.place] = Reached(turn, layer, believable)
+
+
+def below(plan: Plan, number: int, position: int) -> list[tuple[int, int]]:
+    """The operations whose layers an operation of a stage stands on, those of the stages below it first."""
+    base = plan.stage(number).base
+    under = below(plan, base.stage, len(plan.stage(base.stage).operations)) if isinstance(base, StageInput) else []
+    return under + [(number, i) for i in range(position)]
 
 
 class Reach:
@@ -136,10 +147,10 @@ class Reach:
             if position >= len(stage.operations):
                 continue
             operation = stage.operations[position]
-            places = self._below(number, position) if operation.kind == "RUN" or not operation.linked else []
+            places = below(self._plan, number, position) if operation.kind == "RUN" or not operation.linked else []
             for source in operation.inputs:
                 if isinstance(source, StageInput):
-                    places = places + self._below(source.stage, len(self._plan.stage(source.stage).operations))
+                    places = places + below(self._plan, source.stage, len(self._plan.stage(source.stage).operations))
             layers = [self._reached[place].layer for place in places if place in self._reached]
             if len(layers) == len(places):
                 found |= dict.fromkeys(layers)
@@ -167,12 +178,3 @@ class Reach:
         if isinstance(stage.base, StageInput):
             return self._state_of(stage.base.stage)
         return base_state(stage.base) if stage.base is not None else SCRATCH
-
-    def _below(self, number: int, position: int) -> list[tuple[int, int]]:
-        base = self._plan.stage(number).base
-        under = (
-            self._below(base.stage, len(self._plan.stage(base.stage).operations))
-            if isinstance(base, StageInput)
-            else []
-        )
-        return under + [(number, i) for i in range(position)]

@@ -78,6 +78,7 @@ def _step(step: ForecastStep, stages: dict[int, ForecastStage]) -> dict[str, Any
         "reason": step.reason,
         "takes": [_taken(source, stages) for source in step.takes],
         "like": like,
+        "cache": step.cache or None,
         "seconds": None if past is None else round(past.seconds, 3),
         "seconds_range": None if past is None else _range((past.low, past.high)),
         "compressed_bytes": None if past is None else past.packed,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.forecast.history import History, Past
@@ -18,11 +18,16 @@ from kezuri.plan.operation import Operation, Plan, StagePlan
 from kezuri.store.schema import RecordRow
 from kezuri.store.store import Store
 
+if TYPE_CHECKING:
+    from kezuri.travel.imported import Foreign, Imported
+
 Sight = tuple[State, ...] | None
 """The states that a stage may be in: one when it is known, None when there are too many to follow. The state after a
 RUN that will run has a made-up identity: like the one that it will have, it is nobody else's."""
 
 _MOST = 24
+_MOST_TRIED = 20_000
+"""How many keys that a step may turn out to have are asked for in imported caches."""
 
 
 class _Made(NamedTuple):
@@ -48,6 +53,7 @@ class Forecast:
     """Goes through a plan as the builder does, and on behind what it does not find.
 
     `lenient`: a step whose sources are not there is one that runs; for trees in which files were thought away.
+    `imported` are the caches of other machines that are asked for what the store lacks.
     """
 
     def __init__(
@@ -60,7 +66,9 @@ class Forecast:
         history: History,
         *,
         lenient: bool = False,
+        imported: "Imported | None" = None,
     ) -> None:
+        self._imported = imported
         self._plan = plan
         self._forms = forms
         self._database = store.database
@@ -105,6 +113,7 @@ class Forecast:
         met: list[tuple[State, str]] = []
         seen: set[ForecastOutcome] = set()
         looks, found = False, None
+        foreign: Foreign | None = None
         components: Components = (("kind", operation.kind),)
         for way in ways:
             components = self._components(operation, way, strict=len(ways) == 1 and not self._lenient)
@@ -119,8 +128,14 @@ class Forecast:
                 if there and not unseen:
                     seen.add("cached")
                     found = there[0]
+                elif not (ignored or unseen) and (away := self._elsewhere(key)) is not None:
+                    seen.add("cached")
+                    foreign = away
+                    given = [away.record.layer]
                 else:
                     given += self._given_meanwhile(components)
+                    if unseen and not ignored:
+                        given += self._alike_elsewhere(components)
                     seen.update(("cached", "runs") if given else ("runs",))
                     given.append(_new_layer(operation, key, unseen))
                 layers = {**layers, key: tuple(dict.fromkeys(given))}
@@ -137,11 +152,20 @@ class Forecast:
                 reason = "an equal step of this build makes it"
         elif outcome == "unknown":
             reason = "too much before it may turn out one way or another"
-        past = self._past(operation, components, found if outcome == "cached" else None)
+        layer = cache = ""
+        past: Past | None
+        if outcome == "cached" and foreign is not None:
+            cache = foreign.name
+            reason = f"in the cache {cache}"
+            past = self._history.of_foreign(operation.kind, operation.title, foreign.record)
+        else:
+            past = self._past(operation, components, found if outcome == "cached" else None)
+        if outcome == "cached" and like is None and len(ways) == 1:
+            (layer,) = layers[met[0][1]]
         line = operation.node.place.line
         keys, takes = tuple(sorted(parts)), operation.inputs
         step = ForecastStep(
-            *place, operation.kind, operation.title, line, outcome, reason, keys, past, takes, like, looks
+            *place, operation.kind, operation.title, line, outcome, reason, keys, past, takes, like, looks, layer, cache
         )
         after = tuple(dict.fromkeys(next_state(before, layer) for before, key in met for layer in layers[key]))
         return step, after if ways and sight is not None and len(after) <= _MOST else None
@@ -177,6 +201,31 @@ class Forecast:
             return [record for record in alike if self._forms.usable(record.layer)]
         record = self._database.record(digest(components))
         return [record] if record is not None and self._forms.usable(record.layer) else []
+
+    def _elsewhere(self, key: str) -> "Foreign | None":
+        """The result of another machine that an imported cache has."""
+        if self._imported is None:
+            return None
+        from kezuri.build.foreign import fits
+
+        return self._imported.find(key, lambda record: fits(record, self._database, self._forms))
+
+    def _alike_elsewhere(self, components: Components) -> list[str]:
+        """The layers that imported caches give for the keys which this one may turn out to be. The digests that nobody
+        can know here are among those that a cache of the step's result has written down."""
+        open_ones = [number for number, (_, value) in enumerate(components) if is_unseen(value)]
+        digests = self._imported.digests() if self._imported is not None else frozenset()
+        if len(digests) ** len(open_ones) > _MOST_TRIED:
+            return []
+        found: dict[str, None] = {}
+        for values in product(sorted(digests), repeat=len(open_ones)):
+            known = list(components)
+            for number, value in zip(open_ones, values):
+                known[number] = (known[number][0], value)
+            foreign = self._elsewhere(digest(tuple(known)))
+            if foreign is not None:
+                found[foreign.record.layer] = None
+        return list(found)
 
     def _given_meanwhile(self, components: Components) -> list[str]:
         """The layers of earlier steps of this build whose key may turn out to be this one."""

@@ -1,6 +1,7 @@
 """Foresees a build of one plan, as its files are and as they would be."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kezuri.build.telling import Titles
 from kezuri.forecast.changed_files import ChangedFiles
@@ -20,6 +21,9 @@ from kezuri.plan.operation import Plan, StagePlan
 from kezuri.store.store import Store
 from kezuri.tree.altered_tree import AlteredTree
 
+if TYPE_CHECKING:
+    from kezuri.travel.imported import Imported
+
 Steps = tuple[ForecastStep, ...]
 
 
@@ -34,7 +38,10 @@ class Foreseer:
         forms: Forms,
         store: Store,
         durations: Durations,
+        imported: "Imported | None" = None,
     ) -> None:
+        """`imported` are the caches of other machines that the build would read."""
+        self._imported = imported
         self._plan = plan
         self._contexts = contexts
         self._options = options
@@ -60,9 +67,39 @@ class Foreseer:
         )
 
     def _steps(self, contexts: Mapping[str, Context], lenient: bool) -> Steps:
-        keys = StepKeys(InputsAtHand(contexts, self._forms, self._store), self._options)
-        options, history = self._options, self._history
-        return Forecast(self._plan, self._forms, self._store, keys, options, history, lenient=lenient).steps()
+        imported, options, history = self._imported, self._options, self._history
+        selection = imported.selection if imported is not None else None
+        keys = StepKeys(InputsAtHand(contexts, self._forms, self._store, selection), options)
+        while True:
+            steps = Forecast(
+                self._plan, self._forms, self._store, keys, options, history, lenient=lenient, imported=imported
+            ).steps()
+            if imported is None or not self._lose_hollow(steps, imported):
+                return steps
+
+    def _lose_hollow(self, steps: Steps, imported: "Imported") -> bool:
+        """Give up results of which no cache has the files, where the build needs these, as it does itself. Says whether
+        there were any."""
+        from kezuri.build.foreign import below
+
+        plan = self._plan
+        layers = {(step.stage, step.position): step.layer for step in steps if step.layer}
+        # Whole stages: those that become images, and those that are taken from.
+        whole = [target.stage for target in plan.targets] or [plan.target]
+        places: list[tuple[int, int]] = []
+        for step in steps:
+            if step.outcome == "runs":
+                operation = plan.stage(step.stage).operations[step.position]
+                if operation.kind == "RUN" or not operation.linked:
+                    places += below(plan, step.stage, step.position)
+                whole += [source.stage for source in operation.inputs if isinstance(source, StageInput)]
+        for number in whole:
+            places += below(plan, number, len(plan.stage(number).operations))
+        wanted = {layers[place] for place in places if place in layers}
+        hollow = {one for one in wanted if imported.is_hollow(one) and not self._forms.usable(one)}
+        for layer in hollow:
+            imported.lose(layer)
+        return bool(hollow)
 
     def _stage(self, stage: StagePlan) -> ForecastStage:
         image = isinstance(stage.base, BaseImage)

@@ -1,12 +1,15 @@
 """What earlier runs tell of a step: what it took the last time, and results that it might turn out to have."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.forecast.durations import Durations, spread
 from kezuri.plan.key import Components, decode
 from kezuri.store.database import Database
 from kezuri.store.schema import RecordRow
+
+if TYPE_CHECKING:
+    from kezuri.travel.document import Record
 
 
 class Past(NamedTuple):
@@ -47,6 +50,12 @@ class History:
         runs = self._durations.of(record.kind, record.title)
         low, high = spread(runs) if len(runs) > 1 else (record.seconds, record.seconds)
         return Past(record.seconds, forms[0].size if forms else None, unpacked, low, high)
+
+    def of_foreign(self, kind: str, title: str, record: "Record") -> Past:
+        """What the run took, on another machine, that a cache has this record of."""
+        runs = self._durations.of(kind, title)
+        low, high = spread(runs) if len(runs) > 1 else (record.seconds, record.seconds)
+        return Past(record.seconds, record.blob.size if record.blob is not None else None, None, low, high)
 
     def alike(self, kind: str, equal: Callable[[Components], bool]) -> list[RecordRow]:
         """The records of a kind of step whose components satisfy `equal`."""

@@ -20,7 +20,9 @@ class ForecastStep(NamedTuple):
     `reason` says why its result is not simply there. `keys` are the keys that it can have; those of steps behind one
     that runs are made up, and equal exactly when the real ones will be. `like` is the (stage, position) of the step of
     this build that gives a `cached` step its result, if one does. `looks` says that its key needs files of layers that
-    have to be pulled or unpacked first. `takes` is what it takes files from beside its own stage.
+    have to be pulled or unpacked first. `takes` is what it takes files from beside its own stage. `layer` is what a
+    `cached` step gave, where that is a single layer; `cache` names the imported cache that has the result, if the
+    store does not.
     """
 
     stage: int
@@ -35,3 +37,5 @@ class ForecastStep(NamedTuple):
     takes: tuple[Input, ...]
     like: tuple[int, int] | None = None
     looks: bool = False
+    layer: str = ""
+    cache: str = ""

@@ -1,6 +1,6 @@
 """Keys of steps whose files are not all at hand: what nobody can know yet stands in them as a made-up text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from kezuri.cache.file_lists import FileLists
 from kezuri.forms.forms import Forms
@@ -18,19 +18,30 @@ _KNOWN = ("kind", "state before", "command", "destination", "path")
 class InputsAtHand(Inputs):
     """Inputs that are looked at only as far as they are there: nothing is pulled or unpacked for a digest.
 
-    A digest that would need that is a made-up text (`is_unseen`).
+    A digest that would need that is a made-up text (`is_unseen`), unless another machine has computed it (`elsewhere`,
+    see Inputs).
     """
 
-    def __init__(self, contexts: Mapping[str, Context], forms: Forms, store: Store) -> None:
-        super().__init__(contexts, forms, store.database, contexts[""].digests, lambda: FileLists(store.database))
+    def __init__(
+        self,
+        contexts: Mapping[str, Context],
+        forms: Forms,
+        store: Store,
+        elsewhere: Callable[[str], str] | None = None,
+    ) -> None:
+        digests = contexts[""].digests
+        super().__init__(
+            contexts, forms, store.database, digests, lambda: FileLists(store.database), elsewhere=elsewhere
+        )
         self._store = store
+        self._told = elsewhere
 
     def digest(self, choice: Choice, states: StateOf) -> str:
         """As Inputs says, where the layers are directories or the digest is remembered."""
         if isinstance(choice.input, StageInput | ImageInput):
             state = states(choice.input) if isinstance(choice.input, StageInput) else base_state(choice.input.image)
             key = selection_key(state, choice)
-            known = self._store.database.facts.selection(key)
+            known = self._store.database.facts.selection(key) or (self._told(key) if self._told is not None else "")
             if known:
                 return known
             if not all(map(self._forms.is_unpacked, state.layers)):

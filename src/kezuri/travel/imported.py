@@ -141,6 +141,13 @@ class Imported:
                         return found
         return ""
 
+    def digests(self) -> frozenset[str]:
+        """All digests of what instructions select from stages and images that some cache knows."""
+        sources = (source for source in self._opened() if source.name not in self._distrusted)
+        return frozenset(
+            found for source in sources for document in source.documents for found in document.selections.values()
+        )
+
     def sizes(self, diff_ids: Collection[str]) -> dict[str, int]:
         """How many bytes the files of these layers have, as the caches say that were read. None is read for this."""
         found: dict[str, int] = {}

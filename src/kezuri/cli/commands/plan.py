@@ -5,6 +5,7 @@ import os
 from kezuri.cli.commands.build import COMMAND as BUILD
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, Parsed, UsageError
+from kezuri.progress import Event, Warned
 
 SOMETHING = 3
 """The exit code that says that something would run."""
@@ -13,7 +14,7 @@ _COUNT = frozenset(
     (
         *("--file", "--target", "--build-arg", "--build-context", "--secret", "--ssh", "--platform", "--no-cache"),
         *("--no-cache-filter", "--pull", "--add-host", "--network", "--ulimit", "--shm-size", "--allow"),
-        "--security-opt",
+        *("--security-opt", "--cache-from"),
     )
 )
 """Options of `build` that can change what it does; the others are accepted, so that its command line can be given."""
@@ -54,8 +55,8 @@ COMMAND = Command(
     ),
     operands="[PATH | -]",
     most=1,
-    description="No step runs, and of images only their documents are fetched. With --if-changed the exit code is 0\n"
-    f"if nothing would run because of the named files, and {SOMETHING} if something would, or may.",
+    description="No step runs, and of images and caches only their documents are fetched. With --if-changed the exit\n"
+    f"code is 0 if nothing would run because of the named files, and {SOMETHING} if something would, or may.",
     completes="directory",
 )
 
@@ -70,8 +71,19 @@ def execute(invocation: Invocation) -> int:
     graph = _graph(parsed)
     request = build_request(parsed, console)
     changed = _changed(parsed.all("--if-changed"), request.context, request.file)
-    foresight = foresee(request, invocation.settings, Progress(console), changed)
     quiet = parsed.flag("--quiet")
+    progress = Progress(console)
+
+    def listen(event: Event) -> None:
+        # What the checks find is said by the build and by `build --check`.
+        if not (isinstance(event, Warned) and event.diagnostic.code):
+            progress(event)
+
+    try:
+        foresight = foresee(request, invocation.settings, listen, changed)
+    finally:
+        if not quiet:
+            progress.warn()
     if graph:
         from kezuri.cli.graph_formats import drawn
 
