@@ -91,13 +91,16 @@ class FileWriter:
         if self.offset != want.size or "sha256:" + self._hash.hexdigest() != want.digest:
             raise damaged(want, self._path)
         try:
-            os.fsync(self._file)
-            if not self._aside:
-                # A file without a name gets one only where there is none: beside the blob first.
-                self._aside = f"{self._path}.{os.urandom(6).hex()}.part"
-                # A directory's descriptor, though it does not count here, has Python call linkat, which follows links.
-                os.link(f"/proc/self/fd/{self._file}", self._aside, src_dir_fd=self._file, follow_symlinks=True)
-            os.rename(self._aside, self._path)
-            self._aside = ""
+            self._publish()
         except OSError as error:
             raise disk_error(error, self._path) from error
+
+    def _publish(self) -> None:
+        os.fsync(self._file)
+        if not self._aside:
+            # A file without a name gets one only where there is none: beside the blob first.
+            self._aside = f"{self._path}.{os.urandom(6).hex()}.part"
+            # A directory's descriptor, though it does not count here, has Python call linkat, which follows links.
+            os.link(f"/proc/self/fd/{self._file}", self._aside, src_dir_fd=self._file, follow_symlinks=True)
+        os.rename(self._aside, self._path)
+        self._aside = ""

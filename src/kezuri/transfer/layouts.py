@@ -1,6 +1,7 @@
 """OCI layouts, as directories or archives, as places to copy from, and as directories to copy to."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import IO
 
@@ -12,9 +13,11 @@ from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.layout import LayoutDirectory
+from kezuri.transfer.beginnings import Beginnings, LastingWriter
 from kezuri.transfer.doors import Absent, Progress, Source
 from kezuri.transfer.file_sink import FileSink
 from kezuri.transfer.pouring import pour
+from kezuri.transfer.registries import RegistrySource
 
 
 class LayoutSource:
@@ -69,6 +72,19 @@ def absent(descriptor: Descriptor, where: str) -> KezuriError:
     )
 
 
+class _Lasting:
+    """A sink of blobs that go on where they were interrupted."""
+
+    def __init__(self, path_of: Callable[[str], str], sink: FileSink, beginnings: Beginnings) -> None:
+        self._path_of = path_of
+        self._beginnings = beginnings
+        self.has = sink.has
+
+    def writer(self, descriptor: Descriptor) -> LastingWriter:
+        """A new blob, or the rest of one that was begun."""
+        return LastingWriter(self._path_of(descriptor.digest), descriptor, self._beginnings)
+
+
 class LayoutDestination:
     """A layout in a directory, which is made if need be; the images that are there stay. Without a name the image is
     found by its digest, or by being the only one."""
@@ -86,9 +102,16 @@ class LayoutDestination:
 
     def take(self, source: Source, blobs: tuple[Descriptor, ...], progress: Progress) -> int:
         """Take the blobs that are not there."""
-        sink = FileSink(self._layout.path, {blob.digest: blob.size for blob in blobs})
+        path_of = self._layout.path
+        sink = FileSink(path_of, {blob.digest: blob.size for blob in blobs})
         missing = [blob for blob in blobs if not sink.has(blob.digest)]
-        source.bring(missing, sink, progress)
+        # What is read on this machine is not worth keeping half.
+        distant = isinstance(source, RegistrySource) and bool(missing)
+        with Beginnings(self._directory, os.path.join(self._directory, "blobs", "sha256"), make=distant) as beginnings:
+            # Not where all is there: of several images that are copied again the interrupted one is yet to come.
+            if missing:
+                beginnings.sweep({os.path.basename(path_of(blob.digest)) for blob in missing} if distant else ())
+            source.bring(missing, _Lasting(path_of, sink, beginnings) if distant else sink, progress)
         return len(blobs) - len(missing)
 
     def put(self, document: Document) -> None:
