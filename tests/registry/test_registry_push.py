@@ -4,6 +4,7 @@ import gzip
 import io
 import random
 import threading
+import time
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -215,6 +216,65 @@ def test_a_blob_that_two_images_share_is_sent_once(server: FaultyRegistry) -> No
             thread.join()
     assert sorted(found) == ["sent", "there", "there", "there"]
     assert sent(server) == 1
+
+
+def test_several_registries_are_sent_to_at_the_same_time(server: FaultyRegistry, second: FaultyRegistry) -> None:
+    both = threading.Barrier(2)
+
+    def meet(handler: Handler, kind: str, data: bytes) -> None:
+        both.wait(10)
+        handler.take(handler.path, f"blobs/{digest_of(LAYER)}")
+
+    for one in (server, second):
+        one.on(PUT, meet)
+    client = Client()
+    wanted = [(Reference.parse(f"{one.host}/app"), PARSED.layers[0]) for one in (server, second)]
+    heard = set()
+    with client.registry as registry:
+        how = registry.upload_each(wanted, client.source, lambda r, d, now, whole: heard.add((r, now == whole)))
+    assert how == {(reference, blob.digest): "sent" for reference, blob in wanted}
+    assert heard >= {(reference, True) for reference, _ in wanted}
+    assert all(one.documents[f"blobs/{digest_of(LAYER)}"][1] == LAYER for one in (server, second))
+
+
+def test_four_blobs_are_sent_at_a_time_whoever_calls(server: FaultyRegistry, second: FaultyRegistry) -> None:
+    image = make_image(*(gzip.compress(bytes([n]) * 1000, mtime=0) for n in range(8)))
+    guard, now, most = threading.Lock(), [0], [0]
+
+    def counted(handler: Handler, kind: str, data: bytes) -> None:
+        with guard:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.02)
+        handler.take(handler.path, "")
+        with guard:
+            now[0] -= 1
+
+    for one in (server, second):
+        one.on("PUT .*/uploads/", counted, times=999)
+    client = Client(blobs=image.blobs)
+
+    def bring(name: str) -> None:
+        references = [Reference.parse(f"{one.host}/{name}") for one in (server, second)]
+        client.registry.upload_each([(r, layer) for layer in image.layers for r in references], client.source)
+
+    with client.registry:
+        threads = [threading.Thread(target=bring, args=(name,)) for name in ("app", "other")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most == [4]
+
+
+def test_the_first_registry_that_fails_ends_the_others(server: FaultyRegistry, second: FaultyRegistry) -> None:
+    server.on(POST, status(403), times=999)
+    second.on(PUT, midway(stall))
+    client = Client()
+    wanted = [(Reference.parse(f"{one.host}/app"), PARSED.layers[0]) for one in (second, server)]
+    with pytest.raises(KezuriError) as caught, client.registry as registry:
+        registry.upload_each(wanted, client.source)
+    assert server.host in text(caught.value) and second.host not in text(caught.value)
 
 
 def test_a_registry_that_reads_nothing_is_given_up(server: FaultyRegistry) -> None:

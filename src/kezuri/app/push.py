@@ -86,8 +86,8 @@ class Telling:
         self.blobs: dict[str, PushedBlob] = {}
         self._lock = threading.Lock()
 
-    def moved(self, descriptor: Descriptor, current: int, total: int) -> None:
-        """So many bytes of a blob are there."""
+    def moved(self, repository: Reference, descriptor: Descriptor, current: int, total: int) -> None:
+        """So many bytes of a blob are in a repository."""
         if self.ticket is not None:
             self.ticket.status(descriptor.digest[:19], current, total, current >= total)
 

@@ -33,6 +33,8 @@ class Pushing:
     ) -> None:
         """`tags` are the names that every output of the build gets; `bring`: see Stock."""
         self._targets = {output: _references(output, tags) for output in outputs}
+        self._references = tuple(dict.fromkeys(r for targets in self._targets.values() for r in targets))
+        self._several = len({reference.host for reference in self._references}) > 1
         self._session = session
         self._reporter = reporter
         self._documents: dict[str, bytes] = {}
@@ -62,10 +64,9 @@ class Pushing:
 
     def check(self) -> None:
         """KezuriError when one of the repositories may not be written to: known before anything is built."""
-        references = [reference for targets in self._targets.values() for reference in targets]
-        repositories = dict.fromkeys(reference.repository for reference in references)
+        repositories = dict.fromkeys(reference.repository for reference in self._references)
         with self._reporter.step(WorkName(f"check access to {', '.join(repositories)}", internal=True)):
-            self._shipment.check(references)
+            self._shipment.check(self._references)
 
     def ahead(self, layer: Descriptor) -> None:
         """Send a finished layer while other steps run."""
@@ -76,9 +77,8 @@ class Pushing:
             self._under_way.append(sent)
         try:
             with self._places:
-                for reference in dict.fromkeys(r for targets in self._targets.values() for r in targets):
-                    if not self._ended:
-                        self._shipment.ahead(reference, layer)
+                if not self._ended:
+                    self._shipment.ahead(self._references, layer)
         finally:
             sent.set()
 
@@ -100,9 +100,10 @@ class Pushing:
             return tuple(str(reference._replace(tag="", digest=digest)) for reference in self._targets[output])
         return tuple(str(reference) for reference in self._targets[output] if not reference.tag)
 
-    def moved(self, descriptor: Descriptor, current: int, total: int) -> None:
+    def moved(self, repository: Reference, descriptor: Descriptor, current: int, total: int) -> None:
         """See Told."""
-        self._begun().status(descriptor.digest[:19], current, total, current >= total)
+        where = f" {repository.host}" if self._several else ""
+        self._begun().status(descriptor.digest[:19] + where, current, total, current >= total)
 
     def arrived(self, repository: Reference, descriptor: Descriptor, how: str, source: str) -> None:
         """See Told."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Told(Protocol):
     """Hears of a shipment. Threads may call it."""
 
-    def moved(self, descriptor: Descriptor, current: int, total: int) -> None:
-        """So many bytes of a blob are there."""
+    def moved(self, repository: Reference, descriptor: Descriptor, current: int, total: int) -> None:
+        """So many bytes of a blob are in a repository."""
         ...
 
     def arrived(self, repository: Reference, descriptor: Descriptor, how: "Uploaded", source: str) -> None:
@@ -103,20 +103,24 @@ class Shipment:
         for reference in _repositories(references):
             self._registry().writable(reference)
 
-    def ahead(self, reference: Reference, descriptor: Descriptor) -> None:
+    def ahead(self, references: Iterable[Reference], descriptor: Descriptor) -> None:
         """Send a blob before the image that it belongs to is there. What goes wrong goes wrong again when the image is
         sent, and is told then."""
-        place = (reference.repository, descriptor.digest)
-        with self._lock:
-            if place in self._ahead or place in self._there:
-                return
-            ended = self._ahead[place] = threading.Event()
-        try:
-            self._upload(reference._replace(tag="", digest=""), [descriptor])
-        except (KezuriError, OSError):
-            pass
-        finally:
-            ended.set()
+        for repositories in _rounds(references):
+            wanted = []
+            ended = threading.Event()
+            with self._lock:
+                for repository in repositories:
+                    place = (repository.repository, descriptor.digest)
+                    if place not in self._ahead and place not in self._there:
+                        self._ahead[place] = ended
+                        wanted.append((repository, descriptor))
+            try:
+                self._upload(wanted)
+            except (KezuriError, OSError):
+                pass
+            finally:
+                ended.set()
 
     def send(self, cargo: Cargo, references: Iterable[Reference]) -> None:
         """Have the image at all of the references. KezuriError naming what could not be done."""
@@ -131,40 +135,43 @@ class Shipment:
         tagged = [reference for reference in wanted if reference.tag]
         *below, (root, raw) = cargo.documents
         registry = self._registry()
-        for repository in _repositories(wanted):
-            self._bring(repository, cargo.blobs)
-            for document, content in below:
-                registry.put(repository._replace(digest=document.digest), content, document.media_type)
-            if len(tagged) != 1 or not any(r.repository == repository.repository for r in tagged):
-                # A registry that does not take the image says so before any tag has changed.
-                registry.put(repository._replace(digest=root.digest), raw, root.media_type)
+        for repositories in _rounds(wanted):
+            self._bring(repositories, cargo.blobs)
+            for repository in repositories:
+                for document, content in below:
+                    registry.put(repository._replace(digest=document.digest), content, document.media_type)
+                if len(tagged) != 1 or not any(r.repository == repository.repository for r in tagged):
+                    # A registry that does not take the image says so before any tag has changed.
+                    registry.put(repository._replace(digest=root.digest), raw, root.media_type)
 
     def publish(self, cargo: Cargo, references: Iterable[Reference]) -> None:
         """Let the tags stand for the image, all of them or none."""
         root, raw = cargo.documents[-1]
         self._tag(root, raw, [reference for reference in dict.fromkeys(references) if reference.tag])
 
-    def _bring(self, repository: Reference, blobs: Iterable[Descriptor]) -> None:
-        """Have blobs in a repository; those that were sent ahead are waited for."""
-        wanted = tuple(blobs)
-        for blob in wanted:
+    def _bring(self, repositories: Iterable[Reference], blobs: Iterable[Descriptor]) -> None:
+        """Have blobs in repositories; those that were sent ahead are waited for."""
+        wanted = [(repository, blob) for blob in blobs for repository in repositories]
+        for repository, blob in wanted:
             ahead = self._ahead.get((repository.repository, blob.digest))
             while ahead is not None and not ahead.wait(0.5):
                 pass
-        self._upload(repository, [blob for blob in wanted if (repository.repository, blob.digest) not in self._there])
+        self._upload([pair for pair in wanted if (pair[0].repository, pair[1].digest) not in self._there])
 
-    def _upload(self, repository: Reference, rest: list[Descriptor]) -> None:
+    def _upload(self, rest: list[tuple[Reference, Descriptor]]) -> None:
         if not rest:
             return
-        name = repository.repository
-        how = self._registry().upload_all(
-            repository, rest, self._stock, self._told.moved, lambda digest: self._known_in(repository, digest)
-        )
-        for blob in rest:
+        how = self._registry().upload_each(rest, self._stock, self._told.moved, self._known_in)
+        arrived: dict[str, list[str]] = {}
+        for repository, blob in rest:
             sources = self._known_in(repository, blob.digest)
-            self._told.arrived(repository, blob, how[blob.digest], sources[0] if len(sources) == 1 else "")
-            self._there.add((name, blob.digest))
-        self._facts.put_sources((blob.digest for blob in rest), name)
+            self._told.arrived(
+                repository, blob, how[(repository, blob.digest)], sources[0] if len(sources) == 1 else ""
+            )
+            self._there.add((repository.repository, blob.digest))
+            arrived.setdefault(repository.repository, []).append(blob.digest)
+        for name, digests in arrived.items():
+            self._facts.put_sources(digests, name)
 
     def _known_in(self, repository: Reference, digest: str) -> list[str]:
         """The paths of other repositories of the same registry that have the blob."""
@@ -215,3 +222,17 @@ class Shipment:
 def _repositories(references: Iterable[Reference]) -> tuple[Reference, ...]:
     """Each repository once, without tag and digest."""
     return tuple(dict.fromkeys(reference._replace(tag="", digest="") for reference in references))
+
+
+def _rounds(references: Iterable[Reference]) -> list[list[Reference]]:
+    """The repositories in the order in which they are brought blobs: those of a round at the same time. Of one registry
+    there is one in a round, for the next ones take over what that has got."""
+    rounds: list[list[Reference]] = []
+    for repository in _repositories(references):
+        free = (one for one in rounds if all(other.host != repository.host for other in one))
+        there = next(free, None)
+        if there is None:
+            rounds.append([repository])
+        else:
+            there.append(repository)
+    return rounds

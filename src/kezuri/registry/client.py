@@ -64,6 +64,7 @@ class Registry:
         self._served: dict[str, Endpoint] = {}
         self._troubled: set[str] = set()
         self._busy: dict[str, threading.Lock] = {}
+        self._sending = threading.Semaphore(_PARALLEL)
 
     def __enter__(self) -> Self:
         return self
@@ -149,7 +150,7 @@ class Registry:
         def one(descriptor: Descriptor, hear: "Progress | None", stop: threading.Event) -> None:
             self._fetch(reference, descriptor, sink, hear, stop)
 
-        self._together(reference, descriptors, one, progress, f"{reference}: the pull was called off")
+        self._together(descriptors, one, progress, f"{reference}: the pull was called off")
 
     def document(self, reference: Reference) -> "Document":
         """The manifest or the index that the reference names, as it is: no platform is chosen."""
@@ -190,25 +191,47 @@ class Registry:
         """Have blobs in the repository of the reference, four at a time, the largest first; how each of them (by its
         digest) came to be there. `known_in` may be a function that says it of a digest. The first error ends the others
         and is raised; `progress` hears (descriptor, bytes sent, size) from several threads."""
-        how: dict[str, Uploaded] = {}
         sources = known_in if callable(known_in) else tuple(known_in)
+        how = self.upload_each(
+            [(reference, descriptor) for descriptor in descriptors],
+            source,
+            None if progress is None else lambda _, *heard: progress(*heard),
+            lambda _, digest: sources(digest) if callable(sources) else sources,
+        )
+        return {digest: one for (_, digest), one in how.items()}
 
-        def one(descriptor: Descriptor, hear: "Progress | None", stop: threading.Event) -> None:
-            how[descriptor.digest] = self._writing(
+    def upload_each(
+        self,
+        wanted: Iterable[tuple[Reference, Descriptor]],
+        source: "BlobSource",
+        progress: Callable[[Reference, Descriptor, int, int], None] | None = None,
+        known_in: Callable[[Reference, str], Iterable[str]] = lambda reference, digest: (),
+    ) -> dict[tuple[Reference, str], "Uploaded"]:
+        """As `upload_all`, of blobs for several repositories: four at a time in all, whoever calls. `progress` and
+        `known_in` are told the repository first."""
+        pairs = {(reference, descriptor.digest): descriptor for reference, descriptor in wanted}
+        how: dict[tuple[Reference, str], Uploaded] = {}
+
+        def one(pair: tuple[Reference, str], stop: threading.Event) -> None:
+            reference, descriptor = pair[0], pairs[pair]
+            hear = None if progress is None else lambda now, whole: progress(reference, descriptor, now, whole)
+            how[pair] = self._writing(
                 reference,
                 f"{reference.repository}: blob {descriptor.digest}",
                 stop,
                 lambda place: self._upload(
-                    place,
-                    reference,
-                    descriptor,
-                    source,
-                    hear,
-                    sources(descriptor.digest) if callable(sources) else sources,
+                    place, reference, descriptor, source, hear, known_in(reference, descriptor.digest)
                 ),
             )
 
-        self._together(reference, descriptors, one, progress, f"{reference}: the push was called off")
+        if pairs:
+            from kezuri.registry.parallel import at_once
+
+            ordered = sorted(pairs, key=lambda pair: -pairs[pair].size)
+            self._stoppable(
+                lambda stop: at_once(ordered, lambda pair: one(pair, stop), _PARALLEL, stop, self.close),
+                f"{ordered[0][0]}: the push was called off",
+            )
         return how
 
     def put(self, reference: Reference, raw: bytes, media_type: str) -> Descriptor:
@@ -287,7 +310,7 @@ class Registry:
 
         with self._lock:
             busy = self._busy.setdefault(f"{reference.repository}@{descriptor.digest}", threading.Lock())
-        with busy:  # of two images with the same layer one sends it, the other finds it there
+        with busy, self._sending:  # of two images with the same layer one sends it, the other finds it there
             return Upload(place, source).bring(descriptor, known_in, progress)
 
     def _writing(self, reference: Reference, what: str, stop: threading.Event, work: "Callable[[Place], _T]") -> _T:
@@ -306,7 +329,6 @@ class Registry:
 
     def _together(
         self,
-        reference: Reference,
         descriptors: Iterable[Descriptor],
         work: "Callable[[Descriptor, Progress | None, threading.Event], None]",
         progress: Callable[[Descriptor, int, int], None] | None,
@@ -316,13 +338,20 @@ class Registry:
         `called_off` is what is said."""
         from kezuri.registry.parallel import in_parallel
 
+        self._stoppable(
+            lambda stop: in_parallel(descriptors, lambda d, p: work(d, p, stop), progress, _PARALLEL, stop, self.close),
+            called_off,
+        )
+
+    def _stoppable(self, work: Callable[[threading.Event], None], called_off: str) -> None:
+        """Do work that ends when the event is set that it is given; with this text when everything is called off."""
         stop = threading.Event()
         with self._lock:
             self._stops.add(stop)
         try:
             if self._stop.is_set():
                 stop.set()
-            in_parallel(descriptors, lambda d, p: work(d, p, stop), progress, _PARALLEL, stop, self.close)
+            work(stop)
             if self._stop.is_set():
                 raise KezuriError.of(called_off, exit_code=125)
         finally:
