@@ -13,7 +13,7 @@ import pytest
 from tests.app.app_shelf import Shelf
 from tests.build.build_workshop import tar_of
 from tests.images.test_images_layout import write_layout
-from tests.registry.registry_faults import FaultyRegistry, Image, flip, make_image, make_index, status
+from tests.registry.registry_faults import FaultyRegistry, Handler, Image, flip, make_image, make_index, status
 from tests.registry.registry_servers import RegistryServer, needs_registry, needs_skopeo
 from tests.transfer.transfer_images import Tarring
 
@@ -247,6 +247,19 @@ class TestFaults:
         bench.registry.on("PUT .*/manifests/", status(403), times=99)
         assert "team/app:1" in bench.kezuri("mutate", f"{bench.app}:1", "--in-place", "--user", "5", code=1)
         assert digest_of(bench.registry.documents["manifests/1"][1]) == image.digest
+
+    def test_a_tag_that_moves_meanwhile_is_not_replaced(self, bench: Bench) -> None:
+        bench.put(LOW, HIGH)
+        newer = make_image(FRESH, architecture=HERE)
+
+        def move(handler: Handler, kind: str, data: bytes) -> None:
+            handler.registry.put(newer, "1")
+            handler.serve(kind, data)
+
+        bench.registry.on(f"GET .*{digest_of(HIGH)}", move)
+        said = bench.kezuri("flatten", f"{bench.app}:1", "--in-place", code=1)
+        assert f"became another image while it was changed: {newer.digest}" in said
+        assert digest_of(bench.registry.documents["manifests/1"][1]) == newer.digest
 
     def test_the_store_gets_no_name_when_a_registry_refuses(self, bench: Bench) -> None:
         bench.put(LOW)

@@ -40,6 +40,7 @@ class Altering:
         self._place = place_of(name)
         self._source: Source | None = None
         self._names: tuple[str, ...] = ()
+        self._moving: Place | None = None
         self._elsewhere: tuple[Place, ...] = ()
         try:
             self.original = self._found(wanted)
@@ -94,6 +95,8 @@ class Altering:
         source = AlteredSource(self._source or self._open(self._place), made, session.store, self._origins)
         with Places(session) as places:
             for place in self._elsewhere:
+                if place == self._moving:
+                    self._check_unmoved()
                 with places.destination(place) as destination:
                     copy(source, destination, Wish(), _untold)
         if self._names and self.in_store and not self._origins:
@@ -121,7 +124,8 @@ class Altering:
                 raise _or_in_registry(error, self._place.name) from None
         else:
             if in_place:
-                elsewhere.append(_tag_of(self._place, self._name))
+                self._moving = _tag_of(self._place, self._name)
+                elsewhere.append(self._moving)
                 in_place = False
             elif not places and not isinstance(self._place, RegistryPlace | LayoutPlace):
                 raise KezuriError.of(
@@ -135,6 +139,16 @@ class Altering:
         self._names = new_names(found, tags, in_place)
         self._elsewhere = tuple(dict.fromkeys(elsewhere))
         return found
+
+    def _check_unmoved(self) -> None:
+        """KezuriError where the name stands for another image by now, which nobody means to replace."""
+        assert self._source is not None
+        digest = self._source.root().descriptor.digest
+        if digest != self.original.digest:
+            raise KezuriError.of(
+                f"{self._name} became another image while it was changed: {digest}",
+                hint="nothing was replaced; give the command once more, for that image",
+            )
 
     def _open(self, place: Place) -> Source:
         from kezuri.app.transfers import Places

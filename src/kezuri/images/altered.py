@@ -35,7 +35,8 @@ class Part(NamedTuple):
 class Original(NamedTuple):
     """An image as it is found. `whole` is its index and `raw` the bytes of that, None and nothing for the image of one
     platform, or of one that was chosen; `attested` tells of documents about the images in the index, which hold for
-    these images only. `tag` is the name in full by which it was found, if that could go over to another image."""
+    these images only. `tag` is the name in full by which it was found in the store, if that could go over to another
+    image; elsewhere `digest` is what the name stood for."""
 
     name: str
     parts: tuple[Part, ...]
@@ -43,6 +44,7 @@ class Original(NamedTuple):
     raw: bytes = b""
     attested: bool = False
     tag: str = ""
+    digest: str = ""
 
 
 class Remade(NamedTuple):

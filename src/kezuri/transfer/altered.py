@@ -32,7 +32,7 @@ def original_of(source: Source, name: str, platform: str = "") -> Original:
         has = part.image.config.platform
         if asked is not None and has.architecture and has not in asked.accepted():
             raise KezuriError.of(f"{name} is not there for {asked}: it is for {has}", exit_code=125)
-        return Original(name, (part,))
+        return Original(name, (part,), digest=root.descriptor.digest)
     entries = [entry for entry in root.content.manifests if not attests(entry)]
     if not entries:
         raise KezuriError.of(f"{name} is an index without any image", exit_code=125)
@@ -49,7 +49,8 @@ def original_of(source: Source, name: str, platform: str = "") -> Original:
                 hint="choose one image with --platform OS/ARCH",
                 exit_code=125,
             )
-    return Original(name, tuple(parts), root.content, root.raw, len(parts) < len(root.content.manifests))
+    attested = len(parts) < len(root.content.manifests)
+    return Original(name, tuple(parts), root.content, root.raw, attested, digest=root.descriptor.digest)
 
 
 def _part(source: Source, name: str, document: Document) -> Part:
