@@ -20,11 +20,12 @@ from tests.transfer.transfer_images import Tarring
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME
-from kezuri.oci.descriptor import INDEX, REF_NAME, digest_of
+from kezuri.oci.descriptor import INDEX, REF_NAME, canonical, digest_of
 from kezuri.oci.platform import Platform
 
 HERE = Platform.host().architecture
 OTHER = "s390x" if HERE != "s390x" else "riscv64"
+NOT_ONE = {"os": "unknown", "architecture": "unknown"}
 LOW = gzip.compress(tar_of(("etc", None), ("etc/old", b"old"), ("real", None)), mtime=0)
 HIGH = gzip.compress(tar_of(("app", None), ("app/program", b"run"), ("etc/.wh.old", b"")), mtime=0)
 FRESH = gzip.compress(tar_of(("etc", None), ("etc/fresh", b"new")), mtime=0)
@@ -122,6 +123,28 @@ class TestRegistry:
         assert digest_of(bench.registry.documents["manifests/one"][1]) == made["manifests"][1]["digest"]
         assert "linux/mips" in bench.kezuri("mutate", f"{bench.app}:all", "--platform", "linux/mips", code=125)
         assert f"it is for linux/{HERE}" in bench.kezuri("mutate", f"{bench.app}:x", "--platform", platform, code=125)
+
+    def test_attestations_stay_with_the_image_that_they_are_about(self, bench: Bench) -> None:
+        one, said = bench.put(LOW, tag="x"), bench.put(HIGH, tag="y")
+        index = json.loads(make_index((one, {"os": "linux", "architecture": HERE}), (said, NOT_ONE)))
+        index["manifests"][1]["annotations"] = {"vnd.docker.reference.type": "attestation-manifest"}
+        bench.registry.put_document(canonical(index), INDEX, "all")
+        bench.kezuri("mutate", f"{bench.app}:all", "--in-place", "--user", "5")
+        assert "the attestations of" in bench.said
+        assert len(bench.document("all")["manifests"]) == 1
+        assert bench.moved(LOW, HIGH) == []
+
+    def test_an_index_within_an_index_needs_a_platform(self, bench: Bench) -> None:
+        one = bench.put(LOW, tag="x")
+        inner = make_index((one, {"os": "linux", "architecture": HERE}))
+        bench.registry.put_document(inner, INDEX)
+        entry = {"mediaType": INDEX, "digest": digest_of(inner), "size": len(inner)}
+        outer = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}
+        bench.registry.put_document(canonical(outer), INDEX, "all")
+        assert "--platform OS/ARCH" in bench.kezuri("mutate", f"{bench.app}:all", "--user", "5", code=125)
+        here = f"linux/{HERE}"
+        bench.kezuri("mutate", f"{bench.app}:all", "--platform", here, "--user", "5", "-t", f"{bench.app}:2")
+        assert bench.config("2")["config"]["User"] == "5"
 
     def test_from_a_registry_into_the_store_and_back(self, bench: Bench) -> None:
         bench.put(LOW)
