@@ -7,6 +7,7 @@ from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 from tests.build.build_workshop import Workshop
 from tests.linux.test_linux_cgroups import is_owner
 
+from kezuri.app.limits import foretell
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.cgroups import Limits
 from kezuri.progress.events import Warned
@@ -75,7 +76,11 @@ def test_what_cannot_be_is_refused_before_a_step_runs(shop: Workshop) -> None:
 
 
 @pytest.mark.skipif(is_owner(), reason="as a user who may not make control groups")
-def test_a_limit_without_effect_is_told(shop: Workshop) -> None:
-    build(shop, "FROM base\nRUN true", Limits(memory=64 << 20, pids=100))
-    warnings = [str(event.diagnostic.message) for event in shop.said.events if isinstance(event, Warned)]
-    assert len(warnings) == 1 and "--memory, --pids-limit" in warnings[0], warnings
+def test_a_limit_without_effect_is_told_before_the_build_which_goes_on(shop: Workshop) -> None:
+    told: list[str] = []
+    limits = Limits(memory=64 << 20, pids=100)
+    foretell(limits, told.append)
+    assert len(told) == 1 and "--memory, --pids-limit" in told[0], told
+    build(shop, "FROM base\nRUN true", limits)
+    assert shop.said.ran == ["RUN true"]
+    assert not [event for event in shop.said.events if isinstance(event, Warned)]
