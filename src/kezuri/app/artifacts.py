@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
-from kezuri.app.transfers import Places
+from kezuri.app.transfers import Places, beside
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.artifact import TITLE, artifact
 from kezuri.oci.descriptor import Descriptor
@@ -14,8 +14,8 @@ from kezuri.oci.platform import Platform
 from kezuri.registry.image import Document
 from kezuri.transfer.artifact_files import ArtifactFiles, described
 from kezuri.transfer.copying import Wish, copy
-from kezuri.transfer.doors import Destination, Source
-from kezuri.transfer.places import LayoutPlace, Place, RegistryPlace, StorePlace, read_place
+from kezuri.transfer.doors import Source
+from kezuri.transfer.places import LayoutPlace, RegistryPlace, StorePlace, read_place
 from kezuri.transfer.walking import image_for
 
 _DEEPEST = 8
@@ -81,25 +81,8 @@ def attach(
     with Session(settings, warn=warn) as session, Places(session) as places:
         subject = _root(places.source(place), platform).descriptor
         made = ArtifactFiles(artifact(subject, artifact_type, blobs, annotations), paths)
-        copied = copy(made, _beside(session, place), Wish(), lambda descriptor, current, total: None)
+        copied = copy(made, beside(session, place), Wish(), lambda descriptor, current, total: None)
         return Attached(copied.descriptor, subject)
-
-
-def _beside(session: Session, place: Place) -> Destination:
-    """Where the place keeps what has no name."""
-    if isinstance(place, RegistryPlace):
-        from kezuri.transfer.registries import RegistryDestination
-
-        return RegistryDestination(
-            session.registry(), place.reference._replace(tag="", digest=""), session.store.database.facts
-        )
-    if isinstance(place, LayoutPlace):
-        from kezuri.transfer.layouts import LayoutDestination
-
-        return LayoutDestination(place.directory, "")
-    from kezuri.transfer.stored import StoreDestination
-
-    return StoreDestination(session.store, ())
 
 
 def discover(

@@ -5,7 +5,8 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from kezuri.app.mutate import Wanted, say_attested
+from kezuri.app.altering import Altering, Wanted
+from kezuri.app.mutate import say_attested
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
@@ -14,7 +15,7 @@ from kezuri.edits.layers import Note, appended, squashed
 from kezuri.export.image import ImageDocuments, Squash
 from kezuri.forms.packing import Packing
 from kezuri.forms.repacking import with_content
-from kezuri.images.altered import Altered, keep_altered, new_names, original
+from kezuri.images.altered import Altered
 from kezuri.layer.decompression import decompress
 from kezuri.layer.entry import Entry
 from kezuri.layer.placement import Placement
@@ -50,9 +51,9 @@ def append(
     """Make an image of another one with a layer more for each of the files, in their order: a tar, compressed or not,
     `-` for one on standard input, or a directory, which is copied to the root as COPY does. A tar is taken as a layer:
     its whiteouts remove, and it is written anew in kezuri's own form. KezuriError for a tar that cannot be one."""
-    with Session(settings, warn=warn) as session:
-        source = original(session.store, name, wanted.platform)
-        names = new_names(source, wanted.tags, wanted.in_place)
+    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+        source = altering.original
+        altering.supply()
         images = [part.image.checked(name) for part in source.parts]
         for image in images:
             _know(session, image)
@@ -72,7 +73,7 @@ def append(
         if most > MOST_LAYERS:
             warn(f"the image has {most} layers now; docker runs images of {MOST_LAYERS} and fewer")
         say_attested(source, warn)
-        return keep_altered(session.store, source, images, names)
+        return altering.keep(images)
 
 
 def flatten(
@@ -85,16 +86,16 @@ def flatten(
 ) -> Altered:
     """Make an image of another one with the same files and settings, and one layer. What upper layers removed is not
     in it any more. KezuriError when a layer is not in the store, or is not what the image says."""
-    with Session(settings, warn=warn) as session:
-        source = original(session.store, name, wanted.platform)
-        names = new_names(source, wanted.tags, wanted.in_place)
+    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+        source = altering.original
+        altering.supply()
         images = []
         for part in source.parts:
             image = part.image.checked(name)
             note = Note("kezuri flatten", f"flattened from {part.descriptor.digest}", created)
             images.append(squash(session, image, 0, packing, note) if image.layers else part.image)
         say_attested(source, warn)
-        return keep_altered(session.store, source, images, names)
+        return altering.keep(images)
 
 
 def squash(session: Session, image: Image, kept: int, packing: Packing, note: Note) -> Image:

@@ -1,24 +1,15 @@
-"""`mutate`: other settings for an image of the store; no layer is touched, and nothing is unpacked."""
+"""`mutate`: other settings for an image; no layer is touched, and nothing is unpacked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
+from kezuri.app.altering import Altering, Wanted
 from kezuri.app.request import Settings
+from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.settings import Changes
 from kezuri.export.annotations import Annotation, Annotations
-from kezuri.images.altered import Altered, Original, keep_altered, new_names, original
+from kezuri.images.altered import Altered, Original
 from kezuri.oci.platform import Platform
-from kezuri.store.store import Store
-
-
-class Wanted(NamedTuple):
-    """Of which platform's image something is made, empty for all, and the names that it gets; with `in_place` that of
-    the image itself."""
-
-    platform: str = ""
-    tags: tuple[str, ...] = ()
-    in_place: bool = False
 
 
 def mutate(
@@ -32,9 +23,8 @@ def mutate(
     """Make an image of another one that has these settings and annotations. Documents in which nothing changes stay
     byte for byte. `warn` hears of what was to be taken away and is not there."""
     noted = Annotations(tuple(annotations))
-    with Store(settings.root) as store:
-        source = original(store, name, wanted.platform)
-        names = new_names(source, wanted.tags, wanted.in_place)
+    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+        source = altering.original
         noted.check(tuple(part.platform for part in source.parts), index=source.whole is not None)
         images = [
             changes.of(part.image).annotated(noted.on("manifest", changes.platform or part.platform))
@@ -57,7 +47,7 @@ def mutate(
             gone = [unset.key for unset in changes.unset if unset.kind == "annotation"]
             return {key: value for key, value in notes.items() if key not in gone and "" not in gone}
 
-        return keep_altered(store, source, images, names, _places(noted), unnoted)
+        return altering.keep(images, _places(noted), unnoted)
 
 
 def say_attested(source: Original, warn: Callable[[str], None]) -> None:

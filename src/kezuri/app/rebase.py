@@ -1,20 +1,23 @@
-"""`rebase`: an image of the store put onto another base; the blobs of its layers stay as they are."""
+"""`rebase`: an image put onto another base; the blobs of its layers stay as they are."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kezuri.app.mutate import Wanted, say_attested
+from kezuri.app.altering import Altering, Wanted, place_of
+from kezuri.app.mutate import say_attested
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.image import Image
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME, Base, rebased
-from kezuri.images.altered import Altered, keep_altered, new_names, original
+from kezuri.images.altered import Altered
 from kezuri.images.held import in_use
 from kezuri.images.kept import NoSuchImage, choose, config_of, kept, manifests
+from kezuri.oci.descriptor import valid_digest
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.store.store import Store
+from kezuri.transfer.places import RegistryPlace, StorePlace
 from kezuri.tree.stack import StackView
 
 Warn = Callable[[str], None]
@@ -32,55 +35,91 @@ def rebase(
     """Make an image of another one that stands on the new base, and has what the image added to its old base. Without
     `old_base`, the image's own annotations say it; without `new_base`, the name in them is meant, whatever image has
     it now. `warn` hears where the bases are of different systems. KezuriError where the image does not stand on the
-    old base, or a base is not in the store."""
-    with Session(settings, warn=warn) as session:
-        store = session.store
-        source = original(store, name, wanted.platform)
-        names = new_names(source, wanted.tags, wanted.in_place)
+    old base, or a base is not to be had."""
+    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+        source = altering.original
+        bases = _Bases(session.store, altering)
         images = []
         told: dict[str, None] = {}
         for part in source.parts:
             image = part.image.checked(name)
-            old = _old_base(store, name, image, old_base)
-            new = _new_base(store, name, image, new_base)
+            old = _old_base(bases, name, image, old_base)
+            new = _new_base(bases, name, image, new_base)
             images.append(rebased(image, name, old, new, created))
             told.update(dict.fromkeys(_differences(session, old, new)))
         for text in told:
             warn(text)
         say_attested(source, warn)
-        return keep_altered(store, source, images, names)
+        return altering.keep(images)
 
 
-def _old_base(store: Store, name: str, image: Image, asked: str) -> Base:
+def _old_base(bases: "_Bases", name: str, image: Image, asked: str) -> Base:
     if asked:
-        return _base(store, asked, image.config.platform)
+        return bases.find(asked, image.config.platform)
     called = image.manifest.annotations.get(BASE_NAME, "")
     digest = image.manifest.annotations.get(BASE_DIGEST, "")
     if not called and not digest:
-        likely = _likely_base(store, image)
+        likely = _likely_base(bases.store, image)
         raise KezuriError.of(
             f"{name} does not say which base it stands on",
             hint=f"its lowest layers are those of {likely}: --old-base {likely}"
             if likely
             else "name the image that it was built on: --old-base NAME",
         )
-    tries = [f"{_repository(called)}@{digest}", digest] if digest else [called]
+    pinned = f"{_repository(called)}@{digest}" if called and digest else called or digest
+    tries = [pinned, digest] if called and digest else [pinned]
     for text in tries:
         try:
-            return _base(store, text, image.config.platform)
+            return bases.named(text, image.config.platform)
         except NoSuchImage:
             continue
-    pinned = f"{_repository(called)}@{digest}" if called and digest else called or digest
     raise NoSuchImage.of(
-        f"{name} stands on {pinned}, which is not in the store", hint=f"fetch it: kezuri pull {pinned}"
+        f"{name} stands on {pinned}, which is not in the store",
+        hint=f"fetch it: kezuri pull {pinned}" if called else "name the image that it was built on: --old-base NAME",
     )
 
 
-def _new_base(store: Store, name: str, image: Image, asked: str) -> Base:
-    asked = asked or image.manifest.annotations.get(BASE_NAME, "")
-    if not asked:
+def _new_base(bases: "_Bases", name: str, image: Image, asked: str) -> Base:
+    called = image.manifest.annotations.get(BASE_NAME, "")
+    if not asked and not called:
         raise KezuriError.of(f"{name} does not say which base it stands on", hint="name the new one: --new-base NAME")
-    return _base(store, asked, image.config.platform)
+    platform = image.config.platform
+    return bases.find(asked, platform) if asked else bases.named(called, platform)
+
+
+class _Bases:
+    """Where bases are looked for: in the place that is written, and what an image says of itself where the image is."""
+
+    def __init__(self, store: Store, altering: Altering) -> None:
+        self.store = store
+        self._altering = altering
+
+    def find(self, text: str, platform: Platform) -> Base:
+        """The base in a place. KezuriError when it is not there, or not for the platform."""
+        place = place_of(text)
+        if isinstance(place, StorePlace):
+            return _base(self.store, place.name, platform)
+        found = self._altering.base(text, platform)
+        (part,) = found.parts
+        called = ""
+        if isinstance(place, RegistryPlace):
+            pinned = place.reference.digest
+            called = str(place.reference._replace(tag="", digest="") if pinned else place.reference)
+        return Base(called, part.image.checked(text), part.descriptor.digest, text)
+
+    def named(self, text: str, platform: Platform) -> Base:
+        """The base that an image says it stands on. What has a digest is the same wherever it is; a name that is not
+        an image's of the store is the registry's. NoSuchImage when it is not in the store, where the image is in it."""
+        if self._altering.in_store:
+            return _base(self.store, text, platform)
+        _, pinned, _ = text.partition("@")
+        try:
+            if pinned or valid_digest(text):
+                return _base(self.store, text, platform)
+        except NoSuchImage:
+            if not pinned:
+                raise
+        return self.find(f"docker://{text}", platform)
 
 
 def _base(store: Store, text: str, platform: Platform) -> Base:

@@ -1,7 +1,7 @@
 """The collaborators of one command, wired once: store, forms, images, sandbox."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -60,6 +60,7 @@ class Session:
         self._forms: Forms | None = None
         self._making = threading.Lock()
         self._layouts: dict[str, tuple[Layout, str]] = {}
+        self._bringing: dict[str, Callable[[Descriptor], None]] = {}
         self.privilege = Privilege()
 
     def __enter__(self) -> Self:
@@ -102,7 +103,16 @@ class Session:
 
     def fetch(self, layer: str, descriptor: Descriptor) -> None:
         """Bring a layer's blob (the door that Forms asks at)."""
-        self.images.fetch(layer, descriptor)
+        bring = self._bringing.get(descriptor.digest)
+        if bring is None:
+            self.images.fetch(layer, descriptor)
+        elif not self.store.blobs.has(descriptor.digest):
+            with self.store.lock(f"blob-{descriptor.digest[7:47]}", cancel=self._cancel):
+                bring(descriptor)
+
+    def know_blobs(self, digests: Iterable[str], bring: Callable[[Descriptor], None]) -> None:
+        """Have these blobs brought into the store by this function when a layer of them is read."""
+        self._bringing.update(dict.fromkeys(digests, bring))
 
     def open_sandbox(
         self, no_new_privileges: bool = False, limits: "Limits | None" = None, foretold: bool = False

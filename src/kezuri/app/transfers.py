@@ -181,3 +181,20 @@ class Places:
             file = ArchiveFile.read(stream, f"{place.engine} save {place.name}")
         archive = self._held.enter_context(ImageArchive(file))
         return archive.source("docker" if archive.docker is not None else "oci", "")
+
+
+def beside(session: Session, place: Place) -> Destination:
+    """Where the place keeps what has no name."""
+    if isinstance(place, RegistryPlace):
+        from kezuri.transfer.registries import RegistryDestination
+
+        return RegistryDestination(
+            session.registry(), place.reference._replace(tag="", digest=""), session.store.database.facts
+        )
+    if isinstance(place, LayoutPlace):
+        from kezuri.transfer.layouts import LayoutDestination
+
+        return LayoutDestination(place.directory, "")
+    from kezuri.transfer.stored import StoreDestination
+
+    return StoreDestination(session.store, ())

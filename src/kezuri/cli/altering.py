@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from kezuri.cli.options import Option, Parsed, UsageError
 
 if TYPE_CHECKING:
-    from kezuri.app.mutate import Wanted
+    from kezuri.app.altering import Wanted
     from kezuri.cli.console import Console
     from kezuri.forms.packing import Packing
     from kezuri.images.altered import Altered
@@ -25,14 +25,16 @@ COMPRESSION = (
     Option(("--compression-level",), "text", "How hard: gzip 0 to 9, zstd 1 to 19", "N"),
 )
 NAMES = (
-    Option(("--tag", "-t"), "repeated", "The new image's name (without: it is found by its digest)", "NAME[:TAG]"),
+    Option(
+        ("--tag", "-t"), "repeated", "The new image's name or place (without: it is found by its digest)", "NAME[:TAG]"
+    ),
     Option(("--in-place",), "flag", "The new image takes the name over that IMAGE has"),
 )
 
 
 def wanted(parsed: Parsed) -> "Wanted":
     """What --platform, --tag and --in-place say."""
-    from kezuri.app.mutate import Wanted
+    from kezuri.app.altering import Wanted
 
     return Wanted(parsed.text("--platform"), parsed.all("--tag"), parsed.flag("--in-place"))
 

@@ -13,6 +13,9 @@ from kezuri.oci.reference import Reference
 from kezuri.store.names import CHOSEN_FROM
 from kezuri.store.store import Store
 
+Notes = Callable[[str, Platform | None], Mapping[str, str]]
+Unnoted = Callable[[Mapping[str, str]], Mapping[str, str]]
+
 _EMPTY: Mapping[str, str] = {}
 
 
@@ -30,14 +33,28 @@ class Part(NamedTuple):
 
 
 class Original(NamedTuple):
-    """An image as it is found. `whole` is its index, None for the image of one platform, or of one that was chosen;
-    `attested` tells of documents about the images in the index, which hold for these images only."""
+    """An image as it is found. `whole` is its index and `raw` the bytes of that, None and nothing for the image of one
+    platform, or of one that was chosen; `attested` tells of documents about the images in the index, which hold for
+    these images only. `tag` is the name in full by which it was found in the store, if that could go over to another
+    image; elsewhere `digest` is what the name stood for."""
 
     name: str
-    kept: Kept
     parts: tuple[Part, ...]
     whole: Index | None = None
+    raw: bytes = b""
     attested: bool = False
+    tag: str = ""
+    digest: str = ""
+
+
+class Remade(NamedTuple):
+    """The documents of a changed image: what points at its root, the root's bytes, those of each platform's image, and
+    whether it is another image at all."""
+
+    root: Descriptor
+    raw: bytes
+    parts: tuple[Documents, ...]
+    changed: bool
 
 
 class Altered(NamedTuple):
@@ -53,10 +70,12 @@ def original(store: Store, name: str, platform: str = "") -> Original:
     """The image with a name or an id: all platforms of an index, or the one that is asked for, or that has the id. The
     histories account for the layers. KezuriError when it is not there, or not all of it is."""
     kept = in_use(store, name)
-    document = read_document(store.blobs.read(kept.descriptor.digest), name)
+    raw = store.blobs.read(kept.descriptor.digest)
+    document = read_document(raw, name)
+    tag = "" if kept.by_digest or _names_one(name, kept) else kept.name
     if not isinstance(document, Index) or platform or _names_one(name, kept):
         digest = choose(store, name, platform).digest
-        return Original(name, kept, (_part(store, name, _described(kept, document, digest)),))
+        return Original(name, (_part(store, name, _described(kept, document, digest)),), tag=tag)
     parts = []
     for entry in document.manifests:
         if attests(entry):
@@ -69,20 +88,18 @@ def original(store: Store, name: str, platform: str = "") -> Original:
             )
         parts.append(_part(store, name, entry))
     attested = len(parts) < len(document.manifests)
-    return Original(name, kept, tuple(parts), document, attested)
+    return Original(name, tuple(parts), document, raw, attested, tag)
 
 
-def keep_altered(
-    store: Store,
+def remade(
     source: Original,
     images: Sequence[Image],
-    names: Sequence[str],
-    notes: Callable[[str, Platform | None], Mapping[str, str]] = lambda level, platform: _EMPTY,
-    unnoted: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda notes: notes,
-) -> Altered:
-    """Write the documents of the changed images, in the order of the source's parts, and let the names stand for them;
-    without any, the image is found by its digest. `notes` gives annotations for an index and for what points at
-    something, by level and platform; `unnoted` takes some away from an index. Layers are not touched."""
+    notes: Notes = lambda level, platform: _EMPTY,
+    unnoted: Unnoted = lambda notes: notes,
+) -> Remade:
+    """The documents of the changed images, in the order of the source's parts, and of their index. `notes` gives
+    annotations for an index and for what points at something, by level and platform; `unnoted` takes some away from an
+    index."""
     made = [part.documents.of(image) for part, image in zip(source.parts, images)]
     pointers = []
     for part, documents, image in zip(source.parts, made, images):
@@ -94,11 +111,9 @@ def keep_altered(
             annotations={**part.descriptor.annotations, **notes("manifest-descriptor", platform)},
         )
         pointers.append(pointer)
-    for documents in made:
-        store.blobs.put(documents.config)
-        store.blobs.put(documents.manifest)
     if source.whole is None:
-        (root,) = pointers
+        (root,), raw = pointers, made[0].manifest
+        before = source.parts[0].descriptor.digest
     else:
         index = index_of(
             pointers,
@@ -106,17 +121,34 @@ def keep_altered(
                 annotations=dict(sorted({**unnoted(source.whole.annotations), **notes("index", None)}.items()))
             ),
         )
-        raw = store.blobs.read(source.kept.descriptor.digest)
+        raw = source.raw
         if index != source.whole:
             raw = canonical(index.to_json())
-            store.blobs.put(raw)
         root = Descriptor(index.media_type, digest_of(raw), len(raw), notes("index-descriptor", None))
+        before = digest_of(source.raw)
+    return Remade(root, raw, tuple(made), root.digest != before)
+
+
+def keep_altered(
+    store: Store,
+    source: Original,
+    images: Sequence[Image],
+    names: Sequence[str],
+    notes: Notes = lambda level, platform: _EMPTY,
+    unnoted: Unnoted = lambda notes: notes,
+) -> Altered:
+    """Write the documents that `remade` gives, and let the names stand for the image; without any, it is found by its
+    digest. Layers are not touched."""
+    made = remade(source, images, notes, unnoted)
+    for documents in made.parts:
+        store.blobs.put(documents.config)
+        store.blobs.put(documents.manifest)
+    store.blobs.put(made.raw)
     store.sync_new()
-    store.names.put_all(names, root)
+    store.names.put_all(names, made.root)
     if not names:
-        store.names.keep(root)
-    before = source.parts[0].descriptor if source.whole is None else source.kept.descriptor
-    return Altered(root, tuple(names), root.digest != before.digest)
+        store.names.keep(made.root)
+    return Altered(made.root, tuple(names), made.changed)
 
 
 def new_names(source: Original, tags: Sequence[str], in_place: bool) -> tuple[str, ...]:
@@ -129,13 +161,13 @@ def new_names(source: Original, tags: Sequence[str], in_place: bool) -> tuple[st
             raise KezuriError.of(f"a name cannot carry a digest: {text}", exit_code=2)
         names.append(str(reference))
     if in_place:
-        if not source.kept.name or source.kept.by_digest or _names_one(source.name, source.kept):
+        if not source.tag:
             raise KezuriError.of(
                 f"{source.name} is no tag that could go over to the changed image",
                 hint="give the new image a name: -t NAME[:TAG]",
                 exit_code=2,
             )
-        names.append(source.kept.name)
+        names.append(source.tag)
     return tuple(dict.fromkeys(names))
 
 
@@ -169,7 +201,14 @@ def _described(kept: Kept, document: object, digest: str) -> Descriptor:
 
 
 def _part(store: Store, name: str, descriptor: Descriptor) -> Part:
-    raw = store.blobs.read(descriptor.digest)
+    return part_of(
+        name, descriptor, store.blobs.read(descriptor.digest), lambda config: store.blobs.read(config.digest)
+    )
+
+
+def part_of(name: str, descriptor: Descriptor, raw: bytes, read: Callable[[Descriptor], bytes]) -> Part:
+    """The image of the manifest `raw`, whose config `read` gives. KezuriError, naming the image `name`, for an index
+    or an artifact."""
     manifest = read_document(raw, name)
     if isinstance(manifest, Index):
         raise KezuriError.of(
@@ -179,5 +218,5 @@ def _part(store: Store, name: str, descriptor: Descriptor) -> Part:
         )
     if manifest.artifact_type:
         raise KezuriError.of(f"{name} is no image but an artifact: {manifest.artifact_type[:100]}", exit_code=125)
-    documents = Documents(raw, store.blobs.read(manifest.config.digest))
+    documents = Documents(raw, read(manifest.config))
     return Part(descriptor, documents, documents.image(f"image {name}"))

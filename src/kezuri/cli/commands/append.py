@@ -27,7 +27,9 @@ COMMAND = Command(
     most=-1,
     description="A tar becomes a layer as it stands: .wh. names in it remove files, a directory hides a link below\n"
     "it. A directory is copied to /, as COPY does it: through the links of the image, owned by root. The\n"
-    "new digest is printed; the image is as old as it was, unless --created says otherwise.",
+    "new digest is printed; the image is as old as it was, unless --created says otherwise.\n"
+    "IMAGE is docker://NAME (a registry), oci:DIRECTORY[:NAME], or a name of the store, and so is what -t\n"
+    "names; only what is lacking there is moved.",
     completes="image",
 )
 

@@ -12,7 +12,9 @@ COMMAND = Command(
     least=1,
     most=1,
     description="The files and the settings are the same; what a later layer removed is not in the image any more.\n"
-    "Nothing is shared with other images then. `kezuri build --squash` keeps the layers of the base.",
+    "Nothing is shared with other images then. `kezuri build --squash` keeps the layers of the base.\n"
+    "IMAGE is docker://NAME (a registry), oci:DIRECTORY[:NAME], or a name of the store, and so is what -t\n"
+    "names; only what is lacking there is moved.",
     completes="image",
 )
 

@@ -60,7 +60,9 @@ COMMAND = Command(
     most=1,
     description="What is unset goes first. Layers and history stay as they are, and so does the time at which the\n"
     "image was made, unless --created says another: the same changes give the same digest, which is\n"
-    "printed.",
+    "printed.\n"
+    "IMAGE is docker://NAME (a registry), oci:DIRECTORY[:NAME], or a name of the store, and so is what -t\n"
+    "names; only what is lacking there is moved.",
     completes="image",
 )
 

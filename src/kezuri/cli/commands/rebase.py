@@ -31,7 +31,9 @@ COMMAND = Command(
     most=1,
     description="Its own layers are put on those of the new base. A setting that it has as its old base had it\n"
     "follows the new base; what it set itself stays. Annotations say then what it stands on. Nothing is\n"
-    "built again: whether it still runs is for you to see.",
+    "built again: whether it still runs is for you to see.\n"
+    "IMAGE is docker://NAME (a registry), oci:DIRECTORY[:NAME], or a name of the store, and so is what -t\n"
+    "names; only what is lacking there is moved.",
     completes="image",
 )
 
