@@ -157,7 +157,7 @@ def ar_maker() -> Callable[..., bytes]:
     return ar
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_mirror() -> str:
     """A Debian mirror that answers; otherwise the test is skipped with the reason."""
     from kezuri.bases.mirror import DEFAULT, VARIABLE, Mirror

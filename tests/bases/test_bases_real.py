@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kezuri.bases import LayoutSink, assemble, recipes, write_layout
+from kezuri.bases import Handed, LayoutSink, assemble, recipes, write_layout
 from kezuri.oci import Platform
 
 pytestmark = pytest.mark.slow
@@ -25,12 +26,51 @@ def need(*programs: str, root: bool = False) -> None:
         pytest.skip("only root can do this")
 
 
-def make(name: str, layout: Path, mirror: str, platform: Platform | None = None) -> None:
-    recipe = next(r for r in recipes(platform) if r.name == name)
-    made = assemble(recipe, LayoutSink(str(layout)), str(layout.parent / "cache"), mirror=mirror)
-    write_layout(str(layout), name, made)
-    # An image of wheels alone has nothing to say of Debian.
-    assert made.notes or "uv" in name
+class Shelf:
+    """The images of one platform in a layout. Each is assembled when a test first asks for it, and as `kezuri bases`
+    does it: what several images share is downloaded and packed once."""
+
+    def __init__(self, directory: Path, platform: Platform, mirror: str) -> None:
+        self.layout = directory / platform.architecture
+        self._cache = directory / "cache"
+        self._recipes = {recipe.name: recipe for recipe in recipes(platform)}
+        self._mirror = mirror
+        self._handed: Handed = {}
+        self._made: set[str] = set()
+
+    def names(self) -> list[str]:
+        """What there are recipes for."""
+        return list(self._recipes)
+
+    def image(self, name: str) -> str:
+        """The image as an OCI layout and a name in it; it is there then."""
+        if name not in self._made:
+            sink = LayoutSink(str(self.layout))
+            cache = str(self._cache)
+            made = assemble(self._recipes[name], sink, cache, mirror=self._mirror, handed=self._handed)
+            write_layout(str(self.layout), name, made)
+            # An image of wheels alone has nothing to say of Debian.
+            assert made.notes or "uv" in name
+            self._made.add(name)
+        return f"{self.layout}:{name}"
+
+
+@pytest.fixture(scope="module")
+def shelves(tmp_path_factory: pytest.TempPathFactory, real_mirror: str) -> Iterator[dict[str, Shelf]]:
+    """A shelf by platform, for all tests of this file; two gigabytes, which are gone afterwards."""
+    directory = tmp_path_factory.mktemp("shelves")
+    platforms = ("linux/amd64", "linux/arm64")
+    yield {name: Shelf(directory, Platform.parse(name), real_mirror) for name in platforms}
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def shelf(request: pytest.FixtureRequest) -> Shelf:
+    """The shelf of this machine's platform."""
+    if Platform.host() not in [r.platform for r in recipes()]:
+        pytest.skip(f"no stand-ins for {Platform.host()}")
+    shelves: dict[str, Shelf] = request.getfixturevalue("shelves")
+    return shelves[str(Platform.host())]
 
 
 def run(*command: str) -> str:
@@ -42,14 +82,13 @@ def run(*command: str) -> str:
 ALPINE = "docker.io/library/alpine:3.22"
 
 
-def test_alpine_is_read_and_runs(tmp_path: Path, real_mirror: str) -> None:
+def test_alpine_is_read_and_runs(tmp_path: Path, shelf: Shelf) -> None:
     need("skopeo", "umoci", root=True)
-    layout = tmp_path / "layout"
-    make(ALPINE, layout, real_mirror)
-    config = json.loads(run("skopeo", "inspect", "--config", f"oci:{layout}:{ALPINE}"))
+    image = shelf.image(ALPINE)
+    config = json.loads(run("skopeo", "inspect", "--config", f"oci:{image}"))
     assert config["os"] == "linux" and len(config["rootfs"]["diff_ids"]) == 2
-    assert json.loads(run("skopeo", "inspect", f"oci:{layout}:{ALPINE}"))["Labels"] is None
-    run("umoci", "unpack", "--image", f"{layout}:{ALPINE}", str(tmp_path / "bundle"))
+    assert json.loads(run("skopeo", "inspect", f"oci:{image}"))["Labels"] is None
+    run("umoci", "unpack", "--image", image, str(tmp_path / "bundle"))
     rootfs = tmp_path / "bundle" / "rootfs"
     assert "stand-in" in (rootfs / "etc/kezuri-standin").read_text()
 
@@ -89,10 +128,10 @@ def test_alpine_is_read_and_runs(tmp_path: Path, real_mirror: str) -> None:
 
 
 @pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
-def test_every_recipe_is_complete(tmp_path: Path, real_mirror: str, platform: str) -> None:
-    for recipe in recipes(Platform.parse(platform)):
-        if "golang" not in recipe.name or platform == "linux/amd64":
-            make(recipe.name, tmp_path / "layout", real_mirror, recipe.platform)
+def test_every_recipe_is_complete(shelves: dict[str, Shelf], platform: str) -> None:
+    for name in shelves[platform].names():
+        if "golang" not in name or platform == "linux/amd64":
+            shelves[platform].image(name)
 
 
 NODE_SAYS = """
@@ -106,21 +145,17 @@ docker-entrypoint.sh -e 'console.log("entered")'
 
 
 @pytest.mark.parametrize("major", ["18", "20", "22"])
-def test_node_and_npm_run_in_a_build(tmp_path: Path, real_mirror: str, major: str) -> None:
-    assert "entered" in built_on(f"node:{major}-alpine", NODE_SAYS, tmp_path, real_mirror)
+def test_node_and_npm_run_in_a_build(tmp_path: Path, shelf: Shelf, major: str) -> None:
+    assert "entered" in built_on(f"node:{major}-alpine", NODE_SAYS, tmp_path, shelf)
 
 
-def built_on(image: str, says: str, tmp_path: Path, mirror: str) -> str:
+def built_on(image: str, says: str, tmp_path: Path, shelf: Shelf) -> str:
     """What a build prints whose one step has these lines, on the stand-in for an image."""
-    if Platform.host() not in [r.platform for r in recipes()]:
-        pytest.skip(f"no stand-ins for {Platform.host()}")
-    name = f"docker.io/library/{image}"
-    layout, context = tmp_path / "layout", tmp_path / "context"
-    make(name, layout, mirror)
+    context = tmp_path / "context"
     context.mkdir()
     script = " && ".join(part for line in says.splitlines() for part in line.split("; ") if part)
     (context / "Dockerfile").write_text(f"FROM {image}\nRUN {script}\n")
-    base = f"{image}=oci-layout://{layout}:{name}"
+    base = f"{image}=oci-layout://{shelf.image(f'docker.io/library/{image}')}"
     command = [sys.executable, "-m", "kezuri", "build", "--root", str(tmp_path / "store"), "--progress", "plain"]
     done = subprocess.run(
         [*command, "--build-context", base, str(context)], capture_output=True, text=True, check=False
@@ -164,22 +199,18 @@ keytool -list -cacerts -storepass changeit
         ("maven:3.9-eclipse-temurin-17", DEBIAN_SAYS + JAVA_SAYS),
     ],
 )
-def test_what_stands_on_debian_runs_in_a_build(tmp_path: Path, real_mirror: str, image: str, says: str) -> None:
+def test_what_stands_on_debian_runs_in_a_build(tmp_path: Path, shelf: Shelf, image: str, says: str) -> None:
     if os.geteuid():
         pytest.skip("only root has the ids of all accounts")
-    built_on(image, says, tmp_path, real_mirror)
+    built_on(image, says, tmp_path, shelf)
 
 
-def test_the_hello_example_builds_and_answers(tmp_path: Path, real_mirror: str) -> None:
+def test_the_hello_example_builds_and_answers(tmp_path: Path, shelf: Shelf) -> None:
     need("buildah", "skopeo", "umoci", root=True)
-    if Platform.host() not in [r.platform for r in recipes()]:
-        pytest.skip(f"no stand-ins for {Platform.host()}")
     name = "docker.io/library/golang:1.24-alpine"
-    layout = tmp_path / "layout"
-    make(name, layout, real_mirror)
     store = ["--root", str(tmp_path / "root"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
     to = f"containers-storage:[vfs@{tmp_path}/root+{tmp_path}/run]{name}"
-    run("skopeo", "copy", "--quiet", f"oci:{layout}:{name}", to)
+    run("skopeo", "copy", "--quiet", f"oci:{shelf.image(name)}", to)
     run("buildah", *store, "build", "--isolation", "chroot", "--pull=never", "--tag", "hello", HELLO)
     run("buildah", *store, "push", "--quiet", "hello", f"oci:{tmp_path}/out:hello")
     run("umoci", "unpack", "--image", f"{tmp_path}/out:hello", str(tmp_path / "bundle"))

@@ -21,11 +21,14 @@ class Suite(NamedTuple):
     paths: tuple[str, ...]
     """Relative to the project; what does not exist is left out, and so is a suite of which nothing exists."""
     seconds: float
-    """About how long it takes on two cores: the longest suites start first. The last run's figure is used if there
-    is one."""
+    """About how long it takes on two cores beside two others: the longest suites start first. The last run's figure is
+    used if there is one."""
     arguments: tuple[str, ...] = ()
     """For pytest, besides the paths."""
     environ: tuple[tuple[str, str], ...] = ()
+    store: str = ""
+    """Suites that name the same one share a store of kezuri's: what one has built, and what it built on, serves the
+    others, whichever comes first."""
     again: bool = False
     """Whether its tests run in another suite, too, and here under other circumstances."""
     command: tuple[str, ...] = ("pytest",)
@@ -44,23 +47,23 @@ _EXAMPLES = "tests/integration/test_integration_examples.py"
 
 _NAMED = (
     *(
-        Suite(f"examples {number}", (_EXAMPLES,), 330, ("--examples", f"{number}/{PARTS}"))
+        Suite(f"examples {number}", (_EXAMPLES,), 550, ("--examples", f"{number}/{PARTS}"), store="examples")
         for number in range(1, PARTS + 1)
     ),
     Suite(
         "without ../shared",
         ("tests/integration",),
-        120,
+        110,
         ("-k", "test_program_answers and (external-copy-app or go-scratch-004-alpine or express-000 or fastapi-uv)"),
         (("KEZURI_TEST_WITHOUT_SHARED", "1"),),
         again=True,
     ),
-    Suite("broken recipes", ("tests/integration",), 120, ("--ignore", _EXAMPLES)),
-    Suite("builds", ("tests/build",), 200, ("-m", "slow")),
+    Suite("broken recipes", ("tests/integration",), 330, ("--ignore", _EXAMPLES), store="examples"),
+    Suite("builds", ("tests/build",), 190, ("-m", "slow")),
     Suite(
         "builds as a user",
         ("tests/build",),
-        200,
+        220,
         ("-m", "slow"),
         again=True,
         command=("tests.users.users_run", "subordinate"),
@@ -73,13 +76,13 @@ _NAMED = (
             "tests/build/test_build_reference_steps.py",
             "tests/app/test_app_doors.py",
         ),
-        150,
+        100,
         (),
         again=True,
         command=("tests.users.users_run", "single"),
     ),
-    Suite("peers", ("tests/peers",), 120),
-    Suite("command line", ("tests/cli",), 120, ("-m", "slow")),
+    Suite("peers", ("tests/peers",), 90),
+    Suite("command line", ("tests/cli",), 135, ("-m", "slow")),
 )
 
 
@@ -90,6 +93,6 @@ def suites() -> tuple[Suite, ...]:
     taken = {path for suite in own for path in suite.existing()}
     whole = {path for suite in own if "-m" not in suite.arguments for path in suite.existing()}
     rooms = sorted(f"tests/{path.name}" for path in TESTS.iterdir() if any(path.glob("test_*.py")))
-    found.append(Suite("rest", tuple(room for room in rooms if room not in taken), 150, ("-m", "slow")))
-    found.append(Suite("quick", tuple(room for room in rooms if room not in whole), 60, ("-m", QUICK)))
+    found.append(Suite("rest", tuple(room for room in rooms if room not in taken), 600, ("-m", "slow")))
+    found.append(Suite("quick", tuple(room for room in rooms if room not in whole), 170, ("-m", QUICK)))
     return tuple(sorted(found, key=lambda suite: -suite.seconds))

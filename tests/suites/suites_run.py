@@ -111,6 +111,8 @@ class Runner:
         if suite.command == ("pytest",):
             argv += ["--basetemp", str(self._scratch / _file_name(suite))]
         environ = {**os.environ, **dict(suite.environ)}
+        if suite.store:
+            environ.setdefault("KEZURI_TEST_ROOT", str(self._scratch / f"store-{suite.store}"))
         # Most tests start kezuri: each start would compile it again.
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         with open(self.log(suite), "wb") as log:

@@ -81,6 +81,20 @@ def test_they_run_at_the_same_time(tmp_path: Path) -> None:
     assert run(wanted, tmp_path / "out", 2) == 0
 
 
+@pytest.mark.slow
+def test_some_share_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KEZURI_TEST_ROOT", raising=False)
+    text = "import os\ndef test_tells(): open({!r}, 'w').write(os.environ.get('KEZURI_TEST_ROOT', ''))\n"
+    names = ("one", "two", "other", "none")
+    wanted = [suite(tmp_path, name, text.format(str(tmp_path / f"{name}-said"))) for name in names]
+    stores = ("shared", "shared", "another", "")
+    assert run([one._replace(store=store) for one, store in zip(wanted, stores, strict=True)], tmp_path / "out", 2) == 0
+    one, two, other, none = ((tmp_path / f"{name}-said").read_text() for name in names)
+    assert one == two != other
+    assert one and other and not none
+    assert not Path(one).parent.exists()
+
+
 def test_the_longest_of_the_last_run_starts_first(tmp_path: Path) -> None:
     wanted = [Suite("new", (), 20), Suite("known to be long", (), 10), Suite("short", (), 15)]
     (tmp_path / "seconds").write_text('{"known to be long": 99}')
