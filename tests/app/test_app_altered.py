@@ -22,6 +22,9 @@ from kezuri.oci.descriptor import DOCKER_MANIFEST, INDEX, MANIFEST, Descriptor, 
 from kezuri.oci.platform import Platform
 from kezuri.store.store import Store
 
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
+
 BASE = tar_of(("etc", None), ("etc/os-release", b"ID=debian\n"), ("etc/old", b"old"), ("d", None), ("d/one", b"1"))
 APP = tar_of(("app", None), ("app/program", b"run"), ("etc/.wh.old", b""), ("d", None), ("d/two", b"2"))
 NEW = tar_of(("etc", None), ("etc/os-release", b"ID=debian\nVERSION_ID=13\n"), ("etc/fresh", b"new"))
@@ -354,6 +357,7 @@ class TestAppend:
         assert shelf.view(made.digest).read("/hard") == b"1"
         assert "not there" in kezuri(shelf, "append", "base", "-f", self.tar(tmp_path, linked("d/no")), code=1).err
 
+    @pytest.mark.slow
     def test_more_layers_than_docker_runs(self, shelf: Shelf, tmp_path: Path) -> None:
         base = shelf.put("base", [tar_of((f"f{n}", b"")) for n in range(127)])
         made = kezuri(shelf, "append", "base", "-f", self.tar(tmp_path, APP))

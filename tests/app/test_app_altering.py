@@ -23,6 +23,9 @@ from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME
 from kezuri.oci.descriptor import INDEX, REF_NAME, canonical, digest_of
 from kezuri.oci.platform import Platform
 
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
+
 HERE = Platform.host().architecture
 OTHER = "s390x" if HERE != "s390x" else "riscv64"
 NOT_ONE = {"os": "unknown", "architecture": "unknown"}

@@ -23,6 +23,9 @@ from kezuri.images.kept import NoSuchImage
 from kezuri.oci import Manifest, digest_of
 from kezuri.store.store import Store
 
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
+
 
 def silent(event: object) -> None:
     pass
@@ -58,6 +61,7 @@ def names(found: Iterable[ImageSummary]) -> set[str]:
 OLD = {"old:1", "example.org/team/old:2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [

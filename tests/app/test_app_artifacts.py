@@ -20,6 +20,9 @@ from kezuri.oci.descriptor import Descriptor
 from kezuri.store.store import Store
 from kezuri.transfer.doors import Source
 
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
+
 SBOM = "application/spdx+json"
 SIGNATURE = "application/vnd.example.signature"
 

@@ -29,6 +29,9 @@ from kezuri.transfer.copying import Wish
 from kezuri.transfer.copying import copy as transfer
 from kezuri.transfer.places import read_place
 
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
+
 ROOT = os.geteuid() == 0
 TIME = 1_700_000_000 * 1_000_000_000
 

@@ -57,6 +57,7 @@ def test_what_was_not_used_for_long_goes(settings: Settings, tmp_path: Path) -> 
         assert all(store.blobs.has(digest) for digest in store.blobs.digests())
 
 
+@pytest.mark.slow
 def test_the_limits_of_space(settings: Settings, tmp_path: Path) -> None:
     made(settings, tmp_path / "kept", "kept:1", "ef")
     made(settings, tmp_path / "a", "", "ab")

@@ -20,6 +20,9 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci import INDEX, MANIFEST, Platform, digest_of
 from kezuri.store.store import Store
 
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
+
 TAR = tar_of(("bin/sh", b"a shell"))
 TEXT = "FROM scratch\nCOPY f /f\n"
 FOREIGN = "s390x"

@@ -54,6 +54,7 @@ def build(context: str = "/c", began: float = 1.0, stages: tuple[JournalStage, .
     return JournalBuild(Heading(0, asked(context), began, 0.0), 2.5, "", stages)
 
 
+@pytest.mark.slow
 @given(st.lists(STAGE, max_size=2).map(tuple))
 def test_what_is_written_is_read(stages: tuple[JournalStage, ...]) -> None:
     database = Database(":memory:")

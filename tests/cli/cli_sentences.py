@@ -8,7 +8,8 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import kezuri
@@ -30,7 +31,8 @@ _CODE = re.compile(r"^(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|PRAGMA) |^\n|^\w[
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]+")
 
 
-def sentences() -> dict[str, str]:
+@cache
+def sentences() -> Mapping[str, str]:
     """Each sentence, with `{}` for its gaps, and the first place that says it."""
     found: dict[str, str] = {}
     silent = {json.loads(line) for line in _NO_SENTENCES.read_text().splitlines()}
@@ -55,13 +57,16 @@ def sentences() -> dict[str, str]:
     return found
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
     """Every text with a blank in it that the source has, its docstrings excepted, and where it stands. Unlike
     `sentences` it leaves nothing out: what is never translated can name an option, too."""
+    found: list[tuple[str, str]] = []
     for path in sorted(_SOURCE.rglob("*.py")):
         place = path.relative_to(_SOURCE).as_posix()
         for text in _literals(ast.parse(path.read_text())):
-            yield from ((f"{place}:{text.lineno}", form) for form in _forms(text) if " " in form.strip())
+            found += ((f"{place}:{text.lineno}", form) for form in _forms(text) if " " in form.strip())
+    return tuple(found)
 
 
 def _literals(tree: ast.Module) -> Iterator[ast.expr]:

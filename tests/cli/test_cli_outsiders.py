@@ -136,6 +136,7 @@ def test_an_image_by_a_stranger(kezuri: Kezuri) -> None:
     ],
 )
 @pytest.mark.parametrize("how", [(), ("--check",), ("--call=outline",), ("--progress=rawjson",)], ids="".join)
+@pytest.mark.slow
 def test_a_dockerfile_by_a_stranger(kezuri: Kezuri, text: str, how: tuple[str, ...]) -> None:
     (Path("context") / f"f{EVIL}").write_text("x")
     _, said = kezuri("build", *how, "context", text=text)

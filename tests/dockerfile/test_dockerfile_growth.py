@@ -75,6 +75,7 @@ def calls(action: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_twice_the_file_is_twice_the_work(shape: Callable[[int], str]) -> None:
     parse(shape(4), "Dockerfile")  # what is only done once is done before
@@ -118,6 +119,7 @@ def test_expansion_takes_time_with_the_length_of_the_text(text: str) -> None:
     assert twice < 2.5 * once
 
 
+@pytest.mark.slow
 def test_so_many_rules_that_they_would_take_minutes_are_an_error() -> None:
     text = "".join(f"name{i}\n" for i in range(10_000)) + "".join(f"*.ext{i}\n" for i in range(5_001))
     with pytest.raises(KezuriError, match="more than 5000 patterns with wildcards") as raised:

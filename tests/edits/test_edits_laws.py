@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from tests.edits.edits_images import NAMES, TEXTS, WORDS, documents, images, law, layer
 
@@ -12,6 +13,9 @@ from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME, Base, rebased
 from kezuri.edits.settings import UNSETTABLE, Changes, Unset
 from kezuri.oci.config import HistoryEntry
 from kezuri.oci.descriptor import DOCKER_MANIFEST, MANIFEST, Manifest, digest_of
+
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
 
 UNSETS = st.builds(Unset, st.sampled_from(UNSETTABLE)) | st.builds(
     Unset, st.sampled_from(["label", "env", "annotation"]), NAMES

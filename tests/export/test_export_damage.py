@@ -33,6 +33,7 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "tar"), FORMS)
 @pytest.mark.parametrize("harm", ["flipped", "shorter", "longer", "empty"])
 def test_a_changed_blob_does_not_leave(shop: Workshop, kind: str, tar: str, harm: str) -> None:

@@ -60,6 +60,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: chosen.encoder)
 def test_digests_sizes_and_bytes_are_true(items: list[Item], chosen: Compression) -> None:
     sink = io.BytesIO()
@@ -77,6 +78,7 @@ def test_digests_sizes_and_bytes_are_true(items: list[Item], chosen: Compression
         assert data == (Path(content).read_bytes() if isinstance(content, str) else content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: chosen.encoder)
 def test_bytes_do_not_depend_on_threads(chosen: Compression) -> None:
     data = noise(5 * BLOCK + 1234)

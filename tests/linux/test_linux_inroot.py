@@ -42,6 +42,7 @@ def resolve(root: str, path: str) -> str:
     return inroot.resolve(path, look, lambda inside: os.readlink(root + inside))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), trees, max_size=3), links)
 def test_agrees_with_the_kernel(tree: dict[str, object], path: str) -> None:

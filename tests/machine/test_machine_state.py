@@ -9,6 +9,9 @@ import pytest
 from tests.machine import machine_state
 from tests.machine.machine_state import State, differences, mounted, node, taken
 
+pytestmark = pytest.mark.slow
+"""Whole commands, or many made-up images: together they take longer than the quick tests may."""
+
 SLEEPER = "import sys, time; print(flush=True); time.sleep(600)"
 MOUNTING = """
 import ctypes, sys

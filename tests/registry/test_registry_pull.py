@@ -469,6 +469,7 @@ def hang(handler: Handler, kind: str, data: bytes) -> None:
     handler.close_connection = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [status(429, Retry_After="120"), status(500), status(503), reset, hang], ids=str)
 @pytest.mark.parametrize("where", ["manifests", "blobs"])
 def test_a_mirror_in_trouble_is_asked_once_and_not_waited_for(

@@ -269,6 +269,7 @@ names = st.text("ab-.", min_size=1, max_size=2).filter(lambda n: n not in (".", 
 trees = st.lists(st.lists(names, min_size=1, max_size=3).map("/".join), max_size=8, unique=True)
 
 
+@pytest.mark.slow
 @given(trees, trees, st.sampled_from(["/", "/a", "/a/", "/new/b", "a/b"]), st.booleans())
 @settings(max_examples=120, deadline=None)
 def test_layer_stands_alone(source: list[str], image: list[str], destination: str, link: bool) -> None:

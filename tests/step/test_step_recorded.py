@@ -145,6 +145,7 @@ def peers() -> list[dict[str, Any]]:
     return [*cases, {"name": "elsewhere", "dockerfile": ELSEWHERE}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["peers", "language", "random"])
 def test_tasks_of_recorded_dockerfiles(name: str, inputs: Recorded, machine: Path) -> None:
     gone = [MACHINE, str(machine), str(machine.parent), SECRET.decode(), PASSWORD, "a-password", "authorities.pem"]

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from kezuri.oci.descriptor import Descriptor
 from kezuri.store.store import Store
 
@@ -18,6 +20,7 @@ def _opens(root: str, number: int, begin: float) -> None:
         store.names.put(f"example.com/x:{number}", Descriptor("m", "sha256:" + "0" * 64, 1))
 
 
+@pytest.mark.slow
 def test_a_new_store_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
     for attempt in range(6):
         root = str(tmp_path / str(attempt))

@@ -299,6 +299,7 @@ def test_remove_tree_removes_what_has_no_permissions(tmp_path: Path) -> None:
     assert remove_tree(str(tmp_path / "a")) == 0
 
 
+@pytest.mark.slow
 def test_trees_of_any_depth_are_counted_and_removed(tmp_path: Path) -> None:
     """A step makes them, and what cannot be removed would be in the way of every later build."""
     top = tmp_path / "a"

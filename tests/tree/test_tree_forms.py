@@ -106,6 +106,7 @@ def agree(layers: list[list[Item]], scratch: Path) -> None:
         assert found[0] == found[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(layers=st.lists(trees(), min_size=1, max_size=3))
 def test_a_selection_is_the_same_from_directories_and_from_listings(

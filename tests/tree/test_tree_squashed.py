@@ -2,6 +2,7 @@
 
 import tempfile
 
+import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from tests.layer.layer_trees import loose_entries, loose_items, trees
@@ -46,6 +47,7 @@ def names(view: StackView) -> set[frozenset[str]]:
     return {frozenset(group) for group in groups.values() if len(group) > 1}
 
 
+@pytest.mark.slow
 class TestLaws:
     @laws
     @given(st.lists(trees(), min_size=1, max_size=4), st.data())

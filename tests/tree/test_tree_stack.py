@@ -79,6 +79,7 @@ def listed(items: list[Item], lower: View | None = None) -> ListedLayer:
     return ListedLayer(Listing.of_tar(io.BytesIO(data), lower=lower), lambda: io.BytesIO(data))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(layers=stacks)
 def test_listed_layers_agree_with_the_model(layers: list[list[Item]]) -> None:

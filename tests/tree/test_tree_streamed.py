@@ -57,6 +57,7 @@ def implied(layer: list[Item]) -> list[Item]:
     return [(entry, content) for entry, content in layer if entry.kind != "dir" or entry.path in marked]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(trees(), st.booleans()), min_size=1, max_size=4))
 def test_it_shows_what_the_stack_shows(drawn: list[tuple[list[Item], bool]]) -> None:

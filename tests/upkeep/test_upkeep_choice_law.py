@@ -5,6 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def fill(store: Store, layers: list[tuple[bool, bool, str, float, str]], mounts:
             os.mkdir(store.path("tmp", f"{dead}-step-x"))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     LAYERS,

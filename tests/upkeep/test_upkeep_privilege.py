@@ -40,6 +40,7 @@ class Entering:
         return ownership()._replace(entered=self.times > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ACTS.values(), ids=list(ACTS))
 @pytest.mark.parametrize("directory", ["layers", "mounts", "owners"])
 def test_the_right_is_taken_once_where_directories_are(tmp_path: Path, act: Act, directory: str) -> None:
