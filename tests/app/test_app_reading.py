@@ -40,7 +40,7 @@ def kezuri(root: Path, *argv: str, read_only: bool = True) -> "subprocess.Comple
 
 def ageless(text: str) -> str:
     """The text without ages and what pads them: a second passes between two commands."""
-    return re.sub(r"(\w+ seconds?|Less than a second) ago *|CREATED  *", "", text)
+    return re.sub(r"(less than )?\w+ seconds? ago *|CREATED  *", "", text, flags=re.IGNORECASE)
 
 
 def test_what_only_looks_works_and_the_rest_says_why_not(tmp_path: Path, context: Path) -> None:
