@@ -326,6 +326,7 @@ def test_when_the_keeper_is_killed_calls_fail_and_the_step_goes_on(
 open("/tmp/a", "w").close()
 os.chown("/tmp/a", 5, 5)
 print("ready", flush=True)
+open("/tmp/ready", "w").close()
 end = time.monotonic() + 30
 while time.monotonic() < end:
     if libc.chown(b"/tmp/a", 6, 6):
@@ -338,8 +339,8 @@ while time.monotonic() < end:
     def kill() -> None:
         for _ in range(400):
             time.sleep(0.01)
-            if not os.path.exists(f"{scratch}/upper/tmp/a"):
-                continue
+            if not os.path.exists(f"{scratch}/upper/tmp/ready"):
+                continue  # It is still to answer for the first change of an owner.
             for number in set(processes()) - before:
                 try:
                     # The one that has a /proc of its own as its working directory.
