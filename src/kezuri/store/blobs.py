@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 from hashlib import sha256
+from io import FileIO
 from types import TracebackType
 from typing import Self
 
@@ -182,6 +183,10 @@ class Blobs:
                 found.update(chunk)
         return found.hexdigest() == digest[7:]
 
+    def open(self, blob: Descriptor) -> FileIO:
+        """A blob's bytes, not verified; KezuriError when it is missing, or is not as long as it should be."""
+        return _opened(self.path(blob.digest), blob.digest, blob.size)
+
     def writer(self, expected: Descriptor | None = None, *, hashed: bool = False) -> BlobWriter:
         """A new blob; with `expected`, one that must turn out to be just that. `hashed` is for callers that compute
         the digest themselves while they write."""
@@ -259,13 +264,7 @@ class CheckedBlob:
         self._hash = sha256()
 
     def __enter__(self) -> Self:
-        try:
-            self._file = open(self._path, "rb", buffering=0)
-        except FileNotFoundError:
-            raise missing(self._digest) from None
-        if os.fstat(self._file.fileno()).st_size != self._size:
-            self._file.close()
-            raise damaged(self._digest)
+        self._file = _opened(self._path, self._digest, self._size)
         return self
 
     def read(self, size: int) -> bytes:
@@ -280,6 +279,17 @@ class CheckedBlob:
         self._file.close()
         if error is None and self._hash.hexdigest() != self._digest[7:]:
             raise damaged(self._digest)
+
+
+def _opened(path: str, digest: str, size: int) -> FileIO:
+    try:
+        file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
+    except FileNotFoundError:
+        raise missing(digest) from None
+    if os.fstat(file.fileno()).st_size != size:
+        file.close()
+        raise damaged(digest)
+    return file
 
 
 def missing(digest: str) -> KezuriError:
