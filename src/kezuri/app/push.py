@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
-from kezuri.export.cargo import Cargo, load
-from kezuri.export.shipment import Shipment, Stock
 from kezuri.images.held import held
 from kezuri.images.kept import Kept, NoSuchImage, choose, kept
 from kezuri.oci.descriptor import Descriptor
@@ -15,6 +13,9 @@ from kezuri.oci.reference import Reference
 from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.store.store import Store
+from kezuri.transfer.shipment import Shipment
+from kezuri.transfer.stock import Stock
+from kezuri.transfer.walking import Load, Walk
 
 if TYPE_CHECKING:
     from kezuri.registry.upload import Uploaded
@@ -62,19 +63,19 @@ def push(
     with Session(settings, reading=True, warn=warning(listener)) as session:
         images = _of_repository(session.store, reference) if all_tags else [_named(session.store, reference)]
         told = Telling()
-        stock = Stock(session.store, session.registry)
-        shipment = Shipment(session.store, session.registry, stock, told)
+        stock = Stock(session.store, reference.familiar, session.registry)
+        shipment = Shipment(session.store.database.facts, session.registry, stock, told)
         for image in images:
             target = image.reference if all_tags and image.reference is not None else reference
-            cargo, single = _cargo(session.store, stock, image, platform, target)
+            load, single = _load(session.store, stock, image, platform, target)
             with reporter.step(WorkName(f"push {target.familiar}")) as ticket:
                 told.ticket = ticket
-                shipment.send(cargo, [target])
+                shipment.send(load, [target])
             blobs = told.blobs
             layers = tuple(
-                blobs.get(layer.digest) or PushedBlob(layer.digest, layer.size, "there") for layer in cargo.layers
+                blobs.get(layer.digest) or PushedBlob(layer.digest, layer.size, "there") for layer in load.layers
             )
-            pushed.append(Pushed(target, cargo.root.digest, cargo.root.size, layers, single))
+            pushed.append(Pushed(target, load.root.descriptor.digest, len(load.root.raw), layers, single))
     return tuple(pushed)
 
 
@@ -133,19 +134,18 @@ def _of_repository(store: Store, reference: Reference) -> list[Kept]:
     return [held(store, image.name) for image in sorted(found, key=lambda image: image.name)]
 
 
-def _cargo(store: Store, stock: Stock, image: Kept, platform: str, target: Reference) -> tuple[Cargo, str]:
+def _load(store: Store, stock: Stock, image: Kept, platform: str, target: Reference) -> tuple[Load, str]:
     """What goes; and the index's digest where only the one image of it goes that is here."""
     if platform:
         found = choose(store, image.name or image.descriptor.digest, platform)
         root = Descriptor(found.manifest.media_type, found.digest, store.blobs.size(found.digest))
-        return load(root, stock.read), ""
-    cargo = load(image.descriptor, stock.read)
-    if not cargo.lacking:
-        return cargo, ""
-    there = [document for document, _ in cargo.documents[:-1]]
-    if len(there) == 1:
-        return load(there[0], stock.read), cargo.root.digest
-    lacking = ", ".join(str(d.platform) if d.platform else d.digest for d in cargo.lacking)
+        return Walk(stock).load(stock.document(root)), ""
+    load = Walk(stock, partial=True).load(stock.document(image.descriptor))
+    if not load.lacking:
+        return load, ""
+    if len(load.below) == 1:
+        return Walk(stock).load(load.below[0]), load.root.descriptor.digest
+    lacking = ", ".join(str(d.platform) if d.platform else d.digest for d in load.lacking)
     raise KezuriError.of(
         f"cannot push {target.familiar} whole: the store has not the images for {lacking}",
         hint="pull them, or push the image of one platform: --platform OS/ARCH",

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from kezuri.app.outputs import PushedImage
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
-from kezuri.export.cargo import load
 from kezuri.export.image import Exported
-from kezuri.export.shipment import Shipment, Stock
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.progress.events import WorkName
 from kezuri.progress.reporter import Reporter, Ticket, reason
+from kezuri.transfer.shipment import Shipment
+from kezuri.transfer.stock import Stock
+from kezuri.transfer.walking import Walk
 
 _AT_ONCE = 4
 """How many layers are sent at a time while steps run."""
@@ -38,9 +39,9 @@ class Pushing:
         self._session = session
         self._reporter = reporter
         self._documents: dict[str, bytes] = {}
-        stock = Stock(session.store, session.registry, self._documents, bring)
-        self._stock = stock
-        self._shipment = Shipment(session.store, session.registry, stock, self)
+        name = self._references[0].familiar
+        self._stock = Stock(session.store, name, session.registry, self._documents, bring)
+        self._shipment = Shipment(session.store.database.facts, session.registry, self._stock, self)
         self._places = threading.Semaphore(_AT_ONCE)
         self._ticket: Ticket | None = None
         self._lock = threading.Lock()
@@ -85,14 +86,14 @@ class Pushing:
     def push(self, output: PushedImage, image: Exported) -> None:
         """Send the image, and let its names stand for it at the very end."""
         self._documents.update(image.documents)
-        cargo = load(image.descriptor, self._stock.read)
+        load = Walk(self._stock).load(self._stock.document(image.descriptor))
         references = self._targets[output]
         with self._sending():
-            self._shipment.carry(cargo, references)
+            self._shipment.carry(load, references)
         digest = image.descriptor.digest
         shown = ", ".join(f"{reference.familiar}@{digest}" for reference in references)
         with self._reporter.step(WorkName(f"pushing manifest for {shown}")):
-            self._shipment.publish(cargo, references)
+            self._shipment.publish(load, references)
 
     def names(self, output: PushedImage, digest: str) -> tuple[str, ...]:
         """What the image is called at registries, beside its tags."""

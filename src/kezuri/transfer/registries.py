@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from kezuri.transfer.doors import Progress, Source
 
 if TYPE_CHECKING:
     from kezuri.registry.client import Registry
+    from kezuri.registry.upload import BlobSource, Uploaded
 
 _KEPT = 16
 """How many blobs stay in the spool after they were opened: one whose upload breaks is read again."""
@@ -94,8 +95,27 @@ class RegistrySource:
             return self._sink
 
 
+def send_blobs(
+    registry: "Registry",
+    facts: Facts,
+    wanted: Sequence[tuple[Reference, Descriptor]],
+    source: "BlobSource",
+    progress: Callable[[Reference, Descriptor, int, int], None],
+) -> dict[tuple[Reference, str], "Uploaded"]:
+    """Have blobs in repositories, taken over from others of the same registry that are known to have them, and keep
+    that they are there; how each of them came to be there."""
+    how = registry.upload_each(wanted, source, progress, facts.sources_beside)
+    there: dict[str, list[str]] = {}
+    for repository, blob in wanted:
+        there.setdefault(repository.repository, []).append(blob.digest)
+    for name, digests in there.items():
+        facts.put_sources(digests, name)
+    return how
+
+
 class RegistryDestination:
-    """A name in a registry."""
+    """A name in a registry, as copies see it. A Shipment has several of them, a blob sent before there is an image, and
+    tags taken back: what a destination is not asked for."""
 
     single = False
 
@@ -108,13 +128,10 @@ class RegistryDestination:
         """Upload the blobs that the registry does not have; what another repository of it is known to have is mounted
         from there."""
         origin = source.reference.repository if isinstance(source, RegistrySource) else ""
-        digests = [blob.digest for blob in blobs]
         if origin:
-            self._facts.put_sources(digests, origin)
-        how = self._registry.upload_all(
-            self._reference, blobs, source, progress, lambda digest: self._facts.sources_beside(self._reference, digest)
-        )
-        self._facts.put_sources(digests, self._reference.repository)
+            self._facts.put_sources((blob.digest for blob in blobs), origin)
+        wanted = [(self._reference, blob) for blob in blobs]
+        how = send_blobs(self._registry, self._facts, wanted, source, lambda _, *heard: progress(*heard))
         return sum(1 for one in how.values() if one != "sent")
 
     def put(self, document: Document) -> None:

@@ -27,6 +27,12 @@ class Load(NamedTuple):
     blobs: tuple[Descriptor, ...]
     lacking: tuple[Descriptor, ...]
 
+    @property
+    def layers(self) -> tuple[Descriptor, ...]:
+        """The layers of its images, each once, with those that may not be distributed, and are no blobs to copy."""
+        images = [d.content for d in (*self.below, self.root) if isinstance(d.content, Manifest)]
+        return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
+
 
 class Walk:
     """Follows one image through a source. `partial`: what an index names and the source lacks is left out and told,

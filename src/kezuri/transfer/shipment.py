@@ -1,20 +1,20 @@
 """An image on its way to registries: its blobs, its documents by their digests, and its tags at the very end."""
 
-import io
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kezuri.diagnostics import KezuriError
-from kezuri.export.cargo import Cargo
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
-from kezuri.store.blobs import missing
-from kezuri.store.store import Store
+from kezuri.registry.image import Document
+from kezuri.store.facts import Facts
+from kezuri.transfer.registries import send_blobs
+from kezuri.transfer.walking import Load
 
 if TYPE_CHECKING:
     from kezuri.registry.client import Registry
-    from kezuri.registry.upload import Uploaded
+    from kezuri.registry.upload import BlobSource, Uploaded
 
 
 class Told(Protocol):
@@ -30,61 +30,14 @@ class Told(Protocol):
         ...
 
 
-class Stock:
-    """The blobs of a store, as they are pushed from. One that is not there is brought from a registry that is known to
-    have it. `documents` are at hand, whatever the store has. `bring` is asked first for a blob that is not there, and
-    says whether it has brought it."""
-
-    def __init__(
-        self,
-        store: Store,
-        registry: "Callable[[], Registry]",
-        documents: Mapping[str, bytes] | None = None,
-        bring: Callable[[Descriptor], bool] | None = None,
-    ) -> None:
-        self._asked_first = bring
-        self._store = store
-        self._registry = registry
-        self._documents = documents if documents is not None else {}
-
-    def read(self, digest: str) -> bytes | None:
-        """A document; None when it is not there."""
-        known = self._documents.get(digest)
-        if known is not None:
-            return known
-        return self._store.blobs.read(digest) if self._store.blobs.has(digest) else None
-
-    def open(self, descriptor: Descriptor) -> IO[bytes]:
-        """A blob from its start. KezuriError when nobody has it."""
-        known = self._documents.get(descriptor.digest)
-        if known is not None:
-            return io.BytesIO(known)
-        if not self._store.blobs.has(descriptor.digest):
-            self._bring(descriptor)
-        return self._store.blobs.open(descriptor)
-
-    def _bring(self, descriptor: Descriptor) -> None:
-        if self._asked_first is not None and self._asked_first(descriptor):
-            return
-        failure: KezuriError | None = None
-        for repository in self._store.database.facts.sources(descriptor.digest):
-            try:
-                reference = Reference.parse(repository, default_tag=False)
-                self._registry().fetch(reference, descriptor, self._store.blobs)
-                return
-            except KezuriError as error:
-                failure = error
-        raise failure if failure is not None else missing(descriptor.digest)
-
-
 class Shipment:
     """Takes images to repositories. Blobs may be sent ahead, while an image is not finished yet: they have no name, and
     nobody sees them before its manifest is there."""
 
-    def __init__(self, store: Store, registry: "Callable[[], Registry]", stock: Stock, told: Told) -> None:
-        self._facts = store.database.facts
+    def __init__(self, facts: Facts, registry: "Callable[[], Registry]", source: "BlobSource", told: Told) -> None:
+        self._facts = facts
         self._registry = registry
-        self._stock = stock
+        self._source = source
         self._told = told
         self._ahead: dict[tuple[str, str], threading.Event] = {}
         self._there: set[tuple[str, str]] = set()
@@ -114,32 +67,29 @@ class Shipment:
             finally:
                 ended.set()
 
-    def send(self, cargo: Cargo, references: Iterable[Reference]) -> None:
+    def send(self, load: Load, references: Iterable[Reference]) -> None:
         """Have the image at all of the references. KezuriError naming what could not be done."""
         wanted = tuple(references)
-        self.carry(cargo, wanted)
-        self.publish(cargo, wanted)
+        self.carry(load, wanted)
+        self.publish(load, wanted)
 
-    def carry(self, cargo: Cargo, references: Iterable[Reference]) -> None:
+    def carry(self, load: Load, references: Iterable[Reference]) -> None:
         """Have everything of the image in every repository, so that nothing is left to be done but to let the tags
         stand for it. One that gets no tag has the image by its digest then."""
         wanted = tuple(dict.fromkeys(references))
         tagged = [reference for reference in wanted if reference.tag]
-        *below, (root, raw) = cargo.documents
-        registry = self._registry()
         for repositories in _rounds(wanted):
-            self._bring(repositories, cargo.blobs)
+            self._bring(repositories, load.blobs)
             for repository in repositories:
-                for document, content in below:
-                    registry.put(repository._replace(digest=document.digest), content, document.media_type)
+                for document in load.below:
+                    self._put(repository._replace(digest=document.descriptor.digest), document)
                 if len(tagged) != 1 or not any(r.repository == repository.repository for r in tagged):
                     # A registry that does not take the image says so before any tag has changed.
-                    registry.put(repository._replace(digest=root.digest), raw, root.media_type)
+                    self._put(repository._replace(digest=load.root.descriptor.digest), load.root)
 
-    def publish(self, cargo: Cargo, references: Iterable[Reference]) -> None:
+    def publish(self, load: Load, references: Iterable[Reference]) -> None:
         """Let the tags stand for the image, all of them or none."""
-        root, raw = cargo.documents[-1]
-        self._tag(root, raw, [reference for reference in dict.fromkeys(references) if reference.tag])
+        self._tag(load.root, [reference for reference in dict.fromkeys(references) if reference.tag])
 
     def _bring(self, repositories: Iterable[Reference], blobs: Iterable[Descriptor]) -> None:
         """Have blobs in repositories; those that were sent ahead are waited for."""
@@ -153,30 +103,29 @@ class Shipment:
     def _upload(self, rest: list[tuple[Reference, Descriptor]]) -> None:
         if not rest:
             return
-        how = self._registry().upload_each(rest, self._stock, self._told.moved, self._facts.sources_beside)
-        arrived: dict[str, list[str]] = {}
+        how = send_blobs(self._registry(), self._facts, rest, self._source, self._told.moved)
         for repository, blob in rest:
             sources = self._facts.sources_beside(repository, blob.digest)
             self._told.arrived(
                 repository, blob, how[(repository, blob.digest)], sources[0] if len(sources) == 1 else ""
             )
             self._there.add((repository.repository, blob.digest))
-            arrived.setdefault(repository.repository, []).append(blob.digest)
-        for name, digests in arrived.items():
-            self._facts.put_sources(digests, name)
 
-    def _tag(self, root: Descriptor, raw: bytes, references: list[Reference]) -> None:
+    def _put(self, reference: Reference, document: Document) -> None:
+        self._registry().put(reference, document.raw, document.descriptor.media_type)
+
+    def _tag(self, root: Document, references: list[Reference]) -> None:
         registry = self._registry()
         before = {reference: registry.named(reference) for reference in references} if len(references) > 1 else {}
         done: list[Reference] = []
         try:
             for reference in references:
-                registry.put(reference, raw, root.media_type)
+                self._put(reference, root)
                 done.append(reference)
         except KezuriError as error:
             if not done:
                 raise
-            raise self._undone(error, root.digest, done, before) from error
+            raise self._undone(error, root.descriptor.digest, done, before) from error
 
     def _undone(
         self, error: KezuriError, digest: str, done: list[Reference], before: Mapping[Reference, str]
@@ -191,7 +140,7 @@ class Shipment:
                     continue
                 if before[reference]:
                     old = registry.document(reference._replace(tag="", digest=before[reference]))
-                    registry.put(reference._replace(digest=""), old.raw, old.descriptor.media_type)
+                    self._put(reference._replace(digest=""), old)
                 else:
                     registry.delete(reference)
             except KezuriError:
