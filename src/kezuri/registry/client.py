@@ -186,17 +186,17 @@ class Registry:
         descriptors: Iterable[Descriptor],
         source: "BlobSource",
         progress: Callable[[Descriptor, int, int], None] | None = None,
-        known_in: Iterable[str] | Callable[[str], Iterable[str]] = (),
+        known_in: Iterable[str] = (),
     ) -> dict[str, "Uploaded"]:
         """Have blobs in the repository of the reference, four at a time, the largest first; how each of them (by its
-        digest) came to be there. `known_in` may be a function that says it of a digest. The first error ends the others
-        and is raised; `progress` hears (descriptor, bytes sent, size) from several threads."""
-        sources = known_in if callable(known_in) else tuple(known_in)
+        digest) came to be there. `known_in` as in `upload`. The first error ends the others and is raised; `progress`
+        hears (descriptor, bytes sent, size) from several threads."""
+        sources = tuple(known_in)
         how = self.upload_each(
             [(reference, descriptor) for descriptor in descriptors],
             source,
             None if progress is None else lambda _, *heard: progress(*heard),
-            lambda _, digest: sources(digest) if callable(sources) else sources,
+            lambda _, digest: sources,
         )
         return {digest: one for (_, digest), one in how.items()}
 
