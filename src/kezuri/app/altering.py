@@ -1,9 +1,8 @@
 """Images changed where they are: the image of any place found, and what it becomes put into the store or elsewhere."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from types import TracebackType
-from typing import NamedTuple, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
@@ -27,34 +26,29 @@ class Wanted(NamedTuple):
     in_place: bool = False
 
 
-class Altering:
-    """One image that is changed. Use it in a `with`. `original` is the image; `keep` says where the new one goes.
-    Names and places are checked before anything is made. Layers stay where they are until somebody reads them."""
+@contextmanager
+def alter(session: Session, name: str, wanted: Wanted, warn: Warn) -> Iterator["Altering"]:
+    """The image of that name, for as long as it is changed. Names and places are checked before anything is made."""
+    with ExitStack() as held:
+        yield Altering(session, held, name, wanted, warn)
 
-    def __init__(self, session: Session, name: str, wanted: Wanted, warn: Warn) -> None:
+
+class Altering:
+    """One image that is changed. `original` is the image; `keep` says where the new one goes. Layers stay where they
+    are until somebody reads them. What is opened is let go of by `held`."""
+
+    def __init__(self, session: Session, held: ExitStack, name: str, wanted: Wanted, warn: Warn) -> None:
         self._session = session
+        self._held = held
         self._name = name
         self._warn = warn
-        self._held = ExitStack()
         self._origins: dict[str, Source] = {}
         self._place = place_of(name)
         self._source: Source | None = None
         self._names: tuple[str, ...] = ()
         self._moving: Place | None = None
         self._elsewhere: tuple[Place, ...] = ()
-        try:
-            self.original = self._found(wanted)
-        except BaseException:
-            self._held.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._held.__exit__(kind, error, trace)
+        self.original = self._found(wanted)
 
     @property
     def in_store(self) -> bool:
@@ -70,11 +64,7 @@ class Altering:
     def base(self, text: str, platform: Platform) -> Original:
         """The image of one platform in another place than the store, whose layers the new image may have. KezuriError
         when it is not there."""
-        place = place_of(text)
-        source = self._open(place)
-        found = original_of_source(source, text, str(platform) if platform.architecture else "")
-        self._know(place, source, found)
-        return found
+        return self._read(place_of(text), text, str(platform) if platform.architecture else "")[1]
 
     def keep(
         self,
@@ -133,9 +123,7 @@ class Altering:
                     hint="say where the changed image goes: -t NAME[:TAG], -t docker://NAME or -t oci:DIRECTORY:NAME",
                     exit_code=2,
                 )
-            self._source = self._open(self._place)
-            found = original_of_source(self._source, self._name, wanted.platform)
-            self._know(self._place, self._source, found)
+            self._source, found = self._read(self._place, self._name, wanted.platform)
         self._names = new_names(found, tags, in_place)
         self._elsewhere = tuple(dict.fromkeys(elsewhere))
         return found
@@ -155,20 +143,19 @@ class Altering:
 
         return self._held.enter_context(Places(self._session)).source(place)
 
-    def _know(self, place: Place, source: Source, found: Original) -> None:
-        """Note where the layers can be had: they are mounted from there, or copied."""
+    def _read(self, place: Place, name: str, platform: str) -> tuple[Source, Original]:
+        """An image that is not in the store, and where it is; noted is that its layers can be had there: they are
+        mounted from there, or copied."""
+        from kezuri.transfer.altered import original_of
+
+        source = self._open(place)
+        found = original_of(source, name, platform)
         layers = {layer.digest: layer for part in found.parts for layer in part.image.manifest.layers}
         for digest in layers:
             self._origins.setdefault(digest, source)
         if isinstance(place, RegistryPlace):
             self._session.store.database.facts.put_sources(layers, place.reference.repository)
-
-
-def original_of_source(source: Source, name: str, platform: str) -> Original:
-    """As `transfer.altered.original_of`, imported when an image is not in the store."""
-    from kezuri.transfer.altered import original_of
-
-    return original_of(source, name, platform)
+        return source, found
 
 
 def place_of(text: str) -> Place:

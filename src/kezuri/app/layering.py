@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from kezuri.app.altering import Altering, Wanted
+from kezuri.app.altering import Wanted, alter
 from kezuri.app.mutate import say_attested
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -51,7 +51,7 @@ def append(
     """Make an image of another one with a layer more for each of the files, in their order: a tar, compressed or not,
     `-` for one on standard input, or a directory, which is copied to the root as COPY does. A tar is taken as a layer:
     its whiteouts remove, and it is written anew in kezuri's own form. KezuriError for a tar that cannot be one."""
-    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+    with Session(settings, warn=warn) as session, alter(session, name, wanted, warn) as altering:
         source = altering.original
         altering.supply()
         images = [part.image.checked(name) for part in source.parts]
@@ -86,7 +86,7 @@ def flatten(
 ) -> Altered:
     """Make an image of another one with the same files and settings, and one layer. What upper layers removed is not
     in it any more. KezuriError when a layer is not in the store, or is not what the image says."""
-    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+    with Session(settings, warn=warn) as session, alter(session, name, wanted, warn) as altering:
         source = altering.original
         altering.supply()
         images = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from kezuri.app.altering import Altering, Wanted
+from kezuri.app.altering import Wanted, alter
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
@@ -23,7 +23,7 @@ def mutate(
     """Make an image of another one that has these settings and annotations. Documents in which nothing changes stay
     byte for byte. `warn` hears of what was to be taken away and is not there."""
     noted = Annotations(tuple(annotations))
-    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+    with Session(settings, warn=warn) as session, alter(session, name, wanted, warn) as altering:
         source = altering.original
         noted.check(tuple(part.platform for part in source.parts), index=source.whole is not None)
         images = [

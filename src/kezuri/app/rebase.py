@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kezuri.app.altering import Altering, Wanted, place_of
+from kezuri.app.altering import Altering, Wanted, alter, place_of
 from kezuri.app.mutate import say_attested
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -36,7 +36,7 @@ def rebase(
     `old_base`, the image's own annotations say it; without `new_base`, the name in them is meant, whatever image has
     it now. `warn` hears where the bases are of different systems. KezuriError where the image does not stand on the
     old base, or a base is not to be had."""
-    with Session(settings, warn=warn) as session, Altering(session, name, wanted, warn) as altering:
+    with Session(settings, warn=warn) as session, alter(session, name, wanted, warn) as altering:
         source = altering.original
         bases = _Bases(session.store, altering)
         images = []
