@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from hashlib import sha256
 from io import FileIO
 from types import TracebackType
@@ -52,13 +53,7 @@ class BlobWriter:
         if held < 0:
             return False
         self._path, self._descriptor, self._lasting = path, held, True
-        try:
-            while piece := os.read(held, 1 << 20):
-                self._hash.update(piece)
-                self.offset += len(piece)
-        except BaseException:
-            os.close(held)
-            raise
+        self.offset = read_begun(held, self._hash.update)
         return True
 
     def __exit__(
@@ -308,25 +303,43 @@ def damaged(digest: str) -> KezuriError:
     )
 
 
-def lock_partial(path: str, flags: int = 0) -> int:
+def lock_partial(path: str, flags: int = 0, directory: int | None = None) -> int:
     """A descriptor of a partial blob that nobody else writes while it is open; -1 when somebody does, or when there is
-    none and `flags` do not say to make it."""
+    none and `flags` do not say to make it. With `directory`, its descriptor, the path is one in it. OSError when there
+    can be none."""
     while True:
         try:
-            held = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o644)
+            held = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o644, dir_fd=directory)
         except FileNotFoundError:
             return -1
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Who had it before may have published or removed it.
-            if os.path.samestat(os.stat(path), os.fstat(held)):
+            if os.path.samestat(os.stat(path, dir_fd=directory, follow_symlinks=False), os.fstat(held)):
                 return held
         except BlockingIOError:
             os.close(held)
             return -1
         except FileNotFoundError:
             pass
+        except OSError:
+            os.close(held)
+            raise
         os.close(held)
+
+
+def read_begun(held: int, take: Callable[[bytes], object]) -> int:
+    """Give what a partial blob has already to `take`; how many bytes. The descriptor is at its end then, and is closed
+    where it cannot be read."""
+    size = 0
+    try:
+        while piece := os.read(held, 1 << 20):
+            take(piece)
+            size += len(piece)
+    except BaseException:
+        os.close(held)
+        raise
+    return size
 
 
 def sync_file(path: str) -> None:

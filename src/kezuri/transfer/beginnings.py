@@ -1,6 +1,5 @@
 """The first bytes of blobs whose fetching was interrupted: they lie in a layout until the next copy to it."""
 
-import fcntl
 import os
 import stat
 from collections.abc import Collection
@@ -10,6 +9,7 @@ from typing import Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Descriptor
+from kezuri.store.blobs import lock_partial, read_begun
 from kezuri.transfer.file_sink import FileWriter
 
 DIRECTORY = ".kezuri-partial"
@@ -59,30 +59,19 @@ class Beginnings:
     def take(self, name: str, flags: int = os.O_CREAT) -> int:
         """A descriptor of what was begun under the name, or of a new file, which nobody else writes while it is open;
         -1 when somebody does, or when there can be none."""
-        while self._fd >= 0:
-            try:
-                held = os.open(
-                    name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | flags, 0o644, dir_fd=self._fd
-                )
-            except OSError:
-                return -1
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found = os.fstat(held)
-                # Who had it before may have published or removed it.
-                if os.path.samestat(os.stat(name, dir_fd=self._fd, follow_symlinks=False), found):
-                    # A file with a second name would be changed under that name, too.
-                    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid():
-                        return held
-                    os.close(held)
-                    return -1
-            except FileNotFoundError:
-                pass
-            except OSError:
+        if self._fd < 0:
+            return -1
+        try:
+            held = lock_partial(name, flags | os.O_NONBLOCK, self._fd)
+        except OSError:
+            return -1
+        if held >= 0:
+            found = os.fstat(held)
+            # A file with a second name would be changed under that name, too.
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
                 os.close(held)
                 return -1
-            os.close(held)
-        return -1
+        return held
 
     def drop(self, name: str) -> None:
         """Remove what was begun; for whoever has taken it."""
@@ -121,13 +110,7 @@ class LastingWriter(FileWriter):
         if held < 0:
             return super().__enter__()
         self._file, self._taken = held, True
-        try:
-            while piece := os.read(held, 1 << 20):
-                self._hash.update(piece)
-                self.offset += len(piece)
-        except BaseException:
-            os.close(held)
-            raise
+        self.offset = read_begun(held, self._hash.update)
         return self
 
     def __exit__(
