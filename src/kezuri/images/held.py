@@ -3,8 +3,8 @@
 from contextlib import suppress
 
 from kezuri.diagnostics import KezuriError
+from kezuri.images.contents import Contents
 from kezuri.images.kept import Kept, NoSuchImage, find_image, looks_like_id
-from kezuri.oci.descriptor import Index, read_document
 from kezuri.oci.reference import Reference
 from kezuri.store.store import Store
 
@@ -35,20 +35,7 @@ def renew(store: Store, digest: str) -> None:
     """Note that a manifest or index is in use, with all that it names and the store has: nobody removes it then while
     this command works on it, whoever takes its name away."""
     blobs: set[str] = set()
-    documents = [digest]
-    while documents:
-        at = documents.pop()
-        if at in blobs or not store.blobs.has(at):
-            continue
-        blobs.add(at)
-        try:
-            document = read_document(store.blobs.read(at), at)
-        except KezuriError:
-            continue  # What is damaged is told where it is needed.
-        if isinstance(document, Index):
-            documents += [entry.digest for entry in document.manifests]
-        else:
-            blobs.update(blob.digest for blob in (document.config, *document.layers) if store.blobs.has(blob.digest))
+    Contents(store).image_blobs(digest, blobs)
     for blob in blobs:
         with suppress(FileNotFoundError):
             store.blobs.touch(blob)
