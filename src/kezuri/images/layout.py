@@ -207,8 +207,7 @@ class Layout:
 
     def _document(self, descriptor: Descriptor, where: str) -> Document:
         raw = self._reader.read(descriptor, where)
-        document = read_document(raw, descriptor.media_type, f"{where}: {descriptor.digest}")
-        return document._replace(descriptor=descriptor._replace(media_type=document.descriptor.media_type))
+        return read_document(raw, descriptor.media_type, f"{where}: {descriptor.digest}").listed(descriptor)
 
 
 def _nameless(annotations: Mapping[str, str]) -> Mapping[str, str]:

@@ -46,6 +46,10 @@ class Document(NamedTuple):
     raw: bytes
     content: Manifest | Index
 
+    def listed(self, entry: Descriptor) -> "Document":
+        """The document with the descriptor by which an index lists it, which may be silent of its media type."""
+        return self._replace(descriptor=entry._replace(media_type=self.descriptor.media_type))
+
 
 def read_document(raw: bytes, content_type: str, where: str) -> Document:
     """The manifest or index in `raw`. KezuriError naming `where` for anything else, and where content type, `mediaType`
@@ -81,8 +85,7 @@ def resolve_image(
         index_digest = root.descriptor.digest
         chosen = choose(flatten(root.content, load, where), platform, where)
         encoded(chosen.digest, where)
-        document = load(chosen)
-        document = document._replace(descriptor=chosen._replace(media_type=document.descriptor.media_type))
+        document = load(chosen).listed(chosen)
     manifest = document.content
     if not isinstance(manifest, Manifest):
         raise _wrong(where, "the index lists an index as a manifest")

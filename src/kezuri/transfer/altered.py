@@ -72,7 +72,7 @@ class AlteredSource:
         self._origins = origins
         self._configs = {digest_of(part.config): part.config for part in made.parts}
         self._manifests = {digest_of(part.manifest): part.manifest for part in made.parts}
-        self._root = read_document(made.raw, made.root.media_type, self.where)._replace(descriptor=made.root)
+        self._root = read_document(made.raw, made.root.media_type, self.where).listed(made.root)
 
     def root(self) -> Document:
         """The changed manifest or index."""
@@ -83,7 +83,7 @@ class AlteredSource:
         raw = self._manifests.get(descriptor.digest)
         if raw is None:
             return self._source.document(descriptor)
-        return read_document(raw, descriptor.media_type, self.where)._replace(descriptor=descriptor)
+        return read_document(raw, descriptor.media_type, self.where).listed(descriptor)
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob's bytes."""

@@ -51,8 +51,7 @@ class DirectorySource:
             raise absent(descriptor, self.where) from None
         if digest_of(raw) != descriptor.digest:
             raise damaged(descriptor, self.where)
-        document = read_document(raw, descriptor.media_type, self._path)
-        return document._replace(descriptor=descriptor._replace(media_type=document.descriptor.media_type))
+        return read_document(raw, descriptor.media_type, self._path).listed(descriptor)
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob's bytes, not verified."""

@@ -48,7 +48,7 @@ class RegistrySource:
                 f"{self.where}: {descriptor.digest} has {len(found.raw)} bytes, not {descriptor.size} as it is listed",
                 exit_code=125,
             )
-        return found._replace(descriptor=descriptor._replace(media_type=found.descriptor.media_type))
+        return found.listed(descriptor)
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob's bytes, fetched now unless they were before, and verified."""

@@ -39,7 +39,7 @@ class Stock(StoreSource):
         known = self._documents.get(descriptor.digest)
         if known is None:
             return super().document(descriptor)
-        return read_document(known, descriptor.media_type, self.where)._replace(descriptor=descriptor)
+        return read_document(known, descriptor.media_type, self.where).listed(descriptor)
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob from its start, not verified. KezuriError when nobody has it."""

@@ -53,8 +53,7 @@ class StoreSource:
         blobs = self._store.blobs
         if not blobs.has(descriptor.digest):
             raise absent(descriptor, self.where)
-        document = read_document(blobs.read(descriptor.digest), descriptor.media_type, self.where)
-        return document._replace(descriptor=descriptor._replace(media_type=document.descriptor.media_type))
+        return read_document(blobs.read(descriptor.digest), descriptor.media_type, self.where).listed(descriptor)
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob's bytes, not verified."""

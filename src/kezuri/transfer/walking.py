@@ -104,8 +104,7 @@ def image_for(source: Source, root: Document, platform: Platform) -> Document:
     if not isinstance(root.content, Index):
         return root
     chosen = choose(flatten(root.content, source.document, source.where), platform, source.where)
-    found = source.document(chosen)
-    return found._replace(descriptor=chosen._replace(media_type=found.descriptor.media_type))
+    return source.document(chosen).listed(chosen)
 
 
 def config_of(source: Source, manifest: Manifest) -> ImageConfig:
