@@ -5,11 +5,9 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import (
-    CONTAINERD_NAME,
     DOCKER_INDEX,
     DOCKER_MANIFEST,
     INDEX,
-    REF_NAME,
     Descriptor,
     Index,
     Manifest,
@@ -18,7 +16,8 @@ from kezuri.oci.descriptor import (
 )
 from kezuri.registry.image import Document
 from kezuri.transfer.doors import Destination, Progress, Source
-from kezuri.transfer.walking import Walk, config_of
+from kezuri.transfer.layouts import named
+from kezuri.transfer.walking import Walk, platform_of
 
 
 class Part(NamedTuple):
@@ -38,12 +37,7 @@ def parts_of(source: Source, root: Document, *, whole: bool = True) -> tuple[Par
     assert isinstance(root.content, Manifest)
     descriptor = _bare(root.descriptor)
     if descriptor.platform is None:
-        try:
-            platform = config_of(source, root.content).platform
-        except KezuriError:
-            platform = None  # an artifact, whose config is none of an image
-        if platform is not None and platform.architecture:
-            descriptor = descriptor._replace(platform=platform)
+        descriptor = descriptor._replace(platform=platform_of(source, root.content))
     return (Part(descriptor, source),)
 
 
@@ -83,11 +77,5 @@ def publish(index: Document, parts: Sequence[Part], destinations: Sequence[Desti
 
 
 def _bare(descriptor: Descriptor) -> Descriptor:
-    """The descriptor without the annotations that only mean something in the place that it comes from: its names
-    there."""
-    notes = {
-        key: value
-        for key, value in descriptor.annotations.items()
-        if key not in (REF_NAME, CONTAINERD_NAME) and not key.startswith("dev.kezuri.")
-    }
-    return descriptor._replace(annotations=notes)
+    """The descriptor without the annotations that only mean something in the place that it comes from."""
+    return descriptor._replace(annotations=named(descriptor, ""))

@@ -8,7 +8,6 @@ from kezuri.images.held import held
 from kezuri.images.kept import Kept, manifests
 from kezuri.images.referrers import referrers
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
-from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document, read_document
 from kezuri.registry.sink import BlobSink
@@ -16,7 +15,7 @@ from kezuri.store.store import Store
 from kezuri.transfer.doors import Progress, Source
 from kezuri.transfer.layouts import absent
 from kezuri.transfer.pouring import pour
-from kezuri.transfer.walking import read_small
+from kezuri.transfer.walking import platform_of
 
 
 class StoreSource:
@@ -104,7 +103,7 @@ class StoreDestination:
         if isinstance(document.content, Index):
             descriptor = descriptor._replace(platform=None)
         elif descriptor.platform is None:
-            descriptor = descriptor._replace(platform=self._platform(document))
+            descriptor = descriptor._replace(platform=platform_of(StoreSource(self._store, ""), document.content))
         self._store.blobs.put(document.raw)
         self._store.sync_new()
         self._store.names.put_all(self._names, descriptor)
@@ -119,14 +118,3 @@ class StoreDestination:
             self._store.names.refer(known, content.subject.digest)
         else:
             self._store.names.keep(descriptor)
-
-    def _platform(self, document: Document) -> Platform | None:
-        from kezuri.oci.config import ImageConfig
-
-        assert isinstance(document.content, Manifest)
-        try:
-            source = StoreSource(self._store, "")
-            platform = ImageConfig.parse(read_small(source.open, document.content.config, ""), "").platform
-        except KezuriError:
-            return None  # An artifact has a config of another kind.
-        return platform if platform.architecture else None

@@ -1,13 +1,13 @@
 """What has to be copied of an image: its documents, children first, and the blobs that they name."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import INDEXES, MANIFESTS, Descriptor, Index, Manifest, is_foreign
+from kezuri.oci.descriptor import INDEXES, MANIFESTS, Descriptor, Index, Manifest, digest_of, is_foreign
 from kezuri.oci.platform import Platform
-from kezuri.registry.image import Document, choose, flatten
+from kezuri.registry.image import MOST_BYTES, Document, choose, flatten
 from kezuri.transfer.doors import Absent, Source
 
 _DEPTH = 4
@@ -112,17 +112,22 @@ def config_of(source: Source, manifest: Manifest) -> ImageConfig:
     return ImageConfig.parse(read_small(source.open, manifest.config, source.where), source.where)
 
 
-def read_small(open_blob: Callable[[Descriptor], object], descriptor: Descriptor, where: str) -> bytes:
+def platform_of(source: Source, manifest: Manifest) -> Platform | None:
+    """The platform that the manifest's config says; None where it says none, and for an artifact, whose config is none
+    of an image."""
+    try:
+        platform = config_of(source, manifest).platform
+    except KezuriError:
+        return None
+    return platform if platform.architecture else None
+
+
+def read_small(open_blob: Callable[[Descriptor], IO[bytes]], descriptor: Descriptor, where: str) -> bytes:
     """A blob of at most 8 MiB, verified."""
-    from typing import IO, cast
-
-    from kezuri.oci.descriptor import digest_of
-    from kezuri.registry.image import MOST_BYTES
-
     if descriptor.size > MOST_BYTES:
         raise KezuriError.of(f"{where}: {descriptor.digest}: larger than {MOST_BYTES >> 20} MiB", exit_code=125)
     raw = b""
-    with cast(IO[bytes], open_blob(descriptor)) as file:
+    with open_blob(descriptor) as file:
         while len(raw) <= descriptor.size and (piece := file.read(descriptor.size + 1 - len(raw))):
             raw += piece
     if len(raw) != descriptor.size or digest_of(raw) != descriptor.digest:
