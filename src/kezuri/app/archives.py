@@ -1,8 +1,8 @@
 """`save` and `load`: images of the store written into one archive, and read out of one."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kezuri.app.request import Settings
@@ -44,25 +44,26 @@ def save(
     without a tag means all of its tags, as for docker. Shared layers are written once."""
     wish = Wish(Platform.parse(platform) if platform else None)
     reporter = Reporter(listener)
-    with Session(settings, reading=True) as session, ExitStack() as held:
+    with Session(settings, reading=True) as session:
         store = session.store
         images = [image for name in names for image in _meant(store, name)]
-        if form == "oci-dir":
+        with _saved_to(output, form) as called:
             for source, known in images:
                 with reporter.step(WorkName(f"save {source}")) as ticket:
-                    destination: Destination = LayoutDestination(output, known)
-                    copy(StoreSource(store, source), destination, wish, told(ticket))
-            return
-        from kezuri.export.destination import destination as opened
-        from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter
+                    copy(StoreSource(store, source), called(known), wish, told(ticket))
 
-        sink = held.enter_context(opened(output))
-        writer = ArchiveWriter(sink, docker=form == "docker-archive")
-        for source, known in images:
-            with reporter.step(WorkName(f"save {source}")) as ticket:
-                destination = ArchiveDestination(writer, (known,) if known else ())
-                copy(StoreSource(store, source), destination, wish, told(ticket))
-        writer.close()
+
+@contextmanager
+def _saved_to(output: str, form: SaveForm) -> Iterator[Callable[[str], Destination]]:
+    """Where images are saved, by the name that each has there, empty for none."""
+    if form == "oci-dir":
+        yield lambda known: LayoutDestination(output, known)
+        return
+    from kezuri.export.destination import destination
+    from kezuri.transfer.archives import ArchiveDestination, written
+
+    with destination(output) as sink, written(sink, docker=form == "docker-archive") as writer:
+        yield lambda known: ArchiveDestination(writer, (known,) if known else ())
 
 
 def _meant(store: Store, text: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,6 @@ from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.app.transfers import Places
 from kezuri.diagnostics import KezuriError, nearest
-from kezuri.images.kept import NoSuchImage
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.fields import Fields
 from kezuri.oci.platform import Platform
@@ -221,15 +220,7 @@ def _named(name: str) -> Reference:
 
 
 def _entries(places: Places, image: str, notes: Notes, *, whole: bool) -> list[Entry]:
-    place = read_place(image)
-    if isinstance(place, StorePlace) and place.alone:
-        # As everywhere a name alone is the store's image if there is one, else the registry's.
-        try:
-            places.source(place).root()
-        except NoSuchImage:
-            place = RegistryPlace(Reference.parse(place.name))
-    source = places.source(place)
-    root = source.root()
+    place, source, root = places.find(read_place(image))
     if not whole:
         from kezuri.transfer.walking import image_for
 

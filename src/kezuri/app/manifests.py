@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
-from kezuri.app.transfers import Places, told
+from kezuri.app.transfers import Places, at_registry, told
 from kezuri.diagnostics import KezuriError
-from kezuri.images.kept import NoSuchImage
 from kezuri.oci.descriptor import Descriptor, Index, Manifest
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
@@ -16,8 +15,8 @@ from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter
 from kezuri.registry.image import Document
 from kezuri.transfer.composing import Part, compose, parts_of, publish
-from kezuri.transfer.doors import Absent, Destination, Source
-from kezuri.transfer.places import RegistryPlace, StorePlace, read_place
+from kezuri.transfer.doors import Absent, Source
+from kezuri.transfer.places import RegistryPlace, in_registry, read_place
 from kezuri.transfer.walking import image_for, read_small
 
 
@@ -42,21 +41,9 @@ def found(
     """An image by its place. A name alone is the store's image if it has one of that name, else the registry's; the
     registry's at once if it is `remote`. With a platform, of an index that one's manifest. `warn` hears of credentials
     that cannot be asked for."""
-    place = read_place(text)
+    place = in_registry(read_place(text)) if remote else read_place(text)
     with Session(settings, reading=True, warn=warn) as session, Places(session) as places:
-        if isinstance(place, StorePlace) and place.alone:
-            if remote:
-                place = RegistryPlace(Reference.parse(place.name))
-            else:
-                try:
-                    places.source(place).root()
-                except NoSuchImage:
-                    try:
-                        place = RegistryPlace(Reference.parse(place.name))
-                    except KezuriError:
-                        pass  # An id that the store does not have: it says so better.
-        source = places.source(place)
-        root = source.root()
+        _, source, root = places.find(place)
         yield source, image_for(source, root, Platform.parse(platform)) if platform else root
 
 
@@ -140,7 +127,7 @@ def make_index(settings: Settings, making: Making, listener: Listener, *, dry_ru
         for repository in dict.fromkeys(name.repository for name in names):
             same = [name for name in names if name.repository == repository]
             with reporter.step(WorkName(f"push {', '.join(name.familiar for name in same)}")) as ticket:
-                destinations = [_destination(session, name) for name in same]
+                destinations = [at_registry(session, name) for name in same]
                 if isinstance(index.content, Index):
                     publish(index, parts, destinations, told(ticket))
                 else:
@@ -154,21 +141,12 @@ def make_index(settings: Settings, making: Making, listener: Listener, *, dry_ru
 def push_index(session: Session, index: Document, parts: Sequence[Part], name: Reference, reporter: Reporter) -> None:
     """Push an index, with what it lists, under one name."""
     with reporter.step(WorkName(f"push {name.familiar}")) as ticket:
-        publish(index, parts, [_destination(session, name)], told(ticket))
-
-
-def _destination(session: Session, name: Reference) -> Destination:
-    from kezuri.transfer.registries import RegistryDestination
-
-    return RegistryDestination(session.registry(), name, session.store.database.facts)
+        publish(index, parts, [at_registry(session, name)], told(ticket))
 
 
 def _root(places: Places, text: str) -> tuple[Source, Document]:
     """An image by its place; a name alone is a registry's."""
-    place = read_place(text)
-    if isinstance(place, StorePlace) and place.alone:
-        place = RegistryPlace(Reference.parse(place.name))
-    source = places.source(place)
+    source = places.source(in_registry(read_place(text)))
     return source, source.root()
 
 
@@ -178,10 +156,3 @@ def _name(text: str) -> str:
         return str(Reference.parse(text.removeprefix("docker://")))
     except KezuriError:
         return text
-
-
-def plain(value: Any) -> Any:
-    """A document's JSON, as it is."""
-    import json
-
-    return json.loads(value)

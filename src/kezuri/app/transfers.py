@@ -8,11 +8,13 @@ from typing import NamedTuple, Self
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
+from kezuri.images.kept import NoSuchImage
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, Ticket
+from kezuri.registry.image import Document
 from kezuri.transfer.copying import Copied, Wish, copy
 from kezuri.transfer.doors import Destination, Progress, Source
 from kezuri.transfer.places import (
@@ -23,6 +25,7 @@ from kezuri.transfer.places import (
     Place,
     RegistryPlace,
     StorePlace,
+    in_registry,
     read_place,
 )
 
@@ -84,7 +87,9 @@ class Places:
         """What an image is copied from. KezuriError when there is nothing."""
         match place:
             case RegistryPlace():
-                return self.registry_source(place.reference)
+                from kezuri.transfer.registries import RegistrySource
+
+                return RegistrySource(self._session.registry(), place.reference, self._spool)
             case StorePlace():
                 from kezuri.transfer.stored import StoreSource
 
@@ -100,13 +105,23 @@ class Places:
             case EnginePlace():
                 return self._engine(place)
 
-    def registry_source(self, reference: Reference) -> Source:
-        """An image of a registry."""
-        from kezuri.transfer.registries import RegistrySource
+    def find(self, place: Place) -> tuple[Place, Source, Document]:
+        """An image with what it is copied from and where that is: a name alone means the store's image if there is one
+        of it, else the registry's."""
+        source = self.source(place)
+        try:
+            return place, source, source.root()
+        except NoSuchImage as error:
+            try:
+                elsewhere = in_registry(place)
+            except KezuriError:
+                raise error from None  # An id that the store does not have: it says so better.
+            if elsewhere == place:
+                raise
+        source = self.source(elsewhere)
+        return elsewhere, source, source.root()
 
-        return RegistrySource(self._session.registry(), reference, self.spool)
-
-    def spool(self) -> str:
+    def _spool(self) -> str:
         """A directory of the store's scratch space that is removed at the end; that of a killed process goes with the
         next `prune`."""
         import shutil
@@ -120,9 +135,7 @@ class Places:
         """Where an image is copied to: published when the block ends without an error."""
         match place:
             case RegistryPlace():
-                from kezuri.transfer.registries import RegistryDestination
-
-                yield RegistryDestination(self._session.registry(), place.reference, self._session.store.database.facts)
+                yield at_registry(self._session, place.reference)
             case StorePlace():
                 from kezuri.transfer.stored import StoreDestination
 
@@ -144,21 +157,17 @@ class Places:
                 yield DirectoryDestination(place.directory)
             case ArchivePlace():
                 from kezuri.export.destination import destination
-                from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter
+                from kezuri.transfer.archives import ArchiveDestination, written
 
-                with destination(place.file) as sink:
-                    writer = ArchiveWriter(sink, docker=place.form == "docker")
+                with destination(place.file) as sink, written(sink, docker=place.form == "docker") as writer:
                     yield ArchiveDestination(writer, (place.selector,) if place.selector else ())
-                    writer.close()
             case EnginePlace():
-                from kezuri.transfer.archives import ArchiveDestination, ArchiveWriter
+                from kezuri.transfer.archives import ArchiveDestination, written
                 from kezuri.transfer.engines import loading
 
                 name = str(Reference.parse(place.name))
-                with loading(place.engine) as sink:
-                    writer = ArchiveWriter(sink, docker=True)
+                with loading(place.engine) as sink, written(sink, docker=True) as writer:
                     yield ArchiveDestination(writer, (name,))
-                    writer.close()
 
     def _layout(self, place: LayoutPlace) -> Source:
         from kezuri.images.layout import open_layout
@@ -183,14 +192,17 @@ class Places:
         return archive.source("docker" if archive.docker is not None else "oci", "")
 
 
+def at_registry(session: Session, reference: Reference) -> Destination:
+    """A name in a registry."""
+    from kezuri.transfer.registries import RegistryDestination
+
+    return RegistryDestination(session.registry(), reference, session.store.database.facts)
+
+
 def beside(session: Session, place: Place) -> Destination:
     """Where the place keeps what has no name."""
     if isinstance(place, RegistryPlace):
-        from kezuri.transfer.registries import RegistryDestination
-
-        return RegistryDestination(
-            session.registry(), place.reference._replace(tag="", digest=""), session.store.database.facts
-        )
+        return at_registry(session, place.reference._replace(tag="", digest=""))
     if isinstance(place, LayoutPlace):
         from kezuri.transfer.layouts import LayoutDestination
 

@@ -1,7 +1,8 @@
 """Archives that images are copied into: a tar that is an OCI layout and, for docker, what `docker save` writes too."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import IO, Any, BinaryIO
 
@@ -101,8 +102,16 @@ class ArchiveWriter:
         self._sink.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8"))
 
 
+@contextmanager
+def written(sink: BinaryIO, *, docker: bool) -> Iterator[ArchiveWriter]:
+    """An archive that is complete when the block ends without an error."""
+    writer = ArchiveWriter(sink, docker=docker)
+    yield writer
+    writer.close()
+
+
 class ArchiveDestination:
-    """One image's place in an archive."""
+    """One image's place in an archive. `names` may be none."""
 
     def __init__(self, writer: ArchiveWriter, names: Sequence[str]) -> None:
         self._writer = writer

@@ -95,6 +95,13 @@ def read_place(text: str) -> Place:
     return StorePlace(rest)
 
 
+def in_registry(place: Place) -> Place:
+    """The place, where a name alone is a registry's. KezuriError for one that cannot be a registry's."""
+    if isinstance(place, StorePlace) and place.alone:
+        return RegistryPlace(Reference.parse(place.name))
+    return place
+
+
 def _unnamed(text: str, word: str, rest: str) -> Place:
     """A name of the store. Words of other programs, and words that are misspelt, are told apart from names."""
     if rest.startswith("//"):
