@@ -205,7 +205,8 @@ def push(settings: Settings, name: str, target: str, listener: Listener, *, purg
         lists = Lists(session.store)
         entries = lists.read(reference)
         index = compose(entry.descriptor for entry in entries)
-        parts = [Part(entry.descriptor, places.source(read_place(entry.place))) for entry in entries]
+        sources = {place: places.source(read_place(place)) for place in dict.fromkeys(entry.place for entry in entries)}
+        parts = [Part(entry.descriptor, sources[entry.place]) for entry in entries]
         push_index(session, index, parts, wanted, Reporter(listener))
         if purge:
             lists.delete(reference)

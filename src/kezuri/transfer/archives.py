@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import IO, Any, BinaryIO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor, Index, Manifest, canonical, is_foreign
+from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, REF_NAME, Descriptor, Index, Manifest, canonical, is_foreign
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
@@ -166,7 +166,5 @@ def _notes(descriptor: Descriptor, name: str, docker: bool) -> dict[str, str]:
     alone, as docker writes it."""
     notes = dict(named(descriptor, name))
     if docker and name:
-        from kezuri.oci.descriptor import REF_NAME
-
         notes[REF_NAME] = Reference.parse(name).tag or name
     return notes
