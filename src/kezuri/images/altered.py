@@ -195,9 +195,8 @@ def _described(kept: Kept, document: object, digest: str) -> Descriptor:
     index that it was chosen from, which are the old image's."""
     if isinstance(document, Index):
         return next((e for e in document.manifests if e.digest == digest), Descriptor("", digest, 0))
-    known = kept.descriptor
-    own = ("org.opencontainers.image.ref.name", "io.containerd.image.name", CHOSEN_FROM)
-    return known._replace(annotations={k: v for k, v in known.annotations.items() if k not in own})
+    known = kept.descriptor.unnamed()
+    return known._replace(annotations={k: v for k, v in known.annotations.items() if k != CHOSEN_FROM})
 
 
 def _part(store: Store, name: str, descriptor: Descriptor) -> Part:

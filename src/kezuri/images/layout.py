@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
@@ -96,8 +96,7 @@ class Layout:
         found = self._named(selector)
         if len(found) == 1:
             return self._document(found[0], where)
-        entries = tuple(e._replace(annotations=_nameless(e.annotations)) for e in found)
-        content = Index(entries)
+        content = Index(tuple(e.unnamed() for e in found))
         raw = canonical(content.to_json())
         return Document(Descriptor(INDEX, digest_of(raw), len(raw), found[0].annotations), raw, content)
 
@@ -209,10 +208,6 @@ class Layout:
         raw = self._reader.read(descriptor, where)
         document = read_document(raw, descriptor.media_type, f"{where}: {descriptor.digest}")
         return document._replace(descriptor=descriptor._replace(media_type=document.descriptor.media_type))
-
-
-def _nameless(annotations: Mapping[str, str]) -> Mapping[str, str]:
-    return {key: value for key, value in annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
 
 
 def open_layout(path: str, warn: Callable[[Diagnostic], None] = lambda _: None) -> Layout:

@@ -124,6 +124,11 @@ class Descriptor(NamedTuple):
             out["artifactType"] = self.artifact_type
         return out
 
+    def unnamed(self) -> "Descriptor":
+        """The entry of a layout's index without the names that it has there."""
+        notes = {key: value for key, value in self.annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
+        return self._replace(annotations=notes)
+
     def worded(self, words: Mapping[str, str]) -> "Descriptor":
         """The same content in other words: `DOCKER_OF` or `OCI_OF`. A media type that they have no word for stays."""
         return self._replace(media_type=words.get(self.media_type, self.media_type))
