@@ -174,20 +174,13 @@ def new_names(source: Original, tags: Sequence[str], in_place: bool) -> tuple[st
 def _names_one(text: str, kept: Kept) -> bool:
     """Whether the text names something by a digest or an id that is not the index's own."""
     if kept.name and not kept.by_digest:
-        reference = _reference(text)
+        reference = Reference.maybe(text)
         if reference is not None and not reference.digest and str(reference) == kept.name:
             return False
         if text == kept.name:
             return False
     digits = text.rpartition("@")[2].removeprefix("sha256:").lower()
     return not kept.descriptor.digest[7:].startswith(digits)
-
-
-def _reference(text: str) -> Reference | None:
-    try:
-        return Reference.parse(text)
-    except KezuriError:
-        return None
 
 
 def _described(kept: Kept, document: object, digest: str) -> Descriptor:

@@ -174,8 +174,8 @@ class Layout:
                 raise wrong(self.path, f"the layout holds {len(entries)} images, and none was named", self._choices(""))
             return _distinct(found)
         found = [e for e in entries if selector in (e.annotations.get(REF_NAME), e.annotations.get(CONTAINERD_NAME))]
-        if not found and (wanted := _reference(selector)) is not None:
-            found = [e for e in entries if (n := _full_name(e)) and _reference(n) == wanted]
+        if not found and (wanted := Reference.maybe(selector)) is not None:
+            found = [e for e in entries if (n := _full_name(e)) and Reference.maybe(n) == wanted]
         if not found:  # a bare tag of images that carry full names: good if it can mean only one of them
             found = [e for e in entries if _full_name(e).rpartition("/")[2].partition(":")[2] == selector]
             if len({_full_name(e) for e in found}) > 1:
@@ -186,7 +186,7 @@ class Layout:
 
     def _choices(self, selector: str) -> str:
         names = self.names()
-        short = {reference.familiar: n for n in names if (reference := _reference(n)) is not None}
+        short = {reference.familiar: n for n in names if (reference := Reference.maybe(n)) is not None}
         near = nearest(selector, [*names, *short]) if selector else None
         if near:
             return f"did you mean {near!r}?"
@@ -228,10 +228,3 @@ def _bare_name(entry: Descriptor) -> str:
 
 def _distinct(entries: list[Descriptor]) -> list[Descriptor]:
     return list({e.digest: e for e in entries}.values())
-
-
-def _reference(text: str) -> Reference | None:
-    try:
-        return Reference.parse(text)
-    except KezuriError:
-        return None
