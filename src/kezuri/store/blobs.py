@@ -5,9 +5,8 @@ import fcntl
 import os
 from collections.abc import Callable
 from hashlib import sha256
-from io import FileIO
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
@@ -170,6 +169,11 @@ class Blobs:
             raise damaged(digest)
         return data
 
+    def open(self, descriptor: Descriptor) -> IO[bytes]:
+        """A blob from its start, its bytes not verified; KezuriError when it is missing or has another size than its
+        descriptor says."""
+        return _opened(self.path(descriptor.digest), descriptor.digest, descriptor.size)
+
     def is_sound(self, digest: str) -> bool:
         """Whether the blob's bytes are those that its digest names; FileNotFoundError when it is not there."""
         found = sha256()
@@ -177,10 +181,6 @@ class Blobs:
             while chunk := file.read(1 << 20):
                 found.update(chunk)
         return found.hexdigest() == digest[7:]
-
-    def open(self, blob: Descriptor) -> FileIO:
-        """A blob's bytes, not verified; KezuriError when it is missing, or is not as long as it should be."""
-        return _opened(self.path(blob.digest), blob.digest, blob.size)
 
     def writer(self, expected: Descriptor | None = None, *, hashed: bool = False) -> BlobWriter:
         """A new blob; with `expected`, one that must turn out to be just that. `hashed` is for callers that compute
@@ -276,7 +276,7 @@ class CheckedBlob:
             raise damaged(self._digest)
 
 
-def _opened(path: str, digest: str, size: int) -> FileIO:
+def _opened(path: str, digest: str, size: int) -> IO[bytes]:
     try:
         file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
     except FileNotFoundError:

@@ -15,8 +15,8 @@ from kezuri.oci.descriptor import (
     digest_of,
 )
 from kezuri.registry.image import Document
+from kezuri.store.names import elsewhere
 from kezuri.transfer.doors import Destination, Progress, Source
-from kezuri.transfer.layouts import named
 from kezuri.transfer.walking import Walk, platform_of
 
 
@@ -32,10 +32,10 @@ def parts_of(source: Source, root: Document, *, whole: bool = True) -> tuple[Par
     config. Not `whole`: an index is one entry itself."""
     if isinstance(root.content, Index):
         if not whole:
-            return (Part(_bare(root.descriptor), source),)
-        return tuple(Part(_bare(entry), source) for entry in root.content.manifests)
+            return (Part(elsewhere(root.descriptor), source),)
+        return tuple(Part(elsewhere(entry), source) for entry in root.content.manifests)
     assert isinstance(root.content, Manifest)
-    descriptor = _bare(root.descriptor)
+    descriptor = elsewhere(root.descriptor)
     if descriptor.platform is None:
         descriptor = descriptor._replace(platform=platform_of(source, root.content))
     return (Part(descriptor, source),)
@@ -74,8 +74,3 @@ def publish(index: Document, parts: Sequence[Part], destinations: Sequence[Desti
         first.put(root)
     for destination in destinations:
         destination.finish(index)
-
-
-def _bare(descriptor: Descriptor) -> Descriptor:
-    """The descriptor without the annotations that only mean something in the place that it comes from."""
-    return descriptor._replace(annotations=named(descriptor, ""))

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from kezuri.diagnostics import KezuriError
 from kezuri.images.held import held
 from kezuri.images.kept import Kept, manifests
 from kezuri.images.referrers import referrers
@@ -42,10 +41,8 @@ class StoreSource:
 
     def _is_name_of(self, image: Kept) -> bool:
         """Whether the image was found by its name, and not by an id that may be one platform's."""
-        try:
-            return bool(image.name) and image.name in (self._name, str(Reference.parse(self._name)))
-        except KezuriError:
-            return False
+        name = Reference.maybe(self._name)
+        return name is not None and bool(image.name) and image.name in (self._name, str(name))
 
     def document(self, descriptor: Descriptor) -> Document:
         """A manifest or index of the store."""
