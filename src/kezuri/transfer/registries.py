@@ -114,8 +114,7 @@ def send_blobs(
 
 
 class RegistryDestination:
-    """A name in a registry, as copies see it. A Shipment has several of them, a blob sent before there is an image, and
-    tags taken back: what a destination is not asked for."""
+    """A name in a registry. Several names, blobs that are sent ahead and tags that are taken back are a Shipment's."""
 
     single = False
 
