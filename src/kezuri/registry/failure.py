@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.registry.retry import Patience, passing, retry_after
-from kezuri.registry.wire import Answer, Headers, TransportError
+from kezuri.registry.wire import Answer, Headers, TransportError, pieces
 
 _BODY = 64 << 10
 _WORTH_HIDING = 6
@@ -35,7 +35,7 @@ class Failure(NamedTuple):
         body = b""
         if answer.status != 416 and method != "HEAD":
             try:
-                while len(body) < _BODY and (piece := answer.read(_BODY - len(body))):
+                for piece in pieces(answer, _BODY):
                     body += piece
             except TransportError:
                 pass  # What arrived says enough; the status is the fact.
