@@ -2,7 +2,6 @@
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import digest_of
-from kezuri.oci.descriptor import DOCUMENTS
 from kezuri.registry.exchange import Ask
 from kezuri.registry.failure import Refused, weigh
 from kezuri.registry.place import Place
@@ -43,9 +42,8 @@ def publish(place: Place, name: str, raw: bytes, media_type: str) -> Headers:
 
 def named(place: Place, name: str, patience: Patience) -> str:
     """The digest of what a tag or digest names there; empty for nothing, and where the registry does not say."""
-    ask = Ask(place.endpoint, f"manifests/{name}", "HEAD", {"Accept": ",".join(DOCUMENTS)}, "pull,push")
     try:
-        with place.open(ask, patience) as answer:
+        with place.open(place.document(name, "HEAD", "pull,push"), patience) as answer:
             return answer.headers.get("docker-content-digest").strip()
     except Refused as error:
         if error.failure.status == 404:
