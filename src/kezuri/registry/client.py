@@ -11,7 +11,7 @@ from kezuri.oci.descriptor import encoded
 from kezuri.registry.challenge import Anonymous, Credentials
 from kezuri.registry.config import RegistryConfig
 from kezuri.registry.endpoints import Endpoints
-from kezuri.registry.failure import Refused, WrongBytes, explain
+from kezuri.registry.failure import Refused, WrongBytes
 from kezuri.registry.home import Home
 from kezuri.registry.places import Places
 from kezuri.registry.retry import Clock, Stopped
@@ -156,6 +156,8 @@ class Registry:
             def failed(error: TransportError | Refused | WrongBytes | Stopped) -> KezuriError:
                 if isinstance(error, Stopped):
                     return KezuriError.of(f"{reference}: the pull was called off", exit_code=125)
+                from kezuri.registry.explanation import explain
+
                 return explain(what, place.host, error)
 
             stream = BlobStream(place, descriptor, failed, count)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Reference
 from kezuri.registry.config import Endpoint
-from kezuri.registry.failure import Refused, WrongBytes, explain
+from kezuri.registry.failure import Refused, WrongBytes
 from kezuri.registry.place import Place
 from kezuri.registry.places import Places
 from kezuri.registry.retry import passing
@@ -68,6 +68,8 @@ class Endpoints:
         except (TransportError, Refused, WrongBytes) as error:
             if isinstance(error, TransportError) and answered is not None:
                 raise answered from None  # What a mirror says of the image holds where nobody can be asked further.
+            from kezuri.registry.explanation import explain
+
             raise explain(what, last.host, error, tuple(failed)) from None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kezuri.oci import Reference
-from kezuri.registry.failure import Refused, explain
+from kezuri.registry.failure import Refused
 from kezuri.registry.place import Place
 from kezuri.registry.places import Places
 from kezuri.registry.wire import TransportError
@@ -28,4 +28,6 @@ class Home:
             try:
                 return work(place)
             except (TransportError, Refused) as error:
+                from kezuri.registry.explanation import explain
+
                 raise explain(what, place.host, error, writing=True) from None
