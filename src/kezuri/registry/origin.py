@@ -36,10 +36,15 @@ class Origin(NamedTuple):
         return cls(scheme, (found[1] or found[2]).lower(), port)
 
     @property
+    def authority(self) -> str:
+        """`host:port`, with the port that its scheme has by itself, too."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
     def netloc(self) -> str:
         """`host[:port]` as it stands in a URL."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return self.authority if self.port != _PORTS[self.scheme] else self.authority.rpartition(":")[0]
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"

@@ -1,4 +1,4 @@
-"""Proxies from the environment, by the rules that curl and Go share."""
+"""Proxies from the environment, by the rules that curl and Go share: which is used, and what its URL says."""
 
 from collections.abc import Mapping
 
@@ -24,6 +24,36 @@ def proxy_for(origin: Origin, environment: Mapping[str, str]) -> str:
             exit_code=125,
         )
     return proxy
+
+
+def place_of(proxy: str, origin: Origin) -> Origin:
+    """Where a proxy is; KezuriError for a URL that does not say it."""
+    scheme, _, rest = proxy.partition("://")
+    try:
+        return Origin.of(f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}")
+    except ValueError:
+        raise KezuriError.of(
+            f"the proxy for {origin} is not a URL: {shown(proxy)!r}",
+            hint=f"see {origin.scheme.upper()}_PROXY",
+            exit_code=2,
+        ) from None
+
+
+def headers_for(proxy: str) -> dict[str, str]:
+    """The name and password that stand in the proxy's URL, as the proxy wants them."""
+    secret = proxy.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if not secret:
+        return {}
+    from base64 import b64encode
+    from urllib.parse import unquote
+
+    return {"Proxy-Authorization": f"Basic {b64encode(unquote(secret).encode()).decode()}"}
+
+
+def shown(proxy: str) -> str:
+    """A proxy's URL without name and password."""
+    scheme, _, rest = proxy.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _variable(name: str, environment: Mapping[str, str]) -> str:
