@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Reference
+from kezuri.oci.reference import HUB, HUB_NAMES, HUB_SERVER
 from kezuri.registry.origin import Origin, is_local, literal, split_host
 
 if TYPE_CHECKING:
@@ -100,14 +101,11 @@ class RegistryConfig(NamedTuple):
 
     def verifies(self, origin: Origin) -> bool:
         """Whether the certificate of an origin is checked: always, unless its owner named it insecure."""
-        host = f"[{origin.host}]" if ":" in origin.host else origin.host
-        return not self.is_insecure(f"{host}:{origin.port}") and not any(
-            rule.trusts(origin.netloc) for rule in self.rules
-        )
+        return not self.is_insecure(origin.authority) and not any(rule.trusts(origin.netloc) for rule in self.rules)
 
     def registry(self, host: str) -> Endpoint:
         """Where a registry itself is asked, not for one of its repositories. KezuriError for what is no host."""
-        known = "registry-1.docker.io" if host == "docker.io" else host.lower()
+        known = HUB_SERVER if host == HUB else host.lower()
         try:
             Origin.of(f"https://{known}/")
         except ValueError:
@@ -146,8 +144,8 @@ class RegistryConfig(NamedTuple):
 
     def _endpoint(self, place: str, insecure: bool, mirror_of: str) -> Endpoint:
         host, _, path = place.partition("/")
-        if host == "docker.io":
-            host = "registry-1.docker.io"
+        if host == HUB:
+            host = HUB_SERVER
         plain = insecure or self.plain_allowed(host)
         return Endpoint(host.lower(), path, ("https", "http") if plain else ("https",), mirror_of)
 
@@ -201,8 +199,7 @@ def _named(host: str, entries: Iterable[str]) -> bool:
 
 
 def _same_registry(a: str, b: str) -> bool:
-    docker = ("docker.io", "index.docker.io", "registry-1.docker.io")
-    return a == b or (a in docker and b in docker)
+    return a == b or (a in HUB_NAMES and b in HUB_NAMES)
 
 
 def _rule_for(rules: "Iterable[Rule]", reference: Reference) -> "Rule | None":

@@ -4,9 +4,10 @@ Imported when that has happened.
 """
 
 from kezuri.diagnostics import KezuriError
+from kezuri.oci.reference import HUB
 from kezuri.registry.failure import Failure, Refused, Unanswered, WrongBytes
 from kezuri.registry.forbidden import advice
-from kezuri.registry.server import HUB, Server
+from kezuri.registry.server import Server
 from kezuri.registry.wire import TransportError
 
 UNREACHED = ("resolve", "resolve-later", "refused", "connect-timeout", "proxy")
