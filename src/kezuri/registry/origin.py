@@ -86,6 +86,17 @@ def is_metadata(host: str) -> bool:
     return address is not None and (address.is_link_local or str(address) in _METADATA)
 
 
+def in_range(host: str, text: str) -> bool:
+    """Whether the host is an address of a range such as `10.0.0.0/8`. What is no range has none."""
+    from ipaddress import ip_network
+
+    address = literal(host)
+    try:
+        return address is not None and address in ip_network(text, strict=False)
+    except ValueError:
+        return False
+
+
 def literal(host: str) -> "IPv4Address | IPv6Address | None":
     """The address that a host is when it is no name, in every form that a resolver takes (`127.1` is one); or None."""
     if not host[:1].isdigit() and ":" not in host:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from kezuri.diagnostics import KezuriError
-from kezuri.registry.origin import Origin, is_local, literal, split_host
+from kezuri.registry.origin import Origin, in_range, is_local, literal, split_host
 
 
 def proxy_for(origin: Origin, environment: Mapping[str, str]) -> str:
@@ -70,13 +70,8 @@ def _bypassed(origin: Origin, rules: str) -> bool:
         if rule == "*":
             return True
         if "/" in rule:
-            from ipaddress import ip_network
-
-            try:
-                if address is not None and address in ip_network(rule, strict=False):
-                    return True
-            except ValueError:
-                pass
+            if in_range(origin.host, rule):
+                return True
             continue
         name, port = split_host(rule)
         if port and port != str(origin.port):
