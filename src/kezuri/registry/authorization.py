@@ -68,9 +68,7 @@ class Authorization:
     ) -> Grant | None:
         """What a 401 from `origin` to a request with the grant `used` demands; None when there is nothing to get.
         Refused when a token server refuses us, TransportError when it is not to be reached or not to be asked."""
-        with self._lock:
-            lock = self._asking.setdefault(demand.host, threading.Lock())
-        with lock:
+        with self._asking.setdefault(demand.host, threading.Lock()):
             now = self.known(demand, patience.backoff.clock.now())
             if now is not None and now != used:
                 return now

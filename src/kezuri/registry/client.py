@@ -60,7 +60,6 @@ class Registry:
         self._endpoints = Endpoints(self._places)
         self._home = Home(self._places)
         self._warn = warn
-        self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
         self._sending = threading.Semaphore(_PARALLEL)
 
@@ -303,9 +302,8 @@ class Registry:
     ) -> None:
         from kezuri.registry.blob import download
 
-        with self._lock:
-            busy = self._busy.setdefault(descriptor.digest, threading.Lock())
-        with busy:  # of two stages with the same base one fetches, the other finds it there
+        # Of two stages with the same base one fetches, the other finds it there.
+        with self._busy.setdefault(descriptor.digest, threading.Lock()):
             if not sink.has(descriptor.digest):
                 encoded(descriptor.digest, str(reference))
                 what = f"{reference}: blob {descriptor.digest}"
@@ -330,8 +328,7 @@ class Registry:
         from kezuri.registry.upload import Upload
 
         def at(place: "Place") -> "Uploaded":
-            with self._lock:
-                busy = self._busy.setdefault(f"{reference.repository}@{descriptor.digest}", threading.Lock())
+            busy = self._busy.setdefault(f"{reference.repository}@{descriptor.digest}", threading.Lock())
             with busy, self._sending:  # of two images with the same layer one sends it, the other finds it there
                 return Upload(place, source).bring(descriptor, known_in, progress)
 
