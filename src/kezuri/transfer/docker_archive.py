@@ -82,7 +82,7 @@ class DockerArchive:
             )
         wanted = Reference.parse(selector)
         for image in self.images:
-            if any(_same(tag, wanted) for tag in image.tags):
+            if any(Reference.maybe(tag) == wanted for tag in image.tags):
                 return image
         raise self._none(selector)
 
@@ -211,10 +211,3 @@ class DockerArchiveSource:
             elif document.content.config.digest == config and {d.digest for d in document.content.layers} == layers:
                 return document
         return None
-
-
-def _same(tag: str, wanted: Reference) -> bool:
-    try:
-        return Reference.parse(tag) == wanted
-    except KezuriError:
-        return False
