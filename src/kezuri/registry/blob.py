@@ -115,5 +115,4 @@ def _pour(
         writer.write(piece)
         if progress is not None:
             progress(writer.offset, size)
-        if stall.stalled(len(piece)):
-            raise TransportError("stalled", host, "sends less than 1 KiB a second")
+        stall.check(len(piece), host)

@@ -75,8 +75,7 @@ class BlobStream(io.RawIOBase):
                     raise TransportError("cut", self._host, "the connection ended early")
                 if self._patience.stop.is_set():
                     raise Stopped
-                if self._stall.stalled(len(piece)):
-                    raise TransportError("stalled", self._host, "sends less than 1 KiB a second")
+                self._stall.check(len(piece), self._host)
             except Refused as error:
                 if error.failure.status != 416 or not self._ranges or not self._offset:
                     raise
