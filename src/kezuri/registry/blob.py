@@ -7,7 +7,7 @@ from kezuri.registry.failure import Refused, WrongBytes
 from kezuri.registry.place import Place
 from kezuri.registry.ranges import CHUNK, WORTH_WHILE, Mistaken, asking_from, begins, continues
 from kezuri.registry.retry import Patience, Stall, Stopped
-from kezuri.registry.sink import BlobWriter, Progress
+from kezuri.registry.sink import BlobWriter, MemorySink, Progress
 from kezuri.registry.wire import Answer, TransportError
 
 
@@ -84,6 +84,14 @@ def download(
         ranges = kept = False
         if writer.offset:
             writer.restart()
+
+
+def read_small(place: Place, descriptor: Descriptor) -> bytes:
+    """A document that is kept as a blob, such as a config. Raises what `download` does."""
+    sink = MemorySink()
+    with sink.writer(descriptor) as writer:
+        download(place, descriptor, writer, document=True)
+    return sink.blobs[descriptor.digest]
 
 
 def _pour(

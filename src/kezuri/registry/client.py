@@ -81,23 +81,16 @@ class Registry:
         Asked for by digest, the bytes must have it; asked for by tag, what came is hashed here. Memory: at most three
         documents of 8 MiB.
         """
-        from kezuri.registry.blob import download
+        from kezuri.registry.blob import read_small
         from kezuri.registry.documents import fetched
         from kezuri.registry.image import resolve_image
-        from kezuri.registry.sink import MemorySink
-
-        def config_at(place: "Place", config: Descriptor) -> bytes:
-            sink = MemorySink()
-            with sink.writer(config) as writer:
-                download(place, config, writer, document=True)
-            return sink.blobs[config.digest]
 
         def at(place: "Place") -> "Resolved":
             resolved = resolve_image(
                 fetched(place, reference, self._warn),
                 platform,
                 lambda child: fetched(place, reference, self._warn, child),
-                lambda config: config_at(place, config),
+                lambda config: read_small(place, config),
                 str(reference),
                 place.host,
                 self._warn,
@@ -289,7 +282,7 @@ class Registry:
         self._home.do(
             reference,
             str(reference),
-            lambda place: manifests.delete(place, reference.digest or reference.tag, place.patience()),
+            lambda place: manifests.delete(place, reference.digest or reference.tag),
         )
 
     def _fetch(

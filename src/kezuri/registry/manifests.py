@@ -51,7 +51,7 @@ def named(place: Place, name: str, patience: Patience) -> str:
         raise
 
 
-def delete(place: Place, name: str, patience: Patience) -> None:
+def delete(place: Place, name: str) -> None:
     """Delete a tag, or a manifest by its digest, by which all of its tags go. TransportError or Refused when not."""
-    with place.open(place.ask("DELETE", f"manifests/{name}", "pull,delete"), patience):
+    with place.open(place.ask("DELETE", f"manifests/{name}", "pull,delete"), place.patience()):
         pass
