@@ -140,14 +140,15 @@ def test_scopes_of_a_push_and_of_a_mount(guarded: RegistryServer, tokens: TokenS
     digest = IMAGE.layers[0].digest
     with Registry(credentials=Known(Credential(USER, PASSWORD))) as registry:
         endpoint = Endpoint(guarded.host, "team/other", ("https", "http"))
-        patience = Patience(Backoff(FastClock()), 1, registry._stop)
+        patience = Patience(Backoff(FastClock()), 1, registry._places.stop)
+        place = registry._places.at(endpoint)
         start = Ask(endpoint, "blobs/uploads/", "POST", {"Content-Length": "0"}, "pull,push")
-        with registry._open(start, patience) as answer:
+        with place.open(start, patience) as answer:
             assert answer.status == 202
         mount = start._replace(path=f"blobs/uploads/?mount={digest}&from=team/app", others=("team/app",))
-        with registry._open(mount, patience) as answer:
+        with place.open(mount, patience) as answer:
             assert answer.status == 201
-        with registry._open(Ask(endpoint, f"blobs/{digest}", "HEAD"), patience) as answer:
+        with place.open(Ask(endpoint, f"blobs/{digest}", "HEAD"), patience) as answer:
             assert answer.status == 200
     assert [a.scopes for a in tokens.log] == [
         ("repository:team/other:pull,push",),

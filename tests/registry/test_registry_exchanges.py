@@ -24,7 +24,8 @@ from kezuri.registry.challenge import (
     token_url,
 )
 from kezuri.registry.config import Endpoint
-from kezuri.registry.failure import Failure, Refused, explain, read_errors, redact
+from kezuri.registry.explanation import explain
+from kezuri.registry.failure import Failure, Refused, read_errors, redact
 from kezuri.registry.forbidden import advice
 from kezuri.registry.image import Document, choose, flatten
 from kezuri.registry.origin import Origin, is_local, is_private

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kezuri.registry.failure import Failure, Refused, Unanswered, explain
+from kezuri.registry.explanation import explain
+from kezuri.registry.failure import Failure, Refused, Unanswered
 from kezuri.registry.wire import Headers, TransportError
 
 PRIVATE = "either the name has a typo or the repository is private"

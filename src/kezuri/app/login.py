@@ -6,8 +6,9 @@ from typing import NamedTuple
 from kezuri.app.registries import credentials, registry_config
 from kezuri.app.request import Settings
 from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.oci.reference import HUB
 from kezuri.registry.challenge import Credential
-from kezuri.registry.server import HUB, Server
+from kezuri.registry.server import Server
 
 
 class LoggedIn(NamedTuple):

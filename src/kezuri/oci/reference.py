@@ -5,6 +5,11 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 
+HUB = "docker.io"
+"""Docker Hub, as references have it."""
+HUB_SERVER = "registry-1.docker.io"
+"""Where it answers."""
+HUB_NAMES = frozenset((HUB, "index.docker.io", HUB_SERVER))
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z")
 _HOST = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
@@ -41,15 +46,15 @@ class Reference(NamedTuple):
         if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
             host, path = first, remainder
         else:
-            host, path = "docker.io", rest
+            host, path = HUB, rest
         path, _, tag = path.partition(":")
         if ":" in rest.rpartition("/")[2] and not _TAG.match(tag):
             raise _wrong(text, f"{tag!r} is not a tag")
         if not _HOST.match(host):
             raise _wrong(text, f"{host!r} is not a registry host")
-        if host in ("index.docker.io", "registry-1.docker.io"):
-            host = "docker.io"
-        if host == "docker.io" and "/" not in path:
+        if host in HUB_NAMES:
+            host = HUB
+        if host == HUB and "/" not in path:
             path = f"library/{path}"
         if not _PATH.match(path):
             why = "repository names are lower-case" if path != path.lower() else f"{path!r} is not a repository name"
@@ -76,11 +81,7 @@ class Reference(NamedTuple):
     @property
     def familiar(self) -> str:
         """The short form that people write: `node:20` for `docker.io/library/node:20`."""
-        name = (
-            self.repository.removeprefix("docker.io/").removeprefix("library/")
-            if self.host == "docker.io"
-            else self.repository
-        )
+        name = self.repository.removeprefix(f"{HUB}/").removeprefix("library/") if self.host == HUB else self.repository
         return name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
     def __str__(self) -> str:

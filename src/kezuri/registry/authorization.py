@@ -21,7 +21,7 @@ from kezuri.registry.origin import Origin
 from kezuri.registry.redirects import Terms, follow
 from kezuri.registry.retry import Patience
 from kezuri.registry.scope import covers, in_order
-from kezuri.registry.wire import Answer, Headers, Pace, Request, Transport, TransportError
+from kezuri.registry.wire import Answer, Headers, Pace, Request, Transport, TransportError, pieces
 
 _MOST = 64 << 10
 """Bytes of a token server's answer that are read."""
@@ -68,9 +68,7 @@ class Authorization:
     ) -> Grant | None:
         """What a 401 from `origin` to a request with the grant `used` demands; None when there is nothing to get.
         Refused when a token server refuses us, TransportError when it is not to be reached or not to be asked."""
-        with self._lock:
-            lock = self._asking.setdefault(demand.host, threading.Lock())
-        with lock:
+        with self._asking.setdefault(demand.host, threading.Lock()):
             now = self.known(demand, patience.backoff.clock.now())
             if now is not None and now != used:
                 return now
@@ -166,10 +164,7 @@ class Authorization:
                     if answer.status >= 300:
                         failure = Failure.read(request.method, final, answer)
                     else:
-                        body = b""
-                        while len(body) < _MOST and (piece := answer.read(_MOST - len(body))):
-                            body += piece
-                        grant = read_grant(body, patience.backoff.clock.now())
+                        grant = read_grant(b"".join(pieces(answer, _MOST)), patience.backoff.clock.now())
                         if grant is not None:
                             return grant
                         failure = Failure(

@@ -1,41 +1,33 @@
 """One blob, streamed, checked, and gone on with where it broke off."""
 
-import re
-from collections.abc import Callable, Mapping
-
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Descriptor
+from kezuri.registry.exchange import Ask
 from kezuri.registry.failure import Refused, WrongBytes
+from kezuri.registry.place import Place
+from kezuri.registry.ranges import CHUNK, WORTH_WHILE, Mistaken, asking_from, begins, continues
 from kezuri.registry.retry import Patience, Stall, Stopped
-from kezuri.registry.sink import BlobWriter, Progress
+from kezuri.registry.sink import BlobWriter, MemorySink, Progress
 from kezuri.registry.wire import Answer, TransportError
-
-_CHUNK = 256 << 10
-_WORTH_WHILE = 1 << 20
-_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)\Z")
-
-Open = Callable[[Mapping[str, str]], Answer]
-
-
-class Mistaken(Exception):
-    """The answer cannot be the blob; the text says why."""
 
 
 def download(
-    open_: Open,
+    place: Place,
     descriptor: Descriptor,
     writer: BlobWriter,
-    host: str,
-    patience: Patience,
     progress: Progress | None = None,
+    *,
+    document: bool = False,
 ) -> None:
-    """Bring the blob into the writer and commit it.
+    """Bring the blob into the writer and commit it; a `document` has to come within the time of one.
 
-    `open_` sends the GET with the headers given. A connection that breaks is gone on with by a range request, as
-    often as `patience` allows; content that is wrong is fetched once more from the start. Raises WrongBytes when it is
-    wrong again, TransportError or Refused when it does not come, Stopped when the work is called off.
+    A connection that breaks is gone on with by a range request, as often as patience allows; content that is wrong is
+    fetched once more from the start. Raises WrongBytes when it is wrong again, TransportError or Refused when it does
+    not come, Stopped when the work is called off.
     """
     digest, size = descriptor.digest, descriptor.size
+    ask = Ask(place.endpoint, f"blobs/{digest}", document=document)
+    host, patience = place.host, place.patience()
     kept = writer.offset > 0
     ranges, wrong = True, ""
     while True:
@@ -48,14 +40,13 @@ def download(
         if writer.offset < size or size == 0:
             start = writer.offset
             try:
-                # The closed form, because some registries answer 416 to an open range.
-                with open_({"Range": f"bytes={start}-{size - 1}"} if start else {}) as answer:
+                with place.open(ask._replace(headers=asking_from(start, size)), patience) as answer:
                     if start and not continues(answer, start, size):
                         writer.restart()
                         kept = False
                     _pour(answer, writer, size, host, patience, progress)
             except TransportError as error:
-                if writer.offset - start >= _WORTH_WHILE:
+                if writer.offset - start >= WORTH_WHILE:
                     patience.progressed()
                 if not patience.again(host, error.kind):
                     raise
@@ -70,7 +61,7 @@ def download(
             else:
                 if writer.offset < size and answer.status == 206:
                     # A server may give less of a range than was asked for; the rest is asked for next.
-                    if writer.offset - start >= _WORTH_WHILE:
+                    if writer.offset - start >= WORTH_WHILE:
                         patience.progressed()
                     elif not patience.again(host):
                         raise TransportError("cut", host, "answers ranges in crumbs")
@@ -95,14 +86,12 @@ def download(
             writer.restart()
 
 
-def continues(answer: Answer, start: int, size: int) -> bool:
-    """Whether the answer to a range request goes on at `start`; False when it is the whole blob."""
-    if answer.status != 206:
-        return False
-    found = _RANGE.match(answer.headers.get("content-range").strip())
-    if not found or int(found[1]) != start or found[3] not in ("*", str(size)) or int(found[2]) >= size:
-        raise Mistaken(f"asked to go on at byte {start} and was given {answer.headers.get('content-range')[:60]!r}")
-    return True
+def read_small(place: Place, descriptor: Descriptor) -> bytes:
+    """A document that is kept as a blob, such as a config. Raises what `download` does."""
+    sink = MemorySink()
+    with sink.writer(descriptor) as writer:
+        download(place, descriptor, writer, document=True)
+    return sink.blobs[descriptor.digest]
 
 
 def _pour(
@@ -113,22 +102,20 @@ def _pour(
     patience: Patience,
     progress: Progress | None,
 ) -> None:
-    announced = answer.headers.length()
-    if announced is not None and answer.status != 206 and announced != size:
-        raise Mistaken(f"{announced} bytes announced instead of {size}")
-    if answer.status not in (200, 206):
-        raise Mistaken(f"status {answer.status} without content")
+    if answer.status != 206:
+        begins(answer, size)
+    endless = answer.headers.length() is None and "chunked" not in answer.headers.get("transfer-encoding").lower()
     stall = Stall(patience.backoff.clock.now)
     while True:
         if patience.stop.is_set():
             raise Stopped
         rest = size - writer.offset
         # One byte more than is wanted shows a body that is too long.
-        piece = answer.read(min(_CHUNK, rest + 1) if rest < _CHUNK else _CHUNK)
+        piece = answer.read(min(CHUNK, rest + 1) if rest < CHUNK else CHUNK)
         if not piece:
             # A body with neither a length nor chunks ends when the connection does, so a broken connection cannot be
             # told from the end: whatever is too short counts as broken, and is asked for again.
-            if rest and announced is None and "chunked" not in answer.headers.get("transfer-encoding").lower():
+            if rest and endless:
                 raise TransportError("cut", host, "the connection ended early")
             return
         if len(piece) > rest:
@@ -136,5 +123,4 @@ def _pour(
         writer.write(piece)
         if progress is not None:
             progress(writer.offset, size)
-        if stall.stalled(len(piece)):
-            raise TransportError("stalled", host, "sends less than 1 KiB a second")
+        stall.check(len(piece), host)

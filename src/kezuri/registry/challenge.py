@@ -11,7 +11,7 @@ from kezuri.registry.origin import Origin, is_metadata, is_private
 CLIENT = "kezuri"
 """What we are called where a token server asks for a client."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PARAMETER = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"=][^\s,\"]*)?)\s*")
+_PARAMETER = re.compile(rf"\s*({_TOKEN.pattern})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"=][^\s,\"]*)?)\s*")
 _PRINTABLE = re.compile(r"[!-~]+\Z")
 
 

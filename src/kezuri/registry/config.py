@@ -1,13 +1,13 @@
 """How registries are reached on this machine: mirrors, trust, timeouts."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import Reference
-from kezuri.registry.origin import Origin, is_local, literal, split_host
+from kezuri.oci.reference import HUB, HUB_NAMES, HUB_SERVER
+from kezuri.registry.origin import Origin, in_range, is_local, split_host
 
 if TYPE_CHECKING:
     from kezuri.registry.registries import Rule
@@ -100,14 +100,11 @@ class RegistryConfig(NamedTuple):
 
     def verifies(self, origin: Origin) -> bool:
         """Whether the certificate of an origin is checked: always, unless its owner named it insecure."""
-        host = f"[{origin.host}]" if ":" in origin.host else origin.host
-        return not self.is_insecure(f"{host}:{origin.port}") and not any(
-            rule.trusts(origin.netloc) for rule in self.rules
-        )
+        return not self.is_insecure(origin.authority) and not any(rule.trusts(origin.netloc) for rule in self.rules)
 
     def registry(self, host: str) -> Endpoint:
         """Where a registry itself is asked, not for one of its repositories. KezuriError for what is no host."""
-        known = "registry-1.docker.io" if host == "docker.io" else host.lower()
+        known = HUB_SERVER if host == HUB else host.lower()
         try:
             Origin.of(f"https://{known}/")
         except ValueError:
@@ -121,7 +118,7 @@ class RegistryConfig(NamedTuple):
         """Where to ask for a reference, in order: mirrors as given, mirrors of registries.conf, the registry itself.
         KezuriError for a blocked reference and for a mirror that is no URL or may not be spoken to."""
         found = [self._mirror(url, reference) for host, url in self.mirrors if _same_registry(host, reference.host)]
-        rule = _rule_for(self.rules, reference)
+        rule = self._rule(reference)
         own, own_insecure = reference.repository, False
         if rule is not None:
             if rule.blocked:
@@ -129,9 +126,9 @@ class RegistryConfig(NamedTuple):
             for mirror in rule.mirrors:
                 if not mirror.serves(reference.digest):
                     continue
-                place = _rewrite(reference, rule.prefix, mirror.location)
+                place = rule.rewritten(reference, mirror.location)
                 found.append(self._endpoint(place, mirror.insecure, reference.host))
-            own, own_insecure = _rewrite(reference, rule.prefix, rule.location), rule.insecure
+            own, own_insecure = rule.rewritten(reference, rule.location), rule.insecure
         if not (found and self.mirror_only):
             found.append(self._endpoint(own, own_insecure, ""))
         return tuple(found)
@@ -139,15 +136,20 @@ class RegistryConfig(NamedTuple):
     def home(self, reference: Reference) -> Endpoint:
         """The registry that a reference names, for writing to it: no mirror and no other location of registries.conf
         stands in for it. KezuriError for a blocked reference."""
-        rule = _rule_for(self.rules, reference)
+        rule = self._rule(reference)
         if rule is not None and rule.blocked:
             raise _blocked(reference, rule)
         return self._endpoint(reference.repository, rule is not None and rule.insecure, "")
 
+    def _rule(self, reference: Reference) -> "Rule | None":
+        """The rule with the longest prefix that fits (containers-registries.conf(5), "prefix")."""
+        fitting = (rule for rule in self.rules if rule.fits(reference))
+        return max(fitting, key=lambda rule: len(rule.prefix), default=None)
+
     def _endpoint(self, place: str, insecure: bool, mirror_of: str) -> Endpoint:
         host, _, path = place.partition("/")
-        if host == "docker.io":
-            host = "registry-1.docker.io"
+        if host == HUB:
+            host = HUB_SERVER
         plain = insecure or self.plain_allowed(host)
         return Endpoint(host.lower(), path, ("https", "http") if plain else ("https",), mirror_of)
 
@@ -191,7 +193,7 @@ def _named(host: str, entries: Iterable[str]) -> bool:
         if entry == "*":
             return True
         if "/" in entry:
-            if _in_range(name, entry):
+            if in_range(name, entry):
                 return True
         else:
             entry_name, entry_port = split_host(entry)
@@ -201,41 +203,4 @@ def _named(host: str, entries: Iterable[str]) -> bool:
 
 
 def _same_registry(a: str, b: str) -> bool:
-    docker = ("docker.io", "index.docker.io", "registry-1.docker.io")
-    return a == b or (a in docker and b in docker)
-
-
-def _rule_for(rules: "Iterable[Rule]", reference: Reference) -> "Rule | None":
-    """The rule with the longest matching prefix (containers-registries.conf(5), "prefix")."""
-    name = str(reference)
-    best: Rule | None = None
-    for rule in rules:
-        if rule.prefix.startswith("*."):
-            fits = split_host(reference.host)[0].endswith(rule.prefix[1:].lower())
-        else:
-            fits = name == rule.prefix or (name.startswith(rule.prefix) and name[len(rule.prefix)] in "/:@")
-        if fits and (best is None or len(rule.prefix) > len(best.prefix)):
-            best = rule
-    return best
-
-
-def _rewrite(reference: Reference, prefix: str, location: str) -> str:
-    """The repository with `prefix` replaced by `location`; a wildcard prefix stands for the whole host."""
-    if not location:
-        return reference.repository
-    if prefix.startswith("*."):
-        return f"{location}/{reference.path}"
-    if len(prefix) > len(reference.repository):  # the prefix names one tag: the location may too
-        head, slash, last = location.rpartition("/")
-        return head + slash + re.split("[:@]", last, maxsplit=1)[0]
-    return location + reference.repository[len(prefix) :]
-
-
-def _in_range(host: str, text: str) -> bool:
-    from ipaddress import ip_network
-
-    address = literal(host)
-    try:
-        return address is not None and address in ip_network(text, strict=False)
-    except ValueError:
-        return False
+    return a == b or (a in HUB_NAMES and b in HUB_NAMES)

@@ -1,7 +1,8 @@
 """What to do when a registry does not let us in: it depends on who asked, for what, and on whose registry it is."""
 
+from kezuri.oci.reference import HUB
 from kezuri.registry.origin import split_host
-from kezuri.registry.server import HUB, Server
+from kezuri.registry.server import Server
 
 
 def advice(pushed: bool, host: str, account: str) -> str:

@@ -65,12 +65,9 @@ def target_of(url: str) -> str:
     if _TARGET.issuperset(target):
         return target
     import re
+    from urllib.parse import quote
 
-    return re.sub(
-        r"%(?![0-9A-Fa-f]{2})|[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]",
-        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()),
-        target,
-    )
+    return quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", target), safe=f"%{''.join(_TARGET)}")
 
 
 class HttpConnection:

@@ -7,11 +7,10 @@ from kezuri.diagnostics import KezuriError
 from kezuri.registry.challenge import Credential
 from kezuri.registry.config import RegistryConfig
 from kezuri.registry.exchange import Ask, Exchanges
-from kezuri.registry.failure import Refused, Unanswered, explain
+from kezuri.registry.explanation import UNREACHED, explain
+from kezuri.registry.failure import Refused, Unanswered
 from kezuri.registry.retry import Backoff, Clock, Patience
 from kezuri.registry.wire import Transport, TransportError
-
-_NOBODY = ("resolve", "resolve-later", "refused", "connect-timeout", "proxy")
 
 
 class Verified(NamedTuple):
@@ -59,7 +58,7 @@ def verify(
         raise explain(host, endpoint.host, error) from None
     except TransportError as error:
         told = explain(host, endpoint.host, error)
-        if error.kind in _NOBODY:  # what else would serve an image does not help here
+        if error.kind in UNREACHED:  # what else would serve an image does not help here
             raise Unanswered.of(str(told), hint="is the name right, and the network there?", exit_code=125) from None
         raise told from None
     grant = exchanges.granted(ask, patience)

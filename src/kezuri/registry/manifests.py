@@ -2,7 +2,6 @@
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci import digest_of
-from kezuri.oci.descriptor import DOCUMENTS
 from kezuri.registry.exchange import Ask
 from kezuri.registry.failure import Refused, weigh
 from kezuri.registry.place import Place
@@ -43,9 +42,8 @@ def publish(place: Place, name: str, raw: bytes, media_type: str) -> Headers:
 
 def named(place: Place, name: str, patience: Patience) -> str:
     """The digest of what a tag or digest names there; empty for nothing, and where the registry does not say."""
-    ask = Ask(place.endpoint, f"manifests/{name}", "HEAD", {"Accept": ",".join(DOCUMENTS)}, "pull,push")
     try:
-        with place.open(ask, patience) as answer:
+        with place.open(place.document(name, "HEAD", "pull,push"), patience) as answer:
             return answer.headers.get("docker-content-digest").strip()
     except Refused as error:
         if error.failure.status == 404:
@@ -53,7 +51,7 @@ def named(place: Place, name: str, patience: Patience) -> str:
         raise
 
 
-def delete(place: Place, name: str, patience: Patience) -> None:
+def delete(place: Place, name: str) -> None:
     """Delete a tag, or a manifest by its digest, by which all of its tags go. TransportError or Refused when not."""
-    with place.open(place.ask("DELETE", f"manifests/{name}", "pull,delete"), patience):
+    with place.open(place.ask("DELETE", f"manifests/{name}", "pull,delete"), place.patience()):
         pass

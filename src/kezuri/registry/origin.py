@@ -36,10 +36,15 @@ class Origin(NamedTuple):
         return cls(scheme, (found[1] or found[2]).lower(), port)
 
     @property
+    def authority(self) -> str:
+        """`host:port`, with the port that its scheme has by itself, too."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
     def netloc(self) -> str:
         """`host[:port]` as it stands in a URL."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return self.authority if self.port != _PORTS[self.scheme] else self.authority.rpartition(":")[0]
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
@@ -79,6 +84,17 @@ def is_metadata(host: str) -> bool:
     few others."""
     address = literal(host)
     return address is not None and (address.is_link_local or str(address) in _METADATA)
+
+
+def in_range(host: str, text: str) -> bool:
+    """Whether the host is an address of a range such as `10.0.0.0/8`. What is no range has none."""
+    from ipaddress import ip_network
+
+    address = literal(host)
+    try:
+        return address is not None and address in ip_network(text, strict=False)
+    except ValueError:
+        return False
 
 
 def literal(host: str) -> "IPv4Address | IPv6Address | None":

@@ -11,8 +11,7 @@ from kezuri.oci.reference import valid_tag
 from kezuri.registry.exchange import Ask
 from kezuri.registry.place import Place
 from kezuri.registry.redirects import Hop
-from kezuri.registry.retry import Patience
-from kezuri.registry.wire import Answer, Headers, TransportError
+from kezuri.registry.wire import Headers
 
 _PAGE = 1000
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
@@ -35,8 +34,7 @@ def pages(
     ask = Ask(place.endpoint, path, "GET", {"Accept": accept})
     been: set[str] = set()
     while True:
-        patience = place.patience()
-        body, headers, hop = _whole(place, ask, patience, where)
+        body, headers, hop = whole(place, ask, where)
         try:
             page = json.loads(body)
         except (ValueError, RecursionError):
@@ -54,23 +52,9 @@ def pages(
         ask = ask._replace(at=onward)
 
 
-def _whole(place: Place, ask: Ask, patience: Patience, where: str) -> tuple[bytes, Headers, Hop]:
-    while True:
-        try:
-            answer, hop = place.reach(ask, patience)
-            with answer:
-                return read_whole(answer, where), answer.headers, hop
-        except TransportError as error:
-            if not patience.again(place.host, error.kind):
-                raise
-
-
-def read_whole(answer: Answer, where: str) -> bytes:
-    """The body of an answer; KezuriError naming `where` when it is larger than a document may be."""
-    length = answer.headers.length() or 0
-    body = bytearray()
-    while length <= MOST_BYTES and len(body) <= MOST_BYTES and (piece := answer.read(1 << 20)):
-        body += piece
-    if length > MOST_BYTES or len(body) > MOST_BYTES:
+def whole(place: Place, ask: Ask, where: str) -> tuple[bytes, Headers, Hop]:
+    """As `Place.whole`; KezuriError naming `where` for what is larger than a document may be."""
+    body, headers, hop = place.whole(ask, place.patience())
+    if body is None:
         raise KezuriError.of(f"{where}: the answer is larger than {MOST_BYTES >> 20} MiB", exit_code=125)
-    return bytes(body)
+    return body, headers, hop

@@ -1,9 +1,9 @@
-"""Proxies from the environment, by the rules that curl and Go share."""
+"""Proxies from the environment, by the rules that curl and Go share: which is used, and what its URL says."""
 
 from collections.abc import Mapping
 
 from kezuri.diagnostics import KezuriError
-from kezuri.registry.origin import Origin, is_local, literal, split_host
+from kezuri.registry.origin import Origin, in_range, is_local, literal, split_host
 
 
 def proxy_for(origin: Origin, environment: Mapping[str, str]) -> str:
@@ -26,6 +26,36 @@ def proxy_for(origin: Origin, environment: Mapping[str, str]) -> str:
     return proxy
 
 
+def place_of(proxy: str, origin: Origin) -> Origin:
+    """Where a proxy is; KezuriError for a URL that does not say it."""
+    scheme, _, rest = proxy.partition("://")
+    try:
+        return Origin.of(f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}")
+    except ValueError:
+        raise KezuriError.of(
+            f"the proxy for {origin} is not a URL: {shown(proxy)!r}",
+            hint=f"see {origin.scheme.upper()}_PROXY",
+            exit_code=2,
+        ) from None
+
+
+def headers_for(proxy: str) -> dict[str, str]:
+    """The name and password that stand in the proxy's URL, as the proxy wants them."""
+    secret = proxy.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if not secret:
+        return {}
+    from base64 import b64encode
+    from urllib.parse import unquote
+
+    return {"Proxy-Authorization": f"Basic {b64encode(unquote(secret).encode()).decode()}"}
+
+
+def shown(proxy: str) -> str:
+    """A proxy's URL without name and password."""
+    scheme, _, rest = proxy.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
 def _variable(name: str, environment: Mapping[str, str]) -> str:
     low = environment.get(name, "")
     # A CGI server passes a request's `Proxy:` header as HTTP_PROXY.
@@ -40,13 +70,8 @@ def _bypassed(origin: Origin, rules: str) -> bool:
         if rule == "*":
             return True
         if "/" in rule:
-            from ipaddress import ip_network
-
-            try:
-                if address is not None and address in ip_network(rule, strict=False):
-                    return True
-            except ValueError:
-                pass
+            if in_range(origin.host, rule):
+                return True
             continue
         name, port = split_host(rule)
         if port and port != str(origin.port):

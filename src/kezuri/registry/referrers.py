@@ -11,9 +11,8 @@ from kezuri.oci.fields import Fields
 from kezuri.registry.exchange import Ask
 from kezuri.registry.failure import Refused
 from kezuri.registry.manifests import publish
-from kezuri.registry.pages import pages, read_whole
+from kezuri.registry.pages import pages, whole
 from kezuri.registry.place import Place
-from kezuri.registry.wire import TransportError
 
 _WRITES = 5
 """How often the stand-in tag is written when others write it at the same time."""
@@ -93,21 +92,15 @@ def _entry(raw: bytes, media_type: str) -> dict[str, Any]:
 def _kept(place: Place, tag: str, where: str) -> list[dict[str, Any]]:
     """The entries under the stand-in tag; none when there is no such tag."""
     ask = Ask(place.endpoint, f"manifests/{tag}", "GET", {"Accept": INDEX})
-    patience = place.patience()
-    while True:
-        try:
-            with place.open(ask, patience) as answer:
-                page = json.loads(read_whole(answer, where))
-                return _entries(page) if isinstance(page, dict) else []
-        except TransportError as error:
-            if not patience.again(place.host, error.kind):
-                raise
-        except Refused as error:
-            if error.failure.status == 404:
-                return []
-            raise
-        except (ValueError, RecursionError):
-            raise KezuriError.of(f"{where}: {tag} is no list of referrers", exit_code=125) from None
+    try:
+        page = json.loads(whole(place, ask, where)[0])
+        return _entries(page) if isinstance(page, dict) else []
+    except Refused as error:
+        if error.failure.status == 404:
+            return []
+        raise
+    except (ValueError, RecursionError):
+        raise KezuriError.of(f"{where}: {tag} is no list of referrers", exit_code=125) from None
 
 
 def _entries(page: dict[str, Any]) -> list[dict[str, Any]]:

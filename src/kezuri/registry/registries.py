@@ -1,10 +1,13 @@
 """registries.conf, version 2: where this machine's owner sends pulls (containers-registries.conf(5))."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kezuri.diagnostics import KezuriError
+from kezuri.oci import Reference
+from kezuri.registry.origin import split_host
 
 _ALL, _DIGEST_ONLY, _TAG_ONLY = _PULLS = ("all", "digest-only", "tag-only")
 
@@ -30,6 +33,24 @@ class Rule(NamedTuple):
     insecure: bool = False
     blocked: bool = False
     mirrors: tuple[Location, ...] = ()
+
+    def fits(self, reference: Reference) -> bool:
+        """Whether its prefix is one of the reference."""
+        if self.prefix.startswith("*."):
+            return split_host(reference.host)[0].endswith(self.prefix[1:].lower())
+        name = str(reference)
+        return name == self.prefix or (name.startswith(self.prefix) and name[len(self.prefix)] in "/:@")
+
+    def rewritten(self, reference: Reference, location: str) -> str:
+        """The repository with a location in the prefix's place; a wildcard prefix stands for the whole host."""
+        if not location:
+            return reference.repository
+        if self.prefix.startswith("*."):
+            return f"{location}/{reference.path}"
+        if len(self.prefix) > len(reference.repository):  # the prefix names one tag: the location may too
+            head, slash, last = location.rpartition("/")
+            return head + slash + re.split("[:@]", last, maxsplit=1)[0]
+        return location + reference.repository[len(self.prefix) :]
 
     def trusts(self, netloc: str) -> bool:
         """Whether it names this `host[:port]` as insecure."""

@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from kezuri.registry.wire import TransportError
+
 _MOST_WAIT = 120.0
 """Seconds that a host may have us wait, all in all, before something worth while arrives."""
 _STATUSES = frozenset((408, 425, 429, 499, 500, 502, 503, 504, 522))
@@ -145,6 +147,11 @@ class Stall:
         self._now = now
         self._since = now()
         self._bytes = 0
+
+    def check(self, count: int, host: str) -> None:
+        """As `stalled`; TransportError, which is the host's, when it is."""
+        if self.stalled(count):
+            raise TransportError("stalled", host, "sends less than 1 KiB a second")
 
     def stalled(self, count: int) -> bool:
         """Note so many bytes that arrived just now."""

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-HUB = "docker.io"
-_HUB_NAMES = frozenset((HUB, "index.docker.io", "registry-1.docker.io"))
+from kezuri.oci.reference import HUB, HUB_NAMES
+
 _HUB_KEY = "https://index.docker.io/v1/"
 _VERSIONS = ("v1", "v2")
 
@@ -24,7 +24,7 @@ class Server(NamedTuple):
             rest = text.strip()
         host, _, path = rest.partition("/")
         host, path = host.lower(), path.strip("/")
-        if host in _HUB_NAMES:
+        if host in HUB_NAMES:
             host = HUB
             mark = mark or ("://" if path in _VERSIONS else "")
         return cls(host, "" if mark else path)

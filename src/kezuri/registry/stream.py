@@ -1,17 +1,16 @@
 """One blob, read while it comes and kept nowhere."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 
 from kezuri.oci import Descriptor
-from kezuri.registry.blob import Mistaken, continues
+from kezuri.registry.exchange import Ask
 from kezuri.registry.failure import Refused, WrongBytes
-from kezuri.registry.retry import Patience, Stall, Stopped
+from kezuri.registry.place import Place
+from kezuri.registry.ranges import CHUNK, WORTH_WHILE, Mistaken, asking_from, begins, continues
+from kezuri.registry.retry import Stall, Stopped
 from kezuri.registry.wire import Answer, TransportError
-
-_CHUNK = 256 << 10
-_WORTH_WHILE = 1 << 20
 
 
 class BlobStream(io.RawIOBase):
@@ -24,22 +23,21 @@ class BlobStream(io.RawIOBase):
 
     def __init__(
         self,
-        open_: Callable[[Mapping[str, str]], Answer],
+        place: Place,
         descriptor: Descriptor,
-        host: str,
-        patience: Patience,
         failed: Callable[[TransportError | Refused | WrongBytes | Stopped], Exception],
         count: Callable[[int], None],
     ) -> None:
-        """`open_` sends the GET with the headers given; `count` hears of every piece that came, in bytes."""
-        self._open = open_
+        """`count` hears of every piece that came, in bytes."""
+        self._place = place
         self._descriptor = descriptor
-        self._host = host
-        self._patience = patience
+        self._ask = Ask(place.endpoint, f"blobs/{descriptor.digest}", document=False)
+        self._host = place.host
+        self._patience = place.patience()
         self._failed = failed
         self._count = count
         self._hash = sha256()
-        self._stall = Stall(patience.backoff.clock.now)
+        self._stall = Stall(self._patience.backoff.clock.now)
         self._answer: Answer | None = None
         self._offset = 0
         self._resumed = 0
@@ -57,11 +55,11 @@ class BlobStream(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """At most `size` bytes (a quarter of a megabyte when nothing is said); none at the blob's end."""
-        wanted = _CHUNK if size is None or size < 0 else size
+        wanted = CHUNK if size is None or size < 0 else size
         if self.verified or not wanted:
             return b""
         try:
-            return self._next(min(wanted, _CHUNK))
+            return self._next(min(wanted, CHUNK))
         except (TransportError, Refused, WrongBytes, Stopped) as error:
             raise self._failed(error) from None
 
@@ -77,8 +75,7 @@ class BlobStream(io.RawIOBase):
                     raise TransportError("cut", self._host, "the connection ended early")
                 if self._patience.stop.is_set():
                     raise Stopped
-                if self._stall.stalled(len(piece)):
-                    raise TransportError("stalled", self._host, "sends less than 1 KiB a second")
+                self._stall.check(len(piece), self._host)
             except Refused as error:
                 if error.failure.status != 416 or not self._ranges or not self._offset:
                     raise
@@ -86,7 +83,7 @@ class BlobStream(io.RawIOBase):
                 continue
             except TransportError as error:
                 self._hang_up()
-                if self._offset - self._resumed >= _WORTH_WHILE:
+                if self._offset - self._resumed >= WORTH_WHILE:
                     self._patience.progressed()
                 self._resumed = self._offset
                 if not self._patience.again(self._host, error.kind):
@@ -121,19 +118,16 @@ class BlobStream(io.RawIOBase):
     def _dial(self) -> None:
         start, whole = self._offset, self._descriptor.size
         self._stall = Stall(self._patience.backoff.clock.now)
-        answer = self._open({"Range": f"bytes={start}-{whole - 1}"} if start and self._ranges else {})
+        headers = asking_from(start, whole) if self._ranges else {}
+        answer = self._place.open(self._ask._replace(headers=headers), self._patience)
         answer.__enter__()
         self._answer = answer
         if start and continues(answer, start, whole):
             return
-        announced = answer.headers.length()
-        if announced is not None and announced != whole:
-            raise Mistaken(f"{announced} bytes announced instead of {whole}")
-        if answer.status != 200:
-            raise Mistaken(f"status {answer.status} without content")
+        begins(answer, whole)
         known, again = start, sha256()
         while known:
-            piece = answer.read(min(known, _CHUNK))
+            piece = answer.read(min(known, CHUNK))
             if not piece:
                 raise TransportError("cut", self._host, "the connection ended early")
             again.update(piece)

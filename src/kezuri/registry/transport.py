@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from kezuri.diagnostics import KezuriError
 from kezuri.registry.config import RegistryConfig
 from kezuri.registry.origin import Origin
-from kezuri.registry.proxy import proxy_for
+from kezuri.registry.proxy import headers_for, place_of, proxy_for, shown
 from kezuri.registry.wire import Headers, Request, TransportError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class SocketTransport:
             target = target_of(request.url)
             if route[1] and origin.scheme == "http":
                 target = f"{origin}{target}"
-                headers |= _proxy_headers(route[1])
+                headers |= headers_for(route[1])
             connection.request(request.method, target, headers, pieces if pieces is not None else body)
             head = connection.head(request.method, pace.idle if pieces is None else limit)
         except BaseException as error:
@@ -178,7 +178,7 @@ class SocketTransport:
         if not proxy:
             stream: Stream = connect(origin.host, origin.port, seconds, line)
             return HttpConnection(stream if settings is None else _secured(stream, settings, origin.host))
-        place = _place(proxy, origin)
+        place = place_of(proxy, origin)
         outer = self._settings(None) if place.scheme == "https" else None
         stream = connect(place.host, place.port, seconds, line)
         if outer is not None:
@@ -212,10 +212,9 @@ def _secured(stream: "Stream", settings: "SSLContext", host: str) -> "Stream":
 
 def _tunnel(connection: "HttpConnection", origin: Origin, proxy: str) -> None:
     """Have the proxy pass on what is said to the origin. TransportError when it does not."""
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    place = f"{host}:{origin.port}"
+    place = origin.authority
     try:
-        connection.request("CONNECT", place, {"Host": place, "User-Agent": _AGENT, **_proxy_headers(proxy)}, None)
+        connection.request("CONNECT", place, {"Host": place, "User-Agent": _AGENT, **headers_for(proxy)}, None)
         head = connection.head("CONNECT", connection.line.idle)
     except BaseException:
         connection.close()
@@ -226,39 +225,15 @@ def _tunnel(connection: "HttpConnection", origin: Origin, proxy: str) -> None:
     connection.tunnelled()
 
 
-def _place(proxy: str, origin: Origin) -> Origin:
-    """Where a proxy is; KezuriError for a URL that does not say it."""
-    scheme, _, rest = proxy.partition("://")
-    try:
-        return Origin.of(f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}")
-    except ValueError:
-        raise KezuriError.of(
-            f"the proxy for {origin} is not a URL: {_shown(proxy)!r}",
-            hint=f"see {origin.scheme.upper()}_PROXY",
-            exit_code=2,
-        ) from None
-
-
-def _proxy_headers(proxy: str) -> dict[str, str]:
-    """The name and password that stand in the proxy's URL, as the proxy wants them."""
-    secret = proxy.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    if not secret:
-        return {}
-    from base64 import b64encode
-    from urllib.parse import unquote
-
-    return {"Proxy-Authorization": f"Basic {b64encode(unquote(secret).encode()).decode()}"}
-
-
 def _translate(error: Exception, origin: Origin, proxy: str) -> TransportError:
     """The TransportError for an error of sockets, TLS or HTTP."""
-    through = f" (through the proxy {_shown(proxy)})" if proxy else ""
+    through = f" (through the proxy {shown(proxy)})" if proxy else ""
     if isinstance(error, TransportError):
         if not proxy:
             return TransportError(error.kind, origin.netloc, error.message)
         if error.kind == "proxy":
             return TransportError("proxy", origin.netloc, f"{error.message}{through}")
-        return TransportError("proxy", origin.netloc, f"the proxy {_shown(proxy)} cannot be reached: {error.message}")
+        return TransportError("proxy", origin.netloc, f"the proxy {shown(proxy)} cannot be reached: {error.message}")
     if _is_distrust(error):
         return TransportError(
             "certificate", origin.netloc, f"{getattr(error, 'verify_message', '') or _reason(error)}{through}"
@@ -284,9 +259,3 @@ def _reason(error: BaseException) -> str:
         return error.strerror.lower()
     text = str(error.args[0]) if error.args else type(error).__name__
     return text[:120] if "0x" not in text else type(error).__name__
-
-
-def _shown(proxy: str) -> str:
-    """A proxy's URL without name and password."""
-    scheme, _, rest = proxy.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

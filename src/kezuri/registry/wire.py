@@ -1,6 +1,6 @@
 """The door to the sockets: requests, answers, and how a transport fails."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
@@ -109,6 +109,17 @@ class Answer(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+_PIECE = 1 << 20
+
+
+def pieces(answer: Answer, most: int) -> Iterator[bytes]:
+    """The body of an answer, read while it is iterated over: no more than so many bytes of it, whatever it announces.
+    TransportError as for `Answer.read`."""
+    while most > 0 and (piece := answer.read(min(most, _PIECE))):
+        most -= len(piece)
+        yield piece
 
 
 class Transport(Protocol):

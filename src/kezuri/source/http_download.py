@@ -155,8 +155,7 @@ class Downloads:
                 for data in _unzipped(plain, piece, wanted):
                     update(data)
                     writer.write(data)
-            if stall.stalled(len(piece)):
-                raise TransportError("stalled", wanted.host, "sends less than 1 KiB a second")
+            stall.check(len(piece), wanted.host)
         if plain is not None and count and not plain.eof:
             raise TransportError("cut", wanted.host, "the encoded content ended early")
 

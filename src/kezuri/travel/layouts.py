@@ -13,6 +13,8 @@ from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import (
     INDEXES,
     MANIFEST,
+    MOST_BYTES,
+    MOST_DEEP,
     REF_NAME,
     Descriptor,
     Index,
@@ -162,10 +164,10 @@ class CacheDirectory:
 
     def _reach(self, layout: LayoutDirectory, entry: Descriptor, kept: set[str], depth: int) -> None:
         kept.add(entry.digest)
-        if depth > 4:
-            raise KezuriError.of(f"{self._directory}: indexes nested more than 4 deep")
+        if depth > MOST_DEEP:
+            raise KezuriError.of(f"{self._directory}: indexes nested more than {MOST_DEEP} deep")
         with open(layout.path(entry.digest), "rb") as file:
-            content = read_document(file.read(8 << 20), self._directory)
+            content = read_document(file.read(MOST_BYTES), self._directory)
         if isinstance(content, Index):
             for child in content.manifests:
                 if child.media_type in INDEXES or os.path.exists(layout.path(child.digest)):
