@@ -5,12 +5,13 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import Descriptor, Index, canonical
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file, version_of
+from kezuri.store.blobs import CheckedBlob
 
 
 class LayoutDirectory:
@@ -30,6 +31,17 @@ class LayoutDirectory:
         """A file that becomes the blob when the block ends without an error; whoever writes it knows its digest."""
         with replacement(self.path(digest)) as file:
             yield file
+
+    def copy_in(self, descriptor: Descriptor, file: IO[bytes], check: Callable[[], None] = lambda: None) -> None:
+        """Copy a blob of the store, whose bytes are compared with its digest on the way; `check` is called between
+        pieces, and may raise. KezuriError when they are others: nothing of them remains then.
+
+        No hard link: a change of the file's owner, mode or bytes would be one of the store's, too.
+        """
+        with self.blob(descriptor.digest) as copy, CheckedBlob(file, descriptor) as checked:
+            for piece in checked.pieces():
+                check()
+                copy.write(piece)
 
     def move_in(self, path: str, digest: str) -> None:
         """Move a finished file to the blob's place, or copy it from another file system."""

@@ -28,7 +28,6 @@ from kezuri.travel.document import ARTIFACT, CONFIG_TYPE
 LEDGER = ".kezuri-cache"
 """The file in a layout that names the blobs which caches have brought there, one digest a line."""
 
-_CHUNK = 1 << 20
 _STALE = 3600.0
 """Seconds after which nobody writes an unfinished file any more."""
 
@@ -80,7 +79,8 @@ class CacheDirectory:
                     there = descriptor.digest not in damaged
                     if not there or self._size(layout, descriptor.digest) != descriptor.size:
                         _enter(ledger, descriptor.digest)
-                        self._copy(layout, descriptor, source, check)
+                        with source.open(descriptor) as file:
+                            layout.copy_in(descriptor, file, check)
                 for data in (config, manifest):
                     digest = digest_of(data)
                     if self._size(layout, digest) != len(data):
@@ -110,24 +110,6 @@ class CacheDirectory:
             return os.lstat(layout.path(digest)).st_size
         except FileNotFoundError:
             return -1
-
-    def _copy(
-        self, layout: LayoutDirectory, descriptor: Descriptor, source: BlobSource, check: Callable[[], None]
-    ) -> None:
-        from hashlib import sha256
-
-        hashed = sha256()
-        with source.open(descriptor) as file, layout.blob(descriptor.digest) as copy:
-            while piece := file.read(_CHUNK):
-                check()
-                hashed.update(piece)
-                copy.write(piece)
-            if "sha256:" + hashed.hexdigest() != descriptor.digest:
-                raise KezuriError.of(
-                    f"blob {descriptor.digest} of the store is damaged",
-                    hint="`kezuri store check --repair` removes it; then it is fetched or built again",
-                    exit_code=125,
-                )
 
     def _sweep(self, layout: LayoutDirectory, ledger: BinaryIO) -> None:
         """Remove what the ledger names and the index does not reach. Where something of the index is not understood,
