@@ -18,7 +18,7 @@ from kezuri.progress.events import WorkName
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.travel.carriers import Carrier, LayoutCarrier, RegistryCarrier
 from kezuri.travel.document import CacheDocument, Record
-from kezuri.travel.imported import Imported, Place
+from kezuri.travel.imported import Imported, Place, Progress
 from kezuri.travel.places import CacheSource, CacheTarget, scoped
 
 if TYPE_CHECKING:
@@ -30,8 +30,39 @@ _MOST_MOUNTS = 2 << 30
 """How many bytes the packs of cache mounts may have together where no bound is given."""
 
 
+def imported_caches(
+    sources: tuple[CacheSource, ...],
+    session: Session,
+    reporter: Reporter,
+    warn: Callable[[str], None],
+    progress: Progress,
+    cancel: CallOff,
+) -> Imported | None:
+    """The caches that a build reads, to be used in a `with`; None where it reads none."""
+
+    @contextmanager
+    def reading(name: str) -> Iterator[None]:
+        with reporter.step(WorkName(f"importing cache manifest from {name}")):
+            yield
+
+    places = tuple(Place(str(source), partial(_carriers, session, source), source.mounts) for source in sources)
+    return Imported(session.store, places, warn, reading, progress, cancel) if places else None
+
+
+def _carriers(session: Session, source: CacheSource, held: ExitStack) -> tuple[Carrier, ...]:
+    """What lies at a place: the cache of the scope, then that without one."""
+    if source.kind == "local":
+        tags = dict.fromkeys((scoped(source.tag or "latest", source.scope), source.tag or "latest"))
+        return tuple(held.enter_context(LayoutCarrier(source.place, tag, source.digest)) for tag in tags)
+    reference = Reference.parse(source.place)
+    if reference.digest:
+        return (RegistryCarrier(session.registry, reference),)
+    tags = dict.fromkeys((scoped(reference.tag, source.scope), reference.tag))
+    return tuple(RegistryCarrier(session.registry, reference._replace(tag=tag)) for tag in tags)
+
+
 class Caches:
-    """The caches of one build. Use it in a `with`."""
+    """The caches of one build. Use `imported` in a `with`."""
 
     def __init__(
         self,
@@ -40,7 +71,7 @@ class Caches:
         session: Session,
         reporter: Reporter,
         warn: Callable[[str], None],
-        progress: Callable[[str, int, int], None],
+        progress: Progress,
         cancel: CallOff,
         namespace: str,
         names: tuple[str, ...],
@@ -59,8 +90,7 @@ class Caches:
         self._ticket: Ticket | None = None
         self._promised: dict[str, tuple[str, Packing]] = {}
         self._sources = sources
-        places = tuple(Place(str(source), partial(self._carriers, source), source.mounts) for source in sources)
-        self.imported = Imported(session.store, places, warn, self._reading, progress, cancel) if places else None
+        self.imported = imported_caches(sources, session, reporter, warn, progress, cancel)
 
     def lookup(self, bench: Workbench) -> ForeignLookup:
         """The Lookup of a build with this workbench."""
@@ -71,22 +101,6 @@ class Caches:
         return self._lookup
 
     # importing
-
-    def _carriers(self, source: CacheSource, held: ExitStack) -> tuple[Carrier, ...]:
-        """What lies at a place: the cache of the scope, then that without one."""
-        if source.kind == "local":
-            tags = dict.fromkeys((scoped(source.tag or "latest", source.scope), source.tag or "latest"))
-            return tuple(held.enter_context(LayoutCarrier(source.place, tag, source.digest)) for tag in tags)
-        reference = Reference.parse(source.place)
-        if reference.digest:
-            return (RegistryCarrier(self._session.registry, reference),)
-        tags = dict.fromkeys((scoped(reference.tag, source.scope), reference.tag))
-        return tuple(RegistryCarrier(self._session.registry, reference._replace(tag=tag)) for tag in tags)
-
-    @contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
-        with self._reporter.step(WorkName(f"importing cache manifest from {name}")):
-            yield
 
     def ready(self, plan: Plan, ahead: list[tuple[int, int]]) -> None:
         """KezuriError when steps that come first need files which no cache has: what was found is to be looked up
