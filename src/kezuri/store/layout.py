@@ -9,7 +9,7 @@ from typing import IO, BinaryIO
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.replacement import replacement
-from kezuri.oci.descriptor import Descriptor, Index, canonical
+from kezuri.oci.descriptor import REF_NAME, Descriptor, Index, canonical
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file, version_of
 from kezuri.store.blobs import CheckedBlob
 
@@ -56,6 +56,19 @@ class LayoutDirectory:
 
                 with self.blob(digest) as copy:
                     shutil.copyfileobj(file, copy)
+
+    def name(self, new: Descriptor) -> None:
+        """List what an entry stands for. Its name goes over to it, which then needs no entry without one. Without
+        a name it is listed unless it is there, by whatever name."""
+        name = new.annotations.get(REF_NAME)
+
+        def change(known: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
+            if name is None and any(d.digest == new.digest for d in known):
+                return known
+            kept = [d for d in known if name is None or d.annotations.get(REF_NAME) != name]
+            return (*(d for d in kept if d.digest != new.digest or REF_NAME in d.annotations), new)
+
+        self.enter(change)
 
     def enter(self, change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]]) -> None:
         """Change the entries of the index, which is published whole: a reader sees the old one or the new one, and two

@@ -87,8 +87,7 @@ class CacheDirectory:
                         _enter(ledger, digest)
                         with layout.blob(digest) as file:
                             file.write(data)
-                entry = Descriptor(MANIFEST, digest_of(manifest), len(manifest), {REF_NAME: tag}, None, ARTIFACT)
-                layout.enter(lambda known: (*(d for d in known if d.annotations.get(REF_NAME) != tag), entry))
+                layout.name(Descriptor(MANIFEST, digest_of(manifest), len(manifest), {REF_NAME: tag}, None, ARTIFACT))
                 self._sweep(layout, ledger)
         except OSError as error:
             raise disk_error(error, error.filename or self._directory) from error
