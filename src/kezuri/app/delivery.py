@@ -290,10 +290,7 @@ class Delivery:
         for data in image.documents.values():
             store.blobs.put(data)
         store.sync_new()
-        for name in self._names:
-            store.names.put(name, image.descriptor)
-        if not self._names:
-            store.names.keep(image.descriptor)
+        store.names.enter(self._names, image.descriptor)
 
     def _write_files(self, image: "Exported | None") -> None:
         if not self._request.iidfile and not self._request.metadata_file:
