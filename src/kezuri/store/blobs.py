@@ -1,7 +1,6 @@
 """Content-addressed blobs in an OCI image layout: written aside, verified, synced, renamed."""
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -313,22 +312,12 @@ class CheckedBlob:
 def lock_partial(path: str, flags: int = 0) -> int:
     """A descriptor of a partial blob that nobody else writes while it is open; -1 when somebody does, or when there is
     none and `flags` do not say to make it."""
-    while True:
-        try:
-            held = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o644)
-        except FileNotFoundError:
-            return -1
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who had it before may have published or removed it.
-            if os.path.samestat(os.stat(path), os.fstat(held)):
-                return held
-        except BlockingIOError:
-            os.close(held)
-            return -1
-        except FileNotFoundError:
-            pass
-        os.close(held)
+    from kezuri.linux.held_file import hold
+
+    try:
+        return hold(path, flags)
+    except FileNotFoundError:
+        return -1
 
 
 def sync_file(path: str) -> None:

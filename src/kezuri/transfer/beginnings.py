@@ -1,6 +1,5 @@
 """The first bytes of blobs whose fetching was interrupted: they lie in a layout until the next copy to it."""
 
-import fcntl
 import os
 import stat
 from collections.abc import Collection
@@ -9,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from kezuri.diagnostics import KezuriError
+from kezuri.linux.held_file import hold
 from kezuri.oci.descriptor import Descriptor
 from kezuri.transfer.file_sink import FileWriter
 
@@ -59,28 +59,17 @@ class Beginnings:
     def take(self, name: str, flags: int = os.O_CREAT) -> int:
         """A descriptor of what was begun under the name, or of a new file, which nobody else writes while it is open;
         -1 when somebody does, or when there can be none."""
-        while self._fd >= 0:
-            try:
-                held = os.open(
-                    name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | flags, 0o644, dir_fd=self._fd
-                )
-            except OSError:
-                return -1
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found = os.fstat(held)
-                # Who had it before may have published or removed it.
-                if os.path.samestat(os.stat(name, dir_fd=self._fd, follow_symlinks=False), found):
-                    # A file with a second name would be changed under that name, too.
-                    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid():
-                        return held
-                    os.close(held)
-                    return -1
-            except FileNotFoundError:
-                pass
-            except OSError:
-                os.close(held)
-                return -1
+        if self._fd < 0:
+            return -1
+        try:
+            held = hold(name, os.O_NONBLOCK | flags, directory=self._fd)
+        except OSError:
+            return -1
+        if held >= 0:
+            found = os.fstat(held)
+            # A file with a second name would be changed under that name, too.
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid():
+                return held
             os.close(held)
         return -1
 

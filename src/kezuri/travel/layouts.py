@@ -1,6 +1,5 @@
 """Caches written into a layout directory, from which blobs are removed that no cache in it names any more."""
 
-import fcntl
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from typing import IO, BinaryIO, Protocol
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
+from kezuri.linux.held_file import hold
 from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import (
     INDEXES,
@@ -95,14 +95,8 @@ class CacheDirectory:
     @contextmanager
     def _ledger(self) -> Iterator[BinaryIO]:
         path = os.path.join(self._directory, LEDGER)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        while True:
-            with os.fdopen(os.open(path, flags, 0o644), "r+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                # Who had it before has put a new one in its place.
-                if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
-                    yield file
-                    return
+        with os.fdopen(hold(path, os.O_CREAT | os.O_APPEND, wait=True), "r+b") as file:
+            yield file
 
     def _size(self, layout: LayoutDirectory, digest: str) -> int:
         try:
