@@ -153,10 +153,10 @@ class Shipment:
     def _upload(self, rest: list[tuple[Reference, Descriptor]]) -> None:
         if not rest:
             return
-        how = self._registry().upload_each(rest, self._stock, self._told.moved, self._known_in)
+        how = self._registry().upload_each(rest, self._stock, self._told.moved, self._facts.sources_beside)
         arrived: dict[str, list[str]] = {}
         for repository, blob in rest:
-            sources = self._known_in(repository, blob.digest)
+            sources = self._facts.sources_beside(repository, blob.digest)
             self._told.arrived(
                 repository, blob, how[(repository, blob.digest)], sources[0] if len(sources) == 1 else ""
             )
@@ -164,12 +164,6 @@ class Shipment:
             arrived.setdefault(repository.repository, []).append(blob.digest)
         for name, digests in arrived.items():
             self._facts.put_sources(digests, name)
-
-    def _known_in(self, repository: Reference, digest: str) -> list[str]:
-        """The paths of other repositories of the same registry that have the blob."""
-        start = f"{repository.host}/"
-        found = (name.removeprefix(start) for name in self._facts.sources(digest) if name.startswith(start))
-        return [path for path in found if path != repository.path]
 
     def _tag(self, root: Descriptor, raw: bytes, references: list[Reference]) -> None:
         registry = self._registry()

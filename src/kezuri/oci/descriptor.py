@@ -44,6 +44,11 @@ MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
 DOCUMENTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 """Media types of manifests and indexes, in the order in which registries are asked for them."""
 
+MOST_BYTES = 8 << 20
+"""Bytes of a document (an index, a manifest, a config) that is read: registries take half as many."""
+MOST_DEEP = 4
+"""How deep indexes may be nested that are followed."""
+
 _EMPTY: Mapping[str, str] = {}
 
 _SHA256 = re.compile("sha256:[0-9a-f]{64}")

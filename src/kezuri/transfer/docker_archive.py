@@ -13,6 +13,7 @@ from kezuri.oci.descriptor import (
     LAYER_GZIP,
     LAYER_ZSTD,
     MANIFEST,
+    MOST_BYTES,
     Descriptor,
     Index,
     Manifest,
@@ -21,7 +22,7 @@ from kezuri.oci.descriptor import (
 )
 from kezuri.oci.fields import Fields
 from kezuri.oci.reference import Reference
-from kezuri.registry.image import MOST_BYTES, Document
+from kezuri.registry.image import Document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.archive_file import ArchiveFile
 from kezuri.store.layout_archive import Saved
