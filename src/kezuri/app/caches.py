@@ -1,18 +1,16 @@
 """`--cache-from` and `--cache-to`: a build's imported and exported caches, wired from the concrete parts."""
 
-import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from kezuri.app.definition import Workbench
 from kezuri.app.session import Session
-from kezuri.build.foreign import ForeignLookup, Reach
-from kezuri.build.needs import Needs
+from kezuri.build.foreign import ForeignLookup
 from kezuri.diagnostics import KezuriError
 from kezuri.forms.packing import Packing
-from kezuri.oci.descriptor import Descriptor, valid_digest
+from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
 from kezuri.plan.operation import Plan
 from kezuri.progress.calling_off import CallOff
@@ -20,21 +18,51 @@ from kezuri.progress.events import WorkName
 from kezuri.progress.reporter import Reporter, Ticket
 from kezuri.travel.carriers import Carrier, LayoutCarrier, RegistryCarrier
 from kezuri.travel.document import CacheDocument, Record
-from kezuri.travel.imported import Imported, Place
+from kezuri.travel.imported import Imported, Place, Progress
 from kezuri.travel.places import CacheSource, CacheTarget, scoped
 
 if TYPE_CHECKING:
+    from kezuri.build.exporting import CacheBlobs, CacheContent
     from kezuri.export.image import LayerBlob
     from kezuri.step.cachemounts import Elsewhere
-    from kezuri.travel.document import MountRecord
-    from kezuri.travel.mounts import MountPacker
 
 _MOST_MOUNTS = 2 << 30
 """How many bytes the packs of cache mounts may have together where no bound is given."""
 
 
+def imported_caches(
+    sources: tuple[CacheSource, ...],
+    session: Session,
+    reporter: Reporter,
+    warn: Callable[[str], None],
+    progress: Progress,
+    cancel: CallOff,
+) -> Imported | None:
+    """The caches that a build reads, to be used in a `with`; None where it reads none."""
+
+    @contextmanager
+    def reading(name: str) -> Iterator[None]:
+        with reporter.step(WorkName(f"importing cache manifest from {name}")):
+            yield
+
+    places = tuple(Place(str(source), partial(_carriers, session, source), source.mounts) for source in sources)
+    return Imported(session.store, places, warn, reading, progress, cancel) if places else None
+
+
+def _carriers(session: Session, source: CacheSource, held: ExitStack) -> tuple[Carrier, ...]:
+    """What lies at a place: the cache of the scope, then that without one."""
+    if source.kind == "local":
+        tags = dict.fromkeys((scoped(source.tag or "latest", source.scope), source.tag or "latest"))
+        return tuple(held.enter_context(LayoutCarrier(source.place, tag, source.digest)) for tag in tags)
+    reference = Reference.parse(source.place)
+    if reference.digest:
+        return (RegistryCarrier(session.registry, reference),)
+    tags = dict.fromkeys((scoped(reference.tag, source.scope), reference.tag))
+    return tuple(RegistryCarrier(session.registry, reference._replace(tag=tag)) for tag in tags)
+
+
 class Caches:
-    """The caches of one build. Use it in a `with`."""
+    """The caches of one build. Use `imported` in a `with`."""
 
     def __init__(
         self,
@@ -43,7 +71,7 @@ class Caches:
         session: Session,
         reporter: Reporter,
         warn: Callable[[str], None],
-        progress: Callable[[str, int, int], None],
+        progress: Progress,
         cancel: CallOff,
         namespace: str,
         names: tuple[str, ...],
@@ -62,8 +90,7 @@ class Caches:
         self._ticket: Ticket | None = None
         self._promised: dict[str, tuple[str, Packing]] = {}
         self._sources = sources
-        places = tuple(Place(str(source), partial(self._carriers, source), source.mounts) for source in sources)
-        self.imported = Imported(session.store, places, warn, self._reading, progress, cancel) if places else None
+        self.imported = imported_caches(sources, session, reporter, warn, progress, cancel)
 
     def lookup(self, bench: Workbench) -> ForeignLookup:
         """The Lookup of a build with this workbench."""
@@ -75,33 +102,11 @@ class Caches:
 
     # importing
 
-    def _carriers(self, source: CacheSource, held: ExitStack) -> tuple[Carrier, ...]:
-        """What lies at a place: the cache of the scope, then that without one."""
-        if source.kind == "local":
-            tags = dict.fromkeys((scoped(source.tag or "latest", source.scope), source.tag or "latest"))
-            return tuple(held.enter_context(LayoutCarrier(source.place, tag, source.digest)) for tag in tags)
-        reference = Reference.parse(source.place)
-        if reference.digest:
-            return (RegistryCarrier(self._session.registry, reference),)
-        tags = dict.fromkeys((scoped(reference.tag, source.scope), reference.tag))
-        return tuple(RegistryCarrier(self._session.registry, reference._replace(tag=tag)) for tag in tags)
-
-    @contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
-        with self._reporter.step(WorkName(f"importing cache manifest from {name}")):
-            yield
-
     def ready(self, plan: Plan, ahead: list[tuple[int, int]]) -> None:
         """KezuriError when steps that come first need files which no cache has: what was found is to be looked up
         again then (see `gave_up`)."""
-        if self.imported is None or self._lookup is None:
-            return
-        needed = Reach(plan, self._lookup.reached).needed(ahead)
-        hollow = [one for one in needed if self.imported.is_hollow(one) and not self._session.forms.usable(one)]
-        for layer in hollow:
-            self.imported.lose(layer)
-        if hollow:
-            raise KezuriError.of("the cache has no files of a stage that is needed", exit_code=125)
+        if self._lookup is not None:
+            self._lookup.ready(plan, ahead)
 
     @property
     def gave_up(self) -> bool:
@@ -115,7 +120,7 @@ class Caches:
 
     def adopt(self) -> None:
         """Keep what came of imported caches."""
-        if self.imported is not None and self._lookup is not None:
+        if self._lookup is not None:
             self._lookup.adopt()
 
     @property
@@ -165,11 +170,11 @@ class Caches:
     def inlined(self, plan: Plan, made: "dict[tuple[int, int], LayerBlob]") -> dict[str, object]:
         """The document that an image of these layers carries."""
 
-        def record(place: tuple[int, int], bare: Record) -> Record:
+        def blobbed(place: tuple[int, int], bare: Record) -> Record:
             blob = made.get(place)
             return bare if blob is None else bare._replace(diff_id=blob.diff_id, blob=blob.descriptor, epoch=blob.epoch)
 
-        return self._document(plan, record).to_json()
+        return self._content(plan).records(blobbed).to_json()
 
     def export(self, plan: Plan, packing: Packing) -> None:
         """Write the cache to every target; KezuriError when one of them cannot be written, after all were tried.
@@ -204,68 +209,34 @@ class Caches:
                 self.go_on()
 
     def _export(self, plan: Plan, target: CacheTarget, packing: Packing) -> None:
-        wanted = Needs(plan).exported
-
-        def record(place: tuple[int, int], bare: Record) -> Record:
-            return bare if target.mode == "min" and place[0] not in wanted else self._filled(bare, packing)
-
-        document = self._document(plan, record)
-        if target.most:
-            document = document.within(target.most)
-        document = document._replace(sizes=self._sizes(document))
+        content = self._content(plan)
+        document = content.document(target.mode, packing, target.most)
         if not target.mounts:
-            self._write(target, document, _Blobs(self._session, self.imported, document))
+            self._write(target, document, content.blobs(document))
             return
         from kezuri.travel.mounts import Look, MountPacker
 
         owners = self._session.forms.owners
         with self._session.store.scratch("packs") as scratch:
             packer = MountPacker(scratch, Look(owners.user_marks, owners.recorded), self._cancel.check)
-            document = document._replace(mounts=self._packed(plan, packer, target.most or _MOST_MOUNTS))
-            self._write(target, document, _Blobs(self._session, self.imported, document, packer))
+            most = target.most or _MOST_MOUNTS
+            mounts = content.mounts(packer, self._bench.options, self._namespace, most, self._warn)
+            document = document._replace(mounts=mounts)
+            self._write(target, document, content.blobs(document, packer))
 
-    def _packed(self, plan: Plan, packer: "MountPacker", most: int) -> "dict[str, MountRecord]":
-        """The cache mounts of the plan. Those that are not here, or cannot be read now, stay as a cache has them."""
-        from kezuri.plan.operation import RunOperation
-        from kezuri.step.cachemounts import CacheMounts
-        from kezuri.step.selections import Selections
-        from kezuri.step.tasks import Given, Tasks
-        from kezuri.travel.mounts import TooLarge
+    def _content(self, plan: Plan) -> "CacheContent":
+        from kezuri.build.exporting import CacheContent
 
         assert self._lookup is not None
-        session, bench = self._session, self._bench
-        session.forms.owners.enter()
-        tasks = Tasks(bench.inputs, bench.options, Packing(), self._namespace)
-        known = CacheMounts(
-            session.store, session.forms.owners, Selections(session.forms, Given(bench.inputs, bench.options, ()))
-        )
-        reach = Reach(plan, self._lookup.reached)
-        found: dict[str, MountRecord] = {}
-        for reached in self._lookup.reached.values():
-            operation = reached.turn.operation
-            for mount in tasks.caches(operation, reach.state) if isinstance(operation, RunOperation) else ():
-                id = known.portable(mount)
-                if id in found:
-                    continue
-                record = self.imported.mount(id) if self.imported is not None else None
-                with known.shown(mount) as directory:
-                    if directory:
-                        try:
-                            record = packer.pack(id, directory, most)
-                        except TooLarge:
-                            self._warn(
-                                f"the cache mount {mount.id} is not exported: it is larger than the cache may be"
-                            )
-                            record = None
-                        except KezuriError as error:
-                            why = str(error).partition(chr(10))[0]
-                            self._warn(f"the cache mount {mount.id} is not exported as it is now: {why}")
-                if record is not None and record.size <= most:
-                    most -= record.size
-                    found[id] = record
-        return found
+        store, forms, reached = self._session.store, self._session.forms, self._lookup.reached
+        return CacheContent(plan, reached, self._bench.inputs, store, forms, self.imported, self.unpacked)
 
-    def _write(self, target: CacheTarget, document: CacheDocument, source: "_Blobs") -> None:
+    def unpacked(self, diff_ids: Collection[str]) -> dict[str, int]:
+        """How many bytes the files of these layers have: what was counted here, else what an imported cache says."""
+        said = self.imported.sizes(diff_ids) if self.imported is not None else {}
+        return said | self._session.store.database.facts.unpacked(diff_ids)
+
+    def _write(self, target: CacheTarget, document: CacheDocument, source: "CacheBlobs") -> None:
         if target.kind == "local":
             from kezuri.travel.layouts import CacheDirectory
 
@@ -298,84 +269,6 @@ class Caches:
             if other.host == reference.host and other.path != reference.path:
                 found[other.path] = None
         return list(found)
-
-    def _filled(self, bare: Record, packing: Packing) -> Record:
-        """The record with the blob that its layer leaves as. One that lies in a cache only, and is not needed here, is
-        not fetched to find that out."""
-        forms = self._session.forms
-        if self.imported is not None and not forms.usable(bare.layer):
-            there = self.imported.record(bare.layer)
-            if there is not None:
-                return there if there.blob is None else there._replace(created=bare.created)
-        form = forms.blob(bare.layer, packing)
-        blob = Descriptor(form.media_type, form.digest, form.size)
-        return bare._replace(diff_id=form.diff_id, blob=blob, epoch=form.epoch)
-
-    def unpacked(self, diff_ids: Collection[str]) -> dict[str, int]:
-        """How many bytes the files of these layers have: what was counted here, else what an imported cache says."""
-        said = self.imported.sizes(diff_ids) if self.imported is not None else {}
-        return said | self._session.store.database.facts.unpacked(diff_ids)
-
-    def _sizes(self, document: CacheDocument) -> dict[str, int]:
-        """Of the layers of the document, and of the base images below them, whose ids are their diff ids."""
-        diff_ids = {record.diff_id for record in document.records.values() if record.diff_id}
-        for reached in self._lookup.reached.values() if self._lookup is not None else ():
-            diff_ids.update(layer for layer in reached.turn.before.layers if valid_digest(layer))
-        return self.unpacked(diff_ids)
-
-    def _document(self, plan: Plan, record: Callable[[tuple[int, int], Record], Record]) -> CacheDocument:
-        lookup = self._lookup
-        assert lookup is not None
-        database = self._session.store.database
-        records: dict[str, Record] = {}
-        for place, reached in sorted(lookup.reached.items()):
-            if not reached.believable:
-                continue
-            key = reached.turn.key
-            known = database.record(key)
-            if known is not None and known.layer == reached.layer:
-                row = database.layer(reached.layer)
-                bare = Record(key, reached.layer, "", None, row.created if row else known.created, known.seconds)
-            else:
-                there = self.imported.record(reached.layer) if self.imported is not None else None
-                if there is None:
-                    continue
-                bare = Record(key, reached.layer, "", None, there.created, there.seconds)
-            filled = record(place, bare)
-            if key not in records or records[key].blob is None:
-                records[key] = filled
-        return CacheDocument(records, Reach(plan, lookup.reached).selections(self._bench.inputs))
-
-
-class _Blobs:
-    """The blobs of a cache that is written: those of the store, and of the caches that were read."""
-
-    def __init__(
-        self,
-        session: Session,
-        imported: Imported | None,
-        document: CacheDocument,
-        packer: "MountPacker | None" = None,
-    ) -> None:
-        self._packer = packer
-        self._packs = {pack.digest for mount in document.mounts.values() for pack in mount.packs}
-        self._session = session
-        self._imported = imported
-        self._layers = {r.blob.digest: r.layer for r in document.records.values() if r.blob is not None}
-
-    def open(self, descriptor: Descriptor) -> IO[bytes]:
-        """See BlobSource."""
-        blobs = self._session.store.blobs
-        if self._packer is not None and descriptor.digest in self._packs:
-            path = self._packer.path(descriptor.digest)
-            if not os.path.exists(path) and self._imported is not None:
-                self._imported.bring(descriptor, path)
-            return open(path, "rb", buffering=0)
-        if not blobs.has(descriptor.digest) and self._imported is not None:
-            layer = self._layers.get(descriptor.digest, "")
-            if self._imported.knows(layer):
-                self._imported.fetch(layer, descriptor)
-        return blobs.open(descriptor)
 
 
 def _packing(target: CacheTarget, packing: Packing) -> Packing:

@@ -260,14 +260,14 @@ class Delivery:
         from kezuri.export.destination import destination
         from kezuri.export.layout import write_directory, write_tar
 
-        path_of = self._session.store.blobs.path
+        open_blob = self._session.store.blobs.open
         docker = isinstance(output, DockerArchive)
         with self._reporter.step(WorkName(f"exporting to {'docker' if docker else 'oci'} image format")):
             if isinstance(output, LayoutDirectory):
-                write_directory(image, output.dest, path_of)
+                write_directory(image, output.dest, open_blob)
             else:
                 with destination(output.dest) as sink:
-                    write_tar(image, sink, path_of, docker=docker, epoch=self._epoch)
+                    write_tar(image, sink, open_blob, docker=docker, epoch=self._epoch)
             if self._names and (docker or self._request.tags):
                 self._keep(image)
 
@@ -290,10 +290,7 @@ class Delivery:
         for data in image.documents.values():
             store.blobs.put(data)
         store.sync_new()
-        for name in self._names:
-            store.names.put(name, image.descriptor)
-        if not self._names:
-            store.names.keep(image.descriptor)
+        store.names.enter(self._names, image.descriptor)
 
     def _write_files(self, image: "Exported | None") -> None:
         if not self._request.iidfile and not self._request.metadata_file:

@@ -51,18 +51,10 @@ def _imported(
     """The caches that the build would read, as they are: only their records are asked for."""
     if not request.cache_from:
         return None
-    from kezuri.app.caches import Caches
+    from kezuri.app.caches import imported_caches
     from kezuri.progress.calling_off import CallOff
 
-    caches = Caches(
-        request.cache_from,
-        (),
-        session,
-        Reporter(listener),
-        warn,
-        lambda digest, current, total: None,
-        CallOff(),
-        request.builtin.cache_namespace,
-        (),
+    caches = imported_caches(
+        request.cache_from, session, Reporter(listener), warn, lambda digest, current, total: None, CallOff()
     )
-    return None if caches.imported is None else held.enter_context(caches.imported)
+    return None if caches is None else held.enter_context(caches)

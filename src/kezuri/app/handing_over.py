@@ -28,7 +28,7 @@ def hand_over(engine: str, image: Exported, store: Store, epoch: int | None, rep
         with reporter.step(WorkName(f"loading into {name}")) as ticket:
             try:
                 with loading(name) as sink:
-                    write_tar(image, sink, store.blobs.path, docker=True, epoch=epoch)
+                    write_tar(image, sink, store.blobs.open, docker=True, epoch=epoch)
                 return
             except KezuriError as error:
                 failures.append(str(error))

@@ -61,10 +61,7 @@ def import_root(settings: Settings, request: ImportRequest, listener: Listener) 
         blobs.put(raw_config)
         descriptor = Descriptor(manifest.media_type, blobs.put(raw), len(raw), platform=platform)
         session.store.sync_new()
-        if name:
-            names.put(name, descriptor)
-        else:
-            names.keep(descriptor)
+        names.enter((name,) if name else (), descriptor)
         return Imported(manifest.config.digest, descriptor.digest)
 
 

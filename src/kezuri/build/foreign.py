@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.build.lookup import KeyedLookup
 from kezuri.build.turn import Found, Turn
 from kezuri.cache.results import Results
+from kezuri.diagnostics import KezuriError
 from kezuri.forms.forms import Forms
 from kezuri.forms.supply import ForeignLayer
 from kezuri.keys.inputs import Inputs, selection_key
@@ -78,6 +79,18 @@ class ForeignLookup(KeyedLookup):
         """See Lookup."""
         super().keep(turn, outcome, seconds)
         self._note(turn, outcome.layer, outcome.believable)
+
+    def ready(self, plan: Plan, ahead: Sequence[tuple[int, int]]) -> None:
+        """KezuriError when the steps that come first need files which no cache has: what was found is to be looked up
+        again then (see `Imported.gave_up`)."""
+        if self._imported is None:
+            return
+        needed = Reach(plan, self.reached).needed(ahead)
+        hollow = [one for one in needed if self._imported.is_hollow(one) and not self._forms.usable(one)]
+        for layer in hollow:
+            self._imported.lose(layer)
+        if hollow:
+            raise KezuriError.of("the cache has no files of a stage that is needed", exit_code=125)
 
     def adopt(self) -> None:
         """Remember the results of caches whose layers have come here meanwhile: later builds need no cache for them."""

@@ -1,25 +1,22 @@
 """Images as an OCI image layout (image-layout.md), as a directory or as a tar that `docker load` reads as well."""
 
-import json
 import os
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO
 
 from kezuri.export.image import Exported
 from kezuri.linux.disk import disk_error
-from kezuri.oci.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, Index, canonical
-from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file
+from kezuri.oci.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, Index
+from kezuri.oci.layout import blob_file
 from kezuri.oci.reference import Reference
-from kezuri.store.blobs import CheckedBlob
 from kezuri.store.layout import LayoutDirectory
+from kezuri.store.layout_archive import LayoutArchive, Saved
 
-_CHUNK = 1 << 20
-
-PathOf = Callable[[str], str]
-"""Where the blob with a digest is on this machine."""
+OpenBlob = Callable[[Descriptor], IO[bytes]]
+"""Gives a blob's bytes, not verified: `Blobs.open`."""
 
 
-def write_directory(image: Exported, directory: str, path_of: PathOf) -> None:
+def write_directory(image: Exported, directory: str, open_blob: OpenBlob) -> None:
     """Write the image into a layout directory, made if need be; images that are there already stay.
 
     The index is published last, by rename: a reader sees the image whole or not at all.
@@ -31,7 +28,8 @@ def write_directory(image: Exported, directory: str, path_of: PathOf) -> None:
                 file.write(data)
         for layer in image.layers:
             if not os.path.exists(layout.path(layer.digest)):
-                _copy(layer, path_of(layer.digest), layout)
+                with open_blob(layer) as file:
+                    layout.copy_in(layer, file)
         layout.enter(lambda known: _with(image, known))
     except OSError as error:
         raise disk_error(error, error.filename or directory) from error
@@ -59,60 +57,21 @@ def index_entries(image: Exported) -> tuple[Descriptor, ...]:
     return tuple(entries)
 
 
-def write_tar(image: Exported, sink: BinaryIO, path_of: PathOf, *, docker: bool, epoch: int | None) -> None:
+def write_tar(image: Exported, sink: BinaryIO, open_blob: OpenBlob, *, docker: bool, epoch: int | None) -> None:
     """Write the image as one tar: an OCI layout, and with `docker` the manifest.json of `docker save` beside it, over
     the same blobs (registry tools read it either way); an index does not fit into that. `epoch` is the time of the
     tar's entries in seconds."""
-    import tarfile
-
-    seen: set[str] = set()
-    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-
-        def directory(name: str) -> None:
-            info = tarfile.TarInfo(name)
-            info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o755, epoch or 0
-            tar.addfile(info)
-
-        def document(name: str, data: bytes) -> None:
-            import io
-
-            info = tarfile.TarInfo(name)
-            info.size, info.mode, info.mtime = len(data), 0o644, epoch or 0
-            tar.addfile(info, io.BytesIO(data))
-
-        directory("blobs")
-        directory("blobs/sha256")
-        for digest in sorted(image.documents):
-            document(blob_file(digest), image.documents[digest])
-        for layer in image.layers:
-            if layer.digest in seen:
-                continue
-            seen.add(layer.digest)
-            info = tarfile.TarInfo(blob_file(layer.digest))
-            info.size, info.mode, info.mtime = layer.size, 0o644, epoch or 0
-            with CheckedBlob(path_of(layer.digest), layer.digest, layer.size) as blob:
-                tar.addfile(info, cast(BinaryIO, blob))
-        document(INDEX_FILE, canonical(Index(index_entries(image), INDEX).to_json()))
-        if docker:
-            assert image.config is not None
-            entry = {
-                "Config": blob_file(image.config.digest),
-                "RepoTags": [_docker_name(name) for name in image.names] or None,
-                "Layers": [blob_file(layer.digest) for layer in image.layers],
-            }
-            document("manifest.json", json.dumps([entry], separators=(",", ":")).encode())
-        document(MARKER_FILE, MARKER)
-
-
-def _docker_name(name: str) -> str:
-    return Reference.parse(name).familiar
-
-
-def _copy(blob: Descriptor, source: str, layout: LayoutDirectory) -> None:
-    """Put a copy of a blob into the layout. Its bytes are compared with its digest on the way.
-
-    No hard link: a change of the file's owner, mode or bytes would be one of the store's, too.
-    """
-    with layout.blob(blob.digest) as copy, CheckedBlob(source, blob.digest, blob.size) as checked:
-        while chunk := checked.read(_CHUNK):
-            copy.write(chunk)
+    archive = LayoutArchive(sink, epoch or 0)
+    for digest in sorted(image.documents):
+        archive.document(digest, image.documents[digest])
+    for layer in image.layers:
+        if not archive.has(layer.digest):
+            with open_blob(layer) as file:
+                archive.blob(layer, file)
+    saved = None
+    if docker:
+        assert image.config is not None
+        tags = tuple(Reference.parse(name).familiar for name in image.names)
+        layers = tuple(blob_file(layer.digest) for layer in image.layers)
+        saved = (Saved(blob_file(image.config.digest), layers, tags),)
+    archive.close(Index(index_entries(image), INDEX), saved)

@@ -145,9 +145,7 @@ def keep_altered(
         store.blobs.put(documents.manifest)
     store.blobs.put(made.raw)
     store.sync_new()
-    store.names.put_all(names, made.root)
-    if not names:
-        store.names.keep(made.root)
+    store.names.enter(names, made.root)
     return Altered(made.root, tuple(names), made.changed)
 
 

@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
@@ -11,12 +10,10 @@ from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 from kezuri.oci import INDEX, Descriptor, Index, Platform, Reference, canonical, digest_of
 from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, valid_digest
 from kezuri.registry.image import Document, Resolved, read_document, resolve_image
-from kezuri.store.layout_reader import LayoutReader, damaged, read_layout, wrong
+from kezuri.store.layout_reader import LayoutReader, read_layout, wrong
 
 if TYPE_CHECKING:
-    from kezuri.registry.sink import BlobSink, BlobWriter, Progress
-
-_CHUNK = 1 << 20
+    from kezuri.registry.sink import BlobSink, Progress
 
 
 class LayoutAddress(NamedTuple):
@@ -125,27 +122,10 @@ class Layout:
             busy = self._busy.setdefault(descriptor.digest, threading.Lock())
         with busy:
             if not sink.has(descriptor.digest):
-                with self._reader.open(descriptor, self.path) as file, sink.writer(descriptor) as writer:
-                    writer.restart()
-                    try:
-                        self._copy(file, descriptor, writer, progress)
-                    except BaseException:
-                        writer.restart()  # half a copy of a local file is not worth keeping
-                        raise
+                with sink.writer(descriptor) as writer:
+                    self._reader.copy(descriptor, writer, progress)
         if progress is not None:
             progress(descriptor.size, descriptor.size)
-
-    def _copy(self, file: IO[bytes], descriptor: Descriptor, writer: "BlobWriter", progress: "Progress | None") -> None:
-        hashed, rest = sha256(), descriptor.size
-        while rest and (piece := self._reader.piece(file, min(_CHUNK, rest))):
-            hashed.update(piece)
-            writer.write(piece)
-            rest -= len(piece)
-            if progress is not None:
-                progress(descriptor.size - rest, descriptor.size)
-        if rest or "sha256:" + hashed.hexdigest() != descriptor.digest:
-            raise damaged(descriptor, f"its digest is sha256:{hashed.hexdigest()}", self.path)
-        writer.commit()
 
     def fetch_all(
         self,

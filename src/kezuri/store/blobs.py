@@ -1,9 +1,8 @@
 """Content-addressed blobs in an OCI image layout: written aside, verified, synced, renamed."""
 
 import errno
-import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from types import TracebackType
 from typing import IO, Self
@@ -15,6 +14,7 @@ from kezuri.oci.descriptor import Descriptor, encoded, valid_digest
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SPARED = 2 << 20
 """Bytes that a blob leaves to others of a disk that it has filled."""
+_PIECE = 1 << 20
 PARTIAL = "partial"
 """The directory of a store with the first bytes of blobs whose fetching was interrupted, under the whole's digests."""
 
@@ -172,7 +172,14 @@ class Blobs:
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob from its start, its bytes not verified; KezuriError when it is missing or has another size than its
         descriptor says."""
-        return _opened(self.path(descriptor.digest), descriptor.digest, descriptor.size)
+        try:
+            file = open(self.path(descriptor.digest), "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
+        except FileNotFoundError:
+            raise missing(descriptor.digest) from None
+        if os.fstat(file.fileno()).st_size != descriptor.size:
+            file.close()
+            raise damaged(descriptor.digest)
+        return file
 
     def is_sound(self, digest: str) -> bool:
         """Whether the blob's bytes are those that its digest names; FileNotFoundError when it is not there."""
@@ -247,46 +254,6 @@ class Blobs:
         return size
 
 
-class CheckedBlob:
-    """A blob's bytes on their way out of the store. Use it in a `with`: at its end, a KezuriError tells if what was
-    read were not all the bytes that the digest names. `path` is where the store has it, `size` is what a manifest
-    says."""
-
-    def __init__(self, path: str, digest: str, size: int) -> None:
-        self._path = path
-        self._digest = digest
-        self._size = size
-        self._hash = sha256()
-
-    def __enter__(self) -> Self:
-        self._file = _opened(self._path, self._digest, self._size)
-        return self
-
-    def read(self, size: int) -> bytes:
-        """The next bytes, at most so many."""
-        data = self._file.read(size)
-        self._hash.update(data)
-        return data
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        if error is None and self._hash.hexdigest() != self._digest[7:]:
-            raise damaged(self._digest)
-
-
-def _opened(path: str, digest: str, size: int) -> IO[bytes]:
-    try:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
-    except FileNotFoundError:
-        raise missing(digest) from None
-    if os.fstat(file.fileno()).st_size != size:
-        file.close()
-        raise damaged(digest)
-    return file
-
-
 def missing(digest: str) -> KezuriError:
     """What to tell somebody when a blob that is known of is gone."""
     return KezuriError.of(
@@ -303,29 +270,49 @@ def damaged(digest: str) -> KezuriError:
     )
 
 
+class CheckedBlob:
+    """A blob's bytes on their way out of a file. Use it in a `with`: at its end the error that `wrong` gives, if what
+    was read were not all the bytes that the descriptor names."""
+
+    def __init__(self, file: IO[bytes], descriptor: Descriptor, wrong: Callable[[str], KezuriError] = damaged) -> None:
+        self._file = file
+        self._expected = descriptor
+        self._wrong = wrong
+        self._hash = sha256()
+        self._rest = descriptor.size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most so many."""
+        data = self._file.read(min(size, self._rest))
+        self._hash.update(data)
+        self._rest -= len(data)
+        return data
+
+    def pieces(self) -> Iterator[bytes]:
+        """All bytes, a piece after the other."""
+        while piece := self.read(_PIECE):
+            yield piece
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None and (self._rest or self._hash.hexdigest() != self._expected.digest[7:]):
+            raise self._wrong(self._expected.digest)
+
+
 def lock_partial(path: str, flags: int = 0, directory: int | None = None) -> int:
     """A descriptor of a partial blob that nobody else writes while it is open; -1 when somebody does, or when there is
     none and `flags` do not say to make it. With `directory`, its descriptor, the path is one in it. OSError when there
     can be none."""
-    while True:
-        try:
-            held = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o644, dir_fd=directory)
-        except FileNotFoundError:
-            return -1
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who had it before may have published or removed it.
-            if os.path.samestat(os.stat(path, dir_fd=directory, follow_symlinks=False), os.fstat(held)):
-                return held
-        except BlockingIOError:
-            os.close(held)
-            return -1
-        except FileNotFoundError:
-            pass
-        except OSError:
-            os.close(held)
-            raise
-        os.close(held)
+    from kezuri.linux.held_file import hold
+
+    try:
+        return hold(path, flags, directory=directory)
+    except FileNotFoundError:
+        return -1
 
 
 def read_begun(held: int, take: Callable[[bytes], object]) -> int:

@@ -5,12 +5,13 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.replacement import replacement
-from kezuri.oci.descriptor import Descriptor, Index, canonical
+from kezuri.oci.descriptor import REF_NAME, Descriptor, Index, canonical
 from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file, version_of
+from kezuri.store.blobs import CheckedBlob
 
 
 class LayoutDirectory:
@@ -31,6 +32,17 @@ class LayoutDirectory:
         with replacement(self.path(digest)) as file:
             yield file
 
+    def copy_in(self, descriptor: Descriptor, file: IO[bytes], check: Callable[[], None] = lambda: None) -> None:
+        """Copy a blob of the store, whose bytes are compared with its digest on the way; `check` is called between
+        pieces, and may raise. KezuriError when they are others: nothing of them remains then.
+
+        No hard link: a change of the file's owner, mode or bytes would be one of the store's, too.
+        """
+        with self.blob(descriptor.digest) as copy, CheckedBlob(file, descriptor) as checked:
+            for piece in checked.pieces():
+                check()
+                copy.write(piece)
+
     def move_in(self, path: str, digest: str) -> None:
         """Move a finished file to the blob's place, or copy it from another file system."""
         with open(path, "rb") as file:
@@ -44,6 +56,19 @@ class LayoutDirectory:
 
                 with self.blob(digest) as copy:
                     shutil.copyfileobj(file, copy)
+
+    def name(self, new: Descriptor) -> None:
+        """List what an entry stands for. Its name goes over to it, which then needs no entry without one. Without
+        a name it is listed unless it is there, by whatever name."""
+        name = new.annotations.get(REF_NAME)
+
+        def change(known: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
+            if name is None and any(d.digest == new.digest for d in known):
+                return known
+            kept = [d for d in known if name is None or d.annotations.get(REF_NAME) != name]
+            return (*(d for d in kept if d.digest != new.digest or REF_NAME in d.annotations), new)
+
+        self.enter(change)
 
     def enter(self, change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]]) -> None:
         """Change the entries of the index, which is published whole: a reader sees the old one or the new one, and two

@@ -3,6 +3,8 @@
 
 import os
 import stat
+from collections.abc import Callable
+from hashlib import sha256
 from types import TracebackType
 from typing import IO, Protocol, Self
 
@@ -10,6 +12,8 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import MOST_BYTES, Descriptor, Index, digest_of
 from kezuri.oci.layout import INDEX_FILE, MARKER_FILE, blob_file, version_of
 from kezuri.store.archive_file import ArchiveFile, NoArchive
+
+_CHUNK = 1 << 20
 
 
 class _Files(Protocol):
@@ -54,6 +58,14 @@ class _Archive:
         self._archive.close()
 
 
+class _Writer(Protocol):
+    """A blob on its way to somewhere (`registry/sink.py`)."""
+
+    def write(self, data: bytes, /) -> object: ...
+    def restart(self) -> object: ...
+    def commit(self) -> object: ...
+
+
 class LayoutReader:
     """A layout that is there, and its index. Use it in a `with`; threads may share it. Errors are KezuriError with exit
     code 125 that name the layout's path, or the `where` that is given."""
@@ -96,6 +108,26 @@ class LayoutReader:
             return file.read(most)
         except OSError as error:
             raise wrong(self.path, f"cannot be read: {error.strerror}") from None
+
+    def copy(self, descriptor: Descriptor, writer: _Writer, progress: Callable[[int, int], None] | None = None) -> None:
+        """Copy a blob, which is checked on the way. What broke off is forgotten: half a copy of a local file is not
+        worth keeping."""
+        hashed, rest = sha256(), descriptor.size
+        with self.open(descriptor, self.path) as file:
+            writer.restart()
+            try:
+                while rest and (piece := self.piece(file, min(_CHUNK, rest))):
+                    hashed.update(piece)
+                    writer.write(piece)
+                    rest -= len(piece)
+                    if progress is not None:
+                        progress(descriptor.size - rest, descriptor.size)
+                if rest or hashed.hexdigest() != descriptor.digest[7:]:
+                    raise damaged(descriptor, f"its digest is sha256:{hashed.hexdigest()}", self.path)
+                writer.commit()
+            except BaseException:
+                writer.restart()
+                raise
 
     def read(self, descriptor: Descriptor, where: str) -> bytes:
         """A document, verified."""

@@ -90,6 +90,14 @@ class Names:
 
         self._change(change)
 
+    def enter(self, names: Iterable[str], descriptor: Descriptor) -> None:
+        """Let the names stand for an image; without any it is kept without one."""
+        wanted = tuple(names)
+        if wanted:
+            self.put_all(wanted, descriptor)
+        else:
+            self.keep(descriptor)
+
     def keep(self, descriptor: Descriptor) -> None:
         """Keep an image that has no name. Nothing is written when it is there already, by whatever name."""
         if any(e.digest == descriptor.digest for e in self._read()):

@@ -1,63 +1,47 @@
 """Archives that images are copied into: a tar that is an OCI layout and, for docker, what `docker save` writes too."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, REF_NAME, Descriptor, Index, Manifest, canonical, is_foreign
-from kezuri.oci.layout import INDEX_FILE, MARKER, MARKER_FILE, blob_file
+from kezuri.oci.descriptor import CONFIG, DOCKER_CONFIG, REF_NAME, Descriptor, Index, Manifest, is_foreign
+from kezuri.oci.layout import blob_file
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
+from kezuri.store.layout_archive import LayoutArchive, Saved
 from kezuri.transfer.doors import Progress, Source
 from kezuri.transfer.layouts import named
 from kezuri.transfer.pouring import damaged
 
-_PIECE = 1 << 20
-
 
 class ArchiveWriter:
-    """A tar with any number of images, each blob once, written straight through. `docker`: with a manifest.json, so
-    that every docker loads it. Nothing in it depends on when and where it was written. KezuriError when what a
-    source gives is not what its digest says: whoever holds the sink must not publish it then."""
+    """A tar with any number of images. `docker`: with a manifest.json, so that every docker loads it. KezuriError when
+    what a source gives is not what its digest says: whoever holds the sink must not publish it then."""
 
     def __init__(self, sink: BinaryIO, *, docker: bool) -> None:
         self.docker = docker
-        self._sink = sink
-        self._written: set[str] = set()
+        self._archive = LayoutArchive(sink)
         self._entries: list[Descriptor] = []
-        self._saved: dict[str, dict[str, Any]] = {}
-        for name in ("blobs", "blobs/sha256"):
-            self._head(name, 0, directory=True)
+        self._saved: dict[str, Saved] = {}
 
     def has(self, digest: str) -> bool:
         """Whether the blob was written."""
-        return digest in self._written
+        return self._archive.has(digest)
 
     def blob(self, descriptor: Descriptor, file: IO[bytes], where: str, progress: Progress) -> None:
         """Write a blob; its bytes are compared with its digest on the way."""
-        if descriptor.digest in self._written:
-            return
-        self._head(blob_file(descriptor.digest, where), descriptor.size)
-        hashed, rest = sha256(), descriptor.size
-        while rest and (piece := file.read(min(_PIECE, rest))):
-            hashed.update(piece)
-            self._sink.write(piece)
-            rest -= len(piece)
-            progress(descriptor, descriptor.size - rest, descriptor.size)
-        if rest or hashed.hexdigest() != descriptor.digest[7:]:
-            raise damaged(descriptor, where)
-        self._sink.write(bytes(-descriptor.size % 512))
-        self._written.add(descriptor.digest)
+        self._archive.blob(
+            descriptor,
+            file,
+            lambda digest: damaged(descriptor, where),
+            lambda current: progress(descriptor, current, descriptor.size),
+            where,
+        )
 
     def document(self, document: Document) -> None:
         """Write a manifest or index."""
-        digest = document.descriptor.digest
-        if digest not in self._written:
-            self._small(blob_file(digest), document.raw)
-            self._written.add(digest)
+        self._archive.document(document.descriptor.digest, document.raw)
 
     def enter(self, document: Document, names: Sequence[str]) -> None:
         """List an image, with the names by which it will be found."""
@@ -68,38 +52,15 @@ class ArchiveWriter:
         if self.docker:
             manifest = document.content
             assert isinstance(manifest, Manifest)
-            saved = self._saved.setdefault(
-                document.descriptor.digest,
-                {
-                    "Config": blob_file(manifest.config.digest),
-                    "RepoTags": [],
-                    "Layers": [blob_file(layer.digest) for layer in manifest.layers],
-                },
-            )
-            tags = [Reference.parse(name).familiar for name in names]
-            saved["RepoTags"] += [tag for tag in tags if tag not in saved["RepoTags"]]
+            layers = tuple(blob_file(layer.digest) for layer in manifest.layers)
+            new = Saved(blob_file(manifest.config.digest), layers, ())
+            saved = self._saved.get(document.descriptor.digest, new)
+            tags = dict.fromkeys((*saved.tags, *(Reference.parse(name).familiar for name in names)))
+            self._saved[document.descriptor.digest] = saved._replace(tags=tuple(tags))
 
     def close(self) -> None:
         """Write what lists the images, which makes the archive complete."""
-        self._small(INDEX_FILE, canonical(Index(tuple(self._entries)).to_json()))
-        if self.docker:
-            saved = [{**one, "RepoTags": one["RepoTags"] or None} for one in self._saved.values()]
-            self._small("manifest.json", json.dumps(saved, separators=(",", ":")).encode())
-        self._small(MARKER_FILE, MARKER)
-        self._sink.write(bytes(1024))
-
-    def _small(self, name: str, data: bytes) -> None:
-        self._head(name, len(data))
-        self._sink.write(data + bytes(-len(data) % 512))
-
-    def _head(self, name: str, size: int, *, directory: bool = False) -> None:
-        import tarfile
-
-        info = tarfile.TarInfo(name)
-        info.size, info.mode = size, 0o755 if directory else 0o644
-        if directory:
-            info.type = tarfile.DIRTYPE
-        self._sink.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8"))
+        self._archive.close(Index(tuple(self._entries)), list(self._saved.values()) if self.docker else None)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import IO, NamedTuple
+from typing import IO
 
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.images.layout import Layout
@@ -25,21 +25,13 @@ from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.archive_file import ArchiveFile
+from kezuri.store.layout_archive import Saved
 from kezuri.transfer.doors import Progress
 from kezuri.transfer.layouts import absent
 from kezuri.transfer.pouring import pour
 
 _CHUNK = 1 << 20
 _MEDIA_TYPES = {"plain": LAYER, "gzip": LAYER_GZIP, "zstd": LAYER_ZSTD}
-
-
-class Saved(NamedTuple):
-    """One image as manifest.json lists it: the names of its config and its layers in the archive, lowest layer first,
-    and its own names."""
-
-    config: str
-    layers: tuple[str, ...]
-    tags: tuple[str, ...]
 
 
 class DockerArchive:

@@ -135,17 +135,8 @@ class LayoutDestination:
             raise disk_error(error, self._directory) from error
 
     def _enter(self, new: Descriptor) -> None:
-        name = new.annotations.get(REF_NAME)
-
-        def change(known: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
-            if name is None and any(d.digest == new.digest for d in known):
-                return known
-            # The name goes over to the image, which then needs no entry without one.
-            kept = [d for d in known if name is None or d.annotations.get(REF_NAME) != name]
-            return (*(d for d in kept if d.digest != new.digest or REF_NAME in d.annotations), new)
-
         try:
-            self._layout.enter(change)
+            self._layout.name(new)
         except OSError as error:
             raise disk_error(error, self._directory) from error
 

@@ -134,19 +134,8 @@ class LayoutCarrier:
 
     def fetch(self, descriptor: Descriptor, sink: BlobSink, progress: Progress | None = None) -> None:
         """See Carrier."""
-        with self._reader.open(descriptor, self._directory) as file, sink.writer(descriptor) as writer:
-            writer.restart()
-            rest = descriptor.size
-            while rest and (piece := self._reader.piece(file, min(1 << 20, rest))):
-                writer.write(piece)
-                rest -= len(piece)
-                if progress is not None:
-                    progress(descriptor.size - rest, descriptor.size)
-            try:
-                writer.commit()
-            except BaseException:
-                writer.restart()
-                raise
+        with sink.writer(descriptor) as writer:
+            self._reader.copy(descriptor, writer, progress)
 
     def _entry(self, tag: str) -> Descriptor:
         entries = self._reader.index.manifests

@@ -1,6 +1,5 @@
 """Caches written into a layout directory, from which blobs are removed that no cache in it names any more."""
 
-import fcntl
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from typing import IO, BinaryIO, Protocol
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
+from kezuri.linux.held_file import hold
 from kezuri.linux.replacement import replacement
 from kezuri.oci.descriptor import (
     INDEXES,
@@ -30,7 +30,6 @@ from kezuri.travel.document import ARTIFACT, CONFIG_TYPE
 LEDGER = ".kezuri-cache"
 """The file in a layout that names the blobs which caches have brought there, one digest a line."""
 
-_CHUNK = 1 << 20
 _STALE = 3600.0
 """Seconds after which nobody writes an unfinished file any more."""
 
@@ -82,15 +81,15 @@ class CacheDirectory:
                     there = descriptor.digest not in damaged
                     if not there or self._size(layout, descriptor.digest) != descriptor.size:
                         _enter(ledger, descriptor.digest)
-                        self._copy(layout, descriptor, source, check)
+                        with source.open(descriptor) as file:
+                            layout.copy_in(descriptor, file, check)
                 for data in (config, manifest):
                     digest = digest_of(data)
                     if self._size(layout, digest) != len(data):
                         _enter(ledger, digest)
                         with layout.blob(digest) as file:
                             file.write(data)
-                entry = Descriptor(MANIFEST, digest_of(manifest), len(manifest), {REF_NAME: tag}, None, ARTIFACT)
-                layout.enter(lambda known: (*(d for d in known if d.annotations.get(REF_NAME) != tag), entry))
+                layout.name(Descriptor(MANIFEST, digest_of(manifest), len(manifest), {REF_NAME: tag}, None, ARTIFACT))
                 self._sweep(layout, ledger)
         except OSError as error:
             raise disk_error(error, error.filename or self._directory) from error
@@ -98,38 +97,14 @@ class CacheDirectory:
     @contextmanager
     def _ledger(self) -> Iterator[BinaryIO]:
         path = os.path.join(self._directory, LEDGER)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        while True:
-            with os.fdopen(os.open(path, flags, 0o644), "r+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                # Who had it before has put a new one in its place.
-                if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
-                    yield file
-                    return
+        with os.fdopen(hold(path, os.O_CREAT | os.O_APPEND, wait=True), "r+b") as file:
+            yield file
 
     def _size(self, layout: LayoutDirectory, digest: str) -> int:
         try:
             return os.lstat(layout.path(digest)).st_size
         except FileNotFoundError:
             return -1
-
-    def _copy(
-        self, layout: LayoutDirectory, descriptor: Descriptor, source: BlobSource, check: Callable[[], None]
-    ) -> None:
-        from hashlib import sha256
-
-        hashed = sha256()
-        with source.open(descriptor) as file, layout.blob(descriptor.digest) as copy:
-            while piece := file.read(_CHUNK):
-                check()
-                hashed.update(piece)
-                copy.write(piece)
-            if "sha256:" + hashed.hexdigest() != descriptor.digest:
-                raise KezuriError.of(
-                    f"blob {descriptor.digest} of the store is damaged",
-                    hint="`kezuri store check --repair` removes it; then it is fetched or built again",
-                    exit_code=125,
-                )
 
     def _sweep(self, layout: LayoutDirectory, ledger: BinaryIO) -> None:
         """Remove what the ledger names and the index does not reach. Where something of the index is not understood,
