@@ -23,6 +23,9 @@ class Mover(Protocol):
 
     def push(self, reference: str) -> list[str]: ...
 
+    def ship(self, context: str, reference: str) -> list[list[str]]:
+        """The commands that build a context and push the result, one after the other; none where it does not build."""
+
     def forget(self) -> None:
         """Empty the store; not measured."""
 
@@ -45,6 +48,9 @@ class Kezuri:
 
     def push(self, reference: str) -> list[str]:
         return [*self._argv, "push", "--quiet", reference]
+
+    def ship(self, context: str, reference: str) -> list[list[str]]:
+        return [[*self._argv, "build", "--quiet", "--push", "--tag", reference, context]]
 
     def forget(self) -> None:
         remove(self.environ["KEZURI_ROOT"])
@@ -70,6 +76,9 @@ class Skopeo:
     def push(self, reference: str) -> list[str]:
         argv = ["skopeo", "copy", "--quiet", "--dest-tls-verify=false"]
         return [*argv, f"oci:{self._layout}:app", f"docker://{reference}"]
+
+    def ship(self, context: str, reference: str) -> list[list[str]]:
+        return []
 
     def forget(self) -> None:
         shutil.rmtree(self._layout, ignore_errors=True)
@@ -97,6 +106,9 @@ class Buildah:
     def push(self, reference: str) -> list[str]:
         return [*self._argv, "push", "--quiet", "--tls-verify=false", reference]
 
+    def ship(self, context: str, reference: str) -> list[list[str]]:
+        return [[*self._argv, "bud", "--quiet", "--layers", "--tag", reference, context], self.push(reference)]
+
     def forget(self) -> None:
         ask([*self._argv, "rmi", "--all", "--force"], self.environ)
 
@@ -120,8 +132,12 @@ class Docker:
     def push(self, reference: str) -> list[str]:
         return [*self._daemon.docker, "push", "--quiet", reference]
 
+    def ship(self, context: str, reference: str) -> list[list[str]]:
+        return [[*self._daemon.docker, "build", "--quiet", "--tag", reference, context], self.push(reference)]
+
     def forget(self) -> None:
         self._daemon.ask("image", "prune", "--all", "--force")
+        self._daemon.ask("builder", "prune", "--all", "--force")
 
 
 def movers(

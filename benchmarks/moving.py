@@ -14,13 +14,14 @@ from benchmarks.dockerd import remove
 from benchmarks.machine import command, ended, machine, say
 from benchmarks.movers import Mover, movers
 from benchmarks.processes import Failed, ask, measured
-from benchmarks.registry import LocalRegistry, fill, make_image
+from benchmarks.registry import LocalRegistry, fill, make_context, make_image
 
 WORKLOADS = {
     "pull-cold": (3, "an image of five layers into an empty store"),
     "pull-again": (15, "the same, which the store has already"),
     "push-cold": (3, "the same to an empty registry"),
     "push-again": (15, "the same to a registry that has it already"),
+    "build-push": (3, "an image of five layers built of files and pushed, compression included, nothing known before"),
 }
 """How often, and what."""
 
@@ -47,6 +48,8 @@ def main(argv: list[str]) -> int:
             stack.callback(remove, scratch)
             layout = f"{scratch}/layout"
             make_image(layout, asked.megabytes)
+            context = f"{scratch}/context"
+            make_context(context, asked.megabytes if "build-push" in asked.only else 0)
             registry = stack.enter_context(LocalRegistry(f"{scratch}/registry"))
             found, absent = movers(stack, asked.peers, command(asked.kezuri), scratch)
             print(machine())
@@ -58,7 +61,7 @@ def main(argv: list[str]) -> int:
             for name in WORKLOADS:
                 if name in asked.only:
                     rounds = asked.runs or WORKLOADS[name][0]
-                    results += _compare(name, found, registry, layout, rounds)
+                    results += _compare(name, found, registry, layout, context, rounds)
     except (Failed, OSError) as failed:
         print(f"benchmarks: {failed}", file=sys.stderr)
         return 1
@@ -68,10 +71,14 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _compare(workload: str, found: list[Mover], registry: LocalRegistry, layout: str, rounds: int) -> list[Result]:
+def _compare(
+    workload: str, found: list[Mover], registry: LocalRegistry, layout: str, context: str, rounds: int
+) -> list[Result]:
     """Every mover in turn, in an order that changes from round to round; a first one of each is not counted."""
     say(f"{workload}: {WORKLOADS[workload][1]}")
     reference = fill(registry, layout)
+    if workload == "build-push":
+        found = [mover for mover in found if mover.ship(context, reference)]
     results = [Result(workload, mover.name, 1, []) for mover in found]
     for mover in found:
         ask(mover.pull(reference), mover.environ)
@@ -79,13 +86,16 @@ def _compare(workload: str, found: list[Mover], registry: LocalRegistry, layout:
         order = list(zip(found, results, strict=True))
         random.shuffle(order)
         for mover, result in order:
-            if workload == "pull-cold":
+            if workload in ("pull-cold", "build-push"):
                 mover.forget()
-            elif workload == "push-cold":
+            if workload in ("push-cold", "build-push"):
                 registry.forget()
             os.sync()  # nobody pays for what another one wrote
-            argv = mover.push(reference) if workload.startswith("push") else mover.pull(reference)
-            result.costs.append(measured([argv], mover.environ, mover.daemon))
+            if workload == "build-push":
+                commands = mover.ship(context, reference)
+            else:
+                commands = [mover.push(reference) if workload.startswith("push") else mover.pull(reference)]
+            result.costs.append(measured(commands, mover.environ, mover.daemon))
             say(f"  round {round_ + 1} {mover.name}: {result.costs[-1].wall:.3f} s")
     return results
 

@@ -94,6 +94,19 @@ def make_image(layout: str, megabytes: int) -> None:
         json.dump({"imageLayoutVersion": "1.0.0"}, file)
 
 
+def make_context(directory: str, megabytes: int) -> None:
+    """A context of LAYERS files, `megabytes` in all, of which gzip can make half smaller, and a Dockerfile with a layer
+    for each."""
+    os.mkdir(directory)
+    choose = random.Random(megabytes)
+    with open(f"{directory}/Dockerfile", "w") as file:
+        file.write("FROM scratch\n" + "".join(f"COPY f{number} /\n" for number in range(LAYERS)))
+    for number in range(LAYERS):
+        with open(f"{directory}/f{number}", "wb") as content:
+            for _ in range(megabytes * 1_000_000 // LAYERS // (128 << 10)):
+                content.write(choose.randbytes(64 << 10) + choose.randbytes(256) * 256)
+
+
 def _blob(layout: str, kind: str, data: bytes) -> dict[str, object]:
     digest = hashlib.sha256(data).hexdigest()
     with open(f"{layout}/blobs/sha256/{digest}", "wb") as file:

@@ -4,7 +4,6 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.slow
 
 DIGEST = digest_of(LAYERS[0])
 NAME = DIGEST[7:]
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as registry:
-        yield registry
 
 
 class Copies:

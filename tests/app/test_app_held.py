@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from kezuri.oci.descriptor import Descriptor, digest_of
 
 GRACE = 1200.0
 """Seconds by which what a running command uses reaches back before its start."""
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +27,6 @@ TEXT = "FROM scratch\nCOPY f /f\n"
 FOREIGN = "s390x"
 HOST = str(Platform.host())
 ODD = {"mediaType": MANIFEST, "digest": "sha512:" + "0" * 128, "size": 5}
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    shop = Workshop(tmp_path)
-    shop.write(f="1")
-    return shop
-
-
-@pytest.fixture
-def settings(shop: Workshop) -> Settings:
-    return Settings(str(shop.root))
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,12 +53,6 @@ class Halting:
         handler.wfile.flush()
         self.go_on.wait(60)
         handler.wfile.write(data[start + PIECE :])
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as registry:
-        yield registry
 
 
 def start(root: Path, *argv: str) -> subprocess.Popen[str]:

@@ -1,6 +1,5 @@
 """An image that the store has already is pulled again: what is asked then, and that nothing is taken for unchanged."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,6 @@ from kezuri.oci import INDEX, digest_of
 from kezuri.store.store import Store
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as registry:
-        yield registry
 
 
 def image(name: str, architecture: str = "amd64") -> Image:

@@ -1,8 +1,6 @@
 """What goes with a pulled image that is removed, and what stays because builds stand on it."""
 
 import gzip
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.build.build_workshop import Workshop, tar_of
@@ -16,24 +14,6 @@ from kezuri.oci import Platform
 from kezuri.store.store import Store
 
 HOST = Platform.host()
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    shop = Workshop(tmp_path)
-    shop.write(f="1")
-    return shop
-
-
-@pytest.fixture
-def settings(shop: Workshop) -> Settings:
-    return Settings(str(shop.root))
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as server:
-        yield server
 
 
 def image_of(*contents: bytes) -> Image:

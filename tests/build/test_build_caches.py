@@ -3,37 +3,23 @@
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.build.build_machines import machine_of
 from tests.build.build_workshop import Workshop, oci
 
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.events import StepStarted
 from kezuri.travel.places import CacheSource, CacheTarget
 
-STAGES = """\
-FROM scratch AS parts
-COPY parts /parts
-COPY more /more
-FROM scratch
-COPY top /top
-COPY --from=parts /parts/a /a
-COPY end /end
-"""
-
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Callable[[str], Workshop]:
     """Another machine with the same context: a store of its own."""
-
-    def made(name: str) -> Workshop:
-        shop = Workshop(tmp_path, tmp_path / f"store-{name}")
-        shop.write(parts__a="a", parts__b="b", more="m" * 5000, top="top", end="end", Dockerfile=STAGES)
-        return shop
-
-    return made
+    return partial(machine_of, tmp_path)
 
 
 def to(tmp_path: Path, **more: Any) -> dict[str, Any]:

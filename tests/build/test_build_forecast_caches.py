@@ -1,10 +1,12 @@
 """A forecast with caches of other machines, held against the build that reads the same caches."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.build.build_foreseen import agree, came, forecast, outcomes
+from tests.build.build_machines import machine_of
 from tests.build.build_workshop import Workshop, asked
 
 from kezuri.app.forecast import foresee
@@ -13,27 +15,11 @@ from kezuri.forecast.foresight import Foresight
 from kezuri.progress.events import Event, Warned
 from kezuri.travel.places import CacheSource, CacheTarget
 
-STAGES = """\
-FROM scratch AS parts
-COPY parts /parts
-COPY more /more
-FROM scratch
-COPY top /top
-COPY --from=parts /parts/a /a
-COPY end /end
-"""
-
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Callable[[str], Workshop]:
     """Another machine with the same context: a store of its own."""
-
-    def made(name: str) -> Workshop:
-        shop = Workshop(tmp_path, tmp_path / f"store-{name}")
-        shop.write(parts__a="a", parts__b="b", more="m" * 5000, top="top", end="end", Dockerfile=STAGES)
-        return shop
-
-    return made
+    return partial(machine_of, tmp_path)
 
 
 def source(tmp_path: Path) -> tuple[CacheSource, ...]:

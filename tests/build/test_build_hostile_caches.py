@@ -7,8 +7,9 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.build.build_machines import STAGES
 from tests.build.build_workshop import Workshop
-from tests.build.test_build_caches import STAGES, rewrite
+from tests.build.test_build_caches import rewrite
 
 from kezuri.travel.places import CacheSource, CacheTarget
 

@@ -1,8 +1,11 @@
 """How a step's end is told."""
 
+import threading
+import time
+
 import pytest
 
-from kezuri.progress.events import Event, StepFailed, StepStatus, WorkName
+from kezuri.progress.events import Event, StepFailed, StepStarted, StepStatus, WorkName
 from kezuri.progress.reporter import Reporter
 
 
@@ -33,3 +36,22 @@ def test_that_something_is_whole_is_told_once_unless_it_was_begun_anew() -> None
         *(("blob", 1, False), ("blob", 2, True), ("blob", 0, False), ("blob", 2, True)),
         ("another", 1, True),
     ]
+
+
+def test_steps_of_several_threads_are_told_in_the_order_of_their_numbers() -> None:
+    heard: list[Event] = []
+    entered = threading.Event()
+
+    def slow(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == 1:
+            entered.set()
+            time.sleep(0.1)
+        heard.append(event)
+
+    reporter = Reporter(slow)
+    first = threading.Thread(target=reporter.start, args=(WorkName("one"),))
+    first.start()
+    assert entered.wait(10)
+    reporter.start(WorkName("two"))
+    first.join()
+    assert [event.step for event in heard if isinstance(event, StepStarted)] == [1, 2]

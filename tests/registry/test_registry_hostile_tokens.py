@@ -53,12 +53,6 @@ def server(image: Image) -> Iterator[FaultyRegistry]:
         yield server
 
 
-@pytest.fixture
-def second() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as server:
-        yield server
-
-
 def demand(server: FaultyRegistry, realm: str = "") -> None:
     """Have the server demand a token of a realm, and give it out itself at /token."""
 

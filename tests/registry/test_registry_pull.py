@@ -2,7 +2,6 @@
 
 import os
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,18 +40,6 @@ def no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading the system's authorities for every client costs more than the tests themselves."""
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
     monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as registry:
-        yield registry
-
-
-@pytest.fixture
-def second() -> Iterator[FaultyRegistry]:
-    with FaultyRegistry() as registry:
-        yield registry
 
 
 @pytest.fixture

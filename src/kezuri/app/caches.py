@@ -375,12 +375,7 @@ class _Blobs:
             layer = self._layers.get(descriptor.digest, "")
             if self._imported.knows(layer):
                 self._imported.fetch(layer, descriptor)
-        try:
-            return open(blobs.path(descriptor.digest), "rb", buffering=0)
-        except FileNotFoundError:
-            from kezuri.store.blobs import missing
-
-            raise missing(descriptor.digest) from None
+        return blobs.open(descriptor)
 
 
 def _packing(target: CacheTarget, packing: Packing) -> Packing:

@@ -57,7 +57,6 @@ class ForeignLookup(KeyedLookup):
         imported: Imported | None,
     ) -> None:
         super().__init__(keys, results, options)
-        self._store_results = results
         self._database = database
         self._forms = forms
         self._imported = imported
@@ -85,16 +84,7 @@ class ForeignLookup(KeyedLookup):
         for reached in self.reached.values():
             record = self._imported.record(reached.layer) if self._imported is not None else None
             if record is not None and reached.believable and self._forms.usable(reached.layer):
-                turn = reached.turn
-                self._store_results.keep(
-                    turn.components,
-                    state=next_state(turn.before, reached.layer).id,
-                    layer=reached.layer,
-                    kind=turn.operation.kind,
-                    title=turn.operation.title,
-                    seconds=record.seconds,
-                    created=record.created,
-                )
+                self._remember(reached.turn, reached.layer, record.seconds, record.created)
 
     def _of_cache(self, key: str) -> Found | None:
         assert self._imported is not None

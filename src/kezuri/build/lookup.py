@@ -58,13 +58,18 @@ class KeyedLookup:
     def keep(self, turn: Turn, outcome: "Outcome", seconds: float) -> None:
         """See Lookup."""
         if outcome.believable:
-            self._results.keep(
-                turn.components,
-                state=next_state(turn.before, outcome.layer).id,
-                layer=outcome.layer,
-                kind=turn.operation.kind,
-                title=turn.operation.title,
-                seconds=seconds,
-            )
+            self._remember(turn, outcome.layer, seconds)
         with self._lock:
             self._fresh[turn.key] = outcome.layer
+
+    def _remember(self, turn: Turn, layer: str, seconds: float, created: float = 0.0) -> None:
+        """Let later builds find that an operation came to this layer; `created` as `Results.keep` has it."""
+        self._results.keep(
+            turn.components,
+            state=next_state(turn.before, layer).id,
+            layer=layer,
+            kind=turn.operation.kind,
+            title=turn.operation.title,
+            seconds=seconds,
+            created=created,
+        )

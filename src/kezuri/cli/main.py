@@ -18,14 +18,6 @@ from kezuri.linux.descriptors import hold_standard
 
 _USAGE = "kezuri [OPTIONS] COMMAND"
 _ALONE = (Option(("--version", "-v"), "flag", "Show the version"),)
-_LONG = frozenset(
-    (
-        *("build", "run", "pull", "push", "copy", "save", "load", "import", "manifest push", "imagetools create"),
-        *("login", "demo", "bases", "cat", "ls", "cp", "export", "append", "flatten", "rebase", "attach"),
-    )
-)
-"""Commands that hold things for long, or a terminal without echo: SIGTERM and SIGHUP must let them put everything
-back."""
 
 
 class Stopped(BaseException):
@@ -81,7 +73,7 @@ def call(argv: Sequence[str], console: Console) -> int:
                 console.note(f"warning: {option.key} does nothing: {option.warned}")
         _, execute = load(command.name)
         invocation = Invocation(command, parsed, console)
-        if command.name not in _LONG:
+        if not command.holds:
             return execute(invocation)
         with Unwinding():
             return execute(invocation)

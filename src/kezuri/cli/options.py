@@ -60,7 +60,9 @@ class Option(NamedTuple):
 class Command(NamedTuple):
     """One command: `operands` is its usage text after the options, `least` and `most` how many it takes (-1: any).
 
-    With `passthrough` everything after the first operand is an operand too. `completes` says what the operands are.
+    With `passthrough` everything after the first operand is an operand too. `completes` says what the operands are. One
+    that `holds` something for long, or a terminal without echo, is unwound by SIGTERM and SIGHUP, so that it puts
+    everything back.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Command(NamedTuple):
     description: str = ""
     completes: str = ""
     hidden: bool = False
+    holds: bool = False
 
     @property
     def usage(self) -> str:

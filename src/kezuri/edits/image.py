@@ -7,33 +7,18 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import HistoryEntry, ImageConfig
 from kezuri.oci.descriptor import (
     CONFIG,
-    DOCKER_CONFIG,
     DOCKER_INDEX,
-    DOCKER_LAYER,
     DOCKER_MANIFEST,
+    DOCKER_OF,
     INDEX,
-    LAYER,
     LAYER_GZIP,
-    LAYER_ZSTD,
-    MANIFEST,
+    OCI_OF,
     Descriptor,
     Index,
     Manifest,
     canonical,
     digest_of,
 )
-
-_OCI_OF = {
-    DOCKER_MANIFEST: MANIFEST,
-    DOCKER_CONFIG: CONFIG,
-    DOCKER_LAYER: LAYER_GZIP,
-    "application/vnd.docker.image.rootfs.diff.tar": LAYER,
-    "application/vnd.docker.image.rootfs.diff.tar.zstd": LAYER_ZSTD,
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": (
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
-    ),
-}
-_DOCKER_OF = {oci: docker for docker, oci in _OCI_OF.items()}
 
 
 class Layer(NamedTuple):
@@ -138,15 +123,11 @@ def _in_one_form(manifest: Manifest) -> Manifest:
         manifest.media_type == DOCKER_MANIFEST
         and not manifest.annotations
         and manifest.subject is None
-        and all(kind in _OCI_OF or kind in (CONFIG, LAYER_GZIP) for kind in kinds)
+        and all(kind in OCI_OF or kind in (CONFIG, LAYER_GZIP) for kind in kinds)
     )
-    words = _DOCKER_OF if docker else _OCI_OF
-
-    def said(descriptor: Descriptor) -> Descriptor:
-        return descriptor._replace(media_type=words.get(descriptor.media_type, descriptor.media_type))
-
+    words = DOCKER_OF if docker else OCI_OF
     return manifest._replace(
-        config=said(manifest.config),
-        layers=tuple(map(said, manifest.layers)),
+        config=manifest.config.worded(words),
+        layers=tuple(layer.worded(words) for layer in manifest.layers),
         media_type=words.get(manifest.media_type, manifest.media_type),
     )

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Descriptor, Index, is_foreign, read_document
-
-_DEPTH = 4
+from kezuri.oci.descriptor import MOST_DEEP, Descriptor, Index, is_foreign, read_document
 
 
 class Cargo(NamedTuple):
@@ -37,8 +35,8 @@ def load(root: Descriptor, read: Callable[[str], bytes | None]) -> Cargo:
             return
         document = read_document(raw, entry.digest, entry.media_type)
         if isinstance(document, Index):
-            if depth > _DEPTH:
-                raise KezuriError.of(f"{root.digest}: indexes nested more than {_DEPTH} deep", exit_code=125)
+            if depth > MOST_DEEP:
+                raise KezuriError.of(f"{root.digest}: indexes nested more than {MOST_DEEP} deep", exit_code=125)
             for child in document.manifests:
                 visit(child, depth + 1)
         else:

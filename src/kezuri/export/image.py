@@ -9,13 +9,11 @@ from kezuri.oci.descriptor import (
     CONFIG,
     DOCKER_CONFIG,
     DOCKER_INDEX,
-    DOCKER_LAYER,
     DOCKER_MANIFEST,
+    DOCKER_OF,
     INDEX,
-    LAYER,
-    LAYER_GZIP,
-    LAYER_ZSTD,
     MANIFEST,
+    OCI_OF,
     Descriptor,
     Index,
     Manifest,
@@ -27,12 +25,6 @@ from kezuri.plan.operation import HistoryItem
 
 if TYPE_CHECKING:
     from kezuri.export.annotations import Annotations
-
-_DOCKER = {
-    LAYER: "application/vnd.docker.image.rootfs.diff.tar",
-    LAYER_GZIP: DOCKER_LAYER,
-    LAYER_ZSTD: "application/vnd.docker.image.rootfs.diff.tar.zstd",
-}
 
 COMMENT = "buildkit.dockerfile.v0"
 
@@ -117,15 +109,14 @@ def assemble(
 def _docker(image: ImageDocuments) -> ImageDocuments:
     """The same image, told in Docker's media types."""
     config = image.config_descriptor._replace(media_type=DOCKER_CONFIG)
-    layers = tuple(layer._replace(media_type=_DOCKER.get(layer.media_type, layer.media_type)) for layer in image.layers)
+    layers = tuple(layer.worded(DOCKER_OF) for layer in image.layers)
     raw = canonical(Manifest(config, layers, DOCKER_MANIFEST).to_json())
     descriptor = image.descriptor._replace(media_type=DOCKER_MANIFEST, digest=digest_of(raw), size=len(raw))
     return image._replace(manifest=raw, descriptor=descriptor, config_descriptor=config, layers=layers)
 
 
 def _plain(descriptor: Descriptor) -> Descriptor:
-    kind = LAYER_GZIP if descriptor.media_type == DOCKER_LAYER else descriptor.media_type
-    return Descriptor(kind, descriptor.digest, descriptor.size)
+    return Descriptor(descriptor.media_type, descriptor.digest, descriptor.size).worded(OCI_OF)
 
 
 def _fill(times: Sequence[float | None], base: str, now: float) -> list[str]:

@@ -1,7 +1,6 @@
 """An image on its way to registries: its blobs, its documents by their digests, and its tags at the very end."""
 
 import io
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Protocol
@@ -10,7 +9,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.export.cargo import Cargo
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
-from kezuri.store.blobs import damaged, missing
+from kezuri.store.blobs import missing
 from kezuri.store.store import Store
 
 if TYPE_CHECKING:
@@ -62,14 +61,7 @@ class Stock:
             return io.BytesIO(known)
         if not self._store.blobs.has(descriptor.digest):
             self._bring(descriptor)
-        try:
-            file = open(self._store.blobs.path(descriptor.digest), "rb", buffering=0)  # noqa: SIM115  # the caller's
-        except FileNotFoundError:
-            raise missing(descriptor.digest) from None
-        if os.fstat(file.fileno()).st_size != descriptor.size:
-            file.close()
-            raise damaged(descriptor.digest)
-        return file
+        return self._store.blobs.open(descriptor)
 
     def _bring(self, descriptor: Descriptor) -> None:
         if self._asked_first is not None and self._asked_first(descriptor):
@@ -161,10 +153,10 @@ class Shipment:
     def _upload(self, rest: list[tuple[Reference, Descriptor]]) -> None:
         if not rest:
             return
-        how = self._registry().upload_each(rest, self._stock, self._told.moved, self._known_in)
+        how = self._registry().upload_each(rest, self._stock, self._told.moved, self._facts.sources_beside)
         arrived: dict[str, list[str]] = {}
         for repository, blob in rest:
-            sources = self._known_in(repository, blob.digest)
+            sources = self._facts.sources_beside(repository, blob.digest)
             self._told.arrived(
                 repository, blob, how[(repository, blob.digest)], sources[0] if len(sources) == 1 else ""
             )
@@ -172,12 +164,6 @@ class Shipment:
             arrived.setdefault(repository.repository, []).append(blob.digest)
         for name, digests in arrived.items():
             self._facts.put_sources(digests, name)
-
-    def _known_in(self, repository: Reference, digest: str) -> list[str]:
-        """The paths of other repositories of the same registry that have the blob."""
-        start = f"{repository.host}/"
-        found = (name.removeprefix(start) for name in self._facts.sources(digest) if name.startswith(start))
-        return [path for path in found if path != repository.path]
 
     def _tag(self, root: Descriptor, raw: bytes, references: list[Reference]) -> None:
         registry = self._registry()

@@ -174,7 +174,7 @@ def new_names(source: Original, tags: Sequence[str], in_place: bool) -> tuple[st
 def _names_one(text: str, kept: Kept) -> bool:
     """Whether the text names something by a digest or an id that is not the index's own."""
     if kept.name and not kept.by_digest:
-        reference = _reference(text)
+        reference = Reference.maybe(text)
         if reference is not None and not reference.digest and str(reference) == kept.name:
             return False
         if text == kept.name:
@@ -183,21 +183,13 @@ def _names_one(text: str, kept: Kept) -> bool:
     return not kept.descriptor.digest[7:].startswith(digits)
 
 
-def _reference(text: str) -> Reference | None:
-    try:
-        return Reference.parse(text)
-    except KezuriError:
-        return None
-
-
 def _described(kept: Kept, document: object, digest: str) -> Descriptor:
     """What points at the manifest with this digest: the store's entry, or the one of the index; not its names, nor the
     index that it was chosen from, which are the old image's."""
     if isinstance(document, Index):
         return next((e for e in document.manifests if e.digest == digest), Descriptor("", digest, 0))
-    known = kept.descriptor
-    own = ("org.opencontainers.image.ref.name", "io.containerd.image.name", CHOSEN_FROM)
-    return known._replace(annotations={k: v for k, v in known.annotations.items() if k not in own})
+    known = kept.descriptor.unnamed()
+    return known._replace(annotations={k: v for k, v in known.annotations.items() if k != CHOSEN_FROM})
 
 
 def _part(store: Store, name: str, descriptor: Descriptor) -> Part:

@@ -26,7 +26,7 @@ def in_use(store: Store, name: str) -> Kept:
     try:
         return held(store, name)
     except NoSuchImage as error:
-        if _reference(name) is None or looks_like_id(name) or error.diagnostics[0].hint.endswith("?"):
+        if Reference.maybe(name) is None or looks_like_id(name) or error.diagnostics[0].hint.endswith("?"):
             raise
         raise NoSuchImage.of(f"no such image: {name}", hint=f"fetch it first: kezuri pull {name}") from None
 
@@ -52,10 +52,3 @@ def renew(store: Store, digest: str) -> None:
     for blob in blobs:
         with suppress(FileNotFoundError):
             store.blobs.touch(blob)
-
-
-def _reference(text: str) -> Reference | None:
-    try:
-        return Reference.parse(text)
-    except KezuriError:
-        return None

@@ -33,10 +33,7 @@ class Kept(NamedTuple):
     @property
     def reference(self) -> Reference | None:
         """The name as a reference; None for an image without one."""
-        try:
-            return Reference.parse(self.name) if self.name else None
-        except KezuriError:
-            return None
+        return Reference.maybe(self.name) if self.name else None
 
     @property
     def familiar(self) -> str:
@@ -103,10 +100,7 @@ def find_all(store: Store, text: str) -> list[Kept]:
     """What a name, a name at a digest, an id or the beginning of one stands for: one image, under each of its names
     that is meant. NoSuchImage with the nearest name when there is none; KezuriError when an id is too short."""
     images = kept(store)
-    try:
-        wanted = Reference.parse(text)
-    except KezuriError:
-        wanted = None
+    wanted = Reference.maybe(text)
     found = [image for image in images if image.name in (text, str(wanted)) and text]
     if not found and wanted is not None and wanted.digest:
         found = [image for image in images if _is_at(store, image, wanted)]

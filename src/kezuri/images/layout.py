@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
@@ -96,8 +96,7 @@ class Layout:
         found = self._named(selector)
         if len(found) == 1:
             return self._document(found[0], where)
-        entries = tuple(e._replace(annotations=_nameless(e.annotations)) for e in found)
-        content = Index(entries)
+        content = Index(tuple(e.unnamed() for e in found))
         raw = canonical(content.to_json())
         return Document(Descriptor(INDEX, digest_of(raw), len(raw), found[0].annotations), raw, content)
 
@@ -175,8 +174,8 @@ class Layout:
                 raise wrong(self.path, f"the layout holds {len(entries)} images, and none was named", self._choices(""))
             return _distinct(found)
         found = [e for e in entries if selector in (e.annotations.get(REF_NAME), e.annotations.get(CONTAINERD_NAME))]
-        if not found and (wanted := _reference(selector)) is not None:
-            found = [e for e in entries if (n := _full_name(e)) and _reference(n) == wanted]
+        if not found and (wanted := Reference.maybe(selector)) is not None:
+            found = [e for e in entries if (n := _full_name(e)) and Reference.maybe(n) == wanted]
         if not found:  # a bare tag of images that carry full names: good if it can mean only one of them
             found = [e for e in entries if _full_name(e).rpartition("/")[2].partition(":")[2] == selector]
             if len({_full_name(e) for e in found}) > 1:
@@ -187,7 +186,7 @@ class Layout:
 
     def _choices(self, selector: str) -> str:
         names = self.names()
-        short = {reference.familiar: n for n in names if (reference := _reference(n)) is not None}
+        short = {reference.familiar: n for n in names if (reference := Reference.maybe(n)) is not None}
         near = nearest(selector, [*names, *short]) if selector else None
         if near:
             return f"did you mean {near!r}?"
@@ -211,10 +210,6 @@ class Layout:
         return document._replace(descriptor=descriptor._replace(media_type=document.descriptor.media_type))
 
 
-def _nameless(annotations: Mapping[str, str]) -> Mapping[str, str]:
-    return {key: value for key, value in annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
-
-
 def open_layout(path: str, warn: Callable[[Diagnostic], None] = lambda _: None) -> Layout:
     """The images of the layout at a path, a directory or an uncompressed tar of one. KezuriError when it is none."""
     return Layout(read_layout(path), warn)
@@ -233,10 +228,3 @@ def _bare_name(entry: Descriptor) -> str:
 
 def _distinct(entries: list[Descriptor]) -> list[Descriptor]:
     return list({e.digest: e for e in entries}.values())
-
-
-def _reference(text: str) -> Reference | None:
-    try:
-        return Reference.parse(text)
-    except KezuriError:
-        return None

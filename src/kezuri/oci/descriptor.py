@@ -20,6 +20,20 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
+OCI_OF: Mapping[str, str] = {
+    DOCKER_MANIFEST: MANIFEST,
+    DOCKER_CONFIG: CONFIG,
+    DOCKER_LAYER: LAYER_GZIP,
+    "application/vnd.docker.image.rootfs.diff.tar": LAYER,
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": LAYER_ZSTD,
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": (
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+    ),
+}
+"""Docker's words for an image's manifest, config and layers, and those of the image spec for the same."""
+DOCKER_OF: Mapping[str, str] = {oci: docker for docker, oci in OCI_OF.items()}
+"""The words of the image spec, and docker's for the same."""
+
 REF_NAME = "org.opencontainers.image.ref.name"
 """The annotation with the name that an image has in a layout (annotations.md): a tag, or a name in full."""
 CONTAINERD_NAME = "io.containerd.image.name"
@@ -29,6 +43,11 @@ INDEXES = (INDEX, DOCKER_INDEX)
 MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
 DOCUMENTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 """Media types of manifests and indexes, in the order in which registries are asked for them."""
+
+MOST_BYTES = 8 << 20
+"""Bytes of a document (an index, a manifest, a config) that is read: registries take half as many."""
+MOST_DEEP = 4
+"""How deep indexes may be nested that are followed."""
 
 _EMPTY: Mapping[str, str] = {}
 
@@ -113,6 +132,15 @@ class Descriptor(NamedTuple):
         if self.artifact_type:
             out["artifactType"] = self.artifact_type
         return out
+
+    def unnamed(self) -> "Descriptor":
+        """The entry of a layout's index without the names that it has there."""
+        notes = {key: value for key, value in self.annotations.items() if key not in (REF_NAME, CONTAINERD_NAME)}
+        return self._replace(annotations=notes)
+
+    def worded(self, words: Mapping[str, str]) -> "Descriptor":
+        """The same content in other words: `DOCKER_OF` or `OCI_OF`. A media type that they have no word for stays."""
+        return self._replace(media_type=words.get(self.media_type, self.media_type))
 
 
 class Manifest(NamedTuple):

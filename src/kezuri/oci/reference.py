@@ -60,6 +60,14 @@ class Reference(NamedTuple):
             tag = "latest"
         return cls(host, path, tag, digest)
 
+    @classmethod
+    def maybe(cls, text: str) -> "Reference | None":
+        """As `parse`; None for a text that is no reference, such as an id of an image or a name of another tool's."""
+        try:
+            return cls.parse(text)
+        except KezuriError:
+            return None
+
     @property
     def repository(self) -> str:
         """Host and path, without tag and digest."""

@@ -76,11 +76,11 @@ class Reporter:
 
     def start(self, name: Name, digest: str = "") -> Ticket:
         """A step begins."""
+        # Told while the lock is held: else a thread that got a later number could be heard first.
         with self._lock:
             self._count += 1
-            number = self._count
-        ticket = Ticket(self._listener, number)
-        self._listener(StepStarted(number, name, time(), digest))
+            ticket = Ticket(self._listener, self._count)
+            self._listener(StepStarted(self._count, name, time(), digest))
         return ticket
 
     @contextmanager

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci import Descriptor, digest_of
-from kezuri.oci.descriptor import DOCUMENTS, valid_digest
+from kezuri.oci.descriptor import DOCUMENTS, MOST_BYTES, valid_digest
 from kezuri.registry.config import Endpoint
 from kezuri.registry.exchange import Ask
 from kezuri.registry.failure import WrongBytes
-from kezuri.registry.image import MOST_BYTES, Document, read_document
+from kezuri.registry.image import Document, read_document
 from kezuri.registry.retry import Patience
 from kezuri.registry.wire import Answer, TransportError
 

@@ -15,10 +15,8 @@ from kezuri.oci import (
     Platform,
     digest_of,
 )
-from kezuri.oci.descriptor import DOCUMENTS, INDEXES, encoded, valid_digest
+from kezuri.oci.descriptor import DOCUMENTS, INDEXES, MOST_BYTES, MOST_DEEP, encoded, valid_digest
 
-MOST_BYTES = 8 << 20
-_DEPTH = 4
 _NESTED = 32
 _SHOWN = 30
 """How many platforms an error names."""
@@ -114,8 +112,8 @@ def flatten(index: Index, load: Callable[[Descriptor], Document], where: str) ->
                 if not valid_digest(entry.digest):
                     continue  # It cannot be looked into, which is no reason to refuse what stands beside it.
                 loads += 1
-                if depth >= _DEPTH or loads > _NESTED:
-                    raise _wrong(where, f"indexes nested more than {_DEPTH} deep or {_NESTED} wide")
+                if depth >= MOST_DEEP or loads > _NESTED:
+                    raise _wrong(where, f"indexes nested more than {MOST_DEEP} deep or {_NESTED} wide")
                 nested = load(entry).content
                 if not isinstance(nested, Index):
                     raise _wrong(where, f"{entry.digest} is listed as an index and is none")

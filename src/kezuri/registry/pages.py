@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import MOST_BYTES
 from kezuri.oci.reference import valid_tag
 from kezuri.registry.exchange import Ask
-from kezuri.registry.image import MOST_BYTES
 from kezuri.registry.place import Place
 from kezuri.registry.redirects import Hop
 from kezuri.registry.retry import Patience

@@ -5,7 +5,7 @@ import fcntl
 import os
 from hashlib import sha256
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
@@ -174,6 +174,11 @@ class Blobs:
             raise damaged(digest)
         return data
 
+    def open(self, descriptor: Descriptor) -> IO[bytes]:
+        """A blob from its start, its bytes not verified; KezuriError when it is missing or has another size than its
+        descriptor says."""
+        return _opened(self.path(descriptor.digest), descriptor.digest, descriptor.size)
+
     def is_sound(self, digest: str) -> bool:
         """Whether the blob's bytes are those that its digest names; FileNotFoundError when it is not there."""
         found = sha256()
@@ -259,13 +264,7 @@ class CheckedBlob:
         self._hash = sha256()
 
     def __enter__(self) -> Self:
-        try:
-            self._file = open(self._path, "rb", buffering=0)
-        except FileNotFoundError:
-            raise missing(self._digest) from None
-        if os.fstat(self._file.fileno()).st_size != self._size:
-            self._file.close()
-            raise damaged(self._digest)
+        self._file = _opened(self._path, self._digest, self._size)
         return self
 
     def read(self, size: int) -> bytes:
@@ -280,6 +279,17 @@ class CheckedBlob:
         self._file.close()
         if error is None and self._hash.hexdigest() != self._digest[7:]:
             raise damaged(self._digest)
+
+
+def _opened(path: str, digest: str, size: int) -> IO[bytes]:
+    try:
+        file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
+    except FileNotFoundError:
+        raise missing(digest) from None
+    if os.fstat(file.fileno()).st_size != size:
+        file.close()
+        raise damaged(digest)
+    return file
 
 
 def missing(digest: str) -> KezuriError:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from kezuri.oci.reference import Reference
 from kezuri.store.connection import Connection
 
 _TABLES = (
@@ -64,6 +65,12 @@ class Facts:
             "SELECT repository FROM source WHERE digest = ? ORDER BY used DESC LIMIT ?", digest, _SOURCES
         )
         return tuple(str(repository) for (repository,) in rows)
+
+    def sources_beside(self, repository: Reference, digest: str) -> list[str]:
+        """The paths of other repositories of the same registry that were last seen to have a blob."""
+        start = f"{repository.host}/"
+        found = (name.removeprefix(start) for name in self.sources(digest) if name.startswith(start))
+        return [path for path in found if path != repository.path]
 
     def put_sources(self, digests: Iterable[str], repository: str) -> None:
         """Keep that a repository has these blobs."""

@@ -7,12 +7,9 @@ from types import TracebackType
 from typing import IO, Protocol, Self
 
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Descriptor, Index, digest_of
+from kezuri.oci.descriptor import MOST_BYTES, Descriptor, Index, digest_of
 from kezuri.oci.layout import INDEX_FILE, MARKER_FILE, blob_file, version_of
 from kezuri.store.archive_file import ArchiveFile, NoArchive
-
-MOST_BYTES = 8 << 20
-"""The size that a document may have."""
 
 
 class _Files(Protocol):

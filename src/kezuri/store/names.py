@@ -10,6 +10,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.linux.descriptors import write_all
 from kezuri.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, Index, valid_digest
 
+_OURS = "dev.kezuri."
 CHOSEN_FROM = "dev.kezuri.chosen-from"
 """The annotation with the digest of the index that a pulled image was chosen from, which its registry knows it by."""
 
@@ -80,9 +81,9 @@ class Names:
             for displaced in (e for e in entries if e.annotations.get(REF_NAME) in new):
                 if displaced.digest not in named:
                     named.add(displaced.digest)
-                    kept.append(_nameless(displaced))
+                    kept.append(displaced.unnamed())
             kept = [e for e in kept if REF_NAME in e.annotations or e.digest != descriptor.digest]
-            notes = _nameless(descriptor).annotations
+            notes = descriptor.unnamed().annotations
             for name in new:
                 kept.append(descriptor._replace(annotations={**notes, REF_NAME: name, CONTAINERD_NAME: name}))
             return kept
@@ -96,7 +97,7 @@ class Names:
 
         def change(entries: list[Descriptor]) -> list[Descriptor]:
             there = any(e.digest == descriptor.digest for e in entries)
-            return entries if there else [*entries, _nameless(descriptor)]
+            return entries if there else [*entries, descriptor.unnamed()]
 
         self._change(change)
 
@@ -155,9 +156,12 @@ def _overwritten(path: str, data: bytes) -> bool:
         return False
 
 
-def _nameless(descriptor: Descriptor) -> Descriptor:
-    notes = {k: v for k, v in descriptor.annotations.items() if k not in (REF_NAME, CONTAINERD_NAME)}
-    return descriptor._replace(annotations=notes)
+def elsewhere(descriptor: Descriptor) -> Descriptor:
+    """The descriptor without the annotations that only mean something in the place that it comes from: its names
+    there, and what a store notes of an entry."""
+    bare = descriptor.unnamed()
+    notes = {key: value for key, value in bare.annotations.items() if not key.startswith(_OURS)}
+    return bare._replace(annotations=notes)
 
 
 def _alike(one: Descriptor, other: Descriptor) -> bool:

@@ -5,11 +5,9 @@ from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import (
-    CONTAINERD_NAME,
     DOCKER_INDEX,
     DOCKER_MANIFEST,
     INDEX,
-    REF_NAME,
     Descriptor,
     Index,
     Manifest,
@@ -17,6 +15,7 @@ from kezuri.oci.descriptor import (
     digest_of,
 )
 from kezuri.registry.image import Document
+from kezuri.store.names import elsewhere
 from kezuri.transfer.doors import Destination, Progress, Source
 from kezuri.transfer.walking import Walk, config_of
 
@@ -33,10 +32,10 @@ def parts_of(source: Source, root: Document, *, whole: bool = True) -> tuple[Par
     config. Not `whole`: an index is one entry itself."""
     if isinstance(root.content, Index):
         if not whole:
-            return (Part(_bare(root.descriptor), source),)
-        return tuple(Part(_bare(entry), source) for entry in root.content.manifests)
+            return (Part(elsewhere(root.descriptor), source),)
+        return tuple(Part(elsewhere(entry), source) for entry in root.content.manifests)
     assert isinstance(root.content, Manifest)
-    descriptor = _bare(root.descriptor)
+    descriptor = elsewhere(root.descriptor)
     if descriptor.platform is None:
         try:
             platform = config_of(source, root.content).platform
@@ -80,14 +79,3 @@ def publish(index: Document, parts: Sequence[Part], destinations: Sequence[Desti
         first.put(root)
     for destination in destinations:
         destination.finish(index)
-
-
-def _bare(descriptor: Descriptor) -> Descriptor:
-    """The descriptor without the annotations that only mean something in the place that it comes from: its names
-    there."""
-    notes = {
-        key: value
-        for key, value in descriptor.annotations.items()
-        if key not in (REF_NAME, CONTAINERD_NAME) and not key.startswith("dev.kezuri.")
-    }
-    return descriptor._replace(annotations=notes)

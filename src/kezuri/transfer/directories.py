@@ -8,8 +8,8 @@ from typing import IO
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
 from kezuri.linux.replacement import replacement
-from kezuri.oci.descriptor import Descriptor, digest_of, encoded
-from kezuri.registry.image import MOST_BYTES, Document, read_document
+from kezuri.oci.descriptor import MOST_BYTES, Descriptor, digest_of, encoded
+from kezuri.registry.image import Document, read_document
 from kezuri.registry.sink import BlobSink
 from kezuri.transfer.doors import Progress, Source
 from kezuri.transfer.file_sink import FileSink

@@ -13,6 +13,7 @@ from kezuri.oci.descriptor import (
     LAYER_GZIP,
     LAYER_ZSTD,
     MANIFEST,
+    MOST_BYTES,
     Descriptor,
     Index,
     Manifest,
@@ -21,7 +22,7 @@ from kezuri.oci.descriptor import (
 )
 from kezuri.oci.fields import Fields
 from kezuri.oci.reference import Reference
-from kezuri.registry.image import MOST_BYTES, Document
+from kezuri.registry.image import Document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.archive_file import ArchiveFile
 from kezuri.transfer.doors import Progress
@@ -81,7 +82,7 @@ class DockerArchive:
             )
         wanted = Reference.parse(selector)
         for image in self.images:
-            if any(_same(tag, wanted) for tag in image.tags):
+            if any(Reference.maybe(tag) == wanted for tag in image.tags):
                 return image
         raise self._none(selector)
 
@@ -210,10 +211,3 @@ class DockerArchiveSource:
             elif document.content.config.digest == config and {d.digest for d in document.content.layers} == layers:
                 return document
         return None
-
-
-def _same(tag: str, wanted: Reference) -> bool:
-    try:
-        return Reference.parse(tag) == wanted
-    except KezuriError:
-        return False

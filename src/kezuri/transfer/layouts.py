@@ -13,6 +13,7 @@ from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document
 from kezuri.registry.sink import BlobSink
 from kezuri.store.layout import LayoutDirectory
+from kezuri.store.names import elsewhere
 from kezuri.transfer.beginnings import Beginnings, LastingWriter
 from kezuri.transfer.doors import Absent, Progress, Source
 from kezuri.transfer.file_sink import FileSink
@@ -152,11 +153,7 @@ class LayoutDestination:
 def named(descriptor: Descriptor, name: str) -> Mapping[str, str]:
     """The annotations of an image's entry in a layout's index under a name, which may be a tag alone; only a name in
     full says where the image belongs, in the word that containerd and docker read."""
-    notes = {
-        key: value
-        for key, value in descriptor.annotations.items()
-        if key not in (REF_NAME, CONTAINERD_NAME) and not key.startswith("dev.kezuri.")
-    }
+    notes = dict(elsewhere(descriptor).annotations)
     if name:
         notes[REF_NAME] = name
         if "/" in name or ":" in name:

@@ -111,15 +111,11 @@ class RegistryDestination:
         digests = [blob.digest for blob in blobs]
         if origin:
             self._facts.put_sources(digests, origin)
-        how = self._registry.upload_all(self._reference, blobs, source, progress, self._known_in)
+        how = self._registry.upload_all(
+            self._reference, blobs, source, progress, lambda digest: self._facts.sources_beside(self._reference, digest)
+        )
         self._facts.put_sources(digests, self._reference.repository)
         return sum(1 for one in how.values() if one != "sent")
-
-    def _known_in(self, digest: str) -> list[str]:
-        """The paths of other repositories of the same registry that have the blob."""
-        start = f"{self._reference.host}/"
-        found = (name.removeprefix(start) for name in self._facts.sources(digest) if name.startswith(start))
-        return [path for path in found if path != self._reference.path]
 
     def put(self, document: Document) -> None:
         """Put a document under its digest."""

@@ -1,6 +1,5 @@
 """The local store as a place to copy from and to."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import IO
 
@@ -13,7 +12,6 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.registry.image import Document, read_document
 from kezuri.registry.sink import BlobSink
-from kezuri.store.blobs import damaged, missing
 from kezuri.store.store import Store
 from kezuri.transfer.doors import Progress, Source
 from kezuri.transfer.layouts import absent
@@ -45,10 +43,8 @@ class StoreSource:
 
     def _is_name_of(self, image: Kept) -> bool:
         """Whether the image was found by its name, and not by an id that may be one platform's."""
-        try:
-            return bool(image.name) and image.name in (self._name, str(Reference.parse(self._name)))
-        except KezuriError:
-            return False
+        name = Reference.maybe(self._name)
+        return name is not None and bool(image.name) and image.name in (self._name, str(name))
 
     def document(self, descriptor: Descriptor) -> Document:
         """A manifest or index of the store."""
@@ -60,15 +56,7 @@ class StoreSource:
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A blob's bytes, not verified."""
-        path = self._store.blobs.path(descriptor.digest)
-        try:
-            file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it
-        except FileNotFoundError:
-            raise missing(descriptor.digest) from None
-        if os.fstat(file.fileno()).st_size != descriptor.size:
-            file.close()
-            raise damaged(descriptor.digest)
-        return file
+        return self._store.blobs.open(descriptor)
 
     def prepare(self, descriptors: tuple[Descriptor, ...], progress: Progress) -> None:
         """Nothing: they are at hand."""

@@ -1,18 +1,27 @@
 """What has to be copied of an image: its documents, children first, and the blobs that they name."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import INDEXES, MANIFESTS, Descriptor, Index, Manifest, is_foreign
+from kezuri.oci.descriptor import (
+    INDEXES,
+    MANIFESTS,
+    MOST_BYTES,
+    MOST_DEEP,
+    Descriptor,
+    Index,
+    Manifest,
+    digest_of,
+    is_foreign,
+)
 from kezuri.oci.platform import Platform
 from kezuri.registry.image import Document, choose, flatten
 from kezuri.transfer.doors import Absent, Source
 
-_DEPTH = 4
 _MOST_DOCUMENTS = 2000
-_MOST_BYTES = 64 << 20
+_MOST_IN_ALL = 64 << 20
 _GENERATIONS = 3
 """How far referrers of referrers are followed: a signature of an attestation of an image is the third."""
 
@@ -61,10 +70,10 @@ class Walk:
         if digest in self._documents:
             return
         self._bytes += len(document.raw)
-        if depth > _DEPTH or len(self._documents) >= _MOST_DOCUMENTS or self._bytes > _MOST_BYTES:
+        if depth > MOST_DEEP or len(self._documents) >= _MOST_DOCUMENTS or self._bytes > _MOST_IN_ALL:
             raise KezuriError.of(
-                f"{self._source.where}: indexes nested more than {_DEPTH} deep, or with more than {_MOST_DOCUMENTS} "
-                f"manifests or {_MOST_BYTES >> 20} MiB of them",
+                f"{self._source.where}: indexes nested more than {MOST_DEEP} deep, or with more than {_MOST_DOCUMENTS} "
+                f"manifests or {_MOST_IN_ALL >> 20} MiB of them",
                 exit_code=125,
             )
         if isinstance(document.content, Manifest):
@@ -109,11 +118,6 @@ def config_of(source: Source, manifest: Manifest) -> ImageConfig:
 
 def read_small(open_blob: Callable[[Descriptor], object], descriptor: Descriptor, where: str) -> bytes:
     """A blob of at most 8 MiB, verified."""
-    from typing import IO, cast
-
-    from kezuri.oci.descriptor import digest_of
-    from kezuri.registry.image import MOST_BYTES
-
     if descriptor.size > MOST_BYTES:
         raise KezuriError.of(f"{where}: {descriptor.digest}: larger than {MOST_BYTES >> 20} MiB", exit_code=125)
     raw = b""

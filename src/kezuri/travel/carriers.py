@@ -11,6 +11,7 @@ from kezuri.oci.descriptor import (
     CONFIG,
     DOCKER_CONFIG,
     MANIFEST,
+    MOST_BYTES,
     REF_NAME,
     Descriptor,
     Index,
@@ -25,7 +26,6 @@ from kezuri.registry.sink import BlobSink, MemorySink
 from kezuri.store.layout_reader import LayoutReader, read_layout, wrong
 from kezuri.travel.document import CONFIG_TYPE, INLINE, CacheDocument
 
-_MOST_BYTES = 8 << 20
 _MOST_MANIFESTS = 32
 _MOST_IN_ALL = 32 << 20
 """How many bytes the records of all manifests of an index may have together."""
@@ -97,8 +97,8 @@ class Library:
 
     def _config(self, manifest: Manifest) -> bytes:
         self._read += manifest.config.size
-        if manifest.config.size > _MOST_BYTES or self._read > _MOST_IN_ALL:
-            raise wrong(self._where, f"its records are larger than {_MOST_BYTES >> 20} MiB")
+        if manifest.config.size > MOST_BYTES or self._read > _MOST_IN_ALL:
+            raise wrong(self._where, f"its records are larger than {MOST_BYTES >> 20} MiB")
         return self._small(manifest.config)
 
 

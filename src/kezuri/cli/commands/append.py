@@ -31,6 +31,7 @@ COMMAND = Command(
     "IMAGE is docker://NAME (a registry), oci:DIRECTORY[:NAME], or a name of the store, and so is what -t\n"
     "names; only what is lacking there is moved.",
     completes="image",
+    holds=True,
 )
 
 

@@ -19,6 +19,7 @@ COMMAND = Command(
     "is: the artifact names it as its subject (OCI 1.1), and goes from the store with it. `kezuri\n"
     "discover` finds it, `kezuri copy --referrers` takes it along. Its digest is printed.",
     completes="image",
+    holds=True,
 )
 
 

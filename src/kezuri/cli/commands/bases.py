@@ -16,6 +16,7 @@ COMMAND = Command(
     most=-1,
     description="Without a name the images that can be made are listed.",
     completes="base",
+    holds=True,
 )
 
 

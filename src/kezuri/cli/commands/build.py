@@ -145,6 +145,7 @@ COMMAND = Command(
     "github.com/USER/REPO), a tar archive or a Dockerfile. The image goes to the local store unless --output\n"
     "sends it elsewhere.",
     completes="directory",
+    holds=True,
 )
 
 

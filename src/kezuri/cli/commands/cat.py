@@ -16,6 +16,7 @@ COMMAND = Command(
     "Layers are read from the uppermost one on, and only as far as needed: what was read of a layer is proved by its\n"
     "digest only with --verify, which reads the rest, too.",
     completes="image",
+    holds=True,
 )
 
 

@@ -23,6 +23,7 @@ COMMAND = Command(
     description="Places: docker://NAME, oci:DIRECTORY[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME],\n"
     "dir:DIRECTORY, docker-daemon:NAME, containers-storage:NAME; store:NAME or a name alone is the local store's.\n"
     "Everything is copied byte for byte, so that digests stay; what the target has is not read.",
+    holds=True,
 )
 
 

@@ -9,6 +9,7 @@ COMMAND = Command(
     "Build a small application, start it, and ask it for an answer",
     (PROGRESS,),
     description="Works where no registry answers: the base image is then made from packages.",
+    holds=True,
 )
 
 

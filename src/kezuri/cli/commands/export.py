@@ -18,6 +18,7 @@ COMMAND = Command(
     description="IMAGE is read from the store where it is there, else from its registry, and none of it is kept;\n"
     "docker://NAME is the registry's in any case, and all places of `kezuri copy` are known.",
     completes="image",
+    holds=True,
 )
 
 

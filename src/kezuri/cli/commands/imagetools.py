@@ -26,6 +26,7 @@ CREATE = Command(
     aliases=("index create", "buildx imagetools create"),
     description="A name alone means a registry's image; others are written as for `kezuri copy`: store:NAME,\n"
     "oci:DIRECTORY. What the target's repository lacks is copied there. The names come last.",
+    holds=True,
 )  # fmt: skip
 INSPECT = Command(
     "imagetools inspect",

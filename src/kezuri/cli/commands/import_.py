@@ -19,6 +19,7 @@ COMMAND = Command(
     completes="file",
     description="The archive is a tar, plain or compressed with gzip, zstd, bzip2 or xz. Its files become the image's\n"
     "only layer, with all that it says of them.",
+    holds=True,
 )
 
 

@@ -17,6 +17,7 @@ COMMAND = Command(
     aliases=("image load",),
     description="Archives of `docker save` (old and new), `podman save`, `skopeo copy` and `kezuri save`, OCI\n"
     "layouts; plain or compressed with gzip, zstd, bzip2 or xz.",
+    holds=True,
 )  # fmt: skip
 
 

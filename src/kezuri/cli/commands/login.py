@@ -24,6 +24,7 @@ LOGIN = Command(
     description="Without REGISTRY it is Docker Hub. The registry checks name and password before they are kept:\n"
     "by the credential helper that docker's config.json names, else in that file, which only its owner can read then.\n"
     "docker, podman and skopeo read the same file, and kezuri what they have written. --authfile names another one.",
+    holds=True,
 )
 LOGOUT = Command(
     "logout",

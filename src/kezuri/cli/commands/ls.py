@@ -28,6 +28,7 @@ COMMAND = Command(
     "docker://NAME is the registry's in any case, and all places of `kezuri copy` are known.\n"
     "Of a directory every layer that has part of it is read. A name without a tag and a path is a repository's.",
     completes="image",
+    holds=True,
 )
 
 _LETTERS = {"dir": "d", "symlink": "l", "char": "c", "block": "b", "fifo": "p"}

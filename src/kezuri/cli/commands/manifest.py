@@ -87,6 +87,7 @@ PUSH = Command(
     operands="LIST [TARGET]",
     least=1,
     most=2,
+    holds=True,
 )
 
 

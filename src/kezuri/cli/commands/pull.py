@@ -20,6 +20,7 @@ COMMAND = Command(
     most=1,
     aliases=("image pull",),
     completes="image",
+    holds=True,
 )
 
 

@@ -25,6 +25,7 @@ COMMAND = Command(
     most=1,
     aliases=("image push",),
     completes="image",
+    holds=True,
 )
 
 

@@ -106,6 +106,7 @@ COMMAND = Command(
     description="Everything after IMAGE belongs to the command. The exit code is the command's own;\n"
     "125 when the container could not be started, 126 and 127 when the command could not.",
     completes="image",
+    holds=True,
 )
 
 

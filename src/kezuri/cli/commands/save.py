@@ -28,6 +28,7 @@ COMMAND = Command(
     aliases=("image save",),
     completes="image",
     description="Layers that images share are written once, and as they are in the store.",
+    holds=True,
 )
 
 
