@@ -230,6 +230,7 @@ def test_import(settings: Settings, tmp_path: Path, pack: object) -> None:
         (gzip.compress(ROOT)[:-20], (), "gzip: "),
         (b"", (), "holds no files"),
         (tar_of(("../../etc/passwd", b"x")), (), "root"),
+        (tar_of(("a", b"x"), ("a/b", b"x")), (), "'a' is a file, but other entries lie under it"),
     ],
 )
 def test_what_cannot_be_imported(

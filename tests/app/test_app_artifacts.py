@@ -150,6 +150,7 @@ class TestStore:
             (["app"], 2, "what type of artifact"),
             (["app", "--artifact-type", "sbom"], 2, "not an artifact type"),
             (["nosuch", "--artifact-type", SBOM], 1, "no such image"),
+            (["r.example/app:1", "--artifact-type", SBOM], 1, "the registry's image is docker://r.example/app:1"),
             (["app", "--artifact-type", SBOM, "nofile"], 1, "cannot read nofile"),
             (["app", "--artifact-type", SBOM, "/etc"], 1, "/etc"),
             (["app", "--artifact-type", SBOM, "/etc/passwd:json"], 2, "no media type"),

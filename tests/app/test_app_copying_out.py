@@ -4,11 +4,14 @@ import gzip
 import io
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -157,6 +160,18 @@ def test_links(place: Place) -> None:
     os.symlink("kept", place.out + "/as")
     place.copy("/app/link", "as")
     assert os.readlink(place.out + "/as") == "../etc/passwd" and content(place.out + "/kept") == b"config"
+
+
+def test_a_link_takes_no_device_s_place(place: Place) -> None:
+    """`cp IMAGE:/LINK /dev/null` as root. A socket stands for a device, which not everybody can make."""
+    at = place.out + "/socket"
+    with closing(socket.socket(socket.AF_UNIX)) as listening:
+        listening.bind(at)
+    for path in ("/app/link", "/usr/pipe"):
+        with pytest.raises(KezuriError, match="is a device or a socket"):
+            place.copy(path, "socket")
+        assert stat.S_ISSOCK(os.lstat(at).st_mode)
+    assert os.listdir(place.out) == ["socket"]
 
 
 def test_no_link_leads_out_of_the_image(place: Place) -> None:

@@ -143,5 +143,6 @@ class TestRegistry:
         making = Making((f"{registry}/app:1",), (f"{registry}/nope:1", "store:amd:1"))
         with pytest.raises(KezuriError, match="404"):
             make_index(settings, making, silent)
-        with pytest.raises(KezuriError, match="there is no such tag"):
+        with pytest.raises(KezuriError, match="there is no such tag") as caught:
             digest(settings, f"docker://{registry}/app:1")
+        assert caught.value.exit_code == 1

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kezuri.cli.commands import ALIASES, load
-from kezuri.cli.elsewhere import instead
 from kezuri.cli.foreign_options import foreign_option
 from kezuri.cli.options import Option
 from kezuri.cli.settings import GLOBAL
@@ -109,8 +108,6 @@ def flags() -> dict[str, list[Flag]]:
 
 def made_of(command: str, name: str) -> tuple[str, str]:
     """What kezuri makes of an option: a state, and words where there are some."""
-    if instead(command) and command == "push":
-        return "answered", instead(command)
     table = load(command)[0]
     option = next((o for o in (*table.options, *GLOBAL) if name in o.names), None) or foreign_option(command, name)
     if option is None:
@@ -130,8 +127,6 @@ def page() -> str:
     """The tables of docs/compatibility.md."""
     lines = [BEGIN, ""]
     for command, each in flags().items():
-        if command == "push":
-            continue
         lines += [f"### `kezuri {command}`", "", "| option | of | kezuri |", "|---|---|---|"]
         for flag in each:
             words = " ".join(flag.words.replace("|", "\\|").split())
@@ -140,7 +135,7 @@ def page() -> str:
                 f"| `{flag.name}` | {', '.join(flag.programs)} | {said.get(flag.state) or 'answered: ' + words} |"
             )
         lines.append("")
-    lines += ["`push` is answered as a whole, with all its options.", "", END]
+    lines.append(END)
     return "\n".join(lines)
 
 

@@ -121,6 +121,8 @@ def test_any_text_is_taken(text: str) -> None:
         ("a: b: no such image: c", "a: b: イメージがありません: c"),
         ("WORKDIR /a is a symlink in the image, not a directory",
          "WORKDIR /a は、イメージではディレクトリではなくシンボリックリンクです"),
+        ("write --env KEY[=VALUE]", "--env KEY[=VALUE] と書いてください"),
+        ("write ref=NAME", "ref=NAME と書いてください"),
         ("file", "file"),
         ("", ""),
     ],

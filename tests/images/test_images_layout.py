@@ -219,8 +219,9 @@ def test_directories_that_are_no_layouts(path: str, extra: dict[str, bytes], wor
 
 
 def test_nothing_there(path: str) -> None:
-    with pytest.raises(KezuriError, match="no such OCI image layout"):
+    with pytest.raises(KezuriError, match="no such OCI image layout") as none:
         open_layout(path)
+    assert none.value.exit_code == 1
     os.mkdir(path)
     with pytest.raises(KezuriError, match="it has no oci-layout"):
         open_layout(path)

@@ -67,6 +67,7 @@ def test_an_index_is_one_whatever_its_annotations_say(
         ({"layers": [], "config": None}, "", r"config\.size is no number of bytes"),
         ({"layers": [7], "config": ONE.to_json()}, "", r"layers\[0\] is a number, not an object"),
         ({"manifests": [{**ONE.to_json(), "size": -1}]}, "", r"manifests\[0\]\.size is no number of bytes"),
+        ({"manifests": [{**ONE.to_json(), "size": 1 << 63}]}, "", r"manifests\[0\]\.size is no number of bytes"),
         ({"manifests": [{**ONE.to_json(), "size": True}]}, "", r"manifests\[0\]\.size is true or false"),
         ({"manifests": [{**ONE.to_json(), "size": "3"}]}, "", r"manifests\[0\]\.size is a text, not a whole number"),
         ({"manifests": [{**ONE.to_json(), "digest": "sha256:../x"}]}, "", r"manifests\[0\]\.digest is no digest"),

@@ -431,6 +431,21 @@ def test_a_file_that_cannot_be_changed(home: Home) -> None:
     assert path.read_bytes() == b"{}"
 
 
+def test_what_is_no_regular_file_is_not_replaced_by_one(home: Home) -> None:
+    """As root it would be /dev/null, which REGISTRY_AUTH_FILE names where no credentials are wanted."""
+    pipe = home.put("file", b"").with_name("pipe")
+    os.mkfifo(pipe)
+    (home.base / "link").symlink_to(pipe)
+    for path in (pipe, home.base / "link"):
+        writer = threading.Thread(target=pipe.write_bytes, args=(b"{}",))
+        writer.start()
+        with pytest.raises(KezuriError, match="is no regular file"):
+            change_file(str(path), lambda before: {"a": 1})
+        writer.join()
+        assert stat.S_ISFIFO(os.lstat(pipe).st_mode)
+    change_file("/dev/null", lambda before: None)
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters=":\0"), min_size=1), st.text(min_size=1))
 def test_any_name_and_password_comes_back(username: str, password: str) -> None:
     password = password.encode("utf-8", "replace").decode().strip("\0")

@@ -308,8 +308,9 @@ def test_what_is_no_archive_of_images(tmp_path: Path) -> None:
         with pytest.raises(KezuriError) as caught:
             open_archive(str(path))
         assert words in str(caught.value), words
-    with pytest.raises(KezuriError, match="there is no file"):
+    with pytest.raises(KezuriError, match="there is no file") as lacking:
         open_archive(str(tmp_path / "none"))
+    assert lacking.value.exit_code == 1
     with pytest.raises(KezuriError, match="is a directory"):
         open_archive(str(tmp_path))
 

@@ -114,6 +114,12 @@ class TestCases:
         assert (Entry("d/a", "whiteout", 0), None) in items
         assert not any(entry.path == "d/b" for entry, _ in items)
 
+    def test_a_root_that_hides_everything_below_goes_on_doing_so(self) -> None:
+        forms = stacked([[file("old", b"1")], [(Entry("", "opaque", 0), None), file("new", b"2")]])
+        assert seen(merged(forms, 1)) == seen(StackView(forms))
+        assert (Entry("", "opaque", 0), None) in one(forms, 1)
+        assert not any(entry.kind == "opaque" for entry, _ in one(forms, 0))
+
     def test_a_directory_made_anew_hides_the_one_below(self) -> None:
         gone: Item = (Entry("d", "whiteout", 0), None)
         forms = stacked([[file("d/old", b"1")], [gone], [file("d/new", b"2")]])

@@ -132,6 +132,25 @@ def test_links_lead_through_layers() -> None:
         assert found is not None and b"".join(pieces(found.content)) == b"shell"
 
 
+def test_a_hard_link_to_nothing_is_an_error_and_no_gap() -> None:
+    lost = [_file("d/there"), (Entry("d/lost", "hardlink", link="etc/shadow"), None)]
+    with streamed(lost) as layer:
+        descent = Descent([layer])
+        with pytest.raises(KezuriError, match="a hard link to 'etc/shadow', which is not there"):
+            descent.stat("d/lost")
+        view = StackView([one.listed() for one in descent.reaching("d")])
+        with pytest.raises(KezuriError, match="a hard link to 'etc/shadow', which is not there"):
+            view.scan("d")
+
+
+def test_a_hard_link_leads_below_the_layer_that_hides_its_directory() -> None:
+    lower = [_file("usr/kept", b"kept")]
+    upper = [(Entry("d", "opaque"), None), (Entry("d/link", "hardlink", link="usr/kept"), None)]
+    with streamed(lower) as below, streamed(upper) as above:
+        view = StackView([one.listed() for one in Descent([below, above]).reaching("d")])
+        assert [told(found) for found in view.scan("d")] == [(lower[0][0]._replace(path="d/link"), b"kept")]
+
+
 def test_hidden_layers_are_not_opened() -> None:
     opened: list[Counted] = []
     upper = [(Entry("data", "dir"), None), (Entry("data", "opaque", 0), None), _file("data/new")]

@@ -9,13 +9,14 @@ from kezuri.app.session import Session
 from kezuri.app.transfers import Places, beside
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.artifact import TITLE, artifact
+from kezuri.images.kept import NoSuchImage
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.registry.image import Document
 from kezuri.transfer.artifact_files import ArtifactFiles, described
 from kezuri.transfer.copying import Wish, copy
 from kezuri.transfer.doors import Source
-from kezuri.transfer.places import LayoutPlace, RegistryPlace, StorePlace, read_place
+from kezuri.transfer.places import LayoutPlace, Place, RegistryPlace, StorePlace, read_place
 from kezuri.transfer.walking import image_for
 
 _DEEPEST = 8
@@ -79,7 +80,7 @@ def attach(
         paths[blob.digest] = file.path
         blobs.append(blob)
     with Session(settings, warn=warn) as session, Places(session) as places:
-        subject = _root(places.source(place), platform).descriptor
+        subject = _root(places.source(place), place, platform).descriptor
         made = ArtifactFiles(artifact(subject, artifact_type, blobs, annotations), paths)
         copied = copy(made, beside(session, place), Wish(), lambda descriptor, current, total: None)
         return Attached(copied.descriptor, subject)
@@ -95,8 +96,9 @@ def discover(
     """What refers to the image, and what refers to that. With an artifact type, of what refers to the image itself only
     what is of that type. `warn` as in `attach`."""
     with Session(settings, reading=True, warn=warn) as session, Places(session) as places:
-        source = places.source(read_place(image))
-        root = _root(source, platform).descriptor
+        place = read_place(image)
+        source = places.source(place)
+        root = _root(source, place, platform).descriptor
         return Discovered(source.where, root, referring(source, root.digest, artifact_type))
 
 
@@ -116,6 +118,15 @@ def _referring(source: Source, digest: str, kind: str, seen: set[str], deep: int
     return tuple(sorted(found, key=lambda one: (one.descriptor.artifact_type, one.descriptor.digest)))
 
 
-def _root(source: Source, platform: str) -> Document:
-    root = source.root()
+def _root(source: Source, place: Place, platform: str) -> Document:
+    """What is attached to, or looked at. NoSuchImage says also how a registry's image is written: whoever names one
+    alone, as for `push` and `pull`, means it more often than not."""
+    try:
+        root = source.root()
+    except NoSuchImage as error:
+        if not isinstance(place, StorePlace) or "/" not in place.name:
+            raise
+        told, name = error.diagnostics[0], place.name
+        way = f"{name} is a name of the store: the registry's image is docker://{name}"
+        raise NoSuchImage.of(told.message, hint=f"{told.hint}\n{way}") from None
     return image_for(source, root, Platform.parse(platform)) if platform else root

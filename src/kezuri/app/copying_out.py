@@ -194,11 +194,17 @@ def _attributes(entry: Entry, target: str, owners: bool) -> None:
     os.utime(target, ns=(entry.mtime, entry.mtime))
 
 
+def _replaceable(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISFIFO(mode)
+
+
 def _special(entry: Entry, target: str, owners: bool) -> None:
     aside = os.path.join(os.path.dirname(os.path.abspath(target)), f".{os.urandom(8).hex()}.part")
     try:
         if os.path.isdir(target) and not os.path.islink(target):
             raise KezuriError.of(f"{target} is a directory, where the image has a {entry.kind}")
+        if os.path.lexists(target) and not _replaceable(os.lstat(target).st_mode):
+            raise KezuriError.of(f"{target} is a device or a socket, where the image has a {entry.kind}")
         if entry.kind == "symlink":
             os.symlink(entry.link, aside)
         else:

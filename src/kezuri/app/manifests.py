@@ -81,7 +81,7 @@ def digest(settings: Settings, text: str, platform: str = "", warn: Callable[[st
         with Session(settings, reading=True, warn=warn) as session:
             head = session.registry().head(place.reference)
         if head is None:
-            raise KezuriError.of(f"{place.reference}: there is no such tag, or no such repository", exit_code=125)
+            raise KezuriError.of(f"{place.reference}: there is no such tag, or no such repository")
         return head.digest
     with found(settings, text, platform, warn) as (_, root):
         return root.descriptor.digest

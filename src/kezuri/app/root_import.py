@@ -143,13 +143,17 @@ def _layer(session: Session, stream: BinaryIO, where: str) -> tuple[Descriptor, 
     from kezuri.layer.blob_writer import BlobWriter
     from kezuri.layer.compression import compression
     from kezuri.layer.decompression import decompress
+    from kezuri.layer.placement import Placement
     from kezuri.layer.tar_reader import read_tar
 
     with session.store.blobs.writer(hashed=True) as writer:
         with BlobWriter(cast(BinaryIO, writer), compression("gzip", None)) as blob:
             try:
                 tee = _Tee(decompress(stream, where), blob)
-                entries = sum(1 for _ in read_tar(cast(BinaryIO, tee), where, rootless=True))
+                placed, entries = Placement(where), 0
+                for entry, _ in read_tar(cast(BinaryIO, tee), where, rootless=True):
+                    placed.put(placed.place(entry), entries, entry.path)
+                    entries += 1
             except KezuriError as error:
                 hint = "the archive of a root file system is wanted: a tar, which may be compressed"
                 raise KezuriError(

@@ -86,6 +86,10 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+_MOST_SIZE = (1 << 63) - 1
+"""The largest size that the OCI specification has: an int64, as the kernel's and SQLite's."""
+
+
 class Descriptor(NamedTuple):
     """What a piece of content is, how large, and under which digest it is found. `size` is in bytes."""
 
@@ -102,7 +106,7 @@ class Descriptor(NamedTuple):
         """From a JSON object; KezuriError naming the document and the field that is missing or of the wrong kind. A
         digest of an algorithm that kezuri does not know is no error here: reading the content fails later."""
         size, digest = fields.number("size"), fields.text("digest")
-        if "size" not in fields or size < 0:
+        if "size" not in fields or not 0 <= size <= _MOST_SIZE:
             raise fields.wrong("size", "is no number of bytes: not a descriptor")
         if not (valid_digest(digest) or (_ANY_DIGEST.match(digest) and not digest.startswith("sha256:"))):
             raise fields.wrong("digest", f"is no digest: not a descriptor: {digest[:100]!r}")

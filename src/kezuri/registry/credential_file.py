@@ -130,8 +130,8 @@ def read_file(path: str) -> CredentialFile | None:
 
 def change_file(path: str, change: Callable[[CredentialFile], dict[str, Any] | None]) -> None:
     """Replace the file at a path by what `change` makes of it (None: leave it). Two who do so at once do it one after
-    the other. The new file is there at once and whole; only its owner can read it, and a link to it stays one.
-    KezuriError naming the file when that cannot be done."""
+    the other. The new file is there at once and whole; only its owner can read it, and a link to it stays one;
+    a device or a pipe keeps its place, and is an error. KezuriError naming the file when that cannot be done."""
     import fcntl
 
     target = os.path.realpath(path)
@@ -145,6 +145,12 @@ def change_file(path: str, change: Callable[[CredentialFile], dict[str, Any] | N
             before = read_file(target)
             document = change(before if before is not None else CredentialFile(path))
             if document is not None:
+                if os.path.exists(target) and not os.path.isfile(target):
+                    raise KezuriError.of(
+                        f"cannot write {path}: it is no regular file",
+                        hint="name a file that you can write with --authfile",
+                        exit_code=125,
+                    )
                 _write(target, json.dumps(document, indent="\t", ensure_ascii=False).encode("utf-8", "surrogatepass"))
         finally:
             os.close(fence)

@@ -162,7 +162,7 @@ def read_layout(path: str) -> LayoutReader:
             raise wrong(path, "not an OCI image layout: neither a directory nor a file")
         archive = ArchiveFile.open(path)
     except FileNotFoundError:
-        raise wrong(path, "there is no such OCI image layout") from None
+        raise KezuriError.of(f"{path}: there is no such OCI image layout") from None
     except OSError as error:
         raise wrong(path, f"cannot be read: {error.strerror}") from None
     except NoArchive:

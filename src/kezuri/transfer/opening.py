@@ -76,7 +76,7 @@ def open_archive(path: str) -> ImageArchive:
             raise KezuriError.of(f"{path}: is a directory, not an archive", hint=f"write oci:{path}", exit_code=125)
         return ImageArchive(ArchiveFile.open(path))
     except FileNotFoundError:
-        raise KezuriError.of(f"there is no file {path}", exit_code=125) from None
+        raise KezuriError.of(f"there is no file {path}") from None
     except OSError as error:
         raise KezuriError.of(f"{path}: cannot be read: {error.strerror or error}", exit_code=125) from None
     except NoArchive as error:

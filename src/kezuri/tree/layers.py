@@ -95,6 +95,11 @@ def _found(where: str, path: str, status: os.stat_result, recorded: bool) -> Fou
     return Found(entry, where, None, (status.st_dev, status.st_ino) if status.st_nlink > 1 else None)
 
 
+def linked_to_nothing(where: str, entry: Entry) -> KezuriError:
+    """The error for a hard link to a file that neither its layer nor those below have; `where` names the tree."""
+    return KezuriError.of(f"{where}: a hard link to {entry.link!r}, which is not there")
+
+
 class ListedLayer:
     """A layer known by its listing; `opener` opens its tar, compressed or not, when files' bytes are wanted.
 

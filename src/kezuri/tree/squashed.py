@@ -28,7 +28,10 @@ def squashed(layers: Sequence[LayerForm], kept: int = 0) -> Iterator[Squashed]:
     root = whole.lookup("")
     if root is not None and any(_described(layer, "") for layer in own):
         yield root, None
-    stack = [("", False)]
+    bare = kept > 0 and any(_hides(layer, "") for layer in own)
+    if bare:
+        yield Entry("", "opaque", 0), None
+    stack = [("", bare)]
     while stack:
         path, hidden = stack.pop()
         prefix = f"{path}/" if path else ""

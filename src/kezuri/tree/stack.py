@@ -8,7 +8,7 @@ from kezuri.layer.entry import Entry
 from kezuri.layer.placement import ROOT, inherited
 from kezuri.layer.upper import portable
 from kezuri.tree.content import read_bytes
-from kezuri.tree.layers import IMPLIED, LayerForm
+from kezuri.tree.layers import IMPLIED, LayerForm, linked_to_nothing
 from kezuri.tree.tree import Found, kept_attribute, resolve
 
 _MOST_REMEMBERED = 100_000
@@ -149,8 +149,7 @@ class StackView:
             if active or own.entry.kind == "whiteout":
                 break
             if own.entry.kind == "hardlink":
-                linked = self._linked(own.entry, index)
-                return _Place(linked) if linked is not None else None
+                return _Place(self._linked(own.entry, index))
             return _Place(own)
         if not active:
             return None
@@ -160,13 +159,14 @@ class StackView:
             described = Found(from_below or ROOT._replace(path=path))
         return _Place(described, tuple(active))
 
-    def _linked(self, entry: Entry, index: int) -> Found | None:
-        """A hard link as the file it names: of the same layer, or of those below (which is legal, though rare)."""
+    def _linked(self, entry: Entry, index: int) -> Found:
+        """A hard link as the file it names: of the same layer, or of those below (which is legal, though rare).
+        KezuriError where neither has it: such a layer cannot be unpacked either."""
         first = self._layers[index].find(entry.link)
         if first is None or first.entry.kind in ("whiteout", "dir"):
             place = self._under(index)._place(entry.link)
             if place is None:
-                return None
+                raise linked_to_nothing(self.name, entry)
             # Its names in this layer are one file, which is not that of the lower layer any more.
             identity = (id(self._layers[index]), entry.link) if place.found.entry.kind == "file" else None
             first = place.found._replace(identity=identity)

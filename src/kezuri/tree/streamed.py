@@ -13,7 +13,7 @@ from kezuri.layer.placement import ROOT, Placement
 from kezuri.layer.tar_reader import read_tar
 from kezuri.linux.links import TooManyLinks, follow
 from kezuri.tree.content import InTar, hashed
-from kezuri.tree.layers import ListedLayer
+from kezuri.tree.layers import ListedLayer, linked_to_nothing
 from kezuri.tree.tree import Found
 
 Opener = Callable[[], BinaryIO]
@@ -122,6 +122,13 @@ class StreamedLayer:
             todo.extend(f"{at}/{name}" if at else name for name in self._placed.names.get(at, ()))
         return False
 
+    @property
+    def links_down(self) -> bool:
+        """Whether a hard link, of what was read, names nothing of this layer, so that it is a file of those below."""
+        nodes = self._placed.nodes
+        targets = (nodes.get(node.link) for node in nodes.values() if node.kind == "hardlink")
+        return any(target is None or target.kind in ("whiteout", "dir") for target in targets)
+
     def listed(self, opener: Opener | None = None) -> ListedLayer:
         """The layer as one that is listed, read to its end for it; `opener` opens it for who wants files."""
         self.finish()
@@ -199,14 +206,14 @@ class Descent:
             ) from None
 
     def reaching(self, path: str, before: Callable[[StreamedLayer], None] = lambda layer: None) -> list[StreamedLayer]:
-        """The layers that the directory at this path is made up of, lowest first; what is below them is hidden. Each is
-        handed to `before`, and then read to its end."""
+        """The layers that the directory at this path is made up of, lowest first; what is below them is hidden, unless
+        a hard link may lead there. Each is handed to `before`, and then read to its end."""
         reached: list[StreamedLayer] = []
         for layer in reversed(self._layers):
             reached.insert(0, layer)
             before(layer)
             layer.finish()
-            if layer.hides_below(path):
+            if layer.hides_below(path) and not any(each.links_down for each in reached):
                 break
         return reached
 
@@ -223,9 +230,11 @@ class Descent:
                 return None
         return None if path else Found(ROOT)
 
-    def _linked(self, entry: Entry, index: int) -> Found | None:
-        """A hard link as the file that it names, of the same layer or of those below."""
+    def _linked(self, entry: Entry, index: int) -> Found:
+        """A hard link as the file that it names, of the same layer or of those below. KezuriError without one."""
         first = self._layers[index].find(entry.link)
         if first is None or first.entry.kind in ("whiteout", "dir"):
             first = self._stat(entry.link, index)
-        return None if first is None else first._replace(entry=first.entry._replace(path=entry.path))
+        if first is None:
+            raise linked_to_nothing(self._layers[index].where, entry)
+        return first._replace(entry=first.entry._replace(path=entry.path))
