@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kezuri.check.linter import CheckOptions, lint, read_options
+from kezuri.check.policy import Policy
 from kezuri.check.rule import Finding, Rule
 from kezuri.check.rules import RULES
 from kezuri.check.subject import Subject
@@ -24,6 +25,24 @@ AMD64 = Platform("linux", "amd64")
 LAYER = Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", "sha256:" + "2" * 64, 1)
 BASES: Mapping[str, Any] = json.loads((CASES / "bases.json").read_text(encoding="utf-8"))
 """Configs of images by full reference; every other name is an image of linux/amd64 with a PATH."""
+
+
+class Table:
+    """Surroundings that are a table of files."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+
+    def names(self, directory: str = "") -> Iterable[str]:
+        start = f"{directory}/" if directory else ""
+        rest = [path.removeprefix(start) for path in self._files if path.startswith(start)]
+        return sorted({name if not below else f"{name}/" for name, below, _ in (p.partition("/") for p in rest)})
+
+    def read(self, path: str) -> str | None:
+        return self._files.get(path)
+
+    def exists(self, path: str) -> bool:
+        return path in self._files or any(p.startswith(f"{path}/") for p in self._files)
 
 
 class Seen(NamedTuple):
@@ -56,9 +75,12 @@ def examine(
     absent: Iterable[str] = (),
     options: CheckOptions | None = None,
     rules: Iterable[Rule] = RULES,
+    files: Mapping[str, str] | None = None,
+    policy: Policy | None = None,
+    beyond: bool = False,
 ) -> Seen:
     """What the rules say of a Dockerfile that is built on linux/amd64. `base` is the platform of all images; those of
-    `absent` cannot be asked for."""
+    `absent` cannot be asked for. `files` are those of the build context, by path."""
 
     def resolve(source: ImageSource, wanted: Platform) -> BaseImage:
         name = str(Reference.parse(source.text))
@@ -79,7 +101,15 @@ def examine(
     planner = Planner(dockerfile, request, resolve)
     survey = planner.look(everything and not target)
     rule_file = Ignore.parse(ignore, ".dockerignore") if ignore else None
-    subject = Subject(dockerfile, survey, planner.platform, rule_file, platform is not None)
-    report = lint(subject, options or read_options(dockerfile, None), rules)
+    subject = Subject(
+        dockerfile,
+        survey,
+        planner.platform,
+        rule_file,
+        platform is not None,
+        None if files is None else Table(files),
+        policy,
+    )
+    report = lint(subject, options or read_options(dockerfile, None), rules, beyond)
     errors = tuple(d for error in survey.errors for d in error.diagnostics)
     return Seen(subject, report.findings, errors, report.error)

@@ -114,15 +114,16 @@ def read_options(dockerfile: Dockerfile, argument: str | None) -> CheckOptions:
     return CheckOptions()
 
 
-def lint(subject: Subject, options: CheckOptions, rules: Iterable[Rule] = RULES) -> Report:
-    """What the rules find, each thing once, without what the options and the comments leave out."""
+def lint(subject: Subject, options: CheckOptions, rules: Iterable[Rule] = RULES, beyond: bool = False) -> Report:
+    """What the rules find, each thing once, without what the options and the comments leave out; with `beyond` also
+    what is not BuildKit's to find."""
     found: dict[tuple[str, str, object], Finding] = {}
     for rule in rules:
         # A comment above an instruction can switch an experimental rule on for it, so that such a rule is always asked
         # and its findings are filtered by the comments above them.
         if not rule.experimental and not options.ask(rule):
             continue
-        for finding in rule.look(subject):
+        for finding in (*rule.look(subject), *rule.beyond(subject)) if beyond else rule.look(subject):
             said = finding.judged or finding.node
             comments = said.comment if said is not None and not rule.file_wide else ()
             if (options.below(comments) if comments else options).ask(rule):

@@ -1,28 +1,49 @@
 """Rules, the findings that they give, and fixes: edits of the text."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from kezuri.diagnostics import Diagnostic, SourceText, Span
+from kezuri.diagnostics import Diagnostic, Place, SourceText, Span
 from kezuri.dockerfile.instructions import Node
 
 if TYPE_CHECKING:
     from kezuri.check.subject import Subject
 
+Level = Literal["error", "warning", "info", "style", "ignore"]
+"""How much a finding weighs. `ignore` is for rules that are asked only when they are named."""
+
+FixClass = Literal["", "A", "V", "D"]
+"""What a fix needs before it may be kept: A the same plan but for what it declares, V two builds compared, D data from
+elsewhere. Empty: no fix."""
+
 
 class Edit(NamedTuple):
-    """Replace what stands at `span` by `text`."""
+    """Replace what stands at `span` by `text`, in the Dockerfile or in the `source` that is named."""
 
     span: Span
+    text: str
+    source: SourceText | None = None
+
+
+class NewFile(NamedTuple):
+    """A file that a fix makes; `path` is relative to the build context."""
+
+    path: str
     text: str
 
 
 class Fix(NamedTuple):
-    """A way to mend a finding. `title` is an imperative sentence; the edits do not overlap and keep the meaning of the
-    file: the same image comes of it."""
+    """A way to mend a finding. `title` is an imperative sentence; the edits do not overlap.
+
+    `kind` tells how it has to be proved. `changes` are the parts of the plan that a fix of class A may change: see
+    `kezuri.proof`; empty means that the plan, history included, stays as it is but for texts that only people read.
+    """
 
     title: str
     edits: tuple[Edit, ...]
+    kind: FixClass = "A"
+    changes: frozenset[str] = frozenset()
+    files: tuple[NewFile, ...] = ()
 
 
 class Finding(NamedTuple):
@@ -30,10 +51,12 @@ class Finding(NamedTuple):
 
     `node` is the instruction that tools know the finding by; `span` is the part of it to show, `about` takes the
     node's place where it is not the whole instruction. A `# check=skip=` comment is looked for above `judged`, or
-    above the node where that is None.
+    above the node where that is None. `place` is where it stands when that is not the Dockerfile. `aliases` are the
+    names of other tools that hold for this finding, where they are not all those of the rule; `level` takes the place
+    of the rule's.
     """
 
-    rule: "Rule"
+    rule: "RulePage"
     message: str
     node: Node | None
     span: Span | None = None
@@ -41,9 +64,17 @@ class Finding(NamedTuple):
     hint: str = ""
     about: Span | None = None
     judged: Node | None = None
+    place: Place | None = None
+    aliases: tuple[str, ...] | None = None
+    level: Level | None = None
 
     def diagnostic(self, source: SourceText) -> Diagnostic:
         """The finding as a warning."""
+        if self.place is not None:
+            hint = self.hint or (self.fix.title if self.fix is not None else "")
+            return Diagnostic(
+                "warning", self.message, self.place.source, self.place.span, hint, self.rule.name, "", self.rule.url
+            )
         node = self.node
         whole = self.about or (node.span if node is not None else None)
         hint = self.hint or (self.fix.title if self.fix is not None else "")
@@ -59,37 +90,58 @@ class Finding(NamedTuple):
 
 
 class Example:
-    """A Dockerfile that shows a rule. `ignore` is the .dockerignore beside it, `base` the platform of its images."""
+    """A Dockerfile that shows a rule. `ignore` is the .dockerignore beside it, `base` the platform of its images,
+    `files` what the build context holds, by path. For a rule about another document `text` is that one, and `name`
+    what it is called."""
 
     # No NamedTuple: making that class costs every build a tenth of a millisecond.
-    __slots__ = ("base", "ignore", "text")
+    __slots__ = ("base", "files", "ignore", "name", "text")
 
-    def __init__(self, text: str, ignore: str = "", base: str = "") -> None:
+    def __init__(
+        self, text: str, ignore: str = "", base: str = "", files: dict[str, str] | None = None, name: str = "Dockerfile"
+    ) -> None:
         self.text = text
         self.ignore = ignore
         self.base = base
+        self.files = files
+        self.name = name
 
 
-class Rule:
-    """One check. A rule is a class with a `look` method; everything that is said about it stands with it.
+class RulePage:
+    """What is said about a rule, whatever it looks at; everything stands with the rule.
 
-    `summary` is what should be, in a sentence without a full stop; `why` the reason, in Markdown; `bad` is reported by
-    this rule alone and `good` by none. A `file_wide` rule is switched off for the whole file only, not by a comment
-    above an instruction. `url` is the page that explains it.
+    `summary` is what should be, in a sentence without a full stop; `why` the reason, in Markdown; `japanese` both in
+    Japanese. `aliases` are the names that other tools have for it (`DL3009`, `DS-0017`, `CIS-DI-0007`): each of them
+    works wherever a rule is named. `bad` is reported by this rule, `good` is not. A `file_wide` rule is switched off
+    for the whole file only, not by a comment above an instruction. `url` is the page of the tool that had it first;
+    `fix_class` is the class of the fixes that it can give.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     why: ClassVar[str]
+    japanese: ClassVar[tuple[str, str]] = ("", "")
+    aliases: ClassVar[tuple[str, ...]] = ()
+    severity: ClassVar[Level] = "warning"
+    fix_class: ClassVar[FixClass] = ""
     bad: ClassVar[Example]
     good: ClassVar[Example]
     url: ClassVar[str] = ""
     experimental: ClassVar[bool] = False
     file_wide: ClassVar[bool] = False
 
+
+class Rule(RulePage):
+    """One check of a Dockerfile, with what surrounds it."""
+
     def look(self, subject: "Subject") -> Iterator[Finding]:
-        """Every place where the rule is broken."""
+        """Every place where the rule is broken; of a rule of BuildKit's exactly what BuildKit finds."""
         raise NotImplementedError
+
+    def beyond(self, subject: "Subject") -> Iterator[Finding]:
+        """Places that another tool reports under one of the rule's aliases, where BuildKit says nothing: `kezuri check`
+        asks for them, a build does not."""
+        return iter(())
 
 
 def docker_page(page: str) -> str:

@@ -1,7 +1,7 @@
 """What rules look at: the Dockerfile as written, its stages as evaluated, and what its words are with variables."""
 
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.expansion import expand
@@ -13,6 +13,12 @@ from kezuri.plan.facts import Met, StageFacts, Survey
 from kezuri.plan.inputs import BaseImage
 from kezuri.plan.stages import WrittenStage, split_stages
 
+if TYPE_CHECKING:
+    from kezuri.check.policy import Policy
+    from kezuri.check.shell_text import ShellText
+    from kezuri.check.surroundings import Surroundings
+    from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Run
+
 Kind = TypeVar("Kind", bound=Instruction)
 
 
@@ -20,7 +26,8 @@ class Subject:
     """One Dockerfile and its survey, indexed for rules, and what it is checked against.
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
-    context.
+    context. `surroundings` is the context itself and `policy` what an organisation asks, where they are known: a build
+    knows neither.
     """
 
     def __init__(
@@ -30,12 +37,17 @@ class Subject:
         platform: Platform,
         ignore: Ignore | None = None,
         explicit_platform: bool = False,
+        surroundings: "Surroundings | None" = None,
+        policy: "Policy | None" = None,
     ) -> None:
         self.dockerfile = dockerfile
         self.survey = survey
         self.platform = platform
         self.ignore = ignore
         self.explicit_platform = explicit_platform
+        self.surroundings = surroundings
+        self.policy = policy
+        self._scripts: dict[int, tuple[ShellText, ...]] = {}
         head, self.stages = split_stages(dockerfile)
         self.head: tuple[Instruction, ...] = head
         self.evaluated = {facts.number: facts for facts in survey.stages}
@@ -49,6 +61,16 @@ class Subject:
         for instruction in self.dockerfile.instructions:
             if isinstance(instruction, kind):
                 yield instruction
+
+    def scripts(self, instruction: "Run | Cmd | Entrypoint | Healthcheck") -> "tuple[ShellText, ...]":
+        """The shell texts of an instruction of this file, read once; none for the exec form."""
+        found = self._scripts.get(instruction.node.number)
+        if found is None:
+            from kezuri.check.shell_text import shell_texts
+
+            found = shell_texts(instruction, self.dockerfile.escape)
+            self._scripts[instruction.node.number] = found
+        return found
 
     def met(self, *kinds: type[Instruction]) -> Iterator[tuple[StageFacts, Met]]:
         """The instructions of these kinds as they were evaluated, triggers of base images too."""
