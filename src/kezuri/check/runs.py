@@ -1,7 +1,7 @@
 """The programs that the RUNs of a file call, as rules about package managers ask for them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.check.shell_text import ShellText
@@ -11,7 +11,6 @@ from kezuri.shell.reader import read
 from kezuri.shell.script import SimpleCommand, Word
 
 if TYPE_CHECKING:
-    from kezuri.check.subject import Subject
     from kezuri.check.written import Part
 
 _TRANSPARENT = frozenset(("command", "builtin", "exec", "time", "coproc"))
@@ -114,9 +113,10 @@ class WrittenRun(NamedTuple):
                         yield target.rstrip("/") or "/"
 
 
-def written_runs(subject: "Subject") -> tuple[WrittenRun, ...]:
+def written_runs(
+    parts: "tuple[Part, ...]", scripts: "Callable[[Run], tuple[ShellText, ...]]"
+) -> tuple[WrittenRun, ...]:
     """Every RUN of the file in its order."""
-    parts = subject.parts
     standing: dict[int, set[int]] = {}
     names: dict[str, int] = {}
     below: dict[int, int] = {}
@@ -141,7 +141,7 @@ def written_runs(subject: "Subject") -> tuple[WrittenRun, ...]:
             if isinstance(instruction, Shell) and instruction.argv and not piece.trigger:
                 posix = instruction.argv[0].rsplit("/", 1)[-1] in _SHELLS
             if isinstance(instruction, Run):
-                texts = subject.scripts(instruction)
+                texts = scripts(instruction)
                 kept = part.number in (last, -1) or part.number in standing
                 calls = tuple(_calls(instruction, texts))
                 reaches = part.number in shipped or part.number == -1
@@ -149,13 +149,13 @@ def written_runs(subject: "Subject") -> tuple[WrittenRun, ...]:
     return tuple(found)
 
 
-def environment(subject: "Subject", run: WrittenRun) -> dict[str, str]:
+def environment(file: "tuple[Part, ...]", run: WrittenRun) -> dict[str, str]:
     """What ENV says in the stage of a RUN before it and in the stages below, quotes taken off, as written."""
-    parts = {part.number: part for part in subject.parts}
+    parts = {part.number: part for part in file}
     names: dict[str, int] = {}
     chain: list[int] = []
     below: dict[int, int | None] = {}
-    for part in subject.parts:
+    for part in file:
         if isinstance(part.start, From):
             below[part.number] = names.get(part.start.image.lower())
             if part.start.name:
@@ -177,8 +177,10 @@ def environment(subject: "Subject", run: WrittenRun) -> dict[str, str]:
 
 def _calls(run: Run, texts: tuple[ShellText, ...]) -> Iterator[Call]:
     for text in texts:
+        # Of `bash <<NAME` hadolint does not see what bash reads.
+        seen = text.heredoc is None or len(texts) == 1
         for command in text.script.commands:
-            yield from _call(command, text, True)
+            yield from _call(command, text, seen)
     if run.command.shell or not run.command.argv:
         return
     argv = run.command.argv

@@ -83,7 +83,7 @@ class Subject:
         if self._runs is None:
             from kezuri.check.runs import written_runs
 
-            self._runs = written_runs(self)
+            self._runs = written_runs(self.parts, self.scripts)
         return self._runs
 
     def scripts(self, instruction: "Run | Cmd | Entrypoint | Healthcheck") -> "tuple[ShellText, ...]":
