@@ -75,6 +75,19 @@ class Subject:
             self._parts = parts(self.dockerfile)
         return self._parts
 
+    @property
+    def shipped(self) -> tuple[int, ...]:
+        """The stages that the last one is made of, by number: the last itself, then what it stands on. Empty where the
+        file has none."""
+        found = [len(self.stages) - 1] if self.stages else []
+        while found:
+            start = self.stages[found[-1]].start
+            below = [s.number for s in self.stages[: found[-1]] if s.start.name and s.start.name == start.image]
+            if not below:
+                break
+            found.append(below[-1])
+        return tuple(found)
+
     def scripts(self, instruction: "Run | Cmd | Entrypoint | Healthcheck") -> "tuple[ShellText, ...]":
         """The shell texts of an instruction of this file, read once; none for the exec form."""
         found = self._scripts.get(instruction.node.number)
