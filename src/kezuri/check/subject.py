@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.expansion import expand
 from kezuri.dockerfile.ignore import Ignore
-from kezuri.dockerfile.instructions import Instruction
+from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Instruction, Run
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Met, StageFacts, Survey
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kezuri.check.shell_text import ShellText
     from kezuri.check.surroundings import Surroundings
     from kezuri.check.written import Part
-    from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Run
 
 Kind = TypeVar("Kind", bound=Instruction)
 
@@ -75,20 +74,7 @@ class Subject:
             self._parts = parts(self.dockerfile)
         return self._parts
 
-    @property
-    def shipped(self) -> tuple[int, ...]:
-        """The stages that the last one is made of, by number: the last itself, then what it stands on. Empty where the
-        file has none."""
-        found = [len(self.stages) - 1] if self.stages else []
-        while found:
-            start = self.stages[found[-1]].start
-            below = [s.number for s in self.stages[: found[-1]] if s.start.name and s.start.name == start.image]
-            if not below:
-                break
-            found.append(below[-1])
-        return tuple(found)
-
-    def scripts(self, instruction: "Run | Cmd | Entrypoint | Healthcheck") -> "tuple[ShellText, ...]":
+    def scripts(self, instruction: Run | Cmd | Entrypoint | Healthcheck) -> "tuple[ShellText, ...]":
         """The shell texts of an instruction of this file, read once; none for the exec form."""
         found = self._scripts.get(instruction.node.number)
         if found is None:

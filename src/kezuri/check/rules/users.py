@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from kezuri.check.rule import Example, Finding, Rule
+from kezuri.check.standing import shipped
 from kezuri.check.subject import Subject
 from kezuri.dockerfile.instructions import Arg, User
 
@@ -32,14 +33,14 @@ class RootUser(Rule):
     url = "https://github.com/hadolint/hadolint/wiki/DL3002"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        shipped = subject.shipped
+        above = shipped(subject)
         for part in subject.parts:
             if part.start is None:
                 continue
             users = [p.instruction for p in part.pieces if isinstance(p.instruction, User) and not p.trigger]
             if not users or users[-1].user.partition(":")[0] not in ("root", "0"):
                 continue
-            final = part.number == shipped[0] or (part.number in shipped and not _changed(subject, part.number))
+            final = part.number == above[0] or (part.number in above and not _changed(subject, part.number))
             yield Finding(
                 self,
                 "the last USER is root: what the image starts runs with all rights",
@@ -95,9 +96,13 @@ class NamedUser(Rule):
 
 def _changed(subject: Subject, number: int) -> bool:
     """Whether a stage that stands on this one, on the way to the last, says USER again."""
-    above = subject.shipped[: subject.shipped.index(number)]
+    stages = shipped(subject)
     parts = {part.number: part for part in subject.parts}
-    return any(isinstance(p.instruction, User) and not p.trigger for n in above for p in parts[n].pieces)
+    return any(
+        isinstance(p.instruction, User) and not p.trigger
+        for n in stages[: stages.index(number)]
+        for p in parts[n].pieces
+    )
 
 
 RULES = (RootUser(), NamedUser())
