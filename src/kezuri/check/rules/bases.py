@@ -37,14 +37,15 @@ class UntaggedBaseImage(Rule):
     aliases = ("DL3006",)
     summary = "Images are named with a tag or a digest"
     why = (
-        "Without a tag `latest` is meant: the build of tomorrow stands on another image than that of today, and nothing "
-        "in the file says so. A tag holds the version, a digest holds the very bytes. What a variable stands for is "
-        "looked up among the ARGs; where that cannot be known the finding is an info."
+        "Without a tag `latest` is meant: the build of tomorrow stands on another image than that of today, and "
+        "nothing in the file says so. A tag holds the version, a digest holds the very bytes. What a variable stands "
+        "for is looked up among the ARGs; where that cannot be known the finding is an info."
     )
     japanese = (
         "イメージはタグかダイジェストを付けて指定する",
-        "タグがなければ `latest` とみなされ、明日のビルドは今日と別のイメージの上に作られますが、ファイルからは分かりません。"
-        "タグはバージョンを、ダイジェストは中身そのものを固定します。変数の値は ARG から求め、分からないときは情報として報告します。",
+        "タグがなければ `latest` とみなされ、明日のビルドは今日と別のイメージの上に作られますが、ファイルからは分かり"
+        "ません。タグはバージョンを、ダイジェストは中身そのものを固定します。変数の値は ARG から求め、分からないとき"
+        "は情報として報告します。",
     )
     bad = Example("FROM debian\nRUN echo hello\n")
     good = Example("FROM debian:12\nRUN echo hello\n")
@@ -89,8 +90,8 @@ class LatestBaseImage(Rule):
     )
     japanese = (
         "イメージのタグに latest を使わない",
-        "`latest` は最後にプッシュされたものを指すだけです。ファイルはそのままでもイメージは変わり、別の日に取得した二台のマシンは"
-        "別のものをビルドします。バージョンのタグかダイジェストなら、何を試したのかが残ります。",
+        "`latest` は最後にプッシュされたものを指すだけです。ファイルはそのままでもイメージは変わり、別の日に取得した"
+        "二台のマシンは別のものをビルドします。バージョンのタグかダイジェストなら、何を試したのかが残ります。",
     )
     bad = Example("FROM debian:latest\nRUN echo hello\n")
     good = Example("FROM debian:12\nRUN echo hello\n")

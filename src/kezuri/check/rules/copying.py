@@ -73,8 +73,8 @@ class ManySourcesNoDirectory(Rule):
     )
     japanese = (
         "コピー元が複数なら、コピー先をスラッシュで終わらせる",
-        "複数のファイルはディレクトリにしかコピーできず、ビルダーがディレクトリとみなすのは `/` で終わるコピー先だけです。"
-        "なければビルドは失敗します。変数は文面から判断できないため、情報として報告します。",
+        "複数のファイルはディレクトリにしかコピーできず、ビルダーがディレクトリとみなすのは `/` で終わるコピー先だけ"
+        "です。なければビルドは失敗します。変数は文面から判断できないため、情報として報告します。",
     )
     bad = Example("FROM debian:12\nCOPY a b /srv\n", files={"a": "", "b": ""})
     good = Example("FROM debian:12\nCOPY a b /srv/\n", files={"a": "", "b": ""})
@@ -109,14 +109,15 @@ class RelativeCopyDestination(Rule):
     fix_class = "A"
     summary = "A relative destination stands below a WORKDIR"
     why = (
-        "A relative destination of COPY goes on from the WORKDIR. Where the file sets none, it is the base image's: the "
-        "same line puts the files elsewhere when the base changes. A base image that was looked at and has a WORKDIR of "
-        "its own is taken as meant."
+        "A relative destination of COPY goes on from the WORKDIR. Where the file sets none, it is the base image's: "
+        "the same line puts the files elsewhere when the base changes. A base image that was looked at and has a "
+        "WORKDIR of its own is taken as meant."
     )
     japanese = (
         "相対パスへの COPY の前に WORKDIR を書く",
-        "COPY の相対パスは WORKDIR から始まります。ファイルに WORKDIR がなければベースイメージのものになり、"
-        "ベースが変わると同じ行が別の場所にコピーします。調べたベースイメージに独自の WORKDIR があれば、意図したものとみなします。",
+        "COPY の相対パスは WORKDIR から始まります。ファイルに WORKDIR がなければベースイメージのものになり、ベースが"
+        "変わると同じ行が別の場所にコピーします。調べたベースイメージに独自の WORKDIR があれば、意図したものとみなし"
+        "ます。",
     )
     bad = Example("FROM debian:12\nCOPY app srv/app\n", files={"app": ""})
     good = Example("FROM debian:12\nWORKDIR /srv\nCOPY app ./\n", files={"app": ""})
@@ -167,8 +168,8 @@ class WholeRootCopied(Rule):
     )
     japanese = (
         "別のステージのルート全体をコピーしない",
-        "`COPY --from=build / /` は、ビルド用ステージに閉じ込めたはずのコンパイラーやキャッシュ、シークレットまですべて持ち込みます。"
-        "プログラムに必要なパスだけを指定してください。",
+        "`COPY --from=build / /` は、ビルド用ステージに閉じ込めたはずのコンパイラーやキャッシュ、シークレットまですべ"
+        "て持ち込みます。プログラムに必要なパスだけを指定してください。",
     )
     bad = Example("FROM debian:12 AS build\nRUN make\nFROM debian:12\nCOPY --from=build / /\n")
     good = Example("FROM debian:12 AS build\nRUN make\nFROM debian:12\nCOPY --from=build /app /app\n")
@@ -190,9 +191,9 @@ class UnknownCopySource(Rule):
     aliases = ("DL3022",)
     summary = "COPY --from names an earlier stage, or an image with its tag"
     why = (
-        "What is no stage of this file is taken for an image and fetched from a registry: a stage's name with a slip of "
-        "the pen in it is somebody's image on Docker Hub. With a tag or a digest it is clear that an image is meant. A "
-        "stage's name in another case means that stage all the same: an info."
+        "What is no stage of this file is taken for an image and fetched from a registry: a stage's name with a slip "
+        "of the pen in it is somebody's image on Docker Hub. With a tag or a digest it is clear that an image is "
+        "meant. A stage's name in another case means that stage all the same: an info."
     )
     japanese = (
         "COPY --from には前のステージか、タグ付きのイメージを指定する",

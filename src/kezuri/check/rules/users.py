@@ -24,9 +24,9 @@ class RootUser(Rule):
     )
     japanese = (
         "ステージの最後の USER を root にしない",
-        "イメージが起動するプログラムが root で動くことになります。そのプログラムに穴があれば、攻撃者はコンテナ内の root になり、"
-        "ホストの root まであと一歩です。root が必要な手順のあとは、権限のないアカウントに戻してください。"
-        "最終イメージにならないステージでは影響が小さいため、情報として報告します。",
+        "イメージが起動するプログラムが root で動くことになります。そのプログラムに穴があれば、攻撃者はコンテナ内の "
+        "root になり、ホストの root まであと一歩です。root が必要な手順のあとは、権限のないアカウントに戻してくださ"
+        "い。最終イメージにならないステージでは影響が小さいため、情報として報告します。",
     )
     bad = Example("FROM debian:12\nUSER root\nRUN echo hello\n")
     good = Example("FROM debian:12\nUSER root\nRUN echo hello\nUSER 65532\n")
