@@ -30,3 +30,15 @@ def base_config(subject: "Subject", number: int) -> "ImageConfig | None":
     *_, last = subject.chain(number)
     base = last.plan.base if last.plan is not None else None
     return base.config if isinstance(base, BaseImage) else None
+
+
+def ancestry(subject: "Subject") -> dict[int, tuple[int, ...]]:
+    """For each stage itself and those that it stands on."""
+    names: dict[str, int] = {}
+    found: dict[int, tuple[int, ...]] = {}
+    for stage in subject.stages:
+        below = names.get(stage.start.image)
+        found[stage.number] = (stage.number, *(found[below] if below is not None else ()))
+        if stage.start.name:
+            names[stage.start.written_name or ""] = names[stage.start.name] = stage.number
+    return found
