@@ -42,7 +42,7 @@ class UntrustedRegistry(Rule):
     def look(self, subject: Subject) -> Iterator[Finding]:
         trusted = subject.policy.trusted_registries if subject.policy is not None else ()
         for node, span, said in _images(subject) if trusted else ():
-            image, known = _expanded(subject, said)
+            image = _expanded(subject, said)
             registry = _registry(image)
             if not image or "$" in registry or any(fnmatchcase(registry, pattern) for pattern in trusted):
                 continue
@@ -52,7 +52,7 @@ class UntrustedRegistry(Rule):
                 node,
                 span,
                 hint=f"trusted are {', '.join(trusted)}",
-                aliases=None if known and "." in registry else (),
+                aliases=None if "." in registry and registry == _registry(said) else (),
             )
 
 
@@ -69,9 +69,8 @@ class ForbiddenBase(Rule):
     )
     japanese = (
         "組織が禁じたイメージを使わない",
-        "`kezuri.toml` の表 `[check]` の `forbidden-bases` に、使ってはならないイメージをワイルドカードも交えて並べま"
-        "す。"
-        '`["centos", "*:latest", "docker.io/library/node:1[0-6]*"]` のように書き、書かれたままの名前、タグを除いた名前、'
+        "`kezuri.toml` の表 `[check]` の `forbidden-bases` に、使ってはならないイメージを並べます。ワイルドカードも使えます"
+        '(`["centos", "*:latest", "docker.io/library/node:1[0-6]*"]`)。書かれたままの名前、タグを除いた名前、'
         "レジストリとタグを補った名前のそれぞれと比べます。FROM、`COPY --from`、`RUN --mount=from=` が対象です。",
     )
     bad = Example("FROM centos:7\nRUN make\n")
@@ -81,7 +80,7 @@ class ForbiddenBase(Rule):
     def look(self, subject: Subject) -> Iterator[Finding]:
         forbidden = subject.policy.forbidden_bases if subject.policy is not None else ()
         for node, span, said in _images(subject) if forbidden else ():
-            image, _ = _expanded(subject, said)
+            image = _expanded(subject, said)
             pattern = next((p for p in forbidden if any(fnmatchcase(form, p) for form in _forms(image))), None)
             if pattern is not None:
                 yield Finding(self, f"{image} is a forbidden image", node, span, hint=f"it is forbidden by {pattern}")
@@ -178,12 +177,10 @@ def _images(subject: Subject) -> Iterator[tuple[Node, Span | None, str]]:
                     yield instruction.node, span, name
 
 
-def _expanded(subject: Subject, said: str) -> tuple[str, bool]:
-    """The name with the values that ARGs have, and whether there were none to put in."""
-    if "$" not in said:
-        return said, True
-    value = used(said, subject.survey.arguments, subject.dockerfile.escape)
-    return (said, False) if value is None or value.unknown else (value.text, False)
+def _expanded(subject: Subject, said: str) -> str:
+    """The name with the values that ARGs have, where they have some."""
+    value = used(said, subject.survey.arguments, subject.dockerfile.escape) if "$" in said else None
+    return said if value is None or value.unknown else value.text
 
 
 def _registry(image: str) -> str:
