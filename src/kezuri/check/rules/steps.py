@@ -38,7 +38,8 @@ class PipeWithoutPipefail(Rule):
         "`wget -O - … | tar x` でシェルが伝えるのは `tar` の結果だけです。ダウンロードに失敗すると、半端なアーカイブの"
         'ままビルドが続きます。`SHELL ["/bin/bash", "-o", "pipefail", "-c"]` とすれば失敗します。'
         "Alpine の `/bin/ash` でも使えますが、Debian や Ubuntu の `/bin/sh` では使えません。"
-        "そのような SHELL を持つステージの上のステージは引き継ぎ、スクリプトの中で `set -o pipefail` とする場合は不要です。"
+        "そのような SHELL を持つステージの上のステージは引き継ぎ、スクリプトの中で `set -o pipefail` とする場合は"
+        "不要です。"
         "オプション付きの `/bin/sh` は、使えるか、すぐに失敗するかのどちらかなので、情報として報告します。",
     )
     bad = Example("FROM debian:12\nRUN curl -fsS https://example.com/list | sort > /list\n")
