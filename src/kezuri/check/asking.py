@@ -31,9 +31,7 @@ class Asking:
 
 
 def _found(rule: Any, subject: object) -> Iterator[Finding]:
-    yield from rule.look(subject)
-    if isinstance(rule, Rule):
-        yield from rule.beyond(subject)  # type: ignore[arg-type]
+    yield from rule.all(subject) if isinstance(rule, Rule) else rule.look(subject)  # type: ignore[arg-type]
 
 
 def _defect(rule: RulePage, source: str, error: Exception) -> Defect:
