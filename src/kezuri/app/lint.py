@@ -43,13 +43,18 @@ class Checks(NamedTuple):
     unread: tuple[Diagnostic, ...]
 
 
-def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks:
-    """Check everything that is named. What cannot be read is told, and the rest is checked."""
+Mend = Callable[[Found, str, Terms], Sheet]
+"""Mends a Dockerfile that was read as this text, and checks what it has become."""
+
+
+def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Mend | None = None) -> Checks:
+    """Check everything that is named. What cannot be read is told, and the rest is checked. With `mend` each file is
+    mended first, where it can be."""
     sheets: list[Sheet] = []
     unread: list[Diagnostic] = []
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
-        checker = _Checker(request, images)
+        checker = _Checker(request, images, mend)
         for path in request.paths:
             try:
                 found = find(path)
@@ -67,7 +72,8 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks
 class _Checker:
     """Checks files one after the other; what several of them share is looked at once."""
 
-    def __init__(self, request: CheckRequest, images: KnownImages) -> None:
+    def __init__(self, request: CheckRequest, images: KnownImages, mend: Mend | None) -> None:
+        self._mend = mend
         self._request = request
         self._images = images
         self._contexts: dict[str, Beside] = {}
@@ -87,7 +93,10 @@ class _Checker:
             request.policy,
             request.selection,
         )
-        return check_dockerfile(text, found.shown, terms)
+        if self._mend is None:
+            return check_dockerfile(text, found.shown, terms)
+        self._contexts.clear()  # what was remembered of it may be mended
+        return self._mend(found, text, terms)
 
     def _beside(self, found: Found) -> "tuple[Surroundings | None, Ignore | None]":
         directory = self._request.context or found.directory

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from kezuri.check.mending import Verdict
 from kezuri.check.revision import Texts
 from kezuri.check.rule import Fix
+from kezuri.diagnostics import KezuriError
 from kezuri.plan.facts import Survey
 from kezuri.plan.operation import RunOperation
 from kezuri.proof.difference import Difference, undeclared
@@ -17,7 +18,8 @@ text."""
 
 _REMEMBERED = 4
 _SHOWN = 4
-_MARK = "kezuri-mark-%d"
+MARK = "kezuri-mark-"
+"""How the values begin that ARGs have in the second plan."""
 
 
 class PlanProver:
@@ -38,11 +40,17 @@ class PlanProver:
         if others:
             return Verdict((f"a plan says nothing about {', '.join(sorted(others))}: --fix=proved builds both",))
         marks = self._marks(before[""])
-        pairs = zip(self._surveys(before[""], marks), self._surveys(after[""], marks), strict=True)
+        (one, marked), (two, other) = self._surveys(before[""], marks), self._surveys(after[""], marks)
+        if one.errors:
+            # Nothing is built of such a file: a fix can only be kept where it is what makes it good.
+            if two.errors:
+                return Verdict((f"nothing can be proved of a file that cannot be built: {_first(one.errors[0])}",))
+            return Verdict(proved="it can be built with it")
         found: dict[Difference, None] = {}
-        for one, two in pairs:
-            found.update(dict.fromkeys(survey_differences(one, two)))
-            found.update(dict.fromkeys(_broken(one, two)))
+        # A value that nobody has thought of may be none that the file can be built with.
+        for was, now in ((one, two), *(((marked, other),) if not marked.errors else ())):
+            found.update(dict.fromkeys(survey_differences(was, now)))
+            found.update(dict.fromkeys(_broken(was, now)))
         if wrong_ones := undeclared(found, fix.changes):
             return Verdict(told(wrong_ones))
         changed = sorted({d.name for d in found if d.name != "history"})
@@ -51,9 +59,10 @@ class PlanProver:
     def _marks(self, text: str) -> Mapping[str, str]:
         """A value for every ARG; those that mean something to the builder keep theirs."""
         names = [name for name in self._names(text) if not name.startswith(("BUILDKIT_", "TARGET", "BUILD"))]
-        return {name: _MARK % number for number, name in enumerate(dict.fromkeys(names))}
+        return {name: f"{MARK}{number}" for number, name in enumerate(dict.fromkeys(names))}
 
-    def _surveys(self, text: str, marks: Mapping[str, str]) -> tuple[Survey, ...]:
+    def _surveys(self, text: str, marks: Mapping[str, str]) -> tuple[Survey, Survey]:
+        """The text planned as it is, and with the marks."""
         key = "\0".join((text, *marks))
         known = self._known.get(key)
         if known is None:
@@ -82,6 +91,10 @@ def _scripts(survey: Survey) -> dict[str, None]:
     return {
         o.argv[-1]: None for o in operations if isinstance(o, RunOperation) and len(o.argv) > 1 and o.argv[-2] == "-c"
     }
+
+
+def _first(error: KezuriError) -> str:
+    return error.diagnostics[0].message.partition("\n")[0] if error.diagnostics else "no reason is known"
 
 
 def told(differences: Sequence[Difference]) -> tuple[str, ...]:

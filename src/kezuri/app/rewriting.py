@@ -106,7 +106,12 @@ def _verify(one: Replacement) -> None:
         return
     now = read_original(one.path, one.shown)
     if now.data != one.original.data or now.path != one.original.path:
-        raise KezuriError.of(f"{one.shown} has changed while it was checked: nothing was written", hint="run it again")
+        raise changed_meanwhile(one.shown)
+
+
+def changed_meanwhile(shown: str) -> KezuriError:
+    """The error for a file that somebody else has written since it was read."""
+    return KezuriError.of(f"{shown} has changed while it was checked: nothing was written", hint="run it again")
 
 
 class _Transaction:

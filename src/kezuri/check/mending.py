@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from kezuri.check.revision import Conflict, Round, Texts, key_of
 
 if TYPE_CHECKING:
-    from kezuri.check.rule import Finding, Fix, FixClass, RulePage
+    from kezuri.check.rule import Fix, FixClass, RulePage
 
 MOST_ROUNDS = 25
 """How often the texts are checked anew: each round keeps a fix, or is the last one."""
@@ -28,10 +28,21 @@ class Prover(Protocol):
         ...
 
 
-Examine = Callable[[Texts], Sequence["Finding"]]
+class Reported(Protocol):
+    """A finding, as far as it counts here."""
+
+    @property
+    def rule(self) -> "RulePage": ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def fix(self) -> "Fix | None": ...
+
+
+Examine = Callable[[Texts], Sequence[Reported]]
 """Checks the texts; the findings' spans are those of these texts."""
 
-Again = Callable[[Texts, "RulePage"], Sequence["Finding"]]
+Again = Callable[[Texts, "RulePage"], Sequence[object]]
 """Asks one rule of the texts."""
 
 
@@ -39,7 +50,7 @@ class Tried(NamedTuple):
     """A fix that was tried: what it is for, and what was found out. `reasons` are empty where it was kept. The place
     is that of the finding in the texts of its round."""
 
-    finding: "Finding"
+    finding: Reported
     fix: "Fix"
     reasons: tuple[str, ...]
     proved: str
@@ -52,7 +63,7 @@ class Mended(NamedTuple):
     texts: Texts
     kept: tuple[Tried, ...]
     refused: tuple[Tried, ...]
-    left: tuple["Finding", ...]
+    left: tuple[Reported, ...]
     settled: bool
 
 
@@ -73,13 +84,14 @@ class Mending:
         self._kinds = kinds
         self._kept: list[Tried] = []
         self._refused: dict[_Key, Tried] = {}
+        self._met: set[_Key] = set()
         self._seen: list[Texts] = []
 
     def mend(self, texts: Texts) -> Mended:
         """Apply what can be applied until nothing more can. A fix that another one is in the way of waits for the next
         round, which checks the text anew."""
         self._seen = [texts]
-        findings: Sequence[Finding] = ()
+        findings: Sequence[Reported] = ()
         for _ in range(MOST_ROUNDS):
             findings = self._examine(texts)
             mended = self._round(texts, findings)
@@ -89,16 +101,20 @@ class Mending:
         findings = self._examine(texts)
         return self._answer(texts, findings, settled=False)
 
-    def _answer(self, texts: Texts, findings: "Sequence[Finding]", settled: bool) -> Mended:
-        return Mended(texts, tuple(self._kept), tuple(self._refused.values()), tuple(findings), settled)
+    def _answer(self, texts: Texts, findings: Sequence[Reported], settled: bool) -> Mended:
+        # What was refused before another fix changed the same line was tried again, or has gone.
+        refused = tuple(tried for key, tried in self._refused.items() if key in self._met)
+        return Mended(texts, tuple(self._kept), refused, tuple(findings), settled)
 
-    def _round(self, checked: Texts, findings: "Iterable[Finding]") -> Texts:
+    def _round(self, checked: Texts, findings: Iterable[Reported]) -> Texts:
         texts, round_ = checked, Round(checked, self._main)
+        self._met = set()
         for finding in findings:
             fix = finding.fix
             if fix is None or fix.kind not in self._kinds or not (fix.edits or fix.files):
                 continue
             key = self._key(checked, finding, fix)
+            self._met.add(key)
             if key in self._refused:
                 continue
             try:
@@ -119,7 +135,7 @@ class Mending:
             self._seen.append(texts)
         return texts
 
-    def _judge(self, before: Texts, after: Texts, finding: "Finding", fix: "Fix") -> Verdict:
+    def _judge(self, before: Texts, after: Texts, finding: Reported, fix: "Fix") -> Verdict:
         if after == before:
             return Verdict(("it changes nothing",))
         if after in self._seen:
@@ -128,10 +144,10 @@ class Mending:
             return Verdict((f"{finding.rule.name} is still reported with it",))
         return self._prover.prove(before, after, fix)
 
-    def _count(self, texts: Texts, finding: "Finding") -> int:
+    def _count(self, texts: Texts, finding: Reported) -> int:
         return len(self._again(texts, finding.rule))
 
-    def _key(self, texts: Texts, finding: "Finding", fix: "Fix") -> _Key:
+    def _key(self, texts: Texts, finding: Reported, fix: "Fix") -> _Key:
         """What a fix is known by from round to round, while its place moves: its rule, its title, and the lines that it
         edits with what it makes of them."""
         edits = []

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from kezuri.cli.check_fixes import FIX_OPTIONS
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
@@ -26,6 +27,7 @@ COMMAND = Command(
             ("error", "warning", "info", "style", "ignore", "none"),
         ),
         Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", ("text", "json")),
+        *FIX_OPTIONS,
         Option(("--ignore",), "repeated", "Leave out the findings of a rule, by any of its names", "RULE"),
         Option(
             ("--level",),
@@ -68,6 +70,10 @@ def execute(invocation: Invocation) -> int:
     )
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
+    if parsed.given("--fix") or parsed.flag("--diff"):
+        from kezuri.cli.check_fixes import fix
+
+        return fix(request, invocation)
     checks = check_all(request, lambda: invocation.settings)
     if parsed.text("--format") == "json":
         from kezuri.cli.json_text import json_text
