@@ -188,7 +188,7 @@ class _Looking:
             return resolve(source, platform)
 
         terms = self._terms._replace(arguments={**self._terms.arguments, **arguments}, resolve=known)
-        return look(text, self._shown, terms).survey
+        return look(parse(text, self._shown), terms).survey
 
     def arguments(self, text: str) -> Sequence[str]:
         """The ARGs of a text that nobody has given a value."""
@@ -207,7 +207,7 @@ class _Looking:
         if known is None:
             if len(self._subjects) >= _REMEMBERED:
                 del self._subjects[next(iter(self._subjects))]
-            known = self._subjects[key] = look(texts[""], self._shown, self._over(texts))
+            known = self._subjects[key] = look(parse(texts[""], self._shown), self._over(texts))
         return known
 
     def _over(self, texts: Texts) -> Terms:

@@ -28,7 +28,6 @@ def fix(request: "CheckRequest", invocation: Invocation) -> int:
     something would be written."""
     from kezuri.app.fixing import Fixer
     from kezuri.app.lint import check_all
-    from kezuri.check.told import reaches
 
     parsed, console = invocation.parsed, invocation.console
     wanted = _fix_request(invocation)
@@ -49,10 +48,7 @@ def fix(request: "CheckRequest", invocation: Invocation) -> int:
         return 1
     if not wanted.write and any(file.changed for file in fixer.files):
         return 1
-    threshold = parsed.text("--failure-threshold", "warning")
-    if parsed.flag("--no-fail"):
-        return 0
-    return int(any(reaches(told.level, threshold) for sheet in checks.sheets for told in sheet.told))
+    return 1 if checks.failed and not checks.preferences.no_fail else 0
 
 
 def _fix_request(invocation: Invocation) -> "FixRequest":
