@@ -52,8 +52,13 @@ class Checks(NamedTuple):
     warnings: tuple[Diagnostic, ...]
 
 
-def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks:
-    """Check everything that is named. What cannot be read is told, and the rest is checked."""
+Mend = Callable[[Found, str, Terms], Sheet]
+"""Mends a Dockerfile that was read as this text, and checks what it has become."""
+
+
+def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Mend | None = None) -> Checks:
+    """Check everything that is named. What cannot be read is told, and the rest is checked. With `mend` each file is
+    mended first, where it can be."""
     sheets: list[Sheet] = []
     unread: list[Diagnostic] = []
     failed = False
@@ -61,7 +66,7 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks
     here = files.of("")
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
-        checker = _Checker(request, images)
+        checker = _Checker(request, images, mend)
         for path in request.paths:
             try:
                 found = find(path)
@@ -86,7 +91,8 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks
 class _Checker:
     """Checks files one after the other; what several of them share is looked at once."""
 
-    def __init__(self, request: CheckRequest, images: KnownImages) -> None:
+    def __init__(self, request: CheckRequest, images: KnownImages, mend: Mend | None) -> None:
+        self._mend = mend
         self._request = request
         self._images = images
         self._contexts: dict[str, Beside] = {}
@@ -111,7 +117,10 @@ class _Checker:
             preferences.heed is not False,
             request.today,
         )
-        return check_dockerfile(text, found.shown, terms)
+        if self._mend is None:
+            return check_dockerfile(text, found.shown, terms)
+        self._contexts.clear()  # what was remembered of it may be mended
+        return self._mend(found, text, terms)
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:
         from kezuri.check.document import document_of

@@ -2,6 +2,7 @@
 
 from time import strftime
 
+from kezuri.cli.check_fixes import FIX_OPTIONS
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 from kezuri.report.forms import FORMATS
@@ -24,6 +25,7 @@ COMMAND = Command(
             ("error", "warning", "info", "style", "ignore", "none"),
         ),
         Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", FORMATS),
+        *FIX_OPTIONS,
         Option(("--ignore",), "repeated", "Leave out the findings of a rule, by any of its names", "RULE"),
         Option(
             ("--level",),
@@ -70,6 +72,10 @@ def execute(invocation: Invocation) -> int:
     )
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
+    if parsed.given("--fix") or parsed.flag("--diff"):
+        from kezuri.cli.check_fixes import fix
+
+        return fix(request, invocation)
     checks = check_all(request, lambda: invocation.settings)
     say_checks(checks, parsed, console)
     if checks.preferences.no_fail:
