@@ -27,7 +27,7 @@ class Subject:
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
     context. `surroundings` is the context itself and `policy` what an organisation asks, where they are known: a build
-    knows neither.
+    knows neither. `notes` is where rules keep what they found out about the whole file, for each other.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Subject:
         self.surroundings = surroundings
         self.policy = policy
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
+        self.notes: dict[str, object] = {}
         head, self.stages = split_stages(dockerfile)
         self.head: tuple[Instruction, ...] = head
         self.evaluated = {facts.number: facts for facts in survey.stages}
