@@ -47,8 +47,6 @@ _ALPINES = frozenset(("node", "python", "ruby", "golang", "php", "eclipse-temuri
 _DIRECTORIES = {
     "golang": "/go", "composer": "/app", "php": "/var/www/html", "gradle": "/home/gradle", "oven/bun": "/home/bun/app",
 }  # fmt: skip
-_NO_CURL = frozenset(("curl", "wget", "nc", "netcat", "ping", "git", "jq", "psql", "redis-cli", "mysqladmin"))
-_BUSYBOX_HAS = frozenset(("wget", "nc", "ping"))
 
 
 class Ground(NamedTuple):
@@ -117,17 +115,11 @@ class Ground(NamedTuple):
             found.append("alpine")
         return tuple(found)
 
-    def has(self, program: str) -> bool | None:
-        """Whether a program is in it; None where the name does not say."""
-        if self.family in ("scratch", "distroless"):
-            return False if self.family == "scratch" or "debug" not in self.tag else None
-        if not self.official or self.name not in _PLAIN or program not in _NO_CURL:
-            return None
-        if self.family == "alpine" or self.name == "busybox":
-            return program in _BUSYBOX_HAS
-        if self.full:
-            return True if program in ("curl", "wget", "git") else None
-        return False if "slim" in self.tag or self.name in ("debian", "ubuntu") else None
+    def lacks(self, program: str) -> bool:
+        """Whether a program is surely not in it."""
+        from kezuri.check.programs import lacks
+
+        return lacks(self.text, program)
 
     def version(self) -> tuple[int, ...]:
         """The numbers that the tag begins with: `(1, 17, 2)` of `1.17.2-alpine`; empty for none."""

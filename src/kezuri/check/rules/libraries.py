@@ -26,8 +26,7 @@ class ModulesOfOtherLibc(Rule):
         "copied to Alpine (musl), or the other way, a module with a native part ends with `Cannot find native "
         "binding` or "
         "`Error relocating`, when it is first loaded. Install where they run, or build and run on the same kind of "
-        "base.\n\nIt is `info` where the lock file shows that nothing is native today. `express/Dockerfile.001` of "
-        "kezuri's examples has it as its article does; `examples/broken/001-glibc-modules-on-musl` says what happens."
+        "base.\n\nIt is `info` where the lock file shows that nothing is native today."
     )
     japanese = (
         "モジュールは動かすのと同じ種類のベースでインストールする",

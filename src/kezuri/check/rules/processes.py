@@ -205,7 +205,7 @@ class HealthcheckProgramMissing(Rule):
 def lacks(walked: Courses, course: Course, program: str) -> bool:
     """Whether an image surely has no program of that name: its base has none and no step brings it."""
     name = program.rsplit("/", 1)[-1]
-    if course.ground.has(name) is not False:
+    if not course.ground.lacks(name):
         return False
     for step in walked.whole(course):
         if isinstance(step.instruction, Copy):

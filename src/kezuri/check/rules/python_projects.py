@@ -53,15 +53,15 @@ class ProjectWithoutSource(Rule):
         walked = courses(subject)
         for course in walked.all:
             there: set[str] = set()
-            source = False
+            brought: list[str] = []
             for step in walked.whole(course):
                 copy = step.instruction
                 if isinstance(copy, Copy):
                     names = {w.rstrip("/").rsplit("/", 1)[-1].rstrip("*") for w in step.sources}
                     if step.origin is None and not copy.heredocs and names <= _FILES:
                         there |= names
-                    elif step.origin is None or within(step.to, step.cwd):
-                        source = True
+                    else:
+                        brought.append(step.to)
                     continue
                 for act in step.acts if step.stage == course.number else ():
                     use = act.use
@@ -69,6 +69,7 @@ class ProjectWithoutSource(Rule):
                         continue
                     assert isinstance(copy, Run)
                     bound = any(("type", "bind") in m.options for m in copy.mounts)
+                    source = any(within(to, act.cwd) or within(act.cwd, to) for to in brought)
                     if use.words or source or bound or "pyproject.toml" not in there or _touches(step.acts):
                         continue
                     level = _package(subject, use.manager.name)

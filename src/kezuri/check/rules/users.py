@@ -45,7 +45,9 @@ class MissingUser(Rule):
         "entry point "
         "that gives its rights up by itself, a tool that works on files of its caller, a base that nobody "
         "here knows. "
-        "BuildKit's and hadolint's checks say nothing of a file without any USER."
+        "BuildKit's and hadolint's checks say nothing of a file without any USER.\n\nTwo of kezuri's examples "
+        "run as root as "
+        "their articles do: `express/Dockerfile.001` and `targets/Dockerfile`; `examples/broken` says so of both."
     )
     japanese = (
         "動かすイメージには USER を書く",
