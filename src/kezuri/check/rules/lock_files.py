@@ -114,9 +114,7 @@ class LockFileMissing(Rule):
                     manifest = use.manager.manifests[0]
                     if not strict or act.command.within or not around.exists(at(directory, manifest)):
                         continue
-                    if any(around.exists(at(directory, lock)) for lock in use.manager.locks) or _made(
-                        step, use.manager
-                    ):
+                    if _made(step) or any(around.exists(at(directory, lock)) for lock in use.manager.locks):
                         continue
                     command = " ".join(word.text for word in act.command.words[:2])
                     text = f"`{command}` fails: {at(directory, use.manager.locks[0])} is not in the build context"
