@@ -370,6 +370,7 @@ EVERY = [
     ("imagetools", "inspect", "localhost:1/nothing"),
     ("image", "prune", "--force"),
     ("plan", "."),
+    ("check", "."),
     ("why",),
     ("prune", "--force"),
     ("du",),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.expansion import expand
 from kezuri.dockerfile.ignore import Ignore
-from kezuri.dockerfile.instructions import Instruction
+from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Instruction, Run
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Met, StageFacts, Survey
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from kezuri.check.policy import Policy
     from kezuri.check.shell_text import ShellText
     from kezuri.check.surroundings import Surroundings
-    from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Run
 
 Kind = TypeVar("Kind", bound=Instruction)
 
@@ -62,7 +61,7 @@ class Subject:
             if isinstance(instruction, kind):
                 yield instruction
 
-    def scripts(self, instruction: "Run | Cmd | Entrypoint | Healthcheck") -> "tuple[ShellText, ...]":
+    def scripts(self, instruction: Run | Cmd | Entrypoint | Healthcheck) -> "tuple[ShellText, ...]":
         """The shell texts of an instruction of this file, read once; none for the exec form."""
         found = self._scripts.get(instruction.node.number)
         if found is None:

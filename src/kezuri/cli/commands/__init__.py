@@ -8,6 +8,7 @@ from kezuri.cli.options import Command
 MODULES = {
     "build": "build",
     "plan": "plan",
+    "check": "check",
     "why": "why",
     "run": "run",
     "images": "images",
