@@ -38,11 +38,11 @@ def remarks(dockerfile: Dockerfile) -> Counter[str]:
         heredoc.body_span for instruction in dockerfile.instructions for heredoc in getattr(instruction, "heredocs", ())
     )
     found: list[str] = []
-    at = 0
+    at = body = 0
     for line in source.split("\n"):
-        while bodies and bodies[0].end <= at:
-            del bodies[0]
-        inside = bool(bodies) and bodies[0].start <= at
+        while body < len(bodies) and bodies[body].end <= at:
+            body += 1
+        inside = body < len(bodies) and bodies[body].start <= at
         bare = line.strip(SPACE)
         if bare.startswith("#") and not inside:
             found.append(bare)

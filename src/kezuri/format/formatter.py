@@ -23,8 +23,8 @@ class Formatted(NamedTuple):
 
 
 def formatted(dockerfile: Dockerfile) -> Formatted:
-    """The file in the style. It has no errors: `verify` it before. What comes out is read again, and an instruction that
-    is not what it was is written as it stood."""
+    """The file, which has no errors (`verify` it before), in the style. What comes out is read again, and what is
+    not what it was is written as it stood."""
     keep: set[int] = set()
     for _ in range(3):
         text = _written(dockerfile, keep)

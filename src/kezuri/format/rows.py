@@ -21,15 +21,17 @@ class Row(NamedTuple):
 
 
 class Head(NamedTuple):
-    """An instruction without its here-documents: its logical line, its rows, and where in the source it ends."""
+    """An instruction without its here-documents: its logical line, its rows, where these begin in it, and where in the
+    source it ends."""
 
     line: LogicalLine
     rows: tuple[Row, ...]
+    starts: tuple[int, ...]
     end: int
 
     def row(self, offset: int) -> int:
         """The number of the row in which a character of the logical line stands."""
-        return bisect_right([row.at for row in self.rows], offset) - 1
+        return bisect_right(self.starts, offset) - 1
 
 
 def read_head(source: str, start: int, escape: str) -> Head:
@@ -60,4 +62,4 @@ def read_head(source: str, start: int, escape: str) -> Head:
             rows.append(Row(tuple(remarks), text, at))
             at += len(text)
             remarks.clear()
-    return Head(line, tuple(rows), line.end)
+    return Head(line, tuple(rows), tuple(row.at for row in rows), line.end)
