@@ -145,6 +145,11 @@ class Rule(RulePage):
         asks for them, a build does not."""
         return iter(())
 
+    def all(self, subject: "Subject") -> Iterator[Finding]:
+        """What `kezuri check` reports: what `look` and `beyond` find, each with the aliases that hold for it."""
+        yield from self.look(subject)
+        yield from self.beyond(subject)
+
 
 def docker_page(page: str) -> str:
     """Where Docker explains one of its checks."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kezuri.check.policy import Policy
     from kezuri.check.shell_text import ShellText
     from kezuri.check.surroundings import Surroundings
+    from kezuri.check.written import Part
 
 Kind = TypeVar("Kind", bound=Instruction)
 
@@ -47,6 +48,7 @@ class Subject:
         self.surroundings = surroundings
         self.policy = policy
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
+        self._parts: tuple[Part, ...] | None = None
         head, self.stages = split_stages(dockerfile)
         self.head: tuple[Instruction, ...] = head
         self.evaluated = {facts.number: facts for facts in survey.stages}
@@ -57,9 +59,20 @@ class Subject:
 
     def written(self, kind: type[Kind]) -> Iterator[Kind]:
         """The instructions of that kind as the file has them, those before the first FROM too."""
-        for instruction in self.dockerfile.instructions:
-            if isinstance(instruction, kind):
-                yield instruction
+        for instructions in (self.dockerfile.strays, self.dockerfile.instructions):
+            for instruction in instructions:
+                if isinstance(instruction, kind):
+                    yield instruction
+
+    @property
+    def parts(self) -> "tuple[Part, ...]":
+        """The whole file as written, from one FROM to the next, triggers opened: what rules of other linters look at,
+        in files too that do not parse."""
+        if self._parts is None:
+            from kezuri.check.written import parts
+
+            self._parts = parts(self.dockerfile)
+        return self._parts
 
     def scripts(self, instruction: Run | Cmd | Entrypoint | Healthcheck) -> "tuple[ShellText, ...]":
         """The shell texts of an instruction of this file, read once; none for the exec form."""
