@@ -149,7 +149,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(formatting, "_laid_out", slowly)
     code, _, err = fmt(f"{file}")
-    assert code == 1 and "was changed meanwhile" in err
+    assert code == 1 and "has changed while it was checked" in err
     assert file.read_text() == "FROM other\n"
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from kezuri.app.check_places import Found
+from kezuri.app.rewriting import Original, Replacement, read_original, replace_all
 from kezuri.app.standard import lost_output, standard_input
 from kezuri.diagnostics import KezuriError, Place
 from kezuri.dockerfile.parser import Dockerfile, decode, parse
@@ -12,17 +13,18 @@ from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Survey
 from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.plan.planner import Planner, PlanRequest
-from kezuri.source.context import limited, read_dockerfile
+from kezuri.source.context import limited
 
 _NO_NEWLINE = "\n\\ No newline at end of file\n"
 _MARK = b"\xef\xbb\xbf"
 
 
 class Styled(NamedTuple):
-    """A file as it is and as it should be, both without the byte order mark that it may have. `kept` are the places of
-    instructions that have to stay as they are."""
+    """A file as it is and as it should be, both without the byte order mark that it may have. `original` is None for
+    standard input. `kept` are the places of instructions that have to stay as they are."""
 
     found: Found
+    original: Original | None
     marked: bool
     before: str
     after: str
@@ -40,12 +42,13 @@ class Styled(NamedTuple):
 
 def style(found: Found) -> Styled:
     """Read a file and lay it out. KezuriError where it cannot be read or has errors, or where the proof fails."""
-    data = read_dockerfile(found.path, found.shown) if found.path else limited(standard_input(), found.shown)
+    original = read_original(found.path, found.shown) if found.path else None
+    data = original.data if original is not None else limited(standard_input(), found.shown)
     if b"\0" in data:
         raise KezuriError.of(f"{found.shown} is no text: there are NUL bytes in it")
     text = decode(data)
     after, kept = _laid_out(text, found.shown)
-    return Styled(found, data.startswith(_MARK), text, after, kept)
+    return Styled(found, original, data.startswith(_MARK), text, after, kept)
 
 
 def styled_text(text: str, name: str) -> str:
@@ -54,16 +57,11 @@ def styled_text(text: str, name: str) -> str:
 
 
 def write(styled: Styled) -> None:
-    """Put the new text in the place of the old one. KezuriError where the file was changed meanwhile."""
-    from kezuri.linux.disk import disk_error
-    from kezuri.linux.rewriting import rewrite
-
-    path, shown = styled.found.path, styled.found.shown
-    try:
-        if not rewrite(path, styled.data(styled.before), styled.data(styled.after)):
-            raise KezuriError.of(f"{shown} was changed meanwhile", hint="it is left as it is: run the command again")
-    except OSError as error:
-        raise disk_error(error, shown) from error
+    """Put the new text in the place of the old one, at once. KezuriError where the file was changed meanwhile, or
+    cannot be written."""
+    if styled.original is not None:
+        path, shown = styled.original.path, styled.found.shown
+        replace_all([Replacement(path, shown, styled.data(styled.after), styled.original)])
 
 
 def pour(styled: Styled) -> None:
