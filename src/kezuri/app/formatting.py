@@ -15,7 +15,6 @@ from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.plan.planner import Planner, PlanRequest
 from kezuri.source.context import limited
 
-_NO_NEWLINE = "\n\\ No newline at end of file\n"
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -111,14 +110,6 @@ def _survey(dockerfile: Dockerfile) -> Survey:
 
 def difference(styled: Styled) -> str:
     """What changes, as a unified diff that `patch` understands."""
-    from difflib import unified_diff
+    from kezuri.check.patch import unified
 
-    shown = styled.found.shown.lstrip("/")
-    lines = unified_diff(_lines(styled.before), _lines(styled.after), f"a/{shown}", f"b/{shown}")
-    return "".join(line if line.endswith("\n") else line + _NO_NEWLINE for line in lines)
-
-
-def _lines(text: str) -> list[str]:
-    found = [f"{line}\n" for line in text.split("\n")]
-    found[-1] = found[-1][:-1]
-    return [line for line in found if line]
+    return unified(styled.before, styled.after, styled.found.shown.lstrip("/"))

@@ -42,13 +42,6 @@ def rule_page(rule: RulePage, japanese: bool, words: Callable[[str], str]) -> st
     return "\n\n".join(parts)
 
 
-def seconds(value: float) -> str:
-    """A duration as a person says it."""
-    if value >= 60:
-        return f"{int(value // 60)} min {int(value % 60)} s"
-    return f"{value:.1f} s" if value >= 0.1 else f"{value * 1000:.0f} ms"
-
-
 def listed(lines: Sequence[str], most: int = 8) -> str:
     """Lines of Markdown as a list, the first ones of many."""
     shown = [f"- {line}" for line in lines[:most]]
