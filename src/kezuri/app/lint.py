@@ -1,18 +1,18 @@
 """`kezuri check`: Dockerfiles, and what lies beside them, read and checked; nothing is built."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.check_images import KnownImages
 from kezuri.app.check_places import Beside, Found, find
+from kezuri.app.check_preferences import PreferenceFiles
 from kezuri.app.request import Settings
 from kezuri.app.standard import standard_input
-from kezuri.check.policy import Policy
-from kezuri.check.selection import Selection
+from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
 from kezuri.check.sheets import Terms, check_dockerfile
-from kezuri.check.told import Sheet
+from kezuri.check.told import Sheet, reaches
 from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci.platform import Platform
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class CheckRequest(NamedTuple):
     """What is to be checked and how. `paths` are files, directories, `-` for standard input, or images; `context` is
     the build context where it is not the file's own directory. `online` asks registries for base images that the store
-    does not have."""
+    does not have. `preferences` are what the command line says, `settings` what the settings files say; what lies
+    beside the files is found by itself. `formats` are those that a file may name."""
 
     paths: tuple[str, ...] = (".",)
     context: str = ""
@@ -32,21 +33,32 @@ class CheckRequest(NamedTuple):
     platform: Platform | None = None
     arguments: tuple[tuple[str, str], ...] = ()
     online: bool = False
-    selection: Selection = Selection()
-    policy: Policy | None = None
+    preferences: Preferences = Preferences()
+    settings: Preferences = Preferences()
+    environ: Mapping[str, str] = {}
+    formats: tuple[str, ...] = ()
+    today: str = ""
 
 
 class Checks(NamedTuple):
-    """What was found: a sheet for each file, in the order in which they were named, and what could not be read."""
+    """What was found: a sheet for each file, in the order in which they were named, and what could not be read.
+    `failed` tells that a finding weighs as much as it may not; `preferences` are those of the current directory, and
+    `warnings` what of all of them was not understood."""
 
     sheets: tuple[Sheet, ...]
     unread: tuple[Diagnostic, ...]
+    failed: bool
+    preferences: Preferences
+    warnings: tuple[Diagnostic, ...]
 
 
 def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks:
     """Check everything that is named. What cannot be read is told, and the rest is checked."""
     sheets: list[Sheet] = []
     unread: list[Diagnostic] = []
+    failed = False
+    files = PreferenceFiles(request.preferences, request.settings, request.environ, request.formats, request.today)
+    here = files.of("")
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
         checker = _Checker(request, images)
@@ -57,11 +69,16 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks
                 unread += error.diagnostics
                 continue
             for one in found:
+                preferences = files.of(one.directory)
                 try:
-                    sheets.append(checker.check(one))
+                    sheet = checker.check(one, preferences)
                 except KezuriError as error:
                     unread += error.diagnostics
-    return Checks(tuple(sheets), tuple(unread))
+                    continue
+                sheets.append(sheet)
+                threshold = preferences.threshold or USUAL_THRESHOLD
+                failed = failed or any(reaches(told.level, threshold) for told in sheet.told)
+    return Checks(tuple(sheets), tuple(unread), failed, here, tuple(dict.fromkeys(files.warnings.warnings)))
 
 
 class _Checker:
@@ -72,7 +89,7 @@ class _Checker:
         self._images = images
         self._contexts: dict[str, Beside] = {}
 
-    def check(self, found: Found) -> Sheet:
+    def check(self, found: Found, preferences: Preferences) -> Sheet:
         """One file."""
         text = found.read(standard_input)
         beside, ignore = self._beside(found)
@@ -84,8 +101,10 @@ class _Checker:
             request.platform,
             beside,
             ignore,
-            request.policy,
-            request.selection,
+            preferences.policy,
+            preferences.selection,
+            preferences.heed is not False,
+            request.today,
         )
         return check_dockerfile(text, found.shown, terms)
 
