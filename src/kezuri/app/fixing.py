@@ -11,7 +11,7 @@ from kezuri.app.rewriting import Original, Replacement, read_original, recover, 
 from kezuri.check.asking import Asking
 from kezuri.check.mending import Mending, Reported, Tried, Verdict
 from kezuri.check.revision import NEW, Texts
-from kezuri.check.rule import Finding, Fix, FixClass, RulePage
+from kezuri.check.rule import Finding, Fix, FixClass, Rule, RulePage
 from kezuri.check.sheets import Terms, check_dockerfile, look
 from kezuri.check.subject import Subject
 from kezuri.check.told import Sheet
@@ -173,7 +173,10 @@ class _Looking:
 
     def again(self, texts: Texts, rule: RulePage) -> Sequence[Finding]:
         """As `kezuri.check.mending.Again` has it."""
-        return list(Asking(self._shown)([rule], self._subject(texts)))
+        if not isinstance(rule, Rule):
+            return ()
+        subject = self._subject(texts)
+        return list(Asking(self._shown)([rule], lambda _: rule.all(subject)))
 
     def survey(self, text: str, arguments: Mapping[str, str]) -> Survey:
         """The text planned; with arguments in the place of those that were given, for a trial, no registry is asked for
