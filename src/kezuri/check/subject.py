@@ -28,7 +28,7 @@ class Subject:
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
     context. `surroundings` is the context itself and `policy` what an organisation asks, where they are known: a build
-    knows neither.
+    knows neither. `notes` is where rules keep what they found out about the whole file, for each other.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Subject:
         self.surroundings = surroundings
         self.policy = policy
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
+        self.notes: dict[str, object] = {}
         self._parts: tuple[Part, ...] | None = None
         self._runs: tuple[WrittenRun, ...] | None = None
         head, self.stages = split_stages(dockerfile)

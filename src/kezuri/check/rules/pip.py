@@ -3,10 +3,10 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.mending import fix, inserted
 from kezuri.check.package_rule import PackageRule, Spot, names
 from kezuri.check.rule import Example, Finding
 from kezuri.check.runs import environment
+from kezuri.check.shell_edits import fix, inserted
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun

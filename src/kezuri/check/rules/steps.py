@@ -1,270 +1,285 @@
-"""Whole RUNs: pipes whose failure nobody sees, one after another, archives that are copied to be unpacked."""
+"""Single steps that make a build depend on the day, on the machine, or on what changes all the time."""
 
 import re
 from collections.abc import Iterator
 
-from kezuri.check.editing import bare
-from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
-from kezuri.check.runs import Call, WrittenRun
-from kezuri.check.standing import ancestry
+from kezuri.check.course import Act, Step, courses
+from kezuri.check.rule import Example, Finding, Level, Rule
+from kezuri.check.sensitive import hidden, known_secret
 from kezuri.check.subject import Subject
-from kezuri.check.written import Part
-from kezuri.diagnostics import Span
-from kezuri.dockerfile.instructions import Copy, Run, Shell
-from kezuri.shell.script import SimpleCommand
+from kezuri.dockerfile.instructions import Arg, Env, Run
 
-_PIPEFAIL = frozenset(("bash", "zsh", "ash"))
-_FOREIGN = ("pwsh", "powershell", "cmd")
-_PRAGMA = re.compile(r"hadolint\s+shell\s*=\s*(\S+)")
-_UNPACKERS = frozenset(("bunzip2", "gunzip", "uncompress", "unlzma", "unxz", "unzstd", "zcat", "zgz"))
-_ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz|tbz2|tb2|txz|tlz|tpz|tzst|tZ|gz|bz2|xz|zst|Z|lz|lzma)\Z")
+_VOLATILE = (
+    "GIT_SHA", "GIT_COMMIT", "COMMIT_SHA", "COMMIT_HASH", "COMMIT", "VCS_REF", "REVISION", "BUILD_DATE", "BUILD_TIME",
+    "BUILD_NUMBER", "BUILD_ID", "BUILD_TIMESTAMP", "TIMESTAMP", "GITHUB_SHA", "CI_COMMIT_SHA", "GIT_REV",
+    "GIT_REVISION",
+    "GIT_HASH", "SOURCE_COMMIT", "CACHEBUST", "CACHE_BUST", "CACHE_DATE",
+)  # fmt: skip
+_ARCHITECTURES = frozenset(("amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64"))
+_UPGRADES = {
+    "apt-get": ("upgrade", "dist-upgrade"),
+    "apt": ("upgrade", "full-upgrade"),
+    "apk": ("upgrade",),
+    "dnf": ("upgrade", "update"),
+    "yum": ("upgrade", "update"),
+    "microdnf": ("upgrade", "update"),
+    "zypper": ("update", "up", "patch"),
+}
+_CREDENTIALS = re.compile(r"https?://[^/\s:@$]+:([^/\s@$]{8,})@")
 
 
-class PipeWithoutPipefail(Rule):
-    """hadolint's DL4006."""
+class VolatileAboveInstall(Rule):
+    """A value that changes with every build, above the installation."""
 
-    name = "PipeWithoutPipefail"
-    aliases = ("DL4006",)
-    summary = "The failure of every program of a pipe fails the step"
+    name = "VolatileAboveInstall"
+    summary = "Values that change with every build should stand below what takes long"
     why = (
-        "Of `wget -O - … | tar x` the shell reports what `tar` did: a download that fails leaves half an archive, and "
-        'the build goes on. `SHELL ["/bin/bash", "-o", "pipefail", "-c"]` makes the step fail. The `/bin/ash` of '
-        "Alpine can do it too, the `/bin/sh` of Debian and Ubuntu cannot. A stage that stands on one with such a SHELL "
-        "has it, a script that says `set -o pipefail` itself needs none, and a `/bin/sh` that is given the option "
-        "either knows it or fails at once: an info."
+        "A RUN sees every ARG and ENV above it, and runs again when one of them changes. A commit's hash or a "
+        "date above "
+        "the installation of the dependencies means that they are installed anew in every build. Declare it "
+        "below, just "
+        "before it is used."
     )
     japanese = (
-        "パイプの途中の失敗で手順を失敗させる",
-        "`wget -O - … | tar x` でシェルが伝えるのは `tar` の結果だけです。ダウンロードに失敗すると、半端なアーカイブの"
-        'ままビルドが続きます。`SHELL ["/bin/bash", "-o", "pipefail", "-c"]` とすれば失敗します。'
-        "Alpine の `/bin/ash` でも使えますが、Debian や Ubuntu の `/bin/sh` では使えません。"
-        "そのような SHELL を持つステージの上のステージは引き継ぎ、スクリプトの中で `set -o pipefail` とする場合は"
-        "不要です。"
-        "オプション付きの `/bin/sh` は、使えるか、すぐに失敗するかのどちらかなので、情報として報告します。",
+        "ビルドのたびに変わる値は、時間のかかるステップより下に置く",
+        "RUN からはそれより上の ARG と ENV がすべて見え、どれかが変わると再実行されます。"
+        "コミットのハッシュや日付が依存関係のインストールより上に"
+        "あると、ビルドのたびにインストールし直すことになります。使う直前で宣言します。",
     )
-    bad = Example("FROM debian:12\nRUN curl -fsS https://example.com/list | sort > /list\n")
+    severity = "info"
+    bad = Example("FROM node:22-slim\nARG GIT_SHA\nCOPY package*.json ./\nRUN npm ci\nLABEL revision=$GIT_SHA\n")
+    good = Example("FROM node:22-slim\nCOPY package*.json ./\nRUN npm ci\nARG GIT_SHA\nLABEL revision=$GIT_SHA\n")
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        walked = courses(subject)
+        for course in walked.all:
+            open_ones: list[tuple[Step, str]] = []
+            for step in course.steps:
+                said = step.instruction
+                if isinstance(said, (Arg, Env)):
+                    open_ones += [(step, name) for name, _ in said.pairs if name.upper() in _VOLATILE]
+                elif isinstance(said, Run) and open_ones and any(_installs(a) for a in step.acts):
+                    text = subject.dockerfile.source.text[said.node.span.start : said.node.span.end]
+                    for declared, name in open_ones:
+                        if name in text or "CACHE" in name.upper():
+                            continue
+                        node = declared.instruction.node
+                        line = subject.dockerfile.source.text.count("\n", 0, said.node.span.start) + 1
+                        message = f"`{name}` changes with every build, and line {line} installs again each time"
+                        yield Finding(self, message, node, hint=f"move `{name}` below the installation")
+                    open_ones = []
+
+
+class FixedArchitecture(Rule):
+    """A program that is compiled for one architecture, whatever is built for."""
+
+    name = "FixedArchitecture"
+    summary = "The architecture should follow the platform that is built for"
+    why = (
+        "`GOARCH=amd64` puts a program for amd64 into the image for arm64 as well: `exec format error` on the first "
+        "Graviton or Apple machine. `ARG TARGETARCH` and `GOARCH=$TARGETARCH` follow `--platform`, and with `FROM "
+        "--platform=$BUILDPLATFORM` the compiler runs without emulation.\n\nIt is a `warning` where another "
+        "platform is "
+        "asked for, or a workflow of the project builds for several, and `info` otherwise."
+    )
+    japanese = (
+        "アーキテクチャはビルド対象のプラットフォームに合わせる",
+        "`GOARCH=amd64` と書くと arm64 のイメージにも amd64 のプログラムが入り、Graviton や Apple のマシンで "
+        "`exec format error` になります。"
+        "`ARG TARGETARCH` と `GOARCH=$TARGETARCH` なら `--platform` に従い、`FROM --platform=$BUILDPLATFORM` "
+        "を付ければ"
+        "コンパイラはエミュレーションなしで動きます。",
+    )
+    severity = "info"
+    bad = Example(
+        "FROM golang:1.24 AS builder\nCOPY . /src\nRUN CGO_ENABLED=0 GOARCH=amd64 go build -C /src -o /server .\n"
+    )
     good = Example(
-        'FROM debian:12\nSHELL ["/bin/bash", "-o", "pipefail", "-c"]\n'
-        "RUN curl -fsS https://example.com/list | sort > /list\n"
+        "FROM --platform=$BUILDPLATFORM golang:1.24 AS builder\nCOPY . /src\nARG TARGETARCH\n"
+        "RUN CGO_ENABLED=0 GOARCH=$TARGETARCH go build -C /src -o /server .\n"
     )
-    url = "https://github.com/hadolint/hadolint/wiki/DL4006"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for run, shell in _with_shells(subject):
-            if run.trigger or (shell and _program(shell).startswith(_FOREIGN)) or _pragma(subject, run):
-                continue
-            asked = "pipefail" in " ".join(shell)
-            if asked and _program(shell) in _PIPEFAIL:
-                continue
-            for text in run.texts:
-                pipe = _pipe(text.script.commands)
-                if pipe is None:
-                    continue
-                level: Level | None = "info" if asked else None
-                hint = 'say SHELL ["/bin/bash", "-o", "pipefail", "-c"] where there is bash'
-                said = f"of this pipe only `{pipe.name}` decides whether the step fails"
-                yield Finding(self, said, run.run.node, text.span(pipe.span), hint=hint, level=level)
-                break
+        for course in courses(subject).all:
+            for step in course.steps:
+                if isinstance(step.instruction, Env):
+                    for name, value in step.instruction.pairs:
+                        if name == "GOARCH" and value.strip("\"'") in _ARCHITECTURES:
+                            yield self._found(subject, value.strip("\"'"), step, None)
+                for act in step.acts:
+                    said = [(a.name, a.value.loose) for a in act.command.assignments if a.value is not None]
+                    for word in act.command.words:
+                        name, equals, value = word.loose.partition("=")
+                        if equals:
+                            said.append((name, value))
+                    for name, value in said:
+                        if name == "GOARCH" and value in _ARCHITECTURES and "branch" not in act.command.within:
+                            yield self._found(subject, value, step, act)
+
+    def _found(self, subject: Subject, value: str, step: Step, act: Act | None) -> Finding:
+        level: Level = "info"
+        asked = subject.platform.architecture
+        if (subject.explicit_platform and asked != value) or _several(subject, value):
+            level = "warning"
+        node = step.instruction.node
+        text = f"`GOARCH={value}` is compiled for {value}, whatever the image is built for"
+        span = act.text.span(act.command.span) if act is not None else None
+        return Finding(self, text, node, span, hint="write `ARG TARGETARCH` and `GOARCH=$TARGETARCH`", level=level)
 
 
-class ConsecutiveRuns(Rule):
-    """hadolint's DL3059."""
+class UpgradeInImage(Rule):
+    """The distribution is upgraded while the image is built."""
 
-    name = "ConsecutiveRuns"
-    aliases = ("DL3059",)
-    severity = "info"
-    fix_class = "V"
-    summary = "Short steps that follow each other are one step"
+    name = "UpgradeInImage"
+    summary = "Security updates should come with a newer base image"
     why = (
-        "Every RUN makes a layer. Two that do one thing each, with nothing between them and the same flags, are a "
-        "layer too many. Where the second one changes much more often than the first, two are right: hence an info."
+        "`apt-get upgrade` replaces what the base holds: the old files stay in its layer, the new ones are shipped "
+        "beside them, what comes out depends on the day, and the cache keeps the step for months. A base that "
+        "is rebuilt "
+        "often, taken by digest and brought up to date by a bot, gives the same updates once."
     )
     japanese = (
-        "続けて書いた短い RUN は一つにまとめる",
-        "RUN はそれぞれレイヤーを作ります。間に何もなく、フラグも同じで、一つのことしかしない RUN が二つ続けば、"
-        "レイヤーが一つ余分です。二つ目だけが頻繁に変わるなら分けるのが正しいため、情報として報告します。",
+        "セキュリティ更新は新しいベースイメージで取り込む",
+        "`apt-get upgrade` はベースの中のものを置き換えます。古いファイルはベースのレイヤーに残り、"
+        "新しいファイルが加わり、結果はビルドした日によって"
+        "変わり、しかもキャッシュのせいで何か月も実行されません。"
+        "よく作り直されるベースをダイジェストで指定し、ボットで更新します。",
     )
-    bad = Example("FROM debian:12\nRUN mkdir /srv/app\nRUN chown 1000 /srv/app\n")
-    good = Example("FROM debian:12\nRUN mkdir /srv/app && chown 1000 /srv/app\n")
-    url = "https://github.com/hadolint/hadolint/wiki/DL3059"
+    severity = "info"
+    bad = Example("FROM debian:12-slim\nRUN apt-get update && apt-get upgrade -y && rm -rf /var/lib/apt/lists/*\n")
+    good = Example("FROM debian:12-slim@sha256:" + "0" * 64 + "\nRUN echo ready\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        runs = {(run.part.number, run.run.node.number): run for run in subject.runs if not run.trigger}
-        for part in subject.parts:
-            before: WrittenRun | None = None
-            for piece in part.pieces:
-                run = runs.get((part.number, piece.instruction.node.number)) if not piece.trigger else None
-                if run is not None and before is not None and _alike(before, run):
-                    line = before.run.node.place.line
-                    text = f"a layer more than needed: this step and that of line {line} are one"
-                    hint = "join them with `&&`"
-                    node = run.run.node
-                    yield Finding(self, text, node, node.keyword_span, _joined(before, run), hint)
-                before = run
+        for course in courses(subject).all:
+            for step in course.runs():
+                for act in step.acts:
+                    verbs = _UPGRADES.get(act.command.program)
+                    plain = act.command.plain
+                    if verbs is None or plain[:1] not in [(verb,) for verb in verbs] or len(plain) > 1:
+                        continue
+                    said = f"{act.command.program} {plain[0]}"
+                    text = f"`{said}` gives another image every day, and ships twice what it replaces"
+                    span = act.text.span(act.command.span)
+                    yield Finding(self, text, step.instruction.node, span, hint="take a newer base image")
 
 
-class ArchiveCopied(Rule):
-    """hadolint's DL3010."""
+class SecretInFile(Rule):
+    """A token or password written in the Dockerfile."""
 
-    name = "ArchiveCopied"
-    aliases = ("DL3010",)
-    severity = "info"
-    summary = "An archive that is unpacked comes with ADD"
+    name = "SecretInFile"
+    summary = "A Dockerfile should not hold a token or a password"
     why = (
-        "COPY keeps the archive in a layer of its own, and the RUN that unpacks it stores everything a second time. "
-        "ADD unpacks a local archive as it comes; `RUN --mount=type=bind` shows it to the step without storing it."
+        "What stands in a Dockerfile stands in the repository, in the history of the image, and in every log "
+        "of its build. "
+        "A token that was there has to be revoked. `RUN --mount=type=secret` gives one to a step."
     )
     japanese = (
-        "展開するアーカイブは ADD で入れる",
-        "COPY はアーカイブをレイヤーに残し、展開する RUN が中身をもう一度保存します。ADD なら手元のアーカイブを展開し"
-        "ながら入れられ、`RUN --mount=type=bind` なら保存せずに手順から見えるようにできます。",
+        "Dockerfile にトークンやパスワードを書かない",
+        "Dockerfile に書いたものは、リポジトリにも、イメージの履歴にも、ビルドのログにも残ります。"
+        "書いてしまったトークンは無効にしなければなりません。"
+        "`RUN --mount=type=secret` を使えばステップに渡せます。",
     )
-    bad = Example("FROM debian:12\nCOPY app.tar.gz /tmp/\nRUN tar -xzf /tmp/app.tar.gz\n", files={"app.tar.gz": ""})
-    good = Example("FROM debian:12\nADD app.tar.gz /\n", files={"app.tar.gz": ""})
-    url = "https://github.com/hadolint/hadolint/wiki/DL3010"
+    severity = "error"
+    bad = Example("FROM alpine:3.22\nRUN wget https://deploy:hunter2hunter2@example.com/app.tar.gz\n")
+    good = Example(
+        "FROM alpine:3.22\nRUN --mount=type=secret,id=netrc,target=/root/.netrc wget https://example.com/app.tar.gz\n"
+    )
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for part in subject.parts:
-            copies: dict[str, Copy] = {}
-            reported: set[int] = set()
-            for piece in part.pieces:
-                instruction = piece.instruction
-                if piece.trigger:
+        for course in courses(subject).all:
+            for step in course.steps:
+                if not isinstance(step.instruction, (Run, Env, Arg)):
                     continue
-                if isinstance(instruction, Copy):
-                    copies.update(_archives(instruction))
-                elif isinstance(instruction, Run) and copies:
-                    run = next(r for r in subject.runs if r.run.node.number == instruction.node.number)
-                    for call, name in _unpacked(run, copies):
-                        copy = copies[name]
-                        if copy.node.number not in reported:
-                            reported.add(copy.node.number)
-                            yield self._finding(copy, call, name)
-
-    def _finding(self, copy: Copy, call: Call, name: str) -> Finding:
-        # hadolint knows tar's options with a hyphen only.
-        known = call.seen and call.program != "unzstd" and (call.program != "tar" or _dashed(call))
-        text = f"{name} is stored, and what is in it once more by the `{call.program}` below"
-        return Finding(self, text, copy.node, hint="unpack it with ADD", aliases=None if known else ())
+                node = step.instruction.node
+                text = subject.dockerfile.source.text[node.span.start : node.span.end]
+                token = known_secret(text)
+                if token is not None:
+                    said = f"a token ({hidden(token)}) stands in the file, and in the history of the image"
+                    yield Finding(self, said, node, hint="revoke it, and give the new one by RUN --mount=type=secret")
+                    continue
+                found = _CREDENTIALS.search(text)
+                if found is not None and not _made_up(found[1]):
+                    said = "a password stands in an address, and so in the history of the image"
+                    yield Finding(self, said, node, hint="revoke it, and give the new one by RUN --mount=type=secret")
 
 
-def _with_shells(subject: Subject) -> Iterator[tuple[WrittenRun, tuple[str, ...]]]:
-    """Each RUN with the words of the SHELL that holds for it; empty where the file says none."""
-    runs = {run.run.node.number: run for run in subject.runs}
-    shells: dict[int, tuple[str, ...]] = {}
-    below = ancestry(subject)
-    for part in subject.parts:
-        base = below.get(part.number, (part.number,))[1:2]
-        shell = shells.get(base[0], ()) if base else ()
-        for piece in part.pieces:
-            if isinstance(piece.instruction, Shell) and not piece.trigger:
-                shell = piece.instruction.argv
-            elif isinstance(piece.instruction, Run) and piece.instruction.node.number in runs:
-                yield runs[piece.instruction.node.number], shell
-        shells[part.number] = shell
+class SecretCopiedInStep(Rule):
+    """A secret mount that is written into another file."""
+
+    name = "SecretCopiedInStep"
+    summary = "A secret should be used where it is mounted"
+    why = (
+        "A step that writes its secret into a file has to remove the file again, also when it fails in between. "
+        "`target=` mounts the file where the program looks for it, and `env=` gives the secret as a variable. "
+        "It is given "
+        "to the build by `--secret id=…,env=NAME` or `src=FILE`: `src=-` is a file of that name for `docker "
+        "build`, not "
+        "its standard input."
+    )
+    japanese = (
+        "シークレットはマウントした場所で使う",
+        "シークレットをファイルに書き出すステップは、途中で失敗した場合も含めて、"
+        "そのファイルを消さなければなりません。`target=` を使えばプログラムが"
+        "探す場所に直接マウントでき、`env=` なら変数として渡せます。ビルドには `--secret id=…,env=NAME` か "
+        "`src=FILE` で渡します。`src=-` は "
+        "`docker build` では標準入力ではなく、その名前のファイルです。",
+    )
+    severity = "info"
+    bad = Example(
+        "FROM node:22-slim\nRUN --mount=type=secret,id=token \\\n"
+        '    echo "//registry.npmjs.org/:_authToken=$(cat /run/secrets/token)" > .npmrc && npm ci && rm .npmrc\n'
+    )
+    good = Example("FROM node:22-slim\nRUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci\n")
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        for course in courses(subject).all:
+            for step in course.runs():
+                run = step.instruction
+                assert isinstance(run, Run)
+                secrets = [dict(m.options) for m in run.mounts if ("type", "secret") in m.options]
+                names = {s.get("env") for s in secrets} - {None}
+                for act in step.acts:
+                    for made in act.command.assignments:
+                        if made.value is not None and "/run/secrets/" in made.value.text:
+                            names.add(made.name)
+                if not secrets:
+                    continue
+                for act in step.acts:
+                    target = next((r.target for r in act.command.redirects if r.operator in (">", ">>")), None)
+                    if (
+                        target is None
+                        or target.loose.startswith("/dev/")
+                        or act.command.program not in ("echo", "printf", "cat")
+                    ):
+                        continue
+                    said = " ".join(w.text for w in act.command.words)
+                    if "/run/secrets/" in said or any(f"${n}" in said or f"${{{n}" in said for n in names if n):
+                        text = f"the secret is written into `{target.loose}`"
+                        hint = "mount it there (target=) or give it as a variable (env=)"
+                        yield Finding(self, text, run.node, act.text.span(act.command.span), hint=hint)
 
 
-def _program(shell: tuple[str, ...]) -> str:
-    words = " ".join(shell).split()
-    names = [re.split(r"[/\\]", word)[-1].lower() for word in words[:2]]
-    if names and names[0] == "env" and len(names) > 1:
-        return names[1]
-    return names[0] if names else ""
+def _installs(act: Act) -> bool:
+    return act.use is not None and act.use.deed in ("install", "add", "fetch")
 
 
-def _pragma(subject: Subject, run: WrittenRun) -> bool:
-    """Whether a comment names a shell that is not POSIX's."""
-    node = run.run.node
-    start = run.part.start.node if isinstance(run.part, Part) and run.part.start is not None else None
-    for comment in (*node.comment, *(start.comment if start is not None else ())):
-        found = _PRAGMA.match(comment)
-        if found and re.split(r"[/\\]", found[1])[-1].lower().startswith(_FOREIGN):
+def _several(subject: Subject, value: str) -> bool:
+    """Whether a workflow of the project builds for another architecture."""
+    around = subject.surroundings
+    if around is None or value != "amd64":
+        return False
+    for name in list(around.names(".github/workflows"))[:50]:
+        text = around.read(f".github/workflows/{name}") if name.endswith((".yml", ".yaml")) else None
+        if text is not None and "platforms" in text and "linux/arm64" in text:
             return True
     return False
 
 
-def _pipe(commands: tuple[SimpleCommand, ...]) -> SimpleCommand | None:
-    """The end of the first pipe that does not stand behind `set -o pipefail`."""
-    for command in commands:
-        if command.name == "set" and any(word.loose == "pipefail" for word in command.words):
-            return None
-        if command.joint in ("|", "|&"):
-            return command
-    return None
-
-
-def _alike(before: WrittenRun, run: WrittenRun) -> bool:
-    return _flags(before.run) == _flags(run.run) and max(_count(before), _count(run)) <= 1
-
-
-def _flags(run: Run) -> object:
-    return tuple(m.options for m in run.mounts), run.network, run.security, run.devices
-
-
-def _count(run: WrittenRun) -> int:
-    return (
-        sum(len([c for c in t.script.commands if c.words and not c.name.startswith("$")]) for t in run.texts)
-        if run.texts
-        else 1
-    )
-
-
-def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
-    """The second step behind the first with `&&`, where nothing but comments stands between them."""
-    if not (before.posix and run.posix) or len(before.texts) != 1 or len(run.texts) != 1:
-        return None
-    one, two = before.texts[0], run.texts[0]
-    if one.heredoc or two.heredoc or one.script.broken or two.script.broken:
-        return None
-    if not (one.script.commands and two.script.commands) or one.script.commands[-1].follows == "&":
-        return None
-    if "#" in one.script.text or "<<" in one.script.text + two.script.text:
-        return None
-    node = run.run.node
-    text = node.source.text
-    first = two.span(Span(0, 1)).start
-    between = text[before.run.node.span.end : node.span.start]
-    if between.strip(" \t\r\n") or "\n" in text[node.span.start : first]:
-        return None
-    newline = "\r\n" if "\r\n" in between else "\n"
-    edit = Edit(Span(before.run.node.span.end, first), f" {_escape(run)}{newline}    && ")
-    return Fix("join the two steps with `&&`", (edit,), "V", frozenset(("command", "operation.gone")))
-
-
-def _escape(run: WrittenRun) -> str:
-    found = re.match(r"(?is)\s*#\s*escape\s*=\s*(`|\\)", run.run.node.source.text)
-    return found[1] if found else "\\"
-
-
-def _archives(copy: Copy) -> Iterator[tuple[str, Copy]]:
-    """The archives that a COPY brings from the build context, by the names that they have then."""
-    if copy.source_image is not None or copy.node.keyword != "COPY":
-        return
-    to = bare(copy.destination)
-    for source in copy.sources:
-        name = re.split(r"[/\\]", bare(source))[-1]
-        if _ARCHIVE.search(name):
-            yield re.split(r"[/\\]", to)[-1] if _ARCHIVE.search(to) else name, copy
-
-
-def _unpacked(run: WrittenRun, copies: dict[str, Copy]) -> Iterator[tuple[Call, str]]:
-    for call in run.calls:
-        if call.program in _UNPACKERS or (call.program == "tar" and (_dashed(call) or _undashed(call))):
-            for word in call.words:
-                name = re.split(r"[/\\]", word.loose)[-1]
-                if name in copies:
-                    yield call, name
-
-
-def _dashed(call: Call) -> bool:
-    words = [word.loose for word in call.words]
+def _made_up(password: str) -> bool:
+    low = password.lower()
     return any(
-        word in ("--extract", "--get") or (word[:1] == "-" and word[1:2] != "-" and "x" in word) for word in words
+        word in low for word in ("password", "example", "secret", "token", "changeme", "{", "<", "x-oauth", "xxxx")
     )
 
 
-def _undashed(call: Call) -> bool:
-    return bool(call.words) and re.fullmatch(r"[a-zA-Z]*x[a-zA-Z]*", call.words[0].loose) is not None
-
-
-RULES = (PipeWithoutPipefail(), ConsecutiveRuns(), ArchiveCopied())
+RULES = (VolatileAboveInstall(), FixedArchitecture(), UpgradeInImage(), SecretInFile(), SecretCopiedInStep())
