@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.check.shell_text import ShellText
 from kezuri.diagnostics import Span
@@ -11,13 +11,25 @@ from kezuri.shell.reader import read
 from kezuri.shell.script import SimpleCommand, Word
 
 if TYPE_CHECKING:
-    from kezuri.check.subject import Subject
     from kezuri.check.written import Part
 
 _TRANSPARENT = frozenset(("command", "builtin", "exec", "time", "coproc"))
 _UNSEEN = frozenset(("sudo", "env", "nice", "ionice", "doas", "eatmydata"))
 _PYTHON = re.compile(r"python[0-9.]*\Z")
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"))
+
+
+class Texts(Protocol):
+    """What is needed of a Dockerfile here."""
+
+    @property
+    def parts(self) -> "tuple[Part, ...]":
+        """The file from one FROM to the next."""
+        ...
+
+    def scripts(self, instruction: Run, /) -> tuple[ShellText, ...]:
+        """The shell texts of a RUN."""
+        ...
 
 
 class Call(NamedTuple):
@@ -113,7 +125,7 @@ class WrittenRun(NamedTuple):
                         yield target.rstrip("/") or "/"
 
 
-def written_runs(subject: "Subject") -> tuple[WrittenRun, ...]:
+def written_runs(subject: "Texts") -> tuple[WrittenRun, ...]:
     """Every RUN of the file in its order."""
     parts = subject.parts
     standing: dict[int, set[int]] = {}
@@ -148,7 +160,7 @@ def written_runs(subject: "Subject") -> tuple[WrittenRun, ...]:
     return tuple(found)
 
 
-def environment(subject: "Subject", run: WrittenRun) -> dict[str, str]:
+def environment(subject: "Texts", run: WrittenRun) -> dict[str, str]:
     """What ENV says in the stage of a RUN before it and in the stages below, quotes taken off, as written."""
     parts = {part.number: part for part in subject.parts}
     names: dict[str, int] = {}
