@@ -36,7 +36,8 @@ class Call(NamedTuple):
     """A program that is called, and its arguments. `program` is the last part of its path; for `python -m pip` it is
     `pip`. `head` is the word that names it.
 
-    `seen` tells that hadolint looks at the call, too: it does not where a path is written, or behind `sudo` and `env`.
+    `seen` tells that hadolint looks at the call, too: it does not where a path is written, behind `sudo` and `env`, or
+    for `python -m pip` with options before `install`.
     `text` is None where nothing can be edited.
     """
 
@@ -223,7 +224,8 @@ def _call(command: SimpleCommand, text: ShellText | None, seen: bool) -> Iterato
         said = [word.loose for word in words]
         for index in range(1, len(said) - 1):
             if said[index] == "-m":
-                yield Call(said[index + 1], words[index + 1], words[index + 2 :], seen, command, text)
+                near = seen and said[index + 2 : index + 3] == ["install"]
+                yield Call(said[index + 1], words[index + 1], words[index + 2 :], near, command, text)
                 return
     yield Call(program, words[0], words[1:], seen, command, text)
 
