@@ -13,7 +13,7 @@ from kezuri.app.standard import standard_input
 from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
 from kezuri.check.sheets import Terms, check_dockerfile
 from kezuri.check.told import Sheet, reaches
-from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.oci.platform import Platform
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Men
                 sheets.append(sheet)
                 threshold = preferences.threshold or USUAL_THRESHOLD
                 failed = failed or any(reaches(told.level, threshold) for told in sheet.told)
-    return Checks(tuple(sheets), tuple(unread), failed, here, tuple(dict.fromkeys(files.warnings.warnings)))
+    return Checks(
+        tuple(sheets), (*unread, *checker.errors), failed, here, tuple(dict.fromkeys(files.warnings.warnings))
+    )
 
 
 class _Checker:
@@ -94,10 +96,13 @@ class _Checker:
         self._request = request
         self._images = images
         self._contexts: dict[str, Beside] = {}
+        self.errors: list[Diagnostic] = []
 
     def check(self, found: Found, preferences: Preferences) -> Sheet:
         """One file."""
         text = found.read(standard_input)
+        if found.document:
+            return self._document(found, text, preferences)
         beside, ignore = self._beside(found)
         request = self._request
         terms = Terms(
@@ -117,13 +122,37 @@ class _Checker:
         self._contexts.clear()  # what was remembered of it may be mended
         return self._mend(found, text, terms)
 
+    def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:
+        from kezuri.check.document import document_of
+        from kezuri.check.document_sheets import check_document
+
+        path = os.path.abspath(found.path)
+        directory, _, name = path.rpartition("/")
+        home = directory
+        if directory.endswith(("/.github/workflows", "/.gitea/workflows", "/.forgejo/workflows")):
+            home = directory.rsplit("/", 2)[0]
+            name = path[len(home) + 1 :]
+        document = document_of(SourceText(found.shown, text), name, self._around(home or "/"), preferences.policy)
+        if document is None:
+            raise KezuriError.of(
+                f"there are no checks for {found.shown}",
+                hint="it is no Dockerfile, no workflow, no Compose file and no ignore file",
+            )
+        if document.error is not None:
+            self.errors += document.error.diagnostics
+        return check_document(document, preferences.selection, preferences.heed is not False)
+
     def _beside(self, found: Found) -> "tuple[Surroundings | None, Ignore | None]":
         directory = self._request.context or found.directory
         if not directory:
             return None, None
+        if self._request.context and not os.path.isdir(directory):
+            raise KezuriError.of(f'the build context "{directory}" is not a directory', exit_code=2)
+        beside = self._around(directory)
+        return beside, beside.ignore(found.path)
+
+    def _around(self, directory: str) -> Beside:
         beside = self._contexts.get(directory)
         if beside is None:
-            if self._request.context and not os.path.isdir(directory):
-                raise KezuriError.of(f'the build context "{directory}" is not a directory', exit_code=2)
             beside = self._contexts[directory] = Beside(directory)
-        return beside, beside.ignore(found.path)
+        return beside

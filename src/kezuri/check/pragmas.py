@@ -15,7 +15,8 @@ from kezuri.dockerfile.parser import Dockerfile
 _COMMENT = re.compile(r"^[ \t]*#[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _NAMES = r"([\w.-]+(?:[ \t]*,[ \t]*[\w.-]+)*)"
 _HADOLINT = re.compile(rf"hadolint[ \t]+(?:(global|stage)[ \t]+)?ignore[ \t]*=[ \t]*{_NAMES}[ \t]*(?:#.*)?")
-_OURS = re.compile(rf"kezuri[ \t]*:?[ \t]*(?:(global|stage)[ \t]+)?ignore[ \t]*[=:][ \t]*{_NAMES}(?:[ \t].*|#.*)?")
+OURS = re.compile(rf"kezuri[ \t]*:?[ \t]*(?:(global|stage)[ \t]+)?ignore[ \t]*[=:][ \t]*{_NAMES}(?:[ \t].*|#.*)?")
+"""Our own comment: where it holds, and the names."""
 _TRIVY = re.compile(r"trivy:ignore:([\w-]+)((?::\w+:[^:\s]+)*)")
 _EXPIRY = re.compile(r":exp:(\d{4}-\d{2}-\d{2})")
 
@@ -96,15 +97,15 @@ def pragmas(dockerfile: Dockerfile, today: str = "") -> Iterator[Pragma]:
         at = dockerfile.source.position(match.start())[0]
         inside = lines.within(match.start())
         span = Span(match.start(1), match.end(1))
-        if (found := _OURS.fullmatch(said)) is not None:
+        if (found := OURS.fullmatch(said)) is not None:
             target = inside or lines.following(at)
-            yield lines.pragma(found[1] or "line", target, _split(found[2]), span)
+            yield lines.pragma(found[1] or "line", target, split(found[2]), span)
         elif inside:
             continue
         elif (found := _HADOLINT.fullmatch(said)) is not None:
             # hadolint looks at the very next line only.
             if found[1] != "stage" or at + 1 in lines.starts:
-                yield lines.pragma(found[1] or "line", at + 1, _split(found[2]), span)
+                yield lines.pragma(found[1] or "line", at + 1, split(found[2]), span)
         elif said.lower().startswith("check") and (names := _skipped(said)):
             yield lines.pragma("line", lines.following(at), names, span)
         elif "trivy:ignore:" in said:
@@ -128,7 +129,8 @@ def _skipped(said: str) -> tuple[str, ...]:
     return (EVERY,) if options.skip_all else tuple(sorted(options.skip))
 
 
-def _split(names: str) -> tuple[str, ...]:
+def split(names: str) -> tuple[str, ...]:
+    """The names of a list with commas."""
     return tuple(name.strip() for name in names.split(","))
 
 

@@ -49,9 +49,10 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
     source = dockerfile.source
     selection = _selection(terms.selection, silence.options)
     asking = Asking(name)
+    rules = [rule for rule in selection.rules(every_rule()) if isinstance(rule, Rule)]
     told: list[Told] = []
     silenced = 0
-    for finding in asking([r for r in selection.rules(every_rule()) if isinstance(r, Rule)], subject):
+    for finding in asking(rules, lambda rule: rule.all(subject)):  # type: ignore[attr-defined]
         aliases = finding.rule.aliases if finding.aliases is None else finding.aliases
         names = (finding.rule.name, *aliases)
         level = selection.level(finding.rule, names, finding.level)
@@ -64,7 +65,7 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
         if level == "warning" and silence.options.error and finding.rule in RULES:
             one = one._replace(level="error")
         told.append(one)
-    told.sort(key=_order)
+    told.sort(key=order)
     return Sheet(source, tuple(told), tuple(asking.defects), silenced)
 
 
@@ -98,5 +99,6 @@ def _survey(dockerfile: Dockerfile, terms: Terms) -> tuple[Survey, Platform]:
     return planner.look(everything=not terms.target), planner.platform
 
 
-def _order(told: Told) -> tuple[int, int]:
+def order(told: Told) -> tuple[int, int]:
+    """By what findings of a text are ordered."""
     return (-1 if told.whole is None else told.whole.start, -1 if told.span is None else told.span.start)
