@@ -129,7 +129,9 @@ def examine(
 
 
 def seen_in(example: Example, rule: RulePage, policy: Policy | None = None) -> Sheet:
-    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it. `policy` is what it is asked under."""
+    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it.
+
+    `policy` is what it is asked under."""
     files = {**(example.files or {}), example.name: example.text}
     selection = Selection(only=frozenset({rule.name.lower()}))
     if isinstance(rule, DocumentRule):

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from kezuri.check.mending import fix as edited
-from kezuri.check.mending import inserted
 from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.runs import Call, WrittenRun
+from kezuri.check.shell_edits import fix as edited
+from kezuri.check.shell_edits import inserted
 from kezuri.check.standing import run_operation
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Span
