@@ -1,7 +1,7 @@
 """Fixes of class V proved: the file is built without it and with it, and what both came to is compared and probed."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class ImageProver:
         if isinstance(two, KezuriError):
             return Verdict((f"it breaks the build: {_first(two)}",))
         if one == two:
-            return Verdict(proved="both builds give the same image, byte for byte")
+            return Verdict(proved=("both builds give the same image, byte for byte",))
         found = self._compared(one, two)
         wrong_ones = undeclared(found, fix.changes)
         if any(d.name.startswith("file.") for d in wrong_ones):
@@ -66,18 +66,15 @@ class ImageProver:
             wrong_ones = tuple(d for d in wrong_ones if not _anyway(d, unsteady))
         if wrong_ones:
             return Verdict(told(wrong_ones))
-        run = ""
+        run: tuple[str, ...] = ()
         if self._prober is not None:
             probes = [self._probe(digest) for digest in (one, two)]
             wrong_ones = undeclared(probe_differences(*probes), fix.changes)
             if wrong_ones:
                 end = probes[1].output.strip().splitlines()[-1:]
                 return Verdict((*told(wrong_ones), *(f"it says: {line[:200]}" for line in end)))
-            run = _in_words(probes[1])
-        noise = sum(1 for d in found if d.noise)
-        changed = sorted({d.name for d in found if not d.noise})
-        files = f"files and config differ in {', '.join(changed)} only" if changed else "files and config are the same"
-        return Verdict(proved=f"built before and after: {files}{f' ({noise} without meaning)' if noise else ''}{run}")
+            run = (_in_words(probes[1]),)
+        return Verdict(proved=("built before and after", *_differing(found), *run))
 
     def close(self) -> None:
         """Let go of the images that were built for proofs."""
@@ -209,16 +206,26 @@ def _forget(settings: Settings, digests: Iterable[str]) -> None:
             store.names.drop(digest)
 
 
+def _differing(differences: Sequence[Difference]) -> Iterator[str]:
+    changed = sorted({d.name for d in differences if not d.noise})
+    if changed:
+        yield f"files and config differ in {', '.join(changed)} only"
+    else:
+        yield "files and config are the same"
+    if noise := sum(1 for d in differences if d.noise):
+        yield f"{noise} differences say nothing"
+
+
 def _in_words(probe: Probe) -> str:
     if probe.refused:
-        return f"; neither can be started ({probe.refused[:100]})"
+        return f"neither can be started ({probe.refused[:100]})"
     answers = [f"{answer.port} {answer}" for answer in probe.answers]
     said = [
         "stays alive" if probe.alive else f"ends with {probe.exit_code}",
         *answers,
         *([probe.health] * bool(probe.health)),
     ]
-    return f"; started before and after: {', '.join(filter(None, said))}"
+    return f"started before and after: {', '.join(filter(None, said))}"
 
 
 def _first(error: KezuriError) -> str:
