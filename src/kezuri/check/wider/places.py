@@ -83,7 +83,8 @@ def redundant_platforms(rule: Rule, subject: "Subject") -> Iterator[Finding]:
         found.append(finding._replace(fix=_without_platform(start)) if start is not None else finding)
     others = []
     for start in starts.values():
-        if start.platform in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
+        written = start.node.source.text[start.node.span.start : start.image_span.start]
+        if start.platform in ("$TARGETPLATFORM", "${TARGETPLATFORM}") and f"={start.platform}" in written:
             text = (
                 f"Setting platform to predefined {start.platform} in FROM is redundant as this is the default behavior"
             )

@@ -19,15 +19,17 @@ def duplicates(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     """Stages of one name. hadolint compares letter by letter."""
     found, others = list[Finding](), list[Finding]()
     names: dict[str, WrittenStage] = {}
+    exact: set[str | None] = set()
     fixes = {}
     for stage in subject.stages:
         name, written = stage.start.name, stage.start.written_name
         if name and name in names:
             fixes[stage.start.node.number] = _renamed(subject, names[name], f"{name}-{names[name].number + 1}")
-            if written == names[name].start.written_name:
+            if written in exact:
                 others.append(Finding(rule, "", stage.start.node))
         if name:
             names[name] = stage
+            exact.add(written)
     for finding in rule.look(subject):
         fix = fixes.get(finding.node.number) if finding.node is not None else None
         found.append(finding._replace(fix=fix))
@@ -58,9 +60,12 @@ def _renamed(subject: "Subject", stage: "WrittenStage", new: str) -> Fix | None:
     edits = [Edit(own, new)]
     same = [other.number for other in subject.stages if other.start.name == name]
     following = next((number for number in same if number > stage.number), len(subject.stages))
-    for other in subject.stages[stage.number + 1 :]:
-        if other.start.image == name and other.number <= following and name != "scratch":
-            edits.append(Edit(other.start.image_span, new))
+    if name != "scratch":
+        edits += [
+            Edit(other.start.image_span, new)
+            for other in subject.stages[stage.number + 1 : following + 1]
+            if other.start.image == name
+        ]
     # A name behind `from=` means the last stage that has it.
     if same[-1] == stage.number:
         for other in subject.stages:

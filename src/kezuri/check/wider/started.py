@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kezuri.check.editing import without
@@ -43,7 +44,8 @@ def shell_forms(rule: Rule, subject: "Subject") -> Iterator[Finding]:
             fix = _exec_form(subject, part, instruction)
             hint = f'write `{node.written} ["program", "argument"]`' if not isinstance(instruction, Healthcheck) else ""
             hint = hint or 'write the command behind CMD as JSON: `CMD ["program", "argument"]`'
-            others.append(Finding(rule, text, node, None, fix, hint, level="info"))
+            asked = part.number in subject.evaluated or isinstance(instruction, Healthcheck)
+            others.append(Finding(rule, text, node, None, fix, hint, level="info" if asked else None))
     return merged(rule, subject, rule.look(subject), others, "DL3025")
 
 
@@ -53,7 +55,7 @@ def doubled(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     for part in subject.parts:
         for kind in (Cmd, Entrypoint, Healthcheck):
             found = [p.instruction for p in part.pieces if isinstance(p.instruction, kind) and not p.trigger]
-            for earlier, later in zip(found, found[1:]):
+            for earlier, later in pairwise(found):
                 node = later.node
                 text = (
                     f"Multiple {node.written} instructions should not be used in the same stage because only the last "
