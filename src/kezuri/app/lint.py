@@ -25,7 +25,8 @@ class CheckRequest(NamedTuple):
     """What is to be checked and how. `paths` are files, directories, `-` for standard input, or images; `context` is
     the build context where it is not the file's own directory. `online` asks registries for base images that the store
     does not have. `preferences` are what the command line says, `settings` what the settings files say; what lies
-    beside the files is found by itself. `formats` are those that a file may name."""
+    beside the files is found by itself. `formats` are those that a file may name;
+    `stdin` is what standard input is called."""
 
     paths: tuple[str, ...] = (".",)
     context: str = ""
@@ -38,6 +39,7 @@ class CheckRequest(NamedTuple):
     environ: Mapping[str, str] = {}
     formats: tuple[str, ...] = ()
     today: str = ""
+    stdin: str = "-"
 
 
 class Checks(NamedTuple):
@@ -69,7 +71,7 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Men
         checker = _Checker(request, images, mend)
         for path in request.paths:
             try:
-                found = find(path)
+                found = find(path, request.stdin)
             except KezuriError as error:
                 unread += error.diagnostics
                 continue
