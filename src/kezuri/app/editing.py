@@ -77,7 +77,7 @@ class Desk:
             terms = self._terms(file, held)
 
             def surveyed(text: str, arguments: Mapping[str, str]) -> Survey:
-                return look(text, file.shown, terms._replace(arguments=arguments)).survey
+                return look(parse(text, file.shown), terms._replace(arguments=arguments)).survey
 
             texts = {"": file.text}
             try:
@@ -89,7 +89,7 @@ class Desk:
     def weigh(self, file: OpenFile, instruction: Instruction) -> Weight:
         """What the instruction took, and what a change of it runs again."""
         with ExitStack() as held:
-            survey = look(file.text, file.shown, self._terms(file, held)).survey
+            survey = look(parse(file.text, file.shown), self._terms(file, held)).survey
             plans = [facts.plan for facts in survey.stages if facts.plan is not None]
             operations = [o for plan in plans for o in plan.operations]
             own = next((o for o in operations if o.node.number == instruction.node.number), None)
