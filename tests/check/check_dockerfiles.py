@@ -128,9 +128,10 @@ def examine(
     return Seen(subject, report.findings, errors, report.error)
 
 
-def seen_in(example: Example, rule: RulePage) -> Sheet:
-    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it."""
+def seen_in(example: Example, rule: RulePage, policy: Policy | None = None) -> Sheet:
+    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it.
 
+    `policy` is what it is asked under."""
     files = {**(example.files or {}), example.name: example.text}
     selection = Selection(only=frozenset({rule.name.lower()}))
     if isinstance(rule, DocumentRule):
@@ -143,6 +144,7 @@ def seen_in(example: Example, rule: RulePage) -> Sheet:
         resolver(example.base),
         surroundings=Table(files),
         ignore=Ignore.parse(example.ignore, ".dockerignore") if example.ignore else None,
+        policy=policy,
         selection=selection,
     )
     return check_dockerfile(example.text, example.name, terms)

@@ -189,6 +189,7 @@ class UnknownCopySource(Rule):
 
     name = "UnknownCopySource"
     aliases = ("DL3022",)
+    fix_class = "V"
     summary = "COPY --from names an earlier stage, or an image with its tag"
     why = (
         "What is no stage of this file is taken for an image and fetched from a registry: a stage's name with a slip "

@@ -71,8 +71,8 @@ class ForbiddenBase(Rule):
         "組織が禁じたイメージを使わない",
         "`kezuri.toml` の表 `[check]` の `forbidden-bases` に、使ってはならないイメージを並べます"
         '(`["centos", "*:latest", "docker.io/library/node:1[0-6]*"]`、ワイルドカード可)。書かれたままの名前、'
-        "タグを除いた名前、"
-        "レジストリとタグを補った名前のそれぞれと比べます。FROM、`COPY --from`、`RUN --mount=from=` が対象です。",
+        "タグを除いた名前、レジストリとタグを補った名前のそれぞれと比べます。FROM、`COPY --from`、"
+        "`RUN --mount=from=` が対象です。",
     )
     bad = Example("FROM centos:7\nRUN make\n")
     good = Example("FROM debian:12\nRUN make\n")
