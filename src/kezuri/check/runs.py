@@ -1,8 +1,8 @@
 """The programs that the RUNs of a file call, as rules about package managers ask for them."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.check.shell_text import ShellText
 from kezuri.diagnostics import Span
@@ -17,6 +17,19 @@ _TRANSPARENT = frozenset(("command", "builtin", "exec", "time", "coproc"))
 _UNSEEN = frozenset(("sudo", "env", "nice", "ionice", "doas", "eatmydata"))
 _PYTHON = re.compile(r"python[0-9.]*\Z")
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"))
+
+
+class Texts(Protocol):
+    """What is needed of a Dockerfile here."""
+
+    @property
+    def parts(self) -> "tuple[Part, ...]":
+        """The file from one FROM to the next."""
+        ...
+
+    def scripts(self, instruction: Run, /) -> tuple[ShellText, ...]:
+        """The shell texts of a RUN."""
+        ...
 
 
 class Call(NamedTuple):
@@ -113,10 +126,9 @@ class WrittenRun(NamedTuple):
                         yield target.rstrip("/") or "/"
 
 
-def written_runs(
-    parts: "tuple[Part, ...]", scripts: "Callable[[Run], tuple[ShellText, ...]]"
-) -> tuple[WrittenRun, ...]:
+def written_runs(subject: "Texts") -> tuple[WrittenRun, ...]:
     """Every RUN of the file in its order."""
+    parts = subject.parts
     standing: dict[int, set[int]] = {}
     names: dict[str, int] = {}
     below: dict[int, int] = {}
@@ -141,7 +153,7 @@ def written_runs(
             if isinstance(instruction, Shell) and instruction.argv and not piece.trigger:
                 posix = instruction.argv[0].rsplit("/", 1)[-1] in _SHELLS
             if isinstance(instruction, Run):
-                texts = scripts(instruction)
+                texts = subject.scripts(instruction)
                 kept = part.number in (last, -1) or part.number in standing
                 calls = tuple(_calls(instruction, texts))
                 reaches = part.number in shipped or part.number == -1
@@ -149,13 +161,13 @@ def written_runs(
     return tuple(found)
 
 
-def environment(file: "tuple[Part, ...]", run: WrittenRun) -> dict[str, str]:
+def environment(subject: "Texts", run: WrittenRun) -> dict[str, str]:
     """What ENV says in the stage of a RUN before it and in the stages below, quotes taken off, as written."""
-    parts = {part.number: part for part in file}
+    parts = {part.number: part for part in subject.parts}
     names: dict[str, int] = {}
     chain: list[int] = []
     below: dict[int, int | None] = {}
-    for part in file:
+    for part in subject.parts:
         if isinstance(part.start, From):
             below[part.number] = names.get(part.start.image.lower())
             if part.start.name:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.expansion import expand
 from kezuri.dockerfile.ignore import Ignore
-from kezuri.dockerfile.instructions import Instruction
+from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Instruction, Run
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Met, StageFacts, Survey
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kezuri.check.shell_text import ShellText
     from kezuri.check.surroundings import Surroundings
     from kezuri.check.written import Part
-    from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Run
 
 Kind = TypeVar("Kind", bound=Instruction)
 
@@ -29,7 +28,7 @@ class Subject:
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
     context. `surroundings` is the context itself and `policy` what an organisation asks, where they are known: a build
-    knows neither.
+    knows neither. `notes` is where rules keep what they found out about the whole file, for each other.
     """
 
     def __init__(
@@ -50,6 +49,7 @@ class Subject:
         self.surroundings = surroundings
         self.policy = policy
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
+        self.notes: dict[str, object] = {}
         self._parts: tuple[Part, ...] | None = None
         self._runs: tuple[WrittenRun, ...] | None = None
         head, self.stages = split_stages(dockerfile)
@@ -83,10 +83,10 @@ class Subject:
         if self._runs is None:
             from kezuri.check.runs import written_runs
 
-            self._runs = written_runs(self.parts, self.scripts)
+            self._runs = written_runs(self)
         return self._runs
 
-    def scripts(self, instruction: "Run | Cmd | Entrypoint | Healthcheck") -> "tuple[ShellText, ...]":
+    def scripts(self, instruction: Run | Cmd | Entrypoint | Healthcheck) -> "tuple[ShellText, ...]":
         """The shell texts of an instruction of this file, read once; none for the exec form."""
         found = self._scripts.get(instruction.node.number)
         if found is None:

@@ -3,10 +3,10 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.mending import appended, fix
 from kezuri.check.package_rule import PackageRule, Spot
 from kezuri.check.rule import Example, Finding, Fix
 from kezuri.check.rules.apt import APT, VALUED, installs
+from kezuri.check.shell_edits import appended, fix
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun

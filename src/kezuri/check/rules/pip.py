@@ -3,10 +3,10 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.mending import fix, inserted
 from kezuri.check.package_rule import PackageRule, Spot, names
 from kezuri.check.rule import Example, Finding
 from kezuri.check.runs import environment
+from kezuri.check.shell_edits import fix, inserted
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
@@ -168,12 +168,12 @@ def _kept_elsewhere(run: "WrittenRun", found: "list[tuple[Call, Word]]") -> bool
 
 def _switched_off(run: "WrittenRun", subject: "Subject") -> bool:
     """Whether PIP_NO_CACHE_DIR is true, by ENV, or anywhere in the RUN as hadolint has it."""
-    values = [environment(subject.parts, run).get("PIP_NO_CACHE_DIR", "")]
+    values = [environment(subject, run).get("PIP_NO_CACHE_DIR", "")]
     for text in run.texts:
         for command in text.script.commands:
             values += [a.value.loose for a in command.assignments if a.name == "PIP_NO_CACHE_DIR" and a.value]
             values += [w.loose.partition("=")[2] for w in command.words if w.loose.startswith("PIP_NO_CACHE_DIR=")]
-    mounted = environment(subject.parts, run).get("PIP_CACHE_DIR", "").rstrip("/")
+    mounted = environment(subject, run).get("PIP_CACHE_DIR", "").rstrip("/")
     return any(value.lower() in _TRUE for value in values) or (mounted != "" and mounted in run.mounts())
 
 

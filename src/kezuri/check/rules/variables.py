@@ -23,8 +23,10 @@ class UndefinedVar(Rule):
     name = "UndefinedVar"
     summary = "Variables should be defined before their use"
     why = (
-        "A variable that nobody has set is empty: `COPY $SRC /app` copies something else than was meant. An ARG of the "
-        "file's head has to be declared again in each stage that uses it. Stages on a base image that cannot be asked "
+        "A variable that nobody has set is empty: `COPY $SRC /app` copies something else than was meant. An "
+        "ARG of the "
+        "file's head has to be declared again in each stage that uses it. Stages on a base image that cannot "
+        "be asked "
         "for are left out, for the variable may come from there."
     )
     bad = Example("FROM alpine AS base\nCOPY $source .\n")
@@ -52,6 +54,7 @@ class UndefinedArgInFrom(Rule):
     """BuildKit's check of that name."""
 
     name = "UndefinedArgInFrom"
+    fix_class = "V"
     summary = "FROM command must use declared ARGs"
     why = "FROM sees the ARGs that stand before the first FROM, and nothing else: any other variable is empty there."
     bad = Example("FROM alpine$VARIANT\nRUN echo hello\n")
@@ -75,6 +78,11 @@ class UndefinedArgInFrom(Rule):
                     node = stage.start.node
                     yield Finding(self, text, node, _use(subject, node, name), hint=hint)
 
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import undeclared_arguments
+
+        return undeclared_arguments(self, subject)
+
 
 class InvalidDefaultArgInFrom(Rule):
     """BuildKit's check of that name."""
@@ -82,7 +90,8 @@ class InvalidDefaultArgInFrom(Rule):
     name = "InvalidDefaultArgInFrom"
     summary = "Default value for global ARG results in an empty or invalid base image name"
     why = (
-        "Who builds without `--build-arg` gets an error, as do tools that only read the file. A default value for each "
+        "Who builds without `--build-arg` gets an error, as do tools that only read the file. A default value "
+        "for each "
         "ARG in a FROM lets it be built as it stands."
     )
     bad = Example("ARG TAG\nFROM busybox:${TAG}\nRUN echo hello\n")
@@ -116,6 +125,7 @@ class SecretsUsedInArgOrEnv(Rule):
     """BuildKit's check of that name."""
 
     name = "SecretsUsedInArgOrEnv"
+    aliases = ("DL3064",)
     summary = "Sensitive data should not be used in the ARG or ENV commands"
     why = (
         "What an ARG or an ENV holds can be read in the image's history and config by everyone who has the image. "
@@ -140,6 +150,11 @@ class SecretsUsedInArgOrEnv(Rule):
                     span = None if met.trigger else _word(subject, node, name)
                     hint = f"give it to the step that needs it: RUN --mount=type=secret,id={name.lower()},env={name}"
                     yield Finding(self, text, node, span, hint=hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.secrets import sounding
+
+        return sounding(self, subject)
 
 
 def _defaults(subject: Subject) -> dict[str, str] | None:

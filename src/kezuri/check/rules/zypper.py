@@ -3,9 +3,9 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.mending import appended, fix, inserted
 from kezuri.check.package_rule import PackageRule, Spot, names
 from kezuri.check.rule import Example, Finding
+from kezuri.check.shell_edits import appended, fix, inserted
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
