@@ -1,7 +1,7 @@
 """Dockerfiles about package managers, each with what hadolint 2.15.1 was recorded to say of it.
 
-A new case is a new key in the record, with an empty list; `python -m tests.check.check_package_cases HADOLINT` asks that
-program about all of them and writes what it says.
+A new case is a new key in the record, with an empty list: `python -m tests.check.check_package_cases HADOLINT` asks
+that program about all of them and writes what it says.
 """
 
 import json
