@@ -1,5 +1,6 @@
 """What the rules about package managers have in common: they look at one RUN after the other."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +59,11 @@ def names(spots: "Sequence[Spot]") -> str:
     said = list(dict.fromkeys(spot.word.text for spot in spots))
     more = "" if len(said) < 4 else ", …"
     return ", ".join(f"`{word}`" for word in said[:3]) + more
+
+
+def said(word: "Word") -> str:
+    """A word without what a command puts into it: `$(cat /list)` is no path."""
+    return re.sub(r"\$\(.*\)|`.*`", "", word.loose, flags=re.DOTALL)
 
 
 def affirmed(run: "WrittenRun") -> dict[int, int]:
