@@ -116,6 +116,11 @@ class Step:
         return f"{self.value.text('if') or ''} {self.job.condition}".strip()
 
     @property
+    def path(self) -> str:
+        """Where it stands in the document, with dots."""
+        return f"{self.job.path}.{self.number}".lstrip(".")
+
+    @property
     def head(self) -> Span:
         """What of the step to show: its action, its name, or its first key."""
         if self.uses is not None:
@@ -189,7 +194,23 @@ class Job:
 
     @property
     def condition(self) -> str:
-        return self.value.text("if") or ""
+        """Its `if`, and those of the jobs that it needs."""
+        return self._condition(frozenset())
+
+    def _condition(self, above: frozenset[str]) -> str:
+        said = self.value.text("if") or ""
+        for name in strings(self.value.get("needs")):
+            other = self.workflow.job(name.text)
+            if other is not None and other.name not in above and len(above) < 20:
+                said += " " + other._condition(above | {self.name})
+        return said
+
+    @property
+    def path(self) -> str:
+        """Where its steps stand in the document, with dots."""
+        if self.entry is not None:
+            return f"jobs.{self.name}.steps"
+        return "runs.steps" if self.workflow.root.own("runs") else ""
 
     def permission(self, name: str) -> str | None:
         """What its token may do: `write`, `read`, `none`; None where that is not said in the file."""
@@ -259,6 +280,10 @@ class Workflow:
         for entry in jobs.all() if isinstance(jobs, Mapping) else ():
             if isinstance(entry.value, Mapping):
                 yield Job(self, entry.key.text, entry, entry.value, entry.value.get("steps"))
+
+    def job(self, name: str) -> Job | None:
+        """The job of that name."""
+        return next((job for job in self.jobs if job.name == name), None)
 
     @property
     def steps(self) -> Iterator[Step]:
