@@ -48,9 +48,9 @@ def account_of(course: Course) -> str:
 
 _VALUED = frozenset(
     (
-        "-g", "-G", "-u", "-h", "-s", "-c", "-d", "-k", "-p", "-e", "-f", "-b", "-K", "--gid", "--uid", "--groups", "--home", "--shell",
-        "--ingroup", "--gecos", "--home-dir", "--comment", "--password", "--base-dir", "--skel",
-        "--firstuid",
+        "-g", "-G", "-u", "-h", "-s", "-c", "-d", "-k", "-p", "-e", "-f", "-b", "-K", "--gid", "--uid", "--groups",
+        "--home", "--shell", "--ingroup", "--gecos", "--home-dir", "--comment",
+        "--password", "--base-dir", "--skel", "--firstuid",
     )
 )  # fmt: skip
 

@@ -107,9 +107,8 @@ def _with(course: Course, step: Step, managers: list[Manager]) -> list[Step]:
 
 def _unseen(step: Step) -> bool:
     """Whether the step runs scripts that may call a package manager."""
-    return any(
-        a.use is None and (a.command.program in ("make", "sh", "bash") or "/" in a.command.name) for a in step.acts
-    )
+    commands = [a.command for a in step.acts if a.use is None]
+    return any(c.program in ("make", "sh", "bash") or "/" in c.name for c in commands)
 
 
 def _one(course: Course, step: Step, managers: list[Manager]) -> tuple[list[Edit], list[str]] | None:

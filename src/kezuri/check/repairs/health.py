@@ -9,9 +9,7 @@ from kezuri.check.rule import Fix
 from kezuri.check.subject import Subject
 from kezuri.dockerfile.instructions import Cmd, Entrypoint, Expose
 
-_PATHS = re.compile(
-    r"""["'](/(?:health|healthz|healthcheck|health/live|livez|live|ping|status|readyz|api/health))["'/]"""
-)
+_PATHS = re.compile(r"""["'](/(?:health|healthz|healthcheck|health/live|livez|live|ping|readyz|api/health))["'/]""")
 _SOURCES = ("src", "app", "server", "lib", "cmd", "cmd/server", "")
 _ENDINGS = (".js", ".ts", ".mjs", ".cjs", ".py", ".go", ".rb", ".java")
 _MOST = 60
@@ -24,12 +22,8 @@ def healthcheck(subject: Subject) -> Fix | None:
     course = walked.image()
     if course is None or subject.surroundings is None:
         return None
-    ports = {
-        p.removesuffix("/tcp")
-        for s in walked.whole(course)
-        if isinstance(s.instruction, Expose)
-        for p in s.instruction.ports
-    }
+    announced = [s.instruction for s in walked.whole(course) if isinstance(s.instruction, Expose)]
+    ports = {port.removesuffix("/tcp") for expose in announced for port in expose.ports}
     port = next(iter(ports)) if len(ports) == 1 else ""
     path = _path(subject)
     if not port.isdigit() or not path:
@@ -38,7 +32,8 @@ def healthcheck(subject: Subject) -> Fix | None:
     started = [i for i in course.stage.instructions if isinstance(i, (Cmd, Entrypoint))]
     if not argv or not started or not plain(started[0].node):
         return None
-    line = f"{keyword(subject, 'HEALTHCHECK')} --interval=30s --timeout=3s --start-period=10s {keyword(subject, 'CMD')} {dumps(argv)}"
+    word, times = keyword(subject, "HEALTHCHECK"), "--interval=30s --timeout=3s --start-period=10s"
+    line = f"{word} {times} {keyword(subject, 'CMD')} {dumps(argv)}"
     changes = frozenset(("config.Healthcheck", "probe.health"))
     return Fix(f"ask port {port} for {path}", (directly_above(started[0].node, line),), "V", changes)
 

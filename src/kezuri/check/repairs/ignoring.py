@@ -92,9 +92,8 @@ def _harmless(subject: Subject, around: Surroundings, line: str) -> bool:
         return False
     for word in _needed(subject):
         for path in _expanded(around, word):
-            if ignore.matches(path) or any(
-                ignore.matches(f"{path}/{inner.rstrip('/')}") for inner in around.names(path)
-            ):
+            below = [f"{path}/{inner.rstrip('/')}" for inner in around.names(path)]
+            if any(ignore.matches(one) for one in (path, *below)):
                 return False
     name = line.removeprefix("**/").rstrip("*")
     return not any(name in said for said in _spoken(subject, around))
@@ -145,8 +144,6 @@ def _changes(subject: Subject, around: Surroundings, lines: list[str]) -> frozen
     ignore = Ignore.parse("\n".join(lines), ".dockerignore")
     names = [name.rstrip("/") for name in around.names() if ignore.matches(name.rstrip("/"))]
     places = {step.to.strip("/") for course in courses(subject).all for step in course.copies() if step.origin is None}
-    gone = {f"file.gone {place}/{name}".replace(" /", " ") for place in places for name in names}
-    deep = {
-        f"file.gone {place}/{line}".replace(" /", " ") for place in places for line in lines if line.startswith("**/")
-    }
-    return frozenset(gone | deep)
+    gone = {f"file.gone {place}/{name}" for place in places for name in names}
+    gone |= {f"file.gone {place}/{line}" for place in places for line in lines if line.startswith("**/")}
+    return frozenset(word.replace(" /", " ") for word in gone)
