@@ -59,7 +59,6 @@ ARGUED = {
     "external-copy/Dockerfile.app": {"ProgramOfOtherLibc"},
     "go-distroless/Dockerfile.002": {"RelativeCopyDestination", "UntaggedBaseImage"},
     "go-scratch/Dockerfile": {"ZoneinfoMissing"},
-    "go-distroless/Dockerfile.002": {"RelativeCopyDestination", "UntaggedBaseImage"},
     "nextjs-standalone/Dockerfile.004": {"LegacyKeyValueFormat"},
     "targets/Dockerfile": {"DevelopmentDependenciesShipped", "MissingUser"},
 }
