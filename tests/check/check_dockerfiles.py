@@ -5,18 +5,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kezuri.check.document import DocumentRule, document_of
+from kezuri.check.document_sheets import check_document
 from kezuri.check.linter import CheckOptions, lint, read_options
 from kezuri.check.policy import Policy
-from kezuri.check.rule import Finding, Rule
+from kezuri.check.rule import Example, Finding, Rule, RulePage
 from kezuri.check.rules import RULES
+from kezuri.check.selection import Selection
+from kezuri.check.sheets import Terms, check_dockerfile
 from kezuri.check.subject import Subject
-from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.check.told import Sheet
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.dockerfile.parser import parse
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
+from kezuri.plan.contexts import ImageResolver
 from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.plan.planner import Planner, PlanRequest
 
@@ -63,6 +69,27 @@ class Seen(NamedTuple):
         return [finding.diagnostic(self.subject.dockerfile.source) for finding in self.findings]
 
 
+def resolver(base: str = "", absent: Iterable[str] = ()) -> ImageResolver:
+    """Finds the images of `BASES`, and others that have a PATH only. `base` is the platform of all images; those of
+    `absent` cannot be asked for."""
+
+    def resolve(source: ImageSource, wanted: Platform) -> BaseImage:
+        name = str(Reference.parse(source.text))
+        if source.text in absent:
+            raise KezuriError.of(f"{name}: no registry answers", exit_code=125)
+        if base:
+            config = ImageConfig(Platform.parse(base), diff_ids=("sha256:" + "0" * 64,))
+        else:
+            raw = BASES.get(name) or {
+                **BASES["docker.io/library/shelly:latest"],
+                "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+            }
+            config = ImageConfig.parse(json.dumps(raw).encode(), name)
+        return BaseImage(name, "sha256:" + "1" * 64, config, (LAYER,), source)
+
+    return resolve
+
+
 def examine(
     text: str,
     *,
@@ -82,23 +109,9 @@ def examine(
     """What the rules say of a Dockerfile that is built on linux/amd64. `base` is the platform of all images; those of
     `absent` cannot be asked for. `files` are those of the build context, by path."""
 
-    def resolve(source: ImageSource, wanted: Platform) -> BaseImage:
-        name = str(Reference.parse(source.text))
-        if source.text in absent:
-            raise KezuriError.of(f"{name}: no registry answers", exit_code=125)
-        if base:
-            config = ImageConfig(Platform.parse(base), diff_ids=("sha256:" + "0" * 64,))
-        else:
-            raw = BASES.get(name) or {
-                **BASES["docker.io/library/shelly:latest"],
-                "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
-            }
-            config = ImageConfig.parse(json.dumps(raw).encode(), name)
-        return BaseImage(name, "sha256:" + "1" * 64, config, (LAYER,), source)
-
     dockerfile = parse(text, "Dockerfile")
     request = PlanRequest(target=target, arguments=args or {}, platform=platform, build_platform=AMD64)
-    planner = Planner(dockerfile, request, resolve)
+    planner = Planner(dockerfile, request, resolver(base, absent))
     survey = planner.look(everything and not target)
     rule_file = Ignore.parse(ignore, ".dockerignore") if ignore else None
     subject = Subject(
@@ -113,3 +126,25 @@ def examine(
     report = lint(subject, options or read_options(dockerfile, None), rules, beyond)
     errors = tuple(d for error in survey.errors for d in error.diagnostics)
     return Seen(subject, report.findings, errors, report.error)
+
+
+def seen_in(example: Example, rule: RulePage, policy: Policy | None = None) -> Sheet:
+    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it.
+
+    `policy` is what it is asked under."""
+    files = {**(example.files or {}), example.name: example.text}
+    selection = Selection(only=frozenset({rule.name.lower()}))
+    if isinstance(rule, DocumentRule):
+        document = document_of(SourceText(example.name, example.text), example.name, Table(files))
+        assert document is not None, "no document that there are rules for"
+        return check_document(document, selection)
+    if example.ignore:
+        files[".dockerignore"] = example.ignore
+    terms = Terms(
+        resolver(example.base),
+        surroundings=Table(files),
+        ignore=Ignore.parse(example.ignore, ".dockerignore") if example.ignore else None,
+        policy=policy,
+        selection=selection,
+    )
+    return check_dockerfile(example.text, example.name, terms)

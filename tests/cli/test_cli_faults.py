@@ -21,6 +21,8 @@ PROJECT = Path(__file__).parents[2]
 WORDS: dict[str, tuple[str, ...]] = {
     "build": ("-q", "-t", "new", "{context}"),
     "plan": ("{context}",),
+    "check": ("{context}",),
+    "fmt": ("--check", "{context}"),
     "run": ("--rm", "probe"),
     "inspect": ("probe",),
     "history": ("probe",),
@@ -66,6 +68,7 @@ ASKED = [
     ("build", ("-q", "-o", "{out}", "{context}")),
     ("build", ("-q", "--no-cache", "--iidfile", "{out}.id", "{context}")),
     ("build", ("--check", "{context}")),
+    ("check", ("--format", "json", "{context}")),
 ]
 
 FAULTS = [

@@ -370,6 +370,8 @@ EVERY = [
     ("imagetools", "inspect", "localhost:1/nothing"),
     ("image", "prune", "--force"),
     ("plan", "."),
+    ("check", "."),
+    ("fmt", "--check", "."),
     ("why",),
     ("prune", "--force"),
     ("du",),

@@ -405,6 +405,12 @@ def test_registries_conf_that_is_wrong(text: bytes, words: str) -> None:
         parse_registries(text, "r.conf")
 
 
+def test_a_registries_conf_that_is_too_large_is_not_cut(tmp_path: Any) -> None:
+    (tmp_path / "r.conf").write_bytes(b"# x\n" * (1 << 20) + CONF)
+    with pytest.raises(KezuriError, match=r"r\.conf: larger than 4 MiB"):
+        read_registries({"CONTAINERS_REGISTRIES_CONF": str(tmp_path / "r.conf")})
+
+
 def test_registries_conf_is_found(tmp_path: Any) -> None:
     own = tmp_path / "containers"
     (own / "registries.conf.d").mkdir(parents=True)

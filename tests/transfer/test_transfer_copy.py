@@ -344,10 +344,13 @@ def test_an_artifact_is_nothing_for_docker(tmp_path: Path, held: ExitStack) -> N
 def test_indexes_that_go_too_deep(tmp_path: Path, held: ExitStack) -> None:
     where, outer = layout_of_several(tmp_path / "from")
     raw = outer
-    for _ in range(4):
+    for depth in range(3, 6):  # It is two deep as it is.
         inner = Descriptor("application/vnd.oci.image.index.v1+json", digest_of(raw), len(raw))
         raw = canonical({"schemaVersion": 2, "mediaType": inner.media_type, "manifests": [inner.to_json()]})
         (tmp_path / "from" / "blobs" / "sha256" / digest_of(raw)[7:]).write_bytes(raw)
+        if depth == 4:  # As deep as `pull` goes.
+            copied = run(layout(held, where, digest_of(raw)), LayoutDestination(str(tmp_path / "to"), "x"))
+            assert copied.descriptor.digest == digest_of(raw)
     with pytest.raises(KezuriError, match="nested more than 4 deep"):
         run(layout(held, where, digest_of(raw)), LayoutDestination(str(tmp_path / "to"), "x"))
 

@@ -13,7 +13,7 @@ def every_rule() -> tuple[RulePage, ...]:
     found: dict[str, RulePage] = {rule.name: rule for rule in RULES}
     for rule in _others():
         if found.setdefault(rule.name, rule) is not rule:
-            raise ValueError(f"two rules are called {rule.name}")
+            raise ValueError(rule.name)
     return tuple(found[name] for name in sorted(found))
 
 

@@ -123,7 +123,7 @@ def lint(subject: Subject, options: CheckOptions, rules: Iterable[Rule] = RULES,
         # and its findings are filtered by the comments above them.
         if not rule.experimental and not options.ask(rule):
             continue
-        for finding in (*rule.look(subject), *rule.beyond(subject)) if beyond else rule.look(subject):
+        for finding in rule.all(subject) if beyond else rule.look(subject):
             said = finding.judged or finding.node
             comments = said.comment if said is not None and not rule.file_wide else ()
             if (options.below(comments) if comments else options).ask(rule):

@@ -35,8 +35,10 @@ class NewFile(NamedTuple):
 class Fix(NamedTuple):
     """A way to mend a finding. `title` is an imperative sentence; the edits do not overlap.
 
-    `kind` tells how it has to be proved. `changes` are the parts of the plan that a fix of class A may change: see
-    `kezuri.proof`; empty means that the plan, history included, stays as it is but for texts that only people read.
+    `kind` tells how it has to be proved. `changes` are words of `kezuri.proof.vocabulary` for what the fix changes: of
+    class A in the plan (`command`, `env NAME`, `config.Cmd`, `operation.gone`), of class V in the image (`config.User`,
+    `file.gone var/lib/apt/lists`, `probe.health`). Empty means that nothing changes but the history, which follows what
+    is edited. A fix that changes more than it says is not kept.
     """
 
     title: str
@@ -142,6 +144,11 @@ class Rule(RulePage):
         """Places that another tool reports under one of the rule's aliases, where BuildKit says nothing: `kezuri check`
         asks for them, a build does not."""
         return iter(())
+
+    def all(self, subject: "Subject") -> Iterator[Finding]:
+        """What `kezuri check` reports: what `look` and `beyond` find, each with the aliases that hold for it."""
+        yield from self.look(subject)
+        yield from self.beyond(subject)
 
 
 def docker_page(page: str) -> str:

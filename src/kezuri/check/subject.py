@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.expansion import expand
 from kezuri.dockerfile.ignore import Ignore
-from kezuri.dockerfile.instructions import Instruction
+from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Instruction, Run
 from kezuri.dockerfile.parser import Dockerfile
 from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Met, StageFacts, Survey
@@ -15,9 +15,10 @@ from kezuri.plan.stages import WrittenStage, split_stages
 
 if TYPE_CHECKING:
     from kezuri.check.policy import Policy
+    from kezuri.check.runs import WrittenRun
     from kezuri.check.shell_text import ShellText
     from kezuri.check.surroundings import Surroundings
-    from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck, Run
+    from kezuri.check.written import Part
 
 Kind = TypeVar("Kind", bound=Instruction)
 
@@ -27,7 +28,7 @@ class Subject:
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
     context. `surroundings` is the context itself and `policy` what an organisation asks, where they are known: a build
-    knows neither.
+    knows neither. `notes` is where rules keep what they found out about the whole file, for each other.
     """
 
     def __init__(
@@ -48,6 +49,9 @@ class Subject:
         self.surroundings = surroundings
         self.policy = policy
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
+        self.notes: dict[str, object] = {}
+        self._parts: tuple[Part, ...] | None = None
+        self._runs: tuple[WrittenRun, ...] | None = None
         head, self.stages = split_stages(dockerfile)
         self.head: tuple[Instruction, ...] = head
         self.evaluated = {facts.number: facts for facts in survey.stages}
@@ -58,11 +62,31 @@ class Subject:
 
     def written(self, kind: type[Kind]) -> Iterator[Kind]:
         """The instructions of that kind as the file has them, those before the first FROM too."""
-        for instruction in self.dockerfile.instructions:
-            if isinstance(instruction, kind):
-                yield instruction
+        for instructions in (self.dockerfile.strays, self.dockerfile.instructions):
+            for instruction in instructions:
+                if isinstance(instruction, kind):
+                    yield instruction
 
-    def scripts(self, instruction: "Run | Cmd | Entrypoint | Healthcheck") -> "tuple[ShellText, ...]":
+    @property
+    def parts(self) -> "tuple[Part, ...]":
+        """The whole file as written, from one FROM to the next, triggers opened: what rules of other linters look at,
+        in files too that do not parse."""
+        if self._parts is None:
+            from kezuri.check.written import parts
+
+            self._parts = parts(self.dockerfile)
+        return self._parts
+
+    @property
+    def runs(self) -> "tuple[WrittenRun, ...]":
+        """The RUNs of the file as written, triggers too, with the programs that they call."""
+        if self._runs is None:
+            from kezuri.check.runs import written_runs
+
+            self._runs = written_runs(self)
+        return self._runs
+
+    def scripts(self, instruction: Run | Cmd | Entrypoint | Healthcheck) -> "tuple[ShellText, ...]":
         """The shell texts of an instruction of this file, read once; none for the exec form."""
         found = self._scripts.get(instruction.node.number)
         if found is None:

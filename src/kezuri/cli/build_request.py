@@ -34,7 +34,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
     stdin += [f"secret {secret.id}" for secret in secrets if secret.kind == "stdin"]
     if len(stdin) > 1:
         raise UsageError.because(f"standard input cannot be {' and '.join(stdin)} at once")
-    build_args = _build_args(parsed, environ)
+    build_args = build_arguments(parsed, environ)
     return BuildRequest(
         context=context,
         file=file,
@@ -86,7 +86,7 @@ def _cache_to(parsed: Parsed, build_args: tuple[tuple[str, str], ...], console: 
     return read_targets(parsed.all("--cache-to"), inline, console.note)
 
 
-def _build_args(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def build_arguments(parsed: Parsed, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """In order, the last of a name wins. SOURCE_DATE_EPOCH of the environment counts as given, as in buildx."""
     out: dict[str, str] = {}
     for text in parsed.all("--build-arg"):

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Self
 
 from kezuri.diagnostics.text import Place, SourceText, Span
 
-Severity = Literal["error", "warning", "info"]
+Severity = Literal["error", "warning", "info", "style"]
 
 
 class Diagnostic(NamedTuple):

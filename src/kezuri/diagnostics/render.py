@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from kezuri.diagnostics.diagnostic import Diagnostic
 from kezuri.diagnostics.display import unsteered, visible
 
-_COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "info": "\x1b[1;36m"}
+_COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "info": "\x1b[1;36m", "style": "\x1b[1;34m"}
 _BOLD, _BLUE, _RESET = "\x1b[1m", "\x1b[1;34m", "\x1b[0m"
 _MOST_LINES = 12
 _MOST_DIAGNOSTICS = 20

@@ -18,7 +18,8 @@ class Dockerfile(NamedTuple):
     """A parsed Dockerfile: what could be understood, and a diagnostic for everything that could not.
 
     `instructions` are in file order; one with an error is left out. `diagnostics` are in file order too: errors, and
-    warnings of the lexical layer, whose `code` is the name of the build check.
+    warnings of the lexical layer, whose `code` is the name of the build check. `strays` are instructions that belong
+    to no stage, because FROM has not come yet: an error each, and still something that can be checked.
     """
 
     source: SourceText
@@ -26,6 +27,7 @@ class Dockerfile(NamedTuple):
     escape: str
     instructions: tuple[Instruction, ...]
     diagnostics: tuple[Diagnostic, ...]
+    strays: tuple[Instruction, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -109,6 +111,7 @@ class _Parser:
         self._trigger = trigger
         self._escape = "\\"
         self._instructions: list[Instruction] = []
+        self._strays: list[Instruction] = []
         self._number = 0
         self._staged = False
         self._homeless: list[Span] = []
@@ -141,7 +144,14 @@ class _Parser:
         if not self._trigger:
             self._finish()
         diagnostics = sorted(report.diagnostics, key=lambda d: d.span.start if d.span is not None else 0)
-        return Dockerfile(self._source, directives, self._escape, tuple(self._instructions), tuple(diagnostics))
+        return Dockerfile(
+            self._source,
+            directives,
+            self._escape,
+            tuple(self._instructions),
+            tuple(diagnostics),
+            tuple(self._strays),
+        )
 
     def _instruction(self, first: Line, comment: tuple[str, ...]) -> None:
         report = self._report
@@ -181,6 +191,7 @@ class _Parser:
             self._staged = True
         elif not self._staged and instruction is not None and not isinstance(instruction, Arg):
             self._homeless.append(statement.keyword_span)
+            self._strays.append(instruction)
             return
         if instruction is not None:
             self._instructions.append(instruction)

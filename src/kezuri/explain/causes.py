@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from kezuri.cache.journal import JournalBuild, JournalStage, JournalStep, Source
-from kezuri.explain.alignment import Line, align
-from kezuri.explain.difference import Difference, differences
+from kezuri.keys.alignment import Line, align
+from kezuri.keys.difference import Difference, differences
 from kezuri.plan.key import Components
 
 Kind = Literal[

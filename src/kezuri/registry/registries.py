@@ -9,6 +9,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci import Reference
 from kezuri.registry.origin import split_host
 
+_MOST = 4 << 20
 _ALL, _DIGEST_ONLY, _TAG_ONLY = _PULLS = ("all", "digest-only", "tag-only")
 
 
@@ -79,13 +80,15 @@ def read_registries(environment: Mapping[str, str] = os.environ) -> tuple[Rule, 
     for path in paths:
         try:
             with open(path, "rb") as file:
-                text = file.read(1 << 20)
+                text = file.read(_MOST + 1)
         except FileNotFoundError:
             if path == override:
                 raise KezuriError.of(f"{path}: there is no such file ($CONTAINERS_REGISTRIES_CONF)") from None
             continue
         except OSError as error:
             raise KezuriError.of(f"cannot read {path}: {error.strerror}", exit_code=125) from None
+        if len(text) > _MOST:
+            raise KezuriError.of(f"{path}: larger than {_MOST >> 20} MiB", exit_code=125)
         # Nearly every machine has a file of comments only: the TOML reader's import is spared for those.
         said = b"\n".join(line for line in text.splitlines() if not line.lstrip().startswith(b"#"))
         if b"[registry" not in said.replace(b" ", b"").replace(b"\t", b"") and b"registries" not in said:

@@ -76,7 +76,8 @@ class Walk:
         if digest in self._documents:
             return
         self._bytes += len(document.raw)
-        if depth > MOST_DEEP or len(self._documents) >= _MOST_DOCUMENTS or self._bytes > _MOST_IN_ALL:
+        too_deep = depth > MOST_DEEP and isinstance(document.content, Index)
+        if too_deep or len(self._documents) >= _MOST_DOCUMENTS or self._bytes > _MOST_IN_ALL:
             raise KezuriError.of(
                 f"{self._source.where}: indexes nested more than {MOST_DEEP} deep, or with more than {_MOST_DOCUMENTS} "
                 f"manifests or {_MOST_IN_ALL >> 20} MiB of them",

@@ -139,11 +139,11 @@ class CacheDirectory:
 
     def _reach(self, layout: LayoutDirectory, entry: Descriptor, kept: set[str], depth: int) -> None:
         kept.add(entry.digest)
-        if depth > MOST_DEEP:
-            raise KezuriError.of(f"{self._directory}: indexes nested more than {MOST_DEEP} deep")
         with open(layout.path(entry.digest), "rb") as file:
             content = read_document(file.read(MOST_BYTES), self._directory)
         if isinstance(content, Index):
+            if depth > MOST_DEEP:
+                raise KezuriError.of(f"{self._directory}: indexes nested more than {MOST_DEEP} deep")
             for child in content.manifests:
                 if child.media_type in INDEXES or os.path.exists(layout.path(child.digest)):
                     self._reach(layout, child, kept, depth + 1)

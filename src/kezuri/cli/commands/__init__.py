@@ -8,7 +8,9 @@ from kezuri.cli.options import Command
 MODULES = {
     "build": "build",
     "plan": "plan",
+    "check": "check",
     "why": "why",
+    "fmt": "fmt",
     "run": "run",
     "images": "images",
     "inspect": "inspect",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.explain.alignment import Line, align
+from kezuri.keys.alignment import Line, align
 
 LINES = st.lists(
     st.builds(Line, st.sampled_from(["RUN", "COPY"]), st.sampled_from(["a b c", "a b d", "xyz", "x", ""])), max_size=7

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezuri.explain.difference import ORDER, Difference, differences
+from kezuri.keys.difference import ORDER, Difference, differences
 from kezuri.plan.key import Components, digest
 
 NAMES = st.sampled_from(["kind", "state before", "env A", "env B", "files", "mount /x", "command", "other"])

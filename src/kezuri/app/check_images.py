@@ -1,0 +1,83 @@
+"""Base images as `kezuri check` knows them: those of the store, and those of registries where that is asked for."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from kezuri.app.request import Settings
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.platform import Platform
+from kezuri.plan.inputs import BaseImage, ImageSource
+
+if TYPE_CHECKING:
+    from kezuri.images.origins import Images
+    from kezuri.registry.client import Registry
+
+
+class KnownImages:
+    """Images by name, each looked for once. The store is opened when a name is asked for, and only where there is
+    one."""
+
+    def __init__(self, settings: Callable[[], Settings], held: ExitStack, online: bool) -> None:
+        self._settings = settings
+        self._held = held
+        self._online = online
+        self._images: Images | None = None
+        self._opened = False
+        self._known: dict[tuple[ImageSource, Platform], BaseImage | KezuriError] = {}
+
+    def resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
+        """The image; KezuriError with exit code 125 where nobody could be asked."""
+        key = (source, platform)
+        known = self._known.get(key)
+        if known is None:
+            try:
+                known = self._find(source, platform)
+            except KezuriError as error:
+                known = error
+            self._known[key] = known
+        if isinstance(known, KezuriError):
+            raise known
+        return known
+
+    def _find(self, source: ImageSource, platform: Platform) -> BaseImage:
+        from kezuri.oci.reference import Reference
+
+        if source.kind == "registry":
+            Reference.parse(source.text)
+        if not self._opened:
+            self._opened = True
+            self._images = self._open()
+        if self._images is None:
+            raise _unasked(source.text)
+        return self._images.resolve(source, platform)
+
+    def _open(self) -> "Images | None":
+        """None where there is no store that could be looked into: that is no reason not to check a file."""
+        try:
+            settings = self._settings()
+            if not self._online and not os.path.exists(os.path.join(settings.root, "oci-layout")):
+                return None
+            from kezuri.app.session import Session
+
+            session = self._held.enter_context(Session(settings, reading=True))
+        except KezuriError:
+            if self._online:
+                raise
+            return None
+        if self._online:
+            return session.images
+        from kezuri.images.origins import Images
+
+        return Images(session.store, _no_registry, session.layout)
+
+
+def _no_registry() -> "Registry":
+    from kezuri.registry.failure import Unanswered
+
+    raise Unanswered.of("no registry is asked", exit_code=125)
+
+
+def _unasked(name: str) -> KezuriError:
+    return KezuriError.of(f"the store does not have {name}, and no registry is asked", exit_code=125)

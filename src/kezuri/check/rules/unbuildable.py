@@ -1,0 +1,40 @@
+"""The errors of a Dockerfile are findings, too, where findings are listed."""
+
+from collections.abc import Iterator
+
+from kezuri.check.rule import Example, Finding, Rule
+from kezuri.check.subject import Subject
+from kezuri.diagnostics import Place
+
+
+class Unbuildable(Rule):
+    """An error that stops a build."""
+
+    name = "Unbuildable"
+    aliases = ("DL1000",)
+    severity = "error"
+    summary = "A Dockerfile can be built"
+    why = (
+        "The Dockerfile has an error of its language, or of what its instructions say together (a stage that is not "
+        "there, a variable without a value that must have one): no build gets past it. What could be "
+        "understood beside "
+        "it is checked all the same."
+    )
+    japanese = (
+        "Dockerfile がビルドできること",
+        "Dockerfile の書き方、または命令どうしの関係(存在しないステージ、"
+        "値が必要なのに値のない変数など)に誤りがあり、"
+        "ビルドはそこで止まります。誤りのほかに読み取れた部分は、そのまま検査されます。",
+    )
+    bad = Example("FROM scratch\nCOPPY a /\n")
+    good = Example("FROM scratch\nCOPY a /\n")
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        """One finding for each error."""
+        for error in dict.fromkeys(d for e in subject.survey.errors for d in e.diagnostics):
+            placed = error.source is not None and error.span is not None
+            place = Place(error.source, error.span) if placed else None  # type: ignore[arg-type]
+            yield Finding(self, error.message, None, hint=error.hint, place=place)
+
+
+RULES = (Unbuildable(),)

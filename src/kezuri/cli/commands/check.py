@@ -1,0 +1,85 @@
+"""`kezuri check`: what there is to say about Dockerfiles and what lies around them, without building."""
+
+from time import strftime
+
+from kezuri.cli.check_fixes import FIX_OPTIONS
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Command, Option, UsageError
+from kezuri.report.forms import FORMATS
+
+COMMAND = Command(
+    "check",
+    "Check Dockerfiles and what lies around them",
+    (
+        Option(
+            ("--build-arg",), "repeated", "Set a build argument; without =VALUE that of the environment", "NAME[=VALUE]"
+        ),
+        Option(
+            ("--context",), "text", "The build context (default: the file's directory)", "DIR", completes="directory"
+        ),
+        Option(
+            ("--failure-threshold", "-t"),
+            "choice",
+            "Fail on findings of this level and above (default warning)",
+            "LEVEL",
+            ("error", "warning", "info", "style", "ignore", "none"),
+        ),
+        Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", FORMATS),
+        *FIX_OPTIONS,
+        Option(("--ignore",), "repeated", "Leave out the findings of a rule, by any of its names", "RULE"),
+        Option(
+            ("--level",),
+            "choice",
+            "The lightest findings that are printed as text (default info)",
+            "LEVEL",
+            ("error", "warning", "info", "style"),
+        ),
+        Option(("--no-fail",), "flag", "Exit with 0 whatever is found"),
+        Option(("--online",), "flag", "Ask registries for base images that are not in the store"),
+        Option(("--platform",), "text", "Check for this platform", "OS/ARCH"),
+        Option(("--rule",), "repeated", "Ask only this rule, by any of its names", "RULE"),
+        Option(("--target",), "text", "Check what this stage needs only", "STAGE", completes="stage"),
+    ),
+    operands="[PATH | -]...",
+    most=-1,
+    completes="file",
+    holds=True,
+)
+
+
+def execute(invocation: Invocation) -> int:
+    """Print what was found; the exit code as docs/exit-codes.md has it."""
+    from kezuri.app.lint import CheckRequest, check_all
+    from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.check_settings import command_preferences, settings_preferences
+    from kezuri.cli.check_text import say_checks
+    from kezuri.oci.platform import Platform
+
+    parsed, console = invocation.parsed, invocation.console
+    platform = parsed.text("--platform")
+    request = CheckRequest(
+        parsed.operands or (".",),
+        parsed.text("--context"),
+        parsed.text("--target"),
+        Platform.parse(platform) if platform else None,
+        build_arguments(parsed, console.environ),
+        parsed.flag("--online"),
+        command_preferences(parsed),
+        settings_preferences(parsed, console.environ),
+        console.environ,
+        FORMATS,
+        strftime("%Y-%m-%d"),
+    )
+    if request.paths.count("-") > 1:
+        raise UsageError.because("standard input can be read once only")
+    if parsed.given("--fix") or parsed.flag("--diff"):
+        from kezuri.cli.check_fixes import fix
+
+        return fix(request, invocation)
+    checks = check_all(request, lambda: invocation.settings)
+    say_checks(checks, parsed, console)
+    if checks.preferences.no_fail:
+        return 0
+    if checks.unread or checks.failed:
+        return 1
+    return 125 if any(sheet.defects for sheet in checks.sheets) else 0

@@ -1,0 +1,76 @@
+"""One thing that is not the same in two results, by name, and whether somebody had declared that it may differ."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import re
+
+
+class Difference(NamedTuple):
+    """`name` is a word of `kezuri.proof.vocabulary`, perhaps with what it is about behind it (`env PATH`). `where` is
+    the instruction, the stage, or the path of a file as in Entry. `before` and `after` are None on the side that has no
+    such thing. `noise` is the reason why it says nothing, where one is known."""
+
+    name: str
+    before: str | None
+    after: str | None
+    where: str = ""
+    noise: str = ""
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        if self.before is None and self.after is None:
+            return f"{self.name}{place}"
+        if self.before is None or self.after is None:
+            word, value = ("new", self.after) if self.before is None else ("gone", self.before)
+            return f"{self.name}{place}: {word}: {_short(value or '')}"
+        return f"{self.name}{place}: {_short(self.before)} → {_short(self.after)}"
+
+
+ALWAYS = ("history", "error.gone")
+"""What may differ without being declared: lines of the history are made of the text of the instructions, so that they
+follow every edit; an error that is gone is what was wanted."""
+
+
+def undeclared(differences: Iterable[Difference], changes: Iterable[str]) -> tuple[Difference, ...]:
+    """The differences that nobody had declared, without those that are known to say nothing. `changes` are words of the
+    vocabulary."""
+    allowed = (*changes, *ALWAYS)
+    return tuple(d for d in differences if not d.noise and not any(covers(word, d) for word in allowed))
+
+
+def covers(word: str, difference: Difference) -> bool:
+    """Whether a declared word stands for the difference.
+
+    A word stands for its own name and for all names that begin with it (`env` for `env PATH`, `config` for
+    `config.Cmd`). Behind the words for files there may be a path with wildcards (`file.gone var/lib/apt/lists`): it
+    stands for what lies there and below.
+    """
+    name = difference.name
+    if name == word or name.startswith((f"{word} ", f"{word}.")):
+        return True
+    head, _, pattern = word.partition(" ")
+    if not pattern or not (name == head or name.startswith(f"{head}.")) or not name.startswith("file."):
+        return False
+    return _below(pattern.strip("/")).fullmatch(difference.where) is not None
+
+
+@cache
+def _below(pattern: str) -> "re.Pattern[str]":
+    """What a path has to look like to lie at a pattern or below: `*` and `?` stop at a slash, `**` does not."""
+    import re
+
+    parts = []
+    for piece in re.split(r"(\*\*/?|\*|\?)", pattern):
+        if piece.startswith("**"):
+            parts.append("(?:.*/)?" if piece.endswith("/") else ".*")
+        else:
+            parts.append({"*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece)))
+    return re.compile("".join(parts) + "(?:/.*)?", re.DOTALL)
+
+
+def _short(value: str) -> str:
+    flat = " ".join(value.split())
+    return flat if len(flat) <= 120 else f"{flat[:117]}..."

@@ -1,0 +1,1 @@
+"""Findings written down, for people and for other programs."""

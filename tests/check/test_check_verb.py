@@ -1,0 +1,244 @@
+"""`kezuri check`, as it is typed: nothing is built, and no registry is asked."""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kezuri.check import catalogue, sheets
+from kezuri.check.rule import Example, Finding, Rule
+from kezuri.check.subject import Subject
+from kezuri.cli.console import Console
+from kezuri.cli.main import call
+
+Kezuri = Callable[..., tuple[int, str, str]]
+RELATIVE = "FROM scratch\nWORKDIR a\n"
+
+
+@pytest.fixture
+def kezuri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kezuri:
+    """Calls `kezuri check` in a directory with a Dockerfile of this text."""
+    directory = tmp_path / "context"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+
+    def run(*argv: str, text: str = RELATIVE, **environ: str) -> tuple[int, str, str]:
+        (directory / "Dockerfile").write_text(text)
+        out, err = io.StringIO(), io.StringIO()
+        environ = {"HOME": str(tmp_path), "KEZURI_ROOT": str(tmp_path / "root"), **environ}
+        code = call(("check", *argv), Console(out, err, environ))
+        return code, out.getvalue(), err.getvalue()
+
+    return run
+
+
+def rules(out: str) -> list[tuple[int, str]]:
+    return [(found["line"], found["rule"]) for found in json.loads(out)]
+
+
+def test_a_finding_is_shown_at_its_line_and_counted(kezuri: Kezuri) -> None:
+    code, out, err = kezuri("--rule", "WorkdirRelativePath")
+    assert (code, err) == (1, "")
+    assert out.startswith("warning[WorkdirRelativePath]: Relative workdir")
+    assert " --> Dockerfile:2:1\n" in out
+    assert out.endswith("\n\n1 file checked: 1 warning\n")
+
+
+def test_nothing_found(kezuri: Kezuri) -> None:
+    assert kezuri("--rule", "FromAsCasing") == (0, "1 file checked: nothing found\n", "")
+
+
+def test_json_has_a_list_of_findings(kezuri: Kezuri) -> None:
+    code, out, _ = kezuri("--format", "json", "--rule", "workdirrelativepath", "Dockerfile")
+    (found,) = json.loads(out)
+    assert code == 1
+    assert (found["file"], found["line"], found["column"], found["level"]) == ("Dockerfile", 2, 1, "warning")
+    assert found["rule"] == "WorkdirRelativePath"
+    assert json.loads(kezuri("-f", "json", "--rule", "FromAsCasing")[1]) == []
+
+
+def test_no_store_is_made(kezuri: Kezuri, tmp_path: Path) -> None:
+    kezuri(text="FROM alpine\nWORKDIR a\n")
+    assert not (tmp_path / "root").exists()
+
+
+def test_what_does_not_parse_is_checked_nevertheless(kezuri: Kezuri) -> None:
+    code, out, _ = kezuri("-f", "json", text="FROM scratch\nWORKDIRR a\nWORKDIR b\n")
+    assert code == 1
+    assert {(2, "Unbuildable"), (3, "WorkdirRelativePath")} <= set(rules(out))
+
+
+def test_thresholds(kezuri: Kezuri) -> None:
+    asked = ("--rule", "WorkdirRelativePath")
+    assert kezuri(*asked, "--failure-threshold", "error")[0] == 0
+    assert kezuri(*asked, "-t", "info")[0] == 1
+    assert kezuri(*asked, "-t", "none")[0] == 0
+    assert kezuri(*asked, "--no-fail")[0] == 0
+
+
+def test_ignored_rules_are_left_out(kezuri: Kezuri) -> None:
+    _, out, _ = kezuri("-f", "json", "--ignore", "WorkdirRelativePath")
+    assert "WorkdirRelativePath" not in out
+
+
+def test_an_unknown_rule_is_a_usage_error_that_names_the_near_one(kezuri: Kezuri) -> None:
+    code, out, err = kezuri("--rule", "WorkdirRelativPath")
+    assert (code, out) == (2, "")
+    assert "there is no rule 'WorkdirRelativPath'" in err and "did you mean WorkdirRelativePath?" in err
+    assert kezuri("--ignore", "nonsense-xyz")[0] == 2
+
+
+def test_a_directory_means_its_dockerfiles(kezuri: Kezuri, tmp_path: Path) -> None:
+    for name in ("web.Dockerfile", "Dockerfile.web", "Containerfile", "Dockerfile.md", "notes"):
+        Path(name).write_text(RELATIVE)
+    _, out, _ = kezuri("-f", "json", "--rule", "WorkdirRelativePath", ".")
+    assert {found["file"] for found in json.loads(out)} == {
+        "Dockerfile",
+        "web.Dockerfile",
+        "Dockerfile.web",
+        "Containerfile",
+    }
+
+
+def test_several_files_and_one_that_is_not_there(kezuri: Kezuri) -> None:
+    Path("other").write_text(RELATIVE)
+    code, out, err = kezuri(
+        "-f", "json", "--no-fail", "--rule", "WorkdirRelativePath", "Dockerfile", "Dockerfle", "other"
+    )
+    assert code == 0
+    assert [found["file"] for found in json.loads(out)] == ["Dockerfile", "other"]
+    assert "there is no file Dockerfle" in err and "did you mean Dockerfile?" in err
+
+
+class Broken(Rule):
+    """A rule that finds something and then raises."""
+
+    name = "Broken"
+    summary = "Nothing"
+    why = "Nothing."
+    bad = good = Example("")
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        yield Finding(self, "before", None)
+        raise LookupError("no such thing\nat all")
+
+
+def test_a_rule_that_raises_takes_nobody_down(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = (Broken(), *catalogue.every_rule())
+    monkeypatch.setattr(sheets, "every_rule", lambda: every)
+    code, out, err = kezuri("-f", "json", text="FROM scratch\nWORKDIR a\n")
+    assert code == 1
+    assert {(1, "Broken"), (2, "WorkdirRelativePath")} <= set(rules(out))
+    assert (
+        "defect of kezuri: the rule Broken could not be asked about Dockerfile: LookupError: no such thing at all"
+        in err
+    )
+    assert "Traceback" not in err
+    assert "Traceback" in kezuri("-f", "json", KEZURI_DEBUG="1")[2]
+    assert kezuri("-t", "none")[0] == 125
+    assert kezuri("-t", "none", "--no-fail")[0] == 0
+
+
+def test_surroundings_do_not_lead_out_of_the_context(tmp_path: Path) -> None:
+    from kezuri.app.check_places import Beside
+
+    context, outside = tmp_path / "context", tmp_path / "outside"
+    (context / "sub").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "secret").write_text("x")
+    (context / "sub" / "a").write_text("inside")
+    (context / "link").symlink_to(outside)
+    (context / "within").symlink_to("sub/a")
+    (context / "file").symlink_to(outside / "secret")
+    os.mkfifo(context / "pipe")
+    (context / "large").write_bytes(b"a" * ((4 << 20) + 1))
+    (context / "binary").write_bytes(b"a\0b")
+    beside = Beside(str(context))
+    assert list(beside.names()) == ["binary", "file", "large", "link", "pipe", "sub/", "within"]
+    assert list(beside.names("sub")) == ["a"]
+    assert beside.read("sub/a") == beside.read("within") == "inside"
+    for name in ("link/secret", "file", "pipe", "large", "binary", "sub", "../outside/secret", "a\0b"):
+        assert beside.read(name) is None, name
+    assert list(beside.names("link")) == [] == list(beside.names("..")) == list(beside.names("file"))
+    assert beside.exists("link") and beside.exists("sub/a") and not beside.exists("link/secret")
+    assert not beside.exists("../outside") and not beside.exists("nothing")
+
+
+def test_a_directory_means_what_lies_beside_its_dockerfile_too(kezuri: Kezuri) -> None:
+    for name in ("compose.yaml", "docker-compose.prod.yml", "values.yaml", ".dockerignore"):
+        Path(name).write_text("services:\n  a:\n    image: b\n" if name.startswith(("c", "d")) else "x: y\n")
+    Path(".github/workflows").mkdir(parents=True)
+    Path(".github/workflows/ci.yml").write_text("on: push\njobs:\n  a:\n    steps:\n      - run: x\n")
+    code, out, err = kezuri("--no-fail", ".")
+    assert (code, err) == (0, "")
+    assert "5 files checked" in out
+    code, _, err = kezuri("values.yaml")
+    assert code == 1
+    assert "there are no checks for values.yaml" in err
+
+
+def test_a_document_that_is_no_yaml_is_told_with_its_place(kezuri: Kezuri) -> None:
+    Path("compose.yaml").write_text("services: [\n")
+    code, _, err = kezuri("compose.yaml")
+    assert code == 1
+    assert "compose.yaml:" in err
+
+
+def test_settings_of_a_project_are_found_upwards(kezuri: Kezuri, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    (repository / "deep" / "er").mkdir(parents=True)
+    (repository / ".git").mkdir()
+    (tmp_path / "kezuri.toml").write_text("[check]\nignore = ['UndefinedVar']\n")
+    (repository / "kezuri.toml").write_text("[check]\nignore = ['WorkdirRelativePath']\nfailure-threshold = 'info'\n")
+    file = repository / "deep" / "er" / "Dockerfile"
+    file.write_text("FROM scratch\nWORKDIR a\nCOPY $b /c\n")
+    _, out, _ = kezuri("-f", "json", str(file))
+    found = [rule for _, rule in rules(out)]
+    assert "WorkdirRelativePath" not in found and "UndefinedVar" in found
+    (repository / "kezuri.toml").write_text("[check]\nignored = []\n")
+    code, out, err = kezuri("-f", "json", str(file))
+    assert (code, out) == (2, "")
+    assert "unknown key 'ignored' of [check]" in err and f"{repository}/kezuri.toml:2:1" in err
+
+
+def test_who_says_it_first_is_heard(kezuri: Kezuri, tmp_path: Path) -> None:
+    asked = ("--rule", "WorkdirRelativePath")
+    config = tmp_path / "config.toml"
+    config.write_text("[check]\nfailure-threshold = 'none'\n")
+    assert kezuri(*asked)[0] == 1
+    assert kezuri(*asked, "--config", str(config))[0] == 0
+    Path(".hadolint.yaml").write_text("failure-threshold: warning\n")
+    assert kezuri(*asked, "--config", str(config))[0] == 1
+    Path("kezuri.toml").write_text("[check]\nfailure-threshold = 'error'\n")
+    assert kezuri(*asked)[0] == 0
+    assert kezuri(*asked, HADOLINT_FAILURE_THRESHOLD="style")[0] == 1
+    assert kezuri(*asked, "-t", "none", HADOLINT_FAILURE_THRESHOLD="style")[0] == 0
+    assert kezuri(*asked, HADOLINT_NOFAIL="1")[0] == 0
+    assert kezuri(*asked, "--no-fail=false", HADOLINT_NOFAIL="1", HADOLINT_FAILURE_THRESHOLD="style")[0] == 1
+
+
+def test_ignore_files_of_other_tools(kezuri: Kezuri) -> None:
+    for name in (".trivyignore", ".dockleignore"):
+        Path(name).write_text("WorkdirRelativePath\n")
+        assert "WorkdirRelativePath" not in kezuri("-f", "json")[1]
+        Path(name).unlink()
+    assert "WorkdirRelativePath" not in kezuri("-f", "json", DOCKLE_IGNORES="X,WorkdirRelativePath")[1]
+    assert "WorkdirRelativePath" in kezuri("-f", "json")[1]
+
+
+def test_a_setting_that_leads_elsewhere_is_not_followed(kezuri: Kezuri, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("very secret\n")
+    Path("kezuri.toml").symlink_to(tmp_path / "secret")
+    code, out, err = kezuri()
+    assert (code, out) == (2, "")
+    assert "kezuri.toml is a link out of its directory" in err and "very secret" not in err
+
+
+def test_a_rule_that_a_file_of_settings_misspells_is_a_warning(kezuri: Kezuri) -> None:
+    Path("kezuri.toml").write_text("[check]\nignore = ['WorkdirRelativPath']\n")
+    code, out, err = kezuri("-f", "json")
+    assert code == 1 and "WorkdirRelativePath" in out
+    assert "warning: there is no rule 'WorkdirRelativPath'" in err and "did you mean WorkdirRelativePath?" in err
