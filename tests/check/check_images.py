@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 
-from kezuri.check.catalogue import every_rule
 from kezuri.check.image.example import image_of
-from kezuri.check.image.linter import look_at
-from kezuri.check.image.rule import ExampleLayer, ImageExample, ImageRule, Made
+from kezuri.check.image.linter import every_look, look_at
+from kezuri.check.image.rule import ExampleLayer, ImageExample, ImageLook, Made
 from kezuri.check.rule import Finding
 from kezuri.elf.minimal import minimal_elf
 
-IMAGE_RULES = tuple(rule for rule in every_rule() if isinstance(rule, ImageRule))
-ASKED = tuple(rule for rule in IMAGE_RULES if rule.severity != "ignore")
+LOOKS = every_look()
+NEARLY_ALWAYS = ("HealthcheckMissing", "MissingUser")
+"""What these find is in nearly every image."""
+ASKED = tuple(look for look in LOOKS if look.page.severity != "ignore" and look.page.name not in NEARLY_ALWAYS)
 GLIBC = "/lib64/ld-linux-x86-64.so.2"
 MUSL = "/lib/ld-musl-x86_64.so.1"
 PASSWD = Made(b"root:x:0:0::/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
@@ -33,9 +34,9 @@ ALPINE: ExampleLayer = {
 }
 
 
-def findings(example: ImageExample, rules: Iterable[ImageRule] = ASKED) -> list[Finding]:
+def findings(example: ImageExample, looks: Iterable[ImageLook] = ASKED) -> list[Finding]:
     """What the rules say of an image."""
-    return list(look_at(image_of(example), rules))
+    return list(look_at(image_of(example), looks))
 
 
 def said(*layers: ExampleLayer, **config: object) -> list[str]:

@@ -1,52 +1,75 @@
 """Finished images: what rules find in them, where they say it is, and what they leave alone."""
 
-from typing import cast
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.check.check_images import ALPINE, ASKED, DEBIAN, GLIBC, IMAGE_RULES, MUSL, findings, names, said
+from tests.check.check_images import ALPINE, ASKED, DEBIAN, GLIBC, LOOKS, MUSL, findings, names, said
 from tests.layer.layer_trees import trees
 from tests.tree.test_tree_stack import everything, listed
 
+from kezuri.check.catalogue import every_rule
 from kezuri.check.image import subject
 from kezuri.check.image.example import image_of
 from kezuri.check.image.linter import look_at
-from kezuri.check.image.rule import ImageExample, ImageRule, Made
+from kezuri.check.image.rule import ImageExample, ImageLook, ImageRule, Made
 from kezuri.check.image.walk import walk
 from kezuri.elf.minimal import minimal_elf
 from kezuri.layer.entry import Item
 from kezuri.tree.stack import StackView
 
-each = pytest.mark.parametrize("rule", IMAGE_RULES, ids=[rule.name for rule in IMAGE_RULES])
+each = pytest.mark.parametrize("look", LOOKS, ids=[type(look).__name__ for look in LOOKS])
+
+
+def example_of(look: ImageLook, kind: str) -> ImageExample:
+    found = getattr(look, kind)
+    assert isinstance(found, ImageExample)
+    return found
 
 
 @each
-def test_bad_example_is_reported_by_the_rule(rule: ImageRule) -> None:
-    found = findings(cast(ImageExample, rule.bad), [rule])
+def test_bad_example_is_reported(look: ImageLook) -> None:
+    found = findings(example_of(look, "bad"), [look])
     assert found
     for one in found:
-        assert one.hint and one.rule is rule
+        assert one.hint and one.rule is look.page
         assert "\n" not in one.message and not one.message.endswith(".")
+        # What dockle has one name for can be two rules here.
+        assert set(one.aliases or ()) <= {*one.rule.aliases, "CIS-DI-0010"}
 
 
 @each
-def test_good_example_is_not_reported_by_the_rule(rule: ImageRule) -> None:
-    assert [one.message for one in findings(cast(ImageExample, rule.good), [rule])] == []
+def test_good_example_is_not_reported(look: ImageLook) -> None:
+    assert [one.message for one in findings(example_of(look, "good"), [look])] == []
 
 
-@pytest.mark.parametrize("rule", [rule for rule in IMAGE_RULES if rule.quick], ids=lambda rule: rule.name)
-def test_a_quick_rule_finds_nothing_in_the_good_example_where_nothing_is_gathered(rule: ImageRule) -> None:
-    assert list(rule.look(image_of(cast(ImageExample, rule.good)))) == []
+quick = [look for look in LOOKS if look.quick]
+
+
+@pytest.mark.parametrize("look", quick, ids=[type(look).__name__ for look in quick])
+def test_a_quick_one_finds_nothing_in_the_good_example_where_nothing_is_gathered(look: ImageLook) -> None:
+    assert list(look.look(image_of(example_of(look, "good")))) == []
 
 
 @each
-def test_a_rule_gathers_nothing_that_it_does_not_declare(rule: ImageRule) -> None:
-    image = image_of(cast(ImageExample, rule.bad))
-    image.gather(rule.needs)
+def test_nothing_is_gathered_that_is_not_declared(look: ImageLook) -> None:
+    image = image_of(example_of(look, "bad"))
+    image.gather(look.needs)
     before = set(image._gathered)
-    list(rule.look(image))
+    list(look.look(image))
     assert set(image._gathered) == before
+
+
+def test_every_file_with_rules_about_images_is_known() -> None:
+    known = {look.page.name for look in LOOKS}
+    assert {rule.name for rule in every_rule() if isinstance(rule, ImageRule)} <= known
+    assert all(look.page in every_rule() for look in LOOKS)
+
+
+def test_the_checks_of_dockle_are_all_there() -> None:
+    numbers = ["CIS-DI-0001", *(f"CIS-DI-{n:04}" for n in range(5, 11)), *(f"DKL-DI-{n:04}" for n in range(1, 7))]
+    numbers += [f"DKL-LI-{n:04}" for n in range(1, 4)]
+    have = {alias for look in LOOKS for alias in getattr(look, "aliases", None) or look.page.aliases}
+    assert [number for number in numbers if number not in have] == []
 
 
 # entries
@@ -104,13 +127,13 @@ def test_modules_for_both_libraries_are_all_right() -> None:
         ),
     }
     assert names(ALPINE, both) == names(DEBIAN, both) == []
-    assert names(ALPINE, {"app/node_modules/bcrypt/build/Release/bcrypt.node": Made(gnu)}) == ["ForeignLibc"]
-    assert names(DEBIAN, {"app/node_modules/bcrypt/build/Release/bcrypt.node": Made(musl)}) == ["ForeignLibc"]
+    assert names(ALPINE, {"app/node_modules/bcrypt/build/Release/bcrypt.node": Made(gnu)}) == ["ModulesOfOtherLibc"]
+    assert names(DEBIAN, {"app/node_modules/bcrypt/build/Release/bcrypt.node": Made(musl)}) == ["ModulesOfOtherLibc"]
 
 
 def test_a_program_of_glibc_runs_on_alpine_with_its_loader() -> None:
     wget = {"usr/local/bin/wget": Made(minimal_elf(GLIBC, ("libc.so.6",)), 0o755)}
-    assert said(ALPINE, wget) == ["ForeignLibc: /usr/local/bin/wget is built for glibc, and the image has musl"]
+    assert said(ALPINE, wget) == ["ProgramOfOtherLibc: /usr/local/bin/wget is built for glibc, and the image has musl"]
     compat = {
         "lib/ld-linux-x86-64.so.2": Made(minimal_elf(library=True), 0o755),
         "lib64": Made(kind="symlink", link="lib"),
@@ -234,14 +257,14 @@ def test_what_is_started_has_to_be_there(config: dict[str, object], why: str) ->
 )
 def test_what_a_health_check_starts_has_to_be_there(test: list[str], broken: bool) -> None:
     found = names(ALPINE, Healthcheck={"Test": test})
-    assert found == (["HealthProgramMissing"] if broken else [])
+    assert found == (["HealthcheckProgramMissing"] if broken else [])
 
 
 def test_a_check_in_shell_form_needs_a_shell() -> None:
     found = said(
         {"app": Made(minimal_elf(), 0o755)}, Healthcheck={"Test": ["CMD-SHELL", "/app --health"]}, Cmd=["/app"]
     )
-    assert found == ["HealthProgramMissing: HEALTHCHECK starts /bin/sh, which is not in the image"]
+    assert found == ["HealthcheckProgramMissing: HEALTHCHECK starts /bin/sh, which is not in the image"]
 
 
 # secrets

@@ -1,6 +1,8 @@
 """A rule about finished images, how its findings get their places, and images that show what it means."""
 
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from typing import ClassVar, NamedTuple
 
 from kezuri.check.image.history import Line
@@ -37,42 +39,71 @@ class ImageExample(Example):
         self.config = config
 
 
-class ImageRule(RulePage):
-    """One check of a finished image.
+class ImageLook:
+    """One way to look at a finished image.
 
-    `needs` is what it wants gathered. A `quick` rule asks for single files only where nothing is gathered, so that it
-    can be asked after every build.
+    `needs` is what it wants gathered. A `quick` one asks for single files only where nothing is gathered, so that it
+    can be asked after every build. Of `bad` it finds something, of `good` nothing.
     """
 
     needs: ClassVar[tuple[type[Gathering], ...]] = ()
     quick: ClassVar[bool] = False
+
+    @property
+    def page(self) -> RulePage:
+        """The rule that its findings are of."""
+        raise NotImplementedError
 
     def look(self, image: Image) -> Iterator[Finding]:
         """Every place where the rule is broken."""
         raise NotImplementedError
 
     def found(
-        self,
-        image: Image,
-        line: Line | None,
-        message: str,
-        hint: str = "",
-        level: Level | None = None,
-        page: RulePage | None = None,
+        self, image: Image, line: Line | None, message: str, hint: str = "", level: Level | None = None
     ) -> Finding:
         """A finding at what made the thing: the instruction of the Dockerfile where that is known, else the entry of
         the history."""
-        return finding(page or self, image, line, message, hint, level)
+        node = line.node if line is not None else None
+        place = image.history.place(line) if line is not None and node is None else None
+        return Finding(self.page, message, node, hint=hint, place=place, level=level)
 
 
-def finding(
-    page: RulePage, image: Image, line: Line | None, message: str, hint: str = "", level: Level | None = None
-) -> Finding:
-    """As `ImageRule.found` says."""
-    if line is None:
-        place = None
-        node = None
-    else:
-        node = line.node
-        place = None if node is not None else image.history.place(line)
-    return Finding(page, message, node, hint=hint, place=place, level=level)
+class ImageRule(ImageLook, RulePage):
+    """A rule of its own about finished images."""
+
+    @property
+    def page(self) -> RulePage:
+        """Itself."""
+        return self
+
+
+class ImageSide(ImageLook):
+    """What a rule about Dockerfiles is of a finished image: one rule, two subjects.
+
+    `of` names the file in `check/rules` and the rule. `aliases` are the names of other tools that hold for the image.
+    """
+
+    of: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...] | None] = None
+    bad: ClassVar[ImageExample]
+    good: ClassVar[ImageExample]
+
+    @property
+    def page(self) -> RulePage:
+        """The rule about Dockerfiles."""
+        return page_of(self.of)
+
+    def found(
+        self, image: Image, line: Line | None, message: str, hint: str = "", level: Level | None = None
+    ) -> Finding:
+        """As ImageLook says."""
+        return super().found(image, line, message, hint, level)._replace(aliases=self.aliases)
+
+
+@cache
+def page_of(name: str) -> RulePage:
+    """A rule by its file and its name: no other rules are loaded for it."""
+    file, _, rule = name.rpartition(".")
+    module = f"kezuri.check.rules.{file}" if file else "kezuri.check.rules"
+    found: RulePage = next(each for each in import_module(module).RULES if each.name == rule)
+    return found

@@ -1,7 +1,7 @@
 """A finished image as rules see it: its config, its history, the files of each layer, and what they make together."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kezuri.check.image.history import History, Line
 from kezuri.check.image.reading import InMemory, Peek, read_all
@@ -39,6 +39,7 @@ class Gathering:
 
 
 _G = TypeVar("_G", bound=Gathering)
+_T = TypeVar("_T")
 
 
 class Built(NamedTuple):
@@ -83,6 +84,7 @@ class Image:
         self._scratch = scratch
         self._gathered: dict[type[Gathering], Gathering] = {}
         self._programs: dict[str, Program | None] = {}
+        self._remembered: dict[str, Any] = {}
 
     # what is gathered
 
@@ -127,6 +129,13 @@ class Image:
     def has_gathered(self, kind: type[Gathering]) -> bool:
         """Whether the entries went by this kind of gathering already."""
         return kind in self._gathered
+
+    def remembered(self, what: str, make: Callable[[], _T]) -> _T:
+        """Something that several rules want to know, made once."""
+        if what not in self._remembered:
+            self._remembered[what] = make()
+        found: _T = self._remembered[what]
+        return found
 
     def _unread(self, item: Item | None, why: str) -> None:
         self.unchecked(why if item is None else f"/{item.path} could not be read: {why}")

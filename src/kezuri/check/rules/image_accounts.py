@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from kezuri.check.image.rule import ImageExample, ImageRule, Made
+from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
 from kezuri.check.image.subject import Gathering, Image
 from kezuri.check.image.texts import Texts
 from kezuri.check.image.walk import Item
-from kezuri.check.rule import Finding
+from kezuri.check.rule import Finding, Level
 from kezuri.tree.accounts import parse_group, parse_passwd
 
 
@@ -142,32 +142,20 @@ class AccountTwice(ImageRule):
                 numbers.setdefault(number, name)
 
 
-class NameWithoutVersion(ImageRule):
-    """Looks at the names that the image has."""
+class OnlyLatest(ImageSide):
+    """Looks at the names that the image has. A note only: the name that an image has here is often not the one that it
+    is published under."""
 
-    name = "NameWithoutVersion"
+    of = "bases.LatestBaseImage"
     aliases = ("DKL-DI-0006",)
-    severity = "info"
-    summary = "An image should have a tag that says which version it is"
-    why = (
-        "`latest` is another image tomorrow: nobody can say what runs, nor go back to what ran. A tag made from the "
-        "commit or the version stays. It is a note only, since the name that an image has here is often not the one "
-        "that it is published under."
-    )
-    japanese = (
-        "イメージには、どのバージョンかを示すタグを付けるべきです",
-        "`latest` は明日には別のイメージです。何が動いているかを言えず、動いていたものに戻ることもできません。コミット"
-        "やバージョンから作ったタグは変わりません。手元でのイメージの名前は公開時の名前と異なることが多いため、注意に"
-        "とどめています。",
-    )
-    quick = False
     bad = ImageExample("FROM alpine\n", names=["docker.io/library/app:latest"])
     good = ImageExample("FROM alpine\n", names=["docker.io/library/app:latest", "docker.io/library/app:1.4.2"])
 
     def look(self, image: Image) -> Iterator[Finding]:
         if image.names and all(name.endswith(":latest") for name in image.names):
             hint = "tag it with its version or its commit as well: -t NAME:VERSION"
-            yield self.found(image, None, f"the image has no other tag than latest: {image.names[0]}", hint)
+            message = f"the image has no other tag than latest: {image.names[0]}"
+            yield self.found(image, None, message, hint, "info")
 
 
 class ContentTrust(ImageRule):
@@ -197,4 +185,43 @@ class ContentTrust(ImageRule):
             yield self.found(image, None, message, "pin it by its digest, or verify its signature")
 
 
-RULES = (SetIdPrograms(), EmptyPassword(), AccountTwice(), NameWithoutVersion(), ContentTrust())
+class RunsAsRoot(ImageSide):
+    """Looks at the user of the config; a number and a group count, too (dockle passes over `0` and `0:0`)."""
+
+    of = "running_user.MissingUser"
+    aliases = ("CIS-DI-0001",)
+    bad = ImageExample("FROM node\nEXPOSE 3000\n", ExposedPorts={"3000/tcp": {}}, User="0:0")
+    good = ImageExample("FROM node\nUSER node\n", ExposedPorts={"3000/tcp": {}}, User="1000")
+
+    def look(self, image: Image) -> Iterator[Finding]:
+        user = image.config.user.partition(":")[0]
+        if user not in ("", "root", "0") or image.built is not None or image.config.platform.os != "linux":
+            return
+        low = any(int(port.partition("/")[0].partition("-")[0][:6] or 0) < 1024 for port in image.config.exposed_ports)
+        drops = any(image.find(path) is not None for path in _DROPPERS)
+        # A tool that works on files of its caller, or that gives its rights up by itself, may be root on purpose.
+        level: Level = "warning" if image.config.exposed_ports and not low and not drops else "info"
+        line = image.history.last("USER") or image.history.last("CMD", "ENTRYPOINT")
+        yield self.found(image, line, "the image runs as root", "add USER with a number, such as 65532", level)
+
+
+_DROPPERS = ("sbin/su-exec", "usr/local/bin/gosu", "usr/sbin/gosu", "usr/bin/gosu", "command/s6-setuidgid")
+
+
+class NoHealthcheck(ImageSide):
+    """Looks at the health check of the config."""
+
+    of = "declared.HealthcheckMissing"
+    aliases = ("CIS-DI-0006",)
+    bad = ImageExample('FROM node\nCMD ["node", "index.js"]\n', Cmd=["node"])
+    good = ImageExample("FROM node\nHEALTHCHECK CMD node check.js\n", Healthcheck={"Test": ["CMD", "node", "check.js"]})
+
+    def look(self, image: Image) -> Iterator[Finding]:
+        if image.config.healthcheck is None and image.built is None:
+            line = image.history.last("CMD", "ENTRYPOINT")
+            hint = "add HEALTHCHECK where nothing else asks (Kubernetes has probes of its own)"
+            yield self.found(image, line, "the image does not say how to ask whether it is well", hint)
+
+
+RULES = (SetIdPrograms(), EmptyPassword(), AccountTwice(), ContentTrust())
+SIDES = (OnlyLatest(), RunsAsRoot(), NoHealthcheck())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kezuri.check.image.binaries import Binaries, Binary
 from kezuri.check.image.linking import Linking, package_of
-from kezuri.check.image.rule import ImageExample, ImageRule, Made
+from kezuri.check.image.rule import ImageExample, ImageLook, ImageRule, ImageSide, Made
 from kezuri.check.image.start import start_programs
 from kezuri.check.image.subject import Image, abridged
 from kezuri.check.image.texts import Texts
@@ -39,29 +39,12 @@ def _listed(paths: list[str]) -> str:
     return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
 
 
-class ForeignLibc(ImageRule):
-    """Compares the C library of programs and modules with that of the image."""
+class ModulesForOtherLibc(ImageSide):
+    """Compares the C library that modules of packages were built for with that of the image. A package that brings
+    files for both is all right."""
 
-    name = "ForeignLibc"
-    severity = "error"
-    summary = "Programs and native modules should be built for the C library that the image has"
-    why = (
-        "Debian, Ubuntu and distroless have glibc, Alpine has musl. A program for the other one ends with `no such "
-        "file or directory` (it is its loader that is not there), a module with `Error loading shared library` or "
-        "`Cannot find native binding`. It comes from `node_modules` or a virtual environment that was installed on "
-        "Debian and copied to Alpine, and from `COPY --from` of an image with the other library. Install in a stage "
-        "of the same family, or link statically. Packages that bring files for both libraries are all right."
-    )
-    japanese = (
-        "プログラムとネイティブモジュールは、イメージにある C ライブラリー向けにビルドされているべきです",
-        "Debian、Ubuntu、distroless は glibc、Alpine は musl です。もう一方のためのプログラムは `no such file or "
-        "directory`（ないのはローダーです）、モジュールは `Error loading shared library` や `Cannot find native "
-        "binding` で終わります。Debian でインストールした `node_modules` や仮想環境を Alpine にコピーした場合や、別の"
-        "系統のイメージから `COPY --from` した場合に起こります。同じ系統のステージでインストールするか、静的にリンクし"
-        "ます。両方のファイルを持つパッケージは問題ありません。",
-    )
+    of = "libraries.ModulesOfOtherLibc"
     needs = (Binaries, Texts)
-    quick = True
     bad = ImageExample(
         "FROM node:20 AS builder\nWORKDIR /app\nRUN npm ci\nFROM node:20-alpine\nCOPY --from=builder /app /app\n",
         {"lib/ld-musl-x86_64.so.1": Made(minimal_elf(library=True), 0o755)},
@@ -81,30 +64,60 @@ class ForeignLibc(ImageRule):
     )
 
     def look(self, image: Image) -> Iterator[Finding]:
-        linking = Linking(image)
-        if linking.musl == linking.glibc:
-            return
-        own = "musl" if linking.musl else "glibc"
-        served = {_family(each) for each in _binaries(image) if c_library(each.elf) in (own, "")}
-        groups: dict[int, list[str]] = {}
-        for each in _binaries(image):
-            library = c_library(each.elf)
-            if not library or library == own or not runs_on(each.elf, image.config.platform.architecture):
+        yield from _foreign(self, image, programs=False)
+
+
+class ProgramForOtherLibc(ImageSide):
+    """Compares the C library that programs were built for with that of the image."""
+
+    of = "libraries.ProgramOfOtherLibc"
+    needs = (Binaries, Texts)
+    quick = True
+    bad = ImageExample(
+        "FROM node:20-alpine\nCOPY --from=busybox /bin/wget /usr/local/bin/\n",
+        {"lib/ld-musl-x86_64.so.1": Made(minimal_elf(library=True), 0o755)},
+        {"usr/local/bin/wget": Made(minimal_elf(_LOADER, ("libc.so.6",)), 0o755)},
+        Cmd=["wget"],
+    )
+    good = ImageExample(
+        "FROM node:20-alpine\nCOPY --from=busybox:musl /bin/wget /usr/local/bin/\n",
+        {"lib/ld-musl-x86_64.so.1": Made(minimal_elf(library=True), 0o755)},
+        {"usr/local/bin/wget": Made(minimal_elf(_MUSL, ("libc.musl-x86_64.so.1",)), 0o755)},
+        Cmd=["wget"],
+    )
+
+    def look(self, image: Image) -> Iterator[Finding]:
+        yield from _foreign(self, image, programs=True)
+
+
+def _foreign(look: ImageLook, image: Image, programs: bool) -> Iterator[Finding]:
+    """Files for the C library that the image does not have."""
+    linking = Linking(image)
+    if linking.musl == linking.glibc:
+        return
+    own = "musl" if linking.musl else "glibc"
+    served = {_family(each) for each in _binaries(image) if c_library(each.elf) in (own, "")}
+    groups: dict[int, list[str]] = {}
+    for each in _binaries(image):
+        library = c_library(each.elf)
+        if library in ("", own) or each.elf.program != programs:
+            continue
+        if not runs_on(each.elf, image.config.platform.architecture):
+            continue
+        if each.elf.program:
+            if not each.executable or (each.elf.interpreter and linking.exists(each.elf.interpreter)):
                 continue
-            if each.elf.program:
-                if not each.executable or (each.elf.interpreter and linking.exists(each.elf.interpreter)):
-                    continue
-            elif not package_of(each.path):
-                continue
-            if package_of(each.path) and _family(each) in served:
-                continue
-            groups.setdefault(each.layer, []).append(each.path)
-        other = "glibc" if own == "musl" else "musl"
-        for layer, paths in sorted(groups.items()):
-            one = len(paths) == 1
-            message = f"{_listed(paths)} {'is' if one else 'are'} built for {other}, and the image has {own}"
-            hint = f"install {'it' if one else 'them'} in a stage of the final image's family, or link statically"
-            yield self.found(image, image.line(layer), message, hint)
+        elif not package_of(each.path):
+            continue
+        if package_of(each.path) and _family(each) in served:
+            continue
+        groups.setdefault(each.layer, []).append(each.path)
+    other = "glibc" if own == "musl" else "musl"
+    for layer, paths in sorted(groups.items()):
+        one = len(paths) == 1
+        message = f"{_listed(paths)} {'is' if one else 'are'} built for {other}, and the image has {own}"
+        hint = f"install {'it' if one else 'them'} in a stage of the final image's family, or link statically"
+        yield look.found(image, image.line(layer), message, hint, "error")
 
 
 def _family(binary: Binary) -> str:
@@ -164,7 +177,7 @@ class LoaderMissing(ImageRule):
             if not runs_on(each.elf, image.config.platform.architecture):
                 continue
             if linking.musl != linking.glibc and c_library(each.elf) not in ("", "musl" if linking.musl else "glibc"):
-                continue  # ForeignLibc says it.
+                continue  # ProgramForOtherLibc says it.
             level = _weight(image, each, starts)
             if level is not None:
                 groups.setdefault((each.layer, loader, level), []).append(each.path)
@@ -346,4 +359,5 @@ def _machine_less(package: str) -> str:
     return _LIBC_WORDS.sub("", _MACHINE_WORDS.sub("", package))
 
 
-RULES = (ForeignLibc(), LoaderMissing(), LibraryMissing(), ForeignArchitecture())
+RULES = (LoaderMissing(), LibraryMissing(), ForeignArchitecture())
+SIDES = (ModulesForOtherLibc(), ProgramForOtherLibc())

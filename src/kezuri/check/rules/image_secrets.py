@@ -17,6 +17,7 @@ class SecretInLayer(ImageRule):
     """Reads the small files of every layer."""
 
     name = "SecretInLayer"
+    aliases = ("CIS-DI-0010",)
     severity = "error"
     summary = "No layer should hold a secret, not even one that a later layer deletes"
     why = (

@@ -14,7 +14,7 @@ from kezuri.check.image.packages import (
     of_apk,
     of_dpkg,
 )
-from kezuri.check.image.rule import ImageExample, ImageRule, Made
+from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
 from kezuri.check.image.shipped import HEAVY, Shipped
 from kezuri.check.image.subject import Image, megabytes
 from kezuri.check.image.texts import Texts
@@ -25,27 +25,11 @@ _LOCK = b'{"packages": {"node_modules/typescript": {"version": "5.4.5", "dev": t
 _GLOBAL = re.compile(r"(?:^|/)usr/(?:local/)?lib/node_modules/|(?:^|/)lib/node_modules/npm/")
 
 
-class DevelopmentDependenciesShipped(ImageRule):
-    """Reads npm's record of a node_modules, package.json, and the distributions in site-packages."""
+class DevelopmentDependencies(ImageSide):
+    """Reads npm's record of a node_modules (`node_modules/.package-lock.json` says what was installed for development),
+    package.json where there is none, and the names of distributions in site-packages."""
 
-    name = "DevelopmentDependenciesShipped"
-    summary = "The final image should not have the dependencies of development"
-    why = (
-        "Compilers, test runners and linters weigh more than many programs, and each has dependencies with flaws of "
-        "their own. They come along when `node_modules` of the stage that builds is copied: install once more with "
-        "`npm ci --omit=dev` in a stage of its own, or `npm prune --omit=dev` after the build. npm notes in "
-        "`node_modules/.package-lock.json` what it installed for development; of other package managers the "
-        "`devDependencies` beside `node_modules` are compared, of Python well-known tools are named (`uv sync "
-        "--no-dev`, `poetry install --only main`)."
-    )
-    japanese = (
-        "最終イメージに開発用の依存関係を含めるべきではありません",
-        "コンパイラー、テストランナー、リンターは多くのプログラムより大きく、それぞれに欠陥のある依存関係を持ちます。"
-        "ビルドするステージの `node_modules` をコピーすると一緒に入ります。専用のステージで `npm ci --omit=dev` をもう"
-        "一度実行するか、ビルド後に `npm prune --omit=dev` を実行します。npm は開発用に入れたものを "
-        "`node_modules/.package-lock.json` に記録します。ほかのパッケージマネージャーでは隣の `devDependencies` と比べ"
-        "、Python ではよく知られたツールを挙げます（`uv sync --no-dev`、`poetry install --only main`）。",
-    )
+    of = "production.DevelopmentDependenciesShipped"
     needs = (Texts, Installed)
     bad = ImageExample(
         "FROM node AS builder\nRUN npm ci\nFROM node\nCOPY --from=builder /app/node_modules /app/node_modules\n",
@@ -109,24 +93,10 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-class BuildToolsShipped(ImageRule):
+class BuildTools(ImageSide):
     """Reads the databases of dpkg and apk, and looks for toolchains that no package manager knows."""
 
-    name = "BuildToolsShipped"
-    summary = "The final image should not have compilers and build tools"
-    why = (
-        "What builds a program is not what runs it: `gcc`, `make`, headers, a Go or Rust toolchain make an image "
-        "hundreds of megabytes larger, and give whoever gets in the tools to go on. Build in a stage of its own and "
-        "copy the result, or take the slim variant of the base. An image that is there to build others (a builder, a "
-        "devcontainer) has them on purpose: ignore the rule for it."
-    )
-    japanese = (
-        "最終イメージにコンパイラーやビルドツールを含めるべきではありません",
-        "プログラムをビルドするものは、動かすのに必要なものではありません。`gcc`、`make`、ヘッダー、Go や Rust のツー"
-        "ルチェーンはイメージを数百 MB 大きくし、侵入した者に次の手段を与えます。専用のステージでビルドして成果物をコ"
-        "ピーするか、ベースの slim 版を使います。ほかをビルドするためのイメージ（ビルダーや devcontainer）では意図した"
-        "ものなので、この規則を無効にします。",
-    )
+    of = "production.BuildToolsShipped"
     needs = (Texts, Installed)
     bad = ImageExample(
         "FROM debian\nRUN apt-get update && apt-get install -y gcc\n",
@@ -263,4 +233,5 @@ class PackageCacheShipped(ImageRule):
             yield self.found(image, image.line(layer), message, hint, level)
 
 
-RULES = (DevelopmentDependenciesShipped(), BuildToolsShipped(), StrayFilesShipped(), PackageCacheShipped())
+RULES = (StrayFilesShipped(), PackageCacheShipped())
+SIDES = (DevelopmentDependencies(), BuildTools())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kezuri.check.image.commands import asked_for_health, started
-from kezuri.check.image.rule import ImageExample, ImageRule, Made
+from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
 from kezuri.check.image.start import Trouble, trouble
 from kezuri.check.image.subject import Image, abridged
 from kezuri.check.image.user import may_write, user_of
@@ -54,25 +54,10 @@ class StartProgramMissing(ImageRule):
             return
 
 
-class HealthProgramMissing(ImageRule):
+class HealthcheckProgram(ImageSide):
     """Looks for the program of HEALTHCHECK in the final root."""
 
-    name = "HealthProgramMissing"
-    severity = "error"
-    summary = "What HEALTHCHECK starts should be in the image"
-    why = (
-        "A container whose check cannot start is unhealthy for ever, and whatever waits for its health waits, or "
-        "starts it again and again. The usual case is `curl` on alpine or a slim image, which have none; busybox has "
-        "`wget`. A check in shell form needs a shell, which distroless images do not have: there the program itself "
-        "can have a flag for it."
-    )
-    japanese = (
-        "HEALTHCHECK が起動するものはイメージの中にあるべきです",
-        "チェックを起動できないコンテナーは永久に unhealthy になり、その健全性を待つものは待ち続けるか、再起動を繰り返"
-        "します。よくあるのは、`curl` が入っていない alpine や slim のイメージで使う場合です（busybox には `wget` があ"
-        "ります）。シェル形式のチェックにはシェルが必要で、distroless のイメージにはありません。その場合はプログラム自"
-        "身にチェック用のフラグを持たせます。",
-    )
+    of = "processes.HealthcheckProgramMissing"
     quick = True
     bad = ImageExample(
         "FROM node:20-alpine\nHEALTHCHECK CMD curl -f http://localhost:3000/ || exit 1\n",
@@ -89,7 +74,7 @@ class HealthProgramMissing(ImageRule):
         for wanted in asked_for_health(image):
             found = trouble(image, wanted)
             if found is not None:
-                level: Level | None = None if wanted.sure and not wanted.script else "warning"
+                level: Level | None = "error" if wanted.sure and not wanted.script else "warning"
                 line = image.history.last("HEALTHCHECK")
                 yield self.found(image, line, _said("HEALTHCHECK", found), found.hint, level)
                 return
@@ -246,4 +231,5 @@ class DirectoryNotWritable(ImageRule):
 
 _GIVE = "give it to the user where it is made: COPY --chown=, or install -d -o USER"
 
-RULES = (StartProgramMissing(), HealthProgramMissing(), UserUnknown(), PortBelow1024(), DirectoryNotWritable())
+RULES = (StartProgramMissing(), UserUnknown(), PortBelow1024(), DirectoryNotWritable())
+SIDES = (HealthcheckProgram(),)

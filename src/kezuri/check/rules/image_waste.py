@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kezuri.check.image.copies import Copies
-from kezuri.check.image.rule import ImageExample, ImageRule, Made
+from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
 from kezuri.check.image.subject import Image, megabytes
 from kezuri.check.image.waste import Waste, heaviest
 from kezuri.check.rule import Finding, Level
@@ -18,7 +18,6 @@ class RemovalHidesBytes(ImageRule):
     """Adds up what later layers delete."""
 
     name = "RemovalHidesBytes"
-    aliases = ()
     summary = "Files should be removed in the RUN that makes them"
     why = (
         "A layer holds what its step wrote, for ever; a later `rm` adds a mark that hides it. The image is no smaller "
@@ -110,26 +109,11 @@ class FilesStoredTwice(ImageRule):
             yield self.found(image, image.line(layer), message, hint, level)
 
 
-class CopyTakesTooMuch(ImageRule):
-    """Looks for sources beside programs in the layer of a COPY."""
+class BuilderDirectory(ImageSide):
+    """Looks for the manifest of a build beside a program in the layer of one COPY: `go.mod`, `Cargo.toml`, `pom.xml`,
+    `build.gradle`, `CMakeLists.txt`, or `tsconfig.json` beside what was made of TypeScript."""
 
-    name = "CopyTakesTooMuch"
-    summary = "A COPY of a built program should bring the program, not the directory that it was built in"
-    why = (
-        "`COPY --from=builder /app ./` brings the sources, the tests and whatever the build left beside the program. "
-        "The image is larger for it and shows everybody the source. Name the file: `COPY --from=builder /app/server "
-        "/server`. It is reported where one COPY brings a compiled program or archive together with the manifest of "
-        "its build (`go.mod`, `Cargo.toml`, `pom.xml`, `build.gradle`, `CMakeLists.txt`) or with TypeScript sources "
-        "(`tsconfig.json`) and what was made of them."
-    )
-    japanese = (
-        "ビルドしたプログラムの COPY は、ビルドしたディレクトリーではなくプログラムだけを持ち込むべきです",
-        "`COPY --from=builder /app ./` は、ソース、テスト、ビルドが残したものまで持ち込みます。イメージは大きくなり、"
-        "ソースが誰にでも見えます。ファイルを指定します（`COPY --from=builder /app/server /server`）。1 つの COPY が、"
-        "コンパイルされたプログラムやアーカイブを、ビルドのマニフェスト（`go.mod`、`Cargo.toml`、`pom.xml`、"
-        "`build.gradle`、`CMakeLists.txt`）と一緒に、または TypeScript のソース（`tsconfig.json`）とその成果物を一緒に"
-        "持ち込む場合に報告します。",
-    )
+    of = "stage_files.BuilderDirectoryCopied"
     needs = (Copies,)
     bad = ImageExample(
         (
@@ -162,4 +146,5 @@ class CopyTakesTooMuch(ImageRule):
             yield self.found(image, line, message, hint)
 
 
-RULES = (RemovalHidesBytes(), FilesStoredTwice(), CopyTakesTooMuch())
+RULES = (RemovalHidesBytes(), FilesStoredTwice())
+SIDES = (BuilderDirectory(),)
