@@ -142,6 +142,8 @@ class _Builder:
         return tuple(self._documents)
 
     def _close(self, frame: _Frame) -> None:
+        if frame.parts and isinstance(frame.parts[0], Entry) and not frame.event.flow_style:
+            frame.start = frame.parts[0].span.start  # an anchor, and comments behind it, may stand before
         span = Span(frame.start, max(frame.end, frame.start))
         tag, flow = str(frame.event.tag or ""), bool(frame.event.flow_style)
         value: Value
