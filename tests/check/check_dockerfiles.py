@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kezuri.check.document import DocumentRule, document_of
+from kezuri.check.document_sheets import check_document
 from kezuri.check.linter import CheckOptions, lint, read_options
 from kezuri.check.policy import Policy
 from kezuri.check.rule import Example, Finding, Rule, RulePage
@@ -13,7 +15,7 @@ from kezuri.check.selection import Selection
 from kezuri.check.sheets import Terms, check_dockerfile
 from kezuri.check.subject import Subject
 from kezuri.check.told import Sheet
-from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.dockerfile.parser import parse
 from kezuri.oci.config import ImageConfig
@@ -126,16 +128,23 @@ def examine(
     return Seen(subject, report.findings, errors, report.error)
 
 
-def seen_in(example: Example, rule: RulePage) -> Sheet:
-    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it."""
+def seen_in(example: Example, rule: RulePage, policy: Policy | None = None) -> Sheet:
+    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it.
 
+    `policy` is what it is asked under."""
     files = {**(example.files or {}), example.name: example.text}
+    selection = Selection(only=frozenset({rule.name.lower()}))
+    if isinstance(rule, DocumentRule):
+        document = document_of(SourceText(example.name, example.text), example.name, Table(files))
+        assert document is not None, "no document that there are rules for"
+        return check_document(document, selection)
     if example.ignore:
         files[".dockerignore"] = example.ignore
     terms = Terms(
         resolver(example.base),
         surroundings=Table(files),
         ignore=Ignore.parse(example.ignore, ".dockerignore") if example.ignore else None,
-        selection=Selection(only=frozenset({rule.name.lower()})),
+        policy=policy,
+        selection=selection,
     )
     return check_dockerfile(example.text, example.name, terms)

@@ -165,3 +165,80 @@ def test_surroundings_do_not_lead_out_of_the_context(tmp_path: Path) -> None:
     assert list(beside.names("link")) == [] == list(beside.names("..")) == list(beside.names("file"))
     assert beside.exists("link") and beside.exists("sub/a") and not beside.exists("link/secret")
     assert not beside.exists("../outside") and not beside.exists("nothing")
+
+
+def test_a_directory_means_what_lies_beside_its_dockerfile_too(kezuri: Kezuri) -> None:
+    for name in ("compose.yaml", "docker-compose.prod.yml", "values.yaml", ".dockerignore"):
+        Path(name).write_text("services:\n  a:\n    image: b\n" if name.startswith(("c", "d")) else "x: y\n")
+    Path(".github/workflows").mkdir(parents=True)
+    Path(".github/workflows/ci.yml").write_text("on: push\njobs:\n  a:\n    steps:\n      - run: x\n")
+    code, out, err = kezuri("--no-fail", ".")
+    assert (code, err) == (0, "")
+    assert "5 files checked" in out
+    code, _, err = kezuri("values.yaml")
+    assert code == 1
+    assert "there are no checks for values.yaml" in err
+
+
+def test_a_document_that_is_no_yaml_is_told_with_its_place(kezuri: Kezuri) -> None:
+    Path("compose.yaml").write_text("services: [\n")
+    code, _, err = kezuri("compose.yaml")
+    assert code == 1
+    assert "compose.yaml:" in err
+
+
+def test_settings_of_a_project_are_found_upwards(kezuri: Kezuri, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    (repository / "deep" / "er").mkdir(parents=True)
+    (repository / ".git").mkdir()
+    (tmp_path / "kezuri.toml").write_text("[check]\nignore = ['UndefinedVar']\n")
+    (repository / "kezuri.toml").write_text("[check]\nignore = ['WorkdirRelativePath']\nfailure-threshold = 'info'\n")
+    file = repository / "deep" / "er" / "Dockerfile"
+    file.write_text("FROM scratch\nWORKDIR a\nCOPY $b /c\n")
+    _, out, _ = kezuri("-f", "json", str(file))
+    found = [rule for _, rule in rules(out)]
+    assert "WorkdirRelativePath" not in found and "UndefinedVar" in found
+    (repository / "kezuri.toml").write_text("[check]\nignored = []\n")
+    code, out, err = kezuri("-f", "json", str(file))
+    assert (code, out) == (2, "")
+    assert "unknown key 'ignored' of [check]" in err and f"{repository}/kezuri.toml:2:1" in err
+
+
+def test_who_says_it_first_is_heard(kezuri: Kezuri, tmp_path: Path) -> None:
+    asked = ("--rule", "WorkdirRelativePath")
+    config = tmp_path / "config.toml"
+    config.write_text("[check]\nfailure-threshold = 'none'\n")
+    assert kezuri(*asked)[0] == 1
+    assert kezuri(*asked, "--config", str(config))[0] == 0
+    Path(".hadolint.yaml").write_text("failure-threshold: warning\n")
+    assert kezuri(*asked, "--config", str(config))[0] == 1
+    Path("kezuri.toml").write_text("[check]\nfailure-threshold = 'error'\n")
+    assert kezuri(*asked)[0] == 0
+    assert kezuri(*asked, HADOLINT_FAILURE_THRESHOLD="style")[0] == 1
+    assert kezuri(*asked, "-t", "none", HADOLINT_FAILURE_THRESHOLD="style")[0] == 0
+    assert kezuri(*asked, HADOLINT_NOFAIL="1")[0] == 0
+    assert kezuri(*asked, "--no-fail=false", HADOLINT_NOFAIL="1", HADOLINT_FAILURE_THRESHOLD="style")[0] == 1
+
+
+def test_ignore_files_of_other_tools(kezuri: Kezuri) -> None:
+    for name in (".trivyignore", ".dockleignore"):
+        Path(name).write_text("WorkdirRelativePath\n")
+        assert "WorkdirRelativePath" not in kezuri("-f", "json")[1]
+        Path(name).unlink()
+    assert "WorkdirRelativePath" not in kezuri("-f", "json", DOCKLE_IGNORES="X,WorkdirRelativePath")[1]
+    assert "WorkdirRelativePath" in kezuri("-f", "json")[1]
+
+
+def test_a_setting_that_leads_elsewhere_is_not_followed(kezuri: Kezuri, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("very secret\n")
+    Path("kezuri.toml").symlink_to(tmp_path / "secret")
+    code, out, err = kezuri()
+    assert (code, out) == (2, "")
+    assert "kezuri.toml is a link out of its directory" in err and "very secret" not in err
+
+
+def test_a_rule_that_a_file_of_settings_misspells_is_a_warning(kezuri: Kezuri) -> None:
+    Path("kezuri.toml").write_text("[check]\nignore = ['WorkdirRelativPath']\n")
+    code, out, err = kezuri("-f", "json")
+    assert code == 1 and "WorkdirRelativePath" in out
+    assert "warning: there is no rule 'WorkdirRelativPath'" in err and "did you mean WorkdirRelativePath?" in err

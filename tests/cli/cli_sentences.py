@@ -21,7 +21,7 @@ _SPEAKING |= {"words", "Fix"}
 """Functions and classes whose texts are read by users."""
 _KEYWORDS = {"hint", "remedy", "message", "summary", "description", "refused", "advice"}
 _MOST_FORMS = 8
-_ELSEWHERE = ("bases/", "check/rules/", "cli/", "explain/", "forecast/", "linux/syscalls", "upkeep/")
+_ELSEWHERE = ("bases/", "check/rules/", "cli/", "explain/", "forecast/", "linux/syscalls", "report/", "upkeep/")
 """Rooms whose other texts are data, pages and tables: of these only the texts of speaking calls are looked at."""
 _NO_SENTENCES = Path(__file__).with_name("cli_no_sentences.txt")
 """Texts of three words or more that no user reads as a sentence of ours, one in a line as JSON: what programs print,

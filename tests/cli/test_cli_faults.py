@@ -22,6 +22,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "build": ("-q", "-t", "new", "{context}"),
     "plan": ("{context}",),
     "check": ("{context}",),
+    "fmt": ("--check", "{context}"),
     "run": ("--rm", "probe"),
     "inspect": ("probe",),
     "history": ("probe",),

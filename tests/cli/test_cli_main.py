@@ -371,6 +371,7 @@ EVERY = [
     ("image", "prune", "--force"),
     ("plan", "."),
     ("check", "."),
+    ("fmt", "--check", "."),
     ("why",),
     ("prune", "--force"),
     ("du",),

@@ -23,6 +23,11 @@ class Found(NamedTuple):
     shown: str
     directory: str
 
+    @property
+    def document(self) -> bool:
+        """Whether its name says that it is no Dockerfile but something beside one."""
+        return is_document(os.path.basename(self.path))
+
     def read(self, stdin: Callable[[], BinaryIO]) -> str:
         """Its text. KezuriError for what cannot be read, is too large or is no text."""
         if not self.path:
@@ -34,37 +39,77 @@ class Found(NamedTuple):
         return decode(data)
 
 
+class NoFile(KezuriError):
+    """There is nothing of this name on the disk."""
+
+
 def find(path: str) -> list[Found]:
-    """The files that a path of the command line means: itself, or the Dockerfiles of a directory. KezuriError where it
-    means none."""
+    """The files that a path of the command line means: itself, or what there is to check in a directory: Dockerfiles,
+    ignore files, Compose files and workflows. KezuriError where it means none, `NoFile` where nothing is there."""
     if path == "-":
         return [Found("", "-", "")]
     if not path or "\0" in path:
         raise KezuriError.of(f"not a path: {path!r}")
     try:
         mode = os.stat(path).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise _missing(path) from None
     except OSError as error:
         raise KezuriError.of(f"cannot read {path}: {error.strerror}") from None
     if not stat.S_ISDIR(mode):
         return [Found(path, path, os.path.dirname(os.path.abspath(path)))]
+    found = _in(path, lambda name: is_dockerfile(name) or _beside_it(name))
+    for hub in (".github", ".gitea", ".forgejo"):
+        if os.path.isdir(os.path.join(path, hub, "workflows")):
+            found += _in(os.path.join(path, hub, "workflows"), lambda name: name.endswith((".yml", ".yaml")))
+    if not found:
+        raise KezuriError.of(f"there is nothing to check in {path}", hint="name the file")
+    return found
+
+
+def _in(path: str, wanted: Callable[[str], bool]) -> list[Found]:
     try:
         with os.scandir(path) as entries:
-            names = sorted(e.name for e in entries if is_dockerfile(e.name) and e.is_file())
+            names = sorted(entry.name for entry in entries if wanted(entry.name) and entry.is_file())
     except OSError as error:
         raise KezuriError.of(f"cannot read {path}: {error.strerror}") from None
-    if not names:
-        raise KezuriError.of(f"there is no Dockerfile in {path}", hint="name the file")
     directory = os.path.abspath(path)
     return [Found(os.path.join(path, name), os.path.normpath(os.path.join(path, name)), directory) for name in names]
+
+
+def is_document(name: str) -> bool:
+    """Whether a file of this name is YAML or an ignore file."""
+    return name.endswith((".yml", ".yaml", ".dockerignore", ".containerignore"))
+
+
+def _beside_it(name: str) -> bool:
+    from kezuri.check.document import kind_by_name
+
+    return is_document(name) and kind_by_name(name) is not None
 
 
 def is_dockerfile(name: str) -> bool:
     """Whether a file of this name is a Dockerfile: `Dockerfile`, `Dockerfile.web`, `web.Dockerfile`, and the same with
     Containerfile."""
     low = name.lower()
-    if low.endswith((".dockerignore", ".md", ".txt", ".orig", ".bak", ".swp", "~", ".sh", ".py", ".go", ".j2")):
+    if low.endswith(
+        (
+            ".dockerignore",
+            ".containerignore",
+            ".yml",
+            ".yaml",
+            ".md",
+            ".txt",
+            ".orig",
+            ".bak",
+            ".swp",
+            "~",
+            ".sh",
+            ".py",
+            ".go",
+            ".j2",
+        )
+    ):
         return False
     usual = {name.lower() for name in USUAL}
     return low in usual or low.partition(".")[0] in usual or low.rpartition(".")[2] in usual
@@ -77,7 +122,7 @@ def _missing(path: str) -> KezuriError:
     except OSError:
         near = None
     hint = f"did you mean {os.path.join(directory, near)}?" if near else ""
-    return KezuriError.of(f"there is no file {path}", hint=hint)
+    return NoFile.of(f"there is no file {path}", hint=hint)
 
 
 class Beside:
@@ -113,6 +158,11 @@ class Beside:
             known = name != ".." and at is not None and os.path.lexists(f"{at}/{name}")
             self._there[path] = known
         return known
+
+    @property
+    def root(self) -> str:
+        """The directory."""
+        return self._root
 
     def ignore(self, dockerfile: str) -> Ignore | None:
         """The ignore rules that hold for a Dockerfile: those beside it, or else those of this context. Of a file that

@@ -1,19 +1,19 @@
 """`kezuri check`: Dockerfiles, and what lies beside them, read and checked; nothing is built."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.check_images import KnownImages
 from kezuri.app.check_places import Beside, Found, find
+from kezuri.app.check_preferences import PreferenceFiles
 from kezuri.app.request import Settings
 from kezuri.app.standard import standard_input
-from kezuri.check.policy import Policy
-from kezuri.check.selection import Selection
+from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
 from kezuri.check.sheets import Terms, check_dockerfile
-from kezuri.check.told import Sheet
-from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.check.told import Sheet, reaches
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.oci.platform import Platform
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class CheckRequest(NamedTuple):
     """What is to be checked and how. `paths` are files, directories, `-` for standard input, or images; `context` is
     the build context where it is not the file's own directory. `online` asks registries for base images that the store
-    does not have."""
+    does not have. `preferences` are what the command line says, `settings` what the settings files say; what lies
+    beside the files is found by itself. `formats` are those that a file may name."""
 
     paths: tuple[str, ...] = (".",)
     context: str = ""
@@ -32,24 +33,40 @@ class CheckRequest(NamedTuple):
     platform: Platform | None = None
     arguments: tuple[tuple[str, str], ...] = ()
     online: bool = False
-    selection: Selection = Selection()
-    policy: Policy | None = None
+    preferences: Preferences = Preferences()
+    settings: Preferences = Preferences()
+    environ: Mapping[str, str] = {}
+    formats: tuple[str, ...] = ()
+    today: str = ""
 
 
 class Checks(NamedTuple):
-    """What was found: a sheet for each file, in the order in which they were named, and what could not be read."""
+    """What was found: a sheet for each file, in the order in which they were named, and what could not be read.
+    `failed` tells that a finding weighs as much as it may not; `preferences` are those of the current directory, and
+    `warnings` what of all of them was not understood."""
 
     sheets: tuple[Sheet, ...]
     unread: tuple[Diagnostic, ...]
+    failed: bool
+    preferences: Preferences
+    warnings: tuple[Diagnostic, ...]
 
 
-def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks:
-    """Check everything that is named. What cannot be read is told, and the rest is checked."""
+Mend = Callable[[Found, str, Terms], Sheet]
+"""Mends a Dockerfile that was read as this text, and checks what it has become."""
+
+
+def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Mend | None = None) -> Checks:
+    """Check everything that is named. What cannot be read is told, and the rest is checked. With `mend` each file is
+    mended first, where it can be."""
     sheets: list[Sheet] = []
     unread: list[Diagnostic] = []
+    failed = False
+    files = PreferenceFiles(request.preferences, request.settings, request.environ, request.formats, request.today)
+    here = files.of("")
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
-        checker = _Checker(request, images)
+        checker = _Checker(request, images, mend)
         for path in request.paths:
             try:
                 found = find(path)
@@ -57,24 +74,35 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings]) -> Checks
                 unread += error.diagnostics
                 continue
             for one in found:
+                preferences = files.of(one.directory)
                 try:
-                    sheets.append(checker.check(one))
+                    sheet = checker.check(one, preferences)
                 except KezuriError as error:
                     unread += error.diagnostics
-    return Checks(tuple(sheets), tuple(unread))
+                    continue
+                sheets.append(sheet)
+                threshold = preferences.threshold or USUAL_THRESHOLD
+                failed = failed or any(reaches(told.level, threshold) for told in sheet.told)
+    return Checks(
+        tuple(sheets), (*unread, *checker.errors), failed, here, tuple(dict.fromkeys(files.warnings.warnings))
+    )
 
 
 class _Checker:
     """Checks files one after the other; what several of them share is looked at once."""
 
-    def __init__(self, request: CheckRequest, images: KnownImages) -> None:
+    def __init__(self, request: CheckRequest, images: KnownImages, mend: Mend | None) -> None:
+        self._mend = mend
         self._request = request
         self._images = images
         self._contexts: dict[str, Beside] = {}
+        self.errors: list[Diagnostic] = []
 
-    def check(self, found: Found) -> Sheet:
+    def check(self, found: Found, preferences: Preferences) -> Sheet:
         """One file."""
         text = found.read(standard_input)
+        if found.document:
+            return self._document(found, text, preferences)
         beside, ignore = self._beside(found)
         request = self._request
         terms = Terms(
@@ -84,18 +112,47 @@ class _Checker:
             request.platform,
             beside,
             ignore,
-            request.policy,
-            request.selection,
+            preferences.policy,
+            preferences.selection,
+            preferences.heed is not False,
+            request.today,
         )
-        return check_dockerfile(text, found.shown, terms)
+        if self._mend is None:
+            return check_dockerfile(text, found.shown, terms)
+        self._contexts.clear()  # what was remembered of it may be mended
+        return self._mend(found, text, terms)
+
+    def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:
+        from kezuri.check.document import document_of
+        from kezuri.check.document_sheets import check_document
+
+        path = os.path.abspath(found.path)
+        directory, _, name = path.rpartition("/")
+        home = directory
+        if directory.endswith(("/.github/workflows", "/.gitea/workflows", "/.forgejo/workflows")):
+            home = directory.rsplit("/", 2)[0]
+            name = path[len(home) + 1 :]
+        document = document_of(SourceText(found.shown, text), name, self._around(home or "/"), preferences.policy)
+        if document is None:
+            raise KezuriError.of(
+                f"there are no checks for {found.shown}",
+                hint="it is no Dockerfile, no workflow, no Compose file and no ignore file",
+            )
+        if document.error is not None:
+            self.errors += document.error.diagnostics
+        return check_document(document, preferences.selection, preferences.heed is not False)
 
     def _beside(self, found: Found) -> "tuple[Surroundings | None, Ignore | None]":
         directory = self._request.context or found.directory
         if not directory:
             return None, None
+        if self._request.context and not os.path.isdir(directory):
+            raise KezuriError.of(f'the build context "{directory}" is not a directory', exit_code=2)
+        beside = self._around(directory)
+        return beside, beside.ignore(found.path)
+
+    def _around(self, directory: str) -> Beside:
         beside = self._contexts.get(directory)
         if beside is None:
-            if self._request.context and not os.path.isdir(directory):
-                raise KezuriError.of(f'the build context "{directory}" is not a directory', exit_code=2)
             beside = self._contexts[directory] = Beside(directory)
-        return beside, beside.ignore(found.path)
+        return beside

@@ -21,7 +21,7 @@ from kezuri.linux import overlay
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.inputs import BaseImage, ImageSource
-from kezuri.sandbox.step import Mount, Root
+from kezuri.sandbox.step import Mount, Output, Root
 from kezuri.store.store import Store
 from kezuri.store.volumes import Volumes
 from kezuri.upkeep.leftovers import Leftovers
@@ -32,10 +32,12 @@ def run(
     settings: Settings,
     say: Callable[[str], None] = lambda text: None,
     begun: Callable[[Container], None] = lambda container: None,
+    output: Output | None = None,
 ) -> int:
     """Run the container to its end; its exit code, 125 when kezuri could not start it (KezuriError says why).
 
-    `say` hears what its user should know meanwhile; `begun` is told when it has started.
+    `say` hears what its user should know meanwhile; `begun` is told when it has started. What it writes goes to
+    `output`, to our own standard streams where there is none.
     """
     with ExitStack() as held:
         if request.cidfile:
@@ -70,7 +72,8 @@ def run(
         signals = Signals(request.sig_proxy, request.grace, say)
         check = healthcheck(image.config.healthcheck, request.health, image.config.shell)
         health = Health(check) if check else None
-        return relay.conclude(Container(session.sandbox(), step, signals, health, say, begun).run(relay).exit_code)
+        container = Container(session.sandbox(), step, signals, health, say, begun)
+        return relay.conclude(container.run(output or relay).exit_code)
 
 
 def _find(session: Session, request: RunRequest) -> BaseImage:

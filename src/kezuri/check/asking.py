@@ -1,10 +1,12 @@
 """Rules are asked about their subjects; one that raises takes nobody down."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
-from kezuri.check.rule import Finding, Rule, RulePage
+from kezuri.check.rule import Finding, RulePage
 from kezuri.check.told import Defect
+
+Asked = Callable[[RulePage], Iterable[Finding]]
+"""Asks one rule about the subject at hand."""
 
 
 class Asking:
@@ -14,12 +16,12 @@ class Asking:
         self._source = source
         self.defects: list[Defect] = []
 
-    def __call__(self, rules: Iterable[RulePage], subject: object) -> Iterator[Finding]:
-        """What the rules find, each thing once. They are asked what BuildKit does not ask, too."""
+    def __call__(self, rules: Iterable[RulePage], ask: Asked) -> Iterator[Finding]:
+        """What the rules find, each thing once."""
         for rule in rules:
             seen: set[tuple[str, object, object]] = set()
             try:
-                for finding in _found(rule, subject):
+                for finding in ask(rule):
                     key = (finding.message, finding.node.number if finding.node is not None else None, finding.place)
                     if key not in seen:
                         seen.add(key)
@@ -28,12 +30,6 @@ class Asking:
                 raise
             except Exception as error:
                 self.defects.append(_defect(rule, self._source, error))
-
-
-def _found(rule: Any, subject: object) -> Iterator[Finding]:
-    yield from rule.look(subject)
-    if isinstance(rule, Rule):
-        yield from rule.beyond(subject)  # type: ignore[arg-type]
 
 
 def _defect(rule: RulePage, source: str, error: Exception) -> Defect:

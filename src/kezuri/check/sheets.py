@@ -5,12 +5,17 @@ from typing import NamedTuple
 
 from kezuri.check.asking import Asking
 from kezuri.check.catalogue import every_rule
+from kezuri.check.linter import CheckOptions
+from kezuri.check.names import canonicals
 from kezuri.check.policy import Policy
+from kezuri.check.pragmas import Silence
 from kezuri.check.rule import Rule
+from kezuri.check.rules import RULES
 from kezuri.check.selection import Selection
 from kezuri.check.subject import Subject
 from kezuri.check.surroundings import Surroundings
 from kezuri.check.told import Sheet, Told
+from kezuri.diagnostics import KezuriError
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.dockerfile.parser import Dockerfile, parse
 from kezuri.oci.platform import Platform
@@ -21,7 +26,8 @@ from kezuri.plan.planner import Planner, PlanRequest
 
 class Terms(NamedTuple):
     """What a Dockerfile is checked for: the arguments, target and platform of the build that is meant, what surrounds
-    it, what is asked of it, and how images are found. `platform` is None for that of this machine."""
+    it, what is asked of it, and how images are found. `platform` is None for that of this machine; with `heed` comments
+    silence findings; `today` is a date (2026-12-31) by which some of them have run out."""
 
     resolve: ImageResolver
     arguments: Mapping[str, str] = {}
@@ -31,39 +37,60 @@ class Terms(NamedTuple):
     ignore: Ignore | None = None
     policy: Policy | None = None
     selection: Selection = Selection()
+    heed: bool = True
+    today: str = ""
 
 
 def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
     """What there is to say about a Dockerfile. Never raises for what stands in it."""
-    subject = look(text, name, terms)
-    source = subject.dockerfile.source
+    dockerfile = parse(text, name)
+    silence = Silence(dockerfile, terms.today, terms.heed)
+    subject = look(dockerfile, terms, silence.wrong)
+    source = dockerfile.source
+    selection = _selection(terms.selection, silence.options)
     asking = Asking(name)
-    rules = [rule for rule in terms.selection.rules(every_rule()) if isinstance(rule, Rule)]
+    rules = [rule for rule in selection.rules(every_rule()) if isinstance(rule, Rule)]
     told: list[Told] = []
     silenced = 0
-    for finding in asking(rules, subject):
+    for finding in asking(rules, lambda rule: rule.all(subject)):  # type: ignore[attr-defined]
         aliases = finding.rule.aliases if finding.aliases is None else finding.aliases
-        level = terms.selection.level(finding.rule, (finding.rule.name, *aliases), finding.level)
+        names = (finding.rule.name, *aliases)
+        level = selection.level(finding.rule, names, finding.level)
         if level is None:
+            continue
+        one = Told.of(finding, source, level)
+        if silence.silent(finding, names, one.line):
             silenced += 1
-        else:
-            told.append(Told.of(finding, source, level))
-    told.sort(key=_order)
+            continue
+        if level == "warning" and silence.options.error and finding.rule in RULES:
+            one = one._replace(level="error")
+        told.append(one)
+    told.sort(key=order)
     return Sheet(source, tuple(told), tuple(asking.defects), silenced)
 
 
-def look(text: str, name: str, terms: Terms) -> Subject:
-    """The Dockerfile as rules see it. Where its text has errors, what could be understood is looked at."""
-    dockerfile = parse(text, name)
+def look(dockerfile: Dockerfile, terms: Terms, wrong: KezuriError | None = None) -> Subject:
+    """The Dockerfile as rules see it. Where its text has errors, what could be understood is looked at; `wrong` is
+    another thing that would end a build."""
     survey, platform = _survey(dockerfile, terms)
     if dockerfile.errors:
         errors = survey.errors
         dockerfile = dockerfile._replace(diagnostics=tuple(d for d in dockerfile.diagnostics if d.severity != "error"))
         survey, platform = _survey(dockerfile, terms)
         survey = survey._replace(errors=errors)
+    if wrong is not None:
+        survey = survey._replace(errors=(*survey.errors, wrong))
     return Subject(
         dockerfile, survey, platform, terms.ignore, terms.platform is not None, terms.surroundings, terms.policy
     )
+
+
+def _selection(selection: Selection, options: CheckOptions) -> Selection:
+    """With the experimental rules that the file asks for."""
+    names = canonicals(options.experimental)
+    if options.experimental_all:
+        names |= canonicals(rule.name for rule in every_rule() if rule.experimental)
+    return selection._replace(also=selection.also | names) if names else selection
 
 
 def _survey(dockerfile: Dockerfile, terms: Terms) -> tuple[Survey, Platform]:
@@ -72,5 +99,6 @@ def _survey(dockerfile: Dockerfile, terms: Terms) -> tuple[Survey, Platform]:
     return planner.look(everything=not terms.target), planner.platform
 
 
-def _order(told: Told) -> tuple[int, int]:
+def order(told: Told) -> tuple[int, int]:
+    """By what findings of a text are ordered."""
     return (-1 if told.whole is None else told.whole.start, -1 if told.span is None else told.span.start)

@@ -15,6 +15,7 @@ from kezuri.plan.stages import WrittenStage, split_stages
 
 if TYPE_CHECKING:
     from kezuri.check.policy import Policy
+    from kezuri.check.runs import WrittenRun
     from kezuri.check.shell_text import ShellText
     from kezuri.check.surroundings import Surroundings
     from kezuri.check.written import Part
@@ -27,7 +28,7 @@ class Subject:
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
     context. `surroundings` is the context itself and `policy` what an organisation asks, where they are known: a build
-    knows neither.
+    knows neither. `notes` is where rules keep what they found out about the whole file, for each other.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class Subject:
         self.surroundings = surroundings
         self.policy = policy
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
+        self.notes: dict[str, object] = {}
         self._parts: tuple[Part, ...] | None = None
+        self._runs: tuple[WrittenRun, ...] | None = None
         head, self.stages = split_stages(dockerfile)
         self.head: tuple[Instruction, ...] = head
         self.evaluated = {facts.number: facts for facts in survey.stages}
@@ -73,6 +76,15 @@ class Subject:
 
             self._parts = parts(self.dockerfile)
         return self._parts
+
+    @property
+    def runs(self) -> "tuple[WrittenRun, ...]":
+        """The RUNs of the file as written, triggers too, with the programs that they call."""
+        if self._runs is None:
+            from kezuri.check.runs import written_runs
+
+            self._runs = written_runs(self)
+        return self._runs
 
     def scripts(self, instruction: Run | Cmd | Entrypoint | Healthcheck) -> "tuple[ShellText, ...]":
         """The shell texts of an instruction of this file, read once; none for the exec form."""

@@ -1,6 +1,5 @@
-"""What `kezuri check` says to people: every finding with its place, and the count."""
+"""What `kezuri check` prints: the findings in the form that is asked for, and what could not be checked."""
 
-import os
 from typing import TYPE_CHECKING
 
 from kezuri.cli.console import Console
@@ -11,33 +10,61 @@ if TYPE_CHECKING:
 
 
 def say_checks(checks: "Checks", parsed: Parsed, console: Console) -> None:
-    """The findings on standard output, where they are wanted as text; on standard error what could not be checked."""
-    from kezuri.check.told import reaches
-    from kezuri.diagnostics.render import render
+    """The findings on standard output; on standard error what could not be checked. Under GitHub's Actions, where no
+    form is asked for, annotations come after the text, and a table goes into the summary of the step."""
+    form = checks.preferences.format
+    actions = not form and console.environ.get("GITHUB_ACTIONS", "") == "true"
+    form = form or "text"
+    say_findings(checks, form, parsed, console)
+    if actions and any(sheet.told for sheet in checks.sheets):
+        say_findings(checks, "github", parsed, console)
+    if form == "github" or actions:
+        _summarise(checks, console)
+    _say_troubles(checks, parsed, console)
 
-    if parsed.text("--format", "text") == "text":
+
+def say_findings(checks: "Checks", form: str, parsed: Parsed, console: Console) -> None:
+    """The findings in one form."""
+    from kezuri.report.forms import data, written
+
+    if form == "text":
+        from kezuri.report.text import text
+
         level = parsed.text("--level", "info")
         colour, columns = console.colour(console.out), console.columns(console.out)
-        every = [told for sheet in checks.sheets for told in sheet.told]
-        shown = [told for told in every if reaches(told.level, level)]
-        blocks = [render(told.diagnostic, colour, columns, console.words) for told in shown]
-        blocks.append(_summary(len(checks.sheets), [told.level for told in every], len(every) - len(shown), console))
-        console.say("\n\n".join(blocks), styled=True)
+        console.say(text(checks.sheets, level, colour, columns, console.words, console.phrase), styled=True)
+        return
+    value = data(form, checks.sheets)
+    if value is not None:
+        from kezuri.cli.json_text import json_text
+
+        console.data(json_text(value, 2))
+    elif said := written(form, checks.sheets):
+        console.say(said)
+
+
+def _summarise(checks: "Checks", console: Console) -> None:
+    """The table for the summary of the step, where GitHub wants it."""
+    path = console.environ.get("GITHUB_STEP_SUMMARY", "")
+    if not path:
+        return
+    from kezuri.report.markdown import markdown
+
+    try:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(markdown(checks.sheets) + "\n\n")
+    except OSError as error:
+        console.warn(f"cannot write the summary of the step: {error.strerror}")
+
+
+def _say_troubles(checks: "Checks", parsed: Parsed, console: Console) -> None:
+    from kezuri.diagnostics.render import render
+
+    defects = [defect for sheet in checks.sheets for defect in sheet.defects]
     colour, columns = console.colour(console.err), console.columns(console.err)
     console.out.flush()
-    for diagnostic in (*checks.unread, *(d.diagnostic for sheet in checks.sheets for d in sheet.defects)):
+    for diagnostic in (*checks.warnings, *checks.unread, *(defect.diagnostic for defect in defects)):
         console.note(render(diagnostic, colour, columns, console.words), styled=True)
-    if parsed.flag("--debug") or os.environ.get("KEZURI_DEBUG", "") not in ("", "0", "false"):
-        for sheet in checks.sheets:
-            for defect in sheet.defects:
-                console.note(defect.trace)
-
-
-def _summary(files: int, levels: list[str], hidden: int, console: Console) -> str:
-    counts = [(level, levels.count(level)) for level in ("error", "warning", "info", "style")]
-    said = ", ".join(f"{count} {console.words(level)}" for level, count in counts if count)
-    head = console.phrase("{} files checked", files) if files != 1 else console.words("1 file checked")
-    if not said:
-        return f"{head}: {console.words('nothing found')}"
-    tail = f" ({console.phrase('{} not shown: --level style shows them', hidden)})" if hidden else ""
-    return f"{head}: {said}{tail}"
+    if parsed.flag("--debug"):
+        for defect in defects:
+            console.note(defect.trace)

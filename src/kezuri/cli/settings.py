@@ -261,11 +261,8 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> "Settings":
 def files(parsed: Parsed, environ: Mapping[str, str]) -> tuple[dict[str, Said], ...]:
     """What the settings files say that there are: the user's, or the one that --config or KEZURI_CONFIG names, then the
     system's. KezuriError for one that is wrong, or that was asked for and is not there."""
-    asked = parsed.text("--config")
-    directory = "" if asked else _home(environ, "XDG_CONFIG_HOME", ".config")
-    own = expand(asked, environ) if asked else os.path.join(directory, "config.toml") if directory else ""
-    system = environ.get("KEZURI_CONFIG_SYSTEM", SYSTEM_FILE)
     found = []
+    own, system, asked = file_places(parsed, environ)
     for path, why in ((own, "--config or KEZURI_CONFIG names it" if asked else ""), (system, "")):
         if not path:
             continue
@@ -292,6 +289,14 @@ def files(parsed: Parsed, environ: Mapping[str, str]) -> tuple[dict[str, Said], 
             said[name] = Said(values, f"{name} in {path}:{line}")
         found.append(said)
     return tuple(found)
+
+
+def file_places(parsed: Parsed, environ: Mapping[str, str]) -> tuple[str, str, bool]:
+    """The user's settings file and the system's, empty where there can be none; and whether the first was asked for."""
+    asked = parsed.text("--config")
+    directory = "" if asked else _home(environ, "XDG_CONFIG_HOME", ".config")
+    own = expand(asked, environ) if asked else os.path.join(directory, "config.toml") if directory else ""
+    return own, environ.get("KEZURI_CONFIG_SYSTEM", SYSTEM_FILE), bool(asked)
 
 
 def _progress(said: Said) -> str:

@@ -9,6 +9,9 @@ from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
 SettingsFile = dict[str, tuple[tuple[str, ...], int]]
 """What a file says, by the names of the settings: the texts that a flag would have been given, and the line."""
 
+CHECK = "check"
+"""The table that is `kezuri check`'s: it reads it itself (`check_settings.py`)."""
+
 _MOST_BYTES = 1 << 20
 
 
@@ -33,8 +36,10 @@ def read_settings(descriptor: int, path: str, known: Mapping[str, str]) -> Setti
     said: SettingsFile = {}
     for key, value in table.items():
         name = key.replace("_", "-")
+        if name == CHECK and isinstance(value, dict):
+            continue
         if name not in known:
-            guess = nearest(name, known)
+            guess = nearest(name, (*known, CHECK))
             hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
             raise file.wrong(key, f"unknown setting {key!r} in {path}", hint)
         if name in said:

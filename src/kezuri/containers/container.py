@@ -44,6 +44,11 @@ class Container:
             self._say("the container, or a process of it, was killed: " + _memory(ended))
         return ended._replace(exit_code=128 + self._signals.ended) if self._signals.ended else ended
 
+    @property
+    def health(self) -> str:
+        """What its health check says: `starting`, `healthy` or `unhealthy`; empty where it has none."""
+        return "" if self._health is None else self._health.status
+
     def stop(self) -> None:
         """Ask it to end; it is killed when its grace is over."""
         self._orders.append(Stop())

@@ -82,7 +82,7 @@ class Lines:
         raw = self.text[first.start : first.end]
         body = raw.lstrip(SPACE)
         starts, origins = [0], [first.end - len(body)]
-        body, goes_on = _continued(body, escape)
+        body, goes_on = continued(body, escape)
         parts, length, end, last, has_gap = [body], len(body), first.end, first, False
         while goes_on:
             line = self.next()
@@ -97,7 +97,7 @@ class Lines:
             if bare[0] == "#":
                 continue
             end = line.end
-            raw, goes_on = _continued(raw, escape)
+            raw, goes_on = continued(raw, escape)
             if raw:
                 starts.append(length)
                 origins.append(line.start)
@@ -149,7 +149,7 @@ def long_lines(text: str) -> list[Span]:
     ]
 
 
-def _continued(raw: str, escape: str) -> tuple[str, bool]:
+def continued(raw: str, escape: str) -> tuple[str, bool]:
     """The line without its continuation mark, and whether there is one: a doubled escape character is none."""
     bare = raw.rstrip(" \t")
     if bare.endswith(escape) and not bare.endswith(escape + escape):

@@ -76,7 +76,9 @@ def paired(before: Sequence[StagePlan], after: Sequence[StagePlan]) -> Pairs:
     """The stages laid side by side: those of one name first, then what is alike, then by order."""
     partners: list[int | None] = [None] * len(after)
     free = dict(enumerate(before))
-    by_name = {(stage.name.lower(), stage.platform): index for index, stage in free.items() if stage.name}
+    # Of two with one name the first is meant, as in `COPY --from`.
+    named = [(index, stage) for index, stage in enumerate(before) if stage.name]
+    by_name = {(stage.name.lower(), stage.platform): index for index, stage in reversed(named)}
     for index, stage in enumerate(after):
         at = by_name.get((stage.name.lower(), stage.platform))
         if at is not None and at in free:

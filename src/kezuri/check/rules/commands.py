@@ -15,7 +15,8 @@ class JSONArgsRecommended(Rule):
     summary = "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals"
     why = (
         "In the shell form the container's first process is `/bin/sh`, which does not pass SIGTERM on: `docker stop` "
-        "waits ten seconds and then kills. In the JSON form it is the program itself. If a shell is what you want, say "
+        "waits ten seconds and then kills. In the JSON form it is the program itself. If a shell is what you "
+        "want, say "
         'so with SHELL, or write `["/bin/sh", "-c", "exec …"]`.'
     )
     bad = Example("FROM alpine\nCMD my-server --port 80\n")

@@ -51,7 +51,8 @@ class MaintainerDeprecated(Rule):
             node = instruction.node
             word = "label" if node.written.islower() else "LABEL"
             new = f'{word} org.opencontainers.image.authors="{_quoted(instruction.name, subject.dockerfile.escape)}"'
-            fix = Fix(f"write `{new}`", (Edit(node.span, new),))
+            changes = frozenset(("author", "config.Labels org.opencontainers.image.authors"))
+            fix = Fix(f"write `{new}`", (Edit(node.span, new),), changes=changes)
             yield Finding(self, "Maintainer instruction is deprecated in favor of using label", node, fix=fix)
 
 

@@ -25,7 +25,8 @@ class FromPlatformFlagConstDisallowed(Rule):
     summary = "FROM --platform flag should not use a constant value"
     why = (
         "A platform written into the file makes an image of that platform whatever is asked for. Ask with "
-        "`--platform`, or use `$BUILDPLATFORM` for stages that shall run where the build runs. A stage whose name says "
+        "`--platform`, or use `$BUILDPLATFORM` for stages that shall run where the build runs. A stage whose "
+        "name says "
         "its platform is not reported."
     )
     bad = Example("FROM --platform=linux/amd64 alpine\nRUN echo hello\n", base="linux/amd64")
@@ -78,7 +79,8 @@ class InvalidBaseImagePlatform(Rule):
     name = "InvalidBaseImagePlatform"
     summary = "Base image platform does not match expected target platform"
     why = (
-        "The registry, or the store, gave an image of another platform than was asked for: its programs will not run, "
+        "The registry, or the store, gave an image of another platform than was asked for: its programs will "
+        "not run, "
         "or only in an emulator."
     )
     bad = Example("FROM alpine\nRUN echo hello\n", base="linux/s390x")

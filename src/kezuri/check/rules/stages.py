@@ -65,7 +65,8 @@ class InvalidDefinitionDescription(Rule):
 
     name = "InvalidDefinitionDescription"
     summary = (
-        "Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is "
+        "Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If "
+        "this is "
         "not intended to be a description comment, add an empty line or comment between the instruction and the "
         "comment."
     )

@@ -16,12 +16,14 @@ class Unbuildable(Rule):
     summary = "A Dockerfile can be built"
     why = (
         "The Dockerfile has an error of its language, or of what its instructions say together (a stage that is not "
-        "there, a variable without a value that must have one): no build gets past it. What could be understood beside "
+        "there, a variable without a value that must have one): no build gets past it. What could be "
+        "understood beside "
         "it is checked all the same."
     )
     japanese = (
         "Dockerfile がビルドできること",
-        "Dockerfile の書き方、または命令どうしの関係(存在しないステージ、値が必要なのに値のない変数など)に誤りがあり、"
+        "Dockerfile の書き方、または命令どうしの関係(存在しないステージ、"
+        "値が必要なのに値のない変数など)に誤りがあり、"
         "ビルドはそこで止まります。誤りのほかに読み取れた部分は、そのまま検査されます。",
     )
     bad = Example("FROM scratch\nCOPPY a /\n")

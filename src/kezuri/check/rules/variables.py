@@ -23,8 +23,10 @@ class UndefinedVar(Rule):
     name = "UndefinedVar"
     summary = "Variables should be defined before their use"
     why = (
-        "A variable that nobody has set is empty: `COPY $SRC /app` copies something else than was meant. An ARG of the "
-        "file's head has to be declared again in each stage that uses it. Stages on a base image that cannot be asked "
+        "A variable that nobody has set is empty: `COPY $SRC /app` copies something else than was meant. An "
+        "ARG of the "
+        "file's head has to be declared again in each stage that uses it. Stages on a base image that cannot "
+        "be asked "
         "for are left out, for the variable may come from there."
     )
     bad = Example("FROM alpine AS base\nCOPY $source .\n")
@@ -82,7 +84,8 @@ class InvalidDefaultArgInFrom(Rule):
     name = "InvalidDefaultArgInFrom"
     summary = "Default value for global ARG results in an empty or invalid base image name"
     why = (
-        "Who builds without `--build-arg` gets an error, as do tools that only read the file. A default value for each "
+        "Who builds without `--build-arg` gets an error, as do tools that only read the file. A default value "
+        "for each "
         "ARG in a FROM lets it be built as it stands."
     )
     bad = Example("ARG TAG\nFROM busybox:${TAG}\nRUN echo hello\n")

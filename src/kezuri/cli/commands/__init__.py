@@ -10,6 +10,7 @@ MODULES = {
     "plan": "plan",
     "check": "check",
     "why": "why",
+    "fmt": "fmt",
     "run": "run",
     "images": "images",
     "inspect": "inspect",

@@ -1,12 +1,11 @@
 """`kezuri check`: what there is to say about Dockerfiles and what lies around them, without building."""
 
-from typing import TYPE_CHECKING
+from time import strftime
 
+from kezuri.cli.check_fixes import FIX_OPTIONS
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
-
-if TYPE_CHECKING:
-    from kezuri.check.selection import Selection
+from kezuri.report.forms import FORMATS
 
 COMMAND = Command(
     "check",
@@ -25,7 +24,8 @@ COMMAND = Command(
             "LEVEL",
             ("error", "warning", "info", "style", "ignore", "none"),
         ),
-        Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", ("text", "json")),
+        Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", FORMATS),
+        *FIX_OPTIONS,
         Option(("--ignore",), "repeated", "Leave out the findings of a rule, by any of its names", "RULE"),
         Option(
             ("--level",),
@@ -50,8 +50,8 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Print what was found; the exit code as docs/exit-codes.md has it."""
     from kezuri.app.lint import CheckRequest, check_all
-    from kezuri.check.told import reaches
     from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.check_settings import command_preferences, settings_preferences
     from kezuri.cli.check_text import say_checks
     from kezuri.oci.platform import Platform
 
@@ -64,41 +64,22 @@ def execute(invocation: Invocation) -> int:
         Platform.parse(platform) if platform else None,
         build_arguments(parsed, console.environ),
         parsed.flag("--online"),
-        _selection(parsed.all("--rule"), parsed.all("--ignore")),
+        command_preferences(parsed),
+        settings_preferences(parsed, console.environ),
+        console.environ,
+        FORMATS,
+        strftime("%Y-%m-%d"),
     )
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
-    checks = check_all(request, lambda: invocation.settings)
-    if parsed.text("--format") == "json":
-        from kezuri.cli.json_text import json_text
-        from kezuri.report.json_list import documents
+    if parsed.given("--fix") or parsed.flag("--diff"):
+        from kezuri.cli.check_fixes import fix
 
-        console.say(json_text(documents(checks.sheets), 2))
+        return fix(request, invocation)
+    checks = check_all(request, lambda: invocation.settings)
     say_checks(checks, parsed, console)
-    threshold = parsed.text("--failure-threshold", "warning")
-    if parsed.flag("--no-fail"):
+    if checks.preferences.no_fail:
         return 0
-    if checks.unread or any(reaches(told.level, threshold) for sheet in checks.sheets for told in sheet.told):
+    if checks.unread or checks.failed:
         return 1
     return 125 if any(sheet.defects for sheet in checks.sheets) else 0
-
-
-def _selection(rules: tuple[str, ...], ignored: tuple[str, ...]) -> "Selection":
-    from kezuri.check.selection import Selection
-
-    return Selection(_names("--rule", rules) if rules else None, ignored=_names("--ignore", ignored))
-
-
-def _names(option: str, given: tuple[str, ...]) -> frozenset[str]:
-    """Names of rules in lower case; UsageError for one that no rule has."""
-    from kezuri.check.catalogue import by_name
-    from kezuri.diagnostics import nearest
-
-    known = by_name()
-    names = [name.strip() for text in given for name in text.split(",") if name.strip()]
-    for name in names:
-        if name.lower() not in known:
-            near = nearest(name, (n for rule in known.values() for n in (rule.name, *rule.aliases)))
-            hint = f"did you mean {near}?" if near else "`kezuri check --list` shows the rules"
-            raise UsageError.because(f"{option}: there is no rule {name!r}", hint)
-    return frozenset(name.lower() for name in names)

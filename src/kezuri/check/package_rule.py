@@ -1,0 +1,60 @@
+"""What the rules about package managers have in common: they look at one RUN after the other."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from kezuri.check.rule import Finding, Fix, Level, Rule
+
+if TYPE_CHECKING:
+    from kezuri.check.runs import Call, WrittenRun
+    from kezuri.check.subject import Subject
+    from kezuri.shell.script import Word
+
+
+class Spot(NamedTuple):
+    """A call that breaks a rule, and the word of it to show."""
+
+    call: "Call"
+    word: "Word"
+    seen: bool = True
+    """Whether hadolint has the finding, too."""
+
+
+class PackageRule(Rule):
+    """A rule that says at most one thing about each RUN."""
+
+    def look(self, subject: "Subject") -> Iterator[Finding]:
+        for run in subject.runs:
+            found = self.inspect(run, subject)
+            if found is not None:
+                yield found
+
+    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+        """What is wrong with a RUN."""
+        raise NotImplementedError
+
+    def found(
+        self,
+        run: "WrittenRun",
+        spots: "Sequence[Spot]",
+        *,
+        message: str,
+        hint: str,
+        fix: Fix | None = None,
+        level: Level | None = None,
+    ) -> Finding:
+        """A finding at the first of the spots. Where hadolint has none of them, it does not go by hadolint's name."""
+        first = next((spot for spot in spots if spot.seen and spot.call.seen), None)
+        aliases = None if first else tuple(alias for alias in self.aliases if not alias.startswith("DL"))
+        spot = first or spots[0]
+        text = spot.call.text
+        span = text.span(spot.word.span) if text is not None else None
+        node = run.run.node
+        return Finding(self, message, node, span, fix, hint, aliases=aliases, level=level)
+
+
+def names(spots: "Sequence[Spot]") -> str:
+    """The words of the spots, each once, the first three of them."""
+    said = list(dict.fromkeys(spot.word.text for spot in spots))
+    more = "" if len(said) < 4 else ", …"
+    return ", ".join(f"`{word}`" for word in said[:3]) + more

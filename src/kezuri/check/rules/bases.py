@@ -1,0 +1,123 @@
+"""The images that stages stand on: their tags."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kezuri.check.rule import Example, Finding, Rule
+from kezuri.check.subject import Subject, used
+from kezuri.dockerfile.instructions import From
+
+
+class NamedImage(NamedTuple):
+    """A reference taken apart; `tag` and `digest` are empty where it has none."""
+
+    name: str
+    tag: str
+    digest: str
+
+    @classmethod
+    def read(cls, text: str) -> "NamedImage":
+        """From what FROM says, variables and all: what is in braces has no meaning of its own."""
+        name, _, digest = text.partition("@")
+        depth, colon = 0, -1
+        for at, char in enumerate(name):
+            if char == "{":
+                depth += 1
+            elif char == "}":
+                depth -= 1
+            elif not depth and char in ":/":
+                colon = at if char == ":" else -1
+        return cls(name, "", digest) if colon < 0 else cls(name[:colon], name[colon + 1 :], digest)
+
+
+class UntaggedBaseImage(Rule):
+    """hadolint's DL3006."""
+
+    name = "UntaggedBaseImage"
+    aliases = ("DL3006",)
+    summary = "Images are named with a tag or a digest"
+    why = (
+        "Without a tag `latest` is meant: the build of tomorrow stands on another image than that of today, and "
+        "nothing in the file says so. A tag holds the version, a digest holds the very bytes. What a variable stands "
+        "for is looked up among the ARGs; where that cannot be known the finding is an info."
+    )
+    japanese = (
+        "イメージはタグかダイジェストを付けて指定する",
+        "タグがなければ `latest` とみなされ、明日のビルドは今日と別のイメージの上に作られますが、ファイルからは分かり"
+        "ません。タグはバージョンを、ダイジェストは中身そのものを固定します。変数の値は ARG から求め、分からないとき"
+        "は情報として報告します。",
+    )
+    bad = Example("FROM debian\nRUN echo hello\n")
+    good = Example("FROM debian:12\nRUN echo hello\n")
+    url = "https://github.com/hadolint/hadolint/wiki/DL3006"
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        for start in _images(subject):
+            image = NamedImage.read(start.image)
+            if image.tag or image.digest or image.name == "scratch" or image.name.startswith("$"):
+                continue
+            level = None
+            if "$" in image.name:
+                value = used(start.image, subject.survey.arguments, subject.dockerfile.escape)
+                if value is not None and value.known and not value.unknown:
+                    known = NamedImage.read(value.text)
+                    if known.tag or known.digest:
+                        continue
+                else:
+                    level = "info"
+            # hadolint takes the port of a registry without a dot in its name for a tag.
+            port = ":" in image.name and "." not in image.name.partition(":")[0]
+            yield Finding(
+                self,
+                f"the image {start.image} has no tag",
+                start.node,
+                start.image_span,
+                hint=f"write the version that you mean: `{start.image}:VERSION`",
+                aliases=() if port else None,
+                level="info" if level else None,
+            )
+
+
+class LatestBaseImage(Rule):
+    """hadolint's DL3007."""
+
+    name = "LatestBaseImage"
+    aliases = ("DL3007", "DS-0001", "DKL-DI-0006")
+    summary = "The tag of an image is not latest"
+    why = (
+        "`latest` is whatever was pushed last: the image changes under the file, and two machines that pulled on two "
+        "days build two different things. A tag with a version, or a digest, says what was tried."
+    )
+    japanese = (
+        "イメージのタグに latest を使わない",
+        "`latest` は最後にプッシュされたものを指すだけです。ファイルはそのままでもイメージは変わり、別の日に取得した"
+        "二台のマシンは別のものをビルドします。バージョンのタグかダイジェストなら、何を試したのかが残ります。",
+    )
+    bad = Example("FROM debian:latest\nRUN echo hello\n")
+    good = Example("FROM debian:12\nRUN echo hello\n")
+    url = "https://github.com/hadolint/hadolint/wiki/DL3007"
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        for start in _images(subject):
+            image = NamedImage.read(start.image)
+            if image.tag == "latest" and not image.digest:
+                yield Finding(
+                    self,
+                    f"the tag of {image.name} is latest: it means another image every time one is pushed",
+                    start.node,
+                    start.image_span,
+                    hint=f"write the version that you mean: `{image.name}:VERSION`",
+                )
+
+
+def _images(subject: Subject) -> Iterator[From]:
+    """The FROMs that name no earlier stage."""
+    names: set[str] = set()
+    for stage in subject.stages:
+        if stage.start.image not in names:
+            yield stage.start
+        if stage.start.name:
+            names |= {stage.start.name, stage.start.written_name or ""}
+
+
+RULES = (UntaggedBaseImage(), LatestBaseImage())

@@ -1,0 +1,350 @@
+"""What belongs to development and ends in production, and what production lacks while it is built."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kezuri.check.course import Act, Course, Courses, Step, courses
+from kezuri.check.managers import NPM, PNPM, YARN, Manager, Scope
+from kezuri.check.rule import Example, Finding, Level, Rule
+from kezuri.check.stack import package_json, section
+from kezuri.check.subject import Subject
+from kezuri.dockerfile.instructions import Copy
+
+_PROVIDES = {
+    "tsc": ("typescript",), "next": ("next",), "vite": ("vite",), "webpack": ("webpack", "webpack-cli"),
+    "ng": ("@angular/cli",), "nest": ("@nestjs/cli",), "rollup": ("rollup",), "esbuild": ("esbuild",),
+    "parcel": ("parcel",), "react-scripts": ("react-scripts",), "vue-cli-service": ("@vue/cli-service",),
+    "gulp": ("gulp", "gulp-cli"), "babel": ("@babel/cli",), "nuxt": ("nuxt",), "tsup": ("tsup",),
+    "ncc": ("@vercel/ncc",), "jest": ("jest",), "eslint": ("eslint",), "vitest": ("vitest",),
+    "swc": ("@swc/cli",), "turbo": ("turbo",), "remix": ("@remix-run/dev",), "astro": ("astro",),
+    "svelte-kit": ("@sveltejs/kit",), "nx": ("nx",), "mocha": ("mocha",),
+}  # fmt: skip
+_BUILDS = ("build", "compile", "tsc", "bundle", "dist", "webpack", "prod")
+
+
+class ProductionInstallBeforeBuild(Rule):
+    """The build runs without its tools."""
+
+    name = "ProductionInstallBeforeBuild"
+    summary = "A build needs the development dependencies"
+    why = (
+        "Compilers and bundlers are development dependencies. Installed with `--omit=dev`, `--production`, or under "
+        "`NODE_ENV=production`, they are not there, and `npm run build` ends with `tsc: not found`. Install "
+        "everything "
+        "where the program is built, and leave the development dependencies out of the stage that runs "
+        "it.\n\nIt is an "
+        "`error` where package.json says that the build's tool is a development dependency, and `info` where nothing "
+        "tells: some projects have their tools among the dependencies."
+    )
+    japanese = (
+        "ビルドには開発用の依存関係が要る",
+        "コンパイラやバンドラーは開発用の依存関係です。`--omit=dev` や `--production`、`NODE_ENV=production` "
+        "でインストールすると入らず、"
+        "`npm run build` は `tsc: not found` で終わります。ビルドするステージではすべてをインストールし、"
+        "動かすステージで開発用のものを除きます。",
+    )
+    severity = "warning"
+    bad = Example(
+        "FROM node:22-slim AS builder\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci --omit=dev\nCOPY . .\n"
+        "RUN npm run build\n",
+        files={
+            "package.json": '{"scripts": {"build": "tsc"}, "devDependencies": {"typescript": "5"}}',
+            "package-lock.json": "{}",
+        },
+    )
+    good = Example(
+        "FROM node:22-slim AS builder\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build\n",
+        files={
+            "package.json": '{"scripts": {"build": "tsc"}, "devDependencies": {"typescript": "5"}}',
+            "package-lock.json": "{}",
+        },
+    )
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        walked = courses(subject)
+        document = package_json(subject.surroundings)
+        for course in walked.all:
+            installed: tuple[Step, Act, str] | None = None
+            for step in walked.whole(course):
+                if isinstance(step.instruction, Copy):
+                    if step.origin is not None and any(
+                        "node_modules" in s or s == "/" for s in (*step.sources, step.to)
+                    ):
+                        installed = None
+                    continue
+                for act in step.acts:
+                    use = act.use
+                    if use is None or use.manager.ecosystem != "node":
+                        continue
+                    if use.deed == "install":
+                        cause = _production(use.scope, use.manager, step, act)
+                        installed = (step, act, cause) if cause else None
+                    elif use.deed == "add" and not use.everywhere:
+                        installed = None
+                    elif installed is not None and use.deed == "script" and use.words[0].split(":")[0] in _BUILDS:
+                        if step.stage == course.number:
+                            yield from self._found(subject, walked, course, installed, use.words[0], document)
+                        installed = None
+
+    def _found(
+        self,
+        subject: Subject,
+        walked: Courses,
+        course: Course,
+        installed: tuple[Step, Act, str],
+        script: str,
+        document: Mapping[str, Any] | None,
+    ) -> Iterator[Finding]:
+        step, act, cause = installed
+        tool = _tool(document, script)
+        level: Level = "info"
+        if tool is not None and tool[1] == "development":
+            level = "error"
+        elif tool is not None and tool[1] == "production":
+            return
+        elif document is None and _ships_no_modules(walked, course):
+            # What this stage installs is used by nobody but the build.
+            level = "warning"
+        name = f"`{tool[0]}`" if tool is not None else "its tools"
+        text = f"{cause} leaves the development dependencies out, and `{script}` needs {name}"
+        hint = "install everything in the stage that builds; leave development dependencies out where the program runs"
+        node = step.instruction.node
+        span = act.text.span(act.command.span)
+        yield Finding(self, text, node, span, hint=hint, level=level)
+
+
+class DevelopmentDependenciesShipped(Rule):
+    """node_modules with development dependencies in the image."""
+
+    name = "DevelopmentDependenciesShipped"
+    summary = "Development dependencies should not be in the image that runs"
+    why = (
+        "`npm ci` installs compilers, test runners and linters as well: hundreds of megabytes that the program never "
+        "loads, each a reason for a finding of a scanner. Install with `--omit=dev` in the final stage, or "
+        "`npm prune --omit=dev` before the modules are copied.\n\nThree Dockerfiles of kezuri's own examples "
+        "have it as "
+        "the articles that they come from do: `express/Dockerfile.001`, `targets/Dockerfile` and "
+        "`copy-link/Dockerfile`; "
+        "`examples/broken` says so of each."
+    )
+    japanese = (
+        "開発用の依存関係を実行用のイメージに入れない",
+        "`npm ci` はコンパイラ、テスト、リンターもインストールします。プログラムが決して読み込まない数百 MB "
+        "で、一つ一つが脆弱性スキャンで"
+        "検出される原因になります。最終ステージで `--omit=dev` を付けてインストールするか、コピーする前に "
+        "`npm prune --omit=dev` を実行します。",
+    )
+    severity = "warning"
+    bad = Example(
+        "FROM node:22-slim AS builder\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\n\n"
+        "FROM node:22-slim\nWORKDIR /app\nCOPY --from=builder /app/node_modules ./node_modules\nCOPY main.js ./\n"
+        'USER node\nCMD ["node", "main.js"]\n'
+    )
+    good = Example(
+        "FROM node:22-slim AS builder\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci --omit=dev\n\n"
+        "FROM node:22-slim\nWORKDIR /app\nCOPY --from=builder /app/node_modules ./node_modules\nCOPY main.js ./\n"
+        'USER node\nCMD ["node", "main.js"]\n'
+    )
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        walked = courses(subject)
+        last = walked.last
+        if last is None or not _for_production(walked, last):
+            return
+        document = package_json(subject.surroundings)
+        if document is not None and not section(document, "devDependencies"):
+            return
+        if any(a.use is not None and a.use.deed == "prune" for s in last.runs() for a in s.acts):
+            return
+        for step in last.copies():
+            if not isinstance(step.origin, int):
+                continue
+            source = walked.all[step.origin]
+            for word in step.sources:
+                path = word.rstrip("/")
+                if not path.endswith("node_modules"):
+                    continue
+                found = modules(walked, source)
+                if found is not None and found[2]:
+                    install = found[1]
+                    text = f"`{path}` holds the development dependencies that `{_said(install)}` installed"
+                    hint = "run `npm prune --omit=dev` before, or install with --omit=dev in this stage"
+                    yield Finding(self, text, step.instruction.node, hint=hint)
+        if last.under is None and document is not None and not any(isinstance(s.origin, int) for s in last.copies()):
+            found = modules(walked, last)
+            if found is not None and found[2] and walked.image() is not None:
+                step, act, _ = found
+                text = f"`{_said(act)}` installs the development dependencies into the image that runs"
+                hint = "add --omit=dev, or build in a stage of its own"
+                span = act.text.span(act.command.span)
+                yield Finding(self, text, step.instruction.node, span, hint=hint, level="info")
+
+
+class BuildToolsShipped(Rule):
+    """The image that runs is the one that was built in."""
+
+    name = "BuildToolsShipped"
+    summary = "The stage that runs should not be the stage that builds"
+    why = (
+        "An image in which the program was built holds compiler, development dependencies, source and what the build "
+        "left behind. With a second stage only the result is shipped: for a Go program that is 10 MB in place "
+        "of 900. "
+        "It is `info` for a compiler that was installed by a package manager, which some programs need when they run."
+    )
+    japanese = (
+        "ビルドするステージと動かすステージを分ける",
+        "ビルドしたイメージには、コンパイラ、開発用の依存関係、ソース、ビルドの残りが入っています。"
+        "ステージを分ければ成果物だけが出荷されます。"
+        "Go のプログラムなら 900 MB が 10 MB になります。",
+    )
+    severity = "warning"
+    bad = Example(
+        "FROM golang:1.24\nWORKDIR /src\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n"
+        'RUN CGO_ENABLED=0 go build -o /server .\nUSER 65532\nCMD ["/server"]\n'
+    )
+    good = Example(
+        "FROM golang:1.24 AS builder\nWORKDIR /src\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n"
+        "RUN CGO_ENABLED=0 go build -o /server .\n\nFROM gcr.io/distroless/static-debian12:nonroot\n"
+        'COPY --from=builder /server /server\nCMD ["/server"]\n'
+    )
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        walked = courses(subject)
+        course = walked.image()
+        if course is None or _started_by_tool(course):
+            return
+        node = course.stage.start.node
+        copied = any(isinstance(step.origin, int) for step in course.copies())
+        for step in walked.whole(course):
+            for act in step.acts:
+                use = act.use
+                if use is None or act.command.within[:1] == ("function",):
+                    continue
+                what = ""
+                if use.deed == "build" and course.ground.compiler:
+                    what = "compiler"
+                elif use.deed == "script" and use.words[0].split(":")[0] in _BUILDS and not copied:
+                    found = modules(walked, course)
+                    if course.ground.full or (found is not None and found[2]):
+                        what = "development dependencies"
+                if what:
+                    said = _said(act)
+                    text = f"`{said}` runs in the image that is shipped: it holds the {what} and the source"
+                    hint = "build in a stage of its own (AS builder) and COPY --from=builder what is needed to run"
+                    yield Finding(self, text, node, course.stage.start.image_span, hint=hint)
+                    return
+
+
+def modules(walked: Courses, course: Course) -> tuple[Step, Act, bool] | None:
+    """The last installation of Node modules in a stage and those under it, and whether development dependencies are
+    there in the end; None where no installation is seen."""
+    found: tuple[Step, Act, bool] | None = None
+    for step in walked.whole(course):
+        for act in step.acts:
+            use = act.use
+            if use is None:
+                if act.command.program == "rm" and any(
+                    w.loose.rstrip("/").endswith("node_modules") for w in act.command.words
+                ):
+                    found = None
+                continue
+            if use.manager.ecosystem != "node" or use.everywhere:
+                continue
+            if use.deed == "install":
+                found = (step, act, not _production(use.scope, use.manager, step, act))
+            elif use.deed == "prune" and found is not None:
+                found = (found[0], found[1], False)
+    return found
+
+
+def _production(scope: Scope, manager: Manager, step: Step, act: Act) -> str:
+    """What makes an installation leave development dependencies out; empty for nothing."""
+    if scope == "everything":
+        return ""
+    if scope == "production":
+        flag = next(
+            (
+                w.loose
+                for w in act.command.arguments
+                if "prod" in w.loose or "omit" in w.loose or w.loose in ("-P", "-p")
+            ),
+            "",
+        )
+        return f"`{flag}`" if flag else f"`{_said(act)}`"
+    if manager not in (NPM, YARN, PNPM):
+        return ""
+    for assignment in act.command.assignments:
+        if assignment.name == "NODE_ENV":
+            return (
+                "`NODE_ENV=production`"
+                if assignment.value is not None and assignment.value.loose == "production"
+                else ""
+            )
+    if step.known.get("NODE_ENV") == "production":
+        return "`NODE_ENV=production`"
+    for name in ("NPM_CONFIG_PRODUCTION", "npm_config_production", "YARN_PRODUCTION"):
+        if step.known.get(name) == "true":
+            return f"`{name}=true`"
+    return ""
+
+
+def _tool(document: Mapping[str, Any] | None, script: str) -> tuple[str, str] | None:
+    """The program that a script begins with, and which dependencies have it: "development", "production" or empty for
+    neither; None where that is not known."""
+    command = section(document, "scripts").get(script)
+    if not isinstance(command, str):
+        return None
+    from kezuri.shell.reader import read
+
+    production, development = section(document, "dependencies"), section(document, "devDependencies")
+    seen = None
+    for one in read(command[:4096]).commands:
+        words = [w.loose for w in one.words if w.loose not in ("npx", "cross-env") and "=" not in w.loose]
+        if not words:
+            continue
+        program = words[0].rsplit("/", 1)[-1]
+        packages = _PROVIDES.get(program, (program,))
+        if any(p in production for p in packages):
+            seen = seen or (program, "production")
+        elif any(p in development for p in packages):
+            return program, "development"
+    return seen
+
+
+def _ships_no_modules(walked: Courses, course: Course) -> bool:
+    """Whether another stage takes from this one, and never its modules, or the directory that they are in."""
+    users = walked.used_by(course.number)
+    takes = [s for n in users for s in walked.all[n].copies() if s.origin == course.number]
+    if not takes or any(walked.all[n].under == course.number for n in users):
+        return False
+    return not any("node_modules" in w or w.rstrip("/") in ("", course.cwd) for s in takes for w in s.sources)
+
+
+def _for_production(walked: Courses, course: Course) -> bool:
+    return walked.image() is course or (course.cmd is None and course.entrypoint is None)
+
+
+def _started_by_tool(course: Course) -> bool:
+    """Whether what the image starts is the tool that builds, as in an image for development."""
+    for instruction in (course.entrypoint, course.cmd):
+        if instruction is not None and instruction.command.argv:
+            words = " ".join(instruction.command.argv).split()
+            if words[:1] == ["exec"]:
+                words = words[1:]
+            program = words[0].rsplit("/", 1)[-1] if words else ""
+            if program in ("go", "cargo", "mvn", "mvnw", "gradle", "gradlew", "dotnet", "air", "sbt", "make"):
+                return program != "dotnet" or "run" in words or "watch" in words
+            if program in ("npm", "yarn", "pnpm", "bun") and any(
+                w in ("dev", "start:dev", "test", "watch") for w in words
+            ):
+                return True
+            if program in ("bash", "sh", "zsh") and len(words) == 1:
+                return True
+    return False
+
+
+def _said(act: Act) -> str:
+    return " ".join(word.text for word in act.command.words[:3])[:60]
+
+
+RULES = (ProductionInstallBeforeBuild(), DevelopmentDependenciesShipped(), BuildToolsShipped())

@@ -1,0 +1,292 @@
+"""Rules about yum and dnf, which Red Hat's distributions install packages with."""
+
+import re
+from typing import TYPE_CHECKING
+
+from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.rule import Example, Finding
+from kezuri.check.shell_edits import appended, fix, inserted
+
+if TYPE_CHECKING:
+    from kezuri.check.runs import Call, WrittenRun
+    from kezuri.check.subject import Subject
+    from kezuri.shell.script import Word
+
+_WIKI = "https://github.com/hadolint/hadolint/wiki/"
+_VALUED = frozenset(
+    (
+        *(
+            "--enablerepo",
+            "--disablerepo",
+            "--setopt",
+            "--installroot",
+            "-c",
+            "--config",
+            "-x",
+            "--exclude",
+            "-d",
+            "-e",
+        ),
+        *("--releasever", "--repo", "--repoid", "--forcearch", "--arch", "--advisory", "--comment", "--rpmverbosity"),
+        *("--debuglevel", "--errorlevel", "--disableexcludes", "--disableplugin", "--enableplugin", "--repofrompath"),
+    )
+)
+_PINNED = re.compile(r"-[0-9]|-\$|\.rpm\Z|\A[@/.~]|://|\(")
+_STREAM = re.compile(r":|\A/|/")
+_CACHE = re.compile(r"/var/cache(?:/?\*?\Z|/(?:yum|dnf|libdnf5))")
+_YUM = ("yum",)
+_DNF = ("dnf", "microdnf")
+
+
+def _verbs(call: "Call") -> "tuple[str, Word | None, tuple[Word, ...]]":
+    """What a call does, the word for it, and its operands; `module install` and the like are one verb."""
+    plain = call.plain(_VALUED)
+    if not plain:
+        return "", None, ()
+    if plain[0].loose in ("module", "group", "groups") and len(plain) > 1:
+        return f"{plain[0].loose} {plain[1].loose}", plain[1], plain[2:]
+    return plain[0].loose, plain[0], plain[1:]
+
+
+class _Unpinned(PackageRule):
+    programs: tuple[str, ...]
+
+    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+        spots = []
+        for call in run.named(*self.programs):
+            verb, _, packages = _verbs(call)
+            if verb in ("install", "in"):
+                known = verb == "install"
+                spots += [Spot(call, word, known) for word in packages if not _PINNED.search(word.loose)]
+            elif verb == "module install":
+                spots += [Spot(call, word) for word in packages if not _STREAM.search(word.loose)]
+        if not spots:
+            return None
+        return self.found(
+            run,
+            spots,
+            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
+            hint="write PACKAGE-VERSION",
+        )
+
+
+class _Asking(PackageRule):
+    programs: tuple[str, ...]
+    fix_class = "A"
+
+    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+        asking = []
+        for call in run.named(*self.programs):
+            verb, word, _ = _verbs(call)
+            asks = verb in ("install", "localinstall", "groupinstall", "module install", "group install")
+            if asks and word is not None and not call.has("-y", "--assumeyes") and not _answered(run, call):
+                asking.append((call, word))
+        if not asking:
+            return None
+        return self.found(
+            run,
+            [Spot(call, word) for call, word in asking],
+            message=f"`{asking[0][0].program} install` without -y asks a question that nobody answers",
+            hint="add -y",
+            fix=fix(run, advice="add -y", edits=[inserted(call, word, "-y") for call, word in asking]),
+        )
+
+
+def _answered(run: "WrittenRun", call: "Call") -> bool:
+    return any(
+        other.command.pipeline == call.command.pipeline
+        and other.program in ("yes", "echo", "printf")
+        and other.command.span.start < call.command.span.start
+        for other in run.calls
+    )
+
+
+class _CacheKept(PackageRule):
+    programs: tuple[str, ...]
+    verbs: tuple[str, ...]
+    fix_class = "A"
+
+    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+        dirty = [call for call in run.named(*self.programs) if _verbs(call)[0] in self.verbs]
+        if any(_CACHE.match(mount) for mount in run.mounts()):
+            return None
+        left = [call for call in dirty if not any(_cleans(other, call.program) for other in run.after(call))]
+        # For hadolint one cleaning behind the first installation is enough.
+        seen = not dirty or not _hadolint_sees_cleaning(run, dirty[0])
+        if not left:
+            return None
+        text, program = left[-1].text, left[-1].program
+        cleaning = " && ".join(dict.fromkeys(f"{call.program} clean all" for call in left))
+        edit = appended(run, text, cleaning, subject.dockerfile.escape) if text is not None else None
+        return self.found(
+            run,
+            [Spot(call, call.head, seen) for call in left],
+            message=f"`{program}` leaves its cache in the layer",
+            hint=f"end the RUN with `{program} clean all`",
+            fix=fix(run, advice="clean the cache at the end of the RUN", edits=[edit]),
+            level=None if run.shipped or run.trigger else "style",
+        )
+
+
+def _cleans(call: "Call", program: str) -> bool:
+    said = [word.loose for word in call.words]
+    if call.program == "rm":
+        recursive = any(word.startswith("-") and "r" in word.lower() for word in said)
+        return any(_CACHE.search(word) or (recursive and "$" in word) for word in said)
+    return call.program == program and "clean" in said
+
+
+def _hadolint_sees_cleaning(run: "WrittenRun", call: "Call") -> bool:
+    """hadolint takes any `rm -rf` behind it for a removal of the cache."""
+    return any(
+        other.seen
+        and (
+            _cleans(other, call.program) or (other.program == "rm" and any(word.loose == "-rf" for word in other.words))
+        )
+        for other in run.after(call)
+    )
+
+
+class UnpinnedYumPackage(_Unpinned):
+    """hadolint's DL3033."""
+
+    name = "UnpinnedYumPackage"
+    aliases = ("DL3033",)
+    severity = "style"
+    programs = _YUM
+    summary = "Packages that yum installs should have a version"
+    why = (
+        "Without a version, the same Dockerfile gives other packages on another day. With one (`httpd-2.4.57`), a "
+        "build "
+        "stops working where the repository drops that version. Files, URLs, groups and paths have no version to write."
+    )
+    japanese = (
+        "yum でインストールするパッケージにはバージョンを指定する",
+        "バージョンを書かないと、同じ Dockerfile でもビルドした日によって入るパッケージが変わります。書いた場合"
+        "(`httpd-2.4.57`)は、リポジトリがその版を消した時点でビルドできなくなります。ファイル、URL、グループ、パスには"
+        "バージョンを書けないので、何も報告しません。",
+    )
+    bad = Example("FROM rockylinux:9\nRUN yum install -y httpd && yum clean all\n")
+    good = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57 && yum clean all\n")
+    url = _WIKI + "DL3033"
+
+
+class UnpinnedDnfPackage(_Unpinned):
+    """hadolint's DL3041."""
+
+    name = "UnpinnedDnfPackage"
+    aliases = ("DL3041",)
+    severity = "style"
+    programs = _DNF
+    summary = "Packages that dnf installs should have a version"
+    why = (
+        "Without a version, the same Dockerfile gives other packages on another day. With one (`httpd-2.4.62`), a "
+        "build "
+        "stops working where the repository drops that version. Files, URLs, groups and paths have no version to write."
+    )
+    japanese = (
+        "dnf でインストールするパッケージにはバージョンを指定する",
+        "バージョンを書かないと、同じ Dockerfile でもビルドした日によって入るパッケージが変わります。書いた場合"
+        "(`httpd-2.4.62`)は、リポジトリがその版を消した時点でビルドできなくなります。ファイル、URL、グループ、パスには"
+        "バージョンを書けないので、何も報告しません。",
+    )
+    bad = Example("FROM fedora:41\nRUN dnf install -y httpd && dnf clean all\n")
+    good = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62 && dnf clean all\n")
+    url = _WIKI + "DL3041"
+
+
+class YumConfirmationMissing(_Asking):
+    """hadolint's DL3030."""
+
+    name = "YumConfirmationMissing"
+    aliases = ("DL3030",)
+    programs = _YUM
+    summary = "yum install should be called with -y"
+    why = "yum asks before it installs. In a build there is nobody to answer: it takes the end of its input for a no."
+    japanese = (
+        "yum install には -y を付ける",
+        "yum はインストールの前に確認を求めます。ビルドには答える人がいないため、入力の終わりを「いいえ」と受け取りま"
+        "す。",
+    )
+    bad = Example("FROM rockylinux:9\nRUN yum install httpd-2.4.57 && yum clean all\n")
+    good = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57 && yum clean all\n")
+    url = _WIKI + "DL3030"
+
+
+class DnfConfirmationMissing(_Asking):
+    """hadolint's DL3038."""
+
+    name = "DnfConfirmationMissing"
+    aliases = ("DL3038",)
+    programs = _DNF
+    summary = "dnf install should be called with -y"
+    why = "dnf asks before it installs. In a build there is nobody to answer: it takes the end of its input for a no."
+    japanese = (
+        "dnf install には -y を付ける",
+        "dnf はインストールの前に確認を求めます。ビルドには答える人がいないため、入力の終わりを「いいえ」と受け取りま"
+        "す。",
+    )
+    bad = Example("FROM fedora:41\nRUN dnf install httpd-2.4.62 && dnf clean all\n")
+    good = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62 && dnf clean all\n")
+    url = _WIKI + "DL3038"
+
+
+class YumCacheKept(_CacheKept):
+    """hadolint's DL3032."""
+
+    name = "YumCacheKept"
+    aliases = ("DL3032", "DS-0015")
+    programs = _YUM
+    verbs = ("install", "module install", "group install")
+    summary = "yum's cache should be cleaned in the RUN that filled it"
+    why = (
+        "yum keeps the repositories' metadata in `/var/cache/yum`, often more than 100 MB. What a later RUN removes "
+        "stays "
+        "in the layer below. A cache mount on that directory leaves nothing to clean."
+    )
+    japanese = (
+        "yum のキャッシュは、作られたのと同じ RUN の中で消す",
+        "yum はリポジトリのメタデータを `/var/cache/yum` に残し、100 MB を超えることもよくあります。後の RUN で消して"
+        "も下の"
+        "レイヤーには残ります。このディレクトリにキャッシュマウントがあれば、消すものはありません。",
+    )
+    bad = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57\n")
+    good = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57 && yum clean all\n")
+    url = _WIKI + "DL3032"
+
+
+class DnfCacheKept(_CacheKept):
+    """hadolint's DL3040."""
+
+    name = "DnfCacheKept"
+    aliases = ("DL3040", "DS-0019", "DS-0027")
+    programs = _DNF
+    verbs = ("install", "in", "upgrade", "reinstall", "module install", "group install")
+    summary = "dnf's cache should be cleaned in the RUN that filled it"
+    why = (
+        "dnf keeps the repositories' metadata in `/var/cache/dnf` (`/var/cache/libdnf5` from version 5 on), often more "
+        "than 100 MB. What a later RUN removes stays in the layer below. A cache mount on that directory leaves "
+        "nothing "
+        "to clean."
+    )
+    japanese = (
+        "dnf のキャッシュは、作られたのと同じ RUN の中で消す",
+        "dnf はリポジトリのメタデータを `/var/cache/dnf`(バージョン 5 からは `/var/cache/libdnf5`)に残し、100 MB を超"
+        "える"
+        "こともよくあります。後の RUN で消しても下のレイヤーには残ります。このディレクトリにキャッシュマウントがあれ"
+        "ば、"
+        "消すものはありません。",
+    )
+    bad = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62\n")
+    good = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62 && dnf clean all\n")
+    url = _WIKI + "DL3040"
+
+
+RULES = (
+    DnfCacheKept(),
+    DnfConfirmationMissing(),
+    UnpinnedDnfPackage(),
+    UnpinnedYumPackage(),
+    YumCacheKept(),
+    YumConfirmationMissing(),
+)

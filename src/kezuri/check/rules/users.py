@@ -1,0 +1,108 @@
+"""USER: who runs what the image starts."""
+
+import re
+from collections.abc import Iterator
+
+from kezuri.check.rule import Example, Finding, Rule
+from kezuri.check.standing import shipped
+from kezuri.check.subject import Subject
+from kezuri.dockerfile.instructions import Arg, User
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})\Z")
+
+
+class RootUser(Rule):
+    """hadolint's DL3002."""
+
+    name = "RootUser"
+    aliases = ("DL3002", "DS-0002")
+    summary = "The last USER of a stage is not root"
+    why = (
+        "What the image starts then runs as root: whoever finds a hole in it is root in the container, and one more "
+        "hole away from root on the host. Go back to an account without rights after the steps that need root. In a "
+        "stage that is not what the image becomes this matters little: it is an info there."
+    )
+    japanese = (
+        "ステージの最後の USER を root にしない",
+        "イメージが起動するプログラムが root で動くことになります。そのプログラムに穴があれば、攻撃者はコンテナ内の "
+        "root になり、ホストの root まであと一歩です。root が必要な手順のあとは、権限のないアカウントに戻してくださ"
+        "い。最終イメージにならないステージでは影響が小さいため、情報として報告します。",
+    )
+    bad = Example("FROM debian:12\nUSER root\nRUN echo hello\n")
+    good = Example("FROM debian:12\nUSER root\nRUN echo hello\nUSER 65532\n")
+    url = "https://github.com/hadolint/hadolint/wiki/DL3002"
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        above = shipped(subject)
+        for part in subject.parts:
+            if part.start is None:
+                continue
+            users = [p.instruction for p in part.pieces if isinstance(p.instruction, User) and not p.trigger]
+            if not users or users[-1].user.partition(":")[0] not in ("root", "0"):
+                continue
+            final = part.number == above[0] or (part.number in above and not _changed(subject, part.number))
+            yield Finding(
+                self,
+                "the last USER is root: what the image starts runs with all rights",
+                users[-1].node,
+                hint="switch to an account without rights behind the steps that need root: `USER 65532`",
+                aliases=None if final else ("DL3002",),
+                level=None if final else "info",
+            )
+
+
+class NamedUser(Rule):
+    """hadolint's DL3066."""
+
+    name = "NamedUser"
+    aliases = ("DL3066",)
+    severity = "info"
+    summary = "USER has a number"
+    why = (
+        "Kubernetes refuses a container with `runAsNonRoot: true` when it cannot see that the user is not 0: it knows "
+        "the number in the image's config, and not the `/etc/passwd` inside. With `USER 1000` it can tell. For a "
+        "container that runs elsewhere the name is just as good."
+    )
+    japanese = (
+        "USER には番号を使う",
+        "Kubernetes は `runAsNonRoot: true` のとき、ユーザーが 0 でないと確かめられないコンテナを拒否します。"
+        "見えるのはイメージの設定にある番号だけで、中の `/etc/passwd` は見えません。`USER 1000` なら判断できます。"
+        "ほかの場所で動かすだけなら、名前でも問題ありません。",
+    )
+    bad = Example("FROM node:24\nUSER node\n")
+    good = Example("FROM node:24\nUSER 1000\n")
+    url = "https://github.com/hadolint/hadolint/wiki/DL3066"
+
+    def look(self, subject: Subject) -> Iterator[Finding]:
+        arguments: set[str] = set()
+        for part in subject.parts:
+            for piece in part.pieces:
+                instruction = piece.instruction
+                if isinstance(instruction, Arg):
+                    arguments |= {name for name, _ in instruction.pairs}
+                if not isinstance(instruction, User) or piece.trigger:
+                    continue
+                name = instruction.user.partition(":")[0]
+                variable = _VARIABLE.match(name)
+                if name.isdigit() or not name or (variable and (variable[1] or variable[2]) in arguments):
+                    continue
+                yield Finding(
+                    self,
+                    f"the user {name} is a name: only the image's own /etc/passwd knows who that is",
+                    instruction.node,
+                    hint="write the account's number, as `id -u` shows it in the image",
+                )
+
+
+def _changed(subject: Subject, number: int) -> bool:
+    """Whether a stage that stands on this one, on the way to the last, says USER again."""
+    stages = shipped(subject)
+    parts = {part.number: part for part in subject.parts}
+    return any(
+        isinstance(p.instruction, User) and not p.trigger
+        for n in stages[: stages.index(number)]
+        for p in parts[n].pieces
+    )
+
+
+RULES = (RootUser(), NamedUser())

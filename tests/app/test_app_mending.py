@@ -1,0 +1,121 @@
+"""Fixes as transactions: what does what it says is kept, what does more is refused, and every round comes to an end."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.app.app_fixes import Replaces, mend
+
+from kezuri.check.patch import unified
+from kezuri.check.rule import Rule
+from kezuri.check.rules import RULES
+
+TEXT = "FROM alpine\nRUN one\nRUN two\n"
+
+
+def test_a_fix_that_does_what_it_says_is_kept() -> None:
+    mended = mend(TEXT, Replaces("RUN one", "RUN  three", "command"))
+    assert mended.texts == {"": TEXT.replace("one", " three")}
+    assert [tried.proved for tried in mended.kept] == [("the plan differs in command only",)] and not mended.refused
+    assert mended.settled
+
+
+@pytest.mark.parametrize(
+    ("make", "changes"),
+    [
+        ("RUN three", ()),
+        ("RUN three", ("env", "config", "mount")),
+        ("RUN three\nUSER root", ("command",)),
+        ("RUN three\nRUN four", ("command",)),
+        ("", ()),
+        ("RUN three && (", ("command",)),
+        ("FROM alpine\nRUN three", ("command", "operation.new")),
+        ("COPY --from=nobody a b", ("command", "operation", "kind")),
+        ("RUN three", ("nonsense",)),
+        ("ENV A=b\nRUN one", ("config.Env A",)),
+    ],
+)
+def test_a_fix_that_lies_is_refused(make: str, changes: tuple[str, ...]) -> None:
+    mended = mend(TEXT, Replaces("RUN one", make, *changes))
+    assert mended.texts == {"": TEXT} and not mended.kept
+    (refused,) = mended.refused
+    assert refused.reasons and refused.finding.rule.name == "Replaces"
+
+
+def test_what_is_right_for_the_default_of_an_argument_only_is_refused() -> None:
+    text = "FROM alpine\nARG WHERE=/a\nCOPY x $WHERE\n"
+    assert not mend(text, Replaces("$WHERE\n", "/a\n")).kept
+    assert mend(text, Replaces("$WHERE\n", "${WHERE}\n")).kept
+
+
+def test_one_that_fails_keeps_no_other_from_being_made() -> None:
+    mended = mend(TEXT, Replaces("RUN one", "RUN 1"), Replaces("RUN two", "RUN 2", "command", name="Other"))
+    assert mended.texts == {"": TEXT.replace("two", "2")}
+    assert len(mended.kept) == len(mended.refused) == 1
+
+
+def test_fixes_that_overlap_are_made_one_after_the_other() -> None:
+    mended = mend(
+        TEXT,
+        Replaces("RUN one\nRUN two", "RUN one\nRUN three", "command"),
+        Replaces("one\nRUN t", "1\nRUN t", "command", name="Other"),
+    )
+    assert mended.texts == {"": "FROM alpine\nRUN 1\nRUN three\n"} and len(mended.kept) == 2
+
+
+def test_two_that_undo_each_other_come_to_an_end() -> None:
+    mended = mend(TEXT, Replaces("one", "1", "command"), Replaces("RUN 1", "RUN one", "command", name="Other"))
+    assert mended.settled and len(mended.kept) == 1
+    assert [tried.reasons for tried in mended.refused] == [("it undoes what another fix made",)]
+
+
+@pytest.mark.parametrize("make", ["one", "one one", "one # one"])
+def test_what_leaves_its_own_finding_is_refused(make: str) -> None:
+    mended = mend(TEXT, Replaces("one", make, "command"))
+    assert mended.texts == {"": TEXT} and mended.settled and len(mended.refused) == 1
+
+
+@pytest.mark.parametrize("kinds", [("V",), ("D",), ()])
+def test_other_classes_are_left_alone(kinds: tuple[str, ...]) -> None:
+    assert mend(TEXT, Replaces("one", "1", "command"), kinds=kinds).texts == {"": TEXT}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["FROM alpine\r\nRUN one\r\nRUN two", "\ufeffFROM alpine\nRUN one", "FROM a\n# é\nRUN one"]
+)
+def test_all_other_bytes_stay(text: str) -> None:
+    mended = mend(text, Replaces("RUN one", "RUN 1 && \\\n    2", "command"))
+    newline = "\r\n" if "\r" in text else "\n"
+    assert mended.texts[""] == text.replace("RUN one", f"RUN 1 && \\{newline}    2")
+
+
+def test_a_fix_with_edits_that_overlap_is_refused() -> None:
+    mended = mend(TEXT, Replaces("one\nRUN", "1\nRUN", "command", also=(("RUN two", "RUN 2"),)))
+    assert [tried.reasons for tried in mended.refused] == [("its edits overlap",)]
+
+
+@given(st.text("abc\n\r", max_size=20), st.text("abc\n\r", max_size=20))
+def test_a_diff_says_what_is_to_be_done(before: str, after: str) -> None:
+    said = unified(before, after, "x")
+    assert bool(said) == (before != after)
+    lines = said.split("\n")[2:]
+    kept = [line[1:] for line in lines if line[:1] in (" ", "+")]
+    if before != after and len(before.split("\n")) < 4:
+        assert "\n".join(kept) == after.removesuffix("\n")
+
+
+def test_the_rules_of_every_build_leave_nothing_to_mend_the_second_time() -> None:
+    text = 'from alpine as Build\nENV A b\nMAINTAINER me\nrun a && \\\n\n  b\nEXPOSE 80/TCP\nFROM Build\nCMD echo "x"\n'
+    mended = mend(text, *RULES)
+    assert mended.kept and mended.settled
+    again = mend(mended.texts[""], *RULES)
+    assert again.texts == mended.texts and not again.kept
+
+
+def _examples() -> list[Rule]:
+    return [rule for rule in RULES if rule.fix_class or rule.bad]
+
+
+@pytest.mark.parametrize("rule", _examples(), ids=lambda rule: rule.name)
+def test_every_fix_of_class_a_of_the_bad_examples_is_proved(rule: Rule) -> None:
+    mended = mend(rule.bad.text, rule)
+    assert [(t.fix.title, t.reasons) for t in mended.refused] == []

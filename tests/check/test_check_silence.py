@@ -1,0 +1,140 @@
+"""What comments silence: each tool's where that tool looks for them, ours anywhere, by any name of a rule."""
+
+from collections.abc import Iterable
+
+import pytest
+from tests.check.check_dockerfiles import resolver
+
+from kezuri.check.pragmas import Silence
+from kezuri.check.selection import Selection
+from kezuri.check.sheets import Terms, check_dockerfile
+from kezuri.check.told import Sheet
+from kezuri.dockerfile.parser import parse
+
+A = "WorkdirRelativePath"
+B = "MaintainerDeprecated"
+
+
+def sheet(text: str, heed: bool = True, also: Iterable[str] = (), today: str = "2026-11-28") -> Sheet:
+    names = frozenset(name.lower() for name in (A, B, *also))
+    return check_dockerfile(text, "Dockerfile", Terms(resolver(), selection=Selection(names), heed=heed, today=today))
+
+
+def found(text: str, heed: bool = True) -> list[tuple[int, str]]:
+    return [(told.line, told.rule.name) for told in sheet(text, heed).told]
+
+
+def test_nothing_is_silent_by_itself() -> None:
+    assert found("FROM scratch\nWORKDIR a\nMAINTAINER b\n") == [(2, A), (3, B)]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        f"# hadolint ignore={A}",
+        f"#hadolint ignore={A}",
+        f"  # hadolint   ignore = {A} , {B}",
+        f"# hadolint ignore={B},{A} # because",
+        f"# kezuri ignore={A}",
+        f"# kezuri ignore={A.lower()}, {B} because of this",
+        "# kezuri ignore=all",
+        f"# kezuri: ignore={A}",
+        f"# check=skip={A}",
+        f"# check=skip={B},{A};error=true",
+        "# check=skip=all",
+        f"#trivy:ignore:{A}",
+        f"# trivy:ignore:{B} trivy:ignore:{A}",
+        f"# trivy:ignore:{A}:exp:2026-11-28",
+    ],
+)
+def test_a_comment_above_an_instruction_is_for_it_alone(comment: str) -> None:
+    assert found(f"FROM scratch\nUSER x\n{comment}\nWORKDIR a\nMAINTAINER b\n") == [(5, B)]
+    assert found(f"FROM scratch\nUSER x\n{comment}\nWORKDIR a\nMAINTAINER b\n", heed=False) == [(4, A), (5, B)]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        f"# hadolint ignore={A} because",
+        f"# Hadolint Ignore={A}",
+        f"## hadolint ignore={A}",
+        f"# see hadolint ignore={A}",
+        "# hadolint ignore=",
+        f"# hadolint ignore={A},",
+        f"# hadolint ignore={A}\n",
+        f"# hadolint ignore={A}\n# another",
+        f"# hadolint stage ignore={A}",
+        f"# kezuri {A}",
+        "# kezuri ignore",
+        f"# check=skip={A.removesuffix('h')}",
+        f"# check={A}",
+        f"# trivy:ignore:{A}:exp:2026-11-27",
+    ],
+)
+def test_what_a_tool_does_not_take_for_its_comment_silences_nothing(comment: str) -> None:
+    assert (4 + comment.count("\n"), A) in found(f"FROM scratch\nUSER x\n{comment}\nWORKDIR a\n")
+
+
+def test_our_comments_and_buildkits_may_have_others_below_them() -> None:
+    assert found(f"FROM scratch\n# kezuri ignore={A}\n\n# another\nWORKDIR a\n") == []
+    assert found(f"FROM scratch\n# check=skip={A}\n\n# another\nWORKDIR a\n") == []
+    assert found(f"FROM scratch\n# kezuri ignore={B}\n# kezuri ignore={A}\nWORKDIR a\n") == []
+
+
+def test_our_comments_may_stand_within_an_instruction() -> None:
+    assert found(f"FROM scratch\nWORKDIR \\\n# kezuri ignore={A}\n  a\nFROM scratch\nWORKDIR b\n") == [(6, A)]
+    text = "FROM scratch\nUSER x\nRUN a && \\\n  # kezuri ignore=all\n  b\nWORKDIR c\n"
+    (pragma,) = Silence(parse(text, "Dockerfile"), "").pragmas
+    assert (pragma.scope, pragma.first, pragma.last) == ("line", 3, 3)
+    heredoc = "FROM scratch\nRUN <<E\n# hadolint global ignore=all\n# kezuri ignore=DL3001\nE\n"
+    (pragma,) = Silence(parse(heredoc, "Dockerfile"), "").pragmas
+    assert (pragma.written, pragma.first) == (("DL3001",), 2)
+
+
+@pytest.mark.parametrize("tool", ["hadolint", "kezuri"])
+def test_global_comments_hold_for_the_file_wherever_they_stand(tool: str) -> None:
+    comment = f"# {tool} global ignore={A}\n"
+    for text in (
+        f"{comment}FROM scratch\nWORKDIR a\nMAINTAINER b\n",
+        f"FROM scratch\nWORKDIR a\nMAINTAINER b\n{comment}",
+    ):
+        assert [name for _, name in found(text)] == [B]
+
+
+@pytest.mark.parametrize("tool", ["hadolint", "kezuri"])
+def test_stage_comments_hold_for_the_stage_below_them(tool: str) -> None:
+    text = f"FROM scratch\nWORKDIR a\n# {tool} stage ignore={A}\nFROM scratch\nWORKDIR b\nFROM scratch\nWORKDIR c\n"
+    assert found(text) == [(2, A), (7, A)]
+    inside = f"FROM scratch\nWORKDIR a\n# {tool} stage ignore={A}\nWORKDIR b\nFROM scratch\nWORKDIR c\n"
+    assert found(inside) == ([(6, A)] if tool == "kezuri" else [(2, A), (6, A)])
+
+
+def test_trivys_comments_above_from_hold_for_what_begins_there() -> None:
+    assert found(f"#trivy:ignore:{A}\nFROM scratch\nWORKDIR a\nFROM scratch\nWORKDIR b\n") == []
+    assert found(f"FROM scratch\nWORKDIR a\n#trivy:ignore:{A}\nFROM scratch\nWORKDIR b\n") == [(2, A)]
+
+
+def test_the_directive_holds_for_the_file() -> None:
+    assert found(f"# check=skip={A}\nFROM scratch\nWORKDIR a\nMAINTAINER b\n") == [(4, B)]
+    assert found("# check=skip=all\nFROM scratch\nWORKDIR a\nMAINTAINER b\n") == []
+    (one,) = sheet("# check=error=true\nFROM scratch\nWORKDIR a\n").told
+    assert one.level == "error"
+    wrong = sheet("# check=skp=all\nFROM scratch\nWORKDIR a\n", also=["unbuildable"]).told
+    assert [(told.line, told.rule.name) for told in wrong] == [(1, "Unbuildable"), (3, A)]
+
+
+def test_what_is_silenced_is_counted() -> None:
+    assert sheet(f"FROM scratch\n# kezuri ignore={A}\nWORKDIR a\n").silenced == 1
+
+
+def test_a_name_that_nobody_has_is_reported_at_its_place() -> None:
+    text = f"FROM scratch\n# kezuri ignore=DL9999,WorkdirRelativPath\n# hadolint ignore=SC1234,{B}\nUSER a\n"
+    (told,) = sheet(text, also=["unknownrulename"]).told
+    assert told.rule.name == "UnknownRuleName" and told.level == "info"
+    assert told.span is not None and text[told.span.start : told.span.end] == "WorkdirRelativPath"
+    assert told.hint == f"write `{A}`"
+
+
+def test_many_comments_take_time_in_proportion() -> None:
+    text = "FROM scratch\n" + f"# kezuri ignore={A}\n" * 20_000 + "WORKDIR a\n"
+    assert found(text) == []
