@@ -70,7 +70,7 @@ class ForbiddenBase(Rule):
     japanese = (
         "組織が禁じたイメージを使わない",
         "`kezuri.toml` の表 `[check]` の `forbidden-bases` に、使ってはならないイメージを並べます"
-        "(`[\"centos\", \"*:latest\", \"docker.io/library/node:1[0-6]*\"]`、ワイルドカード可)。書かれたままの名前、"
+        '(`["centos", "*:latest", "docker.io/library/node:1[0-6]*"]`、ワイルドカード可)。書かれたままの名前、'
         "タグを除いた名前、"
         "レジストリとタグを補った名前のそれぞれと比べます。FROM、`COPY --from`、`RUN --mount=from=` が対象です。",
     )
