@@ -126,7 +126,7 @@ class Desk:
         with ExitStack() as held:
             directory = os.path.dirname(file.path)
             fixer = Fixer(FixRequest(write=False), directory, self._settings, lambda event: None)
-            fixer(Found("", file.shown, directory), file.text, self._terms(file, held))
+            fixer.dockerfile(Found("", file.shown, directory), file.text, self._terms(file, held))
             return fixer.files[-1].text
 
     def weigh(self, file: OpenFile, instruction: Instruction) -> Weight:

@@ -76,10 +76,10 @@ class PackageManagerAsProcess(Rule):
         yield Finding(self, text, instruction.node, None, fix, hint, level=level)
 
 
-class InitMissing(Rule):
+class UnreapedChildren(Rule):
     """Node as process 1 without an init."""
 
-    name = "InitMissing"
+    name = "UnreapedChildren"
     summary = "Node.js should not be process 1 without an init"
     why = (
         "The kernel gives process 1 no default for signals and every orphan to look after. Node does neither: "
@@ -298,4 +298,4 @@ def _brings_shell(step: Step) -> bool:
     return False
 
 
-RULES = (PackageManagerAsProcess(), InitMissing(), ShellFormWithoutShell(), HealthcheckProgramMissing())
+RULES = (PackageManagerAsProcess(), UnreapedChildren(), ShellFormWithoutShell(), HealthcheckProgramMissing())
