@@ -13,6 +13,7 @@ from kezuri.check.rule import Example, Finding, Rule, RulePage
 from kezuri.check.rules import RULES
 from kezuri.check.selection import Selection
 from kezuri.check.sheets import Terms, check_dockerfile
+from kezuri.check.shell_checker import ShellChecker
 from kezuri.check.subject import Subject
 from kezuri.check.told import Sheet
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
@@ -105,6 +106,7 @@ def examine(
     files: Mapping[str, str] | None = None,
     policy: Policy | None = None,
     beyond: bool = False,
+    shell_checker: ShellChecker | None = None,
 ) -> Seen:
     """What the rules say of a Dockerfile that is built on linux/amd64. `base` is the platform of all images; those of
     `absent` cannot be asked for. `files` are those of the build context, by path."""
@@ -122,6 +124,7 @@ def examine(
         platform is not None,
         None if files is None else Table(files),
         policy,
+        shell_checker,
     )
     report = lint(subject, options or read_options(dockerfile, None), rules, beyond)
     errors = tuple(d for error in survey.errors for d in error.diagnostics)
