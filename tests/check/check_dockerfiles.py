@@ -1,7 +1,7 @@
 """Dockerfiles examined with images that exist only here."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from kezuri.check.rule import Example, Finding, Rule, RulePage
 from kezuri.check.rules import RULES
 from kezuri.check.selection import Selection
 from kezuri.check.sheets import Terms, check_dockerfile
-from kezuri.check.shell_checker import ShellChecker
+from kezuri.check.shell_checker import Remark, ShellChecker
 from kezuri.check.subject import Subject
 from kezuri.check.told import Sheet
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
@@ -131,6 +131,20 @@ def examine(
     return Seen(subject, report.findings, errors, report.error)
 
 
+class Unquoted:
+    """Says what ShellCheck would of one word of the example of its rule."""
+
+    def check(self, scripts: Sequence[str]) -> tuple[tuple[Remark, ...], ...]:
+        return tuple(
+            tuple(
+                Remark(2086, "info", "Quote it", number, line.index(" $FILES") + 2, number, len(line) + 1)
+                for number, line in enumerate(script.split("\n"), 1)
+                if " $FILES" in line
+            )
+            for script in scripts
+        )
+
+
 def seen_in(example: Example, rule: RulePage) -> Sheet:
     """What `kezuri check --rule` says of a rule's example, with nothing but the example around it."""
 
@@ -148,5 +162,6 @@ def seen_in(example: Example, rule: RulePage) -> Sheet:
         ignore=Ignore.parse(example.ignore, ".dockerignore") if example.ignore else None,
         policy=example.policy,
         selection=selection,
+        shell_checker=Unquoted(),
     )
     return check_dockerfile(example.text, example.name, terms)
