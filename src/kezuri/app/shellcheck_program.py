@@ -4,14 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from kezuri.check.rule import Level
 from kezuri.check.shell_checker import Remark, Replacement
 from kezuri.diagnostics import KezuriError
 
 _PATIENCE = 60.0
-_LEVELS: Mapping[str, Level] = {"error": "error", "warning": "warning", "info": "info", "style": "style"}
+_Level = Literal["error", "warning", "info", "style"]
+_LEVELS: Mapping[str, _Level] = {"error": "error", "warning": "warning", "info": "info", "style": "style"}
 _MOST = 500
 """Scripts that one process is given."""
 

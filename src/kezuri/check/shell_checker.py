@@ -1,9 +1,7 @@
 """The door to a program that checks shell scripts, and what it says."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
-
-from kezuri.check.rule import Level
+from typing import Literal, NamedTuple, Protocol
 
 OFF = frozenset((1090, 1091, 2187))
 """What is not asked, as in hadolint: files that a script sources are not there to be read, and that ash is checked as
@@ -26,7 +24,7 @@ class Remark(NamedTuple):
     """What is said about a script: the code is ShellCheck's without `SC`, lines and columns count from 1."""
 
     code: int
-    level: Level
+    level: Literal["error", "warning", "info", "style"]
     message: str
     line: int
     column: int
