@@ -10,6 +10,7 @@ from kezuri.app.check_places import Beside, Found, find
 from kezuri.app.check_preferences import PreferenceFiles
 from kezuri.app.finished import Finished
 from kezuri.app.request import Settings
+from kezuri.app.shellcheck_program import find_shellcheck
 from kezuri.app.standard import standard_input
 from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
 from kezuri.check.sheets import Terms, check_dockerfile
@@ -122,6 +123,7 @@ class Checker:
         self._request = request
         self._images = images
         self._contexts: dict[str, Beside] = {}
+        self._shell_checker = find_shellcheck(request.environ)
         self.errors: list[Diagnostic] = []
 
     def check(self, found: Found, preferences: Preferences) -> Sheet:
@@ -153,6 +155,7 @@ class Checker:
             preferences.selection,
             preferences.heed is not False,
             request.today,
+            self._shell_checker,
         )
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:
