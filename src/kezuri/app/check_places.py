@@ -34,9 +34,21 @@ class Found(NamedTuple):
             data = limited(stdin(), self.shown)
         else:
             data = read_dockerfile(self.path, self.shown)
-        if b"\0" in data:
-            raise KezuriError.of(f"{self.shown} is no text: there are NUL bytes in it")
+        if _no_text(data):
+            raise KezuriError.of(f"{self.shown} is no text", hint="name a Dockerfile, or what lies beside one")
         return decode(data)
+
+
+_TEXT = bytes(range(8, 14)) + b"\x1b"
+
+
+def _no_text(data: bytes) -> bool:
+    """Whether bytes are those of something else: a NUL is in them, or they begin with many other control characters."""
+    if b"\0" in data:
+        return True
+    head = data[:4096]
+    controls = sum(byte < 32 for byte in head.translate(None, _TEXT))
+    return controls * 20 > len(head)
 
 
 class NoFile(KezuriError):
