@@ -15,7 +15,7 @@ TEXT = "FROM alpine\nRUN one\nRUN two\n"
 def test_a_fix_that_does_what_it_says_is_kept() -> None:
     mended = mend(TEXT, Replaces("RUN one", "RUN  three", "command"))
     assert mended.texts == {"": TEXT.replace("one", " three")}
-    assert [tried.proved for tried in mended.kept] == ["the plan differs in command only"] and not mended.refused
+    assert [tried.proved for tried in mended.kept] == [("the plan differs in command only",)] and not mended.refused
     assert mended.settled
 
 

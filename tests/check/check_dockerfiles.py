@@ -143,6 +143,7 @@ def seen_in(example: Example, rule: RulePage) -> Sheet:
         resolver(example.base),
         surroundings=Table(files),
         ignore=Ignore.parse(example.ignore, ".dockerignore") if example.ignore else None,
+        policy=example.policy,
         selection=selection,
     )
     return check_dockerfile(example.text, example.name, terms)

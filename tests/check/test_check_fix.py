@@ -148,7 +148,7 @@ class Believes:
     def prove(self, *_: object) -> object:
         from kezuri.check.mending import Verdict
 
-        return Verdict(proved="believed")
+        return Verdict(proved=("believed",))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Fixes of class V proved: the file is built without it and with it, and what both came to is compared and probed."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -56,9 +56,16 @@ class ImageProver:
         two = self._image(after)
         if isinstance(two, KezuriError):
             return Verdict((f"it breaks the build: {_first(two)}",))
+        edited = {key for key, text in after.items() if before.get(key) != text}
+        return self.compared(one, two, before, fix, edited)
+
+    def compared(self, one: str, two: str, before: Texts, fix: Fix, edited: Iterable[str] = ("",)) -> Verdict:
+        """Two images of the store that these texts gave, by digest, compared as `prove` does. `edited` are the keys of
+        the texts that are not the same: a context that is copied whole has them in it."""
         if one == two:
-            return Verdict(proved="both builds give the same image, byte for byte")
-        found = self._compared(one, two)
+            return Verdict(proved=("both builds give the same image, byte for byte",))
+        names = {os.path.basename(self._path(key)) for key in edited}
+        found = tuple(_told_apart(difference, names) for difference in self._compared(one, two))
         wrong_ones = undeclared(found, fix.changes)
         if any(d.name.startswith("file.") for d in wrong_ones):
             # Some of it may differ between any two builds of the very same file.
@@ -66,24 +73,26 @@ class ImageProver:
             wrong_ones = tuple(d for d in wrong_ones if not _anyway(d, unsteady))
         if wrong_ones:
             return Verdict(told(wrong_ones))
-        run = ""
+        run: tuple[str, ...] = ()
         if self._prober is not None:
             probes = [self._probe(digest) for digest in (one, two)]
             wrong_ones = undeclared(probe_differences(*probes), fix.changes)
             if wrong_ones:
                 end = probes[1].output.strip().splitlines()[-1:]
                 return Verdict((*told(wrong_ones), *(f"it says: {line[:200]}" for line in end)))
-            run = _in_words(probes[1])
-        noise = sum(1 for d in found if d.noise)
-        changed = sorted({d.name for d in found if not d.noise})
-        files = f"files and config differ in {', '.join(changed)} only" if changed else "files and config are the same"
-        return Verdict(proved=f"built before and after: {files}{f' ({noise} without meaning)' if noise else ''}{run}")
+            run = (_in_words(probes[1]),)
+        return Verdict(proved=("built before and after", *_differing(found), *run))
 
     def close(self) -> None:
         """Let go of the images that were built for proofs."""
         if self._nameless is not None:
             built = {digest for digest in self._built.values() if isinstance(digest, str)}
             _forget(self._settings, built - self._nameless)
+
+    def _path(self, key: str) -> str:
+        if not key:
+            return self._ground.dockerfile or "Dockerfile"
+        return self._ground.places.get(key, key.removeprefix(NEW))
 
     def _image(self, texts: Texts) -> str | KezuriError:
         key = tuple(sorted(texts.items()))
@@ -151,6 +160,12 @@ def _anyway(difference: Difference, unsteady: frozenset[tuple[str, str]]) -> boo
     return difference.name.startswith("file.") and (difference.name, difference.where) in unsteady
 
 
+def _told_apart(difference: Difference, names: Collection[str]) -> Difference:
+    """The difference, marked where it is the very file that the fix edits or makes, copied into the image."""
+    own = difference.name in ("file.content", "file.new") and os.path.basename(difference.where) in names
+    return difference._replace(noise="it is the file that is mended") if own else difference
+
+
 def _laid(texts: Texts, ground: Ground, place: str) -> tuple[str, str]:
     """The context and the Dockerfile as the texts have them. The user's own directory is the context where nothing in
     it but the Dockerfile is changed; else a copy is."""
@@ -209,16 +224,26 @@ def _forget(settings: Settings, digests: Iterable[str]) -> None:
             store.names.drop(digest)
 
 
+def _differing(differences: Sequence[Difference]) -> Iterator[str]:
+    changed = sorted({d.name for d in differences if not d.noise})
+    if changed:
+        yield f"files and config differ in {', '.join(changed)} only"
+    else:
+        yield "files and config are the same"
+    if noise := sum(1 for d in differences if d.noise):
+        yield f"{noise} differences say nothing"
+
+
 def _in_words(probe: Probe) -> str:
     if probe.refused:
-        return f"; neither can be started ({probe.refused[:100]})"
+        return f"neither can be started ({probe.refused[:100]})"
     answers = [f"{answer.port} {answer}" for answer in probe.answers]
     said = [
         "stays alive" if probe.alive else f"ends with {probe.exit_code}",
         *answers,
         *([probe.health] * bool(probe.health)),
     ]
-    return f"; started before and after: {', '.join(filter(None, said))}"
+    return f"started before and after: {', '.join(filter(None, said))}"
 
 
 def _first(error: KezuriError) -> str:

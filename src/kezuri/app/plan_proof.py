@@ -45,7 +45,7 @@ class PlanProver:
             # Nothing is built of such a file: a fix can only be kept where it is what makes it good.
             if two.errors:
                 return Verdict((f"nothing can be proved of a file that cannot be built: {_first(one.errors[0])}",))
-            return Verdict(proved="it can be built with it")
+            return Verdict(proved=("it can be built with it",))
         found: dict[Difference, None] = {}
         # A value that nobody has thought of may be none that the file can be built with.
         for was, now in ((one, two), *(((marked, other),) if not marked.errors else ())):
@@ -54,7 +54,9 @@ class PlanProver:
         if wrong_ones := undeclared(found, fix.changes):
             return Verdict(told(wrong_ones))
         changed = sorted({d.name for d in found if d.name != "history"})
-        return Verdict(proved=f"the plan differs in {', '.join(changed)} only" if changed else "the plan is the same")
+        if not changed:
+            return Verdict(proved=("the plan is the same",))
+        return Verdict(proved=(f"the plan differs in {', '.join(changed)} only",))
 
     def _marks(self, text: str) -> Mapping[str, str]:
         """A value for every ARG; those that mean something to the builder keep theirs."""

@@ -13,11 +13,11 @@ MOST_ROUNDS = 25
 
 
 class Verdict(NamedTuple):
-    """What became of a proof. `reasons` are why the fix cannot be kept, none where it can; `proved` says in a sentence
-    without a full stop what was found out."""
+    """What became of a proof. `reasons` are why the fix cannot be kept, none where it can; `proved` says in
+    sentences without a full stop what was found out."""
 
     reasons: tuple[str, ...] = ()
-    proved: str = ""
+    proved: tuple[str, ...] = ()
 
 
 class Prover(Protocol):
@@ -53,7 +53,7 @@ class Tried(NamedTuple):
     finding: Reported
     fix: "Fix"
     reasons: tuple[str, ...]
-    proved: str
+    proved: tuple[str, ...]
 
 
 class Mended(NamedTuple):
@@ -122,7 +122,7 @@ class Mending:
             except Conflict:
                 continue
             except ValueError as error:
-                self._refused[key] = Tried(finding, fix, (str(error),), "")
+                self._refused[key] = Tried(finding, fix, (str(error),), ())
                 continue
             verdict = self._judge(texts, made, finding, fix)
             tried = Tried(finding, fix, verdict.reasons, verdict.proved)

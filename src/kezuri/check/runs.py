@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.check.shell_text import ShellText
 from kezuri.diagnostics import Span
@@ -11,7 +11,6 @@ from kezuri.shell.reader import read
 from kezuri.shell.script import SimpleCommand, Word
 
 if TYPE_CHECKING:
-    from kezuri.check.subject import Subject
     from kezuri.check.written import Part
 
 _TRANSPARENT = frozenset(("command", "builtin", "exec", "time", "coproc"))
@@ -20,11 +19,25 @@ _PYTHON = re.compile(r"python[0-9.]*\Z")
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"))
 
 
+class Texts(Protocol):
+    """What is needed of a Dockerfile here."""
+
+    @property
+    def parts(self) -> "tuple[Part, ...]":
+        """The file from one FROM to the next."""
+        ...
+
+    def scripts(self, instruction: Run, /) -> tuple[ShellText, ...]:
+        """The shell texts of a RUN."""
+        ...
+
+
 class Call(NamedTuple):
     """A program that is called, and its arguments. `program` is the last part of its path; for `python -m pip` it is
     `pip`. `head` is the word that names it.
 
-    `seen` tells that hadolint looks at the call, too: it does not where a path is written, or behind `sudo` and `env`.
+    `seen` tells that hadolint looks at the call, too: it does not where a path is written, behind `sudo` and `env`, or
+    for `python -m pip` with options before `install`.
     `text` is None where nothing can be edited.
     """
 
@@ -113,7 +126,7 @@ class WrittenRun(NamedTuple):
                         yield target.rstrip("/") or "/"
 
 
-def written_runs(subject: "Subject") -> tuple[WrittenRun, ...]:
+def written_runs(subject: "Texts") -> tuple[WrittenRun, ...]:
     """Every RUN of the file in its order."""
     parts = subject.parts
     standing: dict[int, set[int]] = {}
@@ -148,7 +161,7 @@ def written_runs(subject: "Subject") -> tuple[WrittenRun, ...]:
     return tuple(found)
 
 
-def environment(subject: "Subject", run: WrittenRun) -> dict[str, str]:
+def environment(subject: "Texts", run: WrittenRun) -> dict[str, str]:
     """What ENV says in the stage of a RUN before it and in the stages below, quotes taken off, as written."""
     parts = {part.number: part for part in subject.parts}
     names: dict[str, int] = {}
@@ -211,7 +224,8 @@ def _call(command: SimpleCommand, text: ShellText | None, seen: bool) -> Iterato
         said = [word.loose for word in words]
         for index in range(1, len(said) - 1):
             if said[index] == "-m":
-                yield Call(said[index + 1], words[index + 1], words[index + 2 :], seen, command, text)
+                near = seen and said[index + 2 : index + 3] == ["install"]
+                yield Call(said[index + 1], words[index + 1], words[index + 2 :], near, command, text)
                 return
     yield Call(program, words[0], words[1:], seen, command, text)
 

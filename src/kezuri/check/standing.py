@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from kezuri.plan.inputs import BaseImage
+from kezuri.plan.operation import RunOperation
 
 if TYPE_CHECKING:
     from kezuri.check.subject import Subject
+    from kezuri.dockerfile.instructions import Run
     from kezuri.oci.config import ImageConfig
 
 
@@ -42,3 +44,12 @@ def ancestry(subject: "Subject") -> dict[int, tuple[int, ...]]:
         if stage.start.name:
             names[stage.start.written_name or ""] = names[stage.start.name] = stage.number
     return found
+
+
+def run_operation(subject: "Subject", stage: int, run: "Run") -> RunOperation | None:
+    """A RUN of a stage as evaluated: as whom and where it runs. None where that is not known."""
+    facts = subject.evaluated.get(stage)
+    if facts is None or facts.plan is None or subject.guessed(facts):
+        return None
+    found = (o for o in facts.plan.operations if isinstance(o, RunOperation))
+    return next((o for o in found if o.node.number == run.node.number and o.node.source is run.node.source), None)

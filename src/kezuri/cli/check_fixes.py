@@ -78,7 +78,7 @@ def _say_fixes(fixer: "Fixer", written: bool, console: Console) -> None:
     colour, columns = console.colour(console.err), console.columns(console.err)
     for file in fixer.files:
         for tried in file.kept:
-            proof = console.words(tried.proved)
+            proof = "; ".join(map(console.words, tried.proved))
             done = console.words("mended") if written else console.words("would be mended")
             console.note(f"{_place(file.shown, tried)}: {done}: {console.words(tried.fix.title)} ({proof})")
         for tried in file.refused:

@@ -14,6 +14,13 @@ OPTIONS = (
     Option(
         ("--build-arg",), "repeated", "Set a build argument; without =VALUE that of the environment", "NAME[=VALUE]"
     ),
+    Option(
+        ("--build-context",),
+        "repeated",
+        "With --built: replace or add a source: a directory, oci-layout://, docker-image://",
+        "NAME=SOURCE",
+    ),
+    Option(("--built",), "flag", "Build each Dockerfile, and check the image as well"),
     Option(("--context",), "text", "The build context (default: the file's directory)", "DIR", completes="directory"),
     Option(("--disable-ignore-pragma",), "flag", "Report what comments silence, too"),
     *(
@@ -50,6 +57,12 @@ OPTIONS = (
         "NAME:FORM",
     ),
     Option(("--rule",), "repeated", "Ask only this rule, by any of its names", "RULE", completes="rule"),
+    Option(
+        ("--secret",),
+        "repeated",
+        "With --built: a secret for RUN --mount=type=secret",
+        "id=ID[,src=FILE|-][,env=VARIABLE]",
+    ),
     Option(("--strict-labels",), "flag", "Allow no labels but those that are required"),
     Option(("--target",), "text", "Check what this stage needs only", "STAGE", completes="stage"),
     Option(("--trusted-registry",), "repeated", "A registry that images may come from; * stands for any text", "HOST"),

@@ -48,7 +48,7 @@ class AptListsKept(PackageRule):
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         updates = [
             Spot(call, call.plain(VALUED)[0], not _hadolint_sees_removal(run))
-            for call in run.named(*APT)
+            for call in run.named(*APT, "aptitude")
             if "update" in [word.loose for word in call.plain(VALUED)[:1]]
         ]
         mounts = set(run.mounts())
@@ -90,10 +90,10 @@ def _hadolint_sees_removal(run: "WrittenRun") -> bool:
 def _lists_removed(run: "WrittenRun", update: Spot, subject: "Subject") -> Fix | None:
     """The lists removed at the end of the RUN, unless a later one lives on them."""
     text = update.call.text
-    if text is None or not any(call for call, _, _ in installs(run, *APT) if call in run.after(update.call)):
+    if text is None or not any(c in run.after(update.call) for c, _, _ in installs(run, *APT, "aptitude")):
         return None
     later = [other for other in subject.runs if other.run.node.number > run.run.node.number]
-    if any(installs(other, *APT) and not _updates(other) for other in later):
+    if any(installs(other, *APT, "aptitude") and not _updates(other) for other in later):
         return None
     command = "rm -rf /var/lib/apt/lists/*"
     edit = appended(run, text, command, subject.dockerfile.escape)
@@ -101,7 +101,7 @@ def _lists_removed(run: "WrittenRun", update: Spot, subject: "Subject") -> Fix |
 
 
 def _updates(run: "WrittenRun") -> bool:
-    return any("update" in [word.loose for word in call.plain(VALUED)[:1]] for call in run.named(*APT))
+    return any("update" in [word.loose for word in call.plain(VALUED)[:1]] for call in run.named(*APT, "aptitude"))
 
 
 RULES = (AptListsKept(),)

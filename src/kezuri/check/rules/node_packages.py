@@ -19,6 +19,7 @@ _NPM_VALUED = frozenset(
         *("--fetch-timeout", "--fetch-retries", "--location", "--script-shell", "--before", "--network-timeout"),
     )
 )
+_NPM_KNOWN = frozenset(("--loglevel", "--registry"))
 _LOCAL = re.compile(r"(?:/|\./|\.\./|~/|file:)|\.\.?\Z")
 _ARCHIVE = re.compile(r"\.(?:tar|tar\.gz|tgz)\Z")
 
@@ -52,7 +53,7 @@ class UnpinnedNpmPackage(PackageRule):
         for call in run.named("npm"):
             plain = call.plain(_NPM_VALUED)
             if plain and plain[0].loose in ("install", "i", "add"):
-                known = plain[0].loose == "install"
+                known = call.plain(_NPM_KNOWN)[0].loose == "install"
                 spots += [Spot(call, word, known) for word in plain[1:] if not _pinned(word.loose)]
         if not spots:
             return None

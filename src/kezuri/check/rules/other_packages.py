@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from kezuri.check.package_rule import PackageRule, Spot, names
 from kezuri.check.rule import Example, Finding
+from kezuri.shell.script import Word
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
     from kezuri.check.subject import Subject
-    from kezuri.shell.script import Word
 
 _WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _GEM_VALUED = frozenset(
@@ -92,12 +92,22 @@ def _unpinned_gems(call: "Call") -> "list[Spot]":
         return []
     if any(word in ("-g", "-v") or re.match(r"-v.", word) for word in said[:end]):
         return []
-    options = [word.span.start for word in call.words if word.loose.startswith("-")]
+    swallowed = _swallowed(call.words[:end])
     return [
-        Spot(call, word, not any(start < word.span.start for start in options))
+        Spot(call, word, word not in swallowed)
         for word in plain[1:]
         if ":" not in word.loose and not word.loose.endswith(".gem")
     ]
+
+
+def _swallowed(words: "tuple[Word, ...]") -> "set[Word]":
+    """The words that hadolint takes for values: each behind an option that has none of its own."""
+    found, skip = set[Word](), False
+    for word in words:
+        if skip:
+            found.add(word)
+        skip = not skip and word.loose.startswith("-") and "=" not in word.loose
+    return found
 
 
 class UnpinnedGoPackage(PackageRule):
@@ -122,7 +132,10 @@ class UnpinnedGoPackage(PackageRule):
     url = _WIKI + "DL3062"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = [Spot(call, word) for call in run.named("go") for word in _unpinned_packages(call)]
+        calls = list(run.named("go"))
+        # A `go run` of something fixed or local is enough for hadolint to say nothing of the whole RUN.
+        seen = all(_unpinned_packages(call) for call in calls if [w.loose for w in call.plain()[:1]] == ["run"])
+        spots = [Spot(call, word, seen) for call in calls for word in _unpinned_packages(call)]
         if not spots:
             return None
         return self.found(

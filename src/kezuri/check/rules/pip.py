@@ -80,7 +80,7 @@ class UnpinnedPipPackage(PackageRule):
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         spots = [
-            Spot(call, word)
+            Spot(call, word, "." not in [package.loose for package in packages])
             for call, _, packages in _installs(run)
             if not call.has(*_ELSEWHERE)
             for word in packages
@@ -98,7 +98,7 @@ class UnpinnedPipPackage(PackageRule):
 
 def _pinned(package: str) -> bool:
     if _REPOSITORY.match(package):
-        return "@" in package
+        return "@" in package or _ARCHIVE.search(package) is not None
     return (
         _VERSION.search(package) is not None
         or "/" in package

@@ -80,15 +80,15 @@ class _Asking(PackageRule):
             verb, word, _ = _verbs(call)
             asks = verb in ("install", "localinstall", "groupinstall", "module install", "group install")
             if asks and word is not None and not call.has("-y", "--assumeyes") and not _answered(run, call):
-                asking.append((call, word, not verb.startswith("group ")))
+                asking.append((call, word))
         if not asking:
             return None
         return self.found(
             run,
-            [Spot(call, word, known) for call, word, known in asking],
+            [Spot(call, word) for call, word in asking],
             message=f"`{asking[0][0].program} install` without -y asks a question that nobody answers",
             hint="add -y",
-            fix=fix(run, advice="add -y", edits=[inserted(call, word, "-y") for call, word, _ in asking]),
+            fix=fix(run, advice="add -y", edits=[inserted(call, word, "-y") for call, word in asking]),
         )
 
 
@@ -111,15 +111,16 @@ class _CacheKept(PackageRule):
         if any(_CACHE.match(mount) for mount in run.mounts()):
             return None
         left = [call for call in dirty if not any(_cleans(other, call.program) for other in run.after(call))]
-        # An installation after the last cleaning is for hadolint as if it had been cleaned.
-        seen = not dirty or not any(_cleans(other, dirty[0].program) for other in run.after(dirty[0]))
+        # For hadolint one cleaning behind the first installation is enough.
+        seen = not dirty or not _hadolint_sees_cleaning(run, dirty[0])
         if not left:
             return None
         text, program = left[-1].text, left[-1].program
-        edit = appended(run, text, f"{program} clean all", subject.dockerfile.escape) if text is not None else None
+        cleaning = " && ".join(dict.fromkeys(f"{call.program} clean all" for call in left))
+        edit = appended(run, text, cleaning, subject.dockerfile.escape) if text is not None else None
         return self.found(
             run,
-            [Spot(call, call.head, seen and not _hadolint_sees_removal(run, call)) for call in left],
+            [Spot(call, call.head, seen) for call in left],
             message=f"`{program}` leaves its cache in the layer",
             hint=f"end the RUN with `{program} clean all`",
             fix=fix(run, advice="clean the cache at the end of the RUN", edits=[edit]),
@@ -130,14 +131,18 @@ class _CacheKept(PackageRule):
 def _cleans(call: "Call", program: str) -> bool:
     said = [word.loose for word in call.words]
     if call.program == "rm":
-        return any(_CACHE.search(word) or "$" in word for word in said)
+        recursive = any(word.startswith("-") and "r" in word.lower() for word in said)
+        return any(_CACHE.search(word) or (recursive and "$" in word) for word in said)
     return call.program == program and "clean" in said
 
 
-def _hadolint_sees_removal(run: "WrittenRun", call: "Call") -> bool:
+def _hadolint_sees_cleaning(run: "WrittenRun", call: "Call") -> bool:
     """hadolint takes any `rm -rf` behind it for a removal of the cache."""
     return any(
-        other.program == "rm" and other.seen and any(word.loose == "-rf" for word in other.words)
+        other.seen
+        and (
+            _cleans(other, call.program) or (other.program == "rm" and any(word.loose == "-rf" for word in other.words))
+        )
         for other in run.after(call)
     )
 
@@ -232,7 +237,7 @@ class YumCacheKept(_CacheKept):
     name = "YumCacheKept"
     aliases = ("DL3032", "DS-0015")
     programs = _YUM
-    verbs = ("install", "module install")
+    verbs = ("install", "module install", "group install")
     summary = "yum's cache should be cleaned in the RUN that filled it"
     why = (
         "yum keeps the repositories' metadata in `/var/cache/yum`, often more than 100 MB. What a later RUN removes "

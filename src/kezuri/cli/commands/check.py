@@ -12,7 +12,7 @@ COMMAND = Command(
     "check",
     "Check Dockerfiles and what lies around them",
     tuple(sorted((*OPTIONS, *FIX_OPTIONS), key=lambda option: option.key)),
-    operands="[PATH | -]...",
+    operands="[PATH | IMAGE | -]...",
     most=-1,
     completes="file",
     holds=True,
@@ -22,9 +22,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Print what was found; the exit code as docs/exit-codes.md has it."""
     from kezuri.app.lint import CheckRequest, check_all
-    from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.build_request import build_arguments, built_request
     from kezuri.cli.check_settings import command_preferences, settings_preferences
     from kezuri.cli.check_text import say_checks
+    from kezuri.cli.progress import open_progress
     from kezuri.oci.platform import Platform
 
     parsed, console = invocation.parsed, invocation.console
@@ -51,6 +52,7 @@ def execute(invocation: Invocation) -> int:
         FORMATS,
         strftime("%Y-%m-%d"),
         parsed.text("--file-path-in-report", "-"),
+        built_request(parsed, console) if parsed.flag("--built") else None,
     )
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
@@ -58,7 +60,8 @@ def execute(invocation: Invocation) -> int:
         from kezuri.cli.check_fixes import fix
 
         return fix(request, invocation)
-    checks = check_all(request, lambda: invocation.settings)
+    with open_progress("" if request.build is not None and console.live(console.err) else "quiet", console) as progress:
+        checks = check_all(request, lambda: invocation.settings, None, progress)
     say_checks(checks, parsed, console)
     if checks.preferences.no_fail:
         return 0
