@@ -1,10 +1,13 @@
 """The errors of a Dockerfile are findings, too, where findings are listed."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Place
+
+_MOST = 20
 
 
 class Unbuildable(Rule):
@@ -30,8 +33,9 @@ class Unbuildable(Rule):
     good = Example("FROM scratch\nCOPY a /\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        """One finding for each error."""
-        for error in dict.fromkeys(d for e in subject.survey.errors for d in e.diagnostics):
+        """One finding for each error; of very many (a file that is something else) the first."""
+        errors = dict.fromkeys(d for e in subject.survey.errors for d in e.diagnostics)
+        for error in islice(errors, _MOST):
             placed = error.source is not None and error.span is not None
             place = Place(error.source, error.span) if placed else None  # type: ignore[arg-type]
             yield Finding(self, error.message, None, hint=error.hint, place=place)
