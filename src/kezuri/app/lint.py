@@ -88,7 +88,7 @@ def check_all(
     here = files.of("")
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
-        checker = _Checker(request, images, mend)
+        checker = Checker(request, images, mend)
         finished = Finished(request, settings, listener)
         for path in request.paths:
             try:
@@ -114,10 +114,10 @@ def check_all(
     return Checks(tuple(sheets), (*unread, *checker.errors, *finished.errors), failed, here, warnings)
 
 
-class _Checker:
+class Checker:
     """Checks files one after the other; what several of them share is looked at once."""
 
-    def __init__(self, request: CheckRequest, images: KnownImages, mend: Mend | None) -> None:
+    def __init__(self, request: CheckRequest, images: KnownImages, mend: Mend | None = None) -> None:
         self._mend = mend
         self._request = request
         self._images = images
@@ -126,12 +126,23 @@ class _Checker:
 
     def check(self, found: Found, preferences: Preferences) -> Sheet:
         """One file."""
-        text = found.read(standard_input)
+        return self.check_text(found, found.read(standard_input), preferences)
+
+    def check_text(self, found: Found, text: str, preferences: Preferences) -> Sheet:
+        """One file with this text, whatever the disk has."""
         if found.document:
             return self._document(found, text, preferences)
+        terms = self.terms(found, preferences)
+        if self._mend is None:
+            return check_dockerfile(text, found.shown, terms)
+        self._contexts.clear()  # what was remembered of it may be mended
+        return self._mend.dockerfile(found, text, terms)
+
+    def terms(self, found: Found, preferences: Preferences) -> Terms:
+        """What a Dockerfile is checked for."""
         beside, ignore = self._beside(found)
         request = self._request
-        terms = Terms(
+        return Terms(
             self._images.resolve,
             dict(request.arguments),
             request.target,
@@ -143,10 +154,6 @@ class _Checker:
             preferences.heed is not False,
             request.today,
         )
-        if self._mend is None:
-            return check_dockerfile(text, found.shown, terms)
-        self._contexts.clear()  # what was remembered of it may be mended
-        return self._mend.dockerfile(found, text, terms)
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:
         from kezuri.check.document import document_of
