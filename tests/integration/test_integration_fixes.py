@@ -1,4 +1,4 @@
-"""No fix breaks a build: those of class A on what the corpus has, built before and after; a second run changes nothing."""
+"""No fix breaks a build: files of the corpus are built before and after; a second run changes nothing."""
 
 import argparse
 
