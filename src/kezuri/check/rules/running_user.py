@@ -25,10 +25,12 @@ _DROPS = frozenset(
 """Programs by which a container that starts as root gives that up."""
 _SERVERS = frozenset(
     (
-        "node", "uvicorn", "gunicorn", "flask", "hypercorn", "daphne", "waitress-serve", "streamlit", "puma", "rails",
-        "rackup", "next", "npm", "yarn", "pnpm", "bun", "deno", "dotnet", "java", "php", "python", "python3", "granian",
+        "uvicorn", "gunicorn", "flask", "hypercorn", "daphne", "waitress-serve", "streamlit", "puma", "rails", "rackup",
+        "granian", "next",
     )
 )  # fmt: skip
+_INTERPRETERS = frozenset(("node", "npm", "yarn", "pnpm", "bun", "deno", "dotnet", "java", "php", "python", "python3"))
+"""Programs that run a service as often as a tool: a tool has an ENTRYPOINT that takes arguments."""
 
 
 class MissingUser(Rule):
@@ -107,7 +109,7 @@ class MissingUser(Rule):
                     return False
         if any(p.isdigit() and int(p) < 1024 for p in ports):
             return False
-        return bool(ports) or first in _SERVERS
+        return bool(ports) or first in _SERVERS or (first in _INTERPRETERS and course.entrypoint is None)
 
 
 class ChownAfterCopy(Rule):
