@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.app.check_images import KnownImages
 from kezuri.app.check_places import Beside, Found, find
@@ -17,6 +17,8 @@ from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.oci.platform import Platform
 
 if TYPE_CHECKING:
+    from kezuri.app.fix_views import DocumentLooking
+    from kezuri.check.document import DocumentSubject
     from kezuri.check.surroundings import Surroundings
     from kezuri.dockerfile.ignore import Ignore
 
@@ -25,7 +27,8 @@ class CheckRequest(NamedTuple):
     """What is to be checked and how. `paths` are files, directories, `-` for standard input, or images; `context` is
     the build context where it is not the file's own directory. `online` asks registries for base images that the store
     does not have. `preferences` are what the command line says, `settings` what the settings files say; what lies
-    beside the files is found by itself. `formats` are those that a file may name."""
+    beside the files is found by itself. `formats` are those that a file may name;
+    `stdin` is what standard input is called."""
 
     paths: tuple[str, ...] = (".",)
     context: str = ""
@@ -38,6 +41,7 @@ class CheckRequest(NamedTuple):
     environ: Mapping[str, str] = {}
     formats: tuple[str, ...] = ()
     today: str = ""
+    stdin: str = "-"
 
 
 class Checks(NamedTuple):
@@ -52,8 +56,16 @@ class Checks(NamedTuple):
     warnings: tuple[Diagnostic, ...]
 
 
-Mend = Callable[[Found, str, Terms], Sheet]
-"""Mends a Dockerfile that was read as this text, and checks what it has become."""
+class Mend(Protocol):
+    """Mends files before it says what there is to say about them."""
+
+    def dockerfile(self, found: Found, text: str, terms: Terms) -> Sheet:
+        """A Dockerfile that was read as this text."""
+        ...
+
+    def document(self, found: Found, text: str, looking: "DocumentLooking") -> Sheet:
+        """Another document."""
+        ...
 
 
 def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Mend | None = None) -> Checks:
@@ -69,7 +81,7 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Men
         checker = _Checker(request, images, mend)
         for path in request.paths:
             try:
-                found = find(path)
+                found = find(path, request.stdin)
             except KezuriError as error:
                 unread += error.diagnostics
                 continue
@@ -120,7 +132,7 @@ class _Checker:
         if self._mend is None:
             return check_dockerfile(text, found.shown, terms)
         self._contexts.clear()  # what was remembered of it may be mended
-        return self._mend(found, text, terms)
+        return self._mend.dockerfile(found, text, terms)
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:
         from kezuri.check.document import document_of
@@ -132,7 +144,15 @@ class _Checker:
         if directory.endswith(("/.github/workflows", "/.gitea/workflows", "/.forgejo/workflows")):
             home = directory.rsplit("/", 2)[0]
             name = path[len(home) + 1 :]
-        document = document_of(SourceText(found.shown, text), name, self._around(home or "/"), preferences.policy)
+        around = self._around(home or "/")
+
+        def read(text: str) -> "DocumentSubject | None":
+            return document_of(SourceText(found.shown, text), name, around, preferences.policy)
+
+        def ask(document: "DocumentSubject") -> Sheet:
+            return check_document(document, preferences.selection, preferences.heed is not False)
+
+        document = read(text)
         if document is None:
             raise KezuriError.of(
                 f"there are no checks for {found.shown}",
@@ -140,7 +160,11 @@ class _Checker:
             )
         if document.error is not None:
             self.errors += document.error.diagnostics
-        return check_document(document, preferences.selection, preferences.heed is not False)
+        if self._mend is None:
+            return ask(document)
+        from kezuri.app.fix_views import DocumentLooking
+
+        return self._mend.document(found, text, DocumentLooking(read, ask))
 
     def _beside(self, found: Found) -> "tuple[Surroundings | None, Ignore | None]":
         directory = self._request.context or found.directory

@@ -54,6 +54,7 @@ class UndefinedArgInFrom(Rule):
     """BuildKit's check of that name."""
 
     name = "UndefinedArgInFrom"
+    fix_class = "V"
     summary = "FROM command must use declared ARGs"
     why = "FROM sees the ARGs that stand before the first FROM, and nothing else: any other variable is empty there."
     bad = Example("FROM alpine$VARIANT\nRUN echo hello\n")
@@ -76,6 +77,11 @@ class UndefinedArgInFrom(Rule):
                     hint = f"write `ARG {name}=VALUE` before the first FROM" if not near else ""
                     node = stage.start.node
                     yield Finding(self, text, node, _use(subject, node, name), hint=hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import undeclared_arguments
+
+        return undeclared_arguments(self, subject)
 
 
 class InvalidDefaultArgInFrom(Rule):
@@ -119,6 +125,7 @@ class SecretsUsedInArgOrEnv(Rule):
     """BuildKit's check of that name."""
 
     name = "SecretsUsedInArgOrEnv"
+    aliases = ("DL3064",)
     summary = "Sensitive data should not be used in the ARG or ENV commands"
     fix_class = "V"
     why = (
@@ -149,6 +156,11 @@ class SecretsUsedInArgOrEnv(Rule):
 
                         fix = secret_mount(subject, node, name)
                     yield Finding(self, text, node, span, fix, hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.secrets import sounding
+
+        return sounding(self, subject)
 
 
 def _defaults(subject: Subject) -> dict[str, str] | None:
