@@ -234,7 +234,7 @@ def _is_broad(subject: Subject, step: Step) -> bool:
     found = stack(around, directory).found
     # a directory that holds a manifest and other things is a project
     files = {name for f in found for name in (*f.manifests, *f.locks)}
-    return bool(found) and len(set(names) - files) > 1
+    return bool(found) and bool(set(names) - files)
 
 
 def _vendored(subject: Subject, act: Act) -> bool:

@@ -19,7 +19,7 @@ _PROVIDES = {
     "swc": ("@swc/cli",), "turbo": ("turbo",), "remix": ("@remix-run/dev",), "astro": ("astro",),
     "svelte-kit": ("@sveltejs/kit",), "nx": ("nx",), "mocha": ("mocha",),
 }  # fmt: skip
-_BUILDS = ("build", "compile", "tsc", "bundle", "dist", "webpack", "prod")
+BUILDS = ("build", "compile", "tsc", "bundle", "dist", "webpack", "prod")
 
 
 class ProductionInstallBeforeBuild(Rule):
@@ -81,7 +81,7 @@ class ProductionInstallBeforeBuild(Rule):
                         installed = (step, act, cause) if cause else None
                     elif use.deed == "add" and not use.everywhere:
                         installed = None
-                    elif installed is not None and use.deed == "script" and use.words[0].split(":")[0] in _BUILDS:
+                    elif installed is not None and use.deed == "script" and use.words[0].split(":")[0] in BUILDS:
                         if step.stage == course.number:
                             yield from self._found(subject, walked, course, installed, use.words[0], document)
                         installed = None
@@ -167,79 +167,26 @@ class DevelopmentDependenciesShipped(Rule):
                 found = modules(walked, source)
                 if found is not None and found[2]:
                     install = found[1]
-                    text = f"`{path}` holds the development dependencies that `{_said(install)}` installed"
+                    text = f"`{path}` holds the development dependencies that `{said_by(install)}` installed"
                     hint = "run `npm prune --omit=dev` before, or install with --omit=dev in this stage"
                     yield Finding(self, text, step.instruction.node, hint=hint)
         if last.under is None and document is not None and not any(isinstance(s.origin, int) for s in last.copies()):
             found = modules(walked, last)
             if found is not None and found[2] and walked.image() is not None:
                 step, act, _ = found
-                text = f"`{_said(act)}` installs the development dependencies into the image that runs"
+                text = f"`{said_by(act)}` installs the development dependencies into the image that runs"
                 hint = "add --omit=dev, or build in a stage of its own"
                 span = act.text.span(act.command.span)
                 yield Finding(self, text, step.instruction.node, span, hint=hint, level="info")
 
 
-class BuildToolsShipped(Rule):
-    """The image that runs is the one that was built in."""
-
-    name = "BuildToolsShipped"
-    summary = "The stage that runs should not be the stage that builds"
-    why = (
-        "An image in which the program was built holds compiler, development dependencies, source and what the build "
-        "left behind. With a second stage only the result is shipped: for a Go program that is 10 MB in place "
-        "of 900. "
-        "It is `info` for a compiler that was installed by a package manager, which some programs need when they run."
-    )
-    japanese = (
-        "ビルドするステージと動かすステージを分ける",
-        "ビルドしたイメージには、コンパイラ、開発用の依存関係、ソース、ビルドの残りが入っています。"
-        "ステージを分ければ成果物だけが出荷されます。"
-        "Go のプログラムなら 900 MB が 10 MB になります。",
-    )
-    severity = "warning"
-    bad = Example(
-        "FROM golang:1.24\nWORKDIR /src\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n"
-        'RUN CGO_ENABLED=0 go build -o /server .\nUSER 65532\nCMD ["/server"]\n'
-    )
-    good = Example(
-        "FROM golang:1.24 AS builder\nWORKDIR /src\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n"
-        "RUN CGO_ENABLED=0 go build -o /server .\n\nFROM gcr.io/distroless/static-debian12:nonroot\n"
-        'COPY --from=builder /server /server\nCMD ["/server"]\n'
-    )
-
-    def look(self, subject: Subject) -> Iterator[Finding]:
-        walked = courses(subject)
-        course = walked.image()
-        if course is None or _started_by_tool(course):
-            return
-        node = course.stage.start.node
-        copied = any(isinstance(step.origin, int) for step in course.copies())
-        for step in walked.whole(course):
-            for act in step.acts:
-                use = act.use
-                if use is None or act.command.within[:1] == ("function",):
-                    continue
-                what = ""
-                if use.deed == "build" and course.ground.compiler:
-                    what = "compiler"
-                elif use.deed == "script" and use.words[0].split(":")[0] in _BUILDS and not copied:
-                    found = modules(walked, course)
-                    if course.ground.full or (found is not None and found[2]):
-                        what = "development dependencies"
-                if what:
-                    said = _said(act)
-                    text = f"`{said}` runs in the image that is shipped: it holds the {what} and the source"
-                    hint = "build in a stage of its own (AS builder) and COPY --from=builder what is needed to run"
-                    yield Finding(self, text, node, course.stage.start.image_span, hint=hint)
-                    return
-
-
-def modules(walked: Courses, course: Course) -> tuple[Step, Act, bool] | None:
-    """The last installation of Node modules in a stage and those under it, and whether development dependencies are
-    there in the end; None where no installation is seen."""
+def modules(walked: Courses, course: Course, depth: int = 5) -> tuple[Step, Act, bool] | None:
+    """The last installation of Node modules in a stage and those under it, or in the one that they are copied from, and
+    whether development dependencies are there in the end; None where no installation is seen."""
     found: tuple[Step, Act, bool] | None = None
     for step in walked.whole(course):
+        if isinstance(step.origin, int) and depth and any(w.rstrip("/").endswith("node_modules") for w in step.sources):
+            found = modules(walked, walked.all[step.origin], depth - 1) or found
         for act in step.acts:
             use = act.use
             if use is None:
@@ -270,7 +217,7 @@ def _production(scope: Scope, manager: Manager, step: Step, act: Act) -> str:
             ),
             "",
         )
-        return f"`{flag}`" if flag else f"`{_said(act)}`"
+        return f"`{flag}`" if flag else f"`{said_by(act)}`"
     if manager not in (NPM, YARN, PNPM):
         return ""
     for assignment in act.command.assignments:
@@ -324,27 +271,9 @@ def _for_production(walked: Courses, course: Course) -> bool:
     return walked.image() is course or (course.cmd is None and course.entrypoint is None)
 
 
-def _started_by_tool(course: Course) -> bool:
-    """Whether what the image starts is the tool that builds, as in an image for development."""
-    for instruction in (course.entrypoint, course.cmd):
-        if instruction is not None and instruction.command.argv:
-            words = " ".join(instruction.command.argv).split()
-            if words[:1] == ["exec"]:
-                words = words[1:]
-            program = words[0].rsplit("/", 1)[-1] if words else ""
-            if program in ("go", "cargo", "mvn", "mvnw", "gradle", "gradlew", "dotnet", "air", "sbt", "make"):
-                return program != "dotnet" or "run" in words or "watch" in words
-            if program in ("npm", "yarn", "pnpm", "bun") and any(
-                w in ("dev", "start:dev", "test", "watch") for w in words
-            ):
-                return True
-            if program in ("bash", "sh", "zsh") and len(words) == 1:
-                return True
-    return False
-
-
-def _said(act: Act) -> str:
+def said_by(act: Act) -> str:
+    """The first words of a command, for a message."""
     return " ".join(word.text for word in act.command.words[:3])[:60]
 
 
-RULES = (ProductionInstallBeforeBuild(), DevelopmentDependenciesShipped(), BuildToolsShipped())
+RULES = (ProductionInstallBeforeBuild(), DevelopmentDependenciesShipped())
