@@ -55,8 +55,8 @@ def mended(text: str, rule: str, files: Mapping[str, str]) -> str:
             "SourceBeforeDependencies",
             PIP,
             "from python:3.12-slim\r\ncopy . /app\r\nworkdir /app\r\nrun pip install -r requirements.txt\r\n",
-            "from python:3.12-slim\r\nworkdir /app\r\ncopy requirements.txt /app/\r\nrun pip install -r requirements.txt"
-            "\r\ncopy . /app\r\n",
+            "from python:3.12-slim\r\nworkdir /app\r\ncopy requirements.txt /app/\r\n"
+            "run pip install -r requirements.txt\r\ncopy . /app\r\n",
             id="order, WORKDIR between, lower case and CRLF kept",
         ),
         pytest.param(
@@ -103,7 +103,7 @@ def mended(text: str, rule: str, files: Mapping[str, str]) -> str:
             "FROM debian:12-slim\nRUN apt-get update \\\n && apt-get install -y curl \\\n && apt-get clean \\\n"
             " && rm -rf /var/lib/apt/lists/*\n",
             "FROM debian:12-slim\nRUN --mount=type=cache,target=/var/cache/apt,sharing=locked "
-            "--mount=type=cache,target=/var/lib/apt,sharing=locked rm -f /etc/apt/apt.conf.d/docker-clean && "
+            "--mount=type=cache,target=/var/lib/apt/lists,sharing=locked rm -f /etc/apt/apt.conf.d/docker-clean && "
             "apt-get update \\\n && apt-get install -y curl\n",
             id="cache of apt",
         ),
@@ -111,15 +111,16 @@ def mended(text: str, rule: str, files: Mapping[str, str]) -> str:
             "InstallWithoutCacheMount",
             {"go.mod": "", "go.sum": ""},
             "FROM golang:1.24\nRUN go mod download\nCOPY . .\nRUN go build .\n",
-            "FROM golang:1.24\nRUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build "
-            "go mod download\nCOPY . .\nRUN --mount=type=cache,target=/go/pkg/mod "
+            "FROM golang:1.24\nRUN --mount=type=cache,target=/go/pkg/mod "
+            "--mount=type=cache,target=/root/.cache/go-build go mod download\nCOPY . .\nRUN --mount=type=cache,target=/go/pkg/mod "
             "--mount=type=cache,target=/root/.cache/go-build go build .\n",
             id="cache of Go, in every step that needs it, once",
         ),
         pytest.param(
             "ChownAfterCopy",
             {},
-            "FROM node:22-slim\nWORKDIR /app\nCOPY a.js b.js ./\nCOPY lib lib\nRUN chown -R node:node /app\nUSER node\n",
+            "FROM node:22-slim\nWORKDIR /app\nCOPY a.js b.js ./\nCOPY lib lib\nRUN chown -R node:node /app\n"
+            "USER node\n",
             "FROM node:22-slim\nWORKDIR /app\nCOPY --chown=node:node a.js b.js ./\nCOPY --chown=node:node lib lib\n"
             "USER node\n",
             id="owners",

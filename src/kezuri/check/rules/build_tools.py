@@ -69,9 +69,8 @@ class BuildToolsShipped(Rule):
                 if use.deed == "build" and course.ground.compiler:
                     what = "compiler"
                 elif use.deed == "script" and use.words[0].split(":")[0] in BUILDS and not copied:
-                    found = modules(walked, course)
-                    if course.ground.full or (found is not None and found[2]):
-                        what = "development dependencies"
+                    shipped = course.ground.full or any(m[2] for m in modules(walked, course).values())
+                    what = "development dependencies" if shipped else ""
                 if what:
                     said = said_by(act)
                     text = f"`{said}` runs in the image that is shipped: it holds the {what} and the source"

@@ -57,8 +57,8 @@ class ModulesOfOtherLibc(Rule):
                     continue
                 path = next((w for w in step.sources if w.rstrip("/").rsplit("/", 1)[-1] in _MODULES), None)
                 if path is None:
-                    found = modules(walked, source)
-                    path = next((w for w in step.sources if found is not None and w.rstrip("/") == found[1].cwd), None)
+                    places = modules(walked, source)
+                    path = next((w for w in step.sources if w.rstrip("/") in places), None)
                 if path is None or _bridged(walked, course):
                     continue
                 level: Level = "warning"

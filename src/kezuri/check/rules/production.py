@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kezuri.check.course import Act, Course, Courses, Step, courses
+from kezuri.check.course import Act, Course, Courses, Step, courses, joined
 from kezuri.check.managers import NPM, PNPM, YARN, Manager, Scope
 from kezuri.check.rule import Example, Finding, Level, Rule
 from kezuri.check.stack import package_json, section
@@ -64,27 +64,29 @@ class ProductionInstallBeforeBuild(Rule):
         walked = courses(subject)
         document = package_json(subject.surroundings)
         for course in walked.all:
-            installed: tuple[Step, Act, str] | None = None
+            installed: dict[str, tuple[Step, Act, str]] = {}
             for step in walked.whole(course):
                 if isinstance(step.instruction, Copy):
-                    if step.origin is not None and any(
-                        "node_modules" in s or s == "/" for s in (*step.sources, step.to)
-                    ):
-                        installed = None
+                    words = (*step.sources, step.to)
+                    if step.origin is not None and any("node_modules" in w or w == "/" for w in words):
+                        installed.clear()
                     continue
                 for act in step.acts:
                     use = act.use
                     if use is None or use.manager.ecosystem != "node":
                         continue
+                    place = place_of(act)
                     if use.deed == "install":
                         cause = _production(use.scope, use.manager, step, act)
-                        installed = (step, act, cause) if cause else None
+                        installed.pop(place, None)
+                        if cause:
+                            installed[place] = (step, act, cause)
                     elif use.deed == "add" and not use.everywhere:
-                        installed = None
-                    elif installed is not None and use.deed == "script" and use.words[0].split(":")[0] in BUILDS:
-                        if step.stage == course.number:
-                            yield from self._found(subject, walked, course, installed, use.words[0], document)
-                        installed = None
+                        installed.pop(place, None)
+                    elif use.deed == "script" and use.words[0].split(":")[0] in BUILDS:
+                        found = installed.pop(place, None)
+                        if found is not None and step.stage == course.number:
+                            yield from self._found(subject, walked, course, found, use.words[0], document)
 
     def _found(
         self,
@@ -102,8 +104,7 @@ class ProductionInstallBeforeBuild(Rule):
             level = "error"
         elif tool is not None and tool[1] == "production":
             return
-        elif document is None and _ships_no_modules(walked, course):
-            # What this stage installs is used by nobody but the build.
+        elif document is None and _useless(walked, course):
             level = "warning"
         name = f"`{tool[0]}`" if tool is not None else "its tools"
         text = f"{cause} leaves the development dependencies out, and `{script}` needs {name}"
@@ -164,44 +165,62 @@ class DevelopmentDependenciesShipped(Rule):
                 path = word.rstrip("/")
                 if not path.endswith("node_modules"):
                     continue
-                found = modules(walked, source)
+                found = modules(walked, source).get(path.rpartition("/")[0] or "/")
                 if found is not None and found[2]:
                     install = found[1]
                     text = f"`{path}` holds the development dependencies that `{said_by(install)}` installed"
                     hint = "run `npm prune --omit=dev` before, or install with --omit=dev in this stage"
                     yield Finding(self, text, step.instruction.node, hint=hint)
         if last.under is None and document is not None and not any(isinstance(s.origin, int) for s in last.copies()):
-            found = modules(walked, last)
-            if found is not None and found[2] and walked.image() is not None:
-                step, act, _ = found
+            shipped = [m for m in modules(walked, last).values() if m[2]]
+            if shipped and walked.image() is not None:
+                step, act, _ = shipped[0]
                 text = f"`{said_by(act)}` installs the development dependencies into the image that runs"
                 hint = "add --omit=dev, or build in a stage of its own"
                 span = act.text.span(act.command.span)
                 yield Finding(self, text, step.instruction.node, span, hint=hint, level="info")
 
 
-def modules(walked: Courses, course: Course, depth: int = 5) -> tuple[Step, Act, bool] | None:
-    """The last installation of Node modules in a stage and those under it, or in the one that they are copied from, and
-    whether development dependencies are there in the end; None where no installation is seen."""
-    found: tuple[Step, Act, bool] | None = None
+def modules(walked: Courses, course: Course, depth: int = 5) -> dict[str, tuple[Step, Act, bool]]:
+    """By the directory in which they are: the last installation of Node modules in a stage and those under it, or in
+    the one that they are copied from, and whether development dependencies are there in the end."""
+    known = walked.notes.get(("modules", course.number, depth))
+    if isinstance(known, dict):
+        return known
+    found: dict[str, tuple[Step, Act, bool]] = {}
+    walked.notes["modules", course.number, depth] = found
     for step in walked.whole(course):
-        if isinstance(step.origin, int) and depth and any(w.rstrip("/").endswith("node_modules") for w in step.sources):
-            found = modules(walked, walked.all[step.origin], depth - 1) or found
+        if isinstance(step.origin, int) and depth:
+            for word in step.sources:
+                if word.rstrip("/").endswith("/node_modules"):
+                    there = modules(walked, walked.all[step.origin], depth - 1).get(word.rstrip("/").rpartition("/")[0])
+                    if there is not None:
+                        found[step.to.removesuffix("/node_modules") or "/"] = there
         for act in step.acts:
             use = act.use
+            place = place_of(act)
             if use is None:
-                if act.command.program == "rm" and any(
-                    w.loose.rstrip("/").endswith("node_modules") for w in act.command.words
-                ):
-                    found = None
-                continue
-            if use.manager.ecosystem != "node" or use.everywhere:
-                continue
-            if use.deed == "install":
-                found = (step, act, not _production(use.scope, use.manager, step, act))
-            elif use.deed == "prune" and found is not None:
-                found = (found[0], found[1], False)
+                gone = [w for w in act.command.words if w.loose.rstrip("/").endswith("node_modules")]
+                if act.command.program == "rm" and gone:
+                    found.pop(place, None)
+            elif use.manager.ecosystem == "node" and not use.everywhere:
+                if use.deed == "install":
+                    found[place] = (step, act, not _production(use.scope, use.manager, step, act))
+                elif use.deed == "prune" and place in found:
+                    found[place] = (*found[place][:2], False)
     return found
+
+
+def place_of(act: Act) -> str:
+    """The directory that a command of a package manager works in: where it is run, or what it is told."""
+    words = [word.loose for word in act.command.words]
+    for number, word in enumerate(words[:-1]):
+        if word in ("--prefix", "--dir", "-C", "--cwd"):
+            return joined(act.cwd, words[number + 1])
+    for word in words:
+        if word.startswith(("--prefix=", "--cwd=", "--dir=")):
+            return joined(act.cwd, word.partition("=")[2])
+    return act.cwd
 
 
 def _production(scope: Scope, manager: Manager, step: Step, act: Act) -> str:
@@ -258,13 +277,19 @@ def _tool(document: Mapping[str, Any] | None, script: str) -> tuple[str, str] | 
     return seen
 
 
-def _ships_no_modules(walked: Courses, course: Course) -> bool:
-    """Whether another stage takes from this one, and never its modules, or the directory that they are in."""
+def _useless(walked: Courses, course: Course) -> bool:
+    """Whether what the stage installs is for nobody but the build: a stage that takes from it, and not its modules,
+    installs for production itself."""
     users = walked.used_by(course.number)
-    takes = [s for n in users for s in walked.all[n].copies() if s.origin == course.number]
-    if not takes or any(walked.all[n].under == course.number for n in users):
+    if any(walked.all[n].under == course.number for n in users):
         return False
-    return not any("node_modules" in w or w.rstrip("/") in ("", course.cwd) for s in takes for w in s.sources)
+    for number in users:
+        user = walked.all[number]
+        taken = [w for s in user.copies() if s.origin == course.number for w in s.sources]
+        installs = modules(walked, user, 0).values()
+        if installs and not any(m[2] for m in installs) and not any("node_modules" in w for w in taken):
+            return True
+    return False
 
 
 def _for_production(walked: Courses, course: Course) -> bool:
