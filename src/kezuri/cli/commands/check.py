@@ -15,6 +15,13 @@ COMMAND = Command(
             ("--build-arg",), "repeated", "Set a build argument; without =VALUE that of the environment", "NAME[=VALUE]"
         ),
         Option(
+            ("--build-context",),
+            "repeated",
+            "With --built: replace or add a source: a directory, oci-layout://, docker-image://",
+            "NAME=SOURCE",
+        ),
+        Option(("--built",), "flag", "Build each Dockerfile, and check the image as well"),
+        Option(
             ("--context",), "text", "The build context (default: the file's directory)", "DIR", completes="directory"
         ),
         Option(("--exit-code",), "text", "The exit code when findings fail the command (default 1)", "N"),
@@ -44,9 +51,15 @@ COMMAND = Command(
         Option(("--online",), "flag", "Ask registries for base images that are not in the store"),
         Option(("--platform",), "text", "Check for this platform", "OS/ARCH"),
         Option(("--rule",), "repeated", "Ask only this rule, by any of its names", "RULE"),
+        Option(
+            ("--secret",),
+            "repeated",
+            "With --built: a secret for RUN --mount=type=secret",
+            "id=ID[,src=FILE|-][,env=VARIABLE]",
+        ),
         Option(("--target",), "text", "Check what this stage needs only", "STAGE", completes="stage"),
     ),
-    operands="[PATH | -]...",
+    operands="[PATH | IMAGE | -]...",
     most=-1,
     completes="file",
     holds=True,
@@ -56,9 +69,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Print what was found; the exit code as docs/exit-codes.md has it."""
     from kezuri.app.lint import CheckRequest, check_all
-    from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.build_request import build_arguments, built_request
     from kezuri.cli.check_settings import command_preferences, settings_preferences
     from kezuri.cli.check_text import say_checks
+    from kezuri.cli.progress import open_progress
     from kezuri.oci.platform import Platform
 
     parsed, console = invocation.parsed, invocation.console
@@ -85,6 +99,7 @@ def execute(invocation: Invocation) -> int:
         FORMATS,
         strftime("%Y-%m-%d"),
         parsed.text("--file-path-in-report", "-"),
+        built_request(parsed, console) if parsed.flag("--built") else None,
     )
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
@@ -92,7 +107,8 @@ def execute(invocation: Invocation) -> int:
         from kezuri.cli.check_fixes import fix
 
         return fix(request, invocation)
-    checks = check_all(request, lambda: invocation.settings)
+    with open_progress("" if request.build is not None and console.live(console.err) else "quiet", console) as progress:
+        checks = check_all(request, lambda: invocation.settings, None, progress)
     say_checks(checks, parsed, console)
     if checks.preferences.no_fail:
         return 0
