@@ -112,7 +112,8 @@ def mended(text: str, rule: str, files: Mapping[str, str]) -> str:
             {"go.mod": "", "go.sum": ""},
             "FROM golang:1.24\nRUN go mod download\nCOPY . .\nRUN go build .\n",
             "FROM golang:1.24\nRUN --mount=type=cache,target=/go/pkg/mod "
-            "--mount=type=cache,target=/root/.cache/go-build go mod download\nCOPY . .\nRUN --mount=type=cache,target=/go/pkg/mod "
+            "--mount=type=cache,target=/root/.cache/go-build go mod download\nCOPY . .\n"
+            "RUN --mount=type=cache,target=/go/pkg/mod "
             "--mount=type=cache,target=/root/.cache/go-build go build .\n",
             id="cache of Go, in every step that needs it, once",
         ),

@@ -65,15 +65,16 @@ class BuildToolsShipped(Rule):
                 use = act.use
                 if use is None or act.command.within[:1] == ("function",):
                     continue
-                what = ""
+                said, text = said_by(act), ""
                 if use.deed == "build" and course.ground.compiler:
-                    what = "compiler"
+                    text = f"`{said}` runs in the image that is shipped: it holds the compiler and the source"
                 elif use.deed == "script" and use.words[0].split(":")[0] in BUILDS and not copied:
                     shipped = course.ground.full or any(m[2] for m in modules(walked, course).values())
-                    what = "development dependencies" if shipped else ""
-                if what:
-                    said = said_by(act)
-                    text = f"`{said}` runs in the image that is shipped: it holds the {what} and the source"
+                    text = (
+                        f"`{said}` runs in the image that is shipped, with the development dependencies and the source"
+                    )
+                    text = text if shipped else ""
+                if text:
                     hint = "build in a stage of its own (AS builder) and COPY --from=builder what is needed to run"
                     yield Finding(self, text, node, course.stage.start.image_span, hint=hint)
                     return

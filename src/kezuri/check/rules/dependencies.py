@@ -84,7 +84,7 @@ class SourceBeforeDependencies(Rule):
             from kezuri.check.repairs.order import dependencies_first
 
             fix = dependencies_first(subject, course, over, step, act)
-        files = " and ".join((*act.use.manager.manifests[:1], *act.use.manager.locks[:1])).replace("*", "")
+        files = ", ".join((*act.use.manager.manifests[:1], *act.use.manager.locks[:1])).replace("*", "")
         text = f"the source is copied before `{command}`: every change of it installs all dependencies again"
         hint = f"copy {files} alone, install, then copy the source"
         if act.use.source and act.use.manager is POETRY:

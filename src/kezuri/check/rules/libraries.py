@@ -117,8 +117,9 @@ class ProgramOfOtherLibc(Rule):
                         path = next((w for w in step.sources if re.search(r"(^|/)target/(release|debug)/", w)), None)
                 if path is None or _bridged(walked, course):
                     continue
-                where = "musl (Alpine)" if course.ground.libc == "musl" else "a base without a loader"
-                text = f"`{path}` is linked to glibc and does not start on {where}"
+                text = f"`{path}` is linked to glibc and does not start on a base without a loader"
+                if course.ground.libc == "musl":
+                    text = f"`{path}` is linked to glibc and does not start on musl (Alpine)"
                 hint = "take it from an image of the same kind, or a static build"
                 yield Finding(self, text, step.instruction.node, hint=hint)
 

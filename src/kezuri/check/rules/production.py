@@ -106,8 +106,9 @@ class ProductionInstallBeforeBuild(Rule):
             return
         elif document is None and _useless(walked, course):
             level = "warning"
-        name = f"`{tool[0]}`" if tool is not None else "its tools"
-        text = f"{cause} leaves the development dependencies out, and `{script}` needs {name}"
+        text = f"{cause} leaves the development dependencies out, and `{script}` needs its tools"
+        if tool is not None:
+            text = f"{cause} leaves the development dependencies out, and `{script}` needs `{tool[0]}`"
         hint = "install everything in the stage that builds; leave development dependencies out where the program runs"
         node = step.instruction.node
         span = act.text.span(act.command.span)
