@@ -444,3 +444,29 @@ def test_a_deep_tree_is_walked() -> None:
     image = image_of(ImageExample("", {f"{deep}/f": Made(b"x", 0o755)}))
     assert list(look_at(image, ASKED)) == []
     assert MUSL
+
+
+def test_tools_stand_at_the_layer_that_brought_them() -> None:
+    gcc = b"Package: gcc\nStatus: install ok installed\n\n"
+    more = gcc + b"Package: curl\nStatus: install ok installed\n\n"
+    example = ImageExample(
+        "", {"var/lib/dpkg/status": Made(gcc)}, {"var/lib/dpkg/status": Made(more)}, Cmd=["node", "x.js"]
+    )
+    found = [one for one in findings(example) if one.rule.name == "BuildToolsShipped"]
+    assert [one.place.line for one in found if one.place is not None] == [1]
+
+
+@pytest.mark.parametrize(
+    ("config", "level"),
+    [
+        ({"Cmd": ["node", "index.js"]}, None),
+        ({"Cmd": ["npm", "run", "dev"]}, "info"),
+        ({"Cmd": ["node"]}, "info"),
+        ({}, "info"),
+        ({"Cmd": ["node", "index.js"], "Env": ["NODE_ENV=development"]}, "info"),
+    ],
+)
+def test_what_belongs_to_development_weighs_where_a_program_runs(config: dict[str, object], level: str | None) -> None:
+    status = {"var/lib/dpkg/status": Made(b"Package: gcc\nStatus: install ok installed\n\n")}
+    [found] = [one for one in findings(ImageExample("", status, **config)) if one.rule.name == "BuildToolsShipped"]
+    assert found.level == level

@@ -1,5 +1,6 @@
 """A finished image as rules see it: its config, its history, the files of each layer, and what they make together."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -22,6 +23,15 @@ MOST_ENTRIES = 2_000_000
 """Entries that an image may have for its files to be checked."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The PATH of a container whose image sets none."""
+
+
+_ALONE = frozenset(
+    ("sh", "bash", "ash", "zsh", "node", "python", "python3", "irb", "php", "-a", "jshell", "perl", "go")
+)
+_DEVELOPMENT = re.compile(
+    r"\brun (?:dev|test|lint|build|watch)\b|\brun start:dev\b|\bnpm test\b|\b(?:nodemon|jest|vitest|pytest)\b"
+    r"|--reload\b|\bsleep infinity\b"
+)
 
 
 class Gathering:
@@ -213,6 +223,19 @@ class Image:
     def of_base(self, layer: int) -> bool:
         """Whether a layer is known to have come with the base image."""
         return self.base_layers is not None and layer < self.base_layers
+
+    def for_running(self, layer: int) -> bool:
+        """Whether the image is plainly one that runs a program, with this layer in it: it says after the layer what it
+        starts, and that is neither a shell or an interpreter alone, as of an image to build on, nor for development."""
+        config = self.config
+        words = (*(config.entrypoint or ()), *(config.cmd or ()))
+        said = " ".join(words)
+        if not words or (words[-1].rpartition("/")[2] in _ALONE) or _DEVELOPMENT.search(said):
+            return False
+        if self.environment.get("NODE_ENV") in ("development", "test"):
+            return False
+        line, start = self.line(layer), self.history.last("CMD", "ENTRYPOINT")
+        return line is None or start is None or line.span.start < start.span.start
 
     def maker(self, layer: int) -> str:
         """The instruction that made a layer, as a sentence names it."""
