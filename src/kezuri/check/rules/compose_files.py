@@ -146,7 +146,8 @@ class StaleAnonymousVolume(DocumentRule):
                 if mount.source or not mount.target.startswith("/"):
                     continue
                 over = next((o for o in mounts if _of_sources(o) and _below(mount.target, o.target)), None)
-                if over is not None and mount.target.rpartition("/")[2] in _INSTALLS:
+                made = mount.target.rpartition("/")[2]
+                if over is not None and made in _INSTALLS and not _installs_itself(service):
                     hides = f"{over.source}:{over.target} hides what the image built"
                     message = f"{hides}, and {mount.target} stays as it was at first"
                     hint = "renew it with docker compose up -V, or use develop.watch instead of both mounts"
@@ -183,12 +184,19 @@ def _installed(service: Service, target: str) -> Iterator[tuple[str, str]]:
                         yield name, said if len(said) < 40 else f"{said[:39]}…"
 
 
-def _starts_with_install(service: Service, made: str) -> bool:
+def _installs_itself(service: Service) -> bool:
     """Whether what the service starts installs by itself, or may: a script does who knows what."""
     for key in ("command", "entrypoint"):
         said = " ".join(scalar.text for scalar in strings(service.get(key)))
         if "install" in said or "npm ci" in said or "sync" in said or ".sh" in said or "make" in said.split():
             return True
+    return False
+
+
+def _starts_with_install(service: Service, made: str) -> bool:
+    """Whether the service installs by itself, or the checkout has what the mount hides."""
+    if _installs_itself(service):
+        return True
     around = service.compose.document.surroundings
     build = service.get("build")
     context = build.text if isinstance(build, Scalar) else (service.text("build", "context") or ".")

@@ -6,7 +6,7 @@ from kezuri.check.compose import Compose, Service
 from kezuri.check.document import DocumentRule, DocumentSubject, fix_of
 from kezuri.check.rule import Example, Finding
 from kezuri.diagnostics import KezuriError
-from kezuri.documents.edits import insert_after, remove_entry
+from kezuri.documents.edits import insert_after
 from kezuri.documents.value import Scalar, strings
 from kezuri.oci.reference import Reference
 
@@ -43,7 +43,7 @@ class RestartPolicyMissing(DocumentRule):
         if not compose.production:
             return
         for service in compose.services:
-            if service.get("restart") or service.get("deploy", "restart_policy") or _is_job(compose, service):
+            if service.get("restart") or service.get("deploy", "restart_policy") or is_job(compose, service):
                 continue
             if not (service.get("image") or service.builds) or compose.swarm or service.get("extends"):
                 continue
@@ -90,7 +90,7 @@ class ResourceLimitsMissing(DocumentRule):
             for service in compose.services
             if not (service.get("mem_limit") or service.get("deploy", "resources", "limits") or service.get("extends"))
             and (service.get("image") or service.builds)
-            and not _is_job(compose, service)
+            and not is_job(compose, service)
         ]
         if open_ended:
             names = [service.name for service in open_ended]
@@ -138,7 +138,7 @@ class InitMissing(DocumentRule):
             value = entry.value
             words = [scalar.text for scalar in strings(value)]
             said = words[0].split() if isinstance(value, Scalar) and words else words
-            if not said or said[0] not in _WRAPPERS or _is_job(service.compose, service):
+            if not said or said[0] not in _WRAPPERS or is_job(service.compose, service):
                 continue
             if any(sign in " ".join(said) for sign in ("&&", ";", "|", "install")):
                 continue
@@ -188,108 +188,7 @@ class ServiceImageWithoutVersion(DocumentRule):
             yield self.found(document, entry.value.span, message, "name a version")
 
 
-class FixedNameWithReplicas(DocumentRule):
-    """Several containers of one name."""
-
-    name = "FixedNameWithReplicas"
-    summary = "A service with several replicas can have neither a fixed name nor a fixed port"
-    why = (
-        "Names of containers are unique, and a port of the host belongs to one of them: Compose refuses a service with "
-        "`container_name` and `replicas: 2`, and the second container of one with a published port fails "
-        '("port is already allocated"). Leave the name out; publish a range, or put a proxy before them.'
-    )
-    japanese = (
-        "複数レプリカのサービスには固定のコンテナ名も固定ポートも付けられない",
-        "コンテナ名は一意で、ホストのポートを使えるのは一つだけです。`container_name` と `replicas: 2` の組み合わせは "
-        "Compose が拒否し、"
-        "ポートを公開するサービスの二つ目のコンテナは失敗します（「port is already allocated」）。"
-        "名前は外し、ポートは範囲で公開するかプロキシを前に置きます。",
-    )
-    kinds = ("compose",)
-    fix_class = "A"
-    bad = Example(
-        "services:\n  app:\n    image: app:1\n    container_name: app\n    deploy:\n      replicas: 2\n",
-        name="compose.yaml",
-    )
-    good = Example("services:\n  app:\n    image: app:1\n    deploy:\n      replicas: 2\n", name="compose.yaml")
-
-    def look_at(self, document: DocumentSubject) -> Iterator[Finding]:
-        compose = document.facts(Compose)
-        for service in compose.services:
-            if service.replicas < 2 or compose.swarm:
-                continue
-            entry = service.here("container_name")
-            if entry is not None:
-                edit = remove_entry(document.source, service.value, entry)
-                paths = (f"services.{service.name}.container_name",)
-                fix = fix_of(document, "leave the name to Compose", (edit,), "A", paths)
-                message = f"{service.name} has {service.replicas} replicas and one container_name: Compose refuses that"
-                yield self.found(document, entry.span, message, "remove container_name", fix)
-            for port in service.ports:
-                if port.host and "-" not in port.host and "$" not in port.host:
-                    message = f"only one of the {service.replicas} replicas of {service.name} can have port {port.host}"
-                    hint = "publish a range of ports, or none and a proxy before them"
-                    yield self.found(document, port.span, message, hint, level="info")
-
-
-class NetworkNotShared(DocumentRule):
-    """Two services that do not see each other."""
-
-    name = "NetworkNotShared"
-    summary = "A service should share a network with what it depends on"
-    why = (
-        "A service that names `networks` is on those and no others; one that names none is on `default`. Without a "
-        "network "
-        "in common the name of the other one is not found. What a base file beside this one says is taken into "
-        "account; a "
-        "service that is waited for to complete is no server."
-    )
-    japanese = (
-        "サービスは依存先と同じネットワークに置く",
-        "`networks` を書いたサービスはそのネットワークだけに、書かないサービスは `default` に属します。"
-        "共通のネットワークがなければ相手の名前は解決できません。隣にあるベースファイルの内容も考慮し、"
-        "完了を待つだけのサービスは対象外です。",
-    )
-    kinds = ("compose",)
-    bad = Example(
-        "services:\n  app:\n    image: app:1\n    networks: [back]\n  proxy:\n    image: nginx:1.27\n"
-        "    depends_on: [app]\nnetworks:\n  back:\n",
-        name="compose.yaml",
-    )
-    good = Example(
-        bad.text.replace("    depends_on", "    networks: [default, back]\n    depends_on"), name="compose.yaml"
-    )
-
-    def look_at(self, document: DocumentSubject) -> Iterator[Finding]:
-        compose = document.facts(Compose)
-        for service in compose.services:
-            if service.here("depends_on") is None or service.get("extends") or service.get("links"):
-                continue
-            for name, how in service.depends_on.items():
-                other = compose.service(name)
-                own = service.networks
-                theirs = other.networks if other is not None else None
-                if other is None or own is None or theirs is None or own & theirs or other.get("extends"):
-                    continue
-                if (how is not None and how.text("condition") == "service_completed_successfully") or _is_job(
-                    compose, other
-                ):
-                    continue
-                if (
-                    compose.override
-                    and compose.base is None
-                    and not (service.value.own("networks") and other.value.own("networks"))
-                ):
-                    continue
-                entry = service.here("depends_on")
-                assert entry is not None
-                span = next((s.span for s in strings(entry.value) if s.text == name), entry.key.span)
-                message = f"{service.name} does not see {name}: they have no network in common"
-                where = ", ".join(sorted(theirs))
-                yield self.found(document, span, message, f"put {service.name} on {where} too")
-
-
-def _is_job(compose: Compose, service: Service) -> bool:
+def is_job(compose: Compose, service: Service) -> bool:
     """Whether others wait for it to complete, or its profile or its policy says that it runs on demand."""
     if service.get("profiles") is not None or service.text("restart") in ("no", "on-failure"):
         return True
@@ -300,11 +199,4 @@ def _is_job(compose: Compose, service: Service) -> bool:
     return False
 
 
-RULES = (
-    RestartPolicyMissing(),
-    ResourceLimitsMissing(),
-    InitMissing(),
-    ServiceImageWithoutVersion(),
-    FixedNameWithReplicas(),
-    NetworkNotShared(),
-)
+RULES = (RestartPolicyMissing(), ResourceLimitsMissing(), InitMissing(), ServiceImageWithoutVersion())

@@ -18,14 +18,14 @@ NEWEST = {
     "docker/login-action": 4,
     "docker/metadata-action": 6,
     "docker/bake-action": 7,
+    "github/codeql-action/upload-sarif": 4,
 }
-"""The newest major versions of Docker's actions, as of autumn 2026."""
+"""The newest major versions of actions that build, push and report, as of autumn 2026."""
 
 _ENDED = {
     "actions/upload-artifact": (3, "GitHub stopped serving it in January 2025"),
     "actions/download-artifact": (3, "GitHub stopped serving it in January 2025"),
     "actions/cache": (2, "GitHub stopped serving it in March 2025"),
-    "github/codeql-action/upload-sarif": (2, "GitHub retired it in January 2025"),
 }
 """Major versions up to which an action fails whatever is asked of it, and why."""
 
@@ -123,10 +123,12 @@ class OutdatedAction(DocumentRule):
         workflow = document.facts(Workflow)
         if not workflow.of_images:
             return
+        said = set[str]()
         for step in workflow.steps:
             major = _major(step.ref)
-            if step.uses is None or major is None:
+            if step.uses is None or major is None or step.uses.text in said:
                 continue
+            said.add(step.uses.text)
             last, why = _ENDED.get(step.action, (0, ""))
             if major <= last:
                 message = f"{step.action}@{step.ref} fails: {why}"
