@@ -221,6 +221,12 @@ def test_a_broken_file_is_no_finding() -> None:
         ({"Entrypoint": ["/usr/bin/env", "A=1"], "Cmd": ["missing"]}, "CMD starts missing"),
         ({"Cmd": ["/root/tool"], "User": "node"}, "the user node may not start: /root has mode 0700"),
         ({"Cmd": ["/root/tool"]}, ""),
+        (
+            {"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["./bash.sh"]},
+            "CMD starts ./bash.sh, a script for /bin/bash",
+        ),
+        ({"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["dist/index.js"]}, ""),
+        ({"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["postgres"]}, "CMD starts postgres"),
         ({"Cmd": ["app"]}, "CMD starts app, which is not in the image"),
         ({"Cmd": ["hidden"]}, "CMD starts hidden, which is not on PATH"),
         ({"Cmd": ["/app"]}, "which is a directory"),
@@ -236,6 +242,7 @@ def test_what_is_started_has_to_be_there(config: dict[str, object], why: str) ->
         "app/dos.sh": Made(b"#!/bin/sh\r\n", 0o755),
         "app/good.sh": Made(b"#! /usr/bin/env node\n", 0o755),
         "app/bin/hidden": Made(b"#!/bin/sh\n", 0o755),
+        "usr/local/bin/docker-entrypoint.sh": Made(b"#!/bin/sh\n", 0o755),
         "root": Made(kind="dir", mode=0o700),
         "root/tool": Made(b"#!/bin/sh\n", 0o755),
     }
