@@ -128,10 +128,9 @@ def examine(
     return Seen(subject, report.findings, errors, report.error)
 
 
-def seen_in(example: Example, rule: RulePage, policy: Policy | None = None) -> Sheet:
-    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it.
+def seen_in(example: Example, rule: RulePage) -> Sheet:
+    """What `kezuri check --rule` says of a rule's example, with nothing but the example around it."""
 
-    `policy` is what it is asked under."""
     files = {**(example.files or {}), example.name: example.text}
     selection = Selection(only=frozenset({rule.name.lower()}))
     if isinstance(rule, DocumentRule):
@@ -144,7 +143,7 @@ def seen_in(example: Example, rule: RulePage, policy: Policy | None = None) -> S
         resolver(example.base),
         surroundings=Table(files),
         ignore=Ignore.parse(example.ignore, ".dockerignore") if example.ignore else None,
-        policy=policy,
+        policy=example.policy,
         selection=selection,
     )
     return check_dockerfile(example.text, example.name, terms)

@@ -21,7 +21,7 @@ JAPANESE = re.compile(r"[ぁ-ヿ一-鿿]")
 
 
 def found(rule: RulePage, example: Example) -> list[Told]:
-    sheet: Sheet = seen_in(example, rule, getattr(rule, "policy", None))
+    sheet: Sheet = seen_in(example, rule)
     assert sheet.defects == ()
     return list(sheet.told)
 
@@ -46,7 +46,9 @@ def test_good_example_is_not_reported_by_the_rule(rule: RulePage) -> None:
 def test_a_fix_of_the_bad_example_leaves_nothing_of_the_rule(rule: RulePage) -> None:
     bad, changed = rule.bad, rule.bad.text
     for _ in range(5):
-        fixes = [one.fix for one in found(rule, Example(changed, bad.ignore, bad.base, bad.files, bad.name))]
+        fixes = [
+            one.fix for one in found(rule, Example(changed, bad.ignore, bad.base, bad.files, bad.name, bad.policy))
+        ]
         edits = [fix for fix in fixes if fix is not None and all(edit.source is None for edit in fix.edits)]
         assert all(fix.kind in ("A", "V", "D") for fix in edits)
         if any(fix.files for fix in edits) or not any(fix.edits for fix in edits):

@@ -105,7 +105,7 @@ def test_global_comments_hold_for_the_file_wherever_they_stand(tool: str) -> Non
 def test_stage_comments_hold_for_the_stage_below_them(tool: str) -> None:
     text = f"FROM scratch\nWORKDIR a\n# {tool} stage ignore={A}\nFROM scratch\nWORKDIR b\nFROM scratch\nWORKDIR c\n"
     assert found(text) == [(2, A), (7, A)]
-    inside = f"FROM scratch\nWORKDIR a\n# {tool} stage ignore={A}\nWORKDIR b\nFROM scratch\nWORKDIR c\n"
+    inside = f"FROM scratch\nWORKDIR a\n# {tool} stage ignore={A}\nUSER 1\nFROM scratch\nWORKDIR c\n"
     assert found(inside) == ([(6, A)] if tool == "kezuri" else [(2, A), (6, A)])
 
 

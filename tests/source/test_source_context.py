@@ -13,6 +13,7 @@ from tests.source.source_trees import make
 
 from kezuri.diagnostics import KezuriError
 from kezuri.source import context as contexts
+from kezuri.source import reading
 from kezuri.source.context import open_context, open_named
 from kezuri.tree.selection import SourceError, select
 
@@ -150,7 +151,7 @@ def test_errors(root: str, tmp_path: os.PathLike[str], context: str, file: str, 
 
 
 def test_size_limit(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contexts, "MOST_DOCKERFILE", 1 << 20)
+    monkeypatch.setattr(reading, "MOST_DOCKERFILE", 1 << 20)
     write(f"{root}/Dockerfile", "#" * ((1 << 20) + 1))
     with pytest.raises(KezuriError, match=r"Dockerfile is larger than 1 MiB"):
         open_context(root)

@@ -9,7 +9,7 @@ from kezuri.check.surroundings import LARGEST
 from kezuri.diagnostics import KezuriError, nearest
 from kezuri.dockerfile.ignore import Ignore
 from kezuri.dockerfile.parser import decode
-from kezuri.source.context import USUAL, limited, read_dockerfile
+from kezuri.source.reading import USUAL, limited, read_dockerfile
 
 _MOST_NAMES = 5000
 """Names of one directory that are looked at."""
@@ -43,11 +43,12 @@ class NoFile(KezuriError):
     """There is nothing of this name on the disk."""
 
 
-def find(path: str) -> list[Found]:
+def find(path: str, stdin: str = "-") -> list[Found]:
     """The files that a path of the command line means: itself, or what there is to check in a directory: Dockerfiles,
-    ignore files, Compose files and workflows. KezuriError where it means none, `NoFile` where nothing is there."""
+    ignore files, Compose files and workflows. KezuriError where it means none, `NoFile` where nothing is there.
+    `stdin` is what standard input is called."""
     if path == "-":
-        return [Found("", "-", "")]
+        return [Found("", stdin or "-", "")]
     if not path or "\0" in path:
         raise KezuriError.of(f"not a path: {path!r}")
     try:

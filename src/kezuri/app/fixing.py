@@ -5,33 +5,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.check_places import Found
-from kezuri.app.plan_proof import MARK, PlanProver
+from kezuri.app.fix_views import DockerfileLooking, DocumentLooking
+from kezuri.app.plan_proof import PlanProver
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.rewriting import Original, Replacement, read_original, recover, replace_all
-from kezuri.check.asking import Asking
-from kezuri.check.mending import Mending, Reported, Tried, Verdict
+from kezuri.check.mending import Mending, Prover, Tried, Verdict
 from kezuri.check.revision import NEW, Texts
-from kezuri.check.rule import Finding, Fix, FixClass, Rule, RulePage
-from kezuri.check.sheets import Terms, check_dockerfile, look
-from kezuri.check.subject import Subject
+from kezuri.check.rule import Fix, FixClass
+from kezuri.check.sheets import Terms
 from kezuri.check.told import Sheet
 from kezuri.diagnostics import KezuriError
-from kezuri.dockerfile.ignore import Ignore
-from kezuri.dockerfile.instructions import Arg
-from kezuri.dockerfile.parser import decode, parse
-from kezuri.oci.platform import Platform
-from kezuri.plan.facts import Survey
-from kezuri.plan.inputs import BaseImage, ImageSource
+from kezuri.dockerfile.parser import decode
 from kezuri.progress.events import Listener
 
 if TYPE_CHECKING:
     from kezuri.app.image_proof import ImageProver
-    from kezuri.check.surroundings import Surroundings
 
 SAFE: tuple[FixClass, ...] = ("A",)
 PROVED: tuple[FixClass, ...] = ("A", "V", "D")
 _BOM = b"\xef\xbb\xbf"
-_REMEMBERED = 6
 
 
 class Changed(NamedTuple):
@@ -74,32 +66,39 @@ class Fixer:
         self._listener = listener
         self.files: list[FixedFile] = []
 
-    def __call__(self, found: Found, text: str, terms: Terms) -> Sheet:
-        """Mend one file, and say what is left to find in it. KezuriError where it cannot be written."""
-        original = None
-        if found.path:
-            recover((os.path.dirname(os.path.realpath(found.path)), self._context or found.directory))
-            original = read_original(found.path, found.shown)
-            text = decode(original.data)
+    def dockerfile(self, found: Found, text: str, terms: Terms) -> Sheet:
+        """Mend a Dockerfile, and say what is left to find in it. KezuriError where it cannot be written."""
         context = self._context or found.directory
-        looking = _Looking(found.shown, terms, context)
+        looking = DockerfileLooking(found.shown, terms, context)
         images = self._image_prover(found, context, looking)
         try:
-            prover = _ByClass(PlanProver(looking.survey, looking.arguments), images)
-            mending = Mending(found.shown, looking.findings, looking.again, prover, self._request.kinds)
-            mended = mending.mend({"": text})
+            return self._mend(found, text, looking, _ByClass(PlanProver(looking.survey, looking.arguments), images))
         finally:
             if images is not None:
                 images.close()
+
+    def document(self, found: Found, text: str, looking: DocumentLooking) -> Sheet:
+        """Mend another document."""
+        return self._mend(found, text, looking, looking)
+
+    def _mend(self, found: Found, text: str, looking: DockerfileLooking | DocumentLooking, prover: Prover) -> Sheet:
+        original = None
+        context = self._context or found.directory
+        if found.path:
+            recover((os.path.dirname(os.path.realpath(found.path)), context))
+            original = read_original(found.path, found.shown)
+            text = decode(original.data)
+        mending = Mending(found.shown, looking.findings, looking.again, prover, self._request.kinds)
+        mended = mending.mend({"": text})
         after = mended.texts[""]
-        changed = tuple(self._changed(found, context, {"": text}, mended.texts, looking))
+        changed = tuple(self._changed(found, context, {"": text}, mended.texts, looking.originals))
         if changed and self._request.write and original is not None:
             replace_all(tuple(_replacements(changed, found, original, context)))
         self.files.append(FixedFile(found.shown, mended.kept, mended.refused, changed, after, mended.settled))
         return looking.sheet(mended.texts)
 
     def _changed(
-        self, found: Found, context: str, before: Texts, after: Texts, looking: "_Looking"
+        self, found: Found, context: str, before: Texts, after: Texts, originals: Mapping[str, str]
     ) -> Iterable[Changed]:
         if before[""] != after[""]:
             yield Changed(found.shown, before[""], after[""])
@@ -107,10 +106,10 @@ class Fixer:
             if key.startswith(NEW):
                 path = os.path.normpath(os.path.join(context, key.removeprefix(NEW)))
                 yield Changed(os.path.relpath(path), None, text)
-            elif key and text != (was := looking.original(key)):
+            elif key and text != (was := originals.get(key)):
                 yield Changed(key, was, text)
 
-    def _image_prover(self, found: Found, context: str, looking: "_Looking") -> "ImageProver | None":
+    def _image_prover(self, found: Found, context: str, looking: DockerfileLooking) -> "ImageProver | None":
         if not {"V", "D"} & set(self._request.kinds) or not context:
             return None
         from kezuri.app.image_proof import Ground, ImageProver
@@ -140,115 +139,6 @@ class _ByClass:
         if self._images is None:
             return Verdict(("it has to be built to be proved, and there is no build context",))
         return self._images.prove(before, after, fix)
-
-
-class _Looking:
-    """Texts of one file as rules see them; what was looked at last is remembered."""
-
-    def __init__(self, shown: str, terms: Terms, context: str) -> None:
-        self._shown = shown
-        self._terms = terms
-        self._context = os.path.abspath(context) if context else ""
-        self._subjects: dict[tuple[tuple[str, str], ...], Subject] = {}
-        self.places: dict[str, str] = {}
-        """Where in the context texts lie that fixes edit, by the names of their sources."""
-        self._originals: dict[str, str] = {}
-
-    def original(self, key: str) -> str | None:
-        """The text of another file as it was when a rule looked at it."""
-        return self._originals.get(key)
-
-    def sheet(self, texts: Texts) -> Sheet:
-        """What there is to say of the texts."""
-        return check_dockerfile(texts[""], self._shown, self._over(texts))
-
-    def findings(self, texts: Texts) -> Sequence[Reported]:
-        """As `kezuri.check.mending.Examine` has it."""
-        told = self.sheet(texts).told
-        for one in told:
-            for edit in one.fix.edits if one.fix is not None else ():
-                if edit.source is not None and edit.source.name != self._shown:
-                    self._know(edit.source.name, edit.source.text)
-        return told
-
-    def again(self, texts: Texts, rule: RulePage) -> Sequence[Finding]:
-        """As `kezuri.check.mending.Again` has it."""
-        if not isinstance(rule, Rule):
-            return ()
-        subject = self._subject(texts)
-        return list(Asking(self._shown)([rule], lambda _: rule.all(subject)))
-
-    def survey(self, text: str, arguments: Mapping[str, str]) -> Survey:
-        """The text planned; with arguments in the place of those that were given, for a trial, no registry is asked for
-        the images that these name."""
-        if not arguments:
-            return self._subject({"": text}).survey
-        resolve = self._terms.resolve
-
-        def known(source: ImageSource, platform: Platform) -> BaseImage:
-            if MARK in source.text:
-                raise KezuriError.of(f"{source.text} is no image", exit_code=125)
-            return resolve(source, platform)
-
-        terms = self._terms._replace(arguments={**self._terms.arguments, **arguments}, resolve=known)
-        return look(parse(text, self._shown), terms).survey
-
-    def arguments(self, text: str) -> Sequence[str]:
-        """The ARGs of a text that nobody has given a value."""
-        found = (i for i in parse(text, self._shown).instructions if isinstance(i, Arg))
-        return [name for arg in found for name, _ in arg.pairs if name not in self._terms.arguments]
-
-    def _know(self, name: str, text: str) -> None:
-        self._originals.setdefault(name, text)
-        path = os.path.abspath(name)
-        if self._context and path.startswith(self._context + "/"):
-            self.places[name] = os.path.relpath(path, self._context)
-
-    def _subject(self, texts: Texts) -> Subject:
-        key = tuple(sorted(texts.items()))
-        known = self._subjects.get(key)
-        if known is None:
-            if len(self._subjects) >= _REMEMBERED:
-                del self._subjects[next(iter(self._subjects))]
-            known = self._subjects[key] = look(parse(texts[""], self._shown), self._over(texts))
-        return known
-
-    def _over(self, texts: Texts) -> Terms:
-        """What surrounds the file once the other texts are written."""
-        others = {
-            key.removeprefix(NEW) if key.startswith(NEW) else self.places.get(key, ""): text
-            for key, text in texts.items()
-            if key
-        }
-        others.pop("", None)
-        if not others or self._terms.surroundings is None:
-            return self._terms
-        terms = self._terms._replace(surroundings=_Over(self._terms.surroundings, others))
-        if ".dockerignore" in others:
-            terms = terms._replace(ignore=Ignore.parse(others[".dockerignore"], ".dockerignore"))
-        return terms
-
-
-class _Over:
-    """Surroundings in which some files are other ones."""
-
-    def __init__(self, below: "Surroundings", files: Mapping[str, str]) -> None:
-        self._below = below
-        self._files = files
-
-    def names(self, directory: str = "") -> Iterable[str]:
-        """As Surroundings has it."""
-        start = f"{directory}/" if directory else ""
-        more = {path.removeprefix(start).partition("/")[::2] for path in self._files if path.startswith(start)}
-        return sorted({*self._below.names(directory), *(f"{name}/" if rest else name for name, rest in more)})
-
-    def read(self, path: str) -> str | None:
-        """As Surroundings has it."""
-        return self._files[path] if path in self._files else self._below.read(path)
-
-    def exists(self, path: str) -> bool:
-        """As Surroundings has it."""
-        return any(p == path or p.startswith(f"{path}/") for p in self._files) or self._below.exists(path)
 
 
 def _replacements(changed: Sequence[Changed], found: Found, original: Original, context: str) -> Iterable[Replacement]:

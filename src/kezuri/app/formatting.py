@@ -13,7 +13,7 @@ from kezuri.oci.platform import Platform
 from kezuri.plan.facts import Survey
 from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.plan.planner import Planner, PlanRequest
-from kezuri.source.context import limited
+from kezuri.source.reading import limited
 
 _MARK = b"\xef\xbb\xbf"
 

@@ -1,7 +1,7 @@
 """Fixes of class V proved: the file is built without it and with it, and what both came to is compared and probed."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -56,9 +56,16 @@ class ImageProver:
         two = self._image(after)
         if isinstance(two, KezuriError):
             return Verdict((f"it breaks the build: {_first(two)}",))
+        edited = {key for key, text in after.items() if before.get(key) != text}
+        return self.compared(one, two, before, fix, edited)
+
+    def compared(self, one: str, two: str, before: Texts, fix: Fix, edited: Iterable[str] = ("",)) -> Verdict:
+        """Two images of the store that these texts gave, by digest, compared as `prove` does. `edited` are the keys of
+        the texts that are not the same: a context that is copied whole has them in it."""
         if one == two:
             return Verdict(proved=("both builds give the same image, byte for byte",))
-        found = self._compared(one, two)
+        names = {os.path.basename(self._path(key)) for key in edited}
+        found = tuple(_told_apart(difference, names) for difference in self._compared(one, two))
         wrong_ones = undeclared(found, fix.changes)
         if any(d.name.startswith("file.") for d in wrong_ones):
             # Some of it may differ between any two builds of the very same file.
@@ -81,6 +88,11 @@ class ImageProver:
         if self._nameless is not None:
             built = {digest for digest in self._built.values() if isinstance(digest, str)}
             _forget(self._settings, built - self._nameless)
+
+    def _path(self, key: str) -> str:
+        if not key:
+            return self._ground.dockerfile or "Dockerfile"
+        return self._ground.places.get(key, key.removeprefix(NEW))
 
     def _image(self, texts: Texts) -> str | KezuriError:
         key = tuple(sorted(texts.items()))
@@ -146,6 +158,12 @@ class ImageProver:
 
 def _anyway(difference: Difference, unsteady: frozenset[tuple[str, str]]) -> bool:
     return difference.name.startswith("file.") and (difference.name, difference.where) in unsteady
+
+
+def _told_apart(difference: Difference, names: Collection[str]) -> Difference:
+    """The difference, marked where it is the very file that the fix edits or makes, copied into the image."""
+    own = difference.name in ("file.content", "file.new") and os.path.basename(difference.where) in names
+    return difference._replace(noise="it is the file that is mended") if own else difference
 
 
 def _laid(texts: Texts, ground: Ground, place: str) -> tuple[str, str]:

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.app.check_images import KnownImages
 from kezuri.app.check_places import Beside, Found, find
 from kezuri.app.check_preferences import PreferenceFiles
+from kezuri.app.finished import Finished
 from kezuri.app.request import Settings
 from kezuri.app.standard import standard_input
 from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
@@ -15,8 +16,12 @@ from kezuri.check.sheets import Terms, check_dockerfile
 from kezuri.check.told import Sheet, reaches
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.oci.platform import Platform
+from kezuri.progress.events import Listener
 
 if TYPE_CHECKING:
+    from kezuri.app.fix_views import DocumentLooking
+    from kezuri.app.request import BuildRequest
+    from kezuri.check.document import DocumentSubject
     from kezuri.check.surroundings import Surroundings
     from kezuri.dockerfile.ignore import Ignore
 
@@ -25,7 +30,9 @@ class CheckRequest(NamedTuple):
     """What is to be checked and how. `paths` are files, directories, `-` for standard input, or images; `context` is
     the build context where it is not the file's own directory. `online` asks registries for base images that the store
     does not have. `preferences` are what the command line says, `settings` what the settings files say; what lies
-    beside the files is found by itself. `formats` are those that a file may name."""
+    beside the files is found by itself. `formats` are those that a file may name;
+    `stdin` is what standard input is called. With `build` each Dockerfile is built as that says, and what came of it
+    is checked as well."""
 
     paths: tuple[str, ...] = (".",)
     context: str = ""
@@ -38,6 +45,8 @@ class CheckRequest(NamedTuple):
     environ: Mapping[str, str] = {}
     formats: tuple[str, ...] = ()
     today: str = ""
+    stdin: str = "-"
+    build: "BuildRequest | None" = None
 
 
 class Checks(NamedTuple):
@@ -52,13 +61,26 @@ class Checks(NamedTuple):
     warnings: tuple[Diagnostic, ...]
 
 
-Mend = Callable[[Found, str, Terms], Sheet]
-"""Mends a Dockerfile that was read as this text, and checks what it has become."""
+class Mend(Protocol):
+    """Mends files before it says what there is to say about them."""
+
+    def dockerfile(self, found: Found, text: str, terms: Terms) -> Sheet:
+        """A Dockerfile that was read as this text."""
+        ...
+
+    def document(self, found: Found, text: str, looking: "DocumentLooking") -> Sheet:
+        """Another document."""
+        ...
 
 
-def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Mend | None = None) -> Checks:
+def check_all(
+    request: CheckRequest,
+    settings: Callable[[], Settings],
+    mend: Mend | None = None,
+    listener: Listener = lambda event: None,
+) -> Checks:
     """Check everything that is named. What cannot be read is told, and the rest is checked. With `mend` each file is
-    mended first, where it can be."""
+    mended first, where it can be. `listener` hears of builds."""
     sheets: list[Sheet] = []
     unread: list[Diagnostic] = []
     failed = False
@@ -66,32 +88,36 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Men
     here = files.of("")
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
-        checker = _Checker(request, images, mend)
+        checker = Checker(request, images, mend)
+        finished = Finished(request, settings, listener)
         for path in request.paths:
             try:
-                found = find(path)
+                found = None if finished.means_image(path) else find(path, request.stdin)
             except KezuriError as error:
                 unread += error.diagnostics
                 continue
-            for one in found:
-                preferences = files.of(one.directory)
+            for one in (None,) if found is None else found:
+                preferences = here if one is None else files.of(one.directory)
                 try:
-                    sheet = checker.check(one, preferences)
+                    if one is None:
+                        made = [finished.named(path, preferences)]
+                    else:
+                        made = [checker.check(one, preferences)]
+                        made += finished.built(one, made[0], preferences)
                 except KezuriError as error:
                     unread += error.diagnostics
                     continue
-                sheets.append(sheet)
+                sheets += made
                 threshold = preferences.threshold or USUAL_THRESHOLD
-                failed = failed or any(reaches(told.level, threshold) for told in sheet.told)
-    return Checks(
-        tuple(sheets), (*unread, *checker.errors), failed, here, tuple(dict.fromkeys(files.warnings.warnings))
-    )
+                failed = failed or any(reaches(told.level, threshold) for sheet in made for told in sheet.told)
+    warnings = tuple(dict.fromkeys((*files.warnings.warnings, *finished.warnings)))
+    return Checks(tuple(sheets), (*unread, *checker.errors, *finished.errors), failed, here, warnings)
 
 
-class _Checker:
+class Checker:
     """Checks files one after the other; what several of them share is looked at once."""
 
-    def __init__(self, request: CheckRequest, images: KnownImages, mend: Mend | None) -> None:
+    def __init__(self, request: CheckRequest, images: KnownImages, mend: Mend | None = None) -> None:
         self._mend = mend
         self._request = request
         self._images = images
@@ -100,12 +126,23 @@ class _Checker:
 
     def check(self, found: Found, preferences: Preferences) -> Sheet:
         """One file."""
-        text = found.read(standard_input)
+        return self.check_text(found, found.read(standard_input), preferences)
+
+    def check_text(self, found: Found, text: str, preferences: Preferences) -> Sheet:
+        """One file with this text, whatever the disk has."""
         if found.document:
             return self._document(found, text, preferences)
+        terms = self.terms(found, preferences)
+        if self._mend is None:
+            return check_dockerfile(text, found.shown, terms)
+        self._contexts.clear()  # what was remembered of it may be mended
+        return self._mend.dockerfile(found, text, terms)
+
+    def terms(self, found: Found, preferences: Preferences) -> Terms:
+        """What a Dockerfile is checked for."""
         beside, ignore = self._beside(found)
         request = self._request
-        terms = Terms(
+        return Terms(
             self._images.resolve,
             dict(request.arguments),
             request.target,
@@ -117,10 +154,6 @@ class _Checker:
             preferences.heed is not False,
             request.today,
         )
-        if self._mend is None:
-            return check_dockerfile(text, found.shown, terms)
-        self._contexts.clear()  # what was remembered of it may be mended
-        return self._mend(found, text, terms)
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:
         from kezuri.check.document import document_of
@@ -132,7 +165,15 @@ class _Checker:
         if directory.endswith(("/.github/workflows", "/.gitea/workflows", "/.forgejo/workflows")):
             home = directory.rsplit("/", 2)[0]
             name = path[len(home) + 1 :]
-        document = document_of(SourceText(found.shown, text), name, self._around(home or "/"), preferences.policy)
+        around = self._around(home or "/")
+
+        def read(text: str) -> "DocumentSubject | None":
+            return document_of(SourceText(found.shown, text), name, around, preferences.policy)
+
+        def ask(document: "DocumentSubject") -> Sheet:
+            return check_document(document, preferences.selection, preferences.heed is not False)
+
+        document = read(text)
         if document is None:
             raise KezuriError.of(
                 f"there are no checks for {found.shown}",
@@ -140,7 +181,11 @@ class _Checker:
             )
         if document.error is not None:
             self.errors += document.error.diagnostics
-        return check_document(document, preferences.selection, preferences.heed is not False)
+        if self._mend is None:
+            return ask(document)
+        from kezuri.app.fix_views import DocumentLooking
+
+        return self._mend.document(found, text, DocumentLooking(read, ask))
 
     def _beside(self, found: Found) -> "tuple[Surroundings | None, Ignore | None]":
         directory = self._request.context or found.directory

@@ -7,6 +7,7 @@ from kezuri.diagnostics import Diagnostic, Place, SourceText, Span
 from kezuri.dockerfile.instructions import Node
 
 if TYPE_CHECKING:
+    from kezuri.check.policy import Policy
     from kezuri.check.subject import Subject
 
 Level = Literal["error", "warning", "info", "style", "ignore"]
@@ -93,20 +94,27 @@ class Finding(NamedTuple):
 
 class Example:
     """A Dockerfile that shows a rule. `ignore` is the .dockerignore beside it, `base` the platform of its images,
-    `files` what the build context holds, by path. For a rule about another document `text` is that one, and `name`
-    what it is called."""
+    `files` what the build context holds, by path, `policy` what is asked of it. For a rule about another document
+    `text` is that one, and `name` what it is called."""
 
     # No NamedTuple: making that class costs every build a tenth of a millisecond.
-    __slots__ = ("base", "files", "ignore", "name", "text")
+    __slots__ = ("base", "files", "ignore", "name", "policy", "text")
 
     def __init__(
-        self, text: str, ignore: str = "", base: str = "", files: dict[str, str] | None = None, name: str = "Dockerfile"
+        self,
+        text: str,
+        ignore: str = "",
+        base: str = "",
+        files: dict[str, str] | None = None,
+        name: str = "Dockerfile",
+        policy: "Policy | None" = None,
     ) -> None:
         self.text = text
         self.ignore = ignore
         self.base = base
         self.files = files
         self.name = name
+        self.policy = policy
 
 
 class RulePage:

@@ -22,13 +22,13 @@ class Selection(NamedTuple):
         return [rule for rule in rules if self._asked(rule)]
 
     def _asked(self, rule: RulePage) -> bool:
-        names = canonicals((rule.name, *rule.aliases))
         if self.only is not None:
-            return not names.isdisjoint(self.only)
-        if rule.name.lower() in self.ignored:
+            return not canonicals((rule.name, *rule.aliases)).isdisjoint(self.only)
+        if self.ignored and rule.name.lower() in self.ignored:
             return False
         if rule.severity != "ignore" and not rule.experimental:
             return True
+        names = canonicals((rule.name, *rule.aliases))
         return not names.isdisjoint(self.also) or not names.isdisjoint(self.levels)
 
     def level(self, rule: RulePage, names: tuple[str, ...], own: Level | None) -> Level | None:

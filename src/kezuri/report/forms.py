@@ -1,14 +1,15 @@
 """The forms in which findings can be written, by the names that a user gives them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kezuri.check.told import Sheet
+if TYPE_CHECKING:
+    from kezuri.check.told import Sheet
 
 FORMATS = ("text", "json", "tty", "sarif", "github", "gitlab", "junit", "checkstyle", "gnu", "markdown")
 
 
-def data(format: str, sheets: Sequence[Sheet]) -> Any:
+def data(format: str, sheets: "Sequence[Sheet]") -> Any:
     """The findings as values that become JSON; None for a form that is none."""
     if format == "json":
         from kezuri.report.json_forms import listed
@@ -25,7 +26,7 @@ def data(format: str, sheets: Sequence[Sheet]) -> Any:
     return None
 
 
-def written(format: str, sheets: Sequence[Sheet]) -> str:
+def written(format: str, sheets: "Sequence[Sheet]") -> str:
     """The findings in a form that is not JSON and not for people; empty where there is nothing to say."""
     if format in ("tty", "gnu", "github"):
         from kezuri.report import lines

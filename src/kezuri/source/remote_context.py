@@ -7,8 +7,9 @@ from kezuri.diagnostics import KezuriError, SourceText, nearest
 from kezuri.layer.entry import Entry
 from kezuri.plan.inputs import GitSource, UrlSource
 from kezuri.plan.remote import CONTEXT_FILE, is_url, remote_context, url_source
-from kezuri.source.context import OWNER, Context, decode, dockerfile_in, limited, read_dockerfile
+from kezuri.source.context import OWNER, Context, dockerfile_in
 from kezuri.source.http_download import shown
+from kezuri.source.reading import decode, limited, read_dockerfile
 from kezuri.source.remotes import Remotes
 from kezuri.tree.directory import DirectoryTree
 from kezuri.tree.item_tree import ItemTree

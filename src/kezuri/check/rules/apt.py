@@ -1,6 +1,7 @@
 """Rules about apt-get and apt, which Debian and Ubuntu install packages with."""
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kezuri.check.package_rule import PackageRule, Spot, names
@@ -111,8 +112,12 @@ class AptConfirmationMissing(PackageRule):
     url = _WIKI + "DL3014"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+        yes = _affirmed(run)
         missing = [
-            (call, verb) for call, verb, _ in installs(run, *APT) if not _confirmed(call) and not _answered(run, call)
+            (call, verb)
+            for call, verb, _ in installs(run, *APT)
+            if not _confirmed(call)
+            and call.command.span.start <= yes.get(call.command.pipeline, call.command.span.start)
         ]
         if not missing:
             return None
@@ -135,14 +140,14 @@ def _confirmed(call: "Call") -> bool:
     )
 
 
-def _answered(run: "WrittenRun", call: "Call") -> bool:
-    """Whether something that says yes stands before it in its pipeline."""
-    return any(
-        other.command.pipeline == call.command.pipeline
-        and other.program in ("yes", "echo", "printf")
-        and other.command.span.start < call.command.span.start
-        for other in run.calls
-    )
+def _affirmed(run: "WrittenRun") -> "dict[object, int]":
+    """The pipelines in which something says yes, and where the first one that does stands."""
+    found: dict[object, int] = {}
+    for call in run.calls:
+        if call.program in ("yes", "echo", "printf"):
+            start = call.command.span.start
+            found[call.command.pipeline] = min(start, found.get(call.command.pipeline, start))
+    return found
 
 
 class AptRecommendsInstalled(PackageRule):
@@ -180,7 +185,7 @@ class AptRecommendsInstalled(PackageRule):
             for call, verb, _ in installs(run, *APT)
             if not call.has("--no-install-recommends") and not _mentions(call, "Install-Recommends", _FALSE)
         ]
-        if not found or _turned_off(subject):
+        if not found or _turned_off(subject.dockerfile.source.text):
             return None
         return self.found(
             run,
@@ -196,9 +201,9 @@ class AptRecommendsInstalled(PackageRule):
         )
 
 
-def _turned_off(subject: "Subject") -> bool:
+@lru_cache(1)
+def _turned_off(text: str) -> bool:
     """Whether the file writes a configuration of apt in which recommendations are off."""
-    text = subject.dockerfile.source.text
     return re.search(r"APT::Install-Recommends[\s\"']+[\"']?(?:0|false|no)\b", text, re.IGNORECASE) is not None
 
 

@@ -39,7 +39,8 @@ class UntaggedBaseImage(Rule):
     why = (
         "Without a tag `latest` is meant: the build of tomorrow stands on another image than that of today, and "
         "nothing in the file says so. A tag holds the version, a digest holds the very bytes. What a variable stands "
-        "for is looked up among the ARGs; where that cannot be known the finding is an info."
+        "for is looked up among the ARGs; where that cannot be known the finding is an info. kezuri's example "
+        "`go-distroless/Dockerfile.002` has no tag, as its article has none."
     )
     japanese = (
         "イメージはタグかダイジェストを付けて指定する",

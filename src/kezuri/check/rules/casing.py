@@ -13,6 +13,7 @@ class ConsistentInstructionCasing(Rule):
     """BuildKit's check of that name."""
 
     name = "ConsistentInstructionCasing"
+    fix_class = "A"
     summary = "All commands within the Dockerfile should use the same casing (either upper or lower)"
     why = (
         "The builder does not care, readers do: a file in which every instruction looks alike can be skimmed. What "
@@ -44,6 +45,7 @@ class FromAsCasing(Rule):
     """BuildKit's check of that name."""
 
     name = "FromAsCasing"
+    fix_class = "A"
     summary = "The 'as' keyword should match the case of the 'from' keyword"
     why = "`FROM` and `AS` are two words of one instruction: in two casings they look like two."
     bad = Example("FROM alpine as build\nRUN echo hello\n")
@@ -69,6 +71,7 @@ class StageNameCasing(Rule):
     """BuildKit's check of that name."""
 
     name = "StageNameCasing"
+    fix_class = "A"
     summary = "Stage names should be lowercase"
     why = (
         "Names of stages are compared without regard to case, names of images are lower-case: a stage in lower case "

@@ -12,6 +12,8 @@ class JSONArgsRecommended(Rule):
     """BuildKit's check of that name."""
 
     name = "JSONArgsRecommended"
+    aliases = ("DL3025",)
+    fix_class = "A"
     summary = "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals"
     why = (
         "In the shell form the container's first process is `/bin/sh`, which does not pass SIGTERM on: `docker stop` "
@@ -32,11 +34,18 @@ class JSONArgsRecommended(Rule):
             text = f"JSON arguments recommended for {node.written} to prevent unintended behavior related to OS signals"
             yield Finding(self, text, node, hint=_json_hint(node, instruction.command.argv))
 
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.started import shell_forms
+
+        return shell_forms(self, subject)
+
 
 class MultipleInstructionsDisallowed(Rule):
     """BuildKit's check of that name."""
 
     name = "MultipleInstructionsDisallowed"
+    aliases = ("DL4003", "DL4004", "DL3012", "DS-0016", "DS-0007", "DS-0023")
+    fix_class = "A"
     summary = "Multiple instructions of the same type should not be used in the same stage"
     why = "Of several CMD, ENTRYPOINT or HEALTHCHECK only the last one counts: the others say something that is not so."
     bad = Example('FROM alpine\nCMD ["one"]\nCMD ["two"]\n')
@@ -59,11 +68,18 @@ class MultipleInstructionsDisallowed(Rule):
                     yield Finding(self, text, earlier, hint=hint, judged=node)
                 last[facts.number] = node
 
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.started import doubled
+
+        return doubled(self, subject)
+
 
 class WorkdirRelativePath(Rule):
     """BuildKit's check of that name."""
 
     name = "WorkdirRelativePath"
+    aliases = ("DL3000", "DS-0009")
+    fix_class = "A"
     summary = (
         "Relative workdir without an absolute workdir declared within the build can have unexpected results if the "
         "base image changes"
@@ -91,6 +107,11 @@ class WorkdirRelativePath(Rule):
             text = f"Relative workdir {quote(path)} can have unexpected results if the base image changes"
             hint = "" if met.trigger or facts.plan is None else "write the whole path, from the root"
             yield Finding(self, text, node, hint=hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import relative_workdirs
+
+        return relative_workdirs(self, subject)
 
 
 def _json_hint(node: Node, argv: tuple[str, ...]) -> str:

@@ -111,7 +111,8 @@ class RelativeCopyDestination(Rule):
     why = (
         "A relative destination of COPY goes on from the WORKDIR. Where the file sets none, it is the base image's: "
         "the same line puts the files elsewhere when the base changes. A base image that was looked at and has a "
-        "WORKDIR of its own is taken as meant."
+        "WORKDIR of its own is taken as meant. kezuri's example `go-distroless/Dockerfile.002` copies to `./` of an "
+        "image that works in `/` today."
     )
     japanese = (
         "相対パスへの COPY の前に WORKDIR を書く",

@@ -16,6 +16,7 @@ class CopyIgnoredFile(Rule):
     """BuildKit's check of that name."""
 
     name = "CopyIgnoredFile"
+    fix_class = "A"
     summary = "Attempting to Copy file that is excluded by .dockerignore"
     why = (
         "A file that `.dockerignore` leaves out is not in the build context: the instruction fails, or copies less "
@@ -47,3 +48,8 @@ class CopyIgnoredFile(Rule):
                 span = copy.source_spans[i] if i < len(copy.source_spans) and not met.trigger else None
                 hint = f"`{rule[0]}` excludes it (line {rule[1]} of the ignore file)"
                 yield Finding(self, text, copy.node, span, hint=hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import ignored_copies
+
+        return ignored_copies(self, subject)

@@ -13,6 +13,7 @@ class LegacyKeyValueFormat(Rule):
     """BuildKit's check of that name."""
 
     name = "LegacyKeyValueFormat"
+    fix_class = "A"
     summary = "Legacy key/value format with whitespace separator should not be used"
     why = (
         "`ENV A b c` sets one variable to `b c`, which nobody sees at a glance, and takes only one in each "
@@ -37,6 +38,8 @@ class MaintainerDeprecated(Rule):
     """BuildKit's check of that name."""
 
     name = "MaintainerDeprecated"
+    aliases = ("DL4000", "DS-0022")
+    fix_class = "A"
     summary = "The MAINTAINER instruction is deprecated, use a label instead to define an image author"
     why = (
         "MAINTAINER sets a field of the image that few tools show. The label `org.opencontainers.image.authors` is "
@@ -60,6 +63,7 @@ class NoEmptyContinuation(Rule):
     """BuildKit's check of that name."""
 
     name = "NoEmptyContinuation"
+    fix_class = "A"
     summary = "Empty continuation lines will become errors in a future release"
     why = (
         "A line that ends in `\\` goes on in the next one. An empty line there is passed over today, and looks like "

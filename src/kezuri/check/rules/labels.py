@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import ClassVar
 
 from kezuri.check.editing import bare
 from kezuri.check.label_forms import fits
@@ -55,6 +54,9 @@ class LabelKey(Rule):
                 yield Finding(self, text, label.node, _span(label, name), fix, hint="lower-case it: `org.example.name`")
 
 
+_VERSIONED = Policy(label_schema=(("version", "semver"),))
+
+
 class MissingLabel(Rule):
     """hadolint's DL3049."""
 
@@ -74,9 +76,8 @@ class MissingLabel(Rule):
         "は、`kezuri.toml` の表 `[check]` か `.hadolint.yaml` の `label-schema` で決めます。別のステージの土台になる"
         "ステージでは、ラベルを上のステージに任せられます。",
     )
-    bad = Example("FROM debian:12\nRUN make\n")
-    good = Example("FROM debian:12\nLABEL version=1.0.0\n")
-    policy: ClassVar[Policy] = Policy(label_schema=(("version", "semver"),))
+    bad = Example("FROM debian:12\nRUN make\n", policy=_VERSIONED)
+    good = Example("FROM debian:12\nLABEL version=1.0.0\n", policy=_VERSIONED)
     url = "https://github.com/hadolint/hadolint/wiki/DL3049"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
@@ -97,6 +98,9 @@ class MissingLabel(Rule):
                 yield Finding(self, f"the label {name} is missing", start.node, hint=f"write `LABEL {name}=…` ({form})")
 
 
+_STRICT = Policy(label_schema=(("version", "semver"),), strict_labels=True)
+
+
 class UnknownLabel(Rule):
     """hadolint's DL3050."""
 
@@ -113,9 +117,8 @@ class UnknownLabel(Rule):
         "`kezuri.toml` の表 `[check]` か `.hadolint.yaml` の `strict-labels` は、ラベルスキーマが完全であるという宣言"
         "です。ほかの名前は、書き間違いか、合意のない名前です。",
     )
-    bad = Example("FROM debian:12\nLABEL vresion=1.0.0\n")
-    good = Example("FROM debian:12\nLABEL version=1.0.0\n")
-    policy: ClassVar[Policy] = Policy(label_schema=(("version", "semver"),), strict_labels=True)
+    bad = Example("FROM debian:12\nLABEL vresion=1.0.0\n", policy=_STRICT)
+    good = Example("FROM debian:12\nLABEL version=1.0.0\n", policy=_STRICT)
     url = "https://github.com/hadolint/hadolint/wiki/DL3050"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
@@ -133,6 +136,9 @@ class UnknownLabel(Rule):
                     yield Finding(self, text, label.node, _span(label, bare(name)), hint=hint)
 
 
+_OF_A_TEAM = Policy(label_schema=(("team", "text"),))
+
+
 class EmptyLabel(Rule):
     """hadolint's DL3051."""
 
@@ -145,9 +151,8 @@ class EmptyLabel(Rule):
         "値のないラベルがあると、設定済みのように見えてしまいます。必要なラベルは、`kezuri.toml` の表 `[check]` か "
         "`.hadolint.yaml` の `label-schema` で決めます。",
     )
-    bad = Example('FROM debian:12\nLABEL team=""\n')
-    good = Example("FROM debian:12\nLABEL team=platform\n")
-    policy: ClassVar[Policy] = Policy(label_schema=(("team", "text"),))
+    bad = Example('FROM debian:12\nLABEL team=""\n', policy=_OF_A_TEAM)
+    good = Example("FROM debian:12\nLABEL team=platform\n", policy=_OF_A_TEAM)
     url = "https://github.com/hadolint/hadolint/wiki/DL3051"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
@@ -178,9 +183,8 @@ class LabelForm(Rule):
         "`hash`(git コミット、7 桁以上)、`spdx`(SPDX の一覧にあるライセンスかその式)、`email` が使えます。"
         "変数の値は確かめられないため、形式を `text` にしてください。",
     )
-    bad = Example("FROM debian:12\nLABEL version=one\n")
-    good = Example("FROM debian:12\nLABEL version=1.0.0\n")
-    policy: ClassVar[Policy] = Policy(label_schema=(("version", "semver"),))
+    bad = Example("FROM debian:12\nLABEL version=one\n", policy=_VERSIONED)
+    good = Example("FROM debian:12\nLABEL version=1.0.0\n", policy=_VERSIONED)
     url = "https://github.com/hadolint/hadolint/wiki/DL3056"
 
     def look(self, subject: Subject) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import ClassVar
 
 from kezuri.check.editing import bare
 from kezuri.check.policy import Policy
@@ -11,6 +10,8 @@ from kezuri.check.standing import ancestry, shipped
 from kezuri.check.subject import Subject, used
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Copy, From, Instruction, Label, Node, Run
+
+_TWO_REGISTRIES = Policy(trusted_registries=("docker.io", "*.example.com"))
 
 
 class UntrustedRegistry(Rule):
@@ -34,9 +35,8 @@ class UntrustedRegistry(Rule):
         "FROM、`COPY --from`、`RUN --mount=from=` が対象です。名前にレジストリのないイメージは `docker.io` のものです。"
         "変数の値は ARG から求め、値がなければ何も報告しません。",
     )
-    bad = Example("FROM registry.example.org/debian:12\nRUN make\n")
-    good = Example("FROM debian:12\nCOPY --from=registry.example.com/tools:1 /tool /usr/bin/\n")
-    policy: ClassVar[Policy] = Policy(trusted_registries=("docker.io", "*.example.com"))
+    bad = Example("FROM registry.example.org/debian:12\nRUN make\n", policy=_TWO_REGISTRIES)
+    good = Example("FROM debian:12\nCOPY --from=registry.example.com/tools:1 /tool /usr/bin/\n", policy=_TWO_REGISTRIES)
     url = "https://github.com/hadolint/hadolint/wiki/DL3026"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
@@ -54,6 +54,9 @@ class UntrustedRegistry(Rule):
                 hint=f"trusted are {', '.join(trusted)}",
                 aliases=None if "." in registry and registry == _registry(said) else (),
             )
+
+
+_NO_CENTOS = Policy(forbidden_bases=("centos",))
 
 
 class ForbiddenBase(Rule):
@@ -74,9 +77,8 @@ class ForbiddenBase(Rule):
         "タグを除いた名前、レジストリとタグを補った名前のそれぞれと比べます。FROM、`COPY --from`、"
         "`RUN --mount=from=` が対象です。",
     )
-    bad = Example("FROM centos:7\nRUN make\n")
-    good = Example("FROM debian:12\nRUN make\n")
-    policy: ClassVar[Policy] = Policy(forbidden_bases=("centos",))
+    bad = Example("FROM centos:7\nRUN make\n", policy=_NO_CENTOS)
+    good = Example("FROM debian:12\nRUN make\n", policy=_NO_CENTOS)
 
     def look(self, subject: Subject) -> Iterator[Finding]:
         forbidden = subject.policy.forbidden_bases if subject.policy is not None else ()
@@ -85,6 +87,9 @@ class ForbiddenBase(Rule):
             pattern = next((p for p in forbidden if any(fnmatchcase(form, p) for form in _forms(image))), None)
             if pattern is not None:
                 yield Finding(self, f"{image} is a forbidden image", node, span, hint=f"it is forbidden by {pattern}")
+
+
+_NO_VOLUME = Policy(forbidden_instructions=("VOLUME",))
 
 
 class ForbiddenInstruction(Rule):
@@ -102,9 +107,8 @@ class ForbiddenInstruction(Rule):
         "`kezuri.toml` の表 `[check]` の `forbidden-instructions` に、使ってはならない命令を並べます"
         '(`["ADD", "VOLUME"]`)。ONBUILD の後にあるものも含め、どこにあっても報告します。',
     )
-    bad = Example("FROM debian:12\nVOLUME /data\n")
-    good = Example("FROM debian:12\nRUN mkdir /data\n")
-    policy: ClassVar[Policy] = Policy(forbidden_instructions=("VOLUME",))
+    bad = Example("FROM debian:12\nVOLUME /data\n", policy=_NO_VOLUME)
+    good = Example("FROM debian:12\nRUN mkdir /data\n", policy=_NO_VOLUME)
 
     def look(self, subject: Subject) -> Iterator[Finding]:
         forbidden = {word.upper() for word in subject.policy.forbidden_instructions} if subject.policy else set()
@@ -114,6 +118,9 @@ class ForbiddenInstruction(Rule):
             node = instruction.node
             if any(fnmatchcase(node.keyword, word) for word in forbidden):
                 yield Finding(self, f"{node.keyword} is forbidden here", node, node.keyword_span, hint="remove it")
+
+
+_WITH_SOURCE = Policy(required_labels=("org.opencontainers.image.source",))
 
 
 class RequiredLabelMissing(Rule):
@@ -133,9 +140,8 @@ class RequiredLabelMissing(Rule):
         "`kezuri.toml` の表 `[check]` の `required-labels` に、すべてのイメージに必要なラベルを並べます。値は問いませ"
         "ん。最後のステージ、その土台になったステージ、分かる場合はベースイメージのラベルも数えます。",
     )
-    bad = Example("FROM debian:12\nRUN make\n")
-    good = Example("FROM debian:12\nLABEL org.opencontainers.image.source=https://example.com/app\n")
-    policy: ClassVar[Policy] = Policy(required_labels=("org.opencontainers.image.source",))
+    bad = Example("FROM debian:12\nRUN make\n", policy=_WITH_SOURCE)
+    good = Example("FROM debian:12\nLABEL org.opencontainers.image.source=https://example.com\n", policy=_WITH_SOURCE)
 
     def look(self, subject: Subject) -> Iterator[Finding]:
         required = subject.policy.required_labels if subject.policy is not None else ()

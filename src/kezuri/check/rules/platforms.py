@@ -22,6 +22,7 @@ class FromPlatformFlagConstDisallowed(Rule):
     """BuildKit's check of that name."""
 
     name = "FromPlatformFlagConstDisallowed"
+    aliases = ("DL3029",)
     summary = "FROM --platform flag should not use a constant value"
     why = (
         "A platform written into the file makes an image of that platform whatever is asked for. Ask with "
@@ -47,11 +48,18 @@ class FromPlatformFlagConstDisallowed(Rule):
             hint = "remove the flag and build with `--platform`, or write `--platform=$BUILDPLATFORM`"
             yield Finding(self, text, start.node, hint=hint)
 
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import constant_platforms
+
+        return constant_platforms(self, subject)
+
 
 class RedundantTargetPlatform(Rule):
     """BuildKit's check of that name."""
 
     name = "RedundantTargetPlatform"
+    aliases = ("DL3065",)
+    fix_class = "A"
     summary = "Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior"
     why = "Without the flag a stage is for the platform that is built for: `$TARGETPLATFORM` says the same again."
     bad = Example("FROM --platform=$TARGETPLATFORM alpine\nRUN echo hello\n")
@@ -71,6 +79,11 @@ class RedundantTargetPlatform(Rule):
                     "behavior"
                 )
                 yield Finding(self, text, start.node, hint="remove the flag")
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import redundant_platforms
+
+        return redundant_platforms(self, subject)
 
 
 class InvalidBaseImagePlatform(Rule):

@@ -15,6 +15,7 @@ class ExposeProtoCasing(Rule):
     """BuildKit's check of that name."""
 
     name = "ExposeProtoCasing"
+    fix_class = "A"
     summary = "Protocol in EXPOSE instruction should be lowercase"
     why = "The image records the protocol in lower case: what the file says should be what the image says."
     bad = Example("FROM alpine\nEXPOSE 80/TCP\n")
@@ -37,6 +38,7 @@ class ExposeInvalidFormat(Rule):
     """BuildKit's check of that name."""
 
     name = "ExposeInvalidFormat"
+    fix_class = "A"
     summary = (
         "IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a "
         "future release"
@@ -56,6 +58,11 @@ class ExposeInvalidFormat(Rule):
                     text = f"EXPOSE instruction should not define an IP address or host-port mapping, found '{word}'"
                     hint = f"write `{word.rpartition(':')[2]}`"
                     yield Finding(self, text, met.instruction.node, _place(subject, met, word), hint=hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import ports_of_hosts
+
+        return ports_of_hosts(self, subject)
 
 
 def _ports(met: Met) -> Iterator[tuple[str, str, bool]]:

@@ -15,6 +15,8 @@ class DuplicateStageName(Rule):
     """BuildKit's check of that name."""
 
     name = "DuplicateStageName"
+    aliases = ("DL3024", "DS-0012")
+    fix_class = "A"
     summary = "Stage names should be unique"
     why = (
         "The last stage of a name wins, in `--target`, in `COPY --from` and in `FROM`: the earlier one can only be "
@@ -38,11 +40,18 @@ class DuplicateStageName(Rule):
             elif name:
                 seen[name] = stage
 
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.stage_names import duplicates
+
+        return duplicates(self, subject)
+
 
 class ReservedStageName(Rule):
     """BuildKit's check of that name."""
 
     name = "ReservedStageName"
+    aliases = ("DL3063",)
+    fix_class = "A"
     summary = "Reserved words should not be used as stage names"
     why = "`scratch` is the image without files and `context` the build context: a stage of that name cannot be meant."
     bad = Example("FROM alpine AS context\nRUN echo hello\n")
@@ -59,11 +68,17 @@ class ReservedStageName(Rule):
                     self, text, stage.start.node, _name_span(subject, stage.start), hint="give the stage another name"
                 )
 
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.stage_names import reserved
+
+        return reserved(self, subject)
+
 
 class InvalidDefinitionDescription(Rule):
     """BuildKit's check of that name."""
 
     name = "InvalidDefinitionDescription"
+    fix_class = "A"
     summary = (
         "Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If "
         "this is "
@@ -94,6 +109,11 @@ class InvalidDefinitionDescription(Rule):
             text = f"Comment for {node.keyword} should follow the format: `# {shown} <description>`"
             hint = f"begin the comment with `{shown}`, or put an empty line below it"
             yield Finding(self, text, node, hint=hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import descriptions
+
+        return descriptions(self, subject)
 
 
 def _name_span(subject: Subject, start: From) -> Span | None:

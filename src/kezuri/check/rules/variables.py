@@ -54,6 +54,7 @@ class UndefinedArgInFrom(Rule):
     """BuildKit's check of that name."""
 
     name = "UndefinedArgInFrom"
+    fix_class = "V"
     summary = "FROM command must use declared ARGs"
     why = "FROM sees the ARGs that stand before the first FROM, and nothing else: any other variable is empty there."
     bad = Example("FROM alpine$VARIANT\nRUN echo hello\n")
@@ -76,6 +77,11 @@ class UndefinedArgInFrom(Rule):
                     hint = f"write `ARG {name}=VALUE` before the first FROM" if not near else ""
                     node = stage.start.node
                     yield Finding(self, text, node, _use(subject, node, name), hint=hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.places import undeclared_arguments
+
+        return undeclared_arguments(self, subject)
 
 
 class InvalidDefaultArgInFrom(Rule):
@@ -119,7 +125,9 @@ class SecretsUsedInArgOrEnv(Rule):
     """BuildKit's check of that name."""
 
     name = "SecretsUsedInArgOrEnv"
+    aliases = ("DL3064",)
     summary = "Sensitive data should not be used in the ARG or ENV commands"
+    fix_class = "V"
     why = (
         "What an ARG or an ENV holds can be read in the image's history and config by everyone who has the image. "
         "`RUN --mount=type=secret,id=…` lets a step see a secret that stays out of both."
@@ -142,7 +150,17 @@ class SecretsUsedInArgOrEnv(Rule):
                     text = f"Do not use ARG or ENV instructions for sensitive data ({word} {quote(name)})"
                     span = None if met.trigger else _word(subject, node, name)
                     hint = f"give it to the step that needs it: RUN --mount=type=secret,id={name.lower()},env={name}"
-                    yield Finding(self, text, node, span, hint=hint)
+                    fix = None
+                    if subject.surroundings is not None and word == "ARG" and not met.trigger:
+                        from kezuri.check.repairs.secrets import secret_mount
+
+                        fix = secret_mount(subject, node, name)
+                    yield Finding(self, text, node, span, fix, hint)
+
+    def all(self, subject: Subject) -> Iterator[Finding]:
+        from kezuri.check.wider.secrets import sounding
+
+        return sounding(self, subject)
 
 
 def _defaults(subject: Subject) -> dict[str, str] | None:

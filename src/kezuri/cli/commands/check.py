@@ -15,14 +15,26 @@ COMMAND = Command(
             ("--build-arg",), "repeated", "Set a build argument; without =VALUE that of the environment", "NAME[=VALUE]"
         ),
         Option(
+            ("--build-context",),
+            "repeated",
+            "With --built: replace or add a source: a directory, oci-layout://, docker-image://",
+            "NAME=SOURCE",
+        ),
+        Option(("--built",), "flag", "Build each Dockerfile, and check the image as well"),
+        Option(
             ("--context",), "text", "The build context (default: the file's directory)", "DIR", completes="directory"
         ),
+        Option(("--exit-code",), "text", "The exit code when findings fail the command (default 1)", "N"),
+        Option(("--explain",), "text", "Show the page of a rule, by any of its names", "RULE"),
         Option(
             ("--failure-threshold", "-t"),
             "choice",
             "Fail on findings of this level and above (default warning)",
             "LEVEL",
             ("error", "warning", "info", "style", "ignore", "none"),
+        ),
+        Option(
+            ("--file-path-in-report",), "text", "What standard input is called in what is printed (default -)", "PATH"
         ),
         Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", FORMATS),
         *FIX_OPTIONS,
@@ -34,13 +46,20 @@ COMMAND = Command(
             "LEVEL",
             ("error", "warning", "info", "style"),
         ),
+        Option(("--list",), "flag", "List the rules, with --format json as JSON"),
         Option(("--no-fail",), "flag", "Exit with 0 whatever is found"),
         Option(("--online",), "flag", "Ask registries for base images that are not in the store"),
         Option(("--platform",), "text", "Check for this platform", "OS/ARCH"),
         Option(("--rule",), "repeated", "Ask only this rule, by any of its names", "RULE"),
+        Option(
+            ("--secret",),
+            "repeated",
+            "With --built: a secret for RUN --mount=type=secret",
+            "id=ID[,src=FILE|-][,env=VARIABLE]",
+        ),
         Option(("--target",), "text", "Check what this stage needs only", "STAGE", completes="stage"),
     ),
-    operands="[PATH | -]...",
+    operands="[PATH | IMAGE | -]...",
     most=-1,
     completes="file",
     holds=True,
@@ -50,13 +69,23 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Print what was found; the exit code as docs/exit-codes.md has it."""
     from kezuri.app.lint import CheckRequest, check_all
-    from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.build_request import build_arguments, built_request
     from kezuri.cli.check_settings import command_preferences, settings_preferences
     from kezuri.cli.check_text import say_checks
+    from kezuri.cli.progress import open_progress
     from kezuri.oci.platform import Platform
 
     parsed, console = invocation.parsed, invocation.console
-    platform = parsed.text("--platform")
+    if parsed.given("--explain") or parsed.flag("--list"):
+        from kezuri.cli.check_pages import say_list, say_page
+
+        if parsed.given("--explain"):
+            say_page(parsed.text("--explain"), console)
+        else:
+            say_list(parsed.text("--format"), console)
+        return 0
+    code = _exit_code(parsed.text("--exit-code", "1"))
+    platform = parsed.text("--platform").partition(",")[0]
     request = CheckRequest(
         parsed.operands or (".",),
         parsed.text("--context"),
@@ -69,6 +98,8 @@ def execute(invocation: Invocation) -> int:
         console.environ,
         FORMATS,
         strftime("%Y-%m-%d"),
+        parsed.text("--file-path-in-report", "-"),
+        built_request(parsed, console) if parsed.flag("--built") else None,
     )
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
@@ -76,10 +107,19 @@ def execute(invocation: Invocation) -> int:
         from kezuri.cli.check_fixes import fix
 
         return fix(request, invocation)
-    checks = check_all(request, lambda: invocation.settings)
+    with open_progress("" if request.build is not None and console.live(console.err) else "quiet", console) as progress:
+        checks = check_all(request, lambda: invocation.settings, None, progress)
     say_checks(checks, parsed, console)
     if checks.preferences.no_fail:
         return 0
-    if checks.unread or checks.failed:
+    if checks.unread:
         return 1
+    if checks.failed:
+        return code
     return 125 if any(sheet.defects for sheet in checks.sheets) else 0
+
+
+def _exit_code(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) < 256:
+        return int(text)
+    raise UsageError.because(f"--exit-code is a number from 0 to 255, not {text!r}")

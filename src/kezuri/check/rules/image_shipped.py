@@ -1,0 +1,237 @@
+"""What was needed to build and test, and is in the image all the same."""
+
+import re
+from collections.abc import Iterator
+
+from kezuri.check.image.history import Line
+from kezuri.check.image.packages import (
+    NODE_TOOLS,
+    PYTHON_TOOLS,
+    Installed,
+    builds,
+    development,
+    development_of,
+    of_apk,
+    of_dpkg,
+)
+from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
+from kezuri.check.image.shipped import HEAVY, Shipped
+from kezuri.check.image.subject import Image, megabytes
+from kezuri.check.image.texts import Texts
+from kezuri.check.rule import Finding, Level
+from kezuri.tree.content import read_bytes
+
+_LOCK = b'{"packages": {"node_modules/typescript": {"version": "5.4.5", "dev": true}, "node_modules/express": {}}}'
+_GLOBAL = re.compile(r"(?:^|/)usr/(?:local/)?lib/node_modules/|(?:^|/)lib/node_modules/npm/")
+
+
+class DevelopmentDependencies(ImageSide):
+    """Reads npm's record of a node_modules (`node_modules/.package-lock.json` says what was installed for development),
+    package.json where there is none, and the names of distributions in site-packages."""
+
+    of = "production.DevelopmentDependenciesShipped"
+    needs = (Texts, Installed)
+    bad = ImageExample(
+        "FROM node AS builder\nRUN npm ci\nFROM node\nCOPY --from=builder /app/node_modules /app/node_modules\n",
+        {
+            "app/node_modules/.package-lock.json": Made(_LOCK),
+            "app/node_modules/typescript/lib/tsc.js": Made(b"x", size=9_000_000),
+            "app/node_modules/express/index.js": Made(b"x"),
+        },
+    )
+    good = ImageExample(
+        (
+            "FROM node AS builder\nRUN npm ci --omit=dev\nFROM node\nCOPY --from=builder /app/node_modules "
+            "/app/node_modules\n"
+        ),
+        {
+            "app/node_modules/.package-lock.json": Made(b'{"packages": {"node_modules/express": {}}}'),
+            "app/node_modules/express/index.js": Made(b"x"),
+        },
+    )
+
+    def look(self, image: Image) -> Iterator[Finding]:
+        texts, installed = image.gathered(Texts), image.gathered(Installed)
+        recorded: set[str] = set()
+        for path in texts.called(".package-lock.json"):
+            named = development(texts(image, path))
+            if named is None or _GLOBAL.search(path):
+                continue
+            root = path.removesuffix("node_modules/.package-lock.json")
+            recorded.add(root)
+            yield from self._of_node(image, installed, root, [root + each for each in named])
+        for path in texts.called("package.json"):
+            root = path.removesuffix("package.json")
+            if root in recorded or _GLOBAL.search(path):
+                continue
+            named = [f"{root}node_modules/{each}" for each in development_of(texts(image, path))]
+            there = [each for each in named if each in installed.node]
+            # A package can be there because another one wants it: what only developers use tells that they all are.
+            if len(there) * 2 > len(named) and any(each.partition("node_modules/")[2] in NODE_TOOLS for each in there):
+                yield from self._of_node(image, installed, root, there)
+        tools = sorted(PYTHON_TOOLS & installed.python.keys())
+        if tools:
+            layer = installed.python[tools[0]]
+            message = f"tools of development are installed: {_some(tools)}"
+            hint = "leave that group out: uv sync --no-dev, poetry install --only main, a requirements file of its own"
+            yield self.found(image, image.line(layer), message, hint)
+
+    def _of_node(self, image: Image, installed: Installed, root: str, named: list[str]) -> Iterator[Finding]:
+        there = [path for path in named if path in installed.node]
+        if not there:
+            return
+        size = sum(installed.node[path].size for path in there)
+        known = [path.removeprefix(f"{root}node_modules/") for path in there]
+        first = sorted(known, key=lambda name: (name not in NODE_TOOLS, "node_modules/" in name, name))
+        count = "1 package" if len(there) == 1 else f"{len(there)} packages"
+        message = f"{count} of development in /{root}node_modules, {megabytes(size)}: {_some(first)}"
+        hint = "install with npm ci --omit=dev for the final stage, or npm prune --omit=dev after the build"
+        yield self.found(image, image.line(installed.layers[there[0]]), message, hint)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+class BuildTools(ImageSide):
+    """Reads the databases of dpkg and apk, and looks for toolchains that no package manager knows."""
+
+    of = "production.BuildToolsShipped"
+    needs = (Texts, Installed)
+    bad = ImageExample(
+        "FROM debian\nRUN apt-get update && apt-get install -y gcc\n",
+        {"var/lib/dpkg/status": Made(b"Package: gcc\nStatus: install ok installed\nInstalled-Size: 51\n\n")},
+    )
+    good = ImageExample(
+        "FROM debian\nRUN apt-get update && apt-get install -y curl\n",
+        {"var/lib/dpkg/status": Made(b"Package: curl\nStatus: install ok installed\nInstalled-Size: 500\n\n")},
+    )
+
+    def look(self, image: Image) -> Iterator[Finding]:
+        texts, installed = image.gathered(Texts), image.gathered(Installed)
+        for path, read in (
+            ("var/lib/dpkg/status", of_dpkg),
+            ("lib/apk/db/installed", of_apk),
+            ("usr/lib/apk/db/installed", of_apk),
+        ):
+            packages = [each for each in read(texts(image, path)) if builds(each.name) or _headers(each.name)]
+            tools = [each.name for each in packages if builds(each.name)]
+            if not tools or image.resolve(path) != path:
+                continue
+            size = sum(each.size for each in packages)
+            headers = len(packages) - len(tools)
+            more = f" and {headers} packages of headers" if headers > 1 else ""
+            message = f"tools of builds are installed: {_some(tools)}{more}, {megabytes(size)}"
+            yield self.found(image, self._line(image, path, tools), message, _BUILD_HINT)
+        for tool, layer in sorted(installed.tools.items()):
+            if tool not in ("gcc", "make"):
+                message = f"the toolchain of {tool} is in the image"
+                yield self.found(image, image.line(layer), message, _BUILD_HINT)
+
+    def _line(self, image: Image, path: str, tools: list[str]) -> Line | None:
+        """The lowest layer whose database has the tools, which is the one that brought them, as far as it is plain."""
+        read = of_dpkg if "dpkg" in path else of_apk
+        for layer, form in enumerate(image.layers):
+            found = form.find(path)
+            if found is None or not isinstance(found.content, bytes | str):
+                continue
+            names = {each.name for each in read(read_bytes(found.content, path, 32 << 20) or b"")}
+            if tools[0] in names:
+                return image.line(layer)
+        return image.line(image.layer_of(path))
+
+
+def _headers(name: str) -> bool:
+    return name.endswith("-dev") and not name.startswith("usr-is-merged")
+
+
+_BUILD_HINT = (
+    "build in a stage of its own and copy the result, or take a base without tools (-slim, -alpine, distroless)"
+)
+
+
+class StrayFilesShipped(ImageRule):
+    """Looks for files of a working copy."""
+
+    name = "StrayFilesShipped"
+    aliases = ("DKL-LI-0003",)
+    summary = "What belongs to the working copy should not come into the image"
+    why = (
+        "`COPY . .` brings whatever `.dockerignore` does not keep out: the history of the source in `.git`, `.env` "
+        "with passwords, caches of tools, settings of the editor. They make the image larger, change it without need, "
+        "and tell more than they should. `.git` and `.env` are warnings, the others notes. Files of packages and of "
+        "version managers are left out."
+    )
+    japanese = (
+        "作業コピーのファイルをイメージに入れるべきではありません",
+        "`COPY . .` は `.dockerignore` が除かないものをすべて持ち込みます。`.git` のソース履歴、パスワードのある "
+        "`.env`、ツールのキャッシュ、エディターの設定などです。イメージを大きくし、不必要に変化させ、余計なことを明か"
+        "します。`.git` と `.env` は警告、ほかは注意です。パッケージやバージョンマネージャーのファイルは除きます。",
+    )
+    needs = (Shipped,)
+    bad = ImageExample(
+        "FROM node\nWORKDIR /app\nCOPY . .\n",
+        {
+            "app/.git": Made(kind="dir", mode=0o755),
+            "app/.git/HEAD": Made(b"ref: refs/heads/main\n"),
+            "app/index.js": Made(b"x"),
+        },
+    )
+    good = ImageExample("FROM node\nWORKDIR /app\nCOPY index.js .\n", {"app/index.js": Made(b"x")})
+
+    def look(self, image: Image) -> Iterator[Finding]:
+        shipped = image.gathered(Shipped)
+        groups: dict[tuple[int, Level], list[tuple[str, str]]] = {}
+        for (layer, path), what in sorted(shipped.stray.items()):
+            line = image.line(layer)
+            copied = line is None or line.keyword in ("COPY", "ADD")
+            name = path.rpartition("/")[2]
+            if image.of_base(layer) or (name == "__pycache__" and not copied):
+                continue
+            level: Level = "warning" if name in HEAVY and copied else "info"
+            groups.setdefault((layer, level), []).append((path, what))
+        for (layer, level), found in sorted(groups.items()):
+            size = sum(shipped.sizes.get(path, 0) for path, _ in found)
+            shown = ", ".join(f"/{path} ({what})" for path, what in found[:3])
+            if len(found) > 3:
+                shown += f" and {len(found) - 3} more"
+            weight = f", {megabytes(size)}" if size >= 10_000 else ""
+            message = f"files of the working copy are in the image: {shown}{weight}"
+            hint = "name them in .dockerignore, or copy what the image needs and no more"
+            yield self.found(image, image.line(layer), message, hint, level)
+
+
+class PackageCacheShipped(ImageRule):
+    """Adds up what package managers keep for the next time."""
+
+    name = "PackageCacheShipped"
+    summary = "The caches of package managers should not stay in the image"
+    why = (
+        "An image installs nothing any more: lists and archives in it are only carried about. A cache mount "
+        "(`RUN --mount=type=cache`) keeps them between builds and out of the image; else remove them in the RUN that "
+        "makes them. Less than 1 MB is a note; less than 50 kB is left out."
+    )
+    japanese = (
+        "パッケージマネージャーのキャッシュをイメージに残すべきではありません",
+        "イメージはもう何もインストールしないため、リストやアーカイブは運ばれるだけです。キャッシュマウント（`RUN "
+        "--mount=type=cache`）はビルドの間で保ち、イメージには入れません。そうでなければ作った RUN の中で削除します。"
+        "1 MB 未満は注意で、50 kB 未満は除きます。",
+    )
+    needs = (Shipped,)
+    bad = ImageExample("FROM node\nRUN npm ci\n", {"root/.npm/_cacache/index": Made(b"x", size=40_000_000)})
+    good = ImageExample("FROM node\nRUN --mount=type=cache,target=/root/.npm npm ci\n", {"app/index.js": Made(b"x")})
+
+    def look(self, image: Image) -> Iterator[Finding]:
+        for (layer, what), heap in sorted(image.gathered(Shipped).caches.items()):
+            if heap.size < 50_000 or image.of_base(layer):
+                continue
+            message = f"{what} is in the image, {megabytes(heap.size)}: {heap}"
+            if what.startswith("the package lists"):
+                message = message.replace(" is in", " are in", 1)
+            hint = "use a cache mount, or remove it in the RUN that makes it"
+            level: Level | None = None if heap.size >= 1_000_000 else "info"
+            yield self.found(image, image.line(layer), message, hint, level)
+
+
+RULES = (StrayFilesShipped(), PackageCacheShipped())
+SIDES = (DevelopmentDependencies(), BuildTools())
