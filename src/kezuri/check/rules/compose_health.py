@@ -138,7 +138,7 @@ class DependsOnWithoutHealth(DocumentRule):
     )
     severity = "info"
     kinds = ("compose",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example(
         "services:\n  app:\n    image: app:1\n    depends_on:\n      - db\n  db:\n    image: postgres:16\n"
         "    healthcheck:\n      test: pg_isready -U postgres\n",
@@ -232,7 +232,7 @@ def _conditions(
         parts.append(f"{indent}{name.text}:{eol}{indent}{step}condition: {condition}")
     start = text.rfind("\n", 0, dash) + 1
     edit = TextEdit(value.span._replace(start=start), eol.join(parts))
-    return fix_of(document, "wait until it is healthy", (edit,), "A", (f"services.{service.name}.depends_on",))
+    return fix_of(document, "wait until it is healthy", (edit,), "V", (f"services.{service.name}.depends_on",))
 
 
 def _as_written(scalar: Scalar, text: str) -> str:

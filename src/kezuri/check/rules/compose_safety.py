@@ -136,7 +136,7 @@ class DatabasePublished(DocumentRule):
     )
     severity = "info"
     kinds = ("compose",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example('services:\n  db:\n    image: postgres:16\n    ports:\n      - "5432:5432"\n', name="compose.yaml")
     good = Example(bad.text.replace("5432:5432", "127.0.0.1:5432:5432"), name="compose.yaml")
 
@@ -159,7 +159,7 @@ class DatabasePublished(DocumentRule):
                     start = scalar.span.start + (scalar.style in ("single", "double"))
                     edit = Edit(Span(start, start), "127.0.0.1:", document.source)
                     paths = frozenset((f"services.{service.name}.ports",))
-                    fix = Fix("publish it on this machine only", (edit,), "A", paths)
+                    fix = Fix("publish it on this machine only", (edit,), "V", paths)
                 message = f"{service.name} can be asked from every network that this machine is in"
                 level: Level = "warning" if compose.production else "info"
                 yield self.found(document, port.span, message, f"write 127.0.0.1:{port.host}:{port.inside}", fix, level)

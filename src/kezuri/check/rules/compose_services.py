@@ -34,7 +34,7 @@ class RestartPolicyMissing(DocumentRule):
     severity = "info"
     kinds = ("compose",)
     whole = True
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("services:\n  app:\n    image: app:1\n", name=_PRODUCTION)
     good = Example("services:\n  app:\n    image: app:1\n    restart: unless-stopped\n", name=_PRODUCTION)
 
@@ -52,7 +52,7 @@ class RestartPolicyMissing(DocumentRule):
                 continue
             edit = insert_after(document.source, service.value, entries[-1], ("restart: unless-stopped",))
             paths = (f"services.{service.name}.restart",)
-            fix = fix_of(document, "add restart: unless-stopped", (edit,), "A", paths)
+            fix = fix_of(document, "add restart: unless-stopped", (edit,), "V", paths)
             message = f"{service.name} stays down when it ends: it has no restart policy"
             yield self.found(document, service.entry.key.span, message, "add restart: unless-stopped", fix)
 
@@ -120,7 +120,7 @@ class InitMissing(DocumentRule):
     )
     severity = "info"
     kinds = ("compose",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("services:\n  app:\n    image: app:1\n    command: npm start\n", name="compose.yaml")
     good = Example("services:\n  app:\n    image: app:1\n    command: npm start\n    init: true\n", name="compose.yaml")
 
@@ -143,7 +143,7 @@ class InitMissing(DocumentRule):
             if any(sign in " ".join(said) for sign in ("&&", ";", "|", "install")):
                 continue
             edit = insert_after(document.source, service.value, entry, ("init: true",))
-            fix = fix_of(document, "add init: true", (edit,), "A", (f"services.{service.name}.init",))
+            fix = fix_of(document, "add init: true", (edit,), "V", (f"services.{service.name}.init",))
             message = f"{said[0]} is the first process of {service.name}: it neither passes signals on nor reaps"
             yield self.found(document, value.span, message, "add init: true, or start the program itself", fix)
 

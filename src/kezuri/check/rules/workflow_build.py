@@ -252,7 +252,7 @@ class AttestationsMissing(DocumentRule):
     severity = "info"
     kinds = ("workflow",)
     whole = True
-    fix_class = "A"
+    fix_class = "V"
     bad = Example(f"{_HEAD}{_SETUP}{_PUSH}", name=_NAME)
     good = Example(f"{_HEAD}{_SETUP}{_PUSH}          sbom: true\n          provenance: mode=max\n", name=_NAME)
 
@@ -268,7 +268,7 @@ class AttestationsMissing(DocumentRule):
                 lines = ("sbom: true",) if step.input("provenance") else ("sbom: true", "provenance: mode=max")
                 edit = insert_after(document.source, step.given, step.given.entries[-1], lines)
                 paths = [f"{step.path}.with.{line.partition(':')[0]}" for line in lines]
-                fix = fix_of(document, "have both made", (edit,), "A", paths)
+                fix = fix_of(document, "have both made", (edit,), "V", paths)
             message = "the image comes without a list of what is in it"
             yield self.found(document, step.head, message, "add sbom: true and provenance: mode=max", fix)
             return

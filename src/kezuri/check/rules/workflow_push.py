@@ -73,7 +73,7 @@ class PushFromPullRequest(DocumentRule):
         "`push: ${{ github.event_name != 'pull_request' }}` ならビルドだけ行います。",
     )
     kinds = ("workflow",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example(
         f"on:\n  push:\n    branches: [main]\n  pull_request:\n{_HEAD[9:]}    steps:\n{_LOGIN}{_BUILD}", name=_NAME
     )
@@ -99,7 +99,7 @@ class PushFromPullRequest(DocumentRule):
             if isinstance(value, Scalar) and value.style == "plain":
                 edit = TextEdit(value.span, "${{ github.event_name != 'pull_request' }}")
                 title = "push on other events only"
-                fix = fix_of(document, title, (edit,), "A", (f"{step.path}.with.push",))
+                fix = fix_of(document, title, (edit,), "V", (f"{step.path}.with.push",))
             message = f"every pull request pushes {fixed[0]}"
             hint = "write push: ${{ github.event_name != 'pull_request' }}"
             yield self.found(document, step.head, message, hint, fix)

@@ -179,7 +179,7 @@ class ScanNeverFails(DocumentRule):
         "SARIF を出力してアップロードしてください。",
     )
     kinds = ("workflow", "gitlab")
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("- run: |\n    docker build -t app:1 .\n    trivy image app:1\n", name="steps.yml")
     good = Example("- run: |\n    docker build -t app:1 .\n    trivy image --exit-code 1 app:1\n", name="steps.yml")
 
@@ -198,7 +198,7 @@ class ScanNeverFails(DocumentRule):
                 if step.given is not None and step.given.entries and step.given.own("exit-code") is None:
                     lines = ("exit-code: '1'",)
                     edit = insert_after(document.source, step.given, step.given.entries[-1], lines)
-                    fix = fix_of(document, "let it fail the job", (edit,), "A", (f"{step.path}.with.exit-code",))
+                    fix = fix_of(document, "let it fail the job", (edit,), "V", (f"{step.path}.with.exit-code",))
                 yield self.found(document, step.head, message, action, fix)
             for found in step.commands:
                 at = _trivy(found)
@@ -303,7 +303,7 @@ def _failing(document: DocumentSubject, step: Step, found: Command, at: int) -> 
         return None
     end = found.span(word.span).end
     edit = TextEdit(Span(end, end), " --exit-code 1")
-    return fix_of(document, "let it fail the job", (edit,), "A", (step.path,))
+    return fix_of(document, "let it fail the job", (edit,), "V", (step.path,))
 
 
 def _long_sha(document: DocumentSubject, meta: Step) -> Fix | None:
