@@ -89,6 +89,18 @@ class ShippedStage:
         return bool(_ASIDE & set(re.split(r"[-_.]", f"{name}.{path}".lower())))
 
     @property
+    def production(self) -> bool:
+        """Whether the file says that the image is for production: by its name, the stage's, or by a setting."""
+        name = f"{self.stages[0].start.name or ''}.{self.subject.dockerfile.source.name.rpartition('/')[2]}".lower()
+        if {"prod", "production", "release"} & set(re.split(r"[-_.]", name)):
+            return True
+        variables = self.variables
+        names = ("RAILS_ENV", "RACK_ENV", "APP_ENV", "SYMFONY_ENV", "NODE_ENV", "APPLICATION_ENV")
+        if any(variables.get(name, "").strip("\"'") in ("prod", "production") for name in names):
+            return True
+        return self.mentions("php.ini-production", "--optimize-autoloader", "--classmap-authoritative")
+
+    @property
     def taken(self) -> tuple[WrittenStage, ...]:
         """The stages that are in the image: its own, and those that it copies from with what they stand on."""
         found = list(self.stages)

@@ -21,15 +21,13 @@ class RestartPolicyMissing(DocumentRule):
     summary = "A service in production should say what happens when it ends"
     why = (
         "Without `restart` a service that crashes, or whose machine was restarted, stays down. `unless-stopped` brings "
-        "it "
-        "back. Only files whose name says that they are for production are looked at, and no jobs that others wait for "
-        "to complete."
+        "it back. Only files whose name says that they are for production are looked at, and no jobs that others wait "
+        "for to complete."
     )
     japanese = (
         "本番のサービスには終了時の扱い（restart）を書く",
         "`restart` がないと、クラッシュしたサービスやマシンの再起動後のサービスは止まったままです。`unless-stopped` "
-        "なら戻ってきます。"
-        "名前から本番用と分かるファイルだけを調べ、完了を待たれるジョブは除きます。",
+        "なら戻ってきます。名前から本番用と分かるファイルだけを調べ、完了を待たれるジョブは除きます。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -64,16 +62,14 @@ class ResourceLimitsMissing(DocumentRule):
     summary = "A service in production should have a limit of memory"
     why = (
         "A container without a limit that leaks memory takes the others down with it: the kernel ends whichever "
-        "process it "
-        "likes. `deploy.resources.limits.memory` (or `mem_limit`) ends this one. What the limit should be nobody but "
-        "you can know."
+        "process it likes. `deploy.resources.limits.memory` (or `mem_limit`) ends this one. What the limit should be "
+        "nobody but you can know."
     )
     japanese = (
         "本番のサービスにはメモリの上限を付ける",
         "上限のないコンテナがメモリをリークすると、他のものまで道連れにします。"
-        "カーネルはどのプロセスでも終了させうるからです。"
-        "`deploy.resources.limits.memory`（または `mem_limit`）があれば、終了するのは当のコンテナです。"
-        "適切な値はあなたにしか分かりません。",
+        "カーネルはどのプロセスでも終了させうるからです。`deploy.resources.limits.memory`（または "
+        "`mem_limit`）があれば、終了するのは当のコンテナです。適切な値はあなたにしか分かりません。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -108,15 +104,14 @@ class InitMissing(DocumentRule):
     why = (
         "The first process of a container must pass signals on and reap what its children leave. npm and its relatives "
         "start a shell that starts the program: `docker compose stop` then often waits ten seconds and kills. `init: "
-        "true` "
-        "puts tini before them; better still is to start the program itself (`node server.js`)."
+        "true` puts tini before them; better still is to start the program itself (`node server.js`)."
     )
     japanese = (
         "npm などのラッパーで起動するサービスには init プロセスを付ける",
-        "コンテナの最初のプロセスは、シグナルを伝え、子プロセスの残骸を回収しなければなりません。"
-        "npm の類はシェルを起動し、そのシェルがプログラムを起動します。そのため `docker compose stop` は 10 "
-        "秒待ってから kill することがよくあります。"
-        "`init: true` なら tini が前に入ります。プログラム自体（`node server.js`）を起動する方がさらに良いです。",
+        "コンテナの最初のプロセスは、シグナルを伝え、子プロセスの残骸を回収しなければなりません。npm "
+        "の類はシェルを起動し、そのシェルがプログラムを起動します。そのため `docker compose stop` は 10 秒待ってから "
+        "kill することがよくあります。`init: true` なら tini が前に入ります。プログラム自体（`node "
+        "server.js`）を起動する方がさらに良いです。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -155,14 +150,13 @@ class ServiceImageWithoutVersion(DocumentRule):
     summary = "The image of a service should have a version"
     why = (
         "An image without a tag is `latest`: what somebody gets depends on the day of the pull, and a database of "
-        "another "
-        "major version does not read its files. Images that the file builds itself are not meant."
+        "another major version does not read its files. Images that the file builds itself are not meant."
     )
     japanese = (
         "サービスのイメージにはバージョンを付ける",
         "タグのないイメージは `latest` です。何が手に入るかは pull した日によって変わり、"
-        "メジャーバージョンの違うデータベースは自分のファイルを読めません。"
-        "このファイル自身がビルドするイメージは対象外です。",
+        "メジャーバージョンの違うデータベースは自分のファイルを読めません。このファイル自身がビルドするイメージは対象外"
+        "です。",
     )
     severity = "info"
     kinds = ("compose",)

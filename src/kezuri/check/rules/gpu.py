@@ -20,19 +20,18 @@ class CudaVersionMismatch(Rule):
     name = "CudaVersionMismatch"
     summary = "Packages should be for the CUDA that the image has"
     why = (
-        "`+cu118` and `whl/cu118` are made for CUDA 11.8. On an image with CUDA 12 they bring another copy of it, or "
-        "find "
-        "libraries of a name that is not there, and fall back to the processor without a word. Within one major "
-        "version "
-        "an older wheel works on a newer image; a newer one may ask for what is not there."
+        "`+cu118` and `whl/cu118` are made for CUDA 11.8. On an image with CUDA 12 they bring another copy of it, "
+        "which is gigabytes, and whatever is compiled against both does not load, or falls back to the processor "
+        "without a word. Within one major version an older wheel goes with a newer image. Wheels that bring all they "
+        "need run anyway: that is why this is no warning."
     )
     japanese = (
         "パッケージはイメージの CUDA に合わせる",
-        "`+cu118` や `whl/cu118` は CUDA 11.8 用です。CUDA 12 のイメージでは、別の CUDA がもう一つ入るか、"
-        "ライブラリが見つからず黙って CPU で動きます。メジャーバージョンが同じなら、古い wheel "
-        "は新しいイメージで動きますが、"
-        "逆は足りないものを求めることがあります。",
+        "`+cu118` や `whl/cu118` は CUDA 11.8 用です。CUDA 12 のイメージでは別の CUDA がもう一つ（数 GB）入り、"
+        "両方に対してコンパイルされたものは読み込めないか、黙って CPU で動きます。メジャーバージョンが同じなら、古い "
+        "wheel は新しいイメージで動きます。必要なものをすべて含む wheel はそれでも動くので、警告にはしません。",
     )
+    severity = "info"
     bad = Example(f"{_CUDA}RUN pip install torch --index-url https://download.pytorch.org/whl/cu118\n")
     good = Example(bad.text.replace("cu118", "cu124"))
     url = f"{_TALLY}/cuda-version-mismatch.mdx"
@@ -99,8 +98,8 @@ class GpuRuntimeInImage(Rule):
     japanese = (
         "NVIDIA の container toolkit はホスト側のもの",
         "`nvidia-container-toolkit`、`nvidia-docker2`、`libnvidia-container` は、ホストのランタイムがコンテナに GPU "
-        "を渡すためのものです。"
-        "イメージの中では何もしません。自分でコンテナを動かすイメージでは必要なので、警告にはしません。",
+        "を渡すためのものです。イメージの中では何もしません。自分でコンテナを動かすイメージでは必要なので、"
+        "警告にはしません。",
     )
     severity = "info"
     bad = Example(f"{_CUDA}RUN apt-get update && apt-get install -y nvidia-container-toolkit\n")
@@ -130,10 +129,10 @@ class GpuDevicesFixed(Rule):
     japanese = (
         "どの GPU を使うかをイメージで決めない",
         "イメージの `CUDA_VISIBLE_DEVICES=0` は、どのマシンでも一つを除くすべての GPU を隠します。UUID なら、"
-        "一台を除くすべてのマシンで全部を隠します。"
-        "どれを渡すかはコンテナを起動する側（`--gpus`、スケジューラ）が決めます。"
-        "`all`・`none`・`void`・空・変数は対象外です。",
+        "一台を除くすべてのマシンで全部を隠します。どれを渡すかはコンテナを起動する側（`--gpus`、"
+        "スケジューラ）が決めます。`all`・`none`・`void`・空・変数は対象外です。",
     )
+    severity = "info"
     bad = Example(f"{_CUDA}ENV CUDA_VISIBLE_DEVICES=0\n")
     good = Example(f"{_CUDA}ENV NVIDIA_VISIBLE_DEVICES=all\n")
     url = f"{_TALLY}/no-hardcoded-visible-devices.mdx"
@@ -156,9 +155,8 @@ class GpuCapabilitiesAll(Rule):
     )
     japanese = (
         "必要なドライバー機能だけを指定する",
-        "`NVIDIA_DRIVER_CAPABILITIES=all` は、ドライバーのグラフィックス・ビデオ・ディスプレイのライブラリま"
-        "でマウントします。"
-        "CUDA プログラムに必要なのは `compute,utility` です。",
+        "`NVIDIA_DRIVER_CAPABILITIES=all` は、ドライバーのグラフィックス・ビデオ・ディスプレイのライブラリまでマウント"
+        "します。CUDA プログラムに必要なのは `compute,utility` です。",
     )
     severity = "style"
     fix_class = "V"
@@ -188,14 +186,13 @@ class CudaInstalledAgain(Rule):
     summary = "An image of nvidia/cuda has CUDA already"
     why = (
         "The variants of nvidia/cuda hold what their names say: `base` the runtime, `runtime` the libraries, `devel` "
-        "the "
-        "compiler, `cudnn` cuDNN. Installing them again stores them twice, perhaps in another version."
+        "the compiler, `cudnn` cuDNN. Installing them again stores them twice, perhaps in another version."
     )
     japanese = (
         "nvidia/cuda のイメージにはすでに CUDA がある",
         "nvidia/cuda の各バリアントには名前どおりのものが入っています。`base` はランタイム、`runtime` はライブラリ、"
-        "`devel` はコンパイラ、"
-        "`cudnn` は cuDNN です。もう一度入れると、場合によっては別の版で、二重に持つことになります。",
+        "`devel` はコンパイラ、`cudnn` は cuDNN です。もう一度入れると、場合によっては別の版で、"
+        "二重に持つことになります。",
     )
     severity = "info"
     bad = Example("FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN apt-get update && apt-get install -y cuda-toolkit\n")
@@ -225,17 +222,15 @@ class CudaDevelShipped(Rule):
     summary = "An image that is shipped should stand on the runtime variant of nvidia/cuda"
     why = (
         "The `devel` variant holds nvcc, headers and static libraries: gigabytes more than `runtime`. Build in one "
-        "stage "
-        "and copy the result. Nothing is said where the stage compiles something, or installs what may compile when it "
-        "runs (Triton, torch.compile, DeepSpeed, vLLM): that is why this is no warning."
+        "stage and copy the result. Nothing is said where the stage compiles something, or installs what may compile "
+        "when it runs (Triton, torch.compile, DeepSpeed, vLLM): that is why this is no warning."
     )
     japanese = (
         "配布するイメージは nvidia/cuda の runtime バリアントにする",
         "`devel` には nvcc・ヘッダー・静的ライブラリがあり、`runtime` より数 GB 大きくなります。"
-        "別のステージでビルドして結果をコピーしてください。"
-        "そのステージで何かをコンパイルする場合や、実行時にコンパイルしうるもの（Triton、torch.compile、DeepSpeed、"
-        "vLLM）を入れる場合は"
-        "何も言いません。そのため警告にはしません。",
+        "別のステージでビルドして結果をコピーしてください。そのステージで何かをコンパイルする場合や、"
+        "実行時にコンパイルしうるもの（Triton、torch.compile、DeepSpeed、vLLM）を入れる場合は何も言いません。"
+        "そのため警告にはしません。",
     )
     severity = "info"
     bad = Example('FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nCOPY app /app\nCMD ["/app"]\n')

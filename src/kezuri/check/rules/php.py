@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
+from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.shipped_stage import Act, shipped
 from kezuri.check.subject import Subject
 
@@ -17,17 +17,16 @@ class ComposerDevelopmentPackages(Rule):
     summary = "composer install in an image for production should leave development packages out"
     why = (
         "`composer install` brings what `require-dev` names: PHPUnit, debuggers, profilers, some of which answer over "
-        "HTTP "
-        "(CVE-2017-9841 was such a one). `--no-dev`, or `COMPOSER_NO_DEV=1`, leaves them out. Stages whose name says "
-        "that "
-        "they are for development or tests are not meant, nor is a composer.json without `require-dev`."
+        "HTTP (CVE-2017-9841 was such a one). `--no-dev`, or `COMPOSER_NO_DEV=1`, leaves them out. Stages whose name "
+        "says that they are for development or tests are not meant, nor is a composer.json without `require-dev`. It "
+        "is a warning where the file says that the image is for production (`APP_ENV`, php.ini-production, a name)."
     )
     japanese = (
         "本番イメージの composer install では開発用パッケージを除く",
         "`composer install` は `require-dev` のもの（PHPUnit、デバッガ、プロファイラなど）も入れます。HTTP "
-        "で応答してしまうものもあります"
-        "（CVE-2017-9841）。`--no-dev` か `COMPOSER_NO_DEV=1` で除けます。"
-        "名前から開発用・テスト用と分かるステージと、`require-dev` のない composer.json は対象外です。",
+        "で応答してしまうものもあります（CVE-2017-9841）。`--no-dev` か `COMPOSER_NO_DEV=1` で除けます。"
+        "名前から開発用・テスト用と分かるステージと、`require-dev` のない composer.json は対象外です。"
+        "ファイルが本番用と示している場合（`APP_ENV`、php.ini-production、名前）は警告にします。",
     )
     fix_class = "V"
     bad = Example("FROM php:8.4-fpm\nWORKDIR /app\nCOPY composer.json composer.lock ./\nRUN composer install\n")
@@ -50,7 +49,8 @@ class ComposerDevelopmentPackages(Rule):
         end = last.span(word).end
         fix = Fix("leave them out: --no-dev", (Edit(last.span(word)._replace(start=end), " --no-dev"),), "V")
         text = "composer installs the packages of require-dev into the image"
-        yield Finding(self, text, last.run.node, last.span(), fix, "add --no-dev")
+        level: Level = "warning" if stage.production else "info"
+        yield Finding(self, text, last.run.node, last.span(), fix, "add --no-dev", level=level)
 
 
 class XdebugShipped(Rule):
@@ -60,13 +60,14 @@ class XdebugShipped(Rule):
     summary = "Xdebug should not be in an image for production"
     why = (
         "Xdebug makes every request slower also when nobody debugs, and waits for whoever connects to it. It belongs "
-        "into "
-        "a stage of its own (`FROM app AS dev`), which nobody ships."
+        "into a stage of its own (`FROM app AS dev`), which nobody ships. It is a warning where the file says that the "
+        "image is for production."
     )
     japanese = (
         "本番イメージに Xdebug を入れない",
         "Xdebug は誰もデバッグしていなくてもすべてのリクエストを遅くし、接続してくる相手を待ち受けます。"
-        "配布しない専用のステージ（`FROM app AS dev`）に入れてください。",
+        "配布しない専用のステージ（`FROM app AS dev`）に入れてください。"
+        "ファイルが本番用と示している場合は警告にします。",
     )
     bad = Example("FROM php:8.4-fpm\nRUN pecl install xdebug && docker-php-ext-enable xdebug\n")
     good = Example(f"FROM php:8.4-fpm AS app\nFROM app AS dev\n{bad.text.partition(chr(10))[2]}FROM app\n")
@@ -80,7 +81,9 @@ class XdebugShipped(Rule):
             for word in act.command.arguments:
                 if re.match(r"(?:php[\w.]*-)?(?:pecl-)?xdebug(?:$|[-=])", word.loose) and _installs(act):
                     text = "Xdebug is installed in the image that is shipped"
-                    yield Finding(self, text, act.run.node, act.span(word), hint="move it into a stage for development")
+                    level: Level = "warning" if stage is not None and stage.production else "info"
+                    hint = "move it into a stage for development"
+                    yield Finding(self, text, act.run.node, act.span(word), hint=hint, level=level)
                     return
 
 
@@ -91,14 +94,13 @@ class OpcacheMissing(Rule):
     summary = "A PHP server should have OPcache"
     why = (
         "Without OPcache PHP parses and compiles every script for every request. The official images come without it "
-        "up "
-        "to PHP 8.4: `docker-php-ext-install opcache` builds and enables it. From 8.5 on it is a part of PHP."
+        "up to PHP 8.4: `docker-php-ext-install opcache` builds and enables it. From 8.5 on it is a part of PHP."
     )
     japanese = (
         "PHP のサーバーでは OPcache を使う",
-        "OPcache がないと、PHP はリクエストのたびにすべてのスクリプトを解析・コンパイルします。"
-        "公式イメージには PHP 8.4 まで入っていないので、`docker-php-ext-install opcache` でビルドして有効にします。8.5 "
-        "からは PHP の一部です。",
+        "OPcache がないと、PHP はリクエストのたびにすべてのスクリプトを解析・コンパイルします。公式イメージには PHP "
+        "8.4 まで入っていないので、`docker-php-ext-install opcache` でビルドして有効にします。8.5 からは PHP "
+        "の一部です。",
     )
     severity = "info"
     fix_class = "V"

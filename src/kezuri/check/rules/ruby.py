@@ -19,14 +19,13 @@ class BundlerDevelopmentGems(Rule):
     summary = "bundle install in an image for production should leave the group development out"
     why = (
         "Bundler installs every group of the Gemfile: web-console, byebug, rspec. `ENV "
-        "BUNDLE_WITHOUT=development:test` "
-        "leaves them out, for every later call of bundle too. Only images that say that they are for production "
-        "(`RAILS_ENV`, `RACK_ENV`) are meant, and no Gemfile that has no such group."
+        "BUNDLE_WITHOUT=development:test` leaves them out, for every later call of bundle too. Only images that say "
+        "that they are for production (`RAILS_ENV`, `RACK_ENV`) are meant, and no Gemfile that has no such group."
     )
     japanese = (
         "本番イメージの bundle install では development グループを除く",
-        "Bundler は Gemfile のすべてのグループ（web-console、byebug、rspec など）を入れます。"
-        "`ENV BUNDLE_WITHOUT=development:test` で除け、以降の bundle にも効きます。"
+        "Bundler は Gemfile のすべてのグループ（web-console、byebug、rspec など）を入れます。`ENV "
+        "BUNDLE_WITHOUT=development:test` で除け、以降の bundle にも効きます。"
         "本番用と宣言しているイメージ（`RAILS_ENV`、`RACK_ENV`）だけを調べ、そのようなグループのない Gemfile "
         "は対象外です。",
     )
@@ -73,8 +72,7 @@ class BundlerDeploymentMissing(Rule):
     japanese = (
         "本番イメージの bundle install は lock ファイルに従わせる",
         "`BUNDLE_DEPLOYMENT=1`（または `BUNDLE_FROZEN=1`）がないと、Gemfile と合わないとき Bundler は Gemfile.lock "
-        "を書き換え、"
-        "誰もテストしていないものを入れます。設定してあればビルドが止まります。",
+        "を書き換え、誰もテストしていないものを入れます。設定してあればビルドが止まります。",
     )
     severity = "info"
     bad = Example(f"{_GEMS}RUN bundle install\n")
@@ -104,15 +102,14 @@ class BundlerFlagDeprecated(Rule):
     summary = "--without, --deployment and --path of bundle install are deprecated"
     why = (
         "Bundler 2 warns of `--without`, `--deployment` and `--path`, which it remembers behind one's back, and newer "
-        "ones "
-        "do without them. `ENV BUNDLE_WITHOUT=…`, `BUNDLE_DEPLOYMENT=1` and `BUNDLE_PATH=…` say the same, to every "
-        "call."
+        "ones do without them. `ENV BUNDLE_WITHOUT=…`, `BUNDLE_DEPLOYMENT=1` and `BUNDLE_PATH=…` say the same, to "
+        "every call."
     )
     japanese = (
         "bundle install の --without、--deployment、--path は非推奨",
         "Bundler 2 は `--without`・`--deployment`・`--path` に警告を出します（暗黙に記憶されるためです）。"
-        "新しい版ではなくなります。"
-        "`ENV BUNDLE_WITHOUT=…`、`BUNDLE_DEPLOYMENT=1`、`BUNDLE_PATH=…` なら同じことをすべての呼び出しに伝えられます。",
+        "新しい版ではなくなります。`ENV BUNDLE_WITHOUT=…`、`BUNDLE_DEPLOYMENT=1`、`BUNDLE_PATH=…` "
+        "なら同じことをすべての呼び出しに伝えられます。",
     )
     severity = "info"
     bad = Example("FROM ruby:3.3-slim\nRUN bundle install --without development\n")

@@ -25,9 +25,9 @@ class AssetsNeedSecretKey(Rule):
     japanese = (
         "ビルドでの assets:precompile には SECRET_KEY_BASE_DUMMY を使う",
         "Rails は production ではアセットのコンパイルにもシークレットを要求します。7.1 からは "
-        "`SECRET_KEY_BASE_DUMMY=1` で不要になります。"
-        "使わないと、いずれマスターキーをコピーするか引数で渡すことになり、イメージに残ります。"
-        "本物が必要なら `RUN --mount=type=secret,id=…,env=RAILS_MASTER_KEY` でそのステップにだけ見せます。",
+        "`SECRET_KEY_BASE_DUMMY=1` で不要になります。使わないと、いずれマスターキーをコピーするか引数で渡すことになり、"
+        "イメージに残ります。本物が必要なら `RUN --mount=type=secret,id=…,env=RAILS_MASTER_KEY` "
+        "でそのステップにだけ見せます。",
     )
     severity = "info"
     fix_class = "V"
@@ -65,8 +65,8 @@ class BootsnapInParallel(Rule):
     )
     japanese = (
         "複数プラットフォーム向けイメージの bootsnap precompile には -j 1 が要る",
-        "Bootsnap はプロセッサごとにプロセスを fork し、QEMU の下ではクラッシュするか固まります（bootsnap#495）。"
-        "Rails のテンプレートには 7.1 から `-j 1` があります。自分のマシンと同じプラットフォームなら問題ないので、"
+        "Bootsnap はプロセッサごとにプロセスを fork し、QEMU の下ではクラッシュするか固まります（bootsnap#495）。Rails "
+        "のテンプレートには 7.1 から `-j 1` があります。自分のマシンと同じプラットフォームなら問題ないので、"
         "警告にはしません。",
     )
     severity = "info"
@@ -98,14 +98,13 @@ class JemallocNotLoaded(Rule):
     summary = "jemalloc must be loaded to be of use"
     why = (
         "The package puts a library on the disk; Ruby uses it where `LD_PRELOAD` names it, or where it was built with "
-        "it. "
-        "An entry script may do so: where one is started that cannot be read here, nothing is said."
+        "it. An entry script may do so: where one is started that cannot be read here, nothing is said."
     )
     japanese = (
         "jemalloc は読み込まないと意味がない",
         "パッケージはライブラリをディスクに置くだけです。Ruby が使うのは、`LD_PRELOAD` で指定したときか、"
-        "それを使ってビルドされたときです。"
-        "エントリスクリプトが設定することもあるため、ここで読めないスクリプトを起動する場合は何も言いません。",
+        "それを使ってビルドされたときです。エントリスクリプトが設定することもあるため、"
+        "ここで読めないスクリプトを起動する場合は何も言いません。",
     )
     severity = "info"
     bad = Example(
@@ -142,8 +141,8 @@ class YjitNotEnabled(Rule):
     summary = "A Ruby server should run with YJIT"
     why = (
         "YJIT has been ready for production since Ruby 3.3 and is off unless `RUBY_YJIT_ENABLE=1` or `--yjit` says "
-        "otherwise. Servers gain a good part of their time, for some memory. Rails 7.2 switches it on by itself: "
-        "where the lock file says so, nothing is said."
+        "otherwise. Servers gain a good part of their time, for some memory. Rails 7.2 switches it on by itself: where "
+        "the lock file says so, nothing is said."
     )
     japanese = (
         "Ruby のサーバーでは YJIT を有効にする",
