@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Place
+from kezuri.dockerfile.parser import parse
+
+_NOTHING_TO_READ = ("file with no instructions", "dockerfile contains no stages")
 
 
 class Unbuildable(Rule):
@@ -30,11 +33,19 @@ class Unbuildable(Rule):
     good = Example("FROM scratch\nCOPY a /\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        """One finding for each error."""
-        for error in dict.fromkeys(d for e in subject.survey.errors for d in e.diagnostics):
+        """One finding for each error, but for those that a rule of their own reports."""
+        errors = dict.fromkeys(d for e in subject.survey.errors for d in e.diagnostics)
+        source = subject.dockerfile.source
+        # hadolint stops at what it cannot read, and says nothing of what cannot be built.
+        unread = {(d.message, d.span) for d in parse(source.text, source.name).errors} if errors else set()
+        homes = {node.node.keyword_span for node in subject.dockerfile.strays}
+        for error in errors:
+            if error.span in homes or "ONBUILD" in error.message:
+                continue  # InstructionBeforeFrom and ForbiddenTrigger
             placed = error.source is not None and error.span is not None
             place = Place(error.source, error.span) if placed else None  # type: ignore[arg-type]
-            yield Finding(self, error.message, None, hint=error.hint, place=place)
+            known = (error.message, error.span) in unread and not error.message.startswith(_NOTHING_TO_READ)
+            yield Finding(self, error.message, None, hint=error.hint, place=place, aliases=None if known else ())
 
 
 RULES = (Unbuildable(),)
