@@ -159,6 +159,8 @@ def _tell(result: dict[str, Any]) -> None:
                 for _, rule, title, proof in result["kept"]:
                     print(f"    {rule}: {title} ({proof})", flush=True)
     for kind, rule, title, *reasons in result.get("refused", ()):
+        if "nothing can be proved" in reasons[0]:
+            continue
         print(f"{result['name']}: refused {kind} {rule}: {title}: {'; '.join(reasons)[:400]}", flush=True)
 
 
