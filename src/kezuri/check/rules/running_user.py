@@ -177,7 +177,8 @@ class ChownAfterCopy(Rule):
                     level: Level = "info" if all(_little(c) for c in touched) else "warning"
                     span = act.text.span(command.span)
                     yield Finding(self, text, step.instruction.node, span, fix, hint, level=level)
-                    copies = [c for c in copies if c not in touched]
+                    seen = {id(c) for c in touched}
+                    copies = [c for c in copies if id(c) not in seen]
 
 
 class CopyAfterUser(Rule):
