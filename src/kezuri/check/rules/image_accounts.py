@@ -54,9 +54,9 @@ class SetIdPrograms(ImageRule):
             layers.setdefault(layer, []).append(f"/{path}")
         for layer, paths in sorted(layers.items()):
             shown = ", ".join(paths[:6]) + (f" and {len(paths) - 6} more" if len(paths) > 6 else "")
-            count = len(paths)
-            one = f"1 program runs with the rights of its owner: {shown}"
-            message = one if count == 1 else f"{count} programs run with the rights of their owner: {shown}"
+            message = f"{len(paths)} programs run with the rights of their owner: {shown}"
+            if len(paths) == 1:
+                message = f"1 program runs with the rights of its owner: {shown}"
             hint = "take the bits away where they come in, or start containers with no-new-privileges"
             yield self.found(image, image.line(layer), message, hint)
 
@@ -129,15 +129,16 @@ class AccountTwice(ImageRule):
             numbers: dict[int, str] = {}
             for name, number in every[:100_000]:
                 first = numbers.get(number, "")[:64]
+                shown = name[:64]
                 if name in names:
-                    user = f"the user {name[:64]} stands twice in /{path}"
-                    message = user if kind == "user" else f"the group {name[:64]} stands twice in /{path}"
+                    message = f"the user {shown} stands twice in /{path}"
+                    if kind == "group":
+                        message = f"the group {shown} stands twice in /{path}"
                     yield self.found(image, line, message, "leave one of the lines out")
                 elif number in numbers:
-                    user = f"the users {first} and {name[:64]} have the same number {number}"
-                    message = (
-                        user if kind == "user" else f"the groups {first} and {name[:64]} have the same number {number}"
-                    )
+                    message = f"the users {first} and {shown} have the same number {number}"
+                    if kind == "group":
+                        message = f"the groups {first} and {shown} have the same number {number}"
                     yield self.found(image, line, message, "give each of them a number of its own")
                 names.add(name)
                 numbers.setdefault(number, name)

@@ -185,9 +185,9 @@ class LoaderMissing(ImageRule):
             if level is not None:
                 groups.setdefault((each.layer, loader, level), []).append(each.path)
         for (layer, loader, level), paths in sorted(groups.items()):
-            one = f"{_listed(paths)} asks for the loader {loader}, which is not in the image"
-            several = f"{_listed(paths)} ask for the loader {loader}, which is not in the image"
-            message = one if len(paths) == 1 else several
+            message = f"{_listed(paths)} ask for the loader {loader}, which is not in the image"
+            if len(paths) == 1:
+                message = f"{_listed(paths)} asks for the loader {loader}, which is not in the image"
             hint = "link it statically (Go: CGO_ENABLED=0), or take a base that has the loader"
             yield self.found(image, image.line(layer), message, hint, level)
 
@@ -347,8 +347,9 @@ class ForeignArchitecture(ImageRule):
             if level in ("error", "warning"):
                 groups.setdefault((each.layer, architecture(each.elf), level), []).append(each.path)
         for (layer, found, level), paths in sorted(groups.items()):
-            one = f"{_listed(paths)} is for {found}, and the image for {wanted}"
-            message = one if len(paths) == 1 else f"{_listed(paths)} are for {found}, and the image for {wanted}"
+            message = f"{_listed(paths)} are for {found}, and the image for {wanted}"
+            if len(paths) == 1:
+                message = f"{_listed(paths)} is for {found}, and the image for {wanted}"
             hint = "build or fetch it for $TARGETARCH, which ARG TARGETARCH makes known"
             yield self.found(image, image.line(layer), message, hint, level)
 
