@@ -10,6 +10,7 @@ from kezuri.app.check_places import Beside, Found, find
 from kezuri.app.check_preferences import PreferenceFiles
 from kezuri.app.finished import Finished
 from kezuri.app.request import Settings
+from kezuri.app.shellcheck_program import find_shellcheck
 from kezuri.app.standard import standard_input
 from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
 from kezuri.check.sheets import Terms, check_dockerfile
@@ -89,7 +90,7 @@ def check_all(
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
         checker = Checker(request, images, mend)
-        finished = Finished(request, settings, listener)
+        finished = Finished(settings, listener, request.platform, request.context, request.build)
         for path in request.paths:
             try:
                 found = None if finished.means_image(path) else find(path, request.stdin)
@@ -102,8 +103,7 @@ def check_all(
                     if one is None:
                         made = [finished.named(path, preferences)]
                     else:
-                        made = [checker.check(one, preferences)]
-                        made += finished.built(one, made[0], preferences)
+                        made = finished.built(one, checker.check(one, preferences), preferences, request.today)
                 except KezuriError as error:
                     unread += error.diagnostics
                     continue
@@ -122,6 +122,7 @@ class Checker:
         self._request = request
         self._images = images
         self._contexts: dict[str, Beside] = {}
+        self._shell_checker = find_shellcheck(request.environ)
         self.errors: list[Diagnostic] = []
 
     def check(self, found: Found, preferences: Preferences) -> Sheet:
@@ -153,6 +154,7 @@ class Checker:
             preferences.selection,
             preferences.heed is not False,
             request.today,
+            self._shell_checker,
         )
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:

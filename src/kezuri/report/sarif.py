@@ -56,7 +56,7 @@ def rule(page: RulePage) -> dict[str, Any]:
     markdown = f"{page.why}\n\nBad:\n\n{_fenced(page.bad.text)}\n\nGood:\n\n{_fenced(page.good.text)}"
     security = any(alias.startswith(_SECURITY) for alias in page.aliases)
     properties: dict[str, Any] = {
-        "tags": ["security" if security else "maintainability", *page.aliases],
+        "tags": ["security" if security else "maintainability", *page.shown_aliases],
         "precision": "high",
         "problem.severity": _SEVERITIES.get(page.severity, "recommendation"),
     }
@@ -64,7 +64,6 @@ def rule(page: RulePage) -> dict[str, Any]:
         properties["security-severity"] = _SCORES[page.severity]
     return {
         "id": page.name,
-        "name": page.name,
         "shortDescription": {"text": summary},
         "fullDescription": {"text": page.why},
         "help": {"text": text, "markdown": markdown},
