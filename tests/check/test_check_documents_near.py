@@ -57,6 +57,8 @@ PUSH = ("- uses: docker/build-push-action@v7", "  with:", "    push: true", "   
         (steps("- run: trivy image a:1 | tee out.txt"), "ScanNeverFails"),
         (steps("- run: trivy image a:1 > out.txt"), "ScanNeverFails"),
         (steps("- run: trivy fs ."), "ScanNeverFails"),
+        (steps("- run: trivy image --exit-code 0 a:1"), "ScanNeverFails"),
+        (steps("- uses: aquasecurity/trivy-action@0.35.0", "  with: {image-ref: a, exit-code: '0'}"), "ScanNeverFails"),
         (steps("- env: {TRIVY_EXIT_CODE: 1}", "  run: trivy image a:1"), "ScanNeverFails"),
         (steps("- uses: aquasecurity/trivy-action@0.35.0", "  with: {scan-type: fs}", "- run: docker build ."),
          "ScanNeverFails"),
