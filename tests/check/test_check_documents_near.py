@@ -99,6 +99,10 @@ def test_a_workflow_that_is_right_is_not_blamed(text: str, silent: str) -> None:
          "UnpinnedImageWithDockerSocket"),
         (steps("- uses: actions/upload-artifact@v3", "- run: docker build ."), "OutdatedAction"),
         (steps(*PUSH, head=JOB.replace("on: push", "on: [push, pull_request]")), "PushFromPullRequest"),
+        (steps("- uses: docker/login-action@v4", "  with: {registry: ghcr.io, password: '${{ github.token }}'}",
+               "- uses: docker/build-push-action@v7", "  with:",
+               "    outputs: type=image,name=ghcr.io/o/a,push-by-digest=true,push=${{ inputs.x }}",
+               head=JOB.replace("    steps", "    permissions: {contents: read}\n    steps")), "PackagesWriteMissing"),
     ],
 )  # fmt: skip
 def test_what_stands_in_scripts_and_inputs_is_found(text: str, rule: str) -> None:
@@ -178,6 +182,17 @@ def test_a_service_is_judged_with_its_dockerfile() -> None:
     assert "ServiceHealthcheckProgramMissing" not in named(
         text, "compose.yaml", {"web/Dockerfile": "FROM x\nFROM y AS z\n"}
     )
+
+
+def test_names_that_nobody_declares() -> None:
+    text = "services:\n  Backend:\n    image: a:1\n  web:\n    image: b:1\n    depends_on: [backend]\n"
+    assert said(text, "compose.yaml") == [("UndeclaredName", 6)]
+    optional = text.replace("[backend]", "{backend: {condition: service_started, required: false}}")
+    assert not named(optional, "compose.yaml")
+    assert not named(f"include: [other.yaml]\n{text}", "compose.yaml")
+    volume = "services:\n  a:\n    image: a:1\n    volumes: ['data:/x']\n"
+    assert named(volume, "compose.yaml") == {"UndeclaredName"}
+    assert not named(f"{volume}volumes: {{data: }}\n", "compose.yaml")
 
 
 def test_an_override_is_judged_with_its_base() -> None:

@@ -164,7 +164,8 @@ class Step:
     def may_push(self) -> bool:
         """Whether it pushes an image under some condition."""
         if self.action == "docker/build-push-action":
-            return self.pushes or "${{" in (self.input("push") or "")
+            said = (self.input("push") or "", self.input("outputs") or "")
+            return self.pushes or "${{" in said[0] or "push=${{" in said[1]
         return self.pushes
 
     @property
