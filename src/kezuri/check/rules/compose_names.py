@@ -114,7 +114,7 @@ class UndeclaredName(DocumentRule):
     why = (
         'Compose refuses a file whose service names a network that is not below `networks:` ("service app refers to '
         'undefined network back"), and the same of volumes, secrets, configs, and of services in `depends_on`. Only '
-        'files that Compose reads by '
+        "files that Compose reads by "
         "themselves are looked at: what is merged with others may find them there."
     )
     japanese = (
