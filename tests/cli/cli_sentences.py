@@ -52,10 +52,6 @@ def sentences() -> Mapping[str, str]:
                         if _speaks(form):
                             found.setdefault(form, f"{place}:{node.lineno}")
             elif (
-                isinstance(node, ast.Assign)
-                and isinstance(node.targets[0], ast.Name)
-                and node.targets[0].id in _NAMED
-            ):
                 isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in _NAMED
             ):
                 for form in _forms(node.value):
