@@ -6,17 +6,21 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from kezuri.app.check_images import KnownImages
-from kezuri.app.check_places import Beside
+from kezuri.app.check_places import Beside, Found
+from kezuri.app.check_preferences import PreferenceFiles
+from kezuri.app.lint import Checker, CheckRequest
 from kezuri.app.request import Settings
+from kezuri.check.preferences import Preferences
 from kezuri.check.rule import Fix
-from kezuri.check.sheets import Terms, check_dockerfile, look
+from kezuri.check.sheets import Terms, look
 from kezuri.check.told import Sheet
-from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.dockerfile.instructions import Arg, Instruction
 from kezuri.dockerfile.parser import parse
 from kezuri.editor.consequences import Follower, followers
 from kezuri.plan.facts import Survey
 from kezuri.plan.operation import Operation
+from kezuri.report.forms import FORMATS
 
 
 class OpenFile(NamedTuple):
@@ -29,6 +33,16 @@ class OpenFile(NamedTuple):
     def shown(self) -> str:
         """What it is called."""
         return self.path or "Dockerfile"
+
+    @property
+    def found(self) -> Found:
+        """The file as checks know it."""
+        return Found(self.path, self.shown, os.path.dirname(self.path))
+
+    @property
+    def dockerfile(self) -> bool:
+        """Whether it is a Dockerfile, and not a document that lies beside one."""
+        return not self.found.document
 
 
 class Spent(NamedTuple):
@@ -56,13 +70,32 @@ class Weight(NamedTuple):
 class Desk:
     """Answers about open texts. Nothing is kept between two questions, so that what is beside a file may change."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, settings: Callable[[], Settings], preferences: Callable[[], Preferences], environ: Mapping[str, str]
+    ) -> None:
+        """`preferences` are those of the settings files."""
         self._settings = settings
+        self._preferences = preferences
+        self._environ = environ
 
-    def check(self, file: OpenFile) -> Sheet:
-        """What there is to say about the text."""
+    def check(self, file: OpenFile) -> tuple[Sheet, tuple[Diagnostic, ...]]:
+        """What there is to say about the text, and what is wrong with it or with the files that say how to check."""
         with ExitStack() as held:
-            return check_dockerfile(file.text, file.shown, self._terms(file, held))
+            preferences, wrong = self._asked(file)
+            checker = self._checker(held)
+            try:
+                sheet = checker.check_text(file.found, file.text, preferences)
+            except KezuriError as error:
+                return Sheet(SourceText(file.shown, file.text), ()), (*wrong, *error.diagnostics)
+            return sheet, (*wrong, *checker.errors)
+
+    def _asked(self, file: OpenFile) -> tuple[Preferences, tuple[Diagnostic, ...]]:
+        """What holds for the file's directory; where that is malformed the usual, and what is wrong."""
+        try:
+            files = PreferenceFiles(Preferences(), self._preferences(), self._environ, FORMATS, _today())
+            return files.of(os.path.dirname(file.path)), ()
+        except KezuriError as error:
+            return Preferences(), error.diagnostics
 
     def names(self, file: OpenFile, directory: str) -> Iterable[str]:
         """The names in a directory of the context."""
@@ -85,6 +118,16 @@ class Desk:
             except (Conflict, ValueError):
                 return False
             return not PlanProver(surveyed, _arguments).prove(texts, made, fix).reasons
+
+    def mended(self, file: OpenFile) -> str:
+        """The text with every fix of class A that could be proved."""
+        from kezuri.app.fixing import Fixer, FixRequest
+
+        with ExitStack() as held:
+            directory = os.path.dirname(file.path)
+            fixer = Fixer(FixRequest(write=False), directory, self._settings, lambda event: None)
+            fixer.dockerfile(Found("", file.shown, directory), file.text, self._terms(file, held))
+            return fixer.files[-1].text
 
     def weigh(self, file: OpenFile, instruction: Instruction) -> Weight:
         """What the instruction took, and what a change of it runs again."""
@@ -131,10 +174,17 @@ class Desk:
         return spent, headings[0].last if headings else 0.0
 
     def _terms(self, file: OpenFile, held: ExitStack) -> Terms:
-        beside = Beside(os.path.dirname(file.path)) if file.path else None
-        ignore = beside.ignore(file.path) if beside is not None else None
-        images = KnownImages(self._settings, held, online=False)
-        return Terms(images.resolve, surroundings=beside, ignore=ignore)
+        return self._checker(held).terms(file.found, self._asked(file)[0])
+
+    def _checker(self, held: ExitStack) -> Checker:
+        request = CheckRequest(environ=self._environ, today=_today())
+        return Checker(request, KnownImages(self._settings, held, online=False))
+
+
+def _today() -> str:
+    from time import strftime
+
+    return strftime("%Y-%m-%d")
 
 
 def _arguments(text: str) -> list[str]:

@@ -194,6 +194,7 @@ class HealthcheckMissing(Rule):
 
     name = "HealthcheckMissing"
     aliases = ("DL3057", "DS-0026", "CIS-DI-0006")
+    fix_class = "V"
     severity = "info"
     file_wide = True
     summary = "The image says how to ask whether it is well"
@@ -228,10 +229,16 @@ class HealthcheckMissing(Rule):
                 continue
             start = subject.stages[stage].start
             text = "nothing says how to ask whether it is well"
+            fix = None
+            if stage in last and subject.surroundings is not None:
+                from kezuri.check.repairs.health import healthcheck
+
+                fix = healthcheck(subject)
             yield Finding(
                 self,
                 text,
                 start.node,
+                fix=fix,
                 hint="write HEALTHCHECK with a command that asks it; `HEALTHCHECK NONE` says that there is none",
                 aliases=None if stage in last else ("DL3057",),
                 level=None if stage in last else "ignore",

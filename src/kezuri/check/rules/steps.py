@@ -17,8 +17,8 @@ _VOLATILE = (
 )  # fmt: skip
 _ARCHITECTURES = frozenset(("amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64"))
 _UPGRADES = {
-    "apt-get": ("upgrade", "dist-upgrade"),
-    "apt": ("upgrade", "full-upgrade"),
+    "apt-get": ("upgrade",),
+    "apt": ("upgrade",),
     "apk": ("upgrade",),
     "dnf": ("upgrade", "update"),
     "yum": ("upgrade", "update"),

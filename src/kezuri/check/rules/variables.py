@@ -127,6 +127,7 @@ class SecretsUsedInArgOrEnv(Rule):
     name = "SecretsUsedInArgOrEnv"
     aliases = ("DL3064",)
     summary = "Sensitive data should not be used in the ARG or ENV commands"
+    fix_class = "V"
     why = (
         "What an ARG or an ENV holds can be read in the image's history and config by everyone who has the image. "
         "`RUN --mount=type=secret,id=…` lets a step see a secret that stays out of both."
@@ -149,7 +150,12 @@ class SecretsUsedInArgOrEnv(Rule):
                     text = f"Do not use ARG or ENV instructions for sensitive data ({word} {quote(name)})"
                     span = None if met.trigger else _word(subject, node, name)
                     hint = f"give it to the step that needs it: RUN --mount=type=secret,id={name.lower()},env={name}"
-                    yield Finding(self, text, node, span, hint=hint)
+                    fix = None
+                    if subject.surroundings is not None and word == "ARG" and not met.trigger:
+                        from kezuri.check.repairs.secrets import secret_mount
+
+                        fix = secret_mount(subject, node, name)
+                    yield Finding(self, text, node, span, fix, hint)
 
     def all(self, subject: Subject) -> Iterator[Finding]:
         from kezuri.check.wider.secrets import sounding

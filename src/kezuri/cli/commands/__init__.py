@@ -11,6 +11,7 @@ MODULES = {
     "check": "check",
     "why": "why",
     "fmt": "fmt",
+    "lsp": "lsp",
     "run": "run",
     "images": "images",
     "inspect": "inspect",

@@ -6,6 +6,7 @@ from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
 if TYPE_CHECKING:
+    from kezuri.app.check_places import Found
     from kezuri.app.formatting import Styled
     from kezuri.diagnostics import KezuriError
 
@@ -29,7 +30,6 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     """0; 1 where a file has errors, or is not in the style and shall not be changed."""
-    from kezuri.app.check_places import find
     from kezuri.app.formatting import style
     from kezuri.diagnostics import KezuriError
 
@@ -41,7 +41,7 @@ def execute(invocation: Invocation) -> int:
     files = []
     for operand in operands:
         try:
-            files += find(operand)
+            files += _dockerfiles(operand)
         except KezuriError as error:
             code = max(code, _fail(invocation, error))
     changed = unchanged = 0
@@ -56,6 +56,17 @@ def execute(invocation: Invocation) -> int:
     if files and not parsed.flag("--quiet") and operands != ("-",):
         _summary(invocation, changed, unchanged, len(files) - changed - unchanged)
     return code
+
+
+def _dockerfiles(operand: str) -> "list[Found]":
+    """The Dockerfiles that an operand means; KezuriError where it means none."""
+    from kezuri.app.check_places import find
+    from kezuri.diagnostics import KezuriError
+
+    found = [file for file in find(operand) if not file.document]
+    if not found:
+        raise KezuriError.of(f"there is no Dockerfile in {operand}", hint="name the file")
+    return found
 
 
 def _deliver(invocation: Invocation, styled: "Styled") -> int:
