@@ -150,6 +150,14 @@ FIXES = {
         "RUN <<EOF\nset -e\nyum install -y a\nEOF",
         "RUN <<EOF\nset -e\nyum install -y a\nyum clean all\nEOF",
     ),
+    "clean before the last semicolon": (
+        "RUN yum install -y a; \\\n  b;",
+        "RUN yum install -y a; \\\n  b && \\\n  yum clean all;",
+    ),
+    "clean where it stops on failure": (
+        "RUN yum install -y a || exit 1",
+        "RUN yum install -y a || exit 1 && yum clean all",
+    ),
     "clean before a comment": ("RUN yum install -y a # why", "RUN yum install -y a && yum clean all # why"),
     "clean with its line endings": (
         "RUN a && \\\r\n  yum install -y a\r",
@@ -184,6 +192,8 @@ REFUSED = {
     "another shell": 'SHELL ["pwsh", "-c"]\nRUN yum install -y a',
     "the exec form": 'RUN ["apt-get", "install", "foo"]',
     "something in the background at the end": "RUN yum install -y a && b &",
+    "the end is not reached": "RUN yum install -y a && exit 0",
+    "another program takes over": "RUN yum install -y a; exec b",
     "a here-document within": "RUN yum install -y a && cat <<EOF\nx\nEOF",
     "lists that a later RUN needs": "RUN apt-get update && apt-get install -y a\nRUN apt-get install -y b",
     "lists that nothing in the RUN needs": "RUN apt-get update",
