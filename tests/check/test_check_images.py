@@ -221,6 +221,12 @@ def test_a_broken_file_is_no_finding() -> None:
         ({"Entrypoint": ["/usr/bin/env", "A=1"], "Cmd": ["missing"]}, "CMD starts missing"),
         ({"Cmd": ["/root/tool"], "User": "node"}, "the user node may not start: /root has mode 0700"),
         ({"Cmd": ["/root/tool"]}, ""),
+        (
+            {"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["./bash.sh"]},
+            "CMD starts ./bash.sh, a script for /bin/bash",
+        ),
+        ({"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["dist/index.js"]}, ""),
+        ({"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["postgres"]}, "CMD starts postgres"),
         ({"Cmd": ["app"]}, "CMD starts app, which is not in the image"),
         ({"Cmd": ["hidden"]}, "CMD starts hidden, which is not on PATH"),
         ({"Cmd": ["/app"]}, "which is a directory"),
@@ -236,6 +242,7 @@ def test_what_is_started_has_to_be_there(config: dict[str, object], why: str) ->
         "app/dos.sh": Made(b"#!/bin/sh\r\n", 0o755),
         "app/good.sh": Made(b"#! /usr/bin/env node\n", 0o755),
         "app/bin/hidden": Made(b"#!/bin/sh\n", 0o755),
+        "usr/local/bin/docker-entrypoint.sh": Made(b"#!/bin/sh\n", 0o755),
         "root": Made(kind="dir", mode=0o700),
         "root/tool": Made(b"#!/bin/sh\n", 0o755),
     }
@@ -444,3 +451,29 @@ def test_a_deep_tree_is_walked() -> None:
     image = image_of(ImageExample("", {f"{deep}/f": Made(b"x", 0o755)}))
     assert list(look_at(image, ASKED)) == []
     assert MUSL
+
+
+def test_tools_stand_at_the_layer_that_brought_them() -> None:
+    gcc = b"Package: gcc\nStatus: install ok installed\n\n"
+    more = gcc + b"Package: curl\nStatus: install ok installed\n\n"
+    example = ImageExample(
+        "", {"var/lib/dpkg/status": Made(gcc)}, {"var/lib/dpkg/status": Made(more)}, Cmd=["node", "x.js"]
+    )
+    found = [one for one in findings(example) if one.rule.name == "BuildToolsShipped"]
+    assert [one.place.line for one in found if one.place is not None] == [1]
+
+
+@pytest.mark.parametrize(
+    ("config", "level"),
+    [
+        ({"Cmd": ["node", "index.js"]}, None),
+        ({"Cmd": ["npm", "run", "dev"]}, "info"),
+        ({"Cmd": ["node"]}, "info"),
+        ({}, "info"),
+        ({"Cmd": ["node", "index.js"], "Env": ["NODE_ENV=development"]}, "info"),
+    ],
+)
+def test_what_belongs_to_development_weighs_where_a_program_runs(config: dict[str, object], level: str | None) -> None:
+    status = {"var/lib/dpkg/status": Made(b"Package: gcc\nStatus: install ok installed\n\n")}
+    [found] = [one for one in findings(ImageExample("", status, **config)) if one.rule.name == "BuildToolsShipped"]
+    assert found.level == level

@@ -6,6 +6,7 @@ Each file is worked on in a process of its own, so that one that hangs is one th
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,8 @@ _PATIENCE = 900
 
 def work(item: Item, root: str, directory: Path, kinds: str) -> dict[str, Any]:
     """Mend one file, build it before and after, and say what came of it."""
-    settings = Settings(root=root)
+    # Steps that fetch something trust whom this machine trusts.
+    settings = Settings(root=root, ca_certificates=os.environ.get("SSL_CERT_FILE", ""))
     _stand_ins(item, root)
     path = item.write(directory / "mended")
     untouched = directory / "untouched"

@@ -3,17 +3,15 @@
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from kezuri.app.check_places import Found
-from kezuri.app.request import Settings
+from kezuri.app.request import BuildRequest, Settings
 from kezuri.check.preferences import Preferences
+from kezuri.check.sheets import order
 from kezuri.check.told import Sheet, Told
 from kezuri.diagnostics import Diagnostic, KezuriError
+from kezuri.oci.platform import Platform
 from kezuri.progress.events import Listener
-
-if TYPE_CHECKING:
-    from kezuri.app.lint import CheckRequest
 
 _SAYS_WHERE = re.compile(
     r"(?:docker://|store:|oci-layout:|oci:|oci-archive:|docker-archive:|docker-daemon:|containers-storage:)"
@@ -23,8 +21,19 @@ _SAYS_WHERE = re.compile(
 class Finished:
     """Checks images. `warnings` and `errors` are what of them could not be looked at."""
 
-    def __init__(self, request: "CheckRequest", settings: Callable[[], Settings], listener: Listener) -> None:
-        self._request = request
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        listener: Listener,
+        platform: Platform | None,
+        context: str,
+        build: BuildRequest | None,
+    ) -> None:
+        """`context` is the build context where it is not each file's own directory, `build` how Dockerfiles are built
+        beside that; None: they are not."""
+        self._platform = platform
+        self._context = context
+        self._build = build
         self._settings = settings
         self._listener = listener
         self.warnings: list[Diagnostic] = []
@@ -45,46 +54,45 @@ class Finished:
         """The image of that name. KezuriError when it cannot be had."""
         from kezuri.app.image_check import check_named
 
-        platform = str(self._request.platform) if self._request.platform is not None else ""
+        platform = str(self._platform) if self._platform is not None else ""
         found = check_named(self._settings(), name, platform, preferences.selection)
         self.warnings += found.warnings
         return found.sheet
 
-    def built(self, dockerfile: Found, sheet: Sheet, preferences: Preferences) -> list[Sheet]:
-        """What a Dockerfile is built to, where that is wanted, without what was said of the Dockerfile already. Why it
-        cannot be built is told as what could not be checked."""
-        request = self._request.build
-        if request is None or dockerfile.document:
-            return []
+    def built(self, dockerfile: Found, sheet: Sheet, preferences: Preferences, today: str) -> list[Sheet]:
+        """A Dockerfile's sheet with what there is to say about the image that it is built to, where that is wanted, and
+        a sheet for what stands nowhere in it. Why it cannot be built is told as what could not be checked."""
+        if self._build is None or dockerfile.document:
+            return [sheet]
         if not dockerfile.path:
-            self.errors.append(
-                Diagnostic("error", "what is read from standard input is not built", hint="name the file")
-            )
-            return []
-        from kezuri.app.image_check import check_built
+            message = "what is read from standard input is not built"
+            self.errors.append(Diagnostic("error", message, hint="name the file"))
+            return [sheet]
+        from kezuri.app.image_check import Wish, check_built
 
-        context = self._request.context or dockerfile.directory
-        wanted = request._replace(context=context, file=os.path.abspath(dockerfile.path))
+        context = self._context or dockerfile.directory
+        build = self._build._replace(context=context, file=os.path.abspath(dockerfile.path))
+        wish = Wish(build, sheet.source, preferences.selection, preferences.heed is not False, today)
         try:
-            found = check_built(self._settings(), wanted, sheet.source, preferences.selection, self._listener)
+            found = check_built(self._settings(), wish, self._listener)
         except KezuriError as error:
             self.errors += error.diagnostics
-            return []
+            return [sheet]
         self.warnings += found.warnings
-        said = {(told.rule.name, told.line) for told in sheet.told}
-        return [*_split(found.sheet, sheet, said)]
+        return _together(sheet, found.sheet)
 
 
-def _split(found: Sheet, dockerfile: Sheet, said: set[tuple[str, int]]) -> list[Sheet]:
-    """The findings at lines of the Dockerfile, and those at the history of the image."""
-    here: list[Told] = []
-    there: list[Told] = []
-    for told in found.told:
+def _together(dockerfile: Sheet, image: Sheet) -> list[Sheet]:
+    """The findings at lines of the Dockerfile, each thing once, and those at the history of the image."""
+    said = {(told.rule.name, told.line) for told in dockerfile.told}
+    here, there = list(dockerfile.told), list[Told]()
+    for told in image.told:
         if told.source.name != dockerfile.source.name:
             there.append(told)
         elif (told.rule.name, told.line) not in said:
             here.append(told)
-    sheets = [Sheet(dockerfile.source, tuple(here))] if here else []
-    if there or found.defects:
-        sheets.append(Sheet(found.source, tuple(there), found.defects))
-    return sheets
+    here.sort(key=order)
+    silenced = dockerfile.silenced + image.silenced
+    defects = (*dockerfile.defects, *image.defects)
+    sheets = [dockerfile._replace(told=tuple(here), silenced=silenced, defects=defects)]
+    return [*sheets, Sheet(image.source, tuple(there))] if there else sheets

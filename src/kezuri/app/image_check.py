@@ -13,6 +13,7 @@ from kezuri.check.image.origin import Origin
 from kezuri.check.image.secret import blotted
 from kezuri.check.image.sheet import check_image
 from kezuri.check.image.subject import Image
+from kezuri.check.pragmas import Silence
 from kezuri.check.selection import Selection
 from kezuri.check.told import Sheet
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
@@ -47,12 +48,20 @@ def check_named(settings: Settings, name: str, platform: str, selection: Selecti
         return ImageSheet(check_image(_image(whole, heard), selection), tuple(heard))
 
 
-def check_built(
-    settings: Settings, request: BuildRequest, source: SourceText | None, selection: Selection, listener: Listener
-) -> ImageSheet:
+class Wish(NamedTuple):
+    """What is asked about a Dockerfile's image: the build, the Dockerfile as findings are to name it, the rules, and
+    whether comments in it silence them (`today` is a date such as 2026-12-31, by which some have run out)."""
+
+    build: BuildRequest
+    source: SourceText
+    selection: Selection
+    heed: bool = True
+    today: str = ""
+
+
+def check_built(settings: Settings, wish: Wish, listener: Listener) -> ImageSheet:
     """What there is to say about the image that a Dockerfile is built to; what the cache has is not built again, and an
-    image that was not there before goes again. `source` is the Dockerfile as findings are to name it. KezuriError when
-    it cannot be built."""
+    image that was not there before goes again. KezuriError when it cannot be built."""
     from kezuri.app.build import build
 
     heard: list[Diagnostic] = []
@@ -62,14 +71,14 @@ def check_built(
             listener(event)
 
     with _nameless(settings) as built:
-        digest = build(request, settings, listen).digest
+        digest = build(wish.build, settings, listen).digest
         built.append(digest)
         with ExitStack() as held:
             session = held.enter_context(Session(settings, reading=True))
-            origin = _origin(settings, request, source)
+            origin, silence = _origin(settings, wish)
             whole = held.enter_context(opened_whole(session, f"store:{digest}", "", Traffic()))
-            shown = whole._replace(name=source.name if source is not None else "the image", names=request.tags)
-            return ImageSheet(check_image(_image(shown, heard, origin), selection), tuple(heard))
+            image = _image(whole._replace(name=wish.source.name, names=()), heard, origin)
+            return ImageSheet(check_image(image, wish.selection, silent=silence.silent), tuple(heard))
 
 
 @contextmanager
@@ -91,14 +100,15 @@ def _nameless(settings: Settings) -> Iterator[list[str]]:
                     store.names.drop(digest)
 
 
-def _origin(settings: Settings, request: BuildRequest, source: SourceText | None) -> Origin:
+def _origin(settings: Settings, wish: Wish) -> tuple[Origin, Silence]:
     from kezuri.app.definition import Definition
 
     with ExitStack() as held:
         session = held.enter_context(Session(settings, reading=True))
-        definition = Definition(request, session, Reporter(_unheard), _unheard, held)
+        definition = Definition(wish.build, session, Reporter(_unheard), _unheard, held)
         subject = definition.examine(everything=False).subject
-        return Origin(subject, subject.survey.target, source)
+        silence = Silence(definition.dockerfile, wish.today, wish.heed)
+        return Origin(subject, subject.survey.target, wish.source), silence
 
 
 def _unheard(event: Event) -> None:

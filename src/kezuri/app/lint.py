@@ -90,7 +90,7 @@ def check_all(
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
         checker = Checker(request, images, mend)
-        finished = Finished(request, settings, listener)
+        finished = Finished(settings, listener, request.platform, request.context, request.build)
         for path in request.paths:
             try:
                 found = None if finished.means_image(path) else find(path, request.stdin)
@@ -103,8 +103,7 @@ def check_all(
                     if one is None:
                         made = [finished.named(path, preferences)]
                     else:
-                        made = [checker.check(one, preferences)]
-                        made += finished.built(one, made[0], preferences)
+                        made = finished.built(one, checker.check(one, preferences), preferences, request.today)
                 except KezuriError as error:
                     unread += error.diagnostics
                     continue

@@ -64,7 +64,6 @@ def rule(page: RulePage) -> dict[str, Any]:
         properties["security-severity"] = _SCORES[page.severity]
     return {
         "id": page.name,
-        "name": page.name,
         "shortDescription": {"text": summary},
         "fullDescription": {"text": page.why},
         "help": {"text": text, "markdown": markdown},

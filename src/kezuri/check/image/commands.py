@@ -161,7 +161,8 @@ def _commands(image: Image, words: list[Word], depth: int = 0) -> Iterator[Wante
     elif base in ("su-exec", "gosu"):
         yield from _commands(image, rest[1:], depth + 1)
     elif base == "docker-entrypoint.sh" and rest and not rest[0].text.startswith("-"):
-        if image.find(clean(f"{image.directory}/{rest[0].text}")) is None:  # else it may be given to an interpreter
+        file = image.find(clean(f"{image.directory}/{rest[0].text}"))
+        if file is None or file.mode & 0o111:  # else it is given to an interpreter
             yield from _commands(image, rest, depth + 1)
     elif base in _SHELLS:
         yield from _of_shell(image, rest)

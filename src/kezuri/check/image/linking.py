@@ -21,6 +21,8 @@ class Linking:
         self._directories: dict[str, tuple[str, ...]] = {}
         self._present: dict[str, bool] = {}
         self.musl, self.glibc = self._loaders()
+        self.sure = True
+        """Whether everything was read that says where the loader looks."""
 
     def _loaders(self) -> tuple[bool, bool]:
         """Whether there is a loader of musl's, and one of glibc's (that of gcompat or libc6-compat counts, too)."""
@@ -114,6 +116,8 @@ class Linking:
                 continue
             seen.add(name)
             raw = texts(self._image, name) if texts is not None else self._image.read(name) or b""
+            if not raw and texts is None and (entry := self._image.find(name)) is not None and entry.size:
+                self.sure = False
             directories, includes = configured(raw.decode("utf-8", "surrogateescape"))
             found += [clean(directory) for directory in directories]
             for pattern in includes:

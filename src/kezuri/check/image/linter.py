@@ -9,6 +9,7 @@ from kezuri.check.rule import Finding
 from kezuri.diagnostics import KezuriError
 
 _FILES = ("accounts", "binaries", "history", "secrets", "shipped", "start", "waste")
+_QUICK = ("binaries", "secrets", "start")
 
 
 @cache
@@ -21,6 +22,15 @@ def every_look() -> tuple[ImageLook, ...]:
         module = import_module(f"kezuri.check.rules.image_{name}")
         found += [*module.RULES, *getattr(module, "SIDES", ())]
     return tuple(found)
+
+
+@cache
+def quick_looks() -> tuple[ImageLook, ...]:
+    """Those that can be asked after every build; no others are loaded for it."""
+    from importlib import import_module
+
+    modules = [import_module(f"kezuri.check.rules.image_{name}") for name in _QUICK]
+    return tuple(look for module in modules for look in (*module.RULES, *module.SIDES) if look.quick)
 
 
 def gather(image: Image, looks: Iterable[ImageLook]) -> list[ImageLook]:

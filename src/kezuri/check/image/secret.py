@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 
@@ -13,7 +14,7 @@ class Secret(NamedTuple):
     end: int
 
 
-_KEY = re.compile(
+_KEY: Final = (
     rb"-----BEGIN ((?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?)-----"
     rb"(?:\s|\\n|\\r)+(?:[A-Za-z-]+: [^\n]*\n\s*)*[A-Za-z0-9+/=\s\\]{40,}"
 )
@@ -35,14 +36,16 @@ _STARTS: Final = (
     b"PRIVATE KEY", b"AKIA", b"ASIA", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-", b"npm_",
     b"pypi-AgE", b"xox", b"k_live_", b"dckr_", b"SG.", b"sk-ant-", b"hf_", b"_v1_",
 )  # fmt: skip
-_ONE_OF: Final = re.compile(b"|".join(b"(" + form + b")" for _, form in _TOKENS))
-_PASSWORD_IN_URL: Final = re.compile(
-    rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'$<>{}]{0,64}:([^\s/@\"'$<>{}]{6,128})@[a-zA-Z0-9]"
+_PASSWORD_IN_URL: Final = rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'$<>{}]{0,64}:([^\s/@\"'$<>{}]{6,128})@[a-zA-Z0-9]"
+_SAMPLES: Final = (
+    rb"(?i)example|sample|dummy|placeholder|changeme|your[_-]|notareal|redacted|xxxx|\*\*\*\*|0000000|1234567890"
 )
-_SAMPLES: Final = re.compile(
-    rb"example|sample|dummy|placeholder|changeme|your[_-]|notareal|redacted|xxxx|\*\*\*\*|0000000|1234567890",
-    re.IGNORECASE,
-)
+
+
+@cache
+def _tokens() -> re.Pattern[bytes]:
+    """Every form of token in one; it takes a while to make, and mostly nobody asks."""
+    return re.compile(b"|".join(b"(" + form + b")" for _, form in _TOKENS))
 
 
 def secrets(data: bytes) -> Iterator[Secret]:
@@ -50,9 +53,9 @@ def secrets(data: bytes) -> Iterator[Secret]:
     if not any(start in data for start in _STARTS):
         return
     if b"PRIVATE KEY" in data:
-        for found in _KEY.finditer(data):
+        for found in re.finditer(_KEY, data):
             yield Secret("a private key", found.start(), found.end())
-    for found in _ONE_OF.finditer(data):
+    for found in _tokens().finditer(data):
         if not _sample(found[0]):
             yield Secret(_TOKENS[(found.lastindex or 1) - 1][0], found.start(), found.end())
 
@@ -61,14 +64,14 @@ def passwords_in_urls(data: bytes) -> Iterator[Secret]:
     """Passwords within addresses (`https://user:password@host`)."""
     if b"://" not in data:
         return
-    for found in _PASSWORD_IN_URL.finditer(data):
+    for found in re.finditer(_PASSWORD_IN_URL, data):
         if not _sample(found[1]) and found[1].lower() not in (b"password", b"passwd", b"secret"):
             yield Secret("a password in an address", found.start(1), found.end(1))
 
 
 def _sample(token: bytes) -> bool:
     """Whether this is what documents have in the place of a secret."""
-    return bool(_SAMPLES.search(token)) or len(set(token[-16:])) < 6
+    return bool(re.search(_SAMPLES, token)) or len(set(token[-16:])) < 6
 
 
 def blotted(text: str) -> str:

@@ -1,5 +1,6 @@
 """A finished image as rules see it: its config, its history, the files of each layer, and what they make together."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -9,9 +10,10 @@ from kezuri.check.image.walk import Item, walk
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry
 from kezuri.oci.config import ImageConfig
+from kezuri.tree.content import InTar
 from kezuri.tree.layers import IMPLIED, LayerForm
 from kezuri.tree.stack import StackView
-from kezuri.tree.tree import clean
+from kezuri.tree.tree import Found, clean
 
 if TYPE_CHECKING:
     from kezuri.check.image.program import Program
@@ -22,6 +24,15 @@ MOST_ENTRIES = 2_000_000
 """Entries that an image may have for its files to be checked."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The PATH of a container whose image sets none."""
+
+
+_ALONE = frozenset(
+    ("sh", "bash", "ash", "zsh", "node", "python", "python3", "irb", "php", "-a", "jshell", "perl", "go")
+)
+_DEVELOPMENT = re.compile(
+    r"\brun (?:dev|test|lint|build|watch)\b|\brun start:dev\b|\bnpm test\b|\b(?:nodemon|jest|vitest|pytest)\b"
+    r"|--reload\b|\bsleep infinity\b"
+)
 
 
 class Gathering:
@@ -55,7 +66,8 @@ class Image:
 
     `base_layers` is how many of them came with the base image, where that is known. `scratch` is a directory for large
     files that are looked into. `names` are the names that it has in the store. What could not be looked at is told to
-    `unchecked`.
+    `unchecked`. `readable` says of a layer that only a tar has whether single files of it may be read: it costs reading
+    the tar up to there.
     """
 
     def __init__(
@@ -70,6 +82,7 @@ class Image:
         names: tuple[str, ...] = (),
         built: Built | None = None,
         unchecked: Callable[[str], None] = lambda text: None,
+        readable: Callable[[int], bool] = lambda layer: True,
     ) -> None:
         self.name = name
         self.config = config
@@ -82,6 +95,7 @@ class Image:
         self.tree = StackView(self.layers, name)
         self.environment = config.env_map()
         self._scratch = scratch
+        self._readable = readable
         self._gathered: dict[type[Gathering], Gathering] = {}
         self._programs: dict[str, Program | None] = {}
         self._remembered: dict[str, Any] = {}
@@ -165,20 +179,27 @@ class Image:
         return -1
 
     def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
-        """A file's bytes, its links followed; None where there is none or it is larger."""
+        """A file's bytes, its links followed; None where there is none, it is larger, or it costs too much."""
         try:
-            return self.tree.read(path, limit)
+            at = self.tree.resolve(path)
+            found = self.tree.stat(at)
+            if found is None or not self._cheap(found, at):
+                return None
+            return self.tree.read(at, limit)
         except KezuriError:
             return None
 
+    def _cheap(self, found: Found, path: str) -> bool:
+        return not isinstance(found.content, InTar) or self._readable(self.layer_of(path))
+
     def program(self, path: str) -> "Program | None":
         """What the file at a path, whose links are followed already, is to the kernel; None where it is no regular
-        file."""
+        file, or finding that out costs too much."""
         if path not in self._programs:
             from kezuri.check.image.program import inspect
 
             found = self.tree.stat(path)
-            if found is None or found.entry.kind != "file":
+            if found is None or found.entry.kind != "file" or not self._cheap(found, path):
                 self._programs[path] = None
             else:
                 seen: list[Program] = []
@@ -213,6 +234,19 @@ class Image:
     def of_base(self, layer: int) -> bool:
         """Whether a layer is known to have come with the base image."""
         return self.base_layers is not None and layer < self.base_layers
+
+    def for_running(self, layer: int) -> bool:
+        """Whether the image is plainly one that runs a program, with this layer in it: it says after the layer what it
+        starts, and that is neither a shell or an interpreter alone, as of an image to build on, nor for development."""
+        config = self.config
+        words = (*(config.entrypoint or ()), *(config.cmd or ()))
+        said = " ".join(words)
+        if not words or (words[-1].rpartition("/")[2] in _ALONE) or _DEVELOPMENT.search(said):
+            return False
+        if self.environment.get("NODE_ENV") in ("development", "test"):
+            return False
+        line, start = self.line(layer), self.history.last("CMD", "ENTRYPOINT")
+        return line is None or start is None or line.span.start < start.span.start
 
     def maker(self, layer: int) -> str:
         """The instruction that made a layer, as a sentence names it."""

@@ -29,8 +29,13 @@ class Heap:
             del self.largest[_SHOWN:]
 
     def __str__(self) -> str:
-        shown = ", ".join(f"/{path}" for _, path in self.largest)
+        shown = ", ".join(f"/{shortened(path)}" for _, path in self.largest)
         return shown if self.count <= len(self.largest) else f"{shown} and {self.count - len(self.largest):,} more"
+
+
+def shortened(path: str) -> str:
+    """The path, without its middle where it is long."""
+    return path if len(path) <= 64 else f"{path[:40].rpartition('/')[0] or path[:20]}/…/{path.rpartition('/')[2][-20:]}"
 
 
 class Waste(Gathering):

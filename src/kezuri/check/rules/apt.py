@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, affirmed, answered, names
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -112,12 +112,9 @@ class AptConfirmationMissing(PackageRule):
     url = _WIKI + "DL3014"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        yes = _affirmed(run)
+        yes = affirmed(run)
         missing = [
-            (call, verb)
-            for call, verb, _ in installs(run, *APT)
-            if not _confirmed(call)
-            and call.command.span.start <= yes.get(call.command.pipeline, call.command.span.start)
+            (call, verb) for call, verb, _ in installs(run, *APT) if not _confirmed(call) and not answered(call, yes)
         ]
         if not missing:
             return None
@@ -138,16 +135,6 @@ def _confirmed(call: "Call") -> bool:
         or sum(word.loose == "--quiet" for word in call.words) > 1
         or _mentions(call, "Assume-Yes", _TRUE)
     )
-
-
-def _affirmed(run: "WrittenRun") -> "dict[object, int]":
-    """The pipelines in which something says yes, and where the first one that does stands."""
-    found: dict[object, int] = {}
-    for call in run.calls:
-        if call.program in ("yes", "echo", "printf"):
-            start = call.command.span.start
-            found[call.command.pipeline] = min(start, found.get(call.command.pipeline, start))
-    return found
 
 
 class AptRecommendsInstalled(PackageRule):

@@ -25,8 +25,7 @@ class FixedNameWithReplicas(DocumentRule):
     japanese = (
         "複数レプリカのサービスには固定のコンテナ名も固定ポートも付けられない",
         "コンテナ名は一意で、ホストのポートを使えるのは一つだけです。`container_name` と `replicas: 2` の組み合わせは "
-        "Compose が拒否し、"
-        "ポートを公開するサービスの二つ目のコンテナは失敗します（「port is already allocated」）。"
+        "Compose が拒否し、ポートを公開するサービスの二つ目のコンテナは失敗します（「port is already allocated」）。"
         "名前は外し、ポートは範囲で公開するかプロキシを前に置きます。",
     )
     kinds = ("compose",)
@@ -63,10 +62,8 @@ class NetworkNotShared(DocumentRule):
     summary = "A service should share a network with what it depends on"
     why = (
         "A service that names `networks` is on those and no others; one that names none is on `default`. Without a "
-        "network "
-        "in common the name of the other one is not found. What a base file beside this one says is taken into "
-        "account; a "
-        "service that is waited for to complete is no server."
+        "network in common the name of the other one is not found. What a base file beside this one says is taken into "
+        "account; a service that is waited for to complete is no server."
     )
     japanese = (
         "サービスは依存先と同じネットワークに置く",
@@ -121,10 +118,9 @@ class UndeclaredName(DocumentRule):
     )
     japanese = (
         "サービスが使うネットワーク・ボリューム・シークレット・コンフィグは宣言する",
-        "`networks:` にないネットワークをサービスが使うと Compose はファイルを拒否します"
-        "（「service app refers to undefined network back」）。ボリューム・シークレット・コンフィグも同じです。"
-        "Compose が単独で読むファイルだけを調べます。他とマージされるファイルの宣言はそちらにあるかもしれないからで"
-        "す。",
+        "`networks:` にないネットワークをサービスが使うと Compose はファイルを拒否します（「service app refers to "
+        "undefined network back」）。ボリューム・シークレット・コンフィグも同じです。Compose "
+        "が単独で読むファイルだけを調べます。他とマージされるファイルの宣言はそちらにあるかもしれないからです。",
     )
     kinds = ("compose",)
     whole = True

@@ -84,7 +84,7 @@ class SourceBeforeDependencies(Rule):
             from kezuri.check.repairs.order import dependencies_first
 
             fix = dependencies_first(subject, course, over, step, act)
-        files = " and ".join((*act.use.manager.manifests[:1], *act.use.manager.locks[:1])).replace("*", "")
+        files = ", ".join((*act.use.manager.manifests[:1], *act.use.manager.locks[:1])).replace("*", "")
         text = f"the source is copied before `{command}`: every change of it installs all dependencies again"
         hint = f"copy {files} alone, install, then copy the source"
         if act.use.source and act.use.manager is POETRY:
@@ -234,7 +234,7 @@ def _is_broad(subject: Subject, step: Step) -> bool:
     found = stack(around, directory).found
     # a directory that holds a manifest and other things is a project
     files = {name for f in found for name in (*f.manifests, *f.locks)}
-    return bool(found) and len(set(names) - files) > 1
+    return bool(found) and bool(set(names) - files)
 
 
 def _vendored(subject: Subject, act: Act) -> bool:

@@ -268,7 +268,7 @@ class LibraryMissing(ImageRule):
                 lacking = tuple(name for name in elf.needed if name not in anywhere and not _of_libc(name))
             else:
                 continue
-            for name in lacking:
+            for name in lacking if linking.sure else ():
                 if level is not None and not name.startswith(_DRIVERS):
                     groups.setdefault((each.layer, name, level), []).append(each.path)
         for (layer, name, level), paths in sorted(groups.items()):

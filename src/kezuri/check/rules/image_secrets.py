@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kezuri.check.image.rule import ImageExample, ImageRule, Made
+from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
 from kezuri.check.image.secret import passwords_in_urls, secrets
 from kezuri.check.image.secret_files import Secrets
 from kezuri.check.image.subject import Image
@@ -107,3 +107,4 @@ class SecretInConfig(ImageRule):
 
 
 RULES = (SecretInLayer(), SecretInConfig())
+SIDES: tuple[ImageSide, ...] = ()

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from kezuri.check.image.history import Line
 from kezuri.check.image.packages import (
     NODE_TOOLS,
     PYTHON_TOOLS,
@@ -19,7 +18,6 @@ from kezuri.check.image.shipped import HEAVY, Shipped
 from kezuri.check.image.subject import Image, megabytes
 from kezuri.check.image.texts import Texts
 from kezuri.check.rule import Finding, Level
-from kezuri.tree.content import read_bytes
 
 _LOCK = b'{"packages": {"node_modules/typescript": {"version": "5.4.5", "dev": true}, "node_modules/express": {}}}'
 _GLOBAL = re.compile(r"(?:^|/)usr/(?:local/)?lib/node_modules/|(?:^|/)lib/node_modules/npm/")
@@ -74,7 +72,8 @@ class DevelopmentDependencies(ImageSide):
             layer = installed.python[tools[0]]
             message = f"tools of development are installed: {_some(tools)}"
             hint = "leave that group out: uv sync --no-dev, poetry install --only main, a requirements file of its own"
-            yield self.found(image, image.line(layer), message, hint)
+            level = _level(image, layer)
+            yield self.found(image, image.line(layer), message, hint, level)
 
     def _of_node(self, image: Image, installed: Installed, root: str, named: list[str]) -> Iterator[Finding]:
         there = [path for path in named if path in installed.node]
@@ -86,7 +85,8 @@ class DevelopmentDependencies(ImageSide):
         count = "1 package" if len(there) == 1 else f"{len(there)} packages"
         message = f"{count} of development in /{root}node_modules, {megabytes(size)}: {_some(first)}"
         hint = "install with npm ci --omit=dev for the final stage, or npm prune --omit=dev after the build"
-        yield self.found(image, image.line(installed.layers[there[0]]), message, hint)
+        layer = installed.layers[there[0]]
+        yield self.found(image, image.line(layer), message, hint, _level(image, layer))
 
 
 def _some(names: list[str]) -> str:
@@ -115,36 +115,45 @@ class BuildTools(ImageSide):
             ("usr/lib/apk/db/installed", of_apk),
         ):
             packages = [each for each in read(texts(image, path)) if builds(each.name) or _headers(each.name)]
-            tools = [each.name for each in packages if builds(each.name)]
+            tools = sorted((each.name for each in packages if builds(each.name)), key=_known_first)
             if not tools or image.resolve(path) != path:
                 continue
             size = sum(each.size for each in packages)
             headers = len(packages) - len(tools)
             more = f" and {headers} packages of headers" if headers > 1 else ""
             message = f"tools of builds are installed: {_some(tools)}{more}, {megabytes(size)}"
-            yield self.found(image, self._line(image, path, tools), message, _BUILD_HINT)
+            layer = self._layer(image, path, tools)
+            level = _level(image, layer)
+            yield self.found(image, image.line(layer), message, _BUILD_HINT, level)
         for tool, layer in sorted(installed.tools.items()):
             if tool not in ("gcc", "make"):
                 message = f"the toolchain of {tool} is in the image"
-                yield self.found(image, image.line(layer), message, _BUILD_HINT)
+                level = _level(image, layer)
+                yield self.found(image, image.line(layer), message, _BUILD_HINT, level)
 
-    def _line(self, image: Image, path: str, tools: list[str]) -> Line | None:
-        """The lowest layer whose database has the tools, which is the one that brought them, as far as it is plain."""
+    def _layer(self, image: Image, path: str, tools: list[str]) -> int:
+        """The lowest layer whose database has the tools, which is the one that brought them."""
         read = of_dpkg if "dpkg" in path else of_apk
-        for layer, form in enumerate(image.layers):
-            found = form.find(path)
-            if found is None or not isinstance(found.content, bytes | str):
-                continue
-            names = {each.name for each in read(read_bytes(found.content, path, 32 << 20) or b"")}
-            if tools[0] in names:
-                return image.line(layer)
-        return image.line(image.layer_of(path))
+        for layer, data in sorted(image.gathered(Texts).databases(path).items()):
+            if any(each.name == tools[0] for each in read(data)):
+                return layer
+        return image.layer_of(path)
+
+
+def _known_first(name: str) -> tuple[bool, str]:
+    return name not in ("gcc", "g++", "make", "clang", "build-base", "build-essential"), name
+
+
+def _level(image: Image, layer: int) -> Level | None:
+    """What belongs to development is a note in an image that is not plainly there to run."""
+    return None if image.for_running(layer) else "info"
 
 
 def _headers(name: str) -> bool:
     return name.endswith("-dev") and not name.startswith("usr-is-merged")
 
 
+_HEAVY_CACHE = 50_000_000
 _BUILD_HINT = (
     "build in a stage of its own and copy the result, or take a base without tools (-slim, -alpine, distroless)"
 )
@@ -209,16 +218,18 @@ class PackageCacheShipped(ImageRule):
     why = (
         "An image installs nothing any more: lists and archives in it are only carried about. A cache mount "
         "(`RUN --mount=type=cache`) keeps them between builds and out of the image; else remove them in the RUN that "
-        "makes them. Less than 1 MB is a note; less than 50 kB is left out."
+        "makes them. Less than 50 MB is a note; less than 50 kB is left out."
     )
     japanese = (
         "パッケージマネージャーのキャッシュをイメージに残すべきではありません",
         "イメージはもう何もインストールしないため、リストやアーカイブは運ばれるだけです。キャッシュマウント（`RUN "
         "--mount=type=cache`）はビルドの間で保ち、イメージには入れません。そうでなければ作った RUN の中で削除します。"
-        "1 MB 未満は注意で、50 kB 未満は除きます。",
+        "50 MB 未満は注意で、50 kB 未満は除きます。",
     )
     needs = (Shipped,)
-    bad = ImageExample("FROM node\nRUN npm ci\n", {"root/.npm/_cacache/index": Made(b"x", size=40_000_000)})
+    bad = ImageExample(
+        "FROM node\nRUN npm ci\n", {"root/.npm/_cacache/index": Made(b"x", size=60_000_000)}, Cmd=["node", "x"]
+    )
     good = ImageExample("FROM node\nRUN --mount=type=cache,target=/root/.npm npm ci\n", {"app/index.js": Made(b"x")})
 
     def look(self, image: Image) -> Iterator[Finding]:
@@ -229,7 +240,7 @@ class PackageCacheShipped(ImageRule):
             if what.startswith("the package lists"):
                 message = message.replace(" is in", " are in", 1)
             hint = "use a cache mount, or remove it in the RUN that makes it"
-            level: Level | None = None if heap.size >= 1_000_000 else "info"
+            level: Level | None = _level(image, layer) if heap.size >= _HEAVY_CACHE else "info"
             yield self.found(image, image.line(layer), message, hint, level)
 
 

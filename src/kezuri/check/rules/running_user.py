@@ -25,10 +25,12 @@ _DROPS = frozenset(
 """Programs by which a container that starts as root gives that up."""
 _SERVERS = frozenset(
     (
-        "node", "uvicorn", "gunicorn", "flask", "hypercorn", "daphne", "waitress-serve", "streamlit", "puma", "rails",
-        "rackup", "next", "npm", "yarn", "pnpm", "bun", "deno", "dotnet", "java", "php", "python", "python3", "granian",
+        "uvicorn", "gunicorn", "flask", "hypercorn", "daphne", "waitress-serve", "streamlit", "puma", "rails", "rackup",
+        "granian", "next",
     )
 )  # fmt: skip
+_INTERPRETERS = frozenset(("node", "npm", "yarn", "pnpm", "bun", "deno", "dotnet", "java", "php", "python", "python3"))
+"""Programs that run a service as often as a tool: a tool has an ENTRYPOINT that takes arguments."""
 
 
 class MissingUser(Rule):
@@ -73,7 +75,7 @@ class MissingUser(Rule):
             last = course is walked.last
             # Alternatives, one below the other: each of them is an image of its own.
             alone = not course.name and not walked.used_by(course.number) and course.cmd is not None
-            if course.user or (not last and not alone) or (course.base is None and course.ground.root is False):
+            if course.user or (not last and not alone) or course.ground.root is False:
                 continue
             level: Level = "warning" if self._serves(walked, course) else "info"
             fix = None
@@ -91,7 +93,7 @@ class MissingUser(Rule):
     def _serves(self, walked: Courses, course: Course) -> bool:
         if course is walked.last and walked.image() is None:
             return False
-        if course.ground.root is None or course.cmd is None:
+        if course.ground.root is None or (course.cmd is None and course.entrypoint is None):
             return False
         words = [w for i in (course.entrypoint, course.cmd) if i is not None for w in " ".join(i.command.argv).split()]
         first = words[0].rsplit("/", 1)[-1] if words else ""
@@ -107,7 +109,7 @@ class MissingUser(Rule):
                     return False
         if any(p.isdigit() and int(p) < 1024 for p in ports):
             return False
-        return bool(ports) or first in _SERVERS
+        return bool(ports) or first in _SERVERS or (first in _INTERPRETERS and course.entrypoint is None)
 
 
 class ChownAfterCopy(Rule):

@@ -1,6 +1,7 @@
 """The errors of a Dockerfile are findings, too, where findings are listed."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
@@ -8,6 +9,8 @@ from kezuri.diagnostics import Place
 from kezuri.dockerfile.parser import parse
 
 _NOTHING_TO_READ = ("file with no instructions", "dockerfile contains no stages")
+
+_MOST = 20
 
 
 class Unbuildable(Rule):
@@ -33,13 +36,14 @@ class Unbuildable(Rule):
     good = Example("FROM scratch\nCOPY a /\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        """One finding for each error, but for those that a rule of their own reports."""
+        """One finding for each error, but for those that a rule of their own reports; of very many (a file that is
+        something else) the first."""
         errors = dict.fromkeys(d for e in subject.survey.errors for d in e.diagnostics)
         source = subject.dockerfile.source
         # hadolint stops at what it cannot read, and says nothing of what cannot be built.
         unread = {(d.message, d.span) for d in parse(source.text, source.name).errors} if errors else set()
         homes = {node.node.keyword_span for node in subject.dockerfile.strays}
-        for error in errors:
+        for error in islice(errors, _MOST):
             if error.span in homes or "ONBUILD" in error.message:
                 continue  # InstructionBeforeFrom and ForbiddenTrigger
             placed = error.source is not None and error.span is not None

@@ -31,9 +31,8 @@ class ImageNotScanned(DocumentRule):
     )
     japanese = (
         "イメージを push するワークフローでは既知の脆弱性をスキャンする",
-        "イメージの脆弱性の多くはベースとパッケージに由来し、ビルドの時点ですでに知られています。"
-        "Trivy・Grype・Docker Scout のステップがあれば、他人より先に見つけられます。"
-        "レジストリ側のスキャンや定期スキャンでも構いませんが、"
+        "イメージの脆弱性の多くはベースとパッケージに由来し、ビルドの時点ですでに知られています。Trivy・Grype・Docker "
+        "Scout のステップがあれば、他人より先に見つけられます。レジストリ側のスキャンや定期スキャンでも構いませんが、"
         "それはこのファイルからは分からないので警告にはしません。",
     )
     severity = "info"
@@ -66,14 +65,12 @@ class ScannedTagDiffers(DocumentRule):
     why = (
         "`type=sha` of docker/metadata-action makes a tag of the first seven characters of the commit (`sha-860c190`). "
         "`sha-${{ github.sha }}` has all forty: no image is called so, and the step fails, or scans nothing. Either "
-        "ask "
-        "for `type=sha,format=long`, or take the name from the step's outputs."
+        "ask for `type=sha,format=long`, or take the name from the step's outputs."
     )
     japanese = (
         "スキャンする名前は、イメージに実際に付けた名前にする",
-        "docker/metadata-action の `type=sha` はコミットの先頭 7 文字のタグ（`sha-860c190`）を作ります。"
-        "`sha-${{ github.sha }}` は 40 文字なので、その名前のイメージは存在せず、"
-        "ステップは失敗するか何もスキャンしません。"
+        "docker/metadata-action の `type=sha` はコミットの先頭 7 文字のタグ（`sha-860c190`）を作ります。`sha-${{ "
+        "github.sha }}` は 40 文字なので、その名前のイメージは存在せず、ステップは失敗するか何もスキャンしません。"
         "`type=sha,format=long` にするか、ステップの出力から名前を取ってください。",
     )
     kinds = ("workflow",)
@@ -137,10 +134,10 @@ class ScanAfterPush(DocumentRule):
     )
     japanese = (
         "イメージは push の前にスキャンする",
-        "他の人が pull するタグで push してしまうと、スキャンが失敗した時にはもう配備されています。"
-        "`load: true`（または OCI レイアウト）でビルドしてスキャンし、その後で push してください。"
-        "キャッシュがあれば二度目のビルドは数秒です。"
-        "コミットのタグだけを push し、利用者向けのタグを後から動かす場合は問題ありません。",
+        "他の人が pull するタグで push してしまうと、スキャンが失敗した時にはもう配備されています。`load: "
+        "true`（または OCI レイアウト）でビルドしてスキャンし、その後で push してください。"
+        "キャッシュがあれば二度目のビルドは数秒です。コミットのタグだけを push し、"
+        "利用者向けのタグを後から動かす場合は問題ありません。",
     )
     severity = "info"
     kinds = ("workflow",)
@@ -175,11 +172,10 @@ class ScanNeverFails(DocumentRule):
         "スキャンはジョブを失敗させるか、結果を引き渡す",
         "`trivy image` は `--exit-code 1` がない限り、何を見つけても終了コード 0 で終わります。"
         "緑のジョブのログにある表は誰も読みません。重要なもの（`--severity CRITICAL,HIGH "
-        "--ignore-unfixed`）では失敗させるか、"
-        "SARIF を出力してアップロードしてください。",
+        "--ignore-unfixed`）では失敗させるか、SARIF を出力してアップロードしてください。",
     )
     kinds = ("workflow", "gitlab")
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("- run: |\n    docker build -t app:1 .\n    trivy image app:1\n", name="steps.yml")
     good = Example("- run: |\n    docker build -t app:1 .\n    trivy image --exit-code 1 app:1\n", name="steps.yml")
 
@@ -198,7 +194,7 @@ class ScanNeverFails(DocumentRule):
                 if step.given is not None and step.given.entries and step.given.own("exit-code") is None:
                     lines = ("exit-code: '1'",)
                     edit = insert_after(document.source, step.given, step.given.entries[-1], lines)
-                    fix = fix_of(document, "let it fail the job", (edit,), "A", (f"{step.path}.with.exit-code",))
+                    fix = fix_of(document, "let it fail the job", (edit,), "V", (f"{step.path}.with.exit-code",))
                 yield self.found(document, step.head, message, action, fix)
             for found in step.commands:
                 at = _trivy(found)
@@ -225,8 +221,8 @@ class SarifUploadNotPermitted(DocumentRule):
     )
     japanese = (
         "SARIF をアップロードするジョブには security-events: write 権限が必要",
-        "`permissions` を書くと、書かれていない権限はすべて「なし」になります。すると `upload-sarif` は拒否され"
-        "（「Resource not accessible by integration」）、スキャンは走ったのに結果は誰にも見えません。",
+        "`permissions` を書くと、書かれていない権限はすべて「なし」になります。すると `upload-sarif` "
+        "は拒否され（「Resource not accessible by integration」）、スキャンは走ったのに結果は誰にも見えません。",
     )
     kinds = ("workflow",)
     fix_class = "A"
@@ -303,7 +299,7 @@ def _failing(document: DocumentSubject, step: Step, found: Command, at: int) -> 
         return None
     end = found.span(word.span).end
     edit = TextEdit(Span(end, end), " --exit-code 1")
-    return fix_of(document, "let it fail the job", (edit,), "A", (step.path,))
+    return fix_of(document, "let it fail the job", (edit,), "V", (step.path,))
 
 
 def _long_sha(document: DocumentSubject, meta: Step) -> Fix | None:
