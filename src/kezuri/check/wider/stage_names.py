@@ -22,7 +22,7 @@ def duplicates(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     found, others = list[Finding](), list[Finding]()
     names: dict[str, WrittenStage] = {}
     exact: set[str | None] = set()
-    fixes = {}
+    fixes: dict[int, Fix | None] = {}
     for stage in subject.stages:
         name, written = stage.start.name, stage.start.written_name
         if name and name in names:
