@@ -126,7 +126,7 @@ class OutdatedAction(DocumentRule):
             if step.uses is None or major is None or step.uses.text in said:
                 continue
             said.add(step.uses.text)
-            last, why = _ENDED.get(step.action, (0, ""))
+            last, why = _ENDED.get(step.action, (-1, ""))
             if major <= last:
                 message = f"{step.action}@{step.ref} fails: {why}"
                 yield self.found(document, step.uses.span, message, "use its newest major version", level="warning")
