@@ -129,8 +129,8 @@ class Broken(Rule):
 
 
 def test_a_rule_that_raises_takes_nobody_down(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
-    every = (Broken(), *catalogue.every_rule())
-    monkeypatch.setattr(sheets, "every_rule", lambda: every)
+    every = (Broken(), *catalogue.dockerfile_rules())
+    monkeypatch.setattr(sheets, "dockerfile_rules", lambda: every)
     code, out, err = kezuri("-f", "json", text="FROM scratch\nWORKDIR a\n")
     assert code == 1
     assert {(1, "Broken"), (2, "WorkdirRelativePath")} <= set(rules(out))
