@@ -10,6 +10,7 @@ from kezuri.check.document import DocumentRule
 from kezuri.check.rule import Example, Rule, RulePage, apply
 from kezuri.check.rules import RULES
 from kezuri.check.told import Sheet, Told
+from kezuri.cli.language import catalogue
 
 PAGES = every_rule()
 TEXTS = [rule for rule in PAGES if isinstance(rule, Rule | DocumentRule)]
@@ -72,9 +73,10 @@ def test_a_rule_has_a_page(rule: RulePage) -> None:
 
 @each
 def test_a_rule_has_a_page_in_japanese(rule: RulePage) -> None:
-    if rule in RULES and rule.japanese == ("", ""):
-        pytest.skip("BuildKit's rules have theirs in the catalogue of sentences")
     summary, why = rule.japanese
+    if rule in RULES and not summary:
+        # BuildKit's rules, which every build loads, have theirs in the catalogue of sentences.
+        summary, why = catalogue("ja")[rule.summary].rstrip("。"), catalogue("ja")[rule.why]
     assert JAPANESE.search(summary) and JAPANESE.search(why)
     assert not summary.endswith("。")
 
