@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-RECORD = Path(__file__).parent / "cases" / "hadolint-packages.json"
+RECORD = Path(__file__).parent / "cases" / "package-managers.json"
 CODES = frozenset(
     f"DL{number}"
     for number in [

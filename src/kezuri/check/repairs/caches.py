@@ -86,7 +86,7 @@ def cache_mounts(subject: Subject, course: Course, step: Step, acts: list[Act]) 
         edits += made[0]
         changes.update(f"file.gone {target.strip('/')}" for target in made[1])
         if APT in managers:
-            changes |= {f"file.gone {_DOCKER_CLEAN.strip('/')}", "file.new var/lib/apt/lists", "file.new var/cache/apt"}
+            changes |= {f"file.gone {_DOCKER_CLEAN.strip('/')}", "file var/lib/apt", "file var/cache/apt"}
     names = ", ".join(m.name for m in managers)
     return Fix(f"keep what {names} downloads in a cache mount", tuple(edits), "V", frozenset(changes))
 

@@ -107,19 +107,21 @@ class NetworkNotShared(DocumentRule):
 
 
 class UndeclaredName(DocumentRule):
-    """A network or a volume that the file does not declare."""
+    """A network, a volume or a service that the file does not have."""
 
     name = "UndeclaredName"
-    summary = "Networks, volumes, secrets and configs that services use must be declared"
+    summary = "Networks, volumes, secrets, configs and services that a service names must be declared"
     why = (
         'Compose refuses a file whose service names a network that is not below `networks:` ("service app refers to '
-        'undefined network back"), and the same of volumes, secrets and configs. Only files that Compose reads by '
+        'undefined network back"), and the same of volumes, secrets, configs, and of services in `depends_on`. Only '
+        "files that Compose reads by "
         "themselves are looked at: what is merged with others may find them there."
     )
     japanese = (
-        "サービスが使うネットワーク・ボリューム・シークレット・コンフィグは宣言する",
+        "サービスが名指すネットワーク・ボリューム・シークレット・コンフィグ・サービスは宣言する",
         "`networks:` にないネットワークをサービスが使うと Compose はファイルを拒否します（「service app refers to "
-        "undefined network back」）。ボリューム・シークレット・コンフィグも同じです。Compose "
+        "undefined network back」）。ボリューム・シークレット・コンフィグと、`depends_on` のサービスも同じです。"
+        "Compose "
         "が単独で読むファイルだけを調べます。他とマージされるファイルの宣言はそちらにあるかもしれないからです。",
     )
     kinds = ("compose",)
@@ -155,6 +157,12 @@ def _used(service: Service) -> Iterator[tuple[str, Span, str]]:
             source = split_mount(item.value.text)[0]
             if re.fullmatch(r"[A-Za-z0-9][\w.-]+", source):
                 found.append(("volumes", item.value.span, source))
+    depends = service.value.get("depends_on")
+    if isinstance(depends, Mapping):
+        required = [e for e in depends.all() if not isinstance(e.value, Mapping) or e.value.text("required") != "false"]
+        found += [("services", entry.key.span, entry.key.text) for entry in required]
+    else:
+        found += [("services", scalar.span, scalar.text) for scalar in strings(depends)]
     for kind in ("secrets", "configs"):
         found += [(kind, scalar.span, scalar.text) for scalar in strings(service.value.get(kind))]
     return ((kind, span, name) for kind, span, name in found if name != "default" and "$" not in name)

@@ -18,7 +18,8 @@ _DATABASES = {
     "couchdb": "5984", "neo4j": "7687", "rabbitmq": "5672",
 }  # fmt: skip
 _EMPTY = re.compile(
-    r"change.?me|example|^x+$|^\*+$|^<.*>$|your|placeholder|todo|dummy|^\s*$|^none$|^null$|^value$", re.IGNORECASE
+    r"change.?me|replace|example|^x+$|^\*+$|^<.*>$|your|placeholder|todo|dummy|^\s*$|^none$|^null$|^value$",
+    re.IGNORECASE,
 )
 _TRIES = re.compile(r"pass|root|admin|secret|test|dev|local|demo|guest|user|postgres|mysql|1234|qwerty|minio|app", re.I)
 _MACHINES = ("dind", "cadvisor", "k3s", "kind", "buildkit", "binfmt", "systemd", "netdata", "home-assistant", "falco")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kezuri.check.document import DocumentRule, DocumentSubject, fix_of
 from kezuri.check.rule import Example, Finding, Fix
-from kezuri.check.rules.workflow_scan import permit
+from kezuri.check.rules.workflow_results import permit
 from kezuri.check.workflow import Job, Step, Workflow
 from kezuri.documents.edits import TextEdit
 from kezuri.documents.value import Mapping, Scalar
