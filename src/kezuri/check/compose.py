@@ -206,7 +206,7 @@ class Compose:
     @property
     def production(self) -> bool:
         """Whether its name says that it is for production."""
-        return bool(re.search(r"(?<![a-z])prod(?:uction)?(?![a-z])", self.document.path.lower()))
+        return bool(re.search(r"(?<![a-z])prod(?:uction)?(?![a-z])", self.document.name.lower()))
 
     @property
     def swarm(self) -> bool:

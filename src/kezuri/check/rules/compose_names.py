@@ -25,8 +25,7 @@ class FixedNameWithReplicas(DocumentRule):
     japanese = (
         "複数レプリカのサービスには固定のコンテナ名も固定ポートも付けられない",
         "コンテナ名は一意で、ホストのポートを使えるのは一つだけです。`container_name` と `replicas: 2` の組み合わせは "
-        "Compose が拒否し、"
-        "ポートを公開するサービスの二つ目のコンテナは失敗します（「port is already allocated」）。"
+        "Compose が拒否し、ポートを公開するサービスの二つ目のコンテナは失敗します（「port is already allocated」）。"
         "名前は外し、ポートは範囲で公開するかプロキシを前に置きます。",
     )
     kinds = ("compose",)
@@ -63,10 +62,8 @@ class NetworkNotShared(DocumentRule):
     summary = "A service should share a network with what it depends on"
     why = (
         "A service that names `networks` is on those and no others; one that names none is on `default`. Without a "
-        "network "
-        "in common the name of the other one is not found. What a base file beside this one says is taken into "
-        "account; a "
-        "service that is waited for to complete is no server."
+        "network in common the name of the other one is not found. What a base file beside this one says is taken into "
+        "account; a service that is waited for to complete is no server."
     )
     japanese = (
         "サービスは依存先と同じネットワークに置く",
@@ -110,21 +107,22 @@ class NetworkNotShared(DocumentRule):
 
 
 class UndeclaredName(DocumentRule):
-    """A network or a volume that the file does not declare."""
+    """A network, a volume or a service that the file does not have."""
 
     name = "UndeclaredName"
-    summary = "Networks, volumes, secrets and configs that services use must be declared"
+    summary = "Networks, volumes, secrets, configs and services that a service names must be declared"
     why = (
         'Compose refuses a file whose service names a network that is not below `networks:` ("service app refers to '
-        'undefined network back"), and the same of volumes, secrets and configs. Only files that Compose reads by '
+        'undefined network back"), and the same of volumes, secrets, configs, and of services in `depends_on`. Only '
+        "files that Compose reads by "
         "themselves are looked at: what is merged with others may find them there."
     )
     japanese = (
-        "サービスが使うネットワーク・ボリューム・シークレット・コンフィグは宣言する",
-        "`networks:` にないネットワークをサービスが使うと Compose はファイルを拒否します"
-        "（「service app refers to undefined network back」）。ボリューム・シークレット・コンフィグも同じです。"
-        "Compose が単独で読むファイルだけを調べます。他とマージされるファイルの宣言はそちらにあるかもしれないからで"
-        "す。",
+        "サービスが名指すネットワーク・ボリューム・シークレット・コンフィグ・サービスは宣言する",
+        "`networks:` にないネットワークをサービスが使うと Compose はファイルを拒否します（「service app refers to "
+        "undefined network back」）。ボリューム・シークレット・コンフィグと、`depends_on` のサービスも同じです。"
+        "Compose "
+        "が単独で読むファイルだけを調べます。他とマージされるファイルの宣言はそちらにあるかもしれないからです。",
     )
     kinds = ("compose",)
     whole = True
@@ -159,6 +157,12 @@ def _used(service: Service) -> Iterator[tuple[str, Span, str]]:
             source = split_mount(item.value.text)[0]
             if re.fullmatch(r"[A-Za-z0-9][\w.-]+", source):
                 found.append(("volumes", item.value.span, source))
+    depends = service.value.get("depends_on")
+    if isinstance(depends, Mapping):
+        required = [e for e in depends.all() if not isinstance(e.value, Mapping) or e.value.text("required") != "false"]
+        found += [("services", entry.key.span, entry.key.text) for entry in required]
+    else:
+        found += [("services", scalar.span, scalar.text) for scalar in strings(depends)]
     for kind in ("secrets", "configs"):
         found += [(kind, scalar.span, scalar.text) for scalar in strings(service.value.get(kind))]
     return ((kind, span, name) for kind, span, name in found if name != "default" and "$" not in name)

@@ -21,20 +21,18 @@ class RestartPolicyMissing(DocumentRule):
     summary = "A service in production should say what happens when it ends"
     why = (
         "Without `restart` a service that crashes, or whose machine was restarted, stays down. `unless-stopped` brings "
-        "it "
-        "back. Only files whose name says that they are for production are looked at, and no jobs that others wait for "
-        "to complete."
+        "it back. Only files whose name says that they are for production are looked at, and no jobs that others wait "
+        "for to complete."
     )
     japanese = (
         "本番のサービスには終了時の扱い（restart）を書く",
         "`restart` がないと、クラッシュしたサービスやマシンの再起動後のサービスは止まったままです。`unless-stopped` "
-        "なら戻ってきます。"
-        "名前から本番用と分かるファイルだけを調べ、完了を待たれるジョブは除きます。",
+        "なら戻ってきます。名前から本番用と分かるファイルだけを調べ、完了を待たれるジョブは除きます。",
     )
     severity = "info"
     kinds = ("compose",)
     whole = True
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("services:\n  app:\n    image: app:1\n", name=_PRODUCTION)
     good = Example("services:\n  app:\n    image: app:1\n    restart: unless-stopped\n", name=_PRODUCTION)
 
@@ -52,7 +50,7 @@ class RestartPolicyMissing(DocumentRule):
                 continue
             edit = insert_after(document.source, service.value, entries[-1], ("restart: unless-stopped",))
             paths = (f"services.{service.name}.restart",)
-            fix = fix_of(document, "add restart: unless-stopped", (edit,), "A", paths)
+            fix = fix_of(document, "add restart: unless-stopped", (edit,), "V", paths)
             message = f"{service.name} stays down when it ends: it has no restart policy"
             yield self.found(document, service.entry.key.span, message, "add restart: unless-stopped", fix)
 
@@ -64,16 +62,14 @@ class ResourceLimitsMissing(DocumentRule):
     summary = "A service in production should have a limit of memory"
     why = (
         "A container without a limit that leaks memory takes the others down with it: the kernel ends whichever "
-        "process it "
-        "likes. `deploy.resources.limits.memory` (or `mem_limit`) ends this one. What the limit should be nobody but "
-        "you can know."
+        "process it likes. `deploy.resources.limits.memory` (or `mem_limit`) ends this one. What the limit should be "
+        "nobody but you can know."
     )
     japanese = (
         "本番のサービスにはメモリの上限を付ける",
         "上限のないコンテナがメモリをリークすると、他のものまで道連れにします。"
-        "カーネルはどのプロセスでも終了させうるからです。"
-        "`deploy.resources.limits.memory`（または `mem_limit`）があれば、終了するのは当のコンテナです。"
-        "適切な値はあなたにしか分かりません。",
+        "カーネルはどのプロセスでも終了させうるからです。`deploy.resources.limits.memory`（または "
+        "`mem_limit`）があれば、終了するのは当のコンテナです。適切な値はあなたにしか分かりません。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -108,19 +104,18 @@ class InitMissing(DocumentRule):
     why = (
         "The first process of a container must pass signals on and reap what its children leave. npm and its relatives "
         "start a shell that starts the program: `docker compose stop` then often waits ten seconds and kills. `init: "
-        "true` "
-        "puts tini before them; better still is to start the program itself (`node server.js`)."
+        "true` puts tini before them; better still is to start the program itself (`node server.js`)."
     )
     japanese = (
         "npm などのラッパーで起動するサービスには init プロセスを付ける",
-        "コンテナの最初のプロセスは、シグナルを伝え、子プロセスの残骸を回収しなければなりません。"
-        "npm の類はシェルを起動し、そのシェルがプログラムを起動します。そのため `docker compose stop` は 10 "
-        "秒待ってから kill することがよくあります。"
-        "`init: true` なら tini が前に入ります。プログラム自体（`node server.js`）を起動する方がさらに良いです。",
+        "コンテナの最初のプロセスは、シグナルを伝え、子プロセスの残骸を回収しなければなりません。npm "
+        "の類はシェルを起動し、そのシェルがプログラムを起動します。そのため `docker compose stop` は 10 秒待ってから "
+        "kill することがよくあります。`init: true` なら tini が前に入ります。プログラム自体（`node "
+        "server.js`）を起動する方がさらに良いです。",
     )
     severity = "info"
     kinds = ("compose",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("services:\n  app:\n    image: app:1\n    command: npm start\n", name="compose.yaml")
     good = Example("services:\n  app:\n    image: app:1\n    command: npm start\n    init: true\n", name="compose.yaml")
 
@@ -143,7 +138,7 @@ class InitMissing(DocumentRule):
             if any(sign in " ".join(said) for sign in ("&&", ";", "|", "install")):
                 continue
             edit = insert_after(document.source, service.value, entry, ("init: true",))
-            fix = fix_of(document, "add init: true", (edit,), "A", (f"services.{service.name}.init",))
+            fix = fix_of(document, "add init: true", (edit,), "V", (f"services.{service.name}.init",))
             message = f"{said[0]} is the first process of {service.name}: it neither passes signals on nor reaps"
             yield self.found(document, value.span, message, "add init: true, or start the program itself", fix)
 
@@ -155,14 +150,13 @@ class ServiceImageWithoutVersion(DocumentRule):
     summary = "The image of a service should have a version"
     why = (
         "An image without a tag is `latest`: what somebody gets depends on the day of the pull, and a database of "
-        "another "
-        "major version does not read its files. Images that the file builds itself are not meant."
+        "another major version does not read its files. Images that the file builds itself are not meant."
     )
     japanese = (
         "サービスのイメージにはバージョンを付ける",
         "タグのないイメージは `latest` です。何が手に入るかは pull した日によって変わり、"
-        "メジャーバージョンの違うデータベースは自分のファイルを読めません。"
-        "このファイル自身がビルドするイメージは対象外です。",
+        "メジャーバージョンの違うデータベースは自分のファイルを読めません。このファイル自身がビルドするイメージは対象外"
+        "です。",
     )
     severity = "info"
     kinds = ("compose",)

@@ -96,7 +96,7 @@ def _some(names: list[str]) -> str:
 class BuildTools(ImageSide):
     """Reads the databases of dpkg and apk, and looks for toolchains that no package manager knows."""
 
-    of = "production.BuildToolsShipped"
+    of = "build_tools.BuildToolsShipped"
     needs = (Texts, Installed)
     bad = ImageExample(
         "FROM debian\nRUN apt-get update && apt-get install -y gcc\n",

@@ -3,62 +3,15 @@
 from time import strftime
 
 from kezuri.cli.check_fixes import FIX_OPTIONS
+from kezuri.cli.check_options import OPTIONS
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.options import Command, UsageError
 from kezuri.report.forms import FORMATS
 
 COMMAND = Command(
     "check",
     "Check Dockerfiles and what lies around them",
-    (
-        Option(
-            ("--build-arg",), "repeated", "Set a build argument; without =VALUE that of the environment", "NAME[=VALUE]"
-        ),
-        Option(
-            ("--build-context",),
-            "repeated",
-            "With --built: replace or add a source: a directory, oci-layout://, docker-image://",
-            "NAME=SOURCE",
-        ),
-        Option(("--built",), "flag", "Build each Dockerfile, and check the image as well"),
-        Option(
-            ("--context",), "text", "The build context (default: the file's directory)", "DIR", completes="directory"
-        ),
-        Option(("--exit-code",), "text", "The exit code when findings fail the command (default 1)", "N"),
-        Option(("--explain",), "text", "Show the page of a rule, by any of its names", "RULE"),
-        Option(
-            ("--failure-threshold", "-t"),
-            "choice",
-            "Fail on findings of this level and above (default warning)",
-            "LEVEL",
-            ("error", "warning", "info", "style", "ignore", "none"),
-        ),
-        Option(
-            ("--file-path-in-report",), "text", "What standard input is called in what is printed (default -)", "PATH"
-        ),
-        Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", FORMATS),
-        *FIX_OPTIONS,
-        Option(("--ignore",), "repeated", "Leave out the findings of a rule, by any of its names", "RULE"),
-        Option(
-            ("--level",),
-            "choice",
-            "The lightest findings that are printed as text (default info)",
-            "LEVEL",
-            ("error", "warning", "info", "style"),
-        ),
-        Option(("--list",), "flag", "List the rules, with --format json as JSON"),
-        Option(("--no-fail",), "flag", "Exit with 0 whatever is found"),
-        Option(("--online",), "flag", "Ask registries for base images that are not in the store"),
-        Option(("--platform",), "text", "Check for this platform", "OS/ARCH"),
-        Option(("--rule",), "repeated", "Ask only this rule, by any of its names", "RULE"),
-        Option(
-            ("--secret",),
-            "repeated",
-            "With --built: a secret for RUN --mount=type=secret",
-            "id=ID[,src=FILE|-][,env=VARIABLE]",
-        ),
-        Option(("--target",), "text", "Check what this stage needs only", "STAGE", completes="stage"),
-    ),
+    tuple(sorted((*OPTIONS, *FIX_OPTIONS), key=lambda option: option.key)),
     operands="[PATH | IMAGE | -]...",
     most=-1,
     completes="file",
