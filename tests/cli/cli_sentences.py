@@ -17,7 +17,7 @@ from kezuri.cli.language import catalogue
 
 _SOURCE = Path(kezuri.__file__).parent
 _SPEAKING = {"of", "because", "Diagnostic", "Warned", "warn", "_warn", "error", "warning", "note", "Finding", "hinted"}
-_SPEAKING |= {"words", "Fix"}
+_SPEAKING |= {"words", "Fix", "found", "fix_of"}
 """Functions and classes whose texts are read by users."""
 _KEYWORDS = {"hint", "remedy", "message", "summary", "description", "refused", "advice"}
 _MOST_FORMS = 8
