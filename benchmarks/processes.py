@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -42,10 +42,14 @@ def ask(argv: Sequence[str], environ: dict[str, str] | None = None, stdin: bytes
 
 
 def measured(
-    commands: Sequence[Sequence[str]], environ: dict[str, str], daemon: int | None = None, memory: bool = False
+    commands: Sequence[Sequence[str]],
+    environ: dict[str, str],
+    daemon: int | None = None,
+    memory: bool = False,
+    codes: Collection[int] = (0,),
 ) -> Cost:
     """Runs the commands one after the other; `daemon` is a process that works for them, whose processor time and
-    memory count too. Raises Failed."""
+    memory count too. Raises Failed where one does not end with one of the `codes`."""
     cpu = _tree_cpu(daemon) if daemon else 0.0
     before = os.times()
     wall = 0.0
@@ -63,8 +67,8 @@ def measured(
             said = process.communicate()[0].decode("utf-8", "replace")
             wall += time.monotonic() - start
         rss, pss = max(rss, sampler.rss), max(pss, sampler.pss)
-        if process.returncode:
-            raise Failed(f"{' '.join(argv)} ended with {process.returncode}:\n{said[-2000:]}")
+        if process.returncode not in codes:
+            raise Failed(f"{' '.join(argv)[:300]} ended with {process.returncode}:\n{said[-2000:]}")
     after = os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
     return Cost(wall, used + (_tree_cpu(daemon) - cpu if daemon else 0.0), rss, pss)

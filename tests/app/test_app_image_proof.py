@@ -99,6 +99,8 @@ def test_what_no_two_builds_have_in_common_is_no_difference(laboratory: Laborato
 def test_a_file_that_does_not_build_as_it_is_proves_nothing(laboratory: Laboratory) -> None:
     verdict = laboratory.prove("FROM base\nRUN false\n", "FROM base\nRUN true\n", "file")
     assert "does not build as it is" in verdict.reasons[0]
+    assert not laboratory.prove("FROM base\nRUN false\n", "FROM base\nRUN true\n", "error.gone").reasons
+    assert laboratory.prove("FROM base\nRUN false\n", "FROM base\nRUN false a\n", "error.gone").reasons
 
 
 def test_files_beside_the_dockerfile_are_built_with_it(laboratory: Laboratory) -> None:

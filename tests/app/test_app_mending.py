@@ -7,8 +7,8 @@ from tests.app.app_fixes import Replaces, mend, plan_prover
 
 from kezuri.check.mending import Verdict
 from kezuri.check.patch import unified
-from kezuri.check.revision import Texts
-from kezuri.check.rule import Fix, Rule
+from kezuri.check.revision import Round, Texts
+from kezuri.check.rule import Fix, NewFile, Rule
 from kezuri.check.rules import RULES
 
 TEXT = "FROM alpine\nRUN one\nRUN two\n"
@@ -113,6 +113,13 @@ def test_all_other_bytes_stay(text: str) -> None:
     mended = mend(text, Replaces("RUN one", "RUN 1 && \\\n    2", "command"))
     newline = "\r\n" if "\r" in text else "\n"
     assert mended.texts[""] == text.replace("RUN one", f"RUN 1 && \\{newline}    2")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", ""])
+def test_a_file_outside_the_context_is_never_made(path: str) -> None:
+    fix = Fix("make it", (), "V", files=(NewFile(path, "x"),))
+    with pytest.raises(ValueError, match="outside the build context"):
+        Round({"": TEXT}, "Dockerfile").apply({"": TEXT}, fix)
 
 
 def test_a_fix_with_edits_that_overlap_is_refused() -> None:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
+from kezuri.dockerfile.parser import Dockerfile
 
 Kezuri = Callable[..., tuple[int, str, str]]
 RELATIVE = "FROM scratch\nWORKDIR a\n"
@@ -140,6 +142,22 @@ def test_a_rule_that_raises_takes_nobody_down(kezuri: Kezuri, monkeypatch: pytes
     assert "Traceback" in kezuri("-f", "json", KEZURI_DEBUG="1")[2]
     assert kezuri("-t", "none")[0] == 125
     assert kezuri("-t", "none", "--no-fail")[0] == 0
+
+
+def test_a_file_that_cannot_be_looked_at_takes_no_other_down(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = sheets.look
+
+    def failing(dockerfile: Dockerfile, *more: Any) -> Subject:
+        if dockerfile.source.name == "other":
+            raise RecursionError("too deep")
+        return look(dockerfile, *more)
+
+    monkeypatch.setattr(sheets, "look", failing)
+    Path("other").write_text(RELATIVE)
+    code, out, err = kezuri("-f", "json", "--rule", "WorkdirRelativePath", "other", "Dockerfile")
+    assert code == 1
+    assert [found["file"] for found in json.loads(out)] == ["Dockerfile"]
+    assert "defect of kezuri: other could not be checked: RecursionError: too deep" in err
 
 
 def test_surroundings_do_not_lead_out_of_the_context(tmp_path: Path) -> None:

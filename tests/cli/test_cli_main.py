@@ -372,6 +372,7 @@ EVERY = [
     ("plan", "."),
     ("check", "."),
     ("fmt", "--check", "."),
+    ("lsp",),
     ("why",),
     ("prune", "--force"),
     ("du",),

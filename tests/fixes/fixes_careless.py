@@ -17,6 +17,8 @@ CONTEXT = {
     "app/main.py": "print(1)\n",
     "run.sh": "#!/bin/sh\nexec sleep 1000\n",
     "README.md": "read me\n",
+    "notes.txt": "notes\n",
+    "server": "#!/bin/sh\nexec sleep 1000\n",
     "Makefile": "all:\n\techo made\n",
 }
 """A context that has what such files copy."""

@@ -227,7 +227,7 @@ def test_sarif_tells_of_defects_and_keeps_the_heaviest_results() -> None:
     assert len(run["results"]) == 25_000 and run["results"][0]["level"] == "error"
     notes = run["invocations"][0]["toolExecutionNotifications"]
     assert [note["message"]["text"] for note in notes] == [
-        "defect of kezuri: the rule R could not be asked: e",
+        "defect of kezuri: the rule R could not be asked about f: e",
         "2 results are left out",
     ]
     assert run["invocations"][0]["executionSuccessful"] is False

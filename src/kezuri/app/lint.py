@@ -12,6 +12,7 @@ from kezuri.app.finished import Finished
 from kezuri.app.request import Settings
 from kezuri.app.shellcheck_program import find_shellcheck
 from kezuri.app.standard import standard_input
+from kezuri.check.asking import defect
 from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
 from kezuri.check.sheets import Terms, check_dockerfile
 from kezuri.check.told import Sheet, reaches
@@ -107,6 +108,12 @@ def check_all(
                 except KezuriError as error:
                     unread += error.diagnostics
                     continue
+                except (MemoryError, OSError):
+                    raise
+                except Exception as error:
+                    # A mistake of ours takes no other file down.
+                    name = path if one is None else one.shown
+                    made = [Sheet(SourceText(name, ""), (), (defect("", name, error),))]
                 sheets += made
                 threshold = preferences.threshold or USUAL_THRESHOLD
                 failed = failed or any(reaches(told.level, threshold) for sheet in made for told in sheet.told)

@@ -80,6 +80,14 @@ class Call(NamedTuple):
                 found.append(word)
         return tuple(found)
 
+    def operands(self, valued: frozenset[str] = frozenset()) -> tuple[Word, ...]:
+        """The same from the first on that is no variable: `apt-get $OPTIONS install x`."""
+        plain = self.plain(valued)
+        start = 0
+        while start < len(plain) - 1 and plain[start].loose.startswith("$"):
+            start += 1
+        return plain[start:]
+
     def value(self, *options: str) -> str | None:
         """The value that an option has, as the next word or behind `=`."""
         for index, word in enumerate(self.words):

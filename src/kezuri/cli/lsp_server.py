@@ -14,6 +14,7 @@ from pygls.uris import to_fs_path
 
 from kezuri import __version__
 from kezuri.app.editing import Desk
+from kezuri.app.standard import standard_input
 from kezuri.cli import lsp_values as values
 from kezuri.cli.check_settings import settings_preferences
 from kezuri.cli.console import Console
@@ -29,13 +30,18 @@ PAUSE = 0.2
 
 def serve(invocation: Invocation) -> int:
     """Serve one editor; 0 when it took its leave as it should, else 1."""
+    standard_input()  # which says so where there is none
     service = Service(invocation)
+    if os.isatty(0):
+        invocation.console.note("an editor starts this: it speaks the Language Server Protocol on standard input")
     # Whatever else is written to standard output must not get between the messages.
     out = os.dup(1)
     os.dup2(2, 1)
     with os.fdopen(os.dup(0), "rb") as read, os.fdopen(out, "wb") as write:
         service.server.start_io(read, write)
         service.close()
+    if not service.left:
+        invocation.console.note("the editor is gone")
     return 0 if service.left else 1
 
 
@@ -199,11 +205,16 @@ class Service:
 
     # what the editor asks
 
+    def _dockerfile(self, params: Any) -> Document | None:
+        """The document that is asked about, where it is an open Dockerfile."""
+        document = self.documents.get(params.text_document.uri)
+        return document if document is not None and document.file.dockerfile else None
+
     def _complete(self, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
         from kezuri.check.catalogue import every_rule
         from kezuri.editor.completion import complete
 
-        document = self.documents.get(params.text_document.uri)
+        document = self._dockerfile(params)
         if document is None:
             return []
         offset = values.offset_of(document, params.position)
@@ -218,13 +229,13 @@ class Service:
     def _symbols(self, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
         from kezuri.editor.symbols import symbols
 
-        document = self.documents.get(params.text_document.uri)
+        document = self._dockerfile(params)
         return [] if document is None else [values.symbol(document, s) for s in symbols(document.parsed)]
 
     def _definition(self, params: lsp.DefinitionParams) -> lsp.Location | None:
         from kezuri.editor.definitions import definition
 
-        document = self.documents.get(params.text_document.uri)
+        document = self._dockerfile(params)
         if document is None:
             return None
         span = definition(document.parsed, values.offset_of(document, params.position))
@@ -235,7 +246,7 @@ class Service:
         from kezuri.editor.definitions import instruction_at
         from kezuri.editor.pages import rule_at, rule_page
 
-        document = self.documents.get(params.text_document.uri)
+        document = self._dockerfile(params)
         if document is None:
             return None
         offset = values.offset_of(document, params.position)
@@ -252,7 +263,7 @@ class Service:
     def _format(self, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit] | None:
         from kezuri.app.formatting import styled_text
 
-        document = self.documents.get(params.text_document.uri)
+        document = self._dockerfile(params)
         if document is None:
             return None
         try:
@@ -261,7 +272,7 @@ class Service:
             return None  # its errors are shown where they stand
 
     def _actions(self, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
-        document = self.documents.get(params.text_document.uri)
+        document = self._dockerfile(params)
         return [] if document is None else self._desk_actions.of(document, params)
 
     def _resolve(self, action: lsp.CodeAction) -> lsp.CodeAction:

@@ -2,7 +2,8 @@
 
 from kezuri.app.editing import Spent, Weight
 from kezuri.cli.phrase import Phrase
-from kezuri.cli.quantities import age, duration, span
+from kezuri.cli.quantities import duration, span
+from kezuri.cli.why_text import ago
 from kezuri.editor.consequences import Follower
 from kezuri.editor.pages import code, listed
 from kezuri.forecast.durations import spread
@@ -23,14 +24,14 @@ def weight_text(weight: Weight, now: float, phrase: Phrase) -> str:
 def _own(spent: Spent, last: float, now: float, phrase: Phrase) -> str:
     if not spent.seconds and not spent.outcome:
         return phrase("No build of this file has run this step yet.")
-    ago = age(max(0.0, now - last))
+    when = ago(max(0.0, now - last), phrase)
     if not spent.seconds:
-        return phrase("The last build ({} ago) did not run it.", ago)
+        return phrase("The last build ({}) did not run it.", when)
     took = duration(spent.seconds[0])
     if spent.outcome in ("cached", "shared"):
-        said = phrase("Found in the cache by the last build ({} ago); its last run took **{}**.", ago, took)
+        said = phrase("Found in the cache by the last build ({}); its last run took **{}**.", when, took)
     elif spent.outcome == "ran":
-        said = phrase("Took **{}** in the last build ({} ago).", took, ago)
+        said = phrase("Took **{}** in the last build ({}).", took, when)
     else:
         said = phrase("Its last run took **{}**.", took)
     if len(spent.seconds) > 2:
@@ -41,10 +42,10 @@ def _own(spent: Spent, last: float, now: float, phrase: Phrase) -> str:
 def _again(weight: Weight, phrase: Phrase) -> str:
     known = [spent.seconds[0] for f in weight.followers if (spent := weight.of(f.operation)).seconds]
     count = len(weight.followers)
-    if known:
-        head = phrase("A change here runs {} later steps again ({} the last time):", count, duration(sum(known)))
-    else:
-        head = phrase("A change here runs {} later steps again:", count)
+    head = phrase("A change here runs 1 later step again")
+    if count > 1:
+        head = phrase("A change here runs {} later steps again", count)
+    head = phrase("{} ({} the last time):", head, duration(sum(known))) if known else phrase("{}:", head)
     return f"{head}\n\n{listed([_line(weight, follower, phrase) for follower in weight.followers])}"
 
 

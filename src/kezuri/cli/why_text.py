@@ -14,6 +14,24 @@ _MOST_FILES = 6
 _WIDTH = 60
 
 
+def ago(seconds: float, phrase: Phrase) -> str:
+    """How long it is since, roughly: `3 weeks ago`."""
+    number, _, unit = age(seconds).lower().partition(" ")
+    return {
+        "seconds": phrase("{} seconds ago", number),
+        "minutes": phrase("{} minutes ago", number),
+        "hours": phrase("{} hours ago", number),
+        "days": phrase("{} days ago", number),
+        "weeks": phrase("{} weeks ago", number),
+        "months": phrase("{} months ago", number),
+        "years": phrase("{} years ago", number),
+        "second": phrase("1 second ago"),
+        "than a second": phrase("less than a second ago"),
+        "a minute": phrase("about a minute ago"),
+        "an hour": phrase("about an hour ago"),
+    }[unit]
+
+
 class WhyText:
     """Says one explanation, in the language that `phrase` speaks."""
 
@@ -30,8 +48,8 @@ class WhyText:
         phrase = self.phrase
         details = [file, *([phrase("target {}", asked.target)] if asked.target else ()), *asked.platforms]
         last = max(0.0, now - (found.heading.last if found.quiet else found.heading.began))
-        ago = self._ago(last)
-        said = phrase("Build {} of {} ({}), {}", found.heading.number, asked.context, ", ".join(details), ago)
+        since = ago(last, self.phrase)
+        said = phrase("Build {} of {} ({}), {}", found.heading.number, asked.context, ", ".join(details), since)
         steps = [answer.step for answer in found.steps]
         if found.quiet:
             origins = list(dict.fromkeys(step.origin for step in steps if step.origin))
@@ -302,23 +320,6 @@ class WhyText:
         if minutes < 60:
             return self.phrase("{} min {} s", minutes, f"{rest:02}")
         return self.phrase("{} h {} min", minutes // 60, f"{minutes % 60:02}")
-
-    def _ago(self, seconds: float) -> str:
-        phrase, text = self.phrase, age(seconds).lower()
-        number, _, unit = text.partition(" ")
-        return {
-            "seconds": phrase("{} seconds ago", number),
-            "minutes": phrase("{} minutes ago", number),
-            "hours": phrase("{} hours ago", number),
-            "days": phrase("{} days ago", number),
-            "weeks": phrase("{} weeks ago", number),
-            "months": phrase("{} months ago", number),
-            "years": phrase("{} years ago", number),
-            "second": phrase("1 second ago"),
-            "than a second": phrase("less than a second ago"),
-            "a minute": phrase("about a minute ago"),
-            "an hour": phrase("about an hour ago"),
-        }[unit]
 
     def _outcome(self, outcome: str) -> str:
         phrase = self.phrase

@@ -1,7 +1,7 @@
 """Where what stands under a cursor is defined: stages by name or number, and variables."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Arg, Copy, Env, From, Instruction, Run
@@ -9,7 +9,7 @@ from kezuri.dockerfile.parser import Dockerfile
 from kezuri.editor.symbols import name_span
 from kezuri.plan.stages import WrittenStage, split_stages
 
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -19,18 +19,17 @@ def definition(dockerfile: Dockerfile, offset: int) -> Span | None:
     if instruction is None:
         return None
     head, stages = split_stages(dockerfile)
-    wanted = _stage_named(instruction, offset)
-    if wanted is not None:
-        return _stage(wanted, instruction, stages)
-    name = variable_at(dockerfile.source.text, offset)
-    if name is None and isinstance(instruction, Arg):
+    text = dockerfile.source.text
+    name = variable_at(text, offset)
+    if name is not None:
+        return next(_declared(name, _before(instruction, head, stages)), None)
+    if isinstance(instruction, Arg) and instruction not in head:
         # `ARG NAME` within a stage stands for the one before the first FROM.
-        found = _word(dockerfile.source.text, offset)
-        if any(found == own and value is None for own, value in instruction.pairs):
-            return next(_declared(found, head[::-1]), None) if instruction not in head else None
-    if name is None:
-        return None
-    return next(_declared(name, _before(instruction, head, stages)), None)
+        word = _word(text, offset)
+        if any(own == word and value is None for own, value in instruction.pairs):
+            return next(_declared(word, head[::-1]), None)
+    wanted = _stage_named(instruction, offset)
+    return None if wanted is None else _stage(wanted, instruction, stages)
 
 
 def instruction_at(dockerfile: Dockerfile, offset: int) -> Instruction | None:
@@ -96,7 +95,7 @@ def _before(
     yield from reversed(head)
 
 
-def _declared(name: str, instructions: "Iterator[Instruction] | tuple[Instruction, ...]") -> Iterator[Span]:
+def _declared(name: str, instructions: Iterable[Instruction]) -> Iterator[Span]:
     for instruction in instructions:
         if isinstance(instruction, Arg | Env) and any(own == name for own, _ in instruction.pairs):
             node = instruction.node

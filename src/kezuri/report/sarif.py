@@ -5,7 +5,7 @@ from typing import Any
 
 from kezuri import __version__
 from kezuri.check.rule import Edit, Fix, RulePage
-from kezuri.check.told import LEVELS, Sheet, Told
+from kezuri.check.told import LEVELS, Defect, Sheet, Told
 from kezuri.diagnostics import SourceText
 from kezuri.report.places import fingerprinted, path, region
 
@@ -23,7 +23,7 @@ _SECURITY = ("DS-", "CIS-DI-", "DKL-", "AVD-")
 def document(sheets: Sequence[Sheet]) -> dict[str, Any]:
     """The whole log, with one run."""
     found = fingerprinted(sheets)
-    notes = [_defect(defect.rule, defect.error) for sheet in sheets for defect in sheet.defects]
+    notes = [_defect(defect) for sheet in sheets for defect in sheet.defects]
     if len(found) > MOST_RESULTS:
         found.sort(key=lambda one: LEVELS.index(one[0].level))
         notes.append({"level": "warning", "message": {"text": f"{len(found) - MOST_RESULTS} results are left out"}})
@@ -129,9 +129,8 @@ def _replacement(edit: Edit, source: SourceText) -> dict[str, Any]:
     return {"deletedRegion": deleted, "insertedContent": {"text": edit.text}}
 
 
-def _defect(name: str, error: str) -> dict[str, Any]:
-    text = f"defect of kezuri: the rule {name} could not be asked: {error}"
-    return {"level": "error", "message": {"text": text}, "descriptor": {"id": "defect"}}
+def _defect(defect: Defect) -> dict[str, Any]:
+    return {"level": "error", "message": {"text": defect.diagnostic.message}, "descriptor": {"id": "defect"}}
 
 
 def _fenced(text: str) -> str:

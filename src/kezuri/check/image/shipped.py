@@ -8,7 +8,7 @@ from kezuri.check.image.walk import Item
 from kezuri.check.image.waste import Heap
 
 _CACHES: Final = (
-    (re.compile(r"var/lib/apt/lists/(?!lock$|partial$|auxfiles$).+"), "the package lists of apt"),
+    (re.compile(r"var/lib/apt/lists/(?!lock$|partial$|auxfiles$).+"), "the list of packages of apt"),
     (re.compile(r"var/cache/apt/(?:archives/.+\.deb|(?:src)?pkgcache\.bin)$"), "the cache of apt"),
     (re.compile(r"(?:var/cache|etc)/apk/(?:APKINDEX.+|cache/.+|.+\.apk)$"), "the cache of apk"),
     (re.compile(r"var/cache/(?:dnf|yum|libdnf5|zypp)/.+"), "the cache of dnf, yum or zypper"),
@@ -29,32 +29,12 @@ _CACHES: Final = (
 )
 _FIRST = re.compile(r"var/|etc/apk|root/|home/|usr/local/(?:share|cargo)/|go/|.*node_modules/\.cache/")
 
-_STRAY: Final = {
-    ".git": "the history of the source",
-    ".hg": "the history of the source",
-    ".svn": "the history of the source",
-    ".env": "an environment that may hold secrets",
-    ".env.local": "an environment that may hold secrets",
-    ".env.production": "an environment that may hold secrets",
-    ".env.development": "an environment that may hold secrets",
-    ".env.production.local": "an environment that may hold secrets",
-    ".vscode": "settings of an editor",
-    ".idea": "settings of an editor",
-    ".DS_Store": "a file of the Finder",
-    "Dockerfile": "the recipe of the image",
-    "docker-compose.yml": "the recipe of a project",
-    "docker-compose.yaml": "the recipe of a project",
-    "compose.yaml": "the recipe of a project",
-    "compose.yml": "the recipe of a project",
-    ".dockerignore": "the recipe of the image",
-    ".pytest_cache": "a cache of a tool",
-    ".mypy_cache": "a cache of a tool",
-    ".ruff_cache": "a cache of a tool",
-    ".tox": "environments of a tool",
-    ".nyc_output": "results of tests",
-    ".terraform": "a cache of a tool",
-    ".aws": "settings of a cloud",
-}
+_STRAY: Final = frozenset(
+    (".git", ".hg", ".svn", ".env", ".env.local", ".env.production", ".env.development", ".env.production.local",
+     ".vscode", ".idea", ".DS_Store", "Dockerfile", "docker-compose.yml", "docker-compose.yaml", "compose.yaml",
+     "compose.yml", ".dockerignore", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nyc_output",
+     ".terraform", ".aws", "__pycache__")
+)  # fmt: skip
 HEAVY: Final = frozenset(
     (".git", ".hg", ".svn", ".env", ".env.local", ".env.production", ".env.production.local", ".aws")
 )
@@ -75,8 +55,8 @@ class Shipped(Gathering):
 
     def __init__(self) -> None:
         self.caches: dict[tuple[int, str], Heap] = {}
-        self.stray: dict[tuple[int, str], str] = {}
-        """By layer and path: what it is."""
+        self.stray: set[tuple[int, str]] = set()
+        """Layers and paths."""
         self.sizes: dict[str, int] = {}
         """The bytes of stray directories, by path."""
 
@@ -96,15 +76,12 @@ class Shipped(Gathering):
                     self.caches.setdefault((item.layer, what), Heap()).add(path, entry.size)
                     return False
         name = path.rpartition("/")[2]
-        what_it_is = _STRAY.get(name)
-        if what_it_is is None:
-            if name != "__pycache__" or entry.kind != "dir":
-                return False
-            what_it_is = "bytecode of another interpreter"
+        if name not in _STRAY:
+            return False
         if (entry.kind == "dir") != (name in _DIRECTORIES or name == "__pycache__") or _THEIRS.search(path):
             return False
         if name == "__pycache__" and re.search(r"(?:^|/)(?:lib|lib64|venv|\.venv)/", path):
             return False
-        self.stray[(item.layer, path)] = what_it_is
+        self.stray.add((item.layer, path))
         self.sizes[path] = entry.size
         return False

@@ -24,7 +24,7 @@ def installs(run: "WrittenRun", *programs: str) -> "list[tuple[Call, Word, tuple
     """The calls that install packages: each with the word `install` and the packages."""
     found = []
     for call in run.named(*programs):
-        plain = call.plain(VALUED)
+        plain = call.operands(VALUED)
         if plain and plain[0].loose == "install":
             found.append((call, plain[0], plain[1:]))
     return found
@@ -244,7 +244,7 @@ _QUESTIONS = frozenset(("search", "show", "policy", "depends", "rdepends", "show
 
 
 def _as_apt_get(call: "Call") -> list[Edit | None]:
-    verb = next(iter(call.plain(VALUED)), None)
+    verb = next(iter(call.operands(VALUED)), None)
     if verb is None or "/" in call.head.loose:
         return [None]
     if verb.loose in _QUESTIONS:

@@ -48,9 +48,9 @@ class AptListsKept(PackageRule):
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         updates = [
-            Spot(call, call.plain(VALUED)[0], not _hadolint_sees_removal(run))
+            Spot(call, call.operands(VALUED)[0], not _hadolint_sees_removal(run))
             for call in run.named(*APT, "aptitude")
-            if "update" in [word.loose for word in call.plain(VALUED)[:1]]
+            if "update" in [word.loose for word in call.operands(VALUED)[:1]]
         ]
         mounts = set(run.mounts())
         if not updates or not (run.kept or run.trigger):
@@ -108,7 +108,7 @@ def _last_without_update(subject: "Subject") -> int:
 
 
 def _updates(run: "WrittenRun") -> bool:
-    return any("update" in [word.loose for word in call.plain(VALUED)[:1]] for call in run.named(*APT, "aptitude"))
+    return any("update" in [word.loose for word in call.operands(VALUED)[:1]] for call in run.named(*APT, "aptitude"))
 
 
 RULES = (AptListsKept(),)

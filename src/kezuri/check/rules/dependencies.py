@@ -12,6 +12,7 @@ from kezuri.dockerfile.instructions import Copy, Run
 EVERYTHING = frozenset((".", "./", "/", "*", "./*", "./.", "**"))
 """Sources of a COPY that mean the whole context."""
 _IMPLIED = (GO, MAVEN, GRADLE, CARGO)
+_WORKSPACES = ("--filter", "--recursive", "--workspace", "-r", "-w")
 _SCRIPTS = ("preinstall", "install", "postinstall", "prepare")
 
 
@@ -208,6 +209,9 @@ def has_cache(run: Run) -> bool:
 
 def entangled(subject: Subject, act: Act) -> bool:
     """Whether what is installed needs more of the project than manifest and lock file, as far as can be seen."""
+    node = act.use is not None and act.use.manager.ecosystem == "node"
+    if node and any(w.loose.startswith(_WORKSPACES) for w in act.command.arguments):
+        return True
     around = subject.surroundings
     if around is None or act.use is None or act.use.manager.ecosystem != "node":
         return False

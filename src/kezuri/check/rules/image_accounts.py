@@ -54,13 +54,11 @@ class SetIdPrograms(ImageRule):
             layers.setdefault(layer, []).append(f"/{path}")
         for layer, paths in sorted(layers.items()):
             shown = ", ".join(paths[:6]) + (f" and {len(paths) - 6} more" if len(paths) > 6 else "")
-            count = "1 program runs" if len(paths) == 1 else f"{len(paths)} programs run"
-            yield self.found(
-                image,
-                image.line(layer),
-                f"{count} with the rights of their owner: {shown}",
-                "take the bits away where they come in, or start containers with no-new-privileges",
-            )
+            message = f"{len(paths)} programs run with the rights of their owner: {shown}"
+            if len(paths) == 1:
+                message = f"1 program runs with the rights of its owner: {shown}"
+            hint = "take the bits away where they come in, or start containers with no-new-privileges"
+            yield self.found(image, image.line(layer), message, hint)
 
 
 class EmptyPassword(ImageRule):
@@ -130,14 +128,18 @@ class AccountTwice(ImageRule):
             names: set[str] = set()
             numbers: dict[int, str] = {}
             for name, number in every[:100_000]:
+                first = numbers.get(number, "")[:64]
+                shown = name[:64]
                 if name in names:
-                    message = f"the {kind} {name[:64]} stands twice in /{path}"
+                    message = f"the user {shown} stands twice in /{path}"
+                    if kind == "group":
+                        message = f"the group {shown} stands twice in /{path}"
                     yield self.found(image, line, message, "leave one of the lines out")
                 elif number in numbers:
-                    message = (
-                        f"the {kind}s {numbers[number][:64]} and {name[:64]} have the same number {number} in /{path}"
-                    )
-                    yield self.found(image, line, message, f"give each {kind} a number of its own")
+                    message = f"the users {first} and {shown} have the same number {number}"
+                    if kind == "group":
+                        message = f"the groups {first} and {shown} have the same number {number}"
+                    yield self.found(image, line, message, "give each of them a number of its own")
                 names.add(name)
                 numbers.setdefault(number, name)
 

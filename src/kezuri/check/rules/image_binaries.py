@@ -114,9 +114,12 @@ def _foreign(look: ImageLook, image: Image, programs: bool) -> Iterator[Finding]
         groups.setdefault(each.layer, []).append(each.path)
     other = "glibc" if own == "musl" else "musl"
     for layer, paths in sorted(groups.items()):
-        one = len(paths) == 1
-        message = f"{_listed(paths)} {'is' if one else 'are'} built for {other}, and the image has {own}"
-        hint = f"install {'it' if one else 'them'} in a stage of the final image's family, or link statically"
+        if len(paths) == 1:
+            message = f"{_listed(paths)} is built for {other}, and the image has {own}"
+            hint = "install it in a stage of the final image's family, or link statically"
+        else:
+            message = f"{_listed(paths)} are built for {other}, and the image has {own}"
+            hint = "install them in a stage of the final image's family, or link statically"
         yield look.found(image, image.line(layer), message, hint, "error")
 
 
@@ -182,8 +185,9 @@ class LoaderMissing(ImageRule):
             if level is not None:
                 groups.setdefault((each.layer, loader, level), []).append(each.path)
         for (layer, loader, level), paths in sorted(groups.items()):
-            verb = "asks" if len(paths) == 1 else "ask"
-            message = f"{_listed(paths)} {verb} for the loader {loader}, which is not in the image"
+            message = f"{_listed(paths)} ask for the loader {loader}, which is not in the image"
+            if len(paths) == 1:
+                message = f"{_listed(paths)} asks for the loader {loader}, which is not in the image"
             hint = "link it statically (Go: CGO_ENABLED=0), or take a base that has the loader"
             yield self.found(image, image.line(layer), message, hint, level)
 
@@ -272,14 +276,13 @@ class LibraryMissing(ImageRule):
                 if level is not None and not name.startswith(_DRIVERS):
                     groups.setdefault((each.layer, name, level), []).append(each.path)
         for (layer, name, level), paths in sorted(groups.items()):
-            verb = "needs" if len(paths) == 1 else "need"
-            elsewhere = anywhere.get(name)
-            where = (
-                f"which the loader does not find: it is at /{elsewhere[0]}"
-                if elsewhere
-                else "which is not in the image"
-            )
-            message = f"{_listed(paths)} {verb} {abridged(name)}, {where}"
+            shown, library, elsewhere = _listed(paths), abridged(name), anywhere.get(name)
+            if elsewhere:
+                message = f"the loader does not find {library} for {shown}: it is at /{elsewhere[0]}"
+            elif len(paths) == 1:
+                message = f"{shown} needs {library}, which is not in the image"
+            else:
+                message = f"{shown} need {library}, which is not in the image"
             hint = "install the package that has it in the last stage, or copy it with the program"
             yield self.found(image, image.line(layer), message, hint, level)
 
@@ -344,8 +347,9 @@ class ForeignArchitecture(ImageRule):
             if level in ("error", "warning"):
                 groups.setdefault((each.layer, architecture(each.elf), level), []).append(each.path)
         for (layer, found, level), paths in sorted(groups.items()):
-            verb = "is" if len(paths) == 1 else "are"
-            message = f"{_listed(paths)} {verb} for {found}, and the image for {wanted}"
+            message = f"{_listed(paths)} are for {found}, and the image for {wanted}"
+            if len(paths) == 1:
+                message = f"{_listed(paths)} is for {found}, and the image for {wanted}"
             hint = "build or fetch it for $TARGETARCH, which ARG TARGETARCH makes known"
             yield self.found(image, image.line(layer), message, hint, level)
 

@@ -52,7 +52,7 @@ class SecretInLayer(ImageRule):
         for found in sorted(image.gathered(Secrets).found):
             message = f"/{found.path} holds {found.what}"
             if found.hidden >= 0:
-                message += f"; that `{image.maker(found.hidden)}` takes it away hides it only"
+                message = f"/{found.path} holds {found.what}, which `{image.maker(found.hidden)}` only hides"
             yield self.found(image, image.line(found.layer), message, _HINT)
 
 

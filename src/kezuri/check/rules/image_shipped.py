@@ -96,7 +96,7 @@ def _some(names: list[str]) -> str:
 class BuildTools(ImageSide):
     """Reads the databases of dpkg and apk, and looks for toolchains that no package manager knows."""
 
-    of = "production.BuildToolsShipped"
+    of = "build_tools.BuildToolsShipped"
     needs = (Texts, Installed)
     bad = ImageExample(
         "FROM debian\nRUN apt-get update && apt-get install -y gcc\n",
@@ -120,8 +120,10 @@ class BuildTools(ImageSide):
                 continue
             size = sum(each.size for each in packages)
             headers = len(packages) - len(tools)
-            more = f" and {headers} packages of headers" if headers > 1 else ""
-            message = f"tools of builds are installed: {_some(tools)}{more}, {megabytes(size)}"
+            message = f"tools of builds are installed, {megabytes(size)}: {_some(tools)}"
+            if headers > 1:
+                named = _some(tools)
+                message = f"tools of builds and {headers} packages of headers are installed, {megabytes(size)}: {named}"
             layer = self._layer(image, path, tools)
             level = _level(image, layer)
             yield self.found(image, image.line(layer), message, _BUILD_HINT, level)
@@ -190,22 +192,23 @@ class StrayFilesShipped(ImageRule):
 
     def look(self, image: Image) -> Iterator[Finding]:
         shipped = image.gathered(Shipped)
-        groups: dict[tuple[int, Level], list[tuple[str, str]]] = {}
-        for (layer, path), what in sorted(shipped.stray.items()):
+        groups: dict[tuple[int, Level], list[str]] = {}
+        for layer, path in sorted(shipped.stray):
             line = image.line(layer)
             copied = line is None or line.keyword in ("COPY", "ADD")
             name = path.rpartition("/")[2]
             if image.of_base(layer) or (name == "__pycache__" and not copied):
                 continue
             level: Level = "warning" if name in HEAVY and copied else "info"
-            groups.setdefault((layer, level), []).append((path, what))
+            groups.setdefault((layer, level), []).append(path)
         for (layer, level), found in sorted(groups.items()):
-            size = sum(shipped.sizes.get(path, 0) for path, _ in found)
-            shown = ", ".join(f"/{path} ({what})" for path, what in found[:3])
+            size = sum(shipped.sizes.get(path, 0) for path in found)
+            shown = ", ".join(f"/{path}" for path in found[:3])
             if len(found) > 3:
-                shown += f" and {len(found) - 3} more"
-            weight = f", {megabytes(size)}" if size >= 10_000 else ""
-            message = f"files of the working copy are in the image: {shown}{weight}"
+                shown = f"{shown} and {len(found) - 3} more"
+            message = f"files of the working copy are in the image: {shown}"
+            if size >= 10_000:
+                message = f"files of the working copy are in the image, {megabytes(size)}: {shown}"
             hint = "name them in .dockerignore, or copy what the image needs and no more"
             yield self.found(image, image.line(layer), message, hint, level)
 
@@ -237,8 +240,6 @@ class PackageCacheShipped(ImageRule):
             if heap.size < 50_000 or image.of_base(layer):
                 continue
             message = f"{what} is in the image, {megabytes(heap.size)}: {heap}"
-            if what.startswith("the package lists"):
-                message = message.replace(" is in", " are in", 1)
             hint = "use a cache mount, or remove it in the RUN that makes it"
             level: Level | None = _level(image, layer) if heap.size >= _HEAVY_CACHE else "info"
             yield self.found(image, image.line(layer), message, hint, level)

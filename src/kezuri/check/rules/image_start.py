@@ -81,7 +81,10 @@ class HealthcheckProgram(ImageSide):
 
 
 def _said(keyword: str, found: Trouble) -> str:
-    return f"{keyword} {'runs' if found.wanted.script else 'starts'} {abridged(found.wanted.name)}, {found.why}"
+    message = f"{keyword} starts {abridged(found.wanted.name)}, {found.why}"
+    if found.wanted.script:
+        message = f"{keyword} runs {abridged(found.wanted.name)}, {found.why}"
+    return message
 
 
 class UserUnknown(ImageRule):

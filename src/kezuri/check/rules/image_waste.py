@@ -94,12 +94,15 @@ class FilesStoredTwice(ImageRule):
             if heap.size < _TELL:
                 continue
             change = "owner" if "owner" in heap.words else "mode" if "mode" in heap.words else ""
-            why = f"for another {change}" if change else "unchanged"
+            why = f"for another {change}" if change else "as they were"
             files = "1 file" if heap.count == 1 else f"{heap.count:,} files"
-            message = f"{files} of `{image.maker(below)}` are stored again {why}: {megabytes(heap.size)}"
-            if len(heaps) > 1 and total > heap.size:
-                message += f", of {megabytes(total)} stored twice in all"
-            message += f" ({heap})"
+            size, maker = megabytes(heap.size), image.maker(below)
+            message = f"{files} of `{maker}` are stored again {why}, {size}: {heap}"
+            if total > heap.size:
+                every = megabytes(total)
+                message = (
+                    f"{files} of `{maker}` are stored again {why}, {size} (in all, {every} are stored twice): {heap}"
+                )
             hint = {
                 "owner": "COPY --chown= sets the owner as the files come in; a RUN sets it in the step that makes them",
                 "mode": "COPY --chmod= sets the mode as the files come in; a RUN sets it in the step that makes them",
@@ -140,8 +143,8 @@ class BuilderDirectory(ImageSide):
             program, manifest = found.pair()
             if not program:
                 continue
-            size = f" ({megabytes(found.size)} in {found.count:,} files)" if found.count > 2 else ""
-            message = f"with /{program} comes what it was built from: /{manifest}{size}"
+            size = megabytes(found.size)
+            message = f"with /{program} comes what it was built from: /{manifest} ({found.count:,} files, {size})"
             hint = f"name what the image needs: COPY --from=… /{program} /{program}"
             yield self.found(image, line, message, hint)
 

@@ -233,7 +233,12 @@ def _is_program(image: Ground, path: str) -> bool:
 
 
 def _bridged(walked: Courses, course: Course) -> bool:
-    return any(_mentions(step, *_BRIDGES) for step in walked.whole(course))
+    """Whether the stage has something that lets glibc's programs run on musl."""
+    known = walked.notes.get(("bridged", course.number, 0))
+    if known is None:
+        known = any(_mentions(step, *_BRIDGES) for step in walked.whole(course))
+        walked.notes["bridged", course.number, 0] = known
+    return bool(known)
 
 
 def _mentions(step: Step, *names: str) -> bool:

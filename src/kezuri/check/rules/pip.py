@@ -47,7 +47,7 @@ def _installs(run: "WrittenRun") -> "list[tuple[Call, Word, tuple[Word, ...]]]":
     found = []
     for call in run.calls:
         if _PIP.match(call.program) and call.program not in _NO_PIP:
-            plain = call.plain(_VALUED)
+            plain = call.operands(_VALUED)
             if plain and plain[0].loose == "install":
                 found.append((call, plain[0], plain[1:]))
     return found
@@ -137,7 +137,8 @@ class PipCacheKept(PackageRule):
         found = [
             (call, verb)
             for call, verb, _ in _installs(run)
-            if not call.program.startswith("pipx") and not call.has("--no-cache-dir", "--no-cache")
+            if not call.program.startswith("pipx")
+            and not any(word.loose in ("--no-cache-dir", "--no-cache") for word in call.words)
         ]
         if not found or _kept_elsewhere(run, found) or _switched_off(run):
             return None

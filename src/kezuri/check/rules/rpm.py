@@ -40,7 +40,7 @@ _DNF = ("dnf", "microdnf")
 
 def _verbs(call: "Call") -> "tuple[str, Word | None, tuple[Word, ...]]":
     """What a call does, the word for it, and its operands; `module install` and the like are one verb."""
-    plain = call.plain(_VALUED)
+    plain = call.operands(_VALUED)
     if not plain:
         return "", None, ()
     if plain[0].loose in ("module", "group", "groups") and len(plain) > 1:

@@ -8,6 +8,12 @@ from kezuri.check.rule import Example, Finding, Level, Rule
 from kezuri.check.subject import Subject
 from kezuri.dockerfile.instructions import Copy, Expose
 
+_SETTINGS = frozenset(
+    (
+        "yml", "yaml", "conf", "cfg", "ini", "json", "toml", "xml", "properties", "sh", "sql", "txt", "md", "cnf",
+        "env", "crt", "pem",
+    )
+)  # fmt: skip
 _DROPS = frozenset(
     (
         "gosu",
@@ -101,6 +107,8 @@ class MissingUser(Rule):
             return False
         ports = []
         for step in walked.whole(course):
+            if any("s6-overlay" in word for word in step.sources):
+                return False
             if isinstance(step.instruction, Expose):
                 ports += [p.split("/")[0] for p in step.instruction.ports]
             for act in step.acts:
@@ -120,7 +128,9 @@ class ChownAfterCopy(Rule):
     why = (
         "A RUN that changes the owner of files that an earlier layer holds stores all of them a second time: "
         "the image "
-        "grows by the size of the program. `COPY --chown=` gives the owner at once."
+        "grows by the size of the program. `COPY --chown=` gives the owner at once.\n\nIt is `info` where "
+        "only files of "
+        "settings are copied."
     )
     japanese = (
         "ファイルの所有者はコピーするときに決める",
@@ -164,8 +174,11 @@ class ChownAfterCopy(Rule):
                     at = lines.text.count("\n", 0, touched[0].instruction.node.span.start) + 1
                     text = f"`chown -R` stores a second time what line {at} copied"
                     hint = f"write `COPY --chown={owner}` and leave the chown out"
-                    yield Finding(self, text, step.instruction.node, act.text.span(command.span), fix, hint)
-                    copies = [c for c in copies if c not in touched]
+                    level: Level = "info" if all(_little(c) for c in touched) else "warning"
+                    span = act.text.span(command.span)
+                    yield Finding(self, text, step.instruction.node, span, fix, hint, level=level)
+                    seen = {id(c) for c in touched}
+                    copies = [c for c in copies if id(c) not in seen]
 
 
 class CopyAfterUser(Rule):
@@ -217,6 +230,11 @@ def _landed(step: Step) -> str:
     if copy.destination.endswith(("/", "/.")) or copy.destination == "." or len(step.sources) > 1:
         return step.to
     return step.to
+
+
+def _little(step: Step) -> bool:
+    """Whether a COPY brings nothing but a few files of settings, by their names."""
+    return all(word.rsplit("/", 1)[-1].rpartition(".")[2].lower() in _SETTINGS for word in step.sources)
 
 
 def _owned(step: Step, owner: str) -> bool:

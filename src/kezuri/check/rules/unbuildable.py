@@ -7,8 +7,10 @@ from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.rules.variables import InvalidDefaultArgInFrom
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Place, Span
+from kezuri.dockerfile.parser import parse
 
 _MOST = 20
+_NOTHING_TO_READ = ("file with no instructions", "dockerfile contains no stages")
 
 
 class Unbuildable(Rule):
@@ -34,13 +36,21 @@ class Unbuildable(Rule):
     good = Example("FROM scratch\nCOPY a /\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        """One finding for each error; of very many (a file that is something else) the first."""
+        """One finding for each error, but for those that a rule of their own reports; of very many (a file that is
+        something else) the first."""
         expected = [f.node.span for f in InvalidDefaultArgInFrom().look(subject) if f.node is not None]
         errors = dict.fromkeys(d for e in subject.survey.errors for d in e.diagnostics)
+        source = subject.dockerfile.source
+        # hadolint stops at what it cannot read, and says nothing of what cannot be built.
+        unread = {(d.message, d.span) for d in parse(source.text, source.name).errors} if errors else set()
+        homes = {node.node.keyword_span for node in subject.dockerfile.strays}
         for error in islice((e for e in errors if not _within(e.span, expected)), _MOST):
+            if error.span in homes or "ONBUILD" in error.message:
+                continue  # InstructionBeforeFrom and ForbiddenTrigger
             placed = error.source is not None and error.span is not None
             place = Place(error.source, error.span) if placed else None  # type: ignore[arg-type]
-            yield Finding(self, error.message, None, hint=error.hint, place=place)
+            known = (error.message, error.span) in unread and not error.message.startswith(_NOTHING_TO_READ)
+            yield Finding(self, error.message, None, hint=error.hint, place=place, aliases=None if known else ())
 
 
 def _within(span: Span | None, wholes: list[Span]) -> bool:

@@ -44,7 +44,7 @@ _VALUED = frozenset(("-o", "--option", "-c", "--config-file", "-t", "-X", "--rep
 
 
 def _first(call: "Call") -> "Word | None":
-    return next(iter(call.plain(_VALUED)), None)
+    return next(iter(call.operands(_VALUED)), None)
 
 
 class UpdateWithoutInstall(PackageRule):
