@@ -44,7 +44,7 @@ class Replaces(Rule):
                 other = text.index(find)
                 edits.append(Edit(Span(other, other + len(find)), make))
             yield Finding(
-                self, f"{self.find!r} is here", None, fix=Fix("mend it", tuple(edits), self.kind, self.changes)
+                self, f"{self.find!r} is at {at}", None, fix=Fix("mend it", tuple(edits), self.kind, self.changes)
             )
             at = text.find(self.find, at + len(self.find))
 

@@ -22,7 +22,8 @@ from tests.registry.registry_faults import FaultyRegistry, flip, make_image
 from tests.registry.registry_servers import RegistryServer, needs_registry, needs_skopeo
 
 from kezuri.app.copying_out import Copy, copy, export, listing
-from kezuri.app.image_files import ImagePath, Traffic
+from kezuri.app.image_files import ImagePath
+from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.app.transfers import Places

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.app.app_fixes import Replaces, mend
+from tests.app.app_fixes import Replaces, mend, plan_prover
 
+from kezuri.check.mending import Verdict
 from kezuri.check.patch import unified
-from kezuri.check.rule import Rule
+from kezuri.check.revision import Round, Texts
+from kezuri.check.rule import Fix, NewFile, Rule
 from kezuri.check.rules import RULES
 
 TEXT = "FROM alpine\nRUN one\nRUN two\n"
@@ -53,6 +55,31 @@ def test_one_that_fails_keeps_no_other_from_being_made() -> None:
     assert len(mended.kept) == len(mended.refused) == 1
 
 
+class Counts:
+    """A prover that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._plans = plan_prover()
+
+    def prove(self, before: Texts, after: Texts, fix: Fix) -> Verdict:
+        self.asked += 1
+        return self._plans.prove(before, after, fix)
+
+
+@pytest.mark.parametrize(("lie", "proofs"), [(False, 1), (True, 41)])
+def test_fixes_that_change_nothing_are_proved_together_unless_one_lies(lie: bool, proofs: int) -> None:
+    text = "FROM alpine\n" + "".join(f"RUN  a{number}\n" for number in range(40))
+    prover = Counts()
+    mended = mend(text, Replaces("RUN  a", "RUN a"), prover=prover)
+    assert mended.texts[""] == text.replace("RUN  ", "RUN ") and len(mended.kept) == 40 and prover.asked == 1
+    if lie:
+        prover = Counts()
+        mended = mend(text, Replaces("RUN  a", "RUN a"), Replaces("RUN  a7\n", "RUN b\n", name="Other"), prover=prover)
+        assert mended.texts[""] == text.replace("RUN  ", "RUN ")
+        assert len(mended.kept) == 40 and prover.asked <= proofs + 2
+
+
 def test_fixes_that_overlap_are_made_one_after_the_other() -> None:
     mended = mend(
         TEXT,
@@ -86,6 +113,13 @@ def test_all_other_bytes_stay(text: str) -> None:
     mended = mend(text, Replaces("RUN one", "RUN 1 && \\\n    2", "command"))
     newline = "\r\n" if "\r" in text else "\n"
     assert mended.texts[""] == text.replace("RUN one", f"RUN 1 && \\{newline}    2")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", ""])
+def test_a_file_outside_the_context_is_never_made(path: str) -> None:
+    fix = Fix("make it", (), "V", files=(NewFile(path, "x"),))
+    with pytest.raises(ValueError, match="outside the build context"):
+        Round({"": TEXT}, "Dockerfile").apply({"": TEXT}, fix)
 
 
 def test_a_fix_with_edits_that_overlap_is_refused() -> None:

@@ -1,7 +1,7 @@
 """Dockerfiles examined with images that exist only here."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from kezuri.check.rule import Example, Finding, Rule, RulePage
 from kezuri.check.rules import RULES
 from kezuri.check.selection import Selection
 from kezuri.check.sheets import Terms, check_dockerfile
+from kezuri.check.shell_checker import Remark, ShellChecker
 from kezuri.check.subject import Subject
 from kezuri.check.told import Sheet
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
@@ -105,6 +106,7 @@ def examine(
     files: Mapping[str, str] | None = None,
     policy: Policy | None = None,
     beyond: bool = False,
+    shell_checker: ShellChecker | None = None,
 ) -> Seen:
     """What the rules say of a Dockerfile that is built on linux/amd64. `base` is the platform of all images; those of
     `absent` cannot be asked for. `files` are those of the build context, by path."""
@@ -122,10 +124,25 @@ def examine(
         platform is not None,
         None if files is None else Table(files),
         policy,
+        shell_checker,
     )
     report = lint(subject, options or read_options(dockerfile, None), rules, beyond)
     errors = tuple(d for error in survey.errors for d in error.diagnostics)
     return Seen(subject, report.findings, errors, report.error)
+
+
+class Unquoted:
+    """Says what ShellCheck would of one word of the example of its rule."""
+
+    def check(self, scripts: Sequence[str]) -> tuple[tuple[Remark, ...], ...]:
+        return tuple(
+            tuple(
+                Remark(2086, "info", "Quote it", number, line.index(" $FILES") + 2, number, len(line) + 1)
+                for number, line in enumerate(script.split("\n"), 1)
+                if " $FILES" in line
+            )
+            for script in scripts
+        )
 
 
 def seen_in(example: Example, rule: RulePage) -> Sheet:
@@ -145,5 +162,6 @@ def seen_in(example: Example, rule: RulePage) -> Sheet:
         ignore=Ignore.parse(example.ignore, ".dockerignore") if example.ignore else None,
         policy=example.policy,
         selection=selection,
+        shell_checker=Unquoted(),
     )
     return check_dockerfile(example.text, example.name, terms)

@@ -33,7 +33,7 @@ FOUND = {
     "002-commands-that-are-not-instructions": ("Unbuildable", "error"),
     "002-comment-after-from": ("Unbuildable", "error"),
     "002-dynamic-binary-on-distroless-static": ("DynamicGoBinary", "warning"),
-    "002-no-from": ("Unbuildable", "error"),
+    "002-no-from": ("InstructionBeforeFrom", "error"),
     "002-production-install-before-build": ("ProductionInstallBeforeBuild", "error"),
     "003-glibc-modules-on-musl": ("ModulesOfOtherLibc", ""),
     "004-glibc-wget-on-musl": ("ProgramOfOtherLibc", "warning"),

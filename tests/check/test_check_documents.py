@@ -117,3 +117,12 @@ def test_the_broken_documents_of_the_brief_are_found(name: str) -> None:
     path = case.get("file") or next(name for name in files if name.startswith("docker-compose"))
     names = {name for name, _ in said(files[path], path, files)}
     assert names >= BROKEN[name]
+
+
+def test_a_version_below_one_is_not_taken_for_one_that_ended() -> None:
+    text = (
+        "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: docker/build-push-action@v7\n"
+        "      - uses: anchore/sbom-action@v0.16.0\n      - uses: actions/upload-artifact@v3\n"
+    )
+    (found,) = findings(subject(text, ".github/workflows/a.yml"), "OutdatedAction")
+    assert "upload-artifact@v3 fails: GitHub stopped" in found.message

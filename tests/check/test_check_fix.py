@@ -10,6 +10,7 @@ import pytest
 from tests.app.app_fixes import Replaces
 
 from kezuri.check import catalogue
+from kezuri.check.document import DocumentSubject
 from kezuri.check.rule import Edit, Finding, Fix, NewFile, Rule
 from kezuri.check.subject import Subject
 from kezuri.cli.console import Console
@@ -129,6 +130,37 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
     code, _, err = kezuri("--fix")
     assert code == 1 and "has changed while it was checked" in err
     assert (directory / "Dockerfile").read_text() == "FROM scratch\nENV A somebody else\n"
+
+
+COMPOSE = "# mine\r\nversion: '3'\r\nservices:\r\n  a:   {image: b}  # kept\r\n"
+
+
+def test_another_document_is_mended_as_a_reader_gets_it(kezuri: Kezuri, directory: Path) -> None:
+    (directory / "compose.yaml").write_bytes(COMPOSE.encode())
+    _, _, err = kezuri("--rule", "ObsoleteComposeVersion", "--fix", "compose.yaml", text=None)
+    assert (directory / "compose.yaml").read_bytes() == COMPOSE.replace("version: '3'\r\n", "").encode()
+    assert "a reader gets the same of it but for version" in err
+
+
+def test_what_a_document_becomes_must_be_declared(
+    kezuri: Kezuri, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kezuri.check.rules.compose_files import ObsoleteComposeVersion
+
+    class Lies(ObsoleteComposeVersion):
+        """It takes the services along."""
+
+        def look_at(self, document: DocumentSubject) -> Iterator[Finding]:
+            for finding in super().look_at(document):
+                everything = Edit(Span(0, len(document.source.text)), "services: {}\n", document.source)
+                yield finding._replace(fix=Fix("clear it", (everything,), changes=frozenset(("version",))))
+
+    rules = (Lies(),)
+    monkeypatch.setattr("kezuri.check.document_sheets.every_rule", lambda: rules)
+    (directory / "compose.yaml").write_text(COMPOSE)
+    code, _, err = kezuri("--fix", "compose.yaml", text=None)
+    assert "it changes what it does not say: services.a" in err and code in (0, 1)
+    assert (directory / "compose.yaml").read_text() == COMPOSE.replace("\r\n", "\n")
 
 
 class Several(Replaces):

@@ -229,7 +229,8 @@ def test_which_rules_are_asked_and_what_findings_weigh() -> None:
     assert Selection(only=frozenset({"other"})).rules([RULE]) == []
     assert Selection(ignored=frozenset({RULE.name.lower()})).rules([RULE]) == []
     assert level(usual) == "warning"
-    assert level(Selection(ignored=frozenset({"dl3000"}))) == "warning"
+    assert level(Selection(ignored=frozenset({"dl3000"}))) is None, "no other tool has it: all names of the rule count"
+    assert level(Selection(ignored=frozenset({"dl3000"})), "DS-0009") == "warning"
     assert level(Selection(ignored=frozenset({"dl3000"})), "DL3000") is None
     assert level(Selection(frozenset({"dl3000"}), ignored=frozenset({"dl3000"})), "DL3000") == "warning"
     assert level(Selection(frozenset({"dl3000"}))) is None

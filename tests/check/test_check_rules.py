@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.check.check_dockerfiles import Seen, examine
 
+from kezuri.check.catalogue import every_rule
 from kezuri.check.linter import CheckOptions
 from kezuri.check.rule import Example, Rule, apply
 from kezuri.check.rules import RULES
@@ -71,9 +72,18 @@ def test_names_are_unique_and_in_order() -> None:
     assert len(names) == 22
 
 
-def test_page_is_made_from_the_rules() -> None:
-    page = (ROOT / "docs/checks.md").read_text(encoding="utf-8")
-    assert page == checks_page.page() + "\n", "python -m kezuri.cli.checks_page > docs/checks.md"
+@pytest.mark.parametrize(("name", "japanese"), [("checks.md", False), ("checks.ja.md", True)])
+def test_page_is_made_from_the_rules(name: str, japanese: bool) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert page == checks_page.page(japanese) + "\n", f"python -m kezuri.cli.checks_page [ja] > docs/{name}"
+
+
+def test_page_has_every_rule_and_every_name() -> None:
+    page = checks_page.page()
+    for rule in every_rule():
+        assert f"\n### {rule.name}\n" in page and f"\n| [{rule.name}](#{rule.name.lower()}) | {rule.severity} |" in page
+        for alias in rule.aliases:
+            assert re.search(rf"^\| {alias} \| .*\[{rule.name}\]", page, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

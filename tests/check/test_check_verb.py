@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
+from kezuri.dockerfile.parser import Dockerfile
 
 Kezuri = Callable[..., tuple[int, str, str]]
 RELATIVE = "FROM scratch\nWORKDIR a\n"
@@ -142,6 +144,22 @@ def test_a_rule_that_raises_takes_nobody_down(kezuri: Kezuri, monkeypatch: pytes
     assert kezuri("-t", "none", "--no-fail")[0] == 0
 
 
+def test_a_file_that_cannot_be_looked_at_takes_no_other_down(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = sheets.look
+
+    def failing(dockerfile: Dockerfile, *more: Any) -> Subject:
+        if dockerfile.source.name == "other":
+            raise RecursionError("too deep")
+        return look(dockerfile, *more)
+
+    monkeypatch.setattr(sheets, "look", failing)
+    Path("other").write_text(RELATIVE)
+    code, out, err = kezuri("-f", "json", "--rule", "WorkdirRelativePath", "other", "Dockerfile")
+    assert code == 1
+    assert [found["file"] for found in json.loads(out)] == ["Dockerfile"]
+    assert "defect of kezuri: other could not be checked: RecursionError: too deep" in err
+
+
 def test_surroundings_do_not_lead_out_of_the_context(tmp_path: Path) -> None:
     from kezuri.app.check_places import Beside
 
@@ -242,3 +260,126 @@ def test_a_rule_that_a_file_of_settings_misspells_is_a_warning(kezuri: Kezuri) -
     code, out, err = kezuri("-f", "json")
     assert code == 1 and "WorkdirRelativePath" in out
     assert "warning: there is no rule 'WorkdirRelativPath'" in err and "did you mean WorkdirRelativePath?" in err
+
+
+def test_options_of_hadolint(kezuri: Kezuri) -> None:
+    (found,) = json.loads(kezuri("-f", "json", "--rule", "WorkdirRelativePath", "--style", "WorkdirRelativePath")[1])
+    assert found["level"] == "style"
+    silent = "FROM scratch\n# hadolint ignore=WorkdirRelativePath\nWORKDIR a\n"
+    asked = ("-f", "json", "--rule", "WorkdirRelativePath")
+    assert json.loads(kezuri(*asked, text=silent)[1]) == []
+    assert len(json.loads(kezuri(*asked, "--disable-ignore-pragma", text=silent)[1])) == 1
+    code, out, err = kezuri("--require-label", "a:number")
+    assert (code, out) == (2, "") and "is not of the form NAME:FORM" in err
+
+
+def test_findings_are_written_into_a_file(kezuri: Kezuri) -> None:
+    asked = ("--rule", "WorkdirRelativePath", "-f", "tty")
+    code, out, err = kezuri(*asked, "-o", "found.txt")
+    assert (code, out, err) == (1, "", "")
+    assert Path("found.txt").read_text() == kezuri(*asked)[1] != ""
+    code, _, err = kezuri(*asked, "-o", "Dockerfile/x")
+    assert code in (1, 125) and "Dockerfile" in err
+
+
+def test_standard_input(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stdin(data: bytes) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    asked = ("-f", "tty", "--rule", "WorkdirRelativePath")
+    stdin(RELATIVE.encode())
+    assert kezuri(*asked, "-")[1].startswith("-:2 ")
+    stdin(b"\xef\xbb\xbf" + RELATIVE.encode())
+    assert kezuri(*asked, "--file-path-in-report", "sub/Dockerfile", "-")[1].startswith("sub/Dockerfile:2 ")
+    assert kezuri("-", "-")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"a\0b", "odd is no text"),
+        (b"\x7fELF" + bytes(range(1, 256)) * 9, "odd is no text"),
+        (b"#" * ((16 << 20) + 1), "odd is larger than 16 MiB"),
+    ],
+)
+def test_what_is_no_dockerfile_ends_in_one_clear_error(kezuri: Kezuri, data: bytes, said: str) -> None:
+    Path("odd").write_bytes(data)
+    code, out, err = kezuri("-f", "tty", "odd")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {said}")
+
+
+def test_places_that_are_no_files(kezuri: Kezuri, tmp_path: Path) -> None:
+    Path("empty").mkdir()
+    assert "there is nothing to check in empty" in kezuri("empty")[2]
+    Path("none").symlink_to("nowhere")
+    assert "there is no file none" in kezuri("none")[2]
+    assert "there is no file Dockerfile/x" in kezuri("Dockerfile/x")[2]
+    assert "/dev/zero is larger than 16 MiB" in kezuri("/dev/zero")[2]
+    assert "not a path: ''" in kezuri("")[2]
+    os.mkfifo("pipe")
+    code, out, err = kezuri("-f", "tty", "pipe")
+    assert (code, out) == (1, "")
+    assert "nobody writes into the pipe pipe" in err
+    if os.geteuid():
+        Path("closed").touch(0)
+        assert "cannot read" in kezuri("closed")[2]
+
+
+def test_a_pipe_that_somebody_writes_into_is_read(kezuri: Kezuri) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, RELATIVE.encode())
+    os.close(writer)
+    assert f"/dev/fd/{reader}:2 " in kezuri("-f", "tty", "--rule", "WorkdirRelativePath", f"/dev/fd/{reader}")[1]
+    os.close(reader)
+
+
+def test_github_gets_annotations_by_itself(kezuri: Kezuri) -> None:
+    asked = ("--rule", "WorkdirRelativePath")
+    code, out, err = kezuri(*asked, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY="summary.md")
+    assert (code, err) == (1, "")
+    assert out.startswith("warning[WorkdirRelativePath]")
+    assert "\n::warning file=Dockerfile,line=2," in out
+    assert Path("summary.md").read_text().startswith("### kezuri check\n")
+    _, out, _ = kezuri(*asked, "-f", "json", GITHUB_ACTIONS="true")
+    assert len(json.loads(out)) == 1
+    _, out, _ = kezuri(*asked, "-f", "github", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY="summary.md")
+    assert out.startswith("::warning ")
+    assert Path("summary.md").read_text().count("### kezuri check") == 2
+    code, _, err = kezuri(*asked, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY="no/such.md")
+    assert code == 1 and "cannot write the summary of the step" in err
+
+
+def test_the_list_of_rules(kezuri: Kezuri) -> None:
+    code, out, _ = kezuri("--list")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split() == ["RULE", "LEVEL", "FIX", "ALSO", "CALLED"]
+    assert {line.split()[0] for line in lines[1:]} == {rule.name for rule in catalogue.every_rule()}
+    listed = json.loads(kezuri("--list", "-f", "json")[1])
+    assert {one["rule"] for one in listed} == {rule.name for rule in catalogue.every_rule()}
+
+
+def test_the_page_of_a_rule(kezuri: Kezuri) -> None:
+    code, out, _ = kezuri("--explain", "dl1000")
+    assert code == 0
+    assert out.startswith("Unbuildable\n\nA Dockerfile can be built.\n\nlevel: error\nalso called: DL1000\n")
+    assert "\nbad:\n\n  FROM scratch\n  COPPY a /\n" in out
+    japanese = kezuri("--explain", "Unbuildable", LANG="ja_JP.UTF-8")[1]
+    assert japanese.startswith("Unbuildable\n\nDockerfile がビルドできること。\n\nレベル: エラー\n別名: DL1000\n")
+    code, out, err = kezuri("--explain", "Unbuildabel")
+    assert (code, out) == (2, "") and "did you mean Unbuildable?" in err
+
+
+def test_every_alias_has_a_page(kezuri: Kezuri) -> None:
+    for rule in catalogue.every_rule():
+        for alias in rule.aliases:
+            assert f"\n\n{rule.name}\n\n" in f"\n\n{kezuri('--explain', alias)[1]}"
+
+
+def test_exit_codes(kezuri: Kezuri) -> None:
+    assert kezuri("--exit-code", "7")[0] == 7
+    assert kezuri("--exit-code", "7", "-t", "none")[0] == 0
+    assert kezuri("--exit-code", "7", "nothing")[0] == 1
+    for wrong in ("x", "-1", "256", "³"):
+        assert kezuri("--exit-code", wrong)[0] == 2

@@ -16,10 +16,12 @@ import kezuri
 from kezuri.cli.language import catalogue
 
 _SOURCE = Path(kezuri.__file__).parent
-_SPEAKING = {"of", "because", "Diagnostic", "Warned", "warn", "_warn", "error", "warning", "note", "Finding", "hinted"}
-_SPEAKING |= {"words", "Fix"}
+_SPEAKING = {"of", "because", "Diagnostic", "Warned", "warn", "_warn", "error", "warning", "note", "hinted"}
+_SPEAKING |= {"Finding", "found", "words", "Fix"}
 """Functions and classes whose texts are read by users."""
 _KEYWORDS = {"hint", "remedy", "message", "summary", "description", "refused", "advice"}
+_NAMED = ("message", "hint")
+"""Variables that hold what users read."""
 _MOST_FORMS = 8
 _ELSEWHERE = ("bases/", "check/rules/", "cli/", "explain/", "forecast/", "linux/syscalls", "report/", "upkeep/")
 """Rooms whose other texts are data, pages and tables: of these only the texts of speaking calls are looked at."""
@@ -49,6 +51,12 @@ def sentences() -> Mapping[str, str]:
                     for form in _forms(argument):
                         if _speaks(form):
                             found.setdefault(form, f"{place}:{node.lineno}")
+            elif (
+                isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in _NAMED
+            ):
+                for form in _forms(node.value):
+                    if _speaks(form):
+                        found.setdefault(form, f"{place}:{node.lineno}")
         if not place.startswith(_ELSEWHERE):
             for text in _literals(tree):
                 for form in _forms(text):

@@ -17,6 +17,8 @@ CONTEXT = {
     "app/main.py": "print(1)\n",
     "run.sh": "#!/bin/sh\nexec sleep 1000\n",
     "README.md": "read me\n",
+    "notes.txt": "notes\n",
+    "server": "#!/bin/sh\nexec sleep 1000\n",
     "Makefile": "all:\n\techo made\n",
 }
 """A context that has what such files copy."""
@@ -101,14 +103,14 @@ _OF = {
         "COPY . .\nRUN npm install",
         "COPY package.json .\nRUN npm install\nCOPY . .",
         "COPY . /app\nWORKDIR /app\nRUN npm ci\nRUN npm run build",
-        "RUN npm install -g npm@10",
+        "RUN npm config set fund false",
         'CMD ["npm", "start"]',
         "CMD npm start",
     ),
     "python:3.12-slim": (
         "COPY . .\nRUN pip install -r requirements.txt",
         "COPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt",
-        "RUN pip install --upgrade pip",
+        "RUN pip config set global.timeout 5",
         'CMD ["python", "app.py"]',
         "CMD python app.py",
     ),

@@ -84,6 +84,12 @@ def test_stages_are_told_apart_by_what_they_are_and_not_by_their_number() -> Non
     assert [(d.name, d.after) for d in found] == [("stage.new", "unused")]
 
 
+def test_a_name_that_two_stages_have_pairs_none_of_them() -> None:
+    one = "FROM alpine AS x\nRUN one\nFROM debian AS x\nRUN two\n"
+    assert names(one, one.replace("debian AS x", "debian AS y")) == ["stage.name"]
+    assert names(one, one.replace("alpine AS x", "alpine AS y")) == ["stage.name"]
+
+
 def test_stages_without_a_name_are_paired_in_order() -> None:
     one, two = (
         [f.plan for f in examine(text).subject.survey.stages if f.plan is not None]

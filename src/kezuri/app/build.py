@@ -95,6 +95,7 @@ class _Build:
         self._names = tuple(str(_tag(name)) for name in dict.fromkeys(names))
 
     def run(self) -> BuildResult:
+        began = time()
         with ExitStack() as held:
             held.callback(self._end_fetches)
             session = held.enter_context(
@@ -145,6 +146,11 @@ class _Build:
             if caches is not None:
                 caches.adopt()
                 caches.export(plan, self._packing)
+            if built.ran and result.digest and definition.subject is not None:
+                from kezuri.app.after_build import findings
+
+                for diagnostic in findings(definition.subject, plan, built, session, time() - began):
+                    self._listener(Warned(time(), diagnostic))
             return result
 
     def _open_caches(self, held: ExitStack) -> "Caches | None":

@@ -33,10 +33,48 @@ class Found(NamedTuple):
         if not self.path:
             data = limited(stdin(), self.shown)
         else:
-            data = read_dockerfile(self.path, self.shown)
-        if b"\0" in data:
-            raise KezuriError.of(f"{self.shown} is no text: there are NUL bytes in it")
+            data = _from_pipe(self.path, self.shown) if _is_pipe(self.path) else read_dockerfile(self.path, self.shown)
+        if _no_text(data):
+            raise KezuriError.of(f"{self.shown} is no text", hint="name a Dockerfile, or what lies beside one")
         return decode(data)
+
+
+_TEXT = bytes(range(8, 14)) + b"\x1b"
+
+
+def _no_text(data: bytes) -> bool:
+    """Whether bytes are those of something else: a NUL is in them, or they begin with many other control characters."""
+    if b"\0" in data:
+        return True
+    head = data[:4096]
+    controls = sum(byte < 32 for byte in head.translate(None, _TEXT))
+    return controls * 20 > len(head)
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _from_pipe(path: str, shown: str) -> bytes:
+    """What somebody writes into a pipe, to its end; KezuriError where nobody does, since waiting might never end."""
+    from select import POLLHUP, POLLIN, poll
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise KezuriError.of(f"cannot read {shown}: {error.strerror}") from None
+    with open(descriptor, "rb", 0) as file:
+        asked = poll()
+        asked.register(descriptor, POLLIN)
+        left = dict(asked.poll(0)).get(descriptor, 0) & POLLHUP
+        first = file.read(1 << 16)  # None: somebody is there and has not written yet
+        if first == b"" and not left:
+            raise KezuriError.of(f"nobody writes into the pipe {shown}")
+        os.set_blocking(descriptor, True)
+        return (first or b"") + limited(file, shown)
 
 
 class NoFile(KezuriError):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO, NamedTuple
 
-from kezuri.app.image_files import ImageFiles, ImagePath, Traffic, opened, require
+from kezuri.app.image_files import ImageFiles, ImagePath, opened, require
+from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.export.destination import STDOUT, destination

@@ -78,6 +78,8 @@ class Definition:
         self._held = held
         self._split = False
         self._planner: Planner | None = None
+        self.subject: Subject | None = None
+        """What the checks looked at, once there is a plan."""
         self._resolved: dict[tuple[ImageSource, Platform], BaseImage] = {}
         self._cancel = cancel
         self._secrets = self._open_secrets()
@@ -173,7 +175,7 @@ class Definition:
         planner, self._planner = self._planner, None
         if planner is None:
             return None
-        report = self._lint(planner, planner.survey()).report
+        self.subject, report = self._lint(planner, planner.survey())
         for finding in report.findings:
             self._listener(Warned(time(), finding.diagnostic(self.dockerfile.source)))
         return report.verdict()

@@ -164,6 +164,13 @@ class DocumentLooking:
         if fix.kind == "V":
             return Verdict(("it has to be tried to be proved, and that cannot be done here",))
         one, two = self._document(before), self._document(after)
+        if one.ignore is not None and two.ignore is not None and one.surroundings is not None:
+            from kezuri.check.ignore_lines import selected
+
+            kept = selected(one.ignore, one.surroundings)
+            if kept is None or kept != selected(two.ignore, one.surroundings):
+                return Verdict(("the build context would be another one",))
+            return Verdict(proved=("the build context is the same, file by file",))
         if one.yaml is None or two.yaml is None or one.kind != two.kind:
             return Verdict(("nothing can be proved of such a file",))
         if two.error is not None:

@@ -58,8 +58,17 @@ class FixRequest(NamedTuple):
 class Fixer:
     """Mends file after file; `files` tells what became of each."""
 
-    def __init__(self, request: FixRequest, context: str, settings: Callable[[], Settings], listener: Listener) -> None:
-        """`context` is the build context where it is not each file's own directory."""
+    def __init__(
+        self,
+        request: FixRequest,
+        context: str,
+        settings: Callable[[], Settings],
+        listener: Listener,
+        say: Callable[[Fix], None] = lambda fix: None,
+    ) -> None:
+        """`context` is the build context where it is not each file's own directory; `listener` hears of the builds that
+        are made for proofs, `say` of each fix for which they are made, before they are."""
+        self._say = say
         self._request = request
         self._context = context
         self._settings = settings
@@ -72,7 +81,9 @@ class Fixer:
         looking = DockerfileLooking(found.shown, terms, context)
         images = self._image_prover(found, context, looking)
         try:
-            return self._mend(found, text, looking, _ByClass(PlanProver(looking.survey, looking.arguments), images))
+            return self._mend(
+                found, text, looking, _ByClass(PlanProver(looking.survey, looking.arguments), images, self._say)
+            )
         finally:
             if images is not None:
                 images.close()
@@ -124,9 +135,10 @@ class Fixer:
 class _ByClass:
     """A Prover that proves each fix as its class wants it."""
 
-    def __init__(self, plans: PlanProver, images: "ImageProver | None") -> None:
+    def __init__(self, plans: PlanProver, images: "ImageProver | None", say: Callable[[Fix], None]) -> None:
         self._plans = plans
         self._images = images
+        self._say = say
 
     def prove(self, before: Texts, after: Texts, fix: Fix) -> Verdict:
         if fix.kind == "A":
@@ -138,6 +150,7 @@ class _ByClass:
                 return verdict
         if self._images is None:
             return Verdict(("it has to be built to be proved, and there is no build context",))
+        self._say(fix)
         return self._images.prove(before, after, fix)
 
 

@@ -1,25 +1,21 @@
 """The files of an image opened: from the store where it has the image, else straight from where the image is."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, Self, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
+from kezuri.app.layer_sources import InPlace, InRegistry, InStore, Traffic
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.registry.client import Registry
-from kezuri.registry.sink import DirectorySink
 from kezuri.tree.stack import StackView
 from kezuri.tree.tree import Found, Tree
 
 if TYPE_CHECKING:
     from kezuri.images.kept import Found as Kept
-    from kezuri.transfer.doors import Source as PlaceSource
 
 _WORDS = re.compile(
     r"docker://|store:|oci-layout:(//)?|(oci|oci-archive|docker-archive|docker-daemon|containers-storage):"
@@ -43,29 +39,6 @@ class ImagePath(NamedTuple):
         word = found[0] if found else ""
         at = text.find(":/", len(word))
         return cls(text, "", word) if at < 0 else cls(text[:at], text[at + 1 :], word)
-
-
-class Traffic:
-    """How many bytes of layers came over the network, and how many all layers that are not here have."""
-
-    def __init__(
-        self, listen: Callable[[], None] = lambda: None, warn: Callable[[str], None] = lambda text: None
-    ) -> None:
-        """`listen` is called whenever something came, perhaps from several threads; `warn` hears of credentials that
-        cannot be asked for."""
-        self._listen = listen
-        self.warn = warn
-        self._lock = threading.Lock()
-        self.came = 0
-        self.whole = 0
-        self.source = ""
-        """Where they came from; empty when nothing had to come."""
-
-    def count(self, size: int) -> None:
-        """Take note of bytes that came."""
-        with self._lock:
-            self.came += size
-        self._listen()
 
 
 class ImageFiles(Protocol):
@@ -106,7 +79,7 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
             return
         name = image.removeprefix(word)
         if word != "docker://":
-            kept = _kept(session, name, platform, only=bool(word))
+            kept = kept_image(session, name, platform, only=bool(word))
             if kept is not None:
                 with _KeptFiles(session, name, kept, place) as files:
                     yield files
@@ -118,7 +91,7 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
         traffic.source = reference.familiar
         blobs = session.store.blobs
         traffic.whole = sum({d.digest: d.size for d in layers if not blobs.has(d.digest)}.values())
-        with DistantFiles(reference.familiar, layers, _InRegistry(session, reference, traffic), place) as files:
+        with DistantFiles(reference.familiar, layers, InRegistry(session, reference, traffic), place) as files:
             yield files
 
 
@@ -135,11 +108,11 @@ def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -
         source = places.source(read_place(image))
         manifest = image_for(source, source.root(), platform).content
         assert isinstance(manifest, Manifest)
-        with DistantFiles(image, manifest.layers, _InPlace(source), scratch) as files:
+        with DistantFiles(image, manifest.layers, InPlace(source), scratch) as files:
             yield files
 
 
-def _kept(session: Session, name: str, platform: str, only: bool) -> "Kept | None":
+def kept_image(session: Session, name: str, platform: str, only: bool) -> "Kept | None":
     """The store's image of that name; None, unless it can be in the store `only`, when there is none."""
     from kezuri.images.kept import NoSuchImage, choose, looks_like_id
 
@@ -171,7 +144,7 @@ class _KeptFiles:
         blobs = session.store.blobs
         if all(map(self._forms.is_listed, self._layers)) or not all(blobs.has(d.digest) for d in image.manifest.layers):
             self._view = self._listed()
-        self._streams = DistantFiles(name, image.manifest.layers, _InStore(session), scratch)
+        self._streams = DistantFiles(name, image.manifest.layers, InStore(session), scratch)
 
     def __enter__(self) -> Self:
         self._streams.__enter__()
@@ -204,67 +177,6 @@ class _KeptFiles:
 
     def _listed(self) -> StackView:
         return self._forms.view(self._layers).named(self._name)
-
-
-class _InStore:
-    """The layers of an image of the store."""
-
-    def __init__(self, session: Session) -> None:
-        self._blobs = session.store.blobs
-
-    def open(self, layer: Descriptor) -> BinaryIO:
-        from kezuri.images.distant import Checked
-
-        path = self._blobs.path(layer.digest)
-        return cast(BinaryIO, Checked(open(path, "rb", buffering=0), layer, "the store"))
-
-    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
-        """Nothing is brought: they are here."""
-
-
-class _InRegistry:
-    """The layers of an image of a registry; those that the store has are read there."""
-
-    def __init__(self, session: Session, reference: Reference, traffic: Traffic) -> None:
-        self._session = session
-        self._reference = reference
-        self._traffic = traffic
-
-    def open(self, layer: Descriptor) -> BinaryIO:
-        blobs = self._session.store.blobs
-        if blobs.has(layer.digest):
-            return cast(BinaryIO, open(blobs.path(layer.digest), "rb", buffering=0))
-        return cast(BinaryIO, self._registry.stream(self._reference, layer, self._traffic.count))
-
-    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
-        lacking = [layer for layer in layers if not self._session.store.blobs.has(layer.digest)]
-        known: dict[str, int] = {}
-
-        def came(layer: Descriptor, current: int, total: int) -> None:
-            # Fewer than before where a blob is begun anew: what came before came nevertheless.
-            self._traffic.count(max(0, current - known.get(layer.digest, 0)))
-            known[layer.digest] = current
-
-        self._registry.fetch_all(self._reference, lacking, sink, came)
-
-    @property
-    def _registry(self) -> Registry:
-        return self._session.registry()
-
-
-class _InPlace:
-    """The layers of an image of this machine that is not in the store."""
-
-    def __init__(self, source: "PlaceSource") -> None:
-        self._source = source
-
-    def open(self, layer: Descriptor) -> BinaryIO:
-        from kezuri.images.distant import Checked
-
-        return cast(BinaryIO, Checked(self._source.open(layer), layer, self._source.where))
-
-    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
-        """Nothing is brought: what is on this machine is read where it is."""
 
 
 def require(files: ImageFiles, path: str, name: str, last: bool = True) -> Found:

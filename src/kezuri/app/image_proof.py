@@ -52,6 +52,8 @@ class ImageProver:
             return Verdict((f"it declares what means nothing: {', '.join(sorted(wrong))}",))
         one = self._image(before)
         if isinstance(one, KezuriError):
+            if "error.gone" in fix.changes and not isinstance(self._image(after), KezuriError):
+                return Verdict(proved=("it can be built with it",))
             return Verdict((f"nothing can be proved, since it does not build as it is: {_first(one)}",))
         two = self._image(after)
         if isinstance(two, KezuriError):

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from kezuri.app.check_images import KnownImages
 from kezuri.app.check_places import Beside, Found, find
 from kezuri.app.check_preferences import PreferenceFiles
+from kezuri.app.finished import Finished
 from kezuri.app.request import Settings
+from kezuri.app.shellcheck_program import find_shellcheck
 from kezuri.app.standard import standard_input
+from kezuri.check.asking import defect
 from kezuri.check.preferences import USUAL_THRESHOLD, Preferences
 from kezuri.check.sheets import Terms, check_dockerfile
 from kezuri.check.told import Sheet, reaches
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
 from kezuri.oci.platform import Platform
+from kezuri.progress.events import Listener
 
 if TYPE_CHECKING:
     from kezuri.app.fix_views import DocumentLooking
+    from kezuri.app.request import BuildRequest
     from kezuri.check.document import DocumentSubject
     from kezuri.check.surroundings import Surroundings
     from kezuri.dockerfile.ignore import Ignore
@@ -28,7 +33,8 @@ class CheckRequest(NamedTuple):
     the build context where it is not the file's own directory. `online` asks registries for base images that the store
     does not have. `preferences` are what the command line says, `settings` what the settings files say; what lies
     beside the files is found by itself. `formats` are those that a file may name;
-    `stdin` is what standard input is called."""
+    `stdin` is what standard input is called. With `build` each Dockerfile is built as that says, and what came of it
+    is checked as well."""
 
     paths: tuple[str, ...] = (".",)
     context: str = ""
@@ -42,6 +48,7 @@ class CheckRequest(NamedTuple):
     formats: tuple[str, ...] = ()
     today: str = ""
     stdin: str = "-"
+    build: "BuildRequest | None" = None
 
 
 class Checks(NamedTuple):
@@ -68,9 +75,14 @@ class Mend(Protocol):
         ...
 
 
-def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Mend | None = None) -> Checks:
+def check_all(
+    request: CheckRequest,
+    settings: Callable[[], Settings],
+    mend: Mend | None = None,
+    listener: Listener = lambda event: None,
+) -> Checks:
     """Check everything that is named. What cannot be read is told, and the rest is checked. With `mend` each file is
-    mended first, where it can be."""
+    mended first, where it can be. `listener` hears of builds."""
     sheets: list[Sheet] = []
     unread: list[Diagnostic] = []
     failed = False
@@ -79,25 +91,34 @@ def check_all(request: CheckRequest, settings: Callable[[], Settings], mend: Men
     with ExitStack() as held:
         images = KnownImages(settings, held, request.online)
         checker = Checker(request, images, mend)
+        finished = Finished(settings, listener, request.platform, request.context, request.build)
         for path in request.paths:
             try:
-                found = find(path, request.stdin)
+                found = None if finished.means_image(path) else find(path, request.stdin)
             except KezuriError as error:
                 unread += error.diagnostics
                 continue
-            for one in found:
-                preferences = files.of(one.directory)
+            for one in (None,) if found is None else found:
+                preferences = here if one is None else files.of(one.directory)
                 try:
-                    sheet = checker.check(one, preferences)
+                    if one is None:
+                        made = [finished.named(path, preferences)]
+                    else:
+                        made = finished.built(one, checker.check(one, preferences), preferences, request.today)
                 except KezuriError as error:
                     unread += error.diagnostics
                     continue
-                sheets.append(sheet)
+                except (MemoryError, OSError):
+                    raise
+                except Exception as error:
+                    # A mistake of ours takes no other file down.
+                    name = path if one is None else one.shown
+                    made = [Sheet(SourceText(name, ""), (), (defect("", name, error),))]
+                sheets += made
                 threshold = preferences.threshold or USUAL_THRESHOLD
-                failed = failed or any(reaches(told.level, threshold) for told in sheet.told)
-    return Checks(
-        tuple(sheets), (*unread, *checker.errors), failed, here, tuple(dict.fromkeys(files.warnings.warnings))
-    )
+                failed = failed or any(reaches(told.level, threshold) for sheet in made for told in sheet.told)
+    warnings = tuple(dict.fromkeys((*files.warnings.warnings, *finished.warnings)))
+    return Checks(tuple(sheets), (*unread, *checker.errors, *finished.errors), failed, here, warnings)
 
 
 class Checker:
@@ -108,6 +129,7 @@ class Checker:
         self._request = request
         self._images = images
         self._contexts: dict[str, Beside] = {}
+        self._shell_checker = find_shellcheck(request.environ)
         self.errors: list[Diagnostic] = []
 
     def check(self, found: Found, preferences: Preferences) -> Sheet:
@@ -139,6 +161,7 @@ class Checker:
             preferences.selection,
             preferences.heed is not False,
             request.today,
+            self._shell_checker,
         )
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:

@@ -29,13 +29,14 @@ class Asking:
             except (MemoryError, KeyboardInterrupt):
                 raise
             except Exception as error:
-                self.defects.append(_defect(rule, self._source, error))
+                self.defects.append(defect(rule.name, self._source, error))
 
 
-def _defect(rule: RulePage, source: str, error: Exception) -> Defect:
+def defect(rule: str, source: str, error: Exception) -> Defect:
+    """What is said of a rule that raised; with an empty name, of everything about a source."""
     from traceback import format_exception
 
     said = " ".join(str(error).split())[:200]
     return Defect(
-        rule.name, source, f"{type(error).__name__}: {said}".rstrip(": "), "".join(format_exception(error)).rstrip()
+        rule, source, f"{type(error).__name__}: {said}".rstrip(": "), "".join(format_exception(error)).rstrip()
     )

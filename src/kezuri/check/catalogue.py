@@ -38,3 +38,8 @@ def by_name() -> dict[str, RulePage]:
         for name in (rule.name, *rule.aliases):
             names.setdefault(name.lower(), rule)
     return names
+
+
+def named(name: str) -> tuple[RulePage, ...]:
+    """The rules that have a name, in lower case: a name of another tool's may be that of several."""
+    return tuple(r for r in every_rule() if name in {known.lower() for known in (r.name, *r.aliases)})

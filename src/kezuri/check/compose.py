@@ -199,9 +199,14 @@ class Compose:
         return self.document.name not in BASES
 
     @property
+    def partial(self) -> bool:
+        """Whether a file that this one is merged with may say more, and is not known."""
+        return self.override and self.base is None and self.document.surroundings is None
+
+    @property
     def production(self) -> bool:
         """Whether its name says that it is for production."""
-        return bool(re.search(r"(?<![a-z])prod(?:uction)?(?![a-z])", self.document.path.lower()))
+        return bool(re.search(r"(?<![a-z])prod(?:uction)?(?![a-z])", self.document.name.lower()))
 
     @property
     def swarm(self) -> bool:

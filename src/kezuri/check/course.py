@@ -128,6 +128,7 @@ class Courses:
         self.names = StageNames(subject.stages)
         self.all: list[Course] = []
         self._variables: dict[int, dict[str, str]] = {}
+        self.notes: dict[tuple[str, int, int], object] = {}
         for stage in subject.stages:
             self.all.append(self._walk(stage))
         self._users: dict[int, set[int]] | None = None

@@ -17,9 +17,14 @@ def without(node: Node) -> Edit:
 
 
 def above(node: Node, line: str) -> Edit:
-    """A line more, directly above the instruction."""
+    """A line more, above the instruction and the comments that stand directly above it."""
     text = node.source.text
     start = text.rfind("\n", 0, node.span.start) + 1
+    while start > 0:
+        before = text.rfind("\n", 0, start - 1) + 1
+        if not text[before:start].lstrip().startswith("#"):
+            break
+        start = before
     return Edit(Span(start, start), line + newline(text))
 
 

@@ -96,6 +96,8 @@ class Ground(NamedTuple):
             return False
         if self.family == "distroless" or self.family == "scratch":
             return True
+        if self.name == "php" and ("fpm" in self.tag or "apache" in self.tag):
+            return None  # it starts as root, and answers as www-data
         return True if self.official and (self.name in _PLAIN or self.name in _LANGUAGES) else None
 
     @property

@@ -9,9 +9,11 @@ from kezuri.diagnostics import KezuriError, SourceText, Span
 if TYPE_CHECKING:
     from kezuri.check.document import DocumentSubject
     from kezuri.check.surroundings import Surroundings
+    from kezuri.dockerfile.ignore import Ignore
 
 _MOST = 2_000
 _DEEPEST = 5
+_MOST_SELECTED = 20_000
 
 
 class IgnoreLine(NamedTuple):
@@ -39,6 +41,27 @@ def ignore_lines(source: SourceText) -> tuple[IgnoreLine, ...]:
             found.append(IgnoreLine(number, written, pattern, negated, Span(start, start + len(written))))
         at += len(raw) + 1
     return tuple(found)
+
+
+def selected(ignore: "Ignore", around: "Surroundings") -> frozenset[str] | None:
+    """The paths of a context that its ignore file lets through; None where there are too many to look at."""
+    found: set[str] = set()
+    todo, seen = [("", ignore.walk())], 0
+    while todo:
+        directory, folder = todo.pop()
+        names = list(around.names(directory))
+        seen += len(names)
+        if seen > _MOST_SELECTED:
+            return None
+        for name in names:
+            plain = name.rstrip("/")
+            path = f"{directory}/{plain}" if directory else plain
+            if not folder.excluded(plain):
+                found.add(path)
+            inner = folder.enter(plain) if name.endswith("/") else None
+            if inner is not None:
+                todo.append((path, inner))
+    return frozenset(found)
 
 
 class ContextUse(NamedTuple):

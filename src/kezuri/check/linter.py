@@ -127,7 +127,7 @@ def lint(subject: Subject, options: CheckOptions, rules: Iterable[Rule] = RULES,
             said = finding.judged or finding.node
             comments = said.comment if said is not None and not rule.file_wide else ()
             if (options.below(comments) if comments else options).ask(rule):
-                found.setdefault((rule.name, finding.message, finding.node), finding)
+                found.setdefault((rule.name, finding.message, finding.node or finding.place), finding)
     ordered = sorted(found.values(), key=_place)
     return Report(tuple(ordered), options.error)
 

@@ -49,7 +49,7 @@ COMPOSER = Manager("composer", "php", ("composer.json",), ("composer.lock",), ("
 NUGET = Manager(
     "nuget", "dotnet", ("*.csproj", "*.fsproj", "*.sln"), ("packages.lock.json",), ("/root/.nuget/packages",)
 )
-APT = Manager("apt-get", "", (), (), ("/var/cache/apt", "/var/lib/apt"), True)
+APT = Manager("apt-get", "", (), (), ("/var/cache/apt", "/var/lib/apt/lists"), True)
 APK = Manager("apk", "", (), (), ("/var/cache/apk",), True)
 DNF = Manager("dnf", "", (), (), ("/var/cache/dnf",), True)
 

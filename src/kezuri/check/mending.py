@@ -1,6 +1,7 @@
 """Mends what rules found, as transactions: a fix is applied, proved, and kept or dropped. What proves it is a door."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.check.revision import Conflict, Round, Texts, key_of
@@ -68,6 +69,7 @@ class Mended(NamedTuple):
 
 
 _Key = tuple[str, str, tuple[tuple[str, str], ...]]
+_Wanted = tuple[_Key, Reported, "Fix"]
 
 
 class Mending:
@@ -107,16 +109,18 @@ class Mending:
         return Mended(texts, tuple(self._kept), refused, tuple(findings), settled)
 
     def _round(self, checked: Texts, findings: Iterable[Reported]) -> Texts:
-        texts, round_ = checked, Round(checked, self._main)
         self._met = set()
+        wanted = []
         for finding in findings:
             fix = finding.fix
             if fix is None or fix.kind not in self._kinds or not (fix.edits or fix.files):
                 continue
             key = self._key(checked, finding, fix)
             self._met.add(key)
-            if key in self._refused:
-                continue
+            if key not in self._refused:
+                wanted.append((key, finding, fix))
+        texts, round_, rest = self._together(checked, wanted)
+        for key, finding, fix in rest:
             try:
                 made = round_.apply(texts, fix)
             except Conflict:
@@ -134,6 +138,33 @@ class Mending:
             texts = made
             self._seen.append(texts)
         return texts
+
+    def _together(self, checked: Texts, wanted: "Sequence[_Wanted]") -> "tuple[Texts, Round, Sequence[_Wanted]]":
+        """All fixes made at once that declare no change at all: that nothing has changed is proved of them together as
+        of each. Where it cannot be, each is tried by itself."""
+        round_, made, chosen = Round(checked, self._main), checked, list[_Wanted]()
+        for one in wanted:
+            fix = one[2]
+            if fix.kind == "A" and not fix.changes and not fix.files:
+                with suppress(Conflict, ValueError):
+                    made = round_.apply(made, fix)
+                    round_.keep(fix)
+                    chosen.append(one)
+        if len(chosen) > 1 and made not in self._seen and self._all_gone(checked, made, chosen):
+            verdict = self._prover.prove(checked, made, chosen[0][2])
+            if not verdict.reasons:
+                self._kept += [Tried(finding, fix, (), verdict.proved) for _, finding, fix in chosen]
+                self._seen.append(made)
+                return made, round_, [one for one in wanted if one not in chosen]
+        return checked, Round(checked, self._main), wanted
+
+    def _all_gone(self, before: Texts, after: Texts, chosen: "Sequence[_Wanted]") -> bool:
+        rules = {finding.rule.name: finding.rule for _, finding, _ in chosen}
+        for name, rule in rules.items():
+            mended = sum(1 for _, finding, _ in chosen if finding.rule.name == name)
+            if len(self._again(after, rule)) > len(self._again(before, rule)) - mended:
+                return False
+        return True
 
     def _judge(self, before: Texts, after: Texts, finding: Reported, fix: "Fix") -> Verdict:
         if after == before:

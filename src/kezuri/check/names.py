@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from kezuri.check.catalogue import by_name
+from kezuri.check.rule import RulePage
 from kezuri.diagnostics import nearest
 
 EVERY = "all"
@@ -25,6 +26,12 @@ def canonical(name: str) -> str:
 def canonicals(names: Iterable[str]) -> frozenset[str]:
     """The names in that form."""
     return frozenset(canonical(name) for name in names if name.strip())
+
+
+def silencing(rule: RulePage, names: Iterable[str]) -> frozenset[str]:
+    """The names by which a finding is left out that has these: where no other tool has the finding, all of its rule."""
+    said = canonicals(names)
+    return said if len(said) > 1 else canonicals((rule.name, *rule.aliases))
 
 
 def known(name: str) -> bool:

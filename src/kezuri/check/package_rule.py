@@ -58,3 +58,19 @@ def names(spots: "Sequence[Spot]") -> str:
     said = list(dict.fromkeys(spot.word.text for spot in spots))
     more = "" if len(said) < 4 else ", …"
     return ", ".join(f"`{word}`" for word in said[:3]) + more
+
+
+def affirmed(run: "WrittenRun") -> dict[int, int]:
+    """The pipelines of a RUN in which something says yes, and where the first that does stands."""
+    found: dict[int, int] = {}
+    for call in run.calls:
+        if call.program in ("yes", "echo", "printf"):
+            start = call.command.span.start
+            found[call.command.pipeline] = min(start, found.get(call.command.pipeline, start))
+    return found
+
+
+def answered(call: "Call", yes: dict[int, int]) -> bool:
+    """Whether what a call asks is answered in its pipeline."""
+    start = call.command.span.start
+    return start > yes.get(call.command.pipeline, start)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from kezuri.check.linter import CheckOptions
-from kezuri.check.names import EVERY, canonicals
+from kezuri.check.names import EVERY, canonicals, silencing
 from kezuri.check.rule import Finding
 from kezuri.diagnostics import KezuriError, SourceText, Span
 from kezuri.dockerfile.instructions import From
@@ -63,12 +63,12 @@ class Silence:
 
     def silent(self, finding: Finding, names: Iterable[str], line: int) -> bool:
         """Whether a finding is left out that has these names and is known by this line."""
-        said = canonicals(names)
         options = self.options
+        if not (self.pragmas or options.skip or options.skip_all):
+            return False
+        said = silencing(finding.rule, names)
         if options.skip_all or (options.skip and not canonicals(options.skip).isdisjoint(said)):
             return True
-        if not self.pragmas:
-            return False
         lines = {line}
         about = finding.judged or finding.node
         if about is not None and about.source is self._source:

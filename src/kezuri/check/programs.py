@@ -33,16 +33,16 @@ _DEBIAN = frozenset(
 _ASKED = frozenset(("curl", "wget", "nc", "netcat", "ncat", "bash", "jq", "telnet", "http"))
 """Programs that this table speaks of; of others it knows nothing."""
 
-_PLAIN_ALPINE = frozenset(("alpine", "node", "python", "golang", "ruby", "rust", "redis", "memcached", "elixir"))
+_PLAIN_ALPINE = frozenset(("alpine", "node", "python", "golang", "ruby", "rust", "redis", "memcached"))
 """Official images whose -alpine form has neither curl nor the other programs of `_ASKED` but for busybox's and, where
 `_WITH_BASH` says so, bash."""
 
-_WITH_BASH = frozenset(("postgres", "mongo", "mysql", "mariadb", "elixir"))
+_WITH_BASH = frozenset(("postgres",))
 
 _SLIM = frozenset(("node", "python", "ruby", "rust", "debian", "perl"))
 """Official images whose -slim form is Debian's image and the language."""
 
-_DATABASES = frozenset(("postgres", "redis", "mysql", "mariadb", "memcached"))
+_DATABASES = frozenset(("postgres", "redis", "memcached"))
 """Official images of one service on Debian's or Oracle's base that have no program to ask over HTTP."""
 
 

@@ -51,6 +51,8 @@ class Round:
                 text = text[:start] + new + text[start + edit.span.end - edit.span.start :]
             result[key] = text
         for new_file in fix.files:
+            if new_file.path.startswith("/") or ".." in new_file.path.split("/") or not new_file.path:
+                raise ValueError(f"{new_file.path} lies outside the build context")
             if (key := NEW + new_file.path) in result:
                 raise Conflict
             result[key] = new_file.text

@@ -140,6 +140,11 @@ class RulePage:
     experimental: ClassVar[bool] = False
     file_wide: ClassVar[bool] = False
 
+    @property
+    def shown_aliases(self) -> tuple[str, ...]:
+        """The aliases as people read them: of hundreds only the first and the last."""
+        return self.aliases if len(self.aliases) < 20 else (f"{self.aliases[0]}…{self.aliases[-1]}",)
+
 
 class Rule(RulePage):
     """One check of a Dockerfile, with what surrounds it."""

@@ -1,12 +1,12 @@
 """The programs that the RUNs of a file call, as rules about package managers ask for them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kezuri.check.shell_text import ShellText
 from kezuri.diagnostics import Span
-from kezuri.dockerfile.instructions import Env, From, Run, Shell
+from kezuri.dockerfile.instructions import Arg, Env, Run, Shell
 from kezuri.shell.reader import read
 from kezuri.shell.script import SimpleCommand, Word
 
@@ -80,6 +80,14 @@ class Call(NamedTuple):
                 found.append(word)
         return tuple(found)
 
+    def operands(self, valued: frozenset[str] = frozenset()) -> tuple[Word, ...]:
+        """The same from the first on that is no variable: `apt-get $OPTIONS install x`."""
+        plain = self.plain(valued)
+        start = 0
+        while start < len(plain) - 1 and plain[start].loose.startswith("$"):
+            start += 1
+        return plain[start:]
+
     def value(self, *options: str) -> str | None:
         """The value that an option has, as the next word or behind `=`."""
         for index, word in enumerate(self.words):
@@ -95,7 +103,8 @@ class WrittenRun(NamedTuple):
     """A RUN of the file, behind ONBUILD or not, and the programs that it calls in the order of the text.
 
     `kept` tells that the stage is the last or that another one stands on it; `shipped` that the last stage is it or
-    stands on it. `posix` tells that, as far as the file says, a POSIX shell runs it.
+    stands on it. `posix` tells that, as far as the file says, a POSIX shell runs it. `environment` is what ENV and ARG
+    say before it in its stage, and ENV in the stages below: as written, without the quotes around it.
     """
 
     run: Run
@@ -106,6 +115,7 @@ class WrittenRun(NamedTuple):
     posix: bool
     texts: tuple[ShellText, ...]
     calls: tuple[Call, ...]
+    environment: Mapping[str, str]
 
     def named(self, *programs: str) -> Iterator[Call]:
         """The calls of these programs."""
@@ -113,7 +123,8 @@ class WrittenRun(NamedTuple):
 
     def after(self, call: Call) -> tuple[Call, ...]:
         """The calls that stand behind a call."""
-        return self.calls[self.calls.index(call) + 1 :]
+        at = next((index for index, other in enumerate(self.calls) if other is call), len(self.calls))
+        return self.calls[at + 1 :]
 
     def mounts(self) -> Iterator[str]:
         """Where caches and tmpfs are mounted, without a slash at the end: what is written there stays in no layer."""
@@ -146,51 +157,39 @@ def written_runs(subject: "Texts") -> tuple[WrittenRun, ...]:
         shipped.add(at)
         at = below.get(at, at)
     found: list[WrittenRun] = []
+    environments: dict[int, dict[str, str]] = {}
     for part in parts:
         posix = True
+        lasting = environments.get(below.get(part.number, -2), {})
+        environment = lasting
         for piece in part.pieces:
             instruction = piece.instruction
-            if isinstance(instruction, Shell) and instruction.argv and not piece.trigger:
+            if isinstance(instruction, Env) and not piece.trigger:
+                said = {name: value.strip("\"'") for name, value in instruction.pairs}
+                lasting, environment = {**lasting, **said}, {**environment, **said}
+            elif isinstance(instruction, Arg) and not piece.trigger:
+                passed = {name: value.strip("\"'") for name, value in instruction.pairs if value is not None}
+                environment = {**passed, **environment}
+            elif isinstance(instruction, Shell) and instruction.argv and not piece.trigger:
                 posix = instruction.argv[0].rsplit("/", 1)[-1] in _SHELLS
-            if isinstance(instruction, Run):
+            elif isinstance(instruction, Run):
                 texts = subject.scripts(instruction)
                 kept = part.number in (last, -1) or part.number in standing
                 calls = tuple(_calls(instruction, texts))
                 reaches = part.number in shipped or part.number == -1
-                found.append(WrittenRun(instruction, piece.trigger, part, kept, reaches, posix, texts, calls))
+                found.append(
+                    WrittenRun(instruction, piece.trigger, part, kept, reaches, posix, texts, calls, environment)
+                )
+        environments[part.number] = lasting
     return tuple(found)
-
-
-def environment(subject: "Texts", run: WrittenRun) -> dict[str, str]:
-    """What ENV says in the stage of a RUN before it and in the stages below, quotes taken off, as written."""
-    parts = {part.number: part for part in subject.parts}
-    names: dict[str, int] = {}
-    chain: list[int] = []
-    below: dict[int, int | None] = {}
-    for part in subject.parts:
-        if isinstance(part.start, From):
-            below[part.number] = names.get(part.start.image.lower())
-            if part.start.name:
-                names[part.start.name] = part.number
-    at: int | None = run.part.number
-    while at is not None:
-        chain.append(at)
-        at = below.get(at)
-    found: dict[str, str] = {}
-    for number in reversed(chain):
-        for piece in parts[number].pieces:
-            instruction = piece.instruction
-            if number == run.part.number and instruction.node.number >= run.run.node.number:
-                break
-            if isinstance(instruction, Env) and not piece.trigger:
-                found.update((name, value.strip("\"'")) for name, value in instruction.pairs)
-    return found
 
 
 def _calls(run: Run, texts: tuple[ShellText, ...]) -> Iterator[Call]:
     for text in texts:
+        # Of `bash <<NAME` hadolint does not see what bash reads.
+        seen = text.heredoc is None or len(texts) == 1
         for command in text.script.commands:
-            yield from _call(command, text, True)
+            yield from _call(command, text, seen)
     if run.command.shell or not run.command.argv:
         return
     argv = run.command.argv

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from kezuri.check.names import canonical, canonicals
+from kezuri.check.names import canonical, canonicals, silencing
 from kezuri.check.rule import Level, RulePage
 
 
@@ -36,9 +36,12 @@ class Selection(NamedTuple):
         said = canonicals(names)
         if self.only is not None and said.isdisjoint(self.only):
             return None
-        if self.only is None and not said.isdisjoint(self.ignored):
+        if self.only is None and self.ignored and not silencing(rule, names).isdisjoint(self.ignored):
             return None
-        found = next((self.levels[n] for n in map(canonical, names) if n in self.levels), own or rule.severity)
+        found = own or rule.severity
+        if self.levels:
+            every = names if len(names) > 1 else (rule.name, *rule.aliases)
+            found = next((self.levels[n] for n in map(canonical, every) if n in self.levels), found)
         if found != "ignore":
             return found
         asked = self.also if self.only is None else self.only

@@ -12,6 +12,7 @@ from kezuri.check.pragmas import Silence
 from kezuri.check.rule import Rule
 from kezuri.check.rules import RULES
 from kezuri.check.selection import Selection
+from kezuri.check.shell_checker import ShellChecker
 from kezuri.check.subject import Subject
 from kezuri.check.surroundings import Surroundings
 from kezuri.check.told import Sheet, Told
@@ -39,6 +40,7 @@ class Terms(NamedTuple):
     selection: Selection = Selection()
     heed: bool = True
     today: str = ""
+    shell_checker: ShellChecker | None = None
 
 
 def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
@@ -80,9 +82,9 @@ def look(dockerfile: Dockerfile, terms: Terms, wrong: KezuriError | None = None)
         survey = survey._replace(errors=errors)
     if wrong is not None:
         survey = survey._replace(errors=(*survey.errors, wrong))
-    return Subject(
-        dockerfile, survey, platform, terms.ignore, terms.platform is not None, terms.surroundings, terms.policy
-    )
+    asked = terms.platform is not None
+    around, policy, checker = terms.surroundings, terms.policy, terms.shell_checker
+    return Subject(dockerfile, survey, platform, terms.ignore, asked, around, policy, checker)
 
 
 def _selection(selection: Selection, options: CheckOptions) -> Selection:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kezuri.check.shell_text import ShellText
     from kezuri.shell.script import Word
 
+_COMMENTS = re.compile(r"(?:\s+#[^\n]*)+")
 _ENDS = re.compile(r"(?:^|[\s;])(?:fi|done|esac|\}|\))\Z")
 
 
@@ -40,13 +41,13 @@ def appended(run: "WrittenRun", text: "ShellText", command: str, escape: str) ->
     script = text.script
     body = script.text.rstrip()
     last = script.commands[-1]
-    top = [c for c in script.commands if not c.within or c.within == ("negation",)]
-    if not top or any(r.operator.endswith(("<<", "<<-")) for c in script.commands for r in c.redirects):
+    if any(r.operator.endswith(("<<", "<<-")) for c in script.commands for r in c.redirects):
         return None
-    end = top[-1].span.end
-    rest = body[end:].strip()
-    if rest:
-        if "#" in rest or not _ENDS.search(body) or last.follows == "&" or top[-1].follows == "&":
+    top = next((c for c in reversed(script.commands) if not c.within or c.within == ("negation",)), last)
+    end = top.span.end
+    rest = body[end:]
+    if rest and not _COMMENTS.fullmatch(rest):
+        if "#" in rest or not _ENDS.search(body) or last.follows == "&" or top.follows == "&":
             return None
         end = len(body)
     source = run.run.node.source.text
@@ -61,7 +62,7 @@ def appended(run: "WrittenRun", text: "ShellText", command: str, escape: str) ->
     leading = re.search(r"\n([ \t]*)&&", before)
     if leading is not None:
         return Edit(Span(at, at), f" {escape}{newline}{leading[1]}&& {command}")
-    began = text.span(Span(top[-1].span.start, top[-1].span.start + 1)).start
+    began = text.span(Span(top.span.start, top.span.start + 1)).start
     line = source.rfind("\n", 0, began) + 1
     indent = source[line:began]
     if line <= run.run.node.span.start or indent.strip():

@@ -30,19 +30,21 @@ class ShellText(NamedTuple):
 
 
 def shell_texts(instruction: Run | Cmd | Entrypoint | Healthcheck, escape: str) -> tuple[ShellText, ...]:
-    """The scripts of an instruction in shell form: its line, and the here-documents that a shell reads (a RUN whose
-    line is nothing but `<<NAME`, without a `#!` of another program). None for the exec form."""
+    """The scripts of an instruction in shell form: its line, and the here-document that a shell reads: that of a RUN
+    whose line is nothing but `<<NAME`, without a `#!` of another program, or of `bash <<NAME`. None for the exec
+    form."""
     command: Command | None = instruction.command
     if command is None or not command.shell or not command.argv:
         return ()
     node = instruction.node
     text = command.argv[0]
-    if isinstance(instruction, Run) and len(instruction.heredocs) == 1 and text.strip().startswith("<<"):
-        heredoc = instruction.heredocs[0]
-        first = heredoc.text.split("\n", 1)[0]
-        if first.startswith("#!") and not first.split("/")[-1].split()[-1].endswith("sh"):
-            return ()
-        return (ShellText(read(heredoc.text), None, 0, heredoc),)
+    heredocs = instruction.heredocs if isinstance(instruction, Run) else ()
+    program = _before_and_behind(text) if len(heredocs) == 1 else None
+    if program == "":
+        return (_script_of(heredocs[0]),) if _is_shell(_interpreter(heredocs[0].text)) else ()
+    fed = program is not None and _is_shell(program) and _only_options(text)
+    if fed and text.startswith("<<"):
+        return (_script_of(heredocs[0]),)
     lines = Lines(node.source.text)
     lines.position = node.span.start
     first_line = lines.next()
@@ -50,4 +52,50 @@ def shell_texts(instruction: Run | Cmd | Entrypoint | Healthcheck, escape: str) 
         return ()
     line = lines.join(first_line, escape)
     start = line.text.rfind(text)
-    return (ShellText(read(text), line, start),) if start >= 0 else ()
+    if start < 0:
+        return ()
+    said = ShellText(_with_bodies(text, heredocs), line, start)
+    return (said, _script_of(heredocs[0])) if fed else (said,)
+
+
+def _script_of(heredoc: Heredoc) -> ShellText:
+    return ShellText(read(heredoc.text), None, 0, heredoc)
+
+
+def _with_bodies(text: str, heredocs: tuple[Heredoc, ...]) -> Script:
+    """The script of a line: read together with its here-documents, without which it is not complete."""
+    if not heredocs:
+        return read(text)
+    bodies = "".join(f"{heredoc.text.removesuffix(chr(10))}\n{heredoc.name}\n" for heredoc in heredocs)
+    script = read(f"{text}\n{bodies}")
+    commands = tuple(command for command in script.commands if command.span.end <= len(text))
+    return Script(text, commands, script.broken or any(h.strip_tabs for h in heredocs))
+
+
+def _before_and_behind(text: str) -> str | None:
+    """The program of a line with one `<<NAME`: empty where there is nothing else, None where it is no simple one."""
+    words = [word for word in text.split() if not word.startswith("<<")]
+    if any(sign in word for word in words for sign in "<>|&;"):
+        return None
+    return words[0] if words else ""
+
+
+def _only_options(text: str) -> bool:
+    """Whether nothing but options stands behind the program, so that it reads the here-document."""
+    words = [word for word in text.split() if not word.startswith("<<")][1:]
+    return all(word.startswith("-") and not word.startswith("--") and "c" not in word for word in words)
+
+
+def _interpreter(text: str) -> str:
+    """The program that a `#!` names, or sh."""
+    first = text.split("\n", 1)[0]
+    if not first.startswith("#!"):
+        return "sh"
+    words = first[2:].split()
+    if words and words[0].rsplit("/", 1)[-1] == "env":
+        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+    return words[0] if words else ""
+
+
+def _is_shell(program: str) -> bool:
+    return program.rsplit("/", 1)[-1] in ("sh", "bash", "ash", "dash", "zsh", "ksh")

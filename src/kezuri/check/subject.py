@@ -16,6 +16,7 @@ from kezuri.plan.stages import WrittenStage, split_stages
 if TYPE_CHECKING:
     from kezuri.check.policy import Policy
     from kezuri.check.runs import WrittenRun
+    from kezuri.check.shell_checker import ShellChecker
     from kezuri.check.shell_text import ShellText
     from kezuri.check.surroundings import Surroundings
     from kezuri.check.written import Part
@@ -27,8 +28,9 @@ class Subject:
     """One Dockerfile and its survey, indexed for rules, and what it is checked against.
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
-    context. `surroundings` is the context itself and `policy` what an organisation asks, where they are known: a build
-    knows neither. `notes` is where rules keep what they found out about the whole file, for each other.
+    context. `surroundings` is the context itself, `policy` what an organisation asks, and `shell_checker` a program
+    that reads scripts, where they are known: a build knows none of them. `notes` is where rules keep what they found
+    out about the whole file, for each other.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Subject:
         explicit_platform: bool = False,
         surroundings: "Surroundings | None" = None,
         policy: "Policy | None" = None,
+        shell_checker: "ShellChecker | None" = None,
     ) -> None:
         self.dockerfile = dockerfile
         self.survey = survey
@@ -48,6 +51,7 @@ class Subject:
         self.explicit_platform = explicit_platform
         self.surroundings = surroundings
         self.policy = policy
+        self.shell_checker = shell_checker
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
         self.notes: dict[str, object] = {}
         self._parts: tuple[Part, ...] | None = None

@@ -55,7 +55,7 @@ class Told(NamedTuple):
     @property
     def code(self) -> str:
         """What hadolint calls it, where that has it, else the rule's name."""
-        return next((alias for alias in self.aliases if alias.startswith("DL")), self.rule.name)
+        return next((alias for alias in self.aliases if alias.startswith(("DL", "SC"))), self.rule.name)
 
     @property
     def line(self) -> int:
@@ -72,7 +72,8 @@ class Told(NamedTuple):
 
 
 class Defect(NamedTuple):
-    """A rule that raised: a mistake of kezuri's. `error` says what, `trace` where."""
+    """A rule that raised: a mistake of kezuri's. `error` says what, `trace` where. Where `rule` is empty, the source
+    could not be read for any rule."""
 
     rule: str
     source: str
@@ -82,11 +83,10 @@ class Defect(NamedTuple):
     @property
     def diagnostic(self) -> Diagnostic:
         """What is said about it."""
-        return Diagnostic(
-            "warning",
-            f"defect of kezuri: the rule {self.rule} could not be asked about {self.source}: {self.error}",
-            hint="everything else was checked; KEZURI_DEBUG=1 shows where, for a report",
-        )
+        text = f"defect of kezuri: the rule {self.rule} could not be asked about {self.source}: {self.error}"
+        if not self.rule:
+            text = f"defect of kezuri: {self.source} could not be checked: {self.error}"
+        return Diagnostic("warning", text, hint="everything else was checked; KEZURI_DEBUG=1 shows where, for a report")
 
 
 class Sheet(NamedTuple):

@@ -77,8 +77,8 @@ class RunText:
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """Its commands in the order of the text."""
-        return tuple(Command(command, self) for command in self.script.commands)
+        """Its commands in the order of the text, without `sudo` and its options."""
+        return tuple(Command(_bare(command), self) for command in self.script.commands)
 
 
 class Step:
@@ -135,7 +135,7 @@ class Step:
         return tuple(command for text in self.scripts for command in text.commands)
 
     def calls(self, *programs: str) -> Iterator[Command]:
-        """The commands of these programs, those behind `sudo` too."""
+        """The commands of these programs."""
         for command in self.commands:
             if command.command.program in programs:
                 yield command
@@ -164,7 +164,8 @@ class Step:
     def may_push(self) -> bool:
         """Whether it pushes an image under some condition."""
         if self.action == "docker/build-push-action":
-            return self.pushes or "${{" in (self.input("push") or "")
+            said = (self.input("push") or "", self.input("outputs") or "")
+            return self.pushes or "${{" in said[0] or "push=${{" in said[1]
         return self.pushes
 
     @property
@@ -320,6 +321,15 @@ def _scripts(document: "DocumentSubject", step: Mapping) -> tuple[RunText, ...]:
     for key in ("before_script", "run", "script"):
         found += strings(step.get(key))
     return tuple(RunText(document, scalar) for scalar in found)
+
+
+def _bare(command: SimpleCommand) -> SimpleCommand:
+    words = command.words
+    if command.program == "sudo":
+        words = words[1:]
+        while words and words[0].loose.startswith("-"):
+            words = words[2:] if words[0].loose in ("-u", "-g") else words[1:]
+    return command._replace(words=words)
 
 
 def _of_docker(step: Step) -> bool:

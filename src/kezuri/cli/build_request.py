@@ -69,6 +69,20 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
     )
 
 
+def built_request(parsed: Parsed, console: Console) -> BuildRequest:
+    """What `kezuri check --built` builds, but for the context and the file."""
+    build_args = build_arguments(parsed, console.environ)
+    platform = parsed.text("--platform")
+    return BuildRequest(
+        target=parsed.text("--target"),
+        platforms=(platform,) if platform else (),
+        build_args=build_args,
+        builtin=_builtin(build_args),
+        build_contexts=tuple(pair("--build-context", text, "NAME=SOURCE") for text in parsed.all("--build-context")),
+        secrets=tuple(_secret(text) for text in parsed.all("--secret")),
+    )
+
+
 def _cache_from(parsed: Parsed, console: Console) -> "tuple[CacheSource, ...]":
     if not parsed.given("--cache-from"):
         return ()

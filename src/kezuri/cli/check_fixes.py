@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kezuri.app.fixing import Fixer, FixRequest
     from kezuri.app.lint import CheckRequest
     from kezuri.check.mending import Tried
+    from kezuri.check.rule import Fix
 
 FIX_OPTIONS = (
     Option(("--diff",), "flag", "Show what --fix would write, as a diff, and write nothing"),
@@ -31,7 +32,12 @@ def fix(request: "CheckRequest", invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     wanted = _fix_request(invocation)
-    fixer = Fixer(wanted, request.context, lambda: invocation.settings, lambda event: None)
+
+    def proving(one: "Fix") -> None:
+        if console.err.isatty():
+            console.note(f"{console.words('building before and after')}: {console.words(one.title)}")
+
+    fixer = Fixer(wanted, request.context, lambda: invocation.settings, lambda event: None, proving)
     checks = check_all(request, lambda: invocation.settings, fixer)
     _say_fixes(fixer, wanted.write, console)
     if not wanted.write:

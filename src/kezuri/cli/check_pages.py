@@ -26,16 +26,17 @@ def say_list(form: str, console: Console) -> None:
 
 
 def say_page(name: str, console: Console) -> None:
-    """The page of the rule that has this name, in the reader's language; UsageError where none has it."""
-    from kezuri.check.catalogue import by_name
+    """The page of the rule that has this name, in the reader's language, or of the rules that share it; UsageError
+    where none has it."""
+    from kezuri.check.catalogue import named
     from kezuri.check.names import canonical, meant
 
-    page = by_name().get(canonical(name))
-    if page is None:
+    pages = named(canonical(name))
+    if not pages:
         near = meant(name)
         hint = f"did you mean {near}?" if near else "`kezuri check --list` shows the rules"
         raise UsageError.because(f"there is no rule {name!r}", hint)
-    console.say(page_text(page, console))
+    console.say("\n\n\n".join(page_text(page, console) for page in pages))
 
 
 def page_text(page: "RulePage", console: Console) -> str:

@@ -1,12 +1,20 @@
 """What the settings files, and the command line, say about checks."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from kezuri.check.policy import Policy
 from kezuri.check.preferences import Preferences
+from kezuri.cli.check_options import LEVELS
 from kezuri.cli.options import Parsed, UsageError
 from kezuri.cli.settings import file_places, files
 from kezuri.cli.settings_file import CHECK
+from kezuri.cli.values import split
 from kezuri.report.forms import FORMATS
+
+if TYPE_CHECKING:
+    from kezuri.check.rule import Level
+    from kezuri.diagnostics import SourceText
 
 
 def settings_preferences(parsed: Parsed, environ: Mapping[str, str]) -> Preferences:
@@ -25,7 +33,7 @@ def settings_preferences(parsed: Parsed, environ: Mapping[str, str]) -> Preferen
     return found
 
 
-def _table(path: str):  # type: ignore[no-untyped-def]
+def _table(path: str) -> "tuple[SourceText, Any] | None":
     try:
         with open(path, "rb") as file:
             data = file.read(1 << 20)
@@ -45,13 +53,35 @@ def _table(path: str):  # type: ignore[no-untyped-def]
 def command_preferences(parsed: Parsed) -> Preferences:
     """What the options say; UsageError for a rule that nobody has."""
     rules = parsed.all("--rule")
+    levels: dict[str, Level] = {}
+    for level in LEVELS:
+        levels |= dict.fromkeys(_names(f"--{level}", parsed.all(f"--{level}")), level)
+    pragmas = parsed.flag("--disable-ignore-pragma")
     return Preferences(
         ignored=_names("--ignore", parsed.all("--ignore")),
         only=_names("--rule", rules) if rules else None,
+        levels=levels,
         threshold=parsed.text("--failure-threshold"),
         format=parsed.text("--format"),
         no_fail=parsed.flag("--no-fail") if parsed.given("--no-fail") else None,
+        heed=not pragmas if parsed.given("--disable-ignore-pragma") else None,
+        policy=Policy(
+            split(parsed.all("--trusted-registry")),
+            tuple(_label(text) for text in parsed.all("--require-label")),
+            parsed.flag("--strict-labels"),
+        ),
     )
+
+
+def _label(text: str) -> tuple[str, str]:
+    from kezuri.check.preferences_toml import LABEL_FORMS
+
+    name, _, form = text.rpartition(":")
+    if not name or form not in LABEL_FORMS:
+        raise UsageError.because(
+            f"--require-label {text!r} is not of the form NAME:FORM", f"forms: {', '.join(LABEL_FORMS)}"
+        )
+    return name, form
 
 
 def _names(option: str, given: tuple[str, ...]) -> frozenset[str]:

@@ -15,7 +15,17 @@ def say_checks(checks: "Checks", parsed: Parsed, console: Console) -> None:
     form = checks.preferences.format
     actions = not form and console.environ.get("GITHUB_ACTIONS", "") == "true"
     form = form or "text"
-    say_findings(checks, form, parsed, console)
+    file = parsed.text("--output")
+    if file and file != "-":
+        from io import StringIO
+
+        from kezuri.export.destination import write_text
+
+        text = StringIO()
+        say_findings(checks, form, parsed, Console(text, console.err, {**console.environ, "NO_COLOR": "1"}))
+        write_text(file, text.getvalue().encode("utf-8", "backslashreplace"))
+    else:
+        say_findings(checks, form, parsed, console)
     if actions and any(sheet.told for sheet in checks.sheets):
         say_findings(checks, "github", parsed, console)
     if form == "github" or actions:
@@ -31,7 +41,8 @@ def say_findings(checks: "Checks", form: str, parsed: Parsed, console: Console) 
         from kezuri.report.text import text
 
         level = parsed.text("--level", "info")
-        colour, columns = console.colour(console.out), console.columns(console.out)
+        colour = console.colour(console.out) and not parsed.flag("--no-color")
+        columns = console.columns(console.out)
         console.say(text(checks.sheets, level, colour, columns, console.words, console.phrase), styled=True)
         return
     value = data(form, checks.sheets)

@@ -157,6 +157,10 @@ def _things(kind: str, parsed: Parsed, console: Console) -> Iterable[str]:
         return [volume["Name"] for volume in volumes(settings(parsed, console.environ))]
     if kind == "stage":
         return stages(parsed)
+    if kind == "rule":
+        from kezuri.check.catalogue import every_rule
+
+        return [name for rule in every_rule() for name in (rule.name, *rule.aliases)]
     if kind == "on-error":
         return ("shell", "export,path=")
     if kind == "shell":

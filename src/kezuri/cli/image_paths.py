@@ -32,7 +32,7 @@ class Meter:
     it in a `with`. `quiet` says nothing; nor is anything shown where a terminal gets the `result` itself."""
 
     def __init__(self, console: Console, quiet: bool, *, result: bool = False) -> None:
-        from kezuri.app.image_files import Traffic
+        from kezuri.app.layer_sources import Traffic
 
         self.traffic = Traffic(self._tick, self._warn)
         self._console = console

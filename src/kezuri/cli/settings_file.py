@@ -31,7 +31,8 @@ def read_settings(descriptor: int, path: str, known: Mapping[str, str]) -> Setti
         text = data.decode()
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise KezuriError.of(f"the settings file {path} is not TOML: {error}", exit_code=2) from None
+        hint = "hadolint's settings are found by themselves" if path.endswith((".yaml", ".yml")) else ""
+        raise KezuriError.of(f"the settings file {path} is not TOML: {error}", hint=hint, exit_code=2) from None
     file = _File(path, text)
     said: SettingsFile = {}
     for key, value in table.items():

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from kezuri.diagnostics import SourceText, Span
-from kezuri.documents.value import Entry, Item, Mapping, Scalar, Sequence
+from kezuri.documents.value import Entry, Item, Mapping, Scalar, Sequence, Value, walk
 
 
 class TextEdit(NamedTuple):
@@ -65,14 +65,14 @@ def remove_entry(source: SourceText, mapping: Mapping, entry: Entry) -> TextEdit
 
 def insert_after(source: SourceText, mapping: Mapping, entry: Entry, lines: tuple[str, ...]) -> TextEdit | None:
     """Lines put behind an entry of a block mapping, at the indentation of its keys. None in a flow mapping."""
-    if mapping.flow or not mapping.entries:
+    if mapping.flow or not mapping.entries or _unended(source, entry.value, entry.span.end):
         return None
     return _insert(source, entry.span.end, indentation(source, mapping.entries[0].key.span.start), lines)
 
 
 def insert_item(source: SourceText, sequence: Sequence, item: Item, lines: tuple[str, ...]) -> TextEdit | None:
     """Lines of a block sequence put behind one of its items: the first gets the dash. None in a flow sequence."""
-    if sequence.flow:
+    if sequence.flow or _unended(source, item.value, item.span.end):
         return None
     text = source.text
     dash = text.rfind("-", 0, item.span.start)
@@ -85,6 +85,12 @@ def insert_item(source: SourceText, sequence: Sequence, item: Item, lines: tuple
     first, *rest = lines
     written = (f"-{gap}{first}", *(f" {' ' * len(gap)}{line}" if line else "" for line in rest))
     return _insert(source, item.span.end, indent, written)
+
+
+def _unended(source: SourceText, value: Value, end: int) -> bool:
+    """Whether a value ends with the text, and would say something else with a line end behind it."""
+    blocks = (part for part in walk(value) if isinstance(part, Scalar) and part.style in ("literal", "folded"))
+    return "\n" not in source.text[end:] and any(blocks)
 
 
 def one_line(text: str) -> bool:

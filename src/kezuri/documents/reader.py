@@ -18,6 +18,11 @@ DEEPEST = 100
 MOST = 200_000
 """Values that a file may have, each alias counted with all that it stands for."""
 
+_UNENDED = "found unexpected end of stream"
+_NOT_HERE = "mapping values are not allowed"
+_NO_COLON = "could not find expected ':'"
+"""What ruamel.yaml says."""
+
 _STYLES: dict[str | None, Style] = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
 
 
@@ -67,12 +72,13 @@ def _events(text: str) -> "Iterator[Event]":
             raise KezuriError.of(message, span=at, hint="save the file as UTF-8") from None
         raise KezuriError.of(f"YAML has no place for the character U+{code:04X}", span=at) from None
     except MarkedYAMLError as error:
-        problem = " ".join(str(error.problem or error.context or "it cannot be read").split())
+        problem = " ".join(str(error.problem or error.context or "").split())
         mark = error.problem_mark or error.context_mark
-        if problem == "found unexpected end of stream" and error.context_mark is not None:
-            mark, problem = error.context_mark, "what begins here in quotes does not end"
+        message = f"no YAML: {problem}"
+        if problem == _UNENDED and error.context_mark is not None:
+            mark, message = error.context_mark, "no YAML: what begins here in quotes does not end"
         index = mark.index if mark is not None else 0
-        raise KezuriError.of(f"no YAML: {problem}", span=Span(index, index + 1), hint=_hint(problem)) from None
+        raise KezuriError.of(message, span=Span(index, index + 1), hint=_hint(problem)) from None
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError) as error:
         # ruamel.yaml falls over some texts (\UFFFFFFFF, odd directives) without saying where.
         raise KezuriError.of(f"no YAML: {type(error).__name__} while it was read", span=Span(0, 0)) from None
@@ -81,9 +87,9 @@ def _events(text: str) -> "Iterator[Event]":
 def _hint(problem: str) -> str:
     if "'\\t'" in problem:
         return "YAML is indented with blanks: replace the tab"
-    if "mapping values are not allowed" in problem:
+    if _NOT_HERE in problem:
         return "put the value into quotes where it holds `: `, or look at the indentation"
-    if "block end" in problem or "could not find expected ':'" in problem:
+    if "block end" in problem or _NO_COLON in problem:
         return "look at the indentation of this line and of the one before"
     return ""
 
@@ -142,6 +148,8 @@ class _Builder:
         return tuple(self._documents)
 
     def _close(self, frame: _Frame) -> None:
+        if frame.parts and isinstance(frame.parts[0], Entry) and not frame.event.flow_style:
+            frame.start = frame.parts[0].span.start  # an anchor, and comments behind it, may stand before
         span = Span(frame.start, max(frame.end, frame.start))
         tag, flow = str(frame.event.tag or ""), bool(frame.event.flow_style)
         value: Value
@@ -194,9 +202,9 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         found = self._anchors.get(event.anchor)
         if found is None:
-            own = any(frame.anchor == event.anchor for frame in self._stack)
-            said = "contains itself" if own else "is not defined before"
-            raise self._error(f"the anchor &{event.anchor} {said}", event)
+            if any(frame.anchor == event.anchor for frame in self._stack):
+                raise self._error(f"the anchor &{event.anchor} contains itself", event)
+            raise self._error(f"the anchor &{event.anchor} is not defined before", event)
         value, weight, height = found
         self._add(value, Span(event.start_mark.index, event.end_mark.index), weight, height, None, alias=True)
 

@@ -36,7 +36,7 @@ def rule_page(rule: RulePage, japanese: bool, words: Callable[[str], str]) -> st
         parts.append(f"```dockerfile\n{bad.text.rstrip()}\n```")
         parts.append(f"```dockerfile\n{rule.good.text.rstrip()}\n```")
     if rule.aliases:
-        parts.append(", ".join(rule.aliases))
+        parts.append(", ".join(rule.shown_aliases))
     if rule.url:
         parts.append(f"<{rule.url}>")
     return "\n\n".join(parts)

@@ -109,7 +109,11 @@ class Forms:
 
     def is_listed(self, layer: str) -> bool:
         """Whether `view` shows the layer without reading it."""
-        return os.path.exists(self._store.path("listings", layer_name(layer))) or self.is_unpacked(layer)
+        return os.path.exists(self.listing_path(layer)) or self.is_unpacked(layer)
+
+    def listing_path(self, layer: str) -> str:
+        """Where the layer's listing is written down, once it has one."""
+        return self._store.path("listings", layer_name(layer))
 
     def unpacked(self, layers: Iterable[str]) -> bool:
         """Whether there are directories of all of the layers that this build can use."""

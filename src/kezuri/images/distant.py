@@ -10,6 +10,7 @@ from typing import IO, BinaryIO, Protocol, Self, cast
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import Descriptor
 from kezuri.registry.sink import DirectorySink
+from kezuri.tree.layers import LayerForm
 from kezuri.tree.streamed import Descent, StreamedLayer
 from kezuri.tree.tree import Found, Tree
 
@@ -72,6 +73,11 @@ class DistantFiles:
             if stream.has_files(path):
                 self._bring(stream)
         return StackView([stream.listed() for stream in reached], self.name)
+
+    def whole(self) -> tuple[LayerForm, ...]:
+        """Every layer with all that it has, lowest first, brought before and read to its end."""
+        self._source.fetch([layer for layer in self._layers if not self._sink.has(layer.digest)], self._sink)
+        return tuple(stream.listed() for stream in self._streams)
 
     def prove(self) -> None:
         """Read every layer that was begun to its end: KezuriError when one is not what its digest says."""

@@ -73,15 +73,16 @@ def survey_differences(before: Survey, after: Survey) -> tuple[Difference, ...]:
 
 
 def paired(before: Sequence[StagePlan], after: Sequence[StagePlan]) -> Pairs:
-    """The stages laid side by side: those of one name first, then what is alike, then by order."""
+    """The stages laid side by side: those of one name first (a name that two stages have says nothing), then what is
+    alike, then by order."""
     partners: list[int | None] = [None] * len(after)
     free = dict(enumerate(before))
-    # Of two with one name the first is meant, as in `COPY --from`.
-    named = [(index, stage) for index, stage in enumerate(before) if stage.name]
-    by_name = {(stage.name.lower(), stage.platform): index for index, stage in reversed(named)}
-    for index, stage in enumerate(after):
-        at = by_name.get((stage.name.lower(), stage.platform))
-        if at is not None and at in free:
+    names = [(stage.name.lower(), stage.platform) for stage in before]
+    by_name = {name: index for index, name in enumerate(names) if name[0] and names.count(name) == 1}
+    taken = [(stage.name.lower(), stage.platform) for stage in after]
+    for index, name in enumerate(taken):
+        at = by_name.get(name)
+        if at is not None and at in free and taken.count(name) == 1:
             partners[index] = at
             del free[at]
     rest = [index for index, partner in enumerate(partners) if partner is None]

@@ -21,15 +21,13 @@ def path(source: SourceText) -> str:
 
 
 def region(source: SourceText, span: Span | None) -> tuple[int, int, int, int]:
-    """The first line and column and the last ones, from 1; the end is behind the last character, and behind the first,
-    too, unless there is none."""
+    """The first line and column and the last ones, from 1; the end is behind the last character, and always behind the
+    beginning."""
     if span is None:
-        return 1, 1, 1, 1 + bool(source.line(1))
+        return 1, 1, 1, 2
     line, column = source.position(span.start)
     last, end = source.position(max(span.start, span.end))
-    if (last, end) == (line, column) and len(source.line(line)) >= column:
-        end += 1
-    return line, column, last, end
+    return line, column, last, end + ((last, end) == (line, column))
 
 
 def fingerprinted(sheets: Iterable[Sheet]) -> list[tuple[Told, str]]:

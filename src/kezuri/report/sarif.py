@@ -5,7 +5,7 @@ from typing import Any
 
 from kezuri import __version__
 from kezuri.check.rule import Edit, Fix, RulePage
-from kezuri.check.told import LEVELS, Sheet, Told
+from kezuri.check.told import LEVELS, Defect, Sheet, Told
 from kezuri.diagnostics import SourceText
 from kezuri.report.places import fingerprinted, path, region
 
@@ -23,7 +23,7 @@ _SECURITY = ("DS-", "CIS-DI-", "DKL-", "AVD-")
 def document(sheets: Sequence[Sheet]) -> dict[str, Any]:
     """The whole log, with one run."""
     found = fingerprinted(sheets)
-    notes = [_defect(defect.rule, defect.error) for sheet in sheets for defect in sheet.defects]
+    notes = [_defect(defect) for sheet in sheets for defect in sheet.defects]
     if len(found) > MOST_RESULTS:
         found.sort(key=lambda one: LEVELS.index(one[0].level))
         notes.append({"level": "warning", "message": {"text": f"{len(found) - MOST_RESULTS} results are left out"}})
@@ -56,7 +56,7 @@ def rule(page: RulePage) -> dict[str, Any]:
     markdown = f"{page.why}\n\nBad:\n\n{_fenced(page.bad.text)}\n\nGood:\n\n{_fenced(page.good.text)}"
     security = any(alias.startswith(_SECURITY) for alias in page.aliases)
     properties: dict[str, Any] = {
-        "tags": ["security" if security else "maintainability", *page.aliases],
+        "tags": ["security" if security else "maintainability", *page.shown_aliases],
         "precision": "high",
         "problem.severity": _SEVERITIES.get(page.severity, "recommendation"),
     }
@@ -64,7 +64,6 @@ def rule(page: RulePage) -> dict[str, Any]:
         properties["security-severity"] = _SCORES[page.severity]
     return {
         "id": page.name,
-        "name": page.name,
         "shortDescription": {"text": summary},
         "fullDescription": {"text": page.why},
         "help": {"text": text, "markdown": markdown},
@@ -130,9 +129,8 @@ def _replacement(edit: Edit, source: SourceText) -> dict[str, Any]:
     return {"deletedRegion": deleted, "insertedContent": {"text": edit.text}}
 
 
-def _defect(name: str, error: str) -> dict[str, Any]:
-    text = f"defect of kezuri: the rule {name} could not be asked: {error}"
-    return {"level": "error", "message": {"text": text}, "descriptor": {"id": "defect"}}
+def _defect(defect: Defect) -> dict[str, Any]:
+    return {"level": "error", "message": {"text": defect.diagnostic.message}, "descriptor": {"id": "defect"}}
 
 
 def _fenced(text: str) -> str:

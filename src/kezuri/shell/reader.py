@@ -2,14 +2,18 @@
 
 The grammar is the tree-sitter project's (https://github.com/tree-sitter/tree-sitter-bash). It lets a pipeline and a
 redirection reach over a whole `&&` list, which the shell does not: what is read here are the commands in the order of
-the text and the operators between them, from which the shell's own precedence follows.
+the text and the operators between them, from which the shell's own precedence follows. Trees are walked without
+recursion: a list of ten thousand `&&` is a tree of that depth.
 """
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 from kezuri.diagnostics import Span
+from kezuri.shell.offsets import Offsets
 from kezuri.shell.script import Assignment, Joint, Redirect, Script, SimpleCommand, Within, Word
+from kezuri.shell.words import join, read_word
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -24,20 +28,16 @@ _COMPOUND: dict[str, Within] = {
     "if_statement": "branch",
     "case_statement": "branch",
     "function_definition": "function",
-    "command_substitution": "substitution",
-    "process_substitution": "substitution",
+    "negated_command": "negation",
 }
-_EXPANDED = frozenset(
-    (
-        "simple_expansion",
-        "expansion",
-        "command_substitution",
-        "process_substitution",
-        "arithmetic_expansion",
-        "brace_expression",
-    )
-)
-_DEEPEST = 200
+_SUBSTITUTIONS = ("command_substitution", "process_substitution")
+_REDIRECTS = ("file_redirect", "heredoc_redirect", "herestring_redirect")
+_COMMANDS = ("command", "declaration_command", "unset_command", "test_command")
+_EXPRESSIONS = ("binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression")
+_OPENING = frozenset(("!", "{", "if", "then", "elif", "else", "while", "until", "do", "time"))
+_CLOSING = frozenset(("}", "fi", "done", "esac"))
+_DEEPEST = 100
+_GLUE = re.compile(r"(?:\\.)*", re.DOTALL)
 
 
 @cache
@@ -50,11 +50,11 @@ def _parser() -> "Parser":
 
 def read(text: str) -> Script:
     """The commands of a shell text."""
-    data = text.encode("utf-8", "surrogatepass")
-    tree = _parser().parse(data)
-    reading = _Reading(text, data)
-    reading.sequence(tree.root_node, ())
-    return Script(text, tuple(reading.finished()), tree.root_node.has_error)
+    offsets = Offsets(text)
+    tree = _parser().parse(offsets.data)
+    reading = _Reading(text, offsets)
+    reading.read(tree.root_node)
+    return Script(text, tuple(reading.finished()), tree.root_node.has_error or reading.doubtful)
 
 
 class _Open:
@@ -72,23 +72,38 @@ class _Open:
 
 
 class _Flow:
-    """The commands of one surrounding, one after the other."""
+    """The commands of one surrounding, one after the other. `before` is the command that an operator in front of the
+    whole surrounding joins to its first one."""
 
-    __slots__ = ("joint", "last")
+    __slots__ = ("before", "joint", "last", "within")
 
-    def __init__(self) -> None:
-        self.joint: Joint = ""
+    def __init__(self, within: tuple[Within, ...], joint: Joint = "", before: _Open | None = None) -> None:
+        self.within = within
+        self.joint = joint
+        self.before = before
         self.last: _Open | None = None
 
 
+class _Left:
+    """What is to be done when a surrounding has been read: the one around it goes on."""
+
+    __slots__ = ("before", "inner", "outer")
+
+    def __init__(self, outer: _Flow, inner: _Flow, before: int) -> None:
+        self.outer = outer
+        self.inner = inner
+        self.before = before
+
+
 class _Reading:
-    def __init__(self, text: str, data: bytes) -> None:
+    def __init__(self, text: str, offsets: Offsets) -> None:
         self._text = text
-        self._ascii = len(text) == len(data)
-        self._data = data
+        self._offsets = offsets
         self._commands: list[_Open] = []
         self._pipelines = 0
         self._chains = 0
+        self._todo: list[tuple[Node | _Left, _Flow]] = []
+        self.doubtful = False
 
     def finished(self) -> list[SimpleCommand]:
         """What was read."""
@@ -107,213 +122,203 @@ class _Reading:
             for c in self._commands
         ]
 
-    def _at(self, offset: int) -> int:
-        return offset if self._ascii else len(self._data[:offset].decode("utf-8", "surrogatepass"))
+    def read(self, root: "Node") -> None:
+        """Read everything below the node."""
+        self._todo.append((root, _Flow(())))
+        while self._todo:
+            node, flow = self._todo.pop()
+            if isinstance(node, _Left):
+                if node.inner.last is not None:
+                    node.outer.last = node.inner.last
+                    node.outer.last.follows = ""
+                elif len(self._commands) > node.before:
+                    node.outer.last = self._commands[-1]
+            else:
+                later: list[tuple[Node | _Left, _Flow]] = []
+                self._visit(node, flow, later)
+                later.reverse()
+                self._todo += later
 
-    def _span(self, node: "Node") -> Span:
-        return Span(self._at(node.start_byte), self._at(node.end_byte))
-
-    def sequence(self, node: "Node", within: tuple[Within, ...], flow: _Flow | None = None) -> None:
-        """The commands below a node, as one flow or as a part of one."""
-        flow = flow or _Flow()
-        if len(within) > _DEEPEST:
-            return
-        for child in node.children:
-            self._visit(child, within, flow)
-
-    def _visit(self, node: "Node", within: tuple[Within, ...], flow: _Flow) -> None:
+    def _visit(self, node: "Node", flow: _Flow, later: "list[tuple[Node | _Left, _Flow]]") -> None:
         kind = node.type
         if kind in _OPERATORS:
-            flow.joint = _OPERATORS[kind]
-            if flow.last is not None and not flow.last.follows:
-                flow.last.follows = flow.joint
-        elif kind in ("command", "declaration_command", "unset_command", "test_command"):
-            self._command(node, within, flow)
+            self._operator(_OPERATORS[kind], flow)
+        elif kind in _COMMANDS:
+            self._command(node, flow, later)
         elif kind == "variable_assignment":
-            self._assignment_alone(node, within, flow)
+            self._open(node, flow).assignments.append(self._assigned(node))
+            self._inside(node, flow.within, later)
         elif kind == "variable_assignments":
-            for child in node.children:
-                self._visit(child, within, flow)
-        elif kind in ("list", "pipeline", "redirected_statement", "program", "ERROR", "do_group", "case_item"):
-            self.sequence(node, within, flow)
-        elif kind == "negated_command":
-            self.sequence(node, (*within, "negation"), flow)
-        elif kind in ("file_redirect", "heredoc_redirect", "herestring_redirect"):
-            self._redirect(node, within, flow)
+            self._open(node, flow).assignments += [
+                self._assigned(child) for child in node.children if child.type == "variable_assignment"
+            ]
+            self._inside(node, flow.within, later)
+        elif kind in _REDIRECTS:
+            self._redirect(node, flow, later)
+        elif kind in _SUBSTITUTIONS:
+            self._inside(node, flow.within, later)
         elif kind in _COMPOUND:
-            joint, flow.joint = flow.joint, ""
-            inner = _Flow()
-            inner.joint = joint if kind not in ("command_substitution", "process_substitution") else ""
-            self.sequence(node, (*within, _COMPOUND[kind]), inner)
-            flow.last = inner.last
-            if flow.last is not None:
-                flow.last.follows = ""
+            inner = self._enter(_COMPOUND[kind], flow)
+            later += [(child, inner) for child in node.children]
+            later.append((_Left(flow, inner, len(self._commands)), flow))
         elif kind in ("elif_clause", "else_clause"):
-            self.sequence(node, within, _Flow())
+            later += [(child, _flow) for _flow in (_Flow(flow.within),) for child in node.children]
+        elif kind == "case_item":
+            self._case(node, flow, later)
+        elif kind in ("list", "pipeline", "redirected_statement", "program", "ERROR", "do_group"):
+            later += [(child, flow) for child in node.children]
         elif node.is_named and node.child_count:
-            for child in node.children:
-                if child.is_named:
-                    self._visit(child, within, flow)
+            later += [(child, flow) for child in node.children if child.is_named]
 
-    def _open(self, node: "Node", within: tuple[Within, ...], flow: _Flow) -> _Open:
-        opened = _Open(self._at(node.start_byte), self._at(node.end_byte), flow.joint, within)
+    def _operator(self, joint: Joint, flow: _Flow) -> None:
+        flow.joint = joint
+        if flow.last is not None and not flow.last.follows:
+            flow.last.follows = joint
+
+    def _enter(self, within: Within, flow: _Flow) -> _Flow:
+        if flow.last is None:
+            joint, before = flow.joint if flow.before is not None else "", flow.before
+        else:
+            joint, before = flow.joint or ";", flow.last
+        flow.joint = ""
+        if len(flow.within) >= _DEEPEST:
+            self.doubtful = True
+            return _Flow(flow.within, joint, before)
+        return _Flow((*flow.within, within), joint, before)
+
+    def _case(self, node: "Node", flow: _Flow, later: "list[tuple[Node | _Left, _Flow]]") -> None:
+        inner, patterns = _Flow(flow.within), True
+        for child in node.children:
+            if patterns:
+                patterns = child.type != ")"
+                self._inside(child, flow.within, later)
+            else:
+                later.append((child, inner))
+
+    def _open(self, node: "Node", flow: _Flow) -> _Open:
         last = flow.last
-        if last is not None and flow.joint in ("|", "|&"):
+        if last is None:
+            last, joint = flow.before, (flow.joint if flow.before is not None else "")
+        else:
+            joint = flow.joint or ";"
+            last.follows = last.follows or joint
+        opened = _Open(self._offsets.at(node.start_byte), self._offsets.at(node.end_byte), joint, flow.within)
+        if last is not None and joint in ("|", "|&"):
             opened.pipeline, opened.chain = last.pipeline, last.chain
-        elif last is not None and flow.joint in ("&&", "||"):
-            self._pipelines += 1
-            opened.pipeline, opened.chain = self._pipelines, last.chain
         else:
             self._pipelines += 1
-            self._chains += 1
-            opened.pipeline, opened.chain = self._pipelines, self._chains
+            opened.pipeline = self._pipelines
+            if last is None or joint not in ("&&", "||"):
+                self._chains += 1
+                opened.chain = self._chains
+            else:
+                opened.chain = last.chain
         self._commands.append(opened)
-        flow.last, flow.joint = opened, ""
+        flow.last, flow.before, flow.joint = opened, None, ""
         return opened
 
-    def _command(self, node: "Node", within: tuple[Within, ...], flow: _Flow) -> None:
-        opened = self._open(node, within, flow)
-        for child in node.children:
+    def _command(self, node: "Node", flow: _Flow, later: "list[tuple[Node | _Left, _Flow]]") -> None:
+        opened = self._open(node, flow)
+        todo = list(reversed(node.children))
+        while todo:
+            child = todo.pop()
             kind = child.type
-            if kind == "command_name":
-                opened.words.append(self._word(child))
-            elif kind == "variable_assignment":
+            if kind == "variable_assignment":
                 opened.assignments.append(self._assigned(child))
-            elif kind in ("file_redirect", "heredoc_redirect", "herestring_redirect"):
-                self._redirect(child, within, flow)
+            elif kind in _REDIRECTS:
+                self._redirect(child, flow, later)
+                continue
+            elif kind in _EXPRESSIONS and node.type == "test_command":
+                todo += reversed(child.children)
+                continue
+            elif kind == "ERROR" and child.text is not None and child.text.decode() in _OPERATORS:
+                # `cat <<E && a; b`: the grammar loses the semicolon.
+                self._operator(_OPERATORS[child.text.decode()], flow)
+                opened = self._open(child, flow)
+                opened.start = self._offsets.at(child.end_byte)
                 continue
             elif not child.is_missing:
-                opened.words.append(self._word(child))
-            self._inside(child, within)
+                word = read_word(child, self._text, self._offsets)
+                if not opened.words and not opened.assignments:
+                    opened.start = word.span.start
+                between = self._text[opened.words[-1].span.end : word.span.start] if opened.words else " "
+                if _GLUE.fullmatch(between):
+                    # `$"text"`, an escaped blank behind quotes, and a word that goes on in the next line.
+                    opened.words[-1] = join(opened.words[-1], between, word)
+                else:
+                    opened.words.append(word)
+                opened.end = max(opened.end, word.span.end)
+            self._inside(child, flow.within, later)
+        if opened.words and opened.words[0].text in _OPENING | _CLOSING | {"for", "select", "case"}:
+            self._keywords(opened, flow)
 
-    def _assignment_alone(self, node: "Node", within: tuple[Within, ...], flow: _Flow) -> None:
-        last = flow.last
-        if last is not None and not last.words and not flow.joint:
-            last.assignments.append(self._assigned(node))
-            last.end = self._at(node.end_byte)
-        else:
-            self._open(node, within, flow).assignments.append(self._assigned(node))
-        self._inside(node, within)
+    def _keywords(self, opened: _Open, flow: _Flow) -> None:
+        """Behind `!` and `time` the grammar takes the words of the language for programs."""
+        words = opened.words
+        first = words[0].text
+        self.doubtful = self.doubtful or first != "time" or (len(words) > 1 and words[1].text in _OPENING)
+        while words and words[0].text in _OPENING:
+            del words[: 2 if words[0].text == "time" and len(words) > 1 and words[1].text == "-p" else 1]
+        if words and words[0].text in _CLOSING | {"for", "select", "case"}:
+            del words[:]
+        if words:
+            opened.start = words[0].span.start
+        elif not opened.assignments and not opened.redirects and self._commands[-1] is opened:
+            self._commands.pop()
+            before = self._commands[-1] if self._commands else None
+            flow.last = before if before is not None and before.within == flow.within else None
 
     def _assigned(self, node: "Node") -> Assignment:
         name = node.child_by_field_name("name")
         value = node.child_by_field_name("value")
-        said = self._span(name) if name is not None else Span(0, 0)
+        said = self._offsets.span(name) if name is not None else Span(0, 0)
         return Assignment(
-            self._text[said.start : said.end], self._word(value) if value is not None else None, self._span(node)
+            self._text[said.start : said.end],
+            read_word(value, self._text, self._offsets) if value is not None else None,
+            self._offsets.span(node),
         )
 
-    def _redirect(self, node: "Node", within: tuple[Within, ...], flow: _Flow) -> None:
+    def _redirect(self, node: "Node", flow: _Flow, later: "list[tuple[Node | _Left, _Flow]]") -> None:
         last = flow.last
         operator, target = "", None
         for child in node.children:
-            if child.type in ("file_descriptor",) or not child.is_named:
-                operator += child.type if not child.is_named else self._slice(child)
-            elif node.type != "heredoc_redirect" and target is None:
-                target = self._word(child)
-            elif child.type in ("file_redirect", "pipeline", "list", "command") or child.type in _OPERATORS:
+            kind = child.type
+            if node.type == "heredoc_redirect" and kind in _OPERATORS:
+                later.append((child, flow))
+            elif kind == "file_descriptor" or not child.is_named:
+                operator += self._slice(child)
+            elif node.type == "heredoc_redirect":
                 # `cat <<E | sort`: the grammar keeps what follows on the line inside the redirection.
-                self._visit(child, within, flow)
-            elif node.type == "file_redirect" and last is not None:
+                if kind in ("heredoc_start", "heredoc_body", "heredoc_end"):
+                    self._inside(child, flow.within, later)
+                else:
+                    later.append((child, flow))
+            elif target is None:
+                target = read_word(child, self._text, self._offsets)
+                self._inside(child, flow.within, later)
+            else:
                 # `> file word`: what follows the target belongs to the command.
-                last.words.append(self._word(child))
-            self._inside(child, within)
+                if last is not None:
+                    last.words.append(read_word(child, self._text, self._offsets))
+                self._inside(child, flow.within, later)
         if last is not None:
-            span = self._span(node)
-            last.redirects.append(Redirect(operator, target, span))
+            last.redirects.append(Redirect(operator, target, self._offsets.span(node)))
             last.end = max(last.end, target.span.end if target is not None else last.end)
 
-    def _inside(self, node: "Node", within: tuple[Within, ...]) -> None:
-        """The commands of substitutions below a node."""
-        if len(within) > _DEEPEST:
-            return
+    def _inside(self, node: "Node", within: tuple[Within, ...], later: "list[tuple[Node | _Left, _Flow]]") -> None:
+        """The commands of substitutions below a node, the node itself too, are to be read later."""
         todo = [node]
         while todo:
             at = todo.pop()
-            if at.type in ("command_substitution", "process_substitution"):
-                self.sequence(at, (*within, "substitution"))
+            if at.type not in _SUBSTITUTIONS:
+                if at.child_count:
+                    todo += reversed(at.children)
+            elif len(within) >= _DEEPEST:
+                self.doubtful = True
             else:
-                todo += reversed(at.children)
+                inner = _Flow((*within, "substitution"))
+                later += [(child, inner) for child in at.children]
 
     def _slice(self, node: "Node") -> str:
-        span = self._span(node)
+        span = self._offsets.span(node)
         return self._text[span.start : span.end]
-
-    def _word(self, node: "Node") -> Word:
-        parts: list[str] = []
-        state = [True, False]  # nothing is expanded; something is quoted
-        self._loosen(node, parts, state)
-        loose = "".join(parts)
-        return Word(self._slice(node), self._span(node), loose, loose if state[0] else None, state[1])
-
-    def _loosen(self, node: "Node", parts: list[str], state: list[bool]) -> None:
-        kind = node.type
-        if kind in _EXPANDED:
-            state[0] = False
-            parts.append(self._slice(node))
-        elif kind == "raw_string":
-            state[1] = True
-            parts.append(self._slice(node)[1:-1])
-        elif kind == "ansi_c_string":
-            state[1] = True
-            parts.append(self._slice(node)[2:-1])
-        elif kind in ("string", "translated_string"):
-            state[1] = True
-            self._string(node, parts, state)
-        elif kind in ("concatenation", "command_name"):
-            at = node.start_byte
-            for child in node.children:
-                if child.start_byte > at:
-                    parts.append(_unescaped(self._bytes(at, child.start_byte)))
-                self._loosen(child, parts, state)
-                at = child.end_byte
-            if node.child_count == 0:
-                parts.append(_unescaped(self._slice(node)))
-        else:
-            text = self._slice(node)
-            if any(sign in text for sign in "*?["):
-                state[0] = state[0] and "\\" in text
-            parts.append(_unescaped(text))
-
-    def _string(self, node: "Node", parts: list[str], state: list[bool]) -> None:
-        at = node.start_byte + (2 if node.type == "translated_string" else 1)
-        for child in node.children:
-            if child.type in _EXPANDED:
-                parts.append(_unescaped_in_quotes(self._bytes(at, child.start_byte)))
-                state[0] = False
-                parts.append(self._slice(child))
-                at = child.end_byte
-        parts.append(_unescaped_in_quotes(self._bytes(at, node.end_byte - 1)))
-
-    def _bytes(self, start: int, end: int) -> str:
-        return self._data[start:end].decode("utf-8", "surrogatepass")
-
-
-def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
-    parts, at = [], 0
-    while at < len(text):
-        if text[at] == "\\" and at + 1 < len(text):
-            if text[at + 1] != "\n":
-                parts.append(text[at + 1])
-            at += 2
-        else:
-            parts.append(text[at])
-            at += 1
-    return "".join(parts)
-
-
-def _unescaped_in_quotes(text: str) -> str:
-    if "\\" not in text:
-        return text
-    parts, at = [], 0
-    while at < len(text):
-        if text[at] == "\\" and at + 1 < len(text) and text[at + 1] in '$`"\\\n':
-            if text[at + 1] != "\n":
-                parts.append(text[at + 1])
-            at += 2
-        else:
-            parts.append(text[at])
-            at += 1
-    return "".join(parts)

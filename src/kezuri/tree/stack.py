@@ -42,6 +42,11 @@ class StackView:
         """The same tree under another name."""
         return StackView(self._layers, name)
 
+    @property
+    def layers(self) -> tuple[LayerForm, ...]:
+        """The layers, lowest first."""
+        return self._layers
+
     # as a View
 
     def lookup(self, path: str) -> Entry | None:

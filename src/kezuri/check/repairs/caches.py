@@ -1,6 +1,6 @@
 """Cache mounts for the steps that install, and away with the cleaning that would empty them."""
 
-from kezuri.check.course import Act, Course, Step
+from kezuri.check.course import Act, Course, Step, courses, within
 from kezuri.check.managers import (
     APK,
     APT,
@@ -86,7 +86,7 @@ def cache_mounts(subject: Subject, course: Course, step: Step, acts: list[Act]) 
         edits += made[0]
         changes.update(f"file.gone {target.strip('/')}" for target in made[1])
         if APT in managers:
-            changes |= {f"file.gone {_DOCKER_CLEAN.strip('/')}", "file.new var/lib/apt", "file.new var/cache/apt"}
+            changes |= {f"file.gone {_DOCKER_CLEAN.strip('/')}", "file var/lib/apt", "file var/cache/apt"}
     names = ", ".join(m.name for m in managers)
     return Fix(f"keep what {names} downloads in a cache mount", tuple(edits), "V", frozenset(changes))
 
@@ -123,6 +123,7 @@ def _one(course: Course, step: Step, managers: list[Manager]) -> tuple[list[Edit
     mounts: list[str] = []
     edits: list[Edit] = []
     here = [a for a in step.acts if a.use is not None and a.use.manager in managers]
+    ours = {id(act) for act in here}
     for manager in dict.fromkeys(a.use.manager for a in here if a.use is not None):
         if manager is APK or (manager is DNF and "dnf" not in {a.command.program for a in here}):
             return None
@@ -138,7 +139,7 @@ def _one(course: Course, step: Step, managers: list[Manager]) -> tuple[list[Edit
     if not mounts:
         return None
     for act in step.acts:
-        unwanted = _FLAGS.get(act.use.manager) if act.use is not None and act in here else None
+        unwanted = _FLAGS.get(act.use.manager) if act.use is not None and id(act) in ours else None
         for before, word in zip(act.command.words, act.command.words[1:]):
             if unwanted is not None and word.loose == unwanted:
                 edits.append(Edit(act.text.span(Span(before.span.end, word.span.end)), ""))
@@ -209,10 +210,10 @@ def _cut(step: Step, act: Act) -> Edit | None:
 
 def _takes(subject: Subject, target: str) -> bool:
     """Whether a COPY takes what would be in the mount."""
-    from kezuri.check.course import courses, within
-
-    for course in courses(subject).all:
-        for step in course.copies():
-            if isinstance(step.origin, int) and any(within(word.rstrip("/") or "/", target) for word in step.sources):
-                return True
-    return False
+    known = subject.notes.get(f"taken {target}")
+    if known is None:
+        stages = courses(subject).all
+        steps = (step for course in stages for step in course.copies() if isinstance(step.origin, int))
+        known = any(within(word.rstrip("/") or "/", target) for step in steps for word in step.sources)
+        subject.notes[f"taken {target}"] = known
+    return bool(known)

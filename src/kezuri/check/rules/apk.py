@@ -27,7 +27,7 @@ _FETCHING = ("--update", "-U", "--update-cache")
 def _adds(run: "WrittenRun") -> "list[tuple[Call, Word, tuple[Word, ...]]]":
     found = []
     for call in run.named("apk"):
-        plain = call.plain(_VALUED)
+        plain = call.operands(_VALUED)
         if plain and plain[0].loose == "add":
             found.append((call, plain[0], plain[1:]))
     return found

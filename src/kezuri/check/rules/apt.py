@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, affirmed, answered, names
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -24,7 +24,7 @@ def installs(run: "WrittenRun", *programs: str) -> "list[tuple[Call, Word, tuple
     """The calls that install packages: each with the word `install` and the packages."""
     found = []
     for call in run.named(*programs):
-        plain = call.plain(VALUED)
+        plain = call.operands(VALUED)
         if plain and plain[0].loose == "install":
             found.append((call, plain[0], plain[1:]))
     return found
@@ -112,12 +112,9 @@ class AptConfirmationMissing(PackageRule):
     url = _WIKI + "DL3014"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        yes = _affirmed(run)
+        yes = affirmed(run)
         missing = [
-            (call, verb)
-            for call, verb, _ in installs(run, *APT)
-            if not _confirmed(call)
-            and call.command.span.start <= yes.get(call.command.pipeline, call.command.span.start)
+            (call, verb) for call, verb, _ in installs(run, *APT) if not _confirmed(call) and not answered(call, yes)
         ]
         if not missing:
             return None
@@ -138,16 +135,6 @@ def _confirmed(call: "Call") -> bool:
         or sum(word.loose == "--quiet" for word in call.words) > 1
         or _mentions(call, "Assume-Yes", _TRUE)
     )
-
-
-def _affirmed(run: "WrittenRun") -> "dict[object, int]":
-    """The pipelines in which something says yes, and where the first one that does stands."""
-    found: dict[object, int] = {}
-    for call in run.calls:
-        if call.program in ("yes", "echo", "printf"):
-            start = call.command.span.start
-            found[call.command.pipeline] = min(start, found.get(call.command.pipeline, start))
-    return found
 
 
 class AptRecommendsInstalled(PackageRule):
@@ -257,7 +244,7 @@ _QUESTIONS = frozenset(("search", "show", "policy", "depends", "rdepends", "show
 
 
 def _as_apt_get(call: "Call") -> list[Edit | None]:
-    verb = next(iter(call.plain(VALUED)), None)
+    verb = next(iter(call.operands(VALUED)), None)
     if verb is None or "/" in call.head.loose:
         return [None]
     if verb.loose in _QUESTIONS:

@@ -1,6 +1,7 @@
 """The rule about the package lists of apt."""
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kezuri.check.package_rule import PackageRule, Spot
@@ -47,9 +48,9 @@ class AptListsKept(PackageRule):
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         updates = [
-            Spot(call, call.plain(VALUED)[0], not _hadolint_sees_removal(run))
+            Spot(call, call.operands(VALUED)[0], not _hadolint_sees_removal(run))
             for call in run.named(*APT, "aptitude")
-            if "update" in [word.loose for word in call.plain(VALUED)[:1]]
+            if "update" in [word.loose for word in call.operands(VALUED)[:1]]
         ]
         mounts = set(run.mounts())
         if not updates or not (run.kept or run.trigger):
@@ -92,16 +93,22 @@ def _lists_removed(run: "WrittenRun", update: Spot, subject: "Subject") -> Fix |
     text = update.call.text
     if text is None or not any(c in run.after(update.call) for c, _, _ in installs(run, *APT, "aptitude")):
         return None
-    later = [other for other in subject.runs if other.run.node.number > run.run.node.number]
-    if any(installs(other, *APT, "aptitude") and not _updates(other) for other in later):
+    if _last_without_update(subject) > run.run.node.number:
         return None
     command = "rm -rf /var/lib/apt/lists/*"
     edit = appended(run, text, command, subject.dockerfile.escape)
     return fix(run, advice="remove the lists at the end of the RUN", edits=[edit])
 
 
+@lru_cache(1)
+def _last_without_update(subject: "Subject") -> int:
+    """The number of the last instruction that installs from lists that an earlier one left."""
+    runs = reversed(subject.runs)
+    return next((r.run.node.number for r in runs if installs(r, *APT, "aptitude") and not _updates(r)), -1)
+
+
 def _updates(run: "WrittenRun") -> bool:
-    return any("update" in [word.loose for word in call.plain(VALUED)[:1]] for call in run.named(*APT, "aptitude"))
+    return any("update" in [word.loose for word in call.operands(VALUED)[:1]] for call in run.named(*APT, "aptitude"))
 
 
 RULES = (AptListsKept(),)

@@ -29,18 +29,15 @@ class ObsoleteComposeVersion(DocumentRule):
     why = (
         "Compose has not looked at `version` since 2020: it knows one format, and warns in every call (`the attribute "
         "version is obsolete`), which is why this is a warning too. Only `docker-compose`, the Python program that "
-        "ended "
-        "in 2023, and `docker stack deploy` still read it: that one wants `3.…`, and a file with keys of a swarm is "
-        "not "
-        "reported."
+        "ended in 2023, and `docker stack deploy` still read it: that one wants `3.…`, and a file with keys of a swarm "
+        "is not reported."
     )
     japanese = (
         "Compose ファイルの version キーは廃止されている",
         "Compose は 2020 年以降 `version` を見ていません。形式は一つだけで、実行のたびに警告します（`the attribute "
-        "version is obsolete`）。"
-        "ここでも警告にしているのはそのためです。まだ読むのは 2023 年に終了した Python 製の `docker-compose` と "
-        "`docker stack deploy` だけで、"
-        "後者は `3.…` を求めるため、swarm のキーがあるファイルは報告しません。",
+        "version is obsolete`）。ここでも警告にしているのはそのためです。まだ読むのは 2023 年に終了した Python 製の "
+        "`docker-compose` と `docker stack deploy` だけで、後者は `3.…` を求めるため、swarm "
+        "のキーがあるファイルは報告しません。",
     )
     kinds = ("compose",)
     fix_class = "A"
@@ -73,9 +70,8 @@ class SourceMountHidesInstall(DocumentRule):
         "ソースのマウントで、イメージがインストールしたものを隠さない",
         "`.:/app` は、イメージの `npm ci` が `node_modules` を作ったディレクトリの上にチェックアウトを重ねます。"
         "クローンした直後には `node_modules` がなく、プログラムはモジュールを見つけられません。あっても別の OS "
-        "向けです。"
-        "専用のボリューム（`/app/node_modules`）を置けばイメージのものが見えます。`.venv` や `vendor` も同じです。"
-        "`develop.watch` は変更されたファイルをマウントせずにコピーするので、何も隠しません。",
+        "向けです。専用のボリューム（`/app/node_modules`）を置けばイメージのものが見えます。`.venv` や `vendor` "
+        "も同じです。`develop.watch` は変更されたファイルをマウントせずにコピーするので、何も隠しません。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -113,19 +109,16 @@ class StaleAnonymousVolume(DocumentRule):
     summary = "An anonymous volume below mounted sources keeps what the first image had"
     why = (
         "`.:/app` hides what the image has in /app, and `/app/node_modules` brings that directory back: as a volume, "
-        "which "
-        "is filled once. Compose hands it on to each new container of the service: after a change of package.json and "
-        "a "
-        "build the old modules are still there. `docker compose up -V` makes it anew; `develop.watch` with `action: "
-        "rebuild` needs neither mount."
+        "which is filled once. Compose hands it on to each new container of the service: after a change of "
+        "package.json and a build the old modules are still there. `docker compose up -V` makes it anew; "
+        "`develop.watch` with `action: rebuild` needs neither mount."
     )
     japanese = (
         "ソースのマウントの下の匿名ボリュームは、最初のイメージの中身のまま残る",
         "`.:/app` はイメージの /app にあるものを隠し、`/app/node_modules` はそのディレクトリを見えるように戻します。"
-        "ただしボリュームなので、中身が入るのは一度だけです。Compose はそれを次のコンテナへ引き継ぐため、"
-        "package.json を変えてビルドし直しても古いモジュールが残ります。"
-        "`docker compose up -V` で作り直すか、`develop.watch` の `action: rebuild` "
-        "を使えばどちらのマウントも要りません。",
+        "ただしボリュームなので、中身が入るのは一度だけです。Compose はそれを次のコンテナへ引き継ぐため、package.json "
+        "を変えてビルドし直しても古いモジュールが残ります。`docker compose up -V` で作り直すか、`develop.watch` の "
+        "`action: rebuild` を使えばどちらのマウントも要りません。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -146,7 +139,8 @@ class StaleAnonymousVolume(DocumentRule):
                 if mount.source or not mount.target.startswith("/"):
                     continue
                 over = next((o for o in mounts if _of_sources(o) and _below(mount.target, o.target)), None)
-                if over is not None and mount.target.rpartition("/")[2] in _INSTALLS:
+                made = mount.target.rpartition("/")[2]
+                if over is not None and made in _INSTALLS and not _installs_itself(service):
                     hides = f"{over.source}:{over.target} hides what the image built"
                     message = f"{hides}, and {mount.target} stays as it was at first"
                     hint = "renew it with docker compose up -V, or use develop.watch instead of both mounts"
@@ -183,12 +177,19 @@ def _installed(service: Service, target: str) -> Iterator[tuple[str, str]]:
                         yield name, said if len(said) < 40 else f"{said[:39]}…"
 
 
-def _starts_with_install(service: Service, made: str) -> bool:
+def _installs_itself(service: Service) -> bool:
     """Whether what the service starts installs by itself, or may: a script does who knows what."""
     for key in ("command", "entrypoint"):
         said = " ".join(scalar.text for scalar in strings(service.get(key)))
         if "install" in said or "npm ci" in said or "sync" in said or ".sh" in said or "make" in said.split():
             return True
+    return False
+
+
+def _starts_with_install(service: Service, made: str) -> bool:
+    """Whether the service installs by itself, or the checkout has what the mount hides."""
+    if _installs_itself(service):
+        return True
     around = service.compose.document.surroundings
     build = service.get("build")
     context = build.text if isinstance(build, Scalar) else (service.text("build", "context") or ".")

@@ -20,20 +20,17 @@ class ServiceHealthcheckProgramMissing(DocumentRule):
     summary = "The program of a service's health check must be in its image"
     why = (
         "`curl` is in no Alpine image and in no -slim one that does not install it. The check then fails however well "
-        "the service is, and it is unhealthy for ever: whoever waits for it never starts. BusyBox has `wget` "
-        "(`wget -qO /dev/null http://localhost:3000/health`), `node -e` and `python -c` can ask too. The image is "
-        "judged "
-        "by its name, or by the Dockerfile that the service builds: where an instruction mentions the program, nothing "
-        "is said."
+        "the service is, and it is unhealthy for ever: whoever waits for it never starts. BusyBox has `wget` (`wget "
+        "-qO /dev/null http://localhost:3000/health`), `node -e` and `python -c` can ask too. The image is judged by "
+        "its name, or by the Dockerfile that the service builds: where an instruction mentions the program, nothing is "
+        "said."
     )
     japanese = (
         "サービスのヘルスチェックが使うプログラムはイメージの中に要る",
         "`curl` は Alpine にも -slim のイメージにも、入れない限りありません。"
-        "するとサービスがいくら正常でもチェックは失敗し、"
-        "永久に unhealthy のままで、それを待つサービスは起動しません。"
+        "するとサービスがいくら正常でもチェックは失敗し、永久に unhealthy のままで、それを待つサービスは起動しません。"
         "BusyBox には `wget` があり（`wget -qO /dev/null http://localhost:3000/health`）、`node -e` や `python -c` "
-        "でも問い合わせられます。"
-        "イメージは名前、またはサービスがビルドする Dockerfile から判断し、"
+        "でも問い合わせられます。イメージは名前、またはサービスがビルドする Dockerfile から判断し、"
         "そのプログラムに触れる命令があれば何も言いません。",
     )
     kinds = ("compose",)
@@ -125,20 +122,18 @@ class DependsOnWithoutHealth(DocumentRule):
     summary = "A service should wait until what it depends on is healthy, where that can be asked"
     why = (
         "The short form of `depends_on` waits until the other container was started: a database takes seconds more "
-        "until "
-        "it answers. Where it has a health check, `condition: service_healthy` waits for that. A program that tries "
-        "again by itself needs neither, which is why this is no warning."
+        "until it answers. Where it has a health check, `condition: service_healthy` waits for that. A program that "
+        "tries again by itself needs neither, which is why this is no warning."
     )
     japanese = (
         "依存先にヘルスチェックがあるなら healthy になるまで待つ",
         "短い形の `depends_on` は、相手のコンテナが起動されるまでしか待ちません。"
-        "データベースが応答するのはその数秒後です。"
-        "ヘルスチェックがあれば `condition: service_healthy` でそれを待てます。"
-        "自分で再試行するプログラムには不要なので、警告にはしません。",
+        "データベースが応答するのはその数秒後です。ヘルスチェックがあれば `condition: service_healthy` "
+        "でそれを待てます。自分で再試行するプログラムには不要なので、警告にはしません。",
     )
     severity = "info"
     kinds = ("compose",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example(
         "services:\n  app:\n    image: app:1\n    depends_on:\n      - db\n  db:\n    image: postgres:16\n"
         "    healthcheck:\n      test: pg_isready -U postgres\n",
@@ -232,7 +227,7 @@ def _conditions(
         parts.append(f"{indent}{name.text}:{eol}{indent}{step}condition: {condition}")
     start = text.rfind("\n", 0, dash) + 1
     edit = TextEdit(value.span._replace(start=start), eol.join(parts))
-    return fix_of(document, "wait until it is healthy", (edit,), "A", (f"services.{service.name}.depends_on",))
+    return fix_of(document, "wait until it is healthy", (edit,), "V", (f"services.{service.name}.depends_on",))
 
 
 def _as_written(scalar: Scalar, text: str) -> str:

@@ -18,7 +18,8 @@ _DATABASES = {
     "couchdb": "5984", "neo4j": "7687", "rabbitmq": "5672",
 }  # fmt: skip
 _EMPTY = re.compile(
-    r"change.?me|example|^x+$|^\*+$|^<.*>$|your|placeholder|todo|dummy|^\s*$|^none$|^null$", re.IGNORECASE
+    r"change.?me|replace|example|^x+$|^\*+$|^<.*>$|your|placeholder|todo|dummy|^\s*$|^none$|^null$|^value$",
+    re.IGNORECASE,
 )
 _TRIES = re.compile(r"pass|root|admin|secret|test|dev|local|demo|guest|user|postgres|mysql|1234|qwerty|minio|app", re.I)
 _MACHINES = ("dind", "cadvisor", "k3s", "kind", "buildkit", "binfmt", "systemd", "netdata", "home-assistant", "falco")
@@ -32,17 +33,16 @@ class PasswordInComposeFile(DocumentRule):
     why = (
         "What stands in the file is in the repository and in `docker inspect`. `${DB_PASSWORD:?}` takes it from the "
         "environment or an `.env` file that is not committed, and says so where it is missing; `secrets:` gives it as "
-        "a "
-        "file (`POSTGRES_PASSWORD_FILE`). A token whose form says whose it is, and any password in a file for "
+        "a file (`POSTGRES_PASSWORD_FILE`). A token whose form says whose it is, and any password in a file for "
         "production, is a warning; one like `postgres` in another file is for development, and told only."
     )
     japanese = (
         "パスワードを Compose ファイルに書かない",
         "ファイルに書いたものはリポジトリと `docker inspect` に残ります。`${DB_PASSWORD:?}` "
-        "なら環境変数かコミットしない `.env` から取り、"
-        "なければ知らせてくれます。`secrets:` はファイルとして渡します（`POSTGRES_PASSWORD_FILE`）。"
-        "形から持ち主の分かるトークンと、本番用ファイルのパスワードは警告します。"
-        "それ以外のファイルの `postgres` のようなものは開発用なので、情報として知らせるだけです。",
+        "なら環境変数かコミットしない `.env` から取り、なければ知らせてくれます。`secrets:` "
+        "はファイルとして渡します（`POSTGRES_PASSWORD_FILE`）。形から持ち主の分かるトークンと、"
+        "本番用ファイルのパスワードは警告します。それ以外のファイルの `postgres` のようなものは開発用なので、"
+        "情報として知らせるだけです。",
     )
     kinds = ("compose",)
     bad = Example(
@@ -82,14 +82,12 @@ class SecretInComposeBuildArgs(DocumentRule):
     summary = "A secret should not be given to a service's build as an argument"
     why = (
         "Build arguments stand in the history of the image, for everyone who can pull it. `build.secrets` with a "
-        "secret "
-        "of the file (`environment: NPM_TOKEN`), and `RUN --mount=type=secret,id=…`, keep it out."
+        "secret of the file (`environment: NPM_TOKEN`), and `RUN --mount=type=secret,id=…`, keep it out."
     )
     japanese = (
         "サービスのビルドにシークレットを引数で渡さない",
-        "ビルド引数はイメージの履歴に残り、pull できる人なら誰でも読めます。"
-        "`build.secrets` とファイルの secret（`environment: NPM_TOKEN`）、`RUN --mount=type=secret,id=…` "
-        "なら残りません。",
+        "ビルド引数はイメージの履歴に残り、pull できる人なら誰でも読めます。`build.secrets` とファイルの "
+        "secret（`environment: NPM_TOKEN`）、`RUN --mount=type=secret,id=…` なら残りません。",
     )
     kinds = ("compose",)
     bad = Example(
@@ -123,10 +121,8 @@ class DatabasePublished(DocumentRule):
     summary = "The port of a database should be published on this machine only"
     why = (
         "`5432:5432` listens on every address of the machine, and Docker's rules come before those of ufw and "
-        "firewalld: "
-        "the database can be reached from wherever the machine can. The other services need no published port at all; "
-        "for "
-        "a client on the machine `127.0.0.1:5432:5432` does. In a file for production it is a warning."
+        "firewalld: the database can be reached from wherever the machine can. The other services need no published "
+        "port at all; for a client on the machine `127.0.0.1:5432:5432` does. In a file for production it is a warning."
     )
     japanese = (
         "データベースのポートはこのマシンだけに公開する",
@@ -136,7 +132,7 @@ class DatabasePublished(DocumentRule):
     )
     severity = "info"
     kinds = ("compose",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example('services:\n  db:\n    image: postgres:16\n    ports:\n      - "5432:5432"\n', name="compose.yaml")
     good = Example(bad.text.replace("5432:5432", "127.0.0.1:5432:5432"), name="compose.yaml")
 
@@ -159,7 +155,7 @@ class DatabasePublished(DocumentRule):
                     start = scalar.span.start + (scalar.style in ("single", "double"))
                     edit = Edit(Span(start, start), "127.0.0.1:", document.source)
                     paths = frozenset((f"services.{service.name}.ports",))
-                    fix = Fix("publish it on this machine only", (edit,), "A", paths)
+                    fix = Fix("publish it on this machine only", (edit,), "V", paths)
                 message = f"{service.name} can be asked from every network that this machine is in"
                 level: Level = "warning" if compose.production else "info"
                 yield self.found(document, port.span, message, f"write 127.0.0.1:{port.host}:{port.inside}", fix, level)
@@ -172,9 +168,9 @@ class PrivilegedService(DocumentRule):
     summary = "A service should not be privileged"
     why = (
         "`privileged: true` gives a container every capability and every device: who gets into it has the machine. "
-        "Mostly "
-        "one device (`devices:`) or one capability (`cap_add:`) is what is needed. Some programs do need it (Docker in "
-        "Docker, cAdvisor, systemd), which is why this is no warning; those that are known for it are not reported."
+        "Mostly one device (`devices:`) or one capability (`cap_add:`) is what is needed. Some programs do need it "
+        "(Docker in Docker, cAdvisor, systemd), which is why this is no warning; those that are known for it are not "
+        "reported."
     )
     japanese = (
         "サービスを privileged にしない",

@@ -6,7 +6,7 @@ from kezuri.check.compose import Compose, Service
 from kezuri.check.document import DocumentRule, DocumentSubject, fix_of
 from kezuri.check.rule import Example, Finding
 from kezuri.diagnostics import KezuriError
-from kezuri.documents.edits import insert_after, remove_entry
+from kezuri.documents.edits import insert_after
 from kezuri.documents.value import Scalar, strings
 from kezuri.oci.reference import Reference
 
@@ -21,20 +21,18 @@ class RestartPolicyMissing(DocumentRule):
     summary = "A service in production should say what happens when it ends"
     why = (
         "Without `restart` a service that crashes, or whose machine was restarted, stays down. `unless-stopped` brings "
-        "it "
-        "back. Only files whose name says that they are for production are looked at, and no jobs that others wait for "
-        "to complete."
+        "it back. Only files whose name says that they are for production are looked at, and no jobs that others wait "
+        "for to complete."
     )
     japanese = (
         "本番のサービスには終了時の扱い（restart）を書く",
         "`restart` がないと、クラッシュしたサービスやマシンの再起動後のサービスは止まったままです。`unless-stopped` "
-        "なら戻ってきます。"
-        "名前から本番用と分かるファイルだけを調べ、完了を待たれるジョブは除きます。",
+        "なら戻ってきます。名前から本番用と分かるファイルだけを調べ、完了を待たれるジョブは除きます。",
     )
     severity = "info"
     kinds = ("compose",)
     whole = True
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("services:\n  app:\n    image: app:1\n", name=_PRODUCTION)
     good = Example("services:\n  app:\n    image: app:1\n    restart: unless-stopped\n", name=_PRODUCTION)
 
@@ -43,7 +41,7 @@ class RestartPolicyMissing(DocumentRule):
         if not compose.production:
             return
         for service in compose.services:
-            if service.get("restart") or service.get("deploy", "restart_policy") or _is_job(compose, service):
+            if service.get("restart") or service.get("deploy", "restart_policy") or is_job(compose, service):
                 continue
             if not (service.get("image") or service.builds) or compose.swarm or service.get("extends"):
                 continue
@@ -52,7 +50,7 @@ class RestartPolicyMissing(DocumentRule):
                 continue
             edit = insert_after(document.source, service.value, entries[-1], ("restart: unless-stopped",))
             paths = (f"services.{service.name}.restart",)
-            fix = fix_of(document, "add restart: unless-stopped", (edit,), "A", paths)
+            fix = fix_of(document, "add restart: unless-stopped", (edit,), "V", paths)
             message = f"{service.name} stays down when it ends: it has no restart policy"
             yield self.found(document, service.entry.key.span, message, "add restart: unless-stopped", fix)
 
@@ -64,16 +62,14 @@ class ResourceLimitsMissing(DocumentRule):
     summary = "A service in production should have a limit of memory"
     why = (
         "A container without a limit that leaks memory takes the others down with it: the kernel ends whichever "
-        "process it "
-        "likes. `deploy.resources.limits.memory` (or `mem_limit`) ends this one. What the limit should be nobody but "
-        "you can know."
+        "process it likes. `deploy.resources.limits.memory` (or `mem_limit`) ends this one. What the limit should be "
+        "nobody but you can know."
     )
     japanese = (
         "本番のサービスにはメモリの上限を付ける",
         "上限のないコンテナがメモリをリークすると、他のものまで道連れにします。"
-        "カーネルはどのプロセスでも終了させうるからです。"
-        "`deploy.resources.limits.memory`（または `mem_limit`）があれば、終了するのは当のコンテナです。"
-        "適切な値はあなたにしか分かりません。",
+        "カーネルはどのプロセスでも終了させうるからです。`deploy.resources.limits.memory`（または "
+        "`mem_limit`）があれば、終了するのは当のコンテナです。適切な値はあなたにしか分かりません。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -90,7 +86,7 @@ class ResourceLimitsMissing(DocumentRule):
             for service in compose.services
             if not (service.get("mem_limit") or service.get("deploy", "resources", "limits") or service.get("extends"))
             and (service.get("image") or service.builds)
-            and not _is_job(compose, service)
+            and not is_job(compose, service)
         ]
         if open_ended:
             names = [service.name for service in open_ended]
@@ -108,19 +104,18 @@ class InitMissing(DocumentRule):
     why = (
         "The first process of a container must pass signals on and reap what its children leave. npm and its relatives "
         "start a shell that starts the program: `docker compose stop` then often waits ten seconds and kills. `init: "
-        "true` "
-        "puts tini before them; better still is to start the program itself (`node server.js`)."
+        "true` puts tini before them; better still is to start the program itself (`node server.js`)."
     )
     japanese = (
         "npm などのラッパーで起動するサービスには init プロセスを付ける",
-        "コンテナの最初のプロセスは、シグナルを伝え、子プロセスの残骸を回収しなければなりません。"
-        "npm の類はシェルを起動し、そのシェルがプログラムを起動します。そのため `docker compose stop` は 10 "
-        "秒待ってから kill することがよくあります。"
-        "`init: true` なら tini が前に入ります。プログラム自体（`node server.js`）を起動する方がさらに良いです。",
+        "コンテナの最初のプロセスは、シグナルを伝え、子プロセスの残骸を回収しなければなりません。npm "
+        "の類はシェルを起動し、そのシェルがプログラムを起動します。そのため `docker compose stop` は 10 秒待ってから "
+        "kill することがよくあります。`init: true` なら tini が前に入ります。プログラム自体（`node "
+        "server.js`）を起動する方がさらに良いです。",
     )
     severity = "info"
     kinds = ("compose",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example("services:\n  app:\n    image: app:1\n    command: npm start\n", name="compose.yaml")
     good = Example("services:\n  app:\n    image: app:1\n    command: npm start\n    init: true\n", name="compose.yaml")
 
@@ -138,12 +133,12 @@ class InitMissing(DocumentRule):
             value = entry.value
             words = [scalar.text for scalar in strings(value)]
             said = words[0].split() if isinstance(value, Scalar) and words else words
-            if not said or said[0] not in _WRAPPERS or _is_job(service.compose, service):
+            if not said or said[0] not in _WRAPPERS or is_job(service.compose, service):
                 continue
             if any(sign in " ".join(said) for sign in ("&&", ";", "|", "install")):
                 continue
             edit = insert_after(document.source, service.value, entry, ("init: true",))
-            fix = fix_of(document, "add init: true", (edit,), "A", (f"services.{service.name}.init",))
+            fix = fix_of(document, "add init: true", (edit,), "V", (f"services.{service.name}.init",))
             message = f"{said[0]} is the first process of {service.name}: it neither passes signals on nor reaps"
             yield self.found(document, value.span, message, "add init: true, or start the program itself", fix)
 
@@ -155,14 +150,13 @@ class ServiceImageWithoutVersion(DocumentRule):
     summary = "The image of a service should have a version"
     why = (
         "An image without a tag is `latest`: what somebody gets depends on the day of the pull, and a database of "
-        "another "
-        "major version does not read its files. Images that the file builds itself are not meant."
+        "another major version does not read its files. Images that the file builds itself are not meant."
     )
     japanese = (
         "サービスのイメージにはバージョンを付ける",
         "タグのないイメージは `latest` です。何が手に入るかは pull した日によって変わり、"
-        "メジャーバージョンの違うデータベースは自分のファイルを読めません。"
-        "このファイル自身がビルドするイメージは対象外です。",
+        "メジャーバージョンの違うデータベースは自分のファイルを読めません。このファイル自身がビルドするイメージは対象外"
+        "です。",
     )
     severity = "info"
     kinds = ("compose",)
@@ -188,108 +182,7 @@ class ServiceImageWithoutVersion(DocumentRule):
             yield self.found(document, entry.value.span, message, "name a version")
 
 
-class FixedNameWithReplicas(DocumentRule):
-    """Several containers of one name."""
-
-    name = "FixedNameWithReplicas"
-    summary = "A service with several replicas can have neither a fixed name nor a fixed port"
-    why = (
-        "Names of containers are unique, and a port of the host belongs to one of them: Compose refuses a service with "
-        "`container_name` and `replicas: 2`, and the second container of one with a published port fails "
-        '("port is already allocated"). Leave the name out; publish a range, or put a proxy before them.'
-    )
-    japanese = (
-        "複数レプリカのサービスには固定のコンテナ名も固定ポートも付けられない",
-        "コンテナ名は一意で、ホストのポートを使えるのは一つだけです。`container_name` と `replicas: 2` の組み合わせは "
-        "Compose が拒否し、"
-        "ポートを公開するサービスの二つ目のコンテナは失敗します（「port is already allocated」）。"
-        "名前は外し、ポートは範囲で公開するかプロキシを前に置きます。",
-    )
-    kinds = ("compose",)
-    fix_class = "A"
-    bad = Example(
-        "services:\n  app:\n    image: app:1\n    container_name: app\n    deploy:\n      replicas: 2\n",
-        name="compose.yaml",
-    )
-    good = Example("services:\n  app:\n    image: app:1\n    deploy:\n      replicas: 2\n", name="compose.yaml")
-
-    def look_at(self, document: DocumentSubject) -> Iterator[Finding]:
-        compose = document.facts(Compose)
-        for service in compose.services:
-            if service.replicas < 2 or compose.swarm:
-                continue
-            entry = service.here("container_name")
-            if entry is not None:
-                edit = remove_entry(document.source, service.value, entry)
-                paths = (f"services.{service.name}.container_name",)
-                fix = fix_of(document, "leave the name to Compose", (edit,), "A", paths)
-                message = f"{service.name} has {service.replicas} replicas and one container_name: Compose refuses that"
-                yield self.found(document, entry.span, message, "remove container_name", fix)
-            for port in service.ports:
-                if port.host and "-" not in port.host and "$" not in port.host:
-                    message = f"only one of the {service.replicas} replicas of {service.name} can have port {port.host}"
-                    hint = "publish a range of ports, or none and a proxy before them"
-                    yield self.found(document, port.span, message, hint, level="info")
-
-
-class NetworkNotShared(DocumentRule):
-    """Two services that do not see each other."""
-
-    name = "NetworkNotShared"
-    summary = "A service should share a network with what it depends on"
-    why = (
-        "A service that names `networks` is on those and no others; one that names none is on `default`. Without a "
-        "network "
-        "in common the name of the other one is not found. What a base file beside this one says is taken into "
-        "account; a "
-        "service that is waited for to complete is no server."
-    )
-    japanese = (
-        "サービスは依存先と同じネットワークに置く",
-        "`networks` を書いたサービスはそのネットワークだけに、書かないサービスは `default` に属します。"
-        "共通のネットワークがなければ相手の名前は解決できません。隣にあるベースファイルの内容も考慮し、"
-        "完了を待つだけのサービスは対象外です。",
-    )
-    kinds = ("compose",)
-    bad = Example(
-        "services:\n  app:\n    image: app:1\n    networks: [back]\n  proxy:\n    image: nginx:1.27\n"
-        "    depends_on: [app]\nnetworks:\n  back:\n",
-        name="compose.yaml",
-    )
-    good = Example(
-        bad.text.replace("    depends_on", "    networks: [default, back]\n    depends_on"), name="compose.yaml"
-    )
-
-    def look_at(self, document: DocumentSubject) -> Iterator[Finding]:
-        compose = document.facts(Compose)
-        for service in compose.services:
-            if service.here("depends_on") is None or service.get("extends") or service.get("links"):
-                continue
-            for name, how in service.depends_on.items():
-                other = compose.service(name)
-                own = service.networks
-                theirs = other.networks if other is not None else None
-                if other is None or own is None or theirs is None or own & theirs or other.get("extends"):
-                    continue
-                if (how is not None and how.text("condition") == "service_completed_successfully") or _is_job(
-                    compose, other
-                ):
-                    continue
-                if (
-                    compose.override
-                    and compose.base is None
-                    and not (service.value.own("networks") and other.value.own("networks"))
-                ):
-                    continue
-                entry = service.here("depends_on")
-                assert entry is not None
-                span = next((s.span for s in strings(entry.value) if s.text == name), entry.key.span)
-                message = f"{service.name} does not see {name}: they have no network in common"
-                where = ", ".join(sorted(theirs))
-                yield self.found(document, span, message, f"put {service.name} on {where} too")
-
-
-def _is_job(compose: Compose, service: Service) -> bool:
+def is_job(compose: Compose, service: Service) -> bool:
     """Whether others wait for it to complete, or its profile or its policy says that it runs on demand."""
     if service.get("profiles") is not None or service.text("restart") in ("no", "on-failure"):
         return True
@@ -300,11 +193,4 @@ def _is_job(compose: Compose, service: Service) -> bool:
     return False
 
 
-RULES = (
-    RestartPolicyMissing(),
-    ResourceLimitsMissing(),
-    InitMissing(),
-    ServiceImageWithoutVersion(),
-    FixedNameWithReplicas(),
-    NetworkNotShared(),
-)
+RULES = (RestartPolicyMissing(), ResourceLimitsMissing(), InitMissing(), ServiceImageWithoutVersion())

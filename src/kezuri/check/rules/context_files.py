@@ -74,8 +74,10 @@ class ContextNotFiltered(Rule):
                     return
                 level: Level = "warning" if taken else "info"
                 if taken:
-                    more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
-                    text = f"`{copy.node.keyword} {step.sources[0]}` takes {', '.join(taken[:3])}{more}"
+                    names, word = ", ".join(taken[:3]), copy.node.keyword
+                    text = f"`{word} {step.sources[0]}` takes {names}"
+                    if len(taken) > 3:
+                        text = f"`{word} {step.sources[0]}` takes {names} and {len(taken) - 3} more"
                 else:
                     text = "nothing is left out of the build context: there is no .dockerignore"
                 fix = None

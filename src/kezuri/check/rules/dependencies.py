@@ -12,6 +12,7 @@ from kezuri.dockerfile.instructions import Copy, Run
 EVERYTHING = frozenset((".", "./", "/", "*", "./*", "./.", "**"))
 """Sources of a COPY that mean the whole context."""
 _IMPLIED = (GO, MAVEN, GRADLE, CARGO)
+_WORKSPACES = ("--filter", "--recursive", "--workspace", "-r", "-w")
 _SCRIPTS = ("preinstall", "install", "postinstall", "prepare")
 
 
@@ -84,7 +85,7 @@ class SourceBeforeDependencies(Rule):
             from kezuri.check.repairs.order import dependencies_first
 
             fix = dependencies_first(subject, course, over, step, act)
-        files = " and ".join((*act.use.manager.manifests[:1], *act.use.manager.locks[:1])).replace("*", "")
+        files = ", ".join((*act.use.manager.manifests[:1], *act.use.manager.locks[:1])).replace("*", "")
         text = f"the source is copied before `{command}`: every change of it installs all dependencies again"
         hint = f"copy {files} alone, install, then copy the source"
         if act.use.source and act.use.manager is POETRY:
@@ -208,6 +209,9 @@ def has_cache(run: Run) -> bool:
 
 def entangled(subject: Subject, act: Act) -> bool:
     """Whether what is installed needs more of the project than manifest and lock file, as far as can be seen."""
+    node = act.use is not None and act.use.manager.ecosystem == "node"
+    if node and any(w.loose.startswith(_WORKSPACES) for w in act.command.arguments):
+        return True
     around = subject.surroundings
     if around is None or act.use is None or act.use.manager.ecosystem != "node":
         return False
@@ -234,7 +238,7 @@ def _is_broad(subject: Subject, step: Step) -> bool:
     found = stack(around, directory).found
     # a directory that holds a manifest and other things is a project
     files = {name for f in found for name in (*f.manifests, *f.locks)}
-    return bool(found) and len(set(names) - files) > 1
+    return bool(found) and bool(set(names) - files)
 
 
 def _vendored(subject: Subject, act: Act) -> bool:

@@ -49,16 +49,13 @@ class CommentBehindPattern(DocumentRule):
     summary = "A comment in an ignore file stands on a line of its own"
     why = (
         "`#` begins a comment in the first column only. `node_modules # installed in the image` is one pattern, blanks "
-        "and "
-        "all, and no file has such a name: node_modules is not left out. The same holds for a remark in brackets "
-        "behind a "
-        "pattern (`vendor/（…）`)."
+        "and all, and no file has such a name: node_modules is not left out. The same holds for a remark in brackets "
+        "behind a pattern (`vendor/（…）`)."
     )
     japanese = (
         "ignore ファイルのコメントは独立した行に書く",
         "`#` がコメントになるのは行の先頭だけです。`node_modules # イメージ内で入れる` "
-        "は空白も含めて全体が一つのパターンで、"
-        "そんな名前のファイルはないため node_modules は除外されません。"
+        "は空白も含めて全体が一つのパターンで、そんな名前のファイルはないため node_modules は除外されません。"
         "パターンの後ろの括弧書き（`vendor/（…）`）も同じです。",
     )
     kinds = ("ignore",)
@@ -131,17 +128,14 @@ class IgnorePatternOnlyAtRoot(DocumentRule):
     summary = "A pattern for things in every directory begins with **/"
     why = (
         "Unlike .gitignore, .dockerignore takes a pattern from the root of the context: `__pycache__` and `*.pyc` "
-        "leave out "
-        "what lies there, and not what lies in `src/`. `**/__pycache__` fits at every depth, the root included. Where "
-        "such a thing lies deeper in this context, it is a warning."
+        "leave out what lies there, and not what lies in `src/`. `**/__pycache__` fits at every depth, the root "
+        "included. Where such a thing lies deeper in this context, it is a warning."
     )
     japanese = (
         "どのディレクトリにもあるもののパターンは **/ で始める",
         ".gitignore と違い、.dockerignore のパターンはコンテキストのルートから数えます。`__pycache__` や `*.pyc` "
-        "が除外するのは"
-        "ルートにあるものだけで、`src/` の中のものは除外しません。`**/__pycache__` "
-        "ならルートも含めどの深さでも一致します。"
-        "このコンテキストの深い場所に実際にあれば警告にします。",
+        "が除外するのはルートにあるものだけで、`src/` の中のものは除外しません。`**/__pycache__` "
+        "ならルートも含めどの深さでも一致します。このコンテキストの深い場所に実際にあれば警告にします。",
     )
     severity = "info"
     kinds = ("ignore",)
@@ -182,16 +176,13 @@ class LocalFilesNotIgnored(DocumentRule):
     summary = "What .gitignore keeps out of the repository should not get into the image"
     why = (
         "A file that .gitignore names is in the checkouts of those who work there, and not in a fresh clone: an image "
-        "that "
-        "is built on a desk has `.env` or the desk's node_modules in it, one that CI builds has not. Files that lie "
-        "here "
-        "are reported at the COPY that takes them (ContextNotFiltered)."
+        "that is built on a desk has `.env` or the desk's node_modules in it, one that CI builds has not. Files that "
+        "lie here are reported at the COPY that takes them (ContextNotFiltered)."
     )
     japanese = (
         ".gitignore で除外したものはイメージにも入れない",
         ".gitignore に書かれたファイルは開発者の手元にはあっても、クローンした直後にはありません。"
-        "手元でビルドしたイメージには "
-        "`.env` や手元の node_modules が入り、CI でビルドしたものには入りません。"
+        "手元でビルドしたイメージには `.env` や手元の node_modules が入り、CI でビルドしたものには入りません。"
         "今ここにあるファイルは、それを取り込む COPY の側で報告します（ContextNotFiltered）。",
     )
     kinds = ("ignore",)
@@ -224,15 +215,14 @@ class TestsIgnored(DocumentRule):
     summary = "What a stage tests must be in the build context"
     why = (
         "A stage that runs the tests gets what the ignore file lets through. Where that leaves the tests out, the "
-        "runner "
-        "either finds none and succeeds, or fails for that. Another ignore file for the build of the tests "
+        "runner either finds none and succeeds, or fails for that. Another ignore file for the build of the tests "
         "(`test.Dockerfile.dockerignore`) keeps both."
     )
     japanese = (
         "ステージがテストするものはビルドコンテキストに要る",
         "テストを走らせるステージに届くのは、ignore ファイルが通したものだけです。テストが除外されていると、"
-        "ランナーは何も見つけずに成功するか、見つからないといって失敗します。"
-        "テスト用ビルドに別の ignore ファイル（`test.Dockerfile.dockerignore`）を用意すれば両立します。",
+        "ランナーは何も見つけずに成功するか、見つからないといって失敗します。テスト用ビルドに別の ignore "
+        "ファイル（`test.Dockerfile.dockerignore`）を用意すれば両立します。",
     )
     kinds = ("ignore",)
     bad = Example("**/*.test.ts\n", files={"Dockerfile": f"{_NODE}RUN npm test\n"}, name=".dockerignore")
@@ -260,10 +250,8 @@ class EmptyIgnoreFile(DocumentRule):
     summary = "An ignore file should leave something out"
     why = (
         "A file without patterns does what no file does: the whole directory is the context, `.git` included. It also "
-        "takes "
-        "the place of the general one, where it is called `NAME.dockerignore`: then it may be meant, which is why this "
-        "is "
-        "no warning."
+        "takes the place of the general one, where it is called `NAME.dockerignore`: then it may be meant, which is "
+        "why this is no warning."
     )
     japanese = (
         "ignore ファイルは何かを除外する",

@@ -57,8 +57,8 @@ class ModulesOfOtherLibc(Rule):
                     continue
                 path = next((w for w in step.sources if w.rstrip("/").rsplit("/", 1)[-1] in _MODULES), None)
                 if path is None:
-                    found = modules(walked, source)
-                    path = next((w for w in step.sources if found is not None and w.rstrip("/") == found[1].cwd), None)
+                    places = modules(walked, source)
+                    path = next((w for w in step.sources if w.rstrip("/") in places), None)
                 if path is None or _bridged(walked, course):
                     continue
                 level: Level = "warning"
@@ -117,8 +117,9 @@ class ProgramOfOtherLibc(Rule):
                         path = next((w for w in step.sources if re.search(r"(^|/)target/(release|debug)/", w)), None)
                 if path is None or _bridged(walked, course):
                     continue
-                where = "musl (Alpine)" if course.ground.libc == "musl" else "a base without a loader"
-                text = f"`{path}` is linked to glibc and does not start on {where}"
+                text = f"`{path}` is linked to glibc and does not start on a base without a loader"
+                if course.ground.libc == "musl":
+                    text = f"`{path}` is linked to glibc and does not start on musl (Alpine)"
                 hint = "take it from an image of the same kind, or a static build"
                 yield Finding(self, text, step.instruction.node, hint=hint)
 
@@ -232,7 +233,12 @@ def _is_program(image: Ground, path: str) -> bool:
 
 
 def _bridged(walked: Courses, course: Course) -> bool:
-    return any(_mentions(step, *_BRIDGES) for step in walked.whole(course))
+    """Whether the stage has something that lets glibc's programs run on musl."""
+    known = walked.notes.get(("bridged", course.number, 0))
+    if known is None:
+        known = any(_mentions(step, *_BRIDGES) for step in walked.whole(course))
+        walked.notes["bridged", course.number, 0] = known
+    return bool(known)
 
 
 def _mentions(step: Step, *names: str) -> bool:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from kezuri.check.package_rule import PackageRule, Spot, names
 from kezuri.check.rule import Example, Finding
-from kezuri.check.runs import environment
 from kezuri.check.shell_edits import fix, inserted
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def _installs(run: "WrittenRun") -> "list[tuple[Call, Word, tuple[Word, ...]]]":
     found = []
     for call in run.calls:
         if _PIP.match(call.program) and call.program not in _NO_PIP:
-            plain = call.plain(_VALUED)
+            plain = call.operands(_VALUED)
             if plain and plain[0].loose == "install":
                 found.append((call, plain[0], plain[1:]))
     return found
@@ -138,9 +137,10 @@ class PipCacheKept(PackageRule):
         found = [
             (call, verb)
             for call, verb, _ in _installs(run)
-            if not call.program.startswith("pipx") and not call.has("--no-cache-dir", "--no-cache")
+            if not call.program.startswith("pipx")
+            and not any(word.loose in ("--no-cache-dir", "--no-cache") for word in call.words)
         ]
-        if not found or _kept_elsewhere(run, found) or _switched_off(run, subject):
+        if not found or _kept_elsewhere(run, found) or _switched_off(run):
             return None
         removed = any(
             (other.program == "rm" and any(_CACHE.search(word.loose) for word in other.words))
@@ -166,14 +166,14 @@ def _kept_elsewhere(run: "WrittenRun", found: "list[tuple[Call, Word]]") -> bool
     return any(place is not None and place.rstrip("/") in mounts for place in places)
 
 
-def _switched_off(run: "WrittenRun", subject: "Subject") -> bool:
-    """Whether PIP_NO_CACHE_DIR is true, by ENV, or anywhere in the RUN as hadolint has it."""
-    values = [environment(subject, run).get("PIP_NO_CACHE_DIR", "")]
+def _switched_off(run: "WrittenRun") -> bool:
+    """Whether PIP_NO_CACHE_DIR is true, by ENV or ARG, or anywhere in the RUN as hadolint has it."""
+    values = [run.environment.get("PIP_NO_CACHE_DIR", "")]
     for text in run.texts:
         for command in text.script.commands:
             values += [a.value.loose for a in command.assignments if a.name == "PIP_NO_CACHE_DIR" and a.value]
             values += [w.loose.partition("=")[2] for w in command.words if w.loose.startswith("PIP_NO_CACHE_DIR=")]
-    mounted = environment(subject, run).get("PIP_CACHE_DIR", "").rstrip("/")
+    mounted = run.environment.get("PIP_CACHE_DIR", "").rstrip("/")
     return any(value.lower() in _TRUE for value in values) or (mounted != "" and mounted in run.mounts())
 
 

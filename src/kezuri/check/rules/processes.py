@@ -149,7 +149,8 @@ class ShellFormWithoutShell(Rule):
                 command = instruction.command
                 if command is None or not command.shell or not command.argv or not command.argv[0].strip():
                     continue
-                if _own_shell(subject, course) or any(_brings_shell(s) for s in before):
+                named = {word.rsplit("/", 1)[-1] for word in command.argv[0].split()}
+                if _own_shell(subject, course) or any(_brings_shell(s, named) for s in before):
                     break
                 what = "scratch" if course.ground.family == "scratch" else "distroless"
                 text = f"{instruction.node.keyword} in shell form needs /bin/sh, and {what} has none"
@@ -284,17 +285,17 @@ def _own_shell(subject: Subject, course: Course) -> bool:
     return any(isinstance(i, Shell) for i in course.stage.instructions)
 
 
-def _brings_shell(step: Step) -> bool:
+def _brings_shell(step: Step, named: set[str]) -> bool:
+    """Whether a COPY or ADD may bring a shell: into a place of programs, or a whole tree. What the command names is
+    none."""
     copy = step.instruction
     if not isinstance(copy, Copy):
         return False
     if step.to in _SHELLS or step.to in ("/bin", "/usr/bin", "/usr", "/sbin", "/usr/sbin", "/lib"):
         return True
     if step.to == "/":
-        # A root file system; a single program is none.
-        return copy.node.keyword == "ADD" or any(
-            w in ("/", ".", "*", "./") or w.endswith("/") or "root" in w or "tar" in w or "*" in w for w in step.sources
-        )
+        names = [word.rstrip("/").rsplit("/", 1)[-1] for word in step.sources]
+        return copy.node.keyword == "ADD" or any(name not in named for name in names)
     return False
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kezuri.check.course import Act, Course, Courses, Step, courses
+from kezuri.check.course import Act, Course, Courses, Step, courses, joined
 from kezuri.check.managers import NPM, PNPM, YARN, Manager, Scope
 from kezuri.check.rule import Example, Finding, Level, Rule
 from kezuri.check.stack import package_json, section
@@ -19,7 +19,7 @@ _PROVIDES = {
     "swc": ("@swc/cli",), "turbo": ("turbo",), "remix": ("@remix-run/dev",), "astro": ("astro",),
     "svelte-kit": ("@sveltejs/kit",), "nx": ("nx",), "mocha": ("mocha",),
 }  # fmt: skip
-_BUILDS = ("build", "compile", "tsc", "bundle", "dist", "webpack", "prod")
+BUILDS = ("build", "compile", "tsc", "bundle", "dist", "webpack", "prod")
 
 
 class ProductionInstallBeforeBuild(Rule):
@@ -64,27 +64,29 @@ class ProductionInstallBeforeBuild(Rule):
         walked = courses(subject)
         document = package_json(subject.surroundings)
         for course in walked.all:
-            installed: tuple[Step, Act, str] | None = None
+            installed: dict[str, tuple[Step, Act, str]] = {}
             for step in walked.whole(course):
                 if isinstance(step.instruction, Copy):
-                    if step.origin is not None and any(
-                        "node_modules" in s or s == "/" for s in (*step.sources, step.to)
-                    ):
-                        installed = None
+                    words = (*step.sources, step.to)
+                    if step.origin is not None and any("node_modules" in w or w == "/" for w in words):
+                        installed.clear()
                     continue
                 for act in step.acts:
                     use = act.use
                     if use is None or use.manager.ecosystem != "node":
                         continue
+                    place = place_of(act)
                     if use.deed == "install":
                         cause = _production(use.scope, use.manager, step, act)
-                        installed = (step, act, cause) if cause else None
+                        installed.pop(place, None)
+                        if cause:
+                            installed[place] = (step, act, cause)
                     elif use.deed == "add" and not use.everywhere:
-                        installed = None
-                    elif installed is not None and use.deed == "script" and use.words[0].split(":")[0] in _BUILDS:
-                        if step.stage == course.number:
-                            yield from self._found(subject, walked, course, installed, use.words[0], document)
-                        installed = None
+                        installed.pop(place, None)
+                    elif use.deed == "script" and use.words[0].split(":")[0] in BUILDS:
+                        found = installed.pop(place, None)
+                        if found is not None and step.stage == course.number:
+                            yield from self._found(subject, walked, course, found, use.words[0], document)
 
     def _found(
         self,
@@ -102,11 +104,11 @@ class ProductionInstallBeforeBuild(Rule):
             level = "error"
         elif tool is not None and tool[1] == "production":
             return
-        elif document is None and _ships_no_modules(walked, course):
-            # What this stage installs is used by nobody but the build.
+        elif document is None and _useless(walked, course):
             level = "warning"
-        name = f"`{tool[0]}`" if tool is not None else "its tools"
-        text = f"{cause} leaves the development dependencies out, and `{script}` needs {name}"
+        text = f"{cause} leaves the development dependencies out, and `{script}` needs its tools"
+        if tool is not None:
+            text = f"{cause} leaves the development dependencies out, and `{script}` needs `{tool[0]}`"
         hint = "install everything in the stage that builds; leave development dependencies out where the program runs"
         node = step.instruction.node
         span = act.text.span(act.command.span)
@@ -164,97 +166,62 @@ class DevelopmentDependenciesShipped(Rule):
                 path = word.rstrip("/")
                 if not path.endswith("node_modules"):
                     continue
-                found = modules(walked, source)
+                found = modules(walked, source).get(path.rpartition("/")[0] or "/")
                 if found is not None and found[2]:
                     install = found[1]
-                    text = f"`{path}` holds the development dependencies that `{_said(install)}` installed"
+                    text = f"`{path}` holds the development dependencies that `{said_by(install)}` installed"
                     hint = "run `npm prune --omit=dev` before, or install with --omit=dev in this stage"
                     yield Finding(self, text, step.instruction.node, hint=hint)
         if last.under is None and document is not None and not any(isinstance(s.origin, int) for s in last.copies()):
-            found = modules(walked, last)
-            if found is not None and found[2] and walked.image() is not None:
-                step, act, _ = found
-                text = f"`{_said(act)}` installs the development dependencies into the image that runs"
+            shipped = [m for m in modules(walked, last).values() if m[2]]
+            if shipped and walked.image() is not None:
+                step, act, _ = shipped[0]
+                text = f"`{said_by(act)}` installs the development dependencies into the image that runs"
                 hint = "add --omit=dev, or build in a stage of its own"
                 span = act.text.span(act.command.span)
                 yield Finding(self, text, step.instruction.node, span, hint=hint, level="info")
 
 
-class BuildToolsShipped(Rule):
-    """The image that runs is the one that was built in."""
-
-    name = "BuildToolsShipped"
-    summary = "The stage that runs should not be the stage that builds"
-    why = (
-        "An image in which the program was built holds compiler, development dependencies, source and what the build "
-        "left behind. With a second stage only the result is shipped: for a Go program that is 10 MB in place "
-        "of 900. "
-        "It is `info` for a compiler that was installed by a package manager, which some programs need when they run."
-    )
-    japanese = (
-        "ビルドするステージと動かすステージを分ける",
-        "ビルドしたイメージには、コンパイラ、開発用の依存関係、ソース、ビルドの残りが入っています。"
-        "ステージを分ければ成果物だけが出荷されます。"
-        "Go のプログラムなら 900 MB が 10 MB になります。",
-    )
-    severity = "warning"
-    bad = Example(
-        "FROM golang:1.24\nWORKDIR /src\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n"
-        'RUN CGO_ENABLED=0 go build -o /server .\nUSER 65532\nCMD ["/server"]\n'
-    )
-    good = Example(
-        "FROM golang:1.24 AS builder\nWORKDIR /src\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n"
-        "RUN CGO_ENABLED=0 go build -o /server .\n\nFROM gcr.io/distroless/static-debian12:nonroot\n"
-        'COPY --from=builder /server /server\nCMD ["/server"]\n'
-    )
-
-    def look(self, subject: Subject) -> Iterator[Finding]:
-        walked = courses(subject)
-        course = walked.image()
-        if course is None or _started_by_tool(course):
-            return
-        node = course.stage.start.node
-        copied = any(isinstance(step.origin, int) for step in course.copies())
-        for step in walked.whole(course):
-            for act in step.acts:
-                use = act.use
-                if use is None or act.command.within[:1] == ("function",):
-                    continue
-                what = ""
-                if use.deed == "build" and course.ground.compiler:
-                    what = "compiler"
-                elif use.deed == "script" and use.words[0].split(":")[0] in _BUILDS and not copied:
-                    found = modules(walked, course)
-                    if course.ground.full or (found is not None and found[2]):
-                        what = "development dependencies"
-                if what:
-                    said = _said(act)
-                    text = f"`{said}` runs in the image that is shipped: it holds the {what} and the source"
-                    hint = "build in a stage of its own (AS builder) and COPY --from=builder what is needed to run"
-                    yield Finding(self, text, node, course.stage.start.image_span, hint=hint)
-                    return
-
-
-def modules(walked: Courses, course: Course) -> tuple[Step, Act, bool] | None:
-    """The last installation of Node modules in a stage and those under it, and whether development dependencies are
-    there in the end; None where no installation is seen."""
-    found: tuple[Step, Act, bool] | None = None
+def modules(walked: Courses, course: Course, depth: int = 5) -> dict[str, tuple[Step, Act, bool]]:
+    """By the directory in which they are: the last installation of Node modules in a stage and those under it, or in
+    the one that they are copied from, and whether development dependencies are there in the end."""
+    known = walked.notes.get(("modules", course.number, depth))
+    if isinstance(known, dict):
+        return known
+    found: dict[str, tuple[Step, Act, bool]] = {}
+    walked.notes["modules", course.number, depth] = found
     for step in walked.whole(course):
+        if isinstance(step.origin, int) and depth:
+            for word in step.sources:
+                if word.rstrip("/").endswith("/node_modules"):
+                    there = modules(walked, walked.all[step.origin], depth - 1).get(word.rstrip("/").rpartition("/")[0])
+                    if there is not None:
+                        found[step.to.removesuffix("/node_modules") or "/"] = there
         for act in step.acts:
             use = act.use
+            place = place_of(act)
             if use is None:
-                if act.command.program == "rm" and any(
-                    w.loose.rstrip("/").endswith("node_modules") for w in act.command.words
-                ):
-                    found = None
-                continue
-            if use.manager.ecosystem != "node" or use.everywhere:
-                continue
-            if use.deed == "install":
-                found = (step, act, not _production(use.scope, use.manager, step, act))
-            elif use.deed == "prune" and found is not None:
-                found = (found[0], found[1], False)
+                gone = [w for w in act.command.words if w.loose.rstrip("/").endswith("node_modules")]
+                if act.command.program == "rm" and gone:
+                    found.pop(place, None)
+            elif use.manager.ecosystem == "node" and not use.everywhere:
+                if use.deed == "install":
+                    found[place] = (step, act, not _production(use.scope, use.manager, step, act))
+                elif use.deed == "prune" and place in found:
+                    found[place] = (*found[place][:2], False)
     return found
+
+
+def place_of(act: Act) -> str:
+    """The directory that a command of a package manager works in: where it is run, or what it is told."""
+    words = [word.loose for word in act.command.words]
+    for number, word in enumerate(words[:-1]):
+        if word in ("--prefix", "--dir", "-C", "--cwd"):
+            return joined(act.cwd, words[number + 1])
+    for word in words:
+        if word.startswith(("--prefix=", "--cwd=", "--dir=")):
+            return joined(act.cwd, word.partition("=")[2])
+    return act.cwd
 
 
 def _production(scope: Scope, manager: Manager, step: Step, act: Act) -> str:
@@ -270,7 +237,7 @@ def _production(scope: Scope, manager: Manager, step: Step, act: Act) -> str:
             ),
             "",
         )
-        return f"`{flag}`" if flag else f"`{_said(act)}`"
+        return f"`{flag}`" if flag else f"`{said_by(act)}`"
     if manager not in (NPM, YARN, PNPM):
         return ""
     for assignment in act.command.assignments:
@@ -311,40 +278,28 @@ def _tool(document: Mapping[str, Any] | None, script: str) -> tuple[str, str] | 
     return seen
 
 
-def _ships_no_modules(walked: Courses, course: Course) -> bool:
-    """Whether another stage takes from this one, and never its modules, or the directory that they are in."""
+def _useless(walked: Courses, course: Course) -> bool:
+    """Whether what the stage installs is for nobody but the build: a stage that takes from it, and not its modules,
+    installs for production itself."""
     users = walked.used_by(course.number)
-    takes = [s for n in users for s in walked.all[n].copies() if s.origin == course.number]
-    if not takes or any(walked.all[n].under == course.number for n in users):
+    if any(walked.all[n].under == course.number for n in users):
         return False
-    return not any("node_modules" in w or w.rstrip("/") in ("", course.cwd) for s in takes for w in s.sources)
+    for number in users:
+        user = walked.all[number]
+        taken = [w for s in user.copies() if s.origin == course.number for w in s.sources]
+        installs = modules(walked, user, 0).values()
+        if installs and not any(m[2] for m in installs) and not any("node_modules" in w for w in taken):
+            return True
+    return False
 
 
 def _for_production(walked: Courses, course: Course) -> bool:
     return walked.image() is course or (course.cmd is None and course.entrypoint is None)
 
 
-def _started_by_tool(course: Course) -> bool:
-    """Whether what the image starts is the tool that builds, as in an image for development."""
-    for instruction in (course.entrypoint, course.cmd):
-        if instruction is not None and instruction.command.argv:
-            words = " ".join(instruction.command.argv).split()
-            if words[:1] == ["exec"]:
-                words = words[1:]
-            program = words[0].rsplit("/", 1)[-1] if words else ""
-            if program in ("go", "cargo", "mvn", "mvnw", "gradle", "gradlew", "dotnet", "air", "sbt", "make"):
-                return program != "dotnet" or "run" in words or "watch" in words
-            if program in ("npm", "yarn", "pnpm", "bun") and any(
-                w in ("dev", "start:dev", "test", "watch") for w in words
-            ):
-                return True
-            if program in ("bash", "sh", "zsh") and len(words) == 1:
-                return True
-    return False
-
-
-def _said(act: Act) -> str:
+def said_by(act: Act) -> str:
+    """The first words of a command, for a message."""
     return " ".join(word.text for word in act.command.words[:3])[:60]
 
 
-RULES = (ProductionInstallBeforeBuild(), DevelopmentDependenciesShipped(), BuildToolsShipped())
+RULES = (ProductionInstallBeforeBuild(), DevelopmentDependenciesShipped())

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, affirmed, answered, names
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import appended, fix, inserted
 
@@ -40,7 +40,7 @@ _DNF = ("dnf", "microdnf")
 
 def _verbs(call: "Call") -> "tuple[str, Word | None, tuple[Word, ...]]":
     """What a call does, the word for it, and its operands; `module install` and the like are one verb."""
-    plain = call.plain(_VALUED)
+    plain = call.operands(_VALUED)
     if not plain:
         return "", None, ()
     if plain[0].loose in ("module", "group", "groups") and len(plain) > 1:
@@ -75,11 +75,11 @@ class _Asking(PackageRule):
     fix_class = "A"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        asking = []
+        asking, yes = [], affirmed(run)
         for call in run.named(*self.programs):
             verb, word, _ = _verbs(call)
             asks = verb in ("install", "localinstall", "groupinstall", "module install", "group install")
-            if asks and word is not None and not call.has("-y", "--assumeyes") and not _answered(run, call):
+            if asks and word is not None and not call.has("-y", "--assumeyes") and not answered(call, yes):
                 asking.append((call, word))
         if not asking:
             return None
@@ -92,15 +92,6 @@ class _Asking(PackageRule):
         )
 
 
-def _answered(run: "WrittenRun", call: "Call") -> bool:
-    return any(
-        other.command.pipeline == call.command.pipeline
-        and other.program in ("yes", "echo", "printf")
-        and other.command.span.start < call.command.span.start
-        for other in run.calls
-    )
-
-
 class _CacheKept(PackageRule):
     programs: tuple[str, ...]
     verbs: tuple[str, ...]
@@ -110,7 +101,7 @@ class _CacheKept(PackageRule):
         dirty = [call for call in run.named(*self.programs) if _verbs(call)[0] in self.verbs]
         if any(_CACHE.match(mount) for mount in run.mounts()):
             return None
-        left = [call for call in dirty if not any(_cleans(other, call.program) for other in run.after(call))]
+        left = [call for call in _uncleaned(run, self.programs) if _verbs(call)[0] in self.verbs]
         # For hadolint one cleaning behind the first installation is enough.
         seen = not dirty or not _hadolint_sees_cleaning(run, dirty[0])
         if not left:
@@ -126,6 +117,18 @@ class _CacheKept(PackageRule):
             fix=fix(run, advice="clean the cache at the end of the RUN", edits=[edit]),
             level=None if run.shipped or run.trigger else "style",
         )
+
+
+def _uncleaned(run: "WrittenRun", programs: tuple[str, ...]) -> "list[Call]":
+    """The calls of the programs behind which nothing cleans up after them."""
+    found: list[Call] = []
+    cleaned: set[str] = set()
+    for call in reversed(run.calls):
+        if call.program in programs and call.program not in cleaned:
+            found.append(call)
+        cleaned.update(program for program in programs if _cleans(call, program))
+    found.reverse()
+    return found
 
 
 def _cleans(call: "Call", program: str) -> bool:

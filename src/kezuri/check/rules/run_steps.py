@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from kezuri.check.editing import bare
+from kezuri.check.editing import above, bare, cased
+from kezuri.check.ground import ground
 from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.runs import Call, WrittenRun
 from kezuri.check.standing import ancestry
-from kezuri.check.subject import Subject
+from kezuri.check.subject import Subject, used
 from kezuri.check.written import Part
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Copy, Run, Shell
@@ -25,6 +26,7 @@ class PipeWithoutPipefail(Rule):
 
     name = "PipeWithoutPipefail"
     aliases = ("DL4006",)
+    fix_class = "V"
     summary = "The failure of every program of a pipe fails the step"
     why = (
         "Of `wget -O - … | tar x` the shell reports what `tar` did: a download that fails leaves half an archive, and "
@@ -50,6 +52,7 @@ class PipeWithoutPipefail(Rule):
     url = "https://github.com/hadolint/hadolint/wiki/DL4006"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
+        mended: set[int] = set()
         for run, shell in _with_shells(subject):
             if run.trigger or (shell and _program(shell).startswith(_FOREIGN)) or _pragma(subject, run):
                 continue
@@ -63,7 +66,11 @@ class PipeWithoutPipefail(Rule):
                 level: Level | None = "info" if asked else None
                 hint = 'say SHELL ["/bin/bash", "-o", "pipefail", "-c"] where there is bash'
                 said = f"of this pipe only `{pipe.name}` decides whether the step fails"
-                yield Finding(self, said, run.run.node, text.span(pipe.span), hint=hint, level=level)
+                fix = None
+                if not shell and run.part.number not in mended:
+                    fix = _with_pipefail(subject, run)
+                    mended.add(run.part.number)
+                yield Finding(self, said, run.run.node, text.span(pipe.span), fix, hint, level=level)
                 break
 
 
@@ -162,6 +169,23 @@ def _with_shells(subject: Subject) -> Iterator[tuple[WrittenRun, tuple[str, ...]
             elif isinstance(piece.instruction, Run) and piece.instruction.node.number in runs:
                 yield runs[piece.instruction.node.number], shell
         shells[part.number] = shell
+
+
+def _with_pipefail(subject: Subject, run: WrittenRun) -> Fix | None:
+    """A SHELL above the step, where the name of the base image says which shell there is that knows pipefail."""
+    bottom = (ancestry(subject).get(run.part.number) or (-1,))[-1]
+    if bottom < 0:
+        return None
+    value = used(subject.stages[bottom].start.image, subject.survey.arguments, subject.dockerfile.escape)
+    family = ground(value.text).family if value is not None and not value.unknown else ""
+    shell = {"debian": "/bin/bash", "rpm": "/bin/bash", "alpine": "/bin/ash"}.get(family)
+    if shell is None:
+        return None
+    words = f'["{shell}", "-o", "pipefail", "-c"]'
+    fields = ("Shell", "Cmd", "Entrypoint", "Healthcheck")
+    changes = frozenset(("command", *(f"config.{field}" for field in fields)))
+    line = f"{cased(run.run.node, 'SHELL')} {words}"
+    return Fix(f"say SHELL {words} above it", (above(run.run.node, line),), "V", changes)
 
 
 def _program(shell: tuple[str, ...]) -> str:

@@ -8,6 +8,12 @@ from kezuri.check.rule import Example, Finding, Level, Rule
 from kezuri.check.subject import Subject
 from kezuri.dockerfile.instructions import Copy, Expose
 
+_SETTINGS = frozenset(
+    (
+        "yml", "yaml", "conf", "cfg", "ini", "json", "toml", "xml", "properties", "sh", "sql", "txt", "md", "cnf",
+        "env", "crt", "pem",
+    )
+)  # fmt: skip
 _DROPS = frozenset(
     (
         "gosu",
@@ -25,10 +31,12 @@ _DROPS = frozenset(
 """Programs by which a container that starts as root gives that up."""
 _SERVERS = frozenset(
     (
-        "node", "uvicorn", "gunicorn", "flask", "hypercorn", "daphne", "waitress-serve", "streamlit", "puma", "rails",
-        "rackup", "next", "npm", "yarn", "pnpm", "bun", "deno", "dotnet", "java", "php", "python", "python3", "granian",
+        "uvicorn", "gunicorn", "flask", "hypercorn", "daphne", "waitress-serve", "streamlit", "puma", "rails", "rackup",
+        "granian", "next",
     )
 )  # fmt: skip
+_INTERPRETERS = frozenset(("node", "npm", "yarn", "pnpm", "bun", "deno", "dotnet", "java", "php", "python", "python3"))
+"""Programs that run a service as often as a tool: a tool has an ENTRYPOINT that takes arguments."""
 
 
 class MissingUser(Rule):
@@ -73,7 +81,7 @@ class MissingUser(Rule):
             last = course is walked.last
             # Alternatives, one below the other: each of them is an image of its own.
             alone = not course.name and not walked.used_by(course.number) and course.cmd is not None
-            if course.user or (not last and not alone) or (course.base is None and course.ground.root is False):
+            if course.user or (not last and not alone) or course.ground.root is False:
                 continue
             level: Level = "warning" if self._serves(walked, course) else "info"
             fix = None
@@ -91,7 +99,7 @@ class MissingUser(Rule):
     def _serves(self, walked: Courses, course: Course) -> bool:
         if course is walked.last and walked.image() is None:
             return False
-        if course.ground.root is None or course.cmd is None:
+        if course.ground.root is None or (course.cmd is None and course.entrypoint is None):
             return False
         words = [w for i in (course.entrypoint, course.cmd) if i is not None for w in " ".join(i.command.argv).split()]
         first = words[0].rsplit("/", 1)[-1] if words else ""
@@ -99,6 +107,8 @@ class MissingUser(Rule):
             return False
         ports = []
         for step in walked.whole(course):
+            if any("s6-overlay" in word for word in step.sources):
+                return False
             if isinstance(step.instruction, Expose):
                 ports += [p.split("/")[0] for p in step.instruction.ports]
             for act in step.acts:
@@ -107,7 +117,7 @@ class MissingUser(Rule):
                     return False
         if any(p.isdigit() and int(p) < 1024 for p in ports):
             return False
-        return bool(ports) or first in _SERVERS
+        return bool(ports) or first in _SERVERS or (first in _INTERPRETERS and course.entrypoint is None)
 
 
 class ChownAfterCopy(Rule):
@@ -118,7 +128,9 @@ class ChownAfterCopy(Rule):
     why = (
         "A RUN that changes the owner of files that an earlier layer holds stores all of them a second time: "
         "the image "
-        "grows by the size of the program. `COPY --chown=` gives the owner at once."
+        "grows by the size of the program. `COPY --chown=` gives the owner at once.\n\nIt is `info` where "
+        "only files of "
+        "settings are copied."
     )
     japanese = (
         "ファイルの所有者はコピーするときに決める",
@@ -162,8 +174,11 @@ class ChownAfterCopy(Rule):
                     at = lines.text.count("\n", 0, touched[0].instruction.node.span.start) + 1
                     text = f"`chown -R` stores a second time what line {at} copied"
                     hint = f"write `COPY --chown={owner}` and leave the chown out"
-                    yield Finding(self, text, step.instruction.node, act.text.span(command.span), fix, hint)
-                    copies = [c for c in copies if c not in touched]
+                    level: Level = "info" if all(_little(c) for c in touched) else "warning"
+                    span = act.text.span(command.span)
+                    yield Finding(self, text, step.instruction.node, span, fix, hint, level=level)
+                    seen = {id(c) for c in touched}
+                    copies = [c for c in copies if id(c) not in seen]
 
 
 class CopyAfterUser(Rule):
@@ -215,6 +230,11 @@ def _landed(step: Step) -> str:
     if copy.destination.endswith(("/", "/.")) or copy.destination == "." or len(step.sources) > 1:
         return step.to
     return step.to
+
+
+def _little(step: Step) -> bool:
+    """Whether a COPY brings nothing but a few files of settings, by their names."""
+    return all(word.rsplit("/", 1)[-1].rpartition(".")[2].lower() in _SETTINGS for word in step.sources)
 
 
 def _owned(step: Step, owner: str) -> bool:

@@ -104,7 +104,7 @@ class RelativeCopySource(Rule):
                     path = "/" + posixpath.normpath(word).lstrip("/.") if word not in (".", "./") else "/"
                     text = f"`{word}` is taken from the root of `{source.stage.label}`: it means {path}"
                     if path == source.cwd and path != "/":
-                        text += ", its whole working directory"
+                        text = f"`{word}` is the whole working directory of `{source.stage.label}`: it means {path}"
                     span = copy.source_spans[number]
                     fix = Fix(f"write `/{word.removeprefix('./')}`", (Edit(span, "/" + word.removeprefix("./")),), "V")
                     yield Finding(self, text, copy.node, span, fix)

@@ -44,7 +44,7 @@ _VALUED = frozenset(("-o", "--option", "-c", "--config-file", "-t", "-X", "--rep
 
 
 def _first(call: "Call") -> "Word | None":
-    return next(iter(call.plain(_VALUED)), None)
+    return next(iter(call.operands(_VALUED)), None)
 
 
 class UpdateWithoutInstall(PackageRule):
@@ -79,11 +79,18 @@ class UpdateWithoutInstall(PackageRule):
     url = "https://avd.aquasec.com/misconfig/ds-0017"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = []
-        for call in run.calls:
+        spots: list[Spot] = []
+        used: set[str] = set()
+        for call in reversed(run.calls):
+            family = _FAMILY.get(call.program, call.program)
             word = _first(call)
-            if word is not None and word.loose in _UPDATES.get(call.program, ()) and _alone(run, call):
+            if call.program not in _HARMLESS or "/" in call.head.loose:
+                break  # it may be something that installs from the lists
+            if word is not None and word.loose in _UPDATES.get(call.program, ()) and family not in used:
                 spots.append(Spot(call, word))
+            if word is not None and word.loose in _INSTALLING:
+                used.add(family)
+        spots.reverse()
         if not spots:
             return None
         return self.found(
@@ -92,18 +99,6 @@ class UpdateWithoutInstall(PackageRule):
             message=f"`{spots[0].call.program} {spots[0].word.text}` alone: its lists are cached and grow old",
             hint="install in the same RUN",
         )
-
-
-def _alone(run: "WrittenRun", update: "Call") -> bool:
-    """Whether nothing behind it in its RUN uses the lists."""
-    family = _FAMILY.get(update.program, update.program)
-    for call in run.after(update):
-        if call.program not in _HARMLESS or "/" in call.head.loose:
-            return False
-        word = _first(call)
-        if _FAMILY.get(call.program, call.program) == family and word is not None and word.loose in _INSTALLING:
-            return False
-    return True
 
 
 class DistributionUpgrade(PackageRule):

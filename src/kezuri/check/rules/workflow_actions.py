@@ -18,14 +18,14 @@ NEWEST = {
     "docker/login-action": 4,
     "docker/metadata-action": 6,
     "docker/bake-action": 7,
+    "github/codeql-action/upload-sarif": 4,
 }
-"""The newest major versions of Docker's actions, as of autumn 2026."""
+"""The newest major versions of actions that build, push and report, as of autumn 2026."""
 
 _ENDED = {
     "actions/upload-artifact": (3, "GitHub stopped serving it in January 2025"),
     "actions/download-artifact": (3, "GitHub stopped serving it in January 2025"),
     "actions/cache": (2, "GitHub stopped serving it in March 2025"),
-    "github/codeql-action/upload-sarif": (2, "GitHub retired it in January 2025"),
 }
 """Major versions up to which an action fails whatever is asked of it, and why."""
 
@@ -40,19 +40,18 @@ class ActionFollowsBranch(DocumentRule):
     summary = "An action should be named by a release or a commit, not by a branch"
     why = (
         "`@master` runs whatever its owners, or whoever got into their repository, pushed last, with the secrets and "
-        "the "
-        "token of the job. In March 2026 the tags of `aquasecurity/trivy-action` were moved to code that stole them "
-        "(GHSA-69fq-xp46-6x23): a commit (`@57a97c7e… # 0.35.0`) cannot be moved, and Dependabot and Renovate raise it "
-        "with the comment. A tag is worth less than a commit and more than a branch; this rule says nothing of tags."
+        "the token of the job. In March 2026 the tags of `aquasecurity/trivy-action` were moved to code that stole "
+        "them (GHSA-69fq-xp46-6x23): a commit (`@57a97c7e… # 0.35.0`) cannot be moved, and Dependabot and Renovate "
+        "raise it with the comment. A tag is worth less than a commit and more than a branch; this rule says nothing "
+        "of tags."
     )
     japanese = (
         "アクションはブランチではなくリリースかコミットで指定する",
         "`@master` は、所有者（あるいはリポジトリに侵入した誰か）が最後に push したものを、"
-        "ジョブのシークレットとトークンを持たせたまま実行します。"
-        "2026 年 3 月には `aquasecurity/trivy-action` のタグが、"
-        "それらを盗むコードへ付け替えられました（GHSA-69fq-xp46-6x23）。"
-        "コミット（`@57a97c7e… # 0.35.0`）は付け替えられず、Dependabot や Renovate がコメントごと更新してくれます。"
-        "タグはコミットより弱く、ブランチよりは確かです。このルールはタグについては何も言いません。",
+        "ジョブのシークレットとトークンを持たせたまま実行します。2026 年 3 月には `aquasecurity/trivy-action` "
+        "のタグが、それらを盗むコードへ付け替えられました（GHSA-69fq-xp46-6x23）。コミット（`@57a97c7e… # "
+        "0.35.0`）は付け替えられず、Dependabot や Renovate がコメントごと更新してくれます。タグはコミットより弱く、"
+        "ブランチよりは確かです。このルールはタグについては何も言いません。",
     )
     kinds = ("workflow",)
     fix_class = "D"
@@ -95,16 +94,14 @@ class OutdatedAction(DocumentRule):
     summary = "Docker's actions should be used in a major version that is maintained"
     why = (
         "Old major versions run on versions of Node.js that GitHub's runners no longer have (they are forced onto a "
-        "newer "
-        "one) and do not learn what BuildKit learns. Versions that GitHub no longer serves at all fail: those are "
-        "warnings, the others are told."
+        "newer one) and do not learn what BuildKit learns. Versions that GitHub no longer serves at all fail: those "
+        "are warnings, the others are told."
     )
     japanese = (
         "Docker のアクションは保守されているメジャーバージョンで使う",
         "古いメジャーバージョンは GitHub のランナーからなくなった Node.js "
-        "を前提にしており（新しい版で強制実行されます）、"
-        "BuildKit の新しい機能にも追従しません。GitHub が提供をやめた版は必ず失敗するので警告し、"
-        "それ以外は情報として知らせます。",
+        "を前提にしており（新しい版で強制実行されます）、BuildKit の新しい機能にも追従しません。GitHub "
+        "が提供をやめた版は必ず失敗するので警告し、それ以外は情報として知らせます。",
     )
     severity = "info"
     kinds = ("workflow",)
@@ -123,11 +120,13 @@ class OutdatedAction(DocumentRule):
         workflow = document.facts(Workflow)
         if not workflow.of_images:
             return
+        said = set[str]()
         for step in workflow.steps:
             major = _major(step.ref)
-            if step.uses is None or major is None:
+            if step.uses is None or major is None or step.uses.text in said:
                 continue
-            last, why = _ENDED.get(step.action, (0, ""))
+            said.add(step.uses.text)
+            last, why = _ENDED.get(step.action, (-1, ""))
             if major <= last:
                 message = f"{step.action}@{step.ref} fails: {why}"
                 yield self.found(document, step.uses.span, message, "use its newest major version", level="warning")

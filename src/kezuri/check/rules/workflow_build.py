@@ -34,16 +34,14 @@ class BuildCacheNotKept(DocumentRule):
     why = (
         "Each run gets an empty machine: without `cache-from` and `cache-to` every step of the Dockerfile runs again. "
         "`type=gha` keeps results with the repository's caches (10 GB), `type=registry` beside the image; `mode=max` "
-        "keeps "
-        "those of the other stages too. GitHub's cache needs a builder of docker/setup-buildx-action."
+        "keeps those of the other stages too. GitHub's cache needs a builder of docker/setup-buildx-action."
     )
     japanese = (
         "ワークフローのビルドでは、キャッシュを次の実行に引き継ぐ",
         "実行のたびにマシンは空です。`cache-from` と `cache-to` がなければ Dockerfile "
-        "の全ステップがやり直しになります。"
-        "`type=gha` はリポジトリのキャッシュ（10 GB）に、`type=registry` はイメージの隣に結果を残し、`mode=max` "
-        "は他のステージの分も残します。"
-        "GitHub のキャッシュには docker/setup-buildx-action のビルダーが必要です。",
+        "の全ステップがやり直しになります。`type=gha` はリポジトリのキャッシュ（10 GB）に、`type=registry` "
+        "はイメージの隣に結果を残し、`mode=max` は他のステージの分も残します。GitHub のキャッシュには "
+        "docker/setup-buildx-action のビルダーが必要です。",
     )
     severity = "info"
     kinds = ("workflow",)
@@ -77,9 +75,8 @@ class CacheScopeShared(DocumentRule):
     japanese = (
         "別のものをビルドするときは、キャッシュの scope を分ける",
         "GitHub のキャッシュは scope ごとに一つの索引しか持たず、指定がなければ `buildkit` です。"
-        "最後に書いた者が置き換えるので、"
-        "別のターゲット・ファイル・プラットフォームのビルドは他方のキャッシュを見ることになります。"
-        "`cache-from` と `cache-to` に `scope=NAME` を付けると分かれます。",
+        "最後に書いた者が置き換えるので、別のターゲット・ファイル・プラットフォームのビルドは他方のキャッシュを見ること"
+        "になります。`cache-from` と `cache-to` に `scope=NAME` を付けると分かれます。",
     )
     severity = "info"
     kinds = ("workflow",)
@@ -122,8 +119,7 @@ class SecretInBuildArgs(DocumentRule):
     why = (
         "Build arguments stand in the history of the image and in its provenance, for everyone who can pull it. "
         "`secrets:` of docker/build-push-action, `--secret id=…` of the command and `RUN --mount=type=secret,id=…` "
-        "give "
-        "a step the value and keep it out of both."
+        "give a step the value and keep it out of both."
     )
     japanese = (
         "シークレットをビルド引数で渡さない",
@@ -188,17 +184,15 @@ class EmulationNotSetUp(DocumentRule):
     summary = "A build for other platforms should say what runs their programs"
     why = (
         "A RUN for arm64 on an amd64 machine needs QEMU. BuildKit brings emulators of its own, so that such a build "
-        "may "
-        "well work; docker/setup-qemu-action installs newer ones and says so. Better than either is to have none: "
+        "may well work; docker/setup-qemu-action installs newer ones and says so. Better than either is to have none: "
         "`FROM --platform=$BUILDPLATFORM` with a compiler that builds for `TARGETARCH`, or a job on `ubuntu-24.04-arm`."
     )
     japanese = (
         "他のプラットフォーム向けのビルドでは、何がそのプログラムを動かすかを明示する",
         "amd64 のマシンで arm64 の RUN を実行するには QEMU が要ります。BuildKit "
-        "も自前のエミュレータを持っているので動くことはありますが、"
-        "docker/setup-qemu-action はより新しいものを入れ、意図も明確になります。エミュレーションなしがさらに良く、"
-        "`FROM --platform=$BUILDPLATFORM` と `TARGETARCH` 向けのクロスコンパイルか、`ubuntu-24.04-arm` "
-        "のジョブを使います。",
+        "も自前のエミュレータを持っているので動くことはありますが、docker/setup-qemu-action はより新しいものを入れ、"
+        "意図も明確になります。エミュレーションなしがさらに良く、`FROM --platform=$BUILDPLATFORM` と `TARGETARCH` "
+        "向けのクロスコンパイルか、`ubuntu-24.04-arm` のジョブを使います。",
     )
     severity = "info"
     kinds = ("workflow",)
@@ -246,13 +240,13 @@ class AttestationsMissing(DocumentRule):
         "push するイメージには中身の一覧（SBOM）を添える",
         "`sbom: true` はパッケージの一覧を、`provenance: mode=max` はビルドの来歴をイメージに添え、"
         "actions/attest-build-provenance はそれに署名します。次の脆弱性が話題になったとき、"
-        "スキャナーや顧客が求めるのはこの一覧です。"
-        "イメージ自体は変わらず、push されるものがエントリの一つ多い索引になります。",
+        "スキャナーや顧客が求めるのはこの一覧です。イメージ自体は変わらず、push "
+        "されるものがエントリの一つ多い索引になります。",
     )
     severity = "info"
     kinds = ("workflow",)
     whole = True
-    fix_class = "A"
+    fix_class = "V"
     bad = Example(f"{_HEAD}{_SETUP}{_PUSH}", name=_NAME)
     good = Example(f"{_HEAD}{_SETUP}{_PUSH}          sbom: true\n          provenance: mode=max\n", name=_NAME)
 
@@ -268,7 +262,7 @@ class AttestationsMissing(DocumentRule):
                 lines = ("sbom: true",) if step.input("provenance") else ("sbom: true", "provenance: mode=max")
                 edit = insert_after(document.source, step.given, step.given.entries[-1], lines)
                 paths = [f"{step.path}.with.{line.partition(':')[0]}" for line in lines]
-                fix = fix_of(document, "have both made", (edit,), "A", paths)
+                fix = fix_of(document, "have both made", (edit,), "V", paths)
             message = "the image comes without a list of what is in it"
             yield self.found(document, step.head, message, "add sbom: true and provenance: mode=max", fix)
             return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kezuri.check.document import DocumentRule, DocumentSubject, fix_of
 from kezuri.check.rule import Example, Finding, Fix
-from kezuri.check.rules.workflow_scan import permit
+from kezuri.check.rules.workflow_results import permit
 from kezuri.check.workflow import Job, Step, Workflow
 from kezuri.documents.edits import TextEdit
 from kezuri.documents.value import Mapping, Scalar
@@ -27,8 +27,8 @@ class PushWithoutLogin(DocumentRule):
     name = "PushWithoutLogin"
     summary = "A job that pushes an image must log in first"
     why = (
-        "A machine of GitHub's comes without credentials. A push without a login ends in `denied` or "
-        "`unauthorized` after the whole build. Only jobs are looked at that use no action which could have logged in."
+        "A machine of GitHub's comes without credentials. A push without a login ends in `denied` or `unauthorized` "
+        "after the whole build. Only jobs are looked at that use no action which could have logged in."
     )
     japanese = (
         "イメージを push するジョブは先にログインする",
@@ -61,19 +61,17 @@ class PushFromPullRequest(DocumentRule):
     summary = "A pull request should not push an image under a tag that others pull"
     why = (
         "On `pull_request` the code is not reviewed yet. With `push: true` and a fixed tag, opening one replaces the "
-        "image "
-        "that others pull; from a fork it fails, for there are no secrets. `push: ${{ github.event_name != "
+        "image that others pull; from a fork it fails, for there are no secrets. `push: ${{ github.event_name != "
         "'pull_request' }}` builds it without."
     )
     japanese = (
         "プルリクエストから、他の人が pull するタグへ push しない",
         "`pull_request` の時点ではコードはまだレビューされていません。固定タグと `push: true` では、"
-        "プルリクエストを開くだけで"
-        "利用者のイメージが置き換わります（フォークからはシークレットがないので失敗します）。"
+        "プルリクエストを開くだけで利用者のイメージが置き換わります（フォークからはシークレットがないので失敗します）。"
         "`push: ${{ github.event_name != 'pull_request' }}` ならビルドだけ行います。",
     )
     kinds = ("workflow",)
-    fix_class = "A"
+    fix_class = "V"
     bad = Example(
         f"on:\n  push:\n    branches: [main]\n  pull_request:\n{_HEAD[9:]}    steps:\n{_LOGIN}{_BUILD}", name=_NAME
     )
@@ -99,7 +97,7 @@ class PushFromPullRequest(DocumentRule):
             if isinstance(value, Scalar) and value.style == "plain":
                 edit = TextEdit(value.span, "${{ github.event_name != 'pull_request' }}")
                 title = "push on other events only"
-                fix = fix_of(document, title, (edit,), "A", (f"{step.path}.with.push",))
+                fix = fix_of(document, title, (edit,), "V", (f"{step.path}.with.push",))
             message = f"every pull request pushes {fixed[0]}"
             hint = "write push: ${{ github.event_name != 'pull_request' }}"
             yield self.found(document, step.head, message, hint, fix)
@@ -116,8 +114,8 @@ class PackagesWriteMissing(DocumentRule):
     )
     japanese = (
         "GITHUB_TOKEN で ghcr.io に push するジョブには packages: write 権限が必要",
-        "`permissions` を書くと、書かれていない権限はすべて「なし」になります。ログインはどのトークンでも成功し、"
-        "push の最後で拒否されます（`denied: installation not allowed to Create organization package`）。",
+        "`permissions` を書くと、書かれていない権限はすべて「なし」になります。ログインはどのトークンでも成功し、push "
+        "の最後で拒否されます（`denied: installation not allowed to Create organization package`）。",
     )
     kinds = ("workflow",)
     fix_class = "A"
@@ -149,15 +147,13 @@ class NoVersionTag(DocumentRule):
     why = (
         "Of an image that is only called `latest` nobody can say what is in it, and nobody can go back: the next push "
         "takes its name. A second tag of the commit costs nothing. docker/metadata-action makes it with `type=sha`, "
-        "and "
-        "labels beside it."
+        "and labels beside it."
     )
     japanese = (
         "push するイメージにはコミットが分かるタグを付ける",
         "`latest` という名前しかないイメージは、中身が何か誰にも分からず、元に戻すこともできません。次の push "
-        "が名前を奪うからです。"
-        "コミットのタグを加えるのに費用はかかりません。docker/metadata-action なら `type=sha` で作られ、"
-        "ラベルも付きます。",
+        "が名前を奪うからです。コミットのタグを加えるのに費用はかかりません。docker/metadata-action なら `type=sha` "
+        "で作られ、ラベルも付きます。",
     )
     severity = "info"
     kinds = ("workflow",)

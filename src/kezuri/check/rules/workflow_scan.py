@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from kezuri.check.document import DocumentRule, DocumentSubject, fix_of
 from kezuri.check.rule import Example, Finding, Fix
 from kezuri.check.rules.workflow_actions import PINNED
-from kezuri.check.workflow import Command, Step, Workflow
+from kezuri.check.rules.workflow_results import trivy_words
+from kezuri.check.workflow import Step, Workflow
 from kezuri.diagnostics import Span
-from kezuri.documents.edits import insert_after, insert_item
+from kezuri.documents.edits import insert_item
 from kezuri.documents.value import Mapping, Scalar, walk
 
 _HEAD = "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n"
@@ -31,9 +32,8 @@ class ImageNotScanned(DocumentRule):
     )
     japanese = (
         "イメージを push するワークフローでは既知の脆弱性をスキャンする",
-        "イメージの脆弱性の多くはベースとパッケージに由来し、ビルドの時点ですでに知られています。"
-        "Trivy・Grype・Docker Scout のステップがあれば、他人より先に見つけられます。"
-        "レジストリ側のスキャンや定期スキャンでも構いませんが、"
+        "イメージの脆弱性の多くはベースとパッケージに由来し、ビルドの時点ですでに知られています。Trivy・Grype・Docker "
+        "Scout のステップがあれば、他人より先に見つけられます。レジストリ側のスキャンや定期スキャンでも構いませんが、"
         "それはこのファイルからは分からないので警告にはしません。",
     )
     severity = "info"
@@ -66,14 +66,12 @@ class ScannedTagDiffers(DocumentRule):
     why = (
         "`type=sha` of docker/metadata-action makes a tag of the first seven characters of the commit (`sha-860c190`). "
         "`sha-${{ github.sha }}` has all forty: no image is called so, and the step fails, or scans nothing. Either "
-        "ask "
-        "for `type=sha,format=long`, or take the name from the step's outputs."
+        "ask for `type=sha,format=long`, or take the name from the step's outputs."
     )
     japanese = (
         "スキャンする名前は、イメージに実際に付けた名前にする",
-        "docker/metadata-action の `type=sha` はコミットの先頭 7 文字のタグ（`sha-860c190`）を作ります。"
-        "`sha-${{ github.sha }}` は 40 文字なので、その名前のイメージは存在せず、"
-        "ステップは失敗するか何もスキャンしません。"
+        "docker/metadata-action の `type=sha` はコミットの先頭 7 文字のタグ（`sha-860c190`）を作ります。`sha-${{ "
+        "github.sha }}` は 40 文字なので、その名前のイメージは存在せず、ステップは失敗するか何もスキャンしません。"
         "`type=sha,format=long` にするか、ステップの出力から名前を取ってください。",
     )
     kinds = ("workflow",)
@@ -137,10 +135,10 @@ class ScanAfterPush(DocumentRule):
     )
     japanese = (
         "イメージは push の前にスキャンする",
-        "他の人が pull するタグで push してしまうと、スキャンが失敗した時にはもう配備されています。"
-        "`load: true`（または OCI レイアウト）でビルドしてスキャンし、その後で push してください。"
-        "キャッシュがあれば二度目のビルドは数秒です。"
-        "コミットのタグだけを push し、利用者向けのタグを後から動かす場合は問題ありません。",
+        "他の人が pull するタグで push してしまうと、スキャンが失敗した時にはもう配備されています。`load: "
+        "true`（または OCI レイアウト）でビルドしてスキャンし、その後で push してください。"
+        "キャッシュがあれば二度目のビルドは数秒です。コミットのタグだけを push し、"
+        "利用者向けのタグを後から動かす場合は問題ありません。",
     )
     severity = "info"
     kinds = ("workflow",)
@@ -159,106 +157,6 @@ class ScanAfterPush(DocumentRule):
                 line = document.source.position(pushes[0].head.start)[0]
                 message = f"the scan comes after the push in line {line}: what it finds is public already"
                 yield self.found(document, scans[0].head, message, "build with load: true, scan, then push")
-
-
-class ScanNeverFails(DocumentRule):
-    """A scan whose findings end in a log."""
-
-    name = "ScanNeverFails"
-    summary = "A scan should fail the job, or hand on what it finds"
-    why = (
-        "`trivy image` ends with 0 whatever it finds, unless `--exit-code 1` says otherwise. A table in the log of a "
-        "green job is read by nobody. Let it fail for what matters (`--severity CRITICAL,HIGH --ignore-unfixed`), or "
-        "write SARIF and upload it."
-    )
-    japanese = (
-        "スキャンはジョブを失敗させるか、結果を引き渡す",
-        "`trivy image` は `--exit-code 1` がない限り、何を見つけても終了コード 0 で終わります。"
-        "緑のジョブのログにある表は誰も読みません。重要なもの（`--severity CRITICAL,HIGH "
-        "--ignore-unfixed`）では失敗させるか、"
-        "SARIF を出力してアップロードしてください。",
-    )
-    kinds = ("workflow", "gitlab")
-    fix_class = "A"
-    bad = Example("- run: |\n    docker build -t app:1 .\n    trivy image app:1\n", name="steps.yml")
-    good = Example("- run: |\n    docker build -t app:1 .\n    trivy image --exit-code 1 app:1\n", name="steps.yml")
-
-    def look_at(self, document: DocumentSubject) -> Iterator[Finding]:
-        hint = "let it fail: --exit-code 1, with --severity and --ignore-unfixed for what shall count"
-        for step in document.facts(Workflow).steps:
-            environment = step.job.environment(step)
-            if any(
-                name.startswith(("TRIVY_EXIT", "TRIVY_FORMAT", "TRIVY_OUTPUT", "TRIVY_CONFIG")) for name in environment
-            ):
-                continue
-            if step.action == "aquasecurity/trivy-action" and _prints_only(step):
-                message = "the scan never fails the job, and what it finds stands in its log only"
-                action = "exit-code: '1' fails the job; format: sarif with output hands it to GitHub"
-                fix = None
-                if step.given is not None and step.given.entries and step.given.own("exit-code") is None:
-                    lines = ("exit-code: '1'",)
-                    edit = insert_after(document.source, step.given, step.given.entries[-1], lines)
-                    fix = fix_of(document, "let it fail the job", (edit,), "A", (f"{step.path}.with.exit-code",))
-                yield self.found(document, step.head, message, action, fix)
-            for found in step.commands:
-                at = _trivy(found)
-                if at is None or found.command.pipeline in _piped(step, found) or found.command.redirects:
-                    continue
-                words = [word.loose for word in found.command.words[at:]]
-                told = ("--exit-code", "-o", "--output", "-f", "--format", "-t", "--template", "--config", "-c")
-                if "image" not in words or any(word.split("=")[0] in told for word in words):
-                    continue
-                if "TRIVY_" in found.text.original or found.command.follows == "||" or "--download-db-only" in words:
-                    continue
-                message = "the scan never fails the job, and what it finds stands in its log only"
-                yield self.found(document, found.span(), message, hint, _failing(document, step, found, at))
-
-
-class SarifUploadNotPermitted(DocumentRule):
-    """An upload of findings that GitHub refuses."""
-
-    name = "SarifUploadNotPermitted"
-    summary = "A job that uploads SARIF needs the permission security-events: write"
-    why = (
-        "Where `permissions` are set, all that are not named are none. `upload-sarif` is refused then "
-        '("Resource not accessible by integration"): the scan ran and nobody sees what it found.'
-    )
-    japanese = (
-        "SARIF をアップロードするジョブには security-events: write 権限が必要",
-        "`permissions` を書くと、書かれていない権限はすべて「なし」になります。すると `upload-sarif` は拒否され"
-        "（「Resource not accessible by integration」）、スキャンは走ったのに結果は誰にも見えません。",
-    )
-    kinds = ("workflow",)
-    fix_class = "A"
-    bad = Example(
-        "on: push\njobs:\n  scan:\n    runs-on: ubuntu-latest\n    permissions:\n      contents: read\n    steps:\n"
-        "      - uses: github/codeql-action/upload-sarif@v4\n        with:\n          sarif_file: trivy.sarif\n",
-        name=".github/workflows/scan.yml",
-    )
-    good = Example(
-        bad.text.replace("contents: read\n", "contents: read\n      security-events: write\n"), name=bad.name
-    )
-
-    def look_at(self, document: DocumentSubject) -> Iterator[Finding]:
-        for step in document.facts(Workflow).steps:
-            if step.action != "github/codeql-action/upload-sarif" or step.input("token"):
-                continue
-            if step.job.permission("security-events") not in (None, "write"):
-                message = "the job may not upload what it found: it lacks security-events: write"
-                fix = permit(document, step, "security-events")
-                yield self.found(document, step.head, message, "add security-events: write to its permissions", fix)
-
-
-def permit(document: DocumentSubject, step: Step, name: str) -> Fix | None:
-    """A fix that lets the token of the step's job write what `name` says."""
-    job = step.job
-    own = job.value.get("permissions")
-    value = own if own is not None else job.workflow.root.get("permissions")
-    if not isinstance(value, Mapping) or not value.entries or value.own(name):
-        return None
-    edit = insert_after(document.source, value, value.entries[-1], (f"{name}: write",))
-    where = f"jobs.{job.name}.permissions" if own is not None else "permissions"
-    return fix_of(document, f"add {name}: write", (edit,), "A", (f"{where}.{name}",))
 
 
 def _scan_step(document: DocumentSubject, step: Step) -> Fix | None:
@@ -293,17 +191,6 @@ def _scan_step(document: DocumentSubject, step: Step) -> Fix | None:
     ]
     edit = insert_item(document.source, step.job.sequence, step.item, tuple(lines))
     return fix_of(document, "add a step that scans it", (edit,), "A", (step.job.path,))
-
-
-def _failing(document: DocumentSubject, step: Step, found: Command, at: int) -> Fix | None:
-    from kezuri.documents.edits import TextEdit
-
-    word = next((word for word in found.command.words[at:] if word.loose == "image"), None)
-    if word is None or not found.text.lines.exact:
-        return None
-    end = found.span(word.span).end
-    edit = TextEdit(Span(end, end), " --exit-code 1")
-    return fix_of(document, "let it fail the job", (edit,), "A", (step.path,))
 
 
 def _long_sha(document: DocumentSubject, meta: Step) -> Fix | None:
@@ -341,7 +228,7 @@ def _texts(step: Step) -> Iterator[Scalar]:
 
 def _of_image(step: Step) -> bool:
     if step.uses is None:
-        return any(_trivy(found) is not None or found.command.program == "grype" for found in step.commands)
+        return any(trivy_words(found) is not None or found.command.program == "grype" for found in step.commands)
     kind = step.input("scan-type") or "image"
     return step.action.startswith(("aquasecurity/trivy", "anchore/scan", "docker/scout")) and kind == "image"
 
@@ -352,30 +239,4 @@ def _scanner(job: Mapping) -> bool:
     return any(word in uses for word in ("scan", "trivy", "grype", "security"))
 
 
-def _prints_only(step: Step) -> bool:
-    given = (step.input("exit-code") or "0").strip()
-    form = (step.input("format") or "table").strip()
-    image = (step.input("scan-type") or "image") == "image"
-    return image and given == "0" and form == "table" and not step.input("output") and not step.input("trivy-config")
-
-
-def _trivy(found: Command) -> int | None:
-    """The number of the word behind `trivy`, run by itself or in its image; None for other commands."""
-    command = found.command
-    if command.program == "trivy":
-        return 1
-    if command.program in ("docker", "podman") and command.plain[:1] == ("run",):
-        for number, word in enumerate(command.words):
-            name = word.loose.partition("@")[0].rpartition("/")[2].partition(":")[0]
-            if name == "trivy" and not word.loose.startswith("-") and "=" not in word.loose:
-                return number + 1
-    return None
-
-
-def _piped(step: Step, found: Command) -> set[int]:
-    """The pipelines of more than one command in the command's script."""
-    numbers = [other.command.pipeline for other in step.commands if other.text is found.text]
-    return {number for number in numbers if numbers.count(number) > 1}
-
-
-RULES = (ImageNotScanned(), ScannedTagDiffers(), ScanAfterPush(), ScanNeverFails(), SarifUploadNotPermitted())
+RULES = (ImageNotScanned(), ScannedTagDiffers(), ScanAfterPush())

@@ -21,14 +21,13 @@ class DockerScanRetired(DocumentRule):
     name = "DockerScanRetired"
     summary = "docker scan was removed: docker scout, Trivy or Grype do its work"
     why = (
-        "Docker retired `docker scan` in 2023 and took the plugin out of its packages: the step ends in "
-        "`'scan' is not a docker command`. `docker scout cves IMAGE` is what came after it."
+        "Docker retired `docker scan` in 2023 and took the plugin out of its packages: the step ends in `'scan' is not "
+        "a docker command`. `docker scout cves IMAGE` is what came after it."
     )
     japanese = (
         "docker scan は廃止されたので、docker scout・Trivy・Grype を使う",
         "`docker scan` は 2023 年に廃止され、パッケージからも外されました。ステップは `'scan' is not a docker command` "
-        "で終わります。"
-        "後継は `docker scout cves IMAGE` です。",
+        "で終わります。後継は `docker scout cves IMAGE` です。",
     )
     kinds = ("workflow", "gitlab")
     bad = Example("- run: docker scan app:1\n", name="steps.yml")
@@ -52,14 +51,13 @@ class ComposeV1Command(DocumentRule):
     summary = "docker compose should be called as a command of docker"
     why = (
         "`docker-compose`, the Python program, has had no release since 2023, and GitHub took it off its Ubuntu "
-        "machines "
-        "in 2024: the step ends in `docker-compose: command not found`. `docker compose` reads the same files."
+        "machines in 2024: the step ends in `docker-compose: command not found`. `docker compose` reads the same files."
     )
     japanese = (
         "docker compose は docker のコマンドとして呼ぶ",
         "Python 製の `docker-compose` は 2023 年で更新が終わり、GitHub の Ubuntu ランナーからも 2024 "
-        "年に削除されました。"
-        "ステップは `docker-compose: command not found` で終わります。`docker compose` は同じファイルを読みます。",
+        "年に削除されました。ステップは `docker-compose: command not found` で終わります。`docker compose` "
+        "は同じファイルを読みます。",
     )
     kinds = ("workflow",)
     fix_class = "A"
@@ -97,21 +95,17 @@ class UnpinnedImageWithDockerSocket(DocumentRule):
     summary = "An image that gets the Docker socket should be named by a version or a digest"
     why = (
         "Who has `/var/run/docker.sock` is root on the machine, and has the images, the credentials and the secrets of "
-        "the "
-        "job. An image without a version is whatever was pushed last under its name. In March 2026 "
-        "`aquasec/trivy:latest` "
-        "was malicious for a day (CVE-2026-33634). A digest is best; a scanner can read a saved image without the "
-        "socket: "
-        "`docker save app -o app.tar`, `trivy image --input app.tar`."
+        "the job. An image without a version is whatever was pushed last under its name. In March 2026 "
+        "`aquasec/trivy:latest` was malicious for a day (CVE-2026-33634). A digest is best; a scanner can read a saved "
+        "image without the socket: `docker save app -o app.tar`, `trivy image --input app.tar`."
     )
     japanese = (
         "Docker ソケットを渡すイメージは、バージョンかダイジェストで指定する",
         "`/var/run/docker.sock` を持つ者はそのマシンの root であり、"
-        "ジョブのイメージ・認証情報・シークレットに届きます。"
-        "バージョンのないイメージは、その名前で最後に push されたものです。2026 年 3 月には `aquasec/trivy:latest` "
-        "が一日の間、"
-        "悪意のあるものでした（CVE-2026-33634）。ダイジェストが最善です。また、スキャナーはソケットなしでも、"
-        "保存したイメージ（`docker save app -o app.tar`、`trivy image --input app.tar`）を読めます。",
+        "ジョブのイメージ・認証情報・シークレットに届きます。バージョンのないイメージは、その名前で最後に push "
+        "されたものです。2026 年 3 月には `aquasec/trivy:latest` が一日の間、悪意のあるものでした（CVE-2026-33634）。"
+        "ダイジェストが最善です。また、スキャナーはソケットなしでも、保存したイメージ（`docker save app -o app.tar`、"
+        "`trivy image --input app.tar`）を読めます。",
     )
     kinds = ("workflow", "gitlab")
     bad = Example(

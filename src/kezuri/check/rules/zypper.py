@@ -34,7 +34,7 @@ _CACHE = re.compile(r"/var/cache(?:/?\*?\Z|/zypp)")
 
 
 def _verb(call: "Call") -> "tuple[str, Word | None, tuple[Word, ...]]":
-    plain = call.plain(_VALUED)
+    plain = call.operands(_VALUED)
     return (plain[0].loose, plain[0], plain[1:]) if plain else ("", None, ())
 
 

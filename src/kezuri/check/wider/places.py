@@ -121,7 +121,9 @@ def ignored_copies(rule: Rule, subject: "Subject") -> Iterator[Finding]:
                 end = newline(text)
                 line = f"{'' if not text or text.endswith(chr(10)) else end}!{path}{end}"
                 edit = Edit(Span(len(text), len(text)), line, ignore.source)
-                finding = finding._replace(fix=Fix(f"write `!{path}` into it", (edit,), "A", frozenset(("files",))))
+                finding = finding._replace(
+                    fix=Fix(f"write `!{path}` into it", (edit,), "V", frozenset(("error.gone", "file.new")))
+                )
         yield finding
 
 

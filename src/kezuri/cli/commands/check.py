@@ -3,50 +3,16 @@
 from time import strftime
 
 from kezuri.cli.check_fixes import FIX_OPTIONS
+from kezuri.cli.check_options import OPTIONS
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.options import Command, UsageError
 from kezuri.report.forms import FORMATS
 
 COMMAND = Command(
     "check",
     "Check Dockerfiles and what lies around them",
-    (
-        Option(
-            ("--build-arg",), "repeated", "Set a build argument; without =VALUE that of the environment", "NAME[=VALUE]"
-        ),
-        Option(
-            ("--context",), "text", "The build context (default: the file's directory)", "DIR", completes="directory"
-        ),
-        Option(("--exit-code",), "text", "The exit code when findings fail the command (default 1)", "N"),
-        Option(("--explain",), "text", "Show the page of a rule, by any of its names", "RULE"),
-        Option(
-            ("--failure-threshold", "-t"),
-            "choice",
-            "Fail on findings of this level and above (default warning)",
-            "LEVEL",
-            ("error", "warning", "info", "style", "ignore", "none"),
-        ),
-        Option(
-            ("--file-path-in-report",), "text", "What standard input is called in what is printed (default -)", "PATH"
-        ),
-        Option(("--format", "-f"), "choice", "How to print (default text)", "FORMAT", FORMATS),
-        *FIX_OPTIONS,
-        Option(("--ignore",), "repeated", "Leave out the findings of a rule, by any of its names", "RULE"),
-        Option(
-            ("--level",),
-            "choice",
-            "The lightest findings that are printed as text (default info)",
-            "LEVEL",
-            ("error", "warning", "info", "style"),
-        ),
-        Option(("--list",), "flag", "List the rules, with --format json as JSON"),
-        Option(("--no-fail",), "flag", "Exit with 0 whatever is found"),
-        Option(("--online",), "flag", "Ask registries for base images that are not in the store"),
-        Option(("--platform",), "text", "Check for this platform", "OS/ARCH"),
-        Option(("--rule",), "repeated", "Ask only this rule, by any of its names", "RULE"),
-        Option(("--target",), "text", "Check what this stage needs only", "STAGE", completes="stage"),
-    ),
-    operands="[PATH | -]...",
+    tuple(sorted((*OPTIONS, *FIX_OPTIONS), key=lambda option: option.key)),
+    operands="[PATH | IMAGE | -]...",
     most=-1,
     completes="file",
     holds=True,
@@ -56,9 +22,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Print what was found; the exit code as docs/exit-codes.md has it."""
     from kezuri.app.lint import CheckRequest, check_all
-    from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.build_request import build_arguments, built_request
     from kezuri.cli.check_settings import command_preferences, settings_preferences
     from kezuri.cli.check_text import say_checks
+    from kezuri.cli.progress import open_progress
     from kezuri.oci.platform import Platform
 
     parsed, console = invocation.parsed, invocation.console
@@ -85,6 +52,7 @@ def execute(invocation: Invocation) -> int:
         FORMATS,
         strftime("%Y-%m-%d"),
         parsed.text("--file-path-in-report", "-"),
+        built_request(parsed, console) if parsed.flag("--built") else None,
     )
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
@@ -92,7 +60,8 @@ def execute(invocation: Invocation) -> int:
         from kezuri.cli.check_fixes import fix
 
         return fix(request, invocation)
-    checks = check_all(request, lambda: invocation.settings)
+    with open_progress("" if request.build is not None and console.live(console.err) else "quiet", console) as progress:
+        checks = check_all(request, lambda: invocation.settings, None, progress)
     say_checks(checks, parsed, console)
     if checks.preferences.no_fail:
         return 0

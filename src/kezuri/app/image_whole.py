@@ -1,0 +1,105 @@
+"""A whole image opened for the checks: its config and the files of each layer, from wherever the image is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from kezuri.app.image_files import ImagePath, kept_image
+from kezuri.app.layer_sources import InPlace, InRegistry, Traffic
+from kezuri.app.session import Session
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.descriptor import Descriptor, is_foreign
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.tree.layers import LayerForm
+
+
+class Whole(NamedTuple):
+    """An image whose layers can be looked into as long as it is open. `names` are those that the store has for it;
+    `scratch` is a directory that is there meanwhile."""
+
+    name: str
+    config: ImageConfig
+    layers: tuple[LayerForm, ...]
+    scratch: str
+    names: tuple[str, ...] = ()
+
+
+@contextmanager
+def opened_whole(session: Session, image: str, platform: str, traffic: Traffic) -> Iterator[Whole]:
+    """The image by the name that a user gives it, found as `kezuri ls` finds it: nothing is unpacked or kept. Layers of
+    an image that is elsewhere are brought into scratch space, compressed, while they are looked at. KezuriError when
+    there is no such image, or its layers cannot be had."""
+    word = ImagePath.parse(image).word
+    with session.store.scratch("check") as scratch:
+        wanted = Platform.parse(platform) if platform else Platform.host()
+        if word not in ("", "docker://", "store:"):
+            with _elsewhere(session, image, wanted, scratch) as whole:
+                yield whole
+            return
+        name = image.removeprefix(word)
+        if word != "docker://":
+            found = kept_image(session, name, platform, only=bool(word))
+            if found is not None:
+                session.forms.fetch_missing(found.config.diff_ids)
+                view = session.forms.view(found.config.diff_ids)
+                yield Whole(name, found.config, view.layers, scratch, _names(session, found.digest))
+                return
+        with _of_registry(session, Reference.parse(name), wanted, traffic, scratch) as whole:
+            yield whole
+
+
+@contextmanager
+def _of_registry(
+    session: Session, reference: Reference, platform: Platform, traffic: Traffic, scratch: str
+) -> Iterator[Whole]:
+    from kezuri.images.distant import DistantFiles
+
+    found = session.registry().resolve(reference, platform)
+    layers = found.manifest.layers
+    _refuse_foreign(reference.familiar, layers)
+    traffic.source = reference.familiar
+    blobs = session.store.blobs
+    traffic.whole = sum({d.digest: d.size for d in layers if not blobs.has(d.digest)}.values())
+    with DistantFiles(reference.familiar, layers, InRegistry(session, reference, traffic), scratch) as files:
+        yield Whole(reference.familiar, found.config, files.whole(), scratch)
+
+
+@contextmanager
+def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -> Iterator[Whole]:
+    """An image of a layout, an archive or another program."""
+    from kezuri.app.transfers import Places
+    from kezuri.images.distant import DistantFiles
+    from kezuri.oci.descriptor import Manifest
+    from kezuri.transfer.places import read_place
+    from kezuri.transfer.walking import config_of, image_for
+
+    with Places(session) as places:
+        source = places.source(read_place(image))
+        manifest = image_for(source, source.root(), platform).content
+        assert isinstance(manifest, Manifest)
+        config = config_of(source, manifest)
+        _refuse_foreign(image, manifest.layers)
+        named, there = len(config.diff_ids), len(manifest.layers)
+        if named != there:
+            raise KezuriError.of(
+                f"{image}: its config names {named} layers and its manifest {there}: damaged", exit_code=125
+            )
+        with DistantFiles(image, manifest.layers, InPlace(source), scratch) as files:
+            yield Whole(image, config, files.whole(), scratch)
+
+
+def _refuse_foreign(name: str, layers: tuple[Descriptor, ...]) -> None:
+    for layer in layers:
+        if is_foreign(layer):
+            raise KezuriError.of(
+                f"{name}: the layer {layer.digest[:19]} may not be distributed, so that its files are not there",
+                hint="an image with such layers (mostly of Windows) cannot be checked",
+            )
+
+
+def _names(session: Session, digest: str) -> tuple[str, ...]:
+    """The names that the store has for the image of this manifest."""
+    names = session.store.names.all().items()
+    return tuple(sorted(name for name, descriptor in names if descriptor.digest == digest))
