@@ -18,8 +18,8 @@ def text(
     words: Callable[[str], str] = str,
     phrase: Callable[..., str] = _plain,
 ) -> str:
-    """Findings of the level `lightest` and above; the others are counted only; empty where no file was read. `words` and `phrase` say a sentence in
-    the reader's language."""
+    """Findings of the level `lightest` and above; the others are counted only; empty where no file was read. `words`
+    and `phrase` say a sentence in the reader's language."""
     if not sheets:
         return ""
     every = [told for sheet in sheets for told in sheet.told]
