@@ -37,7 +37,7 @@ _EXPRESSIONS = ("binary_expression", "unary_expression", "parenthesized_expressi
 _OPENING = frozenset(("!", "{", "if", "then", "elif", "else", "while", "until", "do", "time"))
 _CLOSING = frozenset(("}", "fi", "done", "esac"))
 _DEEPEST = 100
-_GLUE = re.compile(r"(?:\\.)*", re.DOTALL)
+_GLUE = r"(?s)(?:\\.)*"
 
 
 @cache
@@ -242,7 +242,7 @@ class _Reading:
                 if not opened.words and not opened.assignments:
                     opened.start = word.span.start
                 between = self._text[opened.words[-1].span.end : word.span.start] if opened.words else " "
-                if _GLUE.fullmatch(between):
+                if re.fullmatch(_GLUE, between):
                     # `$"text"`, an escaped blank behind quotes, and a word that goes on in the next line.
                     opened.words[-1] = join(opened.words[-1], between, word)
                 else:
