@@ -20,7 +20,7 @@ def say_list(form: str, console: Console) -> None:
         return
     from kezuri.cli.table import aligned
 
-    rows = [(page.name, page.severity, page.fix_class or "-", ", ".join(page.shown_aliases) or "-") for page in every_rule()]
+    rows = [(p.name, p.severity, p.fix_class or "-", ", ".join(p.shown_aliases) or "-") for p in every_rule()]
     for line in aligned([("RULE", "LEVEL", "FIX", "ALSO CALLED"), *rows]):
         console.say(line)
 
