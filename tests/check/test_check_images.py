@@ -158,6 +158,20 @@ def test_libraries_are_looked_for_as_loaders_do() -> None:
     assert names(DEBIAN, plain, elsewhere, Env=["LD_LIBRARY_PATH=/opt/lib"], **start) == []
 
 
+def test_a_library_can_be_named_by_its_path() -> None:
+    program = {"opt/app/bin/run": Made(minimal_elf(GLIBC, ("$ORIGIN/../lib/libx.so.1", "/opt/app/liby.so")), 0o755)}
+    library = Made(minimal_elf(library=True))
+    there = {"opt/app/lib/libx.so.1": library, "opt/app/liby.so": library}
+    assert names(DEBIAN, program, there, Cmd=["/opt/app/bin/run"]) == []
+    assert names(DEBIAN, program, Cmd=["/opt/app/bin/run"]) == ["LibraryMissing", "LibraryMissing"]
+
+
+def test_programs_for_a_machine_that_runs_as_well_count_where_they_are_started() -> None:
+    old = {"usr/lib/tool/old": Made(minimal_elf("/lib/ld-linux.so.2", machine=3), 0o755)}
+    assert names(DEBIAN, old) == []
+    assert names(DEBIAN, old, Cmd=["/usr/lib/tool/old"]) == ["LoaderMissing"]
+
+
 def test_what_a_library_needs_is_needed_as_well() -> None:
     program = {"srv/run": Made(minimal_elf(GLIBC, ("liba.so.1",)), 0o755)}
     library = {"usr/lib/liba.so.1": Made(minimal_elf(library=True, needed=("libb.so.1",), soname="liba.so.1"))}

@@ -76,6 +76,8 @@ class Linking:
         self, name: str, directory: str, elf: Elf, own: tuple[str, ...], inherited: tuple[str, ...]
     ) -> str | None:
         if "/" in name:
+            for origin in ("$ORIGIN", "${ORIGIN}"):
+                name = name.replace(origin, f"/{directory}")
             path = clean(name if name.startswith("/") else f"{self._image.directory}/{name}")
             return self._image.resolve(path) if self.exists(path) else None
         if name.startswith(("ld-linux", "ld-musl-", "linux-vdso", "libc.musl-")) and self.exists(

@@ -196,7 +196,7 @@ def _weight(image: Image, binary: Binary, starts: set[str]) -> Level | None:
     """How much a program counts that cannot be started."""
     if binary.path in starts:
         return "error"
-    if image.of_base(binary.layer):
+    if image.of_base(binary.layer) or architecture(binary.elf) not in ("", image.config.platform.architecture):
         return None
     directory = binary.path.rpartition("/")[0]
     if directory in _ON_PATH or image.environment.get("PATH", "").split(":").count(f"/{directory}"):
