@@ -74,6 +74,12 @@ def test_a_diff_is_shown_and_nothing_is_written(kezuri: Kezuri, directory: Path)
     assert kezuri(*RULE, "--diff", text=MENDED)[:2] == (0, "")
 
 
+@pytest.mark.parametrize("argv", [("--diff",), ("--fix",), ("--fix", "--diff")])
+def test_what_cannot_be_read_is_told(kezuri: Kezuri, argv: tuple[str, ...]) -> None:
+    code, _, err = kezuri(*argv, *RULE, "Dockerfile", "gone")
+    assert code == 1 and "there is no file gone" in err
+
+
 def test_of_standard_input_the_result_is_printed(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stdin:
         buffer = io.BytesIO(LEGACY.encode())

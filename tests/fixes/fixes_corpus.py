@@ -36,6 +36,8 @@ def work(item: Item, root: str, directory: Path, kinds: str) -> dict[str, Any]:
     # Steps that fetch something trust whom this machine trusts.
     settings = Settings(root=root, ca_certificates=os.environ.get("SSL_CERT_FILE", ""))
     _stand_ins(item, root)
+    if item.pieces:
+        item = _buildable(item, settings, directory / "tried")
     path = item.write(directory / "mended")
     untouched = directory / "untouched"
     item.write(untouched)
@@ -65,6 +67,25 @@ def work(item: Item, root: str, directory: Path, kinds: str) -> dict[str, Any]:
         if "broken" in said or said.get("undeclared"):
             said["before"], said["after"] = item.text, path.read_text(errors="replace")
     return said
+
+
+def _buildable(item: Item, settings: Settings, directory: Path) -> Item:
+    """The item without the instructions that no builder takes."""
+    path = item.write(directory)
+    while True:
+        path.write_text(item.text)
+        arguments = tuple((a.partition("=")[0], a.partition("=")[2]) for a in item.arguments)
+        try:
+            build(BuildRequest(context=str(directory), file=str(path), build_args=arguments), settings, lambda e: None)
+            return item
+        except KezuriError as error:
+            place = next((d for d in error.diagnostics if d.source is not None and d.span is not None), None)
+            if place is None or place.source is None or place.span is None:
+                return item
+            smaller = item.without(place.source.position(place.span.start)[0])
+            if smaller is None:
+                return item
+            item = smaller
 
 
 def _compared(

@@ -87,3 +87,25 @@ def test_repaired_recipe_builds(kezuri: Kezuri, bases: Bases, copied: Copier, ca
     answer = _build(kezuri, bases, copied, case, f"broken/{case.name}", "Dockerfile.fixed")
     assert answer.code == 0, answer.text[-4000:]
     kezuri("rmi", f"broken/{case.name}")
+
+
+IMAGES = [
+    case
+    for case in CASES
+    if case.dockerfile.is_file() and case.data["fails"] != "build" and case.data.get("image_checks")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", IMAGES, ids=[case.name for case in IMAGES])
+def test_check_finds_in_the_image_what_the_case_names(
+    kezuri: Kezuri, bases: Bases, copied: Copier, case: Entry
+) -> None:
+    bases.require_as_official(case.data.get("own_bases_differ", ""))
+    image = f"broken/{case.name}-image"
+    made = _build(kezuri, bases, copied, case, image)
+    assert made.code == 0, made.text[-4000:]
+    answer = kezuri("check", "--format", "json", image)
+    found = {one["rule"] for one in json.loads(answer.out)}
+    assert set(case.data["image_checks"]) <= found, answer.text
+    kezuri("rmi", image)

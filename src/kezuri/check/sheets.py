@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kezuri.check.asking import Asking
-from kezuri.check.catalogue import every_rule
+from kezuri.check.catalogue import dockerfile_rules
 from kezuri.check.linter import CheckOptions
 from kezuri.check.names import canonicals
 from kezuri.check.policy import Policy
@@ -51,7 +51,7 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
     source = dockerfile.source
     selection = _selection(terms.selection, silence.options)
     asking = Asking(name)
-    rules = [rule for rule in selection.rules(every_rule()) if isinstance(rule, Rule)]
+    rules = [rule for rule in selection.rules(dockerfile_rules()) if isinstance(rule, Rule)]
     told: list[Told] = []
     silenced = 0
     for finding in asking(rules, lambda rule: rule.all(subject)):  # type: ignore[attr-defined]
@@ -91,7 +91,7 @@ def _selection(selection: Selection, options: CheckOptions) -> Selection:
     """With the experimental rules that the file asks for."""
     names = canonicals(options.experimental)
     if options.experimental_all:
-        names |= canonicals(rule.name for rule in every_rule() if rule.experimental)
+        names |= canonicals(rule.name for rule in dockerfile_rules() if rule.experimental)
     return selection._replace(also=selection.also | names) if names else selection
 
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from kezuri.check.shell_text import ShellText
     from kezuri.shell.script import Word
 
-_COMMENTS = re.compile(r"(?:\s+#[^\n]*)+")
+_COMMENTS = re.compile(r"[ \t]*;?(?:\s+#[^\n]*)*")
+_LEAVING = ("exit", "exec", "return", "logout")
 _ENDS = re.compile(r"(?:^|[\s;])(?:fi|done|esac|\}|\))\Z")
 
 
@@ -44,6 +45,8 @@ def appended(run: "WrittenRun", text: "ShellText", command: str, escape: str) ->
     if any(r.operator.endswith(("<<", "<<-")) for c in script.commands for r in c.redirects):
         return None
     top = next((c for c in reversed(script.commands) if not c.within or c.within == ("negation",)), last)
+    if any(c.name in _LEAVING and c.joint != "||" and "function" not in c.within for c in script.commands):
+        return None
     end = top.span.end
     rest = body[end:]
     if rest and not _COMMENTS.fullmatch(rest):

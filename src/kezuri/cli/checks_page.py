@@ -8,6 +8,7 @@ from kezuri.check.document import DocumentRule
 from kezuri.check.rule import Example, Rule, RulePage
 from kezuri.check.rules import RULES
 from kezuri.cli.checks_words import ENGLISH, JAPANESE
+from kezuri.cli.language import catalogue
 
 _KINDS = (
     ("dockerfile", "About Dockerfiles", "Dockerfile について"),
@@ -86,7 +87,12 @@ def _section(rule: RulePage, japanese: bool) -> list[str]:
 
 
 def _said(rule: RulePage, japanese: bool) -> tuple[str, str]:
-    return rule.japanese if japanese and rule.japanese[0] else (rule.summary, rule.why)
+    if not japanese:
+        return rule.summary, rule.why
+    if rule.japanese[0]:
+        return rule.japanese
+    said = catalogue("ja")
+    return said.get(rule.summary, rule.summary), said.get(rule.why, rule.why)
 
 
 def _foreign(rules: Iterable[RulePage], japanese: bool) -> list[str]:

@@ -77,7 +77,7 @@ class DistantFiles:
     def whole(self) -> tuple[LayerForm, ...]:
         """Every layer with all that it has, lowest first, brought before and read to its end."""
         self._source.fetch([layer for layer in self._layers if not self._sink.has(layer.digest)], self._sink)
-        return tuple(stream.listed() for stream in self._streams)
+        return tuple(map(_listed, self._streams))
 
     def prove(self) -> None:
         """Read every layer that was begun to its end: KezuriError when one is not what its digest says."""
@@ -103,6 +103,13 @@ class DistantFiles:
             return self._source.open(layer)
 
         return opened
+
+
+def _listed(stream: StreamedLayer) -> LayerForm:
+    """The layer's listing alone, which is all that is kept of what was read."""
+    listed = stream.listed()
+    stream.restart()
+    return listed
 
 
 class Checked(io.RawIOBase):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from kezuri.check.told import LEVELS, Sheet, reaches
+from kezuri.check.told import LEVELS, Sheet, counted, reaches
 from kezuri.diagnostics.render import render
 
 
@@ -25,7 +25,7 @@ def text(
     blocks = [render(told.diagnostic, colour, columns, words) for told in shown]
     head = phrase("{} files checked", len(sheets)) if len(sheets) != 1 else words("1 file checked")
     counts = [(level, sum(told.level == level for told in every)) for level in LEVELS]
-    said = ", ".join(f"{count} {words(level)}" for level, count in counts if count)
+    said = ", ".join(f"{count} {words(counted(level, count))}" for level, count in counts if count)
     tail = (
         f" ({phrase('{} not shown: --level style shows them', len(every) - len(shown))})"
         if len(every) > len(shown)

@@ -43,9 +43,25 @@ _GLUE = re.compile(r"(?:\\.)*", re.DOTALL)
 @cache
 def _parser() -> "Parser":
     from tree_sitter import Language, Parser
+
+    return Parser(Language(_grammar()))
+
+
+def _grammar() -> object:
+    """The grammar. Its package would load a dozen modules that read its queries, which nobody asks for: the extension
+    in it is enough."""
+    from importlib.machinery import PathFinder
+    from importlib.util import find_spec, module_from_spec
+
+    package = find_spec("tree_sitter_bash")
+    found = package and PathFinder.find_spec("_binding", package.submodule_search_locations)
+    if found and found.loader is not None:
+        binding = module_from_spec(found)
+        found.loader.exec_module(binding)
+        return binding.language()
     from tree_sitter_bash import language
 
-    return Parser(Language(language()))
+    return language()
 
 
 def parse(data: bytes) -> "Tree":

@@ -24,6 +24,7 @@ class Binaries(Gathering):
     def __init__(self) -> None:
         self.found: list[Binary] = []
         self._programs: dict[str, Program] = {}
+        self._scripts: dict[Program, Program] = {}
         self.basenames: dict[str, list[str]] = {}
         """Where files and links lie that are called like libraries or modules."""
 
@@ -41,6 +42,8 @@ class Binaries(Gathering):
     def read(self, item: Item, data: Peek) -> None:
         """As Gathering says."""
         program = inspect(data)
+        if program.elf is None:
+            program = self._scripts.setdefault(program, program)  # there may be very many of one kind
         self._programs[item.path] = program
         if program.elf is not None:
             self.found.append(Binary(item.path, item.layer, program.elf, bool(item.entry.mode & 0o111)))

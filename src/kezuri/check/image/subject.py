@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kezuri.diagnostics import SourceText
     from kezuri.plan.facts import StageFacts
 
-MOST_ENTRIES = 2_000_000
+MOST_ENTRIES = 1_000_000
 """Entries that an image may have for its files to be checked."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The PATH of a container whose image sets none."""
@@ -108,7 +108,8 @@ class Image:
         made = [kind() for kind in dict.fromkeys(kinds) if kind not in self._gathered]
         if not made:
             return
-        readers: dict[int, list[Gathering]] = {}
+        readers: dict[int, tuple[Gathering, ...]] = {}
+        groups: dict[tuple[Gathering, ...], tuple[Gathering, ...]] = {}
         wanted: list[Item] = []
         for number, item in enumerate(walk(self.layers)):
             if number >= MOST_ENTRIES:
@@ -116,9 +117,9 @@ class Image:
                     f"{self.name} has more than {MOST_ENTRIES:,} files: they are not checked",
                     hint="checks of its config are made all the same",
                 )
-            takers = [gathering for gathering in made if gathering.take(item)]
+            takers = tuple([gathering for gathering in made if gathering.take(item)])
             if takers:
-                readers[id(item)] = takers
+                readers[id(item)] = groups.setdefault(takers, takers)
                 wanted.append(item)
 
         def read(item: Item, data: Peek) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
     from kezuri.check.subject import Subject
 
+_SCRIPTS = frozenset((".", "source", "sh", "bash", "ash", "dash", "zsh", "make", "eval", "xargs", "just"))
 _LISTS = re.compile(r"/var/lib/(?:apt/?\*?\Z|apt/lists|\{[^}]*apt)|/var/lib/?\*?\Z|\$|\A/var/?\Z")
 
 
@@ -97,7 +98,17 @@ def _lists_removed(run: "WrittenRun", update: Spot, subject: "Subject") -> Fix |
         return None
     command = "rm -rf /var/lib/apt/lists/*"
     edit = appended(run, text, command, subject.dockerfile.escape)
-    return fix(run, advice="remove the lists at the end of the RUN", edits=[edit])
+    kind = "V" if _last_unknown(subject) > run.run.node.number else "A"
+    return fix(run, advice="remove the lists at the end of the RUN", edits=[edit], kind=kind)
+
+
+@lru_cache(1)
+def _last_unknown(subject: "Subject") -> int:
+    """The number of the last instruction that runs a script, which may install from lists that it finds."""
+    for run in reversed(subject.runs):
+        if any("/" in call.head.loose or call.program in _SCRIPTS for call in run.calls):
+            return run.run.node.number
+    return -1
 
 
 @lru_cache(1)

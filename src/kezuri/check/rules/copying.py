@@ -216,7 +216,11 @@ class UnknownCopySource(Rule):
                 if not isinstance(copy, Copy) or piece.trigger or copy.source_image is None:
                     continue
                 said = copy.source_image
-                if ":" in said or said in (own, *names) or (said.isdigit() and int(said[:9]) <= max(part.number, 0)):
+                if (
+                    ":" in said
+                    or said in (own, *names)
+                    or (said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= max(part.number, 0))
+                ):
                     continue
                 if said.lower() == (own or "").lower() or not said:
                     continue

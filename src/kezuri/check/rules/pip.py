@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, names, said
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import fix, inserted
 
@@ -83,7 +83,7 @@ class UnpinnedPipPackage(PackageRule):
             for call, _, packages in _installs(run)
             if not call.has(*_ELSEWHERE)
             for word in packages
-            if not _pinned(word.loose)
+            if not _pinned(word.loose, said(word))
         ]
         if not spots:
             return None
@@ -95,12 +95,12 @@ class UnpinnedPipPackage(PackageRule):
         )
 
 
-def _pinned(package: str) -> bool:
+def _pinned(package: str, said: str) -> bool:
     if _REPOSITORY.match(package):
         return "@" in package or _ARCHIVE.search(package) is not None
     return (
         _VERSION.search(package) is not None
-        or "/" in package
+        or "/" in said
         or package == "."
         or package.startswith(".[")
         or _ARCHIVE.search(package) is not None

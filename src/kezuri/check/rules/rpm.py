@@ -94,6 +94,7 @@ class _Asking(PackageRule):
 
 class _CacheKept(PackageRule):
     programs: tuple[str, ...]
+    only_of: tuple[tuple[str, str], ...] = ()
     verbs: tuple[str, ...]
     fix_class = "A"
 
@@ -116,6 +117,7 @@ class _CacheKept(PackageRule):
             hint=f"end the RUN with `{program} clean all`",
             fix=fix(run, advice="clean the cache at the end of the RUN", edits=[edit]),
             level=None if run.shipped or run.trigger else "style",
+            without=tuple(alias for alias, name in self.only_of if name not in [call.program for call in left]),
         )
 
 
@@ -263,6 +265,7 @@ class DnfCacheKept(_CacheKept):
 
     name = "DnfCacheKept"
     aliases = ("DL3040", "DS-0019", "DS-0027")
+    only_of = (("DS-0019", "dnf"), ("DS-0027", "microdnf"))
     programs = _DNF
     verbs = ("install", "in", "upgrade", "reinstall", "module install", "group install")
     summary = "dnf's cache should be cleaned in the RUN that filled it"

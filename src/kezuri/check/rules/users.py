@@ -33,20 +33,25 @@ class RootUser(Rule):
     url = "https://github.com/hadolint/hadolint/wiki/DL3002"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        above = shipped(subject)
+        stages = shipped(subject)
+        parts = {part.number: part for part in subject.parts}
+        final, changed = set[int](), False
+        for number in stages:
+            if not changed:
+                final.add(number)
+            changed = changed or any(isinstance(p.instruction, User) and not p.trigger for p in parts[number].pieces)
         for part in subject.parts:
             if part.start is None:
                 continue
             users = [p.instruction for p in part.pieces if isinstance(p.instruction, User) and not p.trigger]
             if not users or users[-1].user.partition(":")[0] not in ("root", "0"):
                 continue
-            final = part.number == above[0] or (part.number in above and not _changed(subject, part.number))
             yield Finding(
                 self,
                 "the last USER is root: what the image starts runs with all rights",
                 users[-1].node,
                 hint="switch to an account without rights behind the steps that need root: `USER 65532`",
-                level=None if final else "info",
+                level=None if part.number in final else "info",
             )
 
 
@@ -91,17 +96,6 @@ class NamedUser(Rule):
                     instruction.node,
                     hint="write the account's number, as `id -u` shows it in the image",
                 )
-
-
-def _changed(subject: Subject, number: int) -> bool:
-    """Whether a stage that stands on this one, on the way to the last, says USER again."""
-    stages = shipped(subject)
-    parts = {part.number: part for part in subject.parts}
-    return any(
-        isinstance(p.instruction, User) and not p.trigger
-        for n in stages[: stages.index(number)]
-        for p in parts[n].pieces
-    )
 
 
 RULES = (RootUser(), NamedUser())
