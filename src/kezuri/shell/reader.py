@@ -16,7 +16,7 @@ from kezuri.shell.script import Assignment, Joint, Redirect, Script, SimpleComma
 from kezuri.shell.words import join, read_word
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node, Parser, Tree
 
 _OPERATORS: dict[str, Joint] = {";": ";", "\n": ";", "&&": "&&", "||": "||", "|": "|", "|&": "|&", "&": "&"}
 _COMPOUND: dict[str, Within] = {
@@ -64,10 +64,15 @@ def _grammar() -> object:
     return language()
 
 
+def parse(data: bytes) -> "Tree":
+    """The syntax tree of a shell text."""
+    return _parser().parse(data)
+
+
 def read(text: str) -> Script:
     """The commands of a shell text."""
     offsets = Offsets(text)
-    tree = _parser().parse(offsets.data)
+    tree = parse(offsets.data)
     reading = _Reading(text, offsets)
     reading.read(tree.root_node)
     return Script(text, tuple(reading.finished()), tree.root_node.has_error or reading.doubtful)
