@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kezuri.check.editing import bare
-from kezuri.check.rule import Example, Finding, Level, Rule
+from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.subject import Subject, used
 from kezuri.dockerfile.instructions import From
 
@@ -36,6 +36,7 @@ class UntaggedBaseImage(Rule):
 
     name = "UntaggedBaseImage"
     aliases = ("DL3006",)
+    fix_class = "D"
     summary = "Images are named with a tag or a digest"
     why = (
         "Without a tag `latest` is meant: the build of tomorrow stands on another image than that of today, and "
@@ -79,7 +80,8 @@ class UntaggedBaseImage(Rule):
                 f"the image {bare(start.image)} has no tag",
                 start.node,
                 start.image_span,
-                hint=f"write the version that you mean: `{bare(start.image)}:VERSION`",
+                _pinned(subject, start, f"{bare(start.image)}:latest"),
+                f"write the version that you mean: `{bare(start.image)}:VERSION`",
                 aliases=() if port else None,
                 level=level,
             )
@@ -90,6 +92,7 @@ class LatestBaseImage(Rule):
 
     name = "LatestBaseImage"
     aliases = ("DL3007", "DS-0001", "DKL-DI-0006")
+    fix_class = "D"
     summary = "The tag of an image is not latest"
     why = (
         "`latest` is whatever was pushed last: the image changes under the file, and two machines that pulled on two "
@@ -113,8 +116,18 @@ class LatestBaseImage(Rule):
                     f"the tag of {image.name} is latest: it means another image every time one is pushed",
                     start.node,
                     start.image_span,
-                    hint=f"write the version that you mean: `{image.name}:VERSION`",
+                    _pinned(subject, start, start.image),
+                    f"write the version that you mean: `{image.name}:VERSION`",
                 )
+
+
+def _pinned(subject: Subject, start: From, name: str) -> Fix | None:
+    """The digest that the image has now, behind its name; None where nobody knows it."""
+    digest = subject.data.digest(name) if subject.data is not None and "$" not in name else None
+    if digest is None:
+        return None
+    edit = Edit(start.image_span, f"{name}@{digest}")
+    return Fix(f"pin it: `{name}@{digest}`", (edit,), "D", frozenset(("base", "base.name")))
 
 
 def _images(subject: Subject) -> Iterator[From]:

@@ -16,7 +16,7 @@ class RootUser(Rule):
     """hadolint's DL3002."""
 
     name = "RootUser"
-    aliases = ("DL3002",)
+    aliases = ("DL3002", "DS-0002", "CIS-DI-0001")
     summary = "The last USER of a stage is not root"
     why = (
         "What the image starts then runs as root: whoever finds a hole in it is root in the container, and one more "
@@ -57,6 +57,7 @@ class RootUser(Rule):
                 "the last USER is root: what the image starts runs with all rights",
                 users[-1].node,
                 hint="switch to an account without rights behind the steps that need root: `USER 65532`",
+                aliases=None if part.number in final else ("DL3002",),
                 level=None if part.number in final else "info",
             )
 
@@ -103,7 +104,7 @@ class NamedUser(Rule):
                 said = next((step.user for step in known if step.instruction is instruction), name)
                 text = f"the user {name} is a name: only the image's own /etc/passwd knows who that is"
                 if said.partition(":")[0].isdigit():
-                    text = f"the user {name} is no number at a glance"
+                    text = f"which number the user {name} is, only a variable tells"
                 plain = name == "root" or said.partition(":")[0].isdigit()
                 hint = "write the account's number, as `id -u` shows it in the image"
                 yield Finding(self, text, instruction.node, hint=hint, level="style" if plain else None)

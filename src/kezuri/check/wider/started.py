@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kezuri.check.editing import without
-from kezuri.check.rule import Edit, Finding, Fix, Rule
+from kezuri.check.rule import Edit, Finding, Fix, FixClass, Rule
 from kezuri.check.wider.merging import merged
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck
@@ -93,4 +93,6 @@ def _exec_form(subject: "Subject", part: "Part", instruction: Cmd | Entrypoint |
     new = json.dumps(words, ensure_ascii=False)
     field = {"CMD": "Cmd", "ENTRYPOINT": "Entrypoint", "HEALTHCHECK": "Healthcheck"}[node.keyword]
     edit = Edit(Span(at, at + len(line)), new)
-    return Fix(f"write `{new}`", (edit,), "V" if handed else "A", frozenset((f"config.{field}",)))
+    # A script without a `#!` line starts by a shell only, and whether it has one does not stand here.
+    kind: FixClass = "V" if handed or words[0].endswith(".sh") else "A"
+    return Fix(f"write `{new}`", (edit,), kind, frozenset((f"config.{field}",)))
