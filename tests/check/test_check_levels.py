@@ -1,7 +1,7 @@
 """How much findings weigh in files that are right as they are, or nearly: a maintainer of one would say so."""
 
 import pytest
-from tests.check.check_dockerfiles import resolver
+from tests.check.check_dockerfiles import Table, resolver
 
 from kezuri.check.rule import Fix, apply
 from kezuri.check.selection import Selection
@@ -318,10 +318,42 @@ def levels(text: str, rule: str) -> set[str]:
             {"style"},
             id="ApkIndexKept: nothing is fetched",
         ),
+        pytest.param(
+            "JSONArgsRecommended",
+            "FROM debian:12\nHEALTHCHECK CMD nc -z localhost 80 || exit 1\n",
+            {"style"},
+            id="JSONArgsRecommended: no signal reaches it",
+        ),
+        pytest.param(
+            "FromPlatformFlagConstDisallowed",
+            "ARG TARGETARCH\nFROM --platform=linux/$TARGETARCH debian:12\n",
+            {"style"},
+            id="FromPlatformFlagConstDisallowed: no constant",
+        ),
+        pytest.param(
+            "MissingUser", "FROM debian:12\nRUN make test\n", {"style"}, id="MissingUser: nothing is started by itself"
+        ),
+        pytest.param(
+            "MissingUser",
+            'FROM example.com/base:1\nENTRYPOINT ["/app"]\n',
+            {"info"},
+            id="MissingUser: nobody knows the base",
+        ),
     ],
 )
 def test_level_is_what_it_means(rule: str, text: str, expected: set[str]) -> None:
     assert levels(text, rule) == expected
+
+
+@pytest.mark.parametrize(("files", "expected"), [({"go.mod": ""}, {"info"}), ({"main.py": ""}, set())])
+def test_context_may_be_another_directory(files: dict[str, str], expected: set[str]) -> None:
+    text = "FROM golang:1.24\nCOPY go.mod ./\nRUN go mod download\nCOPY . .\n"
+    terms = Terms(
+        resolver(),
+        surroundings=Table({**files, "Dockerfile": text}),
+        selection=Selection(only=frozenset({"contextnotfiltered"})),
+    )
+    assert {one.level for one in check_dockerfile(text, "Dockerfile", terms).told} == expected
 
 
 def fixes(text: str, rule: str) -> list[Fix]:
