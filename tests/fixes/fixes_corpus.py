@@ -109,7 +109,7 @@ def _compared(
     finally:
         prover.close()
     # A fix of class A may change what is run; what comes of it is told, and judged by whoever reads it.
-    runs = changes & {"command", "operation.new", "operation.gone", "kind", "unpack"}
+    runs = changes & {"command", "operation.new", "operation.gone"}
     found = {"differs" if runs else "undeclared": list(verdict.reasons)}
     return {"built": True, "same": digests[0] == digests[1], **found}
 

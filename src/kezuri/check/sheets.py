@@ -70,7 +70,8 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
             one = one._replace(level="error")
         told.append(one)
     told.sort(key=order)
-    return Sheet(source, tuple(told), tuple(asking.defects), silenced)
+    unknown = tuple(d for error in subject.survey.absent.values() for d in error.diagnostics)
+    return Sheet(source, tuple(told), tuple(asking.defects), silenced, unknown)
 
 
 def look(dockerfile: Dockerfile, terms: Terms, wrong: KezuriError | None = None) -> Subject:

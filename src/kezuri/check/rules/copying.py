@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from posixpath import normpath
 
 from kezuri.check.editing import bare, cased
 from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
@@ -47,6 +48,7 @@ class AddForPlainFiles(Rule):
                 continue
             word = cased(copy.node, "COPY")
             sure = len(plain) == len(copy.sources) and not any(sign in s for s in plain for sign in "*?[$")
+            sure = sure and not any(_may_be_archive(subject, bare(s)) for s in plain)
             flags = copy.checksum is not None or copy.keep_git_dir is not None or copy.unpack is not None
             fix = Fix(f"write `{word}`", (Edit(copy.node.keyword_span, word),), "A", frozenset(("kind", "unpack")))
             yield Finding(
@@ -57,6 +59,14 @@ class AddForPlainFiles(Rule):
                 fix if sure and not flags else None,
                 hint=f"write `{word}`",
             )
+
+
+def _may_be_archive(subject: Subject, path: str) -> bool:
+    """Whether a file of the context is no text: ADD unpacks archives, which it knows by their first bytes."""
+    around, at = subject.surroundings, normpath(path).lstrip("/")
+    if around is None or at == "." or not around.exists(at):
+        return False
+    return around.read(at) is None and not any(around.names(at))
 
 
 class ManySourcesNoDirectory(Rule):
