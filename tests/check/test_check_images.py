@@ -8,7 +8,7 @@ from tests.layer.layer_trees import trees
 from tests.tree.test_tree_stack import everything, listed
 
 from kezuri.check.catalogue import every_rule
-from kezuri.check.image import subject
+from kezuri.check.image import binaries, linking, subject
 from kezuri.check.image.example import image_of
 from kezuri.check.image.linter import look_at
 from kezuri.check.image.rule import ImageExample, ImageLook, ImageRule, Made
@@ -156,6 +156,20 @@ def test_libraries_are_looked_for_as_loaders_do() -> None:
     told = {"etc/ld.so.conf": Made(b"include ld.so.conf.d/*.conf\n"), "etc/ld.so.conf.d/a.conf": Made(b"/opt/lib\n")}
     assert names(DEBIAN, plain, elsewhere, told, **start) == []
     assert names(DEBIAN, plain, elsewhere, Env=["LD_LIBRARY_PATH=/opt/lib"], **start) == []
+
+
+def test_a_library_can_be_named_by_its_path() -> None:
+    program = {"opt/app/bin/run": Made(minimal_elf(GLIBC, ("$ORIGIN/../lib/libx.so.1", "/opt/app/liby.so")), 0o755)}
+    library = Made(minimal_elf(library=True))
+    there = {"opt/app/lib/libx.so.1": library, "opt/app/liby.so": library}
+    assert names(DEBIAN, program, there, Cmd=["/opt/app/bin/run"]) == []
+    assert names(DEBIAN, program, Cmd=["/opt/app/bin/run"]) == ["LibraryMissing"]
+
+
+def test_programs_for_a_machine_that_runs_as_well_count_where_they_are_started() -> None:
+    old = {"usr/lib/tool/old": Made(minimal_elf("/lib/ld-linux.so.2", machine=3), 0o755)}
+    assert names(DEBIAN, old) == []
+    assert names(DEBIAN, old, Cmd=["/usr/lib/tool/old"]) == ["LoaderMissing"]
 
 
 def test_what_a_library_needs_is_needed_as_well() -> None:
@@ -477,3 +491,23 @@ def test_what_belongs_to_development_weighs_where_a_program_runs(config: dict[st
     status = {"var/lib/dpkg/status": Made(b"Package: gcc\nStatus: install ok installed\n\n")}
     [found] = [one for one in findings(ImageExample("", status, **config)) if one.rule.name == "BuildToolsShipped"]
     assert found.level == level
+
+
+def test_an_image_of_another_system_is_asked_for_secrets_and_waste_only() -> None:
+    windows = {"os": "windows", "Cmd": ["cmd.exe"], "User": "ContainerUser"}
+    assert names({"Files/app/a.txt": Made(b"x")}, **windows) == []
+    assert names({"Files/app/key": Made(KEY)}, **windows) == ["SecretInLayer"]
+
+
+def test_files_that_need_very_much_blame_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = tuple(f"lib{number}.so" for number in range(500))
+    program = {"srv/run": Made(minimal_elf(GLIBC, many), 0o755)}
+    [message] = said(DEBIAN, program, Cmd=["/srv/run"])
+    assert message.endswith(
+        "needs lib0.so, lib1.so, lib10.so, lib100.so, lib101.so and 495 more, which are not in the image"
+    )
+    monkeypatch.setattr(linking, "_MOST_LOOKED_UP", 0)
+    assert names(DEBIAN, program, Cmd=["/srv/run"]) == []
+    monkeypatch.undo()
+    monkeypatch.setattr(binaries, "_MOST_NAMES", 100)
+    assert names(DEBIAN, program, Cmd=["/srv/run"]) == []

@@ -397,3 +397,13 @@ def test_exit_codes(kezuri: Kezuri) -> None:
     assert kezuri("--exit-code", "7", "nothing")[0] == 1
     for wrong in ("x", "-1", "256", "³"):
         assert kezuri("--exit-code", wrong)[0] == 2
+
+
+def test_registries_are_asked_when_that_is_wanted(kezuri: Kezuri, tmp_path: Path) -> None:
+    text = "FROM 127.0.0.1:1/nothing\nWORKDIR a\n"
+    asked = ("--rule", "WorkdirRelativePath", "--failure-threshold", "none")
+    code, _, err = kezuri(*asked, text=text)
+    assert (code, err) == (0, "")
+    code, out, err = kezuri(*asked, "--online", text=text)
+    assert code == 0 and "warning[WorkdirRelativePath]" in out
+    assert "info: not checked: 127.0.0.1:1/nothing" in err

@@ -153,6 +153,8 @@ def _missing(path: str) -> KezuriError:
     except OSError:
         near = None
     hint = f"did you mean {os.path.join(directory, near)}?" if near else ""
+    if not hint and (":" in path or "/" in path.strip("./")):
+        hint = f"an image of a registry is named docker://{path}"
     return NoFile.of(f"there is no file {path}", hint=hint)
 
 

@@ -1,4 +1,7 @@
-"""What the rules about package managers have in common: they look at one RUN after the other."""
+"""What the rules about package managers have in common: they look at one RUN after the other.
+
+Their patterns are texts, which `re` compiles and keeps when one is first asked: most files ask few of them.
+"""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from kezuri.check.asking import Asking
 from kezuri.check.catalogue import dockerfile_rules
+from kezuri.check.data import Data
 from kezuri.check.linter import CheckOptions
 from kezuri.check.names import canonicals
 from kezuri.check.policy import Policy
@@ -41,6 +42,7 @@ class Terms(NamedTuple):
     heed: bool = True
     today: str = ""
     shell_checker: ShellChecker | None = None
+    data: Data | None = None
 
 
 def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
@@ -68,7 +70,8 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
             one = one._replace(level="error")
         told.append(one)
     told.sort(key=order)
-    return Sheet(source, tuple(told), tuple(asking.defects), silenced)
+    unknown = tuple(d for error in subject.survey.absent.values() for d in error.diagnostics)
+    return Sheet(source, tuple(told), tuple(asking.defects), silenced, unknown)
 
 
 def look(dockerfile: Dockerfile, terms: Terms, wrong: KezuriError | None = None) -> Subject:
@@ -84,7 +87,7 @@ def look(dockerfile: Dockerfile, terms: Terms, wrong: KezuriError | None = None)
         survey = survey._replace(errors=(*survey.errors, wrong))
     asked = terms.platform is not None
     around, policy, checker = terms.surroundings, terms.policy, terms.shell_checker
-    return Subject(dockerfile, survey, platform, terms.ignore, asked, around, policy, checker)
+    return Subject(dockerfile, survey, platform, terms.ignore, asked, around, policy, checker, terms.data)
 
 
 def _selection(selection: Selection, options: CheckOptions) -> Selection:

@@ -67,6 +67,16 @@ def base_config(subject: "Subject", number: int) -> "ImageConfig | None":
     return base.config if isinstance(base, BaseImage) else None
 
 
+def base_directory(subject: "Subject", number: int) -> str | None:
+    """Where the image at the bottom of a stage works: `/` where it says nothing, or is scratch. None where it is not
+    known."""
+    facts = subject.evaluated.get(number)
+    if facts is None or facts.plan is None or subject.guessed(facts):
+        return None
+    base = base_config(subject, number)
+    return (base.working_dir if base is not None else "") or "/"
+
+
 def run_operation(subject: "Subject", stage: int, run: "Run") -> RunOperation | None:
     """A RUN of a stage as evaluated: as whom and where it runs. None where that is not known."""
     facts = subject.evaluated.get(stage)

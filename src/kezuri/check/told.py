@@ -95,9 +95,11 @@ class Defect(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """What was found in one file: the findings in the order of the text, and how many were silenced."""
+    """What was found in one file: the findings in the order of the text, and how many were silenced. `unknown` says of
+    which images nothing was known, and why."""
 
     source: SourceText
     told: tuple[Told, ...]
     defects: tuple[Defect, ...] = ()
     silenced: int = 0
+    unknown: tuple[Diagnostic, ...] = ()

@@ -60,13 +60,13 @@ def _row(rule: RulePage, japanese: bool) -> str:
     if rule.experimental:
         summary += " (実験的)" if japanese else " (experimental)"
     name = f"[{rule.name}](#{rule.name.lower()})"
-    return f"| {name} | {rule.severity} | {rule.fix_class} | {', '.join(rule.aliases)} | {summary} |"
+    return f"| {name} | {rule.severity} | {rule.fix_class} | {', '.join(rule.shown_aliases)} | {summary} |"
 
 
 def _section(rule: RulePage, japanese: bool) -> list[str]:
     summary, why = _said(rule, japanese)
     lines = [f"### {rule.name}", "", summary.rstrip(".。") + ("。" if japanese and not summary.isascii() else "."), ""]
-    facts = [rule.severity, *rule.aliases]
+    facts = [rule.severity, *rule.shown_aliases]
     if rule in RULES:
         facts.append("BuildKit")
     if rule.fix_class:
@@ -99,7 +99,7 @@ def _foreign(rules: Iterable[RulePage], japanese: bool) -> list[str]:
     """The names of other tools, and which rules of ours have them."""
     found: dict[str, list[str]] = {}
     for rule in rules:
-        for alias in rule.aliases:
+        for alias in rule.shown_aliases:
             found.setdefault(alias, []).append(rule.name)
     lines = ["## ほかのツールの名前" if japanese else "## Names of other tools", ""]
     for tool, starts in _TOOLS:

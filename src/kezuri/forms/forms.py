@@ -17,6 +17,7 @@ from kezuri.store.store import Store, layer_name
 if TYPE_CHECKING:
     from kezuri.forms.makers import Makers
     from kezuri.layer.entry import Item
+    from kezuri.tree.layers import ListedLayer
     from kezuri.tree.stack import StackView
 
 
@@ -145,6 +146,11 @@ class Forms:
     def view(self, layers: Sequence[str]) -> "StackView":
         """The stack seen as one tree; nothing is unpacked for it."""
         return self._made().listings.view(layers)
+
+    def packed(self, layers: Sequence[str]) -> "tuple[ListedLayer, ...]":
+        """Each layer of the stack, lowest first, as its tar has it: no right to read other users' files is needed."""
+        listings = self._made().listings
+        return tuple(listings.packed(layer, layers[:number]) for number, layer in enumerate(layers))
 
     # blobs
 

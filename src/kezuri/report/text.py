@@ -18,8 +18,10 @@ def text(
     words: Callable[[str], str] = str,
     phrase: Callable[..., str] = _plain,
 ) -> str:
-    """Findings of the level `lightest` and above; the others are counted only. `words` and `phrase` say a sentence in
-    the reader's language."""
+    """Findings of the level `lightest` and above; the others are counted only; empty where no file was read. `words`
+    and `phrase` say a sentence in the reader's language."""
+    if not sheets:
+        return ""
     every = [told for sheet in sheets for told in sheet.told]
     shown = [told for told in every if reaches(told.level, lightest)]
     blocks = [render(told.diagnostic, colour, columns, words) for told in shown]

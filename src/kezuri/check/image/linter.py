@@ -36,7 +36,8 @@ def quick_looks() -> tuple[ImageLook, ...]:
 def gather(image: Image, looks: Iterable[ImageLook]) -> list[ImageLook]:
     """Let the files of the image go by once for all of them; those that can be asked then. What cannot be read is told
     to the image's `unchecked`, and what wants files is left out."""
-    looks = list(looks)
+    system = image.config.platform.os
+    looks = [look for look in looks if system in ("linux", "") or not look.linux]
     kinds: dict[type[Gathering], None] = {}
     for look in looks:
         kinds.update(dict.fromkeys(look.needs))

@@ -43,11 +43,13 @@ class ImageLook:
     """One way to look at a finished image.
 
     `needs` is what it wants gathered. A `quick` one asks for single files only where nothing is gathered, so that it
-    can be asked after every build. Of `bad` it finds something, of `good` nothing.
+    can be asked after every build. One that is not for `linux` alone is asked about images of other systems, too. Of
+    `bad` it finds something, of `good` nothing.
     """
 
     needs: ClassVar[tuple[type[Gathering], ...]] = ()
     quick: ClassVar[bool] = False
+    linux: ClassVar[bool] = True
 
     @property
     def page(self) -> RulePage:

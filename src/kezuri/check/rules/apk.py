@@ -20,8 +20,8 @@ _VALUED = frozenset(
         *("--arch", "--cache-dir", "--cache-max-age", "--progress-fd", "--timeout"),
     )
 )
-_PINNED = re.compile(r"[=<>~]|\.apk\Z|\A!")
-_CACHE = re.compile(r"/var/cache/apk|/etc/apk/cache|/var/cache/\*?\Z")
+_PINNED = r"[=<>~]|\.apk\Z|\A!"
+_CACHE = r"/var/cache/apk|/etc/apk/cache|/var/cache/\*?\Z"
 _FETCHING = ("--update", "-U", "--update-cache")
 
 
@@ -60,7 +60,10 @@ class UnpinnedApkPackage(PackageRule):
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         spots = [
-            Spot(call, word) for call, _, packages in _adds(run) for word in packages if not _PINNED.search(word.loose)
+            Spot(call, word)
+            for call, _, packages in _adds(run)
+            for word in packages
+            if not re.search(_PINNED, word.loose)
         ]
         if not spots:
             return None
@@ -105,7 +108,7 @@ class ApkIndexKept(PackageRule):
             return None
         fetched = any(call.has(*_FETCHING) for call, _ in found)
         removed = any(
-            other.program == "rm" and any(_CACHE.search(word.loose) for word in other.words)
+            other.program == "rm" and any(re.search(_CACHE, word.loose) for word in other.words)
             for other in run.after(found[-1][0])
         )
         return self.found(

@@ -6,7 +6,7 @@ from posixpath import normpath
 
 from kezuri.check.editing import bare, cased
 from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
-from kezuri.check.standing import base_config
+from kezuri.check.standing import base_directory
 from kezuri.check.subject import Subject
 from kezuri.check.written import Part
 from kezuri.diagnostics import Span
@@ -139,8 +139,7 @@ class RelativeCopyDestination(Rule):
         for part in subject.parts:
             start = part.start
             known = start is not None and start.image in settled
-            base = base_config(subject, part.number) if start is not None else None
-            home = base.working_dir if base is not None else None
+            home = base_directory(subject, part.number) if start is not None else None
             for piece in part.pieces:
                 instruction = piece.instruction
                 if instruction.node.keyword == "WORKDIR" and not piece.trigger:

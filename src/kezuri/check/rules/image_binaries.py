@@ -196,7 +196,7 @@ def _weight(image: Image, binary: Binary, starts: set[str]) -> Level | None:
     """How much a program counts that cannot be started."""
     if binary.path in starts:
         return "error"
-    if image.of_base(binary.layer):
+    if image.of_base(binary.layer) or architecture(binary.elf) not in ("", image.config.platform.architecture):
         return None
     directory = binary.path.rpartition("/")[0]
     if directory in _ON_PATH or image.environment.get("PATH", "").split(":").count(f"/{directory}"):
@@ -275,16 +275,30 @@ class LibraryMissing(ImageRule):
             for name in lacking if linking.sure else ():
                 if level is not None and not name.startswith(_DRIVERS):
                     groups.setdefault((each.layer, name, level), []).append(each.path)
+        # What the same files lack is said once.
+        together: dict[tuple[int, Level, tuple[str, ...], str], list[str]] = {}
         for (layer, name, level), paths in sorted(groups.items()):
-            shown, library, elsewhere = _listed(paths), abridged(name), anywhere.get(name)
+            elsewhere = anywhere.get(name, [""])[0]
+            together.setdefault((layer, level, tuple(paths), elsewhere), []).append(name)
+        for (layer, level, files, elsewhere), lacked in sorted(together.items()):
+            shown, libraries = _listed(list(files)), _named(lacked)
             if elsewhere:
-                message = f"the loader does not find {library} for {shown}: it is at /{elsewhere[0]}"
-            elif len(paths) == 1:
-                message = f"{shown} needs {library}, which is not in the image"
+                message = f"the loader does not find {libraries} for {shown}: it is at /{elsewhere}"
+            elif len(files) == 1:
+                message = f"{shown} needs {libraries}, which is not in the image"
+                if len(lacked) > 1:
+                    message = f"{shown} needs {libraries}, which are not in the image"
             else:
-                message = f"{shown} need {library}, which is not in the image"
+                message = f"{shown} need {libraries}, which is not in the image"
+                if len(lacked) > 1:
+                    message = f"{shown} need {libraries}, which are not in the image"
             hint = "install the package that has it in the last stage, or copy it with the program"
             yield self.found(image, image.line(layer), message, hint, level)
+
+
+def _named(libraries: list[str]) -> str:
+    shown = ", ".join(abridged(name) for name in libraries[:5])
+    return shown if len(libraries) <= 5 else f"{shown} and {len(libraries) - 5} more"
 
 
 def _of_libc(name: str) -> bool:

@@ -39,6 +39,7 @@ class SecretInLayer(ImageRule):
         "テキストに入れません。",
     )
     needs = (Secrets,)
+    linux = False
     bad = ImageExample(
         "FROM node\nCOPY deploy.key /root/\nRUN ./deploy && rm /root/deploy.key\n",
         {"root/deploy.key": Made(_KEY, 0o600)},
@@ -74,6 +75,7 @@ class SecretInConfig(ImageRule):
         "見つけた値は表示しません。",
     )
     quick = True
+    linux = False
     bad = ImageExample(
         "FROM node\nARG NPM_TOKEN\nRUN npm config set //registry.npmjs.org/:_authToken $NPM_TOKEN\n",
         history=[{"created_by": f"RUN |1 NPM_TOKEN={_TOKEN} /bin/sh -c npm ci # buildkit", "empty_layer": True}],

@@ -33,6 +33,7 @@ class RemovalHidesBytes(ImageRule):
         "レイヤー同士が隠すものは除きます。",
     )
     needs = (Waste,)
+    linux = False
     bad = ImageExample(
         "FROM debian\nRUN apt-get update && apt-get install -y curl\nRUN rm -rf /var/lib/apt/lists/*\n",
         {"var/lib/apt/lists/all": _BIG},
@@ -78,6 +79,7 @@ class FilesStoredTwice(ImageRule):
         "ファイルを同じものとみなします。1 MB 未満は注意で、50 kB 未満は除きます。",
     )
     needs = (Waste,)
+    linux = False
     bad = ImageExample(
         "FROM node\nCOPY . /app\nRUN chown -R node /app\nUSER node\n",
         {"app/data": Made(b"x", size=11_000_000)},

@@ -74,7 +74,7 @@ _GO_VALUED = frozenset(
         ),
     )
 )
-_GO_LOCAL = re.compile(r"[./~]|all\Z|std\Z|cmd(?:/|\Z)|.*\.go\Z")
+_GO_LOCAL = r"[./~]|all\Z|std\Z|cmd(?:/|\Z)|.*\.go\Z"
 
 
 class UnpinnedGem(PackageRule):
@@ -188,7 +188,7 @@ def _unpinned_packages(call: "Call") -> "list[Word]":
 
 
 def _pinned(package: str) -> bool:
-    if _GO_LOCAL.match(package):
+    if re.match(_GO_LOCAL, package):
         return True
     name, at, version = package.rpartition("@")
     return at != "" and name != "" and version not in ("latest", "none", "")

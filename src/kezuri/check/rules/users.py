@@ -15,7 +15,7 @@ class RootUser(Rule):
     """hadolint's DL3002."""
 
     name = "RootUser"
-    aliases = ("DL3002",)
+    aliases = ("DL3002", "DS-0002", "CIS-DI-0001")
     summary = "The last USER of a stage is not root"
     why = (
         "What the image starts then runs as root: whoever finds a hole in it is root in the container, and one more "
@@ -51,6 +51,7 @@ class RootUser(Rule):
                 "the last USER is root: what the image starts runs with all rights",
                 users[-1].node,
                 hint="switch to an account without rights behind the steps that need root: `USER 65532`",
+                aliases=None if part.number in final else ("DL3002",),
                 level=None if part.number in final else "info",
             )
 
