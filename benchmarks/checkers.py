@@ -41,7 +41,7 @@ class Checker(NamedTuple):
         done = subprocess.run(
             [*self.ask, path], capture_output=True, env={**os.environ, **self.environ}, check=False, text=True
         )
-        if not done.stdout and done.returncode and "nknown instruction" in done.stderr:
+        if not done.stdout and done.returncode and done.stderr:
             return [Said("it cannot be read", True)]  # which is a finding, too
         try:
             return self.read(json.loads(done.stdout))

@@ -16,12 +16,13 @@ EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examp
 
 
 class Case(NamedTuple):
-    """A Dockerfile, its context, and the base images that it needs."""
+    """A Dockerfile, its context, the base images that it needs, and its build arguments."""
 
     name: str
     dockerfile: str
     context: str
     bases: tuple[str, ...]
+    arguments: tuple[str, ...]
 
 
 class Tally(NamedTuple):
@@ -66,7 +67,9 @@ class _Workshop:
         self._kezuri = kezuri
         self._scratch = scratch
         self._layout = layout
-        self._store = f"{scratch}/store"
+        self._environ = {**os.environ, "KEZURI_ROOT": f"{scratch}/store"}
+        if "SSL_CERT_FILE" in os.environ:
+            self._environ.setdefault("KEZURI_CA_CERTIFICATES", os.environ["SSL_CERT_FILE"])
         self._known: dict[tuple[str, str], bool] = {}
         with open(f"{layout}/index.json") as file:
             entries = json.load(file)["manifests"]
@@ -87,9 +90,9 @@ class _Workshop:
                 return False
             with _Place(self._scratch, case, text) as place:
                 done = subprocess.run(
-                    [*self._kezuri, "build", "-q", place],
+                    [*self._kezuri, "build", "-q", *case.arguments, place],
                     capture_output=True,
-                    env={**os.environ, "KEZURI_ROOT": self._store},
+                    env=self._environ,
                     text=True,
                     check=False,
                 )
@@ -107,7 +110,7 @@ class _Workshop:
                     [*argv, f"{place}/Dockerfile"],
                     capture_output=True,
                     cwd=place,
-                    env={**os.environ, **checker.environ},
+                    env={**self._environ, **checker.environ},
                     check=False,
                 )
                 failed += done.returncode not in (0, 1)
@@ -126,7 +129,7 @@ class _Workshop:
             return False
         if full not in self._loaded:
             words = [*self._kezuri, "copy", "-q", f"oci:{self._layout}:{full}", f"store:{full}"]
-            ask(words, {"KEZURI_ROOT": self._store})
+            ask(words, self._environ)
             self._loaded.add(full)
         return True
 
@@ -176,8 +179,15 @@ def _cases() -> list[Case]:
 def _case(name: str, home: str, said: dict[str, object]) -> Case:
     bases = said.get("bases", ())
     assert isinstance(bases, list | tuple)
-    dockerfile = os.path.join(home, str(said.get("dockerfile", "Dockerfile")))
-    return Case(name, dockerfile, os.path.normpath(os.path.join(home, str(said.get("context", ".")))), tuple(bases))
+    given = said.get("build_args", {})
+    assert isinstance(given, dict)
+    return Case(
+        name,
+        os.path.join(home, str(said.get("dockerfile", "Dockerfile"))),
+        os.path.normpath(os.path.join(home, str(said.get("context", ".")))),
+        tuple(bases),
+        tuple(word for key, value in given.items() for word in ("--build-arg", f"{key}={value}")),
+    )
 
 
 def _full(name: str) -> str:

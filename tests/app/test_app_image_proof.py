@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 
-from kezuri.app.image_proof import Ground, ImageProver
+from kezuri.app.image_proof import Ground, ImageProver, aside
 from kezuri.app.images import images
 from kezuri.app.probing import Probes
 from kezuri.app.request import BuildRequest, Settings
@@ -124,3 +124,21 @@ def test_an_image_that_names_no_command_is_proved_without_a_probe(laboratory: La
     before = "FROM scratch\nCOPY data /\n"
     verdict = laboratory.prove(before, before + "LABEL a=b\n", "config.Labels a")
     assert not verdict.reasons and "the image names no command" in verdict.proved[-1]
+
+
+STAGES = "FROM base AS test\nRUN echo 1 > /x\nFROM base AS unused\nRUN echo 2 > /y\nFROM base\nCMD true\n"
+
+
+def test_a_stage_that_nobody_needs_is_built_too(laboratory: Laboratory) -> None:
+    assert laboratory.prove(STAGES, STAGES.replace("echo 2", "echo 3")).reasons
+    assert laboratory.prove(STAGES, STAGES.replace("RUN echo 1", "RUN false")).reasons
+    assert not laboratory.prove(STAGES, STAGES.replace("echo 2", "echo  2")).reasons
+
+
+@pytest.mark.parametrize(
+    ("find", "make", "expected"),
+    [("echo 1", "echo 3", ("test",)), ("echo 2", "echo 3", ("unused",)), ("CMD true", "CMD false", ()), ("x", "x", ())],
+)
+def test_which_stages_those_are(find: str, make: str, expected: tuple[str, ...]) -> None:
+    found = aside(STAGES, STAGES.replace(find, make), BuildRequest())
+    assert found == expected or (find == make and not expected)

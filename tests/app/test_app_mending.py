@@ -1,5 +1,7 @@
 """Fixes as transactions: what does what it says is kept, what does more is refused, and every round comes to an end."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,3 +155,19 @@ def _examples() -> list[Rule]:
 def test_every_fix_of_class_a_of_the_bad_examples_is_proved(rule: Rule) -> None:
     mended = mend(rule.bad.text, rule)
     assert [(t.fix.title, t.reasons) for t in mended.refused] == []
+
+
+def test_an_add_of_what_may_be_an_archive_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ADD knows archives by their first bytes: found by the corpus, a file whose name said nothing."""
+    from kezuri.app.fixing import Fixer, FixRequest
+    from kezuri.app.lint import CheckRequest, check_all
+    from kezuri.app.request import Settings
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "packed").write_bytes(b"\x1f\x8b\x08\0" + bytes(20))
+    (tmp_path / "plain").write_text("text")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nADD ./packed /a\nADD plain /b\n")
+    settings = Settings(str(tmp_path / "root"))
+    fixer = Fixer(FixRequest(), "", lambda: settings, lambda event: None)
+    check_all(CheckRequest((str(tmp_path / "Dockerfile"),)), lambda: settings, fixer)
+    assert (tmp_path / "Dockerfile").read_text() == "FROM scratch\nADD ./packed /a\nCOPY plain /b\n"

@@ -119,6 +119,18 @@ def test_the_broken_documents_of_the_brief_are_found(name: str) -> None:
     assert names >= BROKEN[name]
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/.dockerignore")), ids=lambda path: path.parent.name)
+def test_the_ignore_files_of_the_right_examples_have_no_finding_above_info(path: Path) -> None:
+    directory = path.parent
+    files = {
+        os.path.relpath(file, directory): file.read_text(encoding="utf-8", errors="replace")
+        for file in directory.rglob("*")
+        if file.is_file()
+    }
+    document = subject(files[".dockerignore"], ".dockerignore", files)
+    assert not [found.message for found in findings(document) if (found.level or found.rule.severity) != "info"]
+
+
 def test_a_version_below_one_is_not_taken_for_one_that_ended() -> None:
     text = (
         "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: docker/build-push-action@v7\n"

@@ -45,8 +45,8 @@ def kezuri(tmp_path: Path, directory: Path) -> Kezuri:
 
 def ruled(monkeypatch: pytest.MonkeyPatch, *rules: Rule) -> None:
     """From now on these are all rules there are."""
-    for module in ("kezuri.check.sheets", "kezuri.check.catalogue"):
-        monkeypatch.setattr(f"{module}.every_rule", lambda: rules, raising=False)
+    monkeypatch.setattr("kezuri.check.sheets.dockerfile_rules", lambda: rules)
+    monkeypatch.setattr("kezuri.check.catalogue.every_rule", lambda: rules)
     catalogue.by_name.cache_clear()
 
 
@@ -72,6 +72,12 @@ def test_a_diff_is_shown_and_nothing_is_written(kezuri: Kezuri, directory: Path)
     assert code == 1 and "would be mended" in err
     assert out == "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,2 +1,2 @@\n FROM scratch\n-ENV A b\n+ENV A=b\n"
     assert kezuri(*RULE, "--diff", text=MENDED)[:2] == (0, "")
+
+
+@pytest.mark.parametrize("argv", [("--diff",), ("--fix",), ("--fix", "--diff")])
+def test_what_cannot_be_read_is_told(kezuri: Kezuri, argv: tuple[str, ...]) -> None:
+    code, _, err = kezuri(*argv, *RULE, "Dockerfile", "gone")
+    assert code == 1 and "there is no file gone" in err
 
 
 def test_of_standard_input_the_result_is_printed(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +162,7 @@ def test_what_a_document_becomes_must_be_declared(
                 yield finding._replace(fix=Fix("clear it", (everything,), changes=frozenset(("version",))))
 
     rules = (Lies(),)
-    monkeypatch.setattr("kezuri.check.document_sheets.every_rule", lambda: rules)
+    monkeypatch.setattr("kezuri.check.document_sheets.document_rules", lambda: rules)
     (directory / "compose.yaml").write_text(COMPOSE)
     code, _, err = kezuri("--fix", "compose.yaml", text=None)
     assert "it changes what it does not say: services.a" in err and code in (0, 1)

@@ -150,6 +150,14 @@ FIXES = {
         "RUN <<EOF\nset -e\nyum install -y a\nEOF",
         "RUN <<EOF\nset -e\nyum install -y a\nyum clean all\nEOF",
     ),
+    "clean before the last semicolon": (
+        "RUN yum install -y a; \\\n  b;",
+        "RUN yum install -y a; \\\n  b && \\\n  yum clean all;",
+    ),
+    "clean where it stops on failure": (
+        "RUN yum install -y a || exit 1",
+        "RUN yum install -y a || exit 1 && yum clean all",
+    ),
     "clean before a comment": ("RUN yum install -y a # why", "RUN yum install -y a && yum clean all # why"),
     "clean with its line endings": (
         "RUN a && \\\r\n  yum install -y a\r",
@@ -184,9 +192,12 @@ REFUSED = {
     "another shell": 'SHELL ["pwsh", "-c"]\nRUN yum install -y a',
     "the exec form": 'RUN ["apt-get", "install", "foo"]',
     "something in the background at the end": "RUN yum install -y a && b &",
+    "the end is not reached": "RUN yum install -y a && exit 0",
+    "another program takes over": "RUN yum install -y a; exec b",
     "a here-document within": "RUN yum install -y a && cat <<EOF\nx\nEOF",
     "lists that a later RUN needs": "RUN apt-get update && apt-get install -y a\nRUN apt-get install -y b",
     "lists that nothing in the RUN needs": "RUN apt-get update",
+    "an index that a later RUN needs": "RUN apk add -U foo\nRUN apk add bar && (",
     "apt in a way that apt-get has not": "RUN apt list --installed",
 }
 
@@ -196,6 +207,19 @@ def test_packages_edits_are_refused(name: str) -> None:
     findings = examine(f"FROM debian:12\n{REFUSED[name]}\n", rules=RULES).findings
     assert findings
     assert [f.fix for f in findings if f.fix is not None and f.fix.kind == "A"] == []
+
+
+def test_packages_lists_that_a_script_may_need_are_removed_only_with_a_proof() -> None:
+    text = "FROM debian:12\nRUN apt-get update && apt-get install -y a=1\nRUN ./setup.sh\n"
+    fixes = [f.fix for f in examine(text, rules=RULES).findings if f.rule.name == "AptListsKept"]
+    assert [fix.kind for fix in fixes if fix is not None] == ["V"]
+
+
+def test_packages_an_index_goes_when_nobody_needs_it_any_more() -> None:
+    text = "FROM alpine\nRUN apk add -U foo=1\nRUN apk add bar=1\n"
+    for _ in range(3):
+        text = apply(text, [f.fix for f in examine(text, rules=RULES).findings if f.fix is not None])
+    assert text == "FROM alpine\nRUN apk add --no-cache foo=1\nRUN apk add --no-cache bar=1\n"
 
 
 MANAGERS = st.sampled_from(

@@ -3,9 +3,14 @@
 from collections.abc import Iterable
 
 import pytest
-from tests.check.check_dockerfiles import resolver
+from tests.check.check_dockerfiles import resolver, seen_in
 
+from kezuri.check.catalogue import every_rule
 from kezuri.check.pragmas import Silence
+from kezuri.check.preferences_hadolint import read_hadolint
+from kezuri.check.preferences_ignores import read_ignored
+from kezuri.check.preferences_toml import read_project
+from kezuri.check.rule import Example, Rule
 from kezuri.check.selection import Selection
 from kezuri.check.sheets import Terms, check_dockerfile
 from kezuri.check.told import Sheet
@@ -13,6 +18,7 @@ from kezuri.dockerfile.parser import parse
 
 A = "WorkdirRelativePath"
 B = "MaintainerDeprecated"
+DOCKERFILE = [rule for rule in every_rule() if isinstance(rule, Rule)]
 
 
 def sheet(text: str, heed: bool = True, also: Iterable[str] = (), today: str = "2026-11-28") -> Sheet:
@@ -138,3 +144,30 @@ def test_a_name_that_nobody_has_is_reported_at_its_place() -> None:
 def test_many_comments_take_time_in_proportion() -> None:
     text = "FROM scratch\n" + f"# kezuri ignore={A}\n" * 20_000 + "WORKDIR a\n"
     assert found(text) == []
+
+
+@pytest.mark.parametrize("rule", DOCKERFILE, ids=[rule.name for rule in DOCKERFILE])
+def test_every_name_of_a_finding_silences_it_in_every_comment(rule: Rule) -> None:
+    example = rule.bad
+    for told in seen_in(example, rule).told:
+        for name in (rule.name, *(told.aliases or rule.aliases)):
+            for comment in (f"# kezuri global ignore={name}", f"# hadolint global ignore={name.lower()}"):
+                text = f"{example.text.rstrip()}\n{comment}\n"
+                left = seen_in(
+                    Example(text, example.ignore, example.base, example.files, example.name, example.policy), rule
+                )
+                assert told.message not in [one.message for one in left.told if one.line == told.line], (name, comment)
+
+
+@pytest.mark.parametrize("rule", DOCKERFILE, ids=[rule.name for rule in DOCKERFILE])
+def test_every_name_of_a_finding_silences_it_in_every_setting(rule: Rule) -> None:
+    for told in seen_in(rule.bad, rule).told:
+        for name in (rule.name, *(told.aliases or rule.aliases)):
+            for said in (
+                read_project(f"[check]\nignore = ['{name}']\n", "kezuri.toml", ()),
+                read_hadolint(f"ignored: [{name}]\n", ".hadolint.yaml"),
+                read_ignored(f"{name}\n", ""),
+                read_project(f"[check.levels]\n{name} = 'ignore'\n", "kezuri.toml", ()),
+            ):
+                assert said.warnings == ()
+                assert said.selection.level(rule, told.names, told.level) is None, name

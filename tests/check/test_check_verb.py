@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kezuri.app.check_places import is_dockerfile
 from kezuri.check import catalogue, sheets
 from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
@@ -105,6 +106,19 @@ def test_a_directory_means_its_dockerfiles(kezuri: Kezuri, tmp_path: Path) -> No
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, True) for name in ("Dockerfile", "dockerfile", "Containerfile", "Dockerfile.go", "x.y.Dockerfile")),
+        *((name, True) for name in ("Dockerfile.alpine3.20", "api.containerfile", "DOCKERFILE", "Dockerfile-web")),
+        *((name, False) for name in ("dockerfile.go", "Dockerfile.j2", "Dockerfile.md", "Dockerfile~", "mydockerfile")),
+        *((name, False) for name in ("Dockerfile.dockerignore", "Dockerfile.template", "Dockerfile_old", "")),
+    ],
+)
+def test_what_is_taken_for_a_dockerfile_by_its_name(name: str, expected: bool) -> None:
+    assert is_dockerfile(name) == expected
+
+
 def test_several_files_and_one_that_is_not_there(kezuri: Kezuri) -> None:
     Path("other").write_text(RELATIVE)
     code, out, err = kezuri(
@@ -129,8 +143,8 @@ class Broken(Rule):
 
 
 def test_a_rule_that_raises_takes_nobody_down(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
-    every = (Broken(), *catalogue.every_rule())
-    monkeypatch.setattr(sheets, "every_rule", lambda: every)
+    every = (Broken(), *catalogue.dockerfile_rules())
+    monkeypatch.setattr(sheets, "dockerfile_rules", lambda: every)
     code, out, err = kezuri("-f", "json", text="FROM scratch\nWORKDIR a\n")
     assert code == 1
     assert {(1, "Broken"), (2, "WorkdirRelativePath")} <= set(rules(out))
@@ -383,3 +397,13 @@ def test_exit_codes(kezuri: Kezuri) -> None:
     assert kezuri("--exit-code", "7", "nothing")[0] == 1
     for wrong in ("x", "-1", "256", "³"):
         assert kezuri("--exit-code", wrong)[0] == 2
+
+
+def test_registries_are_asked_when_that_is_wanted(kezuri: Kezuri, tmp_path: Path) -> None:
+    text = "FROM 127.0.0.1:1/nothing\nWORKDIR a\n"
+    asked = ("--rule", "WorkdirRelativePath", "--failure-threshold", "none")
+    code, _, err = kezuri(*asked, text=text)
+    assert (code, err) == (0, "")
+    code, out, err = kezuri(*asked, "--online", text=text)
+    assert code == 0 and "warning[WorkdirRelativePath]" in out
+    assert "info: not checked: 127.0.0.1:1/nothing" in err

@@ -118,7 +118,7 @@ def test_what_is_no_dockerfile(tmp_path: Path) -> None:
         ("binary", "no text"),
         ("giant", "larger than 16 MiB"),
         ("gone", "there is no file"),
-        ("pipe", "no Docker"),
+        ("pipe", "nothing to check"),
     ):
         code, _, err = fmt(f"{tmp_path}/{name}")
         assert code == 1 and said in err, err
@@ -143,9 +143,9 @@ def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path, monkeypatch
     file.write_text(UNTIDY)
     laid_out = formatting._laid_out
 
-    def slowly(text: str, name: str) -> object:
+    def slowly(text: str, name: str, reindent: bool) -> object:
         file.write_text("FROM other\n")
-        return laid_out(text, name)
+        return laid_out(text, name, reindent)
 
     monkeypatch.setattr(formatting, "_laid_out", slowly)
     code, _, err = fmt(f"{file}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src"
+CHECKED = Path(__file__).parents[2] / "examples" / "hello" / "Dockerfile"
 HEAVY = {
     *("dataclasses", "argparse", "click", "subprocess", "ssl", "urllib3", "asyncio", "pathlib", "tomllib", "shutil"),
     *("tempfile", "inspect", "logging", "socket", "ctypes", "tarfile", "zstandard", "isal", "sqlite3", "datetime"),
@@ -122,3 +123,15 @@ assert main(["build", "--root", {str(tmp_path / "store")!r}, "--progress", "plai
     assert len(second) <= MOST_OURS, "\n".join(second)
     # What would have to be loaded at least, so that the number means something.
     assert {"kezuri.app.build", "kezuri.build.builder", "kezuri.keys.stepkeys", "kezuri.export.image"} <= set(second)
+
+
+def test_checking_a_dockerfile_loads_what_it_needs() -> None:
+    """No other rules than those about Dockerfiles, no store where there is none, and nobody who asks a registry."""
+    code = f"import sys\nfrom kezuri.cli.main import main\nassert main(['check', '--no-fail', {str(CHECKED)!r}]) == 0"
+    loaded = modules(code)
+    assert "kezuri.check.rules.apt" in loaded
+    ours = {name for name in loaded if name.startswith("kezuri.")}
+    rooms = {name.split(".")[1] for name in ours}
+    assert not rooms & {"registry", "build", "sandbox", "export", "transfer", "documents", "proof"}
+    assert not {name for name in ours if name.startswith(("kezuri.check.rules.workflow", "kezuri.check.rules.image"))}
+    assert not loaded & {"sqlite3", "ssl", "socket", "subprocess", "asyncio", "ruamel.yaml", "tomllib", "dataclasses"}

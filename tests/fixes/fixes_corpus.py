@@ -36,6 +36,8 @@ def work(item: Item, root: str, directory: Path, kinds: str) -> dict[str, Any]:
     # Steps that fetch something trust whom this machine trusts.
     settings = Settings(root=root, ca_certificates=os.environ.get("SSL_CERT_FILE", ""))
     _stand_ins(item, root)
+    if item.pieces:
+        item = _buildable(item, settings, directory / "tried")
     path = item.write(directory / "mended")
     untouched = directory / "untouched"
     item.write(untouched)
@@ -67,6 +69,25 @@ def work(item: Item, root: str, directory: Path, kinds: str) -> dict[str, Any]:
     return said
 
 
+def _buildable(item: Item, settings: Settings, directory: Path) -> Item:
+    """The item without the instructions that no builder takes."""
+    path = item.write(directory)
+    while True:
+        path.write_text(item.text)
+        arguments = tuple((a.partition("=")[0], a.partition("=")[2]) for a in item.arguments)
+        try:
+            build(BuildRequest(context=str(directory), file=str(path), build_args=arguments), settings, lambda e: None)
+            return item
+        except KezuriError as error:
+            place = next((d for d in error.diagnostics if d.source is not None and d.span is not None), None)
+            if place is None or place.source is None or place.span is None:
+                return item
+            smaller = item.without(place.source.position(place.span.start)[0])
+            if smaller is None:
+                return item
+            item = smaller
+
+
 def _compared(
     item: Item, settings: Settings, before: Path, after: Path, request: BuildRequest, changes: set[str]
 ) -> dict[str, Any]:
@@ -88,7 +109,7 @@ def _compared(
     finally:
         prover.close()
     # A fix of class A may change what is run; what comes of it is told, and judged by whoever reads it.
-    runs = changes & {"command", "operation.new", "operation.gone", "kind", "unpack"}
+    runs = changes & {"command", "operation.new", "operation.gone"}
     found = {"differs" if runs else "undeclared": list(verdict.reasons)}
     return {"built": True, "same": digests[0] == digests[1], **found}
 

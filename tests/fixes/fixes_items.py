@@ -11,7 +11,7 @@ from tests.fixes.fixes_careless import CONTEXT, careless
 from tests.integration.integration_entries import Entry, broken, examples
 from tests.peers.peers_cases import CASES, make_context
 from tests.peers.peers_random_context import lay, random_context
-from tests.peers.peers_random_dockerfile import random_dockerfile
+from tests.peers.peers_random_dockerfile import Dockerfile, random_dockerfile
 
 from kezuri.check.catalogue import every_rule
 from kezuri.check.rule import Rule
@@ -25,6 +25,16 @@ class Item(NamedTuple):
     lay: Callable[[Path], None]
     arguments: tuple[str, ...] = ()
     dockerfile: str = "Dockerfile"
+    pieces: tuple[str, ...] = ()
+    """The instructions of a file of which those can be left out that nobody builds."""
+
+    def without(self, line: int) -> "Item | None":
+        """The item without the instruction on that line (from 1); None where it has to stay."""
+        found = Dockerfile(self.pieces).line_of(line) if self.pieces else 0
+        if found < 1 or self.pieces[found].startswith("FROM"):
+            return None
+        left = self.pieces[:found] + self.pieces[found + 1 :]
+        return self._replace(pieces=left, text=Dockerfile(left).text("busybox:latest"))
 
     def write(self, directory: Path) -> Path:
         """The context laid out; the path of the Dockerfile in it."""
@@ -99,7 +109,8 @@ def _random(seed: int, number: int) -> Item:
         lay(context, str(directory))
 
     text = dockerfile.text("busybox:latest")
-    return Item(f"random/{mark}", text, lay_out, dockerfile.arguments, ".kezuri-corpus-dockerfile")
+    pieces = tuple(line.replace("{base}", "busybox:latest") for line in dockerfile.lines)
+    return Item(f"random/{mark}", text, lay_out, dockerfile.arguments, ".kezuri-corpus-dockerfile", pieces)
 
 
 def _careless(seed: int, number: int) -> Item:

@@ -1,7 +1,10 @@
 """Two Dockerfiles planned and compared: each edit gives the differences that it makes, and no others."""
 
+import random
+
 import pytest
 from tests.check.check_dockerfiles import examine
+from tests.fixes.fixes_careless import careless
 
 from kezuri.proof.difference import Difference, covers, undeclared
 from kezuri.proof.plans import paired, survey_differences
@@ -136,3 +139,21 @@ def test_history_follows_and_noise_says_nothing() -> None:
 def test_every_word_is_known_and_others_are_not() -> None:
     assert unknown(VOCABULARY) == ()
     assert unknown(["env PATH", "config.Cmd", "commands", "file.gone var/x", "colour"]) == ("commands", "colour")
+
+
+_TURNED = {"operation.new": "operation.gone", "stage.new": "stage.gone", "error.new": "error.gone"}
+_TURNED |= {there: here for here, there in _TURNED.items()}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_file_differs_from_itself_in_nothing_and_from_others_alike_in_both_directions(seed: int) -> None:
+    one, two = (examine(careless(random.Random(f"{seed} {side}"))).subject.survey for side in "ab")
+    assert survey_differences(one, one) == () and survey_differences(two, two) == ()
+    there = [(d.name, d.before, d.after) for d in survey_differences(one, two) if _steady(d)]
+    back = [(_TURNED.get(d.name, d.name), d.after, d.before) for d in survey_differences(two, one) if _steady(d)]
+    assert sorted(there, key=str) == sorted(back, key=str) and there
+
+
+def _steady(difference: Difference) -> bool:
+    """Which operation is which may be another matter from the other side."""
+    return difference.name.startswith(("config", "base", "stage", "author"))

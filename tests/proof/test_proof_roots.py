@@ -165,3 +165,13 @@ def test_a_machine_without_an_identity_is_told() -> None:
 def test_every_row_of_the_table_has_a_word_that_means_something() -> None:
     assert unknown(word for word, _ in NOISE) == ()
     assert all(reason and not reason.endswith(".") for _, reason in NOISE)
+
+
+def test_a_directory_may_go_where_all_that_is_in_it_may() -> None:
+    found = root_differences(tree(file("a/b/c"), file("a/d")), tree())
+    assert undeclared(found, ["file.gone a/b", "file.gone a/d"]) == ()
+    assert [d.where for d in undeclared(found, ["file.gone a/b"])] == ["a", "a/d"]
+    empty = root_differences(tree((Entry("e", "dir", 0o755), None)), tree())
+    assert [d.where for d in undeclared(empty, [])] == ["e"]
+    logs = root_differences(tree(), tree(file("var/log/apt/x")))
+    assert undeclared(logs, []) == ()

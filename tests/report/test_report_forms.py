@@ -157,7 +157,7 @@ def test_gitlab() -> None:
 
 def test_markdown() -> None:
     lines = written("markdown", EVERY).split("\n")
-    assert lines[:3] == ["### kezuri check", "", "3 files checked: 1 error, 2 warning, 1 info, 1 style"]
+    assert lines[:3] == ["### kezuri check", "", "3 files checked: 1 error, 2 warnings, 1 info, 1 style"]
     rows = [line for line in lines if line.startswith("| ") and "`" in line]
     assert len(rows) == 5
     assert rows[0].startswith("| error ")

@@ -152,7 +152,7 @@ SIMPLE = st.lists(WORDS, min_size=0, max_size=3).map(lambda words: " ".join(["ru
 
 def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     joints = st.sampled_from([" && ", " || ", "; ", " | ", "\n", " &&\\\n  ", " # c\n"])
-    forms = ["( {} )", "{{ {}; }}", "if run; then {}; fi", "while run; do {}; done", "run $({})", "f() {{ {}; }}"]
+    forms = ["( {} )", "{{ {}; }}", "if run; then {}; fi", "while run; do {}; done", "run $( {} )", "f() {{ {}; }}"]
     return st.one_of(
         st.tuples(inner, joints, inner).map("".join),
         st.tuples(st.sampled_from(forms), inner).map(lambda both: both[0].format(both[1])),

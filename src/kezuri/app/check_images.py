@@ -51,7 +51,17 @@ class KnownImages:
             self._images = self._open()
         if self._images is None:
             raise _unasked(source.text)
-        return self._images.resolve(source, platform)
+        try:
+            return self._images.resolve(source, platform)
+        except KezuriError as error:
+            if self._online:
+                from kezuri.registry.failure import Refused
+
+                said = error.__context__
+                if isinstance(said, Refused) and said.failure.status in (401, 403, 404):
+                    # A registry has answered that there is no such image: that is the file's error.
+                    raise KezuriError(*error.diagnostics) from error
+            raise
 
     def _open(self) -> "Images | None":
         """None where there is no store that could be looked into: that is no reason not to check a file."""

@@ -128,30 +128,22 @@ def _beside_it(name: str) -> bool:
 
 
 def is_dockerfile(name: str) -> bool:
-    """Whether a file of this name is a Dockerfile: `Dockerfile`, `Dockerfile.web`, `web.Dockerfile`, and the same with
-    Containerfile."""
+    """Whether a file of this name is a Dockerfile: `Dockerfile`, `Dockerfile.web`, `Dockerfile-web`, `web.Dockerfile`,
+    and the same with Containerfile."""
     low = name.lower()
-    if low.endswith(
-        (
-            ".dockerignore",
-            ".containerignore",
-            ".yml",
-            ".yaml",
-            ".md",
-            ".txt",
-            ".orig",
-            ".bak",
-            ".swp",
-            "~",
-            ".sh",
-            ".py",
-            ".go",
-            ".j2",
-        )
-    ):
+    if low.endswith(_OTHERS) or (low.endswith(_CODE) and not name.startswith(("Dockerfile", "Containerfile"))):
         return False
     usual = {name.lower() for name in USUAL}
-    return low in usual or low.partition(".")[0] in usual or low.rpartition(".")[2] in usual
+    return low.partition(".")[0].partition("-")[0] in usual or low.rpartition(".")[2] in usual
+
+
+_OTHERS = (
+    *(".dockerignore", ".containerignore", ".yml", ".yaml", ".json", ".toml", ".md", ".rst", ".txt", ".adoc", ".html"),
+    *(".orig", ".rej", ".bak", ".old", ".save", ".swp", "~", ".gz", ".log", ".lock", ".diff", ".patch"),
+    *(".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".template", ".erb", ".ejs", ".mustache", ".hbs", ".m4", ".in"),
+)
+_CODE = (".sh", ".py", ".go", ".js", ".ts", ".rb", ".rs", ".java", ".php", ".c", ".cs", ".lua", ".vim", ".el")
+"""`dockerfile.go` is a program about Dockerfiles, `Dockerfile.go` is one for a program."""
 
 
 def _missing(path: str) -> KezuriError:

@@ -7,6 +7,7 @@ from kezuri.app.rewriting import Original, Replacement, read_original, replace_a
 from kezuri.app.standard import lost_output, standard_input
 from kezuri.diagnostics import KezuriError, Place
 from kezuri.dockerfile.parser import Dockerfile, decode, parse
+from kezuri.format.equality import differences
 from kezuri.format.formatter import formatted
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
@@ -39,14 +40,15 @@ class Styled(NamedTuple):
         return _MARK * self.marked + text.encode("utf-8", "surrogateescape")
 
 
-def style(found: Found) -> Styled:
-    """Read a file and lay it out. KezuriError where it cannot be read or has errors, or where the proof fails."""
+def style(found: Found, reindent: bool = False) -> Styled:
+    """Read a file and lay it out; with `reindent` the lines of commands too, which runs those steps again. KezuriError
+    where it cannot be read or has errors, or where the proof fails."""
     original = read_original(found.path, found.shown) if found.path else None
     data = original.data if original is not None else limited(standard_input(), found.shown)
     if b"\0" in data:
         raise KezuriError.of(f"{found.shown} is no text: there are NUL bytes in it")
     text = decode(data)
-    after, kept = _laid_out(text, found.shown)
+    after, kept = _laid_out(text, found.shown, reindent)
     return Styled(found, original, data.startswith(_MARK), text, after, kept)
 
 
@@ -74,27 +76,42 @@ def pour(styled: Styled) -> None:
         raise meaning or KezuriError.of("standard output is closed", exit_code=125) from None
 
 
-def _laid_out(text: str, name: str) -> tuple[str, tuple[Place, ...]]:
-    dockerfile = parse(text, name).verify()
+def _laid_out(text: str, name: str, reindent: bool = False) -> tuple[str, tuple[Place, ...]]:
+    before = dockerfile = parse(text, name).verify()
+    moved: frozenset[int] = frozenset()
+    if reindent:
+        from kezuri.format.indenting import reindented
+
+        new, moved = reindented(before)
+        dockerfile = parse(new, name)
+        if not differences(before, dockerfile) <= moved:
+            raise _refusal(name, "instructions")
     result = formatted(dockerfile)
-    _prove(dockerfile, parse(result.text, name))
-    return result.text, tuple(i.node.place for i in dockerfile.instructions if i.node.number in result.kept)
+    _prove(before, parse(result.text, name), ("command",) if moved else ())
+    return result.text, tuple(i.node.place for i in before.instructions if i.node.number in result.kept)
 
 
-def _prove(before: Dockerfile, after: Dockerfile) -> None:
-    """KezuriError, unless both files are planned alike: operations, keys, configs and history of every stage."""
+def _prove(before: Dockerfile, after: Dockerfile, allowed: tuple[str, ...]) -> None:
+    """KezuriError, unless both files are planned alike: operations, keys, configs and history of every stage, but for
+    what is allowed."""
+    from kezuri.proof.difference import undeclared
     from kezuri.proof.plans import survey_differences
 
     if before.source.text == after.source.text:
         return
     found = survey_differences(_survey(before), _survey(after))
+    if allowed:
+        found = undeclared(found, allowed)
     if found:
-        first = found[0]
-        raise KezuriError.of(
-            f"{before.source.name} is left as it is: laid out, it would not be the same build ({first.name})",
-            hint="this is a mistake of kezuri's: please report it with the file",
-            exit_code=125,
-        )
+        raise _refusal(before.source.name, found[0].name)
+
+
+def _refusal(name: str, what: str) -> KezuriError:
+    return KezuriError.of(
+        f"{name} is left as it is: laid out, it would not be the same build ({what})",
+        hint="this is a mistake of kezuri's: please report it with the file",
+        exit_code=125,
+    )
 
 
 def _survey(dockerfile: Dockerfile) -> Survey:

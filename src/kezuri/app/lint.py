@@ -117,7 +117,9 @@ def check_all(
                 sheets += made
                 threshold = preferences.threshold or USUAL_THRESHOLD
                 failed = failed or any(reaches(told.level, threshold) for sheet in made for told in sheet.told)
-    warnings = tuple(dict.fromkeys((*files.warnings.warnings, *finished.warnings)))
+    unknown = (d for sheet in sheets for d in sheet.unknown) if request.online else ()
+    unchecked = (d._replace(severity="info", message=f"not checked: {d.message}") for d in unknown)
+    warnings = tuple(dict.fromkeys((*files.warnings.warnings, *finished.warnings, *unchecked)))
     return Checks(tuple(sheets), (*unread, *checker.errors, *finished.errors), failed, here, warnings)
 
 

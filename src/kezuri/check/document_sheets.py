@@ -1,7 +1,7 @@
 """One document beside a Dockerfile checked: every rule for its kind asked, what is silenced left out."""
 
 from kezuri.check.asking import Asking
-from kezuri.check.catalogue import every_rule
+from kezuri.check.catalogue import document_rules
 from kezuri.check.document import DocumentRule, DocumentSubject
 from kezuri.check.document_silence import DocumentSilence
 from kezuri.check.selection import Selection
@@ -13,7 +13,7 @@ def check_document(document: DocumentSubject, selection: Selection, heed: bool =
     """What there is to say about a document. Never raises for what stands in it."""
     silence = DocumentSilence(document) if heed else None
     asking = Asking(document.source.name)
-    rules = [r for r in selection.rules(every_rule()) if isinstance(r, DocumentRule) and r.asks(document)]
+    rules = [r for r in selection.rules(document_rules()) if isinstance(r, DocumentRule) and r.asks(document)]
     told: list[Told] = []
     silenced = 0
     for finding in asking(rules, lambda rule: rule.look_at(document)):  # type: ignore[attr-defined]

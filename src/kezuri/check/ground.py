@@ -42,7 +42,7 @@ _PLAIN = _BUILDPACK | {"debian", "ubuntu", "alpine", "busybox"}
 _COMPILERS = frozenset(("golang", "rust", "maven", "gradle", "gcc", "haskell", "swift", "buildpack-deps", "composer"))
 """Official images that are for building, not for running."""
 _SERVERS_OWN_USER = ("nonroot", "rootless", "unprivileged", "non-root", "chainguard/", "cgr.dev/", "bitnami/")
-_SLIM = frozenset(("node", "python", "ruby", "debian", "perl", "rust", "php"))
+_SLIM = frozenset(("node", "python", "ruby", "debian", "perl", "rust"))
 _ALPINES = frozenset(("node", "python", "ruby", "golang", "php", "eclipse-temurin"))
 _DIRECTORIES = {
     "golang": "/go", "composer": "/app", "php": "/var/www/html", "gradle": "/home/gradle", "oven/bun": "/home/bun/app",

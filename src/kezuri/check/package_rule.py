@@ -1,5 +1,9 @@
-"""What the rules about package managers have in common: they look at one RUN after the other."""
+"""What the rules about package managers have in common: they look at one RUN after the other.
 
+Their patterns are texts, which `re` compiles and keeps when one is first asked: most files ask few of them.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,15 +46,19 @@ class PackageRule(Rule):
         hint: str,
         fix: Fix | None = None,
         level: Level | None = None,
+        without: tuple[str, ...] = (),
     ) -> Finding:
-        """A finding at the first of the spots. Where hadolint has none of them, it does not go by hadolint's name."""
+        """A finding at the first of the spots. Where hadolint has none of them, it does not go by hadolint's name;
+        `without` are aliases that do not hold either."""
         first = next((spot for spot in spots if spot.seen and spot.call.seen), None)
-        aliases = None if first else tuple(alias for alias in self.aliases if not alias.startswith("DL"))
+        aliases = tuple(a for a in self.aliases if a not in without and (first or not a.startswith("DL")))
         spot = first or spots[0]
         text = spot.call.text
         span = text.span(spot.word.span) if text is not None else None
         node = run.run.node
-        return Finding(self, message, node, span, fix, hint, aliases=aliases, level=level)
+        return Finding(
+            self, message, node, span, fix, hint, aliases=None if aliases == self.aliases else aliases, level=level
+        )
 
 
 def names(spots: "Sequence[Spot]") -> str:
@@ -58,6 +66,11 @@ def names(spots: "Sequence[Spot]") -> str:
     said = list(dict.fromkeys(spot.word.text for spot in spots))
     more = "" if len(said) < 4 else ", …"
     return ", ".join(f"`{word}`" for word in said[:3]) + more
+
+
+def said(word: "Word") -> str:
+    """A word without what a command puts into it: `$(cat /list)` is no path."""
+    return re.sub(r"\$\(.*\)|`.*`", "", word.loose, flags=re.DOTALL)
 
 
 def affirmed(run: "WrittenRun") -> dict[int, int]:

@@ -43,7 +43,7 @@ _SLIM = frozenset(("node", "python", "ruby", "rust", "debian", "perl"))
 """Official images whose -slim form is Debian's image and the language."""
 
 _DATABASES = frozenset(("postgres", "redis", "memcached"))
-"""Official images of one service on Debian's or Oracle's base that have no program to ask over HTTP."""
+"""Official images of one service on Debian's base that have no program to ask over HTTP."""
 
 
 def lacks(image: str, program: str) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _TRANSPARENT = frozenset(("command", "builtin", "exec", "time", "coproc"))
 _UNSEEN = frozenset(("sudo", "env", "nice", "ionice", "doas", "eatmydata"))
-_PYTHON = re.compile(r"python[0-9.]*\Z")
+_PYTHON = r"python[0-9.]*\Z"
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"))
 
 
@@ -219,7 +219,7 @@ def _call(command: SimpleCommand, text: ShellText | None, seen: bool) -> Iterato
     name = words[0].loose
     seen = seen and "/" not in name
     program = name.rsplit("/", 1)[-1]
-    if _PYTHON.match(program):
+    if re.match(_PYTHON, program):
         said = [word.loose for word in words]
         for index in range(1, len(said) - 1):
             if said[index] == "-m":

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kezuri.check.asking import Asking
-from kezuri.check.catalogue import every_rule
+from kezuri.check.catalogue import dockerfile_rules
+from kezuri.check.data import Data
 from kezuri.check.linter import CheckOptions
 from kezuri.check.names import canonicals
 from kezuri.check.policy import Policy
@@ -41,6 +42,7 @@ class Terms(NamedTuple):
     heed: bool = True
     today: str = ""
     shell_checker: ShellChecker | None = None
+    data: Data | None = None
 
 
 def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
@@ -51,7 +53,7 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
     source = dockerfile.source
     selection = _selection(terms.selection, silence.options)
     asking = Asking(name)
-    rules = [rule for rule in selection.rules(every_rule()) if isinstance(rule, Rule)]
+    rules = [rule for rule in selection.rules(dockerfile_rules()) if isinstance(rule, Rule)]
     told: list[Told] = []
     silenced = 0
     for finding in asking(rules, lambda rule: rule.all(subject)):  # type: ignore[attr-defined]
@@ -68,7 +70,8 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
             one = one._replace(level="error")
         told.append(one)
     told.sort(key=order)
-    return Sheet(source, tuple(told), tuple(asking.defects), silenced)
+    unknown = tuple(d for error in subject.survey.absent.values() for d in error.diagnostics)
+    return Sheet(source, tuple(told), tuple(asking.defects), silenced, unknown)
 
 
 def look(dockerfile: Dockerfile, terms: Terms, wrong: KezuriError | None = None) -> Subject:
@@ -84,14 +87,14 @@ def look(dockerfile: Dockerfile, terms: Terms, wrong: KezuriError | None = None)
         survey = survey._replace(errors=(*survey.errors, wrong))
     asked = terms.platform is not None
     around, policy, checker = terms.surroundings, terms.policy, terms.shell_checker
-    return Subject(dockerfile, survey, platform, terms.ignore, asked, around, policy, checker)
+    return Subject(dockerfile, survey, platform, terms.ignore, asked, around, policy, checker, terms.data)
 
 
 def _selection(selection: Selection, options: CheckOptions) -> Selection:
     """With the experimental rules that the file asks for."""
     names = canonicals(options.experimental)
     if options.experimental_all:
-        names |= canonicals(rule.name for rule in every_rule() if rule.experimental)
+        names |= canonicals(rule.name for rule in dockerfile_rules() if rule.experimental)
     return selection._replace(also=selection.also | names) if names else selection
 
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from kezuri.check.shell_text import ShellText
     from kezuri.shell.script import Word
 
-_COMMENTS = re.compile(r"(?:\s+#[^\n]*)+")
-_ENDS = re.compile(r"(?:^|[\s;])(?:fi|done|esac|\}|\))\Z")
+_COMMENTS = r"[ \t]*;?(?:\s+#[^\n]*)*"
+_LEAVING = ("exit", "exec", "return", "logout")
+_ENDS = r"(?:^|[\s;])(?:fi|done|esac|\}|\))\Z"
 
 
 def inserted(call: "Call", word: "Word", more: str) -> Edit | None:
@@ -44,10 +45,12 @@ def appended(run: "WrittenRun", text: "ShellText", command: str, escape: str) ->
     if any(r.operator.endswith(("<<", "<<-")) for c in script.commands for r in c.redirects):
         return None
     top = next((c for c in reversed(script.commands) if not c.within or c.within == ("negation",)), last)
+    if any(c.name in _LEAVING and c.joint != "||" and "function" not in c.within for c in script.commands):
+        return None
     end = top.span.end
     rest = body[end:]
-    if rest and not _COMMENTS.fullmatch(rest):
-        if "#" in rest or not _ENDS.search(body) or last.follows == "&" or top.follows == "&":
+    if rest and not re.fullmatch(_COMMENTS, rest):
+        if "#" in rest or not re.search(_ENDS, body) or last.follows == "&" or top.follows == "&":
             return None
         end = len(body)
     source = run.run.node.source.text

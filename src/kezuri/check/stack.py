@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kezuri.check.managers import LANGUAGES, Manager
@@ -33,6 +34,7 @@ class Stack(NamedTuple):
         return next((f for f in self.found if f.manager is manager), None)
 
 
+@lru_cache(64)
 def stack(surroundings: Surroundings, directory: str = "") -> Stack:
     """The managers whose manifests lie in the directory."""
     names = [name for name in surroundings.names(directory) if not name.endswith("/")]
@@ -48,8 +50,14 @@ def stack(surroundings: Surroundings, directory: str = "") -> Stack:
 
 def matching(names: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
     """The names that one of the patterns fits, sorted."""
-    wanted = tuple(patterns)
-    return tuple(sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in wanted)))
+    exact, wild = set[str](), list[str]()
+    for pattern in patterns:
+        if any(char in pattern for char in "*?["):
+            wild.append(pattern)
+        else:
+            exact.add(pattern)
+    found = [name for name in names if name in exact or any(fnmatchcase(name, pattern) for pattern in wild)]
+    return tuple(sorted(found))
 
 
 def at(directory: str, name: str) -> str:

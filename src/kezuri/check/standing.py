@@ -6,22 +6,55 @@ from kezuri.plan.inputs import BaseImage
 from kezuri.plan.operation import RunOperation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from kezuri.check.subject import Subject
     from kezuri.dockerfile.instructions import Run
     from kezuri.oci.config import ImageConfig
 
 
+def bases(subject: "Subject") -> "Mapping[int, int]":
+    """For each stage that stands on another one of the file: which, by number."""
+    noted = subject.notes.get("bases")
+    if isinstance(noted, dict):
+        return noted
+    names: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for stage in subject.stages:
+        if stage.start.image in names:
+            found[stage.number] = names[stage.start.image]
+        if stage.start.name:
+            names[stage.start.written_name or ""] = names[stage.start.name] = stage.number
+    subject.notes["bases"] = found
+    return found
+
+
+def ancestors(subject: "Subject", stage: int) -> tuple[int, ...]:
+    """The stage itself, then those that it stands on."""
+    below, found = bases(subject), [stage]
+    while found[-1] in below:
+        found.append(below[found[-1]])
+    return tuple(found)
+
+
 def shipped(subject: "Subject") -> tuple[int, ...]:
     """The stages that the last one is made of, by number: the last itself, then what it stands on. Empty where the
     file has none."""
-    found = [len(subject.stages) - 1] if subject.stages else []
-    while found:
-        start = subject.stages[found[-1]].start
-        below = [s.number for s in subject.stages[: found[-1]] if s.start.name and s.start.name == start.image]
-        if not below:
-            break
-        found.append(below[-1])
-    return tuple(found)
+    return ancestors(subject, len(subject.stages) - 1) if subject.stages else ()
+
+
+def related(subject: "Subject", stages: "Iterable[int]") -> set[int]:
+    """The stages themselves, those that they stand on, and those that stand on them."""
+    below, above = bases(subject), set(stages)
+    found = set(above)
+    for stage in above:
+        while stage in below and below[stage] not in found:
+            stage = below[stage]
+            found.add(stage)
+    for written in subject.stages:
+        if below.get(written.number, -1) in above:
+            above.add(written.number)
+    return found | above
 
 
 def base_config(subject: "Subject", number: int) -> "ImageConfig | None":
@@ -34,16 +67,14 @@ def base_config(subject: "Subject", number: int) -> "ImageConfig | None":
     return base.config if isinstance(base, BaseImage) else None
 
 
-def ancestry(subject: "Subject") -> dict[int, tuple[int, ...]]:
-    """For each stage itself and those that it stands on."""
-    names: dict[str, int] = {}
-    found: dict[int, tuple[int, ...]] = {}
-    for stage in subject.stages:
-        below = names.get(stage.start.image)
-        found[stage.number] = (stage.number, *(found[below] if below is not None else ()))
-        if stage.start.name:
-            names[stage.start.written_name or ""] = names[stage.start.name] = stage.number
-    return found
+def base_directory(subject: "Subject", number: int) -> str | None:
+    """Where the image at the bottom of a stage works: `/` where it says nothing, or is scratch. None where it is not
+    known."""
+    facts = subject.evaluated.get(number)
+    if facts is None or facts.plan is None or subject.guessed(facts):
+        return None
+    base = base_config(subject, number)
+    return (base.working_dir if base is not None else "") or "/"
 
 
 def run_operation(subject: "Subject", stage: int, run: "Run") -> RunOperation | None:

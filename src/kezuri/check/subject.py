@@ -14,6 +14,7 @@ from kezuri.plan.inputs import BaseImage
 from kezuri.plan.stages import WrittenStage, split_stages
 
 if TYPE_CHECKING:
+    from kezuri.check.data import Data
     from kezuri.check.policy import Policy
     from kezuri.check.runs import WrittenRun
     from kezuri.check.shell_checker import ShellChecker
@@ -28,9 +29,9 @@ class Subject:
     """One Dockerfile and its survey, indexed for rules, and what it is checked against.
 
     `platform` is what is built for, `explicit_platform` whether that was asked for; `ignore` are the rules of the build
-    context. `surroundings` is the context itself, `policy` what an organisation asks, and `shell_checker` a program
-    that reads scripts, where they are known: a build knows none of them. `notes` is where rules keep what they found
-    out about the whole file, for each other.
+    context. `surroundings` is the context itself, `policy` what an organisation asks, `shell_checker` a program that
+    reads scripts, and `data` what fixes ask for, where they are known: a build knows none of them. `notes` is where
+    rules keep what they found out about the whole file, for each other.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Subject:
         surroundings: "Surroundings | None" = None,
         policy: "Policy | None" = None,
         shell_checker: "ShellChecker | None" = None,
+        data: "Data | None" = None,
     ) -> None:
         self.dockerfile = dockerfile
         self.survey = survey
@@ -52,6 +54,7 @@ class Subject:
         self.surroundings = surroundings
         self.policy = policy
         self.shell_checker = shell_checker
+        self.data = data
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
         self.notes: dict[str, object] = {}
         self._parts: tuple[Part, ...] | None = None

@@ -19,6 +19,10 @@ class Surroundings(Protocol):
         """A file's text; None where there is none, where it is larger than `LARGEST`, or is no text."""
         ...
 
+    def __hash__(self) -> int:
+        """What was found out about a directory is remembered by the object that stands for it."""
+        ...
+
     def exists(self, path: str) -> bool:
         """Whether a file or a directory has this path."""
         ...

@@ -14,6 +14,11 @@ def reaches(level: Level, threshold: str) -> bool:
     return threshold != "none" and LEVELS.index(level) <= LEVELS.index(threshold)
 
 
+def counted(level: Level, count: int) -> str:
+    """The level behind a number: `2 warnings`."""
+    return f"{level}s" if count != 1 and level in ("error", "warning") else level
+
+
 class Told(NamedTuple):
     """One finding. `span` is the part to show and `whole` what tools know it by; both are None where it stands nowhere
     in the text. `aliases` are the names of other tools that hold for it."""
@@ -90,9 +95,11 @@ class Defect(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """What was found in one file: the findings in the order of the text, and how many were silenced."""
+    """What was found in one file: the findings in the order of the text, and how many were silenced. `unknown` says of
+    which images nothing was known, and why."""
 
     source: SourceText
     told: tuple[Told, ...]
     defects: tuple[Defect, ...] = ()
     silenced: int = 0
+    unknown: tuple[Diagnostic, ...] = ()

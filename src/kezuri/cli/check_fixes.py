@@ -9,7 +9,7 @@ from kezuri.diagnostics import Diagnostic, nearest
 
 if TYPE_CHECKING:
     from kezuri.app.fixing import Fixer, FixRequest
-    from kezuri.app.lint import CheckRequest
+    from kezuri.app.lint import CheckRequest, Checks
     from kezuri.check.mending import Tried
     from kezuri.check.rule import Fix
 
@@ -24,9 +24,9 @@ FIX_OPTIONS = (
 )
 
 
-def fix(request: "CheckRequest", invocation: Invocation) -> int:
-    """Mend the files; the exit code as docs/exit-codes.md has it: it tells of what is left, with `--diff` also that
-    something would be written."""
+def fix(request: "CheckRequest", invocation: Invocation, code: int) -> int:
+    """Mend the files; the exit code as docs/exit-codes.md has it: it tells of what is left (`code` where that is too
+    much), with `--diff` also that something would be written."""
     from kezuri.app.fixing import Fixer
     from kezuri.app.lint import check_all
 
@@ -50,11 +50,25 @@ def fix(request: "CheckRequest", invocation: Invocation) -> int:
         from kezuri.cli.check_text import say_checks
 
         say_checks(checks, parsed, console)
-    if checks.unread:
+    if not wanted.write or "-" in request.paths:
+        _say_unchecked(checks, console)
+    changes = not wanted.write and any(file.changed for file in fixer.files)
+    if checks.preferences.no_fail:
+        return 0
+    if checks.unread or changes:
         return 1
-    if not wanted.write and any(file.changed for file in fixer.files):
-        return 1
-    return 1 if checks.failed and not checks.preferences.no_fail else 0
+    if checks.failed:
+        return code
+    return 125 if any(sheet.defects for sheet in checks.sheets) else 0
+
+
+def _say_unchecked(checks: "Checks", console: Console) -> None:
+    """On standard error, where standard output has something else to tell: what could not be read or asked."""
+    from kezuri.diagnostics.render import render
+
+    colour, columns = console.colour(console.err), console.columns(console.err)
+    for diagnostic in (*checks.unread, *(d.diagnostic for sheet in checks.sheets for d in sheet.defects)):
+        console.note(render(diagnostic, colour, columns, console.words), styled=True)
 
 
 def _fix_request(invocation: Invocation) -> "FixRequest":

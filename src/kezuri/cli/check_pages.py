@@ -20,7 +20,7 @@ def say_list(form: str, console: Console) -> None:
         return
     from kezuri.cli.table import aligned
 
-    rows = [(page.name, page.severity, page.fix_class or "-", ", ".join(page.aliases) or "-") for page in every_rule()]
+    rows = [(p.name, p.severity, p.fix_class or "-", ", ".join(p.shown_aliases) or "-") for p in every_rule()]
     for line in aligned([("RULE", "LEVEL", "FIX", "ALSO CALLED"), *rows]):
         console.say(line)
 
@@ -49,7 +49,7 @@ def page_text(page: "RulePage", console: Console) -> str:
     lines = [page.name, "", _wrapped(f"{summary}{'.' if summary.isascii() else '。'}"), ""]
     lines += [f"{words('level')}: {words(page.severity)}"]
     if page.aliases:
-        lines.append(f"{words('also called')}: {', '.join(page.aliases)}")
+        lines.append(f"{words('also called')}: {', '.join(page.shown_aliases)}")
     if page.fix_class:
         lines.append(f"{words('fix')}: {words(FIXES[page.fix_class])}")
     if page.experimental:

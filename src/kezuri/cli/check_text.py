@@ -43,7 +43,8 @@ def say_findings(checks: "Checks", form: str, parsed: Parsed, console: Console) 
         level = parsed.text("--level", "info")
         colour = console.colour(console.out) and not parsed.flag("--no-color")
         columns = console.columns(console.out)
-        console.say(text(checks.sheets, level, colour, columns, console.words, console.phrase), styled=True)
+        if shown := text(checks.sheets, level, colour, columns, console.words, console.phrase):
+            console.say(shown, styled=True)
         return
     value = data(form, checks.sheets)
     if value is not None:

@@ -8,6 +8,7 @@ from kezuri.check.document import DocumentRule
 from kezuri.check.rule import Example, Rule, RulePage
 from kezuri.check.rules import RULES
 from kezuri.cli.checks_words import ENGLISH, JAPANESE
+from kezuri.cli.language import catalogue
 
 _KINDS = (
     ("dockerfile", "About Dockerfiles", "Dockerfile について"),
@@ -59,13 +60,13 @@ def _row(rule: RulePage, japanese: bool) -> str:
     if rule.experimental:
         summary += " (実験的)" if japanese else " (experimental)"
     name = f"[{rule.name}](#{rule.name.lower()})"
-    return f"| {name} | {rule.severity} | {rule.fix_class} | {', '.join(rule.aliases)} | {summary} |"
+    return f"| {name} | {rule.severity} | {rule.fix_class} | {', '.join(rule.shown_aliases)} | {summary} |"
 
 
 def _section(rule: RulePage, japanese: bool) -> list[str]:
     summary, why = _said(rule, japanese)
     lines = [f"### {rule.name}", "", summary.rstrip(".。") + ("。" if japanese and not summary.isascii() else "."), ""]
-    facts = [rule.severity, *rule.aliases]
+    facts = [rule.severity, *rule.shown_aliases]
     if rule in RULES:
         facts.append("BuildKit")
     if rule.fix_class:
@@ -86,14 +87,19 @@ def _section(rule: RulePage, japanese: bool) -> list[str]:
 
 
 def _said(rule: RulePage, japanese: bool) -> tuple[str, str]:
-    return rule.japanese if japanese and rule.japanese[0] else (rule.summary, rule.why)
+    if not japanese:
+        return rule.summary, rule.why
+    if rule.japanese[0]:
+        return rule.japanese
+    said = catalogue("ja")
+    return said.get(rule.summary, rule.summary), said.get(rule.why, rule.why)
 
 
 def _foreign(rules: Iterable[RulePage], japanese: bool) -> list[str]:
     """The names of other tools, and which rules of ours have them."""
     found: dict[str, list[str]] = {}
     for rule in rules:
-        for alias in rule.aliases:
+        for alias in rule.shown_aliases:
             found.setdefault(alias, []).append(rule.name)
     lines = ["## ほかのツールの名前" if japanese else "## Names of other tools", ""]
     for tool, starts in _TOOLS:

@@ -51,6 +51,7 @@ def _range(text: str, message: str) -> tuple[int, int]:
 
 def _port(text: str, message: str) -> int:
     digits = text[1:] if text[:1] in ("+", "-") else text
-    if not digits.isascii() or not digits.isdigit() or not 0 <= int(text) <= 65535:
+    # Python refuses to read a number of more than 4300 digits.
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 4000 or not 0 <= int(text) <= 65535:
         raise KezuriError.of(message, hint="a port is a number from 0 to 65535")
     return int(text)

@@ -19,7 +19,7 @@ def signal_number(text: str) -> int | None:
     """The number of a signal such as `SIGTERM`, `term` or `9`; None when there is no such signal. Any number but 0 is
     taken for one."""
     digits = text[1:] if text[:1] in ("+", "-") else text
-    if digits.isascii() and digits.isdigit():
+    if digits.isascii() and digits.isdigit() and len(digits) < 30:
         number = int(text)
         return number if number and -(1 << 63) <= number < 1 << 63 else None
     return _signals().get(text.upper().removeprefix("SIG"))

@@ -78,7 +78,7 @@ class StageNames:
             if stage.start.name == name.lower():
                 return stage.number
         if name.isascii() and name.isdigit():
-            if int(name) < len(self.all):
+            if len(name) < 4000 and int(name) < len(self.all):
                 return int(name)
             raise KezuriError.of(
                 f"invalid from flag value {name}: stage index {name} does not exist",

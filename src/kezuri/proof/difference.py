@@ -36,9 +36,19 @@ follow every edit; an error that is gone is what was wanted."""
 
 def undeclared(differences: Iterable[Difference], changes: Iterable[str]) -> tuple[Difference, ...]:
     """The differences that nobody had declared, without those that are known to say nothing. `changes` are words of the
-    vocabulary."""
-    allowed = (*changes, *ALWAYS)
-    return tuple(d for d in differences if not d.noise and not any(covers(word, d) for word in allowed))
+    vocabulary. Where all that is in a directory may come or go, the directory may, too."""
+    allowed, every = (*changes, *ALWAYS), tuple(differences)
+    found = [d for d in every if not d.noise and not any(covers(word, d) for word in allowed)]
+    for directory in sorted((d for d in found if _is_directory(d)), key=lambda d: -len(d.where)):
+        below = f"{directory.where}/"
+        if any(d.where.startswith(below) for d in every) and not any(d.where.startswith(below) for d in found):
+            found.remove(directory)
+    return tuple(found)
+
+
+def _is_directory(difference: Difference) -> bool:
+    """Whether it is that a directory came or went."""
+    return difference.name in ("file.new", "file.gone") and "directory" in (difference.before, difference.after)
 
 
 def covers(word: str, difference: Difference) -> bool:

@@ -42,6 +42,7 @@ NOISE = (
     Noise("file var/cache/fontconfig", _TIMED),
     Noise("file **/.cache/pip", _TIMED),
     Noise("file **/.cache/node-gyp", _TIMED),
+    Noise("file **/.cache/go-build", _TIMED),
     Noise("file **/.npm/_cacache", _TIMED),
     Noise("file **/.npm/_update-notifier-last-checked", _TIMED),
     Noise("file **/node_modules/.cache", _TIMED),

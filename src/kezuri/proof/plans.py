@@ -1,6 +1,7 @@
 """Two plans compared, stage by stage and operation by operation, without building anything."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -77,12 +78,12 @@ def paired(before: Sequence[StagePlan], after: Sequence[StagePlan]) -> Pairs:
     alike, then by order."""
     partners: list[int | None] = [None] * len(after)
     free = dict(enumerate(before))
-    names = [(stage.name.lower(), stage.platform) for stage in before]
-    by_name = {name: index for index, name in enumerate(names) if name[0] and names.count(name) == 1}
-    taken = [(stage.name.lower(), stage.platform) for stage in after]
-    for index, name in enumerate(taken):
+    names = [[(stage.name.lower(), stage.platform) for stage in side] for side in (before, after)]
+    once = [{name for name, count in Counter(side).items() if count == 1 and name[0]} for side in names]
+    by_name = {name: index for index, name in enumerate(names[0]) if name in once[0] & once[1]}
+    for index, name in enumerate(names[1]):
         at = by_name.get(name)
-        if at is not None and at in free and taken.count(name) == 1:
+        if at is not None:
             partners[index] = at
             del free[at]
     rest = [index for index, partner in enumerate(partners) if partner is None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kezuri.check.told import LEVELS, Sheet, Told
+from kezuri.check.told import LEVELS, Sheet, Told, counted
 from kezuri.diagnostics import visible
 from kezuri.report.places import path
 
@@ -17,7 +17,12 @@ def markdown(sheets: Sequence[Sheet]) -> str:
     if not every:
         return f"### kezuri check\n\n{files}: nothing found"
     counts = [(level, sum(told.level == level for told in every)) for level in LEVELS]
-    lines = ["### kezuri check", "", f"{files}: {', '.join(f'{n} {level}' for level, n in counts if n)}", ""]
+    lines = [
+        "### kezuri check",
+        "",
+        f"{files}: {', '.join(f'{n} {counted(level, n)}' for level, n in counts if n)}",
+        "",
+    ]
     lines += ["| level | place | rule | finding |", "|---|---|---|---|", *(_row(told) for told in every[:_MOST])]
     if len(every) > _MOST:
         lines += ["", f"(and {len(every) - _MOST} more)"]

@@ -16,7 +16,7 @@ from kezuri.shell.script import Assignment, Joint, Redirect, Script, SimpleComma
 from kezuri.shell.words import join, read_word
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node, Parser, Tree
 
 _OPERATORS: dict[str, Joint] = {";": ";", "\n": ";", "&&": "&&", "||": "||", "|": "|", "|&": "|&", "&": "&"}
 _COMPOUND: dict[str, Within] = {
@@ -37,21 +37,42 @@ _EXPRESSIONS = ("binary_expression", "unary_expression", "parenthesized_expressi
 _OPENING = frozenset(("!", "{", "if", "then", "elif", "else", "while", "until", "do", "time"))
 _CLOSING = frozenset(("}", "fi", "done", "esac"))
 _DEEPEST = 100
-_GLUE = re.compile(r"(?:\\.)*", re.DOTALL)
+_GLUE = r"(?s)(?:\\.)*"
 
 
 @cache
 def _parser() -> "Parser":
     from tree_sitter import Language, Parser
+
+    return Parser(Language(_grammar()))
+
+
+def _grammar() -> object:
+    """The grammar. Its package would load a dozen modules that read its queries, which nobody asks for: the extension
+    in it is enough."""
+    from importlib.machinery import PathFinder
+    from importlib.util import find_spec, module_from_spec
+
+    package = find_spec("tree_sitter_bash")
+    found = package and PathFinder.find_spec("_binding", package.submodule_search_locations)
+    if found and found.loader is not None:
+        binding = module_from_spec(found)
+        found.loader.exec_module(binding)
+        return binding.language()
     from tree_sitter_bash import language
 
-    return Parser(Language(language()))
+    return language()
+
+
+def parse(data: bytes) -> "Tree":
+    """The syntax tree of a shell text."""
+    return _parser().parse(data)
 
 
 def read(text: str) -> Script:
     """The commands of a shell text."""
     offsets = Offsets(text)
-    tree = _parser().parse(offsets.data)
+    tree = parse(offsets.data)
     reading = _Reading(text, offsets)
     reading.read(tree.root_node)
     return Script(text, tuple(reading.finished()), tree.root_node.has_error or reading.doubtful)
@@ -242,7 +263,7 @@ class _Reading:
                 if not opened.words and not opened.assignments:
                     opened.start = word.span.start
                 between = self._text[opened.words[-1].span.end : word.span.start] if opened.words else " "
-                if _GLUE.fullmatch(between):
+                if re.fullmatch(_GLUE, between):
                     # `$"text"`, an escaped blank behind quotes, and a word that goes on in the next line.
                     opened.words[-1] = join(opened.words[-1], between, word)
                 else:

@@ -1,6 +1,7 @@
 """A .dockerignore made from what lies in the context and from what instructions read."""
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from kezuri.check.course import courses
 from kezuri.check.repairs.writing import ending
@@ -86,9 +87,8 @@ def ignore_file(subject: Subject, taken: list[str]) -> Fix | None:
 
 def _harmless(subject: Subject, around: Surroundings, line: str) -> bool:
     """Whether nothing that an instruction names, or its commands read, would be left out by the pattern."""
-    try:
-        ignore = Ignore.parse(line, ".dockerignore")
-    except KezuriError:
+    ignore = _pattern(line)
+    if ignore is None:
         return False
     for word in _needed(subject):
         for path in _expanded(around, word):
@@ -97,6 +97,14 @@ def _harmless(subject: Subject, around: Surroundings, line: str) -> bool:
                 return False
     name = line.removeprefix("**/").rstrip("*")
     return not any(name in said for said in _spoken(subject, around))
+
+
+@lru_cache(256)
+def _pattern(line: str) -> Ignore | None:
+    try:
+        return Ignore.parse(line, ".dockerignore")
+    except KezuriError:
+        return None
 
 
 def _needed(subject: Subject) -> list[str]:
@@ -114,6 +122,7 @@ def _needed(subject: Subject) -> list[str]:
     return [word for word in found if word not in ("", ".", "*")]
 
 
+@lru_cache(256)
 def _expanded(around: Surroundings, word: str) -> list[str]:
     if "*" not in word and "?" not in word and "[" not in word:
         return [word]
@@ -141,9 +150,15 @@ def _spoken(subject: Subject, around: Surroundings) -> list[str]:
 
 def _changes(subject: Subject, around: Surroundings, lines: list[str]) -> frozenset[str]:
     """What is gone from the image: the names that the patterns fit, where the context is copied to."""
-    ignore = Ignore.parse("\n".join(lines), ".dockerignore")
-    names = [name.rstrip("/") for name in around.names() if ignore.matches(name.rstrip("/"))]
+    names = _left_out(around, "\n".join(lines))
     places = {step.to.strip("/") for course in courses(subject).all for step in course.copies() if step.origin is None}
     gone = {f"file.gone {place}/{name}" for place in places for name in names}
     gone |= {f"file.gone {place}/{line}" for place in places for line in lines if line.startswith("**/")}
     return frozenset(word.replace(" /", " ") for word in gone)
+
+
+@lru_cache(64)
+def _left_out(around: Surroundings, lines: str) -> tuple[str, ...]:
+    """The names in the context that the patterns fit."""
+    ignore = Ignore.parse(lines, ".dockerignore")
+    return tuple(name.rstrip("/") for name in around.names() if ignore.matches(name.rstrip("/")))

@@ -1,6 +1,7 @@
 """Rules about apk, which Alpine installs packages with."""
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kezuri.check.package_rule import PackageRule, Spot, names
@@ -19,8 +20,8 @@ _VALUED = frozenset(
         *("--arch", "--cache-dir", "--cache-max-age", "--progress-fd", "--timeout"),
     )
 )
-_PINNED = re.compile(r"[=<>~]|\.apk\Z|\A!")
-_CACHE = re.compile(r"/var/cache/apk|/etc/apk/cache|/var/cache/\*?\Z")
+_PINNED = r"[=<>~]|\.apk\Z|\A!"
+_CACHE = r"/var/cache/apk|/etc/apk/cache|/var/cache/\*?\Z"
 _FETCHING = ("--update", "-U", "--update-cache")
 
 
@@ -59,7 +60,10 @@ class UnpinnedApkPackage(PackageRule):
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         spots = [
-            Spot(call, word) for call, _, packages in _adds(run) for word in packages if not _PINNED.search(word.loose)
+            Spot(call, word)
+            for call, _, packages in _adds(run)
+            for word in packages
+            if not re.search(_PINNED, word.loose)
         ]
         if not spots:
             return None
@@ -102,8 +106,9 @@ class ApkIndexKept(PackageRule):
         found = [(call, verb) for call, verb, _ in _adds(run) if not call.has("--no-cache")]
         if not found or any(m in ("/var/cache/apk", "/etc/apk/cache", "/var/cache") for m in run.mounts()):
             return None
+        fetched = any(call.has(*_FETCHING) for call, _ in found)
         removed = any(
-            other.program == "rm" and any(_CACHE.search(word.loose) for word in other.words)
+            other.program == "rm" and any(re.search(_CACHE, word.loose) for word in other.words)
             for other in run.after(found[-1][0])
         )
         return self.found(
@@ -111,9 +116,21 @@ class ApkIndexKept(PackageRule):
             [Spot(call, verb) for call, verb in found],
             message="`apk add` without --no-cache keeps the index of the repositories in the layer",
             hint="add --no-cache",
-            fix=fix(run, advice="add --no-cache", edits=[_without_cache(call, verb) for call, verb in found]),
+            fix=fix(run, advice="add --no-cache", edits=[_without_cache(call, verb) for call, verb in found])
+            if not fetched or _last_without_index(subject) <= run.run.node.number
+            else None,
             level="style" if removed or not (run.shipped or run.trigger) else None,
         )
+
+
+@lru_cache(1)
+def _last_without_index(subject: "Subject") -> int:
+    """The number of the last instruction that installs by an index that an earlier one has kept."""
+    for run in reversed(subject.runs):
+        fetches = any([word.loose for word in call.operands(_VALUED)[:1]] == ["update"] for call in run.named("apk"))
+        if not fetches and any(not call.has("--no-cache", *_FETCHING) for call, _, _ in _adds(run)):
+            return run.run.node.number
+    return -1
 
 
 def _without_cache(call: "Call", verb: "Word") -> Edit | None:

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, affirmed, answered, names
+from kezuri.check.package_rule import PackageRule, Spot, affirmed, answered, names, said
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -78,7 +78,7 @@ class UnpinnedAptPackage(PackageRule):
             Spot(call, word, call.program == "apt-get")
             for call, _, packages in installs(run, *APT)
             for word in packages
-            if not ("=" in word.loose or "/" in word.loose or word.loose.endswith(".deb"))
+            if not ("=" in word.loose or "/" in said(word) or word.loose.endswith(".deb"))
         ]
         if not spots:
             return None

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
     from kezuri.check.subject import Subject
 
-_LISTS = re.compile(r"/var/lib/(?:apt/?\*?\Z|apt/lists|\{[^}]*apt)|/var/lib/?\*?\Z|\$|\A/var/?\Z")
+_SCRIPTS = frozenset((".", "source", "sh", "bash", "ash", "dash", "zsh", "make", "eval", "xargs", "just"))
+_LISTS = r"/var/lib/(?:apt/?\*?\Z|apt/lists|\{[^}]*apt)|/var/lib/?\*?\Z|\$|\A/var/?\Z"
 
 
 class AptListsKept(PackageRule):
@@ -72,9 +73,9 @@ def _removes(call: "Call") -> bool:
     """Whether the lists are gone after a call, or may well be."""
     said = [word.loose for word in call.words]
     if call.program == "rm":
-        return any(_LISTS.search(word) for word in said)
+        return any(re.search(_LISTS, word) for word in said)
     if call.program == "find":
-        return any(_LISTS.search(word) for word in said) and ("-delete" in said or "rm" in said)
+        return any(re.search(_LISTS, word) for word in said) and ("-delete" in said or "rm" in said)
     return call.program in APT and ("dist-clean" in said or "distclean" in said)
 
 
@@ -97,7 +98,17 @@ def _lists_removed(run: "WrittenRun", update: Spot, subject: "Subject") -> Fix |
         return None
     command = "rm -rf /var/lib/apt/lists/*"
     edit = appended(run, text, command, subject.dockerfile.escape)
-    return fix(run, advice="remove the lists at the end of the RUN", edits=[edit])
+    kind = "V" if _last_unknown(subject) > run.run.node.number else "A"
+    return fix(run, advice="remove the lists at the end of the RUN", edits=[edit], kind=kind)
+
+
+@lru_cache(1)
+def _last_unknown(subject: "Subject") -> int:
+    """The number of the last instruction that runs a script, which may install from lists that it finds."""
+    for run in reversed(subject.runs):
+        if any("/" in call.head.loose or call.program in _SCRIPTS for call in run.calls):
+            return run.run.node.number
+    return -1
 
 
 @lru_cache(1)

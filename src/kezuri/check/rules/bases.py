@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kezuri.check.rule import Example, Finding, Rule
+from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
 from kezuri.check.subject import Subject, used
 from kezuri.dockerfile.instructions import From
 
@@ -35,6 +35,7 @@ class UntaggedBaseImage(Rule):
 
     name = "UntaggedBaseImage"
     aliases = ("DL3006",)
+    fix_class = "D"
     summary = "Images are named with a tag or a digest"
     why = (
         "Without a tag `latest` is meant: the build of tomorrow stands on another image than that of today, and "
@@ -73,7 +74,8 @@ class UntaggedBaseImage(Rule):
                 f"the image {start.image} has no tag",
                 start.node,
                 start.image_span,
-                hint=f"write the version that you mean: `{start.image}:VERSION`",
+                _pinned(subject, start, f"{start.image}:latest"),
+                f"write the version that you mean: `{start.image}:VERSION`",
                 aliases=() if port else None,
                 level="info" if level else None,
             )
@@ -84,6 +86,7 @@ class LatestBaseImage(Rule):
 
     name = "LatestBaseImage"
     aliases = ("DL3007", "DS-0001", "DKL-DI-0006")
+    fix_class = "D"
     summary = "The tag of an image is not latest"
     why = (
         "`latest` is whatever was pushed last: the image changes under the file, and two machines that pulled on two "
@@ -107,8 +110,18 @@ class LatestBaseImage(Rule):
                     f"the tag of {image.name} is latest: it means another image every time one is pushed",
                     start.node,
                     start.image_span,
-                    hint=f"write the version that you mean: `{image.name}:VERSION`",
+                    _pinned(subject, start, start.image),
+                    f"write the version that you mean: `{image.name}:VERSION`",
                 )
+
+
+def _pinned(subject: Subject, start: From, name: str) -> Fix | None:
+    """The digest that the image has now, behind its name; None where nobody knows it."""
+    digest = subject.data.digest(name) if subject.data is not None and "$" not in name else None
+    if digest is None:
+        return None
+    edit = Edit(start.image_span, f"{name}@{digest}")
+    return Fix(f"pin it: `{name}@{digest}`", (edit,), "D", frozenset(("base", "base.name")))
 
 
 def _images(subject: Subject) -> Iterator[From]:

@@ -141,8 +141,10 @@ class StaleAnonymousVolume(DocumentRule):
                 over = next((o for o in mounts if _of_sources(o) and _below(mount.target, o.target)), None)
                 made = mount.target.rpartition("/")[2]
                 if over is not None and made in _INSTALLS and not _installs_itself(service):
-                    hides = f"{over.source}:{over.target} hides what the image built"
-                    message = f"{hides}, and {mount.target} stays as it was at first"
+                    message = (
+                        f"{over.source}:{over.target} hides what the image built, and {mount.target} stays as it was "
+                        "at first"
+                    )
                     hint = "renew it with docker compose up -V, or use develop.watch instead of both mounts"
                     yield self.found(document, mount.span, message, hint)
 

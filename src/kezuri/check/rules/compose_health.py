@@ -49,13 +49,15 @@ class ServiceHealthcheckProgramMissing(DocumentRule):
                 made = service.built_from
                 if made is None or not lacks(made.base, program) or made.mentions(program):
                     continue
-                what = f"{made.base}, which it is built from, has none"
+                message = (
+                    f"{service.name} is unhealthy for ever: its health check runs {program}, and {made.base}, which it "
+                    "is built from, has none"
+                )
             else:
                 image = service.image
                 if image is None or "$" in image or not lacks(image, program) or _installs(service, program):
                     continue
-                what = f"{image} has none"
-            message = f"{service.name} is unhealthy for ever: its health check runs {program}, and {what}"
+                message = f"{service.name} is unhealthy for ever: its health check runs {program}, and {image} has none"
             hint = "ask with a program of the image (BusyBox's wget, node -e, python -c), or install it"
             yield self.found(document, scalar.span, message, hint)
 

@@ -114,15 +114,13 @@ class UndeclaredName(DocumentRule):
     why = (
         'Compose refuses a file whose service names a network that is not below `networks:` ("service app refers to '
         'undefined network back"), and the same of volumes, secrets, configs, and of services in `depends_on`. Only '
-        "files that Compose reads by "
-        "themselves are looked at: what is merged with others may find them there."
+        "files that Compose reads by themselves are looked at: what is merged with others may find them there."
     )
     japanese = (
         "サービスが名指すネットワーク・ボリューム・シークレット・コンフィグ・サービスは宣言する",
         "`networks:` にないネットワークをサービスが使うと Compose はファイルを拒否します（「service app refers to "
         "undefined network back」）。ボリューム・シークレット・コンフィグと、`depends_on` のサービスも同じです。"
-        "Compose "
-        "が単独で読むファイルだけを調べます。他とマージされるファイルの宣言はそちらにあるかもしれないからです。",
+        "Compose が単独で読むファイルだけを調べます。他とマージされるファイルの宣言は別の所にありえます。",
     )
     kinds = ("compose",)
     whole = True

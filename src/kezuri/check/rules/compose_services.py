@@ -177,8 +177,10 @@ class ServiceImageWithoutVersion(DocumentRule):
                 continue
             if reference.digest or reference.tag not in ("", "latest"):
                 continue
-            said = "has no tag" if not reference.tag else "is whatever is latest"
-            message = f"{image} {said}: what is pulled changes from day to day"
+            if reference.tag:
+                message = f"{image} is whatever is latest: what is pulled changes from day to day"
+            else:
+                message = f"{image} has no tag: what is pulled changes from day to day"
             yield self.found(document, entry.value.span, message, "name a version")
 
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from posixpath import normpath
 
 from kezuri.check.editing import bare, cased
 from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
-from kezuri.check.standing import base_config
+from kezuri.check.standing import base_directory
 from kezuri.check.subject import Subject
 from kezuri.check.written import Part
 from kezuri.diagnostics import Span
@@ -47,6 +48,7 @@ class AddForPlainFiles(Rule):
                 continue
             word = cased(copy.node, "COPY")
             sure = len(plain) == len(copy.sources) and not any(sign in s for s in plain for sign in "*?[$")
+            sure = sure and not any(_may_be_archive(subject, bare(s)) for s in plain)
             flags = copy.checksum is not None or copy.keep_git_dir is not None or copy.unpack is not None
             fix = Fix(f"write `{word}`", (Edit(copy.node.keyword_span, word),), "A", frozenset(("kind", "unpack")))
             yield Finding(
@@ -57,6 +59,14 @@ class AddForPlainFiles(Rule):
                 fix if sure and not flags else None,
                 hint=f"write `{word}`",
             )
+
+
+def _may_be_archive(subject: Subject, path: str) -> bool:
+    """Whether a file of the context is no text: ADD unpacks archives, which it knows by their first bytes."""
+    around, at = subject.surroundings, normpath(path).lstrip("/")
+    if around is None or at == "." or not around.exists(at):
+        return False
+    return around.read(at) is None and not any(around.names(at))
 
 
 class ManySourcesNoDirectory(Rule):
@@ -129,8 +139,7 @@ class RelativeCopyDestination(Rule):
         for part in subject.parts:
             start = part.start
             known = start is not None and start.image in settled
-            base = base_config(subject, part.number) if start is not None else None
-            home = base.working_dir if base is not None else None
+            home = base_directory(subject, part.number) if start is not None else None
             for piece in part.pieces:
                 instruction = piece.instruction
                 if instruction.node.keyword == "WORKDIR" and not piece.trigger:
@@ -216,7 +225,11 @@ class UnknownCopySource(Rule):
                 if not isinstance(copy, Copy) or piece.trigger or copy.source_image is None:
                     continue
                 said = copy.source_image
-                if ":" in said or said in (own, *names) or (said.isdigit() and int(said[:9]) <= max(part.number, 0)):
+                if (
+                    ":" in said
+                    or said in (own, *names)
+                    or (said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= max(part.number, 0))
+                ):
                     continue
                 if said.lower() == (own or "").lower() or not said:
                     continue

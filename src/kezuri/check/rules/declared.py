@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kezuri.check.editing import bare, cased, newline, without, word_at
 from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
-from kezuri.check.standing import ancestry, shipped
+from kezuri.check.standing import related, shipped
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Arg, Env, Expose, Healthcheck, Volume, Workdir
@@ -222,12 +222,11 @@ class HealthcheckMissing(Rule):
             if any(isinstance(p.instruction, Healthcheck) and not p.trigger for p in part.pieces)
         }
         last = shipped(subject)[:1]
-        below = ancestry(subject)
-        used = {number for other in has if other >= 0 for number in below[other]}
-        for stage, ancestors in below.items():
-            if has & set(ancestors) or stage in used:
+        well = related(subject, (number for number in has if number >= 0))
+        for written in subject.stages:
+            stage, start = written.number, written.start
+            if stage in well:
                 continue
-            start = subject.stages[stage].start
             text = "nothing says how to ask whether it is well"
             fix = None
             if stage in last and subject.surroundings is not None:

@@ -174,7 +174,8 @@ class GpuCapabilitiesAll(Rule):
             fix = None
             if found is not None:
                 span = env.node.span._replace(start=found.end() - 3, end=found.end())
-                fix = Fix("name those of CUDA programs", (Edit(span, "compute,utility"),), "V")
+                changes = frozenset(("config.Env NVIDIA_DRIVER_CAPABILITIES",))
+                fix = Fix("name those of CUDA programs", (Edit(span, "compute,utility"),), "V", changes)
             text = "every library of the driver is mounted, those for graphics and video too"
             yield Finding(self, text, env.node, fix=fix, hint="write compute,utility, or what it needs")
 

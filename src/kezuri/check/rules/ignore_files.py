@@ -160,8 +160,11 @@ class IgnorePatternOnlyAtRoot(DocumentRule):
             if path is None and line.pattern not in _ALWAYS_DEEP:
                 continue
             level: Level = "warning" if path is not None and around.whole is not None else "info"
-            where = path or f"src/{line.pattern.replace('*', 'main')}"
-            message = f"`{line.written}` fits in the first directory only: {where} is not left out"
+            if path is not None:
+                message = f"`{line.written}` fits in the first directory only: {path} is not left out"
+            else:
+                below = f"src/{line.pattern.replace('*', 'main')}"
+                message = f"`{line.written}` fits in the first directory only, and not {below}"
             edit = Edit(Span(line.span.start, line.span.start), "**/", document.source)
             if line.written.startswith("/"):
                 continue  # somebody meant the root

@@ -7,7 +7,7 @@ from kezuri.check.editing import bare
 from kezuri.check.label_forms import fits
 from kezuri.check.policy import Policy
 from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
-from kezuri.check.standing import ancestry
+from kezuri.check.standing import related
 from kezuri.check.subject import Subject
 from kezuri.check.written import Part
 from kezuri.diagnostics import Span
@@ -86,15 +86,16 @@ class MissingLabel(Rule):
         own: dict[int, set[str]] = {}
         for part, label in _labels(subject):
             own.setdefault(part.number, set()).update(bare(name) for name, _ in label.pairs)
-        below, copied = ancestry(subject), _copied(subject)
-        for stage, ancestors in below.items():
-            if stage in copied:
-                continue
-            for name, form in subject.policy.label_schema:
-                has = {number for number, names in own.items() if name in names and number >= 0} - copied
-                if has & set(ancestors) or any(stage in below[other] for other in has):
+        copied = _copied(subject)
+        has = {
+            name: related(subject, {n for n, names in own.items() if name in names and n >= 0} - copied)
+            for name, _ in subject.policy.label_schema
+        }
+        for stage in subject.stages:
+            for name, form in subject.policy.label_schema if stage.number not in copied else ():
+                if stage.number in has[name]:
                     continue
-                start = subject.stages[stage].start
+                start = stage.start
                 yield Finding(self, f"the label {name} is missing", start.node, hint=f"write `LABEL {name}=…` ({form})")
 
 

@@ -56,7 +56,9 @@ class LockFileIgnored(Rule):
                         edit = Edit(act.text.span(verb.span), "ci") if verb is not None else None
                     else:
                         hint = "add --frozen-lockfile"
-                    fix = Fix("install what the lock file says: `npm ci`", (edit,), "V") if edit is not None else None
+                    changes = frozenset(("file.content **/package-lock.json", "file **/node_modules"))
+                    title = "install what the lock file says: `npm ci`"
+                    fix = Fix(title, (edit,), "V", changes) if edit is not None else None
                     text = f"`{use.manager.name} install` may change the lock file and install other versions"
                     yield Finding(self, text, node, act.text.span(act.command.span), fix, hint)
 

@@ -20,8 +20,8 @@ _NPM_VALUED = frozenset(
     )
 )
 _NPM_KNOWN = frozenset(("--loglevel", "--registry"))
-_LOCAL = re.compile(r"(?:/|\./|\.\./|~/|file:)|\.\.?\Z")
-_ARCHIVE = re.compile(r"\.(?:tar|tar\.gz|tgz)\Z")
+_LOCAL = r"(?:/|\./|\.\./|~/|file:)|\.\.?\Z"
+_ARCHIVE = r"\.(?:tar|tar\.gz|tgz)\Z"
 
 
 class UnpinnedNpmPackage(PackageRule):
@@ -66,7 +66,7 @@ class UnpinnedNpmPackage(PackageRule):
 
 
 def _pinned(package: str) -> bool:
-    if _LOCAL.match(package) or _ARCHIVE.search(package):
+    if re.match(_LOCAL, package) or re.search(_ARCHIVE, package):
         return True
     if package.startswith("git") and "://" in package:
         return "#" in package

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from kezuri.check.editing import bare
 from kezuri.check.policy import Policy
 from kezuri.check.rule import Example, Finding, Rule
-from kezuri.check.standing import ancestry, shipped
+from kezuri.check.standing import shipped
 from kezuri.check.subject import Subject, used
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Copy, From, Instruction, Label, Node, Run
@@ -151,7 +151,7 @@ class RequiredLabelMissing(Rule):
         facts = subject.evaluated.get(stages[0])
         has = set(facts.plan.config.labels) if facts is not None and facts.plan is not None else set()
         for part in subject.parts:
-            if part.number in ancestry(subject)[stages[0]]:
+            if part.number in stages:
                 for piece in part.pieces:
                     if isinstance(piece.instruction, Label) and not piece.trigger:
                         has |= {bare(name) for name, _ in piece.instruction.pairs}

@@ -19,6 +19,33 @@ _GEM_VALUED = frozenset(
         *("-g", "--file", "-v", "--version"),
     )
 )
+_GEM_SWITCHES = frozenset(
+    (
+        *(
+            "--no-document",
+            "-N",
+            "--no-ri",
+            "--no-rdoc",
+            "--conservative",
+            "-f",
+            "--force",
+            "-q",
+            "--quiet",
+            "--silent",
+        ),
+        *(
+            "-E",
+            "--env-shebang",
+            "-w",
+            "--wrappers",
+            "--minimal-deps",
+            "--user-install",
+            "--no-user-install",
+            "--verbose",
+        ),
+        *("-V", "--prerelease", "--pre", "--norc", "--ignore-dependencies", "--development", "--backtrace"),
+    )
+)
 _GO_VALUED = frozenset(
     (
         *(
@@ -47,7 +74,7 @@ _GO_VALUED = frozenset(
         ),
     )
 )
-_GO_LOCAL = re.compile(r"[./~]|all\Z|std\Z|cmd(?:/|\Z)|.*\.go\Z")
+_GO_LOCAL = r"[./~]|all\Z|std\Z|cmd(?:/|\Z)|.*\.go\Z"
 
 
 class UnpinnedGem(PackageRule):
@@ -96,17 +123,19 @@ def _unpinned_gems(call: "Call") -> "list[Spot]":
     return [
         Spot(call, word, word not in swallowed)
         for word in plain[1:]
-        if ":" not in word.loose and not word.loose.endswith(".gem")
+        if ":" not in word.loose and not word.loose.endswith(".gem") and swallowed.get(word, "-N") in _GEM_SWITCHES
     ]
 
 
-def _swallowed(words: "tuple[Word, ...]") -> "set[Word]":
-    """The words that hadolint takes for values: each behind an option that has none of its own."""
-    found, skip = set[Word](), False
+def _swallowed(words: tuple[Word, ...]) -> dict[Word, str]:
+    """The words that hadolint takes for values, each with the option before it: every option without a `=` has one."""
+    found: dict[Word, str] = {}
+    option = ""
     for word in words:
-        if skip:
-            found.add(word)
-        skip = not skip and word.loose.startswith("-") and "=" not in word.loose
+        if option:
+            found[word], option = option, ""
+        elif word.loose.startswith("-") and "=" not in word.loose:
+            option = word.loose
     return found
 
 
@@ -159,7 +188,7 @@ def _unpinned_packages(call: "Call") -> "list[Word]":
 
 
 def _pinned(package: str) -> bool:
-    if _GO_LOCAL.match(package):
+    if re.match(_GO_LOCAL, package):
         return True
     name, at, version = package.rpartition("@")
     return at != "" and name != "" and version not in ("latest", "none", "")

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, names, said
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import fix, inserted
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kezuri.shell.script import Word
 
 _WIKI = "https://github.com/hadolint/hadolint/wiki/"
-_PIP = re.compile(r"pip(?!env)[-0-9.a-z]*\Z")
+_PIP = r"pip(?!env)[-0-9.a-z]*\Z"
 _NO_PIP = ("pip-compile", "pip-sync", "pip-audit", "pip-licenses", "pipdeptree", "pip-tools", "pipreqs")
 _VALUED = frozenset(
     (
@@ -36,17 +36,17 @@ _VALUED = frozenset(
     )
 )
 _ELSEWHERE = ("-r", "--requirement", "-c", "--constraint", "-e", "--editable", "--group")
-_VERSION = re.compile(r"[=~!<>]=|[<>]|\s@\s")
-_ARCHIVE = re.compile(r"\.(?:whl|zip|tgz|tar|tar\.(?:gz|bz2|xz|Z))(?:\[[^\]]*\])?(?:#.*)?\Z")
-_REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+")
+_VERSION = r"[=~!<>]=|[<>]|\s@\s"
+_ARCHIVE = r"\.(?:whl|zip|tgz|tar|tar\.(?:gz|bz2|xz|Z))(?:\[[^\]]*\])?(?:#.*)?\Z"
+_REPOSITORY = r"(?:git|hg|svn|bzr)\+"
 _TRUE = ("1", "on", "yes", "true")
-_CACHE = re.compile(r"\.cache(?:/pip)?/?\*?\Z|\.cache/pip")
+_CACHE = r"\.cache(?:/pip)?/?\*?\Z|\.cache/pip"
 
 
 def _installs(run: "WrittenRun") -> "list[tuple[Call, Word, tuple[Word, ...]]]":
     found = []
     for call in run.calls:
-        if _PIP.match(call.program) and call.program not in _NO_PIP:
+        if re.match(_PIP, call.program) and call.program not in _NO_PIP:
             plain = call.operands(_VALUED)
             if plain and plain[0].loose == "install":
                 found.append((call, plain[0], plain[1:]))
@@ -83,7 +83,7 @@ class UnpinnedPipPackage(PackageRule):
             for call, _, packages in _installs(run)
             if not call.has(*_ELSEWHERE)
             for word in packages
-            if not _pinned(word.loose)
+            if not _pinned(word.loose, said(word))
         ]
         if not spots:
             return None
@@ -95,15 +95,15 @@ class UnpinnedPipPackage(PackageRule):
         )
 
 
-def _pinned(package: str) -> bool:
-    if _REPOSITORY.match(package):
-        return "@" in package or _ARCHIVE.search(package) is not None
+def _pinned(package: str, said: str) -> bool:
+    if re.match(_REPOSITORY, package):
+        return "@" in package or re.search(_ARCHIVE, package) is not None
     return (
-        _VERSION.search(package) is not None
-        or "/" in package
+        re.search(_VERSION, package) is not None
+        or "/" in said
         or package == "."
         or package.startswith(".[")
-        or _ARCHIVE.search(package) is not None
+        or re.search(_ARCHIVE, package) is not None
     )
 
 
@@ -143,8 +143,10 @@ class PipCacheKept(PackageRule):
         if not found or _kept_elsewhere(run, found) or _switched_off(run):
             return None
         removed = any(
-            (other.program == "rm" and any(_CACHE.search(word.loose) for word in other.words))
-            or (_PIP.match(other.program) is not None and [w.loose for w in other.plain()[:2]] == ["cache", "purge"])
+            (other.program == "rm" and any(re.search(_CACHE, word.loose) for word in other.words))
+            or (
+                re.match(_PIP, other.program) is not None and [w.loose for w in other.plain()[:2]] == ["cache", "purge"]
+            )
             for other in run.after(found[-1][0])
         )
         return self.found(

@@ -44,6 +44,7 @@ class ProductionInstallBeforeBuild(Rule):
         "動かすステージで開発用のものを除きます。",
     )
     severity = "warning"
+    fix_class = "V"
     bad = Example(
         "FROM node:22-slim AS builder\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci --omit=dev\nCOPY . .\n"
         "RUN npm run build\n",
@@ -112,7 +113,12 @@ class ProductionInstallBeforeBuild(Rule):
         hint = "install everything in the stage that builds; leave development dependencies out where the program runs"
         node = step.instruction.node
         span = act.text.span(act.command.span)
-        yield Finding(self, text, node, span, hint=hint, level=level)
+        fix = None
+        if subject.surroundings is not None and level != "info":
+            from kezuri.check.repairs.smaller import with_tools
+
+            fix = with_tools(act)
+        yield Finding(self, text, node, span, fix, hint, level=level)
 
 
 class DevelopmentDependenciesShipped(Rule):
@@ -137,6 +143,7 @@ class DevelopmentDependenciesShipped(Rule):
         "`npm prune --omit=dev` を実行します。",
     )
     severity = "warning"
+    fix_class = "V"
     bad = Example(
         "FROM node:22-slim AS builder\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\n\n"
         "FROM node:22-slim\nWORKDIR /app\nCOPY --from=builder /app/node_modules ./node_modules\nCOPY main.js ./\n"
@@ -171,7 +178,12 @@ class DevelopmentDependenciesShipped(Rule):
                     install = found[1]
                     text = f"`{path}` holds the development dependencies that `{said_by(install)}` installed"
                     hint = "run `npm prune --omit=dev` before, or install with --omit=dev in this stage"
-                    yield Finding(self, text, step.instruction.node, hint=hint)
+                    fix = None
+                    if subject.surroundings is not None:
+                        from kezuri.check.repairs.smaller import pruned
+
+                        fix = pruned(subject, walked, source, step, path, install)
+                    yield Finding(self, text, step.instruction.node, None, fix, hint)
         if last.under is None and document is not None and not any(isinstance(s.origin, int) for s in last.copies()):
             shipped = [m for m in modules(walked, last).values() if m[2]]
             if shipped and walked.image() is not None:

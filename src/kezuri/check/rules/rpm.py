@@ -31,9 +31,9 @@ _VALUED = frozenset(
         *("--debuglevel", "--errorlevel", "--disableexcludes", "--disableplugin", "--enableplugin", "--repofrompath"),
     )
 )
-_PINNED = re.compile(r"-[0-9]|-\$|\.rpm\Z|\A[@/.~]|://|\(")
-_STREAM = re.compile(r":|\A/|/")
-_CACHE = re.compile(r"/var/cache(?:/?\*?\Z|/(?:yum|dnf|libdnf5))")
+_PINNED = r"-[0-9]|-\$|\.rpm\Z|\A[@/.~]|://|\("
+_STREAM = r":|\A/|/"
+_CACHE = r"/var/cache(?:/?\*?\Z|/(?:yum|dnf|libdnf5))"
 _YUM = ("yum",)
 _DNF = ("dnf", "microdnf")
 
@@ -57,9 +57,9 @@ class _Unpinned(PackageRule):
             verb, _, packages = _verbs(call)
             if verb in ("install", "in"):
                 known = verb == "install"
-                spots += [Spot(call, word, known) for word in packages if not _PINNED.search(word.loose)]
+                spots += [Spot(call, word, known) for word in packages if not re.search(_PINNED, word.loose)]
             elif verb == "module install":
-                spots += [Spot(call, word) for word in packages if not _STREAM.search(word.loose)]
+                spots += [Spot(call, word) for word in packages if not re.search(_STREAM, word.loose)]
         if not spots:
             return None
         return self.found(
@@ -94,12 +94,13 @@ class _Asking(PackageRule):
 
 class _CacheKept(PackageRule):
     programs: tuple[str, ...]
+    only_of: tuple[tuple[str, str], ...] = ()
     verbs: tuple[str, ...]
     fix_class = "A"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         dirty = [call for call in run.named(*self.programs) if _verbs(call)[0] in self.verbs]
-        if any(_CACHE.match(mount) for mount in run.mounts()):
+        if any(re.match(_CACHE, mount) for mount in run.mounts()):
             return None
         left = [call for call in _uncleaned(run, self.programs) if _verbs(call)[0] in self.verbs]
         # For hadolint one cleaning behind the first installation is enough.
@@ -116,6 +117,7 @@ class _CacheKept(PackageRule):
             hint=f"end the RUN with `{program} clean all`",
             fix=fix(run, advice="clean the cache at the end of the RUN", edits=[edit]),
             level=None if run.shipped or run.trigger else "style",
+            without=tuple(alias for alias, name in self.only_of if name not in [call.program for call in left]),
         )
 
 
@@ -135,7 +137,7 @@ def _cleans(call: "Call", program: str) -> bool:
     said = [word.loose for word in call.words]
     if call.program == "rm":
         recursive = any(word.startswith("-") and "r" in word.lower() for word in said)
-        return any(_CACHE.search(word) or (recursive and "$" in word) for word in said)
+        return any(re.search(_CACHE, word) or (recursive and "$" in word) for word in said)
     return call.program == program and "clean" in said
 
 
@@ -263,6 +265,7 @@ class DnfCacheKept(_CacheKept):
 
     name = "DnfCacheKept"
     aliases = ("DL3040", "DS-0019", "DS-0027")
+    only_of = (("DS-0019", "dnf"), ("DS-0027", "microdnf"))
     programs = _DNF
     verbs = ("install", "in", "upgrade", "reinstall", "module install", "group install")
     summary = "dnf's cache should be cleaned in the RUN that filled it"

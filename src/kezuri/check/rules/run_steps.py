@@ -7,7 +7,7 @@ from kezuri.check.editing import above, bare, cased
 from kezuri.check.ground import ground
 from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.runs import Call, WrittenRun
-from kezuri.check.standing import ancestry
+from kezuri.check.standing import ancestors, bases
 from kezuri.check.subject import Subject, used
 from kezuri.check.written import Part
 from kezuri.diagnostics import Span
@@ -159,10 +159,9 @@ def _with_shells(subject: Subject) -> Iterator[tuple[WrittenRun, tuple[str, ...]
     """Each RUN with the words of the SHELL that holds for it; empty where the file says none."""
     runs = {run.run.node.number: run for run in subject.runs}
     shells: dict[int, tuple[str, ...]] = {}
-    below = ancestry(subject)
+    below = bases(subject)
     for part in subject.parts:
-        base = below.get(part.number, (part.number,))[1:2]
-        shell = shells.get(base[0], ()) if base else ()
+        shell = shells.get(below.get(part.number, -1), ())
         for piece in part.pieces:
             if isinstance(piece.instruction, Shell) and not piece.trigger:
                 shell = piece.instruction.argv
@@ -173,7 +172,7 @@ def _with_shells(subject: Subject) -> Iterator[tuple[WrittenRun, tuple[str, ...]
 
 def _with_pipefail(subject: Subject, run: WrittenRun) -> Fix | None:
     """A SHELL above the step, where the name of the base image says which shell there is that knows pipefail."""
-    bottom = (ancestry(subject).get(run.part.number) or (-1,))[-1]
+    bottom = ancestors(subject, run.part.number)[-1]
     if bottom < 0:
         return None
     value = used(subject.stages[bottom].start.image, subject.survey.arguments, subject.dockerfile.escape)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.check.editing import bare
 from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
 from kezuri.check.shell_checker import OFF, Remark, Replacement
-from kezuri.check.standing import ancestry, base_config
+from kezuri.check.standing import base_config, bases
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Arg, Env, Run, Shell
@@ -86,14 +86,14 @@ class ShellCheck(Rule):
 
 def _scripts(subject: Subject) -> Iterator[_Asked]:
     """The scripts with the shells and the variables that hold for them."""
-    below = ancestry(subject)
+    below = bases(subject)
     shells: dict[int, str] = {}
     variables: dict[int, frozenset[str]] = {}
     everywhere = ""
     for part in subject.parts:
-        base = below.get(part.number, (part.number,))[1:2]
-        shell = shells.get(base[0], "") if base else ""
-        known = variables.get(base[0], frozenset()) if base else frozenset()
+        base = below.get(part.number)
+        shell = shells.get(base, "") if base is not None else ""
+        known = variables.get(base, frozenset()) if base is not None else frozenset()
         triggered: frozenset[str] = frozenset()
         config = base_config(subject, part.number) if part.start is not None else None
         known |= frozenset(line.partition("=")[0] for line in config.env) if config is not None else frozenset()

@@ -28,6 +28,7 @@ class FullBase(Rule):
         "インストールする必要があります。",
     )
     severity = "info"
+    fix_class = "V"
     bad = Example('FROM node:22\nCOPY main.js /\nUSER node\nCMD ["node", "/main.js"]\n')
     good = Example('FROM node:22-slim\nCOPY main.js /\nUSER node\nCMD ["node", "/main.js"]\n')
 
@@ -42,7 +43,12 @@ class FullBase(Rule):
         text = f"`{course.ground.text}` brings compilers and headers that nothing here needs to run"
         version = course.ground.tag.split("-")[0]
         hint = f"stand on `{course.ground.name}:{f'{version}-' if version and version != 'latest' else ''}{smaller[0]}`"
-        yield Finding(self, text, start.node, start.image_span, hint=hint)
+        fix = None
+        if subject.surroundings is not None:
+            from kezuri.check.repairs.smaller import slim_base
+
+            fix = slim_base(course)
+        yield Finding(self, text, start.node, start.image_span, fix, hint)
 
 
 class GoOnLargeBase(Rule):

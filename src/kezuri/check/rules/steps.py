@@ -91,6 +91,7 @@ class FixedArchitecture(Rule):
         "コンパイラはエミュレーションなしで動きます。",
     )
     severity = "info"
+    fix_class = "V"
     bad = Example(
         "FROM golang:1.24 AS builder\nCOPY . /src\nRUN CGO_ENABLED=0 GOARCH=amd64 go build -C /src -o /server .\n"
     )
@@ -124,7 +125,12 @@ class FixedArchitecture(Rule):
         node = step.instruction.node
         text = f"`GOARCH={value}` is compiled for {value}, whatever the image is built for"
         span = act.text.span(act.command.span) if act is not None else None
-        return Finding(self, text, node, span, hint="write `ARG TARGETARCH` and `GOARCH=$TARGETARCH`", level=level)
+        fix = None
+        if act is not None and subject.surroundings is not None:
+            from kezuri.check.repairs.smaller import following_platform
+
+            fix = following_platform(subject, step, act, value)
+        return Finding(self, text, node, span, fix, "write `ARG TARGETARCH` and `GOARCH=$TARGETARCH`", level=level)
 
 
 class UpgradeInImage(Rule):

@@ -15,7 +15,7 @@ class RootUser(Rule):
     """hadolint's DL3002."""
 
     name = "RootUser"
-    aliases = ("DL3002",)
+    aliases = ("DL3002", "DS-0002", "CIS-DI-0001")
     summary = "The last USER of a stage is not root"
     why = (
         "What the image starts then runs as root: whoever finds a hole in it is root in the container, and one more "
@@ -33,20 +33,26 @@ class RootUser(Rule):
     url = "https://github.com/hadolint/hadolint/wiki/DL3002"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        above = shipped(subject)
+        stages = shipped(subject)
+        parts = {part.number: part for part in subject.parts}
+        final, changed = set[int](), False
+        for number in stages:
+            if not changed:
+                final.add(number)
+            changed = changed or any(isinstance(p.instruction, User) and not p.trigger for p in parts[number].pieces)
         for part in subject.parts:
             if part.start is None:
                 continue
             users = [p.instruction for p in part.pieces if isinstance(p.instruction, User) and not p.trigger]
             if not users or users[-1].user.partition(":")[0] not in ("root", "0"):
                 continue
-            final = part.number == above[0] or (part.number in above and not _changed(subject, part.number))
             yield Finding(
                 self,
                 "the last USER is root: what the image starts runs with all rights",
                 users[-1].node,
                 hint="switch to an account without rights behind the steps that need root: `USER 65532`",
-                level=None if final else "info",
+                aliases=None if part.number in final else ("DL3002",),
+                level=None if part.number in final else "info",
             )
 
 
@@ -91,17 +97,6 @@ class NamedUser(Rule):
                     instruction.node,
                     hint="write the account's number, as `id -u` shows it in the image",
                 )
-
-
-def _changed(subject: Subject, number: int) -> bool:
-    """Whether a stage that stands on this one, on the way to the last, says USER again."""
-    stages = shipped(subject)
-    parts = {part.number: part for part in subject.parts}
-    return any(
-        isinstance(p.instruction, User) and not p.trigger
-        for n in stages[: stages.index(number)]
-        for p in parts[n].pieces
-    )
 
 
 RULES = (RootUser(), NamedUser())

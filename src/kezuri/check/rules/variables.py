@@ -125,7 +125,7 @@ class SecretsUsedInArgOrEnv(Rule):
     """BuildKit's check of that name."""
 
     name = "SecretsUsedInArgOrEnv"
-    aliases = ("DL3064",)
+    aliases = ("DL3064", "DS-0031", "CIS-DI-0010")
     summary = "Sensitive data should not be used in the ARG or ENV commands"
     fix_class = "V"
     why = (

@@ -28,9 +28,9 @@ _VALUED = frozenset(
         *("--releasever", "--capability", "--name", "-D", "--solver-debug-dir", "-x"),
     )
 )
-_PINNED = re.compile(r"[=<>]|\.rpm\Z|://|\A[./~]")
+_PINNED = r"[=<>]|\.rpm\Z|://|\A[./~]"
 _ASKING = ("install", "in", "remove", "rm", "source-install", "si", "patch")
-_CACHE = re.compile(r"/var/cache(?:/?\*?\Z|/zypp)")
+_CACHE = r"/var/cache(?:/?\*?\Z|/zypp)"
 
 
 def _verb(call: "Call") -> "tuple[str, Word | None, tuple[Word, ...]]":
@@ -67,7 +67,7 @@ class UnpinnedZypperPackage(PackageRule):
         for call in run.named("zypper"):
             verb, _, packages = _verb(call)
             if verb in ("install", "in") and call.value("-t", "--type") in (None, "package"):
-                spots += [Spot(call, word) for word in packages if not _PINNED.search(word.loose)]
+                spots += [Spot(call, word) for word in packages if not re.search(_PINNED, word.loose)]
         if not spots:
             return None
         return self.found(
@@ -183,12 +183,12 @@ class ZypperCacheKept(PackageRule):
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         dirty = [call for call in run.named("zypper") if _verb(call)[0] in ("install", "in")]
-        if not dirty or any(_CACHE.match(mount) for mount in run.mounts()):
+        if not dirty or any(re.match(_CACHE, mount) for mount in run.mounts()):
             return None
         if any(call.program == "zypper" and _verb(call)[0] in ("clean", "cc") for call in run.after(dirty[0])):
             return None
         removed = any(
-            call.program == "rm" and any(_CACHE.search(word.loose) for word in call.words)
+            call.program == "rm" and any(re.search(_CACHE, word.loose) for word in call.words)
             for call in run.after(dirty[-1])
         )
         text = dirty[-1].text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kezuri.check.editing import bare, newline
 from kezuri.check.rule import Edit, Finding, Fix, Rule
-from kezuri.check.standing import base_config
+from kezuri.check.standing import base_directory
 from kezuri.check.wider.merging import merged
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Arg, From, Workdir
@@ -44,9 +44,7 @@ def _absolute(subject: "Subject", number: int, workdir: Workdir) -> Fix | None:
     facts = subject.evaluated.get(number)
     if facts is None or not re.fullmatch(r"[\w./-]+", workdir.path):
         return None
-    base = base_config(subject, number)
-    known = facts.plan is not None and not subject.guessed(facts)
-    at = (base.working_dir or "/") if base is not None else "/" if known else ""
+    at = base_directory(subject, number) or ""
     for stage in reversed([*subject.chain(number)]):
         for met in stage.met:
             if not isinstance(met.instruction, Workdir) or not met.words:

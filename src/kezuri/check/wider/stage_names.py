@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from kezuri.plan.stages import WrittenStage
 
 _RESERVED = ("context", "scratch")
+_MOST = 50
+"""Names that are changed: each of them is looked for in the whole file."""
 
 
 def duplicates(rule: Rule, subject: "Subject") -> Iterator[Finding]:
@@ -20,11 +22,12 @@ def duplicates(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     found, others = list[Finding](), list[Finding]()
     names: dict[str, WrittenStage] = {}
     exact: set[str | None] = set()
-    fixes = {}
+    fixes: dict[int, Fix | None] = {}
     for stage in subject.stages:
         name, written = stage.start.name, stage.start.written_name
         if name and name in names:
-            fixes[stage.start.node.number] = _renamed(subject, names[name], f"{name}-{names[name].number + 1}")
+            if len(fixes) < _MOST:
+                fixes[stage.start.node.number] = _renamed(subject, names[name], f"{name}-{names[name].number + 1}")
             if written in exact:
                 others.append(Finding(rule, "", stage.start.node))
         if name:

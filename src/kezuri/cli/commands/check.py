@@ -59,7 +59,7 @@ def execute(invocation: Invocation) -> int:
     if parsed.given("--fix") or parsed.flag("--diff"):
         from kezuri.cli.check_fixes import fix
 
-        return fix(request, invocation)
+        return fix(request, invocation, code)
     with open_progress("" if request.build is not None and console.live(console.err) else "quiet", console) as progress:
         checks = check_all(request, lambda: invocation.settings, None, progress)
     say_checks(checks, parsed, console)

@@ -17,6 +17,9 @@ COMMAND = Command(
         Option(("--check",), "flag", "Write nothing; exit with 1 if a file is not in the style"),
         Option(("--diff", "-d"), "flag", "Write nothing; print what would change, and exit with 1 if something would"),
         Option(("--quiet", "-q"), "flag", "Name no files"),
+        Option(
+            ("--reindent",), "flag", "Also indent the lines of RUN commands: these steps run again, with the same words"
+        ),
     ),
     operands="[FILE | DIRECTORY | -]...",
     most=-1,
@@ -47,7 +50,7 @@ def execute(invocation: Invocation) -> int:
     changed = unchanged = 0
     for found in files:
         try:
-            styled = style(found)
+            styled = style(found, parsed.flag("--reindent"))
             changed += styled.changed
             unchanged += not styled.changed
             code = max(code, _deliver(invocation, styled))
