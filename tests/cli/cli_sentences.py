@@ -65,7 +65,7 @@ def sentences() -> Mapping[str, str]:
                 isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in _NAMED
             ):
                 for form in _forms(node.value):
-                    if _speaks(form):
+                    if _speaks(form) and form not in silent:
                         found.setdefault(form, f"{place}:{node.lineno}")
         if not place.startswith(_ELSEWHERE):
             for text in _literals(tree):
