@@ -4,17 +4,25 @@ import re
 from collections.abc import Iterator
 from posixpath import normpath
 
+from kezuri.check.course import Course, courses
 from kezuri.check.editing import bare, cased
-from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
+from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.standing import base_directory
 from kezuri.check.subject import Subject
 from kezuri.check.written import Part
 from kezuri.diagnostics import Span
-from kezuri.dockerfile.instructions import Copy
+from kezuri.dockerfile.instructions import Copy, Run
 
 _ARCHIVE = re.compile(
     r"\.(?:tar|tar\.(?:gz|bz2|xz|zst|Z|lz|lzma)|tgz|tbz|tbz2|tb2|txz|tzst|tlz|tpz|tZ|gz|bz2|xz|Z|lz|lzma)\Z"
 )
+_STANDARD = frozenset(
+    (
+        "/bin", "/etc", "/home", "/opt", "/root", "/sbin", "/srv", "/tmp", "/usr", "/usr/bin", "/usr/lib",
+        "/usr/local/bin", "/usr/share", "/var",
+    )
+)  # fmt: skip
+"""Directories that every distribution has."""
 _REMOTE = re.compile(r"https?://|git://|ssh://|git@|[\w.-]+@[\w.-]+:")
 
 
@@ -50,7 +58,7 @@ class AddForPlainFiles(Rule):
             sure = len(plain) == len(copy.sources) and not any(sign in s for s in plain for sign in "*?[$")
             sure = sure and not any(_may_be_archive(subject, bare(s)) for s in plain)
             flags = copy.checksum is not None or copy.keep_git_dir is not None or copy.unpack is not None
-            fix = Fix(f"write `{word}`", (Edit(copy.node.keyword_span, word),), "A", frozenset(("kind", "unpack")))
+            fix = Fix(f"write `{word}`", (_in_line(copy, word),), "A", frozenset(("kind", "unpack")))
             yield Finding(
                 self,
                 f"ADD of {bare(plain[0])}: what is neither fetched nor unpacked is for COPY",
@@ -78,20 +86,24 @@ class ManySourcesNoDirectory(Rule):
     fix_class = "A"
     summary = "The destination of several sources ends with a slash"
     why = (
-        "Several files can only be copied into a directory, and the builder takes the destination for one when it ends "
-        "with `/`: without it the build fails. Of a variable nobody can tell by the text: an info."
+        "Several files can only be copied into a directory. Without a `/` at its end the destination is a directory "
+        "only where there is one already: otherwise BuildKit and kezuri write one file over the other, and the last "
+        "one is left; Docker's builder of old refuses the line. Where the base surely has the directory, or a variable "
+        "may end with a slash, it is an info; `.` is the working directory, which is always there: a matter of style."
     )
     japanese = (
         "コピー元が複数なら、コピー先をスラッシュで終わらせる",
-        "複数のファイルはディレクトリにしかコピーできず、ビルダーがディレクトリとみなすのは `/` で終わるコピー先だけ"
-        "です。なければビルドは失敗します。変数は文面から判断できないため、情報として報告します。",
+        "複数のファイルはディレクトリにしかコピーできません。末尾に `/` がないコピー先は、すでにディレクトリがある"
+        "ときだけディレクトリになります。なければ BuildKit と kezuri はファイルを順に上書きし、最後の一つだけが残りま"
+        "す。Docker の古いビルダーはエラーにします。ベースに必ずあるディレクトリと、スラッシュで終わるかもしれない"
+        "変数は情報、必ず存在する作業ディレクトリの `.` はスタイルの問題として報告します。",
     )
-    bad = Example("FROM debian:12\nCOPY a b /srv\n", files={"a": "", "b": ""})
-    good = Example("FROM debian:12\nCOPY a b /srv/\n", files={"a": "", "b": ""})
+    bad = Example("FROM debian:12\nCOPY a b /app\n", files={"a": "", "b": ""})
+    good = Example("FROM debian:12\nCOPY a b /app/\n", files={"a": "", "b": ""})
     url = "https://github.com/hadolint/hadolint/wiki/DL3021"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for _, copy in _copies(subject, "COPY"):
+        for part, copy in _copies(subject, "COPY"):
             if len(copy.sources) + len(copy.heredocs) < 2 or bare(copy.destination).endswith("/"):
                 continue
             variable = bare(copy.destination).endswith("}") or re.search(r"\$\w+\Z", bare(copy.destination))
@@ -107,7 +119,7 @@ class ManySourcesNoDirectory(Rule):
                 span,
                 fix,
                 hint=f"write `{right}`",
-                level="info" if variable else None,
+                level="info" if variable else _there(subject, part.number, bare(copy.destination)),
             )
 
 
@@ -121,14 +133,15 @@ class RelativeCopyDestination(Rule):
     why = (
         "A relative destination of COPY goes on from the WORKDIR. Where the file sets none, it is the base image's: "
         "the same line puts the files elsewhere when the base changes. A base image that was looked at and has a "
-        "WORKDIR of its own is taken as meant. kezuri's example `go-distroless/Dockerfile.002` copies to `./` of an "
-        "image that works in `/` today."
+        "WORKDIR of its own is taken as meant. Nothing is below a stage on scratch: it works in `/`, and the finding "
+        "is an info. kezuri's example `go-distroless/Dockerfile.002` copies to `./` of an image that works in `/` "
+        "today."
     )
     japanese = (
         "相対パスへの COPY の前に WORKDIR を書く",
         "COPY の相対パスは WORKDIR から始まります。ファイルに WORKDIR がなければベースイメージのものになり、ベースが"
         "変わると同じ行が別の場所にコピーします。調べたベースイメージに独自の WORKDIR があれば、意図したものとみなし"
-        "ます。",
+        "ます。scratch の上のステージは必ず `/` から始まるため、情報として報告します。",
     )
     bad = Example("FROM debian:12\nCOPY app srv/app\n", files={"app": ""})
     good = Example("FROM debian:12\nWORKDIR /srv\nCOPY app ./\n", files={"app": ""})
@@ -151,7 +164,8 @@ class RelativeCopyDestination(Rule):
                     continue
                 if home is not None and home.strip("/"):
                     continue
-                yield self._finding(instruction, path, home)
+                level: Level | None = "info" if _stands_on_nothing(subject, part.number) else None
+                yield self._finding(instruction, path, home)._replace(level=level)
             if known and start is not None and start.name:
                 settled |= {start.name, start.written_name or ""}
 
@@ -174,24 +188,34 @@ class WholeRootCopied(Rule):
     summary = "Not the whole root of another stage is copied"
     why = (
         "`COPY --from=build / /` brings everything: the compilers, the caches and the secrets that the build stage was "
-        "made to keep out. Name the paths that the program needs."
+        "made to keep out. Name the paths that the program needs. It is an info where that is how it is meant: the "
+        "root of an image that this file adds nothing to (`tonistiigi/xx` is copied that way), of a stage on scratch "
+        "that holds nothing but what was put there, and a stage on scratch that makes one layer of another one."
     )
     japanese = (
         "別のステージのルート全体をコピーしない",
         "`COPY --from=build / /` は、ビルド用ステージに閉じ込めたはずのコンパイラーやキャッシュ、シークレットまですべ"
-        "て持ち込みます。プログラムに必要なパスだけを指定してください。",
+        "て持ち込みます。プログラムに必要なパスだけを指定してください。"
+        "このファイルが何も加えていないイメージ（`tonistiigi/xx` はこの形で使います）、入れたものしかない scratch の上"
+        "のステージ、別のステージを一つのレイヤーにまとめる scratch の上のステージでは意図したものなので、情報として"
+        "報告します。",
     )
     bad = Example("FROM debian:12 AS build\nRUN make\nFROM debian:12\nCOPY --from=build / /\n")
     good = Example("FROM debian:12 AS build\nRUN make\nFROM debian:12\nCOPY --from=build /app /app\n")
     url = "https://github.com/hadolint/hadolint/wiki/DL3067"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for _, copy in _copies(subject, "COPY"):
+        for part, copy in _copies(subject, "COPY"):
             if copy.source_image is None or bare(copy.destination) != "/":
                 continue
             if any(bare(source) == "/" for source in copy.sources):
                 text = f"the whole root of {copy.source_image} is copied: all that was needed to build comes along"
-                yield Finding(self, text, copy.node, hint="name the files and directories that are needed")
+                level: Level | None = None
+                if _stands_on_nothing(subject, part.number) or not _worked_in(subject, copy.source_image):
+                    text = f"the whole root of {copy.source_image} is copied, whatever is in it"
+                    level = "info"
+                hint = "name the files and directories that are needed"
+                yield Finding(self, text, copy.node, hint=hint, level=level)
 
 
 class UnknownCopySource(Rule):
@@ -204,13 +228,15 @@ class UnknownCopySource(Rule):
     why = (
         "What is no stage of this file is taken for an image and fetched from a registry: a stage's name with a slip "
         "of the pen in it is somebody's image on Docker Hub. With a tag or a digest it is clear that an image is "
-        "meant. A stage's name in another case means that stage all the same: an info."
+        "meant. A stage's name in another case means that stage all the same, `scratch` an empty directory, and a name "
+        "with a slash can only be an image's: infos."
     )
     japanese = (
         "COPY --from には前のステージか、タグ付きのイメージを指定する",
         "このファイルのステージでない名前はイメージとみなされ、レジストリから取得されます。書き間違えたステージ名は、"
         "Docker Hub にある誰かのイメージになります。タグかダイジェストがあれば、イメージを指すことがはっきりします。"
-        "大文字と小文字だけが違うステージ名は同じステージを指すため、情報として報告します。",
+        "大文字と小文字だけが違うステージ名は同じステージを指し、`scratch` は空のディレクトリを、スラッシュを含む名前"
+        "はイメージだけを指すため、情報として報告します。",
     )
     bad = Example("FROM debian:12 AS build\nRUN make\nFROM debian:12\nCOPY --from=biuld /app /app\n")
     good = Example("FROM debian:12 AS build\nRUN make\nFROM debian:12\nCOPY --from=build /app /app\n")
@@ -252,7 +278,13 @@ class UnknownCopySource(Rule):
                 fix = Fix(f"write `{near}`", (Edit(Span(at, at + len(said)), near),), "A" if same else "V", changes)
         hint = f"did you mean `{near}`?" if near else f"write the tag if an image is meant: `--from={said}:VERSION`"
         text = f"{said} is no earlier stage of this file"
-        return Finding(self, text, copy.node, copy.from_span, fix, hint=hint, level="info" if same else None)
+        plain = not near and ("/" in said or said == "scratch")
+        if plain:
+            text = f"the image {said} has no tag"
+            if said == "scratch":
+                text, hint = "scratch is no stage of this file, but an empty directory", "make directories with WORKDIR"
+        level: Level | None = "info" if same or plain else None
+        return Finding(self, text, copy.node, copy.from_span, fix, hint=hint, level=level)
 
 
 class CopyFromItself(Rule):
@@ -286,6 +318,12 @@ class CopyFromItself(Rule):
                 )
 
 
+def _in_line(copy: Copy, word: str) -> Edit:
+    """A keyword that is one letter longer, in a column that stays where it is."""
+    span, text = copy.node.keyword_span, copy.node.source.text
+    return Edit(Span(span.start, span.end + text.startswith("  ", span.end)), word)
+
+
 def destination_span(copy: Copy) -> Span | None:
     """Where the destination stands, without its quotes; None where it is not written in one piece."""
     word = bare(copy.destination)
@@ -296,6 +334,40 @@ def destination_span(copy: Copy) -> Span | None:
     if at < 0 or text[at + len(word) : end].strip(" \t\r\n]\"'"):
         return None
     return Span(at, at + len(word))
+
+
+def _course(subject: Subject, number: int) -> Course | None:
+    stages = courses(subject).all
+    return stages[number] if 0 <= number < len(stages) else None
+
+
+def _stands_on_nothing(subject: Subject, number: int) -> bool:
+    """Whether a stage stands on scratch, and nothing was run in it."""
+    course = _course(subject, number)
+    return course is not None and course.ground.family == "scratch" and not any(course.runs())
+
+
+def _worked_in(subject: Subject, name: str) -> bool:
+    """Whether the file itself put something into what is copied from, other than into an empty root."""
+    walked = courses(subject)
+    number = walked.called(name)
+    if number is None:
+        return False
+    course = walked.all[number]
+    whole = walked.whole(course)
+    if course.ground.family == "scratch":
+        return any(isinstance(step.instruction, Run) for step in whole)
+    return any(isinstance(step.instruction, (Run, Copy)) for step in whole)
+
+
+def _there(subject: Subject, number: int, path: str) -> Level | None:
+    """How much it weighs that a directory is not written as one: little where it is there in any case."""
+    if path == ".":
+        return "style"
+    course = _course(subject, number)
+    if course is None or course.ground.family in ("", "scratch", "distroless"):
+        return None
+    return "info" if path in _STANDARD else None
 
 
 def _copies(subject: Subject, keyword: str) -> Iterator[tuple[Part, Copy]]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from kezuri.check.course import courses
 from kezuri.check.editing import bare, newline
 from kezuri.check.rule import Edit, Finding, Fix, Rule
 from kezuri.check.standing import base_directory
@@ -22,6 +23,7 @@ def relative_workdirs(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     """Every WORKDIR that is not absolute. BuildKit reports only those that go on from the base image's: behind an
     absolute one it is an info."""
     others = []
+    below = {c.number for c in courses(subject).all if c.under is not None and c.cwd != "/"}
     for part in subject.parts:
         settled = False
         for piece in part.pieces:
@@ -35,9 +37,10 @@ def relative_workdirs(rule: Rule, subject: "Subject") -> Iterator[Finding]:
             fix = _absolute(subject, part.number, instruction)
             text = f"Relative workdir {instruction.path} goes on from the one before it"
             hint = "write the whole path, from the root"
-            level = "info" if settled else None
+            level = "info" if settled or part.number in below else None
             others.append(Finding(rule, text, instruction.node, None, fix, hint, level=level))  # type: ignore[arg-type]
-    return merged(rule, subject, rule.look(subject), others, "DL3000")
+    found = (f for f in rule.look(subject) if not re.match(r'Relative workdir "[A-Za-z]:', f.message))
+    return merged(rule, subject, found, others, "DL3000")
 
 
 def _absolute(subject: "Subject", number: int, workdir: Workdir) -> Fix | None:
