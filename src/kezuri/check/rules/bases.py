@@ -80,7 +80,7 @@ class UntaggedBaseImage(Rule):
                 f"the image {bare(start.image)} has no tag",
                 start.node,
                 start.image_span,
-                _pinned(subject, start, f"{start.image}:latest"),
+                _pinned(subject, start, f"{bare(start.image)}:latest"),
                 f"write the version that you mean: `{bare(start.image)}:VERSION`",
                 aliases=() if port else None,
                 level=level,

@@ -52,7 +52,8 @@ class MissingUser(Rule):
         "`warning` for a program that answers on a port above 1023, and `info` where root may be meant: an "
         "entry point "
         "that gives its rights up by itself, a tool that works on files of its caller, a base that nobody "
-        "here knows. Nothing is said of a stage on scratch that starts nothing: it holds files for somebody else. "
+        "here knows. Nothing is said of a stage on scratch that starts nothing: it holds files for somebody else; of "
+        "another one that starts nothing by itself it is a matter of style. "
         "BuildKit's and hadolint's checks say nothing of a file without any USER.\n\nTwo of kezuri's examples "
         "run as root as "
         "their articles do: `express/Dockerfile.001` and `targets/Dockerfile`; `examples/broken` says so of both."
@@ -86,7 +87,7 @@ class MissingUser(Rule):
             started = course.cmd is not None or course.entrypoint is not None
             if not started and course.ground.family == "scratch":
                 continue
-            level: Level = "warning" if self._serves(walked, course) else "info"
+            level: Level = "warning" if self._serves(walked, course) else "info" if started else "style"
             fix = None
             if subject.surroundings is not None and last:
                 from kezuri.check.repairs.accounts import user_fix
