@@ -85,7 +85,7 @@ class UnknownCopySource(Rule):
                 if (
                     ":" in said
                     or said in (own, *names)
-                    or (said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= max(part.number, 0))
+                    or (said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= part.number)
                 ):
                     continue
                 if said.lower() == (own or "").lower() or not said:

@@ -311,7 +311,7 @@ def _archives(copy: Copy) -> Iterator[tuple[str, Copy]]:
     """The archives that a COPY brings from the build context, by the names that they have then."""
     if copy.source_image is not None or copy.node.keyword != "COPY":
         return
-    to = bare(copy.destination)
+    to = bare(copy.destination).strip("\"'")  # `"C:\Program Files\a.tar"` are two words
     for source in copy.sources:
         name = re.split(r"[/\\]", bare(source))[-1]
         if _ARCHIVE.search(name):
