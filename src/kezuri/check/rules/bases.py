@@ -59,12 +59,16 @@ class UntaggedBaseImage(Rule):
             if image.tag or image.digest or image.name == "scratch" or image.name.startswith("$"):
                 continue
             level = None
+            host, _, rest = image.name.partition("/")
+            hidden = "." in host and rest.startswith("$")
             if "$" in image.name:
                 value = used(start.image, subject.survey.arguments, subject.dockerfile.escape)
                 if value is not None and value.known and not value.unknown:
                     known = NamedImage.read(value.text)
                     if known.tag or known.digest:
                         continue
+                elif hidden and "/" not in rest:
+                    continue  # the tag may be in the variable
                 else:
                     level = "info"
             # hadolint takes the port of a registry without a dot in its name for a tag.
@@ -76,7 +80,7 @@ class UntaggedBaseImage(Rule):
                 start.image_span,
                 _pinned(subject, start, f"{start.image}:latest"),
                 f"write the version that you mean: `{start.image}:VERSION`",
-                aliases=() if port else None,
+                aliases=() if port or hidden else None,
                 level="info" if level else None,
             )
 
