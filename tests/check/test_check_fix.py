@@ -45,8 +45,8 @@ def kezuri(tmp_path: Path, directory: Path) -> Kezuri:
 
 def ruled(monkeypatch: pytest.MonkeyPatch, *rules: Rule) -> None:
     """From now on these are all rules there are."""
-    for module in ("kezuri.check.sheets", "kezuri.check.catalogue"):
-        monkeypatch.setattr(f"{module}.every_rule", lambda: rules, raising=False)
+    monkeypatch.setattr("kezuri.check.sheets.dockerfile_rules", lambda: rules)
+    monkeypatch.setattr("kezuri.check.catalogue.every_rule", lambda: rules)
     catalogue.by_name.cache_clear()
 
 
@@ -162,7 +162,7 @@ def test_what_a_document_becomes_must_be_declared(
                 yield finding._replace(fix=Fix("clear it", (everything,), changes=frozenset(("version",))))
 
     rules = (Lies(),)
-    monkeypatch.setattr("kezuri.check.document_sheets.every_rule", lambda: rules)
+    monkeypatch.setattr("kezuri.check.document_sheets.document_rules", lambda: rules)
     (directory / "compose.yaml").write_text(COMPOSE)
     code, _, err = kezuri("--fix", "compose.yaml", text=None)
     assert "it changes what it does not say: services.a" in err and code in (0, 1)

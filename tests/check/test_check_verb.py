@@ -207,6 +207,9 @@ def test_a_directory_means_what_lies_beside_its_dockerfile_too(kezuri: Kezuri) -
     code, out, err = kezuri("--no-fail", ".")
     assert (code, err) == (0, "")
     assert "5 files checked" in out
+    Path("build.yml").write_text("on: push\njobs:\n  a:\n    steps:\n      - run: x\n")
+    Path("chart.yml").write_text("services: a text\n")
+    assert "6 files checked" in kezuri("--no-fail", ".")[1]
     code, _, err = kezuri("values.yaml")
     assert code == 1
     assert "there are no checks for values.yaml" in err

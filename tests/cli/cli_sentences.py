@@ -23,7 +23,17 @@ _KEYWORDS = {"hint", "remedy", "message", "summary", "description", "refused", "
 _NAMED = ("message", "hint")
 """Variables that hold what users read."""
 _MOST_FORMS = 8
-_ELSEWHERE = ("bases/", "check/rules/", "cli/", "explain/", "forecast/", "linux/syscalls", "report/", "upkeep/")
+_ELSEWHERE = (
+    "bases/",
+    "check/rules/",
+    "cli/",
+    "explain/",
+    "forecast/",
+    "linux/syscalls",
+    "proof/",
+    "report/",
+    "upkeep/",
+)
 """Rooms whose other texts are data, pages and tables: of these only the texts of speaking calls are looked at."""
 _NO_SENTENCES = Path(__file__).with_name("cli_no_sentences.txt")
 """Texts of three words or more that no user reads as a sentence of ours, one in a line as JSON: what programs print,
@@ -55,7 +65,7 @@ def sentences() -> Mapping[str, str]:
                 isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in _NAMED
             ):
                 for form in _forms(node.value):
-                    if _speaks(form):
+                    if _speaks(form) and form not in silent:
                         found.setdefault(form, f"{place}:{node.lineno}")
         if not place.startswith(_ELSEWHERE):
             for text in _literals(tree):

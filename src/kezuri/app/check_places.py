@@ -14,6 +14,9 @@ from kezuri.source.reading import USUAL, limited, read_dockerfile
 _MOST_NAMES = 5000
 """Names of one directory that are looked at."""
 
+_MOST_GUESSED = 50
+"""YAML files of one directory that are looked into whether they are workflows or Compose files."""
+
 
 class Found(NamedTuple):
     """A file to check. `path` is empty for standard input; `shown` is what the user calls it; `directory` is its own,
@@ -101,9 +104,22 @@ def find(path: str, stdin: str = "-") -> list[Found]:
     for hub in (".github", ".gitea", ".forgejo"):
         if os.path.isdir(os.path.join(path, hub, "workflows")):
             found += _in(os.path.join(path, hub, "workflows"), lambda name: name.endswith((".yml", ".yaml")))
+    others = _in(path, lambda name: name.endswith((".yml", ".yaml")) and not _beside_it(name))
+    found += [one for one in others[:_MOST_GUESSED] if _says_what_it_is(one)]
     if not found:
         raise KezuriError.of(f"there is nothing to check in {path}", hint="name the file")
     return found
+
+
+def _says_what_it_is(found: Found) -> bool:
+    """Whether a YAML file is a workflow or a Compose file, though its name does not say so."""
+    data = _regular(found.path)
+    if data is None or _no_text(data):
+        return False
+    from kezuri.check.document import document_of
+    from kezuri.diagnostics import SourceText
+
+    return document_of(SourceText(found.shown, decode(data)), os.path.basename(found.path)) is not None
 
 
 def _in(path: str, wanted: Callable[[str], bool]) -> list[Found]:

@@ -138,7 +138,11 @@ class ImageProver:
             if self._nameless is None:
                 self._nameless = frozenset(descriptor.digest for descriptor in session.store.names.untagged())
             place = held.enter_context(session.store.scratch("proof"))
-            context, dockerfile = _laid(texts, self._ground, place)
+            try:
+                context, dockerfile = _laid(texts, self._ground, place)
+            except OSError as error:
+                why = error.strerror or str(error)
+                raise KezuriError.of(f"the build context cannot be copied: {why[:300]}") from None
             request = self._ground.request._replace(
                 context=context,
                 file=dockerfile,

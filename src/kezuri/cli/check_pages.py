@@ -18,11 +18,15 @@ def say_list(form: str, console: Console) -> None:
 
         console.data(json_text([_document(page) for page in every_rule()], 2))
         return
+    from kezuri.app.shellcheck_program import find_shellcheck
     from kezuri.cli.table import aligned
 
     rows = [(p.name, p.severity, p.fix_class or "-", ", ".join(p.shown_aliases) or "-") for p in every_rule()]
     for line in aligned([("RULE", "LEVEL", "FIX", "ALSO CALLED"), *rows]):
         console.say(line)
+    if find_shellcheck(console.environ) is None:
+        said = "ShellCheck is not asked: the program shellcheck is not here (pip install kezuri[shellcheck])"
+        console.note(console.words(said))
 
 
 def say_page(name: str, console: Console) -> None:

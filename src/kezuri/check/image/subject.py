@@ -252,7 +252,7 @@ class Image:
     def maker(self, layer: int) -> str:
         """The instruction that made a layer, as a sentence names it."""
         line = self.line(layer)
-        return f"layer {layer + 1}" if line is None else abridged(line.text)
+        return f"layer {layer + 1}" if line is None else abridged(line.text.removeprefix("# "))
 
 
 def abridged(text: str, most: int = 60) -> str:
