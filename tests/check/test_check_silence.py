@@ -141,6 +141,21 @@ def test_a_name_that_nobody_has_is_reported_at_its_place() -> None:
     assert told.hint == f"write `{A}`"
 
 
+@pytest.mark.parametrize(
+    ("names", "silent"),
+    [
+        (f"{A},DL9999,SC1234,CVE-2024-1", True),
+        (f"{A},WorkdirRelativPath", False),
+        (f"nonsense, {A}", False),
+        (f"DLabc,{A}", False),
+    ],
+)
+def test_a_list_that_hadolint_cannot_read_counts_for_nothing(names: str, silent: bool) -> None:
+    assert found(f"FROM scratch\n# hadolint ignore={names}\nWORKDIR a\n") == ([] if silent else [(3, A)])
+    assert found(f"# hadolint global ignore={names}\nFROM scratch\nWORKDIR a\n") == ([] if silent else [(3, A)])
+    assert found(f"FROM scratch\n# kezuri ignore={names}\nWORKDIR a\n") == []
+
+
 def test_many_comments_take_time_in_proportion() -> None:
     text = "FROM scratch\n" + f"# kezuri ignore={A}\n" * 20_000 + "WORKDIR a\n"
     assert found(text) == []
