@@ -402,3 +402,7 @@ def test_account_must_be_there_before_it_owns_what_is_copied(below: bool) -> Non
     terms = Terms(resolver(), selection=Selection(only=frozenset({"chownaftercopy"})))
     (told,) = check_dockerfile(f"{text}RUN chown -R app:app /srv\n", "Dockerfile", terms).told
     assert told.hint.startswith("make the account above the COPY") is below
+
+
+def test_thousands_of_pipes_are_not_compared_with_each_other() -> None:
+    assert levels(f"FROM debian:12\nRUN {'echo a | tr a b; ' * 1000}true\n", "PipeWithoutPipefail") == {"warning"}
