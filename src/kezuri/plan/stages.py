@@ -51,7 +51,7 @@ class StageNames:
         self.all = stages
         self._numbers: dict[str, list[int]] = {}
         for stage in stages:
-            self._numbers.setdefault(stage.start.name, []).append(stage.number)
+            self._numbers.setdefault(stage.start.name or "", []).append(stage.number)
 
     @property
     def names(self) -> list[str]:
