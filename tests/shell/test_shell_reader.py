@@ -41,6 +41,7 @@ CASES = {
     "export": ("export A=1 B && c", "[export B] &&[c]"),
     "comments": ("a # b; c\nd", "[a] ;[d]"),
     "continued word": ("a b\\\nc", "[a b\\\nc]"),
+    "escaped blanks": ("\\  a && b \\  c \\ d; A=1 \\\te", "[\\  a] &&[b \\  c \\ d] ;[\\\te]"),
     "translated": ('a $"b"', '[a $"b"]'),
     "not ASCII": ('echo "é" ü && 日本 x', '[echo "é" ü] &&[日本 x]'),
     "carriage returns": ("a\r\nb\r\n", "[a] ;[b]"),

@@ -15,11 +15,11 @@ from kezuri.dockerfile.parser import Dockerfile
 _COMMENT = re.compile(r"^[ \t]*#[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _NAMES = r"([\w.-]+(?:[ \t]*,[ \t]*[\w.-]+)*)"
 _HADOLINT = re.compile(rf"hadolint[ \t]+(?:(global|stage)[ \t]+)?ignore[ \t]*=[ \t]*{_NAMES}[ \t]*(?:#.*)?")
+_CODE = re.compile(r"[DLSC0-9]+")
+"""What hadolint takes for the name of a rule."""
 OURS = re.compile(rf"kezuri[ \t]*:?[ \t]*(?:(global|stage)[ \t]+)?ignore[ \t]*[=:][ \t]*{_NAMES}(?:[ \t].*|#.*)?")
 """Our own comment: where it holds, and the names."""
 _TRIVY = re.compile(r"trivy:ignore:([\w-]+)((?::\w+:[^:\s]+)*)")
-_OF_HADOLINT = re.compile(r"[DLSC0-9]+")
-"""What hadolint takes for the name of a rule."""
 _EXPIRY = re.compile(r":exp:(\d{4}-\d{2}-\d{2})")
 
 
@@ -108,9 +108,10 @@ def pragmas(dockerfile: Dockerfile, today: str = "") -> Iterator[Pragma]:
         elif (found := _HADOLINT.fullmatch(said)) is not None:
             # hadolint looks at the very next line only.
             if found[1] != "stage" or at + 1 in lines.starts:
-                one = lines.pragma(found[1] or "line", at + 1, split(found[2]), span)
-                readable = all(_OF_HADOLINT.fullmatch(name) or known(name) for name in one.written)
-                yield one if readable else one._replace(names=frozenset())
+                pragma = lines.pragma(found[1] or "line", at + 1, split(found[2]), span)
+                # A list in which it finds something else counts for nothing.
+                read = all(_CODE.fullmatch(name) or known(name) for name in pragma.written)
+                yield pragma if read else pragma._replace(names=frozenset())
         elif said.lower().startswith("check") and (names := _skipped(said)):
             yield lines.pragma("line", lines.following(at), names, span)
         elif "trivy:ignore:" in said:

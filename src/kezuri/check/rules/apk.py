@@ -107,6 +107,8 @@ class ApkIndexKept(PackageRule):
         if not found or any(m in ("/var/cache/apk", "/etc/apk/cache", "/var/cache") for m in run.mounts()):
             return None
         fetched = any(call.has(*_FETCHING) for call, _ in found)
+        # What fetches nothing keeps nothing, and could not do without the index that is there.
+        offline = any(call.has("--no-network") for call, _ in found)
         removed = any(
             other.program == "rm" and any(re.search(_CACHE, word.loose) for word in other.words)
             for other in run.after(found[-1][0])
@@ -117,9 +119,9 @@ class ApkIndexKept(PackageRule):
             message="`apk add` without --no-cache keeps the index of the repositories in the layer",
             hint="add --no-cache",
             fix=fix(run, advice="add --no-cache", edits=[_without_cache(call, verb) for call, verb in found])
-            if not fetched or _last_without_index(subject) <= run.run.node.number
+            if not offline and (not fetched or _last_without_index(subject) <= run.run.node.number)
             else None,
-            level="style" if removed or not (run.shipped or run.trigger) else None,
+            level="style" if removed or offline or not (run.shipped or run.trigger) else None,
         )
 
 

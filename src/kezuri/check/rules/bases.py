@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
+from kezuri.check.editing import bare
+from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.subject import Subject, used
 from kezuri.dockerfile.instructions import From
 
@@ -40,44 +41,53 @@ class UntaggedBaseImage(Rule):
     why = (
         "Without a tag `latest` is meant: the build of tomorrow stands on another image than that of today, and "
         "nothing in the file says so. A tag holds the version, a digest holds the very bytes. What a variable stands "
-        "for is looked up among the ARGs; where that cannot be known the finding is an info. kezuri's example "
+        "for is looked up among the ARGs; where that cannot be known, or is a stage of the file "
+        "(`FROM base-${VARIANT}` below `FROM debian:12 AS base-slim`), it is a matter of style. kezuri's example "
         "`go-distroless/Dockerfile.002` has no tag, as its article has none."
     )
     japanese = (
         "イメージはタグかダイジェストを付けて指定する",
         "タグがなければ `latest` とみなされ、明日のビルドは今日と別のイメージの上に作られますが、ファイルからは分かり"
-        "ません。タグはバージョンを、ダイジェストは中身そのものを固定します。変数の値は ARG から求め、分からないとき"
-        "は情報として報告します。",
+        "ません。タグはバージョンを、ダイジェストは中身そのものを固定します。変数の値は ARG から求めます。分からないと"
+        "きや、ファイルのステージを指すとき（`FROM debian:12 AS base-slim` の下の `FROM base-${VARIANT}`）は、"
+        "スタイルの問題として報告します。",
     )
     bad = Example("FROM debian\nRUN echo hello\n")
     good = Example("FROM debian:12\nRUN echo hello\n")
     url = "https://github.com/hadolint/hadolint/wiki/DL3006"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
+        names = {stage.start.name for stage in subject.stages}
         for start in _images(subject):
             image = NamedImage.read(start.image)
             if image.tag or image.digest or image.name == "scratch" or image.name.startswith("$"):
                 continue
-            level = None
+            level: Level | None = None
+            host, _, rest = image.name.partition("/")
+            hidden = "." in host and rest.startswith("$")
             if "$" in image.name:
                 value = used(start.image, subject.survey.arguments, subject.dockerfile.escape)
                 if value is not None and value.known and not value.unknown:
                     known = NamedImage.read(value.text)
                     if known.tag or known.digest:
                         continue
+                    if value.text.lower() in names:
+                        level = "style"
+                elif hidden and "/" not in rest:
+                    continue  # the tag may be in the variable
                 else:
-                    level = "info"
+                    level = "style"
             # hadolint takes the port of a registry without a dot in its name for a tag.
             port = ":" in image.name and "." not in image.name.partition(":")[0]
             yield Finding(
                 self,
-                f"the image {start.image} has no tag",
+                f"the image {bare(start.image)} has no tag",
                 start.node,
                 start.image_span,
-                _pinned(subject, start, f"{start.image}:latest"),
-                f"write the version that you mean: `{start.image}:VERSION`",
-                aliases=() if port else None,
-                level="info" if level else None,
+                _pinned(subject, start, f"{bare(start.image)}:latest"),
+                f"write the version that you mean: `{bare(start.image)}:VERSION`",
+                aliases=() if port or hidden else None,
+                level=level,
             )
 
 

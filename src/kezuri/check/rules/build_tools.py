@@ -93,7 +93,7 @@ class BuildToolsShipped(Rule):
                 continue
             tools = [word for word in act.use.words if word.split("=")[0] in _COMPILERS]
             if tools:
-                text = f"{', '.join(tools[:3])} is for building, and is shipped with what was built"
+                text = f"shipped with what was built, and only for building: {', '.join(tools[:3])}"
                 hint = "install and build in a stage of its own, and copy the result"
                 yield Finding(
                     self, text, step.instruction.node, act.text.span(act.command.span), hint=hint, level="info"

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from kezuri.check.course import courses
 from kezuri.check.editing import bare, cased, newline, without, word_at
-from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
+from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.standing import related, shipped
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import Span
@@ -12,6 +13,14 @@ from kezuri.dockerfile.instructions import Arg, Env, Expose, Healthcheck, Volume
 
 _SYSTEM = re.compile(r"/(?:bin|boot|dev|etc|lib|lib64|proc|run|sbin|sys)(?:/|\Z)")
 _KERNEL = re.compile(r"/(?:dev|proc|sys)(?:/|\Z)")
+
+
+_SERVERS = frozenset(
+    (
+        "nginx", "httpd", "apache2-foreground", "caddy", "uvicorn", "gunicorn", "flask", "hypercorn", "daphne", "puma",
+        "rails", "streamlit", "next", "redis-server", "postgres", "mysqld", "mongod", "memcached",
+    )
+)  # fmt: skip
 
 
 class PortTooLarge(Rule):
@@ -86,13 +95,15 @@ class SystemDirectoryAsWorkdir(Rule):
     why = (
         "What is copied and run below `/etc`, `/bin` or `/lib` mixes with the system's own files and can replace them; "
         "`/proc`, `/sys` and `/dev` are the kernel's when the container runs, and what was put there is hidden. Have a "
-        "directory of your own: `/app`, `/srv`, `/opt/…`."
+        "directory of your own: `/app`, `/srv`, `/opt/…`. On scratch and distroless there is next to nothing to mix "
+        "with: nothing is said there. `/bin` and `/sbin`, where a program may well be started from, are an info."
     )
     japanese = (
         "WORKDIR にシステムのディレクトリを使わない",
         "`/etc`、`/bin`、`/lib` の下でコピーや実行をすると、システムのファイルと混ざり、置き換えてしまうこともありま"
         "す。`/proc`、`/sys`、`/dev` はコンテナの実行中はカーネルのもので、そこに置いたファイルは隠れま"
-        "す。`/app`、`/srv`、`/opt/…` のような専用のディレクトリを使ってください。",
+        "す。`/app`、`/srv`、`/opt/…` のような専用のディレクトリを使ってください。scratch と distroless には混ざる相"
+        "手がほとんどないため、報告しません。プログラムの置き場所でもある `/bin` と `/sbin` は情報として報告します。",
     )
     bad = Example("FROM debian:12\nWORKDIR /etc\n")
     good = Example("FROM debian:12\nWORKDIR /etc-editor\n")
@@ -106,8 +117,15 @@ class SystemDirectoryAsWorkdir(Rule):
                     # Somebody who works in /etc/nginx edits that program's files: only the directories themselves.
                     found = _SYSTEM.match(path)
                     if found and (_KERNEL.match(path) or not path[found.end() :].strip("/")):
+                        walked = courses(subject).all
+                        stage = walked[part.number] if 0 <= part.number < len(walked) else None
+                        bare_root = stage is not None and stage.ground.family in ("scratch", "distroless")
+                        if bare_root and not _KERNEL.match(path):
+                            continue
                         text = f"{path} is the system's own directory"
-                        yield Finding(self, text, instruction.node, hint="work in a directory of your own: `/app`")
+                        hint = "work in a directory of your own: `/app`"
+                        level: Level | None = "info" if path.strip("/") in ("bin", "sbin") else None
+                        yield Finding(self, text, instruction.node, hint=hint, level=level)
 
 
 class SystemDirectoryAsVolume(Rule):
@@ -119,12 +137,14 @@ class SystemDirectoryAsVolume(Rule):
     summary = "VOLUME is no directory of the kernel"
     why = (
         "`/dev`, `/proc` and `/sys` are mounted by whoever starts the container. A volume on top of them hides what "
-        "programs look for there, or shows a container more of the host than it should see."
+        "programs look for there, or shows a container more of the host than it should see. `/sys/fs/cgroup` is not "
+        "reported: an image that starts systemd says so that it wants it."
     )
     japanese = (
         "VOLUME にカーネルのディレクトリを指定しない",
         "`/dev`、`/proc`、`/sys` は、コンテナを起動する側がマウントします。その上にボリュームを重ねると、プログラムが"
-        "必要とするものが隠れたり、見せるべきでないホストの情報がコンテナから見えたりします。",
+        "必要とするものが隠れたり、見せるべきでないホストの情報がコンテナから見えたりします。systemd を"
+        "起動するイメージに要る `/sys/fs/cgroup` は報告しません。",
     )
     bad = Example("FROM debian:12\nVOLUME /proc\n")
     good = Example("FROM debian:12\nVOLUME /data\n")
@@ -136,7 +156,7 @@ class SystemDirectoryAsVolume(Rule):
                 if not isinstance(instruction, Volume) or piece.trigger:
                     continue
                 for path in instruction.paths:
-                    if not _KERNEL.match(path):
+                    if not _KERNEL.match(path) or path.rstrip("/") == "/sys/fs/cgroup":
                         continue
                     node, fix = instruction.node, None
                     if len(instruction.paths) == 1:
@@ -200,16 +220,16 @@ class HealthcheckMissing(Rule):
     summary = "The image says how to ask whether it is well"
     why = (
         "A process that is there may hang all the same. With HEALTHCHECK Docker, Compose and Swarm ask it, and "
-        "restart or replace it. Kubernetes has probes of its own and ignores HEALTHCHECK; an image that runs a "
-        "command and ends needs none: hence an info, and stages that are not what the image becomes are asked only "
-        "by name."
+        "restart or replace it. Kubernetes has probes of its own and ignores HEALTHCHECK: hence an info. An image "
+        "that says of no port that it listens there may run a command and end: a matter of style. Stages that are not "
+        "what the image becomes are asked only by name."
     )
     japanese = (
         "コンテナの状態を調べる方法をイメージに書く",
         "プロセスは存在していても止まっていることがあります。HEALTHCHECK があれば、Docker、Compose、Swarm が状態を調"
-        "べ、再起動や入れ替えができます。Kubernetes は独自のプローブを使い、HEALTHCHECK を見ません。コマンドを実行し"
-        "て終わるイメージにも不要です。そのため情報として報告し、最終イメージにならないステージは名前を指定したときだ"
-        "け報告します。",
+        "べ、再起動や入れ替えができます。Kubernetes は独自のプローブを使い、HEALTHCHECK を見ないため、情報として報"
+        "告します。ポートを開かないイメージは、コマンドを実行して終わるだけかもしれないので、スタイルの問題とします。"
+        "最終イメージにならないステージは、名前を指定したときだけ報告します。",
     )
     bad = Example('FROM debian:12\nEXPOSE 80\nCMD ["httpd"]\n')
     good = Example('FROM debian:12\nEXPOSE 80\nHEALTHCHECK CMD ["curl", "-f", "http://localhost"]\nCMD ["httpd"]\n')
@@ -240,8 +260,20 @@ class HealthcheckMissing(Rule):
                 fix=fix,
                 hint="write HEALTHCHECK with a command that asks it; `HEALTHCHECK NONE` says that there is none",
                 aliases=None if stage in last else ("DL3057",),
-                level=None if stage in last else "ignore",
+                level=("info" if _listens(subject) else "style") if stage in last else "ignore",
             )
+
+
+def _listens(subject: Subject) -> bool:
+    """Whether what the image starts is known to answer: it has a port, or is a server by its name."""
+    walked = courses(subject)
+    course = walked.last
+    if course is None:
+        return False
+    if any(isinstance(step.instruction, Expose) for step in walked.whole(course)):
+        return True
+    started = " ".join(" ".join(i.command.argv) for i in (course.entrypoint, course.cmd) if i is not None)
+    return any(word.rsplit("/", 1)[-1] in _SERVERS for word in started.split())
 
 
 def _variables(value: str) -> list[str]:

@@ -159,6 +159,8 @@ class DynamicGoBinary(Rule):
         for course in walked.all:
             if course.ground.libc not in ("none", "musl") or _bridged(walked, course):
                 continue
+            if course.cmd is None and course.entrypoint is None and course.ground.family == "scratch":
+                continue  # it starts nothing: files for another stage, or for whoever takes them out
             for step in course.copies():
                 if not isinstance(step.origin, int):
                     continue

@@ -45,6 +45,8 @@ class LockFileIgnored(Rule):
                     if use is None or use.deed != "install" or use.manager not in (NPM, YARN, PNPM):
                         continue
                     said = [word.loose for word in act.command.words]
+                    if "workspaces" in said:
+                        continue  # `yarn workspaces focus` knows no such option
                     frozen = any("frozen-lockfile" in w or w in ("ci", "clean-install", "--immutable") for w in said)
                     if frozen or not _lock_at_hand(subject, locks, use.manager.locks, act):
                         continue

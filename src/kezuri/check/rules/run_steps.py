@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 
+from kezuri.check.course import courses
 from kezuri.check.editing import above, bare, cased
 from kezuri.check.ground import ground
 from kezuri.check.rule import Edit, Example, Finding, Fix, Level, Rule
 from kezuri.check.runs import Call, WrittenRun
-from kezuri.check.standing import ancestors, bases
+from kezuri.check.standing import ancestors, bases, shipped
 from kezuri.check.subject import Subject, used
 from kezuri.check.written import Part
 from kezuri.diagnostics import Span
@@ -16,6 +17,7 @@ from kezuri.shell.script import SimpleCommand
 
 _PIPEFAIL = frozenset(("bash", "zsh", "ash"))
 _FOREIGN = ("pwsh", "powershell", "cmd")
+_MOST_PIPES = 100
 _PRAGMA = re.compile(r"hadolint\s+shell\s*=\s*(\S+)")
 _UNPACKERS = frozenset(("bunzip2", "gunzip", "uncompress", "unlzma", "unxz", "unzstd", "zcat", "zgz"))
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz|tbz2|tb2|txz|tlz|tpz|tzst|tZ|gz|bz2|xz|zst|Z|lz|lzma)\Z")
@@ -33,7 +35,9 @@ class PipeWithoutPipefail(Rule):
         'the build goes on. `SHELL ["/bin/bash", "-o", "pipefail", "-c"]` makes the step fail. The `/bin/ash` of '
         "Alpine can do it too, the `/bin/sh` of Debian and Ubuntu cannot. A stage that stands on one with such a SHELL "
         "has it, a script that says `set -o pipefail` itself needs none, and a `/bin/sh` that is given the option "
-        "either knows it or fails at once: an info."
+        "either knows it or fails at once: an info. It is an info as well where nothing is lost: in front of the pipe "
+        "stands only what cannot fail (`echo`, `printf`), the pipe is a condition, or it stands within another "
+        "command's words, whose failures no shell counts."
     )
     japanese = (
         "パイプの途中の失敗で手順を失敗させる",
@@ -42,7 +46,9 @@ class PipeWithoutPipefail(Rule):
         "Alpine の `/bin/ash` でも使えますが、Debian や Ubuntu の `/bin/sh` では使えません。"
         "そのような SHELL を持つステージの上のステージは引き継ぎ、スクリプトの中で `set -o pipefail` とする場合は"
         "不要です。"
-        "オプション付きの `/bin/sh` は、使えるか、すぐに失敗するかのどちらかなので、情報として報告します。",
+        "オプション付きの `/bin/sh` は、使えるか、すぐに失敗するかのどちらかなので、情報として報告します。パイプの前に"
+        "失敗しないもの（`echo`、`printf`）しかない場合、パイプが条件である場合、ほかのコマンドの引数の中にある場合"
+        "（その失敗はどのシェルも数えません）も、情報として報告します。",
     )
     bad = Example("FROM debian:12\nRUN curl -fsS https://example.com/list | sort > /list\n")
     good = Example(
@@ -63,8 +69,10 @@ class PipeWithoutPipefail(Rule):
                 pipe = _pipe(text.script.commands)
                 if pipe is None:
                     continue
-                level: Level | None = "info" if asked else None
+                level: Level | None = "info" if asked or not _loses(text.script.commands) else None
                 hint = 'say SHELL ["/bin/bash", "-o", "pipefail", "-c"] where there is bash'
+                if _alpine(subject, run):
+                    hint = 'say SHELL ["/bin/ash", "-o", "pipefail", "-c"]'
                 said = f"of this pipe only `{pipe.name}` decides whether the step fails"
                 fix = None
                 if not shell and run.part.number not in mended:
@@ -84,12 +92,16 @@ class ConsecutiveRuns(Rule):
     summary = "Short steps that follow each other are one step"
     why = (
         "Every RUN makes a layer. Two that do one thing each, with nothing between them and the same flags, are a "
-        "layer too many. Where the second one changes much more often than the first, two are right: hence an info."
+        "layer too many. Where the second one changes much more often than the first, two are right: hence an info. "
+        "In a stage that the image only takes files from layers cost nothing, and steps of their own are cached each: "
+        "a matter of style there."
     )
     japanese = (
         "続けて書いた短い RUN は一つにまとめる",
         "RUN はそれぞれレイヤーを作ります。間に何もなく、フラグも同じで、一つのことしかしない RUN が二つ続けば、"
-        "レイヤーが一つ余分です。二つ目だけが頻繁に変わるなら分けるのが正しいため、情報として報告します。",
+        "レイヤーが一つ余分です。二つ目だけが頻繁に変わるなら分けるのが正しいため、情報として報告します。"
+        "ファイルを取り出すだけのステージではレイヤーが増えても損はなく、分けたほうがキャッシュも効くため、スタイルの"
+        "問題とします。",
     )
     bad = Example("FROM debian:12\nRUN mkdir /srv/app\nRUN chown 1000 /srv/app\n")
     good = Example("FROM debian:12\nRUN mkdir /srv/app && chown 1000 /srv/app\n")
@@ -97,16 +109,18 @@ class ConsecutiveRuns(Rule):
 
     def look(self, subject: Subject) -> Iterator[Finding]:
         runs = {(run.part.number, run.run.node.number): run for run in subject.runs if not run.trigger}
+        kept = shipped(subject)
         for part in subject.parts:
             before: WrittenRun | None = None
             for piece in part.pieces:
                 run = runs.get((part.number, piece.instruction.node.number)) if not piece.trigger else None
                 if run is not None and before is not None and _alike(before, run):
                     line = before.run.node.place.line
-                    text = f"a layer more than needed: this step and that of line {line} are one"
+                    text = f"a layer more than needed: this step and that of line {line} could be one"
                     hint = "join them with `&&`"
                     node = run.run.node
-                    yield Finding(self, text, node, node.keyword_span, _joined(before, run), hint)
+                    level: Level | None = None if part.number in kept or not subject.stages else "style"
+                    yield Finding(self, text, node, node.keyword_span, _joined(before, run), hint, level=level)
                 before = run
 
 
@@ -216,6 +230,45 @@ def _pipe(commands: tuple[SimpleCommand, ...]) -> SimpleCommand | None:
     return None
 
 
+def _loses(commands: tuple[SimpleCommand, ...]) -> bool:
+    """Whether a pipe hides a failure that pipefail would show."""
+    looked_at = 0
+    for number, command in enumerate(commands):
+        if command.name == "set" and any(word.loose == "pipefail" for word in command.words):
+            return False
+        if command.joint not in ("|", "|&") or not number:
+            continue
+        looked_at += 1
+        if looked_at > _MOST_PIPES:
+            return True
+        whole = [c for c in commands if c.pipeline == command.pipeline and c.within == command.within]
+        ahead = whole[: next((at for at, c in enumerate(whole) if c is command), 0)]
+        if all(c.program in ("echo", "printf", "yes", "true") for c in ahead):
+            continue
+        if whole[-1].follows == "||" or whole[0].within[-1:] == ("negation",):
+            continue
+        if command.within and command.within[-1] == "substitution" and _in_words(commands, whole[0]):
+            continue
+        return True
+    return False
+
+
+def _in_words(commands: tuple[SimpleCommand, ...], inner: SimpleCommand) -> bool:
+    """Whether a substitution stands among the words of a command; in an assignment alone its failure counts."""
+    return any(
+        word.span.start <= inner.span.start and inner.span.end <= word.span.end
+        for command in commands
+        if command is not inner and len(command.within) < len(inner.within)
+        for word in command.words
+    )
+
+
+def _alpine(subject: Subject, run: WrittenRun) -> bool:
+    stages = courses(subject).all
+    number = run.part.number
+    return 0 <= number < len(stages) and stages[number].ground.family == "alpine"
+
+
 def _alike(before: WrittenRun, run: WrittenRun) -> bool:
     return _flags(before.run) == _flags(run.run) and max(_count(before), _count(run)) <= 1
 
@@ -270,7 +323,7 @@ def _archives(copy: Copy) -> Iterator[tuple[str, Copy]]:
     """The archives that a COPY brings from the build context, by the names that they have then."""
     if copy.source_image is not None or copy.node.keyword != "COPY":
         return
-    to = bare(copy.destination)
+    to = bare(copy.destination).strip("\"'")  # `"C:\Program Files\a.tar"` are two words
     for source in copy.sources:
         name = re.split(r"[/\\]", bare(source))[-1]
         if _ARCHIVE.search(name):

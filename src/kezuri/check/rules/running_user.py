@@ -52,7 +52,8 @@ class MissingUser(Rule):
         "`warning` for a program that answers on a port above 1023, and `info` where root may be meant: an "
         "entry point "
         "that gives its rights up by itself, a tool that works on files of its caller, a base that nobody "
-        "here knows. "
+        "here knows. Nothing is said of a stage on scratch that starts nothing: it holds files for somebody else; of "
+        "another one that starts nothing by itself it is a matter of style. "
         "BuildKit's and hadolint's checks say nothing of a file without any USER.\n\nTwo of kezuri's examples "
         "run as root as "
         "their articles do: `express/Dockerfile.001` and `targets/Dockerfile`; `examples/broken` says so of both."
@@ -83,7 +84,10 @@ class MissingUser(Rule):
             alone = not course.name and not walked.used_by(course.number) and course.cmd is not None
             if course.user or (not last and not alone) or course.ground.root is False:
                 continue
-            level: Level = "warning" if self._serves(walked, course) else "info"
+            started = course.cmd is not None or course.entrypoint is not None
+            if not started and course.ground.family == "scratch":
+                continue
+            level: Level = "warning" if self._serves(walked, course) else "info" if started else "style"
             fix = None
             if subject.surroundings is not None and last:
                 from kezuri.check.repairs.accounts import user_fix
@@ -93,6 +97,10 @@ class MissingUser(Rule):
             if node.number < course.stage.start.node.number:
                 node = course.stage.start.node
             text = "the program runs as root: the stage has no USER"
+            if course.ground.root is None:
+                text = "the program runs as root, if the base says no other user: the stage has no USER"
+            elif not started:
+                text = "what is started here runs as root: the stage has no USER"
             hint = f"write `USER {_account(course)}` before it starts"
             yield Finding(self, text, node, None, fix, hint, level=level)
 
@@ -174,6 +182,8 @@ class ChownAfterCopy(Rule):
                     at = lines.text.count("\n", 0, touched[0].instruction.node.span.start) + 1
                     text = f"`chown -R` stores a second time what line {at} copied"
                     hint = f"write `COPY --chown={owner}` and leave the chown out"
+                    if _made_later(course, touched[0], owner):
+                        hint = f"make the account above the COPY, write `COPY --chown={owner}`, and leave the chown out"
                     level: Level = "info" if all(_little(c) for c in touched) else "warning"
                     span = act.text.span(command.span)
                     yield Finding(self, text, step.instruction.node, span, fix, hint, level=level)
@@ -211,9 +221,17 @@ class CopyAfterUser(Rule):
                     continue
                 if all(w.startswith(("http://", "https://")) for w in step.sources):
                     continue
+                if any(within(step.to, place) for place in _ROOTS):
+                    continue  # programs and settings that are read: root is the right owner
+                if course.entrypoint is not None and step.to in course.entrypoint.command.argv:
+                    continue
                 text = f"what is copied here belongs to root, not to `{said}`"
                 hint = f"write {copy.node.keyword} --chown={step.user}, if the program writes to it"
                 yield Finding(self, text, copy.node, hint=hint)
+
+
+_ROOTS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/etc/ssl", "/usr/share")
+"""Where programs and certificates lie, which nobody writes to."""
 
 
 def _account(course: Course) -> str:
@@ -221,6 +239,15 @@ def _account(course: Course) -> str:
     if course.ground.family in ("scratch", "distroless", "wolfi"):
         return "65532"
     return {"node": "node", "bun": "bun", "deno": "deno"}.get(course.ground.language, "nobody")
+
+
+def _made_later(course: Course, copy: Step, owner: str) -> bool:
+    """Whether an account is made below a COPY, which cannot know it by its name then."""
+    name = owner.partition(":")[0]
+    below = course.steps[next(n for n, step in enumerate(course.steps) if step is copy) :]
+    return not name.isdigit() and any(
+        act.command.program in ("useradd", "adduser") and name in act.command.plain for s in below for act in s.acts
+    )
 
 
 def _landed(step: Step) -> str:

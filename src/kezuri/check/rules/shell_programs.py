@@ -55,14 +55,14 @@ class DirectoryChangedInRun(Rule):
     summary = "WORKDIR says where a step works"
     why = (
         "`RUN cd /srv && make` works in a directory that the next step does not know: it is back where it was. WORKDIR "
-        "makes the directory, holds for all that follows, and is seen at a glance. A `cd` in the middle of a step, or "
-        "in a subshell, is often what is wanted: an info."
+        "makes the directory, holds for all that follows, and is seen at a glance. A `cd` that the rest of its step "
+        "needs does what it should all the same: an info. A `cd` with which a step ends does nothing at all."
     )
     japanese = (
         "作業場所は WORKDIR で決める",
         "`RUN cd /srv && make` で移ったディレクトリを、次の手順は知りません。元の場所から始まります。WORKDIR は"
-        "ディレクトリを作り、以降のすべての手順に効き、一目で分かります。手順の途中やサブシェルの中の `cd` は"
-        "意図したものであることが多いため、情報として報告します。",
+        "ディレクトリを作り、以降のすべての手順に効き、一目で分かります。手順の中の `cd` は、"
+        "後に続くコマンドには効いているため、情報として報告します。手順の最後の `cd` には何の効果もありません。",
     )
     bad = Example("FROM debian:12\nRUN cd /srv && make\n")
     good = Example("FROM debian:12\nWORKDIR /srv\nRUN make\n")
@@ -75,9 +75,10 @@ class DirectoryChangedInRun(Rule):
                 continue
             call = calls[0]
             first = run.calls[0] is call and not call.command.within
-            level: Level | None = None if first and len(calls) == 1 else "info"
+            alone = run.calls[-1] is call and not call.command.within
+            level: Level | None = None if alone else "info"
             text = "`cd` holds to the end of this step only"
-            mended = _workdir(subject, run, call) if level is None else None
+            mended = _workdir(subject, run, call) if first and len(calls) == 1 else None
             hint = "say where the step works: WORKDIR above it"
             yield Finding(self, text, run.run.node, place(call, call.head), mended, hint, level=level)
 
@@ -183,7 +184,9 @@ class HighUserIdLogged(Rule):
                 sure = _LONG_NUMBER.match(value) is not None
                 mended = edited(run, "add `-l`", [inserted(call, call.head, "-l")]) if sure else None
                 text = f"`useradd` for the number {value} writes huge log files"
-                level: Level | None = None if sure else "info"
+                level: Level | None = None if sure else "style"
+                if not sure:
+                    text = f"`useradd` for the number {value} writes huge log files if it is a large one"
                 aliases = None if known and call.seen else ()
                 node, span = run.run.node, place(call, call.head)
                 yield Finding(self, text, node, span, mended, "add `-l`", aliases=aliases, level=level)

@@ -6,6 +6,11 @@ from kezuri.check.course import courses
 from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
 
+_ONLY_FULL = frozenset(
+    ("git", "hg", "svn", "curl", "wget", "make", "gcc", "g++", "cc", "autoconf", "unzip", "patch", "file")
+)
+"""Programs that the full variants have, and the small ones do not."""
+
 
 class FullBase(Rule):
     """The full variant of an official image where a small one would do."""
@@ -33,11 +38,13 @@ class FullBase(Rule):
     good = Example('FROM node:22-slim\nCOPY main.js /\nUSER node\nCMD ["node", "/main.js"]\n')
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        course = courses(subject).image()
+        walked = courses(subject)
+        course = walked.image()
         if course is None or course.under is not None or not course.ground.full or course.ground.compiler:
             return
         smaller = course.ground.smaller
-        if not smaller:
+        acts = [act for step in walked.whole(course) for act in step.acts]
+        if not smaller or any(act.command.program in _ONLY_FULL for act in acts):
             return
         start = course.stage.start
         text = f"`{course.ground.text}` brings compilers and headers that nothing here needs to run"

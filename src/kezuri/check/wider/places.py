@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from kezuri.check.course import courses
 from kezuri.check.editing import bare, newline
-from kezuri.check.rule import Edit, Finding, Fix, Rule
+from kezuri.check.rule import Edit, Finding, Fix, Level, Rule
 from kezuri.check.standing import base_directory
 from kezuri.check.wider.merging import merged
 from kezuri.diagnostics import Span
@@ -22,6 +23,7 @@ def relative_workdirs(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     """Every WORKDIR that is not absolute. BuildKit reports only those that go on from the base image's: behind an
     absolute one it is an info."""
     others = []
+    below = {c.number for c in courses(subject).all if c.under is not None and c.cwd != "/"}
     for part in subject.parts:
         settled = False
         for piece in part.pieces:
@@ -35,9 +37,11 @@ def relative_workdirs(rule: Rule, subject: "Subject") -> Iterator[Finding]:
             fix = _absolute(subject, part.number, instruction)
             text = f"Relative workdir {instruction.path} goes on from the one before it"
             hint = "write the whole path, from the root"
-            level = "info" if settled else None
+            level = "info" if settled or part.number in below else None
             others.append(Finding(rule, text, instruction.node, None, fix, hint, level=level))  # type: ignore[arg-type]
-    return merged(rule, subject, rule.look(subject), others, "DL3000")
+    # A drive of Windows, which BuildKit takes for a relative path where it builds for Linux.
+    found = (f for f in rule.look(subject) if f.message.partition('"')[2][1:2] != ":")
+    return merged(rule, subject, found, others, "DL3000")
 
 
 def _absolute(subject: "Subject", number: int, workdir: Workdir) -> Fix | None:
@@ -61,14 +65,15 @@ def _absolute(subject: "Subject", number: int, workdir: Workdir) -> Fix | None:
 
 def constant_platforms(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     """FROM --platform that is neither the build's nor the target's. What BuildKit does not report, because a variable
-    or the stage's name says what it is, is an info."""
+    or the stage's name says what it is, is an info; a variable of the file is no constant: a matter of style."""
     others = []
     for stage in subject.stages:
         said = stage.start.platform
         if said is not None and "BUILDPLATFORM" not in said and "TARGETPLATFORM" not in said:
             text = f'FROM --platform flag should not use constant value "{said}"'
             hint = "remove the flag and build with `--platform`, or write `--platform=$BUILDPLATFORM`"
-            others.append(Finding(rule, text, stage.start.node, hint=hint, level="info"))
+            level: Level = "style" if "$" in said else "info"
+            others.append(Finding(rule, text, stage.start.node, hint=hint, level=level))
     return merged(rule, subject, rule.look(subject), others, "DL3029")
 
 

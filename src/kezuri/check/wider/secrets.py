@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _PARTS = re.compile(r"api_key|client_key|password|private|secret|token|username", re.IGNORECASE)
 _WHOLE = re.compile(r"(?:aws_access_key_id|application_key|ci_deploy_user|heroku_api_user)\Z", re.IGNORECASE)
 _DOUBTFUL = re.compile(
-    r"username|_user\Z|tokeni[sz]|(?:\A|_)(?:public|file|path|version|url|dir)(?:_|\Z)", re.IGNORECASE
+    r"username|_user\Z|tokeni[sz]|(?:\A|_)(?:public|file|path|version|url|dir)(?:_|\Z)"
+    r"|\AGOPRIVATE\Z|\APRIVATE_(?:REGISTRY|REPO|IMAGE|NETWORK)",
+    re.IGNORECASE,
 )
 
 
