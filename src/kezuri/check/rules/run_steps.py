@@ -278,11 +278,11 @@ def _flags(run: Run) -> object:
 
 
 def _count(run: WrittenRun) -> int:
-    return (
-        sum(len([c for c in t.script.commands if c.words and not c.name.startswith("$")]) for t in run.texts)
-        if run.texts
-        else 1
-    )
+    """How many commands there are; a condition in brackets is none, as for hadolint."""
+    if not run.texts:
+        return 1
+    names = (command.name for text in run.texts for command in text.script.commands if command.words)
+    return sum(not name.startswith("$") and name not in ("[", "[[") for name in names)
 
 
 def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
@@ -293,6 +293,8 @@ def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
     if one.heredoc or two.heredoc or one.script.broken or two.script.broken:
         return None
     if not (one.script.commands and two.script.commands) or one.script.commands[-1].follows == "&":
+        return None
+    if one.script.text.rstrip(" \t\r\n\\").endswith(";") or any(_loose(command) for command in two.script.commands):
         return None
     if "#" in one.script.text or "<<" in one.script.text + two.script.text:
         return None
@@ -305,6 +307,11 @@ def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
     newline = "\r\n" if "\r\n" in between else "\n"
     edit = Edit(Span(before.run.node.span.end, first), f" {_escape(run)}{newline}    && ")
     return Fix("join the two steps with `&&`", (edit,), "V", frozenset(("command", "operation.gone")))
+
+
+def _loose(command: SimpleCommand) -> bool:
+    """Whether a command is joined so that the shell would not leave it out when what stands before `&&` fails."""
+    return not command.within and (command.joint in (";", "||", "&") or command.follows == "&")
 
 
 def _escape(run: WrittenRun) -> str:
