@@ -23,6 +23,7 @@ DELIBERATE = {
     "DL3001": "a here-document that begins with #!/usr/bin/env python is no shell's",
     "DL3002": "blanks behind USER root change nothing",
     "DL3004": "sudo alone, without a command",
+    "DL3006": "the tag is in a variable whose value is known",
     "DL3010": "--file=ARCHIVE is the archive, too",
     "DL3020": "ADD is for git repositories, and for archives compressed with zstd",
     "DL3022": "names of stages are compared without regard to case; quotes around one are none of it",

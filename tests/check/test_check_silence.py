@@ -42,6 +42,7 @@ def test_nothing_is_silent_by_itself() -> None:
         f"#hadolint ignore={A}",
         f"  # hadolint   ignore = {A} , {B}",
         f"# hadolint ignore={B},{A} # because",
+        f"# hadolint ignore=DL,{A},DL9999,SC1,ds002",
         f"# kezuri ignore={A}",
         f"# kezuri ignore={A.lower()}, {B} because of this",
         "# kezuri ignore=all",
@@ -68,6 +69,8 @@ def test_a_comment_above_an_instruction_is_for_it_alone(comment: str) -> None:
         f"# see hadolint ignore={A}",
         "# hadolint ignore=",
         f"# hadolint ignore={A},",
+        f"# hadolint ignore={A},nobody",
+        f"# hadolint global ignore=DL3999x,{A}",
         f"# hadolint ignore={A}\n",
         f"# hadolint ignore={A}\n# another",
         f"# hadolint stage ignore={A}",
@@ -140,6 +143,21 @@ def test_a_name_that_nobody_has_is_reported_at_its_place() -> None:
     assert told.rule.name == "UnknownRuleName" and told.level == "info"
     assert told.span is not None and text[told.span.start : told.span.end] == "WorkdirRelativPath"
     assert told.hint == f"write `{A}`"
+
+
+@pytest.mark.parametrize(
+    ("names", "silent"),
+    [
+        (f"{A},DL9999,SC1234,CVE-2024-1", True),
+        (f"{A},WorkdirRelativPath", False),
+        (f"nonsense, {A}", False),
+        (f"DLabc,{A}", False),
+    ],
+)
+def test_a_list_that_hadolint_cannot_read_counts_for_nothing(names: str, silent: bool) -> None:
+    assert found(f"FROM scratch\n# hadolint ignore={names}\nWORKDIR a\n") == ([] if silent else [(3, A)])
+    assert found(f"# hadolint global ignore={names}\nFROM scratch\nWORKDIR a\n") == ([] if silent else [(3, A)])
+    assert found(f"FROM scratch\n# kezuri ignore={names}\nWORKDIR a\n") == []
 
 
 def test_many_comments_take_time_in_proportion() -> None:

@@ -17,6 +17,7 @@ from kezuri.shell.script import SimpleCommand
 
 _PIPEFAIL = frozenset(("bash", "zsh", "ash"))
 _FOREIGN = ("pwsh", "powershell", "cmd")
+_MOST_PIPES = 100
 _PRAGMA = re.compile(r"hadolint\s+shell\s*=\s*(\S+)")
 _UNPACKERS = frozenset(("bunzip2", "gunzip", "uncompress", "unlzma", "unxz", "unzstd", "zcat", "zgz"))
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz|tbz2|tb2|txz|tlz|tpz|tzst|tZ|gz|bz2|xz|zst|Z|lz|lzma)\Z")
@@ -231,11 +232,15 @@ def _pipe(commands: tuple[SimpleCommand, ...]) -> SimpleCommand | None:
 
 def _loses(commands: tuple[SimpleCommand, ...]) -> bool:
     """Whether a pipe hides a failure that pipefail would show."""
+    looked_at = 0
     for number, command in enumerate(commands):
         if command.name == "set" and any(word.loose == "pipefail" for word in command.words):
             return False
         if command.joint not in ("|", "|&") or not number:
             continue
+        looked_at += 1
+        if looked_at > _MOST_PIPES:
+            return True
         whole = [c for c in commands if c.pipeline == command.pipeline and c.within == command.within]
         ahead = whole[: next((at for at, c in enumerate(whole) if c is command), 0)]
         if all(c.program in ("echo", "printf", "yes", "true") for c in ahead):
