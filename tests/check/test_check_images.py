@@ -73,9 +73,20 @@ def test_the_checks_of_dockle_are_all_there() -> None:
 # entries
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(trees(), min_size=1, max_size=4))
 def test_what_is_visible_is_what_the_stack_shows(layers: list[list[Item]]) -> None:
+    shown_as_stacked(layers)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=1000)
+@given(st.lists(trees(), min_size=1, max_size=4))
+def test_what_is_visible_of_many_more_is_what_the_stack_shows(layers: list[list[Item]]) -> None:
+    shown_as_stacked(layers)
+
+
+def shown_as_stacked(layers: list[list[Item]]) -> None:
     forms = [listed(layer) for layer in layers]
     items = list(walk(forms))
     shown: dict[str, int] = {}
