@@ -393,3 +393,16 @@ def test_nothing_is_fetched_so_nothing_has_to_be_left_out() -> None:
 def test_slash_changes_the_image_where_there_is_no_directory_yet(to: str, kind: str) -> None:
     text = f"FROM debian:12\nWORKDIR /srv\nCOPY a b {to}\n"
     assert [fix.kind for fix in fixes(text, "ManySourcesNoDirectory")] == [kind]
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_account_must_be_there_before_it_owns_what_is_copied(below: bool) -> None:
+    copy, account = "COPY bin /srv/bin\n", "RUN useradd --system app\n"
+    text = f"FROM debian:12\n{copy}{account}" if below else f"FROM debian:12\n{account}{copy}"
+    terms = Terms(resolver(), selection=Selection(only=frozenset({"chownaftercopy"})))
+    (told,) = check_dockerfile(f"{text}RUN chown -R app:app /srv\n", "Dockerfile", terms).told
+    assert told.hint.startswith("make the account above the COPY") is below
+
+
+def test_thousands_of_pipes_are_not_compared_with_each_other() -> None:
+    assert levels(f"FROM debian:12\nRUN {'echo a | tr a b; ' * 1000}true\n", "PipeWithoutPipefail") == {"warning"}

@@ -239,3 +239,24 @@ def test_which_rules_are_asked_and_what_findings_weigh() -> None:
     assert usual.level(RULE, (RULE.name,), "style") == "style"
     assert usual.level(RULE, (RULE.name,), "ignore") is None
     assert Selection(also=frozenset({RULE.name.lower()})).level(RULE, (RULE.name,), "ignore") == "info"
+
+
+def test_keys_of_inline_tables_are_found_where_they_stand() -> None:
+    assert refused('[check]\nignore = []\nlevels = { DL3000 = "info", "DL3007" = "waring" }\n')[2] == 3
+    assert refused('[check]\n\nlabel-schema = {a="txt"}\n')[1:] == ("did you mean text?", 3)
+
+
+def test_an_instruction_that_is_none_is_named() -> None:
+    (warning,) = project('[check]\nforbidden-instructions = ["add", "VOLUMES"]\n').warnings
+    assert (warning.message, warning.hint) == ("there is no instruction 'VOLUMES'", "did you mean VOLUME?")
+
+
+def test_a_level_that_hadolint_does_not_have_is_named() -> None:
+    (warning,) = read_hadolint("override:\n  waring: [DL3000]\n  error: [DL3001]\n", ".hadolint.yaml").warnings
+    assert (warning.hint, warning.line) == ("did you mean warning?", 2)
+
+
+def test_of_thousands_of_unknown_names_some_are_told() -> None:
+    names = ", ".join(f'"Nothing{n}"' for n in range(5000))
+    assert len(project(f"[check]\nignore = [{names}]\n").warnings) == 50
+    assert len(read_hadolint(f"ignored: [{names}]\n", ".hadolint.yaml").warnings) == 50

@@ -39,9 +39,24 @@ WORDS = st.sampled_from(["apt-get", "install", "'a b'", '"$X"', "é", "日本", 
 GLUE = st.sampled_from([" ", "  ", "\t", " \\\n   ", " \\\n# why\n", " \\\n\n  ", " \\\r\n ", " && ", "; \\\n  "])
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(WORDS, GLUE), min_size=1, max_size=8), st.sampled_from(["RUN ", "ONBUILD RUN ", "RUN <<E\n"]))
+pieces = st.lists(st.tuples(WORDS, GLUE), min_size=1, max_size=8)
+starts = st.sampled_from(["RUN ", "ONBUILD RUN ", "RUN <<E\n"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(pieces, starts)
 def test_shell_text_law_words_stand_where_they_are_said_to(pieces: list[tuple[str, str]], start: str) -> None:
+    words_stand_where_they_are_said_to(pieces, start)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(pieces, starts)
+def test_shell_text_law_many_more_words_stand_there(pieces: list[tuple[str, str]], start: str) -> None:
+    words_stand_where_they_are_said_to(pieces, start)
+
+
+def words_stand_where_they_are_said_to(pieces: list[tuple[str, str]], start: str) -> None:
     body = "run " + "".join(word + glue for word, glue in pieces) + "end"
     if start.endswith("\n"):
         body = body.replace("\\\n# why\n", "").replace("\\\n\n", "") + "\nE"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 from tests.check.check_dockerfiles import resolver, seen_in
+from tests.check.check_folded import folded
 
 from kezuri.check.catalogue import every_rule
 from kezuri.check.pragmas import Silence
@@ -18,7 +19,7 @@ from kezuri.dockerfile.parser import parse
 
 A = "WorkdirRelativePath"
 B = "MaintainerDeprecated"
-DOCKERFILE = [rule for rule in every_rule() if isinstance(rule, Rule)]
+each = folded([rule for rule in every_rule() if isinstance(rule, Rule)], lambda rule: rule.name)
 
 
 def sheet(text: str, heed: bool = True, also: Iterable[str] = (), today: str = "2026-11-28") -> Sheet:
@@ -164,7 +165,7 @@ def test_many_comments_take_time_in_proportion() -> None:
     assert found(text) == []
 
 
-@pytest.mark.parametrize("rule", DOCKERFILE, ids=[rule.name for rule in DOCKERFILE])
+@each
 def test_every_name_of_a_finding_silences_it_in_every_comment(rule: Rule) -> None:
     example = rule.bad
     for told in seen_in(example, rule).told:
@@ -177,7 +178,7 @@ def test_every_name_of_a_finding_silences_it_in_every_comment(rule: Rule) -> Non
                 assert told.message not in [one.message for one in left.told if one.line == told.line], (name, comment)
 
 
-@pytest.mark.parametrize("rule", DOCKERFILE, ids=[rule.name for rule in DOCKERFILE])
+@each
 def test_every_name_of_a_finding_silences_it_in_every_setting(rule: Rule) -> None:
     for told in seen_in(rule.bad, rule).told:
         for name in (rule.name, *(told.aliases or rule.aliases)):

@@ -176,3 +176,15 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     assert code == 125 and "cannot write" in err
     assert (tmp_path / "Dockerfile").read_text() == UNTIDY
+
+
+def test_what_could_not_be_written_is_not_counted_as_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kezuri.app import formatting
+    from kezuri.diagnostics import KezuriError
+
+    def refuse(styled: object) -> None:
+        raise KezuriError.of("cannot write it")
+
+    monkeypatch.setattr(formatting, "write", refuse)
+    (tmp_path / "Dockerfile").write_text(UNTIDY)
+    assert fmt(f"{tmp_path}") == (1, "", "error: cannot write it\n1 with errors\n")

@@ -17,6 +17,7 @@ from kezuri.shell.script import SimpleCommand
 
 _PIPEFAIL = frozenset(("bash", "zsh", "ash"))
 _FOREIGN = ("pwsh", "powershell", "cmd")
+_MOST_PIPES = 100
 _PRAGMA = re.compile(r"hadolint\s+shell\s*=\s*(\S+)")
 _UNPACKERS = frozenset(("bunzip2", "gunzip", "uncompress", "unlzma", "unxz", "unzstd", "zcat", "zgz"))
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz|tbz2|tb2|txz|tlz|tpz|tzst|tZ|gz|bz2|xz|zst|Z|lz|lzma)\Z")
@@ -231,11 +232,15 @@ def _pipe(commands: tuple[SimpleCommand, ...]) -> SimpleCommand | None:
 
 def _loses(commands: tuple[SimpleCommand, ...]) -> bool:
     """Whether a pipe hides a failure that pipefail would show."""
+    looked_at = 0
     for number, command in enumerate(commands):
         if command.name == "set" and any(word.loose == "pipefail" for word in command.words):
             return False
         if command.joint not in ("|", "|&") or not number:
             continue
+        looked_at += 1
+        if looked_at > _MOST_PIPES:
+            return True
         whole = [c for c in commands if c.pipeline == command.pipeline and c.within == command.within]
         ahead = whole[: next((at for at, c in enumerate(whole) if c is command), 0)]
         if all(c.program in ("echo", "printf", "yes", "true") for c in ahead):
@@ -273,11 +278,11 @@ def _flags(run: Run) -> object:
 
 
 def _count(run: WrittenRun) -> int:
-    return (
-        sum(len([c for c in t.script.commands if c.words and not c.name.startswith("$")]) for t in run.texts)
-        if run.texts
-        else 1
-    )
+    """How many commands there are; a condition in brackets is none, as for hadolint."""
+    if not run.texts:
+        return 1
+    names = (command.name for text in run.texts for command in text.script.commands if command.words)
+    return sum(not name.startswith("$") and name not in ("[", "[[") for name in names)
 
 
 def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
@@ -288,6 +293,8 @@ def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
     if one.heredoc or two.heredoc or one.script.broken or two.script.broken:
         return None
     if not (one.script.commands and two.script.commands) or one.script.commands[-1].follows == "&":
+        return None
+    if one.script.text.rstrip(" \t\r\n\\").endswith(";") or any(_loose(command) for command in two.script.commands):
         return None
     if "#" in one.script.text or "<<" in one.script.text + two.script.text:
         return None
@@ -300,6 +307,11 @@ def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
     newline = "\r\n" if "\r\n" in between else "\n"
     edit = Edit(Span(before.run.node.span.end, first), f" {_escape(run)}{newline}    && ")
     return Fix("join the two steps with `&&`", (edit,), "V", frozenset(("command", "operation.gone")))
+
+
+def _loose(command: SimpleCommand) -> bool:
+    """Whether a command is joined so that the shell would not leave it out when what stands before `&&` fails."""
+    return not command.within and (command.joint in (";", "||", "&") or command.follows == "&")
 
 
 def _escape(run: WrittenRun) -> str:

@@ -182,6 +182,8 @@ class ChownAfterCopy(Rule):
                     at = lines.text.count("\n", 0, touched[0].instruction.node.span.start) + 1
                     text = f"`chown -R` stores a second time what line {at} copied"
                     hint = f"write `COPY --chown={owner}` and leave the chown out"
+                    if _made_later(course, touched[0], owner):
+                        hint = f"make the account above the COPY, write `COPY --chown={owner}`, and leave the chown out"
                     level: Level = "info" if all(_little(c) for c in touched) else "warning"
                     span = act.text.span(command.span)
                     yield Finding(self, text, step.instruction.node, span, fix, hint, level=level)
@@ -237,6 +239,15 @@ def _account(course: Course) -> str:
     if course.ground.family in ("scratch", "distroless", "wolfi"):
         return "65532"
     return {"node": "node", "bun": "bun", "deno": "deno"}.get(course.ground.language, "nobody")
+
+
+def _made_later(course: Course, copy: Step, owner: str) -> bool:
+    """Whether an account is made below a COPY, which cannot know it by its name then."""
+    name = owner.partition(":")[0]
+    below = course.steps[next(n for n, step in enumerate(course.steps) if step is copy) :]
+    return not name.isdigit() and any(
+        act.command.program in ("useradd", "adduser") and name in act.command.plain for s in below for act in s.acts
+    )
 
 
 def _landed(step: Step) -> str:
