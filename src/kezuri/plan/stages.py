@@ -1,5 +1,6 @@
 """The stages of a file: which instructions they hold, and which of them a name or a number means."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -48,6 +49,9 @@ class StageNames:
 
     def __init__(self, stages: tuple[WrittenStage, ...]) -> None:
         self.all = stages
+        self._numbers: dict[str | None, list[int]] = {}
+        for stage in stages:
+            self._numbers.setdefault(stage.start.name, []).append(stage.number)
 
     @property
     def names(self) -> list[str]:
@@ -70,13 +74,19 @@ class StageNames:
 
     def earlier(self, stage: WrittenStage, name: str) -> int | None:
         """The stage before this one that FROM means by the name; of several of one name the nearest."""
-        return next((s.number for s in reversed(self.all[: stage.number]) if s.start.name == name), None)
+        numbers = self._numbers.get(name, [])
+        before = bisect_left(numbers, stage.number)
+        return numbers[before - 1] if before else None
+
+    def last(self, name: str) -> int | None:
+        """The last stage of the name."""
+        return self._numbers[name][-1] if name in self._numbers else None
 
     def called(self, name: str, place: Place) -> int | None:
         """The stage that `from=` means by a name or a number; None when it can only be an image or a context."""
-        for stage in reversed(self.all):
-            if stage.start.name == name.lower():
-                return stage.number
+        number = self.last(name.lower())
+        if number is not None:
+            return number
         if name.isascii() and name.isdigit():
             if len(name) < 4000 and int(name) < len(self.all):
                 return int(name)
