@@ -321,7 +321,7 @@ ALLOWED = {
 REPLACED = {"apt", "-U"}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(dockerfiles())
 def test_packages_law_fixes_change_what_they_say_and_come_to_an_end(text: str) -> None:
     fixes_keep_the_law(text)
