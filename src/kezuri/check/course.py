@@ -128,7 +128,7 @@ class Courses:
         self.names = StageNames(subject.stages)
         self.all: list[Course] = []
         self._variables: dict[int, dict[str, str]] = {}
-        self.notes: dict[tuple[str, int, int], object] = {}
+        self.notes: dict[tuple[object, ...], object] = {}
         for stage in subject.stages:
             self.all.append(self._walk(stage))
         self._users: dict[int, set[int]] | None = None
@@ -166,9 +166,9 @@ class Courses:
 
     def called(self, name: str) -> int | None:
         """The stage that `from=` means by a name or number, None where it is an image."""
-        for stage in reversed(self.subject.stages):
-            if stage.start.name == name.lower():
-                return stage.number
+        number = self.names.last(name.lower())
+        if number is not None:
+            return number
         if name.isascii() and name.isdigit() and len(name) < 6 and int(name) < len(self.subject.stages):
             return int(name)
         return None
@@ -193,6 +193,7 @@ class Courses:
         base: BaseImage | None = None
         cmd: Cmd | None = None
         entrypoint: Entrypoint | None = None
+        own = False
         if under is not None:
             lower = self.all[under]
             here, base = lower.ground, lower.base
@@ -236,9 +237,9 @@ class Courses:
                         if key in _KEPT:
                             known = {**known, key: value}
             elif isinstance(instruction, Cmd):
-                cmd = instruction
+                cmd, own = instruction, True
             elif isinstance(instruction, Entrypoint):
-                entrypoint, cmd = instruction, cmd if cmd in stage.instructions else None
+                entrypoint, cmd = instruction, cmd if own else None
             if isinstance(instruction, Copy):
                 sources = tuple(_expanded(word, variables, escape) for word in instruction.sources)
                 to = joined(cwd, _expanded(instruction.destination, variables, escape))

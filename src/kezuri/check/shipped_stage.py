@@ -9,7 +9,7 @@ from kezuri.check.subject import Subject
 from kezuri.diagnostics import KezuriError, Span
 from kezuri.dockerfile.instructions import Arg, Cmd, Copy, Entrypoint, Env, Run
 from kezuri.oci.reference import HUB, Reference
-from kezuri.plan.stages import WrittenStage
+from kezuri.plan.stages import StageNames, WrittenStage
 from kezuri.shell.script import SimpleCommand, Word
 
 _ASIDE = frozenset(("dev", "development", "test", "tests", "testing", "ci", "debug", "lint", "local", "devcontainer"))
@@ -49,6 +49,7 @@ class ShippedStage:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
+        self._names = StageNames(subject.stages)
         known = {n: v for one in subject.head if isinstance(one, Arg) for n, v in one.pairs if v is not None}
         self._known = known
         self.stages = tuple(self.chain(subject.stages[-1])) if subject.stages else ()
@@ -60,8 +61,8 @@ class ShippedStage:
         at: WrittenStage | None = stage
         while at is not None:
             yield at
-            image, number = expanded(at.start.image, self._known), at.number
-            at = next((s for s in reversed(self.subject.stages[:number]) if s.start.name == image.lower()), None)
+            under = self._names.earlier(at, expanded(at.start.image, self._known).lower())
+            at = self.subject.stages[under] if under is not None else None
 
     @property
     def official(self) -> str:
@@ -103,29 +104,37 @@ class ShippedStage:
     @property
     def taken(self) -> tuple[WrittenStage, ...]:
         """The stages that are in the image: its own, and those that it copies from with what they stand on."""
-        found = list(self.stages)
+        every = self.subject.stages
+        called: dict[str | None, WrittenStage] = {}
+        for stage in every:
+            called.setdefault(stage.start.name, stage)
+            called.setdefault(str(stage.number), stage)
+        found = {stage.number: stage for stage in self.stages}
         for stage in self.stages:
             for copy in stage.instructions:
                 if isinstance(copy, Copy) and copy.source_image is not None:
-                    name = copy.source_image.lower()
-                    other = next(
-                        (s for s in self.subject.stages if s.start.name == name or str(s.number) == name), None
-                    )
-                    if other is not None:
-                        found += (s for s in self.chain(other) if s not in found)
-        return tuple(found)
+                    other = called.get(copy.source_image.lower())
+                    for one in self.chain(other) if other is not None else ():
+                        if one.number in found:
+                            break  # and with it what it stands on
+                        found[one.number] = one
+        return tuple(found.values())
 
     def acts(self, stages: tuple[WrittenStage, ...] | None = None) -> Iterator[Act]:
         """The commands of the RUNs of stages, its own where none are named; those of the lowest stage first."""
         variables: dict[str, str] = {}
+        shared = False
         for stage in reversed(self.stages if stages is None else stages):
             for instruction in stage.instructions:
                 if isinstance(instruction, (Env, Arg)):
+                    if shared:
+                        variables, shared = dict(variables), False
                     variables.update((n, v) for n, v in instruction.pairs if v is not None)
                 elif isinstance(instruction, Run):
                     for text in self.subject.scripts(instruction):
                         for command in text.script.commands:
-                            yield Act(instruction, text, command, dict(variables))
+                            shared = True
+                            yield Act(instruction, text, command, variables)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -162,7 +171,9 @@ class ShippedStage:
 
 def shipped(subject: Subject) -> ShippedStage | None:
     """The stage that becomes the image; None where there is none, or it is not meant for production."""
-    found = ShippedStage(subject)
+    found = subject.notes.get("shipped")
+    if not isinstance(found, ShippedStage):
+        found = subject.notes["shipped"] = ShippedStage(subject)
     return found if found.stages and not found.aside else None
 
 

@@ -221,13 +221,13 @@ class StageEvaluation:
         self._note(operation.history, operation)
 
     def _expose(self, instruction: Expose) -> None:
-        from kezuri.plan.expose import expand_port
+        from kezuri.plan.expose import expand_port, merged
 
         # BuildKit sorts the words as they are written.
         words = [w for p in sorted(instruction.ports) for w in self.variables.words(p)]
         self._words = tuple(words)
         ports = [port for word in words for port in expand_port(word)]
-        self.config = self.config._replace(exposed_ports=tuple(sorted({*self.config.exposed_ports, *ports})))
+        self.config = self.config._replace(exposed_ports=merged(self.config.exposed_ports, ports))
         self._note(f"EXPOSE [{' '.join(ports)}]")
 
     def _healthcheck(self, instruction: Healthcheck) -> None:

@@ -49,9 +49,9 @@ class StageNames:
 
     def __init__(self, stages: tuple[WrittenStage, ...]) -> None:
         self.all = stages
-        self._numbers: dict[str, list[int]] = {}
+        self._numbers: dict[str | None, list[int]] = {}
         for stage in stages:
-            self._numbers.setdefault(stage.start.name or "", []).append(stage.number)
+            self._numbers.setdefault(stage.start.name, []).append(stage.number)
 
     @property
     def names(self) -> list[str]:
@@ -75,14 +75,18 @@ class StageNames:
     def earlier(self, stage: WrittenStage, name: str) -> int | None:
         """The stage before this one that FROM means by the name; of several of one name the nearest."""
         numbers = self._numbers.get(name, [])
-        at = bisect_left(numbers, stage.number)
-        return numbers[at - 1] if at else None
+        before = bisect_left(numbers, stage.number)
+        return numbers[before - 1] if before else None
+
+    def last(self, name: str) -> int | None:
+        """The last stage of the name."""
+        return self._numbers[name][-1] if name in self._numbers else None
 
     def called(self, name: str, place: Place) -> int | None:
         """The stage that `from=` means by a name or a number; None when it can only be an image or a context."""
-        named = self._numbers.get(name.lower())
-        if named:
-            return named[-1]
+        number = self.last(name.lower())
+        if number is not None:
+            return number
         if name.isascii() and name.isdigit():
             if len(name) < 4000 and int(name) < len(self.all):
                 return int(name)

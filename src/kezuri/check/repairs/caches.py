@@ -76,7 +76,7 @@ def cache_mounts(subject: Subject, course: Course, step: Step, acts: list[Act]) 
     changes: set[str] = set()
     steps = [step]
     if any(m in _TOGETHER for m in managers):
-        steps = _with(course, step, [m for m in managers if m in _TOGETHER])
+        steps = _with(subject, course, step, [m for m in managers if m in _TOGETHER])
         if not steps:
             return None
     for one in steps:
@@ -91,18 +91,25 @@ def cache_mounts(subject: Subject, course: Course, step: Step, acts: list[Act]) 
     return Fix(f"keep what {names} downloads in a cache mount", tuple(edits), "V", frozenset(changes))
 
 
-def _with(course: Course, step: Step, managers: list[Manager]) -> list[Step]:
+def _with(subject: Subject, course: Course, step: Step, managers: list[Manager]) -> list[Step]:
     """The steps of the stage that use one of the managers, if this is the first; none where others may, unseen."""
-    found = []
+    key = f"first of {course.number} {' '.join(m.name for m in managers)}"
+    if subject.notes.get(key, step) is not step:
+        return []
+    found: list[Step] = []
     for other in course.runs():
         run = other.instruction
         assert isinstance(run, Run)
         if any(a.use is not None and a.use.manager in managers for a in other.acts):
             if not any(("type", "cache") in m.options for m in run.mounts):
+                if not found:
+                    subject.notes[key] = other
+                    if other is not step:
+                        return []
                 found.append(other)
         elif run.node.number > step.instruction.node.number and GO not in managers and _unseen(other):
             return []
-    return found if found and found[0] is step else []
+    return found
 
 
 def _unseen(step: Step) -> bool:

@@ -38,7 +38,8 @@ class LockFileIgnored(Rule):
     def look(self, subject: Subject) -> Iterator[Finding]:
         walked = courses(subject)
         for course in walked.all:
-            locks = [name for s in walked.whole(course) for name in s.sources if isinstance(s.instruction, Copy)]
+            steps = walked.whole(course)
+            copied = {n.rsplit("/", 1)[-1] for s in steps for n in s.sources if isinstance(s.instruction, Copy)}
             for step in course.runs():
                 for act in step.acts:
                     use = act.use
@@ -48,7 +49,7 @@ class LockFileIgnored(Rule):
                     if "workspaces" in said:
                         continue  # `yarn workspaces focus` knows no such option
                     frozen = any("frozen-lockfile" in w or w in ("ci", "clean-install", "--immutable") for w in said)
-                    if frozen or not _lock_at_hand(subject, locks, use.manager.locks, act):
+                    if frozen or not _lock_at_hand(subject, copied, use.manager.locks, act):
                         continue
                     node = step.instruction.node
                     edit = None
@@ -126,8 +127,7 @@ class LockFileMissing(Rule):
                     yield Finding(self, text, step.instruction.node, act.text.span(act.command.span), hint=hint)
 
 
-def _lock_at_hand(subject: Subject, copied: list[str], locks: tuple[str, ...], act: Act) -> bool:
-    names = {word.rsplit("/", 1)[-1] for word in copied}
+def _lock_at_hand(subject: Subject, names: set[str], locks: tuple[str, ...], act: Act) -> bool:
     if names & {*locks} or any(lock.startswith("package-") and "package*.json" in names for lock in locks):
         around = subject.surroundings
         return around is None or not around.exists("package.json") or any(around.exists(lock) for lock in locks)

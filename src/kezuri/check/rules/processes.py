@@ -208,6 +208,13 @@ def lacks(walked: Courses, course: Course, program: str) -> bool:
     name = program.rsplit("/", 1)[-1]
     if not course.ground.lacks(name):
         return False
+    known = walked.notes.get(("lacks", course.number, name))
+    if known is None:
+        known = walked.notes["lacks", course.number, name] = _brought_by_none(walked, course, name)
+    return bool(known)
+
+
+def _brought_by_none(walked: Courses, course: Course, name: str) -> bool:
     for step in walked.whole(course):
         if isinstance(step.instruction, Copy):
             if step.to.endswith(f"/{name}") or any(w.endswith(f"/{name}") for w in step.sources):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from kezuri.check.command_words import CommandWords
 from kezuri.check.course import courses
 from kezuri.check.editing import above, bare, cased
 from kezuri.check.ground import ground
@@ -233,6 +234,10 @@ def _pipe(commands: tuple[SimpleCommand, ...]) -> SimpleCommand | None:
 def _loses(commands: tuple[SimpleCommand, ...]) -> bool:
     """Whether a pipe hides a failure that pipefail would show."""
     looked_at = 0
+    pipelines: dict[tuple[int, tuple[str, ...]], list[SimpleCommand]] = {}
+    for command in commands:
+        pipelines.setdefault((command.pipeline, command.within), []).append(command)
+    words = CommandWords(commands)
     for number, command in enumerate(commands):
         if command.name == "set" and any(word.loose == "pipefail" for word in command.words):
             return False
@@ -241,26 +246,16 @@ def _loses(commands: tuple[SimpleCommand, ...]) -> bool:
         looked_at += 1
         if looked_at > _MOST_PIPES:
             return True
-        whole = [c for c in commands if c.pipeline == command.pipeline and c.within == command.within]
+        whole = pipelines[command.pipeline, command.within]
         ahead = whole[: next((at for at, c in enumerate(whole) if c is command), 0)]
         if all(c.program in ("echo", "printf", "yes", "true") for c in ahead):
             continue
         if whole[-1].follows == "||" or whole[0].within[-1:] == ("negation",):
             continue
-        if command.within and command.within[-1] == "substitution" and _in_words(commands, whole[0]):
+        if command.within and command.within[-1] == "substitution" and words.hold(whole[0]):
             continue
         return True
     return False
-
-
-def _in_words(commands: tuple[SimpleCommand, ...], inner: SimpleCommand) -> bool:
-    """Whether a substitution stands among the words of a command; in an assignment alone its failure counts."""
-    return any(
-        word.span.start <= inner.span.start and inner.span.end <= word.span.end
-        for command in commands
-        if command is not inner and len(command.within) < len(inner.within)
-        for word in command.words
-    )
 
 
 def _alpine(subject: Subject, run: WrittenRun) -> bool:

@@ -91,6 +91,7 @@ class NamedUser(Rule):
         walked = courses(subject).all
         for part in subject.parts:
             known = walked[part.number].steps if 0 <= part.number < len(walked) else ()
+            users = {id(step.instruction): step.user for step in known}
             for piece in part.pieces:
                 instruction = piece.instruction
                 if isinstance(instruction, Arg):
@@ -101,7 +102,7 @@ class NamedUser(Rule):
                 variable = _VARIABLE.match(name)
                 if name.isdigit() or not name or (variable and (variable[1] or variable[2]) in arguments):
                     continue
-                said = next((step.user for step in known if step.instruction is instruction), name)
+                said = users.get(id(instruction), name)
                 text = f"the user {name} is a name: only the image's own /etc/passwd knows who that is"
                 if said.partition(":")[0].isdigit():
                     text = f"which number the user {name} is, only a variable tells"
