@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from tests.check.check_dockerfiles import CASES, examine
-from tests.check.check_folded import folded
+from tests.suites.suites_folded import folded
 
 from kezuri.check.outline import outline, targets
 from kezuri.check.rule import apply

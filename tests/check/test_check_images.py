@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.check.check_folded import folded
 from tests.check.check_images import ALPINE, ASKED, DEBIAN, GLIBC, LOOKS, MUSL, findings, names, said
 from tests.layer.layer_trees import trees
+from tests.suites.suites_folded import folded
 from tests.tree.test_tree_stack import everything, listed
 
 from kezuri.check.catalogue import every_rule

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 from tests.check.check_dockerfiles import resolver, seen_in
-from tests.check.check_folded import folded
+from tests.suites.suites_folded import folded
 
 from kezuri.check.catalogue import every_rule
 from kezuri.check.pragmas import Silence
