@@ -160,19 +160,26 @@ def written_runs(subject: "Texts") -> tuple[WrittenRun, ...]:
     environments: dict[int, dict[str, str]] = {}
     for part in parts:
         posix = True
+        # What a RUN or another stage has is not changed any more.
         lasting = environments.get(below.get(part.number, -2), {})
-        environment = lasting
+        environment, lent, handed = lasting, True, True
         for piece in part.pieces:
             instruction = piece.instruction
             if isinstance(instruction, Env) and not piece.trigger:
                 said = {name: value.strip("\"'") for name, value in instruction.pairs}
-                lasting, environment = {**lasting, **said}, {**environment, **said}
+                lasting, environment = dict(lasting) if lent else lasting, dict(environment) if handed else environment
+                lent = handed = False
+                lasting.update(said)
+                environment.update(said)
             elif isinstance(instruction, Arg) and not piece.trigger:
                 passed = {name: value.strip("\"'") for name, value in instruction.pairs if value is not None}
-                environment = {**passed, **environment}
+                environment, handed = dict(environment) if handed else environment, False
+                for name, value in passed.items():
+                    environment.setdefault(name, value)
             elif isinstance(instruction, Shell) and instruction.argv and not piece.trigger:
                 posix = instruction.argv[0].rsplit("/", 1)[-1] in _SHELLS
             elif isinstance(instruction, Run):
+                handed = True
                 texts = subject.scripts(instruction)
                 kept = part.number in (last, -1) or part.number in standing
                 calls = tuple(_calls(instruction, texts))
