@@ -182,8 +182,11 @@ class Courses:
 
     def whole(self, course: Course) -> list[Step]:
         """The steps of the stage after those of the stages under it, first to last."""
-        chain = list(islice(self.chain(course), _DEEPEST))
-        return [step for part in reversed(chain) for step in part.steps]
+        return [step for part in reversed(self.nearest(course)) for step in part.steps]
+
+    def nearest(self, course: Course) -> list[Course]:
+        """The stage and those under it, without what is very deep, nearest first."""
+        return list(islice(self.chain(course), _DEEPEST))
 
     def _walk(self, stage: WrittenStage) -> Course:
         subject, escape = self.subject, self.subject.dockerfile.escape

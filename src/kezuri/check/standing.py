@@ -62,7 +62,7 @@ def base_config(subject: "Subject", number: int) -> "ImageConfig | None":
     facts = subject.evaluated.get(number)
     if facts is None or subject.guessed(facts):
         return None
-    *_, last = subject.chain(number)
+    last = subject.lowest(number)
     base = last.plan.base if last.plan is not None else None
     return base.config if isinstance(base, BaseImage) else None
 

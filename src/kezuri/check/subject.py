@@ -57,6 +57,7 @@ class Subject:
         self.data = data
         self._scripts: dict[int, tuple[ShellText, ...]] = {}
         self.notes: dict[str, object] = {}
+        self._lowest: dict[int, StageFacts] = {}
         self._parts: tuple[Part, ...] | None = None
         self._runs: tuple[WrittenRun, ...] | None = None
         head, self.stages = split_stages(dockerfile)
@@ -116,9 +117,22 @@ class Subject:
             yield facts
             at = facts.inherited
 
+    def lowest(self, number: int) -> StageFacts:
+        """The last of the chain."""
+        passed: list[int] = []
+        last = self._lowest.get(number)
+        for facts in self.chain(number) if last is None else ():
+            last = self._lowest.get(facts.number)
+            if last is not None:
+                break
+            passed.append(facts.number)
+        last = last or self.evaluated[passed[-1]]
+        self._lowest.update(dict.fromkeys(passed, last))
+        return last
+
     def guessed(self, facts: StageFacts) -> bool:
         """Whether the stage stands on an image that could not be asked for: its environment is not known."""
-        *_, last = self.chain(facts.number)
+        last = self.lowest(facts.number)
         base = last.plan.base if last.plan is not None else None
         return last.plan is None or (isinstance(base, BaseImage) and base.source in self.survey.absent)
 
@@ -138,14 +152,20 @@ class Value:
         self.unknown = unknown
 
 
-class _Recorder(dict[str, str]):
+class _Recorder(Mapping[str, str]):
     def __init__(self, variables: Mapping[str, str]) -> None:
-        super().__init__(variables)
+        self._variables = variables
         self.asked: set[str] = set()
 
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+    def __getitem__(self, name: str) -> str:
         self.asked.add(name)
-        return super().get(name, default)
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 def used(word: str | None, variables: Mapping[str, str], escape: str) -> Value | None:

@@ -1,5 +1,6 @@
 """One stage's instructions, evaluated in order: operations on its files, and the config folded together."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -141,8 +142,7 @@ class StageEvaluation:
                 paths = [self._expand(p) for p in instruction.paths]
                 if not all(paths):
                     raise KezuriError.of("VOLUME specified can not be an empty string")
-                volumes = tuple(sorted({*self.config.volumes, *paths}))
-                self.config = self.config._replace(volumes=volumes)
+                self.config = self.config._replace(volumes=_merged(self.config.volumes, paths))
                 self._note(f"VOLUME [{' '.join(paths)}]")
             case Stopsignal():
                 from kezuri.plan.signals import check_signal
@@ -221,13 +221,13 @@ class StageEvaluation:
         self._note(operation.history, operation)
 
     def _expose(self, instruction: Expose) -> None:
-        from kezuri.plan.expose import expand_port, merged
+        from kezuri.plan.expose import expand_port
 
         # BuildKit sorts the words as they are written.
         words = [w for p in sorted(instruction.ports) for w in self.variables.words(p)]
         self._words = tuple(words)
         ports = [port for word in words for port in expand_port(word)]
-        self.config = self.config._replace(exposed_ports=merged(self.config.exposed_ports, ports))
+        self.config = self.config._replace(exposed_ports=_merged(self.config.exposed_ports, ports))
         self._note(f"EXPOSE [{' '.join(ports)}]")
 
     def _healthcheck(self, instruction: Healthcheck) -> None:
@@ -248,3 +248,15 @@ class StageEvaluation:
         self._words = sources = tuple(map(self._expand, instruction.sources))
         operation = plan_copy(instruction, sources, self._workdir_path(), self.variables, self._shared.find)
         self._note(operation.history, operation)
+
+
+def _merged(words: tuple[str, ...], more: list[str]) -> tuple[str, ...]:
+    """All of them, each once and sorted; a few more take little time, however many there are."""
+    if len(more) > 100:
+        return tuple(sorted({*words, *more}))
+    found = sorted(words)
+    for word in more:
+        at = bisect_left(found, word)
+        if found[at : at + 1] != [word]:
+            found.insert(at, word)
+    return tuple(found)

@@ -1,7 +1,5 @@
 """EXPOSE: one word to the ports it names (the port specifications of docker, as BuildKit reads them)."""
 
-from bisect import bisect_left
-
 from kezuri.diagnostics import KezuriError
 
 _PROTOCOLS = ("tcp", "udp", "sctp")
@@ -28,18 +26,6 @@ def expand_port(word: str) -> list[str]:
         if end != start and high - low != end - start:
             raise KezuriError.of(f"invalid ranges specified for container and host Ports: {ports} and {host}")
     return [f"{port}/{protocol}" for port in range(start, end + 1)]
-
-
-def merged(ports: tuple[str, ...], more: list[str]) -> tuple[str, ...]:
-    """All of them, each once and sorted; a few more take little time, however many there are."""
-    if len(more) > 100:
-        return tuple(sorted({*ports, *more}))
-    found = sorted(ports)
-    for port in more:
-        at = bisect_left(found, port)
-        if found[at : at + 1] != [port]:
-            found.insert(at, port)
-    return tuple(found)
 
 
 def _check_address(text: str) -> None:

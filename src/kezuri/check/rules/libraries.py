@@ -238,8 +238,15 @@ def _bridged(walked: Courses, course: Course) -> bool:
     """Whether the stage has something that lets glibc's programs run on musl."""
     known = walked.notes.get(("bridged", course.number, 0))
     if known is None:
-        known = any(_mentions(step, *_BRIDGES) for step in walked.whole(course))
+        known = any(_bridges(walked, one) for one in walked.nearest(course))
         walked.notes["bridged", course.number, 0] = known
+    return bool(known)
+
+
+def _bridges(walked: Courses, course: Course) -> bool:
+    known = walked.notes.get(("bridges", course.number))
+    if known is None:
+        known = walked.notes["bridges", course.number] = any(_mentions(step, *_BRIDGES) for step in course.steps)
     return bool(known)
 
 
