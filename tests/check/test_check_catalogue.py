@@ -3,7 +3,7 @@
 import re
 
 from tests.check.check_dockerfiles import seen_in
-from tests.check.check_folded import folded
+from tests.suites.suites_folded import folded
 
 from kezuri.check.catalogue import by_name, dockerfile_rules, document_rules, every_rule
 from kezuri.check.document import DocumentRule

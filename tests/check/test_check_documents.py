@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.check.check_documents import RULES, findings, fixed, said, subject
-from tests.check.check_folded import folded
+from tests.suites.suites_folded import folded
 
 from kezuri.check.document import DocumentRule, document_of, kind_by_name
 from kezuri.check.rule import Example

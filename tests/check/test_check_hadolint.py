@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.check.check_dockerfiles import CASES, examine
-from tests.check.check_folded import folded
+from tests.suites.suites_folded import folded
 
 from kezuri.check.catalogue import every_rule
 from kezuri.check.policy import Policy

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.check.check_folded import folded
 from tests.check.check_images import ALPINE, ASKED, DEBIAN, GLIBC, LOOKS, MUSL, findings, names, said
 from tests.layer.layer_trees import trees
+from tests.suites.suites_folded import folded
 from tests.tree.test_tree_stack import everything, listed
 
 from kezuri.check.catalogue import every_rule
@@ -73,7 +73,7 @@ def test_the_checks_of_dockle_are_all_there() -> None:
 # entries
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(trees(), min_size=1, max_size=4))
 def test_what_is_visible_is_what_the_stack_shows(layers: list[list[Item]]) -> None:
     shown_as_stacked(layers)

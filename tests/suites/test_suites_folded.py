@@ -1,7 +1,7 @@
 """Folded cases are all tried, and each one that fails is named."""
 
 import pytest
-from tests.check.check_folded import folded
+from tests.suites.suites_folded import folded
 
 
 def test_every_case_is_tried_and_those_that_fail_are_named() -> None:
