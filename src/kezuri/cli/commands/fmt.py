@@ -79,7 +79,7 @@ def _deliver(invocation: Invocation, styled: "Styled") -> int:
     parsed, console = invocation.parsed, invocation.console
     looks = parsed.flag("--check") or parsed.flag("--diff")
     if parsed.flag("--diff") and styled.changed:
-        console.data(difference(styled).removesuffix("\n"))
+        console.exactly(difference(styled))
     if not styled.found.path:
         if not looks:
             pour(styled)
