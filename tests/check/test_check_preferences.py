@@ -149,6 +149,7 @@ trustedRegistries:
     [
         ("ignored: DL3008\n", "ignored is a list in .hadolint.yaml", 1),
         ("a: b\nfailure-threshold: loud\n", "failure-threshold cannot be 'loud' in .hadolint.yaml", 2),
+        ("label-schema:\n  a:\n", "label-schema.a cannot be '' in .hadolint.yaml", 2),
         ("label-schema:\n  a: number\n", "label-schema.a cannot be 'number' in .hadolint.yaml", 2),
         ("no-fail: maybe\n", "no-fail is true or false in .hadolint.yaml", 1),
         ("override: []\n", "override is a table of keys in .hadolint.yaml", 1),
@@ -183,7 +184,7 @@ def test_variables_of_hadolint() -> None:
         "HADOLINT_OVERRIDE_STYLE": "DL3003",
         "HADOLINT_IGNORE": "DL3008, DL3009",
         "HADOLINT_TRUSTED_REGISTRIES": "a.example.com,b.example.com",
-        "HADOLINT_REQUIRE_LABELS": "author:text,odd:thing",
+        "HADOLINT_REQUIRE_LABELS": "author:text,odd:thing,made,by:",
         "HADOLINT_STRICT_LABELS": "1",
         "HADOLINT_DISABLE_IGNORE_PRAGMA": "on",
     }
@@ -194,9 +195,13 @@ def test_variables_of_hadolint() -> None:
         format="gitlab",
         no_fail=True,
         heed=False,
-        policy=Policy(("a.example.com", "b.example.com"), (("author", "text"),), True),
+        policy=Policy(("a.example.com", "b.example.com"), (("author", "text"), ("made", "text"), ("by", "text")), True),
     )
     assert hadolint_variables({"HADOLINT_FORMAT": "odd", "HADOLINT_FAILURE_THRESHOLD": "odd"}) == Preferences()
+
+
+def test_a_label_without_a_form_is_text_as_for_hadolint() -> None:
+    assert read_hadolint("label-schema: {a: ''}\n", "").policy.label_schema == (("a", "text"),)
 
 
 def test_ignore_files() -> None:

@@ -289,6 +289,8 @@ def test_options_of_hadolint(kezuri: Kezuri) -> None:
     assert len(json.loads(kezuri(*asked, "--disable-ignore-pragma", text=silent)[1])) == 1
     code, out, err = kezuri("--require-label", "a:number")
     assert (code, out) == (2, "") and "is not of the form NAME:FORM" in err
+    (missing,) = json.loads(kezuri("-f", "json", "--rule", "DL3049", "--require-label", "author")[1])
+    assert "author" in missing["message"]
 
 
 def test_findings_are_written_into_a_file(kezuri: Kezuri) -> None:

@@ -165,6 +165,8 @@ class _File:
 
         if isinstance(value, Scalar) and value.text in LABEL_FORMS:
             return value.text
+        if isinstance(value, Scalar) and not value.text and not value.null:
+            return "text"
         said = value.text if isinstance(value, Scalar) else "a table"
         near = nearest(said, LABEL_FORMS)
         hint = f"did you mean {near}?" if near else f"one of: {', '.join(LABEL_FORMS)}"
@@ -197,7 +199,7 @@ def hadolint_variables(environ: Mapping[str, str]) -> Preferences:
         heed=None if pragmas is None else not pragmas,
         policy=Policy(
             registries,
-            tuple((label, form) for label, _, form in pairs if form in LABEL_FORMS),
+            tuple((label, form or "text") for label, _, form in pairs if not form or form in LABEL_FORMS),
             flag("HADOLINT_STRICT_LABELS") is True,
         ),
     )
