@@ -8,7 +8,7 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -48,10 +48,8 @@ def sentences() -> Mapping[str, str]:
     """Each sentence, with `{}` for its gaps, and the first place that says it."""
     found: dict[str, str] = {}
     silent = {json.loads(line) for line in _NO_SENTENCES.read_text().splitlines()}
-    for path in sorted(_SOURCE.rglob("*.py")):
-        place = path.relative_to(_SOURCE).as_posix()
-        tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
+    for place, nodes, literals in _files():
+        for node in nodes:
             if isinstance(node, ast.Call) and _name(node) in ("phrase", "_phrase"):
                 sentence = node.args[0] if node.args else None
                 if isinstance(sentence, ast.Constant):
@@ -68,11 +66,23 @@ def sentences() -> Mapping[str, str]:
                     if _speaks(form) and form not in silent:
                         found.setdefault(form, f"{place}:{node.lineno}")
         if not place.startswith(_ELSEWHERE):
-            for text in _literals(tree):
-                for form in _forms(text):
-                    if _speaks(form, 3) and form not in silent and not _CODE.search(form):
-                        found.setdefault(form, f"{place}:{text.lineno}")
+            for line, form in literals:
+                if _speaks(form, 3) and form not in silent and not _CODE.search(form):
+                    found.setdefault(form, f"{place}:{line}")
     return found
+
+
+@cache
+def _files() -> tuple[tuple[str, tuple[ast.Call | ast.Assign, ...], tuple[tuple[int, str], ...]], ...]:
+    """Of each file its place, its calls and assignments, and what its texts can say with the lines: read once for all
+    that ask, since there are a hundred thousand lines."""
+    found = []
+    for path in sorted(_SOURCE.rglob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        speaking = tuple(node for node in nodes if isinstance(node, ast.Call | ast.Assign))
+        literals = tuple((text.lineno, form) for text in _literals(nodes) for form in _forms(text))
+        found.append((path.relative_to(_SOURCE).as_posix(), speaking, literals))
+    return tuple(found)
 
 
 @cache
@@ -80,24 +90,22 @@ def texts() -> tuple[tuple[str, str], ...]:
     """Every text with a blank in it that the source has, its docstrings excepted, and where it stands. Unlike
     `sentences` it leaves nothing out: what is never translated can name an option, too."""
     found: list[tuple[str, str]] = []
-    for path in sorted(_SOURCE.rglob("*.py")):
-        place = path.relative_to(_SOURCE).as_posix()
-        for text in _literals(ast.parse(path.read_text())):
-            found += ((f"{place}:{text.lineno}", form) for form in _forms(text) if " " in form.strip())
+    for place, _, literals in _files():
+        found += ((f"{place}:{line}", form) for line, form in literals if " " in form.strip())
     return tuple(found)
 
 
-def _literals(tree: ast.Module) -> Iterator[ast.expr]:
+def _literals(nodes: Sequence[ast.AST]) -> Iterator[ast.expr]:
     """Every text of a module but its docstrings and the pieces of other texts."""
-    no_texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    no_texts = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             no_texts |= {id(piece) for piece in node.values}
         if isinstance(node, ast.Subscript | ast.AnnAssign):
             no_texts |= {
                 id(piece) for piece in ast.walk(node.slice if isinstance(node, ast.Subscript) else node.annotation)
             }
-    for node in ast.walk(tree):
+    for node in nodes:
         constant = isinstance(node, ast.Constant) and isinstance(node.value, str)
         if isinstance(node, ast.expr) and (constant or isinstance(node, ast.JoinedStr)) and id(node) not in no_texts:
             yield node
