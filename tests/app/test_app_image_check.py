@@ -9,13 +9,16 @@ from tests.layer.layer_trees import tar_of
 from tests.registry.registry_faults import FaultyRegistry, make_image
 
 from kezuri.app import image_whole
+from kezuri.app.fixing import PROVED, Fixer, FixRequest
 from kezuri.app.image_check import check_named
-from kezuri.app.request import Settings
+from kezuri.app.lint import CheckRequest, check_all
+from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
 from kezuri.app.transfers import Places
 from kezuri.check.selection import Selection
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry, Item
+from kezuri.oci.descriptor import digest_of
 from kezuri.transfer.copying import Wish, copy
 from kezuri.transfer.places import read_place
 
@@ -82,3 +85,28 @@ def test_a_layer_that_is_none_is_told(tmp_path: Path) -> None:
     layout = write_layout(str(tmp_path / "layout"), (make_image(gzip.compress(b"no tar" * 200)), {}))
     with pytest.raises(KezuriError):
         found(Settings(str(tmp_path / "store")), f"oci:{layout}")
+
+
+def test_a_base_image_is_pinned_by_what_its_registry_says(tmp_path: Path) -> None:
+    """Only where registries are asked, and by the digest of the index or manifest that the tag stands for."""
+    with FaultyRegistry() as registry:
+        registry.put(IMAGE, "latest")
+        settings = Settings(str(tmp_path / "store"), insecure=(registry.host,))
+        path = tmp_path / "Dockerfile"
+        path.write_text(f"FROM {registry.host}/a/b:latest\nUSER 1\n")
+
+        def fixes(online: bool) -> list[str]:
+            checks = check_all(CheckRequest((str(path),), online=online), lambda: settings)
+            return [
+                told.fix.edits[0].text
+                for sheet in checks.sheets
+                for told in sheet.told
+                if told.fix is not None and told.rule.name == "LatestBaseImage"
+            ]
+
+        assert fixes(online=False) == []
+        assert fixes(online=True) == [f"{registry.host}/a/b:latest@{digest_of(IMAGE.manifest)}"]
+        (fixed,) = fixes(online=True)
+        fixer = Fixer(FixRequest(PROVED, True, BuildRequest()), "", lambda: settings, lambda event: None)
+        check_all(CheckRequest((str(path),), online=True), lambda: settings, fixer)
+        assert path.read_text() == f"FROM {fixed}\nUSER 1\n"

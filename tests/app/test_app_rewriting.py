@@ -232,3 +232,42 @@ def test_a_journal_of_somebody_elses_making_writes_only_beside_itself(tmp_path: 
         journal.write_text(text)
         recover([str(tmp_path)])
         assert victim.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("repository", [False, True])
+def test_a_link_out_of_the_repository_is_not_written_through(tmp_path: Path, repository: bool) -> None:
+    """What was fetched must not say which other files of the user's are written."""
+    victim, home = tmp_path / "victim", tmp_path / "home"
+    victim.write_bytes(b"mine")
+    (home / "deep").mkdir(parents=True)
+    if repository:
+        (home / ".git").mkdir()
+    (home / "link").symlink_to("../victim")
+    with pytest.raises(KezuriError, match="outside of its repository"):
+        read_original(str(home / "link"), "link")
+    (home / "real").write_bytes(b"1")
+    (home / "deep" / "up").symlink_to("../real")
+    if repository:
+        assert read_original(str(home / "deep" / "up"), "up").data == b"1"
+
+
+def test_links_to_siblings_of_what_is_named_from_here_are_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "common").write_bytes(b"1")
+    (tmp_path / "a" / "Dockerfile").symlink_to("../common")
+    monkeypatch.chdir(tmp_path)
+    assert read_original("a/Dockerfile", "a/Dockerfile").path == str(tmp_path / "common")
+
+
+def test_a_link_in_place_of_a_prepared_file_is_not_read(tmp_path: Path) -> None:
+    """A journal that came with a repository must not copy a file of the user's into it."""
+    secret, target = tmp_path / "secret", tmp_path / "target"
+    secret.write_bytes(b"key")
+    target.write_bytes(b"old")
+    aside = tmp_path / (".target.kezuri-" + "0" * 16)
+    aside.symlink_to("secret")
+    (tmp_path / (".kezuri-fix-" + "0" * 16 + ".json")).write_text(f'{{"steps": [["{aside}", "{target}", true]]}}')
+    recover([str(tmp_path)])
+    assert target.read_bytes() == b"old" and not target.is_symlink()

@@ -3,8 +3,10 @@
 import ast
 import os
 import re
+from functools import cache
+from typing import NamedTuple
 
-import pytest
+from tests.suites.suites_folded import folded
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "src", "kezuri")
 
@@ -32,18 +34,50 @@ def room(path: str) -> str:
     return path.split(os.sep)[0] if os.sep in path else ""
 
 
-def imports(path: str) -> list[tuple[str, int]]:
-    """Every kezuri module that the file imports, lazily or not, with the line."""
+class Facts(NamedTuple):
+    """What is asked about a file: its sentence on top, every import, those that happen with its own, and its calls of
+    plain names."""
+
+    sentence: str
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+    at_once: tuple[ast.Import | ast.ImportFrom, ...]
+    calls: tuple[tuple[str, int], ...]
+
+
+@cache
+def facts(path: str) -> Facts:
+    """Read once for all tests: there are a hundred thousand lines."""
     with open(os.path.join(ROOT, path), encoding="utf-8") as file:
         tree = ast.parse(file.read())
-    found = []
+    found, calls = [], []
     for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            calls.append((node.func.id, node.lineno))
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+        ):
+            calls.append((f"{node.func.value.id}.{node.func.attr}", node.lineno))
+    at_once = tuple(node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom))
+    return Facts(ast.get_docstring(tree) or "", tuple(found), at_once, tuple(calls))
+
+
+def imports(path: str) -> list[tuple[str, int]]:
+    """Every kezuri module that the file imports, lazily or not, with the line."""
+    found = []
+    for node in facts(path).imports:
         if isinstance(node, ast.Import):
             found += [(a.name, node.lineno) for a in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
             found.append((node.module or "", node.lineno))
     return [(name, line) for name, line in found if name == "kezuri" or name.startswith("kezuri.")]
+
+
+each = folded(files(), str)
 
 
 def test_every_room_has_a_floor() -> None:
@@ -51,7 +85,7 @@ def test_every_room_has_a_floor() -> None:
     assert rooms == set(FLOORS)
 
 
-@pytest.mark.parametrize("path", files())
+@each
 def test_imports_go_down(path: str) -> None:
     own = room(path)
     if not own:
@@ -65,49 +99,38 @@ def test_imports_go_down(path: str) -> None:
         assert FLOORS[other] < FLOORS[own], f"{path}:{line}: {own} must not import {other}"
 
 
-@pytest.mark.parametrize("path", files())
+@each
 def test_every_file_says_what_it_is(path: str) -> None:
-    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    assert ast.get_docstring(tree), f"{path} has no sentence on top"
+    assert facts(path).sentence, f"{path} has no sentence on top"
 
 
-@pytest.mark.parametrize("path", [p for p in files() if room(p) not in ("cli", "")])
+@folded([p for p in files() if room(p) not in ("cli", "")], str)
 def test_only_cli_prints_or_exits(path: str) -> None:
-    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            assert name not in ("print", "sys.exit", "exit", "quit"), f"{path}:{node.lineno}: {name}"
+    for name, line in facts(path).calls:
+        assert name not in ("print", "sys.exit", "exit", "quit"), f"{path}:{line}: {name}"
 
 
-@pytest.mark.parametrize("path", files())
+@each
 def test_costly_modules_are_imported_lazily(path: str) -> None:
     """Start-up is a feature: what costs more than a few milliseconds is imported where it is used, or not at all."""
     never = {"dataclasses", "asyncio", "logging", "pathlib", "argparse", "click"}
     lazily = {"subprocess", "ssl", "tarfile", "zstandard", "isal", "shutil", "tempfile", "http", "ctypes"}
     # Classes that stand on those: imported in functions only.
     aside = {"registry/tls.py": "kezuri.registry.tls"}
-    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [a.name.split(".")[0] for a in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [(node.module or "").split(".")[0]]
-        assert not never & set(names), f"{path}:{getattr(node, 'lineno', 0)}: {names}"
-    for statement in tree.body:
-        names = []
-        if isinstance(statement, ast.Import):
-            names = [a.name.split(".")[0] for a in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            names = [(statement.module or "").split(".")[0]]
+    for node in facts(path).imports:
+        assert not never & tops(node), f"{path}:{node.lineno}: {tops(node)}"
+    for statement in facts(path).at_once:
+        names = tops(statement)
         if path not in aside:
             assert not lazily & set(names), f"{path}:{statement.lineno}: {names} is imported when the module is"
         module = statement.module if isinstance(statement, ast.ImportFrom) else ""
         assert module not in aside.values(), f"{path}:{statement.lineno}: {module} is imported when the module is"
+
+
+def tops(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """The first names of what is imported."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    return {name.split(".")[0] for name in names}
 
 
 def module(path: str) -> str:
@@ -118,13 +141,11 @@ def module(path: str) -> str:
 def imported_modules(path: str, modules: set[str]) -> set[str]:
     """The modules that the file imports, lazily and for types too, itself left out. The packages around a module that
     is imported do not count: nobody named them."""
-    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-        tree = ast.parse(file.read())
     names = set()
-    for node in ast.walk(tree):
+    for node in facts(path).imports:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             names |= {name if name.removeprefix("kezuri.") in modules else node.module or "" for name in inner}
     return ({name.removeprefix("kezuri.") for name in names if name.startswith("kezuri.")} & modules) - {module(path)}

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-import pytest
 from tests.check.check_dockerfiles import CASES, examine
+from tests.suites.suites_folded import folded
 
 from kezuri.check.outline import outline, targets
 from kezuri.check.rule import apply
@@ -17,7 +17,7 @@ RECORDED: list[dict[str, Any]] = [
     case for path in sorted(CASES.glob("buildkit-*.json")) for case in json.loads(path.read_text(encoding="utf-8"))
 ]
 IGNORE: list[dict[str, Any]] = json.loads((CASES / "ignore.json").read_text(encoding="utf-8"))
-numbered = pytest.mark.parametrize("case", RECORDED, ids=[str(i) for i in range(len(RECORDED))])
+numbered = folded(RECORDED)
 
 
 def given(case: dict[str, Any]) -> dict[str, Any]:
@@ -59,14 +59,14 @@ def test_outline_is_buildkits(case: dict[str, Any]) -> None:
     assert {key: value for key, value in found.items() if value} == case["outline"]
 
 
-@pytest.mark.parametrize("case", [c for c in RECORDED if "targets" in c])
+@folded([c for c in RECORDED if "targets" in c])
 def test_targets_are_buildkits(case: dict[str, Any]) -> None:
     lines = targets(examine(case["dockerfile"]).subject.dockerfile)
     assert [[t.name, t.description, t.base, t.platform] for t in lines] == case["targets"]
     assert [t.default for t in lines] == [False] * (len(lines) - 1) + [True]
 
 
-@pytest.mark.parametrize("case", IGNORE)
+@folded(IGNORE)
 def test_copies_of_ignored_files_are_what_patternmatcher_says(case: dict[str, Any]) -> None:
     text = "FROM scratch\n" + "".join(f"COPY {path} /dst/\n" for path in case["excluded"])
     seen = examine(text, ignore=case["ignore"], rules=[CopyIgnoredFile()])
@@ -80,6 +80,8 @@ def test_fixes_mend_what_they_say_and_keep_the_meaning(case: dict[str, Any]) -> 
     for _ in range(4):
         # Fixes that touch each other are made one after the other.
         fixes = [finding.fix for finding in after.findings if finding.fix is not None]
+        if not fixes:
+            break
         after = examine(apply(after.subject.dockerfile.source.text, fixes), **given(case))
     assert not after.errors
     assert not [finding for finding in after.findings if finding.fix is not None]

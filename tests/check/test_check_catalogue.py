@@ -2,8 +2,8 @@
 
 import re
 
-import pytest
 from tests.check.check_dockerfiles import seen_in
+from tests.suites.suites_folded import folded
 
 from kezuri.check.catalogue import by_name, dockerfile_rules, document_rules, every_rule
 from kezuri.check.document import DocumentRule
@@ -14,8 +14,8 @@ from kezuri.cli.language import catalogue
 
 PAGES = every_rule()
 TEXTS = [rule for rule in PAGES if isinstance(rule, Rule | DocumentRule)]
-each = pytest.mark.parametrize("rule", PAGES, ids=[rule.name for rule in PAGES])
-text = pytest.mark.parametrize("rule", TEXTS, ids=[rule.name for rule in TEXTS])
+each = folded(PAGES, lambda rule: rule.name)
+text = folded(TEXTS, lambda rule: rule.name)
 """Rules about images have images as examples, and tests of their own."""
 ALIAS = re.compile(r"DL\d{4}|DS-\d{4}|(?:CIS-DI|DKL-DI|DKL-LI)-\d{4}|SC\d{4}|[A-Z][A-Za-z]+")
 JAPANESE = re.compile(r"[ぁ-ヿ一-鿿]")

@@ -6,26 +6,27 @@ from pathlib import Path
 
 import pytest
 from tests.check.check_documents import RULES, findings, fixed, said, subject
+from tests.suites.suites_folded import folded
 
 from kezuri.check.document import DocumentRule, document_of, kind_by_name
 from kezuri.check.rule import Example
 from kezuri.diagnostics import SourceText
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-BY_NAME = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+each = folded(RULES, lambda rule: rule.name)
 
 
 def lines_of(rule: DocumentRule, example: Example) -> list[tuple[str, int]]:
     return said(example.text, example.name, example.files, rule.name)
 
 
-@BY_NAME
+@each
 def test_the_bad_example_is_found_and_the_good_one_is_not(rule: DocumentRule) -> None:
     assert lines_of(rule, rule.bad)
     assert not lines_of(rule, rule.good)
 
 
-@BY_NAME
+@each
 def test_a_rule_says_what_it_is(rule: DocumentRule) -> None:
     assert rule.summary and not rule.summary.endswith(".")
     assert rule.why.endswith(".")
@@ -35,7 +36,7 @@ def test_a_rule_says_what_it_is(rule: DocumentRule) -> None:
         assert finding.place is not None and finding.hint and finding.hint.isprintable()
 
 
-@BY_NAME
+@each
 def test_a_fix_leaves_nothing_of_the_rule_and_changes_only_what_it_says(rule: DocumentRule) -> None:
     document = subject(rule.bad.text, rule.bad.name, rule.bad.files)
     fixes = [finding for finding in findings(document, rule.name) if finding.fix is not None]

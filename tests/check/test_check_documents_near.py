@@ -300,3 +300,9 @@ def test_other_types_than_expected_do_no_harm(text: str) -> None:
 )
 def test_other_types_in_workflows_do_no_harm(text: str) -> None:
     findings(subject(text, WORKFLOW))
+
+
+def test_a_service_may_be_in_a_file_that_is_named_with_this_one() -> None:
+    text = "services:\n  a: {image: a:1, depends_on: [b]}\n  c: {image: c:1, networks: [d]}\n"
+    found = findings(subject(text, "compose.yaml"), "UndeclaredName")
+    assert [(one.message.split()[2], one.level) for one in found] == [("b,", "info"), ("d,", None)]

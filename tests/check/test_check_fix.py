@@ -3,6 +3,8 @@
 import io
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -246,3 +248,29 @@ def test_every_rule_declares_words_that_mean_something() -> None:
             )
             for finding in seen.findings:
                 assert finding.fix is None or unknown(finding.fix.changes) == (), rule.name
+
+
+def _process(*argv: str, output: int | None, cwd: Path) -> "subprocess.CompletedProcess[bytes]":
+    """`kezuri check` as a process in a locale without Japanese; standard output is closed where `output` is None."""
+    closing = "" if output is not None else " >&-"
+    return subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@"{closing}', "sh", sys.executable, "-m", "kezuri", "check", *argv],
+        input=b"FROM scratch\nENV A \xff\xe3\x81\x82\n",
+        stdout=output,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C", "HOME": str(cwd)},
+        check=False,
+    )
+
+
+def test_bytes_that_are_no_text_arrive_as_they_are(directory: Path) -> None:
+    mended = b"ENV A=\xff\xe3\x81\x82\n"
+    assert _process(*RULE, "--fix", "-", output=subprocess.PIPE, cwd=directory).stdout == b"FROM scratch\n" + mended
+    (directory / "Dockerfile").write_bytes(b"FROM scratch\nENV A \xff\xe3\x81\x82\n")
+    assert b"\n+" + mended in _process(*RULE, "--diff", output=subprocess.PIPE, cwd=directory).stdout
+
+
+def test_a_mended_text_that_nobody_takes_is_an_error(directory: Path) -> None:
+    done = _process(*RULE, "--fix", "-", output=None, cwd=directory)
+    assert done.returncode == 125 and b"standard output is closed" in done.stderr

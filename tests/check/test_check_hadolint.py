@@ -5,10 +5,12 @@ The facts are recorded by `record_hadolint.py` over Dockerfiles of our own. `dif
 """
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import pytest
 from tests.check.check_dockerfiles import CASES, examine
+from tests.suites.suites_folded import folded
 
 from kezuri.check.catalogue import every_rule
 from kezuri.check.policy import Policy
@@ -21,6 +23,7 @@ DELIBERATE = {
     "DL3001": "a here-document that begins with #!/usr/bin/env python is no shell's",
     "DL3002": "blanks behind USER root change nothing",
     "DL3004": "sudo alone, without a command",
+    "DL3006": "the tag is in a variable whose value is known",
     "DL3010": "--file=ARCHIVE is the archive, too",
     "DL3020": "ADD is for git repositories, and for archives compressed with zstd",
     "DL3022": "names of stages are compared without regard to case; quotes around one are none of it",
@@ -38,7 +41,22 @@ DELIBERATE = {
 """Why a code may differ."""
 
 
-def given() -> list[Any]:
+class Recorded(NamedTuple):
+    """A recorded case with the terms of its file; `rules` are those that have a name of hadolint's in it."""
+
+    name: str
+    case: dict[str, Any]
+    policy: Policy | None
+    codes: frozenset[str]
+    rules: tuple[Rule, ...]
+
+    def found(self, rules: Iterable[Rule]) -> set[str]:
+        """What these rules say of the case, in hadolint's names."""
+        seen = examine(self.case["dockerfile"], rules=rules, beyond=True, policy=self.policy)
+        return {name for finding in seen.findings for name in _names(finding) if name.split()[1] in self.codes}
+
+
+def given() -> list[Recorded]:
     """The recorded cases, with the terms of their files."""
     found = []
     for file in FILES:
@@ -46,9 +64,11 @@ def given() -> list[Any]:
         policy = (
             Policy(**{key: _frozen(value) for key, value in facts["policy"].items()}) if "policy" in facts else None
         )
+        codes = frozenset(facts["codes"])
+        rules = tuple(rule for rule in RULES if codes.intersection(rule.aliases))
         for number, case in enumerate(facts["cases"]):
             name = f"{file.stem.removeprefix('hadolint-')}-{number}"
-            found.append(pytest.param(case, policy, frozenset(facts["codes"]), id=name))
+            found.append(Recorded(name, case, policy, codes, rules))
     return found
 
 
@@ -56,14 +76,21 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(("case", "policy", "codes"), given())
-def test_hadolint_finds_the_same(case: dict[str, Any], policy: Policy | None, codes: frozenset[str]) -> None:
-    seen = examine(case["dockerfile"], rules=RULES, beyond=True, policy=policy)
-    found = {name for finding in seen.findings for name in _names(finding) if name.split()[1] in codes}
-    theirs = set(case["hadolint"])
+each = folded(given(), lambda recorded: recorded.name)
+
+
+@each
+def test_hadolint_finds_the_same(recorded: Recorded) -> None:
+    found, theirs = recorded.found(recorded.rules), set(recorded.case["hadolint"])
     differs = {f"-{name}" for name in theirs - found} | {f"+{name}" for name in found - theirs}
-    assert differs == set(case.get("differs", ()))
+    assert differs == set(recorded.case.get("differs", ()))
     assert all(name.split()[1] in DELIBERATE for name in differs)
+
+
+@pytest.mark.slow
+@each
+def test_no_other_rule_says_more_of_the_recorded_cases(recorded: Recorded) -> None:
+    assert recorded.found(RULES) == recorded.found(recorded.rules)
 
 
 def _names(finding: Finding) -> list[str]:

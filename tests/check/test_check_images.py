@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.check.check_images import ALPINE, ASKED, DEBIAN, GLIBC, LOOKS, MUSL, findings, names, said
 from tests.layer.layer_trees import trees
+from tests.suites.suites_folded import folded
 from tests.tree.test_tree_stack import everything, listed
 
 from kezuri.check.catalogue import every_rule
@@ -17,7 +18,7 @@ from kezuri.elf.minimal import minimal_elf
 from kezuri.layer.entry import Item
 from kezuri.tree.stack import StackView
 
-each = pytest.mark.parametrize("look", LOOKS, ids=[type(look).__name__ for look in LOOKS])
+each = folded(LOOKS, lambda look: type(look).__name__)
 
 
 def example_of(look: ImageLook, kind: str) -> ImageExample:
@@ -42,10 +43,7 @@ def test_good_example_is_not_reported(look: ImageLook) -> None:
     assert [one.message for one in findings(example_of(look, "good"), [look])] == []
 
 
-quick = [look for look in LOOKS if look.quick]
-
-
-@pytest.mark.parametrize("look", quick, ids=[type(look).__name__ for look in quick])
+@folded([look for look in LOOKS if look.quick], lambda look: type(look).__name__)
 def test_a_quick_one_finds_nothing_in_the_good_example_where_nothing_is_gathered(look: ImageLook) -> None:
     assert list(look.look(image_of(example_of(look, "good")))) == []
 
@@ -75,9 +73,20 @@ def test_the_checks_of_dockle_are_all_there() -> None:
 # entries
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(trees(), min_size=1, max_size=4))
 def test_what_is_visible_is_what_the_stack_shows(layers: list[list[Item]]) -> None:
+    shown_as_stacked(layers)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=1000)
+@given(st.lists(trees(), min_size=1, max_size=4))
+def test_what_is_visible_of_many_more_is_what_the_stack_shows(layers: list[list[Item]]) -> None:
+    shown_as_stacked(layers)
+
+
+def shown_as_stacked(layers: list[list[Item]]) -> None:
     forms = [listed(layer) for layer in layers]
     items = list(walk(forms))
     shown: dict[str, int] = {}

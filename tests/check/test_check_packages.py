@@ -44,6 +44,13 @@ SILENT = {
 """Where hadolint 2.15.1 reports and we do not: its codes, and the texts, by reason."""
 
 
+AHEAD = {
+    ("DL3032:1", "RUN yum install -y foo-1 && rm -rf /tmp/x\n"),
+    ("DL3032:1", "RUN yum install -y foo-1 && yum clean\n"),
+}
+"""Where we report what versions of hadolint after 2.15.1 do: yum's cache is gone by nothing but its own removal."""
+
+
 def told(findings: tuple[Finding, ...]) -> set[str]:
     """The findings as hadolint would call them."""
     said = set()
@@ -61,10 +68,11 @@ def test_packages_the_record_has_every_rule_and_only_what_hadolint_reads() -> No
 
 
 def test_packages_agree_with_hadolint_but_where_it_is_wrong() -> None:
-    unexplained, used = [], set()
+    unexplained, used, ahead = [], set(), set()
     for text, codes in RECORDED.items():
         ours = told(examine(text, rules=RULES).findings)
-        unexplained += [("only ours", code, text) for code in sorted(ours - set(codes))]
+        unexplained += [("only ours", code, text) for code in sorted(ours - set(codes)) if (code, text) not in AHEAD]
+        ahead |= {(code, text) for code in ours - set(codes)}
         for code in sorted(set(codes) - ours):
             reasons = {
                 why for why, (which, form) in SILENT.items() if re.match(which, code) and re.search(form, text, re.M)
@@ -74,6 +82,7 @@ def test_packages_agree_with_hadolint_but_where_it_is_wrong() -> None:
                 unexplained.append(("only hadolint's", code, text))
     assert unexplained == []
     assert used == set(SILENT), "every reason is needed"
+    assert ahead == AHEAD
 
 
 WIDER = [
@@ -312,9 +321,20 @@ ALLOWED = {
 REPLACED = {"apt", "-U"}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(dockerfiles())
 def test_packages_law_fixes_change_what_they_say_and_come_to_an_end(text: str) -> None:
+    fixes_keep_the_law(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(dockerfiles())
+def test_packages_law_many_more_fixes_come_to_an_end(text: str) -> None:
+    fixes_keep_the_law(text)
+
+
+def fixes_keep_the_law(text: str) -> None:
     changed = text
     for _ in range(6):
         seen = examine(changed, rules=RULES)

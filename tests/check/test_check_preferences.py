@@ -149,6 +149,7 @@ trustedRegistries:
     [
         ("ignored: DL3008\n", "ignored is a list in .hadolint.yaml", 1),
         ("a: b\nfailure-threshold: loud\n", "failure-threshold cannot be 'loud' in .hadolint.yaml", 2),
+        ("label-schema:\n  a:\n", "label-schema.a cannot be '' in .hadolint.yaml", 2),
         ("label-schema:\n  a: number\n", "label-schema.a cannot be 'number' in .hadolint.yaml", 2),
         ("no-fail: maybe\n", "no-fail is true or false in .hadolint.yaml", 1),
         ("override: []\n", "override is a table of keys in .hadolint.yaml", 1),
@@ -183,7 +184,7 @@ def test_variables_of_hadolint() -> None:
         "HADOLINT_OVERRIDE_STYLE": "DL3003",
         "HADOLINT_IGNORE": "DL3008, DL3009",
         "HADOLINT_TRUSTED_REGISTRIES": "a.example.com,b.example.com",
-        "HADOLINT_REQUIRE_LABELS": "author:text,odd:thing",
+        "HADOLINT_REQUIRE_LABELS": "author:text,odd:thing,made,by:",
         "HADOLINT_STRICT_LABELS": "1",
         "HADOLINT_DISABLE_IGNORE_PRAGMA": "on",
     }
@@ -194,9 +195,13 @@ def test_variables_of_hadolint() -> None:
         format="gitlab",
         no_fail=True,
         heed=False,
-        policy=Policy(("a.example.com", "b.example.com"), (("author", "text"),), True),
+        policy=Policy(("a.example.com", "b.example.com"), (("author", "text"), ("made", "text"), ("by", "text")), True),
     )
     assert hadolint_variables({"HADOLINT_FORMAT": "odd", "HADOLINT_FAILURE_THRESHOLD": "odd"}) == Preferences()
+
+
+def test_a_label_without_a_form_is_text_as_for_hadolint() -> None:
+    assert read_hadolint("label-schema: {a: ''}\n", "").policy.label_schema == (("a", "text"),)
 
 
 def test_ignore_files() -> None:
@@ -239,3 +244,24 @@ def test_which_rules_are_asked_and_what_findings_weigh() -> None:
     assert usual.level(RULE, (RULE.name,), "style") == "style"
     assert usual.level(RULE, (RULE.name,), "ignore") is None
     assert Selection(also=frozenset({RULE.name.lower()})).level(RULE, (RULE.name,), "ignore") == "info"
+
+
+def test_keys_of_inline_tables_are_found_where_they_stand() -> None:
+    assert refused('[check]\nignore = []\nlevels = { DL3000 = "info", "DL3007" = "waring" }\n')[2] == 3
+    assert refused('[check]\n\nlabel-schema = {a="txt"}\n')[1:] == ("did you mean text?", 3)
+
+
+def test_an_instruction_that_is_none_is_named() -> None:
+    (warning,) = project('[check]\nforbidden-instructions = ["add", "VOLUMES"]\n').warnings
+    assert (warning.message, warning.hint) == ("there is no instruction 'VOLUMES'", "did you mean VOLUME?")
+
+
+def test_a_level_that_hadolint_does_not_have_is_named() -> None:
+    (warning,) = read_hadolint("override:\n  waring: [DL3000]\n  error: [DL3001]\n", ".hadolint.yaml").warnings
+    assert (warning.hint, warning.line) == ("did you mean warning?", 2)
+
+
+def test_of_thousands_of_unknown_names_some_are_told() -> None:
+    names = ", ".join(f'"{"Nothing" * 9}{n}"' for n in range(5000))
+    assert len(project(f"[check]\nignore = [{names}]\n").warnings) == 50
+    assert len(read_hadolint(f"ignored: [{names}]\n", ".hadolint.yaml").warnings) == 50

@@ -11,6 +11,7 @@ import pytest
 
 from kezuri.app.check_places import is_dockerfile
 from kezuri.check import catalogue, sheets
+from kezuri.check.names import canonical
 from kezuri.check.rule import Example, Finding, Rule
 from kezuri.check.subject import Subject
 from kezuri.cli.console import Console
@@ -288,6 +289,8 @@ def test_options_of_hadolint(kezuri: Kezuri) -> None:
     assert len(json.loads(kezuri(*asked, "--disable-ignore-pragma", text=silent)[1])) == 1
     code, out, err = kezuri("--require-label", "a:number")
     assert (code, out) == (2, "") and "is not of the form NAME:FORM" in err
+    (missing,) = json.loads(kezuri("-f", "json", "--rule", "DL3049", "--require-label", "author")[1])
+    assert "author" in missing["message"]
 
 
 def test_findings_are_written_into_a_file(kezuri: Kezuri) -> None:
@@ -391,7 +394,11 @@ def test_the_page_of_a_rule(kezuri: Kezuri) -> None:
 def test_every_alias_has_a_page(kezuri: Kezuri) -> None:
     for rule in catalogue.every_rule():
         for alias in rule.aliases:
-            assert f"\n\n{rule.name}\n\n" in f"\n\n{kezuri('--explain', alias)[1]}"
+            assert rule in catalogue.named(canonical(alias.lower())), alias
+    for alias in ("DL3008", "ds-0012", "CIS-DI-0005"):
+        said = f"\n\n{kezuri('--explain', alias)[1]}"
+        names = [rule.name for rule in catalogue.every_rule() if alias.upper() in rule.aliases]
+        assert names and [name for name in names if f"\n\n{name}\n\n" not in said] == []
 
 
 def test_exit_codes(kezuri: Kezuri) -> None:

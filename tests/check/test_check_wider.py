@@ -47,6 +47,8 @@ def seen(text: str, *names: str, absent: tuple[str, ...] = (), beyond: bool = Tr
         ("RedundantTargetPlatform", "FROM --platform=${TARGETPLATFORM}  x\n", "FROM x\n"),
         ("ExposeInvalidFormat", "FROM x\nEXPOSE 127.0.0.1:80:8080 1:2/udp\n", "FROM x\nEXPOSE 8080 2/udp\n"),
         ("UndefinedArgInFrom", "ARG VERSION=1\nFROM x:$VERSOIN\n", "ARG VERSION=1\nFROM x:$VERSION\n"),
+        ("ConsecutiveRuns", "FROM x\nRUN [ -e a ] || b\nRUN if [ -e c ]; then d; fi\n", "FROM x\nRUN [ -e a ] || b \\\n"
+         "    && if [ -e c ]; then d; fi\n"),
     ],
 )  # fmt: skip
 def test_fixes(name: str, bad: str, good: str) -> None:
@@ -65,6 +67,12 @@ def test_fixes(name: str, bad: str, good: str) -> None:
         ("JSONArgsRecommended", "FROM x\nENTRYPOINT a\nCMD [\"b\"]\n"),
         ("WorkdirRelativePath", "FROM gone\nWORKDIR a\n"),
         ("UndefinedArgInFrom", "ARG VERSION1=1\nARG VERSION2=1\nFROM x:$VERSION3\n"),
+        ("ConsecutiveRuns", "FROM x\nRUN a;\nRUN b\n"),
+        ("ConsecutiveRuns", "FROM x\nRUN if [ -e a ]; then b; fi;\nRUN c\n"),
+        ("ConsecutiveRuns", "FROM x\nRUN a\nRUN [ -e b ] || c\n"),
+        ("ConsecutiveRuns", "FROM x\nRUN a\nRUN b=1; c\n"),
+        ("ConsecutiveRuns", "FROM x\nRUN a &\nRUN b\n"),
+        ("ConsecutiveRuns", "FROM x\nRUN a\nRUN b &\n"),
     ],
 )  # fmt: skip
 def test_no_fix_where_the_meaning_would_change(name: str, text: str) -> None:
@@ -77,7 +85,7 @@ def test_a_build_is_told_what_buildkit_tells() -> None:
     names = ("JSONArgsRecommended", "WorkdirRelativePath", "SecretsUsedInArgOrEnv")
     assert seen(text, *names, beyond=False).names == []
     found = seen(text, *names).findings
-    assert {(f.rule.name, f.level) for f in found} == {(name, "info") for name in names}
+    assert {(f.rule.name, f.level) for f in found} == {*((name, "info") for name in names), (names[0], "style")}
 
 
 def test_what_is_not_read_is_known_by_what_takes_its_place() -> None:

@@ -176,3 +176,21 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     assert code == 125 and "cannot write" in err
     assert (tmp_path / "Dockerfile").read_text() == UNTIDY
+
+
+def test_what_could_not_be_written_is_not_counted_as_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kezuri.app import formatting
+    from kezuri.diagnostics import KezuriError
+
+    def refuse(styled: object) -> None:
+        raise KezuriError.of("cannot write it")
+
+    monkeypatch.setattr(formatting, "write", refuse)
+    (tmp_path / "Dockerfile").write_text(UNTIDY)
+    assert fmt(f"{tmp_path}") == (1, "", "error: cannot write it\n1 with errors\n")
+
+
+def test_a_diff_has_the_bytes_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_bytes(b"from a\nrun   \xff\n")
+    code, out, _ = piped(b"", "--diff", f"{tmp_path}")
+    assert code == 1 and b"\n+RUN \xff\n" in out

@@ -325,3 +325,9 @@ def test_a_giant_text_answers(editor: Editor, tmp_path: Path) -> None:
     assert "MaintainerDeprecated" in codes(editor.open(name, text))
     assert len(json.dumps(editor.ask("textDocument/documentSymbol", textDocument={"uri": name}))) > 100_000
     assert editor.leave() == 0
+
+
+def test_a_name_that_no_file_can_have(editor: Editor, tmp_path: Path) -> None:
+    uri = "file:///a%00b/Dockerfile"
+    assert "MaintainerDeprecated" in codes(editor.open(uri, "FROM alpine\nMAINTAINER x\n"))
+    assert editor.actions(uri, (1, 1))

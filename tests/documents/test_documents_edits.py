@@ -132,8 +132,19 @@ def test_a_scalar_is_replaced_in_its_quotes(text: str, new: str, result: str) ->
 
 
 @given(st.text(max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_may_stand_plain_is_read_back_as_the_same_text(text: str) -> None:
+    read_back_as_the_same(text)
+
+
+@pytest.mark.slow
+@given(st.text(max_size=20))
+@settings(max_examples=2000, deadline=None)
+def test_many_more_texts_that_may_stand_plain_are_read_back(text: str) -> None:
+    read_back_as_the_same(text)
+
+
+def read_back_as_the_same(text: str) -> None:
     source, mapping = root("a: b # c\nd: 1\n")
     scalar = mapping.get("a")
     assert isinstance(scalar, Scalar)

@@ -206,9 +206,23 @@ PIECES += [
 ]
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=60))
-@settings(max_examples=400, deadline=None)
+texts = st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=60)
+
+
+@given(texts)
+@settings(max_examples=100, deadline=None)
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
+    read_or_refused(text)
+
+
+@pytest.mark.slow
+@given(texts)
+@settings(max_examples=3000, deadline=None)
+def test_many_more_texts_are_read_or_refused_with_a_place(text: str) -> None:
+    read_or_refused(text)
+
+
+def read_or_refused(text: str) -> None:
     source = SourceText("a.yml", text)
     result = read(source)
     for document in result.documents:

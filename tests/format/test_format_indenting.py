@@ -90,9 +90,23 @@ commands = st.lists(st.tuples(words, gaps), min_size=1, max_size=8).map(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@quick
 @given(commands)
 def test_a_moved_command_prints_the_same(tmp_path_factory: pytest.TempPathFactory, run: str) -> None:
+    prints_the_same(tmp_path_factory, run)
+
+
+@pytest.mark.slow
+@settings(quick, max_examples=1500)
+@given(commands)
+def test_many_more_moved_commands_print_the_same(tmp_path_factory: pytest.TempPathFactory, run: str) -> None:
+    prints_the_same(tmp_path_factory, run)
+
+
+def prints_the_same(tmp_path_factory: pytest.TempPathFactory, run: str) -> None:
     """Asked of the machine's own shell, which knows nothing of our grammar."""
     before = parse("FROM a\n" + run, "Dockerfile")
     if before.errors:

@@ -141,3 +141,19 @@ def test_what_would_be_read_otherwise_is_written_as_it_stands() -> None:
     result = _formatted(text)
     assert result.kept == (1,)
     assert result.text == text.replace("RUN  b", "RUN b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM a AS x\nFROM b AS y\nFROM x\nRUN c\n",
+        "FROM a\nRUN --network=none \\\n    b \\\n        && c \\\n        && d\n",
+    ],
+    ids=["a list of stages", "what hangs below the first line of a body"],
+)
+def test_what_an_author_laid_out_stays(text: str) -> None:
+    assert laid_out(text) == text
+
+
+def test_a_blank_line_parts_stages_with_steps() -> None:
+    assert laid_out("FROM a\nRUN b\nFROM c\n") == "FROM a\nRUN b\n\nFROM c\n"

@@ -11,6 +11,7 @@ from kezuri.oci.platform import Platform
 from kezuri.plan.inputs import BaseImage, ImageSource
 
 if TYPE_CHECKING:
+    from kezuri.app.session import Session
     from kezuri.images.origins import Images
     from kezuri.registry.client import Registry
 
@@ -25,7 +26,9 @@ class KnownImages:
         self._online = online
         self._images: Images | None = None
         self._opened = False
+        self._session: Session | None = None
         self._known: dict[tuple[ImageSource, Platform], BaseImage | KezuriError] = {}
+        self._digests: dict[str, str | None] = {}
 
     def resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
         """The image; KezuriError with exit code 125 where nobody could be asked."""
@@ -41,14 +44,37 @@ class KnownImages:
             raise known
         return known
 
+    def digest(self, image: str) -> str | None:
+        """What a registry says that the name stands for now, an index where there is one; None where no registry is
+        asked, or none knows. The store is not asked: of what was only built here nobody else has that digest."""
+        if not self._online:
+            return None
+        if image not in self._digests:
+            try:
+                self._digests[image] = self._ask(image)
+            except KezuriError:
+                self._digests[image] = None
+        return self._digests[image]
+
+    def _ask(self, image: str) -> str | None:
+        from kezuri.oci.reference import Reference
+
+        reference = Reference.parse(image)
+        self._prepare()
+        found = self._session.registry().head(reference) if self._session is not None else None
+        return found.digest if found is not None else None
+
+    def _prepare(self) -> None:
+        if not self._opened:
+            self._opened = True
+            self._images = self._open()
+
     def _find(self, source: ImageSource, platform: Platform) -> BaseImage:
         from kezuri.oci.reference import Reference
 
         if source.kind == "registry":
             Reference.parse(source.text)
-        if not self._opened:
-            self._opened = True
-            self._images = self._open()
+        self._prepare()
         if self._images is None:
             raise _unasked(source.text)
         try:
@@ -71,7 +97,7 @@ class KnownImages:
                 return None
             from kezuri.app.session import Session
 
-            session = self._held.enter_context(Session(settings, reading=True))
+            session = self._session = self._held.enter_context(Session(settings, reading=True))
         except KezuriError:
             if self._online:
                 raise

@@ -164,6 +164,7 @@ class Checker:
             preferences.heed is not False,
             request.today,
             self._shell_checker,
+            self._images,
         )
 
     def _document(self, found: Found, text: str, preferences: Preferences) -> Sheet:

@@ -38,7 +38,8 @@ class Replacement(NamedTuple):
 
 
 def read_original(path: str, shown: str) -> Original:
-    """The file, links followed. KezuriError where it cannot be read, or is no regular file: nothing can replace it."""
+    """The file, links followed within its repository. KezuriError where it cannot be read, is no regular file, or is a
+    link to somewhere else: a repository that was fetched must not say which other files of ours are written."""
     try:
         real = os.path.realpath(path, strict=True)
         descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -50,6 +51,10 @@ def read_original(path: str, shown: str) -> Original:
             raise KezuriError.of(
                 f"cannot mend {shown}: it is no regular file", hint="give its text on standard input: `check --fix -`"
             )
+        if not _within(real, _grounds(path)):
+            raise KezuriError.of(
+                f"cannot mend {shown}: it is a link to {real}, outside of its repository", hint="name that file itself"
+            )
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(_MOST + 1)
     finally:
@@ -57,6 +62,23 @@ def read_original(path: str, shown: str) -> Original:
     if len(data) > _MOST:
         raise KezuriError.of(f"{shown} is larger than {_MOST >> 20} MiB")
     return Original(real, shown, data, status)
+
+
+def _grounds(path: str) -> list[str]:
+    """Where a file that is named by a path may lie: its repository; where there is none its directory, and the current
+    one if it is named from there."""
+    directory = at = os.path.dirname(os.path.abspath(path))
+    while not os.path.lexists(f"{at}/.git"):
+        if at == (above := os.path.dirname(at)):
+            here = os.getcwd()
+            return [directory, *((here,) if _within(directory, (here,)) else ())]
+        at = above
+    return [at]
+
+
+def _within(path: str, directories: Iterable[str]) -> bool:
+    roots = (os.path.realpath(directory).rstrip("/") for directory in directories)
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
 
 
 def replace_all(replacements: Sequence[Replacement]) -> None:
@@ -223,7 +245,7 @@ def _put(aside: str, target: str, through: bool) -> None:
     if not through:
         os.rename(aside, target)
         return
-    with open(aside, "rb") as file:
+    with open(os.open(aside, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         data = file.read()
     descriptor = os.open(target, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

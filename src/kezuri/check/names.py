@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from kezuri.check.catalogue import by_name
 from kezuri.check.rule import RulePage
@@ -42,5 +42,10 @@ def known(name: str) -> bool:
 
 def meant(name: str) -> str:
     """The name of a rule that is nearest to one that no rule has; empty where none is near."""
-    every = {alias: rule for rule in by_name().values() for alias in (rule.name, *rule.aliases)}
-    return nearest(canonical(name), every) or ""
+    return nearest(canonical(name), _every_name()) or ""
+
+
+@cache
+def _every_name() -> tuple[str, ...]:
+    """Names of all rules, each once."""
+    return tuple(dict.fromkeys(name for rule in by_name().values() for name in (rule.name, *rule.aliases)))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from kezuri.check.linter import CheckOptions
-from kezuri.check.names import EVERY, canonicals, silencing
+from kezuri.check.names import EVERY, canonicals, known, silencing
 from kezuri.check.rule import Finding
 from kezuri.diagnostics import KezuriError, SourceText, Span
 from kezuri.dockerfile.instructions import From
@@ -15,6 +15,8 @@ from kezuri.dockerfile.parser import Dockerfile
 _COMMENT = re.compile(r"^[ \t]*#[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _NAMES = r"([\w.-]+(?:[ \t]*,[ \t]*[\w.-]+)*)"
 _HADOLINT = re.compile(rf"hadolint[ \t]+(?:(global|stage)[ \t]+)?ignore[ \t]*=[ \t]*{_NAMES}[ \t]*(?:#.*)?")
+_CODE = re.compile(r"[DLSC0-9]+")
+"""What hadolint takes for the name of a rule."""
 OURS = re.compile(rf"kezuri[ \t]*:?[ \t]*(?:(global|stage)[ \t]+)?ignore[ \t]*[=:][ \t]*{_NAMES}(?:[ \t].*|#.*)?")
 """Our own comment: where it holds, and the names."""
 _TRIVY = re.compile(r"trivy:ignore:([\w-]+)((?::\w+:[^:\s]+)*)")
@@ -23,7 +25,8 @@ _EXPIRY = re.compile(r":exp:(\d{4}-\d{2}-\d{2})")
 
 class Pragma(NamedTuple):
     """A comment that silences rules. `scope` is `file`, `stage` or `line`; `first` and `last` are the lines that it
-    holds for. `names` are in their canonical form, `written` as they stand in the text at `span`."""
+    holds for. `names` are in their canonical form, `written` as they stand in the text at `span`. Where a tool reads
+    nothing of its comment because of one name, there are no `names`."""
 
     scope: str
     first: int
@@ -105,17 +108,20 @@ def pragmas(dockerfile: Dockerfile, today: str = "") -> Iterator[Pragma]:
         elif (found := _HADOLINT.fullmatch(said)) is not None:
             # hadolint looks at the very next line only.
             if found[1] != "stage" or at + 1 in lines.starts:
-                yield lines.pragma(found[1] or "line", at + 1, split(found[2]), span)
+                pragma = lines.pragma(found[1] or "line", at + 1, split(found[2]), span)
+                # A list in which it finds something else counts for nothing.
+                read = all(_CODE.fullmatch(name) or known(name) for name in pragma.written)
+                yield pragma if read else pragma._replace(names=frozenset())
         elif said.lower().startswith("check") and (names := _skipped(said)):
             yield lines.pragma("line", lines.following(at), names, span)
         elif "trivy:ignore:" in said:
-            for one in _TRIVY.finditer(said):
-                expiry = _EXPIRY.search(one[2])
+            for its in _TRIVY.finditer(said):
+                expiry = _EXPIRY.search(its[2])
                 if expiry is not None and expiry[1] < today:
                     continue
                 target = lines.following(at)
                 scope = "global" if target <= lines.starts[0] else "stage" if target in lines.starts else "line"
-                yield lines.pragma(scope, target, (one[1],), span)
+                yield lines.pragma(scope, target, (its[1],), span)
 
 
 def _skipped(said: str) -> tuple[str, ...]:

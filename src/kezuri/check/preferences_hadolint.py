@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from kezuri.check.names import canonical, canonicals, known
 from kezuri.check.policy import Policy
 from kezuri.check.preferences import THRESHOLDS, Preferences
-from kezuri.check.preferences_toml import LABEL_FORMS, unknown_rule
+from kezuri.check.preferences_toml import LABEL_FORMS, MOST_UNKNOWN, unknown_rule
 from kezuri.check.rule import Level
 from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, Span, nearest
 
@@ -71,6 +71,12 @@ class _File:
                 self._warnings.append(Diagnostic("warning", message, self._source, entry.key.span, hint))
         levels: dict[str, Level] = {}
         override = self._mapping("override")
+        for entry in override.entries if override is not None else ():
+            if entry.key.text not in _LEVELS:
+                near = nearest(entry.key.text, _LEVELS)
+                hint = f"did you mean {near}?" if near else f"known: {', '.join(_LEVELS)}"
+                message = f"unknown level {entry.key.text!r} in {self._source.name}"
+                self._warnings.append(Diagnostic("warning", message, self._source, entry.key.span, hint))
         for level in _LEVELS:
             listed = override.get(level) if override is not None else None
             for rule in self._texts(f"override.{level}", listed):
@@ -149,7 +155,7 @@ class _File:
         for one in value.values:
             if not isinstance(one, Scalar):
                 raise self._wrong(one, f"{key} is a list of texts in {self._source.name}")
-            if rules and not known(one.text):
+            if rules and len(self._warnings) < MOST_UNKNOWN and not known(one.text):
                 self._warnings.append(unknown_rule(one.text, self._source, one.span))
             found.append(one.text)
         return found
@@ -159,6 +165,8 @@ class _File:
 
         if isinstance(value, Scalar) and value.text in LABEL_FORMS:
             return value.text
+        if isinstance(value, Scalar) and not value.text and not value.null:
+            return "text"
         said = value.text if isinstance(value, Scalar) else "a table"
         near = nearest(said, LABEL_FORMS)
         hint = f"did you mean {near}?" if near else f"one of: {', '.join(LABEL_FORMS)}"
@@ -191,7 +199,7 @@ def hadolint_variables(environ: Mapping[str, str]) -> Preferences:
         heed=None if pragmas is None else not pragmas,
         policy=Policy(
             registries,
-            tuple((label, form) for label, _, form in pairs if form in LABEL_FORMS),
+            tuple((label, form or "text") for label, _, form in pairs if not form or form in LABEL_FORMS),
             flag("HADOLINT_STRICT_LABELS") is True,
         ),
     )

@@ -14,7 +14,7 @@ from kezuri.diagnostics import Diagnostic, KezuriError, SourceText, Span, neares
 LABEL_FORMS = ("text", "rfc3339", "semver", "url", "hash", "spdx", "email")
 """What the value of a label may have to be."""
 
-Form = Literal["names", "texts", "levels", "labels", "threshold", "format", "flag"]
+Form = Literal["names", "texts", "keywords", "levels", "labels", "threshold", "format", "flag"]
 KEYS: Mapping[str, Form] = {
     "ignore": "names",
     "rules": "names",
@@ -28,12 +28,15 @@ KEYS: Mapping[str, Form] = {
     "required-labels": "texts",
     "label-schema": "labels",
     "strict-labels": "flag",
-    "forbidden-instructions": "texts",
+    "forbidden-instructions": "keywords",
     "forbidden-bases": "texts",
 }
 """What the table may say."""
 
 _KEY = r"""^[ \t]*\[?[ \t]*(?:check[ \t]*\.[ \t]*)?["']?({})["']?[ \t]*(?:=|\]|\.)"""
+_INLINE = r"""[{{,][ \t]*["']?({})["']?[ \t]*="""
+MOST_UNKNOWN = 50
+"""Names that no rule has, of which one file is told: each is compared with every name."""
 
 
 def read_project(text: str, name: str, formats: tuple[str, ...]) -> Preferences:
@@ -112,7 +115,9 @@ class _Table:
 
     def span(self, key: str, word: str = "") -> Span:
         """Where a key stands, or a word of its value."""
-        found = re.compile(_KEY.format(re.escape(key)), re.MULTILINE).search(self._source.text, self._start)
+        written = re.escape(key)
+        found = re.compile(_KEY.format(written), re.MULTILINE).search(self._source.text, self._start)
+        found = found or re.compile(_INLINE.format(written)).search(self._source.text, self._start)
         if found is None:
             return Span(self._start, self._start + 1)
         at = self._source.text.find(word, found.end()) if word else -1
@@ -139,6 +144,9 @@ class _Table:
         if form == "names":
             for text in texts:
                 self._known(text, key)
+        if form == "keywords":
+            for text in texts:
+                self._keyword(text, key)
         return texts
 
     def _choice(self, name: str, key: str, value: Any, choices: tuple[str, ...]) -> str:
@@ -175,8 +183,17 @@ class _Table:
             levels[canonical(rule)] = level  # type: ignore[assignment]
         return levels
 
+    def _keyword(self, text: str, key: str) -> None:
+        from kezuri.dockerfile.statement import KEYWORDS
+
+        if text.upper() not in KEYWORDS:
+            near = nearest(text.upper(), KEYWORDS)
+            hint = f"did you mean {near}?" if near else f"an instruction is one of {', '.join(KEYWORDS)}"
+            message = f"there is no instruction {text!r}"
+            self.warnings.append(Diagnostic("warning", message, self._source, self.span(key, text), hint))
+
     def _known(self, rule: str, key: str) -> None:
-        if not known(rule):
+        if len(self.warnings) < MOST_UNKNOWN and not known(rule):
             self.warnings.append(unknown_rule(rule, self._source, self.span(key, rule if rule != key else "")))
 
 

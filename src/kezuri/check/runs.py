@@ -1,9 +1,10 @@
 """The programs that the RUNs of a file call, as rules about package managers ask for them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from kezuri.check.environments import Environment, Stage
 from kezuri.check.shell_text import ShellText
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Arg, Env, Run, Shell
@@ -115,7 +116,7 @@ class WrittenRun(NamedTuple):
     posix: bool
     texts: tuple[ShellText, ...]
     calls: tuple[Call, ...]
-    environment: Mapping[str, str]
+    environment: Environment
 
     def named(self, *programs: str) -> Iterator[Call]:
         """The calls of these programs."""
@@ -157,37 +158,26 @@ def written_runs(subject: "Texts") -> tuple[WrittenRun, ...]:
         shipped.add(at)
         at = below.get(at, at)
     found: list[WrittenRun] = []
-    environments: dict[int, dict[str, str]] = {}
+    environments: dict[int, Stage] = {}
     for part in parts:
         posix = True
-        # What a RUN or another stage has is not changed any more.
-        lasting = environments.get(below.get(part.number, -2), {})
-        environment, lent, handed = lasting, True, True
+        environment = Stage(environments.get(below.get(part.number, -2)))
         for piece in part.pieces:
             instruction = piece.instruction
             if isinstance(instruction, Env) and not piece.trigger:
-                said = {name: value.strip("\"'") for name, value in instruction.pairs}
-                lasting, environment = dict(lasting) if lent else lasting, dict(environment) if handed else environment
-                lent = handed = False
-                lasting.update(said)
-                environment.update(said)
+                environment.set((name, value.strip("\"'")) for name, value in instruction.pairs)
             elif isinstance(instruction, Arg) and not piece.trigger:
-                passed = {name: value.strip("\"'") for name, value in instruction.pairs if value is not None}
-                environment, handed = dict(environment) if handed else environment, False
-                for name, value in passed.items():
-                    environment.setdefault(name, value)
+                environment.take((n, v.strip("\"'")) for n, v in instruction.pairs if v is not None)
             elif isinstance(instruction, Shell) and instruction.argv and not piece.trigger:
                 posix = instruction.argv[0].rsplit("/", 1)[-1] in _SHELLS
             elif isinstance(instruction, Run):
-                handed = True
                 texts = subject.scripts(instruction)
                 kept = part.number in (last, -1) or part.number in standing
                 calls = tuple(_calls(instruction, texts))
                 reaches = part.number in shipped or part.number == -1
-                found.append(
-                    WrittenRun(instruction, piece.trigger, part, kept, reaches, posix, texts, calls, environment)
-                )
-        environments[part.number] = lasting
+                known = Environment(environment)
+                found.append(WrittenRun(instruction, piece.trigger, part, kept, reaches, posix, texts, calls, known))
+        environments[part.number] = environment
     return tuple(found)
 
 

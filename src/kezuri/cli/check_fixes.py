@@ -1,11 +1,12 @@
 """`kezuri check --fix` and `--diff`: what was mended and how that was proved, what was not and why."""
 
+from errno import EBADF
 from typing import TYPE_CHECKING
 
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Option, UsageError
-from kezuri.diagnostics import Diagnostic, nearest
+from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 
 if TYPE_CHECKING:
     from kezuri.app.fixing import Fixer, FixRequest
@@ -45,7 +46,10 @@ def fix(request: "CheckRequest", invocation: Invocation, code: int) -> int:
     elif "-" in request.paths:
         for file in fixer.files:
             if file.shown == "-":
-                _exactly(file.text, console)
+                console.exactly(file.text)
+                lost = getattr(console.out, "lost", None)
+                if lost is not None and lost.errno == EBADF:
+                    raise KezuriError.of("standard output is closed", exit_code=125)
     else:
         from kezuri.cli.check_text import say_checks
 
@@ -131,19 +135,4 @@ def _say_diffs(fixer: "Fixer", console: Console) -> None:
 
     for file in fixer.files:
         for changed in file.changed:
-            _exactly(unified(changed.before, changed.after, changed.shown), console)
-
-
-def _exactly(text: str, console: Console) -> None:
-    """The text of a file as it is, byte for byte, unless it would reach a terminal."""
-    if console.out.isatty():
-        console.say(text.removesuffix("\n"))
-        return
-    console.out.flush()
-    data = text.encode("utf-8", "surrogateescape")
-    raw = getattr(console.out, "buffer", None)
-    if raw is None:
-        console.out.write(data.decode("utf-8", "replace"))
-    else:
-        raw.write(data)
-        raw.flush()
+            console.exactly(unified(changed.before, changed.after, changed.shown))

@@ -74,9 +74,11 @@ def command_preferences(parsed: Parsed) -> Preferences:
 
 
 def _label(text: str) -> tuple[str, str]:
+    """Its name and form; as for hadolint, a name alone is of the form `text`."""
     from kezuri.check.preferences_toml import LABEL_FORMS
 
-    name, _, form = text.rpartition(":")
+    name, _, form = text.rpartition(":") if ":" in text else (text, "", "")
+    form = form or "text"
     if not name or form not in LABEL_FORMS:
         raise UsageError.because(
             f"--require-label {text!r} is not of the form NAME:FORM", f"forms: {', '.join(LABEL_FORMS)}"

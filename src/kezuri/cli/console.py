@@ -55,6 +55,18 @@ class Console:
         in it was made visible before."""
         self.out.write(shown(text, styled) + "\n")
 
+    def exactly(self, text: str) -> None:
+        """The text of a file as it is, byte for byte, unless it would reach a terminal."""
+        if self.out.isatty():
+            self.say(text.removesuffix("\n"))
+            return
+        data = text.encode("utf-8", "surrogateescape")
+        pour = getattr(self.out, "write_bytes", None)
+        if pour is not None:
+            pour(data)
+        else:
+            self.out.write(data.decode("utf-8", "replace"))
+
     def data(self, text: str) -> None:
         """One line of result for another program: exact, unless it would reach a terminal."""
         self.out.write((shown(text, False) if self.out.isatty() else text) + "\n")

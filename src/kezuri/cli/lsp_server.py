@@ -152,6 +152,7 @@ class Service:
         if said in ("utf-8", "utf-32"):
             unit = "utf-8" if said == "utf-8" else "utf-32"
         path = to_fs_path(uri) or "" if uri.startswith("file:") else ""
+        path = "" if "\0" in path else path
         self.documents[uri] = Document(uri, version, path, text, unit)
         self._check_soon(uri, pause)
 

@@ -47,6 +47,14 @@ class Outlet(io.TextIOBase):
         data = "".join(self._held).encode(self._encoding, VISIBLE)
         self._held.clear()
         self._size = 0
+        self._pour(data)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Take bytes that are to arrive as they are, whatever the encoding."""
+        self.flush()
+        self._pour(data)
+
+    def _pour(self, data: bytes) -> None:
         if self.lost is None:
             try:
                 write_all(self._descriptor, data)

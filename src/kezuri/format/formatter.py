@@ -43,7 +43,7 @@ def _written(dockerfile: Dockerfile, keep: set[int]) -> str:
     mark = "\ufeff" if source.startswith("\ufeff") else ""
     newline = "\r\n" if source.count("\r\n") * 2 > source.count("\n") else "\n"
     lines: list[str] = []
-    at, staged = len(mark), False
+    at, staged, filled = len(mark), False, False
     for instruction in dockerfile.instructions:
         span = instruction.node.span
         opens = isinstance(instruction, From)
@@ -51,8 +51,10 @@ def _written(dockerfile: Dockerfile, keep: set[int]) -> str:
         if not lines and TOP in keep:
             lines += (line.rstrip("\r") for line in gap.split("\n")[:-1])
         else:
-            lines += _between(gap, first=not lines, opens=opens and staged)
+            lines += _between(gap, first=not lines, opens=opens and filled)
+        # Of stages that are nothing but their FROM some are a list, and their author says so.
         staged = staged or opens
+        filled = staged and not opens
         if instruction.node.number in keep:
             start = source.rfind("\n", 0, span.start) + 1
             indentation = source[max(start, at) : span.start]
@@ -75,7 +77,7 @@ def _instruction(instruction: Instruction, source: str, escape: str, newline: st
 
 def _between(gap: str, first: bool, opens: bool, last: bool = False) -> list[str]:
     """The lines between two instructions: comments without their indentation, never two blank lines, none at either end
-    of the file, and one above what opens another stage."""
+    of the file, and one above what opens another stage than one that is nothing but its FROM."""
     found = gap.split("\n")
     if not first:
         del found[0]  # what is left of the line before

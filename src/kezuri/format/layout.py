@@ -50,5 +50,7 @@ def _indentation(head: Head, tokens: list[Token]) -> str:
     for token in tokens:
         if token.body:
             first, last = head.row(token.start), head.row(max(token.start, token.end - 1))
+            if first and head.rows[first].indentation == INDENTATION:
+                return INDENTATION  # what goes on hangs below it
             return next((r.indentation for r in head.rows[first + 1 : last + 1] if r.indentation), INDENTATION)
     return INDENTATION

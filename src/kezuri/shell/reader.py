@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kezuri.diagnostics import Span
 from kezuri.shell.offsets import Offsets
 from kezuri.shell.script import Assignment, Joint, Redirect, Script, SimpleCommand, Within, Word
-from kezuri.shell.words import join, read_word
+from kezuri.shell.words import gap, join, read_word, with_blanks
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Tree
@@ -260,10 +260,15 @@ class _Reading:
                 continue
             elif not child.is_missing:
                 word = read_word(child, self._text, self._offsets)
-                if not opened.words and not opened.assignments:
-                    opened.start = word.span.start
-                between = self._text[opened.words[-1].span.end : word.span.start] if opened.words else " "
-                if re.fullmatch(_GLUE, between):
+                before = opened.words or opened.assignments
+                between = self._text[before[-1].span.end : word.span.start] if before else gap(self._text, word)
+                glued = bool(opened.words) and re.fullmatch(_GLUE, between) is not None
+                if "\\" in between and not glued:
+                    *blanks, word = with_blanks(between, word, not opened.words)
+                    opened.words += blanks
+                if not before:
+                    opened.start = (opened.words or [word])[0].span.start
+                if glued:
                     # `$"text"`, an escaped blank behind quotes, and a word that goes on in the next line.
                     opened.words[-1] = join(opened.words[-1], between, word)
                 else:

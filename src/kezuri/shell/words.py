@@ -19,6 +19,7 @@ _EXPANDED = frozenset(
         "brace_expression",
     )
 )
+_ESCAPED = ("\\ ", "\\\t")
 _IN_QUOTES = '$`"\\\n'
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"', "r": "\r", "a": "\a", "b": "\b", "e": "\x1b"}
 
@@ -45,6 +46,43 @@ def join(first: Word, between: str, second: Word) -> Word:
         loose if literal else None,
         first.quoted or second.quoted,
     )
+
+
+def gap(text: str, word: Word) -> str:
+    """The blanks before the first word of a command, escaped ones too."""
+    start = end = word.span.start
+    while start and (text[start - 1] in " \t" or (start < end and text[start - 1 : start + 1] in _ESCAPED)):
+        start -= 1
+    return text[start:end]
+
+
+def with_blanks(between: str, word: Word, alone: bool) -> list[Word]:
+    """The word behind a gap, whose escaped blanks are a part of it or, before a blank, words of their own: the grammar
+    drops them. Those that stand at the start of the gap belong to the word before, unless the gap stands `alone`."""
+    found: list[Word] = []
+    start = word.span.start - len(between)
+    at = 0
+    while at < len(between):
+        if between[at : at + 2] not in _ESCAPED:
+            at += 1
+            continue
+        first = at
+        while between[at : at + 2] in _ESCAPED:
+            at += 2
+        text = between[first:at]
+        loose = _without(text)
+        if at == len(between):
+            return [*found, _behind(text, word)]
+        if first or alone:
+            found.append(Word(text, Span(start + first, start + at), loose, loose, False))
+    return [*found, word]
+
+
+def _behind(text: str, word: Word) -> Word:
+    span = Span(word.span.start - len(text), word.span.end)
+    blanks = _without(text)
+    value = None if word.value is None else blanks + word.value
+    return Word(text + word.text, span, blanks + word.loose, value, word.quoted)
 
 
 class _Reading:

@@ -63,6 +63,8 @@ class UntaggedBaseImage(Rule):
             if image.tag or image.digest or image.name == "scratch" or image.name.startswith("$"):
                 continue
             level: Level | None = None
+            host, _, rest = image.name.partition("/")
+            hidden = "." in host and rest.startswith("$")
             if "$" in image.name:
                 value = used(start.image, subject.survey.arguments, subject.dockerfile.escape)
                 if value is not None and value.known and not value.unknown:
@@ -71,6 +73,8 @@ class UntaggedBaseImage(Rule):
                         continue
                     if value.text.lower() in names:
                         level = "style"
+                elif hidden and "/" not in rest:
+                    continue  # the tag may be in the variable
                 else:
                     level = "style"
             # hadolint takes the port of a registry without a dot in its name for a tag.
@@ -80,9 +84,9 @@ class UntaggedBaseImage(Rule):
                 f"the image {bare(start.image)} has no tag",
                 start.node,
                 start.image_span,
-                _pinned(subject, start, f"{start.image}:latest"),
+                _pinned(subject, start, f"{bare(start.image)}:latest"),
                 f"write the version that you mean: `{bare(start.image)}:VERSION`",
-                aliases=() if port else None,
+                aliases=() if port or hidden else None,
                 level=level,
             )
 

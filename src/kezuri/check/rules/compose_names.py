@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kezuri.check.compose import Compose, Service, split_mount
 from kezuri.check.document import DocumentRule, DocumentSubject, fix_of
-from kezuri.check.rule import Example, Finding
+from kezuri.check.rule import Example, Finding, Level
 from kezuri.check.rules.compose_services import is_job
 from kezuri.diagnostics import Span
 from kezuri.documents.edits import remove_entry
@@ -114,13 +114,16 @@ class UndeclaredName(DocumentRule):
     why = (
         'Compose refuses a file whose service names a network that is not below `networks:` ("service app refers to '
         'undefined network back"), and the same of volumes, secrets, configs, and of services in `depends_on`. Only '
-        "files that Compose reads by themselves are looked at: what is merged with others may find them there."
+        "files that Compose reads by themselves are looked at: what is merged with others may find them there. A "
+        "service is an info: files that start a part of an application are often named with another one (`-f`)."
     )
     japanese = (
         "サービスが名指すネットワーク・ボリューム・シークレット・コンフィグ・サービスは宣言する",
         "`networks:` にないネットワークをサービスが使うと Compose はファイルを拒否します（「service app refers to "
         "undefined network back」）。ボリューム・シークレット・コンフィグと、`depends_on` のサービスも同じです。"
-        "Compose が単独で読むファイルだけを調べます。他とマージされるファイルの宣言は別の所にありえます。",
+        "Compose が単独で読むファイルだけを調べます。他とマージされるファイルの宣言は別の所にありえます。"
+        "アプリケーションの一部を起動するファイルは `-f` で別のファイルと一緒に指定することが多いため、サービスは情報と"
+        "して報告します。",
     )
     kinds = ("compose",)
     whole = True
@@ -139,7 +142,11 @@ class UndeclaredName(DocumentRule):
                 if isinstance(declared, Mapping) and declared.entry(name):
                     continue
                 message = f"{service.name} uses {name}, which the file does not declare: Compose refuses it"
-                yield self.found(document, span, message, f"declare it below {kind}")
+                level: Level | None = None
+                if kind == "services":
+                    message = f"{service.name} uses {name}, which the file does not declare: alone Compose refuses it"
+                    level = "info"
+                yield self.found(document, span, message, f"declare it below {kind}", level=level)
 
 
 def _used(service: Service) -> Iterator[tuple[str, Span, str]]:

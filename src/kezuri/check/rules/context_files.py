@@ -1,8 +1,9 @@
 """What of the build context comes into an image without being asked for."""
 
 from collections.abc import Iterator
+from posixpath import normpath
 
-from kezuri.check.course import Step, courses
+from kezuri.check.course import Courses, Step, courses
 from kezuri.check.rule import Example, Finding, Level, Rule
 from kezuri.check.rules.dependencies import EVERYTHING
 from kezuri.check.subject import Subject
@@ -38,14 +39,16 @@ class ContextNotFiltered(Rule):
         "business. A "
         "`.dockerignore` beside the Dockerfile leaves them out.\n\nIt is a `warning` where such files lie in "
         "the context, "
-        "and `info` where there is only no ignore file."
+        "and `info` where there is only no ignore file. Where a file that another COPY names is not there, the context "
+        "is taken to be another directory, and nothing is said."
     )
     japanese = (
         "丸ごとコピーするものは .dockerignore で絞る",
         "`COPY . .` はすべてを持っていきます。.git の履歴、別のシステムの node_modules、手元のキャッシュ、"
         ".env のパスワードなどです。どれもイメージを"
         "大きくし、ステップのキーを変え、人に見せるべきでないものもあります。Dockerfile の隣の "
-        "`.dockerignore` で除きます。",
+        "`.dockerignore` で除きます。ほかの COPY の挙げるファイルがなければ、コンテキストは別のディレクトリとみなし、"
+        "報告しません。",
     )
     severity = "warning"
     fix_class = "V"
@@ -70,7 +73,7 @@ class ContextNotFiltered(Rule):
                 if step.origin is not None or copy.excludes or not any(w in EVERYTHING for w in step.sources):
                     continue
                 taken = needless(subject, around)
-                if not taken and subject.ignore is not None:
+                if not taken and (subject.ignore is not None or _elsewhere(courses(subject), around)):
                     return
                 level: Level = "warning" if taken else "info"
                 if taken:
@@ -87,6 +90,18 @@ class ContextNotFiltered(Rule):
                     fix = ignore_file(subject, taken)
                 yield Finding(self, text, copy.node, None, fix, "leave it out with a .dockerignore", level=level)
                 return
+
+
+def _elsewhere(walked: Courses, around: Surroundings) -> bool:
+    """Whether the context is another directory than the one that is looked at: a file that is copied is not in it."""
+    for course in walked.all:
+        for step in course.copies():
+            if step.origin is None:
+                for word in step.sources:
+                    plain = not any(sign in word for sign in "*?[$:<\\\"'") and word not in EVERYTHING
+                    if plain and word.strip("./") and not around.exists(normpath(word).strip("/")):
+                        return True
+    return False
 
 
 class SecretFileCopied(Rule):

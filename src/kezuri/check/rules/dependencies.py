@@ -146,7 +146,7 @@ class InstallWithoutCacheMount(Rule):
                     from kezuri.check.repairs.caches import cache_mounts
 
                     fix = cache_mounts(subject, course, step, acts)
-                text = f"{', '.join(names)} downloads everything again whenever this step runs"
+                text = f"what {', '.join(names)} downloads is downloaded again whenever this step runs"
                 caches = next(a.use.manager.caches for a in acts if a.use is not None)
                 hint = f"keep the downloads: RUN --mount=type=cache,target={caches[0]}"
                 span = acts[0].text.span(acts[0].command.span)

@@ -53,7 +53,10 @@ class MaintainerDeprecated(Rule):
         for instruction in subject.written(Maintainer):
             node = instruction.node
             word = "label" if node.written.islower() else "LABEL"
-            new = f'{word} org.opencontainers.image.authors="{_quoted(instruction.name, subject.dockerfile.escape)}"'
+            name = instruction.name
+            if len(name) > 2 and name[0] == name[-1] == '"' and '"' not in name[1:-1] and "\\" not in name:
+                name = name[1:-1]  # quotes that MAINTAINER takes for a part of the name
+            new = f'{word} org.opencontainers.image.authors="{_quoted(name, subject.dockerfile.escape)}"'
             changes = frozenset(("author", "config.Labels org.opencontainers.image.authors"))
             fix = Fix(f"write `{new}`", (Edit(node.span, new),), changes=changes)
             yield Finding(self, "Maintainer instruction is deprecated in favor of using label", node, fix=fix)

@@ -34,6 +34,7 @@ _VALUED = frozenset(
 _PINNED = r"-[0-9]|-\$|\.rpm\Z|\A[@/.~]|://|\("
 _STREAM = r":|\A/|/"
 _CACHE = r"/var/cache(?:/?\*?\Z|/(?:yum|dnf|libdnf5))"
+_CLEANED = frozenset(("all", "metadata", "packages", "headers", "dbcache", "expire-cache", "rpmdb", "plugins"))
 _YUM = ("yum",)
 _DNF = ("dnf", "microdnf")
 
@@ -138,15 +139,19 @@ def _cleans(call: "Call", program: str) -> bool:
     if call.program == "rm":
         recursive = any(word.startswith("-") and "r" in word.lower() for word in said)
         return any(re.search(_CACHE, word) or (recursive and "$" in word) for word in said)
-    return call.program == program and "clean" in said
+    if call.program != program or "clean" not in said:
+        return False
+    # Without a word that yum knows `yum clean` does nothing but tell which ones there are.
+    return program != "yum" or not _CLEANED.isdisjoint(said) or "$" in "".join(said)
 
 
 def _hadolint_sees_cleaning(run: "WrittenRun", call: "Call") -> bool:
-    """hadolint takes any `rm -rf` behind it for a removal of the cache."""
+    """Behind dnf hadolint takes any `rm -rf` for a removal of the cache; behind yum it did so in earlier versions."""
     return any(
         other.seen
         and (
-            _cleans(other, call.program) or (other.program == "rm" and any(word.loose == "-rf" for word in other.words))
+            _cleans(other, call.program)
+            or (call.program != "yum" and other.program == "rm" and any(word.loose == "-rf" for word in other.words))
         )
         for other in run.after(call)
     )
@@ -267,7 +272,10 @@ class DnfCacheKept(_CacheKept):
     aliases = ("DL3040", "DS-0019", "DS-0027")
     only_of = (("DS-0019", "dnf"), ("DS-0027", "microdnf"))
     programs = _DNF
-    verbs = ("install", "in", "upgrade", "reinstall", "module install", "group install")
+    verbs = (
+        *("install", "in", "upgrade", "up", "upgrade-minimal", "up-min", "reinstall", "rei"),
+        *("module install", "module in", "group install", "group in"),
+    )
     summary = "dnf's cache should be cleaned in the RUN that filled it"
     why = (
         "dnf keeps the repositories' metadata in `/var/cache/dnf` (`/var/cache/libdnf5` from version 5 on), often more "

@@ -18,6 +18,7 @@ from kezuri.shell.script import SimpleCommand
 
 _PIPEFAIL = frozenset(("bash", "zsh", "ash"))
 _FOREIGN = ("pwsh", "powershell", "cmd")
+_MOST_PIPES = 100
 _PRAGMA = re.compile(r"hadolint\s+shell\s*=\s*(\S+)")
 _UNPACKERS = frozenset(("bunzip2", "gunzip", "uncompress", "unlzma", "unxz", "unzstd", "zcat", "zgz"))
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz|tbz2|tb2|txz|tlz|tpz|tzst|tZ|gz|bz2|xz|zst|Z|lz|lzma)\Z")
@@ -232,6 +233,7 @@ def _pipe(commands: tuple[SimpleCommand, ...]) -> SimpleCommand | None:
 
 def _loses(commands: tuple[SimpleCommand, ...]) -> bool:
     """Whether a pipe hides a failure that pipefail would show."""
+    looked_at = 0
     pipelines: dict[tuple[int, tuple[str, ...]], list[SimpleCommand]] = {}
     for command in commands:
         pipelines.setdefault((command.pipeline, command.within), []).append(command)
@@ -241,6 +243,9 @@ def _loses(commands: tuple[SimpleCommand, ...]) -> bool:
             return False
         if command.joint not in ("|", "|&") or not number:
             continue
+        looked_at += 1
+        if looked_at > _MOST_PIPES:
+            return True
         whole = pipelines[command.pipeline, command.within]
         ahead = whole[: next((at for at, c in enumerate(whole) if c is command), 0)]
         if all(c.program in ("echo", "printf", "yes", "true") for c in ahead):
@@ -268,11 +273,11 @@ def _flags(run: Run) -> object:
 
 
 def _count(run: WrittenRun) -> int:
-    return (
-        sum(len([c for c in t.script.commands if c.words and not c.name.startswith("$")]) for t in run.texts)
-        if run.texts
-        else 1
-    )
+    """How many commands there are; a condition in brackets is none, as for hadolint."""
+    if not run.texts:
+        return 1
+    names = (command.name for text in run.texts for command in text.script.commands if command.words)
+    return sum(not name.startswith("$") and name not in ("[", "[[") for name in names)
 
 
 def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
@@ -283,6 +288,8 @@ def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
     if one.heredoc or two.heredoc or one.script.broken or two.script.broken:
         return None
     if not (one.script.commands and two.script.commands) or one.script.commands[-1].follows == "&":
+        return None
+    if one.script.text.rstrip(" \t\r\n\\").endswith(";") or any(_loose(command) for command in two.script.commands):
         return None
     if "#" in one.script.text or "<<" in one.script.text + two.script.text:
         return None
@@ -297,6 +304,11 @@ def _joined(before: WrittenRun, run: WrittenRun) -> Fix | None:
     return Fix("join the two steps with `&&`", (edit,), "V", frozenset(("command", "operation.gone")))
 
 
+def _loose(command: SimpleCommand) -> bool:
+    """Whether a command is joined so that the shell would not leave it out when what stands before `&&` fails."""
+    return not command.within and (command.joint in (";", "||", "&") or command.follows == "&")
+
+
 def _escape(run: WrittenRun) -> str:
     found = re.match(r"(?is)\s*#\s*escape\s*=\s*(`|\\)", run.run.node.source.text)
     return found[1] if found else "\\"
@@ -306,7 +318,7 @@ def _archives(copy: Copy) -> Iterator[tuple[str, Copy]]:
     """The archives that a COPY brings from the build context, by the names that they have then."""
     if copy.source_image is not None or copy.node.keyword != "COPY":
         return
-    to = bare(copy.destination)
+    to = bare(copy.destination).strip("\"'")  # `"C:\Program Files\a.tar"` are two words
     for source in copy.sources:
         name = re.split(r"[/\\]", bare(source))[-1]
         if _ARCHIVE.search(name):

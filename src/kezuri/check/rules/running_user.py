@@ -52,7 +52,8 @@ class MissingUser(Rule):
         "`warning` for a program that answers on a port above 1023, and `info` where root may be meant: an "
         "entry point "
         "that gives its rights up by itself, a tool that works on files of its caller, a base that nobody "
-        "here knows. Nothing is said of a stage on scratch that starts nothing: it holds files for somebody else. "
+        "here knows. Nothing is said of a stage on scratch that starts nothing: it holds files for somebody else; of "
+        "another one that starts nothing by itself it is a matter of style. "
         "BuildKit's and hadolint's checks say nothing of a file without any USER.\n\nTwo of kezuri's examples "
         "run as root as "
         "their articles do: `express/Dockerfile.001` and `targets/Dockerfile`; `examples/broken` says so of both."
@@ -86,7 +87,7 @@ class MissingUser(Rule):
             started = course.cmd is not None or course.entrypoint is not None
             if not started and course.ground.family == "scratch":
                 continue
-            level: Level = "warning" if self._serves(walked, course) else "info"
+            level: Level = "warning" if self._serves(walked, course) else "info" if started else "style"
             fix = None
             if subject.surroundings is not None and last:
                 from kezuri.check.repairs.accounts import user_fix
@@ -181,6 +182,8 @@ class ChownAfterCopy(Rule):
                     at = lines.text.count("\n", 0, touched[0].instruction.node.span.start) + 1
                     text = f"`chown -R` stores a second time what line {at} copied"
                     hint = f"write `COPY --chown={owner}` and leave the chown out"
+                    if _made_later(course, touched[0], owner):
+                        hint = f"make the account above the COPY, write `COPY --chown={owner}`, and leave the chown out"
                     level: Level = "info" if all(_little(c) for c in touched) else "warning"
                     span = act.text.span(command.span)
                     yield Finding(self, text, step.instruction.node, span, fix, hint, level=level)
@@ -236,6 +239,15 @@ def _account(course: Course) -> str:
     if course.ground.family in ("scratch", "distroless", "wolfi"):
         return "65532"
     return {"node": "node", "bun": "bun", "deno": "deno"}.get(course.ground.language, "nobody")
+
+
+def _made_later(course: Course, copy: Step, owner: str) -> bool:
+    """Whether an account is made below a COPY, which cannot know it by its name then."""
+    name = owner.partition(":")[0]
+    below = course.steps[next(n for n, step in enumerate(course.steps) if step is copy) :]
+    return not name.isdigit() and any(
+        act.command.program in ("useradd", "adduser") and name in act.command.plain for s in below for act in s.acts
+    )
 
 
 def _landed(step: Step) -> str:

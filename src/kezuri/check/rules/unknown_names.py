@@ -18,11 +18,13 @@ class UnknownRuleName(Rule):
     summary = "A comment that silences a rule names one that there is"
     why = (
         "A misspelt name silences nothing, and nobody notices: the finding that was meant is reported as before, or "
-        "the comment outlives the rule. Names that other tools may have (`DL1234`, `SC1234`, `DS-0123`) are left alone."
+        "the comment outlives the rule. In a comment of hadolint's the whole list then counts for nothing, with us as "
+        "with hadolint. Names that other tools may have (`DL1234`, `SC1234`, `DS-0123`) are left alone."
     )
     japanese = (
         "指摘を抑えるコメントは、実在する規則の名前を書くこと",
         "名前を書き間違えたコメントは何も抑えず、しかも気づかれません。抑えたかった指摘はそのまま報告されます。"
+        "hadolint のコメントでは、hadolint と同じく、その一覧全体が無効になります。"
         "ほかのツールの名前でありうるもの(`DL1234`、`SC1234`、`DS-0123` など)は報告しません。",
     )
     bad = Example("FROM scratch\n# kezuri ignore=WorkdirRelativPath\nWORKDIR a\n")

@@ -102,10 +102,10 @@ class UpdateWithoutInstall(PackageRule):
 
 
 class DistributionUpgrade(PackageRule):
-    """Trivy's DS-0024 and dockle's DKL-DI-0003."""
+    """Trivy's DS-0024 and dockle's DKL-DI-0003, and hadolint's DL3005, which later versions have no more."""
 
     name = "DistributionUpgrade"
-    aliases = ("DS-0024", "DKL-DI-0003")
+    aliases = ("DS-0024", "DKL-DI-0003", "DL3005")
     severity = "info"
     summary = "apt-get dist-upgrade should not be used"
     why = (

@@ -105,7 +105,7 @@ class NamedUser(Rule):
                 said = users.get(id(instruction), name)
                 text = f"the user {name} is a name: only the image's own /etc/passwd knows who that is"
                 if said.partition(":")[0].isdigit():
-                    text = f"the user {name} is no number at a glance"
+                    text = f"which number the user {name} is, only a variable tells"
                 plain = name == "root" or said.partition(":")[0].isdigit()
                 hint = "write the account's number, as `id -u` shows it in the image"
                 yield Finding(self, text, instruction.node, hint=hint, level="style" if plain else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kezuri.check.course import courses
 from kezuri.check.editing import bare, newline
-from kezuri.check.rule import Edit, Finding, Fix, Rule
+from kezuri.check.rule import Edit, Finding, Fix, Level, Rule
 from kezuri.check.standing import base_directory
 from kezuri.check.wider.merging import merged
 from kezuri.diagnostics import Span
@@ -39,7 +39,8 @@ def relative_workdirs(rule: Rule, subject: "Subject") -> Iterator[Finding]:
             hint = "write the whole path, from the root"
             level = "info" if settled or part.number in below else None
             others.append(Finding(rule, text, instruction.node, None, fix, hint, level=level))  # type: ignore[arg-type]
-    found = (f for f in rule.look(subject) if not re.match(r'Relative workdir "[A-Za-z]:', f.message))
+    # A drive of Windows, which BuildKit takes for a relative path where it builds for Linux.
+    found = (f for f in rule.look(subject) if f.message.partition('"')[2][1:2] != ":")
     return merged(rule, subject, found, others, "DL3000")
 
 
@@ -64,14 +65,15 @@ def _absolute(subject: "Subject", number: int, workdir: Workdir) -> Fix | None:
 
 def constant_platforms(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     """FROM --platform that is neither the build's nor the target's. What BuildKit does not report, because a variable
-    or the stage's name says what it is, is an info."""
+    or the stage's name says what it is, is an info; a variable of the file is no constant: a matter of style."""
     others = []
     for stage in subject.stages:
         said = stage.start.platform
         if said is not None and "BUILDPLATFORM" not in said and "TARGETPLATFORM" not in said:
             text = f'FROM --platform flag should not use constant value "{said}"'
             hint = "remove the flag and build with `--platform`, or write `--platform=$BUILDPLATFORM`"
-            others.append(Finding(rule, text, stage.start.node, hint=hint, level="info"))
+            level: Level = "style" if "$" in said else "info"
+            others.append(Finding(rule, text, stage.start.node, hint=hint, level=level))
     return merged(rule, subject, rule.look(subject), others, "DL3029")
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kezuri.check.editing import without
-from kezuri.check.rule import Edit, Finding, Fix, Rule
+from kezuri.check.rule import Edit, Finding, Fix, FixClass, Level, Rule
 from kezuri.check.wider.merging import merged
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Cmd, Entrypoint, Healthcheck
@@ -28,8 +28,8 @@ _DOUBLES = {"CMD": ("DL4003", "DS-0016"), "ENTRYPOINT": ("DL4004", "DS-0007"), "
 
 
 def shell_forms(rule: Rule, subject: "Subject") -> Iterator[Finding]:
-    """CMD, ENTRYPOINT and HEALTHCHECK in shell form. Where the image names a SHELL, and for HEALTHCHECK, BuildKit has
-    nothing to say, and the finding is an info."""
+    """CMD, ENTRYPOINT and HEALTHCHECK in shell form. Where the image names a SHELL BuildKit has nothing to say, and the
+    finding is an info; of HEALTHCHECK, which no signal reaches, a matter of style."""
     others = []
     for part in subject.parts:
         for piece in part.pieces:
@@ -45,7 +45,11 @@ def shell_forms(rule: Rule, subject: "Subject") -> Iterator[Finding]:
             hint = f'write `{node.written} ["program", "argument"]`' if not isinstance(instruction, Healthcheck) else ""
             hint = hint or 'write the command behind CMD as JSON: `CMD ["program", "argument"]`'
             asked = part.number in subject.evaluated or isinstance(instruction, Healthcheck)
-            others.append(Finding(rule, text, node, None, fix, hint, level="info" if asked else None))
+            level: Level | None = "info" if asked else None
+            if isinstance(instruction, Healthcheck):
+                level = "style"
+                text = f"{node.written} starts a shell for its command: JSON arguments need none"
+            others.append(Finding(rule, text, node, None, fix, hint, level=level))
     return merged(rule, subject, rule.look(subject), others, "DL3025")
 
 
@@ -93,4 +97,6 @@ def _exec_form(subject: "Subject", part: "Part", instruction: Cmd | Entrypoint |
     new = json.dumps(words, ensure_ascii=False)
     field = {"CMD": "Cmd", "ENTRYPOINT": "Entrypoint", "HEALTHCHECK": "Healthcheck"}[node.keyword]
     edit = Edit(Span(at, at + len(line)), new)
-    return Fix(f"write `{new}`", (edit,), "V" if handed else "A", frozenset((f"config.{field}",)))
+    # A script without a `#!` line starts by a shell only, and whether it has one does not stand here.
+    kind: FixClass = "V" if handed or words[0].endswith(".sh") else "A"
+    return Fix(f"write `{new}`", (edit,), kind, frozenset((f"config.{field}",)))

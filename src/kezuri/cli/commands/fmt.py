@@ -51,9 +51,9 @@ def execute(invocation: Invocation) -> int:
     for found in files:
         try:
             styled = style(found, parsed.flag("--reindent"))
+            code = max(code, _deliver(invocation, styled))
             changed += styled.changed
             unchanged += not styled.changed
-            code = max(code, _deliver(invocation, styled))
         except KezuriError as error:
             code = max(code, _fail(invocation, error))
     if files and not parsed.flag("--quiet") and operands != ("-",):
@@ -79,7 +79,7 @@ def _deliver(invocation: Invocation, styled: "Styled") -> int:
     parsed, console = invocation.parsed, invocation.console
     looks = parsed.flag("--check") or parsed.flag("--diff")
     if parsed.flag("--diff") and styled.changed:
-        console.data(difference(styled).removesuffix("\n"))
+        console.exactly(difference(styled))
     if not styled.found.path:
         if not looks:
             pour(styled)
