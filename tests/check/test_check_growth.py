@@ -1,6 +1,7 @@
 """Large Dockerfiles are checked in work that grows with them: calls are counted, not milliseconds."""
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 import pytest
@@ -19,7 +20,7 @@ def _chain(n: int) -> str:
     return "FROM alpine:3.20 AS s0\n" + "".join(more)
 
 
-FILES = {
+FILES: dict[str, Callable[[int], str]] = {
     "stages": lambda n: "".join(f"FROM alpine:3.20 AS s{i}\nRUN echo {i}\n" for i in range(n)),
     "chain": _chain,
     "one name": lambda n: "FROM alpine:3.20 AS s\nRUN true\n" * n,
