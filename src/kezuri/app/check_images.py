@@ -41,7 +41,8 @@ class KnownImages:
                 known = error
             self._known[key] = known
         if isinstance(known, KezuriError):
-            raise known
+            # What it came through would be kept with it: each file that asked, as a whole.
+            raise known.with_traceback(None)
         return known
 
     def digest(self, image: str) -> str | None:
