@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kezuri.elf.minimal import minimal_elf
 from kezuri.keys.options import RunSettings
 from kezuri.oci.platform import Platform
 from kezuri.step.cause import Scene, cause
@@ -82,6 +83,14 @@ def test_programs_of_this_machine_are_what_they_are(root: Path) -> None:
     assert read_program(b"#!/bin/sh\r\nx") == Script("/bin/sh", returns=True)
     assert read_program(b"echo") == Script("") and read_program(b"") == "empty" and read_program(b"\0x") == "other"
     assert read_program(random.Random(3).randbytes(100)) in ("other", Script(""))
+
+
+def test_a_program_is_for_a_machine_however_little_of_it_is_there() -> None:
+    whole = minimal_elf("/lib/ld-linux-aarch64.so.1", ("libc.so.6",), machine=183)
+    assert read_program(whole) == Elf("arm64", "/lib/ld-linux-aarch64.so.1")
+    assert {read_program(whole[:size]) for size in (20, 40, 63, 64, 100)} == {Elf("arm64", "")}
+    assert read_program(whole[:18]) == read_program(b"\x7fELF") == Elf("", "")
+    assert read_program(minimal_elf(machine=8)) == Elf("mips64le", "")
 
 
 def test_links_stay_in_the_root(root: Path) -> None:

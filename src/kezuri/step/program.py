@@ -4,20 +4,6 @@ import os
 from typing import Literal, NamedTuple
 
 _LOOKED_AT = 1 << 16
-_MACHINES = {
-    3: "386",
-    8: "mips",
-    20: "ppc",
-    21: "ppc64le",
-    22: "s390x",
-    40: "arm",
-    62: "amd64",
-    183: "arm64",
-    243: "riscv64",
-    258: "loong64",
-}
-_INTERPRETER = 3
-"""The type of the program header that names the loader (PT_INTERP)."""
 
 
 class Elf(NamedTuple):
@@ -62,21 +48,20 @@ def read_program(content: str | bytes | None) -> Program | None:
     return Script("") if b"\0" not in head else "other"
 
 
+class _Head:
+    """The bytes of a file that were read, as `elf` asks for them: one that ends within its header has zeros there, so
+    that its machine is known all the same."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data.ljust(64, b"\0")
+
+    def at(self, offset: int, size: int) -> bytes:
+        return self._data[offset : offset + size]
+
+
 def _elf(head: bytes) -> Elf:
-    order: Literal["little", "big"] = "big" if head[5:6] == b"\x02" else "little"
-    wide = head[4:5] == b"\x02"
+    from kezuri.elf.machines import architecture
+    from kezuri.elf.reader import read_elf
 
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(head[at : at + size], order)
-
-    machine = _MACHINES.get(number(18, 2), "")
-    table, size, count = (
-        (number(32, 8), number(54, 2), number(56, 2)) if wide else (number(28, 4), number(42, 2), number(44, 2))
-    )
-    for index in range(min(count, 64)):
-        at = table + index * size
-        if number(at, 4) != _INTERPRETER:
-            continue
-        start, length = (number(at + 8, 8), number(at + 32, 8)) if wide else (number(at + 4, 4), number(at + 16, 4))
-        return Elf(machine, head[start : start + min(length, 4096)].split(b"\0")[0].decode("utf-8", "surrogateescape"))
-    return Elf(machine, "")
+    found = read_elf(_Head(head))
+    return Elf("", "") if found is None else Elf(architecture(found), found.interpreter)
