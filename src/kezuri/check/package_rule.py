@@ -61,6 +61,25 @@ class PackageRule(Rule):
         )
 
 
+class UnpinnedRule(PackageRule):
+    """A rule about packages that a RUN installs without a version. Distributions drop versions from their archives, so
+    that those who write one choose a build that stops one day: a matter of style. `hint` says how one is written."""
+
+    severity = "style"
+    hint: str
+
+    def unpinned(self, run: "WrittenRun") -> "Sequence[Spot]":
+        """The packages without a version."""
+        raise NotImplementedError
+
+    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+        spots = self.unpinned(run)
+        if not spots:
+            return None
+        message = f"{names(spots)} comes in whatever version is newest on the day of the build"
+        return self.found(run, spots, message=message, hint=self.hint)
+
+
 def names(spots: "Sequence[Spot]") -> str:
     """The words of the spots, each once, the first three of them."""
     said = list(dict.fromkeys(spot.word.text for spot in spots))

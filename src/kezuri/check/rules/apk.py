@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -34,12 +34,11 @@ def _adds(run: "WrittenRun") -> "list[tuple[Call, Word, tuple[Word, ...]]]":
     return found
 
 
-class UnpinnedApkPackage(PackageRule):
+class UnpinnedApkPackage(UnpinnedRule):
     """hadolint's DL3018."""
 
     name = "UnpinnedApkPackage"
     aliases = ("DL3018",)
-    severity = "style"
     summary = "Packages that apk installs should have a version"
     why = (
         "Without a version, the same Dockerfile gives other packages on another day. But Alpine keeps only the newest "
@@ -57,22 +56,15 @@ class UnpinnedApkPackage(PackageRule):
     bad = Example("FROM alpine:3.20\nRUN apk add --no-cache curl\n")
     good = Example("FROM alpine:3.20\nRUN apk add --no-cache curl~8.9\n")
     url = _WIKI + "DL3018"
+    hint = "write PACKAGE~VERSION"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = [
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
+        return [
             Spot(call, word)
             for call, _, packages in _adds(run)
             for word in packages
             if not re.search(_PINNED, word.loose)
         ]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write PACKAGE~VERSION",
-        )
 
 
 class ApkIndexKept(PackageRule):

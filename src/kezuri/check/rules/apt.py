@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, affirmed, answered, names, said
+from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule, affirmed, answered, said
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -39,12 +39,11 @@ def _mentions(call: "Call", pattern: str, values: tuple[str, ...]) -> bool:
     )
 
 
-class UnpinnedAptPackage(PackageRule):
+class UnpinnedAptPackage(UnpinnedRule):
     """hadolint's DL3008."""
 
     name = "UnpinnedAptPackage"
     aliases = ("DL3008",)
-    severity = "style"
     summary = "Packages that apt-get installs should have a version"
     why = (
         "Without a version, the same Dockerfile gives other packages on another day. With one, a build stops working "
@@ -72,22 +71,15 @@ class UnpinnedAptPackage(PackageRule):
         "rm -rf /var/lib/apt/lists/*\n"
     )
     url = _WIKI + "DL3008"
+    hint = "write PACKAGE=VERSION, or take the archive's snapshot of a day"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = [
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
+        return [
             Spot(call, word, call.program == "apt-get")
             for call, _, packages in installs(run, *APT)
             for word in packages
             if not ("=" in word.loose or "/" in said(word) or word.loose.endswith(".deb"))
         ]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write PACKAGE=VERSION, or take the archive's snapshot of a day",
-        )
 
 
 class AptConfirmationMissing(PackageRule):

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import appended, fix
 
@@ -24,12 +24,11 @@ _LOCAL = r"(?:/|\./|\.\./|~/|file:)|\.\.?\Z"
 _ARCHIVE = r"\.(?:tar|tar\.gz|tgz)\Z"
 
 
-class UnpinnedNpmPackage(PackageRule):
+class UnpinnedNpmPackage(UnpinnedRule):
     """hadolint's DL3016."""
 
     name = "UnpinnedNpmPackage"
     aliases = ("DL3016",)
-    severity = "style"
     summary = "Packages that npm installs by name should have a version"
     why = (
         "`npm install NAME` takes the newest version of the day. Write `NAME@1.2.3`, or put the package into "
@@ -47,22 +46,16 @@ class UnpinnedNpmPackage(PackageRule):
     bad = Example("FROM node:20-slim\nRUN npm install -g serve\n")
     good = Example("FROM node:20-slim\nRUN npm install -g serve@14.2.3\n")
     url = _WIKI + "DL3016"
+    hint = "write PACKAGE@VERSION"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = []
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
+        spots: list[Spot] = []
         for call in run.named("npm"):
             plain = call.plain(_NPM_VALUED)
             if plain and plain[0].loose in ("install", "i", "add"):
                 known = call.plain(_NPM_KNOWN)[0].loose == "install"
                 spots += [Spot(call, word, known) for word in plain[1:] if not _pinned(word.loose)]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write PACKAGE@VERSION",
-        )
+        return spots
 
 
 def _pinned(package: str) -> bool:

@@ -3,13 +3,12 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
-from kezuri.check.rule import Example, Finding
+from kezuri.check.package_rule import Spot, UnpinnedRule
+from kezuri.check.rule import Example
 from kezuri.shell.script import Word
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
-    from kezuri.check.subject import Subject
 
 _WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _GEM_VALUED = frozenset(
@@ -77,12 +76,11 @@ _GO_VALUED = frozenset(
 _GO_LOCAL = r"[./~]|all\Z|std\Z|cmd(?:/|\Z)|.*\.go\Z"
 
 
-class UnpinnedGem(PackageRule):
+class UnpinnedGem(UnpinnedRule):
     """hadolint's DL3028."""
 
     name = "UnpinnedGem"
     aliases = ("DL3028",)
-    severity = "style"
     summary = "Gems should be installed with a version"
     why = (
         "`gem install NAME` takes the newest version of the day. Write `NAME:1.2.3` or `-v 1.2.3`, or install from a "
@@ -97,17 +95,10 @@ class UnpinnedGem(PackageRule):
     bad = Example("FROM ruby:3.3-slim\nRUN gem install bundler\n")
     good = Example("FROM ruby:3.3-slim\nRUN gem install bundler:2.5.18\n")
     url = _WIKI + "DL3028"
+    hint = "write GEM:VERSION"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = [spot for call in run.named("gem") for spot in _unpinned_gems(call)]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write GEM:VERSION",
-        )
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
+        return [spot for call in run.named("gem") for spot in _unpinned_gems(call)]
 
 
 def _unpinned_gems(call: "Call") -> "list[Spot]":
@@ -139,12 +130,11 @@ def _swallowed(words: tuple[Word, ...]) -> dict[Word, str]:
     return found
 
 
-class UnpinnedGoPackage(PackageRule):
+class UnpinnedGoPackage(UnpinnedRule):
     """hadolint's DL3062."""
 
     name = "UnpinnedGoPackage"
     aliases = ("DL3062",)
-    severity = "style"
     summary = "Go programs should be installed with a version"
     why = (
         "`go install PATH@latest`, or without anything outside of a module, takes the newest version of the day. Write "
@@ -159,20 +149,13 @@ class UnpinnedGoPackage(PackageRule):
     bad = Example("FROM golang:1.23\nRUN go install golang.org/x/tools/cmd/goimports@latest\n")
     good = Example("FROM golang:1.23\nRUN go install golang.org/x/tools/cmd/goimports@v0.24.0\n")
     url = _WIKI + "DL3062"
+    hint = "write PATH@VERSION"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
         calls = list(run.named("go"))
         # A `go run` of something fixed or local is enough for hadolint to say nothing of the whole RUN.
         seen = all(_unpinned_packages(call) for call in calls if [w.loose for w in call.plain()[:1]] == ["run"])
-        spots = [Spot(call, word, seen) for call in calls for word in _unpinned_packages(call)]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write PATH@VERSION",
-        )
+        return [Spot(call, word, seen) for call in calls for word in _unpinned_packages(call)]
 
 
 def _unpinned_packages(call: "Call") -> "list[Word]":

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names, said
+from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule, said
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import fix, inserted
 
@@ -53,12 +53,11 @@ def _installs(run: "WrittenRun") -> "list[tuple[Call, Word, tuple[Word, ...]]]":
     return found
 
 
-class UnpinnedPipPackage(PackageRule):
+class UnpinnedPipPackage(UnpinnedRule):
     """hadolint's DL3013."""
 
     name = "UnpinnedPipPackage"
     aliases = ("DL3013",)
-    severity = "style"
     summary = "Packages that pip installs should have a version"
     why = (
         "Without a version, the same Dockerfile gives other packages on another day, and one that breaks what worked. "
@@ -76,23 +75,16 @@ class UnpinnedPipPackage(PackageRule):
     bad = Example("FROM python:3.12-slim\nRUN pip install --no-cache-dir flask\n")
     good = Example("FROM python:3.12-slim\nRUN pip install --no-cache-dir flask==3.0.3\n")
     url = _WIKI + "DL3013"
+    hint = "write PACKAGE==VERSION, or give all versions in a file: pip install -r requirements.txt"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = [
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
+        return [
             Spot(call, word, "." not in [package.loose for package in packages])
             for call, _, packages in _installs(run)
             if not call.has(*_ELSEWHERE)
             for word in packages
             if not _pinned(word.loose, said(word))
         ]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write PACKAGE==VERSION, or give all versions in a file: pip install -r requirements.txt",
-        )
 
 
 def _pinned(package: str, said: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, affirmed, answered, names
+from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule, affirmed, answered
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import appended, fix, inserted
 
@@ -49,11 +49,12 @@ def _verbs(call: "Call") -> "tuple[str, Word | None, tuple[Word, ...]]":
     return plain[0].loose, plain[0], plain[1:]
 
 
-class _Unpinned(PackageRule):
+class _Unpinned(UnpinnedRule):
     programs: tuple[str, ...]
+    hint = "write PACKAGE-VERSION"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = []
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
+        spots: list[Spot] = []
         for call in run.named(*self.programs):
             verb, _, packages = _verbs(call)
             if verb in ("install", "in"):
@@ -61,14 +62,7 @@ class _Unpinned(PackageRule):
                 spots += [Spot(call, word, known) for word in packages if not re.search(_PINNED, word.loose)]
             elif verb == "module install":
                 spots += [Spot(call, word) for word in packages if not re.search(_STREAM, word.loose)]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write PACKAGE-VERSION",
-        )
+        return spots
 
 
 class _Asking(PackageRule):
@@ -162,7 +156,6 @@ class UnpinnedYumPackage(_Unpinned):
 
     name = "UnpinnedYumPackage"
     aliases = ("DL3033",)
-    severity = "style"
     programs = _YUM
     summary = "Packages that yum installs should have a version"
     why = (
@@ -186,7 +179,6 @@ class UnpinnedDnfPackage(_Unpinned):
 
     name = "UnpinnedDnfPackage"
     aliases = ("DL3041",)
-    severity = "style"
     programs = _DNF
     summary = "Packages that dnf installs should have a version"
     why = (

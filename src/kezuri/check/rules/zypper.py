@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, names
+from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import appended, fix, inserted
 
@@ -38,12 +38,11 @@ def _verb(call: "Call") -> "tuple[str, Word | None, tuple[Word, ...]]":
     return (plain[0].loose, plain[0], plain[1:]) if plain else ("", None, ())
 
 
-class UnpinnedZypperPackage(PackageRule):
+class UnpinnedZypperPackage(UnpinnedRule):
     """hadolint's DL3037."""
 
     name = "UnpinnedZypperPackage"
     aliases = ("DL3037",)
-    severity = "style"
     summary = "Packages that zypper installs should have a version"
     why = (
         "Without a version, the same Dockerfile gives other packages on another day. Write `httpd=2.4.58`, or a "
@@ -61,21 +60,15 @@ class UnpinnedZypperPackage(PackageRule):
     bad = Example("FROM opensuse/leap:15.6\nRUN zypper install -y httpd && zypper clean --all\n")
     good = Example("FROM opensuse/leap:15.6\nRUN zypper install -y httpd=2.4.58 && zypper clean --all\n")
     url = _WIKI + "DL3037"
+    hint = "write PACKAGE=VERSION"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        spots = []
+    def unpinned(self, run: "WrittenRun") -> list[Spot]:
+        spots: list[Spot] = []
         for call in run.named("zypper"):
             verb, _, packages = _verb(call)
             if verb in ("install", "in") and call.value("-t", "--type") in (None, "package"):
                 spots += [Spot(call, word) for word in packages if not re.search(_PINNED, word.loose)]
-        if not spots:
-            return None
-        return self.found(
-            run,
-            spots,
-            message=f"{names(spots)} comes in whatever version is newest on the day of the build",
-            hint="write PACKAGE=VERSION",
-        )
+        return spots
 
 
 class ZypperConfirmationMissing(PackageRule):
