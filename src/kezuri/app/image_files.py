@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from kezuri.app.layer_sources import InPlace, InRegistry, InStore, Traffic
+from kezuri.app.distant_image import in_place, in_registry
+from kezuri.app.layer_sources import InStore, Traffic
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
-from kezuri.oci.reference import Reference
 from kezuri.tree.stack import StackView
 from kezuri.tree.tree import Found, Tree
 
@@ -74,8 +74,8 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
     with Session(settings, reading=True, warn=traffic.warn) as session, session.store.scratch("files") as place:
         wanted = Platform.parse(platform) if platform else Platform.host()
         if word not in ("", "docker://", "store:"):
-            with _elsewhere(session, image, wanted, place) as files:
-                yield files
+            with in_place(session, image, wanted, place) as distant:
+                yield distant.files
             return
         name = image.removeprefix(word)
         if word != "docker://":
@@ -84,32 +84,8 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
                 with _KeptFiles(session, name, kept, place) as files:
                     yield files
                 return
-        from kezuri.images.distant import DistantFiles
-
-        reference = Reference.parse(name)
-        layers = session.registry().resolve(reference, wanted).manifest.layers
-        traffic.source = reference.familiar
-        blobs = session.store.blobs
-        traffic.whole = sum({d.digest: d.size for d in layers if not blobs.has(d.digest)}.values())
-        with DistantFiles(reference.familiar, layers, InRegistry(session, reference, traffic), place) as files:
-            yield files
-
-
-@contextmanager
-def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -> Iterator[ImageFiles]:
-    """An image of a layout, an archive or another program, read where it is."""
-    from kezuri.app.transfers import Places
-    from kezuri.images.distant import DistantFiles
-    from kezuri.oci.descriptor import Manifest
-    from kezuri.transfer.places import read_place
-    from kezuri.transfer.walking import image_for
-
-    with Places(session) as places:
-        source = places.source(read_place(image))
-        manifest = image_for(source, source.root(), platform).content
-        assert isinstance(manifest, Manifest)
-        with DistantFiles(image, manifest.layers, InPlace(source), scratch) as files:
-            yield files
+        with in_registry(session, name, wanted, traffic, place) as distant:
+            yield distant.files
 
 
 def kept_image(session: Session, name: str, platform: str, only: bool) -> "Kept | None":

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from kezuri.app.distant_image import DistantImage, in_place, in_registry
 from kezuri.app.image_files import ImagePath, kept_image
-from kezuri.app.layer_sources import InPlace, InRegistry, Traffic
+from kezuri.app.layer_sources import Traffic
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import Descriptor, is_foreign
+from kezuri.oci.descriptor import is_foreign
 from kezuri.oci.platform import Platform
-from kezuri.oci.reference import Reference
 from kezuri.tree.layers import LayerForm
 
 
@@ -36,8 +36,8 @@ def opened_whole(session: Session, image: str, platform: str, traffic: Traffic) 
     with session.store.scratch("check") as scratch:
         wanted = Platform.parse(platform) if platform else Platform.host()
         if word not in ("", "docker://", "store:"):
-            with _elsewhere(session, image, wanted, scratch) as whole:
-                yield whole
+            with in_place(session, image, wanted, scratch) as distant:
+                yield _whole(distant, scratch)
             return
         name = image.removeprefix(word)
         if word != "docker://":
@@ -47,8 +47,8 @@ def opened_whole(session: Session, image: str, platform: str, traffic: Traffic) 
                 layers = _layers(session, found.config.diff_ids)
                 yield Whole(name, found.config, layers, scratch, _names(session, found.digest))
                 return
-        with _of_registry(session, Reference.parse(name), wanted, traffic, scratch) as whole:
-            yield whole
+        with in_registry(session, name, wanted, traffic, scratch) as distant:
+            yield _whole(distant, scratch)
 
 
 def reads_everything() -> bool:
@@ -64,53 +64,21 @@ def _layers(session: Session, layers: tuple[str, ...]) -> tuple[LayerForm, ...]:
     return session.forms.packed(layers)
 
 
-@contextmanager
-def _of_registry(
-    session: Session, reference: Reference, platform: Platform, traffic: Traffic, scratch: str
-) -> Iterator[Whole]:
-    from kezuri.images.distant import DistantFiles
-
-    found = session.registry().resolve(reference, platform)
-    layers = found.manifest.layers
-    _refuse_foreign(reference.familiar, layers)
-    traffic.source = reference.familiar
-    blobs = session.store.blobs
-    traffic.whole = sum({d.digest: d.size for d in layers if not blobs.has(d.digest)}.values())
-    with DistantFiles(reference.familiar, layers, InRegistry(session, reference, traffic), scratch) as files:
-        yield Whole(reference.familiar, found.config, files.whole(), scratch)
-
-
-@contextmanager
-def _elsewhere(session: Session, image: str, platform: Platform, scratch: str) -> Iterator[Whole]:
-    """An image of a layout, an archive or another program."""
-    from kezuri.app.transfers import Places
-    from kezuri.images.distant import DistantFiles
-    from kezuri.oci.descriptor import Manifest
-    from kezuri.transfer.places import read_place
-    from kezuri.transfer.walking import config_of, image_for
-
-    with Places(session) as places:
-        source = places.source(read_place(image))
-        manifest = image_for(source, source.root(), platform).content
-        assert isinstance(manifest, Manifest)
-        config = config_of(source, manifest)
-        _refuse_foreign(image, manifest.layers)
-        named, there = len(config.diff_ids), len(manifest.layers)
-        if named != there:
-            raise KezuriError.of(
-                f"{image}: its config names {named} layers and its manifest {there}: damaged", exit_code=125
-            )
-        with DistantFiles(image, manifest.layers, InPlace(source), scratch) as files:
-            yield Whole(image, config, files.whole(), scratch)
-
-
-def _refuse_foreign(name: str, layers: tuple[Descriptor, ...]) -> None:
-    for layer in layers:
+def _whole(image: DistantImage, scratch: str) -> Whole:
+    """An image that is elsewhere, with all its layers. KezuriError where they cannot be those of its config."""
+    config = image.config()
+    for layer in image.layers:
         if is_foreign(layer):
             raise KezuriError.of(
-                f"{name}: the layer {layer.digest[:19]} may not be distributed, so that its files are not there",
+                f"{image.name}: the layer {layer.digest[:19]} may not be distributed, so that its files are not there",
                 hint="an image with such layers (mostly of Windows) cannot be checked",
             )
+    named, there = len(config.diff_ids), len(image.layers)
+    if named != there:
+        raise KezuriError.of(
+            f"{image.name}: its config names {named} layers and its manifest {there}: damaged", exit_code=125
+        )
+    return Whole(image.name, config, image.files.whole(), scratch)
 
 
 def _names(session: Session, digest: str) -> tuple[str, ...]:
