@@ -7,14 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kezuri.app.session import Session
-from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
+from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci.config import HistoryEntry, ImageConfig
 from kezuri.plan.inputs import BaseImage, StageInput
 from kezuri.plan.operation import Plan
 
 if TYPE_CHECKING:
     from kezuri.build.builder import Built
-    from kezuri.check.image.subject import Image
     from kezuri.check.rule import Finding
     from kezuri.check.subject import Subject
 
@@ -93,11 +92,7 @@ def _found(
         with suppress(Exception):
             for finding in look.look(image):
                 if (finding.level or look.page.severity) in ("error", "warning") and not _silent(finding, subject):
-                    yield finding.diagnostic(_source(finding, image))
-
-
-def _source(finding: "Finding", image: "Image") -> SourceText:
-    return image.built.source if finding.node is not None and image.built is not None else image.history.source
+                    yield finding.diagnostic(image.text_of(finding))
 
 
 def _silent(finding: "Finding", subject: "Subject") -> bool:
@@ -105,5 +100,4 @@ def _silent(finding: "Finding", subject: "Subject") -> bool:
 
     if finding.node is None:
         return False
-    names = (finding.rule.name, *(finding.rule.aliases if finding.aliases is None else finding.aliases))
-    return Silence(subject.dockerfile, "").silent(finding, names, finding.node.place.line)
+    return Silence(subject.dockerfile, "").silent(finding, finding.names, finding.node.place.line)

@@ -71,6 +71,11 @@ class Finding(NamedTuple):
     aliases: tuple[str, ...] | None = None
     level: Level | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name by which it can be meant: the rule's own first."""
+        return (self.rule.name, *(self.rule.aliases if self.aliases is None else self.aliases))
+
     def diagnostic(self, source: SourceText) -> Diagnostic:
         """The finding as a warning."""
         if self.place is not None:

@@ -1,10 +1,12 @@
 """Which rules are asked and what their findings weigh, as a value."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from kezuri.check.names import canonical, canonicals, silencing
-from kezuri.check.rule import Level, RulePage
+from kezuri.check.rule import Finding, Level, RulePage
+from kezuri.check.told import Told
+from kezuri.diagnostics import SourceText
 
 
 class Selection(NamedTuple):
@@ -46,3 +48,24 @@ class Selection(NamedTuple):
             return found
         asked = self.also if self.only is None else self.only
         return None if said.isdisjoint(asked) else "info"
+
+    def tell(
+        self,
+        findings: Iterable[Finding],
+        source: Callable[[Finding], SourceText],
+        silent: Callable[[Finding, Told], bool],
+    ) -> tuple[list[Told], int]:
+        """What is told of the findings, each with the level that it has then, and how many of them are silenced.
+        `source` is the text that a finding is about where it names none itself."""
+        told: list[Told] = []
+        silenced = 0
+        for finding in findings:
+            level = self.level(finding.rule, finding.names, finding.level)
+            if level is None:
+                continue
+            one = Told.of(finding, source(finding), level)
+            if silent(finding, one):
+                silenced += 1
+            else:
+                told.append(one)
+        return told, silenced

@@ -54,21 +54,13 @@ def check_dockerfile(text: str, name: str, terms: Terms) -> Sheet:
     selection = _selection(terms.selection, silence.options)
     asking = Asking(name)
     rules = [rule for rule in selection.rules(dockerfile_rules()) if isinstance(rule, Rule)]
-    told: list[Told] = []
-    silenced = 0
-    for finding in asking(rules, lambda rule: rule.all(subject)):  # type: ignore[attr-defined]
-        aliases = finding.rule.aliases if finding.aliases is None else finding.aliases
-        names = (finding.rule.name, *aliases)
-        level = selection.level(finding.rule, names, finding.level)
-        if level is None:
-            continue
-        one = Told.of(finding, source, level)
-        if silence.silent(finding, names, one.line):
-            silenced += 1
-            continue
-        if level == "warning" and silence.options.error and finding.rule in RULES:
-            one = one._replace(level="error")
-        told.append(one)
+    told, silenced = selection.tell(
+        asking(rules, lambda rule: rule.all(subject)),  # type: ignore[attr-defined]
+        lambda finding: source,
+        lambda finding, one: silence.silent(finding, finding.names, one.line),
+    )
+    if silence.options.error:
+        told = [o._replace(level="error") if o.level == "warning" and o.rule in RULES else o for o in told]
     told.sort(key=order)
     unknown = tuple(d for error in subject.survey.absent.values() for d in error.diagnostics)
     return Sheet(source, tuple(told), tuple(asking.defects), silenced, unknown)

@@ -38,7 +38,6 @@ class Told(NamedTuple):
     def of(cls, finding: Finding, source: SourceText, level: Level) -> "Told":
         """A rule's finding in this text, or in the text that it names."""
         diagnostic = finding.diagnostic(source)
-        aliases = finding.rule.aliases if finding.aliases is None else finding.aliases
         return cls(
             finding.rule,
             level,
@@ -48,7 +47,7 @@ class Told(NamedTuple):
             diagnostic.about or diagnostic.span,
             diagnostic.hint,
             diagnostic.url,
-            aliases,
+            finding.names[1:],
             finding.fix,
         )
 

@@ -9,7 +9,6 @@ from kezuri.check.image.subject import Image
 from kezuri.check.rule import Finding
 from kezuri.check.selection import Selection
 from kezuri.check.told import Defect, Sheet, Told
-from kezuri.diagnostics import SourceText
 
 Silent = Callable[[Finding, tuple[str, ...], int], bool]
 """Whether a comment leaves out a finding that has these names and stands at this line of the Dockerfile."""
@@ -36,25 +35,18 @@ def check_image(
         trace = "".join(format_exception(error)).rstrip()
         gathering.append(Defect("about files", image.name, f"{type(error).__name__}: {str(error)[:200]}", trace))
         chosen = [look for look in chosen if not look.needs]
-    told: list[Told] = []
-    silenced = 0
-    for look in chosen:
-        for finding in asking([look.page], lambda _, look=look: look.look(image)):  # type: ignore[misc]
-            names = (finding.rule.name, *(finding.rule.aliases if finding.aliases is None else finding.aliases))
-            level = selection.level(finding.rule, names, finding.level)
-            if level is None:
-                continue
-            one = Told.of(finding, _source(finding, image), level)
-            if finding.node is not None and silent(finding, names, one.line):
-                silenced += 1
-            else:
-                told.append(one)
+    found = (
+        finding
+        for look in chosen
+        for finding in asking([look.page], lambda _, look=look: look.look(image))  # type: ignore[misc]
+    )
+    told, silenced = selection.tell(
+        found,
+        image.text_of,
+        lambda finding, one: finding.node is not None and silent(finding, finding.names, one.line),
+    )
     told.sort(key=_order)
     return Sheet(image.history.source, tuple(told), (*gathering, *asking.defects), silenced)
-
-
-def _source(finding: Finding, image: Image) -> SourceText:
-    return image.built.source if finding.node is not None and image.built is not None else image.history.source
 
 
 def _order(told: Told) -> tuple[str, int, str]:

@@ -17,6 +17,7 @@ from kezuri.tree.tree import Found, clean
 
 if TYPE_CHECKING:
     from kezuri.check.image.program import Program
+    from kezuri.check.rule import Finding
     from kezuri.diagnostics import SourceText
     from kezuri.plan.facts import StageFacts
 
@@ -99,6 +100,10 @@ class Image:
         self._gathered: dict[type[Gathering], Gathering] = {}
         self._programs: dict[str, Program | None] = {}
         self._remembered: dict[str, Any] = {}
+
+    def text_of(self, finding: "Finding") -> "SourceText":
+        """Where a finding stands: in the Dockerfile where it names an instruction, else in the history."""
+        return self.built.source if finding.node is not None and self.built is not None else self.history.source
 
     # what is gathered
 
