@@ -9,11 +9,10 @@ from kezuri.dockerfile.instructions import Copy
 
 
 def copies(subject: Subject, keyword: str) -> Iterator[tuple[Part, Copy]]:
-    for part in subject.parts:
-        for piece in part.pieces:
-            instruction = piece.instruction
-            if isinstance(instruction, Copy) and instruction.node.keyword == keyword and not piece.trigger:
-                yield part, instruction
+    """The instructions with that keyword, which is COPY or ADD, and the parts that they stand in."""
+    for part, instruction in subject.placed(Copy):
+        if instruction.node.keyword == keyword:
+            yield part, instruction
 
 
 def stands_on_nothing(subject: Subject, number: int) -> bool:

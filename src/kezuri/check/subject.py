@@ -85,6 +85,13 @@ class Subject:
             self._parts = parts(self.dockerfile)
         return self._parts
 
+    def placed(self, kind: type[Kind]) -> "Iterator[tuple[Part, Kind]]":
+        """The instructions of that kind in the order of the file, each with the part that it stands in; those left out
+        that stand behind ONBUILD."""
+        for part in self.parts:
+            for instruction in part.own(kind):
+                yield part, instruction
+
     @property
     def runs(self) -> "tuple[WrittenRun, ...]":
         """The RUNs of the file as written, triggers too, with the programs that they call."""

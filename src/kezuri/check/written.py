@@ -1,10 +1,13 @@
 """A Dockerfile as it is written, whether it can be built or not: its parts from FROM to FROM, its triggers opened."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, TypeVar
 
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import From, Instruction, Onbuild
 from kezuri.dockerfile.parser import Dockerfile, parse
+
+Kind = TypeVar("Kind", bound=Instruction)
 
 
 class Piece(NamedTuple):
@@ -22,6 +25,12 @@ class Part(NamedTuple):
     number: int
     start: From | None
     pieces: tuple[Piece, ...]
+
+    def own(self, kind: type[Kind]) -> Iterator[Kind]:
+        """The instructions of that kind, those left out that stand behind ONBUILD."""
+        for instruction, trigger in self.pieces:
+            if isinstance(instruction, kind) and not trigger:
+                yield instruction
 
 
 def parts(dockerfile: Dockerfile) -> tuple[Part, ...]:

@@ -77,11 +77,10 @@ class UnknownCopySource(Rule):
         names: dict[str, str] = {}
         for part in subject.parts:
             own = part.start.written_name if part.start is not None else None
-            for piece in part.pieces:
-                copy = piece.instruction
-                if not isinstance(copy, Copy) or piece.trigger or copy.source_image is None:
-                    continue
+            for copy in part.own(Copy):
                 said = copy.source_image
+                if said is None:
+                    continue
                 if (
                     ":" in said
                     or said in (own, *names)

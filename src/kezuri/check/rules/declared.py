@@ -40,17 +40,13 @@ class PortTooLarge(Rule):
     url = "https://github.com/hadolint/hadolint/wiki/DL3011"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for part in subject.parts:
-            for piece in part.pieces:
-                instruction = piece.instruction
-                if not isinstance(instruction, Expose) or piece.trigger:
-                    continue
-                for word in instruction.ports:
-                    numbers = re.findall(r"\d+", bare(word).partition("/")[0])
-                    if "$" not in word and any(len(n.lstrip("0")) > 5 or int(n) > 65535 for n in numbers):
-                        span = word_at(instruction.node, word)
-                        text = f"there is no port {bare(word)}: they end at 65535"
-                        yield Finding(self, text, instruction.node, span, hint="write the port that is meant")
+        for _, instruction in subject.placed(Expose):
+            for word in instruction.ports:
+                numbers = re.findall(r"\d+", bare(word).partition("/")[0])
+                if "$" not in word and any(len(n.lstrip("0")) > 5 or int(n) > 65535 for n in numbers):
+                    span = word_at(instruction.node, word)
+                    text = f"there is no port {bare(word)}: they end at 65535"
+                    yield Finding(self, text, instruction.node, span, hint="write the port that is meant")
 
 
 class SshPortExposed(Rule):
@@ -74,16 +70,12 @@ class SshPortExposed(Rule):
     good = Example("FROM debian:12\nEXPOSE 8022\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for part in subject.parts:
-            for piece in part.pieces:
-                instruction = piece.instruction
-                if not isinstance(instruction, Expose) or piece.trigger:
-                    continue
-                for word in instruction.ports:
-                    if bare(word).lower() in ("22", "22/tcp"):
-                        span = word_at(instruction.node, word)
-                        text = "port 22 is for SSH, which a container does not need"
-                        yield Finding(self, text, instruction.node, span, hint="enter the container with `exec`")
+        for _, instruction in subject.placed(Expose):
+            for word in instruction.ports:
+                if bare(word).lower() in ("22", "22/tcp"):
+                    span = word_at(instruction.node, word)
+                    text = "port 22 is for SSH, which a container does not need"
+                    yield Finding(self, text, instruction.node, span, hint="enter the container with `exec`")
 
 
 class SystemDirectoryAsWorkdir(Rule):
@@ -109,23 +101,20 @@ class SystemDirectoryAsWorkdir(Rule):
     good = Example("FROM debian:12\nWORKDIR /etc-editor\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for part in subject.parts:
-            for piece in part.pieces:
-                instruction = piece.instruction
-                if isinstance(instruction, Workdir) and not piece.trigger:
-                    path = bare(instruction.path)
-                    # Somebody who works in /etc/nginx edits that program's files: only the directories themselves.
-                    found = _SYSTEM.match(path)
-                    if found and (_KERNEL.match(path) or not path[found.end() :].strip("/")):
-                        walked = courses(subject).all
-                        stage = walked[part.number] if 0 <= part.number < len(walked) else None
-                        bare_root = stage is not None and stage.ground.family in ("scratch", "distroless")
-                        if bare_root and not _KERNEL.match(path):
-                            continue
-                        text = f"{path} is the system's own directory"
-                        hint = "work in a directory of your own: `/app`"
-                        level: Level | None = "info" if path.strip("/") in ("bin", "sbin") else None
-                        yield Finding(self, text, instruction.node, hint=hint, level=level)
+        for part, instruction in subject.placed(Workdir):
+            path = bare(instruction.path)
+            # Somebody who works in /etc/nginx edits that program's files: only the directories themselves.
+            found = _SYSTEM.match(path)
+            if found and (_KERNEL.match(path) or not path[found.end() :].strip("/")):
+                walked = courses(subject).all
+                stage = walked[part.number] if 0 <= part.number < len(walked) else None
+                bare_root = stage is not None and stage.ground.family in ("scratch", "distroless")
+                if bare_root and not _KERNEL.match(path):
+                    continue
+                text = f"{path} is the system's own directory"
+                hint = "work in a directory of your own: `/app`"
+                level: Level | None = "info" if path.strip("/") in ("bin", "sbin") else None
+                yield Finding(self, text, instruction.node, hint=hint, level=level)
 
 
 class SystemDirectoryAsVolume(Rule):
@@ -150,20 +139,16 @@ class SystemDirectoryAsVolume(Rule):
     good = Example("FROM debian:12\nVOLUME /data\n")
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for part in subject.parts:
-            for piece in part.pieces:
-                instruction = piece.instruction
-                if not isinstance(instruction, Volume) or piece.trigger:
+        for _, instruction in subject.placed(Volume):
+            for path in instruction.paths:
+                if not _KERNEL.match(path) or path.rstrip("/") == "/sys/fs/cgroup":
                     continue
-                for path in instruction.paths:
-                    if not _KERNEL.match(path) or path.rstrip("/") == "/sys/fs/cgroup":
-                        continue
-                    node, fix = instruction.node, None
-                    if len(instruction.paths) == 1:
-                        changes = frozenset((f"config.Volumes {path}",))
-                        fix = Fix("remove it", (without(node),), "A", changes)
-                    text = f"{path} belongs to the kernel: no volume may cover it"
-                    yield Finding(self, text, node, word_at(node, path), fix, hint="remove it")
+                node, fix = instruction.node, None
+                if len(instruction.paths) == 1:
+                    changes = frozenset((f"config.Volumes {path}",))
+                    fix = Fix("remove it", (without(node),), "A", changes)
+                text = f"{path} belongs to the kernel: no volume may cover it"
+                yield Finding(self, text, node, word_at(node, path), fix, hint="remove it")
 
 
 class VariableOfSameEnv(Rule):
@@ -236,11 +221,7 @@ class HealthcheckMissing(Rule):
     url = "https://github.com/hadolint/hadolint/wiki/DL3057"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        has = {
-            part.number
-            for part in subject.parts
-            if any(isinstance(p.instruction, Healthcheck) and not p.trigger for p in part.pieces)
-        }
+        has = {part.number for part, _ in subject.placed(Healthcheck)}
         last = shipped(subject)[:1]
         well = related(subject, (number for number in has if number >= 0))
         for written in subject.stages:

@@ -9,7 +9,6 @@ from kezuri.check.policy import Policy
 from kezuri.check.rule import Edit, Example, Finding, Fix, Rule
 from kezuri.check.standing import related
 from kezuri.check.subject import Subject
-from kezuri.check.written import Part
 from kezuri.diagnostics import Span
 from kezuri.dockerfile.instructions import Copy, Label
 
@@ -42,7 +41,7 @@ class LabelKey(Rule):
     url = "https://github.com/hadolint/hadolint/wiki/DL3048"
 
     def look(self, subject: Subject) -> Iterator[Finding]:
-        for _, label in _labels(subject):
+        for _, label in subject.placed(Label):
             names = [bare(name) for name, _ in label.pairs]
             for name in names:
                 if _KEY.match(name) and not name.startswith(_RESERVED) and ".." not in name and "--" not in name:
@@ -84,7 +83,7 @@ class MissingLabel(Rule):
         if subject.policy is None or not subject.policy.label_schema:
             return
         own: dict[int, set[str]] = {}
-        for part, label in _labels(subject):
+        for part, label in subject.placed(Label):
             own.setdefault(part.number, set()).update(bare(name) for name, _ in label.pairs)
         copied = _copied(subject)
         has = {
@@ -126,7 +125,7 @@ class UnknownLabel(Rule):
         if subject.policy is None or not subject.policy.strict_labels:
             return
         known = dict(subject.policy.label_schema)
-        for _, label in _labels(subject):
+        for _, label in subject.placed(Label):
             for name, _ in label.pairs:
                 if bare(name) not in known:
                     from kezuri.check.suggest import suggest
@@ -158,7 +157,7 @@ class EmptyLabel(Rule):
 
     def look(self, subject: Subject) -> Iterator[Finding]:
         schema = dict(subject.policy.label_schema) if subject.policy is not None else {}
-        for _, label in _labels(subject):
+        for _, label in subject.placed(Label):
             for name, value in label.pairs:
                 if bare(name) in schema and not bare(value):
                     text = f"the label {bare(name)} has no value"
@@ -190,7 +189,7 @@ class LabelForm(Rule):
 
     def look(self, subject: Subject) -> Iterator[Finding]:
         schema = dict(subject.policy.label_schema) if subject.policy is not None else {}
-        for _, label in _labels(subject) if schema else ():
+        for _, label in subject.placed(Label) if schema else ():
             for name, value in label.pairs:
                 form = schema.get(bare(name), "text")
                 if fits(form, bare(value)):
@@ -210,13 +209,6 @@ _FORMS = {
 }
 
 
-def _labels(subject: Subject) -> Iterator[tuple[Part, Label]]:
-    for part in subject.parts:
-        for piece in part.pieces:
-            if isinstance(piece.instruction, Label) and not piece.trigger:
-                yield part, piece.instruction
-
-
 def _copied(subject: Subject) -> set[int]:
     """The stages that a later one copies from by name."""
     names: dict[str, int] = {}
@@ -224,10 +216,9 @@ def _copied(subject: Subject) -> set[int]:
     for part in subject.parts:
         if part.start is not None and part.start.written_name:
             names[part.start.written_name] = part.number
-        for piece in part.pieces:
-            if isinstance(piece.instruction, Copy) and not piece.trigger:
-                number = names.get(piece.instruction.source_image or "")
-                found |= {number} if number is not None else set()
+        for copy in part.own(Copy):
+            number = names.get(copy.source_image or "")
+            found |= {number} if number is not None else set()
     return found
 
 

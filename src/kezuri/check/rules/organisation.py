@@ -150,11 +150,9 @@ class RequiredLabelMissing(Rule):
             return
         facts = subject.evaluated.get(stages[0])
         has = set(facts.plan.config.labels) if facts is not None and facts.plan is not None else set()
-        for part in subject.parts:
+        for part, label in subject.placed(Label):
             if part.number in stages:
-                for piece in part.pieces:
-                    if isinstance(piece.instruction, Label) and not piece.trigger:
-                        has |= {bare(name) for name, _ in piece.instruction.pairs}
+                has |= {bare(name) for name, _ in label.pairs}
         start = subject.stages[stages[0]].start
         for name in required:
             if name not in has:

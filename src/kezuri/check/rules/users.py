@@ -45,11 +45,11 @@ class RootUser(Rule):
         for number in stages:
             if not changed:
                 final.add(number)
-            changed = changed or any(isinstance(p.instruction, User) and not p.trigger for p in parts[number].pieces)
+            changed = changed or any(parts[number].own(User))
         for part in subject.parts:
             if part.start is None:
                 continue
-            users = [p.instruction for p in part.pieces if isinstance(p.instruction, User) and not p.trigger]
+            users = [*part.own(User)]
             if not users or users[-1].user.partition(":")[0] not in ("root", "0"):
                 continue
             yield Finding(

@@ -26,10 +26,7 @@ def relative_workdirs(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     below = {c.number for c in courses(subject).all if c.under is not None and c.cwd != "/"}
     for part in subject.parts:
         settled = False
-        for piece in part.pieces:
-            instruction = piece.instruction
-            if not isinstance(instruction, Workdir) or piece.trigger:
-                continue
+        for instruction in part.own(Workdir):
             path = bare(instruction.path)
             if path.startswith(("/", "$")) or re.match(r"[A-Za-z]:", path):
                 settled = True

@@ -58,8 +58,7 @@ def doubled(rule: Rule, subject: "Subject") -> Iterator[Finding]:
     has it, where BuildKit names the one that is not read."""
     for part in subject.parts:
         for kind in (Cmd, Entrypoint, Healthcheck):
-            found = [p.instruction for p in part.pieces if isinstance(p.instruction, kind) and not p.trigger]
-            for earlier, later in pairwise(found):
+            for earlier, later in pairwise(part.own(kind)):
                 node = later.node
                 text = (
                     f"Multiple {node.written} instructions should not be used in the same stage because only the last "
