@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from kezuri.check.subject import Subject
     from kezuri.shell.script import Word
 
+WIKI = "https://github.com/hadolint/hadolint/wiki/"
+"""Where hadolint has the pages of its rules."""
+
 
 class Spot(NamedTuple):
     """A call that breaks a rule, and the word of it to show."""

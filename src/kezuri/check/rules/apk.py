@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule
+from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from kezuri.check.subject import Subject
     from kezuri.shell.script import Word
 
-_WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _VALUED = frozenset(
     (
         *("-t", "--virtual", "-X", "--repository", "-p", "--root", "--keys-dir", "--repositories-file", "--wait"),
@@ -55,7 +54,7 @@ class UnpinnedApkPackage(UnpinnedRule):
     )
     bad = Example("FROM alpine:3.20\nRUN apk add --no-cache curl\n")
     good = Example("FROM alpine:3.20\nRUN apk add --no-cache curl~8.9\n")
-    url = _WIKI + "DL3018"
+    url = WIKI + "DL3018"
     hint = "write PACKAGE~VERSION"
 
     def unpinned(self, run: "WrittenRun") -> list[Spot]:
@@ -92,7 +91,7 @@ class ApkIndexKept(PackageRule):
     )
     bad = Example("FROM alpine:3.20\nRUN apk add curl~8.9\n")
     good = Example("FROM alpine:3.20\nRUN apk add --no-cache curl~8.9\n")
-    url = _WIKI + "DL3019"
+    url = WIKI + "DL3019"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         found = [(call, verb) for call, verb, _ in _adds(run) if not call.has("--no-cache")]

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule, affirmed, answered, said
+from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule, affirmed, answered, said
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from kezuri.check.subject import Subject
     from kezuri.shell.script import Word
 
-_WIKI = "https://github.com/hadolint/hadolint/wiki/"
 VALUED = frozenset(("-t", "--target-release", "--default-release", "-o", "--option", "-c", "--config-file", "-a"))
 APT = ("apt-get", "apt")
 _TRUE = ("true", "yes", "1", "on")
@@ -70,7 +69,7 @@ class UnpinnedAptPackage(UnpinnedRule):
         "FROM debian:12\nRUN apt-get update && apt-get install -y --no-install-recommends curl=7.88.1-10+deb12u12 && "
         "rm -rf /var/lib/apt/lists/*\n"
     )
-    url = _WIKI + "DL3008"
+    url = WIKI + "DL3008"
     hint = "write PACKAGE=VERSION, or take the archive's snapshot of a day"
 
     def unpinned(self, run: "WrittenRun") -> list[Spot]:
@@ -101,7 +100,7 @@ class AptConfirmationMissing(PackageRule):
     )
     bad = Example("FROM debian:12\nRUN apt-get update && apt-get install curl && rm -rf /var/lib/apt/lists/*\n")
     good = Example("FROM debian:12\nRUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n")
-    url = _WIKI + "DL3014"
+    url = WIKI + "DL3014"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         yes = affirmed(run)
@@ -156,7 +155,7 @@ class AptRecommendsInstalled(PackageRule):
         "FROM debian:12\nRUN apt-get update && apt-get install -y --no-install-recommends curl && "
         "rm -rf /var/lib/apt/lists/*\n"
     )
-    url = _WIKI + "DL3015"
+    url = WIKI + "DL3015"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         found = [
@@ -210,7 +209,7 @@ class AptInsteadOfAptGet(PackageRule):
         "FROM debian:12\nRUN apt-get update && apt-get install -y --no-install-recommends curl && "
         "rm -rf /var/lib/apt/lists/*\n"
     )
-    url = _WIKI + "DL3027"
+    url = WIKI + "DL3027"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         found = list(run.named("apt"))

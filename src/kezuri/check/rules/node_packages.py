@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule
+from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import appended, fix
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from kezuri.check.runs import WrittenRun
     from kezuri.check.subject import Subject
 
-_WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _NPM_VALUED = frozenset(
     (
         *("--prefix", "-C", "--loglevel", "--registry", "--cache", "--tag", "--omit", "--only", "--include", "-w"),
@@ -45,7 +44,7 @@ class UnpinnedNpmPackage(UnpinnedRule):
     )
     bad = Example("FROM node:20-slim\nRUN npm install -g serve\n")
     good = Example("FROM node:20-slim\nRUN npm install -g serve@14.2.3\n")
-    url = _WIKI + "DL3016"
+    url = WIKI + "DL3016"
     hint = "write PACKAGE@VERSION"
 
     def unpinned(self, run: "WrittenRun") -> list[Spot]:
@@ -92,7 +91,7 @@ class YarnCacheKept(PackageRule):
     good = Example(
         "FROM node:20-slim\nWORKDIR /app\nCOPY package.json yarn.lock ./\nRUN yarn install && yarn cache clean\n"
     )
-    url = _WIKI + "DL3060"
+    url = WIKI + "DL3060"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         installs = [

@@ -3,14 +3,13 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import Spot, UnpinnedRule
+from kezuri.check.package_rule import WIKI, Spot, UnpinnedRule
 from kezuri.check.rule import Example
 from kezuri.shell.script import Word
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
 
-_WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _GEM_VALUED = frozenset(
     (
         *("-i", "--install-dir", "-n", "--bindir", "--platform", "-s", "--source", "-p", "--http-proxy", "-P"),
@@ -94,7 +93,7 @@ class UnpinnedGem(UnpinnedRule):
     )
     bad = Example("FROM ruby:3.3-slim\nRUN gem install bundler\n")
     good = Example("FROM ruby:3.3-slim\nRUN gem install bundler:2.5.18\n")
-    url = _WIKI + "DL3028"
+    url = WIKI + "DL3028"
     hint = "write GEM:VERSION"
 
     def unpinned(self, run: "WrittenRun") -> list[Spot]:
@@ -148,7 +147,7 @@ class UnpinnedGoPackage(UnpinnedRule):
     )
     bad = Example("FROM golang:1.23\nRUN go install golang.org/x/tools/cmd/goimports@latest\n")
     good = Example("FROM golang:1.23\nRUN go install golang.org/x/tools/cmd/goimports@v0.24.0\n")
-    url = _WIKI + "DL3062"
+    url = WIKI + "DL3062"
     hint = "write PATH@VERSION"
 
     def unpinned(self, run: "WrittenRun") -> list[Spot]:

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule, said
+from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule, said
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import fix, inserted
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from kezuri.check.subject import Subject
     from kezuri.shell.script import Word
 
-_WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _PIP = r"pip(?!env)[-0-9.a-z]*\Z"
 _NO_PIP = ("pip-compile", "pip-sync", "pip-audit", "pip-licenses", "pipdeptree", "pip-tools", "pipreqs")
 _VALUED = frozenset(
@@ -74,7 +73,7 @@ class UnpinnedPipPackage(UnpinnedRule):
     )
     bad = Example("FROM python:3.12-slim\nRUN pip install --no-cache-dir flask\n")
     good = Example("FROM python:3.12-slim\nRUN pip install --no-cache-dir flask==3.0.3\n")
-    url = _WIKI + "DL3013"
+    url = WIKI + "DL3013"
     hint = "write PACKAGE==VERSION, or give all versions in a file: pip install -r requirements.txt"
 
     def unpinned(self, run: "WrittenRun") -> list[Spot]:
@@ -123,7 +122,7 @@ class PipCacheKept(PackageRule):
     )
     bad = Example("FROM python:3.12-slim\nRUN pip install flask==3.0.3\n")
     good = Example("FROM python:3.12-slim\nRUN pip install --no-cache-dir flask==3.0.3\n")
-    url = _WIKI + "DL3042"
+    url = WIKI + "DL3042"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         found = [

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule, affirmed, answered
+from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule, affirmed, answered
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import appended, fix, inserted
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from kezuri.check.subject import Subject
     from kezuri.shell.script import Word
 
-_WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _VALUED = frozenset(
     (
         *(
@@ -171,7 +170,7 @@ class UnpinnedYumPackage(_Unpinned):
     )
     bad = Example("FROM rockylinux:9\nRUN yum install -y httpd && yum clean all\n")
     good = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57 && yum clean all\n")
-    url = _WIKI + "DL3033"
+    url = WIKI + "DL3033"
 
 
 class UnpinnedDnfPackage(_Unpinned):
@@ -194,7 +193,7 @@ class UnpinnedDnfPackage(_Unpinned):
     )
     bad = Example("FROM fedora:41\nRUN dnf install -y httpd && dnf clean all\n")
     good = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62 && dnf clean all\n")
-    url = _WIKI + "DL3041"
+    url = WIKI + "DL3041"
 
 
 class YumConfirmationMissing(_Asking):
@@ -212,7 +211,7 @@ class YumConfirmationMissing(_Asking):
     )
     bad = Example("FROM rockylinux:9\nRUN yum install httpd-2.4.57 && yum clean all\n")
     good = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57 && yum clean all\n")
-    url = _WIKI + "DL3030"
+    url = WIKI + "DL3030"
 
 
 class DnfConfirmationMissing(_Asking):
@@ -230,7 +229,7 @@ class DnfConfirmationMissing(_Asking):
     )
     bad = Example("FROM fedora:41\nRUN dnf install httpd-2.4.62 && dnf clean all\n")
     good = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62 && dnf clean all\n")
-    url = _WIKI + "DL3038"
+    url = WIKI + "DL3038"
 
 
 class YumCacheKept(_CacheKept):
@@ -254,7 +253,7 @@ class YumCacheKept(_CacheKept):
     )
     bad = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57\n")
     good = Example("FROM rockylinux:9\nRUN yum install -y httpd-2.4.57 && yum clean all\n")
-    url = _WIKI + "DL3032"
+    url = WIKI + "DL3032"
 
 
 class DnfCacheKept(_CacheKept):
@@ -285,7 +284,7 @@ class DnfCacheKept(_CacheKept):
     )
     bad = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62\n")
     good = Example("FROM fedora:41\nRUN dnf install -y httpd-2.4.62 && dnf clean all\n")
-    url = _WIKI + "DL3040"
+    url = WIKI + "DL3040"
 
 
 RULES = (

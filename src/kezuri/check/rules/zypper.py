@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import PackageRule, Spot, UnpinnedRule
+from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule
 from kezuri.check.rule import Example, Finding
 from kezuri.check.shell_edits import appended, fix, inserted
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from kezuri.check.subject import Subject
     from kezuri.shell.script import Word
 
-_WIKI = "https://github.com/hadolint/hadolint/wiki/"
 _VALUED = frozenset(
     (
         *("-r", "--repo", "-t", "--type", "--from", "--root", "-R", "--installroot", "-c", "--config", "--cache-dir"),
@@ -59,7 +58,7 @@ class UnpinnedZypperPackage(UnpinnedRule):
     )
     bad = Example("FROM opensuse/leap:15.6\nRUN zypper install -y httpd && zypper clean --all\n")
     good = Example("FROM opensuse/leap:15.6\nRUN zypper install -y httpd=2.4.58 && zypper clean --all\n")
-    url = _WIKI + "DL3037"
+    url = WIKI + "DL3037"
     hint = "write PACKAGE=VERSION"
 
     def unpinned(self, run: "WrittenRun") -> list[Spot]:
@@ -89,7 +88,7 @@ class ZypperConfirmationMissing(PackageRule):
     )
     bad = Example("FROM opensuse/leap:15.6\nRUN zypper install httpd=2.4.58 && zypper clean --all\n")
     good = Example("FROM opensuse/leap:15.6\nRUN zypper install -y httpd=2.4.58 && zypper clean --all\n")
-    url = _WIKI + "DL3034"
+    url = WIKI + "DL3034"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         asking = []
@@ -131,7 +130,7 @@ class ZypperDistributionUpgrade(PackageRule):
     )
     bad = Example("FROM opensuse/leap:15.6\nRUN zypper dup -y && zypper clean --all\n")
     good = Example("FROM opensuse/leap:15.6\nRUN zypper update -y && zypper clean --all\n")
-    url = _WIKI + "DL3035"
+    url = WIKI + "DL3035"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         spots = [
@@ -172,7 +171,7 @@ class ZypperCacheKept(PackageRule):
     )
     bad = Example("FROM opensuse/leap:15.6\nRUN zypper install -y httpd=2.4.58\n")
     good = Example("FROM opensuse/leap:15.6\nRUN zypper install -y httpd=2.4.58 && zypper clean --all\n")
-    url = _WIKI + "DL3036"
+    url = WIKI + "DL3036"
 
     def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
         dirty = [call for call in run.named("zypper") if _verb(call)[0] in ("install", "in")]
