@@ -83,6 +83,26 @@ class UnpinnedRule(PackageRule):
         return self.found(run, spots, message=message, hint=self.hint)
 
 
+class ConfirmationRule(PackageRule):
+    """A rule about installing with a program that asks first, unless it is told -y."""
+
+    fix_class = "A"
+
+    def asking(self, run: "WrittenRun") -> "Sequence[Spot]":
+        """The calls that ask, and the word of each behind which -y belongs."""
+        raise NotImplementedError
+
+    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+        from kezuri.check.shell_edits import fix, inserted
+
+        spots = self.asking(run)
+        if not spots:
+            return None
+        edits = [inserted(spot.call, spot.word, "-y") for spot in spots]
+        message = f"`{spots[0].call.program} install` without -y asks a question that nobody answers"
+        return self.found(run, spots, message=message, hint="add -y", fix=fix(run, advice="add -y", edits=edits))
+
+
 def names(spots: "Sequence[Spot]") -> str:
     """The words of the spots, each once, the first three of them."""
     said = list(dict.fromkeys(spot.word.text for spot in spots))

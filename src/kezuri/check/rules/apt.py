@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule, affirmed, answered, said
+from kezuri.check.package_rule import WIKI, ConfirmationRule, PackageRule, Spot, UnpinnedRule, affirmed, answered, said
 from kezuri.check.rule import Edit, Example, Finding
 from kezuri.check.shell_edits import fix, inserted, replaced
 
@@ -81,12 +81,11 @@ class UnpinnedAptPackage(UnpinnedRule):
         ]
 
 
-class AptConfirmationMissing(PackageRule):
+class AptConfirmationMissing(ConfirmationRule):
     """hadolint's DL3014."""
 
     name = "AptConfirmationMissing"
     aliases = ("DL3014", "DS-0021")
-    fix_class = "A"
     summary = "apt-get install should be called with -y"
     why = (
         "apt-get asks before it installs more than what was named. In a build there is nobody to answer: it takes the "
@@ -102,20 +101,13 @@ class AptConfirmationMissing(PackageRule):
     good = Example("FROM debian:12\nRUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n")
     url = WIKI + "DL3014"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
+    def asking(self, run: "WrittenRun") -> list[Spot]:
         yes = affirmed(run)
-        missing = [
-            (call, verb) for call, verb, _ in installs(run, *APT) if not _confirmed(call) and not answered(call, yes)
+        return [
+            Spot(call, verb, call.program == "apt-get")
+            for call, verb, _ in installs(run, *APT)
+            if not _confirmed(call) and not answered(call, yes)
         ]
-        if not missing:
-            return None
-        return self.found(
-            run,
-            [Spot(call, verb, call.program == "apt-get") for call, verb in missing],
-            message=f"`{missing[0][0].program} install` without -y asks a question that nobody answers",
-            hint="add -y",
-            fix=fix(run, advice="add -y", edits=[inserted(call, verb, "-y") for call, verb in missing]),
-        )
 
 
 def _confirmed(call: "Call") -> bool:

@@ -3,9 +3,9 @@
 import re
 from typing import TYPE_CHECKING
 
-from kezuri.check.package_rule import WIKI, PackageRule, Spot, UnpinnedRule, affirmed, answered
+from kezuri.check.package_rule import WIKI, ConfirmationRule, PackageRule, Spot, UnpinnedRule, affirmed, answered
 from kezuri.check.rule import Example, Finding
-from kezuri.check.shell_edits import appended, fix, inserted
+from kezuri.check.shell_edits import appended, fix
 
 if TYPE_CHECKING:
     from kezuri.check.runs import Call, WrittenRun
@@ -64,26 +64,17 @@ class _Unpinned(UnpinnedRule):
         return spots
 
 
-class _Asking(PackageRule):
+class _Asking(ConfirmationRule):
     programs: tuple[str, ...]
-    fix_class = "A"
 
-    def inspect(self, run: "WrittenRun", subject: "Subject") -> Finding | None:
-        asking, yes = [], affirmed(run)
+    def asking(self, run: "WrittenRun") -> list[Spot]:
+        found, yes = list[Spot](), affirmed(run)
         for call in run.named(*self.programs):
             verb, word, _ = _verbs(call)
             asks = verb in ("install", "localinstall", "groupinstall", "module install", "group install")
             if asks and word is not None and not call.has("-y", "--assumeyes") and not answered(call, yes):
-                asking.append((call, word))
-        if not asking:
-            return None
-        return self.found(
-            run,
-            [Spot(call, word) for call, word in asking],
-            message=f"`{asking[0][0].program} install` without -y asks a question that nobody answers",
-            hint="add -y",
-            fix=fix(run, advice="add -y", edits=[inserted(call, word, "-y") for call, word in asking]),
-        )
+                found.append(Spot(call, word))
+        return found
 
 
 class _CacheKept(PackageRule):
