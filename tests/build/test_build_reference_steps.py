@@ -139,7 +139,8 @@ class TestSecrets:
 
     def test_it_can_be_run_where_its_mode_says_so(self, shop: Steps, secrets: tuple[SecretSource, ...]) -> None:
         text = "RUN --mount=type=secret,id=dir/k,target=/k,mode={} /k || echo refused"
-        assert "refused" in shop.says(text.format("0444"), secrets=secrets)
+        # The shell says in pieces that it may not, on another stream.
+        assert any(line.endswith("refused") for line in shop.says(text.format("0444"), secrets=secrets))
         assert shop.says(text.format("0500"), secrets=secrets) == ["ran as a program"]
 
     def test_without_a_source_it_is_the_variable_of_its_id_or_else_the_file(

@@ -99,8 +99,12 @@ def _but_for_version(name: str) -> str:
     return f"{repository}:{re.sub(r'^[0-9.]+', '', tag)}"
 
 
+_OF_FIXES = "docker.io/library/debian:bookworm-slim"
+"""What most of the Dockerfiles stand on that fixes are tried on."""
+
+
 def _wanted() -> list[str]:
-    return sorted({full_name(base) for entry in [*examples(), *broken()] for base in entry.bases})
+    return sorted({full_name(base) for entry in [*examples(), *broken()] for base in entry.bases} | {_OF_FIXES})
 
 
 def _has(directory: Path, names: Iterable[str]) -> bool:

@@ -17,6 +17,7 @@ EXAMPLES = examples()
 CASES = {case.name: case for case in broken()}
 ARGUED = {
     "copy-link": {"DevelopmentDependenciesShipped"},
+    "java-maven": {"BuildToolsShipped"},  # What stands in for its JRE is a whole JDK.
     "express-001": {"DevelopmentDependenciesShipped", "MissingUser"},
     "targets-production": {"DevelopmentDependenciesShipped", "MissingUser"},
     "targets-development": {"MissingUser"},
