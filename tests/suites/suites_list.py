@@ -59,6 +59,7 @@ _NAMED = (
         again=True,
     ),
     Suite("broken recipes", ("tests/integration",), 330, ("--ignore", _EXAMPLES), store="examples"),
+    Suite("bases", ("tests/bases",), 470, ("-m", "slow")),
     Suite("builds", ("tests/build",), 190, ("-m", "slow")),
     Suite(
         "builds as a user",
@@ -93,6 +94,6 @@ def suites() -> tuple[Suite, ...]:
     taken = {path for suite in own for path in suite.existing()}
     whole = {path for suite in own if "-m" not in suite.arguments for path in suite.existing()}
     rooms = sorted(f"tests/{path.name}" for path in TESTS.iterdir() if any(path.glob("test_*.py")))
-    found.append(Suite("rest", tuple(room for room in rooms if room not in taken), 600, ("-m", "slow")))
+    found.append(Suite("rest", tuple(room for room in rooms if room not in taken), 900, ("-m", "slow")))
     found.append(Suite("quick", tuple(room for room in rooms if room not in whole), 170, ("-m", QUICK)))
     return tuple(sorted(found, key=lambda suite: -suite.seconds))

@@ -223,8 +223,8 @@ def run(wanted: Sequence[Suite], directory: Path, at_once: int) -> int:
     ordered = with_known_times(known, wanted)
     print(f"{len(ordered)} suites, {at_once} at a time; what they print is in {directory}", flush=True)
     started, ended = time.monotonic(), list[Ended]()
-    # A socket's path has 107 bytes, and tests make some: the name is short.
-    scratch = Path(tempfile.mkdtemp(prefix="kt"))
+    # A socket's path has 107 bytes, and tests make some: the name is short. podman takes none that ends in "_".
+    scratch = Path(tempfile.mkdtemp(prefix="kt", suffix="s"))
     scratch.chmod(0o711)
     runner = Runner(directory, scratch, at_once)
     try:
