@@ -66,6 +66,10 @@ class Bases:
             flags += ["--build-context", f"{name}=oci-layout://{self.directory}:{self._standing_for(name)}"]
         return flags
 
+    def place(self, name: str) -> str:
+        """Where the image for this name lies, as `kezuri copy` is told."""
+        return f"oci:{self.directory}:{self._standing_for(name)}"
+
     def diff_ids(self, name: str) -> list[str]:
         """The layers of an image, as its config names them."""
         manifest = self._blob(self._manifests[self._standing_for(name) or name])

@@ -30,7 +30,7 @@ def test_no_fix_breaks_a_build(kezuri: Kezuri, bases: Bases, sort: str, kinds: s
     if not chosen:
         pytest.skip(f"no base image of any file of {sort}/ (bases: {bases.origin})")
     for name in sorted(set().union(*map(_names, chosen))):
-        kezuri("copy", "-q", f"oci:{bases.directory}:{name}", f"store:{name}")
+        kezuri("copy", "-q", bases.place(name), f"store:{name}")
     results = run(chosen, options)
     counts = summary(results)
     assert counts["files"] == len(chosen) and (counts["mended"] or sort == "peers")
