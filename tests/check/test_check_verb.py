@@ -95,6 +95,14 @@ def test_an_unknown_rule_is_a_usage_error_that_names_the_near_one(kezuri: Kezuri
     assert kezuri("--ignore", "nonsense-xyz")[0] == 2
 
 
+def test_only_what_somebody_looks_for_can_be_asked_for(kezuri: Kezuri) -> None:
+    """A name that another tool may have silences nothing here; asked for alone it would pass every file."""
+    code, _, err = kezuri("--rule", "DL9999")
+    assert code == 2 and "there is no rule 'DL9999'" in err
+    assert kezuri("--ignore", "DL9999")[0] == kezuri()[0]
+    assert kezuri("--rule", "SC2086")[0] == 0
+
+
 def test_a_directory_means_its_dockerfiles(kezuri: Kezuri, tmp_path: Path) -> None:
     for name in ("web.Dockerfile", "Dockerfile.web", "Containerfile", "Dockerfile.md", "notes"):
         Path(name).write_text(RELATIVE)
@@ -334,7 +342,7 @@ def test_places_that_are_no_files(kezuri: Kezuri, tmp_path: Path) -> None:
     assert "there is nothing to check in empty" in kezuri("empty")[2]
     Path("none").symlink_to("nowhere")
     assert "there is no file none" in kezuri("none")[2]
-    assert "there is no file Dockerfile/x" in kezuri("Dockerfile/x")[2]
+    assert "there is no file Dockerfile/x, and the store has no such image" in kezuri("Dockerfile/x")[2]
     assert "/dev/zero is larger than 16 MiB" in kezuri("/dev/zero")[2]
     assert "not a path: ''" in kezuri("")[2]
     os.mkfifo("pipe")

@@ -170,7 +170,10 @@ def _missing(path: str) -> KezuriError:
         near = None
     hint = f"did you mean {os.path.join(directory, near)}?" if near else ""
     if not hint and (":" in path or "/" in path.strip("./")):
-        hint = f"an image of a registry is named docker://{path}"
+        return NoFile.of(
+            f"there is no file {path}, and the store has no such image",
+            hint=f"an image of a registry is named docker://{path}",
+        )
     return NoFile.of(f"there is no file {path}", hint=hint)
 
 

@@ -40,6 +40,12 @@ def known(name: str) -> bool:
     return low == EVERY or low in by_name() or _FOREIGN.fullmatch(low) is not None
 
 
+def answered(name: str) -> bool:
+    """Whether something is looked for under the name: it is a rule's, or a code of ShellCheck's."""
+    low = canonical(name)
+    return low == EVERY or low in by_name() or re.fullmatch("sc[0-9]{4}", low) is not None
+
+
 def meant(name: str) -> str:
     """The name of a rule that is nearest to one that no rule has; empty where none is near."""
     return nearest(canonical(name), _every_name()) or ""

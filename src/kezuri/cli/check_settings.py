@@ -59,7 +59,7 @@ def command_preferences(parsed: Parsed) -> Preferences:
     pragmas = parsed.flag("--disable-ignore-pragma")
     return Preferences(
         ignored=_names("--ignore", parsed.all("--ignore")),
-        only=_names("--rule", rules) if rules else None,
+        only=_names("--rule", rules, only=True) if rules else None,
         levels=levels,
         threshold=parsed.text("--failure-threshold"),
         format=parsed.text("--format"),
@@ -86,12 +86,14 @@ def _label(text: str) -> tuple[str, str]:
     return name, form
 
 
-def _names(option: str, given: tuple[str, ...]) -> frozenset[str]:
-    from kezuri.check.names import canonicals, known, meant
+def _names(option: str, given: tuple[str, ...], *, only: bool = False) -> frozenset[str]:
+    """The names that an option gives. UsageError for one that no rule has; with `only`, where nothing else is asked,
+    also for one that another tool may have: nothing would be looked for."""
+    from kezuri.check.names import answered, canonicals, known, meant
 
     names = [name.strip() for text in given for name in text.split(",") if name.strip()]
     for name in names:
-        if not known(name):
+        if not (answered(name) if only else known(name)):
             near = meant(name)
             hint = f"did you mean {near}?" if near else "`kezuri check --list` shows the rules"
             raise UsageError.because(f"{option}: there is no rule {name!r}", hint)
