@@ -13,7 +13,9 @@ from kezuri.check.image import binaries, linking, subject
 from kezuri.check.image.example import image_of
 from kezuri.check.image.linter import look_at
 from kezuri.check.image.rule import ImageExample, ImageLook, ImageRule, Made
+from kezuri.check.image.sheet import check_image
 from kezuri.check.image.walk import walk
+from kezuri.check.selection import Selection
 from kezuri.elf.minimal import minimal_elf
 from kezuri.layer.entry import Item
 from kezuri.tree.stack import StackView
@@ -520,3 +522,21 @@ def test_files_that_need_very_much_blame_nobody(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.undo()
     monkeypatch.setattr(binaries, "_MOST_NAMES", 100)
     assert names(DEBIAN, program, Cmd=["/srv/run"]) == []
+
+
+@pytest.mark.parametrize("moment", ["take", "read", "finish"])
+def test_a_rule_whose_gathering_raises_takes_nobody_down(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """It is named, and so is nobody else but who asks for the same."""
+    layers = (DEBIAN, {"app/id_rsa": Made(b"key\n", 0o600), "etc/shadow": Made(b"root:*:1::::::\nme::1::::::\n")})
+    image = image_of(ImageExample("FROM scratch\n", *layers, Cmd=["/bin/sh"]))
+    secret = next(look for look in LOOKS if look.page.name == "SecretInLayer")
+    (kind,) = secret.needs
+
+    def fail(*given: object) -> bool:
+        raise ValueError("no")
+
+    monkeypatch.setattr(kind, moment, fail)
+    sheet = check_image(image, Selection())
+    assert {defect.rule for defect in sheet.defects} == {look.page.name for look in LOOKS if kind in look.needs}
+    assert "SecretInLayer" not in {told.rule.name for told in sheet.told}
+    assert "EmptyPassword" in {told.rule.name for told in sheet.told}

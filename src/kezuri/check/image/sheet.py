@@ -8,7 +8,7 @@ from kezuri.check.image.rule import ImageLook
 from kezuri.check.image.subject import Image
 from kezuri.check.rule import Finding
 from kezuri.check.selection import Selection
-from kezuri.check.told import Defect, Sheet, Told
+from kezuri.check.told import Sheet, Told
 
 Silent = Callable[[Finding, tuple[str, ...], int], bool]
 """Whether a comment leaves out a finding that has these names and stands at this line of the Dockerfile."""
@@ -23,18 +23,7 @@ def check_image(
     """What there is to say about an image, in the order of its history. Never raises for what is in it."""
     asking = Asking(image.name)
     chosen = [look for look in (every_look() if looks is None else looks) if selection.rules([look.page])]
-    gathering: list[Defect] = []
-    try:
-        chosen = gather(image, chosen)
-    except (MemoryError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        # What one rule gathers took the others down: those that gather nothing can be asked still.
-        from traceback import format_exception
-
-        trace = "".join(format_exception(error)).rstrip()
-        gathering.append(Defect("about files", image.name, f"{type(error).__name__}: {str(error)[:200]}", trace))
-        chosen = [look for look in chosen if not look.needs]
+    chosen = gather(image, chosen)
     found = (
         finding
         for look in chosen
@@ -46,7 +35,7 @@ def check_image(
         lambda finding, one: finding.node is not None and silent(finding, finding.names, one.line),
     )
     told.sort(key=_order)
-    return Sheet(image.history.source, tuple(told), (*gathering, *asking.defects), silenced)
+    return Sheet(image.history.source, tuple(told), tuple(asking.defects), silenced)
 
 
 def _order(told: Told) -> tuple[str, int, str]:

@@ -98,6 +98,7 @@ class Image:
         self._scratch = scratch
         self._readable = readable
         self._gathered: dict[type[Gathering], Gathering] = {}
+        self._failed: dict[type[Gathering], Exception] = {}
         self._programs: dict[str, Program | None] = {}
         self._remembered: dict[str, Any] = {}
 
@@ -110,7 +111,7 @@ class Image:
     def gather(self, kinds: Iterable[type[Gathering]]) -> None:
         """Let the entries go by once for all of these. KezuriError where a layer cannot be read, or there are too
         many."""
-        made = [kind() for kind in dict.fromkeys(kinds) if kind not in self._gathered]
+        made = [kind() for kind in dict.fromkeys(kinds) if kind not in self._gathered and kind not in self._failed]
         if not made:
             return
         readers: dict[int, tuple[Gathering, ...]] = {}
@@ -122,23 +123,46 @@ class Image:
                     f"{self.name} has more than {MOST_ENTRIES:,} files: they are not checked",
                     hint="checks of its config are made all the same",
                 )
-            takers = tuple([gathering for gathering in made if gathering.take(item)])
+            takers = tuple([gathering for gathering in made if self._take(gathering, item)])
+            if self._failed:
+                made = [gathering for gathering in made if type(gathering) not in self._failed]
             if takers:
                 readers[id(item)] = groups.setdefault(takers, takers)
                 wanted.append(item)
 
         def read(item: Item, data: Peek) -> None:
             for gathering in readers[id(item)]:
-                gathering.read(item, data)
+                if type(gathering) not in self._failed:
+                    self._guarded(gathering, lambda gathering=gathering: gathering.read(item, data))  # type: ignore[misc]
 
         read_all(wanted, read, self._scratch, self._unread)
         for gathering in made:
             self._gathered[type(gathering)] = gathering
         for gathering in made:
-            gathering.finish(self)
+            if type(gathering) not in self._failed:
+                self._guarded(gathering, lambda gathering=gathering: gathering.finish(self))  # type: ignore[misc]
+
+    def _take(self, gathering: Gathering, item: Item) -> bool:
+        try:
+            return gathering.take(item)
+        except (MemoryError, KeyboardInterrupt, KezuriError):
+            raise
+        except Exception as error:
+            self._failed[type(gathering)] = error
+            return False
+
+    def _guarded(self, gathering: Gathering, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except (MemoryError, KeyboardInterrupt, KezuriError):
+            raise
+        except Exception as error:
+            self._failed[type(gathering)] = error
 
     def gathered(self, kind: type[_G]) -> _G:
-        """What this kind of gathering found."""
+        """What this kind of gathering found. Where it raised, its error: those rules are defective that ask for it."""
+        if kind in self._failed:
+            raise self._failed[kind]
         found = self._gathered.get(kind)
         if found is None:
             self.gather([kind])
