@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.app.app_fixes import Replaces
 
+from kezuri.app.fixing import Fixer, FixRequest
 from kezuri.check import catalogue
 from kezuri.check.document import DocumentSubject
 from kezuri.check.rule import Edit, Finding, Fix, NewFile, Rule
@@ -274,3 +276,21 @@ def test_bytes_that_are_no_text_arrive_as_they_are(directory: Path) -> None:
 def test_a_mended_text_that_nobody_takes_is_an_error(directory: Path) -> None:
     done = _process(*RULE, "--fix", "-", output=None, cwd=directory)
     assert done.returncode == 125 and b"standard output is closed" in done.stderr
+
+
+def test_proofs_build_with_what_is_given_for_builds(kezuri: Kezuri, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[FixRequest] = []
+
+    class Noting(Fixer):
+        def __init__(self, request: FixRequest, *rest: Any) -> None:
+            asked.append(request)
+            super().__init__(request, *rest)
+
+    monkeypatch.setattr("kezuri.app.fixing.Fixer", Noting)
+    given = ("--secret", "id=k,src=key", "--build-context", "base=oci-layout://bases", "--build-arg", "A=1")
+    kezuri("--fix=proved", *given)
+    (build,) = (request.build for request in asked)
+    assert [secret.id for secret in build.secrets] == ["k"] and build.build_args == (("A", "1"),)
+    assert build.build_contexts == (("base", "oci-layout://bases"),)
+    code, _, err = kezuri("--fix=proved", "--secret", "id=k,src=-")
+    assert code == 2 and "a proof builds more than once" in err

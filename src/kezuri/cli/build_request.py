@@ -70,7 +70,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
 
 
 def built_request(parsed: Parsed, console: Console) -> BuildRequest:
-    """What `kezuri check --built` builds, but for the context and the file."""
+    """What `kezuri check` builds, for --built and to prove fixes, but for the context and the file."""
     build_args = build_arguments(parsed, console.environ)
     platform = parsed.text("--platform")
     return BuildRequest(

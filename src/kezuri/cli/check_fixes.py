@@ -77,8 +77,7 @@ def _say_unchecked(checks: "Checks", console: Console) -> None:
 
 def _fix_request(invocation: Invocation) -> "FixRequest":
     from kezuri.app.fixing import PROVED, SAFE, FixRequest
-    from kezuri.app.request import BuildRequest
-    from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.build_request import built_request
 
     parsed = invocation.parsed
     said = parsed.text("--fix", "true")
@@ -86,12 +85,12 @@ def _fix_request(invocation: Invocation) -> "FixRequest":
     if said not in known:
         near = nearest(said, known)
         raise UsageError.because(f"--fix cannot be {said!r}", f"did you mean {near}?" if near else "safe or proved")
-    platform = parsed.text("--platform")
-    build = BuildRequest(
-        target=parsed.text("--target"),
-        platforms=(platform,) if platform else (),
-        build_args=build_arguments(parsed, invocation.console.environ),
-    )
+    build = built_request(parsed, invocation.console)
+    if any(secret.kind == "stdin" for secret in build.secrets):
+        raise UsageError.because(
+            "--secret src=- can be read once, and a proof builds more than once",
+            "give a file (src=) or a variable (env=)",
+        )
     return FixRequest(known[said], not parsed.flag("--diff"), build)
 
 

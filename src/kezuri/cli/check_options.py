@@ -17,7 +17,7 @@ OPTIONS = (
     Option(
         ("--build-context",),
         "repeated",
-        "With --built: replace or add a source: a directory, oci-layout://, docker-image://",
+        "For what is built: replace or add a source: a directory, oci-layout://, docker-image://",
         "NAME=SOURCE",
     ),
     Option(("--built",), "flag", "Build each Dockerfile, and check the image as well"),
@@ -60,7 +60,7 @@ OPTIONS = (
     Option(
         ("--secret",),
         "repeated",
-        "With --built: a secret for RUN --mount=type=secret",
+        "For what is built: a secret for RUN --mount=type=secret",
         "id=ID[,src=FILE|-][,env=VARIABLE]",
     ),
     Option(("--strict-labels",), "flag", "Allow no labels but those that are required"),
