@@ -8,13 +8,13 @@ from tests.layer.layer_trees import trees
 from tests.suites.suites_folded import folded
 from tests.tree.test_tree_stack import everything, listed
 
+from kezuri.anatomy.walk import walk
 from kezuri.check.catalogue import every_rule
 from kezuri.check.image import binaries, linking, subject
 from kezuri.check.image.example import image_of
 from kezuri.check.image.linter import look_at
 from kezuri.check.image.rule import ImageExample, ImageLook, ImageRule, Made
 from kezuri.check.image.sheet import check_image
-from kezuri.check.image.walk import walk
 from kezuri.check.selection import Selection
 from kezuri.elf.minimal import minimal_elf
 from kezuri.layer.entry import Item

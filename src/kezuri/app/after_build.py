@@ -73,7 +73,7 @@ def _cost(session: Session, below: Sequence[str], own: Sequence[str]) -> float:
 def _found(
     subject: "Subject", target: int, config: ImageConfig, layers: tuple[str, ...], session: Session
 ) -> Iterator[Diagnostic]:
-    from kezuri.check.image.history import History
+    from kezuri.anatomy.history import History
     from kezuri.check.image.linter import quick_looks
     from kezuri.check.image.origin import Origin
     from kezuri.check.image.secret import blotted

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
+from kezuri.anatomy.history import History
 from kezuri.app.image_whole import Whole, opened_whole
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
-from kezuri.check.image.history import History
 from kezuri.check.image.origin import Origin
 from kezuri.check.image.secret import blotted
 from kezuri.check.image.sheet import check_image

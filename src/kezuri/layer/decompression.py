@@ -47,7 +47,8 @@ class Decompressed(io.BufferedIOBase):
     def __init__(self, stream: BinaryIO, where: str, limit: int | None = None) -> None:
         self._where = where
         self._limit = limit
-        self._total = 0
+        self.total = 0
+        """How many plain bytes came so far."""
         self._held = b""
         raw = _Raw(stream, where)
         self.form: Form = detect(raw.peek())
@@ -63,8 +64,8 @@ class Decompressed(io.BufferedIOBase):
             self._held = b""
             return held
         data = next(self._pieces, b"")
-        self._total += len(data)
-        if self._limit is not None and self._total > self._limit:
+        self.total += len(data)
+        if self._limit is not None and self.total > self._limit:
             raise KezuriError.of(
                 f"{self._where} unpacks to more than {self._limit} bytes", hint="it may have been made to fill the disk"
             )

@@ -42,7 +42,7 @@ class Listing:
     somebody has computed them: see `learn`.
     """
 
-    __slots__ = ("_children", "_digests", "_lines", "_linked", "kept", "members", "opaque")
+    __slots__ = ("_children", "_digests", "_lines", "_linked", "kept", "members", "opaque", "plain", "stored")
 
     def __init__(
         self,
@@ -51,6 +51,8 @@ class Listing:
         kept: dict[str, bytes],
         members: dict[str, int],
         digests: bytes = b"",
+        plain: int = 0,
+        stored: int = 0,
     ) -> None:
         self._lines = lines
         self.opaque = opaque
@@ -61,6 +63,11 @@ class Listing:
         """Files whose bytes a reader of the tar does not find by name → the number of the tar member that has them."""
         self._digests = digests
         """The SHA-256 of every file in turn; empty while they are not known."""
+        self.plain = plain
+        """How many bytes the layer's tar has; 0 while that is not known."""
+        self.stored = stored
+        """How many bytes of content the files of the tar have, those too that the tar itself supersedes; 0 while that
+        is not known."""
         self._children: dict[str, list[str]] | None = None
         self._linked: frozenset[str] | None = None
 
@@ -94,15 +101,20 @@ class Listing:
         """
         placed = Placement(where, lower)
         kept: dict[str, bytes] = {}
-        with ReadAhead(Decompressed(stream, where, limit), hasher) as pieces:
+        stored = 0
+        plain = Decompressed(stream, where, limit)
+        with ReadAhead(plain, hasher) as pieces:
             for number, (entry, data) in enumerate(read_tar(cast(BinaryIO, pieces), where)):
                 at = placed.place(entry)
                 placed.put(at, number, entry.path)
+                stored += entry.size
                 if at.path in KEPT:
                     kept.pop(at.path, None)
                     if data is not None and entry.size <= MOST_KEPT:
                         kept[at.path] = data.read()
-        return cls.of_placement(placed, kept)
+        listing = cls.of_placement(placed, kept)
+        listing.plain, listing.stored = plain.total, stored
+        return listing
 
     @classmethod
     def load(cls, path: str) -> "Listing":
@@ -141,7 +153,8 @@ class Listing:
             lines[path] = line[cut:]
         if len(lines) != head["entries"]:
             raise ValueError("a listing with another number of entries")
-        listing = cls(lines, frozenset(head["opaque"]), kept, head["members"], digests)
+        sizes = head.get("plain", 0), head.get("stored", 0)
+        listing = cls(lines, frozenset(head["opaque"]), kept, head["members"], digests, *sizes)
         if digests and len(digests) != _DIGEST * len(listing.files()):
             raise ValueError("a listing with another number of digests")
         return listing
@@ -159,6 +172,8 @@ class Listing:
             "kept": {name: len(data) for name, data in sorted(self.kept.items())},
             "members": dict(sorted(self.members.items())),
         }
+        if self.plain:
+            head["plain"], head["stored"] = self.plain, self.stored
         if self._digests:
             head["digests"] = len(self._digests) // _DIGEST
         first = json.dumps(head).encode()
@@ -221,7 +236,7 @@ class Listing:
     def digests(self, paths: Collection[str]) -> dict[str, bytes] | None:
         """The SHA-256 of the bytes of some of the `files`; None while they are not known."""
         if not self._digests:
-            return None
+            return None if self.files() else {}
         wanted = frozenset(paths)
         return {
             path: self._digests[at : at + _DIGEST]

@@ -119,6 +119,11 @@ class ListedLayer:
         self._where = where
         self._keep = keep
 
+    @property
+    def listing(self) -> Listing:
+        """What the layer contains, path by path."""
+        return self._listing
+
     def find(self, path: str) -> Found | None:
         """As LayerForm says."""
         entry = self._listing.entry(path)

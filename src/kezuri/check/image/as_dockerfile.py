@@ -1,6 +1,6 @@
 """An image's history written as a Dockerfile again, so that rules about texts can be asked about it."""
 
-from kezuri.check.image.history import Line
+from kezuri.anatomy.history import Line
 from kezuri.check.image.subject import Image
 from kezuri.check.subject import Subject
 from kezuri.diagnostics import KezuriError

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from kezuri.anatomy.reading import Peek
+from kezuri.anatomy.walk import Item
 from kezuri.check.image.program import Program, inspect
-from kezuri.check.image.reading import Peek
 from kezuri.check.image.subject import Gathering, Image
-from kezuri.check.image.walk import Item
 from kezuri.elf.reader import Elf
 
 _MOST_NAMES = 8 << 20

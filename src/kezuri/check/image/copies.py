@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from kezuri.check.image.reading import Peek
+from kezuri.anatomy.reading import Peek
+from kezuri.anatomy.walk import Item
 from kezuri.check.image.subject import Gathering
-from kezuri.check.image.walk import Item
 from kezuri.elf.reader import MAGIC
 
 _MANIFESTS: Final = {

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from kezuri.check.image.history import History
+from kezuri.anatomy.history import History
 from kezuri.check.image.rule import ExampleLayer, ImageExample
 from kezuri.check.image.secret import blotted
 from kezuri.check.image.subject import Image

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from kezuri.anatomy.walk import Item
 from kezuri.check.image.subject import Gathering
-from kezuri.check.image.walk import Item
 from kezuri.check.image.waste import Heap
 
 COMPILERS: Final = frozenset(

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from kezuri.check.image.reading import Peek
+from kezuri.anatomy.reading import Peek
 from kezuri.elf.reader import MAGIC, Elf, read_elf
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import ClassVar, NamedTuple
 
-from kezuri.check.image.history import Line
+from kezuri.anatomy.history import Line
 from kezuri.check.image.subject import Gathering, Image
 from kezuri.check.rule import Example, Finding, Level, RulePage
 from kezuri.layer.entry import Kind

@@ -4,10 +4,10 @@ import json
 import re
 from typing import Final, NamedTuple
 
-from kezuri.check.image.reading import Peek
+from kezuri.anatomy.reading import Peek
+from kezuri.anatomy.walk import Item
 from kezuri.check.image.secret import secrets
 from kezuri.check.image.subject import Gathering
-from kezuri.check.image.walk import Item
 
 _LARGEST = 1 << 20
 _MOST = 512 << 20

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
+from kezuri.anatomy.walk import Item
 from kezuri.check.image.subject import Gathering
-from kezuri.check.image.walk import Item
 from kezuri.check.image.waste import Heap
 
 _CACHES: Final = (

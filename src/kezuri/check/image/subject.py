@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from kezuri.check.image.history import History, Line
-from kezuri.check.image.reading import InMemory, Peek, read_all
-from kezuri.check.image.walk import Item, walk
+from kezuri.anatomy.history import History, Line
+from kezuri.anatomy.reading import InMemory, Peek, read_all
+from kezuri.anatomy.walk import Item, walk
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry
 from kezuri.oci.config import ImageConfig

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from kezuri.anatomy.walk import Item
 from kezuri.check.image.subject import Gathering
-from kezuri.check.image.walk import Item
 
 _SHOWN = 3
 

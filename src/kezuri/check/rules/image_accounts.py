@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from kezuri.anatomy.walk import Item
 from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
 from kezuri.check.image.subject import Gathering, Image
 from kezuri.check.image.texts import Texts
-from kezuri.check.image.walk import Item
 from kezuri.check.rule import Finding, Level
 from kezuri.tree.accounts import parse_group, parse_passwd
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import BinaryIO, Protocol
 
-from kezuri.check.image.walk import Item
+from kezuri.anatomy.walk import Item
 from kezuri.diagnostics import KezuriError
 from kezuri.tree.content import InTar, TarFiles
 

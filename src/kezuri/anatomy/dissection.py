@@ -1,0 +1,115 @@
+"""An image taken apart: every entry of every layer with its fate, its content's digest and its owner."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from kezuri.anatomy.values import NOBODY, Fate, Maker, Owner, Piece
+from kezuri.anatomy.walk import Item, walk
+from kezuri.layer.listing import Listing
+from kezuri.oci.config import ImageConfig
+from kezuri.tree.layers import LayerForm
+from kezuri.tree.stack import StackView
+
+
+class OwnLayer(NamedTuple):
+    """A layer to be taken apart: its files, its listing with the digests of its files, what made it, and the blob that
+    it travels as (its size, digest and media type; 0 and empty where they are not known)."""
+
+    diff_id: str
+    form: LayerForm
+    listing: Listing
+    maker: Maker
+    blob: int = 0
+    digest: str = ""
+    media_type: str = ""
+
+
+class Naming(Protocol):
+    """Who says whom the files of an image belong to, and which of them are known leftovers."""
+
+    @property
+    def owners(self) -> Sequence[Owner]:
+        """Every owner, by number; the first is nobody."""
+        ...
+
+    def owner(self, item: Item) -> int:
+        """The number of the owner of a file."""
+        ...
+
+    def leftover(self, item: Item) -> str:
+        """The kind of known leftovers that a file is of; empty for none."""
+        ...
+
+
+class NoNames:
+    """Where nobody is asked: every file is nobody's."""
+
+    owners: Sequence[Owner] = (NOBODY,)
+
+    def owner(self, item: Item) -> int:
+        """As Naming says."""
+        return 0
+
+    def leftover(self, item: Item) -> str:
+        """As Naming says."""
+        return ""
+
+
+class Dissection:
+    """An image whose pieces can be looked at, as often as somebody wants to: they are not held in memory. `name` is
+    what a user calls it, `digest` its manifest's; `told` is what could not be found out."""
+
+    def __init__(
+        self,
+        name: str,
+        config: ImageConfig,
+        layers: Sequence[OwnLayer],
+        digest: str = "",
+        naming: "Callable[[Dissection], Naming] | None" = None,
+        told: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.layers = tuple(layers)
+        self.digest = digest
+        self.told = tuple(told)
+        self.tree = StackView([layer.form for layer in layers], name)
+        self._digests: list[dict[str, bytes]] | None = None
+        self._make_naming = naming
+        self._naming: Naming | None = None
+
+    @property
+    def naming(self) -> Naming:
+        """Who knows the owners of files."""
+        if self._naming is None:
+            self._naming = NoNames() if self._make_naming is None else self._make_naming(self)
+        return self._naming
+
+    @property
+    def owners(self) -> Sequence[Owner]:
+        """Every owner, by the number that pieces have."""
+        return self.naming.owners
+
+    def items(self) -> Iterator[Item]:
+        """The entries without owners and digests, as `walk` gives them."""
+        return walk([layer.form for layer in self.layers])
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every entry of every layer, directory by directory in the order of names, at one path the uppermost layer's
+        first. KezuriError where a layer cannot be read."""
+        naming, digests = self.naming, self._known()
+        for item in self.items():
+            entry = item.entry
+            digest = digests[item.layer].get(entry.path, b"") if entry.kind == "file" else b""
+            fate: Fate = "shown"
+            if item.hidden >= 0:
+                fate = "removed" if item.removed else "replaced"
+                if fate == "replaced" and digest and digests[item.hidden].get(entry.path) == digest:
+                    fate = "rewritten"
+            yield Piece(entry, item.layer, fate, item.hidden, digest, naming.owner(item), naming.leftover(item))
+
+    def _known(self) -> list[dict[str, bytes]]:
+        """By layer the digests of its files."""
+        if self._digests is None:
+            self._digests = [layer.listing.digests(layer.listing.files()) or {} for layer in self.layers]
+        return self._digests

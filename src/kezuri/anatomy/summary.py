@@ -1,0 +1,160 @@
+"""An image in figures: its pieces added up by layer, owner, fate, leftover and content."""
+
+from collections.abc import Callable
+
+from kezuri.anatomy.dissection import Dissection
+from kezuri.anatomy.values import (
+    Anatomy,
+    Duplicate,
+    Fate,
+    Heap,
+    LayerShare,
+    Leftover,
+    OwnerShare,
+    Waste,
+)
+
+_LARGEST = 5
+_LARGEST_FILES = 50
+_PATHS = 5
+
+
+class _Growing:
+    """A heap that files are put on."""
+
+    __slots__ = ("count", "largest", "most", "size")
+
+    def __init__(self, most: int = _LARGEST) -> None:
+        self.count = 0
+        self.size = 0
+        self.most = most
+        self.largest: list[tuple[int, str]] = []
+
+    def add(self, size: int, path: str) -> None:
+        self.count += 1
+        self.size += size
+        largest = self.largest
+        if len(largest) < self.most or size > largest[-1][0]:
+            largest.append((size, path))
+            largest.sort(key=lambda each: (-each[0], each[1]))
+            del largest[self.most :]
+
+    def heap(self) -> Heap:
+        return Heap(self.count, self.size, tuple(self.largest))
+
+
+def summarise(image: Dissection, rule_of: Callable[[str], str] = lambda kind: "") -> Anatomy:
+    """The figures of an image. `rule_of` gives the name of the rule that mends a kind of leftovers.
+    KezuriError where a layer cannot be read."""
+    count = len(image.layers)
+    useful, wasted, rewritten, files = [0] * count, [0] * count, [0] * count, [0] * count
+    entries = [0] * count
+    waste: dict[tuple[Fate, int, int], _Growing] = {}
+    leftovers: dict[tuple[str, int], _Growing] = {}
+    owned: dict[int, dict[int, int]] = {}
+    owner_files: dict[int, int] = {}
+    owner_waste: dict[int, int] = {}
+    contents: dict[bytes, list[str]] = {}
+    copies: dict[bytes, tuple[int, int]] = {}
+    largest = _Growing(_LARGEST_FILES)
+    shown = directories = 0
+    for piece in image.pieces():
+        entry, layer = piece.entry, piece.layer
+        entries[layer] += 1
+        if entry.kind == "dir":
+            directories += piece.fate == "shown"
+            continue
+        if entry.kind == "whiteout":
+            continue
+        size = piece.size
+        if piece.fate != "shown":
+            if size:
+                wasted[layer] += size
+                owner_waste[piece.owner] = owner_waste.get(piece.owner, 0) + size
+                if piece.fate == "rewritten":
+                    rewritten[layer] += size
+                waste.setdefault((piece.fate, layer, piece.by), _Growing()).add(size, entry.path)
+            continue
+        shown += 1
+        if entry.kind != "file":
+            continue
+        useful[layer] += size
+        files[layer] += 1
+        owner_files[piece.owner] = owner_files.get(piece.owner, 0) + 1
+        by_layer = owned.setdefault(piece.owner, {})
+        by_layer[layer] = by_layer.get(layer, 0) + size
+        largest.add(size, entry.path)
+        if piece.leftover:
+            leftovers.setdefault((piece.leftover, layer), _Growing()).add(size, entry.path)
+        if piece.digest:
+            paths = contents.setdefault(piece.digest, [])
+            if len(paths) < _PATHS:
+                paths.append(entry.path)
+            _, many = copies.get(piece.digest, (size, 0))
+            copies[piece.digest] = (size, many + 1)
+    shares = []
+    for number, layer_ in enumerate(image.layers):
+        within = max(0, layer_.listing.stored - useful[number] - wasted[number]) if layer_.listing.stored else 0
+        if within:
+            heap = _Growing()
+            heap.add(within, "")
+            heap.largest.clear()
+            waste["superseded", number, number] = heap
+        lost = wasted[number] + within
+        metadata = max(0, layer_.listing.plain - useful[number] - lost)
+        shares.append(
+            LayerShare(
+                number,
+                layer_.diff_id,
+                layer_.maker,
+                useful[number] + lost + metadata,
+                useful[number],
+                lost,
+                metadata,
+                rewritten[number],
+                files[number],
+                entries[number],
+                layer_.blob,
+                layer_.digest,
+                layer_.media_type,
+            )
+        )
+    owners = [
+        OwnerShare(
+            image.owners[number],
+            sum(owned.get(number, {}).values()),
+            owner_waste.get(number, 0),
+            owner_files.get(number, 0),
+            tuple(sorted(owned.get(number, {}).items())),
+        )
+        for number in sorted({*owned, *owner_waste})
+    ]
+    duplicates = [
+        Duplicate(f"sha256:{digest.hex()}", size, many, tuple(contents[digest]))
+        for digest, (size, many) in copies.items()
+        if many > 1
+    ]
+    return Anatomy(
+        image.name,
+        image.digest,
+        str(image.config.platform),
+        tuple(shares),
+        tuple(sorted(owners, key=lambda share: (-share.size, -share.wasted, share.owner))),
+        tuple(
+            sorted(
+                (Waste(fate, layer, by, grown.heap()) for (fate, layer, by), grown in waste.items()),
+                key=lambda each: (-each.heap.size, each.layer, each.by, each.fate),
+            )
+        ),
+        tuple(
+            sorted(
+                (Leftover(kind, layer, grown.heap(), rule_of(kind)) for (kind, layer), grown in leftovers.items()),
+                key=lambda each: (-each.heap.size, each.kind, each.layer),
+            )
+        ),
+        tuple(sorted(duplicates, key=lambda each: (-each.regained, each.paths))),
+        tuple(largest.largest),
+        shown,
+        directories,
+        image.told,
+    )
