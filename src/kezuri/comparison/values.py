@@ -65,6 +65,19 @@ class Figure(NamedTuple):
             return True
         return min(len(before), len(after)) > 1 and (min(before) > max(after) or max(before) < min(after))
 
+    def to_json(self) -> dict[str, Any]:
+        """The row as a document has it."""
+        return {
+            "key": self.key,
+            "title": self.title,
+            "unit": self.unit,
+            "before": _reading(self.before),
+            "after": _reading(self.after),
+            "saved": None if self.saved is None else round(self.saved, 4),
+            "certain": self.certain,
+            "how": self.how,
+        }
+
 
 class Side(NamedTuple):
     """What stands on one side: the name that was given, whether it is an image or a Dockerfile that was built, and the
@@ -108,22 +121,9 @@ class Comparison(NamedTuple):
             "before": self.before._asdict(),
             "after": self.after._asdict(),
             "conditions": self.conditions._asdict(),
-            "figures": [_figure(figure) for figure in self.figures],
+            "figures": [figure.to_json() for figure in self.figures],
             "told": list(self.told),
         }
-
-
-def _figure(figure: Figure) -> dict[str, Any]:
-    return {
-        "key": figure.key,
-        "title": figure.title,
-        "unit": figure.unit,
-        "before": _reading(figure.before),
-        "after": _reading(figure.after),
-        "saved": None if figure.saved is None else round(figure.saved, 4),
-        "certain": figure.certain,
-        "how": figure.how,
-    }
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
