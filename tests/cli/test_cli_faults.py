@@ -27,6 +27,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "inspect": ("probe",),
     "history": ("probe",),
     "diff": ("probe", "probe"),
+    "compare": ("--runs", "1", "probe", "{context}"),
     "tag": ("probe", "other"),
     "pull": ("-q", "127.0.0.1:1/none"),
     "push": ("-q", "probe", "127.0.0.1:1/none"),

@@ -17,6 +17,7 @@ MODULES = {
     "inspect": "inspect",
     "history": "history",
     "diff": "diff",
+    "compare": "compare",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
