@@ -1,7 +1,6 @@
 """Builds measured for a comparison: each in a store of its own that has the base images and nothing else."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Self
@@ -114,6 +113,8 @@ class Builds:
     # the context
 
     def _copy_context(self, side: BuiltSide) -> None:
+        import shutil
+
         try:
             shutil.copytree(side.context, side.copy, symlinks=True, ignore=special)
             relative = os.path.relpath(side.dockerfile, side.context)
@@ -165,6 +166,8 @@ class Builds:
 
     def _store(self, side: BuiltSide, number: int) -> str:
         """A store with the base images and nothing else: blobs are shared with the others."""
+        import shutil
+
         root = os.path.join(side.place, f"store-{number}")
         self._roots.append(root)
         try:
@@ -174,6 +177,8 @@ class Builds:
         return root
 
     def _drop(self, root: str) -> None:
+        import shutil
+
         if root in self._roots and os.path.isdir(root):
             # Files of other ids are the business of those who may remove them.
             if (
@@ -206,10 +211,12 @@ class Builds:
 
 def _share(source: str, target: str) -> str:
     """A file of a store in another one: blobs never change, everything else is copied."""
+    from shutil import copy2
+
     if f"{os.sep}blobs{os.sep}" in source:
         os.link(source, target)
         return target
-    return str(shutil.copy2(source, target))
+    return str(copy2(source, target))
 
 
 class _Seeding(Definition):

@@ -1,7 +1,6 @@
 """Pulls measured for a comparison: both images in a registry on loopback, behind a line as slow as is wanted."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -29,6 +28,8 @@ def pulls(
     platform: str,
 ) -> tuple[tuple[Reading, ...], str]:
     """What pulling each of the images took, and the name of the registry. KezuriError where they cannot be pulled."""
+    import shutil
+
     wanted = platform or str(Platform.host())
     with ExitStack() as held:
         registry = held.enter_context(installed(place, os.environ))
