@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from kezuri.anatomy.dissection import Dissection, OwnLayer
+from kezuri.anatomy.naming import recorded_names
 from kezuri.anatomy.summary import summarise
 from kezuri.anatomy.values import Anatomy
 from kezuri.app.distant_image import in_place, in_registry
@@ -30,7 +31,9 @@ class Named(NamedTuple):
 def anatomy(settings: Settings, image: Named) -> Anatomy:
     """The figures of an image. KezuriError when there is no such image, or its layers cannot be had."""
     with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
-        return summarise(dissection)
+        from kezuri.anatomy.leftovers import rule_of
+
+        return summarise(dissection, rule_of)
 
 
 @contextmanager
@@ -43,7 +46,9 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
         wanted = Platform.parse(image.platform) if image.platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with in_place(session, image.name, wanted, scratch) as distant:
-                yield _dissection(session, image.name, distant.config(), distant.layers, distant.files.whole())
+                yield _dissection(
+                    session, image.name, distant.config(), distant.layers, distant.files.whole(), scratch=scratch
+                )
             return
         name = image.name.removeprefix(word)
         if word != "docker://":
@@ -52,10 +57,14 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
                 session.forms.fetch_missing(found.config.diff_ids)
                 layers = session.forms.packed(found.config.diff_ids)
                 said = found.manifest.annotations
-                yield _dissection(session, name, found.config, found.manifest.layers, layers, found.digest, said)
+                yield _dissection(
+                    session, name, found.config, found.manifest.layers, layers, found.digest, said, scratch
+                )
                 return
         with in_registry(session, name, wanted, traffic, scratch) as distant:
-            yield _dissection(session, distant.name, distant.config(), distant.layers, distant.files.whole())
+            yield _dissection(
+                session, distant.name, distant.config(), distant.layers, distant.files.whole(), scratch=scratch
+            )
 
 
 def _dissection(
@@ -66,6 +75,7 @@ def _dissection(
     layers: Sequence[LayerForm],
     digest: str = "",
     annotations: Mapping[str, str] | None = None,
+    scratch: str = "",
 ) -> Dissection:
     if len(config.diff_ids) != len(blobs):
         raise KezuriError.of(
@@ -78,4 +88,4 @@ def _dissection(
         assert isinstance(form, ListedLayer)
         form.digests(form.listing.files())
         own.append(OwnLayer(diff_id, form, form.listing, made[number], blob.size, blob.digest, blob.media_type))
-    return Dissection(name, config, own, digest)
+    return Dissection(name, config, own, digest, lambda image: recorded_names(image, scratch))
