@@ -345,6 +345,7 @@ EVERY = [
     ("images",),
     ("inspect", "nothing"),
     ("history", "nothing"),
+    ("analyze", "nothing"),
     ("tag", "nothing", "more"),
     ("rmi", "nothing"),
     ("mutate", "nothing", "--user", "1"),

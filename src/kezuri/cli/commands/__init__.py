@@ -16,6 +16,7 @@ MODULES = {
     "images": "images",
     "inspect": "inspect",
     "history": "history",
+    "analyze": "analyze",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
