@@ -370,6 +370,7 @@ EVERY = [
     ("imagetools", "create", "-t", "localhost:1/x", "localhost:1/nothing"),
     ("imagetools", "inspect", "localhost:1/nothing"),
     ("image", "prune", "--force"),
+    ("diff", "nothing", "nothing"),
     ("plan", "."),
     ("check", "."),
     ("fmt", "--check", "."),

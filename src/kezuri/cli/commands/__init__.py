@@ -17,6 +17,7 @@ MODULES = {
     "inspect": "inspect",
     "history": "history",
     "analyze": "analyze",
+    "diff": "diff",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
