@@ -10,6 +10,7 @@ MODULES = {
     "plan": "plan",
     "check": "check",
     "why": "why",
+    "profile": "profile",
     "fmt": "fmt",
     "lsp": "lsp",
     "run": "run",
