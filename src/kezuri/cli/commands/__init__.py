@@ -59,6 +59,9 @@ MODULES = {
     "volume inspect": "volumes:INSPECT",
     "volume rm": "volumes:RM",
     "volume prune": "volumes:PRUNE",
+    "size record": "size:RECORD",
+    "size show": "size:SHOW",
+    "size gate": "size:GATE",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
@@ -115,7 +118,19 @@ ALIASES = {
 }
 """Other names that people's fingers know."""
 
-GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store", "volume")
+GROUPS = (
+    "image",
+    "manifest",
+    "imagetools",
+    "index",
+    "buildx",
+    "builder",
+    "container",
+    "system",
+    "store",
+    "volume",
+    "size",
+)
 """First words that need a second one."""
 
 
