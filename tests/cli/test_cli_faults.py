@@ -26,6 +26,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "run": ("--rm", "probe"),
     "inspect": ("probe",),
     "history": ("probe",),
+    "analyze": ("probe",),
+    "diff": ("probe", "probe"),
     "tag": ("probe", "other"),
     "pull": ("-q", "127.0.0.1:1/none"),
     "push": ("-q", "probe", "127.0.0.1:1/none"),

@@ -1,15 +1,16 @@
 """Images taken apart: from wherever they are, layer by layer, nothing unpacked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from kezuri.anatomy.dissection import Dissection, OwnLayer
-from kezuri.anatomy.history import History
+from kezuri.anatomy.naming import recorded_names
 from kezuri.anatomy.summary import summarise
-from kezuri.anatomy.values import Anatomy, Maker
+from kezuri.anatomy.values import Anatomy
 from kezuri.app.distant_image import in_place, in_registry
 from kezuri.app.image_files import ImagePath, kept_image
+from kezuri.app.layer_makers import makers
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -30,7 +31,9 @@ class Named(NamedTuple):
 def anatomy(settings: Settings, image: Named) -> Anatomy:
     """The figures of an image. KezuriError when there is no such image, or its layers cannot be had."""
     with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
-        return summarise(dissection)
+        from kezuri.anatomy.leftovers import rule_of
+
+        return summarise(dissection, rule_of)
 
 
 @contextmanager
@@ -43,7 +46,9 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
         wanted = Platform.parse(image.platform) if image.platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with in_place(session, image.name, wanted, scratch) as distant:
-                yield _dissection(image.name, distant.config(), distant.layers, distant.files.whole())
+                yield _dissection(
+                    session, image.name, distant.config(), distant.layers, distant.files.whole(), scratch=scratch
+                )
             return
         name = image.name.removeprefix(word)
         if word != "docker://":
@@ -51,26 +56,36 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
             if found is not None:
                 session.forms.fetch_missing(found.config.diff_ids)
                 layers = session.forms.packed(found.config.diff_ids)
-                yield _dissection(name, found.config, found.manifest.layers, layers, found.digest)
+                said = found.manifest.annotations
+                yield _dissection(
+                    session, name, found.config, found.manifest.layers, layers, found.digest, said, scratch
+                )
                 return
         with in_registry(session, name, wanted, traffic, scratch) as distant:
-            yield _dissection(distant.name, distant.config(), distant.layers, distant.files.whole())
+            yield _dissection(
+                session, distant.name, distant.config(), distant.layers, distant.files.whole(), scratch=scratch
+            )
 
 
 def _dissection(
-    name: str, config: ImageConfig, blobs: Sequence[Descriptor], layers: Sequence[LayerForm], digest: str = ""
+    session: Session,
+    name: str,
+    config: ImageConfig,
+    blobs: Sequence[Descriptor],
+    layers: Sequence[LayerForm],
+    digest: str = "",
+    annotations: Mapping[str, str] | None = None,
+    scratch: str = "",
 ) -> Dissection:
     if len(config.diff_ids) != len(blobs):
         raise KezuriError.of(
             f"{name}: its config names {len(config.diff_ids)} layers and its manifest {len(blobs)}: damaged",
             exit_code=125,
         )
-    history = History(name, config.history, len(layers))
+    made = makers(session, name, config, annotations)
     own = []
     for number, (diff_id, blob, form) in enumerate(zip(config.diff_ids, blobs, layers)):
         assert isinstance(form, ListedLayer)
         form.digests(form.listing.files())
-        line = history.of_layer(number)
-        maker = Maker(line.text if line is not None else "")
-        own.append(OwnLayer(diff_id, form, form.listing, maker, blob.size, blob.digest, blob.media_type))
-    return Dissection(name, config, own, digest)
+        own.append(OwnLayer(diff_id, form, form.listing, made[number], blob.size, blob.digest, blob.media_type))
+    return Dissection(name, config, own, digest, lambda image: recorded_names(image, scratch))

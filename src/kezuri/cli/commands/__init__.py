@@ -16,6 +16,8 @@ MODULES = {
     "images": "images",
     "inspect": "inspect",
     "history": "history",
+    "analyze": "analyze",
+    "diff": "diff",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
