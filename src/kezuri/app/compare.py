@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from kezuri.anatomy.summary import summarise
 from kezuri.anatomy.values import Anatomy
-from kezuri.app.anatomy import Named, opened_dissection
+from kezuri.app.anatomy import Named, opened_with_figures
 from kezuri.app.compare_builds import Builds, BuiltSide
 from kezuri.app.compare_pulls import pulls
 from kezuri.app.compare_request import CompareRequest, Program
@@ -111,9 +110,8 @@ def _dockerfile(name: str) -> str:
 def _look(column: _Column, platform: str) -> _Looked:
     with (
         Session(column.settings, reading=True) as session,
-        opened_dissection(session, Named(column.name, platform)) as image,
+        opened_with_figures(session, Named(column.name, platform)) as (image, anatomy),
     ):
-        anatomy = summarise(image)
         kind = image.config.platform
         side = Side(column.shown, "image" if column.built is None else "dockerfile", image.digest, str(kind))
         return _Looked(side, anatomy, image.config.user or "root", sum(1 for _ in set_ids(image.tree)))
