@@ -70,7 +70,7 @@ def _figures(session: Session, found: "_Found", dissection: "Dissection | None" 
 
 
 class _Found(NamedTuple):
-    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory that is there meanwhile."""
+    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory that is there then."""
 
     name: str
     digest: str
