@@ -56,7 +56,7 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
 
 
 class _Found(NamedTuple):
-    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory that is there meanwhile."""
+    """An image of which no layer is read yet: `layers` reads them; `scratch` is a directory that is there meanwhile."""
 
     name: str
     digest: str
