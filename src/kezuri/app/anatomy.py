@@ -56,7 +56,7 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
 
 
 class _Found(NamedTuple):
-    """An image of which no layer has been read: `layers` reads them."""
+    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory that is there meanwhile."""
 
     name: str
     digest: str
@@ -64,10 +64,12 @@ class _Found(NamedTuple):
     blobs: Sequence[Descriptor]
     makers: Sequence[Maker]
     layers: "Callable[[], Sequence[ReadLayer]]"
+    scratch: str
 
     def dissection(self) -> "Dissection":
         """The image with its layers read."""
         from kezuri.anatomy.dissection import Dissection, OwnLayer
+        from kezuri.anatomy.naming import recorded_names
 
         own, told = [], []
         for number, read in enumerate(self.layers()):
@@ -89,7 +91,8 @@ class _Found(NamedTuple):
         entries = sum(not entry.empty_layer for entry in self.config.history)
         if self.config.history and entries != len(own):
             told.append(f"the image's history tells of {entries} layers, and it has {len(own)}")
-        return Dissection(self.name, self.config, own, self.digest, told=told)
+        scratch = self.scratch
+        return Dissection(self.name, self.config, own, self.digest, lambda image: recorded_names(image, scratch), told)
 
 
 @contextmanager
@@ -100,7 +103,7 @@ def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
         wanted = Platform.parse(image.platform) if image.platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with in_place(session, image.name, wanted, scratch) as distant:
-                yield _elsewhere(session, distant)
+                yield _elsewhere(session, distant, scratch)
             return
         name = image.name.removeprefix(word)
         if word != "docker://":
@@ -113,13 +116,15 @@ def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
 
                     return of_store(session, config.diff_ids, manifest.layers)
 
-                yield _checked(session, name, kept.digest, config, manifest.layers, manifest.annotations, of_store)
+                yield _checked(
+                    session, name, kept.digest, config, manifest.layers, manifest.annotations, of_store, scratch
+                )
                 return
         with in_registry(session, name, wanted, traffic, scratch) as distant:
-            yield _elsewhere(session, distant)
+            yield _elsewhere(session, distant, scratch)
 
 
-def _elsewhere(session: Session, image: DistantImage) -> _Found:
+def _elsewhere(session: Session, image: DistantImage, scratch: str) -> _Found:
     config = image.config()
 
     def of_distant() -> "Sequence[ReadLayer]":
@@ -127,7 +132,7 @@ def _elsewhere(session: Session, image: DistantImage) -> _Found:
 
         return of_distant(session, image, config.diff_ids)
 
-    return _checked(session, image.name, image.digest, config, image.layers, image.annotations, of_distant)
+    return _checked(session, image.name, image.digest, config, image.layers, image.annotations, of_distant, scratch)
 
 
 def _checked(
@@ -138,10 +143,11 @@ def _checked(
     blobs: Sequence[Descriptor],
     annotations: Mapping[str, str],
     layers: "Callable[[], Sequence[ReadLayer]]",
+    scratch: str,
 ) -> _Found:
     if len(config.diff_ids) != len(blobs):
         raise KezuriError.of(
             f"{name}: its config names {len(config.diff_ids)} layers and its manifest {len(blobs)}: damaged",
             exit_code=125,
         )
-    return _Found(name, digest, config, blobs, makers(session, name, config, annotations), layers)
+    return _Found(name, digest, config, blobs, makers(session, name, config, annotations), layers, scratch)

@@ -86,7 +86,7 @@ def _base(store: Store, name: str, diff_ids: Sequence[str], made: Made | None, s
     below = min(made.steps) if made is not None else -1
     digest = said.get(BASE_DIGEST, "")
     if digest:
-        layers = _own_layers(store, digest)
+        layers = layers_of(store, digest)
         if layers and len(layers) < len(diff_ids) and tuple(diff_ids[: len(layers)]) == layers:
             return _Base(len(layers), named or digest)
     if below >= 0:
@@ -118,13 +118,13 @@ def _longest(store: Store, name: str, diff_ids: Sequence[str]) -> _Base:
     for digest, called in candidates.items():
         if own and _repository(called) == own:
             continue
-        layers = _own_layers(store, digest, known, len(diff_ids) - 1)
+        layers = layers_of(store, digest, known, len(diff_ids) - 1)
         if len(layers) > best.layers and tuple(diff_ids[: len(layers)]) == layers:
             best = _Base(len(layers), _familiar(called))
     return best
 
 
-def _own_layers(
+def layers_of(
     store: Store, digest: str, known: Mapping[str, str] | None = None, most: int = 1 << 20
 ) -> tuple[str, ...]:
     """The diff ids of an image by its manifest's digest; none where it is not here, is damaged, or has more than

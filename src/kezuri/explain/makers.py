@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from kezuri.cache.journal import JournalBuild, JournalStage, JournalStep
+from kezuri.cache.journal import JournalBuild, JournalStep
+from kezuri.explain.profiling import chain
 from kezuri.oci.config import chain_id
 from kezuri.plan.key import state_of
 
@@ -36,7 +37,8 @@ def made_by(builds: Iterable[JournalBuild], diff_ids: Sequence[str], known: Know
             continue
         starts = _starts(diff_ids) if starts is None else starts
         for stage in build.stages:
-            bottom, steps = _chain(build, stage)
+            stages = chain(build, stage)
+            bottom, steps = stages[0], [step for below in stages for step in below.steps]
             begin = starts.get(bottom.state, -1)
             found = Made(build, _matched(own, steps, begin), begin, bottom.base)
             if found.steps and (best is None or _worth(found) > _worth(best)):
@@ -58,20 +60,6 @@ def _starts(diff_ids: Sequence[str]) -> dict[str, int]:
         chain = chain_id((chain, diff_id)) if chain else diff_id
         found.setdefault(state_of("base", chain), count)
     return found
-
-
-def _chain(build: JournalBuild, stage: JournalStage) -> tuple[JournalStage, list[JournalStep]]:
-    """The stage that stands on no other, below this one, and all steps from its first one to this one's last."""
-    steps = list(stage.steps)
-    seen = {stage.number}
-    while stage.base_stage >= 0 and stage.base_stage not in seen:
-        below = build.stage(stage.base_stage)
-        if below is None:
-            break
-        seen.add(below.number)
-        stage = below
-        steps[:0] = stage.steps
-    return stage, steps
 
 
 def _matched(own: Sequence[Collection[str]], steps: Iterable[JournalStep], begin: int) -> dict[int, JournalStep]:

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 from kezuri.cache.journal import Heading, JournalOutcome
-from kezuri.explain.answers import Because
+from kezuri.explain.answers import Because, Explanation
 
 UNKNOWN = -1
-"""Stands for bytes that are not known any more, and for a moment that was not written down."""
+"""Stands for bytes that are not known any more, and (as in the journal) for a moment that was not written down."""
 
 DID = ("ran", "failed", "canceled")
 """Outcomes of a step for which something was done."""
@@ -30,10 +30,10 @@ class InstructionCost(NamedTuple):
     `label` is its stage's. `start` is how many seconds after the build began it did (UNKNOWN where that was not written
     down), `seconds` what it took there (0 where it was found).
 
-    `added` are the bytes of files that its layer has, `wasted` those among them that the last state of its stage does
-    not show, `hides` the bytes of layers below, of earlier instructions and of the base, that this one removed or
-    replaced. All three are UNKNOWN where the layer is not here any more. `shipped` says whether the layer is part of
-    the image. `times` are the builds that had the step, the latest first.
+    `added` are the bytes of files that its layer has, `wasted` those among them that the image does not show (of what
+    is no part of the image: the last state of its stage), `hides` the bytes of layers below, of earlier instructions
+    and of the base, that this one removed or replaced. All three are UNKNOWN where the layer is not here any more.
+    `shipped` says whether the layer is part of the image. `times` are the builds that had the step, the latest first.
     """
 
     number: int
@@ -96,7 +96,8 @@ class Profile(NamedTuple):
     bases: tuple[BaseCost, ...]
     steps: tuple[InstructionCost, ...]
     builds: tuple[Heading, ...]
-    quiet: bool = False
+    quiet: bool
+    explanation: Explanation
 
     @property
     def spent(self) -> float:
