@@ -106,13 +106,22 @@ class _Reading:
 
 def _own(found: list[Package], manifest: bytes, path: str) -> Package | None:
     """The artifact that the archive itself is."""
-    if len(found) == 1:
+    if len(found) == 1 and _agrees(found[0], manifest):
         return found[0]
     name = path.rpartition("/")[2]
     for package in found:
         if name.startswith(f"{package.name}-{package.version}.") or name.rpartition(".")[0] == package.name:
             return package
     return _of_manifest(manifest, path)
+
+
+def _agrees(package: Package, manifest: bytes) -> bool:
+    """Whether an archive's only artifact can be it: one that was put into it has another bundle's name around it."""
+    bundle = re.search(rb"^Bundle-SymbolicName:\s*([^;\r\n]+)", manifest, re.MULTILINE)
+    if bundle is None:
+        return True
+    plain = re.sub(r"[-_.]", "", package.name)
+    return plain in re.sub(r"[-_.]", "", text_of(bundle[1]))
 
 
 def _of_properties(data: bytes) -> Package | None:
