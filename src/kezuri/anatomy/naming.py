@@ -8,15 +8,15 @@ from kezuri.anatomy.reading import Peek, read_all
 from kezuri.anatomy.values import APPLICATION, NOBODY, Owner, OwnerKind
 from kezuri.anatomy.walk import Item
 from kezuri.linux.links import TooManyLinks, follow
-from kezuri.packages.inventory import ALWAYS, Inventory
+from kezuri.packages.inventory import ALWAYS, SYSTEM, Inventory
 from kezuri.packages.package import Package
-from kezuri.packages.records import kind_of, parse
+from kezuri.packages.records import LOOKED_INTO, kind_of, parse
+from kezuri.packages.runtimes import declared
 
 _MOST_RECORDS = 200_000
 _MOST_BYTES = 256 << 20
 """Records of an image, and their bytes, that are read; of further ones nothing is known."""
 _NOBODY, _APPLICATION = 0, 1
-_SYSTEM = ("deb", "apk", "rpm")
 
 
 class RecordedNames:
@@ -54,7 +54,7 @@ class RecordedNames:
 
 def owner_of(package: Package) -> Owner:
     """The owner that the files of a package have."""
-    kind: OwnerKind = "system" if package.ecosystem in _SYSTEM else "language"
+    kind: OwnerKind = "system" if package.ecosystem in SYSTEM else "language"
     if package.ecosystem == "generic":
         kind = "runtime"
     return Owner(kind, package.ecosystem, package.full_name, package.version)
@@ -80,10 +80,10 @@ def recorded_names(
         kind = kind_of(entry.path, entry.size, entry.mode)
         if not kind:
             continue
-        if len(wanted) >= _MOST_RECORDS or (kind not in ("program", "archive") and entry.size > room):
+        if len(wanted) >= _MOST_RECORDS or (kind not in LOOKED_INTO and entry.size > room):
             left_out += 1
             continue
-        if kind not in ("program", "archive"):
+        if kind not in LOOKED_INTO:
             room -= entry.size
         kinds[id(item)] = kind
         wanted.append(item)
@@ -100,6 +100,8 @@ def recorded_names(
     read_all(wanted, read, scratch, unread)
     if left_out:
         told(f"{left_out:,} records of packages were not read: there are too many")
+    for package in declared(image.config.env_map()):
+        inventory.declare(package)
     inventory.settle(_following(links))
     for trouble in inventory.troubles:
         told(trouble)
