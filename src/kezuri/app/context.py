@@ -72,7 +72,16 @@ def looked(request: BuildRequest, settings: Settings, listener: Listener, held: 
     every = lying(context.root, ignore) if context.root else _shown(context.tree)
     wanted = {number for survey in surveys for number in _needed(survey)}
     use, tree = use_of(
-        *(context.root, os.path.normpath(context.dockerfile.name), (name, line), every, taken, wanted, needless),
+        *(
+            context.root,
+            os.path.normpath(context.dockerfile.name),
+            (name, line),
+            every,
+            taken,
+            wanted,
+            needless,
+            _own(definition),
+        ),
     )
     use = use._replace(told=(*use.told, *dict.fromkeys(told)))
     return Looked(session, use, tree, taken, surveys, trees, definition)
@@ -82,6 +91,18 @@ def needless(path: str) -> bool:
     """Whether hardly any image needs what is at this path of a context: caches, histories, files of passwords."""
     name = path.rpartition("/")[2]
     return name in LARGE or name in SECRETS or path.endswith(tuple(f"/{each}" for each in LARGE if "/" in each))
+
+
+def _own(definition: Definition) -> Iterable[str]:
+    """The files of the context that are read whatever is copied: the Dockerfile and the ignore file, as paths in it."""
+    context = definition.context
+    if not context.root:
+        return ()
+    names = [os.path.join(context.directory, os.path.basename(context.dockerfile.name))] if context.directory else []
+    if context.ignore is not None:
+        names.append(ignore_paths(definition)[0])
+    prefix = context.root.rstrip("/") + "/"
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def _stages(surveys: Iterable[Survey]) -> Iterable[StagePlan]:
@@ -128,3 +149,16 @@ def _shown(tree: Tree) -> Iterable[Lying]:
             yield Lying(entry.path, entry.size if entry.kind == "file" else 0, entry.kind == "dir")
             if entry.kind == "dir":
                 todo.append(entry.path)
+
+
+def ignore_paths(definition: Definition) -> tuple[str, str]:
+    """Where the ignore file lies that holds, empty for none, and where one for this Dockerfile alone would lie, empty
+    where the Dockerfile is no file here."""
+    context = definition.context
+    name = os.path.basename(context.dockerfile.name)
+    beside = os.path.join(context.directory, f"{name}.dockerignore") if context.directory else ""
+    own = os.path.join(context.root, ".dockerignore")
+    container = os.path.join(context.root, ".containerignore")
+    if context.ignore is None:
+        return "", beside
+    return next((path for path in (beside, own, container) if path and os.path.lexists(path)), ""), beside

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from kezuri.app.check_places import is_dockerfile
-from kezuri.app.context import Looked, looked
+from kezuri.app.context import Looked, ignore_paths, looked
 from kezuri.app.definition import Definition
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.rewriting import Original, Replacement, read_original, replace_all
@@ -155,10 +155,9 @@ class _Writing:
 
     def _lines(self) -> tuple[Line, ...]:
         found = self._found
-        own = {self._relative(os.path.join(found.definition.context.directory, os.path.basename(found.use.dockerfile)))}
 
         def spare(path: str) -> bool:
-            return path in own or path.endswith((".dockerignore", ".containerignore"))
+            return path.endswith((".dockerignore", ".containerignore"))
 
         new = lines(found.tree, Words(open_words(_words(found))), spare)
         if len(new) > MOST_LINES:
@@ -302,16 +301,3 @@ def _take_back(result: Written, original: Original | None) -> None:
         return
     now = read_original(result.path, result.path)
     replace_all([Replacement(original.path, result.path, original.data, now)])
-
-
-def ignore_paths(definition: Definition) -> tuple[str, str]:
-    """Where the ignore file lies that holds, empty for none, and where one for this Dockerfile alone would lie, empty
-    where the Dockerfile is no file here."""
-    context = definition.context
-    name = os.path.basename(context.dockerfile.name)
-    beside = os.path.join(context.directory, f"{name}.dockerignore") if context.directory else ""
-    own = os.path.join(context.root, ".dockerignore")
-    container = os.path.join(context.root, ".containerignore")
-    if context.ignore is None:
-        return "", beside
-    return next((path for path in (beside, own, container) if path and os.path.lexists(path)), ""), beside

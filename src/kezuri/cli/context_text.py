@@ -50,7 +50,7 @@ class ContextText:
             lines.append(phrase("{} hides {}, and shows {}.", use.ignore, size(hidden), self._amount(use.shown)))
         elif use.root:
             lines.append(phrase("No ignore file hides anything of it."))
-        idle = use.shown.size - use.read.size
+        idle = sum(each.size for each in use.idle)
         lines.append(phrase("Instructions read {}; nothing reads {}.", self._amount(use.read), size(idle)))
         return visible("\n".join(lines), "\n")
 

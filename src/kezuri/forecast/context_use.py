@@ -80,8 +80,8 @@ class Idle(NamedTuple):
 class ContextUse(NamedTuple):
     """A build context and what is done with it. `root` is its directory (empty for an archive), `ignore` the name of
     the ignore file that holds, empty for none. `whole` is all that lies there, `shown` what is not hidden, `read` what
-    at least one instruction reads. `idle`, `needless` and `hidden` come largest first, `readings` in the order of the
-    file. `told` is what could not be looked at."""
+    at least one instruction reads. The Dockerfile and its ignore file are never idle. `idle`, `needless` and `hidden`
+    come largest first, `readings` in the order of the file. `told` is what could not be looked at."""
 
     root: str
     dockerfile: str
@@ -170,10 +170,11 @@ def use_of(
     taken: Sequence[Taking],
     wanted: Collection[int],
     needless: Callable[[str], bool],
+    own: Iterable[str] = (),
 ) -> tuple[ContextUse, Node]:
     """What is done with a context, and its tree without what is hidden. `ignore` is the name of the ignore file and
     what its lines say, `wanted` are the stages that the target needs, `needless` says of a path whether hardly any
-    image needs what is there."""
+    image needs what is there, `own` are files that the builder itself reads."""
     readers: dict[str, list[int]] = {}
     for number, taking in enumerate(taken):
         if not taking.context:
@@ -203,6 +204,8 @@ def use_of(
                 read.add(each.size, each.path)
             if len(by) == 1:
                 alone[by[0]] += each.size
+    for path in own:
+        tree.mark(path)
     for taking in taken:
         if not taking.context:
             for path in (*taking.files, *taking.directories, *taking.links):

@@ -92,7 +92,7 @@ def pattern(path: str) -> str | None:
     if "\n" in path or "\r" in path or path != path.strip():
         return None
     escaped = "".join(f"\\{sign}" if sign in "\\*?[]" else sign for sign in path)
-    return f"/{escaped}" if escaped[:1] in ("#", "!") else escaped
+    return f"\\{escaped}" if escaped[:1] in ("#", "!") else escaped
 
 
 def open_words(words: Iterable[tuple[str, str]]) -> Iterator[str]:
