@@ -36,6 +36,11 @@ class Naming(Protocol):
         """Every owner, by number; the first is nobody."""
         ...
 
+    @property
+    def told(self) -> Sequence[str]:
+        """What could not be found out about owners."""
+        ...
+
     def owner(self, item: Item) -> int:
         """The number of the owner of a file."""
         ...
@@ -49,6 +54,7 @@ class NoNames:
     """Where nobody is asked: every file is nobody's."""
 
     owners: Sequence[Owner] = (NOBODY,)
+    told: Sequence[str] = ()
 
     def owner(self, item: Item) -> int:
         """As Naming says."""
@@ -76,7 +82,7 @@ class Dissection:
         self.config = config
         self.layers = tuple(layers)
         self.digest = digest
-        self.told = tuple(told)
+        self._told = tuple(told)
         self.tree = StackView([layer.form for layer in layers], name)
         self._digests: list[dict[str, bytes]] | None = None
         self._names: OtherNames | None = None
@@ -89,6 +95,11 @@ class Dissection:
         if self._naming is None:
             self._naming = NoNames() if self._make_naming is None else self._make_naming(self)
         return self._naming
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What could not be found out: about owners, once they have been asked for."""
+        return self._told if self._naming is None else (*self._told, *self._naming.told)
 
     @property
     def owners(self) -> Sequence[Owner]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from kezuri.anatomy.dissection import Dissection
+from kezuri.anatomy.leftovers import rule_of
 from kezuri.anatomy.values import (
     Anatomy,
     Duplicate,
@@ -43,7 +44,7 @@ class _Growing:
         return Heap(self.count, self.size, tuple(self.largest))
 
 
-def summarise(image: Dissection, rule_of: Callable[[str], str] = lambda kind: "") -> Anatomy:
+def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Anatomy:
     """The figures of an image. `rule_of` gives the name of the rule that mends a kind of leftovers.
     KezuriError where a layer cannot be read."""
     count = len(image.layers)
