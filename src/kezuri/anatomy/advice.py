@@ -38,7 +38,8 @@ class Advice(NamedTuple):
 
 
 def advise(image: Anatomy) -> tuple[Advice, ...]:
-    """All there is to say: what its own instructions can mend, the largest first, then what came with the base."""
+    """All there is to say: what its own instructions can mend, the largest first, then content that is there twice, and
+    then what came with the base."""
     found = [_of_waste(image, waste) for waste in image.waste if waste.heap.size >= _LEAST]
     found += [_of_leftover(image, leftover) for leftover in image.leftovers if leftover.heap.size >= _LEAST]
     regained = sum(duplicate.regained for duplicate in image.duplicates)
@@ -46,7 +47,11 @@ def advise(image: Anatomy) -> tuple[Advice, ...]:
         copies = sum(duplicate.copies - 1 for duplicate in image.duplicates)
         largest = tuple((each.size, path) for each in image.duplicates[:1] for path in each.paths)
         found.append(Advice("duplicate", regained, copies, -1, -1, _HINTS["duplicate"], largest=largest))
-    return tuple(sorted(found, key=lambda each: (each.of_base, -each.size, each.kind, each.layer, each.by)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(advice: Advice) -> tuple[bool, bool, int, str, int, int]:
+    return advice.of_base, advice.kind == "duplicate", -advice.size, advice.kind, advice.layer, advice.by
 
 
 def _of_waste(image: Anatomy, waste: Waste) -> Advice:
