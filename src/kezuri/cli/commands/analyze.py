@@ -47,8 +47,8 @@ COMMAND = Command(
     least=1,
     most=1,
     description="Every byte of the layers is useful (the image shows it), wasted (a later layer removes or replaces\n"
-    "it), or the tar's own. Rules are asked with --ci, with CI=true where there is a .dive-ci or --compat dive, and when\n"
-    "a limit is given. What lies in the layers of the base is not blamed on the image, unless dive counts.\n"
+    "it), or the tar's own. Rules are asked with --ci, with CI=true where there is a .dive-ci or --compat dive, and\n"
+    "when a limit is given. What lies in the layers of the base is not blamed on the image, unless dive counts.\n"
     "docs/analyze.md has the definitions, and the JSON.",
     completes="image",
     holds=True,
