@@ -57,7 +57,7 @@ class AnalyzeMarkdown:
         for layer in order[:most]:
             shown = (layer.tar, layer.useful, layer.wasted, layer.blob)
             values = " | ".join(size(value) if value else "-" for value in shown)
-            lines.append(f"| {layer.number + 1} | {values} | `{code(self._words.maker(layer))}` |")
+            lines.append(f"| {layer.number + 1} | {values} | `{code(self._words.maker(image, layer))}` |")
         return lines + self._rest([layer.tar for layer in order], most)
 
     def _owners(self, image: Anatomy, most: int | None) -> list[str]:
@@ -79,8 +79,11 @@ class AnalyzeMarkdown:
         head = (phrase("SIZE"), phrase("WHAT COULD GO"), phrase("FILES"), phrase("HOW"))
         lines = [f"| {' | '.join(head)} |", "|---:|---|---|---|"]
         for each in advice[:most]:
-            what, files, how = self._words.what(image, each), self._words.some(each, 1), self._words.how(each)
-            lines.append(f"| {size(each.size)} | {cell(what)} | {cell(files)} | {cell(how)} |")
+            what, where = cell(self._words.what(each)), self._words.where(image, each)
+            how, files = cell(self._words.how(each)), cell(self._words.some(each, 1))
+            what += f"<br>`{code(where)}`" if where else ""
+            how += f"<br>`{code(each.mending)}`" if each.mending else ""
+            lines.append(f"| {size(each.size)} | {what} | {files} | {how} |")
         return lines + self._rest([each.size for each in advice], most)
 
     def _rest(self, sizes: Sequence[int], most: int | None) -> list[str]:

@@ -78,7 +78,7 @@ class AnalyzeText:
                 Cell(size(layer.useful), True),
                 _wasted(layer.wasted),
                 Cell(size(layer.blob) if layer.blob else "-", True),
-                Cell(self._words.maker(layer)),
+                Cell(self._words.maker(image, layer)),
             )
             for layer in order[:most]
         ]
@@ -109,12 +109,14 @@ class AnalyzeText:
     def _advice(self, image: Anatomy, advice: Sequence[Advice], most: int | None) -> list[str]:
         lines = [self._styled(self.phrase("WHAT COULD GO"), _BOLD)]
         room = max(_NARROWEST, self._columns - _LEFT)
+        margin = " " * _LEFT
         for each in advice[:most]:
-            lines.append(f"{size(each.size):>{_LEFT - 2}}  {clip(self._words.what(image, each), room)}")
-            files = self._words.some(each)
-            if files:
-                lines.append(" " * _LEFT + clip(files, room))
-            lines.append(" " * _LEFT + self._styled(self._words.how(each), _DIM))
+            lines.append(f"{size(each.size):>{_LEFT - 2}}  {clip(self._words.what(each), room)}")
+            shown = (self._words.where(image, each), self._words.some(each))
+            lines += (margin + clip(text, room) for text in shown if text)
+            lines += (margin + self._styled(text, _DIM) for text in _wrapped(self._words.how(each), room))
+            if each.mending:
+                lines += (margin + self._styled(text, _GREEN) for text in _wrapped(visible(each.mending), room))
         return lines + self._rest([each.size for each in advice], most)
 
     def _duplicates(self, image: Anatomy, most: int | None) -> list[str]:
@@ -176,3 +178,19 @@ def _wasted(count: int) -> Cell:
 
 def _owner_row(name: str, total: int, lost: int, files: int) -> tuple[Cell, ...]:
     return Cell(size(total), True), _wasted(lost), Cell(f"{files:,}", True), Cell(name)
+
+
+def _wrapped(text: str, cells: int) -> list[str]:
+    """The text in lines of so many cells, broken at blanks, and within a word that is longer."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and width(lines[-1]) + 1 + width(word) <= cells:
+            lines[-1] += f" {word}"
+            continue
+        if lines[-1]:
+            lines.append("")
+        for char in word:
+            if width(lines[-1]) + width(char) > cells:
+                lines.append("")
+            lines[-1] += char
+    return lines

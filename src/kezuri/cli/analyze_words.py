@@ -31,14 +31,17 @@ class AnalyzeWords:
         if again:
             parts = phrase("{}; of the wasted, {} are there again with another owner, mode or time", parts, size(again))
         many = phrase("{} files, {} directories", f"{image.files:,}", f"{image.directories:,}")
-        return whole, parts, many
+        files = _dockerfiles(image)
+        return whole, parts, many, *([visible(files[0])] if len(files) == 1 else [])
 
-    def maker(self, layer: LayerShare) -> str:
+    def maker(self, image: Anatomy, layer: LayerShare) -> str:
         """What made a layer, and where that stands."""
         maker = layer.maker
         text = one_line(maker.text) or self.phrase("nothing is said")
         if maker.dockerfile:
-            text = f"{visible(maker.dockerfile)}:{maker.line} {text}"
+            path = maker.dockerfile
+            name = path if len(_dockerfiles(image)) > 1 else path[path.rfind("/") + 1 :]
+            text = f"{visible(name)}:{maker.line} {text}"
         if maker.of_base:
             base = visible(maker.base) if maker.base else self.phrase("the base")
             text = f"[{base}] {text}"
@@ -54,22 +57,42 @@ class AnalyzeWords:
         named = {"application": self.phrase("the application"), "nobody": self.phrase("no package")}
         return named.get(owner.kind) or visible(str(owner))
 
-    def what(self, image: Anatomy, each: Advice) -> str:
-        """What could go, and which instruction is to be changed."""
+    def what(self, each: Advice) -> str:
+        """What could go, and why it is there."""
         phrase = self.phrase
         layer, by = each.layer + 1, each.by + 1
         if each.kind == "duplicate":
             return phrase("the same content at several paths, {} files too many", f"{each.files:,}")
-        where = self.maker(image.layers[each.by])
         if each.kind == "leftover":
-            return phrase("{} in layer {}: {}", self.words(each.what), layer, where)
+            return phrase("{} in layer {}", self._leftover(each.what), layer)
         if each.kind == "removed":
-            return phrase("of layer {}, removed by layer {}, which only hides it: {}", layer, by, where)
+            return phrase("of layer {}, removed by layer {}, which only hides it", layer, by)
         if each.kind == "rewritten":
-            return phrase("of layer {}, stored again by layer {} for another owner, mode or time: {}", layer, by, where)
+            return phrase("of layer {}, stored again by layer {} for another owner, mode or time", layer, by)
         if each.kind == "superseded":
-            return phrase("stored several times in layer {}: {}", layer, where)
-        return phrase("of layer {}, replaced by layer {}: {}", layer, by, where)
+            return phrase("stored several times in layer {}", layer)
+        return phrase("of layer {}, replaced by layer {}", layer, by)
+
+    def where(self, image: Anatomy, each: Advice) -> str:
+        """The instruction that is to be changed; empty where it is several."""
+        return self.maker(image, image.layers[each.by]) if each.by >= 0 else ""
+
+    def _leftover(self, kind: str) -> str:
+        from kezuri.anatomy.leftovers import KINDS
+
+        words = KINDS[kind].words if kind in KINDS else kind
+        phrase = self.phrase
+        short = {
+            "tests": phrase("tests"),
+            "source maps": phrase("source maps"),
+            "static libraries": phrase("static libraries"),
+            "headers of C": phrase("headers of C"),
+            "documentation": phrase("documentation"),
+            "translations": phrase("translations"),
+            "logs": phrase("logs"),
+            "temporary files": phrase("temporary files"),
+        }
+        return short.get(words) or self.words(words)
 
     def some(self, each: Advice, most: int = 3) -> str:
         """The largest of the files, and how many more there are; empty where none is known."""
@@ -79,7 +102,7 @@ class AnalyzeWords:
 
     def how(self, each: Advice) -> str:
         """How it can be mended, with the rule that finds it in a Dockerfile."""
-        return f"{self.words(each.hint)} ({each.rule})" if each.rule else self.words(each.hint)
+        return f"{each.rule}: {self.words(each.hint)}" if each.rule else self.words(each.hint)
 
     def state(self, verdict: Verdict) -> str:
         """What a rule says."""
@@ -100,6 +123,10 @@ class AnalyzeWords:
     def more(self, count: int, total: int) -> str:
         """That there are more rows, and what they come to."""
         return self.phrase("and {} more, {} (--all shows them)", f"{count:,}", size(total))
+
+
+def _dockerfiles(image: Anatomy) -> list[str]:
+    return sorted({layer.maker.dockerfile for layer in image.layers if layer.maker.dockerfile})
 
 
 def by_size(image: Anatomy) -> list[LayerShare]:

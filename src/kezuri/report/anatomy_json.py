@@ -85,6 +85,7 @@ def _layer(layer: LayerShare) -> dict[str, Any]:
         "line": maker.line or None,
         "ofBase": maker.of_base,
         "base": maker.base or None,
+        "unread": layer.unread or None,
     }
 
 
@@ -127,6 +128,7 @@ def _advice(advice: Advice) -> dict[str, Any]:
         "ofBase": advice.of_base,
         "rule": advice.rule or None,
         "hint": advice.hint,
+        "mending": advice.mending or None,
         "largest": _files(advice.largest),
     }
 
