@@ -91,6 +91,7 @@ def _efficiency(
             child = f"{path}/{name}" if path else name
             sizes = []
             below = []
+            missed = False
             for number in layers:
                 entry = listings[number].entry(child)
                 if (entry is None or entry.kind == "dir") and listings[number].children(child):
@@ -98,8 +99,11 @@ def _efficiency(
                     continue
                 size = 0
                 whiteout = entry is not None and entry.kind == "whiteout"
-                if final and number in stops and _order(child, whiteout) >= stops[number]:
-                    continue
+                if final and number in stops:
+                    at = _order(child, whiteout)
+                    missed = missed or at == stops[number]
+                    if at >= stops[number]:
+                        continue
                 if whiteout:
                     found = removed_size(listings, child, number)
                     if found is None:
@@ -111,6 +115,8 @@ def _efficiency(
                 elif entry is not None and entry.kind == "file":
                     size = entry.size
                 sizes.append(size)
+            if missed and not sizes:
+                smallest -= 1  # dive has noted the path, and no size for it
             if sizes and not ignored(child):
                 smallest += min(sizes)
                 every += sum(sizes)

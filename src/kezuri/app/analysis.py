@@ -1,6 +1,7 @@
 """Images analysed: their anatomy without what is meant to be so, dive's figures, and the rules of a `.dive-ci`."""
 
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +15,7 @@ from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dive import DiveFigures
+    from kezuri.dockerfile.ignore import Patterns
     from kezuri.documents.value import Mapping as Table
     from kezuri.documents.value import Value
 
@@ -35,9 +37,8 @@ def analysed(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> An
     if not ignore:
         return anatomy(settings, image)
     from kezuri.anatomy.ignored import without
-    from kezuri.dockerfile.ignore import Patterns
 
-    patterns = Patterns.of(ignore)
+    patterns = ignored(ignore)
     found = anatomy(settings, image)
     with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
         return without(found, dissection.pieces(), patterns.matches)
@@ -46,11 +47,18 @@ def analysed(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> An
 def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> "DiveFigures":
     """The numbers that dive has for an image. KezuriError as for `analysed`."""
     from kezuri.anatomy import dive
-    from kezuri.dockerfile.ignore import Patterns
 
-    patterns = Patterns.of(ignore)
+    patterns = ignored(ignore)
     with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
         return dive.dive_figures(dissection, patterns.matches) if ignore else dive.dive_figures(dissection)
+
+
+def ignored(patterns: Sequence[str]) -> "Patterns":
+    """Patterns of paths as in an ignore file; the slash that paths are shown with may stand before them. KezuriError for
+    one that is none."""
+    from kezuri.dockerfile.ignore import Patterns
+
+    return Patterns.of([re.sub("^(!?)/+", r"\1", pattern) for pattern in patterns])
 
 
 def thresholds(limits: Mapping[str, str]) -> Thresholds:
