@@ -1,0 +1,467 @@
+"""The explorer: layers on one side, the files that they make on the other, on Textual."""
+
+import os
+import re
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from kezuri.anatomy.listing_tree import Node
+from kezuri.anatomy.tree_view import Change, Filter, Selection, TreeView
+from kezuri.app.exploring import Came, Counted, Ended, Exploration, Opened, Version
+from kezuri.cli.explorer.content_text import differences
+from kezuri.cli.explorer.details import Details
+from kezuri.cli.explorer.lines import Lines
+from kezuri.cli.explorer.panes import FilesPane, LayersPane
+from kezuri.cli.explorer.screens import ChoiceScreen, ContentScreen, HelpScreen
+from kezuri.cli.explorer.words import Part, name
+from kezuri.cli.phrase import Phrase
+from kezuri.cli.quantities import amount, size
+from kezuri.diagnostics import KezuriError, visible
+from kezuri.layer.entry import Entry
+
+_NARROW = 80
+_LOW = 18
+
+
+class Heard(Message):
+    """Something came from the thread that has the image."""
+
+    def __init__(self, what: object) -> None:
+        super().__init__()
+        self.what = what
+
+
+class Looked(Message):
+    """A view was computed; `number` says for which wish."""
+
+    def __init__(self, number: int, selection: Selection | None, error: str = "") -> None:
+        super().__init__()
+        self.number = number
+        self.selection = selection
+        self.error = error
+
+
+class Done(Message):
+    """A job of the thread is done: what the user interface does then."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        super().__init__()
+        self.then = then
+
+
+class Explorer(App[None]):
+    """Looks around in an image that is being opened."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen, ModalScreen { background: ansi_default; color: ansi_default; layout: vertical; }
+    #title, .head { height: auto; text-style: bold; background: ansi_default; color: ansi_default; }
+    .head { text-style: none; border-bottom: solid ansi_blue; max-height: 50%; }
+    #left { width: 2fr; max-width: 72; border-right: solid ansi_blue; }
+    #right { width: 3fr; }
+    #layers { min-height: 3; }
+    #details { height: auto; max-height: 50%; border-top: solid ansi_blue; color: ansi_default; }
+    .narrow #left { width: 1fr; max-width: 100%; border-right: none; }
+    .narrow .files #left, .narrow.files #left { display: none; }
+    .narrow.layers #right { display: none; }
+    .low #details { display: none; }
+    #place { height: 1; color: ansi_default; }
+    #state { height: 1; color: ansi_default; }
+    .keys { height: 1; color: ansi_default; text-style: dim; }
+    #prompt { display: none; height: 1; border: none; padding: 0; background: ansi_default; color: ansi_default; }
+    .asking #prompt { display: block; }
+    .asking #state { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c,ctrl+q", "quit", show=False, priority=False),
+        Binding("tab,shift+tab", "switch_pane", show=False, priority=False),
+        Binding("ctrl+f,f", "ask('filter')", show=False),
+        Binding("slash,ctrl+slash,ctrl+underscore", "ask('search')", show=False),
+        Binding("n", "search_again(False)", show=False),
+        Binding("N", "search_again(True)", show=False),
+        Binding("w", "toggle_wasted", show=False),
+        Binding("L", "toggle_leftovers", show=False),
+        Binding("o", "owners", show=False),
+        Binding("a", "aggregate_other", show=False),
+        Binding("escape", "everything", show=False),
+        Binding("question_mark,f1", "help", show=False),
+    ]
+
+    def __init__(self, exploration: Exploration, named: str, phrase: Phrase) -> None:
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark" if "ansi-dark" in self.available_themes else "textual-ansi"
+        self._exploration = exploration
+        self._named = named
+        self._phrase = phrase
+        self._opened: Opened | None = None
+        self._filter = Filter()
+        self._aggregate = False
+        self._wish = 0
+        self._views: dict[tuple[int, int], TreeView] = {}
+        self._asked = ""
+        self._sought = ""
+        self._shown: tuple[Node, int] | None = None
+
+    # what is there
+
+    def compose(self) -> ComposeResult:
+        yield Static(Text(name(self._named), no_wrap=True, overflow="ellipsis"), id="title")
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield LayersPane()
+                yield Static(id="details")
+            with Vertical(id="right"):
+                yield FilesPane(self._entry_of)
+        yield Static(id="place")
+        yield Static(self._phrase("Opening the image…"), id="state")
+        yield Input(id="prompt")
+        yield Static(Text(self._keys(), no_wrap=True, overflow="ellipsis"), classes="keys")
+
+    def on_mount(self) -> None:
+        self.query_one(FilesPane).focus()
+        self.screen.add_class("files")
+        self._fit(self.size.width, self.size.height)
+        self._exploration.listen(self.hear)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit(event.size.width, event.size.height)
+
+    def _fit(self, width: int, height: int) -> None:
+        for screen in self.screen_stack:
+            screen.set_class(width < _NARROW, "narrow")
+            screen.set_class(height < _LOW, "low")
+
+    def _keys(self) -> str:
+        return self._phrase(
+            "Tab layers/files · Space open · / search · f filter · w wasted · o owner · ? keys · q end"
+        )
+
+    def _entry_of(self, node: Node) -> Entry | None:
+        selection = self.query_one(FilesPane).rows.selection
+        if selection is None:
+            return None
+        stand = selection.view.stand(node)
+        if stand is None and node.stands and selection.filter.wasted:
+            stand = node.stands[0]
+        return None if stand is None else self._exploration.entry(node, stand.layer)
+
+    # what comes from the thread
+
+    def hear(self, what: object) -> None:
+        """Called by the thread that has the image."""
+        self.post_message(Heard(what))
+
+    def on_heard(self, message: Heard) -> None:
+        what = message.what
+        state = self._first.query_one("#state", Static)
+        if isinstance(what, Came):
+            text = self._phrase("Read {} of {} from {}", amount(what.size), amount(what.whole), visible(what.source))
+            state.update(Text(text))
+        elif isinstance(what, Counted):
+            state.update(Text(self._phrase("Looked at {} entries…", f"{what.entries:,}")))
+        elif isinstance(what, Ended):
+            self.exit()
+        elif isinstance(what, Opened):
+            self._open(what)
+
+    @property
+    def _first(self) -> Screen[object]:
+        return self.screen_stack[0]
+
+    def _open(self, opened: Opened) -> None:
+        self._opened = opened
+        details = Details(opened, self._phrase)
+        self._first.query_one("#title", Static).update(details.title())
+        layers = self._first.query_one(LayersPane)
+        layers.seen = opened.layers
+        layers.go(len(opened.layers), quiet=True)
+        self._look()
+
+    def _look(self) -> None:
+        """Show what is chosen."""
+        opened = self._opened
+        if opened is None:
+            return
+        layers = self._first.query_one(LayersPane)
+        layer, wanted = layers.cursor, self._filter
+        if opened.layers:
+            self._first.query_one("#details", Static).update(Details(opened, self._phrase).layer(layer))
+        since = layer - 1
+        if self._aggregate:
+            # What all layers waste, those of the base too; else what was done to the lowest one, as dive shows it.
+            since = -1 if wanted.wasted or layer == 0 else 0
+        self._wish += 1
+        number, tree, views = self._wish, opened.tree, self._views
+
+        def work() -> None:
+            if number != self._wish:
+                return
+            try:
+                view = views.get((layer, since))
+                if view is None:
+                    view = TreeView(tree, layer, since)
+                    while len(views) >= 4:
+                        del views[next(iter(views))]
+                    views[layer, since] = view
+                self.post_message(Looked(number, Selection(view, wanted)))
+            except re.error as error:
+                self.post_message(Looked(number, None, str(error)))
+
+        self._exploration.post(work)
+
+    def on_looked(self, message: Looked) -> None:
+        if message.number != self._wish:
+            return
+        if message.selection is None:
+            self._say(self._phrase("This is no regular expression: {}", message.error))
+            return
+        files = self._first.query_one(FilesPane)
+        node = files.node
+        files.rows.show(message.selection)
+        files.keep(node)
+        self._tell()
+
+    def on_done(self, message: Done) -> None:
+        message.then()
+
+    def _say(self, text: str) -> None:
+        self._first.query_one("#state", Static).update(Text(text, no_wrap=True, overflow="ellipsis"))
+
+    def _tell(self) -> None:
+        """The lines below: where the cursor is, and what is shown."""
+        files = self._first.query_one(FilesPane)
+        selection, opened = files.rows.selection, self._opened
+        if selection is None or opened is None:
+            return
+        details = Details(opened, self._phrase)
+        self._first.query_one("#place", Static).update(details.path(files.node, selection))
+        self._say(details.state(selection, self._aggregate, files.rows.by_size))
+
+    def on_lines_moved(self, message: Lines.Moved) -> None:
+        if isinstance(message.lines, LayersPane):
+            self._look()
+        elif isinstance(message.lines, FilesPane):
+            self._tell()
+
+    def on_lines_chosen(self, message: Lines.Chosen) -> None:
+        if isinstance(message.lines, LayersPane):
+            self.action_switch_pane()
+        elif isinstance(message.lines, FilesPane):
+            files = message.lines
+            if files.node is not None and files.rows.opens(files.node):
+                files.action_toggle_row()
+            else:
+                self._show_content()
+
+    # what keys do
+
+    def action_switch_pane(self) -> None:
+        screen = self._first
+        to_layers = screen.has_class("files")
+        screen.set_class(to_layers, "layers")
+        screen.set_class(not to_layers, "files")
+        (screen.query_one(LayersPane) if to_layers else screen.query_one(FilesPane)).focus()
+
+    def action_aggregate(self, on: bool) -> None:
+        self._aggregate = on
+        self._look()
+
+    def action_aggregate_other(self) -> None:
+        self.action_aggregate(not self._aggregate)
+
+    def action_toggle_change(self, change: Change) -> None:
+        which: set[Change] = {"changed", "rewritten"} if change == "changed" else {change}
+        shown = set(self._filter.changes)
+        shown = shown - which if which <= shown else shown | which
+        self._wanted(self._filter._replace(changes=frozenset(shown)))
+
+    def action_toggle_wasted(self) -> None:
+        self._wanted(self._filter._replace(wasted=not self._filter.wasted))
+
+    def action_toggle_leftovers(self) -> None:
+        self._wanted(self._filter._replace(leftover=not self._filter.leftover))
+
+    def action_everything(self) -> None:
+        if self._asked:
+            self._answered("")
+        else:
+            self._wanted(Filter())
+
+    def _wanted(self, wanted: Filter) -> None:
+        self._filter = wanted
+        self._look()
+
+    def action_owners(self) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        details = Details(opened, self._phrase)
+        numbers, choices = details.owners()
+        current = numbers.index(self._filter.owner) if self._filter.owner in numbers else 0
+
+        def chosen(number: int | None) -> None:
+            if number is not None and number >= 0:
+                self._wanted(self._filter._replace(owner=numbers[number]))
+
+        self.push_screen(ChoiceScreen(self._phrase("Files of which owner?"), choices, current), chosen)
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self._phrase("Keys"), Details.keys(self._phrase)))
+
+    # questions
+
+    def action_ask(self, what: str) -> None:
+        if self._opened is None:
+            return
+        self._asked = what
+        prompt = self._first.query_one("#prompt", Input)
+        prompt.value = {"filter": self._filter.pattern, "search": self._sought}.get(what, "")
+        prompt.placeholder = {
+            "filter": self._phrase("Show only paths with this regular expression"),
+            "search": self._phrase("Go to a name with this regular expression"),
+        }.get(what, "")
+        self._first.add_class("asking")
+        prompt.focus()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        self._answered(message.value, True)
+
+    def _answered(self, text: str, given: bool = False) -> None:
+        asked, self._asked = self._asked, ""
+        self._first.remove_class("asking")
+        files = self._first.query_one(FilesPane)
+        files.focus()
+        self._first.set_class(False, "layers")
+        self._first.set_class(True, "files")
+        if not given:
+            self._tell()
+        elif asked == "filter":
+            self._wanted(self._filter._replace(pattern=text))
+        elif asked == "search":
+            self._sought = text
+            self.action_search_again(False)
+        elif asked == "write":
+            self._write(text)
+
+    def action_search_again(self, backwards: bool) -> None:
+        files = self._first.query_one(FilesPane)
+        if not self._sought:
+            return
+        try:
+            found = files.rows.find(self._sought, files.node, backwards)
+        except re.error as error:
+            self._say(self._phrase("This is no regular expression: {}", error))
+            return
+        if found is None:
+            self._say(self._phrase("Nothing that is shown is called so: {}", visible(self._sought)))
+        else:
+            files.reveal(found)
+
+    # contents
+
+    def _chosen(self) -> tuple[Node, int] | None:
+        """The file that the cursor is on, and the layer that has it as it is shown."""
+        files = self._first.query_one(FilesPane)
+        node, selection = files.node, files.rows.selection
+        if node is None or selection is None:
+            return None
+        stand = selection.view.stand(node)
+        if stand is None or selection.filter.wasted:
+            held = (each for each in node.stands if each.layer <= selection.view.level and each.kind != "whiteout")
+            stand = next(held, stand)
+        return None if stand is None else (node, stand.layer)
+
+    def _work(self, job: Callable[[], Callable[[], None]]) -> None:
+        """Have the thread do something, and show then what it says."""
+
+        def work() -> None:
+            try:
+                then = job()
+            except KezuriError as error:
+                text = error.diagnostics[0].message
+                then = lambda: self._say(visible(text))  # noqa: E731
+            except OSError as error:
+                reason = error.strerror or str(error)
+                then = lambda: self._say(visible(reason))  # noqa: E731
+            self.post_message(Done(then))
+
+        self._say(self._phrase("Reading…"))
+        self._exploration.post(work)
+
+    def _show_content(self) -> None:
+        chosen = self._chosen()
+        if chosen is None or self._opened is None:
+            return
+        node, layer = chosen
+        details = Details(self._opened, self._phrase)
+
+        def job() -> Callable[[], None]:
+            version = self._exploration.version(node.path, layer)
+            return lambda: self._show(details.version(node, version), version, None, chosen)
+
+        self._work(job)
+
+    def _show(self, head: list[Part], version: Version, lines: list[Part] | None, of: tuple[Node, int]) -> None:
+        self._tell()
+        self._shown = of
+        self.push_screen(ContentScreen(self._phrase, head, version.data, lines), lambda _: None)
+
+    def action_compare(self) -> None:
+        """Show how the chosen file differs from what the layers below have at its path."""
+        chosen = self._chosen()
+        if chosen is None or self._opened is None:
+            return
+        node, layer = chosen
+        details = Details(self._opened, self._phrase)
+        below = next((each for each in node.stands if each.layer < layer), None)
+        if below is None or below.kind == "whiteout":
+            self.notify(self._phrase("No layer below has something here"), markup=False)
+            return
+        lower = below.layer
+
+        def job() -> Callable[[], None]:
+            before = self._exploration.version(node.path, lower)
+            after = self._exploration.version(node.path, layer)
+            head, lines = details.comparison(node, before, after), differences(before, after)
+            if lines is None:
+                lines = [(self._phrase("The bytes are the same."), "")]
+            return lambda: self._show(head, after, lines, chosen)
+
+        self._work(job)
+
+    def action_write_out(self) -> None:
+        """Ask where the chosen file is to be written."""
+        chosen = self._chosen()
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if chosen is None:
+            return
+        node, _ = chosen
+        self._shown = chosen
+        self.action_ask("write")
+        prompt = self._first.query_one("#prompt", Input)
+        prompt.placeholder = self._phrase("Write it to this new file")
+        prompt.value = "./" + re.sub(r"[^\w.+@-]", "_", node.name)
+
+    def _write(self, target: str) -> None:
+        if self._shown is None or not target.strip():
+            self._tell()
+            return
+        node, layer = self._shown
+        target = os.path.expanduser(target.strip())
+
+        def job() -> Callable[[], None]:
+            written = self._exploration.write(node.path, layer, target)
+            text = self._phrase("Wrote {} to {}", size(written), visible(target))
+            return lambda: self._say(text)
+
+        self._work(job)
