@@ -13,7 +13,8 @@ from kezuri.tree.stack import StackView
 
 class OwnLayer(NamedTuple):
     """A layer to be taken apart: its files, its listing with the digests of its files, what made it, and the blob that
-    it travels as (its size, digest and media type; 0 and empty where they are not known)."""
+    it travels as (its size, digest and media type; 0 and empty where they are not known). `unread` says why nothing of
+    it is known, and is empty for a layer that could be read."""
 
     diff_id: str
     form: LayerForm
@@ -22,6 +23,7 @@ class OwnLayer(NamedTuple):
     blob: int = 0
     digest: str = ""
     media_type: str = ""
+    unread: str = ""
 
 
 class Naming(Protocol):

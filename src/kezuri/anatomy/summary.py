@@ -117,6 +117,7 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = lambda kind: ""
                 layer_.blob,
                 layer_.digest,
                 layer_.media_type,
+                layer_.unread,
             )
         )
     owners = [

@@ -79,7 +79,8 @@ class LayerShare(NamedTuple):
     """One layer. `tar` are its plain bytes: those that the image shows (`useful`), those that it does not (`wasted`),
     and what is no file's content: headers, padding, the end of the tar (`metadata`). Of the wasted ones `rewritten` are
     there a second time with other metadata only. `blob` is its size as it travels, `digest` and `media_type` that
-    blob's, empty where they are not known."""
+    blob's, empty where they are not known. `unread` says why the layer could not be read, so that all figures but
+    `blob` are 0; it is empty for others."""
 
     number: int
     diff_id: str
@@ -94,6 +95,7 @@ class LayerShare(NamedTuple):
     blob: int = 0
     digest: str = ""
     media_type: str = ""
+    unread: str = ""
 
 
 class OwnerShare(NamedTuple):

@@ -152,6 +152,10 @@ class Forms:
         listings = self._made().listings
         return tuple(listings.packed(layer, layers[:number]) for number, layer in enumerate(layers))
 
+    def complete(self, layer: str) -> "ListedLayer":
+        """The layer as its tar has it, with the digests of its files and the size of the tar."""
+        return self._made().listings.complete(layer)
+
     # blobs
 
     def fetch_missing(self, layers: Sequence[str]) -> None:

@@ -10,12 +10,15 @@ MODULES = {
     "plan": "plan",
     "check": "check",
     "why": "why",
+    "profile": "profile",
     "fmt": "fmt",
     "lsp": "lsp",
     "run": "run",
     "images": "images",
     "inspect": "inspect",
     "history": "history",
+    "analyze": "analyze",
+    "diff": "diff",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
@@ -57,6 +60,9 @@ MODULES = {
     "volume inspect": "volumes:INSPECT",
     "volume rm": "volumes:RM",
     "volume prune": "volumes:PRUNE",
+    "size record": "size:RECORD",
+    "size show": "size:SHOW",
+    "size gate": "size:GATE",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
@@ -113,7 +119,19 @@ ALIASES = {
 }
 """Other names that people's fingers know."""
 
-GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store", "volume")
+GROUPS = (
+    "image",
+    "manifest",
+    "imagetools",
+    "index",
+    "buildx",
+    "builder",
+    "container",
+    "system",
+    "store",
+    "volume",
+    "size",
+)
 """First words that need a second one."""
 
 
