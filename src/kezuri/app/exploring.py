@@ -85,6 +85,27 @@ class Version(NamedTuple):
         return len(self.data) >= self.entry.size
 
 
+class Beside:
+    """A thread that does one thing after the other, for somebody who does not wait."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="beside", daemon=True)
+        self._thread.start()
+
+    def post(self, job: Callable[[], None]) -> None:
+        """Have something done; it must not raise."""
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        """End when what has been begun is done; nobody waits for it."""
+        self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+
 class Exploration:
     """An image that is opened beside. Whoever listens gets Came, Counted, and then Opened or Ended, from the thread
     that works; whatever is posted afterwards is done by the same one, in turn."""

@@ -1,5 +1,9 @@
 """`kezuri explore`: look around in the layers of an image."""
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
@@ -41,13 +45,55 @@ def execute(invocation: Invocation) -> int:
 
         if not exploration.fails(_AT_ONCE):
             explorer = Explorer(exploration, named.name, console.phrase)
-            explorer.run()
+            with Ending(lambda: explorer.call_from_thread(explorer.exit)):
+                explorer.run()
             code = explorer.return_code or 0
     finally:
         exploration.close()
     if exploration.failed is not None:
         raise exploration.failed
     return code
+
+
+class Ending:
+    """While this context is open, SIGTERM and SIGHUP have a thread call `leave`, so that the terminal is given back as
+    it was; afterwards they do what they did before, once."""
+
+    def __init__(self, leave: Callable[[], object]) -> None:
+        self._leave = leave
+        self._before: dict[int, Any] = {}
+        self._came = 0
+
+    def __enter__(self) -> None:
+        import signal
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._end)
+
+    def __exit__(self, *raised: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._came:
+            signal.raise_signal(self._came)
+
+    def _end(self, number: int, frame: object) -> None:
+        if not self._came:
+            self._came = number
+            # The loop sleeps in this thread, and only another one wakes it.
+            threading.Thread(target=self._call, daemon=True).start()
+
+    def _call(self) -> None:
+        import time
+
+        for _ in range(100):
+            try:
+                self._leave()
+                return
+            except RuntimeError:
+                time.sleep(0.05)  # it is not running yet, or no more
 
 
 def _is_terminal(invocation: Invocation) -> bool:

@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 
 from kezuri.anatomy.listing_tree import Node
 from kezuri.anatomy.tree_view import Change, Filter, Selection, TreeView
-from kezuri.app.exploring import Came, Counted, Ended, Exploration, Opened, Version
+from kezuri.app.exploring import Beside, Came, Counted, Ended, Exploration, Opened, Version
 from kezuri.cli.explorer.content_text import differences
 from kezuri.cli.explorer.details import Details
 from kezuri.cli.explorer.lines import Lines
@@ -64,8 +64,9 @@ class Explorer(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen, ModalScreen { background: ansi_default; color: ansi_default; layout: vertical; }
-    #title, .head { height: auto; text-style: bold; background: ansi_default; color: ansi_default; }
-    .head { text-style: none; border-bottom: solid ansi_blue; max-height: 50%; }
+    #title { height: 1; text-style: bold; }
+    #title, .head { background: ansi_default; color: ansi_default; }
+    .head { height: auto; border-bottom: solid ansi_blue; max-height: 50%; }
     #left { width: 2fr; max-width: 72; border-right: solid ansi_blue; }
     #right { width: 3fr; }
     #layers { min-height: 3; }
@@ -82,8 +83,8 @@ class Explorer(App[None]):
     .asking #state { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+c,ctrl+q", "quit", show=False, priority=False),
-        Binding("tab,shift+tab", "switch_pane", show=False, priority=False),
+        Binding("q", "quit", show=False),
+        Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
         Binding("ctrl+f,f", "ask('filter')", show=False),
         Binding("slash,ctrl+slash,ctrl+underscore", "ask('search')", show=False),
         Binding("n", "search_again(False)", show=False),
@@ -110,6 +111,7 @@ class Explorer(App[None]):
         self._asked = ""
         self._sought = ""
         self._shown: tuple[Node, int] | None = None
+        self._looker = Beside()
 
     # what is there
 
@@ -132,6 +134,9 @@ class Explorer(App[None]):
         self._fit(self.size.width, self.size.height)
         self._exploration.listen(self.hear)
 
+    def on_unmount(self) -> None:
+        self._looker.close()
+
     def on_resize(self, event: events.Resize) -> None:
         self._fit(event.size.width, event.size.height)
 
@@ -141,17 +146,15 @@ class Explorer(App[None]):
             screen.set_class(height < _LOW, "low")
 
     def _keys(self) -> str:
-        return self._phrase(
-            "Tab layers/files · Space open · / search · f filter · w wasted · o owner · ? keys · q end"
-        )
+        return self._phrase("Tab layers/files · Space open · / search · f filter · w wasted · o owner · ? keys · q end")
 
     def _entry_of(self, node: Node) -> Entry | None:
         selection = self.query_one(FilesPane).rows.selection
         if selection is None:
             return None
         stand = selection.view.stand(node)
-        if stand is None and node.stands and selection.filter.wasted:
-            stand = node.stands[0]
+        if selection.filter.wasted:
+            stand = selection.view.lost(node) or stand
         return None if stand is None else self._exploration.entry(node, stand.layer)
 
     # what comes from the thread
@@ -197,8 +200,7 @@ class Explorer(App[None]):
             self._first.query_one("#details", Static).update(Details(opened, self._phrase).layer(layer))
         since = layer - 1
         if self._aggregate:
-            # What all layers waste, those of the base too; else what was done to the lowest one, as dive shows it.
-            since = -1 if wanted.wasted or layer == 0 else 0
+            since = self._ground(layer)
         self._wish += 1
         number, tree, views = self._wish, opened.tree, self._views
 
@@ -216,7 +218,19 @@ class Explorer(App[None]):
             except re.error as error:
                 self.post_message(Looked(number, None, str(error)))
 
-        self._exploration.post(work)
+        self._looker.post(work)
+
+    def _ground(self, layer: int) -> int:
+        """The layer that all changes are compared with: the uppermost of the base, where that is known, else the
+        lowest, as dive does. What is wasted is all of it, in the base too."""
+        if self._filter.wasted or layer == 0 or self._opened is None:
+            return -1
+        base = 0
+        for each in self._opened.layers[:layer]:
+            if not each.maker.of_base:
+                break
+            base = each.number
+        return base
 
     def on_looked(self, message: Looked) -> None:
         if message.number != self._wish:
@@ -244,7 +258,7 @@ class Explorer(App[None]):
             return
         details = Details(opened, self._phrase)
         self._first.query_one("#place", Static).update(details.path(files.node, selection))
-        self._say(details.state(selection, self._aggregate, files.rows.by_size))
+        self._say(details.state(selection, files.rows.by_size))
 
     def on_lines_moved(self, message: Lines.Moved) -> None:
         if isinstance(message.lines, LayersPane):
@@ -375,9 +389,8 @@ class Explorer(App[None]):
         if node is None or selection is None:
             return None
         stand = selection.view.stand(node)
-        if stand is None or selection.filter.wasted:
-            held = (each for each in node.stands if each.layer <= selection.view.level and each.kind != "whiteout")
-            stand = next(held, stand)
+        if selection.filter.wasted:
+            stand = selection.view.lost(node) or stand
         return None if stand is None else (node, stand.layer)
 
     def _work(self, job: Callable[[], Callable[[], None]]) -> None:
@@ -423,8 +436,8 @@ class Explorer(App[None]):
         node, layer = chosen
         details = Details(self._opened, self._phrase)
         below = next((each for each in node.stands if each.layer < layer), None)
-        if below is None or below.kind == "whiteout":
-            self.notify(self._phrase("No layer below has something here"), markup=False)
+        if below is None or below.kind not in ("file", "hardlink"):
+            self._say(self._phrase("No layer below has a file here"))
             return
         lower = below.layer
 

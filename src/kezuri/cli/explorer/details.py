@@ -52,7 +52,7 @@ class Details:
             text.append(f"\n{visible(maker.dockerfile)}:{maker.line}", "cyan")
         elif maker.of_base:
             text.append("\n" + (self._phrase("of the base {}", visible(maker.base)) if maker.base else self._of_base()))
-        text.append(f"\n{visible(layer.diff_id)[:26]}", "dim")
+        text.append(f"\n{visible(layer.diff_id)[:19]}", "dim")
         made = " ".join(visible(maker.text).split())
         text.append(f"\n{made[:600]}{'…' if len(made) > 600 else ''}")
         return text
@@ -69,8 +69,7 @@ class Details:
         text.append("/" + visible(node.path), "bold")
         stand = view.stand(node)
         if selection.filter.wasted:
-            lost = [each for each in node.stands if each.fate != "shown" and view.since < each.layer <= view.level]
-            stand = next((each for each in lost if each.size), stand)
+            stand = view.lost(node) or stand
         if stand is None:
             return text
         text.append("  " + self._phrase("layer {}", stand.layer + 1))
@@ -99,13 +98,13 @@ class Details:
             return self._phrase("the same bytes again in layer {}", by)
         return "" if stand.fate == "shown" else self._phrase("superseded within its layer")
 
-    def state(self, selection: Selection, aggregated: bool, by_size: bool) -> str:
+    def state(self, selection: Selection, by_size: bool) -> str:
         """What is shown: of which layers, and what the filter leaves."""
         view, wanted = selection.view, selection.filter
-        number = view.level + 1
+        first, last = view.since + 2, view.level + 1
         words = [
-            self._phrase("layers 1 to {}", number) if aggregated and number > 1 else self._phrase("layer {}", number),
-            self._phrase("{} files, {}", f"{selection.matches:,}", size(selection.sizes[0])),
+            self._phrase("layers {} to {}", first, last) if first < last else self._phrase("layer {}", last),
+            self._phrase("{} paths, {}", f"{selection.matches:,}", size(selection.sizes[0])),
         ]
         hidden = [change for change in CHANGES if change not in wanted.changes]
         if hidden:

@@ -18,6 +18,7 @@ class LayersPane(Lines):
     """The layers, the lowest first: size, what of it is wasted, and what made it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,shift+tab", "app.switch_pane", show=False),
         Binding("ctrl+a", "app.aggregate(True)", show=False),
         Binding("ctrl+l", "app.aggregate(False)", show=False),
         Binding("enter,right,l", "app.switch_pane", show=False),
@@ -45,6 +46,7 @@ class FilesPane(Lines):
     """The files of the layers up to the chosen one, as a tree."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,shift+tab", "app.switch_pane", show=False),
         Binding("space", "toggle_row", show=False),
         Binding("ctrl+space,ctrl+@,ctrl+at", "toggle_all", show=False),
         Binding("left,h", "out", show=False),
@@ -80,21 +82,27 @@ class FilesPane(Lines):
         assert selection is not None
         view = selection.view
         change = view.changes[node.number]
-        style = STYLES[change]
+        mark, style = MARKS[change], STYLES[change]
+        directory = view.directory(node) or bool(node.children)
+        if directory and change == "same" and view.touched[node.number]:
+            mark, style = "*", "yellow"
+        if selection.filter.wasted and not directory:
+            # What became of it is more than what was done to it.
+            lost = view.lost(node)
+            mark, style = ("-" if lost is not None and lost.fate == "removed" else "~"), "red"
         entry = self._entry_of(node)
-        parts: list[Part] = [(MARKS[change], style)]
+        parts: list[Part] = [(mark, style)]
         if self.show_attributes and width >= 60:
             parts.append((f" {attributes(entry)}", "dim"))
         weight = selection.sizes[node.number] or (view.gone[node.number] if change == "removed" else 0)
         parts.append((f" {bytes_of(weight)} ", ""))
-        directory = view.directory(node) or bool(node.children)
         sign = "  "
         if directory:
             sign = "▾ " if self.rows.is_open(node) else "▸ " if self.rows.opens(node) else "· "
         # Somewhere the deepest names have to be read, too.
         parts.append(("  " * min(self.rows.depths[number], max(2, width // 6)) + sign, "dim"))
         own = name(node.name) + ("/" if directory else "")
-        parts.append((own, f"{style} bold" if directory and view.touched[node.number] else style))
+        parts.append((own, "" if mark == "*" else style))
         if entry is not None and entry.link:
             arrow = " → " if entry.kind == "symlink" else " ⇒ "
             parts.append((arrow + name(entry.link), "dim"))
