@@ -1,8 +1,6 @@
 """The explorer: layers on one side, the files that they make on the other, on Textual."""
 
-import os
 import re
-from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -10,78 +8,34 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from kezuri.anatomy.listing_tree import Node
 from kezuri.anatomy.tree_view import Change, Filter, Selection, TreeView
-from kezuri.app.exploring import Beside, Came, Counted, Ended, Exploration, Opened, Version
-from kezuri.cli.explorer.content_text import differences
+from kezuri.app.exploring import Beside, Came, Counted, Ended, Exploration, Opened
 from kezuri.cli.explorer.details import Details
+from kezuri.cli.explorer.errands import Errands
 from kezuri.cli.explorer.lines import Lines
+from kezuri.cli.explorer.look import LOOK
+from kezuri.cli.explorer.messages import Done, Heard, Looked
 from kezuri.cli.explorer.panes import FilesPane, LayersPane
 from kezuri.cli.explorer.screens import ChoiceScreen, ContentScreen, HelpScreen
-from kezuri.cli.explorer.words import Part, name
+from kezuri.cli.explorer.words import name
 from kezuri.cli.phrase import Phrase
-from kezuri.cli.quantities import amount, size
-from kezuri.diagnostics import KezuriError, visible
+from kezuri.cli.quantities import amount
+from kezuri.diagnostics import visible
 from kezuri.layer.entry import Entry
 
 _NARROW = 80
 _LOW = 18
 
 
-class Heard(Message):
-    """Something came from the thread that has the image."""
-
-    def __init__(self, what: object) -> None:
-        super().__init__()
-        self.what = what
-
-
-class Looked(Message):
-    """A view was computed; `number` says for which wish."""
-
-    def __init__(self, number: int, selection: Selection | None, error: str = "") -> None:
-        super().__init__()
-        self.number = number
-        self.selection = selection
-        self.error = error
-
-
-class Done(Message):
-    """A job of the thread is done: what the user interface does then."""
-
-    def __init__(self, then: Callable[[], None]) -> None:
-        super().__init__()
-        self.then = then
-
-
 class Explorer(App[None]):
     """Looks around in an image that is being opened."""
 
     ENABLE_COMMAND_PALETTE = False
-    CSS = """
-    Screen, ModalScreen { background: ansi_default; color: ansi_default; layout: vertical; }
-    #title { height: 1; text-style: bold; }
-    #title, .head { background: ansi_default; color: ansi_default; }
-    .head { height: auto; border-bottom: solid ansi_blue; max-height: 50%; }
-    #left { width: 2fr; max-width: 72; border-right: solid ansi_blue; }
-    #right { width: 3fr; }
-    #layers { min-height: 3; }
-    #details { height: auto; max-height: 50%; border-top: solid ansi_blue; color: ansi_default; }
-    .narrow #left { width: 1fr; max-width: 100%; border-right: none; }
-    .narrow .files #left, .narrow.files #left { display: none; }
-    .narrow.layers #right { display: none; }
-    .low #details { display: none; }
-    #place { height: 1; color: ansi_default; }
-    #state { height: 1; color: ansi_default; }
-    .keys { height: 1; color: ansi_default; text-style: dim; }
-    #prompt { display: none; height: 1; border: none; padding: 0; background: ansi_default; color: ansi_default; }
-    .asking #prompt { display: block; }
-    .asking #state { display: none; }
-    """
+    CSS = LOOK
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", show=False),
         Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
@@ -112,6 +66,7 @@ class Explorer(App[None]):
         self._sought = ""
         self._shown: tuple[Node, int] | None = None
         self._looker = Beside()
+        self._errands = Errands(exploration, phrase, self.post_message, self._say, self._push)
 
     # what is there
 
@@ -124,7 +79,7 @@ class Explorer(App[None]):
             with Vertical(id="right"):
                 yield FilesPane(self._entry_of)
         yield Static(id="place")
-        yield Static(self._phrase("Opening the image…"), id="state")
+        yield Static(Text(self._phrase("Opening the image…")), id="state")
         yield Input(id="prompt")
         yield Static(Text(self._keys(), no_wrap=True, overflow="ellipsis"), classes="keys")
 
@@ -149,7 +104,7 @@ class Explorer(App[None]):
         return self._phrase("Tab layers/files · Space open · / search · f filter · w wasted · o owner · ? keys · q end")
 
     def _entry_of(self, node: Node) -> Entry | None:
-        selection = self.query_one(FilesPane).rows.selection
+        selection = self._first.query_one(FilesPane).rows.selection
         if selection is None:
             return None
         stand = selection.view.stand(node)
@@ -248,6 +203,8 @@ class Explorer(App[None]):
         message.then()
 
     def _say(self, text: str) -> None:
+        if len(self.screen_stack) > 1:
+            self.notify(text, markup=False, timeout=4)
         self._first.query_one("#state", Static).update(Text(text, no_wrap=True, overflow="ellipsis"))
 
     def _tell(self) -> None:
@@ -393,63 +350,18 @@ class Explorer(App[None]):
             stand = selection.view.lost(node) or stand
         return None if stand is None else (node, stand.layer)
 
-    def _work(self, job: Callable[[], Callable[[], None]]) -> None:
-        """Have the thread do something, and show then what it says."""
-
-        def work() -> None:
-            try:
-                then = job()
-            except KezuriError as error:
-                text = error.diagnostics[0].message
-                then = lambda: self._say(visible(text))  # noqa: E731
-            except OSError as error:
-                reason = error.strerror or str(error)
-                then = lambda: self._say(visible(reason))  # noqa: E731
-            self.post_message(Done(then))
-
-        self._say(self._phrase("Reading…"))
-        self._exploration.post(work)
-
     def _show_content(self) -> None:
-        chosen = self._chosen()
-        if chosen is None or self._opened is None:
-            return
-        node, layer = chosen
-        details = Details(self._opened, self._phrase)
-
-        def job() -> Callable[[], None]:
-            version = self._exploration.version(node.path, layer)
-            return lambda: self._show(details.version(node, version), version, None, chosen)
-
-        self._work(job)
-
-    def _show(self, head: list[Part], version: Version, lines: list[Part] | None, of: tuple[Node, int]) -> None:
-        self._tell()
-        self._shown = of
-        self.push_screen(ContentScreen(self._phrase, head, version.data, lines), lambda _: None)
+        if (chosen := self._chosen()) is not None and self._opened is not None:
+            self._errands.show(*chosen, Details(self._opened, self._phrase))
 
     def action_compare(self) -> None:
         """Show how the chosen file differs from what the layers below have at its path."""
-        chosen = self._chosen()
-        if chosen is None or self._opened is None:
-            return
-        node, layer = chosen
-        details = Details(self._opened, self._phrase)
-        below = next((each for each in node.stands if each.layer < layer), None)
-        if below is None or below.kind not in ("file", "hardlink"):
-            self._say(self._phrase("No layer below has a file here"))
-            return
-        lower = below.layer
+        if (chosen := self._chosen()) is not None and self._opened is not None:
+            self._errands.compare(*chosen, Details(self._opened, self._phrase))
 
-        def job() -> Callable[[], None]:
-            before = self._exploration.version(node.path, lower)
-            after = self._exploration.version(node.path, layer)
-            head, lines = details.comparison(node, before, after), differences(before, after)
-            if lines is None:
-                lines = [(self._phrase("The bytes are the same."), "")]
-            return lambda: self._show(head, after, lines, chosen)
-
-        self._work(job)
+    def _push(self, screen: ContentScreen) -> None:
+        self._tell()
+        self.push_screen(screen)
 
     def action_write_out(self) -> None:
         """Ask where the chosen file is to be written."""
@@ -469,12 +381,4 @@ class Explorer(App[None]):
         if self._shown is None or not target.strip():
             self._tell()
             return
-        node, layer = self._shown
-        target = os.path.expanduser(target.strip())
-
-        def job() -> Callable[[], None]:
-            written = self._exploration.write(node.path, layer, target)
-            text = self._phrase("Wrote {} to {}", size(written), visible(target))
-            return lambda: self._say(text)
-
-        self._work(job)
+        self._errands.write(*self._shown, target.strip())
