@@ -49,6 +49,7 @@ MODULES = {
     "imagetools inspect": "imagetools:INSPECT",
     "cat": "cat",
     "ls": "ls",
+    "explore": "explore",
     "cp": "cp",
     "export": "export",
     "prune": "prune",
