@@ -20,6 +20,7 @@ MODULES = {
     "history": "history",
     "analyze": "analyze",
     "diff": "diff",
+    "compare": "compare",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
