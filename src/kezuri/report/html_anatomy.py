@@ -32,7 +32,7 @@ def anatomy_section(
         "platform": anatomy.platform,
         "files": anatomy.files,
         "directories": anatomy.directories,
-        "layers": [_layer(layer) for layer in anatomy.layers],
+        "layers": [_layer(layer, japanese) for layer in anatomy.layers],
         "owners": [
             {"number": numbers[share.owner], "size": share.size, "wasted": share.wasted, "files": share.files}
             for share in anatomy.owners[:_OWNERS]
@@ -61,7 +61,7 @@ def anatomy_section(
     }
 
 
-def _layer(layer: LayerShare) -> dict[str, Any]:
+def _layer(layer: LayerShare, japanese: Callable[[str], str]) -> dict[str, Any]:
     maker = layer.maker
     return {
         "number": layer.number,
@@ -81,6 +81,8 @@ def _layer(layer: LayerShare) -> dict[str, Any]:
         "blob": layer.blob,
         "digest": layer.digest,
         "media_type": layer.media_type,
+        "unread": visible(layer.unread),
+        "unread_ja": visible(japanese(layer.unread)) if layer.unread else "",
     }
 
 

@@ -136,6 +136,6 @@ function layersTable(data, layerLink) {
     {title: t("Useful"), number: true, cell: (layer) => size(layer.useful)},
     {title: t("Wasted"), number: true, cell: (layer) => layer.wasted ? size(layer.wasted) : "", tone: (layer) => layer.wasted ? "bad" : ""},
     {title: t("Files"), number: true, cell: (layer) => count(layer.files)},
-    {title: t("Instruction"), text: true, cell: (layer) => el("span", {}, ...made(layer))},
+    {title: t("Instruction"), text: true, cell: (layer) => el("span", {}, ...made(layer), layer.unread ? el("div", {class: "bad"}, t("not read: {}", said(layer, "unread"))) : "")},
   ], data.layers, {most: 40, id: "layers"});
 }
