@@ -86,6 +86,39 @@ def test_the_table_for_programs_has_every_run() -> None:
     }
 
 
+def test_what_was_saved_is_written_again(tmp_path: Path) -> None:
+    file = tmp_path / "table.json"
+    file.write_text(json.dumps(TABLE.to_json()))
+    assert Comparison.parse(json.loads(file.read_text())) == TABLE
+    outputs = [word for ending in ("md", "csv", "txt", "json") for word in ("-o", f"{tmp_path}/again.{ending}")]
+    code, out, err = compare("--saved", f"{file}", *outputs)
+    assert (code, err) == (0, "")
+    assert out == compare_text.text(TABLE, plainly, False) + "\n"
+    assert (tmp_path / "again.md").read_text() == compare_text.markdown(TABLE, plainly) + "\n"
+    assert (tmp_path / "again.csv").read_text() == compare_text.csv(TABLE) + "\n"
+    assert json.loads((tmp_path / "again.json").read_text()) == json.loads(file.read_text())
+    said = TABLE.to_json()
+    for wrong in (
+        "[]",
+        "{}",
+        "[" * 100_000,
+        json.dumps({**said, "schema": 2}),
+        json.dumps({**said, "figures": [{}]}),
+        json.dumps(said).replace("510", '"x"'),
+        json.dumps(said).replace("510", "NaN"),
+        json.dumps(said).replace("510", "1e999"),
+        json.dumps({**said, "conditions": {}}),
+        json.dumps({**said, "before": None}),
+    ):
+        file.write_text(wrong)
+        code, out, err = compare("--saved", f"{file}")
+        assert (code, out) == (1, ""), wrong[:50]
+        assert "is no comparison" in err
+    assert compare("--saved", f"{tmp_path}/none")[0] == 1
+    assert compare("--saved", f"{file}", "a", "b")[0] == 2
+    assert compare("-o", "table.pdf", "a", "b")[0] == 2
+
+
 def test_parts_as_percent() -> None:
     told = {
         0.85: "85%",
@@ -102,7 +135,8 @@ def test_parts_as_percent() -> None:
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     for words, said in (
-        (("a",), "compare"),
+        (("a",), "needs two images"),
+        ((), "needs two images"),
         (("--runs", "0", "a", "b"), "--runs"),
         (("--runs", "many", "a", "b"), "--runs"),
         (("--bandwidth", "fast", "a", "b"), "--bandwidth"),
