@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from kezuri.cli.commands.build import PROGRESS
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
+from kezuri.diagnostics import shown
 
 if TYPE_CHECKING:
     from kezuri.app.compare_request import CompareRequest
@@ -91,6 +92,7 @@ def _measured(invocation: Invocation) -> "Comparison":
     from tempfile import TemporaryDirectory
 
     from kezuri.app.compare import compare
+    from kezuri.app.compare_request import NotDone
     from kezuri.cli.own_program import OwnProgram
     from kezuri.cli.progress import open_progress
 
@@ -98,8 +100,13 @@ def _measured(invocation: Invocation) -> "Comparison":
     request = _request(invocation)
     with TemporaryDirectory(prefix="kezuri-") as directory:
         program = OwnProgram(settings, directory, console.environ)
-        with open_progress(parsed.text("--progress"), console, settings.progress, doing="measuring") as progress:
-            return compare(settings, request, program, progress)
+        try:
+            with open_progress(parsed.text("--progress"), console, settings.progress, doing="measuring") as progress:
+                return compare(settings, request, program, progress)
+        except NotDone as error:
+            if error.said:
+                console.err.write(shown(error.said, False) + "\n")
+            raise
 
 
 def _saved(invocation: Invocation) -> "Comparison":
