@@ -18,6 +18,9 @@ MODULES = {
     "images": "images",
     "inspect": "inspect",
     "history": "history",
+    "analyze": "analyze",
+    "diff": "diff",
+    "compare": "compare",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
@@ -47,6 +50,7 @@ MODULES = {
     "imagetools inspect": "imagetools:INSPECT",
     "cat": "cat",
     "ls": "ls",
+    "explore": "explore",
     "cp": "cp",
     "export": "export",
     "prune": "prune",
@@ -58,6 +62,9 @@ MODULES = {
     "volume inspect": "volumes:INSPECT",
     "volume rm": "volumes:RM",
     "volume prune": "volumes:PRUNE",
+    "size record": "size:RECORD",
+    "size show": "size:SHOW",
+    "size gate": "size:GATE",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
@@ -114,7 +121,19 @@ ALIASES = {
 }
 """Other names that people's fingers know."""
 
-GROUPS = ("image", "manifest", "imagetools", "index", "buildx", "builder", "container", "system", "store", "volume")
+GROUPS = (
+    "image",
+    "manifest",
+    "imagetools",
+    "index",
+    "buildx",
+    "builder",
+    "container",
+    "system",
+    "store",
+    "volume",
+    "size",
+)
 """First words that need a second one."""
 
 

@@ -1,0 +1,1 @@
+"""How large an image was, time after time: measurements, their file, what grew between two, budgets."""
