@@ -54,6 +54,9 @@ class LayerRecords:
         peek = PassingBy(data, self._scratch)
         try:
             self.read(entry, peek)
+        except OSError as error:
+            why = f"/{entry.path} could not be looked into: {error.strerror or error}"
+            self.found[entry.path] = Record("unread", trouble=why)
         finally:
             peek.close()
 

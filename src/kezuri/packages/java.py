@@ -2,7 +2,9 @@
 
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -43,15 +45,14 @@ def record(data: Peek, path: str, size: int) -> Record | None:
 _BROKEN: Final = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
+    zlib.error,
+    struct.error,
     OSError,
     ValueError,
     RuntimeError,
     EOFError,
-    KeyError,
+    LookupError,
     OverflowError,
-    NotImplementedError,
-    IndexError,
-    UnicodeError,
 )
 """What a damaged or encrypted zip makes of its reader."""
 
@@ -98,6 +99,8 @@ class _Reading:
 
     def _read(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
         most = min(most, self._room)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return b""
         with archive.open(info) as member:
             raw = member.read(most + 1)
         self._room -= len(raw)
