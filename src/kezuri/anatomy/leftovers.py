@@ -3,7 +3,9 @@
 import re
 from typing import Final, NamedTuple
 
-_CACHE = "PackageCacheShipped"
+CACHES_RULE: Final = "PackageCacheShipped"
+"""The rule about caches of package managers."""
+_CACHE = CACHES_RULE
 _STRAY_RULE = "StrayFilesShipped"
 _TOOLS_RULE = "BuildToolsShipped"
 
