@@ -85,8 +85,8 @@ def parse(kind: str, path: str, size: int, data: Peek) -> Record | None:
         found = runtimes.runtime(kind, path, data)
         return Record(kind, (found,)) if found is not None else None
     if kind == "rpm bdb":
-        why = "is a database of Berkeley DB, which is not read: its packages are not known"
-        return Record(kind, trouble=f"/{path} {why}")
+        why = f"/{path} is a database of Berkeley DB, which is not read: its packages are not known"
+        return Record(kind, trouble=why)
     if size > _MOST.get(kind, MOST_READ):
         return Record(kind, trouble=f"/{path} is too large to be read as a record of packages")
     if kind in ("rpm sqlite", "rpm ndb"):
