@@ -61,6 +61,16 @@ def test_packages_of_composer() -> None:
         assert told(at, broken) is None
 
 
+def test_packages_of_conda() -> None:
+    at = "opt/conda/conda-meta/numpy-1.26.4-py312_0.json"
+    text = json.dumps({"name": "numpy", "version": "1.26.4", "license": "BSD", "files": ["lib/a.py", 3, "../../x"]})
+    assert only(at, text) == Package("conda", "numpy", "1.26.4", ("opt/conda/lib/a.py", "x", at), licence="BSD")
+    assert only(at, '{"name": "n", "version": "1"}').files == (at,)
+    for broken in ("", "[]", '{"name": "n"}'):
+        assert told(at, broken) is None
+    assert kind_of("opt/conda/conda-meta/state/a.json", 10) == ""
+
+
 def test_packages_of_dotnet() -> None:
     document = {
         "targets": {
@@ -121,6 +131,8 @@ def test_a_program_of_node_is_known_by_what_it_calls_itself() -> None:
         assert (found.name, found.version) == ("node", "20.11.1") and "nodejs/bin/node" in found.files
     assert told("nodejs/bin/node", b"x" * 1000, 50 << 20) is None
     assert kind_of("usr/bin/node", 1000) == ""
+    box = only("bin/[", b"\x7fELFBusyBox v\0BusyBox v1.37.0 (2024)\0", 900_000)
+    assert (box.name, box.version, box.files) == ("busybox", "1.37.0", ("bin/[",))
 
 
 def test_what_the_config_declares() -> None:

@@ -172,7 +172,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = 0) -> int:
         base = (0, self._at, self._size)[whence]
         if base + offset < 0:
-            raise ValueError("before the beginning")
+            raise ValueError
         self._at = base + offset
         return self._at
 
@@ -183,7 +183,7 @@ class _Window(io.RawIOBase):
         left = max(0, self._size - self._at)
         wanted = left if size is None or size < 0 else min(size, left)
         if wanted > _MOST_DIRECTORY:
-            raise OSError("a table of contents of no possible size")
+            raise OSError  # a table of contents of no possible size
         raw = self._data.at(self._at, wanted)
         self._at += len(raw)
         return raw
