@@ -9,7 +9,6 @@ from kezuri.packages.package import Package, Record
 from kezuri.packages.records import LOOKED_INTO, kind_of, parse
 
 _MAGIC: Final = b"kezuri records 1\n"
-"""To be changed with what records tell: others are read anew."""
 _MOST_RECORDS = 200_000
 _MOST_BYTES = 96 << 20
 """Records of a layer, and their bytes, that are read; of further ones nothing is known."""
