@@ -54,8 +54,8 @@ def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -
 
 
 def ignored(patterns: Sequence[str]) -> "Patterns":
-    """Patterns of paths as in an ignore file; the slash that paths are shown with may stand before them. KezuriError for
-    one that is none."""
+    """Patterns of paths as in an ignore file; the slash that paths are shown with may stand before them.
+    KezuriError for one that is none."""
     from kezuri.dockerfile.ignore import Patterns
 
     return Patterns.of([re.sub("^(!?)/+", r"\1", pattern) for pattern in patterns])
