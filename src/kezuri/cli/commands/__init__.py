@@ -11,6 +11,7 @@ MODULES = {
     "check": "check",
     "why": "why",
     "profile": "profile",
+    "context": "context",
     "fmt": "fmt",
     "lsp": "lsp",
     "run": "run",
