@@ -87,12 +87,12 @@ class FileTree:
         path: str | None = None
         same: list[Piece] = []
         for count, piece in enumerate(pieces):
+            if not count % _BATCH:
+                told(count)
             if piece.entry.path != path:
                 if same:
                     tree._add(same)
                 path, same = piece.entry.path, []
-                if not count % _BATCH:
-                    told(count)
             same.append(piece)
         if same:
             tree._add(same)

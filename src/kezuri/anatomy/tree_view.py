@@ -85,6 +85,14 @@ class TreeView:
         layer describes."""
         return None if node.number in self._implied else node.at(self.level) or node.at(self.since)
 
+    def lost(self, node: Node) -> Stand | None:
+        """The uppermost of what the layers of the range have at a path and the whole image does not show; None where
+        that is nothing."""
+        for stand in node.stands:
+            if self.since < stand.layer <= self.level and stand.size and stand.fate != "shown":
+                return stand
+        return None
+
     def directory(self, node: Node) -> bool:
         """Whether the node is a directory, or was one."""
         stand = self.stand(node)
@@ -161,9 +169,7 @@ class Selection:
             change = view.changes[number]
             if wanted.wasted:
                 # What is wasted may be there no more, and may never have been: what counts is that the range holds it.
-                stand = next(
-                    (each for each in node.stands if view.since < each.layer <= view.level and _lost(each)), None
-                )
+                stand = view.lost(node)
                 if stand is None:
                     continue
             else:
@@ -198,10 +204,6 @@ class Selection:
             gone = self.view.gone
             found.sort(key=lambda child: (-(sizes[child.number] or gone[child.number]), child.name))
         return found
-
-
-def _lost(stand: Stand) -> bool:
-    return stand.size > 0 and stand.fate != "shown"
 
 
 def _matcher(pattern: str) -> "Callable[[str], object] | None":

@@ -32,19 +32,8 @@ class Named(NamedTuple):
 def anatomy(settings: Settings, image: Named, traffic: Traffic | None = None) -> Anatomy:
     """The figures of an image. They are kept in the store: a second look reads no layer. KezuriError when there is no
     such image, or its layers cannot be had."""
-    from kezuri.app.anatomy_kept import KeptAnatomies
-
     with Session(settings, reading=True) as session, _found(session, image, traffic) as found:
-        kept = KeptAnatomies(session.store)
-        key = kept.key(found.config, found.blobs, found.makers, found.digest)
-        known = kept.load(key)
-        if known is None:
-            from kezuri.anatomy.summary import summarise
-
-            known = summarise(found.dissection())
-            if not any(layer.unread for layer in known.layers):
-                kept.save(key, known)
-        return known._replace(name=found.name)
+        return _figures(session, found)
 
 
 @contextmanager
@@ -54,6 +43,31 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
     KezuriError when there is no such image, or its layers cannot be had."""
     with _found(session, image, traffic) as found:
         yield found.dissection()
+
+
+@contextmanager
+def opened_with_figures(
+    session: Session, image: Named, traffic: Traffic | None = None
+) -> "Iterator[tuple[Dissection, Anatomy]]":
+    """The image as `opened_dissection` gives it, and its figures as `anatomy` does, its layers read once."""
+    with _found(session, image, traffic) as found:
+        dissection = found.dissection()
+        yield dissection, _figures(session, found, dissection)
+
+
+def _figures(session: Session, found: "_Found", dissection: "Dissection | None" = None) -> Anatomy:
+    from kezuri.app.anatomy_kept import KeptAnatomies
+
+    kept = KeptAnatomies(session.store)
+    key = kept.key(found.config, found.blobs, found.makers, found.digest)
+    known = kept.load(key)
+    if known is None:
+        from kezuri.anatomy.summary import summarise
+
+        known = summarise(found.dissection() if dissection is None else dissection)
+        if not any(layer.unread for layer in known.layers):
+            kept.save(key, known)
+    return known._replace(name=found.name)
 
 
 class _Found(NamedTuple):

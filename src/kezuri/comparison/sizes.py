@@ -25,10 +25,20 @@ _ROWS: tuple[tuple[str, str, Unit, str, Callable[[Anatomy], int]], ...] = (
     ("packages.language", "Language packages", "count", _LANGUAGE, lambda image: count_packages(image, "language")),
 )
 
+_OUTSIDE = ("size.wire", "layers")
+"""What the manifest says."""
+
 
 def size_figures(before: Anatomy, after: Anatomy) -> tuple[Figure, ...]:
     """The rows about what two images weigh."""
     return tuple(
-        Figure(key, title, unit, Reading((of(before),)), Reading((of(after),)), how)
+        Figure(key, title, unit, _reading(key, before, of), _reading(key, after, of), how)
         for key, title, unit, how, of in _ROWS
     )
+
+
+def _reading(key: str, image: Anatomy, of: Callable[[Anatomy], int]) -> Reading:
+    """What the image says; of what is in its layers nothing, where one of them could not be read."""
+    if key not in _OUTSIDE and any(layer.unread for layer in image.layers):
+        return Reading(absent="a layer could not be read")
+    return Reading((of(image),))

@@ -91,7 +91,8 @@ class Side(NamedTuple):
 
 class Conditions(NamedTuple):
     """Under which conditions was measured: bits per second and seconds of round trip between registry and puller (0:
-    not held back), the registry's name, how many runs, and the machine: processors, system, processor architecture."""
+    not held back), the registry's name, how many runs, the machine (processors, system, architecture), and
+    the files that got the one-line edit."""
 
     bandwidth: int = 0
     rtt: float = 0.0
@@ -99,6 +100,7 @@ class Conditions(NamedTuple):
     runs: int = 1
     processors: int = 0
     system: str = ""
+    edited: tuple[str, ...] = ()
 
 
 class Comparison(NamedTuple):

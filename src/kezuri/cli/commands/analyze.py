@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, Parsed, UsageError
 
@@ -34,6 +35,7 @@ COMMAND = Command(
         Option(
             ("--highest-wasted-bytes", "--highestWastedBytes"), "text", "Exit with 1 if more bytes are wasted", "BYTES"
         ),
+        HTML,
         Option(("--ignore",), "repeated", "Leave files out of what could go, by a pattern of paths", "PATTERN"),
         Option(
             ("--lowest-efficiency", "--lowestEfficiency"),
@@ -106,11 +108,15 @@ def _say(
     from kezuri.anatomy.advice import advise
     from kezuri.anatomy.thresholds import judge, of_anatomy
     from kezuri.app.analysis import analysed
+    from kezuri.cli.html_page import anatomy_page, foresee_page
 
     parsed, console = invocation.parsed, invocation.console
+    foresee_page(invocation)
     image = analysed(invocation.settings, named, ignore)
     advice = advise(image)
     verdicts = () if limits is None else judge(limits, of_anatomy(image))
+    if anatomy_page(invocation, image):
+        return verdicts
     form = parsed.text("--format")
     if form == "json":
         from kezuri.cli.json_text import json_text

@@ -47,7 +47,7 @@ class Explorer {
       owner: () => grouped(files, entries, "o", (i) => groupOfOwner(files.owners[files.owner[i]]), (name) => ownerGroup(name),
         (members, _, key) => grouped(files, members, key, (i) => files.owner[i], (number) => ownerName(files.owners[number]), paths)),
       layer: () => grouped(files, entries, "l", (i) => files.layer[i], (number) => this.layerTitle(number), paths),
-      leftover: () => grouped(files, entries, "k", (i) => files.leftover[i], (number) => number ? t(files.leftovers[number]) : t("no known leftover"), paths),
+      leftover: () => grouped(files, entries, "k", (i) => files.leftover[i], (number) => number ? this.kind(number) : t("no known leftover"), paths),
     };
     const tree = new PathTree(files, entries, "p"), whole = tree.root(this.anatomy.name);
     this.root = group === "path" ? whole
@@ -61,6 +61,11 @@ class Explorer {
   }
 
   get here() { return this.zoomed[this.zoomed.length - 1]; }
+
+  kind(number) {
+    const name = this.files.leftovers[number];
+    return said(this.anatomy.kinds[name] ?? {words: name}, "words");
+  }
 
   layerTitle(number) {
     const layer = this.anatomy.layers[number];
@@ -77,7 +82,7 @@ class Explorer {
     this.tree.show(this.here, Boolean(this.state.filter.sought));
     this.counted.textContent = this.broken ? t("no regular expression") : t("{} files, {}", count(this.root.many), size(this.root.size));
     this.tell(this.here);
-    if (map) this.map.redraw();
+    if (map && window.Plotly) this.map.redraw();
   }
 
   drawBar() {
@@ -105,7 +110,7 @@ class Explorer {
       if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); this.tree.box.focus(); }
     }});
     const owners = this.anatomy.owners.map((share) => [share.number, `${short(ownerName(files.owners[share.number]), 50)} (${size(share.size)})`]);
-    const used = files.leftovers.map((kind, number) => [number, t(kind)]).slice(1);
+    const used = files.leftovers.map((_, number) => [number, this.kind(number)]).slice(1);
     this.bar.append(
       choice(t("Show"), "view", Object.entries(VIEWS).map(([key, title]) => [key, t(title)])),
       choice(t("by"), "group", Object.entries(GROUPS).filter(([key]) => key !== "leftover" || used.length).map(([key, title]) => [key, t(title)])),
@@ -152,7 +157,7 @@ class Explorer {
       if (below >= 0) lines.push(el("p", {}, t("covers {} of layer {}", size(files.size[below]), files.layer[below] + 1)));
       if (files.fate[i]) lines.push(el("p", {class: "lost"}, t(TAKEN[files.fate[i]], files.by[i] + 1), ": ", ...made(layers[files.by[i]])));
       lines.push(el("p", {class: "faint"}, t("Owner"), ": ", ownerName(files.owners[files.owner[i]]),
-        files.leftover[i] ? ` · ${t("Leftover")}: ${t(files.leftovers[files.leftover[i]])}` : ""));
+        files.leftover[i] ? ` · ${t("Leftover")}: ${this.kind(files.leftover[i])}` : ""));
     }
     this.detail.replaceChildren(...lines);
   }
