@@ -30,6 +30,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "history": ("probe",),
     "analyze": ("probe",),
     "diff": ("probe", "probe"),
+    "explore": ("probe",),
     "tag": ("probe", "other"),
     "pull": ("-q", "127.0.0.1:1/none"),
     "push": ("-q", "probe", "127.0.0.1:1/none"),

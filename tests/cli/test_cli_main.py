@@ -371,6 +371,7 @@ EVERY = [
     ("imagetools", "inspect", "localhost:1/nothing"),
     ("image", "prune", "--force"),
     ("diff", "nothing", "nothing"),
+    ("explore", "nothing"),
     ("plan", "."),
     ("check", "."),
     ("fmt", "--check", "."),
