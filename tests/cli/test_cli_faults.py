@@ -31,6 +31,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "analyze": ("probe",),
     "diff": ("probe", "probe"),
     "compare": ("--runs", "1", "probe", "{context}"),
+    "explore": ("probe",),
     "tag": ("probe", "other"),
     "pull": ("-q", "127.0.0.1:1/none"),
     "push": ("-q", "probe", "127.0.0.1:1/none"),

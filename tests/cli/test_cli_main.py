@@ -372,6 +372,7 @@ EVERY = [
     ("image", "prune", "--force"),
     ("diff", "nothing", "nothing"),
     ("compare", "nothing", "nothing"),
+    ("explore", "nothing"),
     ("plan", "."),
     ("check", "."),
     ("fmt", "--check", "."),
