@@ -2,6 +2,7 @@
 the steps left."""
 
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -31,24 +32,35 @@ def serve() -> None:
     import pickle
 
     gc.set_threshold(100_000, 20, 20)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     own = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     source = os.fdopen(0, "rb")
     settings: Settings = pickle.load(source)
     worker = Worker(settings, _teller(own))
-    while True:
-        try:
+    try:
+        while True:
             order = pickle.load(source)
-        except EOFError:
-            return
-        try:
-            answer = ("done", worker.obey(order))
-        except KezuriError as error:
-            answer = ("failed", (error.diagnostics, error.exit_code))
-        except OSError as error:
-            answer = ("failed", (KezuriError.of(f"{error.filename}: {error.strerror}").diagnostics, 125))
-        pickle.dump(answer, own)
-        own.flush()
+            try:
+                answer = ("done", worker.obey(order))
+            except KezuriError as error:
+                answer = ("failed", (error.diagnostics, error.exit_code))
+            except OSError as error:
+                answer = ("failed", (KezuriError.of(f"{error.filename}: {error.strerror}").diagnostics, 125))
+            pickle.dump(answer, own)
+            own.flush()
+    except (EOFError, BrokenPipeError, _Stopped):
+        return  # Nobody asks any more.
+
+
+class _Stopped(BaseException):
+    """Somebody wants this process to end: every `with` is left."""
+
+
+def _stop(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    raise _Stopped
 
 
 def _teller(own: BinaryIO) -> Callable[[Event], None]:

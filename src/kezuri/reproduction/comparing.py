@@ -14,8 +14,8 @@ MOST_READ = 200
 _NOT_COMPARED = ("rootfs", "created", "history")
 
 
-def compared(one: Made, two: Made, contents: Contents) -> tuple[StepUnlike, ...]:
-    """What differs, in the order of the plan; the config comes last."""
+def compared(one: Made, two: Made, contents: Contents, dated: bool = False) -> tuple[StepUnlike, ...]:
+    """What differs, in the order of the plan; the config comes last. `dated`: both had the same SOURCE_DATE_EPOCH."""
     others = {(step.stage, step.position): step for step in two.steps}
     first, second = Window(one.began, one.ended), Window(two.began, two.ended)
     found: list[StepUnlike] = []
@@ -25,6 +25,8 @@ def compared(one: Made, two: Made, contents: Contents) -> tuple[StepUnlike, ...]
         if other is None:
             continue
         differences = tuple(_step(step, other, contents, first, second))
+        if dated:
+            differences = tuple(_dated(each, step.text) for each in differences)
         if not differences:
             continue
         # Times and modes of files seldom reach what is made of them; their bytes do.
@@ -98,6 +100,13 @@ class _Alone:
         return _unlike(path, what, *((said, "") if what == "gone" else ("", said)), kind, instruction)
 
 
+def _dated(unlike: Unlike, instruction: str) -> Unlike:
+    """Times that differ although there is a SOURCE_DATE_EPOCH: another one does not mend them."""
+    if unlike.what != "mtime":
+        return unlike
+    return unlike._replace(mending=mending(unlike.path, unlike.what, unlike.kind, instruction, dated=True)[2])
+
+
 def _looks(path: str, entry: LeftEntry) -> tuple[str, str, int]:
     return entry.kind, path.rpartition("/")[0], len(path)
 
@@ -108,7 +117,7 @@ def _content(path: str, read: tuple[Mapping[str, bytes], Mapping[str, bytes]], f
 
 
 def _unlike(path: str, what: str, was: str, now: str, kind: Kind, instruction: str, told: str = "") -> Unlike:
-    about, mended = mending(path, what, kind, instruction)
+    kind, about, mended = mending(path, what, kind, instruction)
     return Unlike(path, what, was, now, kind, "; ".join(filter(None, (about, told))), mended)
 
 

@@ -13,8 +13,11 @@ class Mending(NamedTuple):
     path: str
     about: str
     mending: str
+    kind: Kind = "content"
+    """Which kind of difference it is where its looks do not say."""
 
 
+_OLDER = "it is older than SOURCE_DATE_EPOCH: find . -exec touch -hd @$SOURCE_DATE_EPOCH {} + before the build"
 _EPOCH = "give SOURCE_DATE_EPOCH: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
 
 PATHS = (
@@ -24,6 +27,7 @@ PATHS = (
         r"var/cache/ldconfig/aux-cache",
         "ldconfig's cache: inode numbers and times",
         "rm -f /var/cache/ldconfig/aux-cache in the same RUN",
+        "time",
     ),
     Mending(r"var/cache/apt/.*\.bin", "apt's cache", "rm -rf /var/cache/apt/*.bin in the same RUN"),
     Mending(r"var/lib/apt/lists/.*", "apt's package lists", "rm -rf /var/lib/apt/lists/* in the same RUN"),
@@ -32,6 +36,7 @@ PATHS = (
         r"etc/shadow-?|etc/gshadow-?",
         "the day on which a password was changed",
         "run useradd with SOURCE_DATE_EPOCH set: ARG SOURCE_DATE_EPOCH before the RUN",
+        "time",
     ),
     Mending(r"etc/(passwd|group|subuid|subgid)-", "a copy from before a user was added", "remove it in the same RUN"),
     Mending(r"etc/machine-id|var/lib/dbus/machine-id", "a random number", "end the RUN with : > /etc/machine-id"),
@@ -86,19 +91,21 @@ KINDS: dict[Kind, str] = {
 _PATTERNS = tuple((re.compile(known.path), known) for known in PATHS)
 
 
-def mending(path: str, what: str, kind: Kind, instruction: str) -> tuple[str, str]:
-    """What is known about the difference, and how it is mended; empty texts where nothing is."""
+def mending(path: str, what: str, kind: Kind, instruction: str, dated: bool = False) -> tuple[Kind, str, str]:
+    """The kind of the difference, better known, what is known about it, and how it is mended; empty texts where nothing
+    is. `dated`: the build has a SOURCE_DATE_EPOCH."""
     if what == "mtime":
-        return "when the file was changed", _EPOCH
+        return kind, "when the file was changed", _OLDER if dated else _EPOCH
     if what in ("mode", "owner"):
         if instruction.upper().startswith(("COPY", "ADD")):
             flag = "--chmod" if what == "mode" else "--chown"
-            return "it follows the files of the context", f"write {instruction.split(' ')[0]} {flag}=..."
-        return "it follows umask or user", "set it: install -m, or umask 022 at the beginning of the RUN"
+            return kind, "it follows the files of the context", f"write {instruction.split(' ')[0]} {flag}=..."
+        return kind, "it follows umask or user", "set it: install -m, or umask 022 at the beginning of the RUN"
     for pattern, known in _PATTERNS:
         if pattern.fullmatch(path):
-            return known.about, known.mending or KINDS[kind]
-    return "", KINDS[kind]
+            kind = known.kind if kind == "content" else kind
+            return kind, known.about, known.mending or KINDS[kind]
+    return kind, "", KINDS[kind]
 
 
 def of_config(field: str) -> tuple[str, str]:

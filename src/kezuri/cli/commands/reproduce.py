@@ -62,8 +62,7 @@ def execute(invocation: Invocation) -> int:
         raise UsageError.because(f"--most {most!r} is not a number of files")
     wish = Wish(tuple(aspect for aspect in ASPECTS if aspect not in kept), ahead)
     request = build_request(parsed, console)
-    mode = parsed.text("--progress") or ("" if console.live(console.err) else "quiet")
-    with open_progress(mode, console) as progress:
+    with open_progress(parsed.text("--progress"), console) as progress:
         found = reproduce(request, invocation.settings, wish, progress)
     found, passed = without(found, parsed.all("--ignore"))
     if parsed.text("--format") == "json":
