@@ -38,11 +38,13 @@ STEP = st.builds(
     *(st.booleans(), TEXT, st.booleans()),
     st.lists(st.builds(Source, TEXT, TEXT, TEXT, st.integers(-1, 3), TEXT), max_size=2).map(tuple),
     st.lists(TEXT, max_size=2).map(tuple),
+    *(TEXT, st.floats(-1, 9)),
 )
 STAGE = st.builds(
     JournalStage,
     *(st.integers(0, 3), TEXT, TEXT, TEXT, TEXT, TEXT, st.integers(-1, 3), TEXT, TEXT),
     st.lists(STEP, max_size=3).map(tuple),
+    *(st.floats(-1, 9), st.floats(0, 9)),
 )
 
 
@@ -83,12 +85,17 @@ def test_a_build_of_version_1_is_read(name: StepName) -> None:
     journal = Journal(database)
     journal.add(build(stages=(stage,)), "f")
     (step,) = stage.steps
-    before = [*step[:3], name.place, step.kind, name.title, *step[5:]]
-    text = json.dumps([1, 2.5, "", [[*stage[:-1], [before]]]])
+    before = [*step[:3], name.place, step.kind, name.title, *step[5:-1]]
+    text = json.dumps([1, 2.5, "", [[*stage[:9], [before]]]])
     database.run("UPDATE build SET data = ?", zlib.compress(text.encode()))
     (heading,) = journal.headings()
     read = journal.read(heading)
     assert read is not None and read.stages == (stage,)
+    # What this version wrote before it knew when steps began.
+    text = json.dumps([2, 2.5, "", [[*stage[:9], [step[:-1]]]]])
+    database.run("UPDATE build SET data = ?", zlib.compress(text.encode()))
+    assert journal.read(heading) == read
+    text = json.dumps([1, 2.5, "", [[*stage[:9], [before]]]])
     database.run("UPDATE build SET data = ?", zlib.compress(text.replace("[1", "[3", 1).encode()))
     assert journal.read(heading) is None, "a later version may say anything"
     database.close()

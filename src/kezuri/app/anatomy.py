@@ -1,15 +1,13 @@
 """Images taken apart: from wherever they are, layer by layer, nothing unpacked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.anatomy.dissection import Dissection, OwnLayer
-from kezuri.anatomy.history import History
-from kezuri.anatomy.summary import summarise
 from kezuri.anatomy.values import Anatomy, Maker
-from kezuri.app.distant_image import in_place, in_registry
+from kezuri.app.distant_image import DistantImage, in_place, in_registry
 from kezuri.app.image_files import ImagePath, kept_image
+from kezuri.app.layer_makers import makers
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -17,7 +15,11 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
-from kezuri.tree.layers import LayerForm, ListedLayer
+
+if TYPE_CHECKING:
+    from kezuri.anatomy.dissection import Dissection
+    from kezuri.anatomy.records import LayerRecords
+    from kezuri.app.anatomy_layers import ReadLayer
 
 
 class Named(NamedTuple):
@@ -27,50 +29,150 @@ class Named(NamedTuple):
     platform: str = ""
 
 
-def anatomy(settings: Settings, image: Named) -> Anatomy:
-    """The figures of an image. KezuriError when there is no such image, or its layers cannot be had."""
-    with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
-        return summarise(dissection)
+def anatomy(settings: Settings, image: Named, traffic: Traffic | None = None) -> Anatomy:
+    """The figures of an image. They are kept in the store: a second look reads no layer. KezuriError when there is no
+    such image, or its layers cannot be had."""
+    with Session(settings, reading=True) as session, _found(session, image, traffic) as found:
+        return _figures(session, found)
 
 
 @contextmanager
-def opened_dissection(session: Session, image: Named, traffic: Traffic | None = None) -> Iterator[Dissection]:
+def opened_dissection(session: Session, image: Named, traffic: Traffic | None = None) -> "Iterator[Dissection]":
     """The image, found as `kezuri ls` finds it, whose pieces can be looked at as long as it is open: nothing is
-    unpacked. KezuriError when there is no such image, or its layers cannot be had."""
+    unpacked. A layer that is damaged, encrypted or elsewhere is `unread`, which the dissection's `told` says, too.
+    KezuriError when there is no such image, or its layers cannot be had."""
+    with _found(session, image, traffic) as found:
+        yield found.dissection()
+
+
+@contextmanager
+def opened_with_figures(
+    session: Session, image: Named, traffic: Traffic | None = None
+) -> "Iterator[tuple[Dissection, Anatomy]]":
+    """The image as `opened_dissection` gives it, and its figures as `anatomy` does, its layers read once."""
+    with _found(session, image, traffic) as found:
+        dissection = found.dissection()
+        yield dissection, _figures(session, found, dissection)
+
+
+def _figures(session: Session, found: "_Found", dissection: "Dissection | None" = None) -> Anatomy:
+    from kezuri.app.anatomy_kept import KeptAnatomies
+
+    kept = KeptAnatomies(session.store)
+    key = kept.key(found.config, found.blobs, found.makers, found.digest)
+    known = kept.load(key)
+    if known is None:
+        from kezuri.anatomy.summary import summarise
+
+        known = summarise(found.dissection() if dissection is None else dissection)
+        if not any(layer.unread for layer in known.layers):
+            kept.save(key, known)
+    return known._replace(name=found.name)
+
+
+class _Found(NamedTuple):
+    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory of its own meanwhile."""
+
+    name: str
+    digest: str
+    config: ImageConfig
+    blobs: Sequence[Descriptor]
+    makers: Sequence[Maker]
+    layers: "Callable[[], Sequence[ReadLayer]]"
+    scratch: str
+    session: Session
+
+    def dissection(self) -> "Dissection":
+        """The image with its layers read."""
+        from kezuri.anatomy.dissection import Dissection, OwnLayer
+        from kezuri.anatomy.naming import RecordedNames, recorded_names
+        from kezuri.app.anatomy_layers import keep_records
+
+        own, told = [], []
+        reads = self.layers()
+        for number, read in enumerate(reads):
+            blob, listing = self.blobs[number], read.form.listing
+            own.append(
+                OwnLayer(
+                    self.config.diff_ids[number],
+                    read.form,
+                    listing,
+                    self.makers[number],
+                    blob.size,
+                    blob.digest,
+                    blob.media_type,
+                    read.unread,
+                )
+            )
+            if read.unread:
+                told.append(f"layer {number + 1} could not be read: {read.unread}")
+        entries = sum(not entry.empty_layer for entry in self.config.history)
+        if self.config.history and entries != len(own):
+            told.append(f"the image's history tells of {entries} layers, and it has {len(own)}")
+
+        def naming(image: Dissection) -> RecordedNames:
+            return recorded_names(image, self.scratch, [read.records for read in reads], keep)
+
+        def keep(layer: int, records: "LayerRecords") -> None:
+            if not reads[layer].unread:
+                keep_records(self.session, self.config.diff_ids[layer], records)
+
+        return Dissection(self.name, self.config, own, self.digest, naming, told)
+
+
+@contextmanager
+def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[_Found]:
     traffic = Traffic() if traffic is None else traffic
     word = ImagePath.parse(image.name).word
     with session.store.scratch("anatomy") as scratch:
         wanted = Platform.parse(image.platform) if image.platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with in_place(session, image.name, wanted, scratch) as distant:
-                yield _dissection(image.name, distant.config(), distant.layers, distant.files.whole())
+                yield _elsewhere(session, distant, scratch)
             return
         name = image.name.removeprefix(word)
         if word != "docker://":
-            found = kept_image(session, name, image.platform, only=bool(word))
-            if found is not None:
-                session.forms.fetch_missing(found.config.diff_ids)
-                layers = session.forms.packed(found.config.diff_ids)
-                yield _dissection(name, found.config, found.manifest.layers, layers, found.digest)
+            kept = kept_image(session, name, image.platform, only=bool(word))
+            if kept is not None:
+                config, manifest = kept.config, kept.manifest
+
+                def of_store() -> "Sequence[ReadLayer]":
+                    from kezuri.app.anatomy_layers import of_store
+
+                    return of_store(session, config.diff_ids, manifest.layers, scratch)
+
+                yield _checked(
+                    session, name, kept.digest, config, manifest.layers, manifest.annotations, of_store, scratch
+                )
                 return
         with in_registry(session, name, wanted, traffic, scratch) as distant:
-            yield _dissection(distant.name, distant.config(), distant.layers, distant.files.whole())
+            yield _elsewhere(session, distant, scratch)
 
 
-def _dissection(
-    name: str, config: ImageConfig, blobs: Sequence[Descriptor], layers: Sequence[LayerForm], digest: str = ""
-) -> Dissection:
+def _elsewhere(session: Session, image: DistantImage, scratch: str) -> _Found:
+    config = image.config()
+
+    def of_distant() -> "Sequence[ReadLayer]":
+        from kezuri.app.anatomy_layers import of_distant
+
+        return of_distant(session, image, config.diff_ids, scratch)
+
+    return _checked(session, image.name, image.digest, config, image.layers, image.annotations, of_distant, scratch)
+
+
+def _checked(
+    session: Session,
+    name: str,
+    digest: str,
+    config: ImageConfig,
+    blobs: Sequence[Descriptor],
+    annotations: Mapping[str, str],
+    layers: "Callable[[], Sequence[ReadLayer]]",
+    scratch: str,
+) -> _Found:
     if len(config.diff_ids) != len(blobs):
         raise KezuriError.of(
             f"{name}: its config names {len(config.diff_ids)} layers and its manifest {len(blobs)}: damaged",
             exit_code=125,
         )
-    history = History(name, config.history, len(layers))
-    own = []
-    for number, (diff_id, blob, form) in enumerate(zip(config.diff_ids, blobs, layers)):
-        assert isinstance(form, ListedLayer)
-        form.digests(form.listing.files())
-        line = history.of_layer(number)
-        maker = Maker(line.text if line is not None else "")
-        own.append(OwnLayer(diff_id, form, form.listing, maker, blob.size, blob.digest, blob.media_type))
-    return Dissection(name, config, own, digest)
+    return _Found(name, digest, config, blobs, makers(session, name, config, annotations), layers, scratch, session)

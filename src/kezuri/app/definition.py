@@ -27,6 +27,7 @@ from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter
 from kezuri.source import context as build_context
 from kezuri.tree.stat_index import StatIndex
+from kezuri.tree.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +193,12 @@ class Definition:
         planner = self._new_planner(platforms[0] if platforms else None, self._answered)
         return self._lint(planner, planner.look(everything))
 
+    def surveys(self) -> tuple[Survey, ...]:
+        """Every stage of the file, for each of the platforms that were asked for, past errors and without images that
+        do not answer."""
+        platforms: tuple[Platform | None, ...] = self._platforms() or (None,)
+        return tuple(self._new_planner(platform, self._answered).look(True) for platform in platforms)
+
     def _answered(self, source: ImageSource, platform: Platform) -> BaseImage:
         """As `resolve`, but where a registry has answered that it has no such image, that is the file's error."""
         try:
@@ -354,6 +361,10 @@ class Definition:
             tree, root = build_context.open_named_tree(name, self.named[name].text, self._elsewhere)
             contexts[name] = Context(tree, self._held.enter_context(StatIndex(indexes, root)))
         return contexts
+
+    def tree(self, name: str) -> Tree:
+        """The tree of a named context."""
+        return build_context.open_named_tree(name, self.named[name].text, self._elsewhere)[0]
 
     def options(self, plan: Plan, parallelism: int) -> Options:
         """What all steps share, as the request has it; KezuriError for a secret that is not there."""

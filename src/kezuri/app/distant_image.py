@@ -1,7 +1,8 @@
 """An image opened where it is, which is not the store: in a registry, a layout, an archive or another program."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.layer_sources import InPlace, InRegistry, Traffic
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
 
 class DistantImage(NamedTuple):
-    """An image whose files can be read as long as it is open. `config` reads its config, which not everybody needs."""
+    """An image whose files can be read as long as it is open. `config` reads its config, which not everybody needs;
+    `digest` and `annotations` are its manifest's."""
 
     name: str
     layers: tuple[Descriptor, ...]
     files: "DistantFiles"
     config: Callable[[], ImageConfig]
+    digest: str
+    annotations: Mapping[str, str]
 
 
 @contextmanager
@@ -34,12 +38,15 @@ def in_registry(
 
     reference = Reference.parse(name)
     found = session.registry().resolve(reference, platform)
-    layers = found.manifest.layers
+    manifest = found.manifest
+    layers = manifest.layers
     traffic.source = reference.familiar
     blobs = session.store.blobs
     traffic.whole = sum({d.digest: d.size for d in layers if not blobs.has(d.digest)}.values())
     with DistantFiles(reference.familiar, layers, InRegistry(session, reference, traffic), scratch) as files:
-        yield DistantImage(reference.familiar, layers, files, lambda: found.config)
+        yield DistantImage(
+            reference.familiar, layers, files, lambda: found.config, found.descriptor.digest, manifest.annotations
+        )
 
 
 @contextmanager
@@ -53,7 +60,9 @@ def in_place(session: Session, image: str, platform: Platform, scratch: str) -> 
 
     with Places(session) as places:
         source = places.source(read_place(image))
-        manifest = image_for(source, source.root(), platform).content
+        document = image_for(source, source.root(), platform)
+        manifest, digest = document.content, document.descriptor.digest
         assert isinstance(manifest, Manifest)
         with DistantFiles(image, manifest.layers, InPlace(source), scratch) as files:
-            yield DistantImage(image, manifest.layers, files, lambda: config_of(source, manifest))
+            config = partial(config_of, source, manifest)
+            yield DistantImage(image, manifest.layers, files, config, digest, manifest.annotations)

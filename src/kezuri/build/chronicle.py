@@ -21,12 +21,25 @@ if TYPE_CHECKING:
 class _Event:
     """What became of one step."""
 
-    __slots__ = ("components", "kept", "layer", "made", "message", "miss", "origin", "outcome", "seconds", "state")
+    __slots__ = (
+        "components",
+        "kept",
+        "layer",
+        "made",
+        "message",
+        "miss",
+        "origin",
+        "outcome",
+        "seconds",
+        "start",
+        "state",
+    )
 
     def __init__(self, outcome: "JournalOutcome", components: Components) -> None:
         self.outcome: JournalOutcome = outcome
         self.components = components
         self.seconds = 0.0
+        self.start = -1.0
         self.layer = ""
         self.state = ""
         self.miss: Miss = ""
@@ -47,6 +60,7 @@ class Chronicle:
         self._began = time()
         self._clock = monotonic()
         self._bases: dict[int, str] = {}
+        self._laid: dict[int, tuple[float, float]] = {}
         self._events: dict[tuple[int, int], _Event] = {}
         self._lock = threading.Lock()
 
@@ -55,6 +69,10 @@ class Chronicle:
     def based(self, stage: int, state: str) -> None:
         """The stage begins with these files."""
         self._bases[stage] = state
+
+    def laid(self, stage: int, seconds: float) -> None:
+        """The base of the stage was fetched, listed or unpacked until now, for so many seconds."""
+        self._laid[stage] = (self._since(seconds), seconds)
 
     def found(self, stage: int, position: int, components: Components, created: float = 0.0, cache: str = "") -> None:
         """The step's result was there: made at this moment (seconds since the epoch), or, for 0, in this build. `cache`
@@ -69,6 +87,7 @@ class Chronicle:
         """The step has run, because of `miss`; `kept` is whether its result may be used again."""
         event = _Event("ran", components)
         event.seconds, event.miss, event.kept = seconds, miss, kept
+        event.start = self._since(seconds)
         self._put(stage, position, event)
 
     def failed(
@@ -78,6 +97,7 @@ class Chronicle:
         called_off = not isinstance(error, KezuriError) or error.exit_code == 130
         event = _Event("canceled" if called_off else "failed", components)
         event.seconds, event.miss, event.message = seconds, miss, str(error).partition("\n")[0]
+        event.start = self._since(seconds) if seconds else -1.0
         self._put(stage, position, event)
 
     def advanced(self, stage: int, position: int, layer: str, state: str) -> None:
@@ -85,6 +105,10 @@ class Chronicle:
         event = self._events.get((stage, position))
         if event is not None:
             event.layer, event.state = layer, state
+
+    def _since(self, seconds: float) -> float:
+        """How many seconds after the build what took so long until now has begun."""
+        return round(max(0.0, monotonic() - self._clock - seconds), 4)
 
     def _put(self, stage: int, position: int, event: _Event) -> None:
         with self._lock:
@@ -149,6 +173,7 @@ class Chronicle:
                     found_digest,
                     state,
                     tuple(own),
+                    *self._laid.get(plan.number, (-1.0, 0.0)),
                 )
             )
         return tuple(found)
@@ -181,6 +206,7 @@ class Chronicle:
             tuple(_source(component, found) for component, found in operation.input_components),
             operation.arguments,
             event.origin,
+            event.start,
         )
 
 

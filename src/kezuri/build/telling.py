@@ -106,8 +106,9 @@ class BuildTelling:
             if prepare is not None:
                 prepare()
         elif prepare is not None:
-            with self._reporter.step(name):
+            with self._reporter.step(name) as step:
                 prepare()
+                self._chronicle.laid(stage.number, step.seconds)
         else:
             assert isinstance(stage.base, BaseImage)
             ticket = self._reporter.start(name)

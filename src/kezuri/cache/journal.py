@@ -20,8 +20,11 @@ JournalOutcome = Literal["cached", "shared", "ran", "failed", "canceled", "not r
 Miss = Literal["", "no-cache", "no-cache-filter", "absent", "lost"]
 """Why an earlier result was not used: not to be looked for, none there, or its layer is gone."""
 
+UNKNOWN = -1.0
+"""The start of what was not performed, or of what an earlier version of kezuri wrote down."""
+
 _VERSION = 2
-"""Builds of version 1 are read, too: see `_of_version_1`."""
+"""Builds of version 1 are read, too: see `_of_version_1`; and those of this version that have no starts."""
 
 
 class Asked(NamedTuple):
@@ -82,6 +85,8 @@ class JournalStep(NamedTuple):
     arguments: tuple[str, ...]
     origin: str = ""
     """The imported cache that a found result is of; empty for the store's own."""
+    start: float = UNKNOWN
+    """How many seconds after the build it began, where it was performed and that was written down."""
 
     @property
     def title(self) -> str:
@@ -96,7 +101,9 @@ class JournalStep(NamedTuple):
 
 class JournalStage(NamedTuple):
     """A stage in the journal. `base_kind` is image, stage or scratch; `base` the image's name, `base_stage` the
-    stage's number, `digest` the image's; `state` what its files were at the beginning, empty if it was not reached."""
+    stage's number, `digest` the image's; `state` what its files were at the beginning, empty if it was not reached.
+    `seconds` is how long its base was fetched, listed or unpacked, and `start` how many seconds after the build that
+    began; UNKNOWN where nothing was done for it, or that was not written down."""
 
     number: int
     name: str
@@ -108,6 +115,8 @@ class JournalStage(NamedTuple):
     digest: str
     state: str
     steps: tuple[JournalStep, ...]
+    start: float = UNKNOWN
+    seconds: float = 0.0
 
 
 class Heading(NamedTuple):

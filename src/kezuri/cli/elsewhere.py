@@ -32,7 +32,7 @@ ELSEWHERE: Mapping[str, str] = {
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
     "unshare": "kezuri enters a user namespace by itself where it needs one",
     **dict.fromkeys(_OF_CONTAINERS, _CONTAINERS),
-    **dict.fromkeys(("from", "diff", "mount", "umount", "containers"), _WORKING),
+    **dict.fromkeys(("from", "mount", "umount", "containers"), _WORKING),
     **dict.fromkeys(("add", "commit"), _CHANGED),
     **dict.fromkeys(
         ("swarm", "service", "stack", "node", "checkpoint", "machine"), "kezuri builds images, and no more"

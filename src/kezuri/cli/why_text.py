@@ -60,7 +60,7 @@ class WhyText:
             return f"{said}\n{phrase('{}.', phrase('{}, {} of them in {}', nothing, imported, where))}"
         ran = sum(step.outcome in ("ran", "failed", "canceled") for step in steps)
         called_off = any(step.outcome == "canceled" for step in steps) and all(s.outcome != "failed" for s in steps)
-        spent = self._seconds(found.seconds)
+        spent = self.seconds(found.seconds)
         many = phrase("{} of {} steps ran, {}", ran, len(steps), spent)
         did = phrase("{} of 1 step ran, {}", ran, spent) if len(steps) == 1 else many
         if found.error:
@@ -70,9 +70,9 @@ class WhyText:
     def roots(self) -> Iterator[str]:
         """What began it, the most costly first."""
         for root in self._explanation.roots:
-            spent, follow = self._seconds(root.seconds), self._follow(root)
+            spent, follow = self.seconds(root.seconds), self._follow(root)
             if root.seconds <= self._explanation.seconds:
-                yield self.phrase("{} of this build's {} {}", spent, self._seconds(self._explanation.seconds), follow)
+                yield self.phrase("{} of this build's {} {}", spent, self.seconds(self._explanation.seconds), follow)
             else:
                 yield self.phrase("{} of work {}", spent, follow)
 
@@ -81,7 +81,7 @@ class WhyText:
         step, phrase = answer.step, self.phrase
         outcome = self._outcome(step.outcome)
         if step.outcome in ("ran", "failed", "canceled"):
-            outcome = phrase("{}, {}", outcome, self._seconds(step.seconds))
+            outcome = phrase("{}, {}", outcome, self.seconds(step.seconds))
         yield f"#{step.number} [{step.place}] {clip(one_line(step.title), _WIDTH)}   {outcome}"
         if step.outcome == "cached":
             found = phrase("key {}", step.key[:12])
@@ -93,22 +93,27 @@ class WhyText:
         elif step.outcome == "shared":
             yield f"   {phrase('key {}: an equal step of this build made it', step.key[:12])}"
         if step.outcome not in ("cached", "not reached"):
-            because = [b for b in answer.because if b.kind != "nearest"]
-            word = f"{phrase('because')}: "
-            for reason in because:
-                for i, line in enumerate(self._reason(reason, answer)):
-                    yield f"   {word if i == 0 else ' ' * width(word)}{line}"
-                again = f"{phrase('and')}: "
-                word = " " * (width(word) - width(again)) + again
-            nearest = [b for b in answer.because if b.kind == "nearest"]
-            if nearest:
-                parts = self._and([self._part(b) for b in nearest])
-                differs = phrase("the nearest result of another build differs in {}", parts)
-                yield f"            {differs}"
+            yield from self.because(answer)
         if step.message and step.outcome == "failed":
             yield f"   {phrase('it failed')}: {plain(step.message)}"
 
     # reasons
+
+    def because(self, answer: StepAnswer) -> Iterator[str]:
+        """Why a step ran, as indented lines."""
+        phrase = self.phrase
+        because = [b for b in answer.because if b.kind != "nearest"]
+        word = f"{phrase('because')}: "
+        for reason in because:
+            for i, line in enumerate(self._reason(reason, answer)):
+                yield f"   {word if i == 0 else ' ' * width(word)}{line}"
+            again = f"{phrase('and')}: "
+            word = " " * (width(word) - width(again)) + again
+        nearest = [b for b in answer.because if b.kind == "nearest"]
+        if nearest:
+            parts = self._and([self._part(b) for b in nearest])
+            differs = phrase("the nearest result of another build differs in {}", parts)
+            yield f"            {differs}"
 
     def _reason(self, because: Because, answer: StepAnswer) -> list[str]:
         phrase = self.phrase
@@ -313,7 +318,8 @@ class WhyText:
             return self.phrase("Nothing ran: the one step was found in the cache")
         return self.phrase("Nothing ran: all {} steps were found in the cache", count)
 
-    def _seconds(self, seconds: float) -> str:
+    def seconds(self, seconds: float) -> str:
+        """How long, as explanations say it."""
         if seconds < 99.95:
             return self.phrase("{} s", f"{seconds:.1f}")
         minutes, rest = divmod(round(seconds), 60)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from kezuri.cache.journal import JournalBuild, JournalStage, JournalStep, Source
+from kezuri.explain.pairing import counterparts, paired_stages
 from kezuri.keys.alignment import Line, align
 from kezuri.keys.difference import Difference, differences
 from kezuri.plan.key import Components
@@ -134,7 +135,9 @@ class Causes:
             return (Reason("lost"),)
         kind: Kind = "new build"
         if self._earlier and not any(step.number in self._pair(old) for old in self._earlier):
-            matched = any(stage.number == step.stage for old in self._earlier for stage, _ in _stages(self._build, old))
+            matched = any(
+                stage.number == step.stage for old in self._earlier for stage, _ in paired_stages(self._build, old)
+            )
             kind = "new step" if matched else "new stage"
         if kind == "new step":
             return (Reason(kind),)
@@ -166,11 +169,7 @@ class Causes:
         """The steps that this build's steps were in the earlier one, by number."""
         known = self._pairs.get(old.heading.number)
         if known is None:
-            known = self._pairs[old.heading.number] = {}
-            for new_stage, old_stage in _stages(self._build, old):
-                for index, step in zip(_align(old_stage, new_stage), new_stage.steps):
-                    if index is not None:
-                        known[step.number] = old_stage.steps[index]
+            known = self._pairs[old.heading.number] = counterparts(self._build, old)
         return known
 
     # comparing
@@ -295,39 +294,6 @@ def _source(step: JournalStep, component: str) -> Source | None:
 
 def _image(name: str, digest: str) -> str:
     return f"{name}@{digest}"
-
-
-def _align(old: JournalStage, new: JournalStage) -> tuple[int | None, ...]:
-    return align([Line(s.kind, s.title) for s in old.steps], [Line(s.kind, s.title) for s in new.steps])
-
-
-def _stages(build: JournalBuild, old: JournalBuild) -> list[tuple[JournalStage, JournalStage]]:
-    """The stages of a build with the stages that they were: by platform, label and what they build for; then without
-    the latter, which a build for one platform does not tell; the others by what they share."""
-    left, others = list(old.stages), list(build.stages)
-    found = []
-    for name in (lambda s: (s.platform, s.label, _crossing(s)), lambda s: (s.platform, s.label)):
-        rest = []
-        for stage in others:
-            was = next((s for s in left if name(s) == name(stage)), None)
-            if was is not None:
-                left.remove(was)
-                found.append((stage, was))
-            else:
-                rest.append(stage)
-        others = rest
-    for stage in others:
-        titles = {s.title for s in stage.steps}
-        best = max(left, key=lambda was: len(titles.intersection(s.title for s in was.steps)), default=None)
-        if best is not None and titles.intersection(s.title for s in best.steps):
-            left.remove(best)
-            found.append((stage, best))
-    return found
-
-
-def _crossing(stage: JournalStage) -> str:
-    """The platform that a stage builds for, if it is not its own."""
-    return next((s.name.target for s in reversed(stage.steps) if s.name.target), "")
 
 
 def _chain(build: JournalBuild, stage: JournalStage, end: int | None = None) -> list[_Node]:

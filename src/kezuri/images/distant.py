@@ -38,7 +38,7 @@ class DistantFiles:
         self._source = source
         self._layers = tuple(layers)
         self._sink = DirectorySink(scratch)
-        self._streams = [StreamedLayer(self._opener(layer), f"layer {layer.digest}") for layer in layers]
+        self._streams = [StreamedLayer(self.opener(layer), f"layer {layer.digest}") for layer in layers]
         self._descent = Descent(self._streams)
         self._held = ExitStack()
 
@@ -67,7 +67,7 @@ class DistantFiles:
         if not contents:
             return StackView([stream.listed() for stream in self._descent.reaching(path)], self.name)
         if not path:
-            self._source.fetch([layer for layer in self._layers if not self._sink.has(layer.digest)], self._sink)
+            self.bring(self._layers)
         reached = self._descent.reaching(path, self._brought)
         for stream in reached:
             if stream.has_files(path):
@@ -76,7 +76,7 @@ class DistantFiles:
 
     def whole(self) -> tuple[LayerForm, ...]:
         """Every layer with all that it has, lowest first, brought before and read to its end."""
-        self._source.fetch([layer for layer in self._layers if not self._sink.has(layer.digest)], self._sink)
+        self.bring(self._layers)
         return tuple(map(_listed, self._streams))
 
     def prove(self) -> None:
@@ -96,7 +96,13 @@ class DistantFiles:
         if not self._sink.has(layer.digest):
             self._source.fetch([layer], self._sink)
 
-    def _opener(self, layer: Descriptor) -> Callable[[], BinaryIO]:
+    def bring(self, layers: Sequence[Descriptor]) -> None:
+        """Have these layers at hand, several at a time: `opener` then reads nothing over a network."""
+        self._source.fetch([layer for layer in layers if not self._sink.has(layer.digest)], self._sink)
+
+    def opener(self, layer: Descriptor) -> Callable[[], BinaryIO]:
+        """What opens a layer's blob: the one that was brought, else where it is."""
+
         def opened() -> BinaryIO:
             if self._sink.has(layer.digest):
                 return cast(BinaryIO, open(self._sink.path(layer.digest), "rb", buffering=0))

@@ -1,11 +1,14 @@
 """What one layer contains, path by path, small enough to keep beside every layer."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, BinaryIO, cast
+from functools import partial
+from io import BytesIO
+from typing import Any, BinaryIO, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import Decompressed
 from kezuri.layer.entry import Entry, Kind
+from kezuri.layer.member_digests import MemberDigests
 from kezuri.layer.placement import Placement
 from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
@@ -32,6 +35,22 @@ _LETTERS: dict[Kind, str] = {
 }
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _IMPLIED = "\0i"
+
+
+class Onlooker(Protocol):
+    """Who looks into some files of a layer while their digests are taken, so that the layer is read once."""
+
+    def begin(self) -> None:
+        """A layer is read from its beginning; what was seen before was of no use."""
+        ...
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether to look into a file."""
+        ...
+
+    def look(self, entry: Entry, data: BinaryIO) -> None:
+        """Read the file as far as is wanted. It may be one that the layer has again further on, which counts then."""
+        ...
 
 
 class Listing:
@@ -92,15 +111,20 @@ class Listing:
         lower: View | None = None,
         limit: int | None = None,
         hasher: Any = None,
+        hashing: bool = False,
+        onlooker: "Onlooker | None" = None,
     ) -> "Listing":
         """The listing of a layer's tar, compressed or not, read to its end.
 
         With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes;
-        `hasher` (of hashlib) gets them all, for the diff id.
-        KezuriError as for `read_tar` and `decompress`.
+        `hasher` (of hashlib) gets them all, for the diff id. With `hashing` the digests of the files are known, too,
+        and an `onlooker` sees those files that it wants to. KezuriError as for `read_tar` and `decompress`.
         """
         placed = Placement(where, lower)
+        if onlooker is not None:
+            onlooker.begin()
         kept: dict[str, bytes] = {}
+        digests = MemberDigests()
         stored = 0
         plain = Decompressed(stream, where, limit)
         with ReadAhead(plain, hasher) as pieces:
@@ -111,9 +135,17 @@ class Listing:
                 if at.path in KEPT:
                     kept.pop(at.path, None)
                     if data is not None and entry.size <= MOST_KEPT:
-                        kept[at.path] = data.read()
+                        kept[at.path] = content = data.read()
+                        data = BytesIO(content)
+                if hashing and entry.size and data is not None:
+                    look = None
+                    if onlooker is not None and onlooker.wants(at):
+                        look = partial(onlooker.look, at)
+                    digests.add(number, data, look)
         listing = cls.of_placement(placed, kept)
         listing.plain, listing.stored = plain.total, stored
+        if hashing:
+            listing._digests = digests.of(placed.member(path) for path in listing.files())
         return listing
 
     @classmethod
@@ -197,6 +229,11 @@ class Listing:
 
     __hash__ = None  # type: ignore[assignment]
 
+    @property
+    def complete(self) -> bool:
+        """Whether the size of the tar and the digests of all files are known."""
+        return self.plain > 0 and (bool(self._digests) or not self.files())
+
     def entry(self, path: str) -> Entry | None:
         """What the layer says about exactly this path; None for nothing, and for directories it only implies."""
         line = self._lines.get(path)
@@ -217,9 +254,16 @@ class Listing:
     def linked(self) -> frozenset[str]:
         """The files that have further names in the layer, by their first name."""
         if self._linked is None:
-            links = [line.split("\0")[7] for line in self._lines.values() if line.startswith("\0h")]
-            self._linked = frozenset(_unescaped(link) if "\\" in link else link for link in links)
+            self._linked = frozenset(link for _, link in self.links())
         return self._linked
+
+    def links(self) -> list[tuple[str, str]]:
+        """The hard links, each with the first name of its file, which may be one of a lower layer."""
+        return [(path, self._link(line)) for path, line in self._lines.items() if line.startswith("\0h")]
+
+    def _link(self, line: str) -> str:
+        link = line.split("\0")[7]
+        return _unescaped(link) if "\\" in link else link
 
     def files(self) -> list[str]:
         """The files that are not empty, by their first names, in order."""

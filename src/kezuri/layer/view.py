@@ -23,3 +23,19 @@ class View(Protocol):
         """The content of the regular file at `path`, symlinks followed within the root; None when there is none or
         it is larger than `limit` bytes."""
         ...
+
+
+class AnythingBelow:
+    """What a layer that is read alone is told of those under it: that they have whatever a hard link leads to."""
+
+    def lookup(self, path: str) -> Entry | None:
+        """As View says."""
+        return Entry(path, "file")
+
+    def resolve(self, path: str) -> str:
+        """As View says."""
+        return path
+
+    def read(self, path: str, limit: int = 10 << 20) -> bytes | None:
+        """As View says."""
+        return None

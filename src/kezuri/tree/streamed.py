@@ -11,6 +11,7 @@ from kezuri.layer.entry import Entry
 from kezuri.layer.listing import Listing
 from kezuri.layer.placement import ROOT, Placement
 from kezuri.layer.tar_reader import read_tar
+from kezuri.layer.view import AnythingBelow
 from kezuri.linux.links import TooManyLinks, follow
 from kezuri.tree.content import InTar, hashed
 from kezuri.tree.layers import ListedLayer, linked_to_nothing
@@ -30,7 +31,7 @@ class StreamedLayer:
     def __init__(self, opener: Opener, where: str) -> None:
         self.where = where
         self._opener = opener
-        self._placed = Placement(where, _Below())
+        self._placed = Placement(where, AnythingBelow())
         self._held = ExitStack()
         self._entries: Iterator[tuple[Entry, BinaryIO | None]] | None = None
         self._number = 0
@@ -75,7 +76,7 @@ class StreamedLayer:
     def restart(self) -> None:
         """Forget what was read."""
         self._held.close()
-        self._placed = Placement(self.where, _Below())
+        self._placed = Placement(self.where, AnythingBelow())
         self._entries, self._number, self._now, self.ended = None, 0, None, False
 
     def finish(self) -> None:
@@ -157,22 +158,6 @@ class StreamedLayer:
                     if not wanted:
                         return
         raise KezuriError.of(f"{self.where} is another one now: it has no {next(iter(wanted.values()))!r} any more")
-
-
-class _Below:
-    """What a layer is told of those under it while it is read alone: that they have whatever a hard link leads to."""
-
-    def lookup(self, path: str) -> Entry | None:
-        """As View says."""
-        return Entry(path, "file")
-
-    def resolve(self, path: str) -> str:
-        """As View says."""
-        return path
-
-    def read(self, path: str, limit: int = 10 << 20) -> bytes | None:
-        """As View says."""
-        return None
 
 
 class Descent:

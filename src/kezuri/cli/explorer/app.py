@@ -1,0 +1,384 @@
+"""The explorer: layers on one side, the files that they make on the other, on Textual."""
+
+import re
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from kezuri.anatomy.listing_tree import Node
+from kezuri.anatomy.tree_view import Change, Filter, Selection, TreeView
+from kezuri.app.exploring import Beside, Came, Counted, Ended, Exploration, Opened
+from kezuri.cli.explorer.details import Details
+from kezuri.cli.explorer.errands import Errands
+from kezuri.cli.explorer.lines import Lines
+from kezuri.cli.explorer.look import LOOK
+from kezuri.cli.explorer.messages import Done, Heard, Looked
+from kezuri.cli.explorer.panes import FilesPane, LayersPane
+from kezuri.cli.explorer.screens import ChoiceScreen, ContentScreen, HelpScreen
+from kezuri.cli.explorer.words import name
+from kezuri.cli.phrase import Phrase
+from kezuri.cli.quantities import amount
+from kezuri.diagnostics import visible
+from kezuri.layer.entry import Entry
+
+_NARROW = 80
+_LOW = 18
+
+
+class Explorer(App[None]):
+    """Looks around in an image that is being opened."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = LOOK
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", show=False),
+        Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
+        Binding("ctrl+f,f", "ask('filter')", show=False),
+        Binding("slash,ctrl+slash,ctrl+underscore", "ask('search')", show=False),
+        Binding("n", "search_again(False)", show=False),
+        Binding("N", "search_again(True)", show=False),
+        Binding("w", "toggle_wasted", show=False),
+        Binding("L", "toggle_leftovers", show=False),
+        Binding("o", "owners", show=False),
+        Binding("a", "aggregate_other", show=False),
+        Binding("escape", "everything", show=False),
+        Binding("question_mark,f1", "help", show=False),
+    ]
+
+    def __init__(self, exploration: Exploration, named: str, phrase: Phrase) -> None:
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark" if "ansi-dark" in self.available_themes else "textual-ansi"
+        self._exploration = exploration
+        self._named = named
+        self._phrase = phrase
+        self._opened: Opened | None = None
+        self._filter = Filter()
+        self._aggregate = False
+        self._wish = 0
+        self._views: dict[tuple[int, int], TreeView] = {}
+        self._asked = ""
+        self._sought = ""
+        self._shown: tuple[Node, int] | None = None
+        self._looker = Beside()
+        self._errands = Errands(exploration, phrase, self.post_message, self._say, self._push)
+
+    # what is there
+
+    def compose(self) -> ComposeResult:
+        yield Static(Text(name(self._named), no_wrap=True, overflow="ellipsis"), id="title")
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield LayersPane()
+                yield Static(id="details")
+            with Vertical(id="right"):
+                yield FilesPane(self._entry_of)
+        yield Static(id="place")
+        yield Static(Text(self._phrase("Opening the image…")), id="state")
+        yield Input(id="prompt")
+        yield Static(Text(self._keys(), no_wrap=True, overflow="ellipsis"), classes="keys")
+
+    def on_mount(self) -> None:
+        self.query_one(FilesPane).focus()
+        self.screen.add_class("files")
+        self._fit(self.size.width, self.size.height)
+        self._exploration.listen(self.hear)
+
+    def on_unmount(self) -> None:
+        self._looker.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit(event.size.width, event.size.height)
+
+    def _fit(self, width: int, height: int) -> None:
+        for screen in self.screen_stack:
+            screen.set_class(width < _NARROW, "narrow")
+            screen.set_class(height < _LOW, "low")
+
+    def _keys(self) -> str:
+        return self._phrase("Tab layers/files · Space open · / search · f filter · w wasted · o owner · ? keys · q end")
+
+    def _entry_of(self, node: Node) -> Entry | None:
+        selection = self._first.query_one(FilesPane).rows.selection
+        if selection is None:
+            return None
+        stand = selection.view.stand(node)
+        if selection.filter.wasted:
+            stand = selection.view.lost(node) or stand
+        return None if stand is None else self._exploration.entry(node, stand.layer)
+
+    # what comes from the thread
+
+    def hear(self, what: object) -> None:
+        """Called by the thread that has the image."""
+        self.post_message(Heard(what))
+
+    def on_heard(self, message: Heard) -> None:
+        what = message.what
+        state = self._first.query_one("#state", Static)
+        if isinstance(what, Came):
+            text = self._phrase("Read {} of {} from {}", amount(what.size), amount(what.whole), visible(what.source))
+            state.update(Text(text))
+        elif isinstance(what, Counted):
+            state.update(Text(self._phrase("Looked at {} entries…", f"{what.entries:,}")))
+        elif isinstance(what, Ended):
+            self.exit()
+        elif isinstance(what, Opened):
+            self._open(what)
+
+    @property
+    def _first(self) -> Screen[object]:
+        return self.screen_stack[0]
+
+    def _open(self, opened: Opened) -> None:
+        self._opened = opened
+        details = Details(opened, self._phrase)
+        self._first.query_one("#title", Static).update(details.title())
+        layers = self._first.query_one(LayersPane)
+        layers.seen = opened.layers
+        layers.go(len(opened.layers), quiet=True)
+        self._look()
+
+    def _look(self) -> None:
+        """Show what is chosen."""
+        opened = self._opened
+        if opened is None:
+            return
+        layers = self._first.query_one(LayersPane)
+        layer, wanted = layers.cursor, self._filter
+        if opened.layers:
+            self._first.query_one("#details", Static).update(Details(opened, self._phrase).layer(layer))
+        since = layer - 1
+        if self._aggregate:
+            since = self._ground(layer)
+        self._wish += 1
+        number, tree, views = self._wish, opened.tree, self._views
+
+        def work() -> None:
+            if number != self._wish:
+                return
+            try:
+                view = views.get((layer, since))
+                if view is None:
+                    view = TreeView(tree, layer, since)
+                    while len(views) >= 4:
+                        del views[next(iter(views))]
+                    views[layer, since] = view
+                self.post_message(Looked(number, Selection(view, wanted)))
+            except re.error as error:
+                self.post_message(Looked(number, None, str(error)))
+
+        self._looker.post(work)
+
+    def _ground(self, layer: int) -> int:
+        """The layer that all changes are compared with: the uppermost of the base, where that is known, else the
+        lowest, as dive does. What is wasted is all of it, in the base too."""
+        if self._filter.wasted or layer == 0 or self._opened is None:
+            return -1
+        base = 0
+        for each in self._opened.layers[:layer]:
+            if not each.maker.of_base:
+                break
+            base = each.number
+        return base
+
+    def on_looked(self, message: Looked) -> None:
+        if message.number != self._wish:
+            return
+        if message.selection is None:
+            self._say(self._phrase("This is no regular expression: {}", message.error))
+            return
+        files = self._first.query_one(FilesPane)
+        node = files.node
+        files.rows.show(message.selection)
+        files.keep(node)
+        self._tell()
+
+    def on_done(self, message: Done) -> None:
+        message.then()
+
+    def _say(self, text: str) -> None:
+        if len(self.screen_stack) > 1:
+            self.notify(text, markup=False, timeout=4)
+        self._first.query_one("#state", Static).update(Text(text, no_wrap=True, overflow="ellipsis"))
+
+    def _tell(self) -> None:
+        """The lines below: where the cursor is, and what is shown."""
+        files = self._first.query_one(FilesPane)
+        selection, opened = files.rows.selection, self._opened
+        if selection is None or opened is None:
+            return
+        details = Details(opened, self._phrase)
+        self._first.query_one("#place", Static).update(details.path(files.node, selection))
+        self._say(details.state(selection, files.rows.by_size))
+
+    def on_lines_moved(self, message: Lines.Moved) -> None:
+        if isinstance(message.lines, LayersPane):
+            self._look()
+        elif isinstance(message.lines, FilesPane):
+            self._tell()
+
+    def on_lines_chosen(self, message: Lines.Chosen) -> None:
+        if isinstance(message.lines, LayersPane):
+            self.action_switch_pane()
+        elif isinstance(message.lines, FilesPane):
+            files = message.lines
+            if files.node is not None and files.rows.opens(files.node):
+                files.action_toggle_row()
+            else:
+                self._show_content()
+
+    # what keys do
+
+    def action_switch_pane(self) -> None:
+        screen = self._first
+        to_layers = screen.has_class("files")
+        screen.set_class(to_layers, "layers")
+        screen.set_class(not to_layers, "files")
+        (screen.query_one(LayersPane) if to_layers else screen.query_one(FilesPane)).focus()
+
+    def action_aggregate(self, on: bool) -> None:
+        self._aggregate = on
+        self._look()
+
+    def action_aggregate_other(self) -> None:
+        self.action_aggregate(not self._aggregate)
+
+    def action_toggle_change(self, change: Change) -> None:
+        which: set[Change] = {"changed", "rewritten"} if change == "changed" else {change}
+        shown = set(self._filter.changes)
+        shown = shown - which if which <= shown else shown | which
+        self._wanted(self._filter._replace(changes=frozenset(shown)))
+
+    def action_toggle_wasted(self) -> None:
+        self._wanted(self._filter._replace(wasted=not self._filter.wasted))
+
+    def action_toggle_leftovers(self) -> None:
+        self._wanted(self._filter._replace(leftover=not self._filter.leftover))
+
+    def action_everything(self) -> None:
+        if self._asked:
+            self._answered("")
+        else:
+            self._wanted(Filter())
+
+    def _wanted(self, wanted: Filter) -> None:
+        self._filter = wanted
+        self._look()
+
+    def action_owners(self) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        details = Details(opened, self._phrase)
+        numbers, choices = details.owners()
+        current = numbers.index(self._filter.owner) if self._filter.owner in numbers else 0
+
+        def chosen(number: int | None) -> None:
+            if number is not None and number >= 0:
+                self._wanted(self._filter._replace(owner=numbers[number]))
+
+        self.push_screen(ChoiceScreen(self._phrase("Files of which owner?"), choices, current), chosen)
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self._phrase("Keys"), Details.keys(self._phrase)))
+
+    # questions
+
+    def action_ask(self, what: str) -> None:
+        if self._opened is None:
+            return
+        self._asked = what
+        prompt = self._first.query_one("#prompt", Input)
+        prompt.value = {"filter": self._filter.pattern, "search": self._sought}.get(what, "")
+        prompt.placeholder = {
+            "filter": self._phrase("Show only paths with this regular expression"),
+            "search": self._phrase("Go to a name with this regular expression"),
+        }.get(what, "")
+        self._first.add_class("asking")
+        prompt.focus()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        self._answered(message.value, True)
+
+    def _answered(self, text: str, given: bool = False) -> None:
+        asked, self._asked = self._asked, ""
+        self._first.remove_class("asking")
+        files = self._first.query_one(FilesPane)
+        files.focus()
+        self._first.set_class(False, "layers")
+        self._first.set_class(True, "files")
+        if not given:
+            self._tell()
+        elif asked == "filter":
+            self._wanted(self._filter._replace(pattern=text))
+        elif asked == "search":
+            self._sought = text
+            self.action_search_again(False)
+        elif asked == "write":
+            self._write(text)
+
+    def action_search_again(self, backwards: bool) -> None:
+        files = self._first.query_one(FilesPane)
+        if not self._sought:
+            return
+        try:
+            found = files.rows.find(self._sought, files.node, backwards)
+        except re.error as error:
+            self._say(self._phrase("This is no regular expression: {}", error))
+            return
+        if found is None:
+            self._say(self._phrase("Nothing that is shown is called so: {}", visible(self._sought)))
+        else:
+            files.reveal(found)
+
+    # contents
+
+    def _chosen(self) -> tuple[Node, int] | None:
+        """The file that the cursor is on, and the layer that has it as it is shown."""
+        files = self._first.query_one(FilesPane)
+        node, selection = files.node, files.rows.selection
+        if node is None or selection is None:
+            return None
+        stand = selection.view.stand(node)
+        if selection.filter.wasted:
+            stand = selection.view.lost(node) or stand
+        return None if stand is None else (node, stand.layer)
+
+    def _show_content(self) -> None:
+        if (chosen := self._chosen()) is not None and self._opened is not None:
+            self._errands.show(*chosen, Details(self._opened, self._phrase))
+
+    def action_compare(self) -> None:
+        """Show how the chosen file differs from what the layers below have at its path."""
+        if (chosen := self._chosen()) is not None and self._opened is not None:
+            self._errands.compare(*chosen, Details(self._opened, self._phrase))
+
+    def _push(self, screen: ContentScreen) -> None:
+        self._tell()
+        self.push_screen(screen)
+
+    def action_write_out(self) -> None:
+        """Ask where the chosen file is to be written."""
+        chosen = self._chosen()
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if chosen is None:
+            return
+        node, _ = chosen
+        self._shown = chosen
+        self.action_ask("write")
+        prompt = self._first.query_one("#prompt", Input)
+        prompt.placeholder = self._phrase("Write it to this new file")
+        prompt.value = "./" + re.sub(r"[^\w.+@-]", "_", node.name)
+
+    def _write(self, target: str) -> None:
+        if self._shown is None or not target.strip():
+            self._tell()
+            return
+        self._errands.write(*self._shown, target.strip())

@@ -1,0 +1,247 @@
+"""The packages of a stack of layers: records put together, and which package a file of which layer belongs to."""
+
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from kezuri.packages.package import Package, Record
+from kezuri.packages.python import compiled_from
+from kezuri.packages.records import listed_package
+
+ALWAYS: Final = 1 << 30
+"""The end of what no layer takes away."""
+SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
+"""The ecosystems of packages of the system."""
+_APART: Final = frozenset(("site-packages", "dist-packages", "node_modules"))
+"""Directories whose files do not belong to the package around them."""
+
+_KEPT: Final = (
+    ("var/lib/dpkg/", "dpkg"),
+    ("var/lib/apt/", "apt"),
+    ("var/cache/apt/", "apt"),
+    ("var/cache/debconf/", "debconf"),
+    ("var/lib/pam/", "libpam-runtime"),
+    ("etc/pam.d/common-", "libpam-runtime"),
+    ("etc/ld.so.cache", "libc-bin"),
+    ("etc/ssl/certs/", "ca-certificates"),
+    ("etc/ca-certificates.conf", "ca-certificates"),
+    ("lib/apk/db/", "apk-tools"),
+    ("usr/lib/apk/db/", "apk-tools"),
+    ("var/cache/apk/", "apk-tools"),
+    ("var/lib/rpm/", "rpm"),
+    ("usr/lib/sysimage/rpm/", "rpm"),
+    ("usr/share/info/dir", "install-info"),
+)
+"""What packages of the system write when they are installed, and name nowhere."""
+_INFO = "var/lib/dpkg/info/"
+
+
+class Installed(NamedTuple):
+    """A package with the path of its record, and the layers in which it is so: from `since` on, before `until`."""
+
+    package: Package
+    record: str
+    since: int = 0
+    until: int = ALWAYS
+
+    @property
+    def shown(self) -> bool:
+        """Whether the whole stack has it."""
+        return self.until == ALWAYS
+
+
+class _Noted(NamedTuple):
+    path: str
+    since: int
+    until: int
+    record: Record
+
+
+class Inventory:
+    """Packages and the files that are theirs.
+
+    Records are added one by one, then `settle` puts them together. What is claimed by several belongs to the first of
+    these: a package that names the file, one that has the directory around it, the program that the file itself is.
+    Of records of different layers that one counts which a layer's file was written under.
+    """
+
+    def __init__(self) -> None:
+        self.installed: list[Installed] = []
+        self.troubles: list[str] = []
+        self._noted: list[_Noted] = []
+        self._declared: list[Package] = []
+        self._files: dict[str, int | tuple[int, ...]] = {}
+        self._directories: dict[str, tuple[int, ...]] = {}
+        self._programs: dict[str, tuple[int, ...]] = {}
+        self._system: dict[str, tuple[int, ...]] = {}
+        self._last: tuple[str, tuple[int, ...]] = ("", ())
+
+    def add(self, path: str, record: Record, since: int = 0, until: int = ALWAYS) -> None:
+        """A record as a layer has it, and from which layer on it is hidden."""
+        if record.trouble:
+            self.troubles.append(record.trouble)
+        self._noted.append(_Noted(path, since, until, record))
+
+    def declare(self, package: Package) -> None:
+        """A package that somebody else than the files tells of; it counts where no record has one of its name."""
+        self._declared.append(package)
+
+    def settle(self, resolved: Callable[[str], str] = lambda directory: directory) -> None:
+        """Put together what was added. `resolved` says where a directory is whose path may lead over links."""
+        self._noted.sort()
+        by_kind: dict[str, list[_Noted]] = {}
+        for noted in self._noted:
+            by_kind.setdefault(noted.record.kind, []).append(noted)
+        self._noted = []
+        places = _Places(resolved)
+        self._settle_dpkg(by_kind, places)
+        self._settle_pairs(by_kind, places, "dpkg one", "dpkg sums", lambda path: path.removesuffix(".md5sums"))
+        self._settle_pairs(
+            by_kind, places, "python", ("python files", "egg files"), lambda path: path.rpartition("/")[0]
+        )
+        for group in by_kind.values():
+            for noted in group:
+                for number, package in enumerate(noted.record.packages):
+                    self._enter(package, noted, places, number == 0)
+        known = {each.package.name for each in self.installed if each.package.ecosystem == "generic"}
+        for package in self._declared:
+            if package.name not in known:
+                self._enter(package, _Noted("", 0, ALWAYS, Record("declared")), places)
+
+    def _settle_dpkg(self, by_kind: dict[str, list[_Noted]], places: "_Places") -> None:
+        states = sorted(by_kind.pop("dpkg", []), key=lambda noted: noted.since)
+        lists = by_kind.pop("dpkg files", [])
+        known = [{(each.name, each.architecture): each for each in noted.record.packages} for noted in states]
+        names = [{each.name: each for each in noted.record.packages} for noted in states]
+        seen: set[tuple[int, str, str]] = set()
+        for noted in lists:
+            if not states:
+                break
+            at = max((n for n, state in enumerate(states) if state.since <= noted.since), default=0)
+            name, architecture = listed_package(noted.path)
+            package = known[at].get((name, architecture)) if architecture else names[at].get(name)
+            if package is not None:
+                seen.add((at, package.name, package.architecture))
+                self._enter(package._replace(files=package.files + noted.record.files), noted, places)
+        for at, noted in enumerate(states):
+            for package in noted.record.packages:
+                if (at, package.name, package.architecture) in seen:
+                    continue
+                if at and known[at - 1].get((package.name, package.architecture)) == package:
+                    continue  # as before: its files are in the list that came with it
+                self._enter(package, noted, places)
+
+    def _settle_pairs(
+        self,
+        by_kind: dict[str, list[_Noted]],
+        places: "_Places",
+        kind: str,
+        files: str | tuple[str, ...],
+        key: Callable[[str], str],
+    ) -> None:
+        """Packages whose files another record names, which belongs to the same place."""
+        lists: dict[str, list[_Noted]] = {}
+        for each in (files,) if isinstance(files, str) else files:
+            for noted in by_kind.pop(each, []):
+                lists.setdefault(key(noted.path), []).append(noted)
+        for noted in by_kind.pop(kind, []):
+            near = lists.get(key(noted.path), [])
+            named = next((each for each in near if each.since == noted.since), near[0] if near else None)
+            for package in noted.record.packages:
+                self._enter(
+                    package._replace(files=package.files + (named.record.files if named else ())), noted, places
+                )
+
+    def _enter(self, package: Package, noted: _Noted, places: "_Places", itself: bool = True) -> None:
+        number = len(self.installed)
+        self.installed.append(Installed(package, noted.path, noted.since, noted.until))
+        if package.ecosystem in SYSTEM:
+            self._system[package.name] = (*self._system.get(package.name, ()), number)
+            if noted.record.kind == "dpkg one":
+                self._claim(noted.path, number)
+                self._claim(f"{noted.path}.md5sums", number)
+        for path in package.files:
+            self._claim(places.file(path), number)
+        for directory in package.directories:
+            at = places.directory(directory)
+            self._directories[at] = (*self._directories.get(at, ()), number)
+        if itself and noted.record.kind in ("program", "archive"):
+            self._programs[noted.path] = (*self._programs.get(noted.path, ()), number)
+
+    def _claim(self, path: str, number: int) -> None:
+        before = self._files.get(path)
+        if before is None:
+            self._files[path] = number
+        else:
+            self._files[path] = (*((before,) if isinstance(before, int) else before), number)
+
+    def owner(self, path: str, layer: int = ALWAYS - 1) -> int:
+        """The number in `installed` of the package that a file of a layer belongs to; -1 for none."""
+        claims = self._files.get(path)
+        if claims is None:
+            source = compiled_from(path) if path.endswith(".pyc") else ""
+            claims = self._files.get(source) if source else None
+        if claims is None:
+            claims = self._around(path[: max(path.rfind("/"), 0)])
+            if not claims:
+                claims = self._programs.get(path, ())
+                if not claims:
+                    claims = self._kept(path)
+        if isinstance(claims, int):
+            claims = (claims,)
+        return self._of_layer(claims, layer)
+
+    def _of_layer(self, claims: Iterable[int], layer: int) -> int:
+        best, closest = -1, (False, 0)
+        for number in claims:
+            one = self.installed[number]
+            if one.until <= layer:
+                continue
+            # The last record that the layer was written under, else the first one after it.
+            rank = (True, one.since) if one.since <= layer else (False, -one.since)
+            if best < 0 or rank > closest:
+                best, closest = number, rank
+        return best
+
+    def _kept(self, path: str) -> tuple[int, ...]:
+        """Packages of the system that keep a file without naming it."""
+        if path.startswith(_INFO):
+            name = path[len(_INFO) :].rpartition(".")[0].partition(":")[0]
+            return self._system.get(name, ())
+        if path.startswith(("var/", "etc/", "lib/apk/", "usr/")):
+            for start, name in _KEPT:
+                if path.startswith(start):
+                    return self._system.get(name, ())
+        return ()
+
+    def _around(self, directory: str) -> tuple[int, ...]:
+        if self._last[0] == directory:
+            return self._last[1]
+        at, found = directory, ()  # type: tuple[str, tuple[int, ...]]
+        while at:
+            found = self._directories.get(at, ())
+            if found or at[at.rfind("/") + 1 :] in _APART:
+                break
+            at = at[: max(at.rfind("/"), 0)]
+        self._last = (directory, found)
+        return found
+
+
+class _Places:
+    """Where files are whose paths lead over links: each directory is resolved once."""
+
+    def __init__(self, resolved: Callable[[str], str]) -> None:
+        self._resolved = resolved
+        self._known: dict[str, str] = {}
+
+    def file(self, path: str) -> str:
+        directory, slash, name = path.rpartition("/")
+        if not slash:
+            return path
+        at = self.directory(directory)
+        return f"{at}/{name}" if at != directory else path
+
+    def directory(self, path: str) -> str:
+        at = self._known.get(path)
+        if at is None:
+            at = self._known[path] = self._resolved(path)
+        return at

@@ -1,0 +1,71 @@
+"""Findings of check as a section of the page, each with the lines that it is about. Pages are handed on: what looks
+like a secret in these lines is blotted out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kezuri.check.image.secret import blotted
+from kezuri.check.told import LEVELS, Sheet, Told
+from kezuri.diagnostics import visible
+from kezuri.report.places import path, region
+
+_MOST_LINES = 5000
+_LONGEST = 400
+
+
+def findings_section(
+    sheets: Sequence[Sheet], told: Sequence[str] = (), japanese: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """What was found in files, in the order of their lines. `told` is what could not be checked; `japanese` says a
+    sentence of ours in Japanese."""
+    return {
+        "kind": "findings",
+        "told": [visible(text) for text in told],
+        "sheets": [
+            {
+                "name": visible(path(sheet.source)),
+                "silenced": sheet.silenced,
+                "lines": _lines(sheet),
+                "told": [
+                    _finding(each, sheet, japanese)
+                    for each in sorted(sheet.told, key=lambda each: (each.line, LEVELS.index(each.level)))
+                ],
+            }
+            for sheet in sheets
+        ],
+    }
+
+
+def _lines(sheet: Sheet) -> list[str]:
+    """The lines of the file, if any finding stands in it."""
+    lines = [told.line for told in sheet.told if told.whole is not None and told.source == sheet.source]
+    if not lines:
+        return []
+    text = sheet.source.text.split("\n")
+    if not text[-1]:
+        text.pop()
+    return [visible(blotted(line.removesuffix("\r")[:_LONGEST]), "\t") for line in text[:_MOST_LINES]]
+
+
+def _finding(told: Told, sheet: Sheet, japanese: Callable[[str], str]) -> dict[str, Any]:
+    placed = told.span or told.whole
+    found: dict[str, Any] = {
+        "rule": told.rule.name,
+        "aliases": list(told.aliases),
+        "level": told.level,
+        "url": told.url,
+        "line": told.line if placed is not None else 0,
+        "span": list(region(told.source, placed)) if placed is not None else None,
+        "elsewhere": "" if told.source == sheet.source else visible(path(told.source)),
+    }
+    for name, text in (
+        ("message", told.message),
+        ("hint", told.hint),
+        ("fix", told.fix.title if told.fix is not None else ""),
+    ):
+        found[name] = visible(text, "\n")
+        if text and (other := japanese(text)) != text:
+            found[f"{name}_ja"] = visible(other, "\n")
+    if found["span"] is not None and found["span"][0] > _MOST_LINES:
+        found["span"] = None
+    return found

@@ -1,0 +1,112 @@
+"""Records of package managers: what each of them tells, and what is made of damaged ones."""
+
+import json
+
+from kezuri.packages.package import Bytes, Package, Record
+from kezuri.packages.records import kind_of, parse
+
+
+def told(path: str, data: bytes | str) -> Record | None:
+    raw = data.encode() if isinstance(data, str) else data
+    kind = kind_of(path, len(raw), 0o755)
+    assert kind, path
+    return parse(kind, path, len(raw), Bytes(raw))
+
+
+def only(path: str, data: bytes | str) -> Package:
+    record = told(path, data)
+    assert record is not None and len(record.packages) == 1
+    return record.packages[0]
+
+
+def test_dpkg_tells_of_what_is_installed() -> None:
+    status = (
+        "Package: libssl3\nStatus: install ok installed\nSource: openssl (3.0.15-1)\nVersion: 3.0.15-1~deb12u1\n"
+        "Architecture: amd64\nInstalled-Size: 6035\nDescription: a\n Package: not this\n .\nConffiles:\n"
+        " /etc/ssl/openssl.cnf 0123\n /etc/old 0123 obsolete\n\n"
+        "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n"
+        "Package: half\nStatus: install ok half-installed\nVersion: 1\n\n"
+        "Version: 3\n\nPackage: base-files\nVersion: 12.4\n"
+    )
+    record = told("var/lib/dpkg/status", status)
+    assert record is not None
+    ssl, base = record.packages
+    assert ssl == Package(
+        "deb",
+        "libssl3",
+        "3.0.15-1~deb12u1",
+        ("etc/ssl/openssl.cnf", "etc/old"),
+        architecture="amd64",
+        source="openssl",
+        source_version="3.0.15-1",
+        size=6035 * 1024,
+    )
+    assert ssl.purl("debian") == "pkg:deb/debian/libssl3@3.0.15-1~deb12u1?arch=amd64"
+    assert (base.name, base.version) == ("base-files", "12.4")
+    assert only("var/lib/dpkg/status.d/netbase", "Package: netbase\nVersion: 6.4\n").version == "6.4"
+
+
+def test_lists_of_dpkg_name_files() -> None:
+    listed = told("var/lib/dpkg/info/bash.list", "/.\n/bin\n/bin/bash\n/usr/share/..data/x\n")
+    assert listed is not None and listed.files == ("bin", "bin/bash", "usr/share/..data/x")
+    sums = told("var/lib/dpkg/status.d/base.md5sums", "d41d8cd98f00b204e9800998ecf8427e  usr/bin/a b\nbroken\n")
+    assert sums is not None and sums.files == ("usr/bin/a b",)
+
+
+def test_apk_tells_files_with_packages() -> None:
+    database = (
+        "C:Q1\nP:musl\nV:1.2.4-r2\nA:x86_64\nI:634880\no:musl-src\nL:MIT\nF:lib\nR:ld-musl.so\na:0:0:755\nZ:Q1x\n"
+    )
+    database += "R:libc.so\nF:\nR:top\n\nP:second\nV:1\n\n"
+    for path in ("lib/apk/db/installed", "usr/lib/apk/db/installed"):
+        record = told(path, database)
+        assert record is not None
+        musl, second = record.packages
+        assert musl.files == ("lib/ld-musl.so", "lib/libc.so", "top") and second.files == ()
+        assert (musl.source, musl.licence, musl.size, musl.version) == ("musl-src", "MIT", 634880, "1.2.4-r2")
+        assert musl.purl("alpine") == "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64"
+
+
+def test_packages_of_node_lie_in_node_modules() -> None:
+    found = only("app/node_modules/@types/node/package.json", '{"name": "@types/node", "version": "20.1.0", "x": 1}')
+    assert found == Package("npm", "node", "20.1.0", directories=("app/node_modules/@types/node",), namespace="@types")
+    assert found.purl() == "pkg:npm/%40types/node@20.1.0" and found.full_name == "@types/node"
+    assert (
+        only("node_modules/a/package.json", '{"name": "a", "version": "1", "license": {"type": "MIT"}}').licence
+        == "MIT"
+    )
+    for path in ("app/package.json", "app/node_modules/a/dist/package.json", "app/node_modules/.cache/package.json"):
+        assert kind_of(path, 10) == ""
+    for broken in (
+        "",
+        "{",
+        "[]",
+        '{"name": 3, "version": "1"}',
+        '{"name": "a"}',
+        "[" * 100_000,
+        '{"name": "", "version": ""}',
+    ):
+        assert told("node_modules/a/package.json", broken) is None
+
+
+def test_distributions_of_python_have_a_record_of_their_files() -> None:
+    at = "usr/lib/python3/site-packages/Zope.Interface-1.dist-info"
+    found = only(
+        f"{at}/METADATA",
+        "Metadata-Version: 2.1\r\nName: Zope.Interface\r\nVersion: 1.0\r\nLicense: ZPL\r\n\r\nName: no\r\n",
+    )
+    assert (found.name, found.version, found.licence) == ("zope-interface", "1.0", "ZPL")
+    rows = 'zope/a.py,sha256=x,3\n../../../bin/tool,,\n"with,comma.py",,\n/etc/absolute,,\n../../../../../../../out,,\n'
+    record = told(f"{at}/RECORD", rows)
+    within = "usr/lib/python3/site-packages"
+    assert record is not None
+    assert record.files == (f"{within}/zope/a.py", "usr/bin/tool", f"{within}/with,comma.py", "etc/absolute", "out")
+    egg = told("lib/x.egg-info/installed-files.txt", "../x/__init__.py\nPKG-INFO\n")
+    assert egg is not None and egg.files == ("lib/x/__init__.py", "lib/x.egg-info/PKG-INFO")
+    assert told(f"{at}/METADATA", "Version: 1\n") is None
+
+
+def test_what_is_too_large_is_said() -> None:
+    data = json.dumps({"name": "a", "version": "1", "x": "y" * (3 << 20)})
+    record = told("node_modules/a/package.json", data)
+    assert record is not None and "too large" in record.trouble and not record.packages
