@@ -1,6 +1,6 @@
 """What two builds differ in, as text and as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kezuri.cli.phrase import Phrase
@@ -11,7 +11,9 @@ from kezuri.reproduction.values import Reproduction, StepUnlike, Unlike
 _TITLE = 70
 
 
-def report(found: Reproduction, passed: int, most: int, phrase: Phrase) -> Iterator[str]:
+def report(
+    found: Reproduction, passed: int, most: int, phrase: Phrase, words: Callable[[str], str] = str
+) -> Iterator[str]:
     """The verdict, the causes with their files, what follows from them, and what was varied."""
     causes = [step for step in found.steps if not step.follows]
     following = [step for step in found.steps if step.follows]
@@ -20,11 +22,11 @@ def report(found: Reproduction, passed: int, most: int, phrase: Phrase) -> Itera
     elif not found.steps:
         yield phrase("The images differ in nothing but what was let pass ({} differences).", passed)
     else:
-        yield phrase("Not reproducible: {} of the steps differ by themselves.", len(causes))
+        yield phrase("Not reproducible. Steps that differ by themselves: {}", len(causes))
     for step in causes:
         yield ""
         yield _heading(step, phrase)
-        yield from _files(step, most, phrase)
+        yield from _files(step, most, phrase, words)
     if following:
         yield ""
         yield phrase("What follows from it:")
@@ -34,7 +36,7 @@ def report(found: Reproduction, passed: int, most: int, phrase: Phrase) -> Itera
     if found.varied:
         yield phrase("Varied: {}", ", ".join(found.varied))
     for each in found.unvaried:
-        yield phrase("Not varied: {}: {}", each.aspect, visible(each.why))
+        yield phrase("Not varied: {}: {}", each.aspect, visible(words(each.why)))
     if passed and found.steps:
         yield phrase("Let pass: {} differences", passed)
 
@@ -45,7 +47,7 @@ def _heading(step: StepUnlike, phrase: Phrase) -> str:
     return f"[{visible(step.name)}] {clip(one_line(step.text), _TITLE)} ({phrase('line {}', step.line)})"
 
 
-def _files(step: StepUnlike, most: int, phrase: Phrase) -> Iterator[str]:
+def _files(step: StepUnlike, most: int, phrase: Phrase, words: Callable[[str], str]) -> Iterator[str]:
     """Files of one kind and mending together: there may be thousands that only have another time."""
     groups: dict[tuple[str, str, str], list[Unlike]] = {}
     for each in step.found:
@@ -57,7 +59,7 @@ def _files(step: StepUnlike, most: int, phrase: Phrase) -> Iterator[str]:
         if what and len(members) > 3 and most:
             shown = members[:1]
         for each in shown:
-            about = f": {each.about}" if each.about and not what else ""
+            about = f": {words(each.about)}" if each.about and not what else ""
             values = (
                 f" ({visible(each.before) or '-'} → {visible(each.after) or '-'})" if each.before != each.after else ""
             )
@@ -65,7 +67,7 @@ def _files(step: StepUnlike, most: int, phrase: Phrase) -> Iterator[str]:
         if len(members) > len(shown):
             yield "    " + phrase("and {} more of the same kind", len(members) - len(shown))
         if mending:
-            yield "    " + phrase("mend: {}", mending)
+            yield "    " + phrase("mend: {}", words(mending))
 
 
 def document(found: Reproduction, passed: int) -> dict[str, Any]:

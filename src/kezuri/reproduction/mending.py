@@ -17,7 +17,7 @@ class Mending(NamedTuple):
     """Which kind of difference it is where its looks do not say."""
 
 
-_OLDER = "it is older than SOURCE_DATE_EPOCH: find . -exec touch -hd @$SOURCE_DATE_EPOCH {} + before the build"
+_OLDER = "it is older than SOURCE_DATE_EPOCH: touch -d @$SOURCE_DATE_EPOCH FILE before the build"
 _EPOCH = "give SOURCE_DATE_EPOCH: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
 
 PATHS = (

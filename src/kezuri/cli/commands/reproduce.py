@@ -70,7 +70,7 @@ def execute(invocation: Invocation) -> int:
 
         console.say(json_text(document(found, passed), 2))
     else:
-        for line in report(found, passed, int(most), console.phrase):
+        for line in report(found, passed, int(most), console.phrase, console.words):
             console.say(line)
     return 0 if found.same or (passed and not found.steps) else 1
 
