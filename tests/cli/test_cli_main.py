@@ -381,6 +381,7 @@ EVERY = [
     ("prune", "--force"),
     ("du",),
     ("config",),
+    ("reproduce", "-f", "nothing", "."),
     ("size", "record", "nothing"),
     ("size", "show"),
     ("size", "gate", "nothing", "--budget", "wire=+5%"),
