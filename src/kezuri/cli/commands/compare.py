@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kezuri.cli.commands.build import PROGRESS
+from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
@@ -16,6 +17,7 @@ COMMAND = Command(
     "Measure two images, or two Dockerfiles, before and after",
     (
         Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json", "markdown", "csv")),
+        HTML,
         Option(("--output", "-o"), "text", "Write it to a file", "FILE", completes="file"),
         Option(("--runs",), "text", "How often each time is measured (default 3)", "N"),
         Option(("--bandwidth",), "text", "The line to the registry, bits per second (default 100M; 0: no limit)", "N"),
@@ -59,17 +61,21 @@ def execute(invocation: Invocation) -> int:
     from tempfile import TemporaryDirectory
 
     from kezuri.app.compare import compare
+    from kezuri.cli.html_page import ComparisonPage
     from kezuri.cli.own_program import OwnProgram
     from kezuri.cli.progress import open_progress
 
     parsed, console, settings = invocation.parsed, invocation.console, invocation.settings
     request = _request(invocation)
+    page = ComparisonPage(invocation)
     with TemporaryDirectory(prefix="kezuri-") as directory:
         program = OwnProgram(settings, directory, console.environ)
         with open_progress(parsed.text("--progress"), console, settings.progress, doing="measuring") as progress:
-            found = compare(settings, request, program, progress)
+            found = compare(settings, request, program, progress, page.look)
     for told in found.told:
         console.warn(told)
+    if page.written(found):
+        return 0
     written = _written(found, parsed.text("--format", "text"), invocation)
     file = parsed.text("--output")
     if file and file != "-":
