@@ -23,6 +23,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "plan": ("{context}",),
     "check": ("{context}",),
     "fmt": ("--check", "{context}"),
+    "profile": ("{context}",),
+    "context": ("{context}",),
     "size record": ("probe", "--file", "{out}-sizes"),
     "size gate": ("probe", "--file", "{out}-sizes"),
     "run": ("--rm", "probe"),
