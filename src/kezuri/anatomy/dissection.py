@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from kezuri.anatomy.names import Hiding, OtherNames
+from kezuri.anatomy.records import NO_RECORDS, Records
 from kezuri.anatomy.values import NOBODY, Fate, Maker, Owner, Piece
 from kezuri.anatomy.walk import Item, walk
 from kezuri.layer.entry import Entry
@@ -16,7 +17,8 @@ from kezuri.tree.stack import StackView
 class OwnLayer(NamedTuple):
     """A layer to be taken apart: its files, its listing with the digests of its files, what made it, and the blob that
     it travels as (its size, digest and media type; 0 and empty where they are not known). `unread` says why nothing of
-    it is known, and is empty for a layer that could be read."""
+    it is known, and is empty for a layer that could be read. `records` are those records of packages that were read
+    already."""
 
     diff_id: str
     form: LayerForm
@@ -26,6 +28,7 @@ class OwnLayer(NamedTuple):
     digest: str = ""
     media_type: str = ""
     unread: str = ""
+    records: Records = NO_RECORDS
 
 
 class Naming(Protocol):

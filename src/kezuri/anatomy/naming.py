@@ -5,17 +5,15 @@ from collections.abc import Callable, Sequence
 from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.leftovers import leftover_of
 from kezuri.anatomy.reading import Peek, read_all
+from kezuri.anatomy.records import Room
 from kezuri.anatomy.values import APPLICATION, NOBODY, Owner, OwnerKind
 from kezuri.anatomy.walk import Item
 from kezuri.linux.links import TooManyLinks, follow
 from kezuri.packages.inventory import ALWAYS, SYSTEM, Inventory
-from kezuri.packages.package import Package
-from kezuri.packages.records import LOOKED_INTO, kind_of, parse
+from kezuri.packages.package import Package, Record
+from kezuri.packages.records import kind_of, parse
 from kezuri.packages.runtimes import declared
 
-_MOST_RECORDS = 200_000
-_MOST_BYTES = 256 << 20
-"""Records of an image, and their bytes, that are read; of further ones nothing is known."""
 _NOBODY, _APPLICATION = 0, 1
 
 
@@ -63,12 +61,18 @@ def owner_of(package: Package) -> Owner:
 def recorded_names(
     image: Dissection, scratch: str = "", told: Callable[[str], None] = lambda text: None
 ) -> RecordedNames:
-    """Read the records of all layers, each layer once. What could not be read is `told`. KezuriError where a layer
-    cannot be listed."""
+    """Read the records of all layers that nobody has read yet, each layer once. What could not be read is `told`.
+    KezuriError where a layer cannot be listed."""
     wanted: list[Item] = []
     kinds: dict[int, str] = {}
     links: dict[str, str] = {}
-    room, left_out = _MOST_BYTES, 0
+    inventory, room, left_out = Inventory(), Room(), 0
+
+    def take(item: Item, record: Record | None) -> None:
+        if record is not None:
+            inventory.add(item.path, record, item.layer, item.hidden if item.hidden >= 0 else ALWAYS)
+
+    known = [layer.records for layer in image.layers]
     for item in image.items():
         entry = item.entry
         if entry.kind == "symlink":
@@ -80,19 +84,16 @@ def recorded_names(
         kind = kind_of(entry.path, entry.size, entry.mode)
         if not kind:
             continue
-        if len(wanted) >= _MOST_RECORDS or (kind not in LOOKED_INTO and entry.size > room):
+        if not room.take(kind, entry.size):
             left_out += 1
-            continue
-        if kind not in LOOKED_INTO:
-            room -= entry.size
-        kinds[id(item)] = kind
-        wanted.append(item)
-    inventory = Inventory()
+        elif entry.path in known[item.layer]:
+            take(item, known[item.layer][entry.path])
+        else:
+            kinds[id(item)] = kind
+            wanted.append(item)
 
     def read(item: Item, data: Peek) -> None:
-        record = parse(kinds[id(item)], item.path, item.entry.size, data)
-        if record is not None:
-            inventory.add(item.path, record, item.layer, item.hidden if item.hidden >= 0 else ALWAYS)
+        take(item, parse(kinds[id(item)], item.path, item.entry.size, data))
 
     def unread(item: Item | None, why: str) -> None:
         told(why if item is None else f"/{item.path} could not be read: {why}")

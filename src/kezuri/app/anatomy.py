@@ -56,7 +56,7 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
 
 
 class _Found(NamedTuple):
-    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory that is there meanwhile."""
+    """An image of which no layer has been read: `layers` does that. `scratch` is a directory that is there then."""
 
     name: str
     digest: str
@@ -84,6 +84,7 @@ class _Found(NamedTuple):
                     blob.digest,
                     blob.media_type,
                     read.unread,
+                    read.records,
                 )
             )
             if read.unread:
@@ -114,7 +115,7 @@ def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
                 def of_store() -> "Sequence[ReadLayer]":
                     from kezuri.app.anatomy_layers import of_store
 
-                    return of_store(session, config.diff_ids, manifest.layers)
+                    return of_store(session, config.diff_ids, manifest.layers, scratch)
 
                 yield _checked(
                     session, name, kept.digest, config, manifest.layers, manifest.annotations, of_store, scratch
@@ -130,7 +131,7 @@ def _elsewhere(session: Session, image: DistantImage, scratch: str) -> _Found:
     def of_distant() -> "Sequence[ReadLayer]":
         from kezuri.app.anatomy_layers import of_distant
 
-        return of_distant(session, image, config.diff_ids)
+        return of_distant(session, image, config.diff_ids, scratch)
 
     return _checked(session, image.name, image.digest, config, image.layers, image.annotations, of_distant, scratch)
 

@@ -1,11 +1,14 @@
 """The figures of images, kept in the store: they are found again as long as nothing that they come from has changed."""
 
+import json
 import os
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import kezuri
+from kezuri.anatomy.records import Records, records_of
 from kezuri.anatomy.values import (
     Anatomy,
     Duplicate,
@@ -19,9 +22,10 @@ from kezuri.anatomy.values import (
 )
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
-from kezuri.store.store import Store
+from kezuri.store.store import Store, layer_name
 
 _MAGIC = b"kezuri anatomy 1\n"
+_MAGIC_OF_RECORDS = b"kezuri records 1\n"
 _COUNTING = ("anatomy", "packages")
 """The rooms that figures come from: with other code they may be other ones."""
 _MOST = 256 << 20
@@ -37,7 +41,6 @@ class KeptAnatomies:
     def key(self, config: ImageConfig, blobs: Sequence[Descriptor], makers: Sequence[Maker], digest: str) -> str:
         """What the figures of an image depend on, as a name. The bytes of layers do not come into it, for their digests
         do; what made them does, for that may be found out later."""
-        import json
         from hashlib import sha256
 
         layers = [(blob.media_type, blob.digest, blob.size) for blob in blobs]
@@ -46,30 +49,61 @@ class KeptAnatomies:
 
     def load(self, key: str) -> Anatomy | None:
         """The figures that were kept; None where there are none, or they are damaged."""
-        import json
-        import zlib
-
         try:
-            with open(self._path(key), "rb") as file:
-                raw = file.read(_MOST)
-            if not raw.startswith(_MAGIC):
-                return None
-            return _anatomy(json.loads(zlib.decompress(raw[len(_MAGIC) :])))
-        except (OSError, ValueError, TypeError, zlib.error):
+            return _anatomy(_read(self._path(key), _MAGIC))
+        except _DAMAGED:
             return None
 
     def save(self, key: str, anatomy: Anatomy) -> None:
         """Keep the figures, if the disk takes them."""
-        import json
-        import zlib
-
-        from kezuri.linux.replacement import replacement
-
-        with suppress(OSError), replacement(self._path(key), durable=False) as file:
-            file.write(_MAGIC + zlib.compress(json.dumps(anatomy).encode(), 1))
+        _write(self._path(key), _MAGIC, anatomy)
 
     def _path(self, key: str) -> str:
         return self._store.path("listings", f"anatomy-{key}")
+
+
+class KeptRecords:
+    """The records of packages that layers hold, kept beside their listings."""
+
+    def __init__(self, store: Store) -> None:
+        from hashlib import sha256
+
+        self._store = store
+        # Of other code they may be read as something else.
+        self._code = sha256(f"{kezuri.__version__} {_code()}".encode()).hexdigest()[:12]
+
+    def load(self, diff_id: str) -> Records:
+        """The records of a layer; none where none were kept."""
+        try:
+            return records_of(_read(self._path(diff_id), _MAGIC_OF_RECORDS))
+        except _DAMAGED:
+            return {}
+
+    def save(self, diff_id: str, records: Records) -> None:
+        """Keep the records, if the disk takes them."""
+        _write(self._path(diff_id), _MAGIC_OF_RECORDS, records)
+
+    def _path(self, diff_id: str) -> str:
+        return self._store.path("listings", f"records-{layer_name(diff_id)}-{self._code}")
+
+
+_DAMAGED = (OSError, ValueError, TypeError, AttributeError, zlib.error)
+
+
+def _read(path: str, magic: bytes) -> Any:
+    """What was written at the path. One of _DAMAGED where nothing was, or it is something else."""
+    with open(path, "rb") as file:
+        raw = file.read(_MOST)
+    if not raw.startswith(magic):
+        raise ValueError(path)
+    return json.loads(zlib.decompress(raw[len(magic) :]))
+
+
+def _write(path: str, magic: bytes, value: object) -> None:
+    from kezuri.linux.replacement import replacement
+
+    with suppress(OSError), replacement(path, durable=False) as file:
+        file.write(magic + zlib.compress(json.dumps(value).encode(), 1))
 
 
 def _code() -> list[int]:

@@ -6,11 +6,14 @@ from functools import partial
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
+from kezuri.anatomy.records import NO_RECORDS, PassingRecords, Records, Room
+from kezuri.app.anatomy_kept import KeptRecords
 from kezuri.app.distant_image import DistantImage
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.images.distant import Checked
 from kezuri.layer.listing import Listing
+from kezuri.layer.member_digests import Look
 from kezuri.layer.view import AnythingBelow
 from kezuri.oci.descriptor import Descriptor, is_foreign
 from kezuri.store.store import layer_name
@@ -18,19 +21,24 @@ from kezuri.tree.layers import ListedLayer
 
 
 class ReadLayer(NamedTuple):
-    """A layer with its listing; where it could not be read, an empty one, and the reason."""
+    """A layer with its listing, and the records of packages that were read with it; where it could not be read, an
+    empty one, and the reason."""
 
     form: ListedLayer
     unread: str = ""
+    records: Records = NO_RECORDS
 
 
-def of_store(session: Session, diff_ids: Sequence[str], blobs: Sequence[Descriptor]) -> list[ReadLayer]:
+def of_store(session: Session, diff_ids: Sequence[str], blobs: Sequence[Descriptor], scratch: str) -> list[ReadLayer]:
     """The layers of an image of the store; those that are not here are fetched. KezuriError where one cannot be."""
     session.forms.fetch_missing([diff_id for diff_id, blob in zip(diff_ids, blobs) if not closed(blob)])
-    return [_tried(blob, partial(session.forms.complete, diff_id)) for diff_id, blob in zip(diff_ids, blobs)]
+    reading = _Reading(session, scratch)
+    return [
+        reading.read(blob, diff_id, partial(session.forms.complete, diff_id)) for diff_id, blob in zip(diff_ids, blobs)
+    ]
 
 
-def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str]) -> list[ReadLayer]:
+def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str], scratch: str) -> list[ReadLayer]:
     """The layers of an image that is elsewhere. What is found out of a layer is kept in the store, so that a second
     look brings and reads nothing. KezuriError where one cannot be had."""
     known: dict[str, Listing] = {}
@@ -41,7 +49,10 @@ def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str]) -
                 known[diff_id] = listing
     layers = list(zip(diff_ids, image.layers))
     image.files.bring([blob for diff_id, blob in layers if diff_id not in known and not closed(blob)])
-    return [_tried(blob, partial(_distant, session, image, diff_id, blob, known)) for diff_id, blob in layers]
+    reading = _Reading(session, scratch)
+    return [
+        reading.read(blob, diff_id, partial(_distant, session, image, diff_id, blob, known)) for diff_id, blob in layers
+    ]
 
 
 def closed(blob: Descriptor) -> str:
@@ -54,7 +65,7 @@ def closed(blob: Descriptor) -> str:
 
 
 def _distant(
-    session: Session, image: DistantImage, diff_id: str, blob: Descriptor, known: dict[str, Listing]
+    session: Session, image: DistantImage, diff_id: str, blob: Descriptor, known: dict[str, Listing], look: Look
 ) -> ListedLayer:
     where = f"layer {blob.digest}"
     opener = image.files.opener(blob)
@@ -64,9 +75,8 @@ def _distant(
         with opener() as stream:
             # A plain tar is its own blob, and what proves the blob has proved the layer.
             proved = isinstance(stream, Checked) and blob.digest == diff_id
-            listing = Listing.of_tar(
-                stream, where, lower=AnythingBelow(), hasher=None if proved else hasher, hashing=True
-            )
+            checks = None if proved else hasher
+            listing = Listing.of_tar(stream, where, lower=AnythingBelow(), hasher=checks, hashing=True, look=look)
         if not proved and f"sha256:{hasher.hexdigest()}" != diff_id:
             raise KezuriError.of(f"{where}: its content is not that of the layer {diff_id}, which the config names")
         known[diff_id] = listing
@@ -79,15 +89,31 @@ def _kept(session: Session, diff_id: str) -> str:
     return session.store.path("listings", layer_name(diff_id))
 
 
-def _tried(blob: Descriptor, read: Callable[[], ListedLayer]) -> ReadLayer:
-    """What is read of a layer; of one that is closed or damaged nothing, so that the others can be looked at."""
-    why = closed(blob)
-    if not why:
-        try:
-            return ReadLayer(read())
-        except KezuriError as error:
-            why = error.diagnostics[0].message
-    return ReadLayer(ListedLayer(Listing({}, frozenset(), {}, {}), _unopened), why)
+class _Reading:
+    """The reading of an image's layers, one after the other."""
+
+    def __init__(self, session: Session, scratch: str) -> None:
+        self._scratch = scratch
+        self._kept = KeptRecords(session.store)
+        self._room = Room()
+
+    def read(self, blob: Descriptor, diff_id: str, read: Callable[[Look], ListedLayer]) -> ReadLayer:
+        """What is read of a layer; of one that is closed or damaged nothing, so that the others can be looked at."""
+        why = closed(blob)
+        if not why:
+            passing = PassingRecords(self._scratch, self._room)
+            try:
+                form = read(passing.look)
+            except KezuriError as error:
+                why = error.diagnostics[0].message
+            else:
+                records = passing.of(form.listing)
+                if passing.seen:
+                    self._kept.save(diff_id, records)
+                else:
+                    records = self._kept.load(diff_id)
+                return ReadLayer(form, "", records)
+        return ReadLayer(ListedLayer(Listing({}, frozenset(), {}, {}), _unopened), why)
 
 
 def _unopened() -> BinaryIO:

@@ -17,6 +17,7 @@ from kezuri.store.store import Store, layer_name
 if TYPE_CHECKING:
     from kezuri.forms.makers import Makers
     from kezuri.layer.entry import Item
+    from kezuri.layer.member_digests import Look
     from kezuri.tree.layers import ListedLayer
     from kezuri.tree.stack import StackView
 
@@ -152,9 +153,10 @@ class Forms:
         listings = self._made().listings
         return tuple(listings.packed(layer, layers[:number]) for number, layer in enumerate(layers))
 
-    def complete(self, layer: str) -> "ListedLayer":
-        """The layer as its tar has it, with the digests of its files and the size of the tar."""
-        return self._made().listings.complete(layer)
+    def complete(self, layer: str, look: "Look | None" = None) -> "ListedLayer":
+        """The layer as its tar has it, with the digests of its files and the size of the tar. `look` is shown the files
+        if the tar has to be read for that."""
+        return self._made().listings.complete(layer, look)
 
     # blobs
 

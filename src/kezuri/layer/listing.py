@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, cast
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import Decompressed
 from kezuri.layer.entry import Entry, Kind
-from kezuri.layer.member_digests import MemberDigests
+from kezuri.layer.member_digests import Look, MemberDigests
 from kezuri.layer.placement import Placement
 from kezuri.layer.read_ahead import ReadAhead
 from kezuri.layer.tar_reader import read_tar
@@ -95,11 +95,13 @@ class Listing:
         limit: int | None = None,
         hasher: Any = None,
         hashing: bool = False,
+        look: Look | None = None,
     ) -> "Listing":
         """The listing of a layer's tar, compressed or not, read to its end.
 
         With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes;
-        `hasher` (of hashlib) gets them all, for the diff id. With `hashing` the digests of the files are known, too.
+        `hasher` (of hashlib) gets them all, for the diff id. With `hashing` the digests of the files are known, too,
+        and `look` is shown the files.
         KezuriError as for `read_tar` and `decompress`.
         """
         placed = Placement(where, lower)
@@ -107,7 +109,7 @@ class Listing:
         digests = MemberDigests()
         stored = 0
         plain = Decompressed(stream, where, limit)
-        with ReadAhead(plain, hasher) as pieces:
+        with ReadAhead(plain, hasher, even=hashing) as pieces:
             for number, (entry, data) in enumerate(read_tar(cast(BinaryIO, pieces), where)):
                 at = placed.place(entry)
                 placed.put(at, number, entry.path)
@@ -118,7 +120,7 @@ class Listing:
                         kept[at.path] = content = data.read()
                         data = BytesIO(content)
                 if hashing and entry.size and data is not None:
-                    digests.add(number, data)
+                    digests.add(number, at, data, look)
         listing = cls.of_placement(placed, kept)
         listing.plain, listing.stored = plain.total, stored
         if hashing:

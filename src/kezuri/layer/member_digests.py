@@ -2,9 +2,15 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import BinaryIO
+from io import BufferedIOBase
+from typing import Any, BinaryIO, cast
+
+from kezuri.layer.entry import Entry
+
+Look = Callable[[Entry, BinaryIO], None]
+"""Is shown each file that is not empty, where it lies in the layer, and reads as much of it as it wants."""
 
 _PIECE = 1 << 20
 SIZE = 32
@@ -17,12 +23,12 @@ class MemberDigests:
         self._numbers = array("Q")
         self._digests = bytearray()
 
-    def add(self, number: int, data: BinaryIO) -> None:
+    def add(self, number: int, entry: Entry, data: BinaryIO, look: Look | None) -> None:
         """Read the file of this member, which comes after all that were added before, to its end."""
-        piece = data.read(_PIECE)
-        digest = sha256(piece)
-        while len(piece) == _PIECE:
-            piece = data.read(_PIECE)
+        digest = sha256()
+        if look is not None:
+            look(entry, cast(BinaryIO, _Hashing(data, digest)))
+        while piece := data.read(_PIECE):
             digest.update(piece)
         self._numbers.append(number)
         self._digests += digest.digest()
@@ -37,3 +43,17 @@ class MemberDigests:
                 raise KeyError(member)
             found += digests[at * SIZE : at * SIZE + SIZE]
         return bytes(found)
+
+
+class _Hashing(BufferedIOBase):
+    """A file of which a digest has what was read."""
+
+    def __init__(self, data: BinaryIO, digest: Any) -> None:
+        self._data = data
+        self._digest = digest
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As BinaryIO says."""
+        piece = self._data.read(-1 if size is None else size)
+        self._digest.update(piece)
+        return piece
