@@ -378,7 +378,7 @@ EVERY = [
     ("lsp",),
     ("why",),
     ("profile",),
-    ("context", "--write-ignore", "."),
+    ("context", "."),
     ("prune", "--force"),
     ("du",),
     ("config",),
