@@ -61,10 +61,13 @@ def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -
 
 def ignored(patterns: Sequence[str]) -> "Patterns":
     """Patterns of paths as in an ignore file; the slash that paths are shown with may stand before them.
-    KezuriError for one that is none."""
+    KezuriError, with exit code 2, for one that is none."""
     from kezuri.dockerfile.ignore import Patterns
 
-    return Patterns.of([re.sub("^(!?)/+", r"\1", pattern) for pattern in patterns])
+    try:
+        return Patterns.of([re.sub("^(!?)/+", r"\1", pattern) for pattern in patterns])
+    except KezuriError as error:
+        raise KezuriError(*error.diagnostics, exit_code=2) from None
 
 
 def thresholds(limits: Mapping[str, str]) -> Thresholds:
