@@ -24,6 +24,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "check": ("{context}",),
     "fmt": ("--check", "{context}"),
     "reproduce": ("{context}",),
+    "profile": ("{context}",),
+    "context": ("{context}",),
     "size record": ("probe", "--file", "{out}-sizes"),
     "size gate": ("probe", "--file", "{out}-sizes"),
     "run": ("--rm", "probe"),

@@ -378,6 +378,8 @@ EVERY = [
     ("fmt", "--check", "."),
     ("lsp",),
     ("why",),
+    ("profile",),
+    ("context", "--write-ignore", "."),
     ("prune", "--force"),
     ("du",),
     ("config",),

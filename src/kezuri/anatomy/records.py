@@ -87,7 +87,8 @@ class LayerRecords:
             return None
         try:
             unpacker = zlib.decompressobj()
-            left_out, rows = json.loads(unpacker.decompress(data[len(_MAGIC) :], _MOST_KEPT))
+            text = unpacker.decompress(data[len(_MAGIC) :], _MOST_KEPT)
+            left_out, rows = json.loads(text if unpacker.eof else b"")
             records = cls()
             records.left_out = int(left_out)
             records.found = {path: _record(kind, packages, files, why) for path, kind, packages, files, why in rows}
