@@ -264,6 +264,20 @@ def test_pages_fit_into_a_terminal(columns: int) -> None:
     screen.write(whole.replace("\n", "\r\n"))
 
 
+def test_the_base_can_be_named(analyze: Any, tmp_path: Path) -> None:
+    base = archive(tmp_path / "base.tar", LAYERS[:2])
+    for given in ("2", base):
+        said = json.loads(analyze("--format", "json", "--base", given)[1])
+        assert [layer["ofBase"] for layer in said["layers"]] == [True, True, False]
+        assert [each["kind"] for each in said["advice"] if each["ofBase"]] == ["removed"], "what it removes was there"
+    other = archive(tmp_path / "other.tar", LAYERS[1:])
+    code, _, err = analyze("--base", other)
+    assert code == 1 and "layer 1 is another one" in err
+    assert analyze("--base", "4")[0] == 2
+    code, out, _ = analyze("--base", "2", "--highest-wasted-bytes", "20kB")
+    assert code == 0 and "20kB, at most 20kB" in out, "what the last layer stores again is its own"
+
+
 def test_japanese(analyze: Any) -> None:
     code, out, _ = analyze("--ci", LANG="ja_JP.UTF-8")
     assert code == 1 and "減らせるもの" in out and "不合格" in out and "所有者とモードは" in out
