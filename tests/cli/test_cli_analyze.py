@@ -270,6 +270,7 @@ def test_the_base_can_be_named(analyze: Any, tmp_path: Path) -> None:
         said = json.loads(analyze("--format", "json", "--base", given)[1])
         assert [layer["ofBase"] for layer in said["layers"]] == [True, True, False]
         assert [each["kind"] for each in said["advice"] if each["ofBase"]] == ["removed"], "what it removes was there"
+    assert "came with the base, docker-archive:" in analyze("--base", base)[1]
     other = archive(tmp_path / "other.tar", LAYERS[1:])
     code, _, err = analyze("--base", other)
     assert code == 1 and "layer 1 is another one" in err
