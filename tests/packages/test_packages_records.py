@@ -69,7 +69,7 @@ def test_apk_tells_files_with_packages() -> None:
 
 def test_packages_of_node_lie_in_node_modules() -> None:
     found = only("app/node_modules/@types/node/package.json", '{"name": "@types/node", "version": "20.1.0", "x": 1}')
-    assert found == Package("npm", "node", "20.1.0", directory="app/node_modules/@types/node", namespace="@types")
+    assert found == Package("npm", "node", "20.1.0", directories=("app/node_modules/@types/node",), namespace="@types")
     assert found.purl() == "pkg:npm/%40types/node@20.1.0" and found.full_name == "@types/node"
     assert (
         only("node_modules/a/package.json", '{"name": "a", "version": "1", "license": {"type": "MIT"}}').licence

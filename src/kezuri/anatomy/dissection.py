@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from kezuri.anatomy.names import Hiding, OtherNames
 from kezuri.anatomy.values import NOBODY, Fate, Maker, Owner, Piece
 from kezuri.anatomy.walk import Item, walk
+from kezuri.layer.entry import Entry
 from kezuri.layer.listing import Listing
 from kezuri.oci.config import ImageConfig
 from kezuri.tree.layers import LayerForm
@@ -34,6 +36,11 @@ class Naming(Protocol):
         """Every owner, by number; the first is nobody."""
         ...
 
+    @property
+    def told(self) -> Sequence[str]:
+        """What could not be found out about owners."""
+        ...
+
     def owner(self, item: Item) -> int:
         """The number of the owner of a file."""
         ...
@@ -47,6 +54,7 @@ class NoNames:
     """Where nobody is asked: every file is nobody's."""
 
     owners: Sequence[Owner] = (NOBODY,)
+    told: Sequence[str] = ()
 
     def owner(self, item: Item) -> int:
         """As Naming says."""
@@ -74,9 +82,10 @@ class Dissection:
         self.config = config
         self.layers = tuple(layers)
         self.digest = digest
-        self.told = tuple(told)
+        self._told = tuple(told)
         self.tree = StackView([layer.form for layer in layers], name)
         self._digests: list[dict[str, bytes]] | None = None
+        self._names: OtherNames | None = None
         self._make_naming = naming
         self._naming: Naming | None = None
 
@@ -88,27 +97,57 @@ class Dissection:
         return self._naming
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """What could not be found out: about owners, once they have been asked for."""
+        return self._told if self._naming is None else (*self._told, *self._naming.told)
+
+    @property
     def owners(self) -> Sequence[Owner]:
         """Every owner, by the number that pieces have."""
         return self.naming.owners
 
-    def items(self) -> Iterator[Item]:
+    def items(self, directory: Callable[[str], None] = lambda path: None) -> Iterator[Item]:
         """The entries without owners and digests, as `walk` gives them."""
-        return walk([layer.form for layer in self.layers])
+        return walk([layer.form for layer in self.layers], directory)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self, directory: Callable[[str], None] = lambda path: None) -> Iterator[Piece]:
         """Every entry of every layer, directory by directory in the order of names, at one path the uppermost layer's
-        first. KezuriError where a layer cannot be read."""
+        first. `directory` is told each directory that the image shows. KezuriError where a layer cannot be read."""
         naming, digests = self.naming, self._known()
-        for item in self.items():
-            entry = item.entry
-            digest = digests[item.layer].get(entry.path, b"") if entry.kind == "file" else b""
-            fate: Fate = "shown"
-            if item.hidden >= 0:
-                fate = "removed" if item.removed else "replaced"
-                if fate == "replaced" and digest and digests[item.hidden].get(entry.path) == digest:
-                    fate = "rewritten"
-            yield Piece(entry, item.layer, fate, item.hidden, digest, naming.owner(item), naming.leftover(item))
+        owner, leftover = naming.owner, naming.leftover
+        for item in self.items(directory):
+            entry, layer, by = item.entry, item.layer, item.hidden
+            if entry.kind != "file":
+                fate: Fate = "shown" if by < 0 else "removed" if item.removed else "replaced"
+                yield Piece(entry, layer, fate, by, b"", owner(item), leftover(item))
+                continue
+            digest = digests[layer].get(entry.path, b"")
+            fate, name = "shown", ""
+            if by >= 0:
+                last = self.names.hiding(layer, entry.path) or Hiding(by, item.removed)
+                by, name = last.layer, last.name
+                if by >= 0:
+                    fate = "removed" if last.removes else "replaced"
+                    if fate == "replaced" and self._is_at(by, entry, digest):
+                        fate = "rewritten"
+            yield Piece(entry, layer, fate, by, digest, owner(item), leftover(item), name)
+
+    @property
+    def names(self) -> OtherNames:
+        """The other names of files that have several."""
+        if self._names is None:
+            layers = self.layers
+            self._names = OtherNames([layer.form for layer in layers], [layer.listing for layer in layers])
+        return self._names
+
+    def _is_at(self, layer: int, entry: Entry, digest: bytes) -> bool:
+        """Whether a layer has these bytes at a file's path, perhaps as one more name of another file of its own."""
+        other = self.layers[layer].listing.entry(entry.path)
+        if other is not None and other.kind == "hardlink":
+            other = self.layers[layer].listing.entry(other.link)
+        if other is None or other.kind != "file" or other.size != entry.size:
+            return False
+        return self._known()[layer].get(other.path, b"") == digest
 
     def _known(self) -> list[dict[str, bytes]]:
         """By layer the digests of its files."""

@@ -4,26 +4,25 @@ from collections.abc import Callable, Sequence
 
 from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.leftovers import leftover_of
-from kezuri.anatomy.reading import Peek, read_all
+from kezuri.anatomy.reading import read_all
+from kezuri.anatomy.records import LayerRecords
 from kezuri.anatomy.values import APPLICATION, NOBODY, Owner, OwnerKind
 from kezuri.anatomy.walk import Item
 from kezuri.linux.links import TooManyLinks, follow
-from kezuri.packages.inventory import ALWAYS, Inventory
+from kezuri.packages.inventory import ALWAYS, SYSTEM, Inventory
 from kezuri.packages.package import Package
-from kezuri.packages.records import kind_of, parse
+from kezuri.packages.runtimes import declared
 
-_MOST_RECORDS = 200_000
-_MOST_BYTES = 256 << 20
-"""Records of an image, and their bytes, that are read; of further ones nothing is known."""
+_LONGEST = 200
 _NOBODY, _APPLICATION = 0, 1
-_SYSTEM = ("deb", "apk", "rpm")
 
 
 class RecordedNames:
     """The owners and leftovers of an image's files, by the records of packages that are in it."""
 
-    def __init__(self, image: Dissection, inventory: Inventory, base_layers: int) -> None:
+    def __init__(self, inventory: Inventory, base_layers: int, told: Sequence[str] = ()) -> None:
         self.inventory = inventory
+        self.told = tuple(told)
         self.base_layers = base_layers
         owners: dict[Owner, int] = {NOBODY: _NOBODY, APPLICATION: _APPLICATION}
         self._numbers: list[int] = []
@@ -54,56 +53,72 @@ class RecordedNames:
 
 def owner_of(package: Package) -> Owner:
     """The owner that the files of a package have."""
-    kind: OwnerKind = "system" if package.ecosystem in _SYSTEM else "language"
+    kind: OwnerKind = "system" if package.ecosystem in SYSTEM else "language"
     if package.ecosystem == "generic":
         kind = "runtime"
-    return Owner(kind, package.ecosystem, package.full_name, package.version)
+    return Owner(kind, package.ecosystem, _shown(package.full_name), _shown(package.version))
+
+
+def _shown(text: str) -> str:
+    """A word of a record that anybody can have written, for people: short, and without orders to a terminal."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    return (
+        text
+        if text.isprintable()
+        else "".join([each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text])
+    )
 
 
 def recorded_names(
-    image: Dissection, scratch: str = "", told: Callable[[str], None] = lambda text: None
+    image: Dissection,
+    scratch: str = "",
+    known: Sequence[LayerRecords | None] = (),
+    keep: Callable[[int, LayerRecords], None] = lambda layer, records: None,
 ) -> RecordedNames:
-    """Read the records of all layers, each layer once. What could not be read is `told`. KezuriError where a layer
-    cannot be listed."""
+    """The owners by the records of all layers. Of layers whose records are not `known` they are read, each layer once,
+    and handed to `keep`. KezuriError where a layer cannot be listed."""
+    layers = [known[number] if number < len(known) else None for number in range(len(image.layers))]
+    reading = [LayerRecords() if found is None else found for found in layers]
     wanted: list[Item] = []
-    kinds: dict[int, str] = {}
+    spans: list[tuple[str, int, int]] = []
     links: dict[str, str] = {}
-    room, left_out = _MOST_BYTES, 0
     for item in image.items():
-        entry = item.entry
+        entry, number = item.entry, item.layer
         if entry.kind == "symlink":
             if item.hidden < 0:
                 links[entry.path] = entry.link
-            continue
-        if entry.kind != "file" or not entry.size:
-            continue
-        kind = kind_of(entry.path, entry.size, entry.mode)
-        if not kind:
-            continue
-        if len(wanted) >= _MOST_RECORDS or (kind not in ("program", "archive") and entry.size > room):
-            left_out += 1
-            continue
-        if kind not in ("program", "archive"):
-            room -= entry.size
-        kinds[id(item)] = kind
-        wanted.append(item)
-    inventory = Inventory()
-
-    def read(item: Item, data: Peek) -> None:
-        record = parse(kinds[id(item)], item.path, item.entry.size, data)
-        if record is not None:
-            inventory.add(item.path, record, item.layer, item.hidden if item.hidden >= 0 else ALWAYS)
+        elif entry.kind == "file" and entry.size:
+            if layers[number] is not None:
+                if entry.path in reading[number].found:
+                    spans.append((entry.path, number, item.hidden if item.hidden >= 0 else ALWAYS))
+            elif reading[number].wants(entry):
+                wanted.append(item)
+                spans.append((entry.path, number, item.hidden if item.hidden >= 0 else ALWAYS))
+    told: list[str] = []
+    damaged = False
 
     def unread(item: Item | None, why: str) -> None:
-        told(why if item is None else f"/{item.path} could not be read: {why}")
+        nonlocal damaged
+        damaged = True
+        told.append(why if item is None else f"/{item.path} could not be read: {why}")
 
-    read_all(wanted, read, scratch, unread)
+    read_all(wanted, lambda item, data: reading[item.layer].read(item.entry, data), scratch, unread)
+    inventory = Inventory()
+    for path, number, until in spans:
+        record = reading[number].found.get(path)
+        if record is not None:
+            inventory.add(path, record, number, until)
+    for number, records in enumerate(reading):
+        if layers[number] is None and not damaged:
+            keep(number, records)
+    left_out = sum(records.left_out for records in reading)
     if left_out:
-        told(f"{left_out:,} records of packages were not read: there are too many")
+        told.append(f"{left_out:,} records of packages were not read: there are too many")
+    for package in declared(image.config.env_map()):
+        inventory.declare(package)
     inventory.settle(_following(links))
-    for trouble in inventory.troubles:
-        told(trouble)
-    return RecordedNames(image, inventory, base_layers(image))
+    return RecordedNames(inventory, base_layers(image), (*told, *inventory.troubles))
 
 
 def base_layers(image: Dissection) -> int:

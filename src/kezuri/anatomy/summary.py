@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from kezuri.anatomy.dissection import Dissection
+from kezuri.anatomy.leftovers import rule_of
 from kezuri.anatomy.values import (
     Anatomy,
     Duplicate,
@@ -43,7 +44,7 @@ class _Growing:
         return Heap(self.count, self.size, tuple(self.largest))
 
 
-def summarise(image: Dissection, rule_of: Callable[[str], str] = lambda kind: "") -> Anatomy:
+def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Anatomy:
     """The figures of an image. `rule_of` gives the name of the rule that mends a kind of leftovers.
     KezuriError where a layer cannot be read."""
     count = len(image.layers)
@@ -58,13 +59,15 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = lambda kind: ""
     copies: dict[bytes, tuple[int, int]] = {}
     largest = _Growing(_LARGEST_FILES)
     shown = directories = 0
-    for piece in image.pieces():
+
+    def directory(path: str) -> None:
+        nonlocal directories
+        directories += 1
+
+    for piece in image.pieces(directory):
         entry, layer = piece.entry, piece.layer
         entries[layer] += 1
-        if entry.kind == "dir":
-            directories += piece.fate == "shown"
-            continue
-        if entry.kind == "whiteout":
+        if entry.kind in ("dir", "whiteout"):
             continue
         size = piece.size
         if piece.fate != "shown":
@@ -75,7 +78,8 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = lambda kind: ""
                     rewritten[layer] += size
                 waste.setdefault((piece.fate, layer, piece.by), _Growing()).add(size, entry.path)
             continue
-        shown += 1
+        path = piece.name or entry.path
+        shown += not piece.name
         if entry.kind != "file":
             continue
         useful[layer] += size
@@ -83,13 +87,13 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = lambda kind: ""
         owner_files[piece.owner] = owner_files.get(piece.owner, 0) + 1
         by_layer = owned.setdefault(piece.owner, {})
         by_layer[layer] = by_layer.get(layer, 0) + size
-        largest.add(size, entry.path)
+        largest.add(size, path)
         if piece.leftover:
-            leftovers.setdefault((piece.leftover, layer), _Growing()).add(size, entry.path)
+            leftovers.setdefault((piece.leftover, layer), _Growing()).add(size, path)
         if piece.digest:
             paths = contents.setdefault(piece.digest, [])
             if len(paths) < _PATHS:
-                paths.append(entry.path)
+                paths.append(path)
             _, many = copies.get(piece.digest, (size, 0))
             copies[piece.digest] = (size, many + 1)
     shares = []

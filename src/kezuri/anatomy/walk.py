@@ -1,6 +1,6 @@
 """Every entry of every layer of an image, once, with what hides it: layers merged as they go by, and nothing kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from kezuri.layer.entry import Entry
@@ -60,10 +60,10 @@ _Sources = tuple[tuple[int, _Cover], ...]
 """The layers, uppermost first, that have a directory, each with what hides that directory."""
 
 
-def walk(layers: Sequence[LayerForm]) -> Iterator[Item]:
+def walk(layers: Sequence[LayerForm], directory: Callable[[str], None] = lambda path: None) -> Iterator[Item]:
     """The entries of the layers, directory by directory in the order of names, at one path the uppermost layer's first.
-    The root is not among them, nor is a directory that a layer does not describe. KezuriError where a layer cannot be
-    read."""
+    The root is not among them, nor is a directory that a layer does not describe. `directory` is told each directory
+    that the image shows, described or not. KezuriError where a layer cannot be read."""
     sources: list[tuple[int, _Cover]] = []
     cover = _NOTHING
     for number in reversed(range(len(layers))):
@@ -83,6 +83,8 @@ def walk(layers: Sequence[LayerForm]) -> Iterator[Item]:
             directories: list[tuple[int, _Cover]] = []
             yield from _merged(child, names[name], layers, directories)
             if directories:
+                if any(by.layer < 0 for _, by in directories):
+                    directory(child)
                 below.append((child, tuple(directories)))
         below.reverse()
         todo += below

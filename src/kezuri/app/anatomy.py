@@ -18,6 +18,7 @@ from kezuri.oci.platform import Platform
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
+    from kezuri.anatomy.records import LayerRecords
     from kezuri.app.anatomy_layers import ReadLayer
 
 
@@ -31,19 +32,8 @@ class Named(NamedTuple):
 def anatomy(settings: Settings, image: Named, traffic: Traffic | None = None) -> Anatomy:
     """The figures of an image. They are kept in the store: a second look reads no layer. KezuriError when there is no
     such image, or its layers cannot be had."""
-    from kezuri.app.anatomy_kept import KeptAnatomies
-
     with Session(settings, reading=True) as session, _found(session, image, traffic) as found:
-        kept = KeptAnatomies(session.store)
-        key = kept.key(found.config, found.blobs, found.makers, found.digest)
-        known = kept.load(key)
-        if known is None:
-            from kezuri.anatomy.summary import summarise
-
-            known = summarise(found.dissection())
-            if not any(layer.unread for layer in known.layers):
-                kept.save(key, known)
-        return known._replace(name=found.name)
+        return _figures(session, found)
 
 
 @contextmanager
@@ -55,8 +45,33 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
         yield found.dissection()
 
 
+@contextmanager
+def opened_with_figures(
+    session: Session, image: Named, traffic: Traffic | None = None
+) -> "Iterator[tuple[Dissection, Anatomy]]":
+    """The image as `opened_dissection` gives it, and its figures as `anatomy` does, its layers read once."""
+    with _found(session, image, traffic) as found:
+        dissection = found.dissection()
+        yield dissection, _figures(session, found, dissection)
+
+
+def _figures(session: Session, found: "_Found", dissection: "Dissection | None" = None) -> Anatomy:
+    from kezuri.app.anatomy_kept import KeptAnatomies
+
+    kept = KeptAnatomies(session.store)
+    key = kept.key(found.config, found.blobs, found.makers, found.digest)
+    known = kept.load(key)
+    if known is None:
+        from kezuri.anatomy.summary import summarise
+
+        known = summarise(found.dissection() if dissection is None else dissection)
+        if not any(layer.unread for layer in known.layers):
+            kept.save(key, known)
+    return known._replace(name=found.name)
+
+
 class _Found(NamedTuple):
-    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory that is there meanwhile."""
+    """An image of which no layer has been read: `layers` reads them; `scratch` is a directory of its own meanwhile."""
 
     name: str
     digest: str
@@ -65,14 +80,17 @@ class _Found(NamedTuple):
     makers: Sequence[Maker]
     layers: "Callable[[], Sequence[ReadLayer]]"
     scratch: str
+    session: Session
 
     def dissection(self) -> "Dissection":
         """The image with its layers read."""
         from kezuri.anatomy.dissection import Dissection, OwnLayer
-        from kezuri.anatomy.naming import recorded_names
+        from kezuri.anatomy.naming import RecordedNames, recorded_names
+        from kezuri.app.anatomy_layers import keep_records
 
         own, told = [], []
-        for number, read in enumerate(self.layers()):
+        reads = self.layers()
+        for number, read in enumerate(reads):
             blob, listing = self.blobs[number], read.form.listing
             own.append(
                 OwnLayer(
@@ -91,8 +109,15 @@ class _Found(NamedTuple):
         entries = sum(not entry.empty_layer for entry in self.config.history)
         if self.config.history and entries != len(own):
             told.append(f"the image's history tells of {entries} layers, and it has {len(own)}")
-        scratch = self.scratch
-        return Dissection(self.name, self.config, own, self.digest, lambda image: recorded_names(image, scratch), told)
+
+        def naming(image: Dissection) -> RecordedNames:
+            return recorded_names(image, self.scratch, [read.records for read in reads], keep)
+
+        def keep(layer: int, records: "LayerRecords") -> None:
+            if not reads[layer].unread:
+                keep_records(self.session, self.config.diff_ids[layer], records)
+
+        return Dissection(self.name, self.config, own, self.digest, naming, told)
 
 
 @contextmanager
@@ -114,7 +139,7 @@ def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
                 def of_store() -> "Sequence[ReadLayer]":
                     from kezuri.app.anatomy_layers import of_store
 
-                    return of_store(session, config.diff_ids, manifest.layers)
+                    return of_store(session, config.diff_ids, manifest.layers, scratch)
 
                 yield _checked(
                     session, name, kept.digest, config, manifest.layers, manifest.annotations, of_store, scratch
@@ -130,7 +155,7 @@ def _elsewhere(session: Session, image: DistantImage, scratch: str) -> _Found:
     def of_distant() -> "Sequence[ReadLayer]":
         from kezuri.app.anatomy_layers import of_distant
 
-        return of_distant(session, image, config.diff_ids)
+        return of_distant(session, image, config.diff_ids, scratch)
 
     return _checked(session, image.name, image.digest, config, image.layers, image.annotations, of_distant, scratch)
 
@@ -150,4 +175,4 @@ def _checked(
             f"{name}: its config names {len(config.diff_ids)} layers and its manifest {len(blobs)}: damaged",
             exit_code=125,
         )
-    return _Found(name, digest, config, blobs, makers(session, name, config, annotations), layers, scratch)
+    return _Found(name, digest, config, blobs, makers(session, name, config, annotations), layers, scratch, session)

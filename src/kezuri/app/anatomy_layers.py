@@ -6,11 +6,14 @@ from functools import partial
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
+import kezuri
+from kezuri.anatomy.records import LayerRecords
+from kezuri.app.anatomy_kept import code
 from kezuri.app.distant_image import DistantImage
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.images.distant import Checked
-from kezuri.layer.listing import Listing
+from kezuri.layer.listing import Listing, Onlooker
 from kezuri.layer.view import AnythingBelow
 from kezuri.oci.descriptor import Descriptor, is_foreign
 from kezuri.store.store import layer_name
@@ -18,19 +21,24 @@ from kezuri.tree.layers import ListedLayer
 
 
 class ReadLayer(NamedTuple):
-    """A layer with its listing; where it could not be read, an empty one, and the reason."""
+    """A layer with its listing; where it could not be read, an empty one, and the reason. `records` are those of
+    packages, where they are known."""
 
     form: ListedLayer
     unread: str = ""
+    records: LayerRecords | None = None
 
 
-def of_store(session: Session, diff_ids: Sequence[str], blobs: Sequence[Descriptor]) -> list[ReadLayer]:
+def of_store(session: Session, diff_ids: Sequence[str], blobs: Sequence[Descriptor], scratch: str) -> list[ReadLayer]:
     """The layers of an image of the store; those that are not here are fetched. KezuriError where one cannot be."""
     session.forms.fetch_missing([diff_id for diff_id, blob in zip(diff_ids, blobs) if not closed(blob)])
-    return [_tried(blob, partial(session.forms.complete, diff_id)) for diff_id, blob in zip(diff_ids, blobs)]
+    return [
+        _tried(session, diff_id, blob, scratch, partial(session.forms.complete, diff_id))
+        for diff_id, blob in zip(diff_ids, blobs)
+    ]
 
 
-def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str]) -> list[ReadLayer]:
+def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str], scratch: str) -> list[ReadLayer]:
     """The layers of an image that is elsewhere. What is found out of a layer is kept in the store, so that a second
     look brings and reads nothing. KezuriError where one cannot be had."""
     known: dict[str, Listing] = {}
@@ -41,7 +49,10 @@ def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str]) -
                 known[diff_id] = listing
     layers = list(zip(diff_ids, image.layers))
     image.files.bring([blob for diff_id, blob in layers if diff_id not in known and not closed(blob)])
-    return [_tried(blob, partial(_distant, session, image, diff_id, blob, known)) for diff_id, blob in layers]
+    return [
+        _tried(session, diff_id, blob, scratch, partial(_distant, session, image, diff_id, blob, known))
+        for diff_id, blob in layers
+    ]
 
 
 def closed(blob: Descriptor) -> str:
@@ -54,7 +65,12 @@ def closed(blob: Descriptor) -> str:
 
 
 def _distant(
-    session: Session, image: DistantImage, diff_id: str, blob: Descriptor, known: dict[str, Listing]
+    session: Session,
+    image: DistantImage,
+    diff_id: str,
+    blob: Descriptor,
+    known: dict[str, Listing],
+    onlooker: Onlooker,
 ) -> ListedLayer:
     where = f"layer {blob.digest}"
     opener = image.files.opener(blob)
@@ -65,7 +81,12 @@ def _distant(
             # A plain tar is its own blob, and what proves the blob has proved the layer.
             proved = isinstance(stream, Checked) and blob.digest == diff_id
             listing = Listing.of_tar(
-                stream, where, lower=AnythingBelow(), hasher=None if proved else hasher, hashing=True
+                stream,
+                where,
+                lower=AnythingBelow(),
+                hasher=None if proved else hasher,
+                hashing=True,
+                onlooker=onlooker,
             )
         if not proved and f"sha256:{hasher.hexdigest()}" != diff_id:
             raise KezuriError.of(f"{where}: its content is not that of the layer {diff_id}, which the config names")
@@ -75,19 +96,48 @@ def _distant(
     return ListedLayer(listing, opener, where)
 
 
-def _kept(session: Session, diff_id: str) -> str:
-    return session.store.path("listings", layer_name(diff_id))
+def _kept(session: Session, diff_id: str, kind: str = "") -> str:
+    return session.store.path("listings", f"{kind}{layer_name(diff_id)}")
 
 
-def _tried(blob: Descriptor, read: Callable[[], ListedLayer]) -> ReadLayer:
+def _tried(
+    session: Session, diff_id: str, blob: Descriptor, scratch: str, read: Callable[[Onlooker], ListedLayer]
+) -> ReadLayer:
     """What is read of a layer; of one that is closed or damaged nothing, so that the others can be looked at."""
     why = closed(blob)
     if not why:
+        records = LayerRecords(scratch)
         try:
-            return ReadLayer(read())
+            form = read(records)
         except KezuriError as error:
             why = error.diagnostics[0].message
+        else:
+            if not records.begun:
+                return ReadLayer(form, "", kept_records(session, diff_id))
+            keep_records(session, diff_id, records)
+            return ReadLayer(form, "", records)
     return ReadLayer(ListedLayer(Listing({}, frozenset(), {}, {}), _unopened), why)
+
+
+def kept_records(session: Session, diff_id: str) -> LayerRecords | None:
+    """The records of packages that the store has of a layer; None where it has none."""
+    with suppress(OSError), open(_kept(session, diff_id, "records-"), "rb") as file:
+        head, _, rest = file.read().partition(b"\n")
+        return LayerRecords.of_bytes(rest) if head == _stamp() else None
+    return None
+
+
+def keep_records(session: Session, diff_id: str, records: LayerRecords) -> None:
+    """Write down the records of a layer, if the disk takes them."""
+    from kezuri.linux.replacement import replacement
+
+    with suppress(OSError), replacement(_kept(session, diff_id, "records-"), durable=False) as file:
+        file.write(_stamp() + b"\n" + records.to_bytes())
+
+
+def _stamp() -> bytes:
+    """By which code records were made: other code may find other ones."""
+    return f"{kezuri.__version__} {code()}".encode()
 
 
 def _unopened() -> BinaryIO:

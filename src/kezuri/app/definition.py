@@ -27,6 +27,7 @@ from kezuri.progress.events import Listener, Warned, WorkName
 from kezuri.progress.reporter import Reporter
 from kezuri.source import context as build_context
 from kezuri.tree.stat_index import StatIndex
+from kezuri.tree.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,11 @@ class Definition:
         file = os.path.join(context.directory, os.path.basename(name)) if context.directory else name
         place = context.address or context.root or "-"
         return (place, file, self._request.target, self._request.platforms, os.getcwd())
+
+    @property
+    def images(self) -> "tuple[BaseImage, ...]":
+        """The images that were asked for while the plan was made."""
+        return tuple(self._resolved.values())
 
     def durations(self) -> "Durations":
         """How long the instructions of the Dockerfile took in earlier builds."""
@@ -186,6 +192,12 @@ class Definition:
         platforms = self._platforms()
         planner = self._new_planner(platforms[0] if platforms else None, self._answered)
         return self._lint(planner, planner.look(everything))
+
+    def surveys(self) -> tuple[Survey, ...]:
+        """Every stage of the file, for each of the platforms that were asked for, past errors and without images that
+        do not answer."""
+        platforms: tuple[Platform | None, ...] = self._platforms() or (None,)
+        return tuple(self._new_planner(platform, self._answered).look(True) for platform in platforms)
 
     def _answered(self, source: ImageSource, platform: Platform) -> BaseImage:
         """As `resolve`, but where a registry has answered that it has no such image, that is the file's error."""
@@ -349,6 +361,10 @@ class Definition:
             tree, root = build_context.open_named_tree(name, self.named[name].text, self._elsewhere)
             contexts[name] = Context(tree, self._held.enter_context(StatIndex(indexes, root)))
         return contexts
+
+    def tree(self, name: str) -> Tree:
+        """The tree of a named context."""
+        return build_context.open_named_tree(name, self.named[name].text, self._elsewhere)[0]
 
     def options(self, plan: Plan, parallelism: int) -> Options:
         """What all steps share, as the request has it; KezuriError for a secret that is not there."""

@@ -1,9 +1,8 @@
 """`diff`: two images, wherever they are, and what is not the same in them."""
 
 from kezuri.anatomy.dissection import Dissection
-from kezuri.anatomy.summary import summarise
 from kezuri.anatomy.values import Anatomy
-from kezuri.app.anatomy import Named, opened_dissection
+from kezuri.app.anatomy import Named, opened_with_figures
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -28,10 +27,10 @@ def difference(
     told one by one, the weightiest, all for 0. KezuriError when there is no such image, or its layers cannot be had."""
     with (
         Session(settings, reading=True) as session,
-        opened_dissection(session, before, traffic) as one,
-        opened_dissection(session, after, traffic) as two,
+        opened_with_figures(session, before, traffic) as (one, before_figures),
+        opened_with_figures(session, after, traffic) as (two, after_figures),
     ):
-        figures = summarise(one), summarise(two)
+        figures = before_figures, after_figures
         files = compared(one, two, times=times, most=most)
         kept = {layer.diff_id for layer in one.layers} & {layer.diff_id for layer in two.layers}
         return ImageDifference(

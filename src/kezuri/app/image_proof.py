@@ -240,7 +240,7 @@ def _laid(texts: Texts, ground: Ground, place: str) -> tuple[str, str]:
     context = ground.context
     if others:
         context = os.path.join(place, "context")
-        shutil.copytree(ground.context, context, symlinks=True, ignore=_special)
+        shutil.copytree(ground.context, context, symlinks=True, ignore=special)
         for path, text in others.items():
             target = os.path.normpath(os.path.join(context, path))
             if not target.startswith(context + "/"):
@@ -261,7 +261,7 @@ def _laid(texts: Texts, ground: Ground, place: str) -> tuple[str, str]:
     return context, dockerfile
 
 
-def _special(directory: str, names: list[str]) -> list[str]:
+def special(directory: str, names: list[str]) -> list[str]:
     """Sockets and pipes cannot be copied, and no build wants them."""
     import stat
 

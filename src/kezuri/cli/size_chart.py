@@ -11,10 +11,10 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 _ASCII = " ......##"
 _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP = 760, 170, 78, 24, 34
 _STYLE = (
-    "svg{font:12px system-ui,sans-serif;background:#fff;--ink:#1f2328;--soft:#59636e;--rule:#d1d9e0;--line:#0969da}"
-    "@media(prefers-color-scheme:dark){svg{background:#0d1117;--ink:#f0f6fc;--soft:#9198a1;--rule:#3d444d;--line:#4493f8}}"
-    "text{fill:var(--soft)}.name{fill:var(--ink);font-weight:600}.rule{stroke:var(--rule)}"
-    ".line{fill:none;stroke:var(--line);stroke-width:2}.dot{fill:var(--line)}"
+    "svg{font:12px system-ui,sans-serif;background:#fff}text{fill:#59636e}.name{fill:#1f2328;font-weight:600}"
+    ".rule{stroke:#d1d9e0}.line{fill:none;stroke:#0969da;stroke-width:2}.dot{fill:#0969da}"
+    "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#9198a1}.name{fill:#f0f6fc}"
+    ".rule{stroke:#3d444d}.line{stroke:#4493f8}.dot{fill:#4493f8}}"
 )
 
 

@@ -17,6 +17,7 @@ from kezuri.store.store import Store, layer_name
 if TYPE_CHECKING:
     from kezuri.forms.makers import Makers
     from kezuri.layer.entry import Item
+    from kezuri.layer.listing import Onlooker
     from kezuri.tree.layers import ListedLayer
     from kezuri.tree.stack import StackView
 
@@ -152,9 +153,10 @@ class Forms:
         listings = self._made().listings
         return tuple(listings.packed(layer, layers[:number]) for number, layer in enumerate(layers))
 
-    def complete(self, layer: str) -> "ListedLayer":
-        """The layer as its tar has it, with the digests of its files and the size of the tar."""
-        return self._made().listings.complete(layer)
+    def complete(self, layer: str, onlooker: "Onlooker | None" = None) -> "ListedLayer":
+        """The layer as its tar has it, with the digests of its files and the size of the tar. An `onlooker` sees the
+        files if they are read for it."""
+        return self._made().listings.complete(layer, onlooker)
 
     # blobs
 

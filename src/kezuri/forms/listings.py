@@ -9,7 +9,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.forms.directories import Directories
 from kezuri.forms.supply import Supply
 from kezuri.forms.verification import Hasher, Verification
-from kezuri.layer.listing import Listing
+from kezuri.layer.listing import Listing, Onlooker
 from kezuri.layer.view import AnythingBelow, View
 from kezuri.store.schema import FormRow
 from kezuri.store.store import Store, layer_name
@@ -44,10 +44,11 @@ class Listings:
         the image alone, and needs no right to read other users' files."""
         return self._of_tar(layer, self._listing(layer, below))
 
-    def complete(self, layer: str) -> ListedLayer:
+    def complete(self, layer: str, onlooker: Onlooker | None = None) -> ListedLayer:
         """The layer as its tar has it, with the digests of all files and the size of the tar: all is read in one go,
-        the first time. What hard links to lower layers lead to is not looked at."""
-        return self._of_tar(layer, self._complete(layer))
+        the first time, and only then the `onlooker` sees it. What hard links to lower layers lead to is not looked
+        at."""
+        return self._of_tar(layer, self._complete(layer, onlooker))
 
     def _of_tar(self, layer: str, listing: Listing) -> ListedLayer:
         # The listing says where in the plain bytes a file is: they have to be the bytes that were listed.
@@ -68,7 +69,7 @@ class Listings:
                 self._listings[layer] = known
             return known
 
-    def _complete(self, layer: str) -> Listing:
+    def _complete(self, layer: str, onlooker: Onlooker | None) -> Listing:
         """The listing with all that can be known of the layer. A store that cannot be written, or is full, only means
         that it is made again the next time."""
         with self._locks.setdefault(layer, threading.Lock()):
@@ -78,7 +79,7 @@ class Listings:
                 with suppress(OSError, KezuriError):
                     known = Listing.load(path)
             if known is None or not known.complete:
-                known, form = self._read(layer, AnythingBelow(), hashing=True)
+                known, form = self._read(layer, AnythingBelow(), True, onlooker)
                 with suppress(OSError, KezuriError):
                     if form.epoch is None:
                         known.save(path)
@@ -91,13 +92,16 @@ class Listings:
         self.keep(layer, listing, form)
         return listing
 
-    def _read(self, layer: str, lower: View | None, hashing: bool = False) -> tuple[Listing, FormRow]:
+    def _read(
+        self, layer: str, lower: View | None, hashing: bool = False, onlooker: Onlooker | None = None
+    ) -> tuple[Listing, FormRow]:
         """The listing of a blob that is believed to be the layer, and that blob."""
 
         def read(form: FormRow, hasher: Hasher) -> tuple[Listing, FormRow]:
             with open(self._store.blobs.path(form.digest), "rb", buffering=0) as blob:
                 where = f"layer {layer}"
-                return Listing.of_tar(blob, where, lower=lower, hasher=hasher, hashing=hashing), form
+                listing = Listing.of_tar(blob, where, lower=lower, hasher=hasher, hashing=hashing, onlooker=onlooker)
+                return listing, form
 
         return self._verification.believed(layer, read)
 

@@ -1,8 +1,9 @@
 """What one layer contains, path by path, small enough to keep beside every layer."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from io import BytesIO
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.decompression import Decompressed
@@ -34,6 +35,22 @@ _LETTERS: dict[Kind, str] = {
 }
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _IMPLIED = "\0i"
+
+
+class Onlooker(Protocol):
+    """Who looks into some files of a layer while their digests are taken, so that the layer is read once."""
+
+    def begin(self) -> None:
+        """A layer is read from its beginning; what was seen before was of no use."""
+        ...
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether to look into a file."""
+        ...
+
+    def look(self, entry: Entry, data: BinaryIO) -> None:
+        """Read the file as far as is wanted. It may be one that the layer has again further on, which counts then."""
+        ...
 
 
 class Listing:
@@ -95,19 +112,22 @@ class Listing:
         limit: int | None = None,
         hasher: Any = None,
         hashing: bool = False,
+        onlooker: "Onlooker | None" = None,
     ) -> "Listing":
         """The listing of a layer's tar, compressed or not, read to its end.
 
         With `lower`, hard links may lead to files of lower layers, as in unpacking. `limit` bounds the plain bytes;
-        `hasher` (of hashlib) gets them all, for the diff id. With `hashing` the digests of the files are known, too.
-        KezuriError as for `read_tar` and `decompress`.
+        `hasher` (of hashlib) gets them all, for the diff id. With `hashing` the digests of the files are known, too,
+        and an `onlooker` sees those files that it wants to. KezuriError as for `read_tar` and `decompress`.
         """
         placed = Placement(where, lower)
+        if onlooker is not None:
+            onlooker.begin()
         kept: dict[str, bytes] = {}
         digests = MemberDigests()
         stored = 0
         plain = Decompressed(stream, where, limit)
-        with ReadAhead(plain, hasher) as pieces:
+        with ReadAhead(plain, hasher, even=hashing) as pieces:
             for number, (entry, data) in enumerate(read_tar(cast(BinaryIO, pieces), where)):
                 at = placed.place(entry)
                 placed.put(at, number, entry.path)
@@ -118,7 +138,10 @@ class Listing:
                         kept[at.path] = content = data.read()
                         data = BytesIO(content)
                 if hashing and entry.size and data is not None:
-                    digests.add(number, data)
+                    look = None
+                    if onlooker is not None and onlooker.wants(at):
+                        look = partial(onlooker.look, at)
+                    digests.add(number, data, look)
         listing = cls.of_placement(placed, kept)
         listing.plain, listing.stored = plain.total, stored
         if hashing:

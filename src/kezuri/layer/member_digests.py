@@ -2,9 +2,9 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 _PIECE = 1 << 20
 SIZE = 32
@@ -17,12 +17,13 @@ class MemberDigests:
         self._numbers = array("Q")
         self._digests = bytearray()
 
-    def add(self, number: int, data: BinaryIO) -> None:
-        """Read the file of this member, which comes after all that were added before, to its end."""
-        piece = data.read(_PIECE)
-        digest = sha256(piece)
-        while len(piece) == _PIECE:
-            piece = data.read(_PIECE)
+    def add(self, number: int, data: BinaryIO, look: Callable[[BinaryIO], None] | None = None) -> None:
+        """Read the file of this member, which comes after all that were added before, to its end. `look` may read as
+        much of it as it wants to before."""
+        digest = sha256()
+        if look is not None:
+            look(cast(BinaryIO, _Hashed(data, digest)))
+        while piece := data.read(_PIECE):
             digest.update(piece)
         self._numbers.append(number)
         self._digests += digest.digest()
@@ -37,3 +38,16 @@ class MemberDigests:
                 raise KeyError(member)
             found += digests[at * SIZE : at * SIZE + SIZE]
         return bytes(found)
+
+
+class _Hashed:
+    """A stream whose bytes are hashed as they are read."""
+
+    def __init__(self, data: BinaryIO, digest: Any) -> None:
+        self._data = data
+        self._digest = digest
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._data.read(size)
+        self._digest.update(piece)
+        return piece

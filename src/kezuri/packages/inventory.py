@@ -9,8 +9,34 @@ from kezuri.packages.records import listed_package
 
 ALWAYS: Final = 1 << 30
 """The end of what no layer takes away."""
+SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
+"""The ecosystems of packages of the system."""
 _APART: Final = frozenset(("site-packages", "dist-packages", "node_modules"))
 """Directories whose files do not belong to the package around them."""
+
+_KEPT: Final = (
+    ("var/lib/dpkg/", "dpkg"),
+    ("var/lib/apt/", "apt"),
+    ("var/cache/apt/", "apt"),
+    ("var/cache/debconf/", "debconf"),
+    ("var/lib/pam/", "libpam-runtime"),
+    ("etc/pam.d/common-", "libpam-runtime"),
+    ("etc/ld.so.cache", "libc-bin"),
+    ("etc/ssl/certs/", "ca-certificates"),
+    ("etc/ca-certificates.conf", "ca-certificates"),
+    ("var/cache/ldconfig/", "libc-bin"),
+    ("var/log/apt/", "apt"),
+    ("var/log/dpkg.log", "dpkg"),
+    ("etc/apk/world", "apk-tools"),
+    ("lib/apk/db/", "apk-tools"),
+    ("usr/lib/apk/db/", "apk-tools"),
+    ("var/cache/apk/", "apk-tools"),
+    ("var/lib/rpm/", "rpm"),
+    ("usr/lib/sysimage/rpm/", "rpm"),
+    ("usr/share/info/dir", "install-info"),
+)
+"""What packages of the system write when they are installed, and name nowhere."""
+_INFO = "var/lib/dpkg/info/"
 
 
 class Installed(NamedTuple):
@@ -46,9 +72,11 @@ class Inventory:
         self.installed: list[Installed] = []
         self.troubles: list[str] = []
         self._noted: list[_Noted] = []
+        self._declared: list[Package] = []
         self._files: dict[str, int | tuple[int, ...]] = {}
         self._directories: dict[str, tuple[int, ...]] = {}
         self._programs: dict[str, tuple[int, ...]] = {}
+        self._system: dict[str, tuple[int, ...]] = {}
         self._last: tuple[str, tuple[int, ...]] = ("", ())
 
     def add(self, path: str, record: Record, since: int = 0, until: int = ALWAYS) -> None:
@@ -56,6 +84,10 @@ class Inventory:
         if record.trouble:
             self.troubles.append(record.trouble)
         self._noted.append(_Noted(path, since, until, record))
+
+    def declare(self, package: Package) -> None:
+        """A package that somebody else than the files tells of; it counts where no record has one of its name."""
+        self._declared.append(package)
 
     def settle(self, resolved: Callable[[str], str] = lambda directory: directory) -> None:
         """Put together what was added. `resolved` says where a directory is whose path may lead over links."""
@@ -74,13 +106,17 @@ class Inventory:
             for noted in group:
                 for number, package in enumerate(noted.record.packages):
                     self._enter(package, noted, places, number == 0)
+        known = {each.package.name for each in self.installed if each.package.ecosystem == "generic"}
+        for package in self._declared:
+            if package.name not in known:
+                self._enter(package, _Noted("", 0, ALWAYS, Record("declared")), places)
 
     def _settle_dpkg(self, by_kind: dict[str, list[_Noted]], places: "_Places") -> None:
         states = sorted(by_kind.pop("dpkg", []), key=lambda noted: noted.since)
         lists = by_kind.pop("dpkg files", [])
         known = [{(each.name, each.architecture): each for each in noted.record.packages} for noted in states]
         names = [{each.name: each for each in noted.record.packages} for noted in states]
-        seen: set[tuple[int, str, str]] = set()
+        listed: set[tuple[str, str]] = set()
         for noted in lists:
             if not states:
                 break
@@ -88,15 +124,12 @@ class Inventory:
             name, architecture = listed_package(noted.path)
             package = known[at].get((name, architecture)) if architecture else names[at].get(name)
             if package is not None:
-                seen.add((at, package.name, package.architecture))
+                listed.add((package.name, package.architecture))
                 self._enter(package._replace(files=package.files + noted.record.files), noted, places)
-        for at, noted in enumerate(states):
+        for noted in states:
             for package in noted.record.packages:
-                if (at, package.name, package.architecture) in seen:
-                    continue
-                if at and known[at - 1].get((package.name, package.architecture)) == package:
-                    continue  # as before: its files are in the list that came with it
-                self._enter(package, noted, places)
+                if (package.name, package.architecture) not in listed:
+                    self._enter(package, noted, places)
 
     def _settle_pairs(
         self,
@@ -122,11 +155,17 @@ class Inventory:
     def _enter(self, package: Package, noted: _Noted, places: "_Places", itself: bool = True) -> None:
         number = len(self.installed)
         self.installed.append(Installed(package, noted.path, noted.since, noted.until))
+        if package.ecosystem in SYSTEM:
+            self._system[package.name] = (*self._system.get(package.name, ()), number)
+            if noted.record.kind == "dpkg one":
+                self._claim(noted.path, number)
+                self._claim(f"{noted.path}.md5sums", number)
         for path in package.files:
             self._claim(places.file(path), number)
-        if package.directory:
-            self._directories[package.directory] = (*self._directories.get(package.directory, ()), number)
-        elif itself and noted.record.kind in ("program", "archive"):
+        for directory in package.directories:
+            at = places.directory(directory)
+            self._directories[at] = (*self._directories.get(at, ()), number)
+        if itself and noted.record.kind in ("program", "archive"):
             self._programs[noted.path] = (*self._programs.get(noted.path, ()), number)
 
     def _claim(self, path: str, number: int) -> None:
@@ -147,7 +186,7 @@ class Inventory:
             if not claims:
                 claims = self._programs.get(path, ())
                 if not claims:
-                    return -1
+                    claims = self._kept(path)
         if isinstance(claims, int):
             claims = (claims,)
         return self._of_layer(claims, layer)
@@ -163,6 +202,17 @@ class Inventory:
             if best < 0 or rank > closest:
                 best, closest = number, rank
         return best
+
+    def _kept(self, path: str) -> tuple[int, ...]:
+        """Packages of the system that keep a file without naming it."""
+        if path.startswith(_INFO):
+            name = path[len(_INFO) :].rpartition(".")[0].partition(":")[0]
+            return self._system.get(name, ())
+        if path.startswith(("var/", "etc/", "lib/apk/", "usr/")):
+            for start, name in _KEPT:
+                if path.startswith(start):
+                    return self._system.get(name, ())
+        return ()
 
     def _around(self, directory: str) -> tuple[int, ...]:
         if self._last[0] == directory:
@@ -188,7 +238,11 @@ class _Places:
         directory, slash, name = path.rpartition("/")
         if not slash:
             return path
-        at = self._known.get(directory)
-        if at is None:
-            at = self._known[directory] = self._resolved(directory)
+        at = self.directory(directory)
         return f"{at}/{name}" if at != directory else path
+
+    def directory(self, path: str) -> str:
+        at = self._known.get(path)
+        if at is None:
+            at = self._known[path] = self._resolved(path)
+        return at

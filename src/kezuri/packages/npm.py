@@ -26,7 +26,7 @@ def package(data: bytes, path: str) -> Package | None:
         "npm",
         own[:500],
         version[:200],
-        directory=directory,
+        directories=(directory,),
         namespace=scope[:500],
         licence=licence[:500] if isinstance(licence, str) else "",
     )

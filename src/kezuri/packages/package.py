@@ -1,6 +1,6 @@
 """A package that an image holds, and a record of packages: one file in which a package manager keeps its accounts."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 
@@ -8,7 +8,7 @@ class Package(NamedTuple):
     """A package as its record has it. `ecosystem` is the type of a package URL (deb, apk, rpm, npm, pypi, golang,
     maven, gem, cargo, composer, nuget, generic), `namespace` what such a URL has before the name.
 
-    `files` belong to it one by one; `directory`, where it is not empty, belongs to it whole, but for packages further
+    `files` belong to it one by one; `directories` belong to it whole, but for packages further
     down in it. Paths are relative to the root of the image. `source` and `source_version` are those of the package that
     it was built from, where they are its own they are empty. `licence` is in the words of the record. `size` is what
     the record says that it takes, in bytes. `built_here` says of a program that it was not fetched by its name and
@@ -19,7 +19,7 @@ class Package(NamedTuple):
     name: str
     version: str = ""
     files: tuple[str, ...] = ()
-    directory: str = ""
+    directories: tuple[str, ...] = ()
     namespace: str = ""
     architecture: str = ""
     source: str = ""
@@ -53,6 +53,14 @@ class Record(NamedTuple):
     packages: tuple[Package, ...] = ()
     files: tuple[str, ...] = ()
     trouble: str = ""
+
+
+class Peek(Protocol):
+    """A file's bytes, wherever they are."""
+
+    def at(self, offset: int, size: int) -> bytes:
+        """At most `size` bytes from `offset` on; fewer where the file ends."""
+        ...
 
 
 class Bytes:

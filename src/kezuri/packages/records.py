@@ -1,36 +1,37 @@
 """Which files of an image are records of packages, and what each of them tells."""
 
 import re
-from typing import Final, Protocol
+from typing import Final
 
-from kezuri.packages import npm
-from kezuri.packages.package import Package, Record
+from kezuri.packages import npm, runtimes
+from kezuri.packages.package import Package, Peek, Record
 
 SMALLEST_PROGRAM: Final = 96 << 10
 """A program with fewer bytes holds no record of what it was built from: those of Go and Rust start larger."""
-_FIXED: Final = {
-    "var/lib/dpkg/status": "dpkg",
-    "lib/apk/db/installed": "apk",
-    "usr/lib/apk/db/installed": "apk",
-}
-_PYTHON: Final = {
+_RPM: Final = {"rpmdb.sqlite": "rpm sqlite", "Packages.db": "rpm ndb", "Packages": "rpm bdb"}
+_RPM_PLACES: Final = ("var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm")
+_NAMES: Final = {
     "METADATA": "python",
     "PKG-INFO": "python",
     "RECORD": "python files",
     "installed-files.txt": "egg files",
 }
+_ENDS: Final = {
+    "jar": "archive",
+    "war": "archive",
+    "ear": "archive",
+    "hpi": "archive",
+    "jpi": "archive",
+    "gemspec": "gem",
+    "egg-info": "python",
+}
 _STATUS_D = "var/lib/dpkg/status.d/"
-_MOST: Final = {"npm": 2 << 20, "python": 2 << 20}
+_GEM = re.compile(r"(?:^|/)specifications/(?:default/)?[^/]+\.gemspec$")
+_MOST: Final = {"npm": 2 << 20, "python": 2 << 20, "gem": 2 << 20, "rpm sqlite": 192 << 20, "rpm ndb": 192 << 20}
 MOST_READ: Final = 32 << 20
-"""A record with more bytes than this is not read; programs are looked into wherever their record lies."""
-
-
-class Peek(Protocol):
-    """A file's bytes, wherever they are."""
-
-    def at(self, offset: int, size: int) -> bytes:
-        """At most `size` bytes from `offset` on; fewer where the file ends."""
-        ...
+"""A record with more bytes than this is not read; programs and archives are looked into wherever their record lies."""
+LOOKED_INTO: Final = frozenset(("program", "archive", "node program", "busybox program"))
+"""Kinds that are not read as a whole."""
 
 
 def kind_of(path: str, size: int, mode: int = 0o644) -> str:
@@ -38,12 +39,28 @@ def kind_of(path: str, size: int, mode: int = 0o644) -> str:
     name = path[path.rfind("/") + 1 :]
     if name == "package.json":
         return "npm" if npm.is_record(path) else ""
-    if name in _PYTHON:
+    if name in _NAMES:
         directory = path[: -len(name) - 1]
-        return _PYTHON[name] if directory.endswith((".dist-info", ".egg-info", "/EGG-INFO")) else ""
+        return _NAMES[name] if directory.endswith((".dist-info", ".egg-info", "/EGG-INFO")) else ""
     if path.startswith("var/lib/dpkg/"):
         return _of_dpkg(path, name)
-    return _FIXED.get(path, "")
+    if name == "installed" and path in ("lib/apk/db/installed", "usr/lib/apk/db/installed"):
+        return "apk"
+    if name in _RPM and path[: -len(name) - 1] in _RPM_PLACES:
+        return _RPM[name]
+    if name == "installed.json":
+        return "composer" if path.endswith("/composer/installed.json") else ""
+    kind = runtimes.kind_of(path, name, size)
+    if kind:
+        return kind
+    end = name[name.rfind(".") + 1 :]
+    if end in _ENDS:
+        return _ENDS[end] if end != "gemspec" or _GEM.search(path) else ""
+    if end == "json":
+        if "/conda-meta/" in path or path.startswith("conda-meta/"):
+            return "conda" if path.endswith(f"conda-meta/{name}") else ""
+        return "dotnet" if name.endswith(".deps.json") else ""
+    return "program" if mode & 0o111 and size >= SMALLEST_PROGRAM and ".so" not in name else ""
 
 
 def _of_dpkg(path: str, name: str) -> str:
@@ -58,9 +75,36 @@ def _of_dpkg(path: str, name: str) -> str:
 
 def parse(kind: str, path: str, size: int, data: Peek) -> Record | None:
     """What a record of this kind tells; None where there is nothing in it. Never raises for what is in it."""
+    if kind == "program":
+        from kezuri.packages import program
+
+        return program.record(data)
+    if kind == "archive":
+        from kezuri.packages import java
+
+        return java.record(data, path, size)
+    if kind in runtimes.KINDS:
+        found = runtimes.runtime(kind, path, data)
+        return Record(kind, (found,)) if found is not None else None
+    if kind == "rpm bdb":
+        why = f"/{path} is a database of Berkeley DB, which is not read: its packages are not known"
+        return Record(kind, trouble=why)
     if size > _MOST.get(kind, MOST_READ):
         return Record(kind, trouble=f"/{path} is too large to be read as a record of packages")
+    if kind in ("rpm sqlite", "rpm ndb"):
+        return _of_rpm(kind, path, data.at(0, size))
     return _whole(kind, path, data.at(0, size))
+
+
+def _of_rpm(kind: str, path: str, data: bytes) -> Record:
+    from kezuri.packages import rpm
+
+    found: list[Package] = []
+    try:
+        found.extend(rpm.sqlite(data) if kind == "rpm sqlite" else rpm.ndb(data))
+    except rpm.Unreadable as error:
+        return Record(kind, tuple(found), trouble=f"/{path} could not be read as a database of rpm: {error}")
+    return Record(kind, tuple(found))
 
 
 def _whole(kind: str, path: str, data: bytes) -> Record | None:
@@ -89,6 +133,19 @@ def _whole(kind: str, path: str, data: bytes) -> Record | None:
             packages = (found,) if found is not None else ()
         else:
             files = python.recorded(data, path) if kind == "python files" else python.listed(data, path)
+    elif kind in ("gem", "composer", "dotnet", "conda"):
+        from kezuri.packages import other_languages
+
+        if kind == "gem":
+            found = other_languages.gem(data, path)
+            packages = (found,) if found is not None else ()
+        else:
+            readers = {
+                "composer": other_languages.composer,
+                "dotnet": other_languages.dotnet,
+                "conda": other_languages.conda,
+            }
+            packages = readers[kind](data, path)
     return Record(kind, packages, files) if packages or files else None
 
 

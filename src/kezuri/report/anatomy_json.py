@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from kezuri.anatomy.advice import Advice
+from kezuri.anatomy.thresholds import Verdict
 from kezuri.anatomy.values import Anatomy, Heap, LayerShare, Owner, OwnerShare
 
 VERSION = 1
 """Counted up when a field changes its meaning or goes; new ones may come without."""
 
 
-def document(image: Anatomy, advice: Sequence[Advice]) -> dict[str, Any]:
+def document(
+    image: Anatomy, advice: Sequence[Advice], verdicts: Sequence[Verdict] = (), ignored: Sequence[str] = ()
+) -> dict[str, Any]:
     """All figures. Layers are counted from 1, the lowest; where there is none stands null."""
     return {
         "version": VERSION,
@@ -56,6 +59,8 @@ def document(image: Anatomy, advice: Sequence[Advice]) -> dict[str, Any]:
         ],
         "largest": _files(image.largest),
         "advice": [_advice(each) for each in advice],
+        "rules": [_verdict(each) for each in verdicts],
+        "ignored": list(ignored),
         "told": list(image.told),
     }
 
@@ -80,6 +85,7 @@ def _layer(layer: LayerShare) -> dict[str, Any]:
         "line": maker.line or None,
         "ofBase": maker.of_base,
         "base": maker.base or None,
+        "unread": layer.unread or None,
     }
 
 
@@ -122,5 +128,16 @@ def _advice(advice: Advice) -> dict[str, Any]:
         "ofBase": advice.of_base,
         "rule": advice.rule or None,
         "hint": advice.hint,
+        "mending": advice.mending or None,
         "largest": _files(advice.largest),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    off = verdict.state == "skip"
+    return {
+        "rule": verdict.rule,
+        "state": verdict.state,
+        "value": verdict.value,
+        "limit": None if off else verdict.limit,
     }

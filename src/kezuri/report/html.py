@@ -48,12 +48,14 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 def page(title: str, sections: Sequence[Section], language: str = "en") -> bytes:
     """The page with these sections, in UTF-8. Equal sections give equal bytes. KezuriError where the library of charts
     is not installed."""
-    library = _library()
+    drawn = any(section["kind"] != "findings" for section in sections)
+    charts = library() if drawn else ""
     program = f"const WORDS = {_json(words())};\n" + "\n".join(own(name) for name in PROGRAM)
-    data = {"version": __version__, "licence": _licence(library), "sections": sections}
+    data = {"version": __version__, "licence": _licence(charts) if drawn else None, "sections": sections}
     # Scripts run by their digest only: whatever text of an image might find its way into the page is none.
+    scripts = " ".join(_allowed(script) for script in (program, charts) if script)
     policy = (
-        f"default-src 'none'; script-src {_allowed(program)} {_allowed(library)}; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     parts = {
@@ -63,7 +65,7 @@ def page(title: str, sections: Sequence[Section], language: str = "en") -> bytes
         "title": escape(visible(title)),
         "style": own("page.css"),
         "data": _packed(_json(data)),
-        "library": _packed(library),
+        "library": _packed(charts) if drawn else "",
         "program": program,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda gap: parts[gap[1]], own("page.html")).encode()
@@ -80,8 +82,9 @@ def words() -> dict[str, str]:
     return found
 
 
-def _library() -> str:
-    """plotly's script, which its package for Python carries; its Python is not run."""
+def library() -> str:
+    """plotly's script, which its package for Python carries; its Python is not run. KezuriError where it is not
+    installed."""
     spec = find_spec("plotly")
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
         try:
@@ -96,10 +99,10 @@ def _library() -> str:
     )
 
 
-def _licence(library: str) -> dict[str, str]:
+def _licence(script: str) -> dict[str, str]:
     """What must be said of the library wherever it goes."""
-    name = re.search(r"plotly\.js v[\w.-]+", library[:500])
-    copyright = re.search(r"Copyright [^\n]+", library[:500])
+    name = re.search(r"plotly\.js v[\w.-]+", script[:500])
+    copyright = re.search(r"Copyright [^\n]+", script[:500])
     return {
         "name": f"{name[0] if name else 'plotly.js'} (MIT)",
         "text": f"{copyright[0] if copyright else 'Copyright Plotly, Inc.'}\n\n{_MIT}",

@@ -9,16 +9,15 @@ from kezuri.check.told import LEVELS, Sheet, Told
 from kezuri.diagnostics import visible
 from kezuri.report.places import path, region
 
-_AROUND = 2
-_MOST_LINES = 12
+_MOST_LINES = 5000
 _LONGEST = 400
 
 
 def findings_section(
     sheets: Sequence[Sheet], told: Sequence[str] = (), japanese: Callable[[str], str] = str
 ) -> dict[str, Any]:
-    """What was found in files, the heavy ones first. `told` is what could not be checked; `japanese` says a sentence of
-    ours in Japanese."""
+    """What was found in files, in the order of their lines. `told` is what could not be checked; `japanese` says a
+    sentence of ours in Japanese."""
     return {
         "kind": "findings",
         "told": [visible(text) for text in told],
@@ -26,9 +25,10 @@ def findings_section(
             {
                 "name": visible(path(sheet.source)),
                 "silenced": sheet.silenced,
+                "lines": _lines(sheet),
                 "told": [
-                    _finding(each, japanese)
-                    for each in sorted(sheet.told, key=lambda each: (LEVELS.index(each.level), each.line))
+                    _finding(each, sheet, japanese)
+                    for each in sorted(sheet.told, key=lambda each: (each.line, LEVELS.index(each.level)))
                 ],
             }
             for sheet in sheets
@@ -36,7 +36,18 @@ def findings_section(
     }
 
 
-def _finding(told: Told, japanese: Callable[[str], str]) -> dict[str, Any]:
+def _lines(sheet: Sheet) -> list[str]:
+    """The lines of the file, if any finding stands in it."""
+    lines = [told.line for told in sheet.told if told.whole is not None and told.source == sheet.source]
+    if not lines:
+        return []
+    text = sheet.source.text.split("\n")
+    if not text[-1]:
+        text.pop()
+    return [visible(blotted(line.removesuffix("\r")[:_LONGEST]), "\t") for line in text[:_MOST_LINES]]
+
+
+def _finding(told: Told, sheet: Sheet, japanese: Callable[[str], str]) -> dict[str, Any]:
     placed = told.span or told.whole
     found: dict[str, Any] = {
         "rule": told.rule.name,
@@ -45,27 +56,16 @@ def _finding(told: Told, japanese: Callable[[str], str]) -> dict[str, Any]:
         "url": told.url,
         "line": told.line if placed is not None else 0,
         "span": list(region(told.source, placed)) if placed is not None else None,
-        "excerpt": _excerpt(told) if placed is not None else [],
-        "fix": visible(told.fix.title) if told.fix is not None else "",
+        "elsewhere": "" if told.source == sheet.source else visible(path(told.source)),
     }
-    for name, text in (("message", told.message), ("hint", told.hint), ("fix", found["fix"])):
+    for name, text in (
+        ("message", told.message),
+        ("hint", told.hint),
+        ("fix", told.fix.title if told.fix is not None else ""),
+    ):
         found[name] = visible(text, "\n")
         if text and (other := japanese(text)) != text:
             found[f"{name}_ja"] = visible(other, "\n")
+    if found["span"] is not None and found["span"][0] > _MOST_LINES:
+        found["span"] = None
     return found
-
-
-def _excerpt(told: Told) -> list[list[Any]]:
-    """The lines of what is meant and a few around it, with their numbers."""
-    placed = told.span or told.whole
-    if placed is None:
-        return []
-    source = told.source
-    line, _, last, end = region(source, placed)
-    last = max(line, last - (end == 1))
-    lines = []
-    for number in range(max(1, line - _AROUND), min(last, line + _MOST_LINES) + _AROUND + 1):
-        text = source.line(number)
-        if text or number <= last:
-            lines.append([number, visible(blotted(text[:_LONGEST]), "\t")])
-    return lines

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kezuri.check.told import LEVELS, Sheet, Told, counted
-from kezuri.diagnostics import visible
+from kezuri.report.cells import cell, code
 from kezuri.report.places import path
 
 _MOST = 500
@@ -33,15 +33,4 @@ def _row(told: Told) -> str:
     rule = f"[{told.rule.name}]({told.url})" if told.url else told.rule.name
     aliases = f" ({', '.join(told.aliases)})" if told.aliases else ""
     text = f"{told.message}: {told.hint}" if told.hint else told.message
-    return f"| {told.level} | `{_code(path(told.source))}:{told.line}` | {rule}{aliases} | {_cell(text)} |"
-
-
-def _code(text: str) -> str:
-    return visible(text).replace("`", "'").replace("|", "\\|")
-
-
-def _cell(text: str) -> str:
-    text = visible(" ".join(text.split("\n")))
-    for char in "\\`*_[]<>|#@!":
-        text = text.replace(char, f"\\{char}" if char not in "<>@" else {"<": "&lt;", ">": "&gt;", "@": "&#64;"}[char])
-    return text
+    return f"| {told.level} | `{code(path(told.source))}:{told.line}` | {rule}{aliases} | {cell(text)} |"

@@ -10,7 +10,11 @@ from kezuri.diagnostics import SourceText, Span
 
 def path(source: SourceText) -> str:
     """The path of a file, from the current directory where it is below that, with `/`."""
-    name = source.name
+    return shown(source.name)
+
+
+def shown(name: str) -> str:
+    """A path from the current directory on where it is below that, with `/`."""
     if not os.path.isabs(name):
         return os.path.normpath(name).replace(os.sep, "/") if name != "-" else name
     try:

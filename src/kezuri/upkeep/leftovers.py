@@ -50,7 +50,8 @@ class Leftovers:
         return {row.name for row in self._store.database.directories()}
 
     def _known_listings(self) -> set[str]:
-        return {layer_name(row.id) for row in self._store.database.layers()}
+        names = {layer_name(row.id) for row in self._store.database.layers()}
+        return names | {f"records-{name}" for name in names}
 
 
 def _alive(process: int) -> bool:

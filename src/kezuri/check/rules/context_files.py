@@ -10,12 +10,12 @@ from kezuri.check.subject import Subject
 from kezuri.check.surroundings import Surroundings
 from kezuri.dockerfile.instructions import Copy
 
-_LARGE = (
+LARGE = (
     ".git", "node_modules", ".venv", "venv", "__pycache__", ".next", "coverage", ".pytest_cache", ".mypy_cache", ".tox",
     ".gradle", ".terraform", ".cache", ".yarn/cache", ".nyc_output", ".svn", ".hg",
 )  # fmt: skip
 """Directories of a working tree that an image does not need."""
-_SECRETS = (
+SECRETS = (
     ".env",
     ".netrc",
     ".pypirc",
@@ -150,7 +150,7 @@ def needless(subject: Subject, around: Surroundings) -> list[str]:
     """What lies at the root of the context, is not left out, and should not be copied."""
     names = {name.rstrip("/") for name in around.names()}
     ignore = subject.ignore
-    return [n for n in (*_SECRETS, *_LARGE) if n in names and (ignore is None or not ignore.matches(n))]
+    return [n for n in (*SECRETS, *LARGE) if n in names and (ignore is None or not ignore.matches(n))]
 
 
 def copies_of(step: Step) -> tuple[str, ...]:

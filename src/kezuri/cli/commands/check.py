@@ -4,6 +4,7 @@ from time import strftime
 
 from kezuri.cli.check_fixes import FIX_OPTIONS
 from kezuri.cli.check_options import OPTIONS
+from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, UsageError
 from kezuri.report.forms import FORMATS
@@ -11,7 +12,7 @@ from kezuri.report.forms import FORMATS
 COMMAND = Command(
     "check",
     "Check Dockerfiles and what lies around them",
-    tuple(sorted((*OPTIONS, *FIX_OPTIONS), key=lambda option: option.key)),
+    tuple(sorted((*OPTIONS, *FIX_OPTIONS, HTML), key=lambda option: option.key)),
     operands="[PATH | IMAGE | -]...",
     most=-1,
     completes="file",
@@ -25,6 +26,7 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.build_request import build_arguments, built_request
     from kezuri.cli.check_settings import command_preferences, settings_preferences
     from kezuri.cli.check_text import say_checks
+    from kezuri.cli.html_page import findings_page
     from kezuri.cli.progress import open_progress
     from kezuri.oci.platform import Platform
 
@@ -57,12 +59,15 @@ def execute(invocation: Invocation) -> int:
     if request.paths.count("-") > 1:
         raise UsageError.because("standard input can be read once only")
     if parsed.given("--fix") or parsed.flag("--diff"):
+        if parsed.given("--html"):
+            raise UsageError.because("--html writes what a check found: it goes with neither --fix nor --diff")
         from kezuri.cli.check_fixes import fix
 
         return fix(request, invocation, code)
     with open_progress("" if request.build is not None and console.live(console.err) else "quiet", console) as progress:
         checks = check_all(request, lambda: invocation.settings, None, progress)
-    say_checks(checks, parsed, console)
+    if not findings_page(invocation, checks):
+        say_checks(checks, parsed, console)
     if checks.preferences.no_fail:
         return 0
     if checks.unread:

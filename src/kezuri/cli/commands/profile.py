@@ -1,5 +1,6 @@
 """`kezuri profile`: what each instruction of the last builds cost."""
 
+from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
@@ -12,6 +13,7 @@ COMMAND = Command(
     (
         Option(("--build",), "text", "Another build than the last one, by its number", "N"),
         Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json")),
+        HTML,
         Option(("--last",), "text", f"Look at this many builds of the project, up to {_MOST} (default {_MOST})", "N"),
         Option(
             ("--sort",),
@@ -36,6 +38,7 @@ def execute(invocation: Invocation) -> int:
     from time import time
 
     from kezuri.app.profile import profile
+    from kezuri.cli.html_page import profile_page
     from kezuri.cli.profile_text import ProfileText
 
     parsed, console = invocation.parsed, invocation.console
@@ -44,6 +47,8 @@ def execute(invocation: Invocation) -> int:
         raise UsageError.because(f"--last {last}: the journal keeps {_MOST} builds of a project")
     directory = os.path.abspath(parsed.operands[0]) if parsed.operands else ""
     found = profile(invocation.settings, build, directory, last or _MOST)
+    if profile_page(invocation, found):
+        return 0
     if parsed.text("--format") == "json":
         from kezuri.cli.profile_json import document
         from kezuri.cli.template import as_json

@@ -8,8 +8,6 @@ function anatomySection(data, state) {
   const explorer = new Explorer(data, state.files, state);
   const sum = (name) => data.layers.reduce((total, layer) => total + layer[name], 0);
   const tar = sum("tar"), wasted = sum("wasted"), blob = sum("blob");
-  const regained = data.duplicates.reduce((total, each) => total + each.size * (each.copies - 1), 0);
-  const leftover = data.leftovers.reduce((total, each) => total + each.size, 0);
   const goTo = (filter) => {
     explorer.state.zoom = [];
     explorer.search.value = filter.sought ?? "";
@@ -23,20 +21,34 @@ function anatomySection(data, state) {
 
   const box = el("section", {},
     el("p", {class: "faint"}, [data.platform, data.digest].filter(Boolean).join(" · ")),
-    ...noted(data.told),
+    ...noted(said(data, "told")),
     el("div", {class: "tiles"},
       blob ? tile(size(blob), t("on the wire")) : "",
       tile(size(tar), t("unpacked")),
       tile(size(sum("useful")), t("useful")),
       tile(size(wasted), t("wasted ({})", percent(tar ? wasted / tar : 0))),
-      tile(size(leftover), t("known leftovers")),
-      tile(size(regained), t("duplicates")),
+      tile(size(data.leftover), t("known leftovers")),
+      tile(size(data.regained), t("duplicates")),
       tile(count(data.files), t("files")),
       tile(String(data.layers.length), t("layers"))),
     el("h3", {}, t("Layers")));
   if (data.layers.length) box.append(layersChart(data, (number) => goTo({view: "all", layer: number})), layersTable(data, layerLink));
   box.append(el("h3", {}, t("Files")), explorer.box);
 
+  if (data.advice.length) {
+    const what = (each) => each.kind === "leftover" ? said(data.kinds[each.what] ?? {words: each.what}, "words") : t(GOING[each.kind]);
+    const filter = (each) => each.kind === "leftover" ? {leftover: data.tree.leftovers.indexOf(each.what), layer: each.layer}
+      : {view: "wasted", layer: each.layer};
+    box.append(el("h3", {}, t("What could go")), table([
+      {title: t("Size"), number: true, cell: (each) => size(each.size)},
+      {title: t("What"), cell: (each) => each.kind === "duplicate" || each.kind === "superseded" ? what(each) : link(what(each), filter(each))},
+      {title: t("Files"), number: true, cell: (each) => count(each.files)},
+      {title: t("Layer"), number: true, cell: (each) => each.layer < 0 ? "" : layerLink(each.layer)},
+      {title: t("Instruction"), text: true, cell: (each) => each.by < 0 ? "" : el("span", {}, ...made(data.layers[each.by]))},
+      {title: t("How"), text: true, cell: (each) => el("div", {}, said(each, "hint"), each.rule ? el("span", {class: "faint"}, ` ${each.rule}`) : "",
+        !each.of_base && data.kinds[each.what]?.mending ? el("div", {}, el("code", {}, data.kinds[each.what].mending)) : "")},
+    ], data.advice, {id: "advice"}));
+  }
   if (data.waste.length) {
     box.append(el("h3", {}, t("Wasted bytes")), table([
       {title: t("Size"), number: true, cell: (each) => size(each.size)},
@@ -48,23 +60,12 @@ function anatomySection(data, state) {
       {title: t("Largest"), text: true, cell: (each) => pathLink(each.largest[0]?.[1], "wasted")},
     ], data.waste, {caption: t("bytes in layers that the image does not show"), id: null}));
   }
-  if (data.leftovers.length) {
-    box.append(el("h3", {}, t("Known leftovers")), table([
-      {title: t("Size"), number: true, cell: (each) => size(each.size)},
-      {title: t("Kind"), cell: (each) => link(t(each.kind), {leftover: Math.max(0, data.tree.leftovers.indexOf(each.kind)), layer: each.layer})},
-      {title: t("Layer"), number: true, cell: (each) => layerLink(each.layer)},
-      {title: t("Files"), number: true, cell: (each) => count(each.files)},
-      {title: t("Rule that mends it"), cell: (each) => each.rule ? el("code", {}, each.rule) : ""},
-      {title: t("Instruction"), text: true, cell: (each) => el("span", {}, ...made(data.layers[each.layer]))},
-      {title: t("Largest"), text: true, cell: (each) => pathLink(each.largest[0]?.[1])},
-    ], data.leftovers));
-  }
   if (data.duplicates.length) {
     box.append(el("h3", {}, t("Duplicates")), table([
       {title: t("To be regained"), number: true, cell: (each) => size(each.size * (each.copies - 1))},
       {title: t("Copies"), number: true, cell: (each) => count(each.copies)},
       {title: t("Size"), number: true, cell: (each) => size(each.size)},
-      {title: t("Paths"), text: true, cell: (each) => el("div", {}, ...each.paths.map((path) => el("div", {}, pathLink(path, "image"))))},
+      {title: t("Paths"), text: true, cell: (each) => several(each.paths.map((path) => el("div", {}, pathLink(path, "image"))), each.copies)},
     ], data.duplicates, {caption: t("the same content at several paths"), most: 10}));
   }
   box.append(el("h3", {}, t("Owners")), table([
@@ -84,6 +85,14 @@ function anatomySection(data, state) {
 }
 
 const FATE_TITLES = {removed: "removed by a later layer", replaced: "replaced by a later layer", rewritten: "written again, the same bytes", superseded: "twice in one layer"};
+/** The first of several things, the others behind a button; `all` is how many there are, known or not. */
+function several([first, ...rest], all) {
+  if (!rest.length) return first;
+  const more = t("{} more", count(all - 1)), known = all - 1 > rest.length ? t("{}, some of them", more) : more;
+  return el("details", {}, el("summary", {}, first, el("span", {class: "faint"}, ` ${known}`)), ...rest);
+}
+
+const GOING = {removed: "removed files", replaced: "replaced files", rewritten: "files written again", superseded: "files twice in one layer", duplicate: "the same content at several paths"};
 const pattern = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 
 function layersChart(data, chosen) {
@@ -127,6 +136,6 @@ function layersTable(data, layerLink) {
     {title: t("Useful"), number: true, cell: (layer) => size(layer.useful)},
     {title: t("Wasted"), number: true, cell: (layer) => layer.wasted ? size(layer.wasted) : "", tone: (layer) => layer.wasted ? "bad" : ""},
     {title: t("Files"), number: true, cell: (layer) => count(layer.files)},
-    {title: t("Instruction"), text: true, cell: (layer) => el("span", {}, ...made(layer))},
+    {title: t("Instruction"), text: true, cell: (layer) => el("span", {}, ...made(layer), layer.unread ? el("div", {class: "bad"}, t("not read: {}", said(layer, "unread"))) : "")},
   ], data.layers, {most: 40, id: "layers"});
 }

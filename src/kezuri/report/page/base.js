@@ -2,7 +2,7 @@
 // charts.
 
 const unsaid = new Set(); // sentences that there is no Japanese for
-const settings = {language: document.documentElement.lang || "en", theme: "light"};
+const settings = {language: document.documentElement.lang || "en", theme: "light", paper: 0};
 
 /** A sentence in the reader's language, each `{}` replaced by the next gap. */
 function t(sentence, ...gaps) {
@@ -11,6 +11,9 @@ function t(sentence, ...gaps) {
   let next = 0;
   return found.replace(/\{(\d*)\}/g, (_, number) => String(gaps[number === "" ? next++ : Number(number)]));
 }
+
+/** What the writer said in both languages: a field, or the one beside it. */
+const said = (value, field) => (settings.language === "ja" && value[`${field}_ja`]) || value[field];
 
 /** An element. Text of others only ever gets in as a text node or an attribute, never as markup. */
 function el(tag, attributes = {}, ...children) {
@@ -77,27 +80,22 @@ function library() {
  * see it are its label; a table beside it has the figures. */
 function chart(classes, label, figure, ready = () => {}) {
   const box = el("div", {class: `chart ${classes}`, role: "img", "aria-label": label});
-  const draw = async () => {
-    try {
-      const plotly = await library();
-      const {data, layout, config} = figure();
-      await plotly.react(box, data, dressed(layout), {displayModeBar: false, responsive: true, displaylogo: false, ...config});
-      ready(box, plotly);
-      box.dataset.drawn = "true";
-    } catch (error) {
-      console.error(error);
-      box.replaceChildren(el("p", {class: "note"}, t("The chart could not be drawn: {}", error.message)));
-    }
+  box.redraw = () => {
+    const {data, layout} = figure();
+    window.Plotly.react(box, data, dressed(layout), {displayModeBar: false, responsive: true});
+    box.dataset.drawn = "true";
   };
-  box.redraw = draw;
-  draw();
+  library().then(() => { box.redraw(); ready(box); }).catch((error) => {
+    console.error(error);
+    box.replaceChildren(el("p", {class: "note"}, t("The chart could not be drawn: {}", error.message)));
+  });
   return box;
 }
 
 /** A layout in the colours of the page. */
 function dressed(layout) {
   const axis = {gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), automargin: true, fixedrange: true};
-  const dress = {...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)"};
+  const dress = {...layout, width: settings.paper || undefined, autosize: !settings.paper, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)"};
   dress.font = {color: colour("ink"), size: 12, family: getComputedStyle(document.body).fontFamily};
   dress.hoverlabel = {bgcolor: colour("raised"), bordercolor: colour("line"), font: {color: colour("ink")}, align: "left"};
   for (const name of ["xaxis", "yaxis"]) if (layout[name]) dress[name] = {...axis, ...layout[name]};
@@ -112,7 +110,7 @@ function table(columns, rows, {caption = "", most = 15, key = null, id = null} =
     return el("td", {class: `${column.number ? "number" : column.text ? "text" : ""} ${bad}`.trim()}, value);
   });
   const body = el("tbody", {}, ...rows.map((row, at) => {
-    const made = el("tr", {class: at >= most ? "on-paper" : null}, ...cells(row));
+    const made = el("tr", {class: at >= most ? "later" : null}, ...cells(row));
     if (key) made.dataset.key = key(row);
     return made;
   }));
@@ -123,10 +121,12 @@ function table(columns, rows, {caption = "", most = 15, key = null, id = null} =
   const box = el("div", {class: "scroll"}, made);
   if (rows.length <= most) return box;
   const more = el("button", {class: "more", onclick: () => {
-    for (const row of body.querySelectorAll(".on-paper")) row.classList.remove("on-paper");
+    for (const row of body.querySelectorAll(".later")) row.classList.remove("later");
+    left.remove();
     more.remove();
   }}, t("show all {}", count(rows.length)));
-  return el("div", {}, box, more);
+  const left = el("p", {class: "paper faint"}, t("{} more", count(rows.length - most)));
+  return el("div", {}, box, more, left);
 }
 
 const meter = (part) => el("span", {class: "meter", "aria-hidden": "true"}, el("i", {style: {width: `${Math.max(0, Math.min(100, 100 * part))}%`}}));

@@ -36,31 +36,65 @@ function findingsSection(data, state) {
 function sheetBox(sheet, found) {
   const box = el("div", {class: "sheet"}, el("h3", {class: "mono"}, sheet.name));
   if (!found.length) box.append(el("div", {class: "finding"}, t("nothing found")));
-  for (const told of found) {
-    if (told.excerpt.length) box.append(excerpt(told));
-    box.append(findingBox(told));
-  }
+  const here = found.filter((told) => told.span && !told.elsewhere), others = found.filter((told) => !told.span || told.elsewhere);
+  if (here.length) box.append(listing(sheet, here));
+  for (const told of others) box.append(findingBox(told));
   return box;
 }
 
-/** The lines around a finding; what is meant is underlined. */
-function excerpt(told) {
-  return el("div", {class: "lines mono", tabindex: "0", role: "region", "aria-label": t("Lines of the file")}, ...told.excerpt.map(([number, text]) => {
-    const [line, column, last, end] = told.span ?? [0, 0, 0, 0];
-    const marked = number >= line && number <= last;
-    const first = number === line ? column - 1 : 0, behind = number === last ? end - 1 : text.length;
-    const chars = [...text], join = (from, to) => chars.slice(from, to).join("");
-    return el("div", {class: marked ? "marked" : null}, el("b", {"aria-hidden": "true"}, String(number)),
-      ...marked ? [join(0, first), el("u", {}, join(first, behind)), join(behind)] : [text]);
-  }));
+const AROUND = 2;
+
+/** The lines of a file, each finding below the last line that it is about; long stretches without one are folded. */
+function listing(sheet, found) {
+  const wanted = new Set();
+  for (const told of found) {
+    for (let line = told.span[0] - AROUND; line <= lastLine(told) + AROUND; line += 1) wanted.add(line);
+  }
+  const box = el("div", {class: "lines mono", tabindex: "0", role: "region", "aria-label": t("Lines of {}", sheet.name)});
+  let folded = [];
+  const unfold = () => {
+    if (folded.length > 2) {
+      const rest = folded;
+      const gap = el("div", {class: "gap"}, el("button", {onclick: () => gap.replaceWith(...rest)}, t("⋯ {} lines", rest.length)));
+      box.append(gap);
+    } else box.append(...folded);
+    folded = [];
+  };
+  sheet.lines.forEach((text, at) => {
+    const number = at + 1, marks = found.filter((told) => told.span[0] <= number && number <= lastLine(told));
+    const line = lineBox(number, text, marks.map((told) => told.span));
+    if (!wanted.has(number)) { folded.push(line); return; }
+    unfold();
+    box.append(line, ...found.filter((told) => Math.min(lastLine(told), sheet.lines.length) === number).map(findingBox));
+  });
+  unfold();
+  return box;
+}
+
+/** The last line of a finding: one that ends where a line begins does not reach into it. */
+const lastLine = (told) => Math.max(told.span[0], told.span[2] - (told.span[3] === 1 ? 1 : 0));
+
+/** A line with its number; what the spans have of it is underlined. */
+function lineBox(number, text, spans) {
+  const chars = [...text], marked = new Array(chars.length).fill(false);
+  for (const [line, column, last, end] of spans) marked.fill(true, number === line ? column - 1 : 0, number === last ? end - 1 : chars.length);
+  const parts = [];
+  for (let at = 0; at < chars.length;) {
+    let end = at;
+    while (end < chars.length && marked[end] === marked[at]) end += 1;
+    const piece = chars.slice(at, end).join("");
+    parts.push(marked[at] && piece.trim() ? el("u", {}, piece) : piece);
+    at = end;
+  }
+  return el("div", {class: `line${spans.length ? " marked" : ""}`}, el("b", {"aria-hidden": "true"}, String(number)), ...parts);
 }
 
 function findingBox(told) {
-  const ja = settings.language === "ja";
   const rule = told.url && /^https:\/\//.test(told.url) ? el("a", {href: told.url, rel: "noreferrer"}, told.rule) : told.rule;
+  const where = told.elsewhere ? `${told.elsewhere}${told.line ? `:${told.line}` : ""} · ` : told.line ? `${t("line {}", told.line)} · ` : "";
   return el("div", {class: `finding ${told.level}`},
-    el("p", {}, el("span", {class: `badge ${told.level}`}, t(told.level)), " ", el("b", {}, ja ? told.message_ja ?? told.message : told.message)),
-    told.hint ? el("p", {}, ja ? told.hint_ja ?? told.hint : told.hint) : "",
-    el("p", {class: "faint"}, told.line ? `${t("line {}", told.line)} · ` : "", rule, told.aliases.length ? ` (${told.aliases.join(", ")})` : "",
-      told.fix ? ` · ${t("a fix is known")}: ${ja ? told.fix_ja ?? told.fix : told.fix}` : ""));
+    el("p", {}, el("span", {class: `badge ${told.level}`}, t(told.level)), " ", el("b", {}, said(told, "message"))),
+    told.hint ? el("p", {}, said(told, "hint")) : "",
+    el("p", {class: "faint"}, where, rule, told.aliases.length ? ` (${told.aliases.join(", ")})` : "",
+      told.fix ? ` · ${t("a fix is known")}: ${said(told, "fix")}` : ""));
 }

@@ -1,7 +1,7 @@
 // The page put together: sections, the switches for language and colours, keys, and what is different on paper.
 
 const SECTIONS = {anatomy: anatomySection, comparison: comparisonSection, profile: profileSection, findings: findingsSection};
-const TITLES = {anatomy: "Anatomy of {}", comparison: "Before and after", profile: "What the build cost", findings: "Findings"};
+const TITLES = {anatomy: "Anatomy of {}", comparison: "Before and after", profile: "What the build cost: {}", findings: "Findings"};
 const KEYS = [["/", "search"], ["↑ ↓ PgUp PgDn Home End", "move in the tree"], ["→ ←", "open and close a directory"], ["Enter", "look into a directory: the treemap follows"], ["Backspace", "one directory up"], ["t", "light or dark"], ["L", "日本語 / English"]];
 
 const page = {data: null, states: [], charts: () => document.querySelectorAll(".chart")};
@@ -47,8 +47,25 @@ function useTheme(theme) {
 function switchTheme() {
   useTheme(settings.theme === "dark" ? "light" : "dark");
   document.getElementById("theme").textContent = settings.theme === "dark" ? t("light") : t("dark");
-  page.charts().forEach((box) => box.redraw?.());
+  redrawn();
 }
+
+const redrawn = () => { if (window.Plotly) page.charts().forEach((box) => box.redraw?.()); };
+
+// Paper is light, and as wide as it is.
+let before = null;
+addEventListener("beforeprint", () => {
+  before ??= settings.theme;
+  settings.paper = 680;
+  useTheme("light");
+  redrawn();
+});
+addEventListener("afterprint", () => {
+  useTheme(before ?? settings.theme);
+  before = null;
+  settings.paper = 0;
+  redrawn();
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) {

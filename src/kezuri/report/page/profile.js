@@ -1,6 +1,6 @@
 // What the instructions of builds cost: the last build on a time line, and the table.
 
-const OUTCOMES = {ran: "system", failed: "wasted", canceled: "metadata", cached: "language", found: "language"};
+const OUTCOMES = {base: "runtime", ran: "system", failed: "wasted", canceled: "metadata"};
 
 function profileSection(data) {
   const known = (bytes) => bytes < 0 ? "–" : size(bytes);
@@ -18,7 +18,7 @@ function profileSection(data) {
       data: [{
         type: "bar", orientation: "h", y: rows, x: timed.map((step) => step.seconds), base: timed.map((step) => step.start),
         marker: {color: timed.map((step) => colour(OUTCOMES[step.outcome] ?? "nobody"))}, hoverinfo: "text",
-        hovertext: timed.map((step) => `<b>${literal(short(step.title, 120))}</b><br>${t("from {} to {}", duration(step.start), duration(step.start + step.seconds))}<br>${t(step.outcome)}`),
+        hovertext: timed.map((step) => `<b>${literal(short(step.title, 120))}</b><br>${t("from {} to {}", duration(step.start), duration(step.start + step.seconds))}<br>${step.base ? t("the base image") : t(step.outcome)}`),
         text: timed.map((step) => duration(step.seconds)), textposition: "auto", cliponaxis: false,
       }],
       layout: {
@@ -31,14 +31,23 @@ function profileSection(data) {
   box.append(el("h3", {}, t("Instructions")), table([
     {title: t("Line"), number: true, cell: (step) => step.line || ""},
     {title: t("Instruction"), text: true, cell: (step) => el("span", {}, el("code", {}, step.title), step.label ? el("span", {class: "faint"}, ` ${step.label}`) : "")},
-    {title: t("Outcome"), cell: (step) => t(step.outcome)},
-    {title: t("Seconds"), number: true, cell: (step) => step.seconds ? duration(step.seconds) : ""},
+    {title: t("Outcome"), cell: (step) => step.base ? "" : t(step.outcome)},
+    {title: t("This time"), number: true, cell: (step) => step.seconds ? duration(step.seconds) : ""},
     {title: t("Usually"), number: true, cell: (step) => step.usual ? duration(step.usual) : ""},
     {title: t("In all builds"), number: true, cell: (step) => step.total ? duration(step.total) : ""},
     {title: t("Ran"), number: true, cell: (step) => step.times ? t("{} of {}", step.ran, step.times) : ""},
     {title: t("Added"), number: true, cell: (step) => known(step.added)},
-    {title: t("Wasted"), number: true, cell: (step) => known(step.wasted), tone: (step) => step.wasted > 0 ? "bad" : ""},
-    {title: t("Why it ran"), text: true, cell: (step) => settings.language === "ja" ? step.because_ja ?? step.because : step.because},
+    {title: t("Wasted"), number: true, cell: (step) => step.base ? "" : known(step.wasted), tone: (step) => step.wasted > 0 ? "bad" : ""},
+    {title: t("Hides"), number: true, cell: (step) => step.base || !step.hides ? "" : known(step.hides)},
+    {title: t("Why it ran"), text: true, cell: (step) => folded(said(step, "because"))},
   ], data.steps, {most: 60, id: "profile"}));
   return box;
+}
+
+/** Lines of which the first can be seen, the others behind it. */
+function folded(text) {
+  const at = text.indexOf("\n"), long = 160;
+  if (at < 0 && text.length <= long) return text;
+  const first = short(at < 0 ? text : text.slice(0, at), long);
+  return el("details", {}, el("summary", {}, first), el("div", {class: "lined"}, text.startsWith(`${first}\n`) ? text.slice(at + 1) : text));
 }

@@ -35,14 +35,14 @@ class TreeView {
 
   fresh() {
     this.drawn = "";
-    this.space.style.height = `${this.rows.length * ROW}px`;
+    this.space.style.height = `${Math.max(1, this.rows.length) * ROW}px`;
     this.box.setAttribute("aria-rowcount", this.rows.length);
     this.draw();
   }
 
   draw() {
     const first = Math.max(0, Math.floor(this.box.scrollTop / ROW) - 8);
-    const last = Math.min(this.rows.length, first + Math.ceil((this.box.clientHeight || 420) / ROW) + 16);
+    const last = Math.min(this.rows.length, first + Math.ceil((Math.max(this.box.clientHeight, 420)) / ROW) + 16);
     const state = `${first}:${last}:${this.at}:${this.rows.length}`;
     if (state === this.drawn) return;
     this.drawn = state;

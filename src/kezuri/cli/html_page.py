@@ -1,0 +1,132 @@
+"""`--html`: what a command has to say as one page, which is written beside what it prints."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kezuri.cli.invocation import Invocation
+from kezuri.cli.options import Option
+
+if TYPE_CHECKING:
+    from kezuri.anatomy.dissection import Dissection
+    from kezuri.anatomy.values import Anatomy
+    from kezuri.app.lint import Checks
+    from kezuri.cli.language import Language
+    from kezuri.comparison.values import Comparison
+    from kezuri.explain.profile import Profile
+
+HTML = Option(
+    ("--html",), "text", "Write a report to FILE as well: one HTML page that needs no network", "FILE", completes="file"
+)
+
+
+def foresee_page(invocation: Invocation) -> None:
+    """For commands that take their time: KezuriError at once where the page could not be written at the end."""
+    if _wanted(invocation):
+        from kezuri.export.destination import check
+        from kezuri.report.html import library
+
+        library()
+        check([(invocation.parsed.text("--html"), True)])
+
+
+def anatomy_page(invocation: Invocation, image: "Anatomy") -> bool:
+    """The page of `analyze`, where one is asked for. Whether it took standard output, so that nothing else is to be
+    printed there."""
+    if not _wanted(invocation):
+        return False
+    from kezuri.app.anatomy import Named
+    from kezuri.app.pages import anatomy_part
+
+    parsed = invocation.parsed
+    named = Named(parsed.operands[0], parsed.text("--platform"))
+    return _write(invocation, image.name, [anatomy_part(invocation.settings, named, image, _japanese())])
+
+
+class ComparisonPage:
+    """The page of `compare`, which shows both images as well: they are looked at while they are there. Where no page is
+    asked for, nothing happens."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._images: list[dict[str, Any]] = []
+        foresee_page(invocation)
+
+    def look(self, image: "Dissection", anatomy: "Anatomy") -> None:
+        """Keep what the page shows of an image; the one before comes first."""
+        if _wanted(self._invocation):
+            from kezuri.report.html_anatomy import anatomy_section
+
+            side = "After" if self._images else "Before"
+            self._images.append(anatomy_section(image, anatomy, _japanese(), side))
+
+    def written(self, comparison: "Comparison") -> bool:
+        """Write the page, as `anatomy_page` does."""
+        if not _wanted(self._invocation):
+            return False
+        from kezuri.cli.figures import title
+        from kezuri.cli.phrase import plainly
+        from kezuri.report.html_comparison import comparison_section
+
+        japanese = _japanese()
+        section = comparison_section(
+            comparison,
+            lambda figure: (title(figure, plainly), title(figure, lambda text, *gaps: japanese.phrase(text, gaps))),
+            japanese,
+        )
+        name = f"{comparison.before.name} → {comparison.after.name}"
+        return _write(self._invocation, name, [section, *self._images])
+
+
+def profile_page(invocation: Invocation, profile: "Profile") -> bool:
+    """The page of `profile`, as `anatomy_page`."""
+    if not _wanted(invocation):
+        return False
+    from kezuri.cli.profile_text import ProfileText
+    from kezuri.report.html_profile import profile_section
+
+    japanese = _japanese()
+    texts = (ProfileText(profile), ProfileText(profile, lambda text, *gaps: japanese.phrase(text, gaps)))
+    section = profile_section(
+        profile,
+        # The first line names the instruction, which the page does itself.
+        lambda step: tuple("\n".join(line.strip() for line in text.why(step)[1:]) for text in texts),  # type: ignore[arg-type,return-value]
+    )
+    return _write(invocation, section["name"] or "profile", [section])
+
+
+def findings_page(invocation: Invocation, checks: "Checks") -> bool:
+    """The page of `check`, as `anatomy_page`."""
+    if not _wanted(invocation):
+        return False
+    from kezuri.report.html_findings import findings_section
+
+    told = (*checks.warnings, *checks.unread, *(d.diagnostic for sheet in checks.sheets for d in sheet.defects))
+    section = findings_section(checks.sheets, [each.message for each in told], _japanese())
+    return _write(invocation, "kezuri check", [section])
+
+
+def _wanted(invocation: Invocation) -> bool:
+    return bool(invocation.parsed.text("--html"))
+
+
+def _japanese() -> "Language":
+    from kezuri.cli.language import Language, catalogue
+
+    return Language(catalogue("ja"))
+
+
+def _write(invocation: Invocation, title: str, sections: Sequence[dict[str, Any]]) -> bool:
+    from kezuri.export.destination import destination
+    from kezuri.report.html import page
+
+    console, file = invocation.console, invocation.parsed.text("--html")
+    # The page begins in the language in which the command speaks.
+    language = "ja" if console.words("nothing found") != "nothing found" else "en"
+    made = page(title, sections, language)
+    console.out.flush()
+    with destination(file) as sink:
+        sink.write(made)
+    if file == "-":
+        return True
+    console.note(console.phrase("report: {}", file), styled=True)
+    return False

@@ -1,0 +1,121 @@
+"""Lines of an ignore file that hide what nothing reads, and that go on to be right when files come and go."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from kezuri.dockerfile.wildcard import has_wildcard, match
+from kezuri.forecast.context_tree import ContextTree, File, Node
+from kezuri.tree.tree import clean
+
+MARKER = "# What no instruction reads (kezuri context --write-ignore)"
+_MOST_SIBLINGS = 12
+"""Of so many things in a directory that nobody reads, each has its own line; of more, the few that are read have."""
+MOST_LINES = 400
+
+
+class Line(NamedTuple):
+    """A line to be, and how many bytes and files it hides."""
+
+    text: str
+    size: int
+    files: int
+
+
+class Words:
+    """Source words whose wildcards, or whose variables, may lead to other files tomorrow than today."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        # What comes after `**` may be anywhere.
+        self._patterns = [clean(word.partition("**")[0] + "*" * ("**" in word)).split("/") for word in words]
+
+    def lead_into(self, path: str) -> bool:
+        """Whether one of them could select something that would lie at the path, or below it."""
+        parts = path.split("/")
+        return any(all(map(match, pattern, parts)) for pattern in self._patterns)
+
+
+def lines(tree: ContextTree, words: Words, spare: Callable[[str], bool]) -> list[Line]:
+    """The lines that hide what is not marked in the tree, in the order of paths. `spare` says which paths are left as
+    they are."""
+    found: list[Line] = []
+    todo: list[tuple[str, Node]] = [("", tree)]
+    while todo:
+        path, node = todo.pop()
+        inner = f"{path}/" if path else ""
+        idle, kept = [], []
+        for name in sorted(node.children):
+            child = node.children[name]
+            if child.read or spare(inner + name):
+                kept.append((name, child))
+            elif isinstance(child, File) or child.files:
+                idle.append((name, child))
+        # What a word could lead into is looked at one by one: a file that comes there tomorrow may be wanted.
+        # So is a directory that a line hides already: another line about it would not be asked any more.
+        open_ = [(n, child) for n, child in idle if words.lead_into(inner + n) or inner + n in tree.veiled]
+        idle = [pair for pair in idle if pair not in open_]
+        if _the_few(path, node, idle, kept, words) and not open_ and (whole := pattern(path)) is not None:
+            names = [pattern(inner + name) for name, _ in kept]
+            if None not in names:
+                sizes = [_amount(child) for _, child in idle]
+                found.append(Line(f"{whole}/*" if whole else "*", *map(sum, zip(*sizes, strict=True))))
+                found += [Line(f"!{name}", 0, 0) for name in names]
+                idle = []
+        for name, child in idle:
+            written = pattern(inner + name)
+            if written is not None:
+                found.append(Line(written, *_amount(child)))
+        below = [(inner + name, child) for name, child in (*kept, *open_) if isinstance(child, Node)]
+        todo += reversed(below)
+    return found
+
+
+def _the_few(
+    path: str,
+    node: Node,
+    idle: Sequence[tuple[str, Node | File]],
+    kept: Sequence[tuple[str, Node | File]],
+    words: Words,
+) -> bool:
+    """Whether it is better to hide all of a directory and bring back what is read."""
+    if len(idle) <= _MOST_SIBLINGS or 1 + len(kept) >= len(idle):
+        return False
+    # To bring back a directory is to bring back what earlier lines hide in it.
+    hides = any(isinstance(child, Node) and child.hides for _, child in kept)
+    return not hides and not (path and words.lead_into(path))
+
+
+def _amount(child: Node | File) -> tuple[int, int]:
+    return (child.size, 1) if isinstance(child, File) else (child.size, child.files)
+
+
+def pattern(path: str) -> str | None:
+    """The pattern that means this path and no other one; None where none does."""
+    if "\n" in path or "\r" in path or path != path.strip():
+        return None
+    escaped = "".join(f"\\{sign}" if sign in "\\*?[]" else sign for sign in path)
+    return f"\\{escaped}" if escaped[:1] in ("#", "!") else escaped
+
+
+def open_words(words: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Of source words, as written and as they are expanded now, those that may lead elsewhere tomorrow, as patterns."""
+    for written, now in words:
+        if "$" in written:
+            parts, expanded = clean(written).split("/"), clean(now).split("/")
+            first = next(number for number, part in enumerate(parts) if "$" in part)
+            if len(parts) == len(expanded):
+                yield "/".join("*" if "$" in part else part for part in parts)
+            else:
+                # A value with slashes: of other values nothing is known but where they begin.
+                yield "/".join((*parts[:first], "*")) if first else "*"
+        elif has_wildcard(now):
+            yield now
+
+
+def added(text: str, new: Sequence[str], ends: str = "\n") -> str:
+    """The text of an ignore file with these lines at its end."""
+    if not new:
+        return text
+    if text and not text.endswith("\n"):
+        text += ends
+    marked = [] if MARKER in text.splitlines() else [*([""] if text else []), MARKER]
+    return text + "".join(f"{line}{ends}" for line in (*marked, *new))

@@ -1,0 +1,151 @@
+"""rpm's accounts: headers of packages, in a database of SQLite or in rpm's own."""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import Final
+
+from kezuri.packages.package import Package, path_of, text_of
+
+_MOST_ENTRIES = 4096
+_MOST_FILES = 2_000_000
+_MOST_PACKAGES = 100_000
+_MOST_STEPS = 20_000
+"""Turns of SQLite's machine, in thousands, that reading a database may take."""
+_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
+_LETTERS: Final = {2: "H", 4: "I", 8: "Q"}
+_NAME, _VERSION, _RELEASE, _EPOCH, _SIZE, _LICENCE, _ARCH, _SOURCE = 1000, 1001, 1002, 1003, 1009, 1014, 1022, 1044
+_OLD_NAMES, _PLACES, _BASENAMES, _DIRNAMES, _LONG_SIZE = 1027, 1116, 1117, 1118, 5009
+_ENTRY = Struct(">IIII")
+
+
+class Unreadable(Exception):
+    """The database is none that is read here, or is damaged; the text says which."""
+
+
+def sqlite(data: bytes) -> Iterator[Package]:
+    """The packages of a database of SQLite (`rpmdb.sqlite`). Unreadable where it is none."""
+    import sqlite3
+
+    if not data.startswith(b"SQLite format 3\0"):
+        raise Unreadable("it is no database of SQLite")
+    # A database that had a journal beside it says so; what is in memory cannot have one.
+    data = data[:18] + b"\1\1" + data[20:]
+    steps = 0
+
+    def enough() -> int:
+        nonlocal steps
+        steps += 1
+        return steps > _MOST_STEPS
+
+    connection = sqlite3.connect(":memory:")
+    connection.text_factory = bytes
+    try:
+        connection.deserialize(data)
+        connection.set_progress_handler(enough, 1000)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        if connection.execute("SELECT type FROM sqlite_master WHERE name = 'Packages'").fetchall() != [(b"table",)]:
+            raise Unreadable("it has no table of packages")
+        for number, (blob,) in enumerate(connection.execute("SELECT blob FROM Packages")):
+            if isinstance(blob, bytes) and number < _MOST_PACKAGES:
+                found = header(blob)
+                if found is not None:
+                    yield found
+    except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
+        raise Unreadable(str(error)) from error
+    finally:
+        connection.close()
+
+
+def ndb(data: bytes) -> Iterator[Package]:
+    """The packages of a database of rpm's own (`Packages.db`). Unreadable where it is none."""
+    if data[:4] != b"RpmP" or len(data) < 32:
+        raise Unreadable("it is no database of rpm's own")
+    slot = Struct("<4sIII")
+    head = Struct("<4sIII")
+    pages = Struct("<I").unpack_from(data, 12)[0]
+    end = min(pages * 4096, len(data))
+    seen = 0
+    for at in range(32, end - slot.size + 1, slot.size):
+        magic, index, offset, _ = slot.unpack_from(data, at)
+        if magic != b"Slot":
+            raise Unreadable("its table of packages is damaged")
+        start = offset * 16
+        if not index or start + head.size > len(data) or seen >= _MOST_PACKAGES:
+            continue
+        word, number, _, size = head.unpack_from(data, start)
+        if word != b"BlbS" or number != index:
+            continue
+        seen += 1
+        found = header(data[start + head.size : start + head.size + size])
+        if found is not None:
+            yield found
+
+
+def header(blob: bytes) -> Package | None:
+    """The package that a header describes; None where it names none."""
+    if len(blob) < 8:
+        return None
+    count, size = Struct(">II").unpack_from(blob, 0)
+    start = 8 + count * _ENTRY.size
+    if count > _MOST_ENTRIES or start > len(blob):
+        return None
+    fields = _Fields(blob[start : start + size], {})
+    for number in range(count):
+        tag, kind, offset, many = _ENTRY.unpack_from(blob, 8 + number * _ENTRY.size)
+        fields.places.setdefault(tag, (kind, offset, many))
+    name, version, release = (text_of(fields.text(tag)) for tag in (_NAME, _VERSION, _RELEASE))
+    if not name or name == "gpg-pubkey":
+        return None
+    epoch = fields.numbers(_EPOCH)
+    version = f"{version}-{release}" if release else version
+    sizes = fields.numbers(_LONG_SIZE) or fields.numbers(_SIZE)
+    return Package(
+        "rpm",
+        name,
+        f"{epoch[0]}:{version}" if epoch else version,
+        tuple(_files(fields)),
+        architecture=text_of(fields.text(_ARCH)),
+        source=text_of(fields.text(_SOURCE)),
+        licence=text_of(fields.text(_LICENCE)),
+        size=sizes[0] if sizes else 0,
+    )
+
+
+def _files(fields: "_Fields") -> Iterator[str]:
+    names = fields.texts(_BASENAMES)
+    if not names:
+        yield from map(path_of, fields.texts(_OLD_NAMES))
+        return
+    directories = [path_of(each) for each in fields.texts(_DIRNAMES)]
+    for name, number in zip(names, fields.numbers(_PLACES)):
+        if number < len(directories):
+            yield f"{directories[number]}/{name}" if directories[number] else name
+
+
+class _Fields:
+    """The values of a header, where its index says that they are."""
+
+    def __init__(self, store: bytes, places: dict[int, tuple[int, int, int]]) -> None:
+        self._store = store
+        self.places = places
+
+    def text(self, tag: int) -> bytes:
+        kind, offset, _ = self.places.get(tag, (0, 0, 0))
+        if kind not in (6, 8, 9) or offset >= len(self._store):
+            return b""
+        return self._store[offset : max(self._store.find(b"\0", offset), offset)]
+
+    def texts(self, tag: int) -> list[str]:
+        kind, offset, count = self.places.get(tag, (0, 0, 0))
+        if kind not in (6, 8, 9) or count > _MOST_FILES or offset >= len(self._store):
+            return []
+        parts = self._store[offset:].split(b"\0", count)[:count]
+        return [part.decode("utf-8", "surrogateescape") for part in parts]
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        kind, offset, count = self.places.get(tag, (0, 0, 0))
+        width = _SIZES.get(kind, 0)
+        if width not in (2, 4, 8) or count > _MOST_FILES or offset + count * width > len(self._store):
+            return ()
+        return Struct(f">{count}{_LETTERS[width]}").unpack_from(self._store, offset)
