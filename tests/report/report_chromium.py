@@ -78,12 +78,12 @@ class Chromium:
 
     def until(self, script: str, *arguments: object) -> Any:
         """Wait until a script returns something that is true; that."""
-        for _ in range(600):
+        for _ in range(400):
             value = self.run(script, *arguments)
             if value:
                 return value
             time.sleep(0.05)
-        raise Failed(f"never came true: {script}")
+        raise Failed(f"never came true: {script}; the console has {self.logged()}")
 
     def drawn(self) -> Self:
         """Wait until every chart is drawn."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
+from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.values import Anatomy
 from kezuri.app.anatomy import Named, opened_with_figures
 from kezuri.app.compare_builds import Builds, BuiltSide
@@ -44,7 +45,17 @@ class _Column:
         self.built = built
 
 
-def compare(settings: Settings, request: CompareRequest, program: Program, listener: Listener) -> Comparison:
+Onlooker = Callable[[Dissection, Anatomy], None]
+"""Is shown both images, one after the other, while they can be looked at."""
+
+
+def compare(
+    settings: Settings,
+    request: CompareRequest,
+    program: Program,
+    listener: Listener,
+    onlooker: Onlooker = lambda image, anatomy: None,
+) -> Comparison:
     """The table. KezuriError when there is no such image, or a build fails; what else cannot be measured is told."""
     reporter = Reporter(listener)
     with ExitStack() as held:
@@ -62,7 +73,7 @@ def compare(settings: Settings, request: CompareRequest, program: Program, liste
         looked = []
         for column in columns:
             with reporter.step(WorkName(f"look at {column.shown}")):
-                looked.append(_look(column, platform))
+                looked.append(_look(column, platform, onlooker))
             told += looked[-1].anatomy.told
         figures = [*size_figures(looked[0].anatomy, looked[1].anatomy)]
         if sides:
@@ -109,12 +120,13 @@ def _dockerfile(name: str) -> str:
     return name if os.path.isfile(name) else ""
 
 
-def _look(column: _Column, platform: str) -> _Looked:
+def _look(column: _Column, platform: str, onlooker: Onlooker) -> _Looked:
     with (
         Session(column.settings, reading=True) as session,
         opened_with_figures(session, Named(column.name, platform)) as (image, anatomy),
     ):
         kind = image.config.platform
+        onlooker(image, anatomy._replace(name=column.shown))
         side = Side(column.shown, "image" if column.built is None else "dockerfile", image.digest, str(kind))
         return _Looked(side, anatomy, image.config.user or "root", sum(1 for _ in set_ids(image.tree)))
 

@@ -4,12 +4,14 @@ import re
 from typing import TYPE_CHECKING
 
 from kezuri.cli.commands.build import PROGRESS
+from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 from kezuri.diagnostics import shown
 
 if TYPE_CHECKING:
     from kezuri.app.compare_request import CompareRequest
+    from kezuri.cli.html_page import ComparisonPage
     from kezuri.comparison.values import Comparison
 
 COMMAND = Command(
@@ -17,6 +19,7 @@ COMMAND = Command(
     "Measure two images, or two Dockerfiles, before and after",
     (
         Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json", "markdown", "csv")),
+        HTML,
         Option(
             ("--output", "-o"),
             "repeated",
@@ -64,18 +67,23 @@ _REPEATED = ("--build-arg", "--build-context", "--secret")
 
 def execute(invocation: Invocation) -> int:
     """Measure, print the table, and write it to the files."""
+    from kezuri.cli.html_page import ComparisonPage
+
     parsed, console = invocation.parsed, invocation.console
     files = [(file, _form_of(file)) for file in parsed.all("--output")]
-    found = _saved(invocation) if parsed.given("--saved") else _measured(invocation)
+    page = ComparisonPage(invocation)
+    found = _saved(invocation) if parsed.given("--saved") else _measured(invocation, page)
     for told in found.told:
         console.warn(told)
+    printed = page.written(found)
     for file, form in files:
         from kezuri.export.destination import write_text
 
         text = _written(found, form, invocation, False) + "\n"
         write_text(file, text.encode("utf-8", "backslashreplace"))
-    colour = console.colour(console.out)
-    console.say(_written(found, parsed.text("--format", "text"), invocation, colour), styled=True)
+    if not printed:
+        colour = console.colour(console.out)
+        console.say(_written(found, parsed.text("--format", "text"), invocation, colour), styled=True)
     return 0
 
 
@@ -88,7 +96,7 @@ def _form_of(file: str) -> str:
     return form
 
 
-def _measured(invocation: Invocation) -> "Comparison":
+def _measured(invocation: Invocation, page: "ComparisonPage") -> "Comparison":
     from tempfile import TemporaryDirectory
 
     from kezuri.app.compare import compare
@@ -102,7 +110,7 @@ def _measured(invocation: Invocation) -> "Comparison":
         program = OwnProgram(settings, directory, console.environ)
         try:
             with open_progress(parsed.text("--progress"), console, settings.progress, doing="measuring") as progress:
-                return compare(settings, request, program, progress)
+                return compare(settings, request, program, progress, page.look)
         except NotDone as error:
             if error.said:
                 console.err.write(shown(error.said, False) + "\n")
