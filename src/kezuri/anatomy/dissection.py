@@ -124,7 +124,7 @@ class Dissection:
             digest = digests[layer].get(entry.path, b"")
             fate, name = "shown", ""
             if by >= 0:
-                last = self.names.hiding(layer, entry.path) or Hiding(by, item.removed)
+                last = self.names.hiding(layer, entry.path, Hiding(by, item.removed))
                 by, name = last.layer, last.name
                 if by >= 0:
                     fate = "removed" if last.removes else "replaced"
