@@ -30,6 +30,11 @@ _RANDOM = re.compile(rb"\b(?:tmp|temp)[._-]?[A-Za-z0-9_]{4,16}\b|\b[0-9a-fA-F]{1
 _TEXT_LIMIT = 0.02
 
 
+_GZIP = b"\x1f\x8b"
+_COMPRESSED = (_GZIP, b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"PK\x03\x04")
+"""How compressed bytes begin: they look drawn at random, and are not."""
+
+
 class Trace(NamedTuple):
     """What a file's two versions differ in, and where that is, in a few words (an archive's header, a line)."""
 
@@ -53,9 +58,25 @@ def trace(path: str, one: bytes, two: bytes, first: Window, second: Window) -> T
     packed = _packed(path, one, two)
     if packed is not None:
         return packed
+    if one[:2] == two[:2] == _GZIP:
+        inner = _unzipped(one), _unzipped(two)
+        if inner[0] != inner[1] and inner[0][:2] != _GZIP:
+            return trace(path, *inner, first, second)
+    if one.startswith(_COMPRESSED):
+        return Trace("content", "compressed")
     if _is_text(one) and _is_text(two):
         return _of_text(one, two, first, second)
     return _of_binary(one, two, first, second)
+
+
+def _unzipped(data: bytes) -> bytes:
+    """What gzip packed, as far as it is looked at; nothing where it is broken."""
+    import zlib
+
+    try:
+        return zlib.decompressobj(31).decompress(data, MOST)
+    except zlib.error:
+        return b""
 
 
 def _is_text(data: bytes) -> bool:
@@ -183,7 +204,7 @@ def _scattered(data: bytes) -> bool:
 
 def _packed(path: str, one: bytes, two: bytes) -> Trace | None:
     """What is known of forms that carry times of their own."""
-    if one[:2] == two[:2] == b"\x1f\x8b" and one[:4] == two[:4] and one[8:] == two[8:]:
+    if one[:2] == two[:2] == _GZIP and one[:4] == two[:4] and one[8:] == two[8:]:
         return Trace("time", "the header of gzip")
     if one[:4] == two[:4] == b"PK\x03\x04":
         return _of_zip(one, two)
