@@ -26,12 +26,12 @@ def zipped(names: Sequence[str], year: int) -> bytes:
     return out.getvalue()
 
 
-def tarred(names: Sequence[str], mtime: int) -> bytes:
+def tarred(names: Sequence[str], mtime: int, mode: int = 0o644) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for name in names:
             info = tarfile.TarInfo(name)
-            info.mtime, info.size = mtime, len(name)
+            info.mtime, info.mode, info.size = mtime, mode, len(name)
             archive.addfile(info, io.BytesIO(name.encode()))
     return out.getvalue()
 
@@ -75,6 +75,8 @@ def pyc(mtime: int) -> bytes:
         ("zip with others in it", zipped("ab", 2020), zipped("ac", 2020), "content"),
         ("tar", tarred("ab", 1), tarred("ab", 2), "time"),
         ("tar in another order", tarred("ab", 1), tarred("ba", 1), "order"),
+        ("tar with other modes", tarred("ab", 1), tarred("ab", 1, 0o600), "mode"),
+        ("a set with an address", b"{'a', 'b'} 0x7f3a4c3d8290", b"{'b', 'a'} 0x7f11aa3d8290", "address"),
         ("ar", archived(ONE), archived(TWO), "time"),
         ("compiled Python", pyc(ONE), pyc(TWO), "time"),
         (

@@ -30,6 +30,7 @@ _RANDOM = re.compile(rb"\b(?:tmp|temp)[._-]?[A-Za-z0-9_]{4,16}\b|\b[0-9a-fA-F]{1
 _TEXT_LIMIT = 0.02
 
 
+BUILD_ID = "a build id, or another mark of a few bytes"
 _GZIP = b"\x1f\x8b"
 _COMPRESSED = (_GZIP, b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"PK\x03\x04")
 """How compressed bytes begin: they look drawn at random, and are not."""
@@ -98,7 +99,7 @@ def _of_text(one: bytes, two: bytes, first: Window, second: Window) -> Trace:
         one, two = _without(kind, one, first), _without(kind, two, second)
         if one == two:
             return Trace(kind, where)
-        if sorted(one.splitlines()) == sorted(two.splitlines()):
+        if sorted(_WORDS.findall(one)) == sorted(_WORDS.findall(two)):
             return Trace("order" if kind == "time" else kind, where)
     if _drawn(one, two):
         return Trace("random", where)
@@ -156,7 +157,7 @@ def _of_binary(one: bytes, two: bytes, first: Window, second: Window) -> Trace:
     if sorted(one) == sorted(two):
         return Trace("order", "the same bytes")
     if one[:4] == b"\x7fELF" and len(runs) <= 4 and sum(end - start for start, end in runs) <= 64:
-        return Trace("random", "a build id, or another mark of a few bytes")
+        return Trace("random", BUILD_ID)
     if all(end - start >= 8 and _scattered(one[start:end]) and _scattered(two[start:end]) for start, end in runs):
         return Trace("random", f"at byte {runs[0][0]}")
     return Trace("content", f"at byte {runs[0][0]}")
@@ -252,6 +253,9 @@ def _of_tar(one: bytes, two: bytes) -> Trace | None:
         return Trace("time", "the times of what the archive holds")
     if sorted(kept[0]) == sorted(kept[1]):
         return Trace("order", "of what the archive holds")
+    without_modes = [[(name, size, content) for name, size, _, content in members] for members in kept]
+    if without_modes[0] == without_modes[1]:
+        return Trace("mode", "modes and times of what the archive holds")
     return None
 
 
