@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import tarfile
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -147,7 +148,7 @@ def test_dive_is_asked_for_its_numbers(analyze: Any) -> None:
     )
     assert "  2      50 kB         /tmp/big" in out and "Evaluation" not in out
     code, out, _ = analyze("--compat", "dive", CI="true")
-    assert code == 1 and "FAIL  lowestEfficiency (image efficiency is too low (efficiency=0.42 < threshold=0.9))" in out
+    assert code == 1 and "FAIL  lowestEfficiency (image efficiency is too low (efficiency=0.41 < threshold=0.9))" in out
     code, out, _ = analyze("--compat=dive", "--ci", "--lowestEfficiency=0.1", "--highestUserWastedPercent", "disabled")
     assert code == 0 and out.endswith("PASS [pass:1 skip:2]\n")
     code, out, _ = analyze("--compat", "dive", "--format", "json", "--ignore", "/tmp/*")
@@ -206,6 +207,21 @@ def test_what_cannot_be_read_is_said(analyze: Any, tmp_path: Path) -> None:
     assert call(("analyze", f"docker-archive:{tmp_path}"), Console(out, err, environ)) != 0
     (tmp_path / "image.tar").write_bytes(b"no tar")
     assert analyze()[0] != 0 and "Traceback" not in analyze()[2] + err.getvalue()
+
+
+def test_no_rule_is_asked_of_a_part_of_an_image(analyze: Any, tmp_path: Path) -> None:
+    file = tmp_path / "image.tar"
+    file.write_bytes(file.read_bytes().replace(b"t" * 50_000, b"T" * 50_000))
+    code, out, _ = analyze()
+    assert code == 0 and "layer 2 could not be read" in out and re.search(r"^2 +[?] +[?] +[?] +\S", out, re.MULTILINE)
+    code, out, _ = analyze("--format", "json")
+    said = json.loads(out)
+    invalid(said, SCHEMA)
+    assert code == 0 and said["layers"][1]["unread"] and said["told"]
+    assert "| 2 | ? | ? | ? |" in analyze("--format", "markdown")[1]
+    for argv in (("--ci",), ("--lowest-efficiency", "0"), ("--compat", "dive")):
+        code, out, err = analyze(*argv)
+        assert code in (1, 125) and not out and "layer 2 could not be read" in err
 
 
 def large() -> Anatomy:

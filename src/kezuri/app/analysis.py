@@ -45,11 +45,17 @@ def analysed(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> An
 
 
 def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> "DiveFigures":
-    """The numbers that dive has for an image. KezuriError as for `analysed`."""
+    """The numbers that dive has for an image. KezuriError as for `analysed`, and where a layer cannot be read."""
     from kezuri.anatomy import dive
 
     patterns = ignored(ignore)
     with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
+        for number, layer in enumerate(dissection.layers, 1):
+            if layer.unread:
+                raise KezuriError.of(
+                    f"layer {number} could not be read: {layer.unread}",
+                    hint="leave out --compat: without it, the other layers are told of",
+                )
         return dive.dive_figures(dissection, patterns.matches) if ignore else dive.dive_figures(dissection)
 
 

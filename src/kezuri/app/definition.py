@@ -105,6 +105,11 @@ class Definition:
         place = context.address or context.root or "-"
         return (place, file, self._request.target, self._request.platforms, os.getcwd())
 
+    @property
+    def images(self) -> "tuple[BaseImage, ...]":
+        """The images that were asked for while the plan was made."""
+        return tuple(self._resolved.values())
+
     def durations(self) -> "Durations":
         """How long the instructions of the Dockerfile took in earlier builds."""
         from kezuri.cache.journal import Journal

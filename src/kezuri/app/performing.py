@@ -21,6 +21,7 @@ from kezuri.store.schema import FormRow
 from kezuri.upkeep.collector import Collector
 
 if TYPE_CHECKING:
+    from kezuri.sandbox.step import Sandbox
     from kezuri.step.wreck import Wreck
 
 
@@ -74,6 +75,14 @@ class StepsHere:
             packers = Packers(lambda layer: session.forms.blob(layer, self._packing), self._send) if packs else None
             yield TaskPerforming(session.store, session.forms, needs, tasks, performer, packers, self._cancel)
 
+    def _sandbox(self) -> "Sandbox":
+        disguise = self._request.disguise
+        if disguise is None:
+            return self._session.sandbox()
+        from kezuri.sandbox.disguise import Disguised
+
+        return Disguised(self._session.sandbox(), disguise)
+
     def _send(self, blob: FormRow) -> None:
         if self._ahead is not None:
             self._ahead(Descriptor(blob.media_type, blob.digest, blob.size))
@@ -103,7 +112,7 @@ class StepsHere:
             inputs.prefetch(remotes)
         supplies = Given(inputs, options, tuple(dict.fromkeys(remotes)))
         performer = LocalPerformer(
-            *(session.store, session.forms, supplies, session.sandbox, options.ca_bundle, self._mounts)
+            *(session.store, session.forms, supplies, self._sandbox, options.ca_bundle, self._mounts)
         )
         self._performer = self._held.enter_context(performer)
         return self._performer

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kezuri.app.outputs import ImageOutput, Output, PushedImage
     from kezuri.edits.settings import Unset
     from kezuri.linux.cgroups import Limits
+    from kezuri.sandbox.disguise import Disguise
     from kezuri.travel.places import CacheSource, CacheTarget
 
 
@@ -71,7 +72,8 @@ class BuildRequest(NamedTuple):
     of steps from working; `limits` hold for each step; `salvage` is done when a RUN fails; one that failed by the
     network alone is run again `retry_network` times. `cache_from` are caches of other machines that are looked into,
     `cache_to` those that are written. Without `outputs` nothing leaves. `squash` makes the new layers one (`new`), or
-    those of the base, too (`all`); the image does not declare what is `unset`.
+    those of the base, too (`all`); the image does not declare what is `unset`. `disguise` is what steps are shown
+    instead of what there is.
     """
 
     context: str = "."
@@ -104,6 +106,7 @@ class BuildRequest(NamedTuple):
     unset: "tuple[Unset, ...]" = ()
     cache_from: "tuple[CacheSource, ...]" = ()
     cache_to: "tuple[CacheTarget, ...]" = ()
+    disguise: "Disguise | None" = None
 
     @property
     def images(self) -> "tuple[ImageOutput, ...]":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kezuri.dockerfile.wildcard import has_wildcard, match
-from kezuri.forecast.context_tree import File, Node
+from kezuri.forecast.context_tree import ContextTree, File, Node
 from kezuri.tree.tree import clean
 
 MARKER = "# What no instruction reads (kezuri context --write-ignore)"
@@ -34,7 +34,7 @@ class Words:
         return any(all(map(match, pattern, parts)) for pattern in self._patterns)
 
 
-def lines(tree: Node, words: Words, spare: Callable[[str], bool]) -> list[Line]:
+def lines(tree: ContextTree, words: Words, spare: Callable[[str], bool]) -> list[Line]:
     """The lines that hide what is not marked in the tree, in the order of paths. `spare` says which paths are left as
     they are."""
     found: list[Line] = []
@@ -50,7 +50,8 @@ def lines(tree: Node, words: Words, spare: Callable[[str], bool]) -> list[Line]:
             elif isinstance(child, File) or child.files:
                 idle.append((name, child))
         # What a word could lead into is looked at one by one: a file that comes there tomorrow may be wanted.
-        open_ = [(name, child) for name, child in idle if words.lead_into(inner + name)]
+        # So is a directory that a line hides already: another line about it would not be asked any more.
+        open_ = [(n, child) for n, child in idle if words.lead_into(inner + n) or inner + n in tree.veiled]
         idle = [pair for pair in idle if pair not in open_]
         if _the_few(path, node, idle, kept, words) and not open_ and (whole := pattern(path)) is not None:
             names = [pattern(inner + name) for name, _ in kept]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import libc, mounts, namespaces, privileges, recorded
-from kezuri.sandbox import assembly, hostfiles, identity, init, kernelfs
+from kezuri.sandbox import assembly, backwards, hostfiles, identity, init, kernelfs
 from kezuri.sandbox.failure import StartFailure, reason, unstarted
 from kezuri.sandbox.step import Step
 
@@ -28,6 +28,7 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     """
     program = identity.filter_for(step)
     single = recorded.is_single()
+    turned = _turned(step) if step.backwards and not single else b""
     named = identity.bounds(step, no_new_privileges)
     env = hostfiles.environment(step)
     environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
@@ -46,6 +47,8 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     for stream in (0, 1, 2):
         with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
+    if turned:
+        backwards.hand_over(turned, _order_of(kept))
     identity.assume(step, program, named, no_new_privileges, keeper_of(step, kept) if single else None)
     # A signal that is ignored stays ignored in the program that we become, and Python ignores SIGPIPE and SIGXFSZ.
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
@@ -139,6 +142,25 @@ def keeper_of(step: Step, channel: int) -> Callable[[int], None]:
         with socket.socket(fileno=os.dup(channel)) as to:
             hand_over(to, "ids", [str(number) for number in (step.gid, *step.groups)], [listener, root])
         os.close(root)
+        os.close(listener)
+
+    return hand
+
+
+def _turned(step: Step) -> bytes:
+    """The filter by which the step reads directories backwards; empty for a machine that has none."""
+    machine = os.uname().machine
+    return backwards.program(machine) if backwards.is_known(machine) else b""
+
+
+def _order_of(channel: int) -> Callable[[int], None]:
+    """A function that sends a descriptor, on which it arrives that a directory is read, to the supervisor."""
+
+    def hand(listener: int) -> None:
+        import socket
+
+        with socket.socket(fileno=os.dup(channel)) as to:
+            hand_over(to, "order", [], [listener])
         os.close(listener)
 
     return hand

@@ -123,7 +123,7 @@ class Step(NamedTuple):
     SIGKILL after `grace` seconds (less than 0: never). Capabilities are named without CAP_, `ALL` is every one: root
     has docker's but for those that are dropped, and those that are added. `unfiltered` is without the system call
     filter. With `init` the process is not the first of its PID namespace: that is one of the sandbox's, which passes
-    signals on and waits for orphans.
+    signals on and waits for orphans. `backwards`: directories are read in reverse (`backwards.py`).
     """
 
     root: Root
@@ -153,6 +153,7 @@ class Step(NamedTuple):
     unfiltered: bool = False
     uplink: Uplink | None = None
     resolver: str = ""
+    backwards: bool = False
 
 
 class Exit(NamedTuple):

@@ -281,6 +281,10 @@ def _receive(
 
         # When the keeper ends, the last descriptor on which the calls arrive is closed, and calls fail from then on.
         keepers.append(ids_keeper.start(fds[0], fds[1], *map(int, words)))
+    elif what == "order":
+        from kezuri.sandbox import backwards
+
+        keepers.append(backwards.start(fds[0]))
     elif what == "terminal":
         wire.send(control, ("terminal",))
         socket.send_fds(control, [b"t"], fds)

@@ -62,6 +62,7 @@ MODULES = {
     "volume inspect": "volumes:INSPECT",
     "volume rm": "volumes:RM",
     "volume prune": "volumes:PRUNE",
+    "reproduce": "reproduce",
     "size record": "size:RECORD",
     "size show": "size:SHOW",
     "size gate": "size:GATE",

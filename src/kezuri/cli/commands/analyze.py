@@ -109,10 +109,18 @@ def _say(
     from kezuri.anatomy.thresholds import judge, of_anatomy
     from kezuri.app.analysis import analysed
     from kezuri.cli.html_page import anatomy_page, foresee_page
+    from kezuri.diagnostics import KezuriError
 
     parsed, console = invocation.parsed, invocation.console
     foresee_page(invocation)
     image = analysed(invocation.settings, named, ignore)
+    unread = [layer.number + 1 for layer in image.layers if layer.unread]
+    if unread and limits is not None:
+        raise KezuriError.of(
+            f"layer {unread[0]} could not be read: {image.layers[unread[0] - 1].unread}",
+            hint="no rule can be asked of a part of an image",
+            exit_code=125,
+        )
     advice = advise(image)
     verdicts = () if limits is None else judge(limits, of_anatomy(image))
     if anatomy_page(invocation, image):
