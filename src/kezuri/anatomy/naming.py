@@ -38,6 +38,12 @@ class RecordedNames:
         """As Naming says: nobody, the application, then packages."""
         return self._owners
 
+    @property
+    def packages(self) -> Sequence[Owner]:
+        """As Naming says. What the image's maker built is none, though what is in it are some."""
+        found = (each.package for each in self.inventory.installed if each.shown)
+        return sorted({owner_of(package) for package in found if package.name and not package.built_here})
+
     def owner(self, item: Item) -> int:
         """As Naming says."""
         number = self.inventory.owner(item.entry.path, item.layer)
