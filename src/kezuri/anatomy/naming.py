@@ -28,7 +28,7 @@ class RecordedNames:
         self._numbers: list[int] = []
         self._built_here: list[bool] = []
         for installed in inventory.installed:
-            owner = owner_of(installed.package)
+            owner = owner_of(installed.package) if installed.package.name else NOBODY
             self._numbers.append(owners.setdefault(owner, len(owners)))
             self._built_here.append(installed.package.built_here)
         self._owners = tuple(owners)
