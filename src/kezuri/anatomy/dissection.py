@@ -41,6 +41,11 @@ class Naming(Protocol):
         """What could not be found out about owners."""
         ...
 
+    @property
+    def packages(self) -> Sequence[Owner]:
+        """The packages that the image has in the end, each once, in order."""
+        ...
+
     def owner(self, item: Item) -> int:
         """The number of the owner of a file."""
         ...
@@ -55,6 +60,7 @@ class NoNames:
 
     owners: Sequence[Owner] = (NOBODY,)
     told: Sequence[str] = ()
+    packages: Sequence[Owner] = ()
 
     def owner(self, item: Item) -> int:
         """As Naming says."""
