@@ -1,5 +1,5 @@
-"""Options of docker, buildx, buildah, podman and dive that kezuri's own tables do not have: taken without effect, or answered
-with what to do in their place. Looked at only when an option is unknown."""
+"""Options of docker, buildx, buildah, podman and dive that kezuri's own tables do not have: taken without effect, or
+answered with what to do in their place. Looked at only when an option is unknown."""
 
 from kezuri.cli.options import Option
 
