@@ -83,7 +83,7 @@ class Explorer {
     this.tree.show(this.here, Boolean(this.state.filter.sought));
     this.counted.textContent = this.broken ? t("no regular expression") : t("{} files, {}", count(this.root.many), size(this.root.size));
     this.tell(this.here);
-    if (map && window.Plotly) this.map.redraw();
+    if (map) this.map.redrawLater();
   }
 
   drawBar() {
