@@ -110,7 +110,7 @@ def test_looking_around(root: Path, tmp_path: Path) -> None:
         tmux.type("^conf$")
         tmux.wait("^conf$")
         tmux.keys("Enter")
-        tmux.wait("/etc/conf", "1 more versions")
+        tmux.wait("/etc/conf", "other versions: 1")
         tmux.keys("c")
         tmux.wait("-two", "+2", " three", "layer 1", "layer 2")
         tmux.keys("q")

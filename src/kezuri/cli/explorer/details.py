@@ -84,7 +84,7 @@ class Details:
             text.append(f" · {fate}", "red")
         others = sum(each.kind == "file" for each in node.stands) - 1
         if others > 0:
-            text.append(" · " + self._phrase("{} more versions", others), "yellow")
+            text.append(" · " + self._phrase("other versions: {}", others), "yellow")
         return text
 
     def _nobody(self, kind: str) -> str:
