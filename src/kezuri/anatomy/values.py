@@ -52,7 +52,9 @@ class Piece(NamedTuple):
     """One entry of one layer. `layer` counts from 0, the lowest; `by` is the layer that hides it, -1 where it is shown.
     `digest` is the SHA-256 of a file's bytes (empty for what has none); `owner` the number of its owner in
     `Dissection.owners`; `leftover` the name of the kind of known leftovers that it is of, empty for none. `name` is the
-    one under which the image shows a file whose first name, in `entry`, it does not; empty where there is no need."""
+    one under which the image shows a file whose first name, in `entry`, it does not; empty where there is no need.
+    `gone` is the layer that takes it away from its own path, -1 for none: that is `by`, but for a file of several
+    names, whose bytes are hidden when the last name is."""
 
     entry: Entry
     layer: int
@@ -62,6 +64,7 @@ class Piece(NamedTuple):
     owner: int = 0
     leftover: str = ""
     name: str = ""
+    gone: int = -1
 
     @property
     def size(self) -> int:
