@@ -27,6 +27,7 @@ _ELSEWHERE = (
     "bases/",
     "check/rules/",
     "cli/",
+    "comparison/",
     "explain/",
     "forecast/",
     "linux/syscalls",

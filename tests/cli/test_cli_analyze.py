@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import tarfile
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -147,7 +148,7 @@ def test_dive_is_asked_for_its_numbers(analyze: Any) -> None:
     )
     assert "  2      50 kB         /tmp/big" in out and "Evaluation" not in out
     code, out, _ = analyze("--compat", "dive", CI="true")
-    assert code == 1 and "FAIL  lowestEfficiency (image efficiency is too low (efficiency=0.42 < threshold=0.9))" in out
+    assert code == 1 and "FAIL  lowestEfficiency (image efficiency is too low (efficiency=0.41 < threshold=0.9))" in out
     code, out, _ = analyze("--compat=dive", "--ci", "--lowestEfficiency=0.1", "--highestUserWastedPercent", "disabled")
     assert code == 0 and out.endswith("PASS [pass:1 skip:2]\n")
     code, out, _ = analyze("--compat", "dive", "--format", "json", "--ignore", "/tmp/*")
@@ -188,14 +189,19 @@ def test_what_is_wrong_with_a_dive_ci_is_said_where_it_stands(analyze: Any, tmp_
     ):
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
         code, out, err = analyze("--ci")
-        assert code in (1, 2) and not out and err.startswith("error: ") and said in err, (text[:40], err)
+        assert code == 2 and not out and err.startswith("error: ") and said in err, (text[:40], err)
     file.write_text("")
     assert analyze("--ci")[0] == 1, "an empty file leaves dive's own limits"
     file.unlink()
     os.mkfifo(file)
     code, _, err = analyze("--ci")
     assert code == 2 and ".dive-ci is no file" in err
-    for option in ("--lowest-efficiency=2", "--highest-wasted-bytes=lots", "--highest-user-wasted-percent=-1"):
+    for option in (
+        "--ignore=[",
+        "--lowest-efficiency=2",
+        "--highest-wasted-bytes=lots",
+        "--highest-user-wasted-percent=-1",
+    ):
         assert analyze(option)[0] == 2
 
 
@@ -206,6 +212,21 @@ def test_what_cannot_be_read_is_said(analyze: Any, tmp_path: Path) -> None:
     assert call(("analyze", f"docker-archive:{tmp_path}"), Console(out, err, environ)) != 0
     (tmp_path / "image.tar").write_bytes(b"no tar")
     assert analyze()[0] != 0 and "Traceback" not in analyze()[2] + err.getvalue()
+
+
+def test_no_rule_is_asked_of_a_part_of_an_image(analyze: Any, tmp_path: Path) -> None:
+    file = tmp_path / "image.tar"
+    file.write_bytes(file.read_bytes().replace(b"t" * 50_000, b"T" * 50_000))
+    code, out, _ = analyze()
+    assert code == 0 and "layer 2 could not be read" in out and re.search(r"^2 +[?] +[?] +[?] +\S", out, re.MULTILINE)
+    code, out, _ = analyze("--format", "json")
+    said = json.loads(out)
+    invalid(said, SCHEMA)
+    assert code == 0 and said["layers"][1]["unread"] and said["told"]
+    assert "| 2 | ? | ? | ? |" in analyze("--format", "markdown")[1]
+    for argv in (("--ci",), ("--lowest-efficiency", "0"), ("--compat", "dive")):
+        code, out, err = analyze(*argv)
+        assert code in (1, 125) and not out and "layer 2 could not be read" in err
 
 
 def large() -> Anatomy:
@@ -241,6 +262,21 @@ def test_pages_fit_into_a_terminal(columns: int) -> None:
     assert "--all" not in whole and whole.count("of layer") >= 20
     screen = Terminal(300, 900)
     screen.write(whole.replace("\n", "\r\n"))
+
+
+def test_the_base_can_be_named(analyze: Any, tmp_path: Path) -> None:
+    base = archive(tmp_path / "base.tar", LAYERS[:2])
+    for given in ("2", base):
+        said = json.loads(analyze("--format", "json", "--base", given)[1])
+        assert [layer["ofBase"] for layer in said["layers"]] == [True, True, False]
+        assert [each["kind"] for each in said["advice"] if each["ofBase"]] == ["removed"], "what it removes was there"
+    assert "came with the base, docker-archive:" in analyze("--base", base)[1]
+    other = archive(tmp_path / "other.tar", LAYERS[1:])
+    code, _, err = analyze("--base", other)
+    assert code == 1 and "layer 1 is another one" in err
+    assert analyze("--base", "4")[0] == 2
+    code, out, _ = analyze("--base", "2", "--highest-wasted-bytes", "20kB")
+    assert code == 0 and "20kB, at most 20kB" in out, "what the last layer stores again is its own"
 
 
 def test_japanese(analyze: Any) -> None:

@@ -78,12 +78,12 @@ class Chromium:
 
     def until(self, script: str, *arguments: object) -> Any:
         """Wait until a script returns something that is true; that."""
-        for _ in range(600):
+        for _ in range(400):
             value = self.run(script, *arguments)
             if value:
                 return value
             time.sleep(0.05)
-        raise Failed(f"never came true: {script}")
+        raise Failed(f"never came true: {script}; the console has {self.logged()}")
 
     def drawn(self) -> Self:
         """Wait until every chart is drawn."""
@@ -133,8 +133,12 @@ class Chromium:
         )
 
     def scheme(self, name: str) -> None:
-        """Prefer light or dark colours, as the reader's system does."""
-        self._devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+        """Prefer light or dark colours, as the reader's system does, and nothing that glides: where it is would be old
+        when it is clicked on."""
+        wanted = {"prefers-color-scheme": name, "prefers-reduced-motion": "reduce"}
+        self._devtools(
+            "Emulation.setEmulatedMedia", features=[{"name": key, "value": value} for key, value in wanted.items()]
+        )
 
     def picture(self, file: Path, whole: bool = False) -> None:
         """A screenshot of what is seen, or of the whole page."""

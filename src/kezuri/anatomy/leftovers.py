@@ -3,7 +3,9 @@
 import re
 from typing import Final, NamedTuple
 
-_CACHE = "PackageCacheShipped"
+CACHES_RULE: Final = "PackageCacheShipped"
+"""The rule about caches of package managers."""
+_CACHE = CACHES_RULE
 _STRAY_RULE = "StrayFilesShipped"
 _TOOLS_RULE = "BuildToolsShipped"
 
@@ -77,11 +79,11 @@ _FIRST = re.compile(
     r"var/|etc/apk|root/|home/|usr/local/(?:share|cargo)/|go/|(?:.*/)?(?:node_modules/\.|\.next/)cache/"
 )
 
-VERSION_CONTROL: Final = Kind("version-control", "the history of the source", _STRAY_RULE, ".git")
+VERSION_CONTROL: Final = Kind("version-control", "the history of the source", _STRAY_RULE, "echo .git >> .dockerignore")
 WORKING_COPY: Final = Kind("working-copy", "files of a working copy", _STRAY_RULE, "COPY package.json src ./")
-TESTS: Final = Kind("tests", "tests", "", "**/tests")
+TESTS: Final = Kind("tests", "tests", "", "echo '**/tests' >> .dockerignore")
 SOURCE_MAPS: Final = Kind("source-maps", "source maps", "", "RUN npm run build && find . -name '*.map' -delete")
-BYTECODE: Final = Kind("bytecode", "compiled modules of Python", "", "ENV PYTHONDONTWRITEBYTECODE=1")
+BYTECODE: Final = Kind("bytecode", "compiled modules of Python", "", "RUN pip install --no-compile -r requirements.txt")
 STATIC_LIBRARIES: Final = Kind(
     "static-libraries", "static libraries", _TOOLS_RULE, "COPY --from=builder /app/server /server"
 )
@@ -92,7 +94,12 @@ DOCUMENTATION: Final = Kind(
 LOCALES: Final = Kind(
     "locales", "translations", "", "RUN echo 'path-exclude /usr/share/locale/*' > /etc/dpkg/dpkg.cfg.d/no-locale"
 )
-DECLARATIONS: Final = Kind("type-declarations", "type declarations of TypeScript", "", "RUN npm prune --omit=dev")
+DECLARATIONS: Final = Kind(
+    "type-declarations",
+    "type declarations of TypeScript",
+    "",
+    "RUN npm run build && find node_modules -name '*.d.ts' -delete",
+)
 LOGS: Final = Kind("logs", "logs", "", "RUN apt-get install -y … && rm -rf /var/log/*")
 TEMPORARY: Final = Kind("temporary", "temporary files", "", "RUN … && rm -rf /tmp/*")
 OLD_RECORDS: Final = Kind(
@@ -136,19 +143,20 @@ THEIRS: Final = re.compile(
 )
 """Where such files are no rest of a working copy, but belong to a package."""
 _WITHIN = re.compile(rf"((?:.*?/)?(?:{'|'.join(map(re.escape, sorted(DIRECTORIES)))}|__pycache__))/")
-_TESTS = re.compile(
-    r"(?:.*/)?(?:node_modules|site-packages|dist-packages)/(?:.*/)?(?:tests?|__tests__|testing/data|testdata)/"
-    r"|usr/(?:local/)?lib/python[0-9.]+/(?:test|(?:.*/)?tests?)/"
-    r"|usr/(?:local|lib)/go(?:-[0-9.]+)?/(?:test/|.*/testdata/|.*_test\.go$)"
-    r"|(?!usr/|lib|bin/|sbin/|etc/|var/|boot/|dev/|proc/|sys/|run/|(?:.*/)?node_modules/|(?:.*/)?\.git/)"
-    r"(?:.*/)?(?:tests?|__tests__|testdata|spec)/"
+_TESTS: Final = frozenset(("test", "tests", "__tests__", "testdata"))
+_PACKAGES: Final = frozenset(("node_modules", "site-packages", "dist-packages"))
+_SYSTEM: Final = frozenset(
+    ("usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin", "etc", "var", "boot", "dev", "proc", "sys", "run")
 )
-_TEST_WORDS = ("test", "spec")
-_DOCUMENTS = re.compile(
-    r"usr/(?:local/)?(?:share/)?(?:doc|man|info|gtk-doc)/(?!.*/copyright$)"
-    r"|(?:.*/)?node_modules/(?:.*/)?(?:docs?|examples?)/"
-    r"|(?:.*/)?node_modules/(?:.*/)?(?:README|CHANGELOG|HISTORY|CONTRIBUTING|AUTHORS|UPGRADING)[^/]*\.(?:md|markdown|txt)$",
-    re.IGNORECASE,
+"""Directories of the root in which no application keeps its tests."""
+_DOCUMENTS: Final = (
+    *(f"usr/share/{each}/" for each in ("doc", "man", "info", "gtk-doc")),
+    *(f"usr/local/share/{each}/" for each in ("doc", "man", "info")),
+    "usr/local/man/",
+)
+_DOCUMENT_PARTS: Final = frozenset(("doc", "docs", "example", "examples"))
+_DOCUMENT_NAMES = re.compile(
+    r"(?:README|CHANGELOG|HISTORY|CONTRIBUTING|AUTHORS|UPGRADING)[^/]*\.(?:md|markdown|txt)$", re.IGNORECASE
 )
 _LOCALES = re.compile(r"usr/(?:local/)?share/(?:locale|i18n)/(?!locale\.alias$)")
 _OLD = re.compile(r"var/(?:lib/dpkg/[^/]+-old|cache/debconf/[^/]+-old|lib/dpkg/[^/]+\.dpkg-old)$")
@@ -196,18 +204,52 @@ def _kind(path: str) -> Kind | None:
         return WORKING_COPY
     if (end == "ts" and name.endswith(".d.ts")) or (end in ("mts", "cts") and name.endswith((".d.mts", ".d.cts"))):
         return DECLARATIONS if "node_modules/" in path else None
-    if any(word in path for word in _TEST_WORDS) and _TESTS.match(path):
+    if "test" in path and _is_test(path, name):
         return TESTS
-    return _by_place(path)
+    return _by_place(path, name)
 
 
-def _by_place(path: str) -> Kind | None:
-    if path.startswith(("usr/", "node_modules/")) or "/node_modules/" in path:
-        if _DOCUMENTS.match(path):
+def _is_test(path: str, name: str) -> bool:
+    """Whether a file belongs to the tests of a package, of a runtime or of the application."""
+    parts = path.split("/")
+    del parts[-1]
+    if path.startswith(("usr/local/go/", "usr/lib/go-", "usr/lib/go/")):
+        return name.endswith("_test.go") or "testdata" in parts or parts[3:4] == ["test"]
+    if _TESTS.isdisjoint(parts):
+        return False
+    inside = _in_package(parts)
+    if inside is not None:
+        return not _TESTS.isdisjoint(inside)
+    if path.startswith(("usr/lib/python", "usr/local/lib/python")):
+        return True
+    return parts[0] not in _SYSTEM
+
+
+def _in_package(parts: list[str]) -> list[str] | None:
+    """The directories within the innermost package of a language; None outside of packages."""
+    for at in range(len(parts) - 1, -1, -1):
+        if parts[at] in _PACKAGES:
+            # What lies right in node_modules are the packages, perhaps by scope, whatever they are called.
+            first = at + 1
+            if parts[at] == "node_modules":
+                first += 2 if parts[at + 1 : at + 2] and parts[at + 1].startswith("@") else 1
+            return parts[first:]
+    return None
+
+
+def _by_place(path: str, name: str) -> Kind | None:
+    if path.startswith("usr/"):
+        if path.startswith(_DOCUMENTS) and name != "copyright":
             return DOCUMENTATION
         if path.startswith(("usr/include/", "usr/local/include/")):
             return HEADERS
-        return LOCALES if _LOCALES.match(path) else None
+        if _LOCALES.match(path):
+            return LOCALES
+    if "node_modules/" in path:
+        if _DOCUMENT_NAMES.match(name):
+            return DOCUMENTATION
+        inside = _in_package(path.split("/")[:-1])
+        return DOCUMENTATION if inside and not _DOCUMENT_PARTS.isdisjoint(inside) else None
     if path.startswith("var/"):
         if path.startswith("var/log/"):
             return LOGS

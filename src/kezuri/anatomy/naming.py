@@ -13,6 +13,7 @@ from kezuri.packages.inventory import ALWAYS, SYSTEM, Inventory
 from kezuri.packages.package import Package
 from kezuri.packages.runtimes import declared
 
+_LONGEST = 200
 _NOBODY, _APPLICATION = 0, 1
 
 
@@ -55,7 +56,18 @@ def owner_of(package: Package) -> Owner:
     kind: OwnerKind = "system" if package.ecosystem in SYSTEM else "language"
     if package.ecosystem == "generic":
         kind = "runtime"
-    return Owner(kind, package.ecosystem, package.full_name, package.version)
+    return Owner(kind, package.ecosystem, _shown(package.full_name), _shown(package.version))
+
+
+def _shown(text: str) -> str:
+    """A word of a record that anybody can have written, for people: short, and without orders to a terminal."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    return (
+        text
+        if text.isprintable()
+        else "".join([each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text])
+    )
 
 
 def recorded_names(

@@ -9,7 +9,6 @@ from kezuri.packages.package import Package, Record
 from kezuri.packages.records import LOOKED_INTO, kind_of, parse
 
 _MAGIC: Final = b"kezuri records 1\n"
-"""To be changed with what records tell: others are read anew."""
 _MOST_RECORDS = 200_000
 _MOST_BYTES = 96 << 20
 """Records of a layer, and their bytes, that are read; of further ones nothing is known."""
@@ -54,6 +53,9 @@ class LayerRecords:
         peek = PassingBy(data, self._scratch)
         try:
             self.read(entry, peek)
+        except OSError as error:
+            why = f"/{entry.path} could not be looked into: {error.strerror or error}"
+            self.found[entry.path] = Record("unread", trouble=why)
         finally:
             peek.close()
 
@@ -85,7 +87,8 @@ class LayerRecords:
             return None
         try:
             unpacker = zlib.decompressobj()
-            left_out, rows = json.loads(unpacker.decompress(data[len(_MAGIC) :], _MOST_KEPT))
+            text = unpacker.decompress(data[len(_MAGIC) :], _MOST_KEPT)
+            left_out, rows = json.loads(text if unpacker.eof else b"")
             records = cls()
             records.left_out = int(left_out)
             records.found = {path: _record(kind, packages, files, why) for path, kind, packages, files, why in rows}

@@ -41,7 +41,7 @@ class KeptAnatomies:
         from hashlib import sha256
 
         layers = [(blob.media_type, blob.digest, blob.size) for blob in blobs]
-        text = json.dumps([kezuri.__version__, _code(), digest, config.to_json(), layers, makers])
+        text = json.dumps([kezuri.__version__, code(), digest, config.to_json(), layers, makers])
         return sha256(text.encode()).hexdigest()[:40]
 
     def load(self, key: str) -> Anatomy | None:
@@ -72,7 +72,7 @@ class KeptAnatomies:
         return self._store.path("listings", f"anatomy-{key}")
 
 
-def _code() -> list[int]:
+def code() -> list[int]:
     """When the code that makes the figures was changed last, room by room."""
     found = []
     for room in _COUNTING:

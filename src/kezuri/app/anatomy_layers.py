@@ -6,7 +6,9 @@ from functools import partial
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
+import kezuri
 from kezuri.anatomy.records import LayerRecords
+from kezuri.app.anatomy_kept import code
 from kezuri.app.distant_image import DistantImage
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
@@ -120,7 +122,8 @@ def _tried(
 def kept_records(session: Session, diff_id: str) -> LayerRecords | None:
     """The records of packages that the store has of a layer; None where it has none."""
     with suppress(OSError), open(_kept(session, diff_id, "records-"), "rb") as file:
-        return LayerRecords.of_bytes(file.read())
+        head, _, rest = file.read().partition(b"\n")
+        return LayerRecords.of_bytes(rest) if head == _stamp() else None
     return None
 
 
@@ -129,8 +132,13 @@ def keep_records(session: Session, diff_id: str, records: LayerRecords) -> None:
     from kezuri.linux.replacement import replacement
 
     with suppress(OSError), replacement(_kept(session, diff_id, "records-"), durable=False) as file:
-        file.write(records.to_bytes())
+        file.write(_stamp() + b"\n" + records.to_bytes())
+
+
+def _stamp() -> bytes:
+    """By which code records were made: other code may find other ones."""
+    return f"{kezuri.__version__} {code()}".encode()
 
 
 def _unopened() -> BinaryIO:
-    raise AssertionError("a layer without files is not read")
+    raise AssertionError  # nothing of an empty listing is read

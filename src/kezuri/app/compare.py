@@ -1,10 +1,11 @@
 """`compare`: two images, or two Dockerfiles that are built for it, beside each other: every figure measured."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
+from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.values import Anatomy
 from kezuri.app.anatomy import Named, opened_with_figures
 from kezuri.app.compare_builds import Builds, BuiltSide
@@ -13,13 +14,16 @@ from kezuri.app.compare_request import CompareRequest, Program
 from kezuri.app.image_files import ImagePath
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
+from kezuri.comparison.rows import figure
 from kezuri.comparison.sizes import size_figures
-from kezuri.comparison.values import Better, Comparison, Conditions, Figure, Reading, Side, Unit
+from kezuri.comparison.values import Comparison, Conditions, Figure, Reading, Side
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 from kezuri.source.reading import USUAL
 from kezuri.tree.tree import Tree
+
+_IMAGE = "an image is not built"
 
 
 class _Looked(NamedTuple):
@@ -41,7 +45,17 @@ class _Column:
         self.built = built
 
 
-def compare(settings: Settings, request: CompareRequest, program: Program, listener: Listener) -> Comparison:
+Onlooker = Callable[[Dissection, Anatomy], None]
+"""Is shown both images, one after the other, while they can be looked at."""
+
+
+def compare(
+    settings: Settings,
+    request: CompareRequest,
+    program: Program,
+    listener: Listener,
+    onlooker: Onlooker = lambda image, anatomy: None,
+) -> Comparison:
     """The table. KezuriError when there is no such image, or a build fails; what else cannot be measured is told."""
     reporter = Reporter(listener)
     with ExitStack() as held:
@@ -59,17 +73,16 @@ def compare(settings: Settings, request: CompareRequest, program: Program, liste
         looked = []
         for column in columns:
             with reporter.step(WorkName(f"look at {column.shown}")):
-                looked.append(_look(column, platform))
+                looked.append(_look(column, platform, onlooker))
             told += looked[-1].anatomy.told
         figures = [*size_figures(looked[0].anatomy, looked[1].anatomy)]
         if sides:
             figures += _build_figures(columns, request)
         conditions = _conditions(request)
         if request.pulls:
-            images = [(column.settings, column.name) for column in columns]
+            images = [(column.settings, column.name, column.shown) for column in columns]
             times, registry = pulls(images, request, program, reporter, place, platform)
-            how = "`kezuri pull` into an empty store, which fetches and verifies every layer and unpacks none"
-            figures.append(_figure("pull", "Pull", "seconds", times, how))
+            figures.append(figure("pull", times))
             conditions = conditions._replace(bandwidth=request.bandwidth, rtt=request.rtt, registry=registry)
         figures += _safety_figures(looked)
         if request.checks:
@@ -107,12 +120,13 @@ def _dockerfile(name: str) -> str:
     return name if os.path.isfile(name) else ""
 
 
-def _look(column: _Column, platform: str) -> _Looked:
+def _look(column: _Column, platform: str, onlooker: Onlooker) -> _Looked:
     with (
         Session(column.settings, reading=True) as session,
         opened_with_figures(session, Named(column.name, platform)) as (image, anatomy),
     ):
         kind = image.config.platform
+        onlooker(image, anatomy._replace(name=column.shown))
         side = Side(column.shown, "image" if column.built is None else "dockerfile", image.digest, str(kind))
         return _Looked(side, anatomy, image.config.user or "root", sum(1 for _ in set_ids(image.tree)))
 
@@ -130,60 +144,35 @@ def set_ids(tree: Tree) -> Iterator[str]:
 
 
 def _build_figures(columns: list[_Column], request: CompareRequest) -> Iterator[Figure]:
-    rows: tuple[tuple[str, str, str, Callable[[BuiltSide], Reading]], ...] = (
-        (
-            "build.cold",
-            "Build, cold",
-            "`kezuri build` with the base images in the store and nothing else",
-            lambda built: built.reading(built.cold),
-        ),
-        ("build.unchanged", "Build, nothing changed", "the same build once more", lambda b: b.reading(b.unchanged)),
-        (
-            "build.edit",
-            "Build after a one-line edit",
-            "a comment is appended to a source file; otherwise nothing changed",
-            lambda built: built.reading(built.edit, built.not_edited),
-        ),
+    rows: tuple[tuple[str, Callable[[BuiltSide], Reading]], ...] = (
+        ("build.cold", lambda built: built.reading(built.cold)),
+        ("build.unchanged", lambda built: built.reading(built.unchanged)),
+        ("build.edit", lambda built: built.reading(built.edit, built.not_edited)),
+        ("context", lambda built: Reading((built.context_size,))),
     )
-    for key, title, how, of in rows if request.builds else ():
-        yield _figure(key, title, "seconds", (_of(column, of) for column in columns), how)
-    how = "all files of the context that no ignore file leaves out"
-    yield _figure("context", "Build context", "bytes", (_of(column, _context) for column in columns), how)
-
-
-def _figure(key: str, title: str, unit: Unit, readings: Iterable[Reading], how: str, better: Better = "less") -> Figure:
-    before, after = readings
-    return Figure(key, title, unit, before, after, how, better)
-
-
-def _context(built: BuiltSide) -> Reading:
-    return Reading((built.context_size,))
+    for key, of in rows:
+        if request.builds or key == "context":
+            yield figure(key, (_of(column, of) for column in columns))
 
 
 def _of(column: _Column, of: Callable[[BuiltSide], Reading]) -> Reading:
-    return of(column.built) if column.built is not None else Reading(absent="an image is not built")
+    return of(column.built) if column.built is not None else Reading(absent=_IMAGE)
 
 
 def _safety_figures(looked: list[_Looked]) -> Iterator[Figure]:
-    how = "whom programs run as, by the image's settings"
-    yield _figure("user", "User", "text", (Reading(text=each.user) for each in looked), how, "neither")
-    how = "files that run as their owner or group (set-user-ID, set-group-ID)"
-    yield _figure("setid", "Set-id files", "count", (Reading((each.setids,)) for each in looked), how)
+    yield figure("user", (Reading(text=each.user) for each in looked))
+    yield figure("setid", (Reading((each.setids,)) for each in looked))
 
 
 def _findings(columns: list[_Column], request: CompareRequest, platform: str, settings: Settings) -> Iterator[Figure]:
-    readings = [_dockerfile_findings(column, request, settings) for column in columns]
     if any(column.built is not None for column in columns):
-        how = "what `kezuri check` says of the Dockerfile"
-        yield _figure("findings.dockerfile", "Findings in the Dockerfile", "count", readings, how)
-    how = "what `kezuri check` says of the image"
-    images = (_image_findings(column, platform) for column in columns)
-    yield _figure("findings.image", "Findings in the image", "count", images, how)
+        yield figure("findings.dockerfile", (_dockerfile_findings(column, request, settings) for column in columns))
+    yield figure("findings.image", (_image_findings(column, platform) for column in columns))
 
 
 def _dockerfile_findings(column: _Column, request: CompareRequest, settings: Settings) -> Reading:
     if column.built is None:
-        return Reading(absent="an image is not built")
+        return Reading(absent=_IMAGE)
     from kezuri.app.lint import CheckRequest, check_all
 
     asked = CheckRequest(

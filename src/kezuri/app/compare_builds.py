@@ -87,9 +87,9 @@ class Builds:
         """A Dockerfile with its context copied and its base images brought. KezuriError where it cannot be planned."""
         context = self._request.context or (name if os.path.isdir(name) else os.path.dirname(dockerfile) or ".")
         side = BuiltSide(word, dockerfile, context, os.path.join(self._place, word), self._settings)
-        with self._reporter.step(WorkName(f"{word}: copy the build context {context}")):
+        with self._reporter.step(WorkName(f"{dockerfile}: copy the build context {context}")):
             self._copy_context(side)
-        with self._reporter.step(WorkName(f"{word}: bring the base images")):
+        with self._reporter.step(WorkName(f"{dockerfile}: bring the base images")):
             self._seed(side)
         return side
 
@@ -103,12 +103,14 @@ class Builds:
             return
         for run in range(1, runs + 1):
             for side in sides:
-                self._again(side, f"{side.word}: build with nothing changed ({run} of {runs})", side.unchanged)
+                self._again(side, f"{side.dockerfile}: build with nothing changed ({run} of {runs})", side.unchanged)
         for run in range(1, runs + 1):
             for side in sides:
                 if side.edited:
                     self._edit(side, run)
-                    self._again(side, f"{side.word}: build after an edit of {side.edited} ({run} of {runs})", side.edit)
+                    self._again(
+                        side, f"{side.dockerfile}: build after an edit of {side.edited} ({run} of {runs})", side.edit
+                    )
 
     # the context
 
@@ -157,12 +159,14 @@ class Builds:
             if not os.path.isfile(os.path.join(side.copy, side.edited)) or side.edited.startswith(("/", "..")):
                 raise KezuriError.of(f"--edit: there is no file {self._request.edit} in {side.context}", exit_code=2)
             if side.edited not in read:
-                side.told.append(f"{side.word}: no instruction reads {side.edited}: its edit changes nothing")
+                side.told.append(f"{side.dockerfile}: no instruction reads {side.edited}: its edit changes nothing")
             return
         side.edited = chosen_file(read)
         if not side.edited:
             side.not_edited = "no source file of the context is read"
-            side.told.append(f"{side.word}: no source file of the context is read that could be edited: see --edit")
+            side.told.append(
+                f"{side.dockerfile}: no source file of the context is read that could be edited: see --edit"
+            )
 
     def _store(self, side: BuiltSide, number: int) -> str:
         """A store with the base images and nothing else: blobs are shared with the others."""
@@ -194,7 +198,7 @@ class Builds:
 
     def _cold(self, side: BuiltSide, run: int, runs: int) -> None:
         root = self._store(side, run)
-        title = f"{side.word}: build, cold ({run} of {runs})"
+        title = f"{side.dockerfile}: build, cold ({run} of {runs})"
         self._again(side, title, side.cold, root)
         if run > 1:
             self._drop(root)

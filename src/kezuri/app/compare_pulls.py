@@ -20,14 +20,15 @@ _MOST_SAID = 2000
 
 
 def pulls(
-    images: Sequence[tuple[Settings, str]],
+    images: Sequence[tuple[Settings, str, str]],
     request: CompareRequest,
     program: Program,
     reporter: Reporter,
     place: str,
     platform: str,
 ) -> tuple[tuple[Reading, ...], str]:
-    """What pulling each of the images took, and the name of the registry. KezuriError where they cannot be pulled."""
+    """What pulling each of the images took, and the name of the registry. An image is the settings with which it is
+    found, its name there, and what a user calls it. KezuriError where they cannot be pulled."""
     import shutil
 
     wanted = platform or str(Platform.host())
@@ -35,15 +36,15 @@ def pulls(
         registry = held.enter_context(installed(place, os.environ))
         if registry is None:
             registry = held.enter_context(own(os.path.join(place, "layout")))
-        for (settings, name), repository in zip(images, _REPOSITORIES):
-            with reporter.step(WorkName(f"push {name} to the registry")):
+        for (settings, name, shown), repository in zip(images, _REPOSITORIES):
+            with reporter.step(WorkName(f"push {shown} to the registry")):
                 _push(settings, name, registry, repository, wanted)
         line = held.enter_context(Line(("127.0.0.1", registry.port), request.bandwidth, request.rtt))
         times: list[list[float]] = [[], []]
         for run in range(1, request.runs + 1):
-            for repository, taken in zip(_REPOSITORIES, times):
+            for (_, _, shown), repository, taken in zip(images, _REPOSITORIES, times):
                 word = repository.rpartition("/")[2]
-                with reporter.step(WorkName(f"{word}: pull ({run} of {request.runs})")):
+                with reporter.step(WorkName(f"{shown}: pull ({run} of {request.runs})")):
                     root = os.path.join(place, f"pulled-{word}-{run}")
                     address = f"127.0.0.1:{line.port}/{repository}:latest"
                     words = ("--insecure-registry", f"127.0.0.1:{line.port}", "pull", "-q", "--platform", wanted)

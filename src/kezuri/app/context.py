@@ -10,7 +10,7 @@ from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
 from kezuri.check.rules.context_files import LARGE, SECRETS
 from kezuri.diagnostics import KezuriError
-from kezuri.forecast.context_tree import Node
+from kezuri.forecast.context_tree import ContextTree
 from kezuri.forecast.context_use import ContextUse, Taking, takings, use_of
 from kezuri.plan.facts import Survey
 from kezuri.plan.inputs import StageInput
@@ -27,7 +27,7 @@ class Looked(NamedTuple):
 
     session: Session
     use: ContextUse
-    tree: Node
+    tree: ContextTree
     taken: tuple[Taking, ...]
     surveys: tuple[Survey, ...]
     trees: Mapping[str, Tree]

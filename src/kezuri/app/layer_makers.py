@@ -82,7 +82,7 @@ def _base(store: Store, name: str, diff_ids: Sequence[str], made: Made | None, s
     """The image below, as well as it can be known; no layers of it where it cannot."""
     named = said.get(BASE_NAME, "")
     if made is not None and made.base_layers >= 0:
-        return _Base(made.base_layers, named or made.base)
+        return _Base(made.base_layers, named or _familiar(made.base))
     below = min(made.steps) if made is not None else -1
     digest = said.get(BASE_DIGEST, "")
     if digest:
@@ -150,5 +150,6 @@ def _repository(name: str) -> str:
 
 
 def _familiar(name: str) -> str:
-    reference = Reference.maybe(name)
+    """The name as people write it, with its tag."""
+    reference = Reference.maybe(name) if name else None
     return name if reference is None else reference.familiar

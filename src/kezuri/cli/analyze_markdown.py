@@ -56,7 +56,8 @@ class AnalyzeMarkdown:
         lines = [f"| {' | '.join(figures)} | {phrase('MADE BY')} |", "|---:|---:|---:|---:|---:|---|"]
         for layer in order[:most]:
             shown = (layer.tar, layer.useful, layer.wasted, layer.blob)
-            values = " | ".join(size(value) if value else "-" for value in shown)
+            known = [size(value) if value else "-" for value in shown]
+            values = " | ".join(["?"] * 3 + known[3:] if layer.unread else known)
             lines.append(f"| {layer.number + 1} | {values} | `{code(self._words.maker(image, layer))}` |")
         return lines + self._rest([layer.tar for layer in order], most)
 

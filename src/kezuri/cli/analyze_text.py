@@ -71,17 +71,13 @@ class AnalyzeText:
         phrase, order = self.phrase, by_size(image)
         if not order:
             return []
-        rows = [
-            (
-                Cell(str(layer.number + 1), True),
-                Cell(size(layer.tar), True),
-                Cell(size(layer.useful), True),
-                _wasted(layer.wasted),
-                Cell(size(layer.blob) if layer.blob else "-", True),
-                Cell(self._words.maker(image, layer)),
-            )
-            for layer in order[:most]
-        ]
+        rows = []
+        for layer in order[:most]:
+            known = (Cell(size(layer.tar), True), Cell(size(layer.useful), True), _wasted(layer.wasted))
+            if layer.unread:
+                known = (Cell("?", True), Cell("?", True), Cell("?", True))
+            travels = Cell(size(layer.blob) if layer.blob else "-", True)
+            rows.append((Cell(str(layer.number + 1), True), *known, travels, Cell(self._words.maker(image, layer))))
         figures = ("#", phrase("SIZE"), phrase("USEFUL"), phrase("WASTED"), phrase("ON THE WIRE"))
         head = (*(Cell(name, True) for name in figures), Cell(phrase("MADE BY")))
         return self._table(head, rows) + self._rest([layer.tar for layer in order], most)

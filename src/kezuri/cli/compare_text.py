@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kezuri.cli.figures import chance, comparison_rows, headings, markdown_table, row, seconds
+from kezuri.cli.figures import chance, comparison_rows, headings, markdown_table, reason, row, seconds, title
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.screen_text import one_line, width
 from kezuri.comparison.values import Comparison, Figure, Reading, Side
@@ -86,7 +86,7 @@ def _conditions(comparison: Comparison, phrase: Phrase) -> Iterator[str]:
     for figure in comparison.figures:
         for reading in dict.fromkeys((figure.before, figure.after)):
             if reading.absent and reading.absent != "an image is not built":
-                yield f"{figure.title}: {one_line(reading.absent)}"
+                yield f"{title(figure, phrase)}: {one_line(reason(reading.absent, phrase))}"
 
 
 def bits(bandwidth: int, phrase: Phrase) -> str:

@@ -121,12 +121,12 @@ class DiffText:
         sign = {"new": "+", "gone": "-", "metadata": "·"}.get(change.what, "~")
         size_told = _signed(change.grown) if change.grown or change.what != "metadata" else ""
         details = ", ".join(f"{self._word(word)} {old or '-'} → {new or '-'}" for word, old, new in change.details)
-        path = "/" + one_line(change.path) + ("/" if change.kind == "dir" else "")
+        path = "/" + visible(change.path) + ("/" if change.kind == "dir" else "")
         return sign, size_told, path if not details else f"{path} ({clip(one_line(details), 2 * _LONGEST_VALUE)})"
 
     def _directory(self, path: str, tally: Tally) -> tuple[str, ...]:
         sign = "+" if tally.grown > 0 else "-" if tally.grown < 0 else "~"
-        return sign, _signed(tally.grown), f"/{one_line(path)}/", ", ".join(self._tally(tally))
+        return sign, _signed(tally.grown), f"/{visible(path)}/", ", ".join(self._tally(tally))
 
     # words
 

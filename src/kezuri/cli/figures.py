@@ -31,7 +31,9 @@ def title(figure: Figure, phrase: Phrase) -> str:
 
 def headings(phrase: Phrase, *, change: bool = False) -> tuple[str, str, str, str]:
     """The four columns of the table; the last one says what was saved, or with `change` by how much it changed."""
-    return phrase("Item"), phrase("Before"), phrase("After"), phrase("Change") if change else phrase("Saved")
+    if change:
+        return phrase("Item"), phrase("Old"), phrase("New"), phrase("Change")
+    return phrase("Item"), phrase("Before"), phrase("After"), phrase("Saved")
 
 
 def row(figure: Figure, phrase: Phrase, *, change: bool = False, spread: bool = True) -> tuple[str, str, str, str]:
@@ -70,6 +72,16 @@ def seconds(value: float, phrase: Phrase) -> str:
     if whole < 3600:
         return phrase("{} min {} s", whole // 60, f"{whole % 60:02}")
     return phrase("{} h {} min", whole // 3600, f"{whole % 3600 // 60:02}")
+
+
+def reason(absent: str, phrase: Phrase) -> str:
+    """Why nothing was measured."""
+    words = {
+        "a layer could not be read": phrase("a layer could not be read"),
+        "no source file of the context is read": phrase("no source file of the context is read"),
+        "it was not measured": phrase("it was not measured"),
+    }
+    return words.get(absent, absent)
 
 
 def saved(figure: Figure) -> str:

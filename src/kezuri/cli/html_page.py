@@ -7,6 +7,7 @@ from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Option
 
 if TYPE_CHECKING:
+    from kezuri.anatomy.dissection import Dissection
     from kezuri.anatomy.values import Anatomy
     from kezuri.app.lint import Checks
     from kezuri.cli.language import Language
@@ -41,31 +42,39 @@ def anatomy_page(invocation: Invocation, image: "Anatomy") -> bool:
     return _write(invocation, image.name, [anatomy_part(invocation.settings, named, image, _japanese())])
 
 
-def comparison_page(
-    invocation: Invocation, comparison: "Comparison", images: "Sequence[tuple[str, Anatomy]]" = ()
-) -> bool:
-    """The page of `compare`, as `anatomy_page`. `images` are those of both sides that can be had, each with the name
-    under which it is found."""
-    if not _wanted(invocation):
-        return False
-    from kezuri.app.anatomy import Named
-    from kezuri.app.pages import anatomy_part
-    from kezuri.cli.figures import title
-    from kezuri.cli.phrase import plainly
-    from kezuri.report.html_comparison import comparison_section
+class ComparisonPage:
+    """The page of `compare`, which shows both images as well: they are looked at while they are there. Where no page is
+    asked for, nothing happens."""
 
-    japanese = _japanese()
-    sections = [
-        comparison_section(
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._images: list[dict[str, Any]] = []
+        foresee_page(invocation)
+
+    def look(self, image: "Dissection", anatomy: "Anatomy") -> None:
+        """Keep what the page shows of an image; the one before comes first."""
+        if _wanted(self._invocation):
+            from kezuri.report.html_anatomy import anatomy_section
+
+            side = "After" if self._images else "Before"
+            self._images.append(anatomy_section(image, anatomy, _japanese(), side))
+
+    def written(self, comparison: "Comparison") -> bool:
+        """Write the page, as `anatomy_page` does."""
+        if not _wanted(self._invocation):
+            return False
+        from kezuri.cli.figures import title
+        from kezuri.cli.phrase import plainly
+        from kezuri.report.html_comparison import comparison_section
+
+        japanese = _japanese()
+        section = comparison_section(
             comparison,
             lambda figure: (title(figure, plainly), title(figure, lambda text, *gaps: japanese.phrase(text, gaps))),
             japanese,
         )
-    ]
-    platform = invocation.parsed.text("--platform")
-    for side, (name, image) in zip(("Before", "After"), images):
-        sections.append(anatomy_part(invocation.settings, Named(name, platform), image, japanese, side))
-    return _write(invocation, f"{comparison.before.name} → {comparison.after.name}", sections)
+        name = f"{comparison.before.name} → {comparison.after.name}"
+        return _write(self._invocation, name, [section, *self._images])
 
 
 def profile_page(invocation: Invocation, profile: "Profile") -> bool:

@@ -1,6 +1,9 @@
 """A comparison as a table of figures: each measured before and after, as often as was asked for."""
 
-from typing import Any, Literal, NamedTuple
+from math import isfinite
+from typing import Any, Literal, NamedTuple, get_args
+
+_SCHEMA = 1
 
 Unit = Literal["bytes", "count", "seconds", "text"]
 Better = Literal["less", "neither"]
@@ -65,6 +68,15 @@ class Figure(NamedTuple):
             return True
         return min(len(before), len(after)) > 1 and (min(before) > max(after) or max(before) < min(after))
 
+    @classmethod
+    def parse(cls, said: Any) -> "Figure":
+        """From what `to_json` gives; KeyError and the like for what is none."""
+        before, after = (_read(said[side]) for side in ("before", "after"))
+        if said["unit"] not in get_args(Unit):
+            raise ValueError("it has an unknown unit")
+        better: Better = "neither" if said["unit"] == "text" else "less"
+        return cls(str(said["key"]), str(said["title"]), said["unit"], before, after, str(said["how"]), better)
+
     def to_json(self) -> dict[str, Any]:
         """The row as a document has it."""
         return {
@@ -88,6 +100,12 @@ class Side(NamedTuple):
     digest: str = ""
     platform: str = ""
 
+    @classmethod
+    def parse(cls, said: Any) -> "Side":
+        """From what a document has; KeyError and the like for what is none."""
+        built = said["kind"] == "dockerfile"
+        return cls(str(said["name"]), "dockerfile" if built else "image", str(said["digest"]), str(said["platform"]))
+
 
 class Conditions(NamedTuple):
     """Under which conditions was measured: bits per second and seconds of round trip between registry and puller (0:
@@ -101,6 +119,19 @@ class Conditions(NamedTuple):
     processors: int = 0
     system: str = ""
     edited: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, said: Any) -> "Conditions":
+        """From what a document has; KeyError and the like for what is none."""
+        return cls(
+            int(said["bandwidth"]),
+            _finite(said["rtt"]),
+            str(said["registry"]),
+            int(said["runs"]),
+            int(said["processors"]),
+            str(said["system"]),
+            tuple(map(str, said["edited"])),
+        )
 
 
 class Comparison(NamedTuple):
@@ -116,10 +147,26 @@ class Comparison(NamedTuple):
         """The row with a name."""
         return next((figure for figure in self.figures if figure.key == key), None)
 
+    @classmethod
+    def parse(cls, document: Any) -> "Comparison":
+        """From the document that `to_json` gives. ValueError for what is none."""
+        try:
+            if document["schema"] != _SCHEMA:
+                raise ValueError
+            return cls(
+                Side.parse(document["before"]),
+                Side.parse(document["after"]),
+                tuple(Figure.parse(figure) for figure in document["figures"]),
+                Conditions.parse(document["conditions"]),
+                tuple(map(str, document["told"])),
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError("it is no comparison") from error
+
     def to_json(self) -> dict[str, Any]:
         """As `kezuri compare --format json` prints it."""
         return {
-            "schema": 1,
+            "schema": _SCHEMA,
             "before": self.before._asdict(),
             "after": self.after._asdict(),
             "conditions": self.conditions._asdict(),
@@ -139,6 +186,17 @@ def _reading(reading: Reading) -> dict[str, Any]:
         said["runs"] = [_number(value) for value in reading.values]
         said["spread"] = _number(reading.spread)
     return said
+
+
+def _read(said: Any) -> Reading:
+    return Reading(tuple(map(_finite, said.get("runs", ()))), str(said.get("text", "")), str(said.get("absent", "")))
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(f"{value} is no number")
+    return number
 
 
 def _number(value: float) -> float | int:

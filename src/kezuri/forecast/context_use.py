@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import NamedTuple
 
 from kezuri.anatomy.values import Heap
-from kezuri.forecast.context_tree import Node
+from kezuri.forecast.context_tree import ContextTree
 from kezuri.plan.inputs import Choice, ContextInput
 from kezuri.plan.operation import Operation, StagePlan
 from kezuri.source.context_walk import Lying
@@ -130,7 +130,8 @@ def _taking(
         for item in (root.top, *root.items):
             entry = item.entry
             if entry.kind == "dir":
-                if not item.implied:
+                # What is named has to be there, also where nothing of it is left.
+                if not item.implied or item is root.top:
                     directories.add(entry.path)
             else:
                 files[entry.path] = entry.size
@@ -171,7 +172,7 @@ def use_of(
     wanted: Collection[int],
     needless: Callable[[str], bool],
     own: Iterable[str] = (),
-) -> tuple[ContextUse, Node]:
+) -> tuple[ContextUse, ContextTree]:
     """What is done with a context, and its tree without what is hidden. `ignore` is the name of the ignore file and
     what its lines say, `wanted` are the stages that the target needs, `needless` says of a path whether hardly any
     image needs what is there, `own` are files that the builder itself reads."""
@@ -180,7 +181,7 @@ def use_of(
         if not taking.context:
             for path in taking.files:
                 readers.setdefault(path, []).append(number)
-    tree = Node()
+    tree = ContextTree()
     whole, shown, read = _Growing(), _Growing(), _Growing()
     alone = [0] * len(taken)
     hidden: dict[int, _Growing] = {}
@@ -189,7 +190,7 @@ def use_of(
         if each.unread:
             told.append(f"{each.path or '.'}: {each.unread}")
         elif each.line:
-            tree.hide(each.path)
+            tree.hide(each.path, each.directory)
             if not each.directory:
                 whole.add(each.size, each.path)
                 hidden.setdefault(each.line, _Growing()).add(each.size, each.path)

@@ -127,7 +127,7 @@ class Listing:
         digests = MemberDigests()
         stored = 0
         plain = Decompressed(stream, where, limit)
-        with ReadAhead(plain, hasher) as pieces:
+        with ReadAhead(plain, hasher, even=hashing) as pieces:
             for number, (entry, data) in enumerate(read_tar(cast(BinaryIO, pieces), where)):
                 at = placed.place(entry)
                 placed.put(at, number, entry.path)

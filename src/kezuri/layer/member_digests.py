@@ -23,10 +23,7 @@ class MemberDigests:
         digest = sha256()
         if look is not None:
             look(cast(BinaryIO, _Hashed(data, digest)))
-        piece = data.read(_PIECE)
-        digest.update(piece)
-        while len(piece) == _PIECE:
-            piece = data.read(_PIECE)
+        while piece := data.read(_PIECE):
             digest.update(piece)
         self._numbers.append(number)
         self._digests += digest.digest()

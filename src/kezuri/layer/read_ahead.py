@@ -14,12 +14,13 @@ class ReadAhead:
     """Pieces of a decompressed stream, made while the reader does something else; to be used in a `with`.
 
     At most five pieces of 1 MiB are held. An error of the stream comes out of `read1`. `hasher`, if any, has every byte
-    that was read.
+    that was read: the thread gives them to it, or, with `even`, the reader, which then has about as much to do.
     """
 
-    def __init__(self, stream: Decompressed, hasher: Any = None) -> None:
+    def __init__(self, stream: Decompressed, hasher: Any = None, even: bool = False) -> None:
         self._stream = stream
-        self._hasher = hasher
+        self._hasher = None if even else hasher
+        self._late = hasher if even else None
         self._queue: queue.Queue[bytes | BaseException] = queue.Queue(_PIECES)
         self._stop = False
         self._ended = False
@@ -50,6 +51,8 @@ class ReadAhead:
             raise data
         if not data:
             self._ended = True
+        elif self._late is not None:
+            self._late.update(data)
         return data
 
     read = read1

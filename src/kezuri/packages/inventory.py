@@ -24,6 +24,10 @@ _KEPT: Final = (
     ("etc/ld.so.cache", "libc-bin"),
     ("etc/ssl/certs/", "ca-certificates"),
     ("etc/ca-certificates.conf", "ca-certificates"),
+    ("var/cache/ldconfig/", "libc-bin"),
+    ("var/log/apt/", "apt"),
+    ("var/log/dpkg.log", "dpkg"),
+    ("etc/apk/world", "apk-tools"),
     ("lib/apk/db/", "apk-tools"),
     ("usr/lib/apk/db/", "apk-tools"),
     ("var/cache/apk/", "apk-tools"),
@@ -112,7 +116,7 @@ class Inventory:
         lists = by_kind.pop("dpkg files", [])
         known = [{(each.name, each.architecture): each for each in noted.record.packages} for noted in states]
         names = [{each.name: each for each in noted.record.packages} for noted in states]
-        seen: set[tuple[int, str, str]] = set()
+        listed: set[tuple[str, str]] = set()
         for noted in lists:
             if not states:
                 break
@@ -120,15 +124,12 @@ class Inventory:
             name, architecture = listed_package(noted.path)
             package = known[at].get((name, architecture)) if architecture else names[at].get(name)
             if package is not None:
-                seen.add((at, package.name, package.architecture))
+                listed.add((package.name, package.architecture))
                 self._enter(package._replace(files=package.files + noted.record.files), noted, places)
-        for at, noted in enumerate(states):
+        for noted in states:
             for package in noted.record.packages:
-                if (at, package.name, package.architecture) in seen:
-                    continue
-                if at and known[at - 1].get((package.name, package.architecture)) == package:
-                    continue  # as before: its files are in the list that came with it
-                self._enter(package, noted, places)
+                if (package.name, package.architecture) not in listed:
+                    self._enter(package, noted, places)
 
     def _settle_pairs(
         self,

@@ -2,7 +2,9 @@
 
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -43,15 +45,14 @@ def record(data: Peek, path: str, size: int) -> Record | None:
 _BROKEN: Final = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
+    zlib.error,
+    struct.error,
     OSError,
     ValueError,
     RuntimeError,
     EOFError,
-    KeyError,
+    LookupError,
     OverflowError,
-    NotImplementedError,
-    IndexError,
-    UnicodeError,
 )
 """What a damaged or encrypted zip makes of its reader."""
 
@@ -98,6 +99,8 @@ class _Reading:
 
     def _read(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
         most = min(most, self._room)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return b""
         with archive.open(info) as member:
             raw = member.read(most + 1)
         self._room -= len(raw)
@@ -169,7 +172,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = 0) -> int:
         base = (0, self._at, self._size)[whence]
         if base + offset < 0:
-            raise ValueError("before the beginning")
+            raise ValueError
         self._at = base + offset
         return self._at
 
@@ -180,7 +183,7 @@ class _Window(io.RawIOBase):
         left = max(0, self._size - self._at)
         wanted = left if size is None or size < 0 else min(size, left)
         if wanted > _MOST_DIRECTORY:
-            raise OSError("a table of contents of no possible size")
+            raise OSError  # a table of contents of no possible size
         raw = self._data.at(self._at, wanted)
         self._at += len(raw)
         return raw

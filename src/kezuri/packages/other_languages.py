@@ -1,4 +1,4 @@
-"""Packages of Ruby, PHP and .NET, by what their package managers leave beside them."""
+"""Packages of Ruby, PHP, .NET and conda, by what their package managers leave beside them."""
 
 import json
 import re
@@ -52,6 +52,20 @@ def composer(data: bytes, path: str) -> tuple[Package, ...]:
         if directory and len(own) < 500:
             found.append(Package("composer", own, version[:200], (), (directory,), space, licence=licence[:500]))
     return tuple(found)
+
+
+def conda(data: bytes, path: str) -> tuple[Package, ...]:
+    """The package of a record in `conda-meta`, with its files, which lie in the directory around that."""
+    document = _document(data)
+    if not isinstance(document, dict):
+        return ()
+    name, version, files, licence = (document.get(key) for key in ("name", "version", "files", "license"))
+    if not isinstance(name, str) or not isinstance(version, str) or not name:
+        return ()
+    prefix = path.rpartition("/")[0].rpartition("/")[0]
+    listed = [path_of(prefix, each) for each in files if isinstance(each, str)] if isinstance(files, list) else []
+    licence = licence[:500] if isinstance(licence, str) else ""
+    return (Package("conda", name[:500], version[:200], (*listed, path), licence=licence),)
 
 
 def dotnet(data: bytes, path: str) -> tuple[Package, ...]:

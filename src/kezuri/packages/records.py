@@ -30,7 +30,7 @@ _GEM = re.compile(r"(?:^|/)specifications/(?:default/)?[^/]+\.gemspec$")
 _MOST: Final = {"npm": 2 << 20, "python": 2 << 20, "gem": 2 << 20, "rpm sqlite": 192 << 20, "rpm ndb": 192 << 20}
 MOST_READ: Final = 32 << 20
 """A record with more bytes than this is not read; programs and archives are looked into wherever their record lies."""
-LOOKED_INTO: Final = frozenset(("program", "archive", "node program"))
+LOOKED_INTO: Final = frozenset(("program", "archive", "node program", "busybox program"))
 """Kinds that are not read as a whole."""
 
 
@@ -57,6 +57,8 @@ def kind_of(path: str, size: int, mode: int = 0o644) -> str:
     if end in _ENDS:
         return _ENDS[end] if end != "gemspec" or _GEM.search(path) else ""
     if end == "json":
+        if "/conda-meta/" in path or path.startswith("conda-meta/"):
+            return "conda" if path.endswith(f"conda-meta/{name}") else ""
         return "dotnet" if name.endswith(".deps.json") else ""
     return "program" if mode & 0o111 and size >= SMALLEST_PROGRAM and ".so" not in name else ""
 
@@ -85,8 +87,8 @@ def parse(kind: str, path: str, size: int, data: Peek) -> Record | None:
         found = runtimes.runtime(kind, path, data)
         return Record(kind, (found,)) if found is not None else None
     if kind == "rpm bdb":
-        why = "is a database of Berkeley DB, which is not read: its packages are not known"
-        return Record(kind, trouble=f"/{path} {why}")
+        why = f"/{path} is a database of Berkeley DB, which is not read: its packages are not known"
+        return Record(kind, trouble=why)
     if size > _MOST.get(kind, MOST_READ):
         return Record(kind, trouble=f"/{path} is too large to be read as a record of packages")
     if kind in ("rpm sqlite", "rpm ndb"):
@@ -131,14 +133,19 @@ def _whole(kind: str, path: str, data: bytes) -> Record | None:
             packages = (found,) if found is not None else ()
         else:
             files = python.recorded(data, path) if kind == "python files" else python.listed(data, path)
-    elif kind in ("gem", "composer", "dotnet"):
+    elif kind in ("gem", "composer", "dotnet", "conda"):
         from kezuri.packages import other_languages
 
         if kind == "gem":
             found = other_languages.gem(data, path)
             packages = (found,) if found is not None else ()
         else:
-            packages = (other_languages.composer if kind == "composer" else other_languages.dotnet)(data, path)
+            readers = {
+                "composer": other_languages.composer,
+                "dotnet": other_languages.dotnet,
+                "conda": other_languages.conda,
+            }
+            packages = readers[kind](data, path)
     return Record(kind, packages, files) if packages or files else None
 
 

@@ -38,18 +38,20 @@ def sqlite(data: bytes) -> Iterator[Package]:
         return steps > _MOST_STEPS
 
     connection = sqlite3.connect(":memory:")
+    connection.text_factory = bytes
     try:
         connection.deserialize(data)
         connection.set_progress_handler(enough, 1000)
         connection.execute("PRAGMA trusted_schema = OFF")
-        if connection.execute("SELECT type FROM sqlite_master WHERE name = 'Packages'").fetchall() != [("table",)]:
+        connection.execute("PRAGMA cell_size_check = ON")
+        if connection.execute("SELECT type FROM sqlite_master WHERE name = 'Packages'").fetchall() != [(b"table",)]:
             raise Unreadable("it has no table of packages")
         for number, (blob,) in enumerate(connection.execute("SELECT blob FROM Packages")):
             if isinstance(blob, bytes) and number < _MOST_PACKAGES:
                 found = header(blob)
                 if found is not None:
                     yield found
-    except (sqlite3.Error, OverflowError, MemoryError) as error:
+    except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
         raise Unreadable(str(error)) from error
     finally:
         connection.close()

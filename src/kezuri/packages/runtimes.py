@@ -7,16 +7,22 @@ from typing import Final
 
 from kezuri.packages.package import Package, Peek
 
-_MARK: Final = b"node.js/v"
 _WINDOW = 1 << 20
 _NUMBER = re.compile(rb"\d+\.\d+\.\d+")
+_PROGRAMS: Final = {
+    "node": ("node program", 10 << 20),
+    "busybox": ("busybox program", 128 << 10),
+    "[": ("busybox program", 128 << 10),
+}
+"""Programs that are looked into, from how many bytes on. The first name of busybox's many is often `[`."""
+_MARKS: Final = {"node program": b"node.js/v", "busybox program": b"BusyBox v"}
+"""What programs call themselves, before the number of their version."""
 _PYTHON = re.compile(r"(?P<prefix>.*?)/?include/python(?P<short>\d+\.\d+)t?/patchlevel\.h$")
 _RUBY = re.compile(r"(?P<prefix>.*?)/?lib/ruby/(?P<short>\d+\.\d+\.\d+)/[^/]+/rbconfig\.rb$")
 _PHP = re.compile(r"(?P<prefix>.*?)/?include/php/main/php_version\.h$")
 _RUST = re.compile(r"(?P<whole>(?:.*/)?toolchains/(?P<version>[^/]+))/lib/rustlib/components$")
 _DOTNET = re.compile(r"(?P<whole>(?:.*/)?(?:shared/(?P<name>[^/]+)|(?P<sdk>sdk))/(?P<version>[0-9][^/]*))/\.version$")
 _LARGEST_MARK = 256 << 10
-_SMALLEST_NODE = 10 << 20
 
 
 def kind_of(path: str, name: str, size: int) -> str:
@@ -25,8 +31,9 @@ def kind_of(path: str, name: str, size: int) -> str:
         kind, pattern = _NAMES[name]
         if size <= _LARGEST_MARK and (pattern is None or pattern.search(path)):
             return kind
-    if name == "node" and size >= _SMALLEST_NODE:
-        return "node program"
+    if name in _PROGRAMS:
+        kind, smallest = _PROGRAMS[name]
+        return kind if size >= smallest else ""
     return ""
 
 
@@ -40,13 +47,13 @@ _NAMES: Final = {
     "components": ("rust", _RUST),
     ".version": ("dotnet runtime", _DOTNET),
 }
-KINDS: Final = frozenset((*(kind for kind, _ in _NAMES.values()), "node program"))
+KINDS: Final = frozenset((*(kind for kind, _ in _NAMES.values()), *_MARKS))
 
 
 def runtime(kind: str, path: str, data: Peek) -> Package | None:
     """The runtime that a file of this kind tells of; None where it does not."""
-    if kind == "node program":
-        return _node_program(path, data)
+    if kind in _MARKS:
+        return _program(kind, path, data)
     return _READERS[kind](path, data.at(0, _LARGEST_MARK))
 
 
@@ -73,20 +80,22 @@ def _of_node(prefix: str, version: str) -> Package:
     return _package("node", version, prefix, files, ("include/node", "share/doc/node", "share/systemtap"))
 
 
-def _node_program(path: str, data: Peek) -> Package | None:
-    """By what the program calls itself where it talks to servers."""
-    before = b""
-    at = 0
+def _program(kind: str, path: str, data: Peek) -> Package | None:
+    """By what the program calls itself."""
+    mark, before, at = _MARKS[kind], b"", 0
     while piece := data.at(at, _WINDOW):
         text = before + piece
-        start = text.find(_MARK)
+        start = text.find(mark)
         while start >= 0:
-            found = _NUMBER.match(text, start + len(_MARK))
+            found = _NUMBER.match(text, start + len(mark))
             if found is not None and found.end() < len(text):
+                version = found[0].decode()
+                if kind == "busybox program":
+                    return Package("generic", "busybox", version, (path,))
                 prefix = path.removesuffix("node").rstrip("/").removesuffix("bin").rstrip("/")
-                package = _of_node(prefix, found[0].decode())
+                package = _of_node(prefix, version)
                 return package._replace(files=(*package.files, path))
-            start = text.find(_MARK, start + 1)
+            start = text.find(mark, start + 1)
         before = text[-64:]
         at += len(piece)
     return None

@@ -1,13 +1,12 @@
 """What the databases of package managers in an image say about development: tools of builds, dependencies of tests."""
 
-import json
 import re
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from kezuri.anatomy.walk import Item
 from kezuri.check.image.subject import Gathering
 from kezuri.check.image.waste import Heap
+from kezuri.packages.python import normalised
 
 COMPILERS: Final = frozenset(
     [
@@ -100,78 +99,9 @@ NODE_TOOLS: Final = frozenset(
 )
 
 
-class Package(NamedTuple):
-    """A package of the system. `size` is in bytes, as its database has it."""
-
-    name: str
-    size: int
-
-
-def of_dpkg(status: bytes) -> Iterator[Package]:
-    """The installed packages of a dpkg status file."""
-    name, size, installed = "", 0, False
-    for line in (*status.split(b"\n"), b""):
-        if not line:
-            if name and installed:
-                yield Package(name, size)
-            name, size, installed = "", 0, False
-        elif line.startswith(b"Package: "):
-            name, installed = line[9:].decode("utf-8", "replace").strip(), True
-        elif line.startswith(b"Status: "):
-            installed = line.rstrip().endswith(b" installed")
-        elif line.startswith(b"Installed-Size: "):
-            size = _number(line[16:]) * 1024
-
-
-def of_apk(database: bytes) -> Iterator[Package]:
-    """The packages of apk's database."""
-    name, size = "", 0
-    for line in (*database.split(b"\n"), b""):
-        if not line:
-            if name:
-                yield Package(name, size)
-            name, size = "", 0
-        elif line.startswith(b"P:"):
-            name = line[2:].decode("utf-8", "replace").strip()
-        elif line.startswith(b"I:"):
-            size = _number(line[2:])
-
-
-def _number(text: bytes) -> int:
-    text = text.strip()
-    return int(text) if text.isdigit() and len(text) < 16 else 0
-
-
 def builds(name: str) -> bool:
     """Whether a package of the system is there to build others."""
     return name in COMPILERS or bool(_VERSIONED.match(name))
-
-
-def development(lock: bytes) -> list[str] | None:
-    """The directories that npm's own record of a `node_modules` (`.package-lock.json`) marks as development
-    dependencies; None where it is no such record."""
-    try:
-        document: Any = json.loads(lock)
-    except (ValueError, RecursionError):
-        return None
-    packages = document.get("packages") if isinstance(document, dict) else None
-    if not isinstance(packages, dict):
-        return None
-    return [
-        path
-        for path, entry in packages.items()
-        if isinstance(entry, dict) and entry.get("dev") is True and path.startswith("node_modules/")
-    ]
-
-
-def development_of(package: bytes) -> list[str]:
-    """The development dependencies that a package.json names."""
-    try:
-        document: Any = json.loads(package)
-    except (ValueError, RecursionError):
-        return []
-    named = document.get("devDependencies") if isinstance(document, dict) else None
-    return [name for name in named if isinstance(name, str)] if isinstance(named, dict) else []
 
 
 _DIST_INFO = re.compile(r"(?:.*/)?(?:site|dist)-packages/([A-Za-z0-9._-]+?)-[^-/]+\.dist-info$")
@@ -217,5 +147,5 @@ class Installed(Gathering):
         if path.endswith(".dist-info/METADATA"):
             found = _DIST_INFO.match(path[:-9])
             if found is not None:
-                self.python[re.sub(r"[-_.]+", "-", found[1]).lower()] = item.layer
+                self.python[normalised(found[1])] = item.layer
         return False

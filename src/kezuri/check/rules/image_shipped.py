@@ -8,16 +8,15 @@ from kezuri.check.image.packages import (
     PYTHON_TOOLS,
     Installed,
     builds,
-    development,
-    development_of,
-    of_apk,
-    of_dpkg,
 )
 from kezuri.check.image.rule import ImageExample, ImageRule, ImageSide, Made
 from kezuri.check.image.shipped import HEAVY, Shipped
 from kezuri.check.image.subject import Image, megabytes
 from kezuri.check.image.texts import Texts
 from kezuri.check.rule import Finding, Level
+from kezuri.packages.apk import installed as of_apk
+from kezuri.packages.dpkg import status as of_dpkg
+from kezuri.packages.npm import development, development_of
 
 _LOCK = b'{"packages": {"node_modules/typescript": {"version": "5.4.5", "dev": true}, "node_modules/express": {}}}'
 _GLOBAL = re.compile(r"(?:^|/)usr/(?:local/)?lib/node_modules/|(?:^|/)lib/node_modules/npm/")

@@ -22,6 +22,9 @@ COMMAND = Command(
     "Show what an image is made of, what it wastes, and what could go",
     (
         Option(("--all", "-a"), "flag", "Show every row of every table"),
+        Option(
+            ("--base",), "text", "The base image, or how many of the lowest layers it has", "IMAGE|N", completes="image"
+        ),
         Option(("--ci",), "flag", "Ask the rules of .dive-ci, or dive's own; exit with 1 if one fails"),
         Option(("--ci-config",), "text", "Another file than .dive-ci", "FILE", completes="file"),
         Option(("--compat",), "choice", "Count as dive counts, and print what it prints", "PROGRAM", ("dive",)),
@@ -65,7 +68,7 @@ def execute(invocation: Invocation) -> int:
     found = _dive_ci(parsed, console.environ.get("CI", "").lower() in ("true", "1", "yes"))
     limits = _thresholds(parsed, found)
     ignore = (*(found.ignore if found is not None else ()), *parsed.all("--ignore"))
-    image = Named(parsed.operands[0], parsed.text("--platform"))
+    image = Named(parsed.operands[0], parsed.text("--platform"), parsed.text("--base"))
     say = _say_as_dive if parsed.text("--compat") == "dive" else _say
     verdicts = say(invocation, image, ignore, limits)
     return 1 if any(verdict.state == "fail" for verdict in verdicts) else 0
@@ -109,10 +112,18 @@ def _say(
     from kezuri.anatomy.thresholds import judge, of_anatomy
     from kezuri.app.analysis import analysed
     from kezuri.cli.html_page import anatomy_page, foresee_page
+    from kezuri.diagnostics import KezuriError
 
     parsed, console = invocation.parsed, invocation.console
     foresee_page(invocation)
     image = analysed(invocation.settings, named, ignore)
+    unread = [layer.number + 1 for layer in image.layers if layer.unread]
+    if unread and limits is not None:
+        raise KezuriError.of(
+            f"layer {unread[0]} could not be read: {image.layers[unread[0] - 1].unread}",
+            hint="no rule can be asked of a part of an image",
+            exit_code=125,
+        )
     advice = advise(image)
     verdicts = () if limits is None else judge(limits, of_anatomy(image))
     if anatomy_page(invocation, image):

@@ -4,11 +4,13 @@ import re
 from typing import TYPE_CHECKING
 
 from kezuri.cli.commands.build import PROGRESS
+from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
 
 if TYPE_CHECKING:
     from kezuri.app.compare_request import CompareRequest
+    from kezuri.cli.html_page import ComparisonPage
     from kezuri.comparison.values import Comparison
 
 COMMAND = Command(
@@ -16,7 +18,15 @@ COMMAND = Command(
     "Measure two images, or two Dockerfiles, before and after",
     (
         Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json", "markdown", "csv")),
-        Option(("--output", "-o"), "text", "Write it to a file", "FILE", completes="file"),
+        HTML,
+        Option(
+            ("--output", "-o"),
+            "repeated",
+            "Also write it to a file, in the form that its name ends with: .json, .md, .csv, .txt",
+            "FILE",
+            completes="file",
+        ),
+        Option(("--saved",), "text", "Measure nothing: read what was written as JSON", "FILE", completes="file"),
         Option(("--runs",), "text", "How often each time is measured (default 3)", "N"),
         Option(("--bandwidth",), "text", "The line to the registry, bits per second (default 100M; 0: no limit)", "N"),
         Option(("--rtt",), "text", "The round trip to the registry (default 20ms)", "DURATION"),
@@ -38,8 +48,7 @@ COMMAND = Command(
         Option(("--secret",), "repeated", "A secret for steps", "id=ID[,src=FILE|,env=VARIABLE]"),
         PROGRESS,
     ),
-    operands="BEFORE AFTER",
-    least=2,
+    operands="[BEFORE AFTER]",
     most=2,
     description="BEFORE and AFTER are images, as `kezuri copy` names them, or Dockerfiles, or directories with one.\n"
     "Dockerfiles are built from copies of their contexts in stores of their own, which go afterwards: with the base\n"
@@ -51,11 +60,42 @@ COMMAND = Command(
 
 _BANDWIDTH = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMG]?)(?:bit|bit/s|bps)?\Z", re.ASCII)
 _SCALES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+_LARGEST = 16 << 20
 _REPEATED = ("--build-arg", "--build-context", "--secret")
 
 
 def execute(invocation: Invocation) -> int:
-    """Measure, and print the table."""
+    """Measure, print the table, and write it to the files."""
+    from kezuri.cli.html_page import ComparisonPage
+
+    parsed, console = invocation.parsed, invocation.console
+    files = [(file, _form_of(file)) for file in parsed.all("--output")]
+    page = ComparisonPage(invocation)
+    found = _saved(invocation) if parsed.given("--saved") else _measured(invocation, page)
+    for told in found.told:
+        console.warn(told)
+    printed = page.written(found)
+    for file, form in files:
+        from kezuri.export.destination import write_text
+
+        text = _written(found, form, invocation, False) + "\n"
+        write_text(file, text.encode("utf-8", "backslashreplace"))
+    if not printed:
+        colour = console.colour(console.out)
+        console.say(_written(found, parsed.text("--format", "text"), invocation, colour), styled=True)
+    return 0
+
+
+def _form_of(file: str) -> str:
+    """The form of a file by the ending of its name. UsageError for one that means none."""
+    ending = file.rpartition(".")[2].lower()
+    form = {"json": "json", "md": "markdown", "markdown": "markdown", "csv": "csv", "txt": "text"}.get(ending, "")
+    if not form:
+        raise UsageError.because(f"--output {file}: the name says no form", "it ends with .json, .md, .csv or .txt")
+    return form
+
+
+def _measured(invocation: Invocation, page: "ComparisonPage") -> "Comparison":
     from tempfile import TemporaryDirectory
 
     from kezuri.app.compare import compare
@@ -67,34 +107,48 @@ def execute(invocation: Invocation) -> int:
     with TemporaryDirectory(prefix="kezuri-") as directory:
         program = OwnProgram(settings, directory, console.environ)
         with open_progress(parsed.text("--progress"), console, settings.progress, doing="measuring") as progress:
-            found = compare(settings, request, program, progress)
-    for told in found.told:
-        console.warn(told)
-    written = _written(found, parsed.text("--format", "text"), invocation)
-    file = parsed.text("--output")
-    if file and file != "-":
-        from kezuri.export.destination import write_text
-
-        write_text(file, (written + "\n").encode("utf-8", "backslashreplace"))
-    else:
-        console.say(written, styled=True)
-    return 0
+            return compare(settings, request, program, progress, page.look)
 
 
-def _written(found: "Comparison", form: str, invocation: Invocation) -> str:
+def _saved(invocation: Invocation) -> "Comparison":
+    """What was measured before, from its document. KezuriError for a file that is none."""
+    from json import loads
+
+    from kezuri.comparison.values import Comparison
+    from kezuri.diagnostics import KezuriError
+
+    path = invocation.parsed.text("--saved")
+    if invocation.parsed.operands:
+        raise UsageError.because("--saved measures nothing: name no images beside it")
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise KezuriError.of(f"cannot read {path}: {why}") from None
+    try:
+        if len(data) > _LARGEST:
+            raise ValueError("it is too large")
+        return Comparison.parse(loads(data))
+    except (ValueError, RecursionError) as error:
+        hint = "`kezuri compare BEFORE AFTER -o FILE.json` writes one"
+        raise KezuriError.of(f"{path} is no comparison: {error}", hint=hint) from None
+
+
+def _written(found: "Comparison", form: str, invocation: Invocation, colour: bool) -> str:
     from kezuri.cli.compare_text import csv, markdown, text
 
-    console = invocation.console
+    phrase = invocation.console.phrase
     match form:
         case "json":
             from kezuri.cli.json_text import json_text
 
             return json_text(found.to_json(), 2)
         case "markdown":
-            return markdown(found, console.phrase)
+            return markdown(found, phrase)
         case "csv":
             return csv(found)
-    return text(found, console.phrase, console.colour(console.out) and not invocation.parsed.given("--output"))
+    return text(found, phrase, colour)
 
 
 def _request(invocation: Invocation) -> "CompareRequest":
@@ -110,6 +164,8 @@ def _request(invocation: Invocation) -> "CompareRequest":
         raise UsageError.because("a secret cannot come from standard input: it is built several times")
     if "," in parsed.text("--platform"):
         raise UsageError.because("--platform names one platform: two images are compared at a time")
+    if len(parsed.operands) != 2:
+        raise UsageError.because("kezuri compare needs two images or Dockerfiles: BEFORE and AFTER")
     before, after = parsed.operands
     return CompareRequest(
         before,

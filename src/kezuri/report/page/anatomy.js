@@ -80,7 +80,7 @@ function anatomySection(data, state) {
     {title: t("Size"), number: true, cell: (each) => size(each[0])},
     {title: t("Path"), text: true, cell: (each) => pathLink(each[1], "image")},
   ], data.largest));
-  box.explorer = explorer;
+  state.explorer = explorer;
   return box;
 }
 

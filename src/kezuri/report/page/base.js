@@ -57,9 +57,15 @@ const short = (text, most) => text.length > most ? `${text.slice(0, most - 1)}â€
 
 /** The text that base64 of a gzip stands for. */
 async function unpacked(text) {
-  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const bytes = Uint8Array.fromBase64?.(text) ?? decoded(atob(text));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
+}
+
+function decoded(chars) {
+  const bytes = new Uint8Array(chars.length);
+  for (let i = 0; i < chars.length; i += 1) bytes[i] = chars.charCodeAt(i);
+  return bytes;
 }
 
 let charting = null;
@@ -84,6 +90,14 @@ function chart(classes, label, figure, ready = () => {}) {
     const {data, layout} = figure();
     window.Plotly.react(box, data, dressed(layout), {displayModeBar: false, responsive: true});
     box.dataset.drawn = "true";
+  };
+  // Whatever is typed or pressed meanwhile goes first.
+  let waiting = 0;
+  box.redrawLater = () => {
+    if (!window.Plotly) return;
+    delete box.dataset.drawn;
+    clearTimeout(waiting);
+    waiting = setTimeout(box.redraw, 30);
   };
   library().then(() => { box.redraw(); ready(box); }).catch((error) => {
     console.error(error);

@@ -2,7 +2,7 @@
 
 const VIEWS = {image: "what the image shows", all: "all that the layers carry", wasted: "wasted", added: "added by a layer", changed: "changed by a layer", removals: "removals"};
 const GROUPS = {path: "path", owner: "owner", layer: "layer", leftover: "leftover"};
-const NO_FILTER = {view: "image", layer: -1, owner: -1, leftover: 0, sought: ""};
+const NO_FILTER = {view: "all", layer: -1, owner: -1, leftover: 0, sought: ""};
 
 class Explorer {
   constructor(anatomy, files, state) {
@@ -19,12 +19,12 @@ class Explorer {
     this.counted = el("span", {class: "faint", role: "status"});
     this.bar = el("div", {class: "bar"});
     this.rebuild();
-    this.map = treemap(t("Treemap of {}: the tree below has the same figures", anatomy.name), () => this.here, (node) => {
+    this.map = treemap(t("Treemap of {}: the tree below has the same figures", anatomy.name), () => this.here, () => this.state.filter.view === "wasted", (node) => {
       if (node === this.here) this.up();
       else if (!node.leaf) this.into(node);
       else { this.reveal(node); }
     });
-    const legend = el("div", {class: "legend"}, ...CATEGORIES.map((name) =>
+    const legend = el("div", {class: "legend"}, ...[...CATEGORIES, "wasted"].map((name) =>
       el("span", {}, el("i", {style: {background: `var(--${name})`}}), t(CATEGORY_TITLES[name]))));
     this.box = el("div", {}, this.bar, this.crumbs, this.map, legend, this.tree.box, this.detail);
     this.draw(false);
@@ -45,7 +45,8 @@ class Explorer {
     const paths = (members, _, key) => new PathTree(files, members, key).root("").parts;
     const of = {
       owner: () => grouped(files, entries, "o", (i) => groupOfOwner(files.owners[files.owner[i]]), (name) => ownerGroup(name),
-        (members, _, key) => grouped(files, members, key, (i) => files.owner[i], (number) => ownerName(files.owners[number]), paths)),
+        (members, name, key) => ALONE.has(name) ? paths(members, name, key)
+          : grouped(files, members, key, (i) => files.owner[i], (number) => ownerName(files.owners[number]), paths)),
       layer: () => grouped(files, entries, "l", (i) => files.layer[i], (number) => this.layerTitle(number), paths),
       leftover: () => grouped(files, entries, "k", (i) => files.leftover[i], (number) => number ? this.kind(number) : t("no known leftover"), paths),
     };
@@ -82,7 +83,7 @@ class Explorer {
     this.tree.show(this.here, Boolean(this.state.filter.sought));
     this.counted.textContent = this.broken ? t("no regular expression") : t("{} files, {}", count(this.root.many), size(this.root.size));
     this.tell(this.here);
-    if (map && window.Plotly) this.map.redraw();
+    if (map) this.map.redrawLater();
   }
 
   drawBar() {
@@ -178,7 +179,8 @@ function way(from, to) {
 }
 
 const groupOfOwner = (owner) => owner.ecosystem || owner.kind;
-const ownerGroup = (name) => name === "nobody" || name === "application" ? ownerName({kind: name, name: ""}) : name;
+const ALONE = new Set(["nobody", "application"]); // owners without packages
+const ownerGroup = (name) => ALONE.has(name) ? ownerName({kind: name, name: ""}) : name;
 
 /** What made a layer: its instruction, and where that stands. */
 function made(layer) {

@@ -1,8 +1,9 @@
 // The files of an image: columns as they came, and trees over any choice of them, built level by level.
 
 const FATES = ["shown", "removed", "replaced", "rewritten"];
-const CATEGORIES = ["application", "language", "runtime", "system", "nobody", "wasted"];
-const LOST = CATEGORIES.indexOf("wasted");
+const CATEGORIES = ["application", "language", "runtime", "system", "nobody"];
+const LOST = CATEGORIES.length; // the place of what is wasted in sums by category
+const WIDTH = LOST + 1;
 const MERGED = "m";
 
 /** The files of all layers. Entries of one directory stand together, those of one path one after the other, the
@@ -34,7 +35,7 @@ class Files {
     for (let number = 1; number < this.parent.length; number += 1) this.below[this.parent[number]].push(number);
     this.category = new Uint8Array(many);
     const ofOwner = owners.map((owner) => CATEGORIES.indexOf(owner.kind));
-    for (let i = 0; i < many; i += 1) this.category[i] = this.fate[i] ? LOST : ofOwner[this.owner[i]];
+    for (let i = 0; i < many; i += 1) this.category[i] = ofOwner[this.owner[i]];
     this.sought = null;
   }
 
@@ -76,7 +77,7 @@ class Files {
       if (view === "image" && (this.fate[i] || kind === "w" || kind === "o")) continue;
       if (view === "wasted" && !this.fate[i]) continue;
       if (view === "added" && (kind === "w" || kind === "o" || this.changes(i))) continue;
-      if (view === "changed" && !this.changes(i)) continue;
+      if (view === "changed" && (kind === "w" || kind === "o" || !this.changes(i))) continue;
       if (view === "removals" && kind !== "w" && kind !== "o") continue;
       if (layer >= 0 && this.layer[i] !== layer) continue;
       if (owner >= 0 && this.owner[i] !== owner) continue;
@@ -136,27 +137,27 @@ class PathTree {
     this.files = files;
     this.chosen = chosen;
     this.prefix = prefix;
-    const many = files.parent.length, width = CATEGORIES.length;
-    this.sums = new Float64Array(many * width);
+    const many = files.parent.length;
+    this.sums = new Float64Array(many * WIDTH);
     this.counts = new Int32Array(many);
     for (const i of chosen) {
-      this.sums[files.directory[i] * width + files.category[i]] += files.size[i];
+      const at = files.directory[i] * WIDTH;
+      this.sums[at + files.category[i]] += files.size[i];
+      if (files.fate[i]) this.sums[at + LOST] += files.size[i];
       this.counts[files.directory[i]] += files.files(i);
     }
     for (let number = many - 1; number > 0; number -= 1) {
       const above = files.parent[number];
       this.counts[above] += this.counts[number];
-      for (let c = 0; c < width; c += 1) this.sums[above * width + c] += this.sums[number * width + c];
+      for (let c = 0; c < WIDTH; c += 1) this.sums[above * WIDTH + c] += this.sums[number * WIDTH + c];
     }
   }
 
   root(label, extra = {}) { return this.node(0, label, extra); }
 
   node(number, label, extra = {}) {
-    const width = CATEGORIES.length, sums = this.sums.subarray(number * width, (number + 1) * width);
-    let total = 0, best = 0;
-    sums.forEach((bytes, c) => { total += bytes; if (bytes > sums[best]) best = c; });
-    return new Node(`${this.prefix}d${number}`, label, total, this.counts[number], best, () => this.below(number),
+    const sums = this.sums.subarray(number * WIDTH, (number + 1) * WIDTH);
+    return new Node(`${this.prefix}d${number}`, label, total(sums), this.counts[number], largest(sums), () => this.below(number),
       {path: `/${this.files.directoryPath(number)}`, lost: sums[LOST], ...extra});
   }
 
@@ -198,6 +199,9 @@ class PathTree {
   }
 }
 
+const total = (sums) => sums.subarray(0, LOST).reduce((a, b) => a + b, 0);
+const largest = (sums) => { const owned = sums.subarray(0, LOST); return owned.indexOf(Math.max(...owned)); };
+
 /** Chosen entries in groups: `of` gives an entry's group, `title` a group's label, `within` its own parts. */
 function grouped(files, chosen, prefix, of, title, within) {
   const groups = new Map();
@@ -207,11 +211,13 @@ function grouped(files, chosen, prefix, of, title, within) {
     groups.get(group).push(i);
   }
   return [...groups].map(([group, members]) => {
-    const sums = new Float64Array(CATEGORIES.length);
+    const sums = new Float64Array(WIDTH), key = `${prefix}g${group}-`;
     let many = 0;
-    for (const i of members) { sums[files.category[i]] += files.size[i]; many += files.files(i); }
-    const best = sums.indexOf(Math.max(...sums)), key = `${prefix}g${group}-`;
-    return new Node(key, title(group), sums.reduce((a, b) => a + b, 0), many, best,
-      () => within(members, group, key), {lost: sums[LOST]});
+    for (const i of members) {
+      sums[files.category[i]] += files.size[i];
+      if (files.fate[i]) sums[LOST] += files.size[i];
+      many += files.files(i);
+    }
+    return new Node(key, title(group), total(sums), many, largest(sums), () => within(members, group, key), {lost: sums[LOST]});
   });
 }

@@ -39,7 +39,15 @@ function profileSection(data) {
     {title: t("Added"), number: true, cell: (step) => known(step.added)},
     {title: t("Wasted"), number: true, cell: (step) => step.base ? "" : known(step.wasted), tone: (step) => step.wasted > 0 ? "bad" : ""},
     {title: t("Hides"), number: true, cell: (step) => step.base || !step.hides ? "" : known(step.hides)},
-    {title: t("Why it ran"), text: true, cell: (step) => el("div", {class: "lined"}, said(step, "because"))},
+    {title: t("Why it ran"), text: true, cell: (step) => folded(said(step, "because"))},
   ], data.steps, {most: 60, id: "profile"}));
   return box;
+}
+
+/** Lines of which the first can be seen, the others behind it. */
+function folded(text) {
+  const at = text.indexOf("\n"), long = 160;
+  if (at < 0 && text.length <= long) return text;
+  const first = short(at < 0 ? text : text.slice(0, at), long);
+  return el("details", {}, el("summary", {}, first), el("div", {class: "lined"}, text.startsWith(`${first}\n`) ? text.slice(at + 1) : text));
 }

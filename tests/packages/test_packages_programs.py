@@ -1,0 +1,231 @@
+"""Programs, archives and databases: what they tell of packages, and that nobody can make their reader fail."""
+
+import json
+import random
+import zlib
+from struct import pack
+
+import pytest
+from tests.packages.packages_made import case, elf_with, jar, pom, rpm_header, rpm_ndb, rpm_sqlite
+from tests.suites.suites_folded import folded
+
+from kezuri.packages import java, program
+from kezuri.packages.package import Bytes, Package, Record
+from kezuri.packages.records import kind_of, parse
+
+
+def told(path: str, data: bytes) -> Record | None:
+    kind = kind_of(path, max(len(data), 100_000), 0o755)
+    assert kind, path
+    return parse(kind, path, len(data), Bytes(data))
+
+
+def said(path: str, data: bytes) -> list[str]:
+    """The packages as a person reads them."""
+    record = told(path, data)
+    return [f"{each.full_name} {each.version}" for each in record.packages] if record is not None else []
+
+
+# programs
+
+
+def go_info(version: str, modules: str) -> bytes:
+    """What Go 1.18 and later write."""
+    text = (b"0" * 16 + modules.encode() + b"1" * 16) if modules else b""
+    parts = b""
+    for each in (version.encode(), text):
+        size, length = len(each), b""
+        while size >= 0x80:
+            length += bytes([size & 0x7F | 0x80])
+            size >>= 7
+        parts += length + bytes([size]) + each
+    return b"\xff Go buildinf:\x08\x02" + bytes(16) + parts
+
+
+MODULES = (
+    "path\texample.com/tool/cmd\nmod\texample.com/tool\tv1.2.3\th1:abc=\ndep\tgolang.org/x/sys\tv0.1.0\th1:x=\n"
+    "dep\tgopkg.in/yaml.v3\tv3.0.0\n=>\tgithub.com/fork/yaml\tv3.0.9\th1:y=\ndep\texample.com/own\tv0.0.0\n=>\t./own\t\n"
+    "build\t-compiler=gc\n"
+)
+
+
+def test_real_programs_tell_what_they_were_made_of() -> None:
+    record = told("server", elf_with({".go.buildinfo": case("app.go-buildinfo")}))
+    assert record is not None
+    app, library = record.packages
+    assert (app.full_name, app.version, app.built_here) == ("example.com/app", "", True)
+    assert library.purl() == "pkg:golang/stdlib@1.26.8"
+    record = told("demo", elf_with({".dep-v0": case("demo.rust-dep")}))
+    assert record is not None
+    assert record.packages == (
+        Package("cargo", "demo-rs", "0.3.0", built_here=True),
+        Package("cargo", "itoa", "1.0.19"),
+    )
+
+
+def test_modules_of_go_with_what_replaced_them() -> None:
+    expected = [
+        "example.com/tool v1.2.3", "golang.org/x/sys v0.1.0", "github.com/fork/yaml v3.0.9", "example.com/own v0.0.0",
+        "stdlib 1.22.1",
+    ]  # fmt: skip
+    record = told("tool", elf_with({".go.buildinfo": go_info("go1.22.1 X:nocoverageredesign", MODULES)}))
+    assert record is not None and not record.packages[0].built_here
+    assert [f"{each.full_name} {each.version}" for each in record.packages] == expected
+    assert record.packages[1].purl() == "pkg:golang/golang.org/x/sys@v0.1.0"
+    # Without modules it is a program of Go all the same.
+    assert said("tool", elf_with({".go.buildinfo": go_info("go1.22.1", "")})) == [" ", "stdlib 1.22.1"]
+
+
+@folded([(True, True), (True, False), (False, True), (False, False)])
+def test_go_before_1_18_had_pointers(form: tuple[bool, bool]) -> None:
+    wide, little = form
+    order, letter, width = "<" if little else ">", "Q" if wide else "I", 8 if wide else 4
+    base = 0x400000
+    modules = b"0" * 16 + MODULES.encode() + b"1" * 16
+    at = base + 64
+    strings = pack(f"{order}{letter}{letter}", at, 8) + pack(f"{order}{letter}{letter}", at + 8, len(modules))
+    pointers = pack(f"{order}{letter}{letter}", base + 32, base + 32 + 2 * width)
+    head = (b"\xff Go buildinf:" + bytes([width, not little]) + pointers).ljust(32, b"\0")
+    info = (head + strings).ljust(64, b"\0") + b"go1.17.2" + modules
+    found = said("tool", elf_with({".go.buildinfo": info}, wide, little, base))
+    assert found[0] == "example.com/tool v1.2.3" and found[-1] == "stdlib 1.17.2"
+
+
+def test_what_only_built_a_program_of_rust_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    crates = {
+        "packages": [
+            {"name": "a", "version": "1.0.0", "source": "crates.io", "root": True},
+            {"name": "cc", "version": "1", "source": "crates.io", "kind": "build"},
+            {"name": "b", "version": "2", "source": "local"},
+            {"name": 3, "version": "2"},
+            "no",
+        ]
+    }
+    record = told("a", elf_with({".dep-v0": zlib.compress(json.dumps(crates).encode())}))
+    assert record is not None and record.packages == (Package("cargo", "a", "1.0.0"), Package("cargo", "b", "2"))
+    for broken in (b"", b"x", zlib.compress(b"[]"), zlib.compress(b"{}"), zlib.compress(b"[" * 50_000)):
+        assert told("a", elf_with({".dep-v0": broken})) is None
+    monkeypatch.setattr(program, "_MOST_RUST", 1 << 16)
+    bomb = zlib.compress(b'{"packages": [{"name": "a", "version": "1"}]' + b" " * (1 << 17) + b"}")
+    assert told("a", elf_with({".dep-v0": bomb})) is None
+
+
+# archives
+
+
+def test_an_archive_of_java_is_what_its_properties_say() -> None:
+    log4j = pom("org.apache.logging.log4j", "log4j-core", "2.14.1")
+    found = told("app/lib/log4j-core-2.14.1.jar", jar({**log4j, "a.class": b"x"}))
+    assert found is not None
+    assert found.packages == (Package("maven", "log4j-core", "2.14.1", namespace="org.apache.logging.log4j"),)
+    assert found.packages[0].purl() == "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"
+    record = told("app.jar", jar({**pom("g", "app", "1"), "BOOT-INF/lib/log4j.jar": jar(log4j)}))
+    assert record is not None and [each.name for each in record.packages] == ["app", "log4j-core"]
+    assert record.packages[0].built_here and not record.packages[1].built_here
+    shaded = {**pom("a", "one", "1"), **pom("b", "two", "2")}
+    assert said("x/two-2.jar", jar(shaded)) == ["b:two 2", "a:one 1"]
+    bundle = {**pom("cglib", "cglib", "3"), "META-INF/MANIFEST.MF": "Bundle-SymbolicName: com.google.inject\r\n"}
+    assert said("guice-4.2.jar", jar(bundle)) == ["guice 4.2", "cglib:cglib 3"]
+
+
+def test_an_archive_without_properties_is_what_its_manifest_or_its_name_says() -> None:
+    manifest = (
+        "Manifest-Version: 1.0\r\nImplementation-Title: thing\r\nImplementation-Version: 1.\r\n 5\r\n\r\nName: x\r\n"
+    )
+    assert said("lib/thing.jar", jar({"META-INF/MANIFEST.MF": manifest})) == ["thing 1.5"]
+    assert said("lib/spring-core-6.1.2.RELEASE.jar", jar({"x": b""})) == ["spring-core 6.1.2.RELEASE"]
+    assert said("lib/own.jar", jar({"x": b""})) == []
+    assert said("lib/own.jar", b"no zip") == [] and said("lib/own.jar", b"") == []
+
+
+def test_archives_in_archives_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = jar(pom("g", "deep", "1"))
+    for depth in range(6):
+        assert (said("app.jar", inner) == ["g:deep 1"]) == (not depth), depth
+        assert ("g:deep 1" in said("app.jar", inner)) == (depth <= 3), depth
+        inner = jar({"lib/x.jar": inner})
+    monkeypatch.setattr(java, "_MOST_ALL", 3000)
+    known = jar(pom("g", "small", "1"))
+    many: dict[str, bytes | str] = {f"lib/{number}.jar": known for number in range(50)}
+    assert 0 < len(said("app.jar", jar(many))) < 20
+    monkeypatch.setattr(java, "_MOST_ALL", 1 << 30)
+    monkeypatch.setattr(java, "_MOST_PACKAGES", 7)
+    assert 1 < len(said("app.jar", jar(many))) <= 8
+
+
+# rpm
+
+
+def test_rpm_is_read_from_both_of_its_databases() -> None:
+    real = case("demo.rpm-header")
+    second = rpm_header(t1000="bash", t1001="5.1", t1002="8.el9", t1014="GPLv3+", t1022="x86_64", t1009=7000,
+                        t1044="bash-5.1-8.el9.src.rpm", t1116=[0, 1], t1117=["bash", "README"],
+                        t1118=["/usr/bin/", "/usr/share/doc/bash/"])  # fmt: skip
+    key = rpm_header(t1000="gpg-pubkey", t1001="1")
+    for path, data in (
+        ("var/lib/rpm/rpmdb.sqlite", rpm_sqlite(real, key, second)),
+        ("usr/lib/sysimage/rpm/Packages.db", rpm_ndb(real, key, second)),
+    ):
+        record = told(path, data)
+        assert record is not None and not record.trouble
+        demo, bash = record.packages
+        assert (demo.name, demo.version, demo.architecture, demo.licence) == ("demo", "2:1.2-3", "noarch", "MIT")
+        assert demo.files == (
+            "top", "usr/bin/demo", "usr/share/demo", "usr/share/demo/a", "usr/share/demo/sub", "usr/share/demo/sub/b"
+        )  # fmt: skip
+        assert bash.files == ("usr/bin/bash", "usr/share/doc/bash/README") and bash.size == 7000
+        assert bash.purl("rhel") == "pkg:rpm/rhel/bash@5.1-8.el9?arch=x86_64"
+    old = told("var/lib/rpm/rpmdb.sqlite", rpm_sqlite(rpm_header(t1000="old", t1001="1", t1027=["/etc/a", "/b"])))
+    assert old is not None and old.packages[0].files == ("etc/a", "b")
+
+
+def test_what_cannot_be_read_of_rpm_is_said() -> None:
+    bdb = told("var/lib/rpm/Packages", b"\0" * 4096)
+    assert bdb is not None and "Berkeley DB" in bdb.trouble
+    for path in ("var/lib/rpm/rpmdb.sqlite", "var/lib/rpm/Packages.db"):
+        for data in (b"", b"x" * 100, b"SQLite format 3\0" + b"x" * 1000, b"RpmP" + b"\xff" * 5000):
+            record = told(path, data)
+            assert record is not None and "could not be read as a database of rpm" in record.trouble
+    # A table that is none, and one whose reading would never end.
+    endless = "ALTER TABLE Packages RENAME TO p; CREATE VIEW Packages AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL "
+    endless += "SELECT x + 1 FROM c) SELECT x AS blob FROM c;"
+    record = told("var/lib/rpm/rpmdb.sqlite", rpm_sqlite(script=endless))
+    assert record is not None and "no table of packages" in record.trouble
+
+
+# all
+
+
+def files() -> dict[str, bytes]:
+    """One file of each kind that is binary."""
+    nested = {**pom("g", "app", "1"), "lib/x.jar": jar(pom("h", "x", "2"))}
+    header = case("demo.rpm-header")
+    return {
+        "server": elf_with({".go.buildinfo": go_info("go1.22.1", MODULES)}),
+        "demo": elf_with({".dep-v0": case("demo.rust-dep")}),
+        "app.jar": jar(nested),
+        "var/lib/rpm/rpmdb.sqlite": rpm_sqlite(header),
+        "var/lib/rpm/Packages.db": rpm_ndb(header),
+    }
+
+
+def attack(rounds: int, seed: int) -> None:
+    """Every file cut and changed at random: nothing raises."""
+    chance = random.Random(seed)
+    for path, whole in files().items():
+        for _ in range(rounds):
+            data = bytearray(whole)
+            for _ in range(chance.randint(0, 6)):
+                at = chance.randrange(len(data))
+                word = chance.choice((b"\0", b"\xff", b"\xff\xff\xff\xff", b"\x7f" * 8, bytes([chance.randrange(256)])))
+                data[at : at + len(word)] = word
+            told(path, bytes(data[: chance.choice((len(data), chance.randrange(len(data) + 1)))]))
+
+
+def test_damaged_files_make_nobody_fail() -> None:
+    attack(60, 1)
+
+
+@pytest.mark.slow
+def test_damaged_files_never_make_anybody_fail() -> None:
+    attack(6000, 2)
