@@ -54,8 +54,16 @@ class _Twice:
         self._listener = listener
         self._place = place
         self._unvaried: list[Unvaried] = []
+        self._uid = -1
+        self._copied = self._file = ""
 
     def run(self) -> Reproduction:
+        if "user" in self._wish.vary:
+            why = self._one_user()
+            if why:
+                self._leave("user", why)
+            else:
+                self._uid = _NOBODY
         bases = self._bases()
         first, second = self._surroundings()
         with ExitStack() as held:
@@ -117,7 +125,6 @@ class _Twice:
 
     def _copy_context(self, definition: Any) -> None:
         """The context as somebody else has it who checks it out now, under another umask."""
-        self._copied = self._file = ""
         context = definition.context
         if not context.root:
             for aspect in ("umask", "order"):
@@ -130,7 +137,8 @@ class _Twice:
         self._copied = f"{self._place}/context"
         loose = "umask" in self._wish.vary
         keep = "clock" not in self._wish.vary
-        check_out(context.tree, self._copied, backwards="order" in self._wish.vary, loose=loose, keep_times=keep)
+        turned = "order" in self._wish.vary
+        check_out(context.tree, self._copied, backwards=turned, loose=loose, keep_times=keep, uid=self._uid)
         name = os.path.basename(context.dockerfile.name) or "Dockerfile"
         os.mkdir(f"{self._place}/file", 0o755)
         self._file = f"{self._place}/file/{name if name != '<stdin>' else 'Dockerfile'}"
@@ -158,16 +166,9 @@ class _Twice:
         cores = len(os.sched_getaffinity(0))
         if cores < 2:
             self._leave("cores", "this machine has one processor")
-        uid = -1
-        if "user" in vary:
-            why = self._one_user()
-            if why:
-                self._leave("user", why)
-            else:
-                uid = _NOBODY
         second = Surroundings(
             self._wish.ahead if "clock" in vary else 0,
-            uid,
+            self._uid,
             0o077 if "umask" in vary else 0o022,
             _STEMS[0]["locale" in vary],
             _STEMS[1]["locale" in vary],
