@@ -209,6 +209,13 @@ def test_the_table_says_what_was_saved_and_what_grew(window: Chromium, pages: Pa
     assert "RUN <b>make</b>" in text and "1 of 2" in text and "it was new" in text
 
 
+def test_an_image_of_nothing_has_a_page(window: Chromium, pages: Path) -> None:
+    window.open(pages / "nothing.html").drawn()
+    assert "nothing fits" in window.text(".tree") and "0 files, 0B" in window.text(".bar [role=status]")
+    window.run("document.querySelector('.tree').focus()")
+    window.press("Down", "Right", "Enter", "Backspace", "End")
+
+
 def test_small_screens_and_paper(window: Chromium, pages: Path) -> None:
     window.size(390, 844)
     window.open(pages / "all.html").drawn()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Option
+from kezuri.cli.options import Option, UsageError
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
@@ -106,7 +106,9 @@ def findings_page(invocation: Invocation, checks: "Checks") -> bool:
 
 
 def _wanted(invocation: Invocation) -> bool:
-    return bool(invocation.parsed.text("--html"))
+    if invocation.parsed.given("--html") and not invocation.parsed.text("--html"):
+        raise UsageError.because("--html wants the name of a file; - is standard output")
+    return invocation.parsed.given("--html")
 
 
 def _japanese() -> "Language":
