@@ -1,4 +1,4 @@
-"""dive and `kezuri analyze --compat dive` on the same images: the numbers, the time and the memory, side by side.
+"""dive and `kezuri analyze --compat dive` on the same images: their numbers side by side.
 
 `python -m benchmarks.dive_numbers DIVE` takes the base images of an OCI layout (`$KEZURI_BASES` or `--bases`) and four
 images that are built on them, each of which wastes in another way.
@@ -10,10 +10,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 _HUB, _DISTROLESS = "docker.io/library", "gcr.io/distroless"
 BASES = (
@@ -49,28 +48,13 @@ BUILT = {
 }
 
 
-class Numbers(NamedTuple):
-    """What a program says about an image, as dive's JSON has it, and what it took: seconds, and megabytes at most."""
-
-    said: dict[str, Any]
-    seconds: float
-    memory: int
-
-
-def run(argv: Sequence[str], environ: Mapping[str, str], told: Path | None = None) -> Numbers:
-    """Run a program that writes the JSON to `told`, or to its standard output."""
+def run(argv: Sequence[str], environ: Mapping[str, str], told: Path | None = None) -> dict[str, Any]:
+    """Run a program that writes JSON to `told`, or to its standard output."""
     if told is not None:
         told.unlink(missing_ok=True)  # dive would leave the end of what was there
-    begun = time.monotonic()
-    with subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
-        assert child.stdout is not None
-        out = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - begun
-    if child.returncode:
-        raise SystemExit(f"{' '.join(argv)}: exit code {child.returncode}")
-    return Numbers(json.loads(out if told is None else told.read_bytes()), seconds, usage.ru_maxrss // 1000)
+    done = subprocess.run(argv, check=True, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    said: dict[str, Any] = json.loads(done.stdout if told is None else told.read_bytes())
+    return said
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -91,15 +75,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--bases", default=os.environ.get("KEZURI_BASES", ""))
     parser.add_argument("--kezuri", default=os.path.join(os.path.dirname(sys.executable), "kezuri"))
     chosen = parser.parse_args(argv)
-    print(
-        "| image | layers | bytes | dive's score | dive's wasted bytes | the same | wasted, exactly | dive | kezuri |"
-    )
-    print("|---|---:|---:|---:|---:|---|---:|---:|---:|")
+    print("| image | layers | bytes | dive's score | dive's wasted bytes | the same | wasted, exactly |")
+    print("|---|---:|---:|---:|---:|---|---:|")
     different = 0
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
         for number, name in enumerate((*BASES, *BUILT)):
-            # A store of its own for each: kezuri, too, looks for the first time.
             environ = {**os.environ, "KEZURI_ROOT": str(scratch / f"root-{number}"), "HOME": directory}
             archive, told = scratch / "image.tar", scratch / "told.json"
             archive.unlink(missing_ok=True)
@@ -107,14 +88,13 @@ def main(argv: Sequence[str]) -> int:
             theirs = run([chosen.dive, f"docker-archive://{archive}", "--json", str(told)], environ, told)
             image = f"docker-archive:{archive}"
             ours = run([chosen.kezuri, "analyze", "--compat", "dive", "--format", "json", image], environ)
-            exact = run([chosen.kezuri, "analyze", "--format", "json", image], environ).said["sizes"]["wasted"]
-            agreed = same(theirs.said, ours.said)
+            exact = run([chosen.kezuri, "analyze", "--format", "json", image], environ)["sizes"]["wasted"]
+            agreed = same(theirs, ours)
             different += not agreed
-            said = theirs.said["image"]
+            said = theirs["image"]
             print(
-                f"| {name} | {len(theirs.said['layer'])} | {said['sizeBytes']:,} | {said['efficiencyScore']:.4f} | "
-                f"{said['inefficientBytes']:,} | {'yes' if agreed else 'NO'} | {exact:,} | "
-                f"{theirs.seconds:.1f} s, {theirs.memory} MB | {ours.seconds:.1f} s, {ours.memory} MB |",
+                f"| {name} | {len(theirs['layer'])} | {said['sizeBytes']:,} | {said['efficiencyScore']:.4f} | "
+                f"{said['inefficientBytes']:,} | {'yes' if agreed else 'NO'} | {exact:,} |",
                 flush=True,
             )
     return 1 if different else 0

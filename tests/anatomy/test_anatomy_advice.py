@@ -75,6 +75,11 @@ def test_owner_and_mode_come_with_the_copy() -> None:
         assert mended(lower, upper) == "", (lower, upper)
 
 
+def test_what_is_copied_twice_is_no_matter_of_owners() -> None:
+    found = of_two("COPY package.json /app/", "COPY . /app/", "rewritten", uid=5)
+    assert (found.rule, found.mending) == ("", "") and "two instructions" in found.hint
+
+
 def test_what_came_with_the_base_is_said_last() -> None:
     found = advised(
         ("FROM x", {"usr/big": Made(BIG * 9), "usr/same": Made(BIG), "var/lib/apt/lists/all": Made(b"y" * 9000)}),

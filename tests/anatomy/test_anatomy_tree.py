@@ -89,6 +89,9 @@ def agrees(layers: list[list[Item]]) -> None:
             own = [stand for node in tree.nodes if (stand := node.at(level)) is not None]
             assert view.sizes[0] == sum(stand.size for stand in own)
             assert len({node.path for node in tree.nodes}) == len(tree.nodes)
+            for node in tree.nodes:
+                names = [child.name for child in node.children]
+                assert names == sorted(names)
             wasted = [s for node in tree.nodes for s in node.stands if since < s.layer <= level and s.fate != "shown"]
             assert view.wasted[0] == sum(stand.size for stand in wasted)
 

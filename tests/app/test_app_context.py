@@ -17,6 +17,7 @@ from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.forecast.context_use import ContextUse
+from kezuri.forecast.ignore_text import LITTER, MARKER
 from kezuri.keys.state import SCRATCH, State
 from kezuri.plan.inputs import StageInput
 from kezuri.plan.key import digest
@@ -137,6 +138,7 @@ def test_what_is_copied_with_everything_and_hardly_needed(site: Site) -> None:
         ".env", ".git", "**/node_modules", ".dockerignore",
     ]  # fmt: skip
     assert [(r.line, r.files, r.size) for r in found.reruns] == [(2, 4, 12)] and found.proved == 0
+    assert site.ignore().splitlines()[:2] == [MARKER, ".dockerignore"] and site.ignore().splitlines()[3] == LITTER
     assert site.keys() != before and site.use().needless == ()
     # What is named is wanted, wherever it lies.
     site.put({"Dockerfile": "FROM scratch\nCOPY a/node_modules /m\nCOPY .env /\n", ".dockerignore": ""})

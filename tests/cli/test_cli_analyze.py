@@ -189,14 +189,19 @@ def test_what_is_wrong_with_a_dive_ci_is_said_where_it_stands(analyze: Any, tmp_
     ):
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
         code, out, err = analyze("--ci")
-        assert code in (1, 2) and not out and err.startswith("error: ") and said in err, (text[:40], err)
+        assert code == 2 and not out and err.startswith("error: ") and said in err, (text[:40], err)
     file.write_text("")
     assert analyze("--ci")[0] == 1, "an empty file leaves dive's own limits"
     file.unlink()
     os.mkfifo(file)
     code, _, err = analyze("--ci")
     assert code == 2 and ".dive-ci is no file" in err
-    for option in ("--lowest-efficiency=2", "--highest-wasted-bytes=lots", "--highest-user-wasted-percent=-1"):
+    for option in (
+        "--ignore=[",
+        "--lowest-efficiency=2",
+        "--highest-wasted-bytes=lots",
+        "--highest-user-wasted-percent=-1",
+    ):
         assert analyze(option)[0] == 2
 
 
@@ -257,6 +262,21 @@ def test_pages_fit_into_a_terminal(columns: int) -> None:
     assert "--all" not in whole and whole.count("of layer") >= 20
     screen = Terminal(300, 900)
     screen.write(whole.replace("\n", "\r\n"))
+
+
+def test_the_base_can_be_named(analyze: Any, tmp_path: Path) -> None:
+    base = archive(tmp_path / "base.tar", LAYERS[:2])
+    for given in ("2", base):
+        said = json.loads(analyze("--format", "json", "--base", given)[1])
+        assert [layer["ofBase"] for layer in said["layers"]] == [True, True, False]
+        assert [each["kind"] for each in said["advice"] if each["ofBase"]] == ["removed"], "what it removes was there"
+    assert "came with the base, docker-archive:" in analyze("--base", base)[1]
+    other = archive(tmp_path / "other.tar", LAYERS[1:])
+    code, _, err = analyze("--base", other)
+    assert code == 1 and "layer 1 is another one" in err
+    assert analyze("--base", "4")[0] == 2
+    code, out, _ = analyze("--base", "2", "--highest-wasted-bytes", "20kB")
+    assert code == 0 and "20kB, at most 20kB" in out, "what the last layer stores again is its own"
 
 
 def test_japanese(analyze: Any) -> None:

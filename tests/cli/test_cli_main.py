@@ -379,7 +379,7 @@ EVERY = [
     ("lsp",),
     ("why",),
     ("profile",),
-    ("context", "--write-ignore", "."),
+    ("context", "."),
     ("prune", "--force"),
     ("du",),
     ("config",),

@@ -110,3 +110,19 @@ def test_what_is_too_large_is_said() -> None:
     data = json.dumps({"name": "a", "version": "1", "x": "y" * (3 << 20)})
     record = told("node_modules/a/package.json", data)
     assert record is not None and "too large" in record.trouble and not record.packages
+
+
+def test_package_urls_are_those_of_the_specification() -> None:
+    """As packageurl-python 0.17 writes them."""
+    for package, distribution, url in (
+        (Package("deb", "libc++1", "1:2.36-9+deb12u14~x", architecture="amd64"), "debian",
+         "pkg:deb/debian/libc%2B%2B1@1:2.36-9%2Bdeb12u14~x?arch=amd64"),
+        (Package("rpm", "Bash", "2:5.1-8.el9", architecture="x86_64"), "rhel",
+         "pkg:rpm/rhel/Bash@5.1-8.el9?arch=x86_64&epoch=2"),
+        (Package("golang", "yaml.v3", "v3.0.0+incompatible", namespace="gopkg.in/A"), "",
+         "pkg:golang/gopkg.in/a/yaml.v3@v3.0.0%2Bincompatible"),
+        (Package("composer", "Console", "v6", namespace="Symfony"), "", "pkg:composer/symfony/console@v6"),
+        (Package("generic", "node", "20"), "", "pkg:generic/node@20"),
+        (Package("npm", "a b\udce9", "1 0"), "", "pkg:npm/a%20b%E9@1%200"),
+    ):  # fmt: skip
+        assert package.purl(distribution) == url

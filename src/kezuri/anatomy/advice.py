@@ -18,6 +18,7 @@ _REMOVED_COPY = "leave them out of the COPY: name less, or name them in the igno
 _REPLACED = "write them once: in the step that writes them last, or in a stage that is not shipped"
 _REWRITTEN = "set owner and mode in the RUN that makes them"
 _REWRITTEN_COPY = "set owner and mode as the files come in: COPY --chown= and --chmod="
+_COPIED_TWICE = "two instructions bring them: leave them out of one"
 _SUPERSEDED = "the layer's tar has them more than once: build the layer anew"
 _LEFTOVER = "leave them out where they come in, or remove them in the same step"
 _DUPLICATE = "keep one of them, and make the others links to it, where they are not the base's"
@@ -68,12 +69,12 @@ def _of_waste(image: Anatomy, waste: Waste) -> Advice:
     lies, hides = image.layers[waste.layer].maker, image.layers[waste.by].maker
     # What is written a second time can be written once; what a base has and somebody hides was there before.
     of_base = hides.of_base if waste.fate == "rewritten" else lies.of_base
-    copied = lies.text.startswith(("COPY ", "ADD "))
+    copied, again = (maker.text.startswith(("COPY ", "ADD ")) for maker in (lies, hides))
     kind: AdviceKind = "replaced" if waste.fate == "shown" else waste.fate
     hint = {
         "removed": _REMOVED_COPY if copied else _REMOVED,
         "replaced": _REPLACED,
-        "rewritten": _REWRITTEN_COPY if copied else _REWRITTEN,
+        "rewritten": _COPIED_TWICE if again else _REWRITTEN_COPY if copied else _REWRITTEN,
         "superseded": _SUPERSEDED,
     }[kind]
     mending = ""
@@ -86,7 +87,7 @@ def _of_waste(image: Anatomy, waste: Waste) -> Advice:
         waste.layer,
         waste.by,
         _OF_BASE if of_base else hint,
-        "" if of_base else _RULES.get(waste.fate, ""),
+        "" if of_base or (again and kind == "rewritten") else _RULES.get(waste.fate, ""),
         mending="" if of_base else mending,
         of_base=of_base,
         largest=waste.heap.largest,

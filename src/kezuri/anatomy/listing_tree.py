@@ -29,7 +29,7 @@ class Stand(NamedTuple):
 
 class Node:
     """A path. `number` is its place in `FileTree.nodes`, `stands` what the layers have there, the uppermost first:
-    nothing for a directory that none of them describes."""
+    nothing for a directory that none of them describes. `children` are in the order of their names."""
 
     __slots__ = ("children", "name", "number", "parent", "stands")
 
@@ -97,6 +97,10 @@ class FileTree:
         if same:
             tree._add(same)
         tree._known = {}
+        for node in tree.nodes:
+            # Directories that no layer describes were met after their neighbours.
+            if any(not child.stands for child in node.children):
+                node.children.sort(key=lambda child: child.name)
         return tree
 
     def _add(self, pieces: list[Piece]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.anatomy.thresholds import DEFAULTS, READERS, RULES, Thresholds
 from kezuri.anatomy.values import Anatomy
-from kezuri.app.anatomy import Named, anatomy, opened_dissection
+from kezuri.app.anatomy import Named, anatomy, opened_dissection, opened_with_figures
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
@@ -39,9 +39,8 @@ def analysed(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> An
     from kezuri.anatomy.ignored import without
 
     patterns = ignored(ignore)
-    found = anatomy(settings, image)
-    with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
-        return without(found, dissection.pieces(), patterns.matches)
+    with Session(settings, reading=True) as session, opened_with_figures(session, image) as (dissection, figures):
+        return without(figures, dissection.pieces(), patterns.matches)
 
 
 def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> "DiveFigures":
@@ -61,10 +60,13 @@ def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -
 
 def ignored(patterns: Sequence[str]) -> "Patterns":
     """Patterns of paths as in an ignore file; the slash that paths are shown with may stand before them.
-    KezuriError for one that is none."""
+    KezuriError, with exit code 2, for one that is none."""
     from kezuri.dockerfile.ignore import Patterns
 
-    return Patterns.of([re.sub("^(!?)/+", r"\1", pattern) for pattern in patterns])
+    try:
+        return Patterns.of([re.sub("^(!?)/+", r"\1", pattern) for pattern in patterns])
+    except KezuriError as error:
+        raise KezuriError(*error.diagnostics, exit_code=2) from None
 
 
 def thresholds(limits: Mapping[str, str]) -> Thresholds:

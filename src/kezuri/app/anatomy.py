@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 
 
 class Named(NamedTuple):
-    """An image by the name that a user gives it, and the platform that is wanted; empty for this machine's."""
+    """An image by the name that a user gives it, and the platform that is wanted; empty for this machine's. `base` is
+    its base image, or how many layers that has, as a user knows it; empty where it is to be found out."""
 
     name: str
     platform: str = ""
+    base: str = ""
 
 
 def anatomy(settings: Settings, image: Named, traffic: Traffic | None = None) -> Anatomy:
     """The figures of an image. They are kept in the store: a second look reads no layer. KezuriError when there is no
     such image, or its layers cannot be had."""
-    with Session(settings, reading=True) as session, _found(session, image, traffic) as found:
+    with Session(settings, reading=True) as session, _based(session, image, traffic) as found:
         return _figures(session, found)
 
 
@@ -41,7 +43,7 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
     """The image, found as `kezuri ls` finds it, whose pieces can be looked at as long as it is open: nothing is
     unpacked. A layer that is damaged, encrypted or elsewhere is `unread`, which the dissection's `told` says, too.
     KezuriError when there is no such image, or its layers cannot be had."""
-    with _found(session, image, traffic) as found:
+    with _based(session, image, traffic) as found:
         yield found.dissection()
 
 
@@ -50,7 +52,7 @@ def opened_with_figures(
     session: Session, image: Named, traffic: Traffic | None = None
 ) -> "Iterator[tuple[Dissection, Anatomy]]":
     """The image as `opened_dissection` gives it, and its figures as `anatomy` does, its layers read once."""
-    with _found(session, image, traffic) as found:
+    with _based(session, image, traffic) as found:
         dissection = found.dissection()
         yield dissection, _figures(session, found, dissection)
 
@@ -118,6 +120,18 @@ class _Found(NamedTuple):
                 keep_records(self.session, self.config.diff_ids[layer], records)
 
         return Dissection(self.name, self.config, own, self.digest, naming, told)
+
+
+@contextmanager
+def _based(session: Session, image: Named, traffic: Traffic | None) -> Iterator[_Found]:
+    with _found(session, image, traffic) as found:
+        if image.base:
+            from kezuri.app.named_base import with_base
+
+            config = found.config
+            makers = with_base(session, found.name, found.makers, config.diff_ids, image.base, image.platform)
+            found = found._replace(makers=makers)
+        yield found
 
 
 @contextmanager

@@ -141,4 +141,4 @@ def _stamp() -> bytes:
 
 
 def _unopened() -> BinaryIO:
-    raise AssertionError("a layer without files is not read")
+    raise AssertionError  # nothing of an empty listing is read

@@ -1,7 +1,7 @@
 """`context --write-ignore`: an ignore file that hides what nothing reads, and the proof that no key changes by it."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -172,14 +172,14 @@ class _Writing:
             written = pattern(name if len(several) > 1 else several[0].path)
             if written is not None:
                 text = f"**/{written}" if len(several) > 1 else written
-                new.append(Line(text, sum(e.size for e in several), sum(e.files for e in several)))
+                new.append(Line(text, sum(e.size for e in several), sum(e.files for e in several), True))
         return tuple(new)
 
-    def _text(self, new: Iterable[Line]) -> str:
+    def _text(self, new: Collection[Line]) -> str:
         ignore = self._found.definition.context.ignore
         text = ignore.source.text if ignore is not None else ""
         ends = newline(ignore.source) if ignore is not None else "\n"
-        return added(text, [line.text for line in new], ends)
+        return added(text, new, ends)
 
     # proofs
 

@@ -39,7 +39,10 @@ def profile(settings: Settings, build: int = 0, directory: str = "", last: int =
         project.sort(key=lambda heading: -heading.number)
         builds = [found for heading in project[: last + 1] if (found := read(heading)) is not None]
         explained = [
-            (found, Explainer(session.store.database, found, iter(builds[place + 1 :])).explain(quiet_counts=not build))
+            (
+                found,
+                Explainer(session.store.database, found, iter(builds[place + 1 :]), brief=place > 0).explain(not build),
+            )
             for place, found in enumerate(builds[:last])
         ]
         return profiled(explained, *_measured(session, builds[0]))

@@ -184,6 +184,14 @@ class _Twice:
             return "only root can build as another user"
         if self._request.secrets or self._request.agents:
             return "another user is not shown secrets and keys"
+        import sys
+
+        import kezuri
+
+        for path in (self._place, os.path.dirname(kezuri.__file__), os.path.realpath(sys.executable)):
+            closed = _closed(path)
+            if closed:
+                return f"another user cannot get into {closed}"
         return ""
 
     def _worker(self, name: str, around: Surroundings, bases: Sequence[tuple[str, str]]) -> "_Asked":
@@ -336,6 +344,16 @@ def _owns_one_id() -> bool:
     from kezuri.linux.recorded import is_single
 
     return is_single() or ownership().recorded
+
+
+def _closed(path: str) -> str:
+    """The uppermost directory on the way to the path that not everybody may pass through; empty where all are open."""
+    found = ""
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & 0o001:
+            found = path
+    return found
 
 
 def _elsewhere(error: KezuriError) -> KezuriError:

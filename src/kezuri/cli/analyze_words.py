@@ -31,8 +31,20 @@ class AnalyzeWords:
         if again:
             parts = phrase("{}; of the wasted, {} are there again with another owner, mode or time", parts, size(again))
         many = phrase("{} files, {} directories", f"{image.files:,}", f"{image.directories:,}")
-        files = _dockerfiles(image)
-        return whole, parts, many, *([visible(files[0])] if len(files) == 1 else [])
+        files, base = _dockerfiles(image), self._base(image)
+        return whole, *([base] if base else []), parts, many, *([visible(files[0])] if len(files) == 1 else [])
+
+    def _base(self, image: Anatomy) -> str:
+        """How much came with the base; empty where nothing is known to."""
+        layers = [layer for layer in image.layers if layer.maker.of_base]
+        total = sum(layer.tar for layer in layers)
+        if not total:
+            return ""
+        share = f"{100 * total / image.tar:.0f}"
+        name = layers[-1].maker.base
+        if name:
+            return self.phrase("{} of it ({} %) came with the base, {}", size(total), share, visible(name))
+        return self.phrase("{} of it ({} %) came with the base", size(total), share)
 
     def maker(self, image: Anatomy, layer: LayerShare) -> str:
         """What made a layer, and where that stands."""

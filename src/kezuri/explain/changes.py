@@ -1,6 +1,6 @@
 """What became of the files between two lists of files (`checksum.text`), told path by path."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Literal, NamedTuple
 
 What = Literal["new", "gone", "renamed", "kind", "content", "link", "mode", "owner", "attributes"]
@@ -35,10 +35,13 @@ def changes(before: str, after: str) -> tuple[Change, ...]:
     A file that is gone and one of the same content, mode and owner that is new are one that was renamed, where it is
     clear which.
     """
-    old, new = _parse(before), _parse(after)
+    was, now = before.split("\n"), after.split("\n")
+    # Of many files few change, mostly: only lines that both lists do not have are taken apart.
+    same = set(was).intersection(now)
+    old, new = _parse(was, same), _parse(now, same)
     gone, came = old.keys() - new.keys(), new.keys() - old.keys()
     renamed = _renamed({p: old[p] for p in gone}, {p: new[p] for p in came})
-    found = [Change(now, "renamed", was, now) for was, now in renamed]
+    found = [Change(new_path, "renamed", old_path, new_path) for old_path, new_path in renamed]
     taken = {path for pair in renamed for path in pair}
     found += [Change(path, "gone") for path in gone - taken]
     found += [Change(path, "new") for path in came - taken]
@@ -72,9 +75,11 @@ def _renamed(gone: dict[str, _File], came: dict[str, _File]) -> list[tuple[str, 
     return [(was[0], now[0]) for was, now in by_file.values() if len(was) == len(now) == 1]
 
 
-def _parse(file_list: str) -> dict[str, _File]:
+def _parse(lines: Iterable[str], same: Container[str]) -> dict[str, _File]:
     result = {}
-    for line in file_list.split("\n"):
+    for line in lines:
+        if line in same:
+            continue
         mode, _, rest = line.partition(" ")
         owner, _, rest = rest.partition(" ")
         content, _, path = rest.partition(" ")

@@ -13,12 +13,16 @@ from kezuri.store.database import Database
 
 
 class Explainer:
-    """Explains one build. `earlier` gives builds to compare it with, the most alike first."""
+    """Explains one build. `earlier` gives builds to compare it with, the most alike first. `brief`: neither which files
+    differ is looked up, nor what results of other builds a new step is near to."""
 
-    def __init__(self, database: Database, build: JournalBuild, earlier: Iterator[JournalBuild]) -> None:
+    def __init__(
+        self, database: Database, build: JournalBuild, earlier: Iterator[JournalBuild], brief: bool = False
+    ) -> None:
         self._database = database
         self._file_lists = FileLists(database)
         self._build = build
+        self._brief = brief
         self._causes = Causes(build, earlier, self._nearest)
 
     def explain(self, quiet_counts: bool) -> Explanation:
@@ -61,7 +65,7 @@ class Explainer:
     def _because(self, reason: Reason, answer: Answer) -> Because:
         name, before, after = reason.name, reason.before, reason.after
         files: tuple[Change, ...] | None = None
-        if name.startswith("files") and reason.kind in ("files", "nearest"):
+        if name.startswith("files") and reason.kind in ("files", "nearest") and not self._brief:
             was = answer.was or answer.step
             files = self._files(before, _origin(was, name), after, _origin(answer.step, name))
         elif name.startswith("env ") and reason.kind in ("component", "nearest"):
@@ -84,6 +88,8 @@ class Explainer:
     def _nearest(self, step: JournalStep) -> Components | None:
         """Of the results of the same instruction, whatever build made them, the one that has most in common with the
         step; of equal ones the latest. Never its own."""
+        if self._brief:
+            return None
         wanted = set(step.components)
         best: tuple[int, float, Components] | None = None
         for record in self._database.records():

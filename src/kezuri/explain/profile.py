@@ -14,7 +14,8 @@ DID = ("ran", "failed", "canceled")
 
 class Occasion(NamedTuple):
     """One build that had the step: its number, when it began (seconds since the epoch), what became of the step there,
-    how long it took (0 where it was found), and what made it run."""
+    how long it took (0 where it was found), and what made it run; which files differed is known of the build that is
+    looked at only."""
 
     build: int
     began: float

@@ -1,6 +1,6 @@
 """Lines of an ignore file that hide what nothing reads, and that go on to be right when files come and go."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kezuri.dockerfile.wildcard import has_wildcard, match
@@ -8,17 +8,19 @@ from kezuri.forecast.context_tree import ContextTree, File, Node
 from kezuri.tree.tree import clean
 
 MARKER = "# What no instruction reads (kezuri context --write-ignore)"
+LITTER = "# What is copied with a directory, and hardly any image needs (kezuri context --write-ignore --litter)"
 _MOST_SIBLINGS = 12
 """Of so many things in a directory that nobody reads, each has its own line; of more, the few that are read have."""
 MOST_LINES = 400
 
 
 class Line(NamedTuple):
-    """A line to be, and how many bytes and files it hides."""
+    """A line to be, how many bytes and files it hides, and whether that is litter that an instruction takes."""
 
     text: str
     size: int
     files: int
+    litter: bool = False
 
 
 class Words:
@@ -56,8 +58,8 @@ def lines(tree: ContextTree, words: Words, spare: Callable[[str], bool]) -> list
         if _the_few(path, node, idle, kept, words) and not open_ and (whole := pattern(path)) is not None:
             names = [pattern(inner + name) for name, _ in kept]
             if None not in names:
-                sizes = [_amount(child) for _, child in idle]
-                found.append(Line(f"{whole}/*" if whole else "*", *map(sum, zip(*sizes, strict=True))))
+                bytes_, files = map(sum, zip(*(_amount(child) for _, child in idle), strict=True))
+                found.append(Line(f"{whole}/*" if whole else "*", bytes_, files))
                 found += [Line(f"!{name}", 0, 0) for name in names]
                 idle = []
         for name, child in idle:
@@ -111,11 +113,14 @@ def open_words(words: Iterable[tuple[str, str]]) -> Iterator[str]:
             yield now
 
 
-def added(text: str, new: Sequence[str], ends: str = "\n") -> str:
-    """The text of an ignore file with these lines at its end."""
-    if not new:
-        return text
-    if text and not text.endswith("\n"):
-        text += ends
-    marked = [] if MARKER in text.splitlines() else [*([""] if text else []), MARKER]
-    return text + "".join(f"{line}{ends}" for line in (*marked, *new))
+def added(text: str, new: Collection[Line], ends: str = "\n") -> str:
+    """The text of an ignore file with these lines at its end, each kind under its own comment."""
+    known = set(text.splitlines())
+    for litter, marker in ((False, MARKER), (True, LITTER)):
+        lines = [line.text for line in new if line.litter is litter]
+        if lines:
+            if text and not text.endswith("\n"):
+                text += ends
+            marked = [] if marker in known else [*([""] if text else []), marker]
+            text += "".join(f"{line}{ends}" for line in (*marked, *lines))
+    return text

@@ -3,6 +3,9 @@
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
+_LOWERED = ("golang", "composer", "deb", "apk")
+"""Ecosystems whose package URLs are written in small letters."""
+
 
 class Package(NamedTuple):
     """A package as its record has it. `ecosystem` is the type of a package URL (deb, apk, rpm, npm, pypi, golang,
@@ -30,13 +33,20 @@ class Package(NamedTuple):
 
     def purl(self, distribution: str = "") -> str:
         """Its package URL. A `distribution` (`debian`, `alpine`) is the namespace of a package of the system."""
-        space = self.namespace or distribution
-        within = "/".join(quote(part, safe="") for part in space.split("/") if part)
-        name = "/".join(quote(part, safe="") for part in self.name.split("/"))
-        said = f"pkg:{self.ecosystem}/{within}/{name}" if within else f"pkg:{self.ecosystem}/{name}"
-        if self.version:
-            said += f"@{quote(self.version, safe=':')}"
-        return f"{said}?arch={quote(self.architecture, safe='')}" if self.architecture else said
+        name, space, version = self.name, self.namespace or distribution, self.version
+        qualifiers = {"arch": self.architecture}
+        if self.ecosystem in _LOWERED:
+            name, space = name.lower(), space.lower()
+        if self.ecosystem == "rpm":
+            epoch, colon, rest = version.partition(":")
+            version = rest if colon else version
+            qualifiers["epoch"] = epoch if colon else ""
+        parts = [f"pkg:{self.ecosystem}", *(part for part in space.split("/") if part), *name.split("/")]
+        said = "/".join([parts[0], *(_quoted(part, "") for part in parts[1:])])
+        if version:
+            said += f"@{_quoted(version)}"
+        asked = "&".join(f"{key}={_quoted(value)}" for key, value in sorted(qualifiers.items()) if value)
+        return f"{said}?{asked}" if asked else said
 
     @property
     def full_name(self) -> str:
@@ -72,6 +82,10 @@ class Bytes:
     def at(self, offset: int, size: int) -> bytes:
         """At most `size` bytes from `offset` on."""
         return self._data[offset : offset + size]
+
+
+def _quoted(text: str, safe: str = ":") -> str:
+    return quote(text, safe=safe, errors="surrogateescape")
 
 
 def text_of(data: bytes, most: int = 1000) -> str:

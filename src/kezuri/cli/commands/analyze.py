@@ -22,6 +22,9 @@ COMMAND = Command(
     "Show what an image is made of, what it wastes, and what could go",
     (
         Option(("--all", "-a"), "flag", "Show every row of every table"),
+        Option(
+            ("--base",), "text", "The base image, or how many of the lowest layers it has", "IMAGE|N", completes="image"
+        ),
         Option(("--ci",), "flag", "Ask the rules of .dive-ci, or dive's own; exit with 1 if one fails"),
         Option(("--ci-config",), "text", "Another file than .dive-ci", "FILE", completes="file"),
         Option(("--compat",), "choice", "Count as dive counts, and print what it prints", "PROGRAM", ("dive",)),
@@ -65,7 +68,7 @@ def execute(invocation: Invocation) -> int:
     found = _dive_ci(parsed, console.environ.get("CI", "").lower() in ("true", "1", "yes"))
     limits = _thresholds(parsed, found)
     ignore = (*(found.ignore if found is not None else ()), *parsed.all("--ignore"))
-    image = Named(parsed.operands[0], parsed.text("--platform"))
+    image = Named(parsed.operands[0], parsed.text("--platform"), parsed.text("--base"))
     say = _say_as_dive if parsed.text("--compat") == "dive" else _say
     verdicts = say(invocation, image, ignore, limits)
     return 1 if any(verdict.state == "fail" for verdict in verdicts) else 0

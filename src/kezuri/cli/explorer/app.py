@@ -6,7 +6,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -16,7 +16,7 @@ from kezuri.anatomy.tree_view import Change, Filter, Selection, TreeView
 from kezuri.app.exploring import Beside, Came, Counted, Ended, Exploration, Opened
 from kezuri.cli.explorer.details import Details
 from kezuri.cli.explorer.errands import Errands
-from kezuri.cli.explorer.lines import Lines
+from kezuri.cli.explorer.lines import Lines, key
 from kezuri.cli.explorer.look import LOOK
 from kezuri.cli.explorer.messages import Done, Heard, Looked
 from kezuri.cli.explorer.panes import FilesPane, LayersPane
@@ -27,6 +27,9 @@ from kezuri.cli.quantities import amount
 from kezuri.diagnostics import visible
 from kezuri.layer.entry import Entry
 
+_OF_PANES = frozenset(
+    ("ask", "leave", "switch_pane", "search_again", "toggle_wasted", "toggle_leftovers", "owners", "aggregate_other")
+) | {"everything", "help"}
 _NARROW = 80
 _LOW = 18
 
@@ -37,18 +40,20 @@ class Explorer(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = LOOK
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", show=False),
-        Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
-        Binding("ctrl+f,f", "ask('filter')", show=False),
-        Binding("slash,ctrl+slash,ctrl+underscore", "ask('search')", show=False),
-        Binding("n", "search_again(False)", show=False),
-        Binding("N", "search_again(True)", show=False),
-        Binding("w", "toggle_wasted", show=False),
-        Binding("L", "toggle_leftovers", show=False),
-        Binding("o", "owners", show=False),
-        Binding("a", "aggregate_other", show=False),
-        Binding("escape", "everything", show=False),
-        Binding("question_mark,f1", "help", show=False),
+        key("q", "leave"),
+        key("ctrl+c,ctrl+q", "quit"),
+        key("tab,shift+tab", "switch_pane"),
+        key("ctrl+f,f", "ask('filter')"),
+        key("slash,ctrl+slash,ctrl+underscore", "ask('search')"),
+        key("ctrl+e,e", "ask('write')"),
+        key("n", "search_again(False)"),
+        key("N", "search_again(True)"),
+        key("w", "toggle_wasted"),
+        key("L", "toggle_leftovers"),
+        key("o", "owners"),
+        key("a", "aggregate_other"),
+        key("escape", "everything"),
+        key("question_mark,f1", "help"),
     ]
 
     def __init__(self, exploration: Exploration, named: str, phrase: Phrase) -> None:
@@ -84,8 +89,8 @@ class Explorer(App[None]):
         yield Static(Text(self._keys(), no_wrap=True, overflow="ellipsis"), classes="keys")
 
     def on_mount(self) -> None:
-        self.query_one(FilesPane).focus()
-        self.screen.add_class("files")
+        self._first.set_focus(self._first.query_one(FilesPane))
+        self._first.add_class("files")
         self._fit(self.size.width, self.size.height)
         self._exploration.listen(self.hear)
 
@@ -240,7 +245,7 @@ class Explorer(App[None]):
         to_layers = screen.has_class("files")
         screen.set_class(to_layers, "layers")
         screen.set_class(not to_layers, "files")
-        (screen.query_one(LayersPane) if to_layers else screen.query_one(FilesPane)).focus()
+        screen.set_focus(screen.query_one(LayersPane) if to_layers else screen.query_one(FilesPane))
 
     def action_aggregate(self, on: bool) -> None:
         self._aggregate = on
@@ -290,27 +295,48 @@ class Explorer(App[None]):
 
     # questions
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key means this now: not while letters are typed, or something lies over the panes."""
+        if action in _OF_PANES and (self._asked or len(self.screen_stack) > 1):
+            return action == "everything" and bool(self._asked)
+        return super().check_action(action, parameters)
+
+    def action_leave(self) -> None:
+        self.exit()
+
     def action_ask(self, what: str) -> None:
         if self._opened is None:
             return
+        if what == "write":
+            self._shown = self._chosen()
+            if self._shown is None:
+                return
         self._asked = what
         prompt = self._first.query_one("#prompt", Input)
-        prompt.value = {"filter": self._filter.pattern, "search": self._sought}.get(what, "")
+        written = "./" + re.sub(r"[^\w.+@-]", "_", self._shown[0].name) if self._shown is not None else ""
+        prompt.value = {"filter": self._filter.pattern, "search": self._sought, "write": written}.get(what, "")
+        prompt.cursor_position = len(prompt.value)
         prompt.placeholder = {
             "filter": self._phrase("Show only paths with this regular expression"),
             "search": self._phrase("Go to a name with this regular expression"),
+            "write": self._phrase("Write it to this new file"),
         }.get(what, "")
-        self._first.add_class("asking")
-        prompt.focus()
+        self._prompting(True)
+        # At once, so that what is typed ahead goes there; `focus` waits for the next turn.
+        self._first.set_focus(prompt)
+
+    def _prompting(self, on: bool) -> None:
+        self._first.query_one("#prompt").display = on
+        self._first.query_one("#state").display = not on
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         self._answered(message.value, True)
 
     def _answered(self, text: str, given: bool = False) -> None:
         asked, self._asked = self._asked, ""
-        self._first.remove_class("asking")
         files = self._first.query_one(FilesPane)
-        files.focus()
+        self._first.set_focus(files)
+        self._prompting(False)
         self._first.set_class(False, "layers")
         self._first.set_class(True, "files")
         if not given:
@@ -365,17 +391,9 @@ class Explorer(App[None]):
 
     def action_write_out(self) -> None:
         """Ask where the chosen file is to be written."""
-        chosen = self._chosen()
         while len(self.screen_stack) > 1:
             self.pop_screen()
-        if chosen is None:
-            return
-        node, _ = chosen
-        self._shown = chosen
         self.action_ask("write")
-        prompt = self._first.query_one("#prompt", Input)
-        prompt.placeholder = self._phrase("Write it to this new file")
-        prompt.value = "./" + re.sub(r"[^\w.+@-]", "_", node.name)
 
     def _write(self, target: str) -> None:
         if self._shown is None or not target.strip():

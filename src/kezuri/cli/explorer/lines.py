@@ -13,18 +13,24 @@ from textual.widget import Widget
 from kezuri.cli.explorer.words import Part
 
 
+def key(keys: str, action: str) -> Binding:
+    """What keys do. All of them are done before the next one is looked at, so that people, and scripts, may type ahead:
+    other bindings of Textual wait until the key has come up from the widget that has the focus."""
+    return Binding(keys, action, show=False, priority=True)
+
+
 class Lines(Widget, can_focus=True):
     """Lines with a cursor, which keys and the mouse move. Whoever inherits says how many lines there are (`count`) and
     what each is (`parts`)."""
 
     DEFAULT_CSS = "Lines { height: 1fr; width: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup,u", "page(-1)", show=False),
-        Binding("pagedown,d", "page(1)", show=False),
-        Binding("home,g", "first", show=False),
-        Binding("end,G", "last", show=False),
+        key("up,k", "move(-1)"),
+        key("down,j", "move(1)"),
+        key("pageup,u", "page(-1)"),
+        key("pagedown,d", "page(1)"),
+        key("home,g", "first"),
+        key("end,G", "last"),
     ]
 
     class Moved(Message):

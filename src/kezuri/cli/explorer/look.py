@@ -17,6 +17,4 @@ Screen, ModalScreen { background: ansi_default; color: ansi_default; layout: ver
 #state { height: 1; color: ansi_default; }
 .keys { height: 1; color: ansi_default; text-style: dim; }
 #prompt { display: none; height: 1; border: none; padding: 0; background: ansi_default; color: ansi_default; }
-.asking #prompt { display: block; }
-.asking #state { display: none; }
 """

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from kezuri.anatomy.listing_tree import Node
 from kezuri.app.exploring import SeenLayer
-from kezuri.cli.explorer.lines import Lines
+from kezuri.cli.explorer.lines import Lines, key
 from kezuri.cli.explorer.rows import Rows
 from kezuri.cli.explorer.words import MARKS, STYLES, Part, attributes, bytes_of, name
 from kezuri.diagnostics import visible
@@ -18,10 +18,9 @@ class LayersPane(Lines):
     """The layers, the lowest first: size, what of it is wasted, and what made it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "app.switch_pane", show=False),
-        Binding("ctrl+a", "app.aggregate(True)", show=False),
-        Binding("ctrl+l", "app.aggregate(False)", show=False),
-        Binding("enter,right,l", "app.switch_pane", show=False),
+        key("ctrl+a", "app.aggregate(True)"),
+        key("ctrl+l", "app.aggregate(False)"),
+        key("enter,right,l", "app.switch_pane"),
     ]
 
     def __init__(self) -> None:
@@ -46,20 +45,18 @@ class FilesPane(Lines):
     """The files of the layers up to the chosen one, as a tree."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "app.switch_pane", show=False),
-        Binding("space", "toggle_row", show=False),
-        Binding("ctrl+space,ctrl+@,ctrl+at", "toggle_all", show=False),
-        Binding("left,h", "out", show=False),
-        Binding("right,l", "into", show=False),
-        Binding("enter", "open", show=False),
-        Binding("ctrl+a,1", "app.toggle_change('added')", show=False),
-        Binding("m,2", "app.toggle_change('changed')", show=False),
-        Binding("ctrl+r,3", "app.toggle_change('removed')", show=False),
-        Binding("ctrl+u,4", "app.toggle_change('same')", show=False),
-        Binding("ctrl+b,b", "attributes", show=False),
-        Binding("ctrl+o,s", "sort", show=False),
-        Binding("ctrl+e,e", "app.write_out", show=False),
-        Binding("c", "app.compare", show=False),
+        key("space", "toggle_row"),
+        key("ctrl+space,ctrl+@,ctrl+at", "toggle_all"),
+        key("left,h", "out"),
+        key("right,l", "into"),
+        key("enter", "open"),
+        key("ctrl+a,1", "app.toggle_change('added')"),
+        key("m,2", "app.toggle_change('changed')"),
+        key("ctrl+r,3", "app.toggle_change('removed')"),
+        key("ctrl+u,4", "app.toggle_change('same')"),
+        key("ctrl+b,b", "attributes"),
+        key("ctrl+o,s", "sort"),
+        key("c", "app.compare"),
     ]
 
     def __init__(self, entry_of: Callable[[Node], Entry | None]) -> None:

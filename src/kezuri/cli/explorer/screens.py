@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from kezuri.cli.explorer.content_text import drawn, hex_count, hex_line, is_text, text_lines
-from kezuri.cli.explorer.lines import Lines
+from kezuri.cli.explorer.lines import Lines, key
 from kezuri.cli.explorer.words import Part
 from kezuri.cli.phrase import Phrase
 
@@ -19,9 +19,9 @@ class ContentLines(Lines):
     """Lines to be read; they move sideways, too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "sideways(-8)", show=False),
-        Binding("right,l", "sideways(8)", show=False),
-        Binding("space", "page(1)", show=False),
+        key("left,h", "sideways(-8)"),
+        key("right,l", "sideways(8)"),
+        key("space", "page(1)"),
     ]
     pointing = False
 
@@ -46,11 +46,11 @@ class ContentScreen(Screen[None]):
     `lines` are given they are shown, else the bytes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,backspace", "app.pop_screen", show=False),
-        Binding("x", "hexadecimal", show=False),
-        Binding("c", "app.compare", show=False),
-        Binding("ctrl+e,e", "app.write_out", show=False),
-        Binding("ctrl+c", "app.quit", show=False),
+        key("escape,q,backspace", "app.pop_screen"),
+        key("x", "hexadecimal"),
+        key("c", "app.compare"),
+        key("ctrl+e,e", "app.write_out"),
+        key("ctrl+c", "app.quit"),
     ]
 
     def __init__(self, phrase: Phrase, head: Sequence[Part], data: bytes, lines: Sequence[Part] | None = None) -> None:
@@ -97,7 +97,7 @@ class ContentScreen(Screen[None]):
 class ChoiceLines(Lines):
     """Lines of which one is chosen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "choose", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [key("enter,space", "choose")]
 
     def __init__(self, choices: Sequence[list[Part]]) -> None:
         super().__init__()
@@ -117,8 +117,8 @@ class ChoiceScreen(ModalScreen[int]):
     """One of several lines to be chosen; its number is the result, -1 for none of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(-1)", show=False),
-        Binding("ctrl+c", "app.quit", show=False),
+        key("escape,q", "dismiss(-1)"),
+        key("ctrl+c", "app.quit"),
     ]
 
     def __init__(self, title: str, choices: Sequence[list[Part]], current: int = 0) -> None:
@@ -140,8 +140,8 @@ class HelpScreen(ModalScreen[None]):
     """The keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "dismiss(None)", show=False),
-        Binding("ctrl+c", "app.quit", show=False),
+        key("escape,q,question_mark,enter", "dismiss(None)"),
+        key("ctrl+c", "app.quit"),
     ]
 
     def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
