@@ -1,4 +1,4 @@
-"""Parts of the report that need an image's files and the journal: the image is opened once more, and its pieces go by."""
+"""Parts of the report that need an image's files and the journal: the image is opened once more, its pieces go by."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +17,8 @@ from kezuri.report.html_anatomy import anatomy_section
 def anatomy_part(
     settings: Settings, image: Named, figures: Anatomy, japanese: Callable[[str], str]
 ) -> tuple[dict[str, Any], Profile | None]:
-    """The section of an image whose figures are known, and what the build cost that made it; None where the journal does
-    not know that. KezuriError when there is no such image, or its layers cannot be had."""
+    """The section of an image whose figures are known, and what the build cost that made it; None where the journal
+    does not know that. KezuriError when there is no such image, or its layers cannot be had."""
     with Session(settings, reading=True) as session, opened_dissection(session, image) as dissection:
         section = anatomy_section(dissection, figures, japanese)
         build = build_of(session, dissection.config)
