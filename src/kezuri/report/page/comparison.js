@@ -29,7 +29,7 @@ function comparisonSection(data) {
       {title: t("Item"), text: true, cell: name},
       {title: t("Before"), number: true, cell: (figure) => side(figure, "before")},
       {title: t("After"), number: true, cell: (figure) => side(figure, "after")},
-      {title: t("Saved"), number: true, cell: saved, tone: (figure) => figure.saved > 0 ? "good" : figure.saved < 0 ? "bad" : ""},
+      {title: t("Saved"), number: true, by: (figure) => figure.saved ?? -Infinity, cell: saved, tone: (figure) => figure.saved > 0 ? "good" : figure.saved < 0 ? "bad" : ""},
       {title: "", cell: (figure) => figure.saved === null ? "" : figure.certain ? "" : el("span", {class: "faint"}, t("within the spread"))},
     ], data.figures, {most: 100, id: "comparison", caption: terms.join(" · ")}));
   if (drawn.length) {
