@@ -72,7 +72,7 @@ function anatomySection(data, state) {
     {title: t("Size"), number: true, by: (each) => each.size, cell: (each) => size(each.size)},
     {title: t("Share"), cell: (each) => meter(sum("useful") ? each.size / sum("useful") : 0)},
     {title: t("Owner"), text: true, cell: (each) => link(ownerName(data.tree.owners[each.number]), {owner: each.number})},
-    {title: t("Kind"), cell: (each) => data.tree.owners[each.number].ecosystem || t(CATEGORY_TITLES[data.tree.owners[each.number].kind])},
+    {title: t("Kind"), cell: (each) => ownerGroup(groupOfOwner(data.tree.owners[each.number]))},
     {title: t("Files"), number: true, by: (each) => each.files, cell: (each) => count(each.files)},
     {title: t("Wasted"), number: true, by: (each) => each.wasted, cell: (each) => each.wasted ? size(each.wasted) : ""},
   ], data.owners));
@@ -110,7 +110,7 @@ function layersChart(data, chosen) {
       barmode: "stack", bargap: 0.25, height: Math.min(900, 90 + 22 * data.layers.length), margin: {t: 8, l: 30, r: 12, b: 30},
       xaxis: {...bytesAxis(Math.max(1, ...data.layers.map((layer) => layer.tar)))},
       yaxis: {autorange: "reversed", type: "category"},
-      legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0},
+      legend: {orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0},
     },
   }), (box) => {
     if (listening) return;

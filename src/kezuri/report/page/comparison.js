@@ -13,7 +13,7 @@ function comparisonSection(data) {
     const spread = told.runs.length > 1 ? t("{} runs, {} to {}", told.runs.length, reading(figure, Math.min(...told.runs)), reading(figure, Math.max(...told.runs))) : "";
     return el("span", {}, told.text ? `${told.text} ` : "", reading(figure, told.median), spread ? el("div", {class: "faint"}, spread) : "");
   };
-  const saved = (figure) => figure.saved === null ? "" : figure.saved < 1 && figure.saved >= 0.9995 ? `> ${percent(0.999)}` : percent(figure.saved);
+  const saved = (figure) => figure.saved === null ? "" : figure.saved >= 0.9995 && figure.after.median ? `> ${percent(0.999)}` : percent(figure.saved);
   const name = (figure) => el("span", {title: said(figure, "how")}, said(figure, "title"));
   const drawn = data.figures.filter((figure) => figure.saved !== null && figure.before.median > 0);
   const named = (which) => data[which].name;
