@@ -49,7 +49,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 
 def test_recorded_shown_and_gated(desk: Desk) -> None:
-    environ = {"GITHUB_SHA": "a" * 40, "GITHUB_REF_NAME": "main"}
+    environ: dict[str, Any] = {"GITHUB_SHA": "a" * 40, "GITHUB_REF_NAME": "main"}
     out, err = desk.size("record", "app", "--at", "2026-01-01T00:00:00Z", **environ)
     assert "app (2026-01-01, main, aaaaaaa)" in out and f"appended to {FILE}" in err
     assert "already" in desk.size("record", "app", **environ)[1]

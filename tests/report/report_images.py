@@ -37,7 +37,7 @@ def hostile() -> Dissection:
     slashless = [name.replace("/", "\\") for name in HOSTILE]
     lowest = {f"usr/{name}/{other}": Made(b"x" * (100 + i + j)) for i, name in enumerate(slashless)
               for j, other in enumerate(slashless)}  # fmt: skip
-    lowest |= {"app/one": Made(b"1" * 5000), "app/two": Made(b"1" * 5000), "var/gone": Made(b"g" * 30000)}
+    lowest |= {"app/one": Made(b"1" * 5000), "app/two": Made(b"1" * 5000), "var/gone": Made(b"g" * 20000)}
     lowest |= {"app/link": Made(kind="symlink", link="one"), "app/first": Made(b"2" * 700)}
     middle = {"app/one": Made(b"1" * 5000, mode=0o755), f"usr/{slashless[0]}/new": Made(b"n" * 4000)}
     above = {"var/gone": Made(kind="whiteout"), "app/first": Made(b"3" * 900)}

@@ -94,7 +94,7 @@ def library() -> str:
             continue
     raise KezuriError.of(
         "a report as HTML needs plotly, which is not installed",
-        hint="pip install 'kezuri[html]'",
+        hint="install it with pip install 'kezuri[html]'",
         exit_code=125,
     )
 

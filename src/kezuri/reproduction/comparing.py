@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from kezuri.reproduction.mending import mending, of_config
-from kezuri.reproduction.traces import Trace, Window, trace
+from kezuri.reproduction.mending import mending, of_config, of_program
+from kezuri.reproduction.traces import BUILD_ID, Trace, Window, trace
 from kezuri.reproduction.values import Kind, LeftEntry, Made, StepLeft, StepUnlike, Unlike
 
 Contents = Callable[[StepLeft, Sequence[str]], tuple[Mapping[str, bytes], Mapping[str, bytes]]]
@@ -118,6 +118,8 @@ def _content(path: str, read: tuple[Mapping[str, bytes], Mapping[str, bytes]], f
 
 def _unlike(path: str, what: str, was: str, now: str, kind: Kind, instruction: str, told: str = "") -> Unlike:
     kind, about, mended = mending(path, what, kind, instruction)
+    if told == BUILD_ID:
+        mended = of_program(mended)
     return Unlike(path, what, was, now, kind, "; ".join(filter(None, (about, told))), mended)
 
 

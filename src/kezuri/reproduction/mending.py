@@ -88,6 +88,7 @@ KINDS: dict[Kind, str] = {
     "config": "",
 }
 
+_BUILD_ID = "it follows from all else in the program: mend that, or link with -Wl,--build-id=none"
 _PATTERNS = tuple((re.compile(known.path), known) for known in PATHS)
 
 
@@ -106,6 +107,11 @@ def mending(path: str, what: str, kind: Kind, instruction: str, dated: bool = Fa
             kind = known.kind if kind == "content" else kind
             return kind, known.about, known.mending or KINDS[kind]
     return kind, "", KINDS[kind]
+
+
+def of_program(mended: str) -> str:
+    """How a build id is mended, where nothing better is known of its path (`mended`)."""
+    return _BUILD_ID if mended == KINDS["random"] else mended
 
 
 def of_config(field: str) -> tuple[str, str]:

@@ -30,6 +30,12 @@ _RANDOM = re.compile(rb"\b(?:tmp|temp)[._-]?[A-Za-z0-9_]{4,16}\b|\b[0-9a-fA-F]{1
 _TEXT_LIMIT = 0.02
 
 
+BUILD_ID = "a build id, or another mark of a few bytes"
+_GZIP = b"\x1f\x8b"
+_COMPRESSED = (_GZIP, b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"PK\x03\x04")
+"""How compressed bytes begin: they look drawn at random, and are not."""
+
+
 class Trace(NamedTuple):
     """What a file's two versions differ in, and where that is, in a few words (an archive's header, a line)."""
 
@@ -53,9 +59,25 @@ def trace(path: str, one: bytes, two: bytes, first: Window, second: Window) -> T
     packed = _packed(path, one, two)
     if packed is not None:
         return packed
+    if one[:2] == two[:2] == _GZIP:
+        inner = _unzipped(one), _unzipped(two)
+        if inner[0] != inner[1] and inner[0][:2] != _GZIP:
+            return trace(path, *inner, first, second)
+    if one.startswith(_COMPRESSED):
+        return Trace("content", "compressed")
     if _is_text(one) and _is_text(two):
         return _of_text(one, two, first, second)
     return _of_binary(one, two, first, second)
+
+
+def _unzipped(data: bytes) -> bytes:
+    """What gzip packed, as far as it is looked at; nothing where it is broken."""
+    import zlib
+
+    try:
+        return zlib.decompressobj(31).decompress(data, MOST)
+    except zlib.error:
+        return b""
 
 
 def _is_text(data: bytes) -> bool:
@@ -77,7 +99,7 @@ def _of_text(one: bytes, two: bytes, first: Window, second: Window) -> Trace:
         one, two = _without(kind, one, first), _without(kind, two, second)
         if one == two:
             return Trace(kind, where)
-        if sorted(one.splitlines()) == sorted(two.splitlines()):
+        if sorted(_WORDS.findall(one)) == sorted(_WORDS.findall(two)):
             return Trace("order" if kind == "time" else kind, where)
     if _drawn(one, two):
         return Trace("random", where)
@@ -135,7 +157,7 @@ def _of_binary(one: bytes, two: bytes, first: Window, second: Window) -> Trace:
     if sorted(one) == sorted(two):
         return Trace("order", "the same bytes")
     if one[:4] == b"\x7fELF" and len(runs) <= 4 and sum(end - start for start, end in runs) <= 64:
-        return Trace("random", "a build id, or another mark of a few bytes")
+        return Trace("random", BUILD_ID)
     if all(end - start >= 8 and _scattered(one[start:end]) and _scattered(two[start:end]) for start, end in runs):
         return Trace("random", f"at byte {runs[0][0]}")
     return Trace("content", f"at byte {runs[0][0]}")
@@ -183,7 +205,7 @@ def _scattered(data: bytes) -> bool:
 
 def _packed(path: str, one: bytes, two: bytes) -> Trace | None:
     """What is known of forms that carry times of their own."""
-    if one[:2] == two[:2] == b"\x1f\x8b" and one[:4] == two[:4] and one[8:] == two[8:]:
+    if one[:2] == two[:2] == _GZIP and one[:4] == two[:4] and one[8:] == two[8:]:
         return Trace("time", "the header of gzip")
     if one[:4] == two[:4] == b"PK\x03\x04":
         return _of_zip(one, two)
@@ -231,6 +253,9 @@ def _of_tar(one: bytes, two: bytes) -> Trace | None:
         return Trace("time", "the times of what the archive holds")
     if sorted(kept[0]) == sorted(kept[1]):
         return Trace("order", "of what the archive holds")
+    without_modes = [[(name, size, content) for name, size, _, content in members] for members in kept]
+    if without_modes[0] == without_modes[1]:
+        return Trace("mode", "modes and times of what the archive holds")
     return None
 
 

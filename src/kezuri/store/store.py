@@ -70,7 +70,7 @@ class Store:
         if not self._fixed:
             self._take_lease()
         try:
-            self.database = Database(os.path.join(self.root, "kezuri.db"), self._frugal, self._fixed)
+            self.database = self._opened()
             self._forget_unsynced()
         except BaseException:
             self._drop_lease()
@@ -85,6 +85,17 @@ class Store:
         if isinstance(error, OSError) and f"{error.filename}".startswith(self.root + os.sep):
             # Whatever was done in the store just then: it is the store's disk that did not do it.
             raise disk_error(error, str(error.filename)) from error
+
+    def _opened(self) -> Database:
+        path = os.path.join(self.root, "kezuri.db")
+        try:
+            return Database(path, self._frugal, self._fixed)
+        except KezuriError as error:
+            if self._reading and not self._fixed and os.path.exists(path):
+                # A full disk has no room for what SQLite writes beside a database that is only read.
+                with suppress(KezuriError):
+                    return Database(path, fixed=True)
+            raise error
 
     def _cannot_be_written(self) -> bool:
         """Whether this is a store that its owner could read but not write. A file beside its leases cannot be made on

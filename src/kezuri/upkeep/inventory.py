@@ -191,7 +191,7 @@ class Inventory:
         needed, leftovers = self._reach.needed_blobs(self._everything), Leftovers(self._store)
         found = [(f"tmp/{name}", "left behind by a process that died") for name in leftovers.dead()]
         found += [(f"layers/{name}", "a directory of no layer") for name in leftovers.directories()]
-        found += [(f"listings/{name}", "a listing of no layer") for name in leftovers.listings()]
+        found += [(f"listings/{name}", _listing(name)) for name in leftovers.listings()]
         found += [(d, "a blob that nothing needs") for d in self._store.blobs.digests() if d not in needed]
         for name, title in found:
             path = self._store.blobs.path(name) if name.startswith("sha256:") else self._store.path(name)
@@ -253,6 +253,13 @@ def state_before(components: str) -> str:
     head = '["state before","'
     at = components.find(head)
     return components[at + len(head) : at + len(head) + 64] if at >= 0 else ""
+
+
+def _listing(name: str) -> str:
+    """What lies in `listings` and is of no layer of the store."""
+    if name.startswith("anatomy-"):
+        return "what an image is made of, in figures"
+    return "records of packages in a layer" if name.startswith("records-") else "a listing of no layer"
 
 
 def _fetching(size: int) -> float:

@@ -77,7 +77,7 @@ class Files {
       if (view === "image" && (this.fate[i] || kind === "w" || kind === "o")) continue;
       if (view === "wasted" && !this.fate[i]) continue;
       if (view === "added" && (kind === "w" || kind === "o" || this.changes(i))) continue;
-      if (view === "changed" && !this.changes(i)) continue;
+      if (view === "changed" && (kind === "w" || kind === "o" || !this.changes(i))) continue;
       if (view === "removals" && kind !== "w" && kind !== "o") continue;
       if (layer >= 0 && this.layer[i] !== layer) continue;
       if (owner >= 0 && this.owner[i] !== owner) continue;
