@@ -61,7 +61,7 @@ def compare(
     with ExitStack() as held:
         session = held.enter_context(Session(settings, reading=True))
         place = held.enter_context(session.store.scratch("compare"))
-        builds = held.enter_context(Builds(settings, request, program, reporter, listener, place))
+        builds = held.enter_context(Builds(settings, request, program, reporter, place))
         columns = [
             _column(settings, name, word, builds)
             for name, word in zip((request.before, request.after), ("before", "after"))
