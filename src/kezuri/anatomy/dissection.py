@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from kezuri.anatomy.names import OtherNames
+from kezuri.anatomy.names import Hiding, OtherNames
 from kezuri.anatomy.values import NOBODY, Fate, Maker, Owner, Piece
 from kezuri.anatomy.walk import Item, walk
 from kezuri.layer.entry import Entry
@@ -124,9 +124,10 @@ class Dissection:
             digest = digests[layer].get(entry.path, b"")
             fate, name = "shown", ""
             if by >= 0:
-                name = self.names.shown(layer, entry.path)
-                if not name:
-                    fate = "removed" if item.removed else "replaced"
+                last = self.names.hiding(layer, entry.path, Hiding(by, item.removed))
+                by, name = last.layer, last.name
+                if by >= 0:
+                    fate = "removed" if last.removes else "replaced"
                     if fate == "replaced" and self._is_at(by, entry, digest):
                         fate = "rewritten"
             yield Piece(entry, layer, fate, by, digest, owner(item), leftover(item), name)

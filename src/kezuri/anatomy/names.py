@@ -1,6 +1,7 @@
 """Files with several names: the bytes of a file are in vain once the last of its names is hidden, not the first."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from kezuri.anatomy.walk import walk
 from kezuri.layer.listing import Listing
@@ -8,6 +9,15 @@ from kezuri.tree.layers import IMPLIED, LayerForm
 
 _MOST_LOOKUPS = 2_000_000
 """Places at which files of lower layers are looked for; hard links beyond that are thought to lead nowhere."""
+
+
+class Hiding(NamedTuple):
+    """What hides a name for good: a layer, -1 for none, and whether it takes the name away or replaces it. `name` is
+    one that is not hidden."""
+
+    layer: int = -1
+    removes: bool = False
+    name: str = ""
 
 
 _Name = tuple[int, str]
@@ -22,30 +32,36 @@ class OtherNames:
         self._forms = tuple(forms)
         self._listings = tuple(listings)
         self._targets = frozenset[str]().union(*(listing.linked() for listing in listings))
-        self._names: dict[_Name, str] | None = None
+        self._names: dict[_Name, list[_Name]] | None = None
+        self._hiding: dict[_Name, Hiding] = {}
         self._lookups = _MOST_LOOKUPS
 
-    def shown(self, layer: int, path: str) -> str:
-        """Another name of the file that has this first one, under which it is shown; empty for none."""
+    def hiding(self, layer: int, path: str, first: Hiding) -> Hiding:
+        """What hides the last name of a file whose first name, this one, is hidden by `first`."""
         if path not in self._targets:
-            return ""
+            return first
         if self._names is None:
             self._names = self._found()
-        return self._names.get((layer, path), "")
+        last = first
+        for name in self._names.get((layer, path), ()):
+            other = self._hiding.get(name, first)
+            if other.layer < 0:
+                return Hiding(name=name[1])
+            if other.layer > last.layer:
+                last = other
+        return last
 
-    def _found(self) -> dict[_Name, str]:
-        """By file the first of its other names that no layer hides."""
-        hidden = {
-            (item.layer, item.entry.path)
-            for item in walk(self._forms)
-            if item.entry.kind == "hardlink" and item.hidden >= 0
-        }
-        names: dict[_Name, str] = {}
+    def _found(self) -> dict[_Name, list[_Name]]:
+        """By file its other names, after what hides each of these was found out."""
+        for item in walk(self._forms):
+            if item.entry.kind == "hardlink":
+                self._hiding[item.layer, item.entry.path] = Hiding(item.hidden, item.removed)
+        names: dict[_Name, list[_Name]] = {}
         for layer, listing in enumerate(self._listings):
             for name, target in listing.links():
-                file = self._file(layer, target) if (layer, name) not in hidden else None
+                file = self._file(layer, target)
                 if file is not None:
-                    names.setdefault(file, name)
+                    names.setdefault(file, []).append((layer, name))
         return names
 
     def _file(self, layer: int, path: str) -> _Name | None:

@@ -8,7 +8,7 @@ Fate = Literal["shown", "removed", "replaced", "rewritten", "superseded"]
 """What becomes of an entry in the final root file system. `shown`: it is there. `removed`: a higher layer takes it
 away, itself, with a directory above it, or by an opaque directory. `replaced`: a higher layer has something else at its
 path. `rewritten`: a higher layer has the same bytes there, with another owner, mode, time or attribute. `superseded`:
-the same layer's tar has the path again further on. A file with several names is `shown` as long as one of them is."""
+the same layer's tar has the path again further on. A file with several names is what becomes of its last name."""
 
 WASTED: frozenset[Fate] = frozenset(("removed", "replaced", "rewritten", "superseded"))
 
@@ -49,10 +49,10 @@ class Maker(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One entry of one layer. `layer` counts from 0, the lowest; `by` is the layer that hides it where it is, or -1.
+    """One entry of one layer. `layer` counts from 0, the lowest; `by` is the layer that hides it, -1 where it is shown.
     `digest` is the SHA-256 of a file's bytes (empty for what has none); `owner` the number of its owner in
     `Dissection.owners`; `leftover` the name of the kind of known leftovers that it is of, empty for none. `name` is the
-    one under which the image shows a file whose first name, in `entry`, it hides; empty where there is no need."""
+    one under which the image shows a file whose first name, in `entry`, it does not; empty where there is no need."""
 
     entry: Entry
     layer: int
