@@ -20,15 +20,23 @@ class Traffic:
     def __init__(
         self, listen: Callable[[], None] = lambda: None, warn: Callable[[str], None] = lambda text: None
     ) -> None:
-        """`listen` is called whenever something came, perhaps from several threads; `warn` hears of credentials that
-        cannot be asked for."""
+        """`listen` is called whenever something came, perhaps from several threads, and now and then while layers are
+        listed; `warn` hears of credentials that cannot be asked for."""
         self._listen = listen
         self.warn = warn
         self._lock = threading.Lock()
         self.came = 0
+        self.listed = 0
+        """How many files of layers were listed; of layers that were known before none are."""
         self.whole = 0
         self.source = ""
         """Where they came from; empty when nothing had to come."""
+
+    def list_file(self) -> None:
+        """Take note of a file of a layer that is being listed."""
+        self.listed += 1
+        if not self.listed % 256:
+            self._listen()
 
     def count(self, size: int) -> None:
         """Take note of bytes that came."""
