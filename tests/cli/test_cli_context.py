@@ -46,6 +46,8 @@ def test_what_is_asked_wrongly(desk: Desk) -> None:
     where = str(desk.context)
     assert desk("context", "--dry-run", where)[0] == desk("context", "--litter", where)[0] == 2
     assert desk("context", f"{where}/nothing")[0] == 1
+    assert desk("context", where, where)[0] == 2
+    assert "without a daemon" in desk("context", "ls")[2] and desk("context", "use", "remote")[0] == 2
     (desk.context / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
     code, _, err = desk("context", where)
     assert code == 1 and '"nothing" was not found' in err and "2 | COPY nothing /" in err
