@@ -41,6 +41,11 @@ class Naming(Protocol):
         """What could not be found out about owners."""
         ...
 
+    @property
+    def packages(self) -> Sequence[Owner]:
+        """The packages that the image has in the end, each once, in order."""
+        ...
+
     def owner(self, item: Item) -> int:
         """The number of the owner of a file."""
         ...
@@ -55,6 +60,7 @@ class NoNames:
 
     owners: Sequence[Owner] = (NOBODY,)
     told: Sequence[str] = ()
+    packages: Sequence[Owner] = ()
 
     def owner(self, item: Item) -> int:
         """As Naming says."""
@@ -124,7 +130,7 @@ class Dissection:
             digest = digests[layer].get(entry.path, b"")
             fate, name = "shown", ""
             if by >= 0:
-                last = self.names.hiding(layer, entry.path) or Hiding(by, item.removed)
+                last = self.names.hiding(layer, entry.path, Hiding(by, item.removed))
                 by, name = last.layer, last.name
                 if by >= 0:
                     fate = "removed" if last.removes else "replaced"

@@ -150,7 +150,9 @@ class Duplicate(NamedTuple):
 class Anatomy(NamedTuple):
     """A whole image in figures. `files` and `directories` are counted as the image shows them; `owners` come largest
     first, `waste` and `leftovers` too, `duplicates` by what they would give back. `largest` are the largest shown
-    files. `told` is what could not be found out."""
+    files. `told` is what could not be found out.
+    `packages` are those that the image has in the end, in order: those too that have no file of their own, and that lie
+    within programs and archives."""
 
     name: str
     digest: str
@@ -164,6 +166,7 @@ class Anatomy(NamedTuple):
     files: int
     directories: int
     told: tuple[str, ...] = ()
+    packages: tuple[Owner, ...] = ()
 
     @property
     def tar(self) -> int:
@@ -189,3 +192,10 @@ class Anatomy(NamedTuple):
     def blob(self) -> int:
         """The bytes that travel."""
         return sum(layer.blob for layer in self.layers)
+
+    @property
+    def held(self) -> frozenset[Owner]:
+        """The packages that the image has in the end, by their records or by files that it shows. What a layer had and
+        a higher one took away is an owner of wasted bytes, and is not held."""
+        shown = [share.owner for share in self.owners if share.files]
+        return frozenset(owner for owner in (*shown, *self.packages) if owner.kind not in ("application", "nobody"))
