@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from tests.anatomy.anatomy_images import dissected
 from tests.report.report_images import Large, hostile_section
 from tests.report.test_report_forms import CLEAN, ONE, SPREAD, told
 
+from kezuri.anatomy.summary import summarise
 from kezuri.cache.journal import Asked, Heading
 from kezuri.check.told import Sheet
 from kezuri.comparison.values import Comparison, Conditions, Figure, Reading, Side
@@ -51,7 +53,8 @@ def profile() -> Profile:
 
 
 def write_pages(directory: Path, large: int) -> None:
-    """`all.html`, whose first section is the hostile image, `check.html` and, with so many files, `large.html`."""
+    """`all.html`, whose first section is the hostile image, `check.html`, `nothing.html` of an image without
+    layers and, with so many files, `large.html`."""
     every = (told(span, level, f"message of {level}: <b>") for span, level in SPREAD)
     long = told((11 * 20, 11 * 20 + 8), "error", "far below", source=SourceText("long", LINES))
     sheets = [ONE, CLEAN, Sheet(SourceText("Dockerfile", ONE.source.text), tuple(every)), Sheet(long.source, (long,))]
@@ -63,5 +66,7 @@ def write_pages(directory: Path, large: int) -> None:
     sections = [hostile_section("Before"), compared, cost, findings]
     (directory / "all.html").write_bytes(page("a page </title><script>", sections))
     (directory / "check.html").write_bytes(page("check", [findings]))
+    nothing = dissected()
+    (directory / "nothing.html").write_bytes(page("nothing", [anatomy_section(nothing, summarise(nothing))]))
     many = Large(large)
     (directory / "large.html").write_bytes(page("large", [anatomy_section(many.dissection(), many.anatomy())]))

@@ -198,6 +198,24 @@ def test_findings_stand_below_their_lines(window: Chromium, pages: Path) -> None
     assert "0 of" in window.text(".bar [role=status]")
 
 
+def test_tables_are_sorted_and_shown_whole(window: Chromium, pages: Path) -> None:
+    window.open(pages / "all.html").drawn()
+    first = "return document.querySelector('#layers tbody tr').cells[0].innerText"
+    useful = "#layers th:nth-child(4) button"
+    assert window.run(first) == "1"
+    window.click(useful)
+    window.click(useful)
+    assert window.run("return document.querySelector('#layers th:nth-child(4)').ariaSort") == "ascending"
+    assert window.run(first) == "3"
+    window.click(useful)
+    assert window.run(first) == "1"
+    rows = "return document.querySelector('.more').previousElementSibling.querySelectorAll('tbody tr').length"
+    many = window.run(rows)
+    window.run("window.more = document.querySelector('.more').previousElementSibling")
+    window.click(".more")
+    assert window.run("return window.more.querySelectorAll('tbody tr').length") > many
+
+
 def test_the_table_says_what_was_saved_and_what_grew(window: Chromium, pages: Path) -> None:
     window.open(pages / "all.html").drawn()
     rows = window.run("return [...document.querySelectorAll('#comparison tbody tr')].map((row) => row.innerText)")
@@ -207,6 +225,13 @@ def test_the_table_says_what_was_saved_and_what_grew(window: Chromium, pages: Pa
     assert window.run("return document.querySelectorAll('#comparison .bad').length") == 1
     text = window.text("#profile")
     assert "RUN <b>make</b>" in text and "1 of 2" in text and "it was new" in text
+
+
+def test_an_image_of_nothing_has_a_page(window: Chromium, pages: Path) -> None:
+    window.open(pages / "nothing.html").drawn()
+    assert "nothing fits" in window.text(".tree") and "0 files, 0B" in window.text(".bar [role=status]")
+    window.run("document.querySelector('.tree').focus()")
+    window.press("Down", "Right", "Enter", "Backspace", "End")
 
 
 def test_small_screens_and_paper(window: Chromium, pages: Path) -> None:

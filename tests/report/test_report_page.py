@@ -90,7 +90,7 @@ def test_columns_say_every_entry_and_small_files_together_lose_no_byte(layers: l
 
 
 @pytest.mark.slow
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(stacks)
 def test_columns_say_every_entry_of_many_images(layers: list[list[Item]]) -> None:
     check_columns(layers)

@@ -84,6 +84,7 @@ _NAMED = (
     ),
     Suite("peers", ("tests/peers",), 90),
     Suite("command line", ("tests/cli",), 135, ("-m", "slow")),
+    Suite("report", ("tests/report",), 60, ("-m", "slow")),
 )
 
 

@@ -49,6 +49,12 @@ def makers(
     return tuple(found)
 
 
+def build_of(session: Session, config: ImageConfig) -> int:
+    """The number of the build that made the image's own layers, as far as the journal knows it; 0 for none."""
+    made = _in_journal(session.store, config.diff_ids)
+    return made.build.heading.number if made is not None else 0
+
+
 def _in_journal(store: Store, diff_ids: Sequence[str]) -> Made | None:
     """What the journal says of layers that were made here; it is not read for an image that was made elsewhere."""
     known = _layers(store, diff_ids)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Option
+from kezuri.cli.options import Option, UsageError
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
@@ -39,7 +39,8 @@ def anatomy_page(invocation: Invocation, image: "Anatomy") -> bool:
 
     parsed = invocation.parsed
     named = Named(parsed.operands[0], parsed.text("--platform"))
-    return _write(invocation, image.name, [anatomy_part(invocation.settings, named, image, _japanese())])
+    section, build = anatomy_part(invocation.settings, named, image, _japanese())
+    return _write(invocation, image.name, [section, *([_profile(build)] if build is not None else ())])
 
 
 class ComparisonPage:
@@ -81,16 +82,7 @@ def profile_page(invocation: Invocation, profile: "Profile") -> bool:
     """The page of `profile`, as `anatomy_page`."""
     if not _wanted(invocation):
         return False
-    from kezuri.cli.profile_text import ProfileText
-    from kezuri.report.html_profile import profile_section
-
-    japanese = _japanese()
-    texts = (ProfileText(profile), ProfileText(profile, lambda text, *gaps: japanese.phrase(text, gaps)))
-    section = profile_section(
-        profile,
-        # The first line names the instruction, which the page does itself.
-        lambda step: tuple("\n".join(line.strip() for line in text.why(step)[1:]) for text in texts),  # type: ignore[arg-type,return-value]
-    )
+    section = _profile(profile)
     return _write(invocation, section["name"] or "profile", [section])
 
 
@@ -105,8 +97,24 @@ def findings_page(invocation: Invocation, checks: "Checks") -> bool:
     return _write(invocation, "kezuri check", [section])
 
 
+def _profile(profile: "Profile") -> dict[str, Any]:
+    from kezuri.cli.profile_text import ProfileText
+    from kezuri.report.html_profile import profile_section
+
+    japanese = _japanese()
+    plain, other = ProfileText(profile), ProfileText(profile, lambda text, *gaps: japanese.phrase(text, gaps))
+    # The first line names the instruction, which the page does itself.
+    return profile_section(profile, lambda step: (_lines(plain.why(step)[1:]), _lines(other.why(step)[1:])))
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "\n".join(line.strip() for line in lines)
+
+
 def _wanted(invocation: Invocation) -> bool:
-    return bool(invocation.parsed.text("--html"))
+    if invocation.parsed.given("--html") and not invocation.parsed.text("--html"):
+        raise UsageError.because("--html wants the name of a file; - is standard output")
+    return invocation.parsed.given("--html")
 
 
 def _japanese() -> "Language":

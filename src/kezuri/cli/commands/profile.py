@@ -38,10 +38,11 @@ def execute(invocation: Invocation) -> int:
     from time import time
 
     from kezuri.app.profile import profile
-    from kezuri.cli.html_page import profile_page
+    from kezuri.cli.html_page import foresee_page, profile_page
     from kezuri.cli.profile_text import ProfileText
 
     parsed, console = invocation.parsed, invocation.console
+    foresee_page(invocation)
     build, last = _number("--build", parsed.text("--build")), _number("--last", parsed.text("--last"))
     if last > _MOST:
         raise UsageError.because(f"--last {last}: the journal keeps {_MOST} builds of a project")

@@ -58,7 +58,7 @@ function anatomySection(data, state) {
       {title: t("Files"), number: true, cell: (each) => count(each.files)},
       {title: t("Instruction that hides them"), text: true, cell: (each) => el("span", {}, ...made(data.layers[each.by]))},
       {title: t("Largest"), text: true, cell: (each) => pathLink(each.largest[0]?.[1], "wasted")},
-    ], data.waste, {caption: t("bytes in layers that the image does not show"), id: null}));
+    ], data.waste, {caption: t("bytes in layers that the image does not show")}));
   }
   if (data.duplicates.length) {
     box.append(el("h3", {}, t("Duplicates")), table([
@@ -69,12 +69,12 @@ function anatomySection(data, state) {
     ], data.duplicates, {caption: t("the same content at several paths"), most: 10}));
   }
   box.append(el("h3", {}, t("Owners")), table([
-    {title: t("Size"), number: true, cell: (each) => size(each.size)},
+    {title: t("Size"), number: true, by: (each) => each.size, cell: (each) => size(each.size)},
     {title: t("Share"), cell: (each) => meter(sum("useful") ? each.size / sum("useful") : 0)},
     {title: t("Owner"), text: true, cell: (each) => link(ownerName(data.tree.owners[each.number]), {owner: each.number})},
-    {title: t("Kind"), cell: (each) => data.tree.owners[each.number].ecosystem || t(CATEGORY_TITLES[data.tree.owners[each.number].kind])},
-    {title: t("Files"), number: true, cell: (each) => count(each.files)},
-    {title: t("Wasted"), number: true, cell: (each) => each.wasted ? size(each.wasted) : ""},
+    {title: t("Kind"), cell: (each) => ownerGroup(groupOfOwner(data.tree.owners[each.number]))},
+    {title: t("Files"), number: true, by: (each) => each.files, cell: (each) => count(each.files)},
+    {title: t("Wasted"), number: true, by: (each) => each.wasted, cell: (each) => each.wasted ? size(each.wasted) : ""},
   ], data.owners));
   box.append(el("h3", {}, t("Largest files")), table([
     {title: t("Size"), number: true, cell: (each) => size(each[0])},
@@ -110,7 +110,7 @@ function layersChart(data, chosen) {
       barmode: "stack", bargap: 0.25, height: Math.min(900, 90 + 22 * data.layers.length), margin: {t: 8, l: 30, r: 12, b: 30},
       xaxis: {...bytesAxis(Math.max(1, ...data.layers.map((layer) => layer.tar)))},
       yaxis: {autorange: "reversed", type: "category"},
-      legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0},
+      legend: {orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0},
     },
   }), (box) => {
     if (listening) return;
@@ -130,12 +130,12 @@ function bytesAxis(most) {
 
 function layersTable(data, layerLink) {
   return table([
-    {title: t("Layer"), number: true, cell: (layer) => layerLink(layer.number)},
-    {title: t("On the wire"), number: true, cell: (layer) => layer.blob ? size(layer.blob) : "–"},
-    {title: t("Unpacked"), number: true, cell: (layer) => size(layer.tar)},
-    {title: t("Useful"), number: true, cell: (layer) => size(layer.useful)},
-    {title: t("Wasted"), number: true, cell: (layer) => layer.wasted ? size(layer.wasted) : "", tone: (layer) => layer.wasted ? "bad" : ""},
-    {title: t("Files"), number: true, cell: (layer) => count(layer.files)},
+    {title: t("Layer"), number: true, by: (layer) => -layer.number, cell: (layer) => layerLink(layer.number)},
+    {title: t("On the wire"), number: true, by: (layer) => layer.blob, cell: (layer) => layer.blob ? size(layer.blob) : "–"},
+    {title: t("Unpacked"), number: true, by: (layer) => layer.tar, cell: (layer) => size(layer.tar)},
+    {title: t("Useful"), number: true, by: (layer) => layer.useful, cell: (layer) => size(layer.useful)},
+    {title: t("Wasted"), number: true, by: (layer) => layer.wasted, cell: (layer) => layer.wasted ? size(layer.wasted) : "", tone: (layer) => layer.wasted ? "bad" : ""},
+    {title: t("Files"), number: true, by: (layer) => layer.files, cell: (layer) => count(layer.files)},
     {title: t("Instruction"), text: true, cell: (layer) => el("span", {}, ...made(layer), layer.unread ? el("div", {class: "bad"}, t("not read: {}", said(layer, "unread"))) : "")},
   ], data.layers, {most: 40, id: "layers"});
 }

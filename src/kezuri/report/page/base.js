@@ -116,30 +116,36 @@ function dressed(layout) {
   return dress;
 }
 
-/** A table. Columns are {title, number, cell(row)}; long ones show `most` rows until somebody asks for the rest. */
-function table(columns, rows, {caption = "", most = 15, key = null, id = null} = {}) {
-  const cells = (row) => columns.map((column) => {
-    const value = column.cell(row);
-    const bad = column.tone ? column.tone(row) : "";
-    return el("td", {class: `${column.number ? "number" : column.text ? "text" : ""} ${bad}`.trim()}, value);
+/** A table. Columns are {title, number, text, cell(row), tone(row), by(row)}; one that has `by` can be sorted by, the largest
+ * first, then the smallest. Of many rows `most` are there until somebody asks for the rest. */
+function table(columns, rows, {caption = "", most = 15, id = null} = {}) {
+  let order = rows, limit = most, sorted = null;
+  const body = el("tbody");
+  const row = (value) => el("tr", {}, ...columns.map((column) =>
+    el("td", {class: `${column.number ? "number" : column.text ? "text" : ""} ${column.tone?.(value) ?? ""}`.trim()}, column.cell(value))));
+  const fill = () => body.replaceChildren(...order.slice(0, limit).map(row));
+  const heads = columns.map((column) => {
+    const head = el("th", {class: column.number ? "number" : null, scope: "col"}, column.by ? el("button", {class: "link", title: t("sort"), onclick: () => {
+      const sign = sorted === head && head.ariaSort === "descending" ? 1 : -1;
+      sorted?.removeAttribute("aria-sort");
+      sorted = head;
+      head.ariaSort = sign < 0 ? "descending" : "ascending";
+      order = [...rows].sort((a, b) => sign * (column.by(a) - column.by(b)));
+      fill();
+    }}, column.title) : column.title);
+    return head;
   });
-  const body = el("tbody", {}, ...rows.map((row, at) => {
-    const made = el("tr", {class: at >= most ? "later" : null}, ...cells(row));
-    if (key) made.dataset.key = key(row);
-    return made;
-  }));
-  const made = el("table", {id},
-    caption && el("caption", {}, caption),
-    el("thead", {}, el("tr", {}, ...columns.map((column) => el("th", {class: column.number ? "number" : null, scope: "col"}, column.title)))),
-    body);
+  fill();
+  const made = el("table", {id}, caption && el("caption", {}, caption), el("thead", {}, el("tr", {}, ...heads)), body);
   const box = el("div", {class: "scroll"}, made);
   if (rows.length <= most) return box;
-  const more = el("button", {class: "more", onclick: () => {
-    for (const row of body.querySelectorAll(".later")) row.classList.remove("later");
-    left.remove();
-    more.remove();
-  }}, t("show all {}", count(rows.length)));
   const left = el("p", {class: "paper faint"}, t("{} more", count(rows.length - most)));
+  const more = el("button", {class: "more", onclick: () => {
+    limit = rows.length;
+    fill();
+    more.remove();
+    left.remove();
+  }}, t("show all {}", count(rows.length)));
   return el("div", {}, box, more, left);
 }
 

@@ -13,7 +13,7 @@ function comparisonSection(data) {
     const spread = told.runs.length > 1 ? t("{} runs, {} to {}", told.runs.length, reading(figure, Math.min(...told.runs)), reading(figure, Math.max(...told.runs))) : "";
     return el("span", {}, told.text ? `${told.text} ` : "", reading(figure, told.median), spread ? el("div", {class: "faint"}, spread) : "");
   };
-  const saved = (figure) => figure.saved === null ? "" : figure.saved < 1 && figure.saved >= 0.9995 ? `> ${percent(0.999)}` : percent(figure.saved);
+  const saved = (figure) => figure.saved === null ? "" : figure.saved >= 0.9995 && figure.after.median ? `> ${percent(0.999)}` : percent(figure.saved);
   const name = (figure) => el("span", {title: said(figure, "how")}, said(figure, "title"));
   const drawn = data.figures.filter((figure) => figure.saved !== null && figure.before.median > 0);
   const named = (which) => data[which].name;
@@ -29,7 +29,7 @@ function comparisonSection(data) {
       {title: t("Item"), text: true, cell: name},
       {title: t("Before"), number: true, cell: (figure) => side(figure, "before")},
       {title: t("After"), number: true, cell: (figure) => side(figure, "after")},
-      {title: t("Saved"), number: true, cell: saved, tone: (figure) => figure.saved > 0 ? "good" : figure.saved < 0 ? "bad" : ""},
+      {title: t("Saved"), number: true, by: (figure) => figure.saved ?? -Infinity, cell: saved, tone: (figure) => figure.saved > 0 ? "good" : figure.saved < 0 ? "bad" : ""},
       {title: "", cell: (figure) => figure.saved === null ? "" : figure.certain ? "" : el("span", {class: "faint"}, t("within the spread"))},
     ], data.figures, {most: 100, id: "comparison", caption: terms.join(" · ")}));
   if (drawn.length) {

@@ -178,9 +178,9 @@ function way(from, to) {
   return [to];
 }
 
-const groupOfOwner = (owner) => owner.ecosystem || owner.kind;
+const groupOfOwner = (owner) => owner.kind === "runtime" ? "runtime" : owner.ecosystem || owner.kind;
 const ALONE = new Set(["nobody", "application"]); // owners without packages
-const ownerGroup = (name) => ALONE.has(name) ? ownerName({kind: name, name: ""}) : name;
+const ownerGroup = (name) => ALONE.has(name) ? ownerName({kind: name, name: ""}) : name === "runtime" ? t("runtimes") : name;
 
 /** What made a layer: its instruction, and where that stands. */
 function made(layer) {

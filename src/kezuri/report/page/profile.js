@@ -29,16 +29,16 @@ function profileSection(data) {
     })));
   } else box.append(el("p", {class: "faint"}, t("Nothing ran that took time, or it was not written down when it began.")));
   box.append(el("h3", {}, t("Instructions")), table([
-    {title: t("Line"), number: true, cell: (step) => step.line || ""},
+    {title: t("Line"), number: true, by: (step) => -step.line, cell: (step) => step.line || ""},
     {title: t("Instruction"), text: true, cell: (step) => el("span", {}, el("code", {}, step.title), step.label ? el("span", {class: "faint"}, ` ${step.label}`) : "")},
     {title: t("Outcome"), cell: (step) => step.base ? "" : t(step.outcome)},
-    {title: t("This time"), number: true, cell: (step) => step.seconds ? duration(step.seconds) : ""},
-    {title: t("Usually"), number: true, cell: (step) => step.usual ? duration(step.usual) : ""},
-    {title: t("In all builds"), number: true, cell: (step) => step.total ? duration(step.total) : ""},
-    {title: t("Ran"), number: true, cell: (step) => step.times ? t("{} of {}", step.ran, step.times) : ""},
-    {title: t("Added"), number: true, cell: (step) => known(step.added)},
-    {title: t("Wasted"), number: true, cell: (step) => step.base ? "" : known(step.wasted), tone: (step) => step.wasted > 0 ? "bad" : ""},
-    {title: t("Hides"), number: true, cell: (step) => step.base || !step.hides ? "" : known(step.hides)},
+    {title: t("This time"), number: true, by: (step) => step.seconds, cell: (step) => step.seconds ? duration(step.seconds) : ""},
+    {title: t("Usually"), number: true, by: (step) => step.usual, cell: (step) => step.usual ? duration(step.usual) : ""},
+    {title: t("In all builds"), number: true, by: (step) => step.total, cell: (step) => step.total ? duration(step.total) : ""},
+    {title: t("Ran"), number: true, by: (step) => step.ran, cell: (step) => step.times ? t("{} of {}", step.ran, step.times) : ""},
+    {title: t("Added"), number: true, by: (step) => step.added, cell: (step) => known(step.added)},
+    {title: t("Wasted"), number: true, by: (step) => step.wasted, cell: (step) => step.base ? "" : known(step.wasted), tone: (step) => step.wasted > 0 ? "bad" : ""},
+    {title: t("Hides"), number: true, by: (step) => step.hides, cell: (step) => step.base || !step.hides ? "" : known(step.hides)},
     {title: t("Why it ran"), text: true, cell: (step) => folded(said(step, "because"))},
   ], data.steps, {most: 60, id: "profile"}));
   return box;

@@ -62,7 +62,7 @@ class TreeView {
     return el("div", {
       class: `row${at === this.at ? " active" : ""}`, role: "row", id: `${this.root.key}-row-${at}`, "data-at": at, "data-key": node.key,
       "aria-level": depth + 1, "aria-expanded": node.leaf ? null : String(open), "aria-selected": String(at === this.at),
-      "aria-rowindex": at + 1, style: {top: `${at * ROW}px`},
+      "aria-rowindex": at + 1, title: node.path, style: {top: `${at * ROW}px`},
     },
     cell(`mono${lost ? " lost" : ""}`, el("span", {style: {paddingLeft: `${Math.min(depth, 24) * 14}px`}}),
       el("span", {class: "twist", "aria-hidden": "true"}, mark),

@@ -1,0 +1,47 @@
+"""`--html`: a page beside what a command prints, in the reader's language, or an error before anything is done."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kezuri.cli.console import Console
+from kezuri.cli.main import call
+from kezuri.report import html
+
+DOCKERFILE = "FROM scratch\nWORKDIR a\n"
+
+
+def kezuri(*argv: str, **environ: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    code = call(argv, Console(out, err, {"HOME": "/nowhere", **environ}))
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_a_page_stands_beside_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, page = tmp_path / "Dockerfile", tmp_path / "below/page.html"
+    file.write_text(DOCKERFILE)
+    plain = kezuri("check", f"{file}")
+    code, out, err = kezuri("check", f"{file}", "--html", f"{page}")
+    assert (code, out) == plain[:2] and err == plain[2] + f"report: {page}\n"
+    assert page.read_bytes().startswith(b'<!doctype html>\n<html lang="en">')
+    kezuri("check", f"{file}", "--html", f"{page}", LANG="ja_JP.UTF-8")
+    assert b'<html lang="ja">' in page.read_bytes()[:60]
+
+    command = [sys.executable, "-m", "kezuri", "check", f"{file}", "--html", "-"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == plain[0] and done.stdout.startswith(b"<!doctype html>") and not done.stderr
+    assert done.stdout.endswith(b"</html>\n"), "the page, and nothing else"
+
+    code, _, err = kezuri("check", f"{file}", "--fix", "--html", f"{page}")
+    assert code == 2 and "--html" in err
+    for command_name in ("check", "analyze"):
+        assert kezuri(command_name, f"{file}", "--html=")[0] == 2
+    assert kezuri("check", f"{file}", "--html", f"{tmp_path}")[0] != 0, "a directory is no page"
+
+    monkeypatch.setattr(html, "find_spec", lambda name: None)
+    for words in (("analyze", "nothing"), ("compare", "nothing", "neither"), ("profile",)):
+        code, _, err = kezuri(*words, "--html", f"{page}", KEZURI_ROOT=f"{tmp_path}/root")
+        assert code == 125 and "kezuri[html]" in err, words
