@@ -161,7 +161,7 @@ def measure(ladder: Ladder, kezuri: str, environ: Mapping[str, str], build: Sequ
 def table(ladder: Ladder, measured: Sequence[Measured]) -> str:
     """The ladder as Markdown, the article's figures beside ours."""
     lines = [f"### {ladder.source}", ""]
-    lines.append("| | the article | saved | unpacked | saved | wasted | on the wire | layers |")
+    lines.append("| | the article | saved | content of files | saved | wasted | on the wire | layers |")
     lines.append("|---|---:|---:|---:|---:|---:|---:|---:|")
     first = measured[0]
     for each in measured:

@@ -1,6 +1,7 @@
 """Owners of files: what records of several layers say about the files of each."""
 
 from tests.anatomy.anatomy_images import dissected
+from tests.packages.packages_made import MODULES, elf_with, go_info, jar, pom
 
 from kezuri.anatomy.naming import recorded_names
 from kezuri.anatomy.values import NOBODY, Maker
@@ -91,3 +92,59 @@ def test_compiled_modules_belong_to_where_their_source_does() -> None:
     )
     assert found[f"{site}/__pycache__/six.cpython-312.pyc"] == found[f"{site}/six.py"] == ["six 1"]
     assert found[f"{site}/own.py"] == ["the application"]
+
+
+def test_what_the_makers_of_an_image_built_is_theirs() -> None:
+    """A program of Go without a checksum of its own module, and a jar with others in it; in the base nobody knows whose
+    a program without a name is."""
+    nameless = elf_with({".go.buildinfo": go_info("go1.22.1", "")}).ljust(200_000, b"\0")
+    built = elf_with({".go.buildinfo": go_info("go1.22.1", MODULES.replace("\th1:abc=", "\t"))}).ljust(200_000, b"\0")
+    fetched = elf_with({".go.buildinfo": go_info("go1.22.1", MODULES)}).ljust(200_000, b"\0")
+    fat = jar({**pom("g", "app", "1"), "lib/x.jar": jar(pom("h", "x", "2"))})
+    layer: ExampleLayer = {
+        "nameless": Made(nameless, 0o755), "built": Made(built, 0o755), "fetched": Made(fetched, 0o755),
+        "app.jar": Made(fat), "lib/x-2.jar": Made(jar(pom("h", "x", "2"))),
+    }  # fmt: skip
+    assert owners(layer) == {
+        "app.jar": ["the application"], "built": ["the application"], "fetched": ["example.com/tool v1.2.3"],
+        "lib/x-2.jar": ["h:x 2"], "nameless": ["the application"],
+    }  # fmt: skip
+    assert owners(layer, base=1) == {
+        "app.jar": ["g:app 1"], "built": ["example.com/tool v1.2.3"], "fetched": ["example.com/tool v1.2.3"],
+        "lib/x-2.jar": ["h:x 2"], "nameless": ["no package"],
+    }  # fmt: skip
+
+
+def test_a_program_belongs_to_the_package_around_it() -> None:
+    program = elf_with({".go.buildinfo": go_info("go1.22.1", MODULES)}).ljust(200_000, b"\0")
+    at = "app/node_modules/@esbuild/linux-x64"
+    found = owners(
+        {
+            f"{at}/package.json": Made(b'{"name": "@esbuild/linux-x64", "version": "0.20"}'),
+            f"{at}/bin/esbuild": Made(program, 0o755),
+        }
+    )
+    assert found[f"{at}/bin/esbuild"] == ["@esbuild/linux-x64 0.20"]
+
+
+def test_names_cannot_give_orders_to_a_terminal() -> None:
+    text = b'{"name": "ev\\u001b[31mil\\u202e", "version": "1\\u0007' + b"9" * 300 + b'"}'
+    said = owners({"node_modules/x/package.json": Made(text)})["node_modules/x/package.json"][0]
+    assert said.isprintable() and "ev" in said and len(said) < 300
+
+
+def test_links_of_directories_are_followed() -> None:
+    """As after the merge of /usr, and where links lead round."""
+    found = owners(
+        {
+            "lib": Made(kind="symlink", link="usr/lib"),
+            "usr/lib/x": Made(b"1"),
+            "a": Made(kind="symlink", link="b"),
+            "b": Made(kind="symlink", link="a"),
+            "opt/link": Made(kind="symlink", link="../../usr/lib/deep"),
+            "usr/lib/deep/y": Made(b"2"),
+            STATUS: installed("p=1"),
+            "var/lib/dpkg/info/p.list": Made(b"/lib/x\n/a/z\n/opt/link/y\n/" + b"d/" * 3000 + b"q\n"),
+        }
+    )
+    assert found["usr/lib/x"] == found["usr/lib/deep/y"] == ["p 1"]

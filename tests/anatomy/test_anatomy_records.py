@@ -2,8 +2,10 @@
 
 import io
 
+import pytest
 from tests.anatomy.anatomy_images import dissected, packed
 
+from kezuri.anatomy import records as module
 from kezuri.anatomy.naming import recorded_names
 from kezuri.anatomy.records import LayerRecords
 from kezuri.check.image.rule import ExampleLayer, Made
@@ -44,6 +46,16 @@ def test_records_are_the_same_after_they_were_kept() -> None:
     raw = records.to_bytes()
     for damaged in (b"", b"other", raw[:-9], raw[:30] + b"x" + raw[31:], raw.split(b"\n")[0] + b"\n"):
         assert LayerRecords.of_bytes(damaged) is None
+
+
+def test_records_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, value, left in (("_MOST_FILES", 1, 1), ("_MOST_RECORDS", 2, 3), ("_MOST_BYTES", 60, 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, limit, value)
+            records, _ = seen(LAYER)
+            assert records.left_out == left, limit
+            told = recorded_names(dissected(LAYER), known=[records]).told
+            assert any(f"{left} records of packages were not read" in each for each in told)
 
 
 def test_of_a_path_that_a_tar_has_twice_the_last_counts() -> None:

@@ -188,6 +188,31 @@ def test_lines_stay_right_when_files_come(site: Site) -> None:
     assert site.use(build_args=(("APP", "cli"),)).read.files == 3
 
 
+def test_mounts_links_and_words_that_begin_with_a_variable(site: Site) -> None:
+    site.put(
+        {
+            "Dockerfile": "FROM scratch\nARG JAR=target/*.jar\nARG DIR=lib\nCOPY $JAR <<X /\nx\nX\n"
+            "RUN --mount=type=bind,source=$DIR,target=/l --mount=type=bind,source=link/a,target=/a ls\n",
+            ".dockerignore": "docs\r\n",
+            "target/app.jar": "123",
+            "target/app.jar.original": "123",
+            "lib/x": "12",
+            "src/a": "1",
+            "src/b": "1",
+            "docs/x": "1",
+            "idle": "1",
+        }
+    )
+    os.symlink("src", site.context / "link")
+    assert [(r.line, r.heap.files, r.alone) for r in site.use().readings] == [(4, 1, 3), (7, 2, 3)]
+    before = site.keys()
+    found = site.write()
+    assert found.guessed == ("$JAR", "$DIR") and site.keys() == before
+    # Anything may be called *.jar one day; the file has the line ends that it had.
+    new = (site.context / ".dockerignore").read_bytes().split(b"\r\n")
+    assert new[3:] == [b"idle", b"src/b", b"target/app.jar.original", b""]
+
+
 def test_of_many_the_few_are_named(site: Site) -> None:
     files = {f"data/{number}": "1" for number in range(40)}
     site.put({"Dockerfile": "FROM scratch\nCOPY data/7 data/8 /\n", **files, "data/sub/x": "1"})

@@ -153,6 +153,8 @@ def test_dive_is_asked_for_its_numbers(analyze: Any) -> None:
     assert code == 0 and out.endswith("PASS [pass:1 skip:2]\n")
     code, out, _ = analyze("--compat", "dive", "--format", "json", "--ignore", "/tmp/*")
     assert code == 0 and json.loads(out)["image"]["inefficientBytes"] == 40_000
+    code, _, err = analyze("--compat", "dive", "--json", "out.json")
+    assert code == 2 and "--format json > FILE" in err
     code, _, err = analyze("--compat", "dive", "--format", "markdown")
     assert code == 2 and "dive has no Markdown" in err
 

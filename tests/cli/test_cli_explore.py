@@ -14,11 +14,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.app.app_shelf import Shelf
 from tests.cli.cli_tmux import Tmux, needs_tmux
 
+from kezuri.anatomy.listing_tree import FileTree
+from kezuri.anatomy.tree_view import Filter, Selection, TreeView
+from kezuri.anatomy.values import Piece
 from kezuri.app.exploring import Version
 from kezuri.cli.explorer.content_text import differences, drawn, hex_line, is_text
+from kezuri.cli.explorer.rows import Rows
 from kezuri.layer.entry import Entry
 
 EVIL = "evil\x1b[2J\x1b]0;title\x07\u202e"
@@ -110,7 +116,7 @@ def test_looking_around(root: Path, tmp_path: Path) -> None:
         tmux.type("^conf$")
         tmux.wait("^conf$")
         tmux.keys("Enter")
-        tmux.wait("/etc/conf", "1 more versions")
+        tmux.wait("/etc/conf", "other versions: 1")
         tmux.keys("c")
         tmux.wait("-two", "+2", " three", "layer 1", "layer 2")
         tmux.keys("q")
@@ -159,7 +165,9 @@ def test_looking_around(root: Path, tmp_path: Path) -> None:
         tmux.wait("layer 2 ·", "only [+] [~] [=] [-]", without="▸ usr/")
         tmux.keys("C-r")
         tmux.wait("only [+] [~] [=]", without="old/")
-        tmux.keys("Escape", "Tab", "C-a")
+        tmux.keys("Escape")
+        tmux.wait("old/", without="only")
+        tmux.keys("Tab", "C-a")
         tmux.wait("layer 2 ·")
         tmux.keys("?")
         tmux.wait("Ctrl+Space", "with or without")
@@ -242,7 +250,9 @@ def test_a_hundred_thousand_files(tmp_path: Path) -> None:
         tmux.wait("/flat/049999")
         tmux.keys("1", "2", "4")
         tmux.wait("only [-]", "deep/", without="flat/")
-        tmux.keys("Escape", "w")
+        tmux.keys("Escape")
+        tmux.wait("100,001 paths", without="only [-]")
+        tmux.keys("w")
         tmux.wait("only wasted")
         tmux.keys("a")
         tmux.wait("layers 1 to 2", "only wasted")
@@ -265,6 +275,68 @@ def test_without_a_terminal(root: Path) -> None:
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def rows_of(*paths: str) -> Rows:
+    pieces = [Piece(Entry(path, "file", size=len(path)), 0) for path in sorted(paths, key=lambda p: (p.count("/"), p))]
+    rows = Rows()
+    rows.show(Selection(TreeView(FileTree.of(pieces, 1), 0, -1), Filter()))
+    return rows
+
+
+def shown(rows: Rows) -> list[str]:
+    return ["  " * depth + node.name for node, depth in zip(rows.nodes, rows.depths, strict=True)]
+
+
+def test_rows_open_and_close() -> None:
+    rows = rows_of("a/b/c", "a/b/long-name", "a/x", "b", "c/d")
+    assert shown(rows) == ["a", "b", "c"]
+    rows.toggle(0)
+    assert shown(rows) == ["a", "  b", "  x", "b", "c"] and rows.parent(2) == 0 and rows.parent(3) == 3
+    rows.toggle(1)
+    assert shown(rows) == ["a", "  b", "    c", "    long-name", "  x", "b", "c"]
+    rows.toggle(5)  # a file: nothing
+    rows.toggle(0)
+    assert shown(rows) == ["a", "b", "c"]
+    rows.toggle(0)  # what was open in it is open again
+    assert "    long-name" in shown(rows)
+    rows.by_size = True
+    rows.rebuild()
+    assert shown(rows)[:4] == ["a", "  b", "    long-name", "    c"]
+    rows.by_size = False
+    rows.close_all()
+    assert not rows.anything_open
+    # A search goes around, both ways, and to what is in shut directories; case counts only where there are capitals.
+    found = rows.find("^C$|LONG", None)
+    assert found is None
+    first = rows.find("^c$|long", None)
+    assert first is not None and first.path == "a/b/c"
+    second = rows.find("^c$|long", first)
+    assert second is not None and second.path == "a/b/long-name"
+    third = rows.find("^c$|long", second)
+    assert third is not None and third.path == "c" and rows.find("^c$|long", third) is first
+    assert rows.find("^c$|long", first, True) is third and rows.find("^c$|long", third, True) is second
+    row = rows.reveal(second)
+    assert rows.nodes[row] is second and rows.is_open(rows.nodes[0])
+    # A few matches are shown with all that they are in; where nothing matches there is nothing.
+    rows.show(Selection(rows.selection.view, Filter(pattern="/d$")))  # type: ignore[union-attr]
+    assert shown(rows) == ["c", "  d"] and rows.reveal(second) == -1
+    rows.show(Selection(rows.selection.view, Filter(pattern="nothing")))  # type: ignore[union-attr]
+    assert shown(rows) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from("abc"), min_size=2, max_size=4), min_size=1, max_size=9),
+    st.lists(st.integers(0, 30)),
+)
+def test_opening_one_after_the_other_is_opening_them_all_anew(paths: list[list[str]], where: list[int]) -> None:
+    rows = rows_of(*{"/".join([*path, "file"]) for path in paths})
+    for row in where:
+        rows.toggle(row % len(rows.nodes))
+        before = shown(rows)
+        rows.rebuild()
+        assert shown(rows) == before
 
 
 def test_bytes_as_lines() -> None:

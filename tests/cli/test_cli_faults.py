@@ -33,7 +33,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "history": ("probe",),
     "analyze": ("probe",),
     "diff": ("probe", "probe"),
-    "compare": ("--runs", "1", "probe", "{context}"),
+    "compare": ("--no-build-times", "--no-pull", "probe", "{context}"),
     "explore": ("probe",),
     "tag": ("probe", "other"),
     "pull": ("-q", "127.0.0.1:1/none"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.cli.test_cli_why import Desk
 
+from kezuri.app.anatomy import Named, anatomy
 from kezuri.app.layer_makers import makers
 from kezuri.app.profile import profile
 from kezuri.app.request import Settings
@@ -70,6 +71,20 @@ def test_what_instructions_cost(desk: Desk) -> None:
     assert document(desk, "--build", "2", "--last", "1")["builds"] == [2]
     for step in document(desk, "--build", "1")["steps"]:
         assert step["totalSeconds"] == step["seconds"]
+
+
+def test_waste_is_what_the_anatomy_says(desk: Desk) -> None:
+    """What an image's own instructions waste, and hide of its base, is the waste of the image."""
+    assert desk("build", "--quiet", "-t", "lower", str(desk.context))[0] == 0
+    (desk.context / "Dockerfile").write_text("FROM lower\nCOPY a /e/b\nCOPY b /e/b\nCOPY --chmod=700 b /e/b\n")
+    assert desk("build", "--quiet", "-t", "upper", str(desk.context))[0] == 0
+    settings = Settings(str(desk.root))
+    found = profile(settings, 0, str(desk.context))
+    parts = anatomy(settings, Named("upper"))
+    assert sum(step.wasted for step in found.steps) == sum(layer.wasted for layer in parts.layers[2:]) == 1010
+    assert sum(step.hides for step in found.steps) == sum(w.heap.size for w in parts.waste if w.by >= 2)
+    assert [step.added for step in found.steps] == [layer.useful + layer.wasted for layer in parts.layers[2:]]
+    assert found.bases[0].size == sum(layer.useful + layer.wasted for layer in parts.layers[:2])
 
 
 def test_it_is_said(desk: Desk) -> None:

@@ -46,6 +46,26 @@ def elf_with(sections: dict[str, bytes], wide: bool = True, little: bool = True,
     return (head + segment).ljust(start, b"\0") + body + table
 
 
+def go_info(version: str, modules: str) -> bytes:
+    """What Go 1.18 and later write."""
+    text = (b"0" * 16 + modules.encode() + b"1" * 16) if modules else b""
+    parts = b""
+    for each in (version.encode(), text):
+        size, length = len(each), b""
+        while size >= 0x80:
+            length += bytes([size & 0x7F | 0x80])
+            size >>= 7
+        parts += length + bytes([size]) + each
+    return b"\xff Go buildinf:\x08\x02" + bytes(16) + parts
+
+
+MODULES = (
+    "path\texample.com/tool/cmd\nmod\texample.com/tool\tv1.2.3\th1:abc=\ndep\tgolang.org/x/sys\tv0.1.0\th1:x=\n"
+    "dep\tgopkg.in/yaml.v3\tv3.0.0\n=>\tgithub.com/fork/yaml\tv3.0.9\th1:y=\ndep\texample.com/own\tv0.0.0\n=>\t./own\t\n"
+    "build\t-compiler=gc\n"
+)
+
+
 def jar(files: dict[str, bytes | str]) -> bytes:
     """A zip of these files."""
     out = io.BytesIO()

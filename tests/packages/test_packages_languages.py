@@ -87,6 +87,7 @@ def test_packages_of_dotnet() -> None:
             "app/1.0.0": {"type": "project"},
             "Newtonsoft.Json/13.0.3": {"type": "package"},
             "Sqlite/1.2": {"type": "package"},
+            "Microsoft.SourceLink.GitHub/8.0.0": {"type": "package"},
         },
     }
     json_, sqlite = told("app/app.deps.json", json.dumps(document)).packages  # type: ignore[union-attr]

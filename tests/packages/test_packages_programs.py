@@ -6,7 +6,7 @@ import zlib
 from struct import pack
 
 import pytest
-from tests.packages.packages_made import case, elf_with, jar, pom, rpm_header, rpm_ndb, rpm_sqlite
+from tests.packages.packages_made import MODULES, case, elf_with, go_info, jar, pom, rpm_header, rpm_ndb, rpm_sqlite
 from tests.suites.suites_folded import folded
 
 from kezuri.packages import java, program
@@ -27,26 +27,6 @@ def said(path: str, data: bytes) -> list[str]:
 
 
 # programs
-
-
-def go_info(version: str, modules: str) -> bytes:
-    """What Go 1.18 and later write."""
-    text = (b"0" * 16 + modules.encode() + b"1" * 16) if modules else b""
-    parts = b""
-    for each in (version.encode(), text):
-        size, length = len(each), b""
-        while size >= 0x80:
-            length += bytes([size & 0x7F | 0x80])
-            size >>= 7
-        parts += length + bytes([size]) + each
-    return b"\xff Go buildinf:\x08\x02" + bytes(16) + parts
-
-
-MODULES = (
-    "path\texample.com/tool/cmd\nmod\texample.com/tool\tv1.2.3\th1:abc=\ndep\tgolang.org/x/sys\tv0.1.0\th1:x=\n"
-    "dep\tgopkg.in/yaml.v3\tv3.0.0\n=>\tgithub.com/fork/yaml\tv3.0.9\th1:y=\ndep\texample.com/own\tv0.0.0\n=>\t./own\t\n"
-    "build\t-compiler=gc\n"
-)
 
 
 def test_real_programs_tell_what_they_were_made_of() -> None:

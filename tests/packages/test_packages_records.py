@@ -110,6 +110,8 @@ def test_what_is_too_large_is_said() -> None:
     data = json.dumps({"name": "a", "version": "1", "x": "y" * (3 << 20)})
     record = told("node_modules/a/package.json", data)
     assert record is not None and "too large" in record.trouble and not record.packages
+    record = told("x.dist-info/RECORD", "a\n" * 1_000_001)
+    assert record is not None and "too large" in record.trouble and not record.files
 
 
 def test_package_urls_are_those_of_the_specification() -> None:

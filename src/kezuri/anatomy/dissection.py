@@ -41,6 +41,11 @@ class Naming(Protocol):
         """What could not be found out about owners."""
         ...
 
+    @property
+    def packages(self) -> Sequence[Owner]:
+        """The packages that the image has in the end, each once, in order."""
+        ...
+
     def owner(self, item: Item) -> int:
         """The number of the owner of a file."""
         ...
@@ -55,6 +60,7 @@ class NoNames:
 
     owners: Sequence[Owner] = (NOBODY,)
     told: Sequence[str] = ()
+    packages: Sequence[Owner] = ()
 
     def owner(self, item: Item) -> int:
         """As Naming says."""
@@ -119,18 +125,18 @@ class Dissection:
             entry, layer, by = item.entry, item.layer, item.hidden
             if entry.kind != "file":
                 fate: Fate = "shown" if by < 0 else "removed" if item.removed else "replaced"
-                yield Piece(entry, layer, fate, by, b"", owner(item), leftover(item))
+                yield Piece(entry, layer, fate, by, b"", owner(item), leftover(item), "", by)
                 continue
             digest = digests[layer].get(entry.path, b"")
             fate, name = "shown", ""
             if by >= 0:
-                last = self.names.hiding(layer, entry.path) or Hiding(by, item.removed)
+                last = self.names.hiding(layer, entry.path, Hiding(by, item.removed))
                 by, name = last.layer, last.name
                 if by >= 0:
                     fate = "removed" if last.removes else "replaced"
                     if fate == "replaced" and self._is_at(by, entry, digest):
                         fate = "rewritten"
-            yield Piece(entry, layer, fate, by, digest, owner(item), leftover(item), name)
+            yield Piece(entry, layer, fate, by, digest, owner(item), leftover(item), name, item.hidden)
 
     @property
     def names(self) -> OtherNames:

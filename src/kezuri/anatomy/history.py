@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.diagnostics import Place, SourceText, Span
-from kezuri.dockerfile.instructions import Node
 from kezuri.oci.config import HistoryEntry
+
+if TYPE_CHECKING:
+    from kezuri.dockerfile.instructions import Node
 
 _NOP = re.compile(r"^(?:/bin/sh -c|\|\d+ .*? /bin/sh -c) #\(nop\)\s*")
 _SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ .*? )?/bin/(?:ba)?sh (?:-e?o pipefail )?-(?:[eu]*c) ")
@@ -22,7 +24,7 @@ class Line(NamedTuple):
     text: str
     layer: int
     span: Span
-    node: Node | None = None
+    node: "Node | None" = None
     whole: str = ""
 
     @property
@@ -43,7 +45,7 @@ class History:
         name: str,
         entries: Sequence[HistoryEntry],
         layers: int,
-        nodes: Sequence[Node | None] = (),
+        nodes: "Sequence[Node | None]" = (),
         blot: Callable[[str], str] | None = None,
     ) -> None:
         told = [_as_instruction(entry.created_by or entry.comment) for entry in entries]

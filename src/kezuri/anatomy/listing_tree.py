@@ -21,10 +21,11 @@ class Stand(NamedTuple):
     owner: int = 0
     leftover: str = ""
     alike: bool = False
+    gone: int = -1
 
     def visible(self, level: int) -> bool:
         """Whether it is there when the layers up to `level` lie on each other."""
-        return self.layer <= level and not 0 <= self.by <= level and self.kind != "whiteout"
+        return self.layer <= level and not 0 <= self.gone <= level and self.kind != "whiteout"
 
 
 class Node:
@@ -38,7 +39,7 @@ class Node:
         self.name = name
         self.parent = parent
         self.stands: tuple[Stand, ...] = ()
-        self.children: list[Node] = []
+        self.children: list[Node] | tuple[()] = ()
 
     @property
     def path(self) -> str:
@@ -99,7 +100,7 @@ class FileTree:
         tree._known = {}
         for node in tree.nodes:
             # Directories that no layer describes were met after their neighbours.
-            if any(not child.stands for child in node.children):
+            if not isinstance(node.children, tuple) and any(not child.stands for child in node.children):
                 node.children.sort(key=lambda child: child.name)
         return tree
 
@@ -115,6 +116,7 @@ class FileTree:
                 piece.owner,
                 piece.leftover,
                 place + 1 < len(pieces) and _alike(piece, pieces[place + 1]),
+                piece.gone,
             )
             for place, piece in enumerate(pieces)
         )
@@ -139,7 +141,10 @@ class FileTree:
         above, _, name = path.rpartition("/")
         parent = self._known[above]
         node = Node(len(self.nodes), name, parent)
-        parent.children.append(node)
+        if isinstance(parent.children, tuple):
+            parent.children = [node]  # most nodes are files, which have none
+        else:
+            parent.children.append(node)
         self.nodes.append(node)
         self._known[path] = node
         return node

@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from kezuri.anatomy.walk import walk
 from kezuri.layer.listing import Listing
 from kezuri.tree.layers import IMPLIED, LayerForm
+
+_MOST_LOOKUPS = 2_000_000
+"""Places at which files of lower layers are looked for; hard links beyond that are thought to lead nowhere."""
 
 
 class Hiding(NamedTuple):
@@ -16,93 +20,79 @@ class Hiding(NamedTuple):
     name: str = ""
 
 
-SHOWN = Hiding()
-_File = tuple[int, str]
-"""A file by its layer and its first name there."""
+_Name = tuple[int, str]
+"""A path in a layer."""
 
 
 class OtherNames:
     """The files of a stack of layers, lowest first, that have other names than their first one, perhaps in higher
-    layers. Nothing is looked up where no layer has a hard link."""
+    layers. Nothing is looked up before a file is hidden that has such names."""
 
     def __init__(self, forms: Sequence[LayerForm], listings: Sequence[Listing]) -> None:
         self._forms = tuple(forms)
-        self._hidden: dict[tuple[int, str], Hiding] = {}
-        self._names: dict[_File, list[_File]] = {}
-        for layer, listing in enumerate(listings):
-            for name, target in listing.links():
-                file = self._file(layer, target)
-                if file is not None:
-                    self._names.setdefault(file, []).append((layer, name))
+        self._listings = tuple(listings)
+        self._targets = frozenset[str]().union(*(listing.linked() for listing in listings))
+        self._names: dict[_Name, list[_Name]] | None = None
+        self._hiding: dict[_Name, Hiding] = {}
+        self._lookups = _MOST_LOOKUPS
 
-    def hiding(self, layer: int, path: str) -> Hiding | None:
-        """What hides the last name of the file that has this first one, which is hidden; None where it has no other
-        name."""
-        names = self._names.get((layer, path))
-        if names is None:
-            return None
-        last = self._hiding(layer, path)
-        for above, name in names:
-            other = self._hiding(above, name)
+    def hiding(self, layer: int, path: str, first: Hiding) -> Hiding:
+        """What hides the last name of a file whose first name, this one, is hidden by `first`."""
+        if path not in self._targets:
+            return first
+        if self._names is None:
+            self._names = self._found()
+        last = first
+        for name in self._names.get((layer, path), ()):
+            other = self._hiding.get(name, first)
             if other.layer < 0:
-                return Hiding(name=name)
+                return Hiding(name=name[1])
             if other.layer > last.layer:
                 last = other
         return last
 
-    def _file(self, layer: int, path: str) -> _File | None:
+    def _found(self) -> dict[_Name, list[_Name]]:
+        """By file its other names, after what hides each of these was found out."""
+        for item in walk(self._forms):
+            if item.entry.kind == "hardlink":
+                self._hiding[item.layer, item.entry.path] = Hiding(item.hidden, item.removed)
+        names: dict[_Name, list[_Name]] = {}
+        for layer, listing in enumerate(self._listings):
+            for name, target in listing.links():
+                file = self._file(layer, target)
+                if file is not None:
+                    names.setdefault(file, []).append((layer, name))
+        return names
+
+    def _file(self, layer: int, path: str) -> _Name | None:
         """The file that a hard link of a layer names: the layer's own, or what those below show there."""
-        seen = 0
-        for number in range(layer, -1, -1):
+        number, own = layer, layer
+        while number >= 0 and self._lookups > 0:
+            self._lookups -= 1
             found = self._forms[number].find(path)
-            if found is None or found is IMPLIED:
-                if number < layer and self._hides(number, path):
+            if found is not None and found is not IMPLIED:
+                entry = found.entry
+                if entry.kind == "file":
+                    return number, path
+                if entry.kind != "hardlink" or entry.link == path:
                     return None
+                # A link of a lower layer, or one whose own file is in a lower layer: on from there.
+                path, own = entry.link, number
                 continue
-            if found.entry.kind == "file":
-                return number, path
-            if found.entry.kind != "hardlink" or seen > layer:
+            if number < own and self._hides(number, path):
                 return None
-            seen += 1
-            return self._file(number, found.entry.link) if found.entry.link != path else None
+            number -= 1
         return None
 
     def _hides(self, layer: int, path: str) -> bool:
         """Whether the layer has something above the path that hides what lower layers have there."""
         form = self._forms[layer]
-        return any(form.opaque(above) or _solid(form, above) for above in _above(path))
-
-    def _hiding(self, layer: int, path: str) -> Hiding:
-        """The lowest layer above that hides what a layer has at a path, which is no directory."""
-        best = self._of_directory(layer, path.rpartition("/")[0])
-        end = best.layer if best.layer >= 0 else len(self._forms)
-        for number in range(layer + 1, end):
-            found = self._forms[number].find(path)
-            if found is not None:
-                return Hiding(number, found.entry.kind == "whiteout")
-        return best
-
-    def _of_directory(self, layer: int, path: str) -> Hiding:
-        """The lowest layer above that hides all that a layer has in a directory."""
-        missing = []
-        best = SHOWN
-        for above in _above(path + "/"):
-            known = self._hidden.get((layer, above))
-            if known is not None:
-                best = known
-                break
-            missing.append(above)
-        for above in reversed(missing):
-            end = best.layer if best.layer >= 0 else len(self._forms)
-            for number in range(layer + 1, end):
-                form = self._forms[number]
-                found = form.find(above) if above else None
-                solid = found is not None and found.entry.kind != "dir"
-                if solid or form.opaque(above):
-                    best = Hiding(number, not solid or (found is not None and found.entry.kind == "whiteout"))
-                    break
-            self._hidden[layer, above] = best
-        return best
+        for above in _above(path):
+            self._lookups -= 1
+            found = form.find(above) if above else None
+            if form.opaque(above) or (found is not None and found.entry.kind != "dir"):
+                return True
+        return False
 
 
 def _above(path: str) -> Iterator[str]:
@@ -110,9 +100,3 @@ def _above(path: str) -> Iterator[str]:
     while path:
         path = path.rpartition("/")[0]
         yield path
-
-
-def _solid(form: LayerForm, path: str) -> bool:
-    """Whether the layer has something at the path that is no directory."""
-    found = form.find(path) if path else None
-    return found is not None and found.entry.kind != "dir"

@@ -28,7 +28,7 @@ class RecordedNames:
         self._numbers: list[int] = []
         self._built_here: list[bool] = []
         for installed in inventory.installed:
-            owner = owner_of(installed.package)
+            owner = owner_of(installed.package) if installed.package.name else NOBODY
             self._numbers.append(owners.setdefault(owner, len(owners)))
             self._built_here.append(installed.package.built_here)
         self._owners = tuple(owners)
@@ -37,6 +37,12 @@ class RecordedNames:
     def owners(self) -> Sequence[Owner]:
         """As Naming says: nobody, the application, then packages."""
         return self._owners
+
+    @property
+    def packages(self) -> Sequence[Owner]:
+        """As Naming says. What the image's maker built is none, though what is in it are some."""
+        found = (each.package for each in self.inventory.installed if each.shown)
+        return sorted({owner_of(package) for package in found if package.name and not package.built_here})
 
     def owner(self, item: Item) -> int:
         """As Naming says."""

@@ -12,6 +12,8 @@ _MAGIC: Final = b"kezuri records 1\n"
 _MOST_RECORDS = 200_000
 _MOST_BYTES = 96 << 20
 """Records of a layer, and their bytes, that are read; of further ones nothing is known."""
+_MOST_FILES = 3_000_000
+"""Files that all records of a layer may name."""
 _MOST_KEPT = 512 << 20
 
 
@@ -26,6 +28,7 @@ class LayerRecords:
         self._scratch = scratch
         self._room = _MOST_BYTES
         self._count = 0
+        self._files = 0
 
     def begin(self) -> None:
         """As Onlooker says."""
@@ -62,6 +65,13 @@ class LayerRecords:
     def read(self, entry: Entry, data: Peek) -> None:
         """Take note of what a file tells that was wanted."""
         record = parse(kind_of(entry.path, entry.size, entry.mode), entry.path, entry.size, data)
+        if record is not None:
+            named = len(record.files) + sum(len(package.files) for package in record.packages)
+            if self._files + named > _MOST_FILES:
+                self.left_out += 1
+                record = None
+            else:
+                self._files += named
         if record is not None:
             self.found[entry.path] = record
         else:

@@ -162,4 +162,5 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
         shown,
         directories,
         image.told,
+        tuple(image.naming.packages),
     )

@@ -52,7 +52,9 @@ class Piece(NamedTuple):
     """One entry of one layer. `layer` counts from 0, the lowest; `by` is the layer that hides it, -1 where it is shown.
     `digest` is the SHA-256 of a file's bytes (empty for what has none); `owner` the number of its owner in
     `Dissection.owners`; `leftover` the name of the kind of known leftovers that it is of, empty for none. `name` is the
-    one under which the image shows a file whose first name, in `entry`, it does not; empty where there is no need."""
+    one under which the image shows a file whose first name, in `entry`, it does not; empty where there is no need.
+    `gone` is the layer that takes it away from its own path, -1 for none: that is `by`, but for a file of several
+    names, whose bytes are hidden when the last name is."""
 
     entry: Entry
     layer: int
@@ -62,6 +64,7 @@ class Piece(NamedTuple):
     owner: int = 0
     leftover: str = ""
     name: str = ""
+    gone: int = -1
 
     @property
     def size(self) -> int:
@@ -147,7 +150,9 @@ class Duplicate(NamedTuple):
 class Anatomy(NamedTuple):
     """A whole image in figures. `files` and `directories` are counted as the image shows them; `owners` come largest
     first, `waste` and `leftovers` too, `duplicates` by what they would give back. `largest` are the largest shown
-    files. `told` is what could not be found out."""
+    files. `told` is what could not be found out.
+    `packages` are those that the image has in the end, in order: those too that have no file of their own, and that lie
+    within programs and archives."""
 
     name: str
     digest: str
@@ -161,6 +166,7 @@ class Anatomy(NamedTuple):
     files: int
     directories: int
     told: tuple[str, ...] = ()
+    packages: tuple[Owner, ...] = ()
 
     @property
     def tar(self) -> int:
@@ -186,3 +192,10 @@ class Anatomy(NamedTuple):
     def blob(self) -> int:
         """The bytes that travel."""
         return sum(layer.blob for layer in self.layers)
+
+    @property
+    def held(self) -> frozenset[Owner]:
+        """The packages that the image has in the end, by their records or by files that it shows. What a layer had and
+        a higher one took away is an owner of wasted bytes, and is not held."""
+        shown = [share.owner for share in self.owners if share.files]
+        return frozenset(owner for owner in (*shown, *self.packages) if owner.kind not in ("application", "nobody"))

@@ -142,7 +142,7 @@ def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
         wanted = Platform.parse(image.platform) if image.platform else Platform.host()
         if word not in ("", "docker://", "store:"):
             with in_place(session, image.name, wanted, scratch) as distant:
-                yield _elsewhere(session, distant, scratch)
+                yield _elsewhere(session, distant, scratch, traffic)
             return
         name = image.name.removeprefix(word)
         if word != "docker://":
@@ -153,23 +153,23 @@ def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
                 def of_store() -> "Sequence[ReadLayer]":
                     from kezuri.app.anatomy_layers import of_store
 
-                    return of_store(session, config.diff_ids, manifest.layers, scratch)
+                    return of_store(session, config.diff_ids, manifest.layers, scratch, traffic)
 
                 yield _checked(
                     session, name, kept.digest, config, manifest.layers, manifest.annotations, of_store, scratch
                 )
                 return
         with in_registry(session, name, wanted, traffic, scratch) as distant:
-            yield _elsewhere(session, distant, scratch)
+            yield _elsewhere(session, distant, scratch, traffic)
 
 
-def _elsewhere(session: Session, image: DistantImage, scratch: str) -> _Found:
+def _elsewhere(session: Session, image: DistantImage, scratch: str, traffic: Traffic) -> _Found:
     config = image.config()
 
     def of_distant() -> "Sequence[ReadLayer]":
         from kezuri.app.anatomy_layers import of_distant
 
-        return of_distant(session, image, config.diff_ids, scratch)
+        return of_distant(session, image, config.diff_ids, scratch, traffic)
 
     return _checked(session, image.name, image.digest, config, image.layers, image.annotations, of_distant, scratch)
 

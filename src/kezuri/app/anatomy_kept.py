@@ -84,7 +84,21 @@ def code() -> list[int]:
 
 def _anatomy(row: list[Any]) -> Anatomy:
     """Tuples of tuples again as values. ValueError or TypeError where they are others."""
-    name, digest, platform, layers, owners, waste, leftovers, duplicates, largest, files, directories, told = row
+    (
+        name,
+        digest,
+        platform,
+        layers,
+        owners,
+        waste,
+        leftovers,
+        duplicates,
+        largest,
+        files,
+        directories,
+        told,
+        packages,
+    ) = row
     return Anatomy(
         name,
         digest,
@@ -98,6 +112,7 @@ def _anatomy(row: list[Any]) -> Anatomy:
         files,
         directories,
         tuple(told),
+        tuple(Owner(*package) for package in packages),
     )
 
 

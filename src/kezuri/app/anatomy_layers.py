@@ -10,9 +10,11 @@ import kezuri
 from kezuri.anatomy.records import LayerRecords
 from kezuri.app.anatomy_kept import code
 from kezuri.app.distant_image import DistantImage
+from kezuri.app.layer_sources import Traffic
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.images.distant import Checked
+from kezuri.layer.entry import Entry
 from kezuri.layer.listing import Listing, Onlooker
 from kezuri.layer.view import AnythingBelow
 from kezuri.oci.descriptor import Descriptor, is_foreign
@@ -29,16 +31,38 @@ class ReadLayer(NamedTuple):
     records: LayerRecords | None = None
 
 
-def of_store(session: Session, diff_ids: Sequence[str], blobs: Sequence[Descriptor], scratch: str) -> list[ReadLayer]:
+class _Counted:
+    """Counts the files that an onlooker sees."""
+
+    def __init__(self, onlooker: Onlooker, traffic: Traffic) -> None:
+        self._onlooker = onlooker
+        self._traffic = traffic
+
+    def begin(self) -> None:
+        self._onlooker.begin()
+
+    def wants(self, entry: Entry) -> bool:
+        self._traffic.list_file()
+        return self._onlooker.wants(entry)
+
+    def look(self, entry: Entry, data: BinaryIO) -> None:
+        self._onlooker.look(entry, data)
+
+
+def of_store(
+    session: Session, diff_ids: Sequence[str], blobs: Sequence[Descriptor], scratch: str, traffic: Traffic
+) -> list[ReadLayer]:
     """The layers of an image of the store; those that are not here are fetched. KezuriError where one cannot be."""
     session.forms.fetch_missing([diff_id for diff_id, blob in zip(diff_ids, blobs) if not closed(blob)])
     return [
-        _tried(session, diff_id, blob, scratch, partial(session.forms.complete, diff_id))
+        _tried(session, diff_id, blob, scratch, traffic, partial(session.forms.complete, diff_id))
         for diff_id, blob in zip(diff_ids, blobs)
     ]
 
 
-def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str], scratch: str) -> list[ReadLayer]:
+def of_distant(
+    session: Session, image: DistantImage, diff_ids: Sequence[str], scratch: str, traffic: Traffic
+) -> list[ReadLayer]:
     """The layers of an image that is elsewhere. What is found out of a layer is kept in the store, so that a second
     look brings and reads nothing. KezuriError where one cannot be had."""
     known: dict[str, Listing] = {}
@@ -50,7 +74,7 @@ def of_distant(session: Session, image: DistantImage, diff_ids: Sequence[str], s
     layers = list(zip(diff_ids, image.layers))
     image.files.bring([blob for diff_id, blob in layers if diff_id not in known and not closed(blob)])
     return [
-        _tried(session, diff_id, blob, scratch, partial(_distant, session, image, diff_id, blob, known))
+        _tried(session, diff_id, blob, scratch, traffic, partial(_distant, session, image, diff_id, blob, known))
         for diff_id, blob in layers
     ]
 
@@ -101,14 +125,19 @@ def _kept(session: Session, diff_id: str, kind: str = "") -> str:
 
 
 def _tried(
-    session: Session, diff_id: str, blob: Descriptor, scratch: str, read: Callable[[Onlooker], ListedLayer]
+    session: Session,
+    diff_id: str,
+    blob: Descriptor,
+    scratch: str,
+    traffic: Traffic,
+    read: Callable[[Onlooker], ListedLayer],
 ) -> ReadLayer:
     """What is read of a layer; of one that is closed or damaged nothing, so that the others can be looked at."""
     why = closed(blob)
     if not why:
         records = LayerRecords(scratch)
         try:
-            form = read(records)
+            form = read(_Counted(records, traffic))
         except KezuriError as error:
             why = error.diagnostics[0].message
         else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Self
 
-from kezuri.app.compare_request import CompareRequest, Program
+from kezuri.app.compare_request import CompareRequest, NotDone, Program
 from kezuri.app.definition import Definition
 from kezuri.app.image_proof import special
 from kezuri.app.request import BuildRequest, Settings
@@ -23,7 +23,6 @@ from kezuri.tree.selection import select
 from kezuri.tree.tree import Tree
 
 _TAG = "kezuri.test/compared:built"
-_MOST_SAID = 2000
 
 
 class BuiltSide:
@@ -208,8 +207,9 @@ class Builds:
             words = ("build", "-q", "-t", _TAG, "-f", side.file, *self._request.words, side.copy)
             ran = self._program(root or side.root, *words)
             if ran.code:
-                said = ran.said[-_MOST_SAID:].strip()
-                raise KezuriError.of(f"{side.dockerfile} cannot be built:\n{said}", exit_code=ran.code)
+                said = ran.said.replace(side.copy, side.context.rstrip("/"))
+                message = f"{side.dockerfile} cannot be built"
+                raise NotDone.after(message, said, ran.code)
             times.append(ran.seconds)
 
 

@@ -4,19 +4,17 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from kezuri.app.compare_request import CompareRequest, Program
+from kezuri.app.compare_request import CompareRequest, NotDone, Program
 from kezuri.app.request import Settings
 from kezuri.app.transfers import CopyRequest, copy_image
 from kezuri.comparison.line import Line
 from kezuri.comparison.registry import Registry, installed, own
 from kezuri.comparison.values import Reading
-from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
 from kezuri.progress.events import WorkName
 from kezuri.progress.reporter import Reporter
 
 _REPOSITORIES = ("compared/before", "compared/after")
-_MOST_SAID = 2000
 
 
 def pulls(
@@ -51,10 +49,8 @@ def pulls(
                     ran = program(root, *words, address)
                     shutil.rmtree(root, ignore_errors=True)
                     if ran.code:
-                        said = ran.said[-_MOST_SAID:].strip()
-                        raise KezuriError.of(
-                            f"the image cannot be pulled from the registry on loopback:\n{said}", exit_code=125
-                        )
+                        message = f"{shown} cannot be pulled from the registry on loopback"
+                        raise NotDone.after(message, ran.said, 125)
                     taken.append(ran.seconds)
         return tuple(Reading(tuple(taken)) for taken in times), registry.name
 

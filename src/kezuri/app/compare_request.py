@@ -3,6 +3,7 @@
 from typing import NamedTuple, Protocol
 
 from kezuri.app.request import BuildRequest
+from kezuri.diagnostics import Diagnostic, KezuriError
 
 
 class Ran(NamedTuple):
@@ -11,6 +12,19 @@ class Ran(NamedTuple):
     code: int
     seconds: float
     said: str
+
+
+class NotDone(KezuriError):
+    """kezuri could not do what was to be measured; `said` is what it said about that, of several lines."""
+
+    said: str = ""
+
+    @classmethod
+    def after(cls, message: str, said: str, exit_code: int) -> "NotDone":
+        """The error with that message."""
+        made = cls(Diagnostic("error", message), exit_code=exit_code)
+        made.said = said.strip()
+        return made
 
 
 class Program(Protocol):

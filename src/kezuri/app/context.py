@@ -13,7 +13,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.forecast.context_tree import ContextTree
 from kezuri.forecast.context_use import ContextUse, Taking, takings, use_of
 from kezuri.plan.facts import Survey
-from kezuri.plan.inputs import StageInput
+from kezuri.plan.inputs import Choice, ContextInput, StageInput
 from kezuri.plan.operation import StagePlan
 from kezuri.progress.events import Listener
 from kezuri.progress.reporter import Reporter
@@ -111,16 +111,19 @@ def _stages(surveys: Iterable[Survey]) -> Iterable[StagePlan]:
     for survey in surveys:
         for facts in sorted(survey.stages, key=lambda facts: facts.number):
             if facts.plan is not None:
-                key = (facts.number, tuple(operation.pieces for operation in facts.plan.operations))
+                pieces = (piece for operation in facts.plan.operations for _, piece in operation.pieces)
+                key = (facts.number, tuple(p for p in pieces if isinstance(p, Choice) and _of_context(p)))
                 if key not in seen:
                     seen.add(key)
                     yield facts.plan
 
 
+def _of_context(choice: Choice) -> bool:
+    return isinstance(choice.input, ContextInput)
+
+
 def _contexts(stage: StagePlan) -> Iterable[str]:
     """The names of the named contexts that a stage takes files from."""
-    from kezuri.plan.inputs import ContextInput
-
     inputs = (source for operation in stage.operations for source in operation.inputs)
     return (source.name for source in inputs if isinstance(source, ContextInput) and source.name)
 

@@ -15,8 +15,10 @@ from kezuri.dockerfile.ignore import Ignore
 from kezuri.dockerfile.instructions import Copy, Run
 from kezuri.documents.edits import newline
 from kezuri.forecast.context_use import Needless, Taking, chosen
-from kezuri.forecast.ignore_text import MOST_LINES, Line, Words, added, lines, open_words, pattern
+from kezuri.forecast.ignore_text import MOST_LINES, Line, Words, added, guessed, lines, open_words, pattern
 from kezuri.layer.entry import Entry
+from kezuri.plan.inputs import ContextInput
+from kezuri.plan.operation import BindMount, RunOperation
 from kezuri.progress.events import Listener
 from kezuri.source.context import OWNER, open_context
 from kezuri.tree.checksum import fingerprint
@@ -37,8 +39,9 @@ class Rerun(NamedTuple):
 
 class Written(NamedTuple):
     """An ignore file that was written, or would be: `path`, its whole `text`, the lines that are new, how many
-    selections of instructions were `proved` to have the digest that they had, and the instructions that run again
-    (with litter only). `shared` are other Dockerfiles that the usual ignore file would have held for, too."""
+    instructions were `proved` to read what they did, and the instructions that run again
+    (with litter only). `shared` are other Dockerfiles that the usual ignore file would have held for, too, `guessed`
+    the source words of which only the present value is known, `idle` what nothing reads and is not hidden."""
 
     path: str
     text: str
@@ -46,6 +49,8 @@ class Written(NamedTuple):
     proved: int
     reruns: tuple[Rerun, ...]
     shared: tuple[str, ...]
+    guessed: tuple[str, ...]
+    idle: int
     written: bool
 
 
@@ -103,13 +108,15 @@ class _Writing:
         self._root = found.use.root
         self._path, self._shared = self._place()
         self._after: list[str] = []
+        self._instructions = {(t.stage.number, t.operation.node.span.start) for t in self._taken}
+        self._changed: set[tuple[int, int]] = set()
         self._reruns: list[Rerun] = []
 
     def result(self) -> Written:
         """What is to be written, proved against the files as they are."""
         new = self._lines()
         if not new:
-            return Written(self._path, self._text(()), (), 0, (), self._shared, False)
+            return self._written((), self._text(()))
         text = self._text(new)
         own = self._own()
         if own and any(own in self._paths(taking, self._tree(text)) for taking in self._taken):
@@ -118,8 +125,13 @@ class _Writing:
             new = (*new, *([Line(written, 0, 0)] if written is not None else ()))
             text = self._text(new)
         self._prove(self._tree(text))
-        proved = len(self._taken) - len(self._reruns)
-        return Written(self._path, text, tuple(new), proved, tuple(self._reruns), self._shared, False)
+        return self._written(new, text)
+
+    def _written(self, new: Sequence[Line], text: str) -> Written:
+        proved = len(self._instructions - self._changed) if self._after else 0
+        words = tuple(dict.fromkeys(word for word, _ in _words(self._found) if guessed(word)))
+        idle = len(self._found.use.idle)
+        return Written(self._path, text, tuple(new), proved, tuple(self._reruns), self._shared, words, idle, False)
 
     def holds(self, tree: Tree) -> bool:
         """Whether instructions read of the tree what they were proved to read."""
@@ -206,6 +218,7 @@ class _Writing:
             if not self._litter or now - taking.files.keys() or not all(map(self._is_litter, lost)):
                 wrong = next(iter(sorted((now - taking.files.keys()) or lost)), "a directory")
                 raise _refused(line, f"{wrong} would not be read as it is")
+            self._changed.add((taking.stage.number, taking.operation.node.span.start))
             self._reruns.append(Rerun(line, title, len(lost), sum(taking.files[path] for path in lost)))
 
     def _is_litter(self, path: str) -> bool:
@@ -263,15 +276,18 @@ def _words(found: Looked) -> Iterator[tuple[str, str]]:
     """The source words of all instructions that read the build context, as written and as they are now."""
     for survey in found.surveys:
         for facts in survey.stages:
+            operations = facts.plan.operations if facts.plan is not None else ()
+            runs = {o.node.span.start: o for o in operations if isinstance(o, RunOperation)}
             for met in facts.met:
                 instruction = met.instruction
                 if isinstance(instruction, Copy) and instruction.source_image is None:
                     yield from zip(instruction.sources, met.words)
-                elif isinstance(instruction, Run):
-                    for mount in instruction.mounts:
-                        for key, value in mount.options:
-                            if key in ("source", "src") and value and "$" in value:
-                                yield value, ""
+                elif isinstance(instruction, Run) and (run := runs.get(instruction.node.span.start)) is not None:
+                    for option, mount in zip(instruction.mounts, run.mounts):
+                        given = dict(option.options)
+                        word = given.get("source") or given.get("src") or ""
+                        if isinstance(mount, BindMount) and isinstance(mount.input, ContextInput):
+                            yield word, mount.source
 
 
 def _others(definition: Definition, root: str) -> Iterator[str]:

@@ -181,7 +181,10 @@ class Exploration:
 
     def _came(self, traffic: Traffic) -> None:
         self._cancel.check()
-        self._hear(Came(traffic.came, traffic.whole, traffic.source))
+        if traffic.listed:
+            self._hear(Counted(traffic.listed))
+        else:
+            self._hear(Came(traffic.came, traffic.whole, traffic.source))
 
     def _counted(self, count: int) -> None:
         self._cancel.check()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from kezuri.anatomy.values import Maker
 from kezuri.app.anatomy import Named, anatomy
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
@@ -69,7 +70,19 @@ def measure(settings: Settings, wanted: Measuring, environ: Mapping[str, str] | 
 
         found = revision(".", environ)
         commit, branch = commit or found.commit, branch or found.branch
+    # Where the Dockerfile lies on this machine is nobody's business: the file goes into a repository.
+    here = tuple(layer._replace(maker=_near(layer.maker)) for layer in told.layers)
+    told = told._replace(layers=here)
     return measured(told, Occasion(wanted.name or plain_name(wanted.image), wanted.at, commit, branch))
+
+
+def _near(maker: Maker) -> Maker:
+    """The maker with its Dockerfile as seen from the current directory; of one that lies elsewhere the name only."""
+    path = maker.dockerfile
+    if os.path.isabs(path):
+        path = os.path.relpath(path)
+        path = os.path.basename(path) if path.startswith("..") else path
+    return maker._replace(dockerfile=path)
 
 
 def record(
@@ -130,10 +143,12 @@ class Baseline(NamedTuple):
             return kept, "", ()
         known = records.read(self.file)
         found = records.chosen(known.measurements, now.name, now.platform, self.branch)
-        # The image may have been recorded before it is judged.
-        found = [one for one in found if not now.commit or one.commit != now.commit or one.branch != now.branch]
-        if found:
-            return found[-1], "", known.passed
+        # The image may have been recorded before it is judged, in an earlier run of the same job, too. Who works on has
+        # several at one commit, and compares with the last that is another one.
+        found = [one for one in found if not records.same(one, now)]
+        earlier = [one for one in found if not now.commit or one.commit != now.commit] or found
+        if earlier:
+            return earlier[-1], "", known.passed
         if not os.path.exists(self.file):
             return None, f"there is no {self.file}", known.passed
         of = f" of branch {self.branch}" if self.branch else ""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from kezuri.app.session import Session
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.reference import Reference
-from kezuri.registry.client import Registry
-from kezuri.registry.sink import DirectorySink
 
 if TYPE_CHECKING:
+    from kezuri.registry.client import Registry
+    from kezuri.registry.sink import DirectorySink
     from kezuri.transfer.doors import Source as PlaceSource
 
 
@@ -20,15 +20,23 @@ class Traffic:
     def __init__(
         self, listen: Callable[[], None] = lambda: None, warn: Callable[[str], None] = lambda text: None
     ) -> None:
-        """`listen` is called whenever something came, perhaps from several threads; `warn` hears of credentials that
-        cannot be asked for."""
+        """`listen` is called whenever something came, perhaps from several threads, and now and then while layers are
+        listed; `warn` hears of credentials that cannot be asked for."""
         self._listen = listen
         self.warn = warn
         self._lock = threading.Lock()
         self.came = 0
+        self.listed = 0
+        """How many files of layers were listed; of layers that were known before none are."""
         self.whole = 0
         self.source = ""
         """Where they came from; empty when nothing had to come."""
+
+    def list_file(self) -> None:
+        """Take note of a file of a layer that is being listed."""
+        self.listed += 1
+        if not self.listed % 256:
+            self._listen()
 
     def count(self, size: int) -> None:
         """Take note of bytes that came."""
@@ -49,7 +57,7 @@ class InStore:
         path = self._blobs.path(layer.digest)
         return cast(BinaryIO, Checked(open(path, "rb", buffering=0), layer, "the store"))
 
-    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
+    def fetch(self, layers: Sequence[Descriptor], sink: "DirectorySink") -> None:
         """Nothing is brought: they are here."""
 
 
@@ -67,7 +75,7 @@ class InRegistry:
             return cast(BinaryIO, open(blobs.path(layer.digest), "rb", buffering=0))
         return cast(BinaryIO, self._registry.stream(self._reference, layer, self._traffic.count))
 
-    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
+    def fetch(self, layers: Sequence[Descriptor], sink: "DirectorySink") -> None:
         lacking = [layer for layer in layers if not self._session.store.blobs.has(layer.digest)]
         known: dict[str, int] = {}
 
@@ -79,7 +87,7 @@ class InRegistry:
         self._registry.fetch_all(self._reference, lacking, sink, came)
 
     @property
-    def _registry(self) -> Registry:
+    def _registry(self) -> "Registry":
         return self._session.registry()
 
 
@@ -94,5 +102,5 @@ class InPlace:
 
         return cast(BinaryIO, Checked(self._source.open(layer), layer, self._source.where))
 
-    def fetch(self, layers: Sequence[Descriptor], sink: DirectorySink) -> None:
+    def fetch(self, layers: Sequence[Descriptor], sink: "DirectorySink") -> None:
         """Nothing is brought: what is on this machine is read where it is."""

@@ -3,20 +3,21 @@
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from time import sleep
+from typing import Any, NamedTuple
 
+from kezuri.app.reproduction_process import Asked, remove
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.events import Event, Listener
 from kezuri.reproduction.comparing import compared
 from kezuri.reproduction.values import ASPECTS, Aspect, Made, Reproduction, StepLeft, Surroundings, Unvaried
 
-if TYPE_CHECKING:
-    from subprocess import Popen
-
 AHEAD = 25 * 3600 + 61
 """How far ahead the second clock is: another day, hour, minute and second; not so far that what a build fetches would
 have run out."""
+_APART = 2.1
+"""Seconds between both builds, so that files of the second one have another time, in zip archives, too."""
 _NOBODY = 65534
 _STEMS = ("C.UTF-8", "tr_TR.UTF-8"), ("UTC", "Pacific/Kiritimati")
 
@@ -31,7 +32,6 @@ class Wish(NamedTuple):
 def reproduce(request: BuildRequest, settings: Settings, wish: Wish, listener: Listener) -> Reproduction:
     """Build twice and compare. Both builds are made anew, in stores of their own that are gone afterwards; the base
     images are taken from the user's. KezuriError when it cannot be built."""
-    from shutil import rmtree
     from tempfile import mkdtemp
 
     if "-" in (request.context, request.file) or any(secret.kind == "stdin" for secret in request.secrets):
@@ -41,7 +41,7 @@ def reproduce(request: BuildRequest, settings: Settings, wish: Wish, listener: L
         os.chmod(place, 0o711)
         return _Twice(request, settings, wish, listener, place).run()
     finally:
-        rmtree(place, ignore_errors=True)
+        remove(place)
 
 
 class _Twice:
@@ -54,13 +54,22 @@ class _Twice:
         self._listener = listener
         self._place = place
         self._unvaried: list[Unvaried] = []
+        self._uid = -1
+        self._copied = self._file = ""
 
     def run(self) -> Reproduction:
+        if "user" in self._wish.vary:
+            why = self._one_user()
+            if why:
+                self._leave("user", why)
+            else:
+                self._uid = _NOBODY
         bases = self._bases()
         first, second = self._surroundings()
         with ExitStack() as held:
             one = held.enter_context(self._worker("first", first, bases))
             made = [self._built(one, first)]
+            sleep(_APART)
             try:
                 two = held.enter_context(self._worker("second", second, bases))
                 made.append(self._built(two, second))
@@ -116,7 +125,6 @@ class _Twice:
 
     def _copy_context(self, definition: Any) -> None:
         """The context as somebody else has it who checks it out now, under another umask."""
-        self._copied = self._file = ""
         context = definition.context
         if not context.root:
             for aspect in ("umask", "order"):
@@ -129,7 +137,8 @@ class _Twice:
         self._copied = f"{self._place}/context"
         loose = "umask" in self._wish.vary
         keep = "clock" not in self._wish.vary
-        check_out(context.tree, self._copied, backwards="order" in self._wish.vary, loose=loose, keep_times=keep)
+        turned = "order" in self._wish.vary
+        check_out(context.tree, self._copied, backwards=turned, loose=loose, keep_times=keep, uid=self._uid)
         name = os.path.basename(context.dockerfile.name) or "Dockerfile"
         os.mkdir(f"{self._place}/file", 0o755)
         self._file = f"{self._place}/file/{name if name != '<stdin>' else 'Dockerfile'}"
@@ -157,16 +166,9 @@ class _Twice:
         cores = len(os.sched_getaffinity(0))
         if cores < 2:
             self._leave("cores", "this machine has one processor")
-        uid = -1
-        if "user" in vary:
-            why = self._one_user()
-            if why:
-                self._leave("user", why)
-            else:
-                uid = _NOBODY
         second = Surroundings(
             self._wish.ahead if "clock" in vary else 0,
-            uid,
+            self._uid,
             0o077 if "umask" in vary else 0o022,
             _STEMS[0]["locale" in vary],
             _STEMS[1]["locale" in vary],
@@ -194,7 +196,7 @@ class _Twice:
                 return f"another user cannot get into {closed}"
         return ""
 
-    def _worker(self, name: str, around: Surroundings, bases: Sequence[tuple[str, str]]) -> "_Asked":
+    def _worker(self, name: str, around: Surroundings, bases: Sequence[tuple[str, str]]) -> "Asked":
         from kezuri.sandbox.disguise import clock, has_clock
 
         root = f"{self._place}/{name}"
@@ -209,9 +211,9 @@ class _Twice:
             os.chmod(preload, 0o755)
         most = around.cores or self._settings.max_parallelism
         settings = self._settings._replace(root=f"{root}/store", max_parallelism=most)
-        return _Asked(settings, around, preload, self._listener, bases)
+        return Asked(settings, around, preload, self._listener, bases)
 
-    def _built(self, worker: "_Asked", around: Surroundings) -> Made:
+    def _built(self, worker: "Asked", around: Surroundings) -> Made:
         from kezuri.sandbox.disguise import Disguise, has_clock
 
         disguise = Disguise("clock" in self._wish.vary and has_clock(), around.shift, around.reverse)
@@ -224,117 +226,6 @@ class _Twice:
         )
         made: Made = worker.ask("build", (request,))
         return made
-
-
-class _Asked:
-    """A worker, as whoever asks it sees it. Use it in a `with`: it clears its store away, and ends."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        around: Surroundings,
-        preload: str,
-        listener: Listener,
-        bases: Sequence[tuple[str, str]],
-    ) -> None:
-        self._settings = settings
-        self._around = around
-        self._preload = preload
-        self._listener = listener
-        self._bases = bases
-
-    def __enter__(self) -> "_Asked":
-        import pickle
-        import subprocess
-        import sys
-
-        around = self._around
-        environ = {
-            k: v for k, v in os.environ.items() if not k.startswith("LC_") and k not in ("LANGUAGE", "LD_PRELOAD")
-        }
-        environ |= {"LANG": around.locale, "LC_ALL": around.locale, "TZ": around.timezone}
-        environ |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"}
-        if self._preload:
-            environ["LD_PRELOAD"] = self._preload
-        other: dict[str, Any] = {}
-        if around.uid >= 0:
-            other = {"user": around.uid, "group": around.uid, "extra_groups": []}
-        cores = sorted(os.sched_getaffinity(0))[: around.cores] if around.cores else None
-
-        def settle() -> None:
-            os.umask(around.umask)
-            if cores is not None:
-                os.sched_setaffinity(0, cores)
-
-        command = [sys.executable, "-P", "-c", "from kezuri.app.reproduction_worker import serve; serve()"]
-        try:
-            self._process: Popen[bytes] = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, preexec_fn=settle, **other
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise KezuriError.of(f"no second process can be started: {error}", exit_code=125) from error
-        assert self._process.stdin is not None
-        try:
-            pickle.dump(self._settings, self._process.stdin)
-            if self._bases:
-                self.ask("bring", (self._bases,))
-        except BaseException:
-            self._end(in_haste=True)
-            raise
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        try:
-            # Root can remove what anybody owns.
-            if os.geteuid() != 0 and raised[0] is None:
-                self.ask("clear", ())
-        except KezuriError:
-            pass  # What is left goes with the directory, as far as it is ours.
-        finally:
-            self._end(in_haste=raised[0] is not None)
-
-    def ask(self, what: str, arguments: tuple[Any, ...]) -> Any:
-        """Its answer; KezuriError when it fails, or has ended."""
-        import pickle
-
-        from kezuri.app.reproduction_worker import Order
-
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            pickle.dump(Order(what, arguments), self._process.stdin)
-            self._process.stdin.flush()
-            while True:
-                kind, value = pickle.load(self._process.stdout)
-                if kind != "event":
-                    break
-                self._tell(value)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            code = self._process.wait()
-            raise KezuriError.of(f"the process that builds has ended ({code})", exit_code=125) from error
-        if kind == "failed":
-            diagnostics, code = value
-            raise KezuriError(*diagnostics, exit_code=code)
-        return value
-
-    def _tell(self, event: Event) -> None:
-        self._listener(event)
-
-    def _end(self, in_haste: bool) -> None:
-        import subprocess
-
-        if in_haste:
-            self._process.terminate()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:
-                    pass
-        try:
-            self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 def _owns_one_id() -> bool:

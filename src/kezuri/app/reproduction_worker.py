@@ -18,8 +18,8 @@ from kezuri.tree.layers import LayerForm, ListedLayer
 
 
 class Order(NamedTuple):
-    """What is asked of a worker: `bring` base images (pairs of a place and a name), `build` a request, the `contents`
-    of files of a step (stage, position, paths), or to `clear` everything away."""
+    """What is asked of a worker: `bring` base images (pairs of a place and a name), `build` a request, or give the
+    `contents` of files of a step (stage, position, paths)."""
 
     what: str
     arguments: tuple[Any, ...]
@@ -144,11 +144,14 @@ class Worker:
                     read[names[name]] = data.read(MOST)
             return read
 
-    def _clear(self) -> None:
-        """Everything that other ids may own goes; the rest is the other process's to remove."""
-        from kezuri.app.prune import prune
 
-        prune(self._settings, all=True)
+def clear(path: str) -> None:
+    """Remove a directory with all that other ids own in it."""
+    from kezuri.linux.ownership import Privilege
+    from kezuri.store.store import remove_tree
+
+    Privilege().own()
+    remove_tree(path)
 
 
 def _form(session: Session, layer: str) -> tuple[LayerForm, bool]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kezuri.cli.figures import chance, comparison_rows, headings, markdown_table, reason, row, seconds, title
+from kezuri.cli.figures import chance, comparison_rows, headings, markdown_table, reason, row, title
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.screen_text import one_line, width
 from kezuri.comparison.values import Comparison, Figure, Reading, Side
@@ -67,7 +67,9 @@ def _conditions(comparison: Comparison, phrase: Phrase) -> Iterator[str]:
     """How it was measured, a sentence in a line."""
     under = comparison.conditions
     timed = any(figure.unit == "seconds" for figure in comparison.figures)
-    if timed:
+    if timed and under.runs == 1:
+        yield phrase("Times were measured once, on {} processors ({}).", under.processors, under.system)
+    elif timed:
         yield phrase("Times are medians of {} runs on {} processors ({}).", under.runs, under.processors, under.system)
     if under.registry:
         if under.bandwidth or under.rtt:
@@ -75,7 +77,7 @@ def _conditions(comparison: Comparison, phrase: Phrase) -> Iterator[str]:
                 "Pulled from a registry on this machine ({}) over a line of {} with a round trip of {}.",
                 under.registry,
                 bits(under.bandwidth, phrase),
-                seconds(under.rtt, phrase),
+                f"{under.rtt * 1000:g} ms",
             )
         else:
             yield phrase("Pulled from a registry on this machine ({}), not held back.", under.registry)

@@ -11,7 +11,10 @@ def say(console: Console, written: Written) -> None:
     """The new lines on standard output, or the whole file where nothing was written; the rest beside it."""
     phrase = console.phrase
     if not written.lines:
-        console.note(phrase("Nothing to hide: all that is not hidden is read."), styled=True)
+        nothing = phrase("Nothing to hide: all that is not hidden is read.")
+        if written.idle:
+            nothing = phrase("Nothing to hide: wildcards or variables may lead to what is not read today.")
+        console.note(nothing)
         return
     if written.written:
         for line in written.lines:
@@ -24,6 +27,8 @@ def say(console: Console, written: Written) -> None:
     files = sum(line.files for line in written.lines)
     if written.written:
         console.note(phrase("{}: {} lines hide {} in {} files.", written.path, len(written.lines), size(hidden), files))
+    for word in written.guessed:
+        console.note(phrase("{} may name other files when it has another value.", word))
     for rerun in written.reruns:
         console.note(
             phrase("Line {} runs again: it reads {} less, in {} files.", rerun.line, size(rerun.size), rerun.files)
@@ -47,4 +52,5 @@ def document(written: Written) -> dict[str, Any]:
             for each in written.reruns
         ],
         "shared": list(written.shared),
+        "guessed": list(written.guessed),
     }

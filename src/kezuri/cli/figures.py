@@ -4,6 +4,9 @@ from kezuri.cli.phrase import Phrase
 from kezuri.cli.quantities import size
 from kezuri.comparison.values import Comparison, Figure, Reading, Unit
 
+_MANIFOLD = -9
+"""What grew more than tenfold is better said as a factor."""
+
 
 def title(figure: Figure, phrase: Phrase) -> str:
     """The row's title."""
@@ -97,12 +100,16 @@ def changed(figure: Figure) -> str:
     part = figure.saved
     if part is None:
         return "-"
-    text = percent(-part)
+    text = percent(part) if part < _MANIFOLD else percent(-part)
+    if text.startswith("×"):
+        return text
     return text if text.startswith(("-", "0")) and text[:2] != "0." else f"+{text}"
 
 
 def percent(part: float) -> str:
-    """A part as percent, to a decimal place where that says something."""
+    """A part as percent, to a decimal place where that says something; `×50` for what became fifty times as much."""
+    if part < _MANIFOLD:
+        return f"×{1 - part:,.0f}"
     hundredths = part * 100
     close = abs(hundredths) < 9.95 or 98.95 <= abs(hundredths) < 99.95
     text = f"{hundredths:.1f}" if close else f"{hundredths:.0f}"

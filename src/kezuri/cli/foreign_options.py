@@ -1,5 +1,5 @@
-"""Options of docker, buildx, buildah and podman that kezuri's own tables do not have: taken without effect, or answered
-with what to do in their place. Looked at only when an option is unknown."""
+"""Options of docker, buildx, buildah, podman and dive that kezuri's own tables do not have: taken without effect, or
+answered with what to do in their place. Looked at only when an option is unknown."""
 
 from kezuri.cli.options import Option
 
@@ -135,6 +135,12 @@ _COPY = (
     *_REGISTRY,
 )
 _SAVE = _taken("--uncompressed", value=False)
+_ANALYZE = (
+    *_answered("redirect standard output: --format json > FILE", "--json", "-j"),
+    *_answered("the image's name says where it is: docker-archive:FILE, oci:DIR:NAME, docker://NAME", "--source"),
+    *_taken("--ignore-errors", "-i", value=False),
+)
+"""dive's."""
 _MANIFEST = (
     *_REGISTRY,
     *_taken("--features", "--os-features"),
@@ -194,6 +200,7 @@ _TABLES = {
     "image prune": _PRUNE,
     "copy": _COPY,
     "save": _SAVE,
+    "analyze": _ANALYZE,
     "import": _PLATFORM,
     **dict.fromkeys(("manifest create", "manifest add", "manifest annotate", "manifest push"), _MANIFEST),
     "tags": _TAGS,

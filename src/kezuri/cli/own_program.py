@@ -26,10 +26,10 @@ class OwnProgram:
         with open(self._file, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(_toml(settings))
         self._flags = () if settings.tls_verify else ("--tls-verify=false",)
-        told = {setting.variable for setting in SETTINGS} | {"KEZURI_CONFIG", "LC_ALL", "LANGUAGE"}
+        told = {setting.variable for setting in SETTINGS} | {"KEZURI_CONFIG"}
         # PYTHONPATH and the like stay: it has to be the same kezuri.
         self._environ = {key: value for key, value in environ.items() if key not in told}
-        self._environ |= {"KEZURI_CONFIG_SYSTEM": "", "CI": environ.get("CI", "")}
+        self._environ["KEZURI_CONFIG_SYSTEM"] = ""
 
     def __call__(self, root: str, *words: str) -> "Ran":
         """As the door has it."""

@@ -41,7 +41,9 @@ def share(more: int, before: int | None) -> str:
     percent = 100 * more / before
     digits = 1 if abs(percent) < 1000 else 0
     text = f"{percent:+.{digits}f}"
-    return "±0 %" if float(text) == 0 and not more else f"{text} %"
+    if float(text) == 0:
+        return "±0 %" if not more else f"{text[0]}<0.1 %"
+    return f"{text} %"
 
 
 def changed(change: FigureChange) -> str:

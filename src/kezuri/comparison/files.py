@@ -32,6 +32,7 @@ class _Side:
 
     def __init__(self, image: Dissection) -> None:
         self.tree = image.tree
+        self._every = image.layers
         self._layers: dict[int, OwnLayer] = {id(layer.form): layer for layer in image.layers}
         self._digests: dict[int, Mapping[str, bytes]] = {}
         self._met: set[object] = set()
@@ -64,26 +65,27 @@ class _Side:
         return known[content.path]
 
     def origin(self, found: Found) -> Origin:
-        """Whose layer a file lies in."""
-        if not isinstance(found.content, InTar):
-            return ""
-        layer = self._layers.get(id(found.content.tar))
+        """Whose layer it lies in: the uppermost one that has anything at its path."""
+        layer = self._layers.get(id(found.content.tar)) if isinstance(found.content, InTar) else None
+        if layer is None:
+            path = found.entry.path
+            above = (layer for layer in reversed(self._every) if layer.form.find(path) is not None)
+            layer = next(above, None)
         return "" if layer is None else "base" if layer.maker.of_base else "own"
 
 
 def compared(before: Dissection, after: Dissection, *, times: bool = False, most: int = 0) -> FileChanges:
     """What is not the same in the final roots of two images; `times`: when a file was changed counts, too. With `most`,
     only so many changes are kept one by one, those that weigh most. KezuriError when a layer cannot be read."""
-    walk = _Walk(_Side(before), _Side(after), times, most)
-    walk.run()
-    origins: dict[Origin, Tally] = {key: tally for key, tally in walk.origins.items() if tally.every}
     known = any(layer.maker.of_base for image in (before, after) for layer in image.layers)
+    walk = _Walk(_Side(before), _Side(after), times, most, known)
+    walk.run()
     heavy = sorted(walk.directories.items(), key=lambda each: (-_moved(each[1]), each[0]))
     return FileChanges(
         tuple(sorted(walk.kept(), key=lambda change: os.fsencode(change.path))),
         walk.tally,
         tuple(heavy[:_MOST_DIRECTORIES]),
-        tuple(sorted(origins.items())) if known else (),
+        tuple(sorted(walk.origins.items())) if known else (),
     )
 
 
@@ -95,9 +97,10 @@ def _moved(tally: Tally) -> int:
 class _Walk:
     """Both trees, one directory after the other."""
 
-    def __init__(self, before: _Side, after: _Side, times: bool, most: int) -> None:
+    def __init__(self, before: _Side, after: _Side, times: bool, most: int, based: bool) -> None:
         self._sides = (before, after)
         self._times = times
+        self._based = based
         self._most = most
         self._all: list[FileChange] = []
         self._heap: list[tuple[int, int, FileChange]] = []
@@ -129,9 +132,9 @@ class _Walk:
         was, now = self._sides[0].weigh(one), self._sides[1].weigh(two)
         if one is None:
             assert two is not None
-            self._tell(FileChange("new", path, two.entry.kind, 0, now, (), self._sides[1].origin(two)))
+            self._tell(FileChange("new", path, two.entry.kind, 0, now, (), self._origin(None, two)))
         elif two is None:
-            self._tell(FileChange("gone", path, one.entry.kind, was, 0, (), self._sides[0].origin(one)))
+            self._tell(FileChange("gone", path, one.entry.kind, was, 0, (), self._origin(one, None)))
         else:
             self._compare(path, one, two, was, now)
 
@@ -158,8 +161,13 @@ class _Walk:
             return True
         return bool(old.size) and self._sides[0].digest(one) != self._sides[1].digest(two)
 
-    def _origin(self, one: Found, two: Found) -> Origin:
-        return self._sides[1].origin(two) or self._sides[0].origin(one)
+    def _origin(self, one: Found | None, two: Found | None) -> Origin:
+        """Who brought what is there now, or what was there; nothing where no base is known."""
+        if not self._based:
+            return ""
+        if two is not None:
+            return self._sides[1].origin(two)
+        return "" if one is None else self._sides[0].origin(one)
 
     def _tell(self, change: FileChange) -> None:
         self.tally = self.tally.with_(change)

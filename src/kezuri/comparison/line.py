@@ -10,6 +10,7 @@ from typing import Self
 _LARGEST_PIECE = 64 << 10
 _BURST = 0.005
 """Pieces are no larger than what the line carries in so many seconds, so that connections share it."""
+_AHEAD = 0.05
 _MOST_IN_FLIGHT = 64 << 20
 
 
@@ -147,8 +148,8 @@ class _Pump:
                 self._size += len(data)
                 self._changed.notify()
                 self._changed.wait_for(lambda: self._size < _MOST_IN_FLIGHT)
-            # What is on its way for long has not been asked for yet.
-            if (ahead := sent - monotonic()) > 0:
+            # Read a little ahead: else the line would be idle whenever this thread wakes up late.
+            if (ahead := sent - monotonic() - _AHEAD) > 0:
                 sleep(ahead)
 
     def _write(self) -> None:

@@ -5,8 +5,6 @@ from typing import NamedTuple
 from kezuri.anatomy.values import Anatomy, Owner, OwnerShare
 from kezuri.comparison.difference import Origin, PackageChange
 
-_PACKAGES = ("system", "language", "runtime")
-
 
 class _Kept(NamedTuple):
     """A package as one image has it: its versions, the bytes of its files, and those of them that the base brought."""
@@ -38,8 +36,9 @@ def package_changes(before: Anatomy, after: Anatomy) -> tuple[PackageChange, ...
 
 
 def count_packages(image: Anatomy, kind: str) -> int:
-    """How many packages of a kind an image has; what it has in several versions counts once for each."""
-    return len({share.owner for share in image.owners if share.owner.kind == kind})
+    """How many packages of a kind an image has; what it has in several versions counts once for each. Those that a
+    layer had and a higher one took away are none."""
+    return len({owner for owner in image.held if owner.kind == kind})
 
 
 def _weight(change: PackageChange) -> int:
@@ -48,9 +47,10 @@ def _weight(change: PackageChange) -> int:
 
 def _packages(image: Anatomy) -> dict[Owner, _Kept]:
     by_name: dict[Owner, list[OwnerShare]] = {}
-    for share in image.owners:
-        if share.owner.kind in _PACKAGES:
-            by_name.setdefault(share.owner._replace(version=""), []).append(share)
+    shares = {share.owner: share for share in image.owners}
+    for owner in image.held:
+        share = shares.get(owner) or OwnerShare(owner, 0, 0, 0)
+        by_name.setdefault(owner._replace(version=""), []).append(share)
     base = {layer.number for layer in image.layers if layer.maker.of_base}
     return {
         owner: _Kept(

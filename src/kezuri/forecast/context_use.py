@@ -105,8 +105,8 @@ def takings(stages: Iterable[StagePlan], trees: Mapping[str, Tree]) -> Iterator[
     for stage in stages:
         for operation in stage.operations:
             for first, piece in operation.pieces:
-                if not isinstance(piece, Choice) or not isinstance(piece.input, ContextInput):
-                    continue
+                if not isinstance(piece, Choice) or not isinstance(piece.input, ContextInput) or not piece.sources:
+                    continue  # from elsewhere, or here-documents alone
                 tree = _Recording(trees[piece.input.name])
                 try:
                     selection = chosen(tree, piece)
@@ -176,14 +176,15 @@ def use_of(
     """What is done with a context, and its tree without what is hidden. `ignore` is the name of the ignore file and
     what its lines say, `wanted` are the stages that the target needs, `needless` says of a path whether hardly any
     image needs what is there, `own` are files that the builder itself reads."""
+    instructions = _by_instruction(taken)
     readers: dict[str, list[int]] = {}
-    for number, taking in enumerate(taken):
-        if not taking.context:
-            for path in taking.files:
+    for number, several in enumerate(instructions):
+        if not several[0].context:
+            for path in {path for taking in several for path in taking.files}:
                 readers.setdefault(path, []).append(number)
     tree = ContextTree()
     whole, shown, read = _Growing(), _Growing(), _Growing()
-    alone = [0] * len(taken)
+    alone = [0] * len(instructions)
     hidden: dict[int, _Growing] = {}
     told = []
     for each in lying:
@@ -211,7 +212,7 @@ def use_of(
         if not taking.context:
             for path in (*taking.files, *taking.directories, *taking.links):
                 tree.mark(path)
-    readings = [_reading(taking, alone[number], wanted) for number, taking in enumerate(taken)]
+    readings = [_reading(several, alone[number], wanted) for number, several in enumerate(instructions)]
     lines = [Hidden(line, ignore[1](line), grown.heap()) for line, grown in hidden.items()]
     use = ContextUse(
         root,
@@ -229,14 +230,22 @@ def use_of(
     return use, tree
 
 
-def _reading(taking: Taking, alone: int, wanted: Collection[int]) -> Reading:
+def _by_instruction(taken: Sequence[Taking]) -> list[list[Taking]]:
+    """What one instruction takes from one context, together: a RUN may have several mounts."""
+    found: dict[tuple[int, int, str], list[Taking]] = {}
+    for taking in taken:
+        found.setdefault((taking.stage.number, id(taking.operation), taking.context), []).append(taking)
+    return list(found.values())
+
+
+def _reading(several: Sequence[Taking], alone: int, wanted: Collection[int]) -> Reading:
     heap = _Growing()
-    for path, size in taking.files.items():
+    for path, size in {path: size for taking in several for path, size in taking.files.items()}.items():
         heap.add(size, path)
-    operation, stage = taking.operation, taking.stage
+    operation, stage, context = several[0].operation, several[0].stage, several[0].context
     line = operation.node.place.line
     return Reading(
-        *(line, stage.label, operation.kind, operation.title, taking.context, heap.heap(), alone),
+        *(line, stage.label, operation.kind, operation.title, context, heap.heap(), alone),
         stage.number in wanted,
     )
 

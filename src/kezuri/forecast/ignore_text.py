@@ -99,18 +99,24 @@ def pattern(path: str) -> str | None:
 
 
 def open_words(words: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Of source words, as written and as they are expanded now, those that may lead elsewhere tomorrow, as patterns."""
+    """Of source words, as written and as they are expanded now, those that may lead elsewhere tomorrow, as patterns. Of
+    one that begins with a variable nothing can be said but what it is now: see `guessed`."""
     for written, now in words:
-        if "$" in written:
+        if "$" in written and not guessed(written):
             parts, expanded = clean(written).split("/"), clean(now).split("/")
             first = next(number for number, part in enumerate(parts) if "$" in part)
             if len(parts) == len(expanded):
                 yield "/".join("*" if "$" in part else part for part in parts)
             else:
                 # A value with slashes: of other values nothing is known but where they begin.
-                yield "/".join((*parts[:first], "*")) if first else "*"
+                yield "/".join((*parts[:first], "*"))
         elif has_wildcard(now):
             yield now
+
+
+def guessed(written: str) -> bool:
+    """Whether a source word begins with a variable, which may stand for any path."""
+    return "$" in clean(written).partition("/")[0]
 
 
 def added(text: str, new: Collection[Line], ends: str = "\n") -> str:

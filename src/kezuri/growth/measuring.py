@@ -33,7 +33,7 @@ def measured(anatomy: Anatomy, occasion: Occasion) -> Measurement:
         "leftovers": sum(leftover.heap.size for leftover in anatomy.leftovers),
         "layers": len(anatomy.layers),
         "files": anatomy.files,
-        "packages": len(packages),
+        "packages": len([owner for owner in anatomy.held if owner.name]),
     }
     if all(layer.blob for layer in anatomy.layers):
         figures["wire"] = anatomy.blob

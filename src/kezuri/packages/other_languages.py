@@ -69,7 +69,7 @@ def conda(data: bytes, path: str) -> tuple[Package, ...]:
 
 
 def dotnet(data: bytes, path: str) -> tuple[Package, ...]:
-    """The packages of a `NAME.deps.json`, with their files beside it."""
+    """The packages of a `NAME.deps.json`, with their files beside it. Those without any only helped to build."""
     document = _document(data)
     libraries = document.get("libraries") if isinstance(document, dict) else None
     targets = document.get("targets") if isinstance(document, dict) else None
@@ -84,8 +84,10 @@ def dotnet(data: bytes, path: str) -> tuple[Package, ...]:
     found: list[Package] = []
     for key, library in list(libraries.items())[:_MOST]:
         name, _, version = key.partition("/")
-        if isinstance(library, dict) and library.get("type") == "package" and name and len(key) < 700:
-            found.append(Package("nuget", name, version, tuple(dict.fromkeys(files.get(key, ())))))
+        if not isinstance(library, dict) or library.get("type") != "package" or not name or len(key) > 700:
+            continue
+        if files.get(key):
+            found.append(Package("nuget", name, version, tuple(dict.fromkeys(files[key]))))
     return tuple(found)
 
 

@@ -27,7 +27,17 @@ _ENDS: Final = {
 }
 _STATUS_D = "var/lib/dpkg/status.d/"
 _GEM = re.compile(r"(?:^|/)specifications/(?:default/)?[^/]+\.gemspec$")
-_MOST: Final = {"npm": 2 << 20, "python": 2 << 20, "gem": 2 << 20, "rpm sqlite": 192 << 20, "rpm ndb": 192 << 20}
+_MOST: Final = {
+    "npm": 1 << 20,
+    "python": 2 << 20,
+    "gem": 2 << 20,
+    "composer": 8 << 20,
+    "dotnet": 8 << 20,
+    "conda": 12 << 20,
+    "rpm sqlite": 192 << 20,
+    "rpm ndb": 192 << 20,
+}
+_MOST_LINES = 1_000_000
 MOST_READ: Final = 32 << 20
 """A record with more bytes than this is not read; programs and archives are looked into wherever their record lies."""
 LOOKED_INTO: Final = frozenset(("program", "archive", "node program", "busybox program"))
@@ -93,7 +103,10 @@ def parse(kind: str, path: str, size: int, data: Peek) -> Record | None:
         return Record(kind, trouble=f"/{path} is too large to be read as a record of packages")
     if kind in ("rpm sqlite", "rpm ndb"):
         return _of_rpm(kind, path, data.at(0, size))
-    return _whole(kind, path, data.at(0, size))
+    raw = data.at(0, size)
+    if raw.count(b"\n") > _MOST_LINES:
+        return Record(kind, trouble=f"/{path} is too large to be read as a record of packages")
+    return _whole(kind, path, raw)
 
 
 def _of_rpm(kind: str, path: str, data: bytes) -> Record:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from kezuri.linux import libc, mounts, namespaces, privileges, recorded
-from kezuri.sandbox import assembly, backwards, hostfiles, identity, init, kernelfs
+from kezuri.sandbox import assembly, hostfiles, identity, init, kernelfs
 from kezuri.sandbox.failure import StartFailure, reason, unstarted
 from kezuri.sandbox.step import Step
 
@@ -28,7 +28,7 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     """
     program = identity.filter_for(step)
     single = recorded.is_single()
-    turned = _turned(step) if step.backwards and not single else b""
+    turn = _turning(step) if step.backwards and not single else None
     named = identity.bounds(step, no_new_privileges)
     env = hostfiles.environment(step)
     environment = [(os.fsencode(k), os.fsencode(v)) for k, v in env.items()]
@@ -47,8 +47,8 @@ def become(step: Step, channel: "socket", no_new_privileges: bool, enter: Callab
     for stream in (0, 1, 2):
         with suppress(OSError):
             os.fchown(stream, step.uid, -1)  # so that the step's user can reopen /dev/stdout
-    if turned:
-        backwards.hand_over(turned, _order_of(kept))
+    if turn is not None:
+        turn(_order_of(kept))
     identity.assume(step, program, named, no_new_privileges, keeper_of(step, kept) if single else None)
     # A signal that is ignored stays ignored in the program that we become, and Python ignores SIGPIPE and SIGXFSZ.
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM):
@@ -147,10 +147,15 @@ def keeper_of(step: Step, channel: int) -> Callable[[int], None]:
     return hand
 
 
-def _turned(step: Step) -> bytes:
-    """The filter by which the step reads directories backwards; empty for a machine that has none."""
+def _turning(step: Step) -> Callable[[Callable[[int], None]], None] | None:
+    """What has the step read directories backwards; None on a machine that cannot."""
+    from kezuri.sandbox import backwards
+
     machine = os.uname().machine
-    return backwards.program(machine) if backwards.is_known(machine) else b""
+    if not backwards.is_known(machine):
+        return None
+    program = backwards.program(machine)
+    return lambda hand: backwards.hand_over(program, hand)
 
 
 def _order_of(channel: int) -> Callable[[int], None]:

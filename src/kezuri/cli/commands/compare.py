@@ -7,6 +7,7 @@ from kezuri.cli.commands.build import PROGRESS
 from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, UsageError
+from kezuri.diagnostics import shown
 
 if TYPE_CHECKING:
     from kezuri.app.compare_request import CompareRequest
@@ -99,6 +100,7 @@ def _measured(invocation: Invocation, page: "ComparisonPage") -> "Comparison":
     from tempfile import TemporaryDirectory
 
     from kezuri.app.compare import compare
+    from kezuri.app.compare_request import NotDone
     from kezuri.cli.own_program import OwnProgram
     from kezuri.cli.progress import open_progress
 
@@ -106,8 +108,13 @@ def _measured(invocation: Invocation, page: "ComparisonPage") -> "Comparison":
     request = _request(invocation)
     with TemporaryDirectory(prefix="kezuri-") as directory:
         program = OwnProgram(settings, directory, console.environ)
-        with open_progress(parsed.text("--progress"), console, settings.progress, doing="measuring") as progress:
-            return compare(settings, request, program, progress, page.look)
+        try:
+            with open_progress(parsed.text("--progress"), console, settings.progress, doing="measuring") as progress:
+                return compare(settings, request, program, progress, page.look)
+        except NotDone as error:
+            if error.said:
+                console.err.write(shown(error.said, False) + "\n")
+            raise
 
 
 def _saved(invocation: Invocation) -> "Comparison":

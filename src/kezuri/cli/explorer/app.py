@@ -242,7 +242,7 @@ class Explorer(App[None]):
 
     def action_switch_pane(self) -> None:
         screen = self._first
-        to_layers = screen.has_class("files")
+        to_layers = isinstance(screen.focused, FilesPane)
         screen.set_class(to_layers, "layers")
         screen.set_class(not to_layers, "files")
         screen.set_focus(screen.query_one(LayersPane) if to_layers else screen.query_one(FilesPane))

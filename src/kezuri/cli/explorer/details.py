@@ -30,8 +30,8 @@ class Details:
         text.append("  " + self._phrase("{} in {} layers, {} files", size(tar), len(opened.layers), f"{files:,}"))
         if wasted:
             text.append("  " + self._phrase("{} wasted", size(wasted)), "red")
-        for told in opened.told:
-            text.append(f"  {visible(told)}", "yellow")
+        if opened.told:
+            text.append("  " + self._phrase("not all could be read"), "yellow")
         return text
 
     def layer(self, number: int) -> Text:
@@ -55,6 +55,8 @@ class Details:
         text.append(f"\n{visible(layer.diff_id)[:19]}", "dim")
         made = " ".join(visible(maker.text).split())
         text.append(f"\n{made[:600]}{'…' if len(made) > 600 else ''}")
+        for told in self._opened.told:
+            text.append(f"\n{visible(told)}", "yellow")
         return text
 
     def _of_base(self) -> str:
@@ -82,7 +84,7 @@ class Details:
             text.append(f" · {fate}", "red")
         others = sum(each.kind == "file" for each in node.stands) - 1
         if others > 0:
-            text.append(" · " + self._phrase("{} more versions", others), "yellow")
+            text.append(" · " + self._phrase("other versions: {}", others), "yellow")
         return text
 
     def _nobody(self, kind: str) -> str:

@@ -71,7 +71,7 @@ class Lines(Widget, can_focus=True):
         for text, style in self.parts(number, width):
             looks = Style.parse(style) if style else Style.null()
             if marked:
-                looks = (looks + _CURSOR) if self.has_focus else (looks + _RESTING)
+                looks = _CURSOR if self.has_focus else looks + _RESTING
             segments.append(Segment(text, looks))
         strip = Strip(segments)
         if self.left:

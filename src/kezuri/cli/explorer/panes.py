@@ -6,12 +6,15 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from kezuri.anatomy.listing_tree import Node
+from kezuri.anatomy.values import Fate
 from kezuri.app.exploring import SeenLayer
 from kezuri.cli.explorer.lines import Lines, key
 from kezuri.cli.explorer.rows import Rows
 from kezuri.cli.explorer.words import MARKS, STYLES, Part, attributes, bytes_of, name
 from kezuri.diagnostics import visible
 from kezuri.layer.entry import Entry
+
+_FATES: dict[Fate, str] = {"removed": MARKS["removed"], "rewritten": MARKS["rewritten"]}
 
 
 class LayersPane(Lines):
@@ -83,10 +86,10 @@ class FilesPane(Lines):
         directory = view.directory(node) or bool(node.children)
         if directory and change == "same" and view.touched[node.number]:
             mark, style = "*", "yellow"
-        if selection.filter.wasted and not directory:
+        if selection.filter.wasted:
             # What became of it is more than what was done to it.
             lost = view.lost(node)
-            mark, style = ("-" if lost is not None and lost.fate == "removed" else "~"), "red"
+            mark, style = (" ", "") if lost is None else (_FATES.get(lost.fate, MARKS["changed"]), "red")
         entry = self._entry_of(node)
         parts: list[Part] = [(mark, style)]
         if self.show_attributes and width >= 60:

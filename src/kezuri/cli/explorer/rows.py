@@ -100,8 +100,9 @@ class Rows:
         """The row of a node, after the directories that it is in were opened; -1 where it is not to be seen."""
         if self.selection is None or not self.selection.kept[node.number]:
             return -1
-        shut = [each.number for each in self.selection.view.tree.above(node) if each.number not in self._open]
-        if shut != [0] and shut:
+        above = [each for each in self.selection.view.tree.above(node) if each.parent is not None]
+        shut = [each.number for each in above if each.number not in self._open]
+        if shut:
             self._open.update(shut)
             self.rebuild()
         return next((row for row, each in enumerate(self.nodes) if each is node), -1)
