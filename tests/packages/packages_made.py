@@ -110,6 +110,35 @@ def rpm_ndb(*headers: bytes) -> bytes:
     return bytes(slots) + blobs
 
 
+def rpm_berkeley(*headers: bytes, little: bool = True, size: int = 512) -> bytes:
+    """A hash of Berkeley DB with all entries on one page, and the headers on pages of their own."""
+    order = "<" if little else ">"
+    pages: list[bytes] = []
+
+    def page(number: int, kind: int, after: int, entries: int, filled: int, body: bytes) -> bytes:
+        head = pack(f"{order}8sIIIHHBB", b"", number, 0, after, entries, filled, 0, kind)
+        return (head + body).ljust(size, b"\0")
+
+    room = size - 26
+    index, items, at = b"", b"", size
+    first = 2
+    for number, header in enumerate((b"", *headers)):
+        value = pack(f"{order}BI", 1, len(headers))
+        if number:
+            pieces = [header[place : place + room] for place in range(0, len(header), room)]
+            value = pack(f"{order}B3sII", 3, b"", first, len(header))
+            for piece in pieces:
+                after = first + 1 if piece is not pieces[-1] else 0
+                pages.append(page(first, 7, after, 1, len(piece), piece))
+                first += 1
+        for each in (pack(f"{order}BI", 1, number), value):
+            at -= len(each)
+            index, items = index + pack(f"{order}H", at), each + items
+    meta = pack(f"{order}8sIIII", b"", 0, 0x061561, 9, size) + bytes([0, 8])
+    entries = page(1, 13, 0, 2 * len(headers) + 2, at, index.ljust(at - 26, b"\0") + items)
+    return meta.ljust(size, b"\0") + entries + b"".join(pages)
+
+
 def rpm_header(**tags: object) -> bytes:
     """A header with texts, lists of texts and numbers, by number of their tag (`t1000`)."""
     index, store = b"", b""

@@ -117,10 +117,16 @@ def test_runtimes_tell_their_version() -> None:
     ruby = 'CONFIG["MAJOR"] = "3"\n  CONFIG["MINOR"] = "3"\n  CONFIG["TEENY"] = "1"\n'
     assert only("usr/local/lib/ruby/3.3.0/x86_64-linux/rbconfig.rb", ruby).version == "3.3.1"
     assert only("usr/local/include/php/main/php_version.h", '#define PHP_VERSION "8.3.1"\n').version == "8.3.1"
+    assert (
+        "usr/src/php.tar.xz" in only("usr/local/include/php/main/php_version.h", '#define PHP_VERSION "8.3.1"\n').files
+    )
     rust = only("usr/local/rustup/toolchains/1.75.0-x86_64-unknown-linux-gnu/lib/rustlib/components", "rustc\ncargo\n")
     assert rust.version == "1.75.0" and rust.directories[0].endswith("linux-gnu")
+    assert "usr/local/cargo/bin/cargo" in rust.files
     dotnet = only("usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/.version", "abc\n8.0.1\n")
     assert (dotnet.name, dotnet.version) == ("Microsoft.NETCore.App", "8.0.1")
+    assert "usr/share/dotnet/dotnet" in dotnet.files and "usr/share/dotnet/host" in dotnet.directories
+    assert only("usr/share/dotnet/sdk/8.0.1/.version", "abc\n").name == "dotnet-sdk"
     for path, text in (("app/release", "v1\n"), ("x/go/VERSION", "1.0\n"), ("include/node/node_version.h", "#if\n")):
         assert told(path, text) is None
 

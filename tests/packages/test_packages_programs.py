@@ -6,7 +6,18 @@ import zlib
 from struct import pack
 
 import pytest
-from tests.packages.packages_made import MODULES, case, elf_with, go_info, jar, pom, rpm_header, rpm_ndb, rpm_sqlite
+from tests.packages.packages_made import (
+    MODULES,
+    case,
+    elf_with,
+    go_info,
+    jar,
+    pom,
+    rpm_berkeley,
+    rpm_header,
+    rpm_ndb,
+    rpm_sqlite,
+)
 from tests.suites.suites_folded import folded
 
 from kezuri.packages import java, program
@@ -136,7 +147,7 @@ def test_archives_in_archives_have_an_end(monkeypatch: pytest.MonkeyPatch) -> No
 # rpm
 
 
-def test_rpm_is_read_from_both_of_its_databases() -> None:
+def test_rpm_is_read_from_each_of_its_databases() -> None:
     real = case("demo.rpm-header")
     second = rpm_header(t1000="bash", t1001="5.1", t1002="8.el9", t1014="GPLv3+", t1022="x86_64", t1009=7000,
                         t1044="bash-5.1-8.el9.src.rpm", t1116=[0, 1], t1117=["bash", "README"],
@@ -145,6 +156,8 @@ def test_rpm_is_read_from_both_of_its_databases() -> None:
     for path, data in (
         ("var/lib/rpm/rpmdb.sqlite", rpm_sqlite(real, key, second)),
         ("usr/lib/sysimage/rpm/Packages.db", rpm_ndb(real, key, second)),
+        ("var/lib/rpm/Packages", rpm_berkeley(real, key, second)),
+        ("var/lib/rpm/Packages", rpm_berkeley(real, key, second, little=False)),
     ):
         record = told(path, data)
         assert record is not None and not record.trouble
@@ -160,9 +173,7 @@ def test_rpm_is_read_from_both_of_its_databases() -> None:
 
 
 def test_what_cannot_be_read_of_rpm_is_said() -> None:
-    bdb = told("var/lib/rpm/Packages", b"\0" * 4096)
-    assert bdb is not None and "Berkeley DB" in bdb.trouble
-    for path in ("var/lib/rpm/rpmdb.sqlite", "var/lib/rpm/Packages.db"):
+    for path in ("var/lib/rpm/rpmdb.sqlite", "var/lib/rpm/Packages.db", "var/lib/rpm/Packages"):
         for data in (b"", b"x" * 100, b"SQLite format 3\0" + b"x" * 1000, b"RpmP" + b"\xff" * 5000):
             record = told(path, data)
             assert record is not None and "could not be read as a database of rpm" in record.trouble
@@ -171,6 +182,21 @@ def test_what_cannot_be_read_of_rpm_is_said() -> None:
     endless += "SELECT x + 1 FROM c) SELECT x AS blob FROM c;"
     record = told("var/lib/rpm/rpmdb.sqlite", rpm_sqlite(script=endless))
     assert record is not None and "no table of packages" in record.trouble
+
+
+def test_a_database_that_says_more_than_it_can_hold_has_an_end() -> None:
+    """Every entry has the same pages, and these lead round."""
+    header = rpm_header(t1000="x", t1001="1", t1117=["a" * 900])
+    ring = bytearray(rpm_berkeley(*[header] * 8, size=512))
+    for number in range(2, len(ring) // 512):
+        ring[number * 512 + 16 : number * 512 + 20] = pack("<I", 2)
+    record = told("var/lib/rpm/Packages", bytes(ring))
+    assert record is not None and len(record.packages) <= 8
+    ndb = bytearray(rpm_ndb(*[header] * 8))
+    for at in range(32, 4096, 16):
+        ndb[at : at + 16] = ndb[32:48]
+    record = told("var/lib/rpm/Packages.db", bytes(ndb))
+    assert record is not None and "more than it can hold" in record.trouble and len(record.packages) < 60
 
 
 # all
@@ -186,6 +212,7 @@ def files() -> dict[str, bytes]:
         "app.jar": jar(nested),
         "var/lib/rpm/rpmdb.sqlite": rpm_sqlite(header),
         "var/lib/rpm/Packages.db": rpm_ndb(header),
+        "var/lib/rpm/Packages": rpm_berkeley(header),
     }
 
 

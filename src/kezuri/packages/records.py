@@ -36,6 +36,7 @@ _MOST: Final = {
     "conda": 12 << 20,
     "rpm sqlite": 192 << 20,
     "rpm ndb": 192 << 20,
+    "rpm bdb": 192 << 20,
 }
 _MOST_LINES = 1_000_000
 MOST_READ: Final = 32 << 20
@@ -96,12 +97,9 @@ def parse(kind: str, path: str, size: int, data: Peek) -> Record | None:
     if kind in runtimes.KINDS:
         found = runtimes.runtime(kind, path, data)
         return Record(kind, (found,)) if found is not None else None
-    if kind == "rpm bdb":
-        why = f"/{path} is a database of Berkeley DB, which is not read: its packages are not known"
-        return Record(kind, trouble=why)
     if size > _MOST.get(kind, MOST_READ):
         return Record(kind, trouble=f"/{path} is too large to be read as a record of packages")
-    if kind in ("rpm sqlite", "rpm ndb"):
+    if kind in _RPM.values():
         return _of_rpm(kind, path, data.at(0, size))
     raw = data.at(0, size)
     if raw.count(b"\n") > _MOST_LINES:
@@ -114,7 +112,8 @@ def _of_rpm(kind: str, path: str, data: bytes) -> Record:
 
     found: list[Package] = []
     try:
-        found.extend(rpm.sqlite(data) if kind == "rpm sqlite" else rpm.ndb(data))
+        readers = {"rpm sqlite": rpm.sqlite, "rpm ndb": rpm.ndb, "rpm bdb": rpm.berkeley}
+        found.extend(readers[kind](data))
     except rpm.Unreadable as error:
         return Record(kind, tuple(found), trouble=f"/{path} could not be read as a database of rpm: {error}")
     return Record(kind, tuple(found))

@@ -1,6 +1,6 @@
-"""rpm's accounts: headers of packages, in a database of SQLite or in rpm's own."""
+"""rpm's accounts: headers of packages, in a database of SQLite, in rpm's own, or in one of Berkeley DB."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final
 
@@ -12,6 +12,8 @@ _MOST_PACKAGES = 100_000
 _MOST_STEPS = 20_000
 """Turns of SQLite's machine, in thousands, that reading a database may take."""
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
+_HASH_MAGIC, _PAGE_HEADER = 0x061561, 26
+_UNSORTED, _OVERFLOW, _HASH, _OFF_PAGE = 2, 7, 13, 3
 _LETTERS: Final = {2: "H", 4: "I", 8: "Q"}
 _NAME, _VERSION, _RELEASE, _EPOCH, _SIZE, _LICENCE, _ARCH, _SOURCE = 1000, 1001, 1002, 1003, 1009, 1014, 1022, 1044
 _OLD_NAMES, _PLACES, _BASENAMES, _DIRNAMES, _LONG_SIZE = 1027, 1116, 1117, 1118, 5009
@@ -46,11 +48,8 @@ def sqlite(data: bytes) -> Iterator[Package]:
         connection.execute("PRAGMA cell_size_check = ON")
         if connection.execute("SELECT type FROM sqlite_master WHERE name = 'Packages'").fetchall() != [(b"table",)]:
             raise Unreadable("it has no table of packages")
-        for number, (blob,) in enumerate(connection.execute("SELECT blob FROM Packages")):
-            if isinstance(blob, bytes) and number < _MOST_PACKAGES:
-                found = header(blob)
-                if found is not None:
-                    yield found
+        rows = connection.execute("SELECT blob FROM Packages")
+        yield from _packages((blob for (blob,) in rows if isinstance(blob, bytes)), len(data))
     except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
         raise Unreadable(str(error)) from error
     finally:
@@ -61,25 +60,79 @@ def ndb(data: bytes) -> Iterator[Package]:
     """The packages of a database of rpm's own (`Packages.db`). Unreadable where it is none."""
     if data[:4] != b"RpmP" or len(data) < 32:
         raise Unreadable("it is no database of rpm's own")
-    slot = Struct("<4sIII")
-    head = Struct("<4sIII")
-    pages = Struct("<I").unpack_from(data, 12)[0]
-    end = min(pages * 4096, len(data))
-    seen = 0
-    for at in range(32, end - slot.size + 1, slot.size):
-        magic, index, offset, _ = slot.unpack_from(data, at)
+    yield from _packages(_of_ndb(data), len(data))
+
+
+def _of_ndb(data: bytes) -> Iterator[bytes]:
+    form = Struct("<4sIII")
+    end = min(Struct("<I").unpack_from(data, 12)[0] * 4096, len(data))
+    for at in range(32, end - form.size + 1, form.size):
+        magic, index, offset, _ = form.unpack_from(data, at)
         if magic != b"Slot":
             raise Unreadable("its table of packages is damaged")
         start = offset * 16
-        if not index or start + head.size > len(data) or seen >= _MOST_PACKAGES:
+        if not index or start + form.size > len(data):
             continue
-        word, number, _, size = head.unpack_from(data, start)
-        if word != b"BlbS" or number != index:
-            continue
-        seen += 1
-        found = header(data[start + head.size : start + head.size + size])
+        word, number, _, size = form.unpack_from(data, start)
+        if word == b"BlbS" and number == index:
+            yield data[start + form.size : start + form.size + size]
+
+
+def _packages(headers: Iterable[bytes], size: int) -> Iterator[Package]:
+    """The packages of these headers. Unreadable for a database that says far more than its `size` can hold: of one
+    that is made for it, every entry has the same pages."""
+    room = 2 * size
+    for number, blob in enumerate(headers):
+        room -= len(blob)
+        if room < 0 or number >= _MOST_PACKAGES:
+            raise Unreadable("it says more than it can hold")
+        found = header(blob)
         if found is not None:
             yield found
+
+
+def berkeley(data: bytes) -> Iterator[Package]:
+    """The packages of a hash of Berkeley DB (`Packages`), as rpm up to 4.15 keeps them. Unreadable where it is none."""
+    order = next((each for each in "<>" if data[12:16] == Struct(f"{each}I").pack(_HASH_MAGIC)), "")
+    size = Struct(f"{order or '<'}I").unpack_from(data, 20)[0] if len(data) >= _PAGE_HEADER else 0
+    if not order or not 512 <= size <= 65536 or data[24]:
+        raise Unreadable("it is no hash of Berkeley DB")
+    yield from _packages(_of_hash(data, size, order), len(data))
+
+
+def _of_hash(data: bytes, size: int, order: str) -> Iterator[bytes]:
+    short, place = Struct(f"{order}H"), Struct(f"{order}II")
+    left = 2 * (len(data) // size + 1)
+    for start in range(0, len(data) - _PAGE_HEADER, size):
+        if data[start + 25] not in (_HASH, _UNSORTED):
+            continue
+        count = min(short.unpack_from(data, start + 20)[0], (size - _PAGE_HEADER) // 2)
+        # Keys and values in turn.
+        for number in range(1, count, 2):
+            index = start + _PAGE_HEADER + 2 * number
+            if index + 2 > len(data):
+                break
+            at = start + short.unpack_from(data, index)[0]
+            if at + 12 > min(start + size, len(data)) or data[at] != _OFF_PAGE:
+                continue  # a header is always larger than a page has room for
+            blob, pages = _chain(data, size, order, left, *place.unpack_from(data, at + 4))
+            left -= pages
+            yield blob
+
+
+def _chain(data: bytes, size: int, order: str, most: int, page: int, length: int) -> tuple[bytes, int]:
+    """A value of Berkeley DB that lies in pages of its own, one after the other, and how many these are."""
+    number, filled = Struct(f"{order}I"), Struct(f"{order}H")
+    found = bytearray()
+    pages = 0
+    while page and len(found) < length and pages < most:
+        start = page * size
+        if start + _PAGE_HEADER > len(data) or data[start + 25] != _OVERFLOW:
+            break
+        found += data[start + _PAGE_HEADER : start + _PAGE_HEADER + filled.unpack_from(data, start + 22)[0]]
+        page = number.unpack_from(data, start + 16)[0]
+        pages += 1
+    return bytes(found[:length]), pages
 
 
 def header(blob: bytes) -> Package | None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from kezuri.packages.package import Package, Peek
+from kezuri.packages.package import Package, Peek, path_of
 
 _WINDOW = 1 << 20
 _NUMBER = re.compile(rb"\d+\.\d+\.\d+")
@@ -22,6 +22,10 @@ _RUBY = re.compile(r"(?P<prefix>.*?)/?lib/ruby/(?P<short>\d+\.\d+\.\d+)/[^/]+/rb
 _PHP = re.compile(r"(?P<prefix>.*?)/?include/php/main/php_version\.h$")
 _RUST = re.compile(r"(?P<whole>(?:.*/)?toolchains/(?P<version>[^/]+))/lib/rustlib/components$")
 _DOTNET = re.compile(r"(?P<whole>(?:.*/)?(?:shared/(?P<name>[^/]+)|(?P<sdk>sdk))/(?P<version>[0-9][^/]*))/\.version$")
+_RUSTUP: Final = (
+    "rustup", "cargo", "rustc", "rustdoc", "rustfmt", "rust-gdb", "rust-gdbgui", "rust-lldb", "rust-analyzer", "rls",
+    "cargo-fmt", "cargo-clippy", "cargo-miri", "clippy-driver",
+)  # fmt: skip
 _LARGEST_MARK = 256 << 10
 
 
@@ -58,14 +62,9 @@ def runtime(kind: str, path: str, data: Peek) -> Package | None:
 
 
 def _package(name: str, version: str, prefix: str, files: tuple[str, ...], directories: tuple[str, ...]) -> Package:
-    before = f"{prefix}/" if prefix else ""
-    return Package(
-        "generic",
-        name,
-        version,
-        tuple([before + each for each in files]),
-        tuple([before + each for each in directories]),
-    )
+    """A runtime whose files and directories lie relative to a prefix."""
+    own, whole = ([path_of(prefix, each) for each in group] for group in (files, directories))
+    return Package("generic", name, version, tuple(own), tuple(whole))
 
 
 def _node(path: str, data: bytes) -> Package | None:
@@ -166,7 +165,7 @@ def _php(path: str, data: bytes) -> Package | None:
     if place is None or version is None:
         return None
     programs = ("php", "php-cgi", "php-config", "phpdbg", "phpize", "phar", "phar.phar", "pear", "peardev", "pecl")
-    files = (*(f"bin/{name}" for name in programs), "sbin/php-fpm", "lib/libphp.so")
+    files = (*(f"bin/{name}" for name in programs), "sbin/php-fpm", "lib/libphp.so", "../src/php.tar.xz")
     return _package("php", version[1].decode(), place["prefix"], files, ("lib/php", "include/php", "php"))
 
 
@@ -175,14 +174,24 @@ def _rust(path: str, data: bytes) -> Package | None:
     if place is None or b"rustc" not in data:
         return None
     version = re.match(r"\d+\.\d+(?:\.\d+)?", place["version"])
-    return Package("generic", "rust", version[0] if version else "", (), (place["whole"],))
+    home = place["whole"].partition("toolchains/")[0].rstrip("/")
+    # Each of rustup's programs is rustup itself; what `cargo install` puts beside them is not.
+    own = [path_of(home, "../cargo/bin", name) for name in _RUSTUP] if home.endswith("rustup") else []
+    return Package("generic", "rust", version[0] if version else "", tuple(own), (place["whole"],))
 
 
 def _dotnet(path: str, data: bytes) -> Package | None:
     place = _DOTNET.match(path)
     if place is None:
         return None
-    return Package("generic", place["name"] or "dotnet-sdk", place["version"], (), (place["whole"],))
+    name, whole = place["name"] or "dotnet-sdk", place["whole"]
+    files: tuple[str, ...] = ()
+    directories: tuple[str, ...] = (whole,)
+    if name == "Microsoft.NETCore.App":
+        home = path_of(whole, "../../..")
+        files = tuple([path_of(home, each) for each in ("dotnet", "LICENSE.txt", "ThirdPartyNotices.txt")])
+        directories = (whole, path_of(home, "host"))
+    return Package("generic", name, place["version"], files, directories)
 
 
 _READERS: Final = {
