@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,23 @@ def test_what_is_kept_may_be_damaged_and_a_layer_may_be_known_by_an_older_versio
             listing.save(str(path))
     readings.clear()
     assert anatomy(shelf.settings, Named("kept")) == first
+
+
+def test_what_was_not_read_to_the_end_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path / "store")
+    shelf.put("kept", [LOWER, UPPER])
+    whole = anatomy(shelf.settings, Named("kept"))
+    for path in (tmp_path / "store" / "listings").iterdir():
+        if "-" in path.name:
+            path.unlink()
+
+    def fails(wanted: object, read: object, scratch: str, unread: Callable[[None, str], None]) -> None:
+        unread(None, "the line was cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kezuri.anatomy.naming.read_all", fails)
+        assert anatomy(shelf.settings, Named("kept")).told == ("the line was cut",)
+    assert anatomy(shelf.settings, Named("kept")) == whole
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_looked_at(tmp_path: Path) -> None:

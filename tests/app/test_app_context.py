@@ -158,6 +158,7 @@ def test_an_ignore_file_in_the_context_hides_itself(site: Site) -> None:
     assert site.keys() == before and site.ignore() == "x\n"
 
 
+@pytest.mark.slow
 def test_other_dockerfiles_keep_their_files(site: Site) -> None:
     dockerfile = "FROM scratch\nCOPY a /\n"
     site.put({"Dockerfile": dockerfile, "Dockerfile.dev": "FROM scratch\nCOPY b /\n", "a": "1", "b": "2"})
@@ -227,6 +228,7 @@ def test_of_many_the_few_are_named(site: Site) -> None:
     assert len(site.ignore().split("\n")) == 44 and site.keys() == before
 
 
+@pytest.mark.slow
 def test_what_cannot_be_proved_is_not_written(site: Site) -> None:
     site.put({"Dockerfile": "FROM scratch\nCOPY a /\nFROM nowhere.invalid/x\nCOPY b /\n", "a": "1", "b": "2", "c": "3"})
     with pytest.raises(KezuriError, match="ONBUILD"):

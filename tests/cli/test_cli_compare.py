@@ -117,6 +117,9 @@ def test_what_was_saved_is_written_again(tmp_path: Path) -> None:
     assert compare("--saved", f"{tmp_path}/none")[0] == 1
     assert compare("--saved", f"{file}", "a", "b")[0] == 2
     assert compare("-o", "table.pdf", "a", "b")[0] == 2
+    code, _, err = compare("-o", f"{file}/table.md", "a", "b")
+    assert code
+    assert f"{file}/table.md" in err, "said before anything is measured"
 
 
 def test_parts_as_percent() -> None:

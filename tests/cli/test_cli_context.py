@@ -33,7 +33,7 @@ def test_it_is_said_and_written(desk: Desk) -> None:
     assert (code, out.splitlines()[1:]) == (0, ["b", "old\x1b\\[31m"]) and not (desk.context / ".dockerignore").exists()
     assert err == "Proved: 1 instruction reads what it did, its key is the same.\n"
     code, out, err = desk("context", "--write-ignore", where)
-    assert (code, out) == (0, "b\nold\x1b\\[31m\n") and "2 lines hide 3B in 2 files" in err
+    assert (code, out) == (0, "b\nold\x1b\\[31m\n") and ".dockerignore hides 3B more." in err
     code, out, err = desk("context", "--format", "json", where)
     found = json.loads(out)
     assert found["hidden"][0]["pattern"] == "old\x1b\\[31m" and found["idle"] == [] and found["read"]["files"] == 1
@@ -46,6 +46,8 @@ def test_what_is_asked_wrongly(desk: Desk) -> None:
     where = str(desk.context)
     assert desk("context", "--dry-run", where)[0] == desk("context", "--litter", where)[0] == 2
     assert desk("context", f"{where}/nothing")[0] == 1
+    assert desk("context", where, where)[0] == 2
+    assert "without a daemon" in desk("context", "ls")[2] and desk("context", "use", "remote")[0] == 2
     (desk.context / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
     code, _, err = desk("context", where)
     assert code == 1 and '"nothing" was not found' in err and "2 | COPY nothing /" in err

@@ -73,6 +73,7 @@ def test_what_instructions_cost(desk: Desk) -> None:
         assert step["totalSeconds"] == step["seconds"]
 
 
+@pytest.mark.slow
 def test_waste_is_what_the_anatomy_says(desk: Desk) -> None:
     """What an image's own instructions waste, and hide of its base, is the waste of the image."""
     assert desk("build", "--quiet", "-t", "lower", str(desk.context))[0] == 0
@@ -110,6 +111,7 @@ def test_it_is_said(desk: Desk) -> None:
     assert {step.added for step in profiled.steps} <= {-1, 1010, 1000, 10}
 
 
+@pytest.mark.slow
 def test_layers_know_their_lines(desk: Desk) -> None:
     desk("build", "--quiet", "-t", "made", str(desk.context))
     desk("mutate", "made", "-t", "changed", "--label", "a=b")

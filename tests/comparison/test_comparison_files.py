@@ -83,6 +83,10 @@ def test_the_base_image_has_its_share() -> None:
     origins = dict(compared(before, after).origins)
     assert (origins["base"].new, origins["base"].gone, origins["base"].changed) == (1, 1, 1)
     assert (origins["own"].new, origins["own"].gone, origins["own"].changed) == (1, 0, 1)
+    # What has no bytes has an origin, too.
+    before = image({"etc": File(directory=True), "etc/link": File(link="a"), "etc/empty": File()}, base=1)
+    origins = dict(compared(before, image({"new": File(link="b")})).origins)
+    assert (origins["base"].gone, origins["own"].new) == (3, 1)
     assert compared(image({"a": File(b"1")}), image({})).origins == (), "nobody knows a base"
 
 

@@ -57,5 +57,14 @@ def test_kezuri_pulls_from_it(tmp_path: Path) -> None:
     write_layout(layout, [tar({"a": File(b"x" * 100_000)})], name="compared/before:latest")
     kezuri = Kezuri(tmp_path / "store", tmp_path)
     with own(str(layout)) as registry:
-        answer = kezuri("pull", "-q", f"127.0.0.1:{registry.port}/compared/before:latest")
+        name = f"127.0.0.1:{registry.port}/compared/before:latest"
+        words = ("--format", "json", "--runs", "1", "--bandwidth", "1G", "--rtt", "0", "--no-check")
+        both = kezuri("compare", *words, name, f"oci:{layout}:compared/before:latest")
+        assert both.code == 0, both.text
+        assert kezuri("images", "-q").out == "", "an image that is elsewhere is not kept"
+        answer = kezuri("pull", "-q", name)
     assert answer.code == 0, answer.text
+    rows = {row["key"]: row for row in json.loads(both.out)["figures"]}
+    assert rows["size.wire"]["saved"] == 0
+    assert rows["pull"]["before"]["median"] > 0
+    assert "build.cold" not in rows, "images are not built"

@@ -71,7 +71,7 @@ def test_a_journal_that_goes_in_circles_ends() -> None:
     assert made_by([circle], image, known(image)) is not None
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(
     st.lists(st.integers(0, 12), max_size=8, unique=True),
     st.lists(st.tuples(st.integers(0, 8), st.integers(20, 30)), max_size=3),

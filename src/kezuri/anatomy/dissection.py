@@ -42,6 +42,11 @@ class Naming(Protocol):
         ...
 
     @property
+    def whole(self) -> bool:
+        """Whether everything could be read: what could not may be readable another time."""
+        ...
+
+    @property
     def packages(self) -> Sequence[Owner]:
         """The packages that the image has in the end, each once, in order."""
         ...
@@ -60,6 +65,7 @@ class NoNames:
 
     owners: Sequence[Owner] = (NOBODY,)
     told: Sequence[str] = ()
+    whole = True
     packages: Sequence[Owner] = ()
 
     def owner(self, item: Item) -> int:

@@ -20,9 +20,10 @@ _NOBODY, _APPLICATION = 0, 1
 class RecordedNames:
     """The owners and leftovers of an image's files, by the records of packages that are in it."""
 
-    def __init__(self, inventory: Inventory, base_layers: int, told: Sequence[str] = ()) -> None:
+    def __init__(self, inventory: Inventory, base_layers: int, told: Sequence[str] = (), whole: bool = True) -> None:
         self.inventory = inventory
         self.told = tuple(told)
+        self.whole = whole
         self.base_layers = base_layers
         owners: dict[Owner, int] = {NOBODY: _NOBODY, APPLICATION: _APPLICATION}
         self._numbers: list[int] = []
@@ -131,7 +132,7 @@ def recorded_names(
     for package in declared(image.config.env_map()):
         inventory.declare(package)
     inventory.settle(_following(links))
-    return RecordedNames(inventory, base_layers(image), (*told, *inventory.troubles))
+    return RecordedNames(inventory, base_layers(image), (*told, *inventory.troubles), not damaged)
 
 
 def base_layers(image: Dissection) -> int:

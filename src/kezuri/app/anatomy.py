@@ -66,8 +66,9 @@ def _figures(session: Session, found: "_Found", dissection: "Dissection | None" 
     if known is None:
         from kezuri.anatomy.summary import summarise
 
-        known = summarise(found.dissection() if dissection is None else dissection)
-        if not any(layer.unread for layer in known.layers):
+        image = found.dissection() if dissection is None else dissection
+        known = summarise(image)
+        if image.naming.whole and not any(layer.unread for layer in known.layers):
             kept.save(key, known)
     return known._replace(name=found.name)
 

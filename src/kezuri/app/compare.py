@@ -9,7 +9,7 @@ from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.values import Anatomy
 from kezuri.app.anatomy import Named, opened_with_figures
 from kezuri.app.compare_builds import Builds, BuiltSide
-from kezuri.app.compare_pulls import pulls
+from kezuri.app.compare_pulls import Pullable, pulls
 from kezuri.app.compare_request import CompareRequest, Program
 from kezuri.app.image_files import ImagePath
 from kezuri.app.request import Settings
@@ -61,7 +61,7 @@ def compare(
     with ExitStack() as held:
         session = held.enter_context(Session(settings, reading=True))
         place = held.enter_context(session.store.scratch("compare"))
-        builds = held.enter_context(Builds(settings, request, program, reporter, listener, place))
+        builds = held.enter_context(Builds(settings, request, program, reporter, place))
         columns = [
             _column(settings, name, word, builds)
             for name, word in zip((request.before, request.after), ("before", "after"))
@@ -80,8 +80,11 @@ def compare(
             figures += _build_figures(columns, request)
         conditions = _conditions(request)
         if request.pulls:
-            images = [(column.settings, column.name, column.shown) for column in columns]
-            times, registry = pulls(images, request, program, reporter, place, platform)
+            images = [
+                Pullable(column.settings, column.name, column.shown, each.side.platform)
+                for column, each in zip(columns, looked)
+            ]
+            times, registry = pulls(images, request, program, reporter, place)
             figures.append(figure("pull", times))
             conditions = conditions._replace(bandwidth=request.bandwidth, rtt=request.rtt, registry=registry)
         figures += _safety_figures(looked)

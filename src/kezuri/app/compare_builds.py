@@ -12,12 +12,12 @@ from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
 from kezuri.comparison.edits import chosen_file, commented
 from kezuri.comparison.values import Reading
-from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.plan.inputs import BaseImage, Choice, ContextInput, ImageSource
 from kezuri.plan.operation import Plan
-from kezuri.progress.events import Listener, WorkName
+from kezuri.progress.events import WorkName
 from kezuri.progress.reporter import Reporter
 from kezuri.tree.selection import select
 from kezuri.tree.tree import Tree
@@ -64,14 +64,12 @@ class Builds:
         request: CompareRequest,
         program: Program,
         reporter: Reporter,
-        listener: Listener,
         place: str,
     ) -> None:
         self._settings = settings
         self._request = request
         self._program = program
         self._reporter = reporter
-        self._listener = listener
         self._place = place
         self._roots: list[str] = []
 
@@ -89,7 +87,10 @@ class Builds:
         with self._reporter.step(WorkName(f"{dockerfile}: copy the build context {context}")):
             self._copy_context(side)
         with self._reporter.step(WorkName(f"{dockerfile}: bring the base images")):
-            self._seed(side)
+            try:
+                self._seed(side)
+            except KezuriError as error:
+                raise _in_users_file(error, side) from error
         return side
 
     def measure(self, sides: Sequence[BuiltSide], runs: int, timed: bool) -> None:
@@ -149,7 +150,7 @@ class Builds:
         self._roots.append(side.seed)
         with ExitStack() as held:
             session = held.enter_context(Session(settings))
-            definition = _Seeding(self._settings.root, settings, request, session, self._reporter, self._listener, held)
+            definition = _Seeding(self._settings.root, settings, request, session, self._reporter, held)
             plan = definition.plan()
             side.context_size = _size(definition.context.tree)
             read = frozenset(_read(plan, definition.context.tree))
@@ -213,6 +214,17 @@ class Builds:
             times.append(ran.seconds)
 
 
+def _in_users_file(error: KezuriError, side: BuiltSide) -> KezuriError:
+    """The error, pointing into the file that the user has, not into our copy of it."""
+    told = (
+        each._replace(source=SourceText(side.dockerfile, each.source.text))
+        if each.source is not None and each.source.name == side.file
+        else each
+        for each in error.diagnostics
+    )
+    return KezuriError(*told, exit_code=error.exit_code)
+
+
 def _share(source: str, target: str) -> str:
     """A file of a store in another one: blobs never change, everything else is copied."""
     from shutil import copy2
@@ -234,13 +246,12 @@ class _Seeding(Definition):
         request: BuildRequest,
         session: Session,
         reporter: Reporter,
-        listener: Listener,
         held: ExitStack,
     ) -> None:
         self._user = user
         self._own = settings
         self._brought: set[tuple[ImageSource, Platform]] = set()
-        super().__init__(request, session, reporter, listener, held)
+        super().__init__(request, session, reporter, _unheard, held)  # What checks say is a row of the table.
 
     def resolve(self, source: ImageSource, platform: Platform) -> BaseImage:
         """As Definition says."""
@@ -253,9 +264,12 @@ class _Seeding(Definition):
         from kezuri.app.pull import pull
         from kezuri.app.transfers import CopyRequest, copy_image
 
-        whole = str(Reference.parse(name))
+        reference = Reference.parse(name)
+        # By its digest an image is found in a layout whatever it is called there.
+        source = f"oci:{self._user}@{reference.digest}" if reference.digest else f"oci:{self._user}:{reference}"
+        target = reference._replace(digest="", tag=reference.tag or "pinned")
         try:
-            copy_image(self._own, CopyRequest(f"oci:{self._user}:{whole}", f"store:{whole}"), _unheard)
+            copy_image(self._own, CopyRequest(source, f"store:{target}"), _unheard)
         except KezuriError:
             pull(self._own, name, str(platform), _unheard)
 

@@ -65,8 +65,8 @@ def _measured(session: Session, build: JournalBuild) -> tuple[Mapping[int, Layer
         try:
             for number, size in _of_stack(session, stages, bases):
                 steps.setdefault(number, size)
-        except KezuriError:
-            continue
+        except (KezuriError, OSError):
+            continue  # of another user, or taken away meanwhile
     return steps, bases
 
 

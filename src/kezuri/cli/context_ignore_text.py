@@ -24,15 +24,12 @@ def say(console: Console, written: Written) -> None:
     for name in written.shared:
         console.note(phrase("{} has the same ignore file, and keeps it.", name))
     hidden = sum(line.size for line in written.lines)
-    files = sum(line.files for line in written.lines)
     if written.written:
-        console.note(phrase("{}: {} lines hide {} in {} files.", written.path, len(written.lines), size(hidden), files))
+        console.note(phrase("{} hides {} more.", written.path, size(hidden)))
     for word in written.guessed:
         console.note(phrase("{} may name other files when it has another value.", word))
     for rerun in written.reruns:
-        console.note(
-            phrase("Line {} runs again: it reads {} less, in {} files.", rerun.line, size(rerun.size), rerun.files)
-        )
+        console.note(phrase("Line {} runs again: it reads {} less.", rerun.line, size(rerun.size)))
     if written.proved == 1:
         console.note(phrase("Proved: 1 instruction reads what it did, its key is the same."))
     elif written.proved:

@@ -68,7 +68,8 @@ class DiffText:
             return
         shared = phrase("{} shared ({})", found.shared, size(found.shared_size)) if found.shared else ""
         yield self._title(phrase("Layers"), shared, *self._counted([each.what for each in found.layers]))
-        yield from self._rows([self._layer(each) for each in found.layers])
+        weighty = sorted(found.layers, key=lambda each: -each.layer.tar)
+        yield from self._rows([self._layer(each) for each in weighty])
 
     def _layer(self, change: LayerChange) -> tuple[str, ...]:
         layer = change.layer

@@ -21,7 +21,6 @@ ELSEWHERE: Mapping[str, str] = {
     "history": "`kezuri history IMAGE` shows an image's layers, `kezuri why` what the last builds did",
     "debug": "`kezuri build --on-error=shell` opens a shell where a step has failed",
     **dict.fromkeys(("dial-stdio", "install", "uninstall"), _ALONE),
-    "context": _ALONE,
     "plugin": _ALONE,
     "events": _ALONE,
     "scan": "kezuri does not look for vulnerabilities yet",

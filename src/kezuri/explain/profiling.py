@@ -37,8 +37,19 @@ def profiled(
                 said = because.get(was.number, ())
                 times[number].append(Occasion(heading.number, heading.began, was.outcome, was.seconds, said))
     shipped = {stage.number for top in wanted(build) for stage in chain(build, top)}
+    several = len(build.heading.asked.platforms) > 1
+
+    def label(stage: JournalStage) -> str:
+        return f"{stage.label} {stage.platform}" if several else stage.label
+
     steps = [
-        _cost(discreet(step), stage, bytes_of.get(step.number, _NOT_KNOWN), stage.number in shipped, times[step.number])
+        _cost(
+            discreet(step),
+            label(stage),
+            bytes_of.get(step.number, _NOT_KNOWN),
+            stage.number in shipped,
+            times[step.number],
+        )
         for stage in build.stages
         for step in stage.steps
     ]
@@ -46,7 +57,7 @@ def profiled(
         build.heading,
         build.seconds,
         build.error,
-        tuple(_base(stage, bases.get(stage.number, UNKNOWN)) for stage in build.stages),
+        tuple(_base(stage, label(stage), bases.get(stage.number, UNKNOWN)) for stage in build.stages),
         tuple(steps),
         tuple(old.heading for old, _ in builds),
         explanation.quiet,
@@ -54,13 +65,11 @@ def profiled(
     )
 
 
-def _cost(
-    step: JournalStep, stage: JournalStage, size: LayerBytes, shipped: bool, times: Sequence[Occasion]
-) -> InstructionCost:
+def _cost(step: JournalStep, label: str, size: LayerBytes, shipped: bool, times: Sequence[Occasion]) -> InstructionCost:
     return InstructionCost(
         step.number,
         step.stage,
-        stage.label,
+        label,
         step.place,
         step.kind,
         step.title,
@@ -74,9 +83,9 @@ def _cost(
     )
 
 
-def _base(stage: JournalStage, size: int) -> BaseCost:
+def _base(stage: JournalStage, label: str, size: int) -> BaseCost:
     name = "" if stage.base_kind == "stage" else stage.base
-    return BaseCost(stage.number, stage.label, name, size, stage.start, stage.seconds)
+    return BaseCost(stage.number, label, name, size, stage.start, stage.seconds)
 
 
 def wanted(build: JournalBuild) -> Iterator[JournalStage]:

@@ -71,19 +71,24 @@ def execute(invocation: Invocation) -> int:
 
     parsed, console = invocation.parsed, invocation.console
     files = [(file, _form_of(file)) for file in parsed.all("--output")]
+    if files:
+        from kezuri.export.destination import check
+
+        # Before minutes of measuring, not after them.
+        check([(file, True) for file, _ in files])
     page = ComparisonPage(invocation)
     found = _saved(invocation) if parsed.given("--saved") else _measured(invocation, page)
     for told in found.told:
         console.warn(told)
     printed = page.written(found)
+    if not printed:
+        colour = console.colour(console.out)
+        console.say(_written(found, parsed.text("--format", "text"), invocation, colour), styled=True)
     for file, form in files:
         from kezuri.export.destination import write_text
 
         text = _written(found, form, invocation, False) + "\n"
         write_text(file, text.encode("utf-8", "backslashreplace"))
-    if not printed:
-        colour = console.colour(console.out)
-        console.say(_written(found, parsed.text("--format", "text"), invocation, colour), styled=True)
     return 0
 
 

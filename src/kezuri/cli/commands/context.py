@@ -2,11 +2,13 @@
 
 from kezuri.cli.commands.build import COMMAND as BUILD
 from kezuri.cli.invocation import Invocation
-from kezuri.cli.options import Command, Option, UsageError
+from kezuri.cli.options import Command, Option, Parsed, UsageError
 from kezuri.progress import Event, Warned
 
 _COUNT = frozenset(("--file", "--target", "--build-arg", "--build-context", "--platform", "--pull"))
 """Options of `build` that can change what is read; the others are accepted, so that its command line can be given."""
+
+_VERBS = ("create", "export", "import", "inspect", "ls", "rm", "show", "update", "use")
 
 COMMAND = Command(
     "context",
@@ -27,7 +29,7 @@ COMMAND = Command(
         ),
     ),
     operands="[PATH | -]",
-    most=1,
+    most=2,  # `docker context use NAME` gets an answer
     description="For each instruction of every stage what it reads, for each line of the ignore file what it hides,\n"
     "and what is not hidden and read by nothing. --write-ignore proves, before and after it writes, that the key of\n"
     "every instruction stays as it is, whatever the target; with --litter it names those that change.",
@@ -42,6 +44,7 @@ def execute(invocation: Invocation) -> int:
     from kezuri.cli.progress_display import Progress
 
     parsed, console = invocation.parsed, invocation.console
+    _check(parsed)
     writes = parsed.flag("--write-ignore")
     for option in ("--dry-run", "--litter"):
         if parsed.flag(option) and not writes:
@@ -87,3 +90,17 @@ def execute(invocation: Invocation) -> int:
     text = ContextText(use, console.phrase, console.colour(out), console.columns(out), parsed.flag("--all"))
     console.say(text.report(), styled=True)
     return 0
+
+
+def _check(parsed: Parsed) -> None:
+    """Docker's contexts are daemons, which it lists and chooses by verbs."""
+    import os
+
+    first = parsed.operands[0] if parsed.operands else ""
+    if first in _VERBS and not os.path.isdir(first):
+        raise UsageError.because(
+            f"`kezuri context` shows what a build reads, and {first} is no directory",
+            "kezuri is one program without a daemon: there are no contexts to choose",
+        )
+    if len(parsed.operands) > 1:
+        raise UsageError.because("there is one build context only", "give other files with --build-context NAME=DIR")
