@@ -98,15 +98,22 @@ def _config(layers: Sequence[bytes]) -> dict[str, Any]:
     }
 
 
-def ours(stacked: Sequence[Sequence[Member]]) -> dict[str, Any]:
-    """What kezuri says in dive's form."""
+def taken_apart(stacked: Sequence[Sequence[Member]]) -> Dissection:
+    """The image of these layers."""
     tars = [tar_of(members) for members in stacked]
     config = ImageConfig.parse(json.dumps(_config(tars)).encode(), "an example")
     own = []
     for number, tar in enumerate(tars):
         listing = Listing.of_tar(io.BytesIO(tar), f"layer {number}")
-        own.append(OwnLayer(config.diff_ids[number], ListedLayer(listing, io.BytesIO), listing, Maker("")))
-    said: dict[str, Any] = json.loads("\n".join(json_lines(dive_figures(Dissection("an example", config, own)))))
+        form = ListedLayer(listing, lambda tar=tar: io.BytesIO(tar))  # type: ignore[misc]
+        form.digests(listing.files())
+        own.append(OwnLayer(config.diff_ids[number], form, listing, Maker("")))
+    return Dissection("an example", config, own)
+
+
+def ours(stacked: Sequence[Sequence[Member]]) -> dict[str, Any]:
+    """What kezuri says in dive's form."""
+    said: dict[str, Any] = json.loads("\n".join(json_lines(dive_figures(taken_apart(stacked)))))
     return settled(said)
 
 

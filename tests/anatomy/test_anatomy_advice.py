@@ -1,8 +1,13 @@
 """What could go, and what is said to those who can mend it; what is left out where somebody says so."""
 
+import random
+from collections import Counter
 from collections.abc import Sequence
 
+from tests.anatomy.anatomy_dive import stack
+from tests.anatomy.anatomy_dive import taken_apart as taken_apart_as_stacked
 from tests.anatomy.anatomy_images import dissected
+from tests.suites.suites_folded import folded
 
 from kezuri.anatomy.advice import Advice, advise
 from kezuri.anatomy.dissection import Dissection
@@ -132,3 +137,19 @@ def test_what_is_ignored_is_not_among_what_could_go() -> None:
     assert found.layers == image.layers and found.wasted == image.wasted, "what layers weigh stays as it is"
     assert ignoring(image, layers, "d").duplicates == ()
     assert ignoring(image, layers, "**").waste == ()
+
+
+@folded(range(60))
+def test_what_is_ignored_is_left_out_to_the_byte(seed: int) -> None:
+    image = taken_apart_as_stacked(stack(random.Random(seed)))
+    figures = summarise(image)
+    paths = sorted({piece.entry.path for piece in image.pieces()})
+    chosen = set(random.Random(seed).sample(paths, len(paths) // 2))
+    found = without(figures, image.pieces(), lambda path: path in chosen)
+    expected = Counter[tuple[str, int, int]]()
+    for piece in image.pieces():
+        if piece.fate != "shown" and piece.entry.path not in chosen:
+            expected[piece.fate, piece.layer, piece.by] += piece.size
+    waste = {(each.fate, each.layer, each.by): each.heap.size for each in found.waste if each.heap.largest}
+    assert waste == {key: size for key, size in expected.items() if size}
+    assert sum(each.heap.size for each in figures.waste) == figures.wasted

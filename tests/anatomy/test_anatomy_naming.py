@@ -148,3 +148,15 @@ def test_links_of_directories_are_followed() -> None:
         }
     )
     assert found["usr/lib/x"] == found["usr/lib/deep/y"] == ["p 1"]
+
+
+def test_who_put_a_program_there_comes_before_what_it_says_of_itself() -> None:
+    box = Made(b"\x7fELFBusyBox v1.37.0 (2024)".ljust(200_000, b"\0"), 0o755)
+    database = Made(b"P:busybox\nV:1.36-r2\nF:bin\nR:busybox\n\n")
+    found = owners({"bin/busybox": box, "lib/apk/db/installed": database}, {"bin/busybox": box._replace(uid=1)})
+    assert found["bin/busybox"] == ["busybox 1.36-r2"] * 2
+    assert owners({"bin/busybox": box})["bin/busybox"] == ["busybox 1.37.0"]
+    both = recorded_names(dissected({"bin/busybox": box, "lib/apk/db/installed": database}))
+    assert [str(each) for each in both.packages] == ["busybox 1.36-r2"]
+    alone = recorded_names(dissected({"bin/busybox": box}))
+    assert [str(each) for each in alone.packages] == ["busybox 1.37.0"]

@@ -24,7 +24,14 @@ OTHERS = {
     "--scope": "systemd-run's",
 }
 """Options of other programs that sentences name."""
-OF_OTHERS = ("check/rules/", "check/repairs/", "check/image/", "check/managers.py", "reproduction/mending.py")
+OF_OTHERS = (
+    "check/rules/",
+    "check/repairs/",
+    "check/image/",
+    "check/managers.py",
+    "reproduction/mending.py",
+    "anatomy/leftovers.py",
+)
 """What checks say is about the commands of a Dockerfile: package managers, servers, runtimes."""
 
 

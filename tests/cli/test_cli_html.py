@@ -35,6 +35,10 @@ def test_a_page_stands_beside_what_is_printed(tmp_path: Path, monkeypatch: pytes
     assert done.returncode == plain[0] and done.stdout.startswith(b"<!doctype html>") and not done.stderr
     assert done.stdout.endswith(b"</html>\n"), "the page, and nothing else"
 
+    done = subprocess.run([*command, "-o", f"{tmp_path}/found"], capture_output=True, check=False)
+    assert done.stdout.endswith(b"</html>\n") and "WorkdirRelativePath" in Path(f"{tmp_path}/found").read_text()
+
+    assert kezuri("analyze", "nothing", "--compat", "dive", "--html", f"{page}")[0] == 2
     code, _, err = kezuri("check", f"{file}", "--fix", "--html", f"{page}")
     assert code == 2 and "--html" in err
     for command_name in ("check", "analyze"):

@@ -65,6 +65,7 @@ def pyc(mtime: int) -> bytes:
         ("digits of od", b"0000000 9f3a 11bc 77d0 52e8\n", b"0000000 04be 8a61 c9d3 fe27\n", "random"),
         ("words that differ", b"hello world\n", b"hello there\n", "content"),
         ("longer", b"a\n", b"a\nb\n", "content"),
+        ("processors", b"workers 4, threads 4\n", b"workers 1, threads 1\n", "content"),
         ("gzip", gzip.compress(b"x", mtime=ONE), gzip.compress(b"x", mtime=TWO), "time"),
         ("gzip of something else", gzip.compress(b"x" * 9, mtime=0), gzip.compress(b"y" * 9, mtime=0), "content"),
         ("gzip of times", gzip.compress(b"at 10:00:05", mtime=0), gzip.compress(b"at 11:01:06", mtime=0), "time"),
@@ -95,6 +96,13 @@ def test_kinds(case: tuple[str, bytes, bytes, str]) -> None:
     name, one, two, kind = case
     path = "x.pyc" if name == "compiled Python" else "x"
     assert trace(path, one, two, FIRST, SECOND).kind == kind
+
+
+def test_the_number_of_processors() -> None:
+    first, second = FIRST._replace(cores=4), SECOND._replace(cores=1)
+    assert trace("x", b"workers 4, of 9\n", b"workers 1, of 9\n", first, second).about == "the number of processors"
+    assert trace("x", b"workers 4, of 9\n", b"workers 1, of 8\n", first, second).about == "line 1"
+    assert trace("x", b"workers 4\n", b"workers 1\n", FIRST, SECOND).about == "line 1"
 
 
 @settings(max_examples=50, deadline=None)

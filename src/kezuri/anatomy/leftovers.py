@@ -91,6 +91,9 @@ HEADERS: Final = Kind("headers", "headers of C", _TOOLS_RULE, "COPY --from=build
 DOCUMENTATION: Final = Kind(
     "documentation", "documentation", "", "RUN echo 'path-exclude /usr/share/doc/*' > /etc/dpkg/dpkg.cfg.d/no-doc"
 )
+PACKAGE_DOCUMENTATION: Final = Kind(
+    "package-documentation", "documentation of packages", "", "RUN npm ci && find node_modules -name '*.md' -delete"
+)
 LOCALES: Final = Kind(
     "locales", "translations", "", "RUN echo 'path-exclude /usr/share/locale/*' > /etc/dpkg/dpkg.cfg.d/no-locale"
 )
@@ -118,6 +121,7 @@ KINDS: Final = {
         STATIC_LIBRARIES,
         HEADERS,
         DOCUMENTATION,
+        PACKAGE_DOCUMENTATION,
         LOCALES,
         DECLARATIONS,
         LOGS,
@@ -247,9 +251,9 @@ def _by_place(path: str, name: str) -> Kind | None:
             return LOCALES
     if "node_modules/" in path:
         if _DOCUMENT_NAMES.match(name):
-            return DOCUMENTATION
+            return PACKAGE_DOCUMENTATION
         inside = _in_package(path.split("/")[:-1])
-        return DOCUMENTATION if inside and not _DOCUMENT_PARTS.isdisjoint(inside) else None
+        return PACKAGE_DOCUMENTATION if inside and not _DOCUMENT_PARTS.isdisjoint(inside) else None
     if path.startswith("var/"):
         if path.startswith("var/log/"):
             return LOGS

@@ -42,8 +42,15 @@ class RecordedNames:
     @property
     def packages(self) -> Sequence[Owner]:
         """As Naming says. What the image's maker built is none, though what is in it are some."""
-        found = (each.package for each in self.inventory.installed if each.shown)
-        return sorted({owner_of(package) for package in found if package.name and not package.built_here})
+        found = set()
+        for number, each in enumerate(self.inventory.installed):
+            package = each.package
+            if not each.shown or not package.name or package.built_here:
+                continue
+            if package.ecosystem == "generic" and self.inventory.owner(each.record) != number:
+                continue  # a package of the system brought it, and is told already
+            found.add(owner_of(package))
+        return sorted(found)
 
     def owner(self, item: Item) -> int:
         """As Naming says."""

@@ -13,6 +13,7 @@ RULES = ("lowestEfficiency", "highestWastedBytes", "highestUserWastedPercent")
 """As dive names them."""
 _OFF = ("", "disabled", "off", "false")
 _SIZE = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+) ?([a-z]*)")
+_MOST = 1 << 64
 _UNITS = {"": 1, "b": 1} | {
     letter + tail: base ** (power + 1)
     for power, letter in enumerate("kmgtpe")
@@ -72,7 +73,10 @@ def amount(text: str) -> Limit:
     found = _SIZE.fullmatch(low)
     if found is None or found[2] not in _UNITS:
         raise ValueError(text)
-    return Limit(int(float(found[1].replace(",", "")) * _UNITS[found[2]]), text)
+    value = float(found[1].replace(",", "")) * _UNITS[found[2]]
+    if value >= _MOST:
+        raise ValueError(text)
+    return Limit(int(value), text)
 
 
 READERS: dict[str, Callable[[str], Limit]] = {

@@ -62,9 +62,10 @@ class Came(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """So many entries of the layers have been looked at."""
+    """So many files of layers have been listed or, after that, so many entries of all layers put into the tree."""
 
     entries: int
+    listing: bool = False
 
 
 class Ended(NamedTuple):
@@ -182,7 +183,7 @@ class Exploration:
     def _came(self, traffic: Traffic) -> None:
         self._cancel.check()
         if traffic.listed:
-            self._hear(Counted(traffic.listed))
+            self._hear(Counted(traffic.listed, True))
         else:
             self._hear(Came(traffic.came, traffic.whole, traffic.source))
 

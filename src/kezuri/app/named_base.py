@@ -10,13 +10,16 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.platform import Platform
 
+_LONGEST = 10
+"""Digits of a number of layers; what has more is a name."""
+
 
 def with_base(
     session: Session, name: str, makers: Sequence[Maker], diff_ids: Sequence[str], base: str, platform: str
 ) -> tuple[Maker, ...]:
     """What made the layers of the image `name`, those of its base as such. `base` is an image's name, or how many of
     the lowest layers are the base's. KezuriError where there is no such image, or it has other layers."""
-    if base.isascii() and base.isdecimal():
+    if base.isascii() and base.isdecimal() and len(base) < _LONGEST:
         layers, called = int(base), ""
         if layers > len(diff_ids):
             raise KezuriError.of(f"{name} has {len(diff_ids)} layers, and its base cannot have {base}", exit_code=2)

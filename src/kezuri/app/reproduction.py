@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from time import sleep
 from typing import Any, NamedTuple
 
-from kezuri.app.reproduction_process import Asked, remove
+from kezuri.app.reproduction_process import Asked, Consecutive, remove
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.events import Event, Listener
@@ -51,7 +51,7 @@ class _Twice:
         )
         self._settings = settings
         self._wish = wish
-        self._listener = listener
+        self._listener = Consecutive(listener)
         self._place = place
         self._unvaried: list[Unvaried] = []
         self._uid = -1

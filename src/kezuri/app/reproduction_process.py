@@ -6,11 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.progress.events import Event, Listener
+from kezuri.progress.events import Event, Listener, Warned
 from kezuri.reproduction.values import Surroundings
 
 if TYPE_CHECKING:
     from subprocess import Popen
+
+
+class Consecutive:
+    """Tells of several builds as if they were one: each of them numbers its steps from the beginning."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._before = self._last = 0
+
+    def begin(self) -> None:
+        """Another build begins."""
+        self._before = self._last
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            self._listener(event)
+            return
+        step = event.step + self._before
+        self._last = max(self._last, step)
+        self._listener(event._replace(step=step))
 
 
 class Asked:
@@ -21,7 +41,7 @@ class Asked:
         settings: Settings,
         around: Surroundings,
         preload: str,
-        listener: Listener,
+        listener: "Consecutive",
         bases: Sequence[tuple[str, str]],
     ) -> None:
         self._settings = settings
@@ -61,6 +81,7 @@ class Asked:
         except (OSError, subprocess.SubprocessError) as error:
             raise KezuriError.of(f"no second process can be started: {error}", exit_code=125) from error
         assert self._process.stdin is not None
+        self._listener.begin()
         try:
             pickle.dump(self._settings, self._process.stdin)
             if self._bases:
@@ -97,7 +118,8 @@ class Asked:
         return value
 
     def _tell(self, event: Event) -> None:
-        self._listener(event)
+        # The other process may believe that it is tomorrow.
+        self._listener(event._replace(time=event.time - self._around.shift))
 
     def _end(self, in_haste: bool) -> None:
         import subprocess

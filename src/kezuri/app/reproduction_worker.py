@@ -122,7 +122,7 @@ class Worker:
                     )
                 )
             config = choose(session.store, result.digest, "").config.to_json() if result.digest else {}
-        return Made(result.digest, config, tuple(steps), began, ended)
+        return Made(result.digest, config, tuple(steps), began, ended, len(os.sched_getaffinity(0)))
 
     def _contents(self, stage: int, position: int, paths: Sequence[str]) -> Mapping[str, bytes]:
         with Session(self._settings, reading=True) as session:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Option, UsageError
 
@@ -38,7 +39,7 @@ def anatomy_page(invocation: Invocation, image: "Anatomy") -> bool:
     from kezuri.app.pages import anatomy_part
 
     parsed = invocation.parsed
-    named = Named(parsed.operands[0], parsed.text("--platform"))
+    named = Named(parsed.operands[0], parsed.text("--platform"), parsed.text("--base"))
     section, build = anatomy_part(invocation.settings, named, image, _japanese())
     return _write(invocation, image.name, [section, *([_profile(build)] if build is not None else ())])
 
@@ -86,15 +87,21 @@ def profile_page(invocation: Invocation, profile: "Profile") -> bool:
     return _write(invocation, section["name"] or "profile", [section])
 
 
-def findings_page(invocation: Invocation, checks: "Checks") -> bool:
-    """The page of `check`, as `anatomy_page`."""
+def findings_page(invocation: Invocation, checks: "Checks") -> Console:
+    """The page of `check`, where one is asked for. What everything else is to be said to: where the page took standard
+    output, that is nobody, but for files and standard error."""
+    console = invocation.console
     if not _wanted(invocation):
-        return False
+        return console
     from kezuri.report.html_findings import findings_section
 
     told = (*checks.warnings, *checks.unread, *(d.diagnostic for sheet in checks.sheets for d in sheet.defects))
     section = findings_section(checks.sheets, [each.message for each in told], _japanese())
-    return _write(invocation, "kezuri check", [section])
+    if _write(invocation, "kezuri check", [section]):
+        from io import StringIO
+
+        return Console(StringIO(), console.err, console.environ)
+    return console
 
 
 def _profile(profile: "Profile") -> dict[str, Any]:

@@ -192,13 +192,15 @@ class Inventory:
         return self._of_layer(claims, layer)
 
     def _of_layer(self, claims: Iterable[int], layer: int) -> int:
-        best, closest = -1, (False, 0)
+        best, closest = -1, (False, False, 0, False)
         for number in claims:
             one = self.installed[number]
             if one.until <= layer:
                 continue
-            # The last record that the layer was written under, else the first one after it.
-            rank = (True, one.since) if one.since <= layer else (False, -one.since)
+            # The last record that the layer was written under, else the first one after it; before what a program says
+            # of itself comes who put it there.
+            past, ecosystem = one.since <= layer, one.package.ecosystem
+            rank = (past, ecosystem != "generic", one.since if past else -one.since, ecosystem in SYSTEM)
             if best < 0 or rank > closest:
                 best, closest = number, rank
         return best

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kezuri.reproduction.mending import mending, of_config, of_program
-from kezuri.reproduction.traces import BUILD_ID, Trace, Window, trace
+from kezuri.reproduction.traces import BUILD_ID, CORES, Trace, Window, trace
 from kezuri.reproduction.values import Kind, LeftEntry, Made, StepLeft, StepUnlike, Unlike
 
 Contents = Callable[[StepLeft, Sequence[str]], tuple[Mapping[str, bytes], Mapping[str, bytes]]]
@@ -17,7 +17,7 @@ _NOT_COMPARED = ("rootfs", "created", "history")
 def compared(one: Made, two: Made, contents: Contents, dated: bool = False) -> tuple[StepUnlike, ...]:
     """What differs, in the order of the plan; the config comes last. `dated`: both had the same SOURCE_DATE_EPOCH."""
     others = {(step.stage, step.position): step for step in two.steps}
-    first, second = Window(one.began, one.ended), Window(two.began, two.ended)
+    first, second = (Window(made.began, made.ended, made.cores) for made in (one, two))
     found: list[StepUnlike] = []
     unlike_stages: dict[int, str] = {}
     for step in one.steps:
@@ -118,6 +118,8 @@ def _content(path: str, read: tuple[Mapping[str, bytes], Mapping[str, bytes]], f
 
 def _unlike(path: str, what: str, was: str, now: str, kind: Kind, instruction: str, told: str = "") -> Unlike:
     kind, about, mended = mending(path, what, kind, instruction)
+    if told == CORES and not mended:
+        mended = "do not let it depend on nproc: give the number"
     if told == BUILD_ID:
         mended = of_program(mended)
     return Unlike(path, what, was, now, kind, "; ".join(filter(None, (about, told))), mended)

@@ -31,6 +31,7 @@ _TEXT_LIMIT = 0.02
 
 
 BUILD_ID = "a build id, or another mark of a few bytes"
+CORES = "the number of processors"
 _GZIP = b"\x1f\x8b"
 _COMPRESSED = (_GZIP, b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"PK\x03\x04")
 """How compressed bytes begin: they look drawn at random, and are not."""
@@ -44,10 +45,12 @@ class Trace(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The seconds since 1970 between which a build ran, with room for clocks that are not quite right."""
+    """The seconds since 1970 between which a build ran, with room for clocks that are not quite right, and how many
+    processors it had (0: not known)."""
 
     low: float
     high: float
+    cores: int = 0
 
     def has(self, seconds: float) -> bool:
         """Whether that was while it ran."""
@@ -94,6 +97,8 @@ def _of_text(one: bytes, two: bytes, first: Window, second: Window) -> Trace:
     if sorted(one.split()) == sorted(two.split()) or sorted(_WORDS.findall(one)) == sorted(_WORDS.findall(two)):
         return Trace("order", "the same words")
     where = _first_line(one, two)
+    if _counted(one, two, first.cores, second.cores):
+        return Trace("content", CORES)
     kinds: list[tuple[Kind, str]] = [("time", ""), ("address", ""), ("random", "")]
     for kind, _ in kinds:
         one, two = _without(kind, one, first), _without(kind, two, second)
@@ -104,6 +109,13 @@ def _of_text(one: bytes, two: bytes, first: Window, second: Window) -> Trace:
     if _drawn(one, two):
         return Trace("random", where)
     return Trace("content", where)
+
+
+def _counted(one: bytes, two: bytes, first: int, second: int) -> bool:
+    """Whether all that differs is how many processors there were."""
+    left, right = (_WORDS.findall(text[: 1 << 16]) for text in (one, two))
+    pairs = {(was, now) for was, now in zip(left, right) if was != now}
+    return first != second and len(left) == len(right) and pairs == {(b"%d" % first, b"%d" % second)}
 
 
 def _drawn(one: bytes, two: bytes) -> bool:

@@ -60,14 +60,15 @@ class StepLeft(NamedTuple):
 
 
 class Made(NamedTuple):
-    """One build: the image's digest, its config as JSON, its steps in their order, and the seconds since 1970 between
-    which it ran, as it saw them itself."""
+    """One build: the image's digest, its config as JSON, its steps in their order, the seconds since 1970 between
+    which it ran, as it saw them itself, and how many processors it had (0: not known)."""
 
     digest: str
     config: Mapping[str, object]
     steps: tuple[StepLeft, ...]
     began: float
     ended: float
+    cores: int = 0
 
 
 class Unlike(NamedTuple):

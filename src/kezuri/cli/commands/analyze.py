@@ -155,6 +155,8 @@ def _say_as_dive(
     from kezuri.report.dive import json_lines, text
 
     parsed, console = invocation.parsed, invocation.console
+    if parsed.given("--html"):
+        raise UsageError.because("a report has kezuri's own figures", "leave out --compat")
     form = parsed.text("--format")
     if form == "markdown":
         raise UsageError.because("dive has no Markdown", "leave out --compat, or use --format json")

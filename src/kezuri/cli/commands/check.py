@@ -66,8 +66,7 @@ def execute(invocation: Invocation) -> int:
         return fix(request, invocation, code)
     with open_progress("" if request.build is not None and console.live(console.err) else "quiet", console) as progress:
         checks = check_all(request, lambda: invocation.settings, None, progress)
-    if not findings_page(invocation, checks):
-        say_checks(checks, parsed, console)
+    say_checks(checks, parsed, findings_page(invocation, checks))
     if checks.preferences.no_fail:
         return 0
     if checks.unread:

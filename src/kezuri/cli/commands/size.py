@@ -18,6 +18,9 @@ _FILE = Option(("--file", "-f"), "text", f"The file of measurements (default {FI
 _NAME = Option(("--name",), "text", "What its measurements are found by (default the image's name)", "NAME")
 _PLATFORM = Option(("--platform",), "text", "Which platform's image", "OS/ARCH")
 
+_ROWS = 30
+"""How many measurements a table has where nobody says how many."""
+
 RECORD = Command(
     "size record",
     "Measure an image and append that to a file in the repository",
@@ -49,7 +52,7 @@ SHOW = Command(
         Option(("--chart",), "text", "Write the chart as an SVG image", "FILE", completes="file"),
         _FILE,
         Option(("--format",), "choice", "How to print", "FORMAT", ("text", "json", "markdown", "csv")),
-        Option(("--last", "-n"), "text", "Only so many, the youngest", "N"),
+        Option(("--last", "-n"), "text", "Only so many, the youngest (a table has 30)", "N"),
         Option(("--metric", "-m"), "repeated", f"Which figures: {', '.join(METRICS)}", "METRIC"),
         _PLATFORM,
     ),
@@ -182,8 +185,11 @@ def _show(invocation: Invocation) -> int:
 
         console.say(history_table(found, metrics, console.phrase))
     else:
-        for line in history(found, metrics, console.phrase):
+        rows = found if last else found[-_ROWS:]
+        for line in history(rows, metrics, console.phrase):
             console.say(line)
+        if len(rows) < len(found):
+            console.say(console.phrase("({} earlier ones: --last {} shows all)", len(found) - len(rows), len(found)))
         plain = (getattr(console.out, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
         drawn = bars(found, metrics[0], console.columns(console.out) or 80, plain)
         if drawn:

@@ -130,7 +130,9 @@ class Explorer(App[None]):
             text = self._phrase("Read {} of {} from {}", amount(what.size), amount(what.whole), visible(what.source))
             state.update(Text(text))
         elif isinstance(what, Counted):
-            state.update(Text(self._phrase("Looked at {} entries…", f"{what.entries:,}")))
+            count = f"{what.entries:,}"
+            text = self._phrase("Listed {} files…", count) if what.listing else self._phrase("Sorted {} paths…", count)
+            state.update(Text(text))
         elif isinstance(what, Ended):
             self.exit()
         elif isinstance(what, Opened):
