@@ -35,6 +35,7 @@ def without(image: Anatomy, pieces: Iterable[Piece], ignored: Callable[[str], bo
     wasted, stays as it is."""
     heaps: dict[tuple[object, ...], _Left] = {}
     copies: Counter[str] = Counter()
+    of_base: Counter[str] = Counter()
     for piece in pieces:
         if piece.entry.kind != "file":
             continue
@@ -45,7 +46,9 @@ def without(image: Anatomy, pieces: Iterable[Piece], ignored: Callable[[str], bo
             key = (piece.fate, piece.layer, piece.by)
         else:
             if passed and piece.digest:
-                copies[f"sha256:{piece.digest.hex()}"] += 1
+                digest = f"sha256:{piece.digest.hex()}"
+                copies[digest] += 1
+                of_base[digest] += image.layers[piece.layer].maker.of_base
             if not piece.leftover:
                 continue
             key = (piece.leftover, piece.layer)
@@ -56,6 +59,7 @@ def without(image: Anatomy, pieces: Iterable[Piece], ignored: Callable[[str], bo
     duplicates = [
         each._replace(
             copies=each.copies - copies[each.digest],
+            of_base=each.of_base - of_base[each.digest],
             paths=tuple(path for path in each.paths if not copies[each.digest] or not ignored(path)),
         )
         for each in image.duplicates

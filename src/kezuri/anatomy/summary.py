@@ -56,7 +56,8 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
     owner_files: dict[int, int] = {}
     owner_waste: dict[int, int] = {}
     contents: dict[bytes, list[str]] = {}
-    copies: dict[bytes, tuple[int, int]] = {}
+    copies: dict[bytes, tuple[int, int, int]] = {}
+    of_base = [layer.maker.of_base for layer in image.layers]
     largest = _Growing(_LARGEST_FILES)
     shown = directories = 0
 
@@ -94,8 +95,8 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
             paths = contents.setdefault(piece.digest, [])
             if len(paths) < _PATHS:
                 paths.append(path)
-            _, many = copies.get(piece.digest, (size, 0))
-            copies[piece.digest] = (size, many + 1)
+            _, many, with_base = copies.get(piece.digest, (size, 0, 0))
+            copies[piece.digest] = (size, many + 1, with_base + of_base[layer])
     shares = []
     for number, layer_ in enumerate(image.layers):
         within = max(0, layer_.listing.stored - useful[number] - wasted[number]) if layer_.listing.stored else 0
@@ -135,8 +136,8 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
         for number in sorted({*owned, *owner_waste})
     ]
     duplicates = [
-        Duplicate(f"sha256:{digest.hex()}", size, many, tuple(contents[digest]))
-        for digest, (size, many) in copies.items()
+        Duplicate(f"sha256:{digest.hex()}", size, many, tuple(contents[digest]), with_base)
+        for digest, (size, many, with_base) in copies.items()
         if many > 1
     ]
     return Anatomy(

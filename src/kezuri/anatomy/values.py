@@ -134,17 +134,24 @@ class Leftover(NamedTuple):
 
 
 class Duplicate(NamedTuple):
-    """The same content at several paths that are shown: `copies` times `size` bytes, some of the paths."""
+    """The same content at several paths that are shown: `copies` times `size` bytes, some of the paths. `of_base` of
+    the copies lie in layers of the base image."""
 
     digest: str
     size: int
     copies: int
     paths: tuple[str, ...]
+    of_base: int = 0
 
     @property
     def regained(self) -> int:
         """The bytes that one copy alone would spare."""
         return self.size * (self.copies - 1)
+
+    @property
+    def regained_of_base(self) -> int:
+        """Those of them that only another base can spare: of the copies that came with it."""
+        return self.size * max(0, self.of_base - 1)
 
 
 class Anatomy(NamedTuple):

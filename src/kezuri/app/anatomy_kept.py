@@ -107,7 +107,10 @@ def _anatomy(row: list[Any]) -> Anatomy:
         tuple(OwnerShare(Owner(*who), size, lost, count, _pairs(by)) for who, size, lost, count, by in owners),
         tuple(Waste(fate, layer, by, _heap(heap)) for fate, layer, by, heap in waste),
         tuple(Leftover(kind, layer, _heap(heap), rule) for kind, layer, heap, rule in leftovers),
-        tuple(Duplicate(content, size, copies, tuple(paths)) for content, size, copies, paths in duplicates),
+        tuple(
+            Duplicate(content, size, copies, tuple(paths), of_base)
+            for content, size, copies, paths, of_base in duplicates
+        ),
         _pairs(largest),
         files,
         directories,
