@@ -16,8 +16,6 @@ _LITTLE = 0.02
 """Of what all steps took, the part below which it is not said why one ran."""
 _BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
-SORTS = ("line", "seconds", "added", "wasted")
-
 
 class ProfileText:
     """Says one profile, in the language that `phrase` speaks, in lines of at most `columns` cells (0: as wide as
