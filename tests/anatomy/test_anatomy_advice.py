@@ -113,6 +113,17 @@ def test_little_is_not_told_and_copies_are_told_once() -> None:
     assert (found.kind, found.size, found.files, found.by) == ("duplicate", 10_001, 3, -1)
 
 
+def test_copies_of_the_base_are_told_apart_from_those_that_came_later() -> None:
+    other = b"z" * 20_000
+    found = advised(
+        ("ADD rootfs /", {"a": Made(BIG), "b": Made(BIG), "c": Made(other)}),
+        ("COPY . .", {"d": Made(BIG), "e": Made(other), "f": Made(other)}),
+        of_base=1,
+    )
+    copies = [(each.size, each.files, each.of_base) for each in found if each.kind == "duplicate"]
+    assert copies == [(2 * len(other) + len(BIG), 3, False), (len(BIG), 1, True)]
+
+
 def test_every_rule_that_is_named_exists() -> None:
     rules = {"RemovalHidesBytes", "FilesStoredTwice", *(kind.rule for kind in KINDS.values() if kind.rule)}
     assert [rule for rule in rules if not named(rule.lower())] == []

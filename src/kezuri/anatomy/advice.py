@@ -4,7 +4,7 @@ import re
 from typing import Literal, NamedTuple
 
 from kezuri.anatomy.leftovers import KINDS
-from kezuri.anatomy.values import Anatomy, Fate, Leftover, Waste
+from kezuri.anatomy.values import Anatomy, Duplicate, Fate, Leftover, Waste
 
 AdviceKind = Literal["removed", "replaced", "rewritten", "superseded", "leftover", "duplicate"]
 
@@ -21,7 +21,7 @@ _REWRITTEN_COPY = "set owner and mode as the files come in: COPY --chown= and --
 _COPIED_TWICE = "two instructions bring them: leave them out of one"
 _SUPERSEDED = "the layer's tar has them more than once: build the layer anew"
 _LEFTOVER = "leave them out where they come in, or remove them in the same step"
-_DUPLICATE = "keep one of them, and make the others links to it, where they are not the base's"
+_DUPLICATE = "keep one of them, and make the others links to it"
 _OF_BASE = "they came with the base: a smaller one does not have them"
 
 _WORDS = re.compile(r"(?:[\w./:@%+,~={}$*-]|\"[\w./: -]*\"|'[\w./: -]*')+")
@@ -53,11 +53,7 @@ def advise(image: Anatomy) -> tuple[Advice, ...]:
     then what came with the base."""
     found = [_of_waste(image, waste) for waste in image.waste if waste.heap.size >= _LEAST]
     found += [_of_leftover(image, leftover) for leftover in image.leftovers if leftover.heap.size >= _LEAST]
-    regained = sum(duplicate.regained for duplicate in image.duplicates)
-    if regained >= _LEAST:
-        copies = sum(duplicate.copies - 1 for duplicate in image.duplicates)
-        largest = tuple((each.size, path) for each in image.duplicates[:1] for path in each.paths)
-        found.append(Advice("duplicate", regained, copies, -1, -1, _DUPLICATE, largest=largest))
+    found += [advice for of_base in (False, True) if (advice := _of_duplicates(image, of_base)).size >= _LEAST]
     return tuple(sorted(found, key=_rank))
 
 
@@ -111,6 +107,22 @@ def _of_leftover(image: Anatomy, leftover: Leftover) -> Advice:
         of_base,
         leftover.heap.largest,
     )
+
+
+def _of_duplicates(image: Anatomy, of_base: bool) -> Advice:
+    """What one copy alone would spare, of the base's own copies or of all that came later."""
+    size = files = 0
+    largest: Duplicate | None = None
+    most = 0
+    for each in image.duplicates:
+        spared = each.regained_of_base if of_base else each.regained - each.regained_of_base
+        size += spared
+        files += spared // each.size if each.size else 0
+        if spared > most:
+            most, largest = spared, each
+    shown = () if largest is None else tuple((largest.size, path) for path in largest.paths)
+    hint = _OF_BASE if of_base else _DUPLICATE
+    return Advice("duplicate", size, files, -1, -1, hint, of_base=of_base, largest=shown)
 
 
 def _mended(kind: AdviceKind, lower: str, upper: str) -> str:

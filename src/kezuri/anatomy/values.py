@@ -10,8 +10,6 @@ away, itself, with a directory above it, or by an opaque directory. `replaced`: 
 path. `rewritten`: a higher layer has the same bytes there, with another owner, mode, time or attribute. `superseded`:
 the same layer's tar has the path again further on. A file with several names is what becomes of its last name."""
 
-WASTED: frozenset[Fate] = frozenset(("removed", "replaced", "rewritten", "superseded"))
-
 OwnerKind = Literal["system", "language", "runtime", "application", "nobody"]
 """`system`: a package of dpkg, apk or rpm. `language`: a package of npm, PyPI, Go, Maven and the like. `runtime`: an
 interpreter or toolchain that no package manager knows. `application`: what the image's own instructions brought and no
@@ -134,17 +132,24 @@ class Leftover(NamedTuple):
 
 
 class Duplicate(NamedTuple):
-    """The same content at several paths that are shown: `copies` times `size` bytes, some of the paths."""
+    """The same content at several paths that are shown: `copies` times `size` bytes, some of the paths. `of_base` of
+    the copies lie in layers of the base image."""
 
     digest: str
     size: int
     copies: int
     paths: tuple[str, ...]
+    of_base: int = 0
 
     @property
     def regained(self) -> int:
         """The bytes that one copy alone would spare."""
         return self.size * (self.copies - 1)
+
+    @property
+    def regained_of_base(self) -> int:
+        """Those of them that only another base can spare: of the copies that came with it."""
+        return self.size * max(0, self.of_base - 1)
 
 
 class Anatomy(NamedTuple):

@@ -52,6 +52,7 @@ def document(
                 "digest": duplicate.digest,
                 "size": duplicate.size,
                 "copies": duplicate.copies,
+                "ofBase": duplicate.of_base,
                 "regained": duplicate.regained,
                 "paths": list(duplicate.paths),
             }
