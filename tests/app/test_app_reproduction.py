@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.build.build_busybox import RUNS_STEPS, busybox_layout, busybox_tar
 
-from kezuri.app.reproduction import Wish, reproduce
+from kezuri.app.reproduction import Wish, _Twice, reproduce
 from kezuri.app.request import BuildRequest, BuiltinArguments, SecretSource, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.reproduction.values import ASPECTS, Reproduction
@@ -115,3 +115,9 @@ def test_what_does_not_build(bench: Bench, dockerfile: str, said: str) -> None:
 def test_standard_input_is_not_read_twice(bench: Bench) -> None:
     with pytest.raises(KezuriError, match="cannot be read twice"):
         bench.build("", file="-")
+
+
+def test_a_machine_without_another_clock_is_not_ahead(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kezuri.sandbox.disguise.has_clock", lambda: False)
+    twice = _Twice(BuildRequest(str(bench.context)), bench.settings, Wish(), lambda event: None, str(bench.temporary))
+    assert [around.shift for around in twice._surroundings()] == [0, 0]

@@ -16,7 +16,7 @@ from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.cli.size_chart import axis, bars, svg
 from kezuri.growth.records import FILE, read
-from kezuri.growth.values import Measurement
+from kezuri.growth.values import METRICS, Measurement
 
 HISTORY = [{"created_by": "COPY a a"}, {"created_by": "RUN make | x"}]
 
@@ -77,6 +77,17 @@ def test_recorded_shown_and_gated(desk: Desk) -> None:
     assert head.startswith("at,name,branch,commit,") and len(rows) == 1
     assert desk.size("show", "--format", "markdown", "-m", "files")[0].count("\n") == 4
     assert [one.figures["files"] for one in read(FILE).measurements] == [2, 2]
+
+
+def test_figures_have_names_in_japanese(desk: Desk) -> None:
+    assert "圧縮後" in desk.size("record", "app", LANG="ja_JP.UTF-8")[0]
+    metrics = [word for metric in METRICS for word in ("-m", metric)]
+    for form in ("text", "markdown"):
+        head = desk.size("show", *metrics, "--format", form, LANG="ja_JP.UTF-8")[0].splitlines()[0]
+        assert "無駄" in head and not re.search("[a-z]", head), head
+        assert "wire" in desk.size("show", "--format", form)[0].splitlines()[0]
+    comment = desk.size("gate", "app", "--format", "markdown", LANG="ja_JP.UTF-8")[0]
+    assert "| 残り物 |" in comment and "| wire |" not in comment, comment
 
 
 def test_against_another_image(desk: Desk) -> None:

@@ -92,6 +92,11 @@ def test_lines_between_are_passed_over_by_number(tmp_path: Path) -> None:
     assert [number for number, _ in found.passed] == [1, 3, 4, 6]
 
 
+def test_files_that_windows_wrote() -> None:
+    found = records.parsed(b"\xef\xbb\xbf" + GOOD.encode() + b"\r\n\r\n")
+    assert len(found.measurements) == 1 and not found.passed
+
+
 def test_lines_are_appended_whole_and_once(tmp_path: Path) -> None:
     file = tmp_path / "sizes"
     assert records.append(str(file), measured())

@@ -92,6 +92,12 @@ def pyc(mtime: int) -> bytes:
         ),
         ("big end first", b"\0\1" + struct.pack(">Q", ONE) + b"\0", b"\0\1" + struct.pack(">Q", TWO) + b"\0", "time"),
         ("a build id", b"\x7fELF\0" + bytes(range(9, 29)), b"\x7fELF\0" + bytes(range(99, 119)), "random"),
+        (
+            "a date and a build id",
+            b"\x7fELF\0" + bytes(range(9, 29)) + bytes(30) + b"Nov 28 2026\x0010:00:05\0",
+            b"\x7fELF\0" + bytes(range(99, 119)) + bytes(30) + b"Nov 29 2026\x0011:01:06\0",
+            "time",
+        ),
         ("bytes", b"\0" * 9 + b"\1", b"\0" * 9 + b"\2", "content"),
     ],
     lambda case: case[0],
@@ -100,6 +106,14 @@ def test_kinds(case: tuple[str, bytes, bytes, str]) -> None:
     name, one, two, kind = case
     path = "x.pyc" if name == "compiled Python" else "x"
     assert trace(path, one, two, FIRST, SECOND).kind == kind
+
+
+def test_the_kernel_has_another_clock() -> None:
+    real, ahead = TWO - 90_061, SECOND._replace(ahead=90_061)
+    for form in (b"%d\n", b"\0" + b"%d" + b"\0"):
+        assert trace("x", form % ONE, form % real, FIRST, ahead).kind == "time"
+        assert trace("x", form % ONE, form % real, FIRST, SECOND).kind != "time"
+        assert trace("x", form % ONE, form % TWO, FIRST, ahead).kind == "time"
 
 
 def test_the_number_of_processors() -> None:

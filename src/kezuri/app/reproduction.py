@@ -89,7 +89,7 @@ class _Twice:
                 asked = (step.stage, step.position, tuple(paths))
                 return one.ask("contents", asked), two.ask("contents", asked)
 
-            steps = compared(made[0], made[1], contents, self._request.builtin.epoch is not None)
+            steps = compared(made[0], made[1], contents, self._request.builtin.epoch is not None, second.shift)
         left = {each.aspect for each in self._unvaried}
         varied = tuple(aspect for aspect in self._wish.vary if aspect not in left)
         return Reproduction(made[0].digest, made[1].digest, varied, tuple(self._unvaried), steps)
@@ -167,7 +167,7 @@ class _Twice:
         if cores < 2:
             self._leave("cores", "this machine has one processor")
         second = Surroundings(
-            self._wish.ahead if "clock" in vary else 0,
+            self._wish.ahead if "clock" in vary and has_clock() else 0,
             self._uid,
             0o077 if "umask" in vary else 0o022,
             _STEMS[0]["locale" in vary],

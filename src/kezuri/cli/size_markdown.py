@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from kezuri.app.growth import Gated
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.size_text import package_words
-from kezuri.cli.size_words import changed, figure, growth, judgement, when
+from kezuri.cli.size_words import changed, figure, growth, heading, judgement, when
 from kezuri.growth.change import Change, StepChange
 from kezuri.growth.values import METRICS, Measurement
 from kezuri.report.cells import cell, code
@@ -65,14 +65,15 @@ def _figures(now: Measurement, compared: Change | None, phrase: Phrase) -> Itera
         yield "|---|--:|"
         for metric in METRICS:
             if metric in now.figures:
-                yield f"| {metric} | {figure(metric, now.figures[metric])} |"
+                yield f"| {heading(metric, phrase)} | {figure(metric, now.figures[metric])} |"
         return
     yield f"| | {phrase('before')} | {phrase('now')} | {phrase('change')} |"
     yield "|---|--:|--:|--:|"
     for each in compared.figures:
         before, after = figure(each.metric, each.before), figure(each.metric, each.after)
         more = changed(each)
-        yield f"| {each.metric} | {before} | {after} | {f'**{more}**' if each.more > 0 else more} |"
+        bold = f"**{more}**" if each.more > 0 else more
+        yield f"| {heading(each.metric, phrase)} | {before} | {after} | {bold} |"
 
 
 def _step(step: StepChange, phrase: Phrase) -> str:
@@ -95,7 +96,7 @@ def _rest(count: int, phrase: Phrase) -> Iterator[str]:
 
 def history_table(measurements: Sequence[Measurement], metrics: Sequence[str], phrase: Phrase) -> str:
     """A row for each measurement."""
-    heads = (phrase("when"), phrase("branch"), phrase("commit"), *metrics)
+    heads = (phrase("when"), phrase("branch"), phrase("commit"), *(heading(metric, phrase) for metric in metrics))
     lines = [f"| {' | '.join(heads)} |", f"|---|---|---|{'--:|' * len(metrics)}"]
     for one in measurements:
         figures = (figure(metric, one.figures.get(metric)) for metric in metrics)

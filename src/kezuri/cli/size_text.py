@@ -6,7 +6,7 @@ from itertools import pairwise
 from kezuri.app.growth import Gated, Recorded
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.screen_text import clip, one_line
-from kezuri.cli.size_words import WORDS, changed, figure, growth, judgement, share, when
+from kezuri.cli.size_words import changed, figure, growth, heading, judgement, metric_words, share, when
 from kezuri.cli.table import aligned
 from kezuri.diagnostics import visible
 from kezuri.growth.change import Change, StepChange, change
@@ -45,7 +45,8 @@ def gated(result: Gated, phrase: Phrase) -> Iterator[str]:
 def history(measurements: Sequence[Measurement], metrics: Sequence[str], phrase: Phrase) -> Iterator[str]:
     """A table with a row for each measurement, and below it what the growth of the first metric came from."""
     first = metrics[0]
-    rows = [(phrase("when"), phrase("branch"), phrase("commit"), *map(phrase, metrics), phrase("change"))]
+    heads = (heading(metric, phrase) for metric in metrics)
+    rows = [(phrase("when"), phrase("branch"), phrase("commit"), *heads, phrase("change"))]
     before: Measurement | None = None
     for one in measurements:
         more = ""
@@ -89,7 +90,7 @@ def _figures(now: Measurement, compared: Change | None, phrase: Phrase) -> Itera
         if metric not in now.figures:
             continue
         more = changed(moved[metric]) if metric in moved else ""
-        rows.append((f"  {metric}", figure(metric, now.figures[metric]), phrase(WORDS[metric]), more))
+        rows.append((f"  {metric}", figure(metric, now.figures[metric]), metric_words(metric, phrase), more))
     yield from aligned(rows)
 
 

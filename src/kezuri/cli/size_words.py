@@ -1,23 +1,31 @@
 """Figures of measurements as people read them: sizes, growth, shares, the words for metrics."""
 
-from kezuri.cli.phrase import Phrase
+from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.quantities import size
 from kezuri.growth.budgets import Verdict
 from kezuri.growth.change import FigureChange
 from kezuri.growth.values import BYTES, Measurement
 
-WORDS = {
-    "wire": "compressed",
-    "unpacked": "unpacked",
-    "shown": "shown in the image",
-    "wasted": "wasted",
-    "own": "own layers",
-    "leftovers": "leftovers",
-    "layers": "layers",
-    "files": "files",
-    "packages": "packages",
-}
-"""What each metric is called."""
+
+def metric_words(metric: str, phrase: Phrase) -> str:
+    """What a metric is called."""
+    return {
+        "wire": phrase("compressed"),
+        "unpacked": phrase("unpacked"),
+        "shown": phrase("shown in the image"),
+        "wasted": phrase("wasted"),
+        "own": phrase("own layers"),
+        "leftovers": phrase("leftovers"),
+        "layers": phrase("layers"),
+        "files": phrase("files"),
+        "packages": phrase("packages"),
+    }[metric]
+
+
+def heading(metric: str, phrase: Phrase) -> str:
+    """What stands above a column of it: the name that options have for it, in other languages what it is called."""
+    words = metric_words(metric, phrase)
+    return metric if words == metric_words(metric, plainly) else words
 
 
 def figure(metric: str, value: int | None) -> str:

@@ -45,7 +45,7 @@ def parsed(data: bytes) -> Records:
     passed = []
     for number, raw in enumerate(data.split(b"\n"), 1):
         try:
-            text = raw.decode().strip()
+            text = raw.decode("utf-8-sig").strip()
         except UnicodeDecodeError:
             passed.append((number, "it is no UTF-8"))
             continue

@@ -14,10 +14,12 @@ MOST_READ = 200
 _NOT_COMPARED = ("rootfs", "created", "history")
 
 
-def compared(one: Made, two: Made, contents: Contents, dated: bool = False) -> tuple[StepUnlike, ...]:
-    """What differs, in the order of the plan; the config comes last. `dated`: both had the same SOURCE_DATE_EPOCH."""
+def compared(one: Made, two: Made, contents: Contents, dated: bool = False, ahead: int = 0) -> tuple[StepUnlike, ...]:
+    """What differs, in the order of the plan; the config comes last. `dated`: both had the same SOURCE_DATE_EPOCH.
+    `ahead`: by how many seconds the clock of the second was ahead of the kernel's."""
     others = {(step.stage, step.position): step for step in two.steps}
-    first, second = (Window(made.began, made.ended, made.cores) for made in (one, two))
+    first = Window(one.began, one.ended, one.cores)
+    second = Window(two.began, two.ended, two.cores, ahead)
     found: list[StepUnlike] = []
     unlike_stages: dict[int, str] = {}
     loose_stages: dict[int, str] = {}

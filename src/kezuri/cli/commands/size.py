@@ -142,6 +142,7 @@ def _show(invocation: Invocation) -> int:
     from kezuri.app.growth import repository_measurements, shown
     from kezuri.cli.size_chart import bars, svg
     from kezuri.cli.size_text import history
+    from kezuri.cli.size_words import heading
 
     parsed, console = invocation.parsed, invocation.console
     metrics = tuple(dict.fromkeys(parsed.all("--metric"))) or ("wire", "unpacked", "wasted", "layers")
@@ -193,7 +194,7 @@ def _show(invocation: Invocation) -> int:
         plain = (getattr(console.out, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
         drawn = bars(found, metrics[0], console.columns(console.out) or 80, plain)
         if drawn:
-            console.say("\n".join(("", f"{found[-1].name}: {metrics[0]}", *drawn)))
+            console.say("\n".join(("", f"{found[-1].name}: {heading(metrics[0], console.phrase)}", *drawn)))
     return 0
 
 
