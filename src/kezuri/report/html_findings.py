@@ -20,7 +20,7 @@ def findings_section(
     sentence of ours in Japanese."""
     return {
         "kind": "findings",
-        "told": [visible(text) for text in told],
+        "told": [visible(blotted(text)) for text in told],
         "sheets": [
             {
                 "name": visible(path(sheet.source)),
@@ -41,10 +41,11 @@ def _lines(sheet: Sheet) -> list[str]:
     lines = [told.line for told in sheet.told if told.whole is not None and told.source == sheet.source]
     if not lines:
         return []
-    text = sheet.source.text.split("\n")
+    # Blotted before anything is cut: a key goes over lines, and half a token is still half a secret.
+    text = blotted(sheet.source.text, lines=True).split("\n")
     if not text[-1]:
         text.pop()
-    return [visible(blotted(line.removesuffix("\r")[:_LONGEST]), "\t") for line in text[:_MOST_LINES]]
+    return [visible(line.removesuffix("\r")[:_LONGEST], "\t") for line in text[:_MOST_LINES]]
 
 
 def _finding(told: Told, sheet: Sheet, japanese: Callable[[str], str]) -> dict[str, Any]:
@@ -63,9 +64,9 @@ def _finding(told: Told, sheet: Sheet, japanese: Callable[[str], str]) -> dict[s
         ("hint", told.hint),
         ("fix", told.fix.title if told.fix is not None else ""),
     ):
-        found[name] = visible(text, "\n")
+        found[name] = visible(blotted(text), "\n")
         if text and (other := japanese(text)) != text:
-            found[f"{name}_ja"] = visible(other, "\n")
+            found[f"{name}_ja"] = visible(blotted(other), "\n")
     if found["span"] is not None and found["span"][0] > _MOST_LINES:
         found["span"] = None
     return found
