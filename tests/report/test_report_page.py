@@ -167,11 +167,15 @@ def test_findings_stand_with_their_lines() -> None:
     key = "\n".join(("-----BEGIN PRIVATE KEY-----", "c2VjcmV0" * 8, "c2VjcmV0" * 8, "-----END PRIVATE KEY-----"))
     token = "ghp_" + "aB3dE5gH7j" * 4
     text = f"FROM scratch\n# {'-' * 385} {token}\nWORKDIR a\n{key}\n"
+    text += 'ARG DB_PASSWORD=hunter2\nENV A=b API_TOKEN="hunter2 x" C=$D\nENV PASSWORD=$PASSWORD TOKEN=""\n'
     at = text.index("WORKDIR")
     hidden = finding((at, at + 9), "error", f"{token} stands here", source=SourceText("Dockerfile", text))
     section = findings_section([Sheet(hidden.source, (hidden,))], [f"{token} was not read"])
     assert len(section["sheets"][0]["lines"]) == text.count("\n"), "every line stands at its number"
     assert section["sheets"][0]["lines"][2] == "WORKDIR a"
+    assert section["sheets"][0]["lines"][-3:] == [
+        "ARG DB_PASSWORD=*****", "ENV A=b API_TOKEN=***** C=$D", 'ENV PASSWORD=$PASSWORD TOKEN=""'
+    ]  # fmt: skip
     assert "ghp_" not in json.dumps(section) and "c2VjcmV0" not in json.dumps(section), "not a part of a secret"
 
 

@@ -1,16 +1,19 @@
 """Findings of check as a section of the page, each with the lines that it is about. Pages are handed on: what looks
 like a secret in these lines is blotted out."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from kezuri.check.image.secret import blotted
+from kezuri.check.sensitive import secret_name
 from kezuri.check.told import LEVELS, Sheet, Told
 from kezuri.diagnostics import visible
 from kezuri.report.places import path, region
 
 _MOST_LINES = 5000
 _LONGEST = 400
+_ASSIGNED = re.compile(r"""\b([A-Za-z_][A-Za-z0-9_]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'$][^\s"']*)""")
 
 
 def findings_section(
@@ -45,7 +48,14 @@ def _lines(sheet: Sheet) -> list[str]:
     text = blotted(sheet.source.text, lines=True).split("\n")
     if not text[-1]:
         text.pop()
-    return [visible(line.removesuffix("\r")[:_LONGEST], "\t") for line in text[:_MOST_LINES]]
+    kept = (_ASSIGNED.sub(_kept, line.removesuffix("\r")) for line in text[:_MOST_LINES])
+    return [visible(line[:_LONGEST], "\t") for line in kept]
+
+
+def _kept(assigned: re.Match[str]) -> str:
+    """What a page may show of `NAME=value`: of a secret by its name, that alone, unless its value is a variable."""
+    secret = secret_name(assigned[1]) and assigned[2].strip("\"'")[:1] not in ("", "$")
+    return f"{assigned[1]}=*****" if secret else assigned[0]
 
 
 def _finding(told: Told, sheet: Sheet, japanese: Callable[[str], str]) -> dict[str, Any]:
