@@ -251,6 +251,8 @@ def test_small_screens_and_paper(window: Chromium, pages: Path) -> None:
     window.size(390, 844)
     window.open(pages / "all.html").drawn()
     assert window.run("return document.documentElement.scrollWidth") <= 390
+    after = "return document.querySelector('#comparison th:nth-child(4)').getBoundingClientRect().right"
+    assert window.run(after) <= 390, "before, after and what was saved are seen at once"
     window.size(1280, 900)
     window.press("t")
     paper = window.printed()

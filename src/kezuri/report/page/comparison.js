@@ -57,7 +57,7 @@ function comparisonSection(data) {
       data: [{
         type: "bar", orientation: "h", y: drawn.map((figure) => literal(said(figure, "title"))), x: drawn.map((figure) => 100 * (1 - figure.saved)),
         marker: {color: drawn.map((figure) => colour(figure.saved >= 0 ? "language" : "wasted"))},
-        text: drawn.map((figure) => `${reading(figure, figure.before.median)} → ${reading(figure, figure.after.median)}`), textposition: drawn.map((figure) => figure.saved > 0.75 ? "outside" : "inside"),
+        text: drawn.map((figure) => `${reading(figure, figure.before.median)} → ${reading(figure, figure.after.median)}`), textposition: drawn.map((figure) => figure.saved > 0.5 ? "outside" : "inside"),
         hoverinfo: "none", cliponaxis: false,
       }],
       layout: {
