@@ -49,3 +49,17 @@ def test_a_page_stands_beside_what_is_printed(tmp_path: Path, monkeypatch: pytes
     for words in (("analyze", "nothing"), ("compare", "nothing", "neither"), ("profile",)):
         code, _, err = kezuri(*words, "--html", f"{page}", KEZURI_ROOT=f"{tmp_path}/root")
         assert code == 125 and "kezuri[html]" in err, words
+
+
+def test_leftovers_are_called_in_japanese_what_the_text_calls_them() -> None:
+    from kezuri.anatomy.leftovers import KINDS
+    from kezuri.cli.html_page import _named
+
+    section = _named({"kinds": {kind: {} for kind in KINDS}})
+    said = {kind: each["words_ja"] for kind, each in section["kinds"].items()}
+    assert (
+        said["tests"] == "テスト"
+        and said["temporary"] == "一時ファイル"
+        and said["apt-lists"] == "apt のパッケージリスト"
+    )
+    assert all(not text.isascii() for text in said.values()), said

@@ -63,7 +63,7 @@ def write_pages(directory: Path, large: int) -> None:
         comparison(), lambda figure: (figure.title, f"訳 {figure.key}"), lambda text: f"訳 {text}"
     )
     cost = profile_section(profile(), lambda step: ("it was new\nand more", "新しい\nほか"))
-    sections = [hostile_section("Before"), compared, cost, findings]
+    sections = [hostile_section("Before"), hostile_section("After"), compared, cost, findings]
     (directory / "all.html").write_bytes(page("a page </title><script>", sections))
     (directory / "check.html").write_bytes(page("check", [findings]))
     nothing = dissected()

@@ -10,6 +10,10 @@ from tests.report.report_chromium import Chromium
 from tests.report.report_images import HOSTILE
 from tests.report.report_pages import write_pages
 
+from kezuri.cli.figures import percent, seconds
+from kezuri.cli.phrase import plainly
+from kezuri.cli.quantities import duration, size
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not report_chromium.found(), reason="there is no chromium with a driver"),
@@ -219,10 +223,19 @@ def test_tables_are_sorted_and_shown_whole(window: Chromium, pages: Path) -> Non
 def test_the_table_says_what_was_saved_and_what_grew(window: Chromium, pages: Path) -> None:
     window.open(pages / "all.html").drawn()
     rows = window.run("return [...document.querySelectorAll('#comparison tbody tr')].map((row) => row.innerText)")
-    assert rows[0].split("\t")[:4] == ["Size on the wire", "1.2GB", "180MB", "85.0\u202f%"]
-    assert "3 runs, 8.0 s to 11 s" in rows[1] and "within the spread" in rows[1]
-    assert "-80.0" in rows[2] and "<b>app</b>" in rows[4]
+    assert rows[0].split("\t")[:4] == ["Size on the wire", "1.2GB", "180MB", "85%"]
+    assert "3 runs, 8.0 s to 10 s" in rows[1] and "within the spread" in rows[1]
+    assert "-80%" in rows[2] and "<b>app</b>" in rows[4]
     assert window.run("return document.querySelectorAll('#comparison .bad').length") == 1
+    numbers = (1125, 12_250, 13_500_500, 999_499, 1, 0)
+    assert window.run("return arguments[0].map(size)", numbers) == [size(number) for number in numbers]
+    times = (0, 0.004, 0.126, 0.5, 2.34, 10.5, 59.4, 60, 3 * 3600 + 60)
+    assert window.run("return arguments[0].map(duration)", times) == [duration(time) for time in times]
+    assert window.run("return arguments[0].map(measured)", times) == [seconds(time, plainly) for time in times]
+    parts = (0.85, 0.996, 0.99, 1, 0.004, -0.05, -0.8, -40, 0)
+    assert window.run("return arguments[0].map(gone)", parts) == [percent(part) for part in parts]
+    ids = window.run("return [...document.querySelectorAll('[id]')].map((each) => each.id)")
+    assert len(ids) == len(set(ids)), "no two elements have one id"
     text = window.text("#profile")
     assert "RUN <b>make</b>" in text and "1 of 2" in text and "it was new" in text
 
@@ -238,6 +251,8 @@ def test_small_screens_and_paper(window: Chromium, pages: Path) -> None:
     window.size(390, 844)
     window.open(pages / "all.html").drawn()
     assert window.run("return document.documentElement.scrollWidth") <= 390
+    after = "return document.querySelector('#comparison th:nth-child(4)').getBoundingClientRect().right"
+    assert window.run(after) <= 390, "before, after and what was saved are seen at once"
     window.size(1280, 900)
     window.press("t")
     paper = window.printed()

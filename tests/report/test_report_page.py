@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from tests.anatomy.test_anatomy_tree import stacks, taken_apart
 from tests.report.report_images import HOSTILE, Large, hostile_section
 from tests.report.test_report_forms import ONE
+from tests.report.test_report_forms import told as finding
 
 from kezuri.anatomy.dissection import Dissection
-from kezuri.diagnostics import KezuriError, visible
+from kezuri.check.told import Sheet
+from kezuri.diagnostics import KezuriError, SourceText, visible
 from kezuri.layer.entry import Item
 from kezuri.report import html
 from kezuri.report.html_anatomy import anatomy_section
@@ -161,6 +163,20 @@ def test_findings_stand_with_their_lines() -> None:
     [found] = sheet["told"]
     assert (found["line"], found["span"], found["level"]) == (2, [2, 1, 2, 10], "warning")
     assert found["message_ja"] == "訳 it is relative" and section["told"] == ["not read"]
+
+    key = "\n".join(("-----BEGIN PRIVATE KEY-----", "c2VjcmV0" * 8, "c2VjcmV0" * 8, "-----END PRIVATE KEY-----"))
+    token = "ghp_" + "aB3dE5gH7j" * 4
+    text = f"FROM scratch\n# {'-' * 385} {token}\nWORKDIR a\n{key}\n"
+    text += 'ARG DB_PASSWORD=hunter2\nENV A=b API_TOKEN="hunter2 x" C=$D\nENV PASSWORD=$PASSWORD TOKEN=""\n'
+    at = text.index("WORKDIR")
+    hidden = finding((at, at + 9), "error", f"{token} stands here", source=SourceText("Dockerfile", text))
+    section = findings_section([Sheet(hidden.source, (hidden,))], [f"{token} was not read"])
+    assert len(section["sheets"][0]["lines"]) == text.count("\n"), "every line stands at its number"
+    assert section["sheets"][0]["lines"][2] == "WORKDIR a"
+    assert section["sheets"][0]["lines"][-3:] == [
+        "ARG DB_PASSWORD=*****", "ENV A=b API_TOKEN=***** C=$D", 'ENV PASSWORD=$PASSWORD TOKEN=""'
+    ]  # fmt: skip
+    assert "ghp_" not in json.dumps(section) and "c2VjcmV0" not in json.dumps(section), "not a part of a secret"
 
 
 @given(st.text())

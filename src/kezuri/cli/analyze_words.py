@@ -95,7 +95,7 @@ class AnalyzeWords:
         if each.kind == "duplicate":
             return phrase("the same content at several paths, {} files too many", f"{each.files:,}")
         if each.kind == "leftover":
-            return phrase("{} in layer {}", self._leftover(each.what), layer)
+            return phrase("{} in layer {}", self.leftover(each.what), layer)
         if each.kind == "removed":
             return phrase("of layer {}, removed by layer {}, which only hides it", layer, by)
         if each.kind == "rewritten":
@@ -108,7 +108,8 @@ class AnalyzeWords:
         """The instruction that is to be changed; empty where it is several."""
         return self.maker(image, image.layers[each.by]) if each.by >= 0 else ""
 
-    def _leftover(self, kind: str) -> str:
+    def leftover(self, kind: str) -> str:
+        """What a kind of leftovers is called."""
         from kezuri.anatomy.leftovers import KINDS
 
         words = KINDS[kind].words if kind in KINDS else kind

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Option, UsageError
+from kezuri.diagnostics import visible
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
@@ -41,7 +42,7 @@ def anatomy_page(invocation: Invocation, image: "Anatomy") -> bool:
     parsed = invocation.parsed
     named = Named(parsed.operands[0], parsed.text("--platform"), parsed.text("--base"))
     section, build = anatomy_part(invocation.settings, named, image, _japanese())
-    return _write(invocation, image.name, [section, *([_profile(build)] if build is not None else ())])
+    return _write(invocation, image.name, [_named(section), *([_profile(build)] if build is not None else ())])
 
 
 class ComparisonPage:
@@ -59,7 +60,7 @@ class ComparisonPage:
             from kezuri.report.html_anatomy import anatomy_section
 
             side = "After" if self._images else "Before"
-            self._images.append(anatomy_section(image, anatomy, _japanese(), side))
+            self._images.append(_named(anatomy_section(image, anatomy, _japanese(), side)))
 
     def written(self, comparison: "Comparison") -> bool:
         """Write the page, as `anatomy_page` does."""
@@ -102,6 +103,18 @@ def findings_page(invocation: Invocation, checks: "Checks") -> Console:
 
         return Console(StringIO(), console.err, console.environ)
     return console
+
+
+def _named(section: dict[str, Any]) -> dict[str, Any]:
+    """The section of an image whose leftovers are called what the text calls them: some of their names are too short to
+    be looked for as sentences."""
+    from kezuri.cli.analyze_words import AnalyzeWords
+
+    japanese = _japanese()
+    words = AnalyzeWords(lambda text, *gaps: japanese.phrase(text, gaps), japanese)
+    for kind, said in section["kinds"].items():
+        said["words_ja"] = visible(words.leftover(kind))
+    return section
 
 
 def _profile(profile: "Profile") -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """Findings of check as a section of the page, each with the lines that it is about. Pages are handed on: what looks
 like a secret in these lines is blotted out."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from kezuri.check.image.secret import blotted
+from kezuri.check.sensitive import secret_name
 from kezuri.check.told import LEVELS, Sheet, Told
 from kezuri.diagnostics import visible
 from kezuri.report.places import path, region
 
 _MOST_LINES = 5000
 _LONGEST = 400
+_ASSIGNED = re.compile(r"""\b([A-Za-z_][A-Za-z0-9_]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'$][^\s"']*)""")
 
 
 def findings_section(
@@ -20,7 +23,7 @@ def findings_section(
     sentence of ours in Japanese."""
     return {
         "kind": "findings",
-        "told": [visible(text) for text in told],
+        "told": [visible(blotted(text)) for text in told],
         "sheets": [
             {
                 "name": visible(path(sheet.source)),
@@ -41,10 +44,18 @@ def _lines(sheet: Sheet) -> list[str]:
     lines = [told.line for told in sheet.told if told.whole is not None and told.source == sheet.source]
     if not lines:
         return []
-    text = sheet.source.text.split("\n")
+    # Blotted before anything is cut: a key goes over lines, and half a token is still half a secret.
+    text = blotted(sheet.source.text, lines=True).split("\n")
     if not text[-1]:
         text.pop()
-    return [visible(blotted(line.removesuffix("\r")[:_LONGEST]), "\t") for line in text[:_MOST_LINES]]
+    kept = (_ASSIGNED.sub(_kept, line.removesuffix("\r")) for line in text[:_MOST_LINES])
+    return [visible(line[:_LONGEST], "\t") for line in kept]
+
+
+def _kept(assigned: re.Match[str]) -> str:
+    """What a page may show of `NAME=value`: of a secret by its name, that alone, unless its value is a variable."""
+    secret = secret_name(assigned[1]) and assigned[2].strip("\"'")[:1] not in ("", "$")
+    return f"{assigned[1]}=*****" if secret else assigned[0]
 
 
 def _finding(told: Told, sheet: Sheet, japanese: Callable[[str], str]) -> dict[str, Any]:
@@ -63,9 +74,9 @@ def _finding(told: Told, sheet: Sheet, japanese: Callable[[str], str]) -> dict[s
         ("hint", told.hint),
         ("fix", told.fix.title if told.fix is not None else ""),
     ):
-        found[name] = visible(text, "\n")
+        found[name] = visible(blotted(text), "\n")
         if text and (other := japanese(text)) != text:
-            found[f"{name}_ja"] = visible(other, "\n")
+            found[f"{name}_ja"] = visible(blotted(other), "\n")
     if found["span"] is not None and found["span"][0] > _MOST_LINES:
         found["span"] = None
     return found

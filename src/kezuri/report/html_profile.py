@@ -26,7 +26,7 @@ def profile_section(profile: Profile, why: Why) -> dict[str, Any]:
         "seconds": profile.seconds,
         "spent": profile.spent,
         "builds": len(profile.builds),
-        "told": [visible(profile.error)] if profile.error else [],
+        "told": [visible(blotted(profile.error), "\n")] if profile.error else [],
         "steps": steps,
     }
 
@@ -35,7 +35,7 @@ def _base(base: BaseCost) -> dict[str, Any]:
     return {
         "base": True,
         "line": 0,
-        "title": visible(f"FROM {base.name}" if base.name else f"FROM … ({base.label})"),
+        "title": visible(f"FROM {blotted(base.name)}" if base.name else f"FROM … ({base.label})"),
         "label": visible(base.label),
         "outcome": "base",
         "start": base.start,

@@ -77,8 +77,8 @@ def _sample(token: bytes) -> bool:
     return bool(re.search(_SAMPLES, token)) or len(set(token[-16:])) < 6
 
 
-def blotted(text: str) -> str:
-    """The text with every secret in it made unreadable."""
+def blotted(text: str, lines: bool = False) -> str:
+    """The text with every secret in it made unreadable; with `lines` it has as many lines as before."""
     raw = text.encode("utf-8", "surrogateescape")
     found = sorted((*secrets(raw), *passwords_in_urls(raw)), key=lambda secret: secret.start)
     if not found:
@@ -86,6 +86,7 @@ def blotted(text: str) -> str:
     parts, at = [], 0
     for secret in found:
         if secret.start >= at:
-            parts += [raw[at : secret.start], b"*****"]
+            kept = raw.count(b"\n", secret.start, secret.end) if lines else 0
+            parts += [raw[at : secret.start], b"*****", b"\n" * kept]
             at = secret.end
     return b"".join((*parts, raw[at:])).decode("utf-8", "surrogateescape")

@@ -17,6 +17,7 @@ function anatomySection(data, state) {
   };
   const link = (title, filter) => el("button", {class: "link", onclick: () => goTo(filter)}, title);
   const layerLink = (number, filter = {view: "all"}) => link(String(number + 1), {...filter, layer: number});
+  const named = (name) => data.side === "After" ? `${name}-after` : name;
   const pathLink = (path, view = "all") => path ? el("button", {class: "link mono", onclick: () => goTo({view, sought: `/^${pattern(`/${path}`)}$/`})}, path) : "";
 
   const box = el("section", {},
@@ -45,9 +46,9 @@ function anatomySection(data, state) {
       {title: t("Files"), number: true, cell: (each) => count(each.files)},
       {title: t("Layer"), number: true, cell: (each) => each.layer < 0 ? "" : layerLink(each.layer)},
       {title: t("Instruction"), text: true, cell: (each) => each.by < 0 ? "" : el("span", {}, ...made(data.layers[each.by]))},
-      {title: t("How"), text: true, cell: (each) => el("div", {}, said(each, "hint"), each.rule ? el("span", {class: "faint"}, ` ${each.rule}`) : "",
+      {title: t("How"), text: true, cell: (each) => el("div", {}, said(each, "hint"), each.rule ? el("span", {class: "faint"}, ` · ${each.rule}`) : "",
         !each.of_base && data.kinds[each.what]?.mending ? el("div", {}, el("code", {}, data.kinds[each.what].mending)) : "")},
-    ], data.advice, {id: "advice"}));
+    ], data.advice, {id: named("advice")}));
   }
   if (data.waste.length) {
     box.append(el("h3", {}, t("Wasted bytes")), table([
@@ -137,5 +138,5 @@ function layersTable(data, layerLink) {
     {title: t("Wasted"), number: true, by: (layer) => layer.wasted, cell: (layer) => layer.wasted ? size(layer.wasted) : "", tone: (layer) => layer.wasted ? "bad" : ""},
     {title: t("Files"), number: true, by: (layer) => layer.files, cell: (layer) => count(layer.files)},
     {title: t("Instruction"), text: true, cell: (layer) => el("span", {}, ...made(layer), layer.unread ? el("div", {class: "bad"}, t("not read: {}", said(layer, "unread"))) : "")},
-  ], data.layers, {most: 40, id: "layers"});
+  ], data.layers, {most: 40, id: data.side === "After" ? "layers-after" : "layers"});
 }

@@ -34,21 +34,28 @@ const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 function size(bytes) {
   let value = bytes, unit = 0;
   while (Math.abs(value) >= 999.5 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
-  return `${Number(value.toPrecision(3))}${UNITS[unit]}`;
+  return `${rounded(value, 3)}${UNITS[unit]}`;
+}
+
+/** A number above zero with so many digits; what lies in the middle of two goes to the even one, as in what is printed. */
+function rounded(value, digits) {
+  const up = Number(value.toPrecision(digits)), exact = value.toPrecision(60).replace(".", "").replace(/^0+/, "");
+  if (!/^50*$/.test(exact.slice(digits)) || Number(exact[digits - 1]) % 2) return up;
+  return Number((2 * value - up).toPrecision(digits));
 }
 
 /** Seconds as people say them. */
 function duration(seconds) {
-  if (seconds < 0.995) return seconds < 0.005 ? "0 s" : `${Number(seconds.toPrecision(2))} s`;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
+  if (seconds < 0.995) return t("{} s", seconds < 0.005 ? 0 : rounded(seconds, 2));
+  if (seconds < 9.95) return t("{} s", seconds.toFixed(1));
+  const whole = rounded(seconds, String(Math.floor(seconds)).length);
+  if (whole < 60) return t("{} s", whole);
+  if (whole < 3600) return whole % 60 ? t("{} min {} s", Math.floor(whole / 60), whole % 60) : t("{} min", whole / 60);
+  return t("{} h {} min", Math.floor(whole / 3600), Math.floor(whole % 3600 / 60));
 }
 
 const count = (number) => number.toLocaleString(settings.language === "ja" ? "ja-JP" : "en-US");
-const percent = (part) => `${(100 * part).toFixed(1)}\u202f%`;
+const percent = (part) => `${(100 * part).toFixed(1)}%`;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** Text as plotly shows it, which takes some markup for its own. */

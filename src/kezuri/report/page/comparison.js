@@ -1,9 +1,29 @@
-// Before and after: the table of figures, each with its runs, and what is left of each as a chart.
+// Before and after: the table of figures, each with its runs, and what is left of each as a chart. Numbers are those that
+// the command prints.
+
+/** Measured seconds: to thousandths where they are few, minutes and seconds below each other where they are many. */
+function measured(seconds) {
+  if (seconds < 0.995) return t("{} s", seconds.toFixed(seconds < 0.0995 ? 3 : 2));
+  if (seconds < 59.5) return duration(seconds);
+  const whole = Math.round(seconds), two = (number) => String(number).padStart(2, "0");
+  if (whole < 3600) return t("{} min {} s", Math.floor(whole / 60), two(whole % 60));
+  return t("{} h {} min", Math.floor(whole / 3600), two(Math.floor(whole % 3600 / 60)));
+}
+
+/** Which part is gone, to a decimal place where that says something; what became many times as much, as that. */
+function gone(part) {
+  if (part < MANIFOLD) return `×${count(Math.round(1 - part))}`;
+  const hundredths = 100 * part, far = Math.abs(hundredths);
+  const text = hundredths.toFixed(far < 9.95 || (far >= 98.95 && far < 99.95) ? 1 : 0).replace(/\.0$/, "");
+  return Number(text) ? `${text}%` : "0%";
+}
+
+const MANIFOLD = -9;
 
 function comparisonSection(data) {
   const reading = (figure, value) => {
     if (figure.unit === "bytes") return size(value);
-    if (figure.unit === "seconds") return duration(value);
+    if (figure.unit === "seconds") return measured(value);
     return count(value);
   };
   const side = (figure, which) => {
@@ -13,7 +33,7 @@ function comparisonSection(data) {
     const spread = told.runs.length > 1 ? t("{} runs, {} to {}", told.runs.length, reading(figure, Math.min(...told.runs)), reading(figure, Math.max(...told.runs))) : "";
     return el("span", {}, told.text ? `${told.text} ` : "", reading(figure, told.median), spread ? el("div", {class: "faint"}, spread) : "");
   };
-  const saved = (figure) => figure.saved === null ? "" : figure.saved >= 0.9995 && figure.after.median ? `> ${percent(0.999)}` : percent(figure.saved);
+  const saved = (figure) => figure.saved === null ? "" : gone(figure.saved);
   const name = (figure) => el("span", {title: said(figure, "how")}, said(figure, "title"));
   const drawn = data.figures.filter((figure) => figure.saved !== null && figure.before.median > 0);
   const named = (which) => data[which].name;
@@ -37,11 +57,11 @@ function comparisonSection(data) {
       data: [{
         type: "bar", orientation: "h", y: drawn.map((figure) => literal(said(figure, "title"))), x: drawn.map((figure) => 100 * (1 - figure.saved)),
         marker: {color: drawn.map((figure) => colour(figure.saved >= 0 ? "language" : "wasted"))},
-        text: drawn.map((figure) => `${reading(figure, figure.before.median)} → ${reading(figure, figure.after.median)}`), textposition: drawn.map((figure) => figure.saved > 0.75 ? "outside" : "inside"),
+        text: drawn.map((figure) => `${reading(figure, figure.before.median)} → ${reading(figure, figure.after.median)}`), textposition: drawn.map((figure) => figure.saved > 0.5 ? "outside" : "inside"),
         hoverinfo: "none", cliponaxis: false,
       }],
       layout: {
-        height: 80 + 30 * drawn.length, margin: {t: 8, l: 30, r: 30, b: 30}, bargap: 0.3, xaxis: {ticksuffix: " %", rangemode: "tozero"},
+        height: 80 + 30 * drawn.length, margin: {t: 8, l: 30, r: 30, b: 30}, bargap: 0.3, xaxis: {ticksuffix: "%", rangemode: "tozero"},
         yaxis: {autorange: "reversed", type: "category"},
         shapes: [{type: "line", x0: 100, x1: 100, y0: 0, y1: 1, yref: "paper", line: {color: colour("faint"), dash: "dot", width: 1}}],
       },

@@ -151,7 +151,7 @@ class Explorer {
     const files = this.files, i = node.entry, layers = this.anatomy.layers;
     const lines = [el("p", {}, el("code", {}, node.path || node.label), " ", el("span", {class: "faint"}, size(node.size)))];
     if (i < 0) {
-      lines.push(el("p", {class: "faint"}, t("{} files", count(node.many)), node.lost ? `, ${t("{} of it wasted", size(node.lost))}` : ""));
+      lines.push(el("p", {class: "faint"}, node.lost ? t("{} files, {}", count(node.many), t("{} of it wasted", size(node.lost))) : t("{} files", count(node.many))));
     } else {
       lines.push(el("p", {}, t("Layer {}", files.layer[i] + 1), ": ", ...made(layers[files.layer[i]])));
       const below = files.changes(i) ? i + 1 : -1;
@@ -186,5 +186,5 @@ const ownerGroup = (name) => ALONE.has(name) ? ownerName({kind: name, name: ""})
 function made(layer) {
   if (!layer) return [""];
   const where = layer.dockerfile ? `${layer.dockerfile}${layer.line ? `:${layer.line}` : ""}` : layer.of_base ? layer.base || t("the base image") : "";
-  return [el("code", {}, layer.text || t("unknown")), where ? el("span", {class: "faint"}, ` ${where}`) : ""];
+  return [el("code", {}, layer.text || t("unknown")), where ? el("span", {class: "faint"}, ` · ${where}`) : ""];
 }

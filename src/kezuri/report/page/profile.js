@@ -23,14 +23,14 @@ function profileSection(data) {
       }],
       layout: {
         height: Math.min(1200, 70 + 28 * timed.length), margin: {t: 8, l: 20, r: 40, b: 34}, bargap: 0.25,
-        xaxis: {ticksuffix: " s", rangemode: "tozero"},
+        xaxis: {ticksuffix: t("{} s", ""), rangemode: "tozero"},
         yaxis: {autorange: "reversed", type: "category", tickvals: rows, ticktext: timed.map((step) => literal(label(step)))},
       },
     })));
   } else box.append(el("p", {class: "faint"}, t("Nothing ran that took time, or it was not written down when it began.")));
   box.append(el("h3", {}, t("Instructions")), table([
     {title: t("Line"), number: true, by: (step) => -step.line, cell: (step) => step.line || ""},
-    {title: t("Instruction"), text: true, cell: (step) => el("span", {}, el("code", {}, step.title), step.label ? el("span", {class: "faint"}, ` ${step.label}`) : "")},
+    {title: t("Instruction"), text: true, cell: (step) => el("span", {}, el("code", {}, step.title), step.label ? el("span", {class: "faint"}, ` · ${step.label}`) : "")},
     {title: t("Outcome"), cell: (step) => step.base ? "" : t(step.outcome)},
     {title: t("This time"), number: true, by: (step) => step.seconds, cell: (step) => step.seconds ? duration(step.seconds) : ""},
     {title: t("Usually"), number: true, by: (step) => step.usual, cell: (step) => step.usual ? duration(step.usual) : ""},

@@ -7,6 +7,7 @@ const ROW = 26;
 class TreeView {
   constructor(label, files, asked) {
     this.files = files;
+    this.number = TreeView.made = (TreeView.made ?? 0) + 1; // a page may have two trees
     this.asked = asked;
     this.rows = [];
     this.at = 0;
@@ -60,7 +61,7 @@ class TreeView {
     const mark = node.leaf ? "" : open ? "▾" : "▸";
     const cell = (classes, ...content) => el("span", {role: "gridcell", class: classes}, ...content);
     return el("div", {
-      class: `row${at === this.at ? " active" : ""}`, role: "row", id: `${this.root.key}-row-${at}`, "data-at": at, "data-key": node.key,
+      class: `row${at === this.at ? " active" : ""}`, role: "row", id: `tree-${this.number}-row-${at}`, "data-at": at, "data-key": node.key,
       "aria-level": depth + 1, "aria-expanded": node.leaf ? null : String(open), "aria-selected": String(at === this.at),
       "aria-rowindex": at + 1, title: node.path, style: {top: `${at * ROW}px`},
     },

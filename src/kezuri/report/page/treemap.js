@@ -9,8 +9,8 @@ const LEAST = [0, 0.012, 0.06];
 function treemapFigure(node, drawn, lost) {
   const tints = CATEGORIES.map(colour), wasted = colour("wasted"), rest = colour("metadata");
   const tiles = [];
-  const tile = (id, above, label, bytes, tint, told, meant) => {
-    tiles.push({id, above, label, bytes, tint, told});
+  const tile = (id, above, label, bytes, tint, told, meant, ink = "#ffffff") => {
+    tiles.push({id, above, label, bytes, tint, told, ink});
     if (meant) drawn.set(id, meant);
   };
   const share = (bytes) => `${size(bytes)}${node.size ? ` (${percent(bytes / node.size)})` : ""}`;
@@ -31,9 +31,9 @@ function treemapFigure(node, drawn, lost) {
       }
     }
     const others = parts.slice(most), left = others.reduce((sum, part) => sum + part.size, 0);
-    if (left) tile(`${above.key}+`, above.key, t("{} more", count(others.length)), left, rest, share(left));
+    if (left) tile(`${above.key}+`, above.key, t("{} more", count(others.length)), left, rest, share(left), null, "#14181f");
   };
-  tile(node.key, "", literal(short(node.label, 80)), node.size, "rgba(0,0,0,0)", told(node), node);
+  tile(node.key, "", literal(short(node.label, 80)), node.size, "rgba(0,0,0,0)", told(node), node, colour("ink"));
   put(node, 0);
   const of = (field) => tiles.map((each) => each[field]);
   return {
@@ -42,7 +42,7 @@ function treemapFigure(node, drawn, lost) {
       branchvalues: "total", textinfo: "label+text", hovertext: of("told"), hoverinfo: "text", sort: true, pathbar: {visible: false},
       tiling: {packing: "squarify", pad: 2}, root: {color: "rgba(0,0,0,0)"},
       marker: {colors: of("tint"), line: {color: colour("ground"), width: 1}, pad: {t: 20, l: 3, r: 3, b: 3}},
-      textfont: {color: tiles.map((_, at) => at ? "#ffffff" : colour("ink"))},
+      textfont: {color: of("ink")},
     }],
     layout: {margin: {t: 2, l: 2, r: 2, b: 2}},
   };
