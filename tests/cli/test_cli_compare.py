@@ -200,3 +200,10 @@ def test_two_dockerfiles_are_built_and_pulled(tmp_path: Path) -> None:
     assert f"{context}/before:2:6" in broken.err, "it points into the user's own file"
     assert f"error: {context}/before cannot be built" in broken.err
     assert os.listdir(tmp_path / "store" / "tmp") == []
+
+
+def test_a_name_that_can_be_none_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text("FROM scratch\n")
+    code, _, err = compare(str(dockerfile), "Dockerfile.old", KEZURI_ROOT=str(tmp_path / "root"))
+    assert code == 2 and "Dockerfile.old" in err and "build context" not in err

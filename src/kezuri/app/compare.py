@@ -58,6 +58,8 @@ def compare(
 ) -> Comparison:
     """The table. KezuriError when there is no such image, or a build fails; what else cannot be measured is told."""
     reporter = Reporter(listener)
+    for name in (request.before, request.after):
+        _dockerfile(name)  # what is missing is told before anything is built
     with ExitStack() as held:
         session = held.enter_context(Session(settings, reading=True))
         place = held.enter_context(session.store.scratch("compare"))
@@ -120,6 +122,8 @@ def _dockerfile(name: str) -> str:
             hint = f"an OCI layout is oci:{name}" if os.path.exists(os.path.join(name, "oci-layout")) else ""
             raise KezuriError.of(f"there is no Dockerfile in {name}", hint=hint, exit_code=2)
         return found
+    if os.path.basename(name).startswith("Dockerfile") and not os.path.exists(name):
+        raise KezuriError.of(f"there is no file {name}", exit_code=2)  # no image has capitals in its name
     return name if os.path.isfile(name) else ""
 
 

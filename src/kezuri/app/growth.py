@@ -152,7 +152,7 @@ class Baseline(NamedTuple):
         if not os.path.exists(self.file):
             return None, f"there is no {self.file}", known.passed
         of = f" of branch {self.branch}" if self.branch else ""
-        return None, f"{self.file} has no measurement of {now.name}{of}", known.passed
+        return None, f"{self.file} has no earlier measurement of {now.name}{of}", known.passed
 
 
 def shown(file: str, image: str, platform: str, branch: str) -> tuple[records.Records, tuple[Measurement, ...]]:
