@@ -42,6 +42,11 @@ def test_shares_of_nothing_are_as_in_go() -> None:
     assert figures(10, 8, wasted=4).user_wasted == 0.5
     limits = Thresholds(OFF, OFF, ratio("0.1"))
     assert [each.state for each in judge(limits, of_dive(figures(10)))] == ["skip", "skip", "pass"]
+    # What is exactly at its limit passes.
+    exact = Thresholds(ratio("0.75"), amount("4B"), ratio("0.5"))
+    found = of_dive(figures(10, 8, wasted=4, efficiency=0.75))
+    assert [each.state for each in judge(exact, found)] == ["pass"] * 3
+    assert [each.state for each in judge(exact, found._replace(efficiency=0.74))] == ["fail", "pass", "pass"]
     assert [each.state for each in judge(limits, of_dive(figures(10, wasted=4)))] == ["skip", "skip", "fail"]
     assert "userWastedPercent: +Inf %" in text(figures(10, wasted=4), ())
     assert "(%-user-wasted-bytes=+Inf > threshold=0.1)" in text(

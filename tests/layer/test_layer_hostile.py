@@ -210,13 +210,24 @@ def test_random_headers_with_true_checksums() -> None:
             pass
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=1500))
-def test_junk_is_an_error_or_empty(junk: bytes) -> None:
+def error_or_empty(junk: bytes) -> None:
     try:
         assert read(junk) == [] or len(junk) >= 512
     except KezuriError:
         pass
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=1500))
+def test_junk_is_an_error_or_empty(junk: bytes) -> None:
+    error_or_empty(junk)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(st.binary(max_size=1500))
+def test_much_junk_is_an_error_or_empty(junk: bytes) -> None:
+    error_or_empty(junk)
 
 
 def extended(*records: bytes, size: int | None = None) -> bytes:

@@ -16,7 +16,9 @@ from kezuri.layer.tar_writer import END, header
 component = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=130).filter(
     lambda name: name not in (".", "..") and not name.startswith(".wh.")
 )
-raw_component = st.binary(min_size=1, max_size=60).filter(lambda name: not {0, 47} & set(name) and name.strip(b"."))
+raw_component = st.binary(min_size=1, max_size=60).filter(
+    lambda name: not {0, 47} & set(name) and name.strip(b".") and not name.startswith(b".wh.")
+)
 any_path = st.lists(
     st.one_of(component, raw_component.map(lambda raw: raw.decode("utf-8", "surrogateescape"))), min_size=1, max_size=4
 ).map("/".join)
