@@ -1,6 +1,7 @@
 """Files that are shown and that no program needs to run: what they are told by, and what keeps them out of an image."""
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 CACHES_RULE: Final = "PackageCacheShipped"
@@ -75,6 +76,7 @@ _PATTERNS: Final = (
           "COPY --from=builder /app/.next/standalone ./")),
 )  # fmt: skip
 _CACHES: Final = tuple((re.compile(pattern), kind) for pattern, kind in _PATTERNS)
+_STARTS: Final = ("var/", "etc/apk", "root/", "home/", "usr/local/share", "usr/local/cargo", "go/")
 _FIRST = re.compile(
     r"var/|etc/apk|root/|home/|usr/local/(?:share|cargo)/|go/|(?:.*/)?(?:node_modules/\.|\.next/)cache/"
 )
@@ -168,7 +170,7 @@ _OLD = re.compile(r"var/(?:lib/dpkg/[^/]+-old|cache/debconf/[^/]+-old|lib/dpkg/[
 
 def cache_of(path: str) -> Kind | None:
     """The kind of a package manager's cache that a file is of."""
-    if _FIRST.match(path):
+    if (path.startswith(_STARTS) or "cache/" in path) and _FIRST.match(path):
         for pattern, kind in _CACHES:
             if pattern.match(path):
                 return kind
@@ -252,8 +254,7 @@ def _by_place(path: str, name: str) -> Kind | None:
     if "node_modules/" in path:
         if _DOCUMENT_NAMES.match(name):
             return PACKAGE_DOCUMENTATION
-        inside = _in_package(path.split("/")[:-1])
-        return PACKAGE_DOCUMENTATION if inside and not _DOCUMENT_PARTS.isdisjoint(inside) else None
+        return PACKAGE_DOCUMENTATION if _documents(path[: path.rfind("/")]) else None
     if path.startswith("var/"):
         if path.startswith("var/log/"):
             return LOGS
@@ -261,6 +262,13 @@ def _by_place(path: str, name: str) -> Kind | None:
             return TEMPORARY
         return OLD_RECORDS if _OLD.match(path) else None
     return TEMPORARY if path.startswith("tmp/") else None
+
+
+@lru_cache(16)
+def _documents(directory: str) -> bool:
+    """Whether a directory holds documentation of a package of a language. Files of one come one after the other."""
+    inside = _in_package(directory.split("/"))
+    return bool(inside) and not _DOCUMENT_PARTS.isdisjoint(inside or ())
 
 
 def rule_of(kind: str) -> str:

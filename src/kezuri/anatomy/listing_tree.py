@@ -106,20 +106,11 @@ class FileTree:
 
     def _add(self, pieces: list[Piece]) -> None:
         path = pieces[0].entry.path
-        stands = tuple(
-            Stand(
-                piece.layer,
-                piece.entry.kind,
-                piece.size,
-                piece.fate,
-                piece.by,
-                piece.owner,
-                piece.leftover,
-                place + 1 < len(pieces) and _alike(piece, pieces[place + 1]),
-                piece.gone,
-            )
-            for place, piece in enumerate(pieces)
-        )
+        stands: tuple[Stand, ...] = ()
+        for place, (entry, layer, fate, by, _, owner, leftover, _, gone) in enumerate(pieces):
+            alike = place + 1 < len(pieces) and _alike(pieces[place], pieces[place + 1])
+            size = entry.size if entry.kind == "file" else 0
+            stands += (Stand(layer, entry.kind, size, fate, by, owner, leftover, alike, gone),)
         known = self._known.get(path)
         if known is not None:
             known.stands = stands
@@ -128,18 +119,16 @@ class FileTree:
 
     def _node(self, path: str) -> Node:
         """A new node, with the directories above it that are not known yet."""
-        missing: list[str] = []
-        above = path.rpartition("/")[0]
-        while above not in self._known:
-            missing.append(above)
-            above = above.rpartition("/")[0]
-        for directory in reversed(missing):
-            self._child(directory)
-        return self._child(path)
-
-    def _child(self, path: str) -> Node:
         above, _, name = path.rpartition("/")
-        parent = self._known[above]
+        parent = self._known.get(above)
+        if parent is None:
+            missing: list[str] = []
+            while above not in self._known:
+                missing.append(above)
+                above = above.rpartition("/")[0]
+            for directory in reversed(missing):
+                parent = self._node(directory)
+            assert parent is not None
         node = Node(len(self.nodes), name, parent)
         if isinstance(parent.children, tuple):
             parent.children = [node]  # most nodes are files, which have none

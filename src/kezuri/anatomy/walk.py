@@ -56,6 +56,7 @@ class _Cover(NamedTuple):
 
 
 _NOTHING = _Cover(-1)
+_LEAVES = frozenset(("file", "symlink", "hardlink", "char", "block", "fifo"))
 _Sources = tuple[tuple[int, _Cover], ...]
 """The layers, uppermost first, that have a directory, each with what hides that directory."""
 
@@ -76,12 +77,21 @@ def walk(layers: Sequence[LayerForm], directory: Callable[[str], None] = lambda 
         names: dict[str, list[tuple[int, _Cover, Found]]] = {}
         for number, hidden in above:
             for name, found in layers[number].scan(path):
-                names.setdefault(name, []).append((number, hidden, found))
+                if name in names:
+                    names[name].append((number, hidden, found))
+                else:
+                    names[name] = [(number, hidden, found)]
         below: list[tuple[str, _Sources]] = []
         for name in sorted(names):
+            at = names[name]
+            if len(at) == 1 and at[0][2].entry.kind in _LEAVES:
+                # What one layer alone has, as most files are; `_merged` would say the same.
+                number, hidden, found = at[0]
+                yield Item(found.entry, number, hidden.layer, found.content, None, hidden.removes)
+                continue
             child = f"{path}/{name}" if path else name
             directories: list[tuple[int, _Cover]] = []
-            yield from _merged(child, names[name], layers, directories)
+            yield from _merged(child, at, layers, directories)
             if directories:
                 if any(by.layer < 0 for _, by in directories):
                     directory(child)

@@ -290,12 +290,20 @@ class Listing:
 
     def children(self, path: str) -> list[str]:
         """The names that the layer has, removes or implies in a directory; sorted."""
+        start = len(path) + 1 if path else 0
+        return [each[start:] for each in self.within(path)]
+
+    def within(self, path: str) -> list[str]:
+        """The paths of `children`."""
         if self._children is None:
             found: dict[str, list[str]] = {}
-            for name in self._lines:
-                if name:
-                    parent, _, base = name.rpartition("/")
-                    found.setdefault(parent, []).append(base)
+            last, inside = "", found.setdefault("", [])
+            for each in self._lines:
+                parent = each[: max(each.rfind("/"), 0)]
+                if parent != last:
+                    last, inside = parent, found.setdefault(parent, [])
+                if each:
+                    inside.append(each)
             self._children = found
         return self._children.get(path, [])
 

@@ -36,6 +36,7 @@ _KEPT: Final = (
     ("usr/share/info/dir", "install-info"),
 )
 """What packages of the system write when they are installed, and name nowhere."""
+_STARTS: Final = tuple(start for start, _ in _KEPT)
 _INFO = "var/lib/dpkg/info/"
 
 
@@ -187,8 +188,10 @@ class Inventory:
                 claims = self._programs.get(path, ())
                 if not claims:
                     claims = self._kept(path)
+                    if not claims:
+                        return -1
         if isinstance(claims, int):
-            claims = (claims,)
+            return claims if self.installed[claims].until > layer else -1
         return self._of_layer(claims, layer)
 
     def _of_layer(self, claims: Iterable[int], layer: int) -> int:
@@ -210,7 +213,7 @@ class Inventory:
         if path.startswith(_INFO):
             name = path[len(_INFO) :].rpartition(".")[0].partition(":")[0]
             return self._system.get(name, ())
-        if path.startswith(("var/", "etc/", "lib/apk/", "usr/")):
+        if path.startswith(_STARTS):
             for start, name in _KEPT:
                 if path.startswith(start):
                     return self._system.get(name, ())

@@ -139,11 +139,22 @@ class ListedLayer:
 
     def scan(self, path: str) -> Iterator[tuple[str, Found]]:
         """As LayerForm says."""
-        prefix = f"{path}/" if path else ""
-        for name in self._listing.children(path):
-            found = self.find(prefix + name)
-            assert found is not None
-            yield name, found
+        listing = self._listing
+        entry_at, linked, kept = listing.entry, listing.linked(), listing.kept
+        start = len(path) + 1 if path else 0
+        for child in listing.within(path):
+            # As `find` does it, without looking everything up again: there may be a million of them.
+            name, entry = child[start:], entry_at(child)
+            if entry is None:
+                yield name, IMPLIED
+            elif entry.kind != "file":
+                yield name, Found(entry)
+            elif child in linked or child in kept or not entry.size:
+                found = self.find(child)
+                assert found is not None
+                yield name, found
+            else:
+                yield name, Found(entry, InTar(self, child))
 
     def opaque(self, path: str) -> bool:
         """As LayerForm says."""
