@@ -15,6 +15,7 @@ from tests.registry.registry_faults import FaultyRegistry, make_image
 import kezuri.app.anatomy_layers
 from kezuri.anatomy.values import Anatomy
 from kezuri.app.anatomy import Named, anatomy, opened_dissection
+from kezuri.app.pages import image_page
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
@@ -89,6 +90,21 @@ def test_the_same_figures_wherever_an_image_is_and_no_layer_is_read_twice(tmp_pa
     with Session(shelf.settings, reading=True) as session, opened_dissection(session, Named("kept")) as image:
         assert len(list(image.pieces())) == 9
     assert not readings
+
+
+def test_a_page_reads_layers_once_where_nothing_can_be_kept(
+    tmp_path: Path, readings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(listing: Listing, path: str) -> None:
+        raise OSError
+
+    monkeypatch.setattr(Listing, "save", full)
+    layout = write_layout(str(tmp_path / "layout"), (IMAGE, {}))
+    settings = Settings(str(tmp_path / "store"))
+    page = image_page(settings, Named(f"oci:{layout}"), ("app/c",), str)
+    assert len(readings) == 2 and page.build is None
+    assert page.section["files"] == page.figures.files == anatomy(settings, Named(f"oci:{layout}")).files
+    assert not page.figures.waste, "what is ignored"
 
 
 def test_what_is_kept_may_be_damaged_and_a_layer_may_be_known_by_an_older_version(

@@ -147,6 +147,11 @@ class Selection:
             self._some()
         self.kept[0] = 1
 
+    def stand(self, node: Node) -> Stand | None:
+        """What is shown at a path: what the view has there, or, where what is wasted is wanted, what is lost there."""
+        stand = self.view.stand(node)
+        return self.view.lost(node) or stand if self.filter.wasted else stand
+
     def _all(self) -> None:
         view = self.view
         for node in view.tree.nodes:

@@ -3,7 +3,8 @@
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.anatomy.thresholds import DEFAULTS, READERS, RULES, Thresholds
@@ -14,6 +15,7 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError, SourceText, Span, nearest
 
 if TYPE_CHECKING:
+    from kezuri.anatomy.dissection import Dissection
     from kezuri.anatomy.dive import DiveFigures
     from kezuri.dockerfile.ignore import Patterns
     from kezuri.documents.value import Mapping as Table
@@ -36,11 +38,22 @@ def analysed(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> An
     `anatomy`, and for a pattern that is none."""
     if not ignore:
         return anatomy(settings, image)
-    from kezuri.anatomy.ignored import without
+    with Session(settings, reading=True) as session, opened_analysed(session, image, ignore) as (_, figures):
+        return figures
 
+
+@contextmanager
+def opened_analysed(
+    session: Session, image: Named, ignore: Sequence[str] = ()
+) -> "Iterator[tuple[Dissection, Anatomy]]":
+    """The image as `opened_dissection` gives it, and its figures as `analysed` does, its layers read once."""
     patterns = ignored(ignore)
-    with Session(settings, reading=True) as session, opened_with_figures(session, image) as (dissection, figures):
-        return without(figures, dissection.pieces(), patterns.matches)
+    with opened_with_figures(session, image) as (dissection, figures):
+        if ignore:
+            from kezuri.anatomy.ignored import without
+
+            figures = without(figures, dissection.pieces(), patterns.matches)
+        yield dissection, figures
 
 
 def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -> "DiveFigures":

@@ -11,7 +11,9 @@ from kezuri.diagnostics import visible
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
     from kezuri.anatomy.values import Anatomy
+    from kezuri.app.anatomy import Named
     from kezuri.app.lint import Checks
+    from kezuri.app.pages import ImagePage
     from kezuri.cli.language import Language
     from kezuri.comparison.values import Comparison
     from kezuri.explain.profile import Profile
@@ -31,18 +33,35 @@ def foresee_page(invocation: Invocation) -> None:
         check([(invocation.parsed.text("--html"), True)])
 
 
-def anatomy_page(invocation: Invocation, image: "Anatomy") -> bool:
-    """The page of `analyze`, where one is asked for. Whether it took standard output, so that nothing else is to be
-    printed there."""
-    if not _wanted(invocation):
-        return False
-    from kezuri.app.anatomy import Named
-    from kezuri.app.pages import anatomy_part
+class AnatomyPage:
+    """The page of `analyze`, which shows the files of the image as well: they are looked at when it is analysed. Where
+    no page is asked for, nothing else happens."""
 
-    parsed = invocation.parsed
-    named = Named(parsed.operands[0], parsed.text("--platform"), parsed.text("--base"))
-    section, build = anatomy_part(invocation.settings, named, image, _japanese())
-    return _write(invocation, image.name, [_named(section), *([_profile(build)] if build is not None else ())])
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._page: ImagePage | None = None
+        foresee_page(invocation)
+
+    def analysed(self, image: "Named", ignore: Sequence[str]) -> "Anatomy":
+        """The figures of the image; what the page shows besides is kept."""
+        settings = self._invocation.settings
+        if not _wanted(self._invocation):
+            from kezuri.app.analysis import analysed
+
+            return analysed(settings, image, ignore)
+        from kezuri.app.pages import image_page
+
+        self._page = image_page(settings, image, ignore, _japanese())
+        return self._page.figures
+
+    def written(self) -> bool:
+        """Write the page, where one is asked for. Whether it took standard output, so that nothing else is to be
+        printed there."""
+        page = self._page
+        if page is None:
+            return False
+        sections = [_named(page.section), *([_profile(page.build)] if page.build is not None else ())]
+        return _write(self._invocation, page.figures.name, sections)
 
 
 class ComparisonPage:
@@ -63,7 +82,7 @@ class ComparisonPage:
             self._images.append(_named(anatomy_section(image, anatomy, _japanese(), side)))
 
     def written(self, comparison: "Comparison") -> bool:
-        """Write the page, as `anatomy_page` does."""
+        """Write the page, as AnatomyPage does."""
         if not _wanted(self._invocation):
             return False
         from kezuri.cli.figures import title
@@ -81,7 +100,7 @@ class ComparisonPage:
 
 
 def profile_page(invocation: Invocation, profile: "Profile") -> bool:
-    """The page of `profile`, as `anatomy_page`."""
+    """Write the page of `profile`, as AnatomyPage does."""
     if not _wanted(invocation):
         return False
     section = _profile(profile)

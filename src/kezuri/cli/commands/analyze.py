@@ -110,13 +110,12 @@ def _say(
 ) -> "tuple[Verdict, ...]":
     from kezuri.anatomy.advice import advise
     from kezuri.anatomy.thresholds import judge, of_anatomy
-    from kezuri.app.analysis import analysed
-    from kezuri.cli.html_page import anatomy_page, foresee_page
+    from kezuri.cli.html_page import AnatomyPage
     from kezuri.diagnostics import KezuriError
 
     parsed, console = invocation.parsed, invocation.console
-    foresee_page(invocation)
-    image = analysed(invocation.settings, named, ignore)
+    page = AnatomyPage(invocation)
+    image = page.analysed(named, ignore)
     unread = [layer.number + 1 for layer in image.layers if layer.unread]
     if unread and limits is not None:
         raise KezuriError.of(
@@ -126,7 +125,7 @@ def _say(
         )
     advice = advise(image)
     verdicts = () if limits is None else judge(limits, of_anatomy(image))
-    if anatomy_page(invocation, image):
+    if page.written():
         return verdicts
     form = parsed.text("--format")
     if form == "json":

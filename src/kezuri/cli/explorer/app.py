@@ -12,8 +12,8 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from kezuri.anatomy.listing_tree import Node
-from kezuri.anatomy.tree_view import Change, Filter, Selection, TreeView
-from kezuri.app.exploring import Beside, Came, Counted, Ended, Exploration, Opened
+from kezuri.anatomy.tree_view import Change, Filter
+from kezuri.app.exploring import Came, Counted, Ended, Exploration, Opened
 from kezuri.cli.explorer.details import Details
 from kezuri.cli.explorer.errands import Errands
 from kezuri.cli.explorer.lines import Lines, key
@@ -21,6 +21,7 @@ from kezuri.cli.explorer.look import LOOK
 from kezuri.cli.explorer.messages import Done, Heard, Looked
 from kezuri.cli.explorer.panes import FilesPane, LayersPane
 from kezuri.cli.explorer.screens import ChoiceScreen, ContentScreen, HelpScreen
+from kezuri.cli.explorer.views import Views
 from kezuri.cli.explorer.words import name
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.quantities import amount
@@ -65,12 +66,10 @@ class Explorer(App[None]):
         self._opened: Opened | None = None
         self._filter = Filter()
         self._aggregate = False
-        self._wish = 0
-        self._views: dict[tuple[int, int], TreeView] = {}
         self._asked = ""
         self._sought = ""
         self._shown: tuple[Node, int] | None = None
-        self._looker = Beside()
+        self._views = Views(self.post_message)
         self._errands = Errands(exploration, phrase, self.post_message, self._say, self._push)
 
     # what is there
@@ -95,7 +94,7 @@ class Explorer(App[None]):
         self._exploration.listen(self.hear)
 
     def on_unmount(self) -> None:
-        self._looker.close()
+        self._views.close()
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit(event.size.width, event.size.height)
@@ -112,9 +111,7 @@ class Explorer(App[None]):
         selection = self._first.query_one(FilesPane).rows.selection
         if selection is None:
             return None
-        stand = selection.view.stand(node)
-        if selection.filter.wasted:
-            stand = selection.view.lost(node) or stand
+        stand = selection.stand(node)
         return None if stand is None else self._exploration.entry(node, stand.layer)
 
     # what comes from the thread
@@ -157,45 +154,12 @@ class Explorer(App[None]):
         if opened is None:
             return
         layers = self._first.query_one(LayersPane)
-        layer, wanted = layers.cursor, self._filter
         if opened.layers:
-            self._first.query_one("#details", Static).update(Details(opened, self._phrase).layer(layer))
-        since = layer - 1
-        if self._aggregate:
-            since = self._ground(layer)
-        self._wish += 1
-        number, tree, views = self._wish, opened.tree, self._views
-
-        def work() -> None:
-            if number != self._wish:
-                return
-            try:
-                view = views.get((layer, since))
-                if view is None:
-                    view = TreeView(tree, layer, since)
-                    while len(views) >= 4:
-                        del views[next(iter(views))]
-                    views[layer, since] = view
-                self.post_message(Looked(number, Selection(view, wanted)))
-            except re.error as error:
-                self.post_message(Looked(number, None, str(error)))
-
-        self._looker.post(work)
-
-    def _ground(self, layer: int) -> int:
-        """The layer that all changes are compared with: the uppermost of the base, where that is known, else the
-        lowest, as dive does. What is wasted is all of it, in the base too."""
-        if self._filter.wasted or layer == 0 or self._opened is None:
-            return -1
-        base = 0
-        for each in self._opened.layers[:layer]:
-            if not each.maker.of_base:
-                break
-            base = each.number
-        return base
+            self._first.query_one("#details", Static).update(Details(opened, self._phrase).layer(layers.cursor))
+        self._views.wish(opened, layers.cursor, self._filter, self._aggregate)
 
     def on_looked(self, message: Looked) -> None:
-        if message.number != self._wish:
+        if not self._views.is_last(message):
             return
         if message.selection is None:
             self._say(self._phrase("This is no regular expression: {}", message.error))
@@ -373,9 +337,7 @@ class Explorer(App[None]):
         node, selection = files.node, files.rows.selection
         if node is None or selection is None:
             return None
-        stand = selection.view.stand(node)
-        if selection.filter.wasted:
-            stand = selection.view.lost(node) or stand
+        stand = selection.stand(node)
         return None if stand is None else (node, stand.layer)
 
     def _show_content(self) -> None:

@@ -67,11 +67,8 @@ class Details:
         text = _line()
         if node is None:
             return text.append(self._phrase("Nothing to show"), "dim")
-        view = selection.view
         text.append("/" + visible(node.path), "bold")
-        stand = view.stand(node)
-        if selection.filter.wasted:
-            stand = view.lost(node) or stand
+        stand = selection.stand(node)
         if stand is None:
             return text
         text.append("  " + self._phrase("layer {}", stand.layer + 1))
