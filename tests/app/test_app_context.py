@@ -170,6 +170,22 @@ def test_other_dockerfiles_keep_their_files(site: Site) -> None:
     assert site.write().path.endswith("/.dockerignore")
 
 
+def test_a_named_context_that_the_ignore_file_lies_in_reads_what_it_did(site: Site) -> None:
+    site.put({"Dockerfile": "FROM scratch\nCOPY a /\nCOPY --from=here b /\n", "a": "1", "b": "2"})
+    link = site.context.parent / f"{site.context.name}-link"
+    link.symlink_to(site.context)
+    settings = Settings(str(site.root))
+    for place in (site.context, link):
+        request = site.request(build_contexts=(("here", str(place)),))
+        found = write_ignore(request, settings, _unheard, dry=True)
+        assert found.path.endswith("/Dockerfile.dockerignore") and "b" in found.text.split("\n")
+    site.put({"Dockerfile": "FROM scratch\nCOPY a /\nCOPY --from=here . /\n"})
+    for place in (site.context, site.context.parent):
+        with pytest.raises(KezuriError, match="ignore is read from the build context"):
+            write_ignore(site.request(build_contexts=(("here", str(place)),)), settings, _unheard)
+    assert not list(site.context.glob("*ignore"))
+
+
 def test_lines_stay_right_when_files_come(site: Site) -> None:
     """What a wildcard or a variable could select tomorrow is not hidden with the directory that it would lie in."""
     site.put(

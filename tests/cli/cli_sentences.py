@@ -5,12 +5,14 @@ and what gives advice that must be true.
 """
 
 import ast
+import gc
 import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import kezuri
 from kezuri.cli.language import catalogue
@@ -49,23 +51,12 @@ def sentences() -> Mapping[str, str]:
     """Each sentence, with `{}` for its gaps, and the first place that says it."""
     found: dict[str, str] = {}
     silent = {json.loads(line) for line in _NO_SENTENCES.read_text().splitlines()}
-    for place, nodes, literals in _files():
-        for node in nodes:
-            if isinstance(node, ast.Call) and _name(node) in ("phrase", "_phrase"):
-                sentence = node.args[0] if node.args else None
-                if isinstance(sentence, ast.Constant):
-                    found.setdefault("part:" + str(sentence.value), f"{place}:{node.lineno}")
-            elif isinstance(node, ast.Call):
-                for argument in _texts(node):
-                    for form in _forms(argument):
-                        if _speaks(form):
-                            found.setdefault(form, f"{place}:{node.lineno}")
-            elif (
-                isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in _NAMED
-            ):
-                for form in _forms(node.value):
-                    if _speaks(form) and form not in silent:
-                        found.setdefault(form, f"{place}:{node.lineno}")
+    for place, said, literals in _files():
+        for line, way, form in said:
+            if way == "part":
+                found.setdefault(f"part:{form}", f"{place}:{line}")
+            elif _speaks(form) and (way == "call" or form not in silent):
+                found.setdefault(form, f"{place}:{line}")
         if not place.startswith(_ELSEWHERE):
             for line, form in literals:
                 if _speaks(form, 3) and form not in silent and not _CODE.search(form):
@@ -73,17 +64,47 @@ def sentences() -> Mapping[str, str]:
     return found
 
 
+class _File(NamedTuple):
+    """A module: what its calls and assignments say, each with its line and in which way (`part` of a sentence, `call`
+    or `named`), and what its texts can say with their lines."""
+
+    place: str
+    said: tuple[tuple[int, str, str], ...]
+    literals: tuple[tuple[int, str], ...]
+
+
 @cache
-def _files() -> tuple[tuple[str, tuple[ast.Call | ast.Assign, ...], tuple[tuple[int, str], ...]], ...]:
-    """Of each file its place, its calls and assignments, and what its texts can say with the lines: read once for all
-    that ask, since there are a hundred thousand lines."""
+def _files() -> tuple[_File, ...]:
+    """Every module: read once for all that ask, since there are a hundred thousand lines. The syntax trees are not
+    kept, and not looked through for garbage while they grow, which took longer than all the rest."""
     found = []
-    for path in sorted(_SOURCE.rglob("*.py")):
-        nodes = list(ast.walk(ast.parse(path.read_text())))
-        speaking = tuple(node for node in nodes if isinstance(node, ast.Call | ast.Assign))
-        literals = tuple((text.lineno, form) for text in _literals(nodes) for form in _forms(text))
-        found.append((path.relative_to(_SOURCE).as_posix(), speaking, literals))
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        for path in sorted(_SOURCE.rglob("*.py")):
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            said = tuple(each for node in nodes for each in _said(node))
+            literals = tuple((text.lineno, form) for text in _literals(nodes) for form in _forms(text))
+            found.append(_File(path.relative_to(_SOURCE).as_posix(), said, literals))
+    finally:
+        if collects:
+            gc.enable()
     return tuple(found)
+
+
+def _said(node: ast.AST) -> Iterator[tuple[int, str, str]]:
+    """What a call or an assignment says to users."""
+    if isinstance(node, ast.Call) and _name(node) in ("phrase", "_phrase"):
+        sentence = node.args[0] if node.args else None
+        if isinstance(sentence, ast.Constant):
+            yield node.lineno, "part", str(sentence.value)
+    elif isinstance(node, ast.Call):
+        for argument in _texts(node):
+            for form in _forms(argument):
+                yield node.lineno, "call", form
+    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in _NAMED:
+        for form in _forms(node.value):
+            yield node.lineno, "named", form
 
 
 @cache

@@ -112,12 +112,13 @@ def usual(built: Path, tmp_path_factory: pytest.TempPathFactory) -> set[int]:
     return walk(built, tmp_path_factory.mktemp("usual"), ["-m", "kezuri"])
 
 
-def walk(
-    built: Path, tmp_path: Path, start: Sequence[str], cwd: Path | None = None, **given: Callable[[], None]
-) -> set[int]:
+def walk(built: Path, tmp_path: Path, start: Sequence[str], **given: Callable[[], None]) -> set[int]:
     """Ask every command on copies of the store; the places in ASKED of those that have failed. What a bad machine may
-    not lead to is looked for in all that they say."""
+    not lead to is looked for in all that they say. They run in a directory of their own, for what cannot be removed
+    stays there."""
     failed = set()
+    here = tmp_path / "here"
+    here.mkdir(exist_ok=True)
     for number, (command, words) in enumerate(ASKED):
         store = tmp_path / f"store{number}"
         shutil.copytree(built / "store", store, symlinks=True)
@@ -129,7 +130,7 @@ def walk(
             capture_output=True,
             text=True,
             errors="replace",
-            cwd=PROJECT,
+            cwd=here,
             env={**os.environ, "KEZURI_ROOT": f"{store}", "PYTHONPATH": f"{PROJECT}/src:{PROJECT}"},
             timeout=120,
             check=False,

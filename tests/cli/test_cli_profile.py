@@ -141,3 +141,19 @@ def test_layers_know_their_lines(desk: Desk) -> None:
             assert [m.text for m in told][2:] == ["COPY a /x", "COPY b /y"]
             # An image of the same name is no base of itself.
             assert not any(m.of_base for m in makers(session, "made", choose(session.store, "made", "").config))
+
+
+@pytest.mark.slow
+def test_a_new_base_that_begins_like_the_old_one_is_the_base_as_a_whole(desk: Desk) -> None:
+    for name, text in (
+        ("lower", "FROM scratch\nCOPY a /a\n"),
+        ("middle", "FROM lower\nCOPY b /b\n"),
+        ("upper", "FROM lower\nCOPY a /x\n"),
+    ):
+        (desk.context / "Dockerfile").write_text(text)
+        assert desk("build", "--quiet", "-t", name, str(desk.context))[0] == 0
+    code, _, err = desk("rebase", "upper", "--old-base", "lower", "--new-base", "middle", "-t", "moved")
+    assert code == 0, err
+    shown = anatomy(Settings(str(desk.root)), Named("moved"))
+    assert [layer.maker.base for layer in shown.layers] == ["middle:latest", "middle:latest", ""]
+    assert [layer.maker.line for layer in shown.layers] == [0, 0, 2]

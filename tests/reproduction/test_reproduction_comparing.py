@@ -87,6 +87,26 @@ def test_times_and_modes_of_files_are_no_cause() -> None:
     assert "older than SOURCE_DATE_EPOCH" in twin.compared(dated=True)[0].found[0].mending
 
 
+def test_modes_are_copied_from_a_stage() -> None:
+    loose: dict[str, Any] = {"a": (entry(), entry(mode=0o664))}
+    twin = Twin().step(0, "COPY a /", {}, **loose).step(1, "COPY --from=x /a /", {}, (0,), **loose)
+    twin.step(1, "COPY a /b", {}, **loose).step(2, "COPY --from=y /a /", {}, (1,), **loose)
+    assert [step.follows for step in twin.compared()] == ["", "stage-0 0", "", "stage-0 0"]
+
+
+def test_what_the_command_says_that_wrote_it() -> None:
+    text = "RUN echo $RANDOM > /r && date +%j >/srv/d; cat /proc/meminfo | head > 'm' && make > o && ls > date"
+    text += " && python3 x > p"
+    files = dict.fromkeys(("r", "srv/d", "m", "o", "q", "date"), OTHER)
+    (step,) = Twin().step(0, text, files | {"p": (b"a b\n", b"b a\n")}).compared()
+    known = {u.path: u for u in step.found}
+    kinds = {path: unlike.kind for path, unlike in known.items()}
+    content = dict.fromkeys(("m", "o", "q"), "content")
+    assert kinds == {"r": "random", "srv/d": "time", "date": "content", "p": "order"} | content
+    assert known["m"].about.startswith("what the machine says") and known["m"].mending and not known["o"].mending
+    assert "PYTHONHASHSEED=0" in known["p"].mending
+
+
 def test_what_only_one_has() -> None:
     only: dict[str, Any] = {"tmp/a1": (entry(), None), "tmp/b2": (None, entry()), "long": (None, entry())}
     twin = Twin().step(0, "RUN x", {}, **only)

@@ -6,6 +6,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Sequence
+from struct import pack
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,6 +78,9 @@ def pyc(mtime: int) -> bytes:
         ("tar", tarred("ab", 1), tarred("ab", 2), "time"),
         ("tar in another order", tarred("ab", 1), tarred("ba", 1), "order"),
         ("tar with other modes", tarred("ab", 1), tarred("ab", 1, 0o600), "mode"),
+        ("tar in another order with other modes", tarred("ab", 1), tarred("ba", 1, 0o600), "order"),
+        ("seconds with a fraction", b"\0\5" + pack(">d", ONE + 0.25), b"\0\5" + pack(">d", TWO + 0.7), "time"),
+        ("fractions that are no times", b"\0\5" + pack("<d", 0.25), b"\0\5" + pack("<d", 0.7), "content"),
         ("a set with an address", b"{'a', 'b'} 0x7f3a4c3d8290", b"{'b', 'a'} 0x7f11aa3d8290", "address"),
         ("ar", archived(ONE), archived(TWO), "time"),
         ("compiled Python", pyc(ONE), pyc(TWO), "time"),

@@ -4,30 +4,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
+from kezuri.anatomy.heaps import GrowingHeap
 from kezuri.anatomy.values import Anatomy, Heap, Leftover, Piece, Waste
 
-_LARGEST = 5
 _Each = TypeVar("_Each", Waste, Leftover)
 
 
 class _Left(NamedTuple):
-    """What is ignored of a heap, and the largest of what is not."""
+    """What is ignored of a heap, and what is not."""
 
-    ignored: list[int]
-    largest: list[tuple[int, str]]
+    ignored: GrowingHeap
+    rest: GrowingHeap
 
     def take(self, size: int, path: str, ignored: bool) -> None:
-        if ignored:
-            self.ignored[0] += 1
-            self.ignored[1] += size
-        elif len(self.largest) < _LARGEST or size > self.largest[-1][0]:
-            self.largest.append((size, path))
-            self.largest.sort(key=lambda each: (-each[0], each[1]))
-            del self.largest[_LARGEST:]
+        (self.ignored if ignored else self.rest).add(size, path)
 
     def of(self, heap: Heap) -> Heap:
-        files, size = self.ignored
-        return Heap(heap.files - files, heap.size - size, tuple(self.largest) if files else heap.largest)
+        files, size = self.ignored.count, self.ignored.size
+        return Heap(heap.files - files, heap.size - size, tuple(self.rest.largest) if files else heap.largest)
 
 
 def without(image: Anatomy, pieces: Iterable[Piece], ignored: Callable[[str], bool]) -> Anatomy:
@@ -53,7 +47,7 @@ def without(image: Anatomy, pieces: Iterable[Piece], ignored: Callable[[str], bo
                 continue
             key = (piece.leftover, piece.layer)
         if piece.size:
-            heaps.setdefault(key, _Left([0, 0], [])).take(piece.size, path, passed)
+            heaps.setdefault(key, _Left(GrowingHeap(), GrowingHeap())).take(piece.size, path, passed)
     waste = [_of(each, heaps.get((each.fate, each.layer, each.by))) for each in image.waste]
     leftovers = [_of(each, heaps.get((each.kind, each.layer))) for each in image.leftovers]
     duplicates = [

@@ -3,45 +3,20 @@
 from collections.abc import Callable
 
 from kezuri.anatomy.dissection import Dissection
+from kezuri.anatomy.heaps import GrowingHeap
 from kezuri.anatomy.leftovers import rule_of
 from kezuri.anatomy.values import (
     Anatomy,
     Duplicate,
     Fate,
-    Heap,
     LayerShare,
     Leftover,
     OwnerShare,
     Waste,
 )
 
-_LARGEST = 5
 _LARGEST_FILES = 50
 _PATHS = 5
-
-
-class _Growing:
-    """A heap that files are put on."""
-
-    __slots__ = ("count", "largest", "most", "size")
-
-    def __init__(self, most: int = _LARGEST) -> None:
-        self.count = 0
-        self.size = 0
-        self.most = most
-        self.largest: list[tuple[int, str]] = []
-
-    def add(self, size: int, path: str) -> None:
-        self.count += 1
-        self.size += size
-        largest = self.largest
-        if len(largest) < self.most or size > largest[-1][0]:
-            largest.append((size, path))
-            largest.sort(key=lambda each: (-each[0], each[1]))
-            del largest[self.most :]
-
-    def heap(self) -> Heap:
-        return Heap(self.count, self.size, tuple(self.largest))
 
 
 def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Anatomy:
@@ -50,15 +25,15 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
     count = len(image.layers)
     useful, wasted, rewritten, files = [0] * count, [0] * count, [0] * count, [0] * count
     entries = [0] * count
-    waste: dict[tuple[Fate, int, int], _Growing] = {}
-    leftovers: dict[tuple[str, int], _Growing] = {}
+    waste: dict[tuple[Fate, int, int], GrowingHeap] = {}
+    leftovers: dict[tuple[str, int], GrowingHeap] = {}
     owned: dict[int, dict[int, int]] = {}
     owner_files: dict[int, int] = {}
     owner_waste: dict[int, int] = {}
     contents: dict[bytes, list[str]] = {}
     copies: dict[bytes, tuple[int, int, int]] = {}
     of_base = [layer.maker.of_base for layer in image.layers]
-    largest = _Growing(_LARGEST_FILES)
+    largest = GrowingHeap(_LARGEST_FILES)
     shown = directories = 0
 
     def directory(path: str) -> None:
@@ -77,7 +52,7 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
                 owner_waste[piece.owner] = owner_waste.get(piece.owner, 0) + size
                 if piece.fate == "rewritten":
                     rewritten[layer] += size
-                waste.setdefault((piece.fate, layer, piece.by), _Growing()).add(size, entry.path)
+                waste.setdefault((piece.fate, layer, piece.by), GrowingHeap()).add(size, entry.path)
             continue
         path = piece.name or entry.path
         shown += not piece.name
@@ -90,7 +65,7 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
         by_layer[layer] = by_layer.get(layer, 0) + size
         largest.add(size, path)
         if piece.leftover:
-            leftovers.setdefault((piece.leftover, layer), _Growing()).add(size, path)
+            leftovers.setdefault((piece.leftover, layer), GrowingHeap()).add(size, path)
         if piece.digest:
             paths = contents.setdefault(piece.digest, [])
             if len(paths) < _PATHS:
@@ -101,7 +76,7 @@ def summarise(image: Dissection, rule_of: Callable[[str], str] = rule_of) -> Ana
     for number, layer_ in enumerate(image.layers):
         within = max(0, layer_.listing.stored - useful[number] - wasted[number]) if layer_.listing.stored else 0
         if within:
-            heap = _Growing()
+            heap = GrowingHeap()
             heap.add(within, "")
             heap.largest.clear()
             waste["superseded", number, number] = heap

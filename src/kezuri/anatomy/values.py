@@ -10,8 +10,6 @@ away, itself, with a directory above it, or by an opaque directory. `replaced`: 
 path. `rewritten`: a higher layer has the same bytes there, with another owner, mode, time or attribute. `superseded`:
 the same layer's tar has the path again further on. A file with several names is what becomes of its last name."""
 
-WASTED: frozenset[Fate] = frozenset(("removed", "replaced", "rewritten", "superseded"))
-
 OwnerKind = Literal["system", "language", "runtime", "application", "nobody"]
 """`system`: a package of dpkg, apk or rpm. `language`: a package of npm, PyPI, Go, Maven and the like. `runtime`: an
 interpreter or toolchain that no package manager knows. `application`: what the image's own instructions brought and no

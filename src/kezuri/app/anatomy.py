@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.anatomy.values import Anatomy, Maker
-from kezuri.app.distant_image import DistantImage, in_place, in_registry
-from kezuri.app.image_files import ImagePath, kept_image
+from kezuri.app.distant_image import DistantImage
+from kezuri.app.image_files import StoredImage, located
 from kezuri.app.layer_makers import makers
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import Settings
@@ -14,7 +14,6 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
-from kezuri.oci.platform import Platform
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
@@ -138,30 +137,25 @@ def _based(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
 @contextmanager
 def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[_Found]:
     traffic = Traffic() if traffic is None else traffic
-    word = ImagePath.parse(image.name).word
-    with session.store.scratch("anatomy") as scratch:
-        wanted = Platform.parse(image.platform) if image.platform else Platform.host()
-        if word not in ("", "docker://", "store:"):
-            with in_place(session, image.name, wanted, scratch) as distant:
-                yield _elsewhere(session, distant, scratch, traffic)
-            return
-        name = image.name.removeprefix(word)
-        if word != "docker://":
-            kept = kept_image(session, name, image.platform, only=bool(word))
-            if kept is not None:
-                config, manifest = kept.config, kept.manifest
+    with (
+        session.store.scratch("anatomy") as scratch,
+        located(session, image.name, image.platform, traffic, scratch) as found,
+    ):
+        if isinstance(found, StoredImage):
+            yield _stored(session, found, scratch, traffic)
+        else:
+            yield _elsewhere(session, found, scratch, traffic)
 
-                def of_store() -> "Sequence[ReadLayer]":
-                    from kezuri.app.anatomy_layers import of_store
 
-                    return of_store(session, config.diff_ids, manifest.layers, scratch, traffic)
+def _stored(session: Session, image: StoredImage, scratch: str, traffic: Traffic) -> _Found:
+    config, manifest, digest = image.kept.config, image.kept.manifest, image.kept.digest
 
-                yield _checked(
-                    session, name, kept.digest, config, manifest.layers, manifest.annotations, of_store, scratch
-                )
-                return
-        with in_registry(session, name, wanted, traffic, scratch) as distant:
-            yield _elsewhere(session, distant, scratch, traffic)
+    def of_store() -> "Sequence[ReadLayer]":
+        from kezuri.app.anatomy_layers import of_store
+
+        return of_store(session, config.diff_ids, manifest.layers, scratch, traffic)
+
+    return _checked(session, image.name, digest, config, manifest.layers, manifest.annotations, of_store, scratch)
 
 
 def _elsewhere(session: Session, image: DistantImage, scratch: str, traffic: Traffic) -> _Found:

@@ -1,7 +1,7 @@
 """The figures of images, kept in the store: they are found again as long as nothing that they come from has changed."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -84,45 +84,26 @@ def code() -> list[int]:
 
 def _anatomy(row: list[Any]) -> Anatomy:
     """Tuples of tuples again as values. ValueError or TypeError where they are others."""
-    (
-        name,
-        digest,
-        platform,
-        layers,
-        owners,
-        waste,
-        leftovers,
-        duplicates,
-        largest,
-        files,
-        directories,
-        told,
-        packages,
-    ) = row
-    return Anatomy(
-        name,
-        digest,
-        platform,
-        tuple(LayerShare(number, diff_id, Maker(*maker), *rest) for number, diff_id, maker, *rest in layers),
-        tuple(OwnerShare(Owner(*who), size, lost, count, _pairs(by)) for who, size, lost, count, by in owners),
-        tuple(Waste(fate, layer, by, _heap(heap)) for fate, layer, by, heap in waste),
-        tuple(Leftover(kind, layer, _heap(heap), rule) for kind, layer, heap, rule in leftovers),
-        tuple(
-            Duplicate(content, size, copies, tuple(paths), of_base)
-            for content, size, copies, paths, of_base in duplicates
-        ),
-        _pairs(largest),
-        files,
-        directories,
-        tuple(told),
-        tuple(Owner(*package) for package in packages),
+    found = Anatomy._make(row)
+    layers, owners = map(LayerShare._make, found.layers), map(OwnerShare._make, found.owners)
+    waste, leftovers = map(Waste._make, found.waste), map(Leftover._make, found.leftovers)
+    duplicates = map(Duplicate._make, found.duplicates)
+    return found._replace(
+        layers=tuple(each._replace(maker=Maker._make(each.maker)) for each in layers),
+        owners=tuple(each._replace(owner=Owner._make(each.owner), layers=_pairs(each.layers)) for each in owners),
+        waste=tuple(each._replace(heap=_heap(each.heap)) for each in waste),
+        leftovers=tuple(each._replace(heap=_heap(each.heap)) for each in leftovers),
+        duplicates=tuple(each._replace(paths=tuple(each.paths)) for each in duplicates),
+        largest=_pairs(found.largest),
+        told=tuple(found.told),
+        packages=tuple(map(Owner._make, found.packages)),
     )
 
 
-def _heap(row: list[Any]) -> Heap:
-    files, size, largest = row
-    return Heap(files, size, _pairs(largest))
+def _heap(row: Iterable[Any]) -> Heap:
+    heap = Heap._make(row)
+    return heap._replace(largest=_pairs(heap.largest))
 
 
-def _pairs(rows: list[Any]) -> tuple[tuple[Any, Any], ...]:
+def _pairs(rows: Iterable[Any]) -> tuple[tuple[Any, Any], ...]:
     return tuple((first, second) for first, second in rows)

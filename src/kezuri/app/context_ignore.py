@@ -125,6 +125,7 @@ class _Writing:
             new = (*new, *([Line(written, 0, 0)] if written is not None else ()))
             text = self._text(new)
         self._prove(self._tree(text))
+        self._prove_named(text)
         return self._written(new, text)
 
     def _written(self, new: Sequence[Line], text: str) -> Written:
@@ -146,10 +147,12 @@ class _Writing:
         usual = current or os.path.join(self._root, ".dockerignore")
         shared = () if usual == beside else tuple(_others(definition, self._root))
         copied = self._relative(usual) in {path for taking in self._taken for path in taking.files}
-        if not shared and not copied:
+        named = next((name for name in self._found.trees if name and self._rules_of(name) == _real(usual)), "")
+        if not shared and not copied and not named:
             return usual, ()
         if not beside or usual == beside:
-            why = f"an instruction reads {self._relative(usual)}" if copied else f"{shared[0]} needs it as it is"
+            other = f'the build context "{named}"' if named else next(iter(shared), "")
+            why = f"an instruction reads {self._relative(usual)}" if copied else f"{other} needs it as it is"
             raise KezuriError.of(
                 f"{usual} cannot be changed without changing a key: {why}", hint="name the Dockerfile with --file"
             )
@@ -159,6 +162,11 @@ class _Writing:
         """The path in the context; empty for one outside."""
         prefix = self._root.rstrip("/") + "/"
         return path.removeprefix(prefix) if path.startswith(prefix) else ""
+
+    def _rules_of(self, name: str) -> str:
+        """Where the ignore file of a named context lies, or would; empty where the context is no directory here."""
+        tree = self._found.trees[name]
+        return _real(os.path.join(tree.root, ".dockerignore")) if isinstance(tree, DirectoryTree) else ""
 
     def _own(self) -> str:
         return self._relative(self._path)
@@ -221,6 +229,19 @@ class _Writing:
             self._changed.add((taking.stage.number, taking.operation.node.span.start))
             self._reruns.append(Rerun(line, title, len(lost), sum(taking.files[path] for path in lost)))
 
+    def _prove_named(self, text: str) -> None:
+        """KezuriError where an instruction takes the ignore file itself from a named context that it lies in."""
+        path = _real(self._path)
+        for taking in self._found.taken:
+            tree = self._found.trees[taking.context]
+            if not taking.context or not isinstance(tree, DirectoryTree):
+                continue
+            above = os.path.realpath(tree.root).rstrip("/") + "/"
+            own = path.removeprefix(above)
+            if own != path and own in self._paths(taking, _With(tree, own, text.encode("utf-8", "surrogateescape"))):
+                line = taking.operation.node.place.line
+                raise _refused(line, f'{own} is read from the build context "{taking.context}"')
+
     def _is_litter(self, path: str) -> bool:
         return any(path == each.path or path.startswith(f"{each.path}/") for each in self._litter)
 
@@ -232,6 +253,11 @@ class _Writing:
 
     def _digest(self, selection: Selection, taking: Taking) -> str:
         return fingerprint(selection, self._index, whole=taking.choice.whole)[0]
+
+
+def _real(path: str) -> str:
+    """The path without links above what it names."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _files(selection: Selection) -> set[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from kezuri.app.distant_image import in_place, in_registry
+from kezuri.app.distant_image import DistantImage, in_place, in_registry
 from kezuri.app.layer_sources import InStore, Traffic
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
@@ -70,22 +70,45 @@ def opened(settings: Settings, image: str, platform: str, traffic: Traffic) -> I
     """The files of an image by the name that a user gives it: of the store's image, else of the one that its registry
     has, of which nothing is kept. What `kezuri copy` knows as a place is that place only: `docker://NAME` the
     registry's image, `store:NAME` the store's, `oci:DIR[:NAME]` a layout's. KezuriError when there is no such image."""
+    with (
+        Session(settings, reading=True, warn=traffic.warn) as session,
+        session.store.scratch("files") as place,
+        located(session, image, platform, traffic, place) as found,
+    ):
+        if isinstance(found, DistantImage):
+            yield found.files
+        else:
+            with _KeptFiles(session, found.name, found.kept, place) as files:
+                yield files
+
+
+class StoredImage(NamedTuple):
+    """An image of the store; `name` is what a user calls it, without the word for the store."""
+
+    name: str
+    kept: "Kept"
+
+
+@contextmanager
+def located(
+    session: Session, image: str, platform: str, traffic: Traffic, scratch: str
+) -> "Iterator[StoredImage | DistantImage]":
+    """An image by the name that a user gives it, where it is: see `opened`. Of its layers nothing is read. KezuriError
+    when there is no such image."""
     word = ImagePath.parse(image).word
-    with Session(settings, reading=True, warn=traffic.warn) as session, session.store.scratch("files") as place:
-        wanted = Platform.parse(platform) if platform else Platform.host()
-        if word not in ("", "docker://", "store:"):
-            with in_place(session, image, wanted, place) as distant:
-                yield distant.files
+    wanted = Platform.parse(platform) if platform else Platform.host()
+    if word not in ("", "docker://", "store:"):
+        with in_place(session, image, wanted, scratch) as distant:
+            yield distant
+        return
+    name = image.removeprefix(word)
+    if word != "docker://":
+        kept = kept_image(session, name, platform, only=bool(word))
+        if kept is not None:
+            yield StoredImage(name, kept)
             return
-        name = image.removeprefix(word)
-        if word != "docker://":
-            kept = kept_image(session, name, platform, only=bool(word))
-            if kept is not None:
-                with _KeptFiles(session, name, kept, place) as files:
-                    yield files
-                return
-        with in_registry(session, name, wanted, traffic, place) as distant:
-            yield distant.files
+    with in_registry(session, name, wanted, traffic, scratch) as distant:
+        yield distant
 
 
 def kept_image(session: Session, name: str, platform: str, only: bool) -> "Kept | None":

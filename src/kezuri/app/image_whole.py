@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from kezuri.app.distant_image import DistantImage, in_place, in_registry
-from kezuri.app.image_files import ImagePath, kept_image
+from kezuri.app.distant_image import DistantImage
+from kezuri.app.image_files import located
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import is_foreign
-from kezuri.oci.platform import Platform
 from kezuri.tree.layers import LayerForm
 
 
@@ -32,23 +31,17 @@ def opened_whole(session: Session, image: str, platform: str, traffic: Traffic) 
     """The image by the name that a user gives it, found as `kezuri ls` finds it: nothing is unpacked or kept. Layers of
     an image that is elsewhere are brought into scratch space, compressed, while they are looked at. KezuriError when
     there is no such image, or its layers cannot be had."""
-    word = ImagePath.parse(image).word
-    with session.store.scratch("check") as scratch:
-        wanted = Platform.parse(platform) if platform else Platform.host()
-        if word not in ("", "docker://", "store:"):
-            with in_place(session, image, wanted, scratch) as distant:
-                yield _whole(distant, scratch)
-            return
-        name = image.removeprefix(word)
-        if word != "docker://":
-            found = kept_image(session, name, platform, only=bool(word))
-            if found is not None:
-                session.forms.fetch_missing(found.config.diff_ids)
-                layers = _layers(session, found.config.diff_ids)
-                yield Whole(name, found.config, layers, scratch, _names(session, found.digest))
-                return
-        with in_registry(session, name, wanted, traffic, scratch) as distant:
-            yield _whole(distant, scratch)
+    with (
+        session.store.scratch("check") as scratch,
+        located(session, image, platform, traffic, scratch) as found,
+    ):
+        if isinstance(found, DistantImage):
+            yield _whole(found, scratch)
+        else:
+            kept = found.kept
+            session.forms.fetch_missing(kept.config.diff_ids)
+            layers = _layers(session, kept.config.diff_ids)
+            yield Whole(found.name, kept.config, layers, scratch, _names(session, kept.digest))
 
 
 def reads_everything() -> bool:

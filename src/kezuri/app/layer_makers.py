@@ -86,15 +86,17 @@ def _layers(store: Store, diff_ids: Sequence[str]) -> dict[str, set[str]]:
 
 def _base(store: Store, name: str, diff_ids: Sequence[str], made: Made | None, said: Mapping[str, str]) -> _Base:
     """The image below, as well as it can be known; no layers of it where it cannot."""
-    named = said.get(BASE_NAME, "")
-    if made is not None and made.base_layers >= 0:
-        return _Base(made.base_layers, named or _familiar(made.base))
+    named = _familiar(said.get(BASE_NAME, ""))
     below = min(made.steps) if made is not None else -1
     digest = said.get(BASE_DIGEST, "")
-    if digest:
-        layers = layers_of(store, digest)
-        if layers and len(layers) < len(diff_ids) and tuple(diff_ids[: len(layers)]) == layers:
-            return _Base(len(layers), named or digest)
+    layers = layers_of(store, digest) if digest else ()
+    if not layers or len(layers) >= len(diff_ids) or tuple(diff_ids[: len(layers)]) != layers:
+        layers = ()
+    # Where `kezuri rebase` has put what was built here on an image that begins like its old base, it has more layers.
+    if made is not None and made.base_layers >= 0 and not made.base_layers < len(layers) <= below:
+        return _Base(made.base_layers, named or _familiar(made.base))
+    if layers:
+        return _Base(len(layers), named or digest)
     if below >= 0:
         # What was built here stands on other layers than those that it was built on: `kezuri rebase` has changed them.
         return _Base(below, named)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from kezuri.anatomy.values import Maker
-from kezuri.app.distant_image import in_place, in_registry
-from kezuri.app.image_files import ImagePath, kept_image
+from kezuri.app.distant_image import DistantImage
+from kezuri.app.image_files import located
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
-from kezuri.oci.platform import Platform
 
 _LONGEST = 10
 """Digits of a number of layers; what has more is a name."""
@@ -40,14 +39,5 @@ def with_base(
 
 def _diff_ids(session: Session, name: str, platform: str) -> tuple[str, ...]:
     """The layers of an image, found as `kezuri ls` finds it; no more of it than its documents is read."""
-    word = ImagePath.parse(name).word
-    wanted = Platform.parse(platform) if platform else Platform.host()
-    if word in ("", "docker://", "store:"):
-        bare = name.removeprefix(word)
-        kept = None if word == "docker://" else kept_image(session, bare, platform, only=bool(word))
-        if kept is not None:
-            return kept.config.diff_ids
-        with session.store.scratch("base") as scratch, in_registry(session, bare, wanted, Traffic(), scratch) as found:
-            return found.config().diff_ids
-    with session.store.scratch("base") as scratch, in_place(session, name, wanted, scratch) as found:
-        return found.config().diff_ids
+    with session.store.scratch("base") as scratch, located(session, name, platform, Traffic(), scratch) as found:
+        return found.config().diff_ids if isinstance(found, DistantImage) else found.kept.config.diff_ids

@@ -5,13 +5,10 @@ from collections.abc import Callable, Sequence
 from kezuri.anatomy.advice import Advice
 from kezuri.anatomy.thresholds import Verdict
 from kezuri.anatomy.values import Anatomy
-from kezuri.cli.analyze_words import AnalyzeWords, by_size, groups
+from kezuri.cli.analyze_words import MOST, MOST_OF_GROUP, AnalyzeWords, Sums, by_size, groups
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.quantities import size
 from kezuri.report.cells import cell, code
-
-_MOST = 10
-_MOST_OF_GROUP = 5
 
 
 class AnalyzeMarkdown:
@@ -30,7 +27,7 @@ class AnalyzeMarkdown:
         everything: bool = False,
     ) -> str:
         """The whole page; tables have their first rows only unless `everything` is wanted."""
-        most = None if everything else _MOST
+        most = None if everything else MOST
         blocks = [[f"### `{code(image.name)}` ({cell(image.platform)})"]]
         blocks.append([f"{cell(line)}  " for line in self._words.summary(image)])
         if verdicts:
@@ -66,13 +63,11 @@ class AnalyzeMarkdown:
         figures = (phrase("SIZE"), phrase("WASTED"), phrase("FILES"))
         lines = [f"| {' | '.join(figures)} | {phrase('OWNER')} |", "|---:|---:|---:|---|"]
         for shares in groups(image.owners):
-            total, lost = sum(share.size for share in shares), sum(share.wasted for share in shares)
-            files = sum(share.files for share in shares)
-            lines.append(_owner_row(total, lost, files, f"**{cell(self._words.group(shares))}**"))
+            lines.append(_owner_row(Sums.of(shares), f"**{cell(self._words.group(shares))}**"))
             if not shares[0].owner.ecosystem:
                 continue
-            shown = shares if most is None else shares[:_MOST_OF_GROUP]
-            lines += (_owner_row(s.size, s.wasted, s.files, cell(str(s.owner))) for s in shown)
+            shown = shares if most is None else shares[:MOST_OF_GROUP]
+            lines += (_owner_row(Sums.of([share]), cell(str(share.owner))) for share in shown)
         return lines
 
     def _advice(self, image: Anatomy, advice: Sequence[Advice], most: int | None) -> list[str]:
@@ -88,10 +83,9 @@ class AnalyzeMarkdown:
         return lines + self._rest([each.size for each in advice], most)
 
     def _rest(self, sizes: Sequence[int], most: int | None) -> list[str]:
-        if most is None or len(sizes) <= most:
-            return []
-        return ["", cell(self._words.more(len(sizes) - most, sum(sizes[most:])))]
+        text = self._words.rest(sizes, most)
+        return ["", cell(text)] if text else []
 
 
-def _owner_row(total: int, lost: int, files: int, name: str) -> str:
-    return f"| {size(total)} | {size(lost) if lost else '-'} | {files:,} | {name} |"
+def _owner_row(sums: Sums, name: str) -> str:
+    return f"| {size(sums.size)} | {size(sums.wasted) if sums.wasted else '-'} | {sums.files:,} | {name} |"

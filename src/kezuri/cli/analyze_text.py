@@ -6,15 +6,13 @@ from typing import NamedTuple
 from kezuri.anatomy.advice import Advice
 from kezuri.anatomy.thresholds import Verdict
 from kezuri.anatomy.values import Anatomy
-from kezuri.cli.analyze_words import AnalyzeWords, by_size, groups
+from kezuri.cli.analyze_words import MOST, MOST_OF_GROUP, AnalyzeWords, Sums, by_size, groups
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.quantities import size
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
-_MOST = 10
-_MOST_OF_GROUP = 5
 _WIDE = 100
 """Columns where the output is no terminal."""
 _NARROWEST = 20
@@ -53,7 +51,7 @@ class AnalyzeText:
         everything: bool = False,
     ) -> str:
         """The whole page; tables have their first rows only unless `everything` is wanted."""
-        most = None if everything else _MOST
+        most = None if everything else MOST
         head = visible(image.name) + (f" {image.digest[:19]}" if image.digest else "")
         blocks = [[f"{self._styled(head, _BOLD)} ({visible(image.platform)})", *self._words.summary(image)]]
         blocks += [self._layers(image, most), self._owners(image, most)]
@@ -88,16 +86,14 @@ class AnalyzeText:
             return []
         rows = []
         for shares in groups(image.owners):
-            total, lost = sum(share.size for share in shares), sum(share.wasted for share in shares)
-            rows.append(_owner_row(self._words.group(shares), total, lost, sum(s.files for s in shares)))
+            rows.append(_owner_row(self._words.group(shares), Sums.of(shares)))
             if not shares[0].owner.ecosystem:
                 continue
-            named, rest = (shares, []) if most is None else (shares[:_MOST_OF_GROUP], shares[_MOST_OF_GROUP:])
-            rows += (_owner_row(f"  {visible(str(s.owner))}", s.size, s.wasted, s.files) for s in named)
+            named, rest = (shares, []) if most is None else (shares[:MOST_OF_GROUP], shares[MOST_OF_GROUP:])
+            rows += (_owner_row(f"  {visible(str(share.owner))}", Sums.of([share])) for share in named)
             if rest:
-                total, lost = sum(share.size for share in rest), sum(share.wasted for share in rest)
                 name = phrase("and {} more", f"{len(rest):,}")
-                rows.append(_owner_row(f"  {name}", total, lost, sum(share.files for share in rest)))
+                rows.append(_owner_row(f"  {name}", Sums.of(rest)))
         figures = (phrase("SIZE"), phrase("WASTED"), phrase("FILES"))
         head = (*(Cell(name, True) for name in figures), Cell(phrase("OWNER")))
         return self._table(head, rows)
@@ -117,7 +113,7 @@ class AnalyzeText:
 
     def _duplicates(self, image: Anatomy, most: int | None) -> list[str]:
         phrase = self.phrase
-        most = None if most is None else _MOST_OF_GROUP
+        most = None if most is None else MOST_OF_GROUP
         rows = [
             (
                 Cell(size(each.regained), True),
@@ -146,9 +142,8 @@ class AnalyzeText:
         return self._table((Cell(phrase("RESULT")), Cell(phrase("RULE")), Cell(phrase("MEASURED"))), rows)
 
     def _rest(self, sizes: Sequence[int], most: int | None) -> list[str]:
-        if most is None or len(sizes) <= most:
-            return []
-        return [self._styled(self._words.more(len(sizes) - most, sum(sizes[most:])), _DIM)]
+        text = self._words.rest(sizes, most)
+        return [self._styled(text, _DIM)] if text else []
 
     def _table(self, head: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> list[str]:
         wide = [max(width(row[i].text) for row in (head, *rows)) for i in range(len(head) - 1)]
@@ -172,8 +167,8 @@ def _wasted(count: int) -> Cell:
     return Cell(size(count), True, _YELLOW) if count else Cell("-", True)
 
 
-def _owner_row(name: str, total: int, lost: int, files: int) -> tuple[Cell, ...]:
-    return Cell(size(total), True), _wasted(lost), Cell(f"{files:,}", True), Cell(name)
+def _owner_row(name: str, sums: Sums) -> tuple[Cell, ...]:
+    return Cell(size(sums.size), True), _wasted(sums.wasted), Cell(f"{sums.files:,}", True), Cell(name)
 
 
 def _wrapped(text: str, cells: int) -> list[str]:

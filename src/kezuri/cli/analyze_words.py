@@ -1,6 +1,7 @@
 """What an anatomy's figures are called, for people, whatever form they are shown in."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from kezuri.anatomy.advice import Advice
 from kezuri.anatomy.thresholds import Verdict
@@ -9,6 +10,24 @@ from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.quantities import size
 from kezuri.cli.screen_text import one_line
 from kezuri.diagnostics import visible
+
+MOST = 10
+"""The rows that a table has unless everything is wanted."""
+MOST_OF_GROUP = 5
+"""The packages of one ecosystem that are named unless everything is wanted."""
+
+
+class Sums(NamedTuple):
+    """What several owners have together: bytes that are shown, bytes that are wasted, files that are shown."""
+
+    size: int
+    wasted: int
+    files: int
+
+    @classmethod
+    def of(cls, shares: Sequence[OwnerShare]) -> "Sums":
+        """The sums of these owners."""
+        return cls(sum(s.size for s in shares), sum(s.wasted for s in shares), sum(s.files for s in shares))
 
 
 class AnalyzeWords:
@@ -132,9 +151,12 @@ class AnalyzeWords:
             return phrase("{}, at least {}", value, visible(verdict.written))
         return phrase("{}, at most {}", value, visible(verdict.written))
 
-    def more(self, count: int, total: int) -> str:
-        """That there are more rows, and what they come to."""
-        return self.phrase("and {} more, {} (--all shows them)", f"{count:,}", size(total))
+    def rest(self, sizes: Sequence[int], most: int | None) -> str:
+        """That there are more rows than the `most` that are shown, and what they come to; empty where all are shown."""
+        if most is None or len(sizes) <= most:
+            return ""
+        left = sizes[most:]
+        return self.phrase("and {} more, {} (--all shows them)", f"{len(left):,}", size(sum(left)))
 
 
 def _dockerfiles(image: Anatomy) -> list[str]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from kezuri.anatomy.values import Heap
+from kezuri.cli.columns import line, widths
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.quantities import size
-from kezuri.cli.screen_text import clip, one_line, width
+from kezuri.cli.screen_text import one_line
 from kezuri.diagnostics import visible
 from kezuri.forecast.context_use import ContextUse
 
@@ -107,11 +108,9 @@ class ContextText:
     def _table(self, head: Sequence[str], rows: Sequence[_Row], most: int) -> str:
         """The rows under their heading, the second column as wide as there is room, figures to the right."""
         shown = [tuple(map(visible, row)) for row in rows[:most]]
-        wide = [max(width(row[column]) for row in (tuple(head), *shown)) for column in range(len(head))]
-        room = max(_LEAST, self._columns - sum(wide) + wide[1] - 2 * (len(head) - 1))
-        wide[1] = min(wide[1], room)
-        lines = [f"{_BOLD}{_line(head, wide)}{_RESET}" if self._colour else _line(head, wide)]
-        lines += [_line(row, wide) for row in shown]
+        wide = widths((head, *shown), self._columns, _LEAST)
+        lines = [f"{_BOLD}{line(head, wide)}{_RESET}" if self._colour else line(head, wide)]
+        lines += [line(row, wide) for row in shown]
         if len(rows) > most:
             lines.append(self._dim(self._phrase("and {} more: --all shows them", len(rows) - most)))
         return "\n".join(lines)
@@ -124,12 +123,3 @@ class ContextText:
 
     def _dim(self, text: str) -> str:
         return f"{_DIM}{text}{_RESET}" if self._colour else text
-
-
-def _line(cells: Sequence[str], wide: Sequence[int]) -> str:
-    out = []
-    for column, cell in enumerate(cells):
-        cell = clip(cell, wide[column])
-        gap = " " * (wide[column] - width(cell))
-        out.append(cell + gap if column == 1 else gap + cell)
-    return "  ".join(out).rstrip()

@@ -110,7 +110,7 @@ class DiffText:
         yield self._title(phrase("Files"), *self._tally(tally))
         for origin, part in found.origins:
             yield f"  {self._brought(origin) or phrase('unknown')}: {', '.join(self._tally(part))}"
-        weighty = sorted(found.files, key=lambda each: (-_weight(each), each.path))
+        weighty = sorted(found.files, key=lambda each: (-each.weight, each.path))
         yield from self._rows([self._file(each) for each in weighty], tally.every)
         directories = [each for each in found.directories if each[1].size_new or each[1].size_gone or each[1].grown]
         if len(found.files) > 1 and directories:
@@ -207,10 +207,6 @@ def _made_by(layer: LayerShare, phrase: Phrase) -> str:
         base = phrase("of the base image {}", maker.base) if maker.base else phrase("of the base image")
         return f"{text} ({base})"
     return f"{text} ({one_line(maker.dockerfile)}:{maker.line})" if maker.line else text
-
-
-def _weight(change: FileChange) -> int:
-    return abs(change.grown) or (max(change.size_after, change.size_before) if change.what == "content" else 0)
 
 
 def _signed(count: int) -> str:

@@ -1,10 +1,11 @@
 """A profile as text: a table of instructions, why the dear ones ran, and what stands out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
+from kezuri.cli.columns import line, widths
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.quantities import duration, size
-from kezuri.cli.screen_text import clip, one_line, width
+from kezuri.cli.screen_text import clip, one_line
 from kezuri.cli.why_text import WhyText
 from kezuri.diagnostics import visible
 from kezuri.explain.profile import DID, UNKNOWN, BaseCost, InstructionCost, Profile
@@ -15,8 +16,6 @@ _MOST_EXPLAINED = 8
 _LITTLE = 0.02
 """Of what all steps took, the part below which it is not said why one ran."""
 _BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
-
-SORTS = ("line", "seconds", "added", "wasted")
 
 
 class ProfileText:
@@ -92,13 +91,11 @@ class ProfileText:
                 rows += [(self._step(step), step.shipped) for step in profile.steps if step.stage == base.stage]
         else:
             rows += [(self._step(step), step.shipped) for step in sorted(profile.steps, key=_key(sort))]
-        wide = [max(width(cells[column]) for cells, _ in [(head, True), *rows]) for column in range(len(head))]
-        room = max(_LEAST, self._columns - sum(wide) + wide[1] - 2 * (len(head) - 1))
-        wide[1] = min(wide[1], room)
-        lines = [self._styled(_line(head, wide), _BOLD)]
+        wide = widths([head, *(cells for cells, _ in rows)], self._columns, _LEAST)
+        lines = [self._styled(line(head, wide), _BOLD)]
         for cells, shipped in rows:
-            line = _line(cells, wide)
-            lines.append(line if shipped else self._dimmed(line))
+            text = line(cells, wide)
+            lines.append(text if shipped else self._dimmed(text))
         return lines
 
     def _base(self, base: BaseCost) -> list[str]:
@@ -166,16 +163,6 @@ class ProfileText:
 
     def _styled(self, text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if self._colour else text
-
-
-def _line(cells: Sequence[str], wide: Sequence[int]) -> str:
-    """The cells under those of other lines: text to the left, figures to the right."""
-    out = []
-    for column, cell in enumerate(cells):
-        cell = clip(cell, wide[column])
-        gap = " " * (wide[column] - width(cell))
-        out.append(cell + gap if column == 1 else gap + cell)
-    return "  ".join(out).rstrip()
 
 
 def _often(item: tuple[str, int]) -> tuple[int, str]:

@@ -6,13 +6,12 @@ from kezuri.app.growth import Gated
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.size_text import package_words
 from kezuri.cli.size_words import changed, figure, growth, judgement, when
-from kezuri.diagnostics import visible
 from kezuri.growth.change import Change, StepChange
 from kezuri.growth.values import METRICS, Measurement
+from kezuri.report.cells import cell, code
 
 _STEP = 100
 _MOST = 10
-_ESCAPED = str.maketrans({**{char: f"\\{char}" for char in "\\`*_[]|#!~"}, "<": "&lt;", ">": "&gt;", "@": "&#64;"})
 
 
 def comment(result: Gated, phrase: Phrase) -> str:
@@ -24,7 +23,7 @@ def _comment(result: Gated, phrase: Phrase) -> Iterator[str]:
     now, compared = result.measurement, result.change
     mark = "".join(char if char.isalnum() or char in "._/:" else "." for char in now.name)
     yield f"<!-- kezuri size: {mark} -->"
-    title = phrase("Size of {}", f"`{_code(now.name)}`")
+    title = phrase("Size of {}", f"`{code(now.name)}`")
     verdict = phrase("within its budgets") if result.kept else phrase("over budget")
     yield f"### {title}{': ' + verdict if result.verdicts else ''}"
     yield ""
@@ -35,12 +34,12 @@ def _comment(result: Gated, phrase: Phrase) -> Iterator[str]:
             sign = "❔" if not each.judged else "✅" if each.kept else "❌"
             metric = each.budget.metric
             cells = (figure(metric, each.limit), figure(metric, each.value), judgement(each, phrase))
-            yield f"| {sign} | `{_code(each.budget.text)}` | {' | '.join(cells)} |"
+            yield f"| {sign} | `{code(each.budget.text)}` | {' | '.join(cells)} |"
         yield ""
     yield from _figures(now, compared, phrase)
     if compared is None:
         yield ""
-        yield phrase("There is nothing to compare with: {}", _cell(result.missing))
+        yield phrase("There is nothing to compare with: {}", cell(result.missing))
         return
     if compared.steps:
         yield ""
@@ -53,11 +52,11 @@ def _comment(result: Gated, phrase: Phrase) -> Iterator[str]:
         yield f"| {phrase('package')} | | {phrase('change')} |"
         yield "|---|---|--:|"
         for package in compared.packages[:_MOST]:
-            words = _cell(package_words(package.before, package.after, package.name, phrase))
-            yield f"| {words} | {_cell(package.ecosystem)} | {growth('unpacked', package.more)} |"
+            words = cell(package_words(package.before, package.after, package.name, phrase))
+            yield f"| {words} | {cell(package.ecosystem)} | {growth('unpacked', package.more)} |"
         yield from _rest(len(compared.packages) - _MOST, phrase)
     yield ""
-    yield f"<sub>{phrase('Compared with {}', _cell(when(compared.before, phrase) or compared.before.name))}</sub>"
+    yield f"<sub>{phrase('Compared with {}', cell(when(compared.before, phrase) or compared.before.name))}</sub>"
 
 
 def _figures(now: Measurement, compared: Change | None, phrase: Phrase) -> Iterator[str]:
@@ -79,13 +78,13 @@ def _figures(now: Measurement, compared: Change | None, phrase: Phrase) -> Itera
 def _step(step: StepChange, phrase: Phrase) -> str:
     text = " ".join(step.step.text.split()) or "?"
     text = text if len(text) <= _STEP else text[: _STEP - 1] + "…"
-    said = f"`{_code(text)}`"
+    said = f"`{code(text)}`"
     if step.before is None:
         said = phrase("{} (new)", said)
     elif step.after is None:
         said = phrase("{} (gone)", said)
     now = figure("unpacked", step.after.size) if step.after else "-"
-    return f"| {said} | {_cell(step.step.place)} | {growth('unpacked', step.more)} | {now} |"
+    return f"| {said} | {cell(step.step.place)} | {growth('unpacked', step.more)} | {now} |"
 
 
 def _rest(count: int, phrase: Phrase) -> Iterator[str]:
@@ -100,14 +99,6 @@ def history_table(measurements: Sequence[Measurement], metrics: Sequence[str], p
     lines = [f"| {' | '.join(heads)} |", f"|---|---|---|{'--:|' * len(metrics)}"]
     for one in measurements:
         figures = (figure(metric, one.figures.get(metric)) for metric in metrics)
-        cells = (_cell(one.at[:16].replace("T", " ")), _cell(one.branch), f"`{_code(one.commit[:7])}`", *figures)
+        cells = (cell(one.at[:16].replace("T", " ")), cell(one.branch), f"`{code(one.commit[:7])}`", *figures)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _code(text: str) -> str:
-    return visible(" ".join(text.split())).replace("`", "'").replace("|", "\\|")
-
-
-def _cell(text: str) -> str:
-    return visible(" ".join(text.split())).translate(_ESCAPED)

@@ -57,6 +57,14 @@ class FileChange(NamedTuple):
         """How many bytes it takes more; below zero for fewer."""
         return self.size_after - self.size_before
 
+    @property
+    def weight(self) -> int:
+        """By how many bytes it counts where the weightiest changes are told first: those that it takes more or fewer,
+        or, where other content has the same size, all of them."""
+        if self.grown or self.what != "content":
+            return abs(self.grown)
+        return max(self.size_after, self.size_before)
+
 
 class Tally(NamedTuple):
     """Changes of files counted: those that are new, gone, of other content or kind, and of other metadata only; the

@@ -179,8 +179,7 @@ class _Walk:
         if not self._most:
             self._all.append(change)
             return
-        weight = abs(change.grown) or (max(change.size_after, change.size_before) if change.what == "content" else 0)
-        item = (weight, -self.tally.every, change)
+        item = (change.weight, -self.tally.every, change)
         if len(self._heap) < self._most:
             heapq.heappush(self._heap, item)
         elif item[:2] > self._heap[0][:2]:

@@ -6,6 +6,7 @@ Nothing is built: what a COPY, an ADD or a bind mount selects is known from the 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from kezuri.anatomy.heaps import GrowingHeap
 from kezuri.anatomy.values import Heap
 from kezuri.forecast.context_tree import ContextTree
 from kezuri.plan.inputs import Choice, ContextInput
@@ -13,8 +14,6 @@ from kezuri.plan.operation import Operation, StagePlan
 from kezuri.source.context_walk import Lying
 from kezuri.tree.selection import Selection, select
 from kezuri.tree.tree import Found, Tree
-
-_LARGEST = 5
 
 
 class Taking(NamedTuple):
@@ -183,9 +182,9 @@ def use_of(
             for path in {path for taking in several for path in taking.files}:
                 readers.setdefault(path, []).append(number)
     tree = ContextTree()
-    whole, shown, read = _Growing(), _Growing(), _Growing()
+    whole, shown, read = GrowingHeap(), GrowingHeap(), GrowingHeap()
     alone = [0] * len(instructions)
-    hidden: dict[int, _Growing] = {}
+    hidden: dict[int, GrowingHeap] = {}
     told = []
     for each in lying:
         if each.unread:
@@ -194,7 +193,7 @@ def use_of(
             tree.hide(each.path, each.directory)
             if not each.directory:
                 whole.add(each.size, each.path)
-                hidden.setdefault(each.line, _Growing()).add(each.size, each.path)
+                hidden.setdefault(each.line, GrowingHeap()).add(each.size, each.path)
         elif each.directory:
             tree.put_directory(each.path)
         else:
@@ -239,7 +238,7 @@ def _by_instruction(taken: Sequence[Taking]) -> list[list[Taking]]:
 
 
 def _reading(several: Sequence[Taking], alone: int, wanted: Collection[int]) -> Reading:
-    heap = _Growing()
+    heap = GrowingHeap()
     for path, size in {path: size for taking in several for path, size in taking.files.items()}.items():
         heap.add(size, path)
     operation, stage, context = several[0].operation, several[0].stage, several[0].context
@@ -282,25 +281,3 @@ def _upwards(path: str) -> Iterator[str]:
     while path:
         yield path
         path = path.rpartition("/")[0]
-
-
-class _Growing:
-    """A heap that files are put on."""
-
-    __slots__ = ("count", "largest", "size")
-
-    def __init__(self) -> None:
-        self.count = self.size = 0
-        self.largest: list[tuple[int, str]] = []
-
-    def add(self, size: int, path: str) -> None:
-        self.count += 1
-        self.size += size
-        largest = self.largest
-        if len(largest) < _LARGEST or size > largest[-1][0]:
-            largest.append((size, path))
-            largest.sort(key=lambda each: (-each[0], each[1]))
-            del largest[_LARGEST:]
-
-    def heap(self) -> Heap:
-        return Heap(self.count, self.size, tuple(self.largest))

@@ -1,11 +1,9 @@
 """One thing that is not the same in two results, by name, and whether somebody had declared that it may differ."""
 
 from collections.abc import Iterable
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import re
+from kezuri.tree.below import below
 
 
 class Difference(NamedTuple):
@@ -40,8 +38,8 @@ def undeclared(differences: Iterable[Difference], changes: Iterable[str]) -> tup
     allowed, every = (*changes, *ALWAYS), tuple(differences)
     found = [d for d in every if not d.noise and not any(covers(word, d) for word in allowed)]
     for directory in sorted((d for d in found if _is_directory(d)), key=lambda d: -len(d.where)):
-        below = f"{directory.where}/"
-        if any(d.where.startswith(below) for d in every) and not any(d.where.startswith(below) for d in found):
+        within = f"{directory.where}/"
+        if any(d.where.startswith(within) for d in every) and not any(d.where.startswith(within) for d in found):
             found.remove(directory)
     return tuple(found)
 
@@ -64,21 +62,7 @@ def covers(word: str, difference: Difference) -> bool:
     head, _, pattern = word.partition(" ")
     if not pattern or not (name == head or name.startswith(f"{head}.")) or not name.startswith("file."):
         return False
-    return _below(pattern.strip("/")).fullmatch(difference.where) is not None
-
-
-@cache
-def _below(pattern: str) -> "re.Pattern[str]":
-    """What a path has to look like to lie at a pattern or below: `*` and `?` stop at a slash, `**` does not."""
-    import re
-
-    parts = []
-    for piece in re.split(r"(\*\*/?|\*|\?)", pattern):
-        if piece.startswith("**"):
-            parts.append("(?:.*/)?" if piece.endswith("/") else ".*")
-        else:
-            parts.append({"*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece)))
-    return re.compile("".join(parts) + "(?:/.*)?", re.DOTALL)
+    return below(pattern).fullmatch(difference.where) is not None
 
 
 def _short(value: str) -> str:

@@ -2,8 +2,7 @@
 
 from kezuri.diagnostics import visible
 
-_MEANING = "\\`*_[]<>|#@!"
-_NAMED = {"<": "&lt;", ">": "&gt;", "@": "&#64;"}
+_ESCAPED = str.maketrans({**{char: f"\\{char}" for char in "\\`*_[]|#!~"}, "<": "&lt;", ">": "&gt;", "@": "&#64;"})
 
 
 def code(text: str) -> str:
@@ -13,7 +12,4 @@ def code(text: str) -> str:
 
 def cell(text: str) -> str:
     """What stands in a cell as it is, on one line."""
-    text = visible(" ".join(text.split("\n")))
-    for char in _MEANING:
-        text = text.replace(char, _NAMED.get(char) or f"\\{char}")
-    return text
+    return visible(" ".join(text.split("\n"))).translate(_ESCAPED)

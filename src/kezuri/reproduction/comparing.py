@@ -20,6 +20,7 @@ def compared(one: Made, two: Made, contents: Contents, dated: bool = False) -> t
     first, second = (Window(made.began, made.ended, made.cores) for made in (one, two))
     found: list[StepUnlike] = []
     unlike_stages: dict[int, str] = {}
+    loose_stages: dict[int, str] = {}
     for step in one.steps:
         other = others.get((step.stage, step.position))
         if other is None:
@@ -38,6 +39,11 @@ def compared(one: Made, two: Made, contents: Contents, dated: bool = False) -> t
                 # What has a kind of its own came about here; of the rest nobody knows.
                 follows = unlike_stages.get(step.stage, "")
             unlike_stages.setdefault(step.stage, follows or step.name)
+        if any(each.what in ("mode", "owner") for each in differences):
+            if not heavy:
+                # What is copied from a stage has its modes and owners from there.
+                follows = next((loose_stages[stage] for stage in step.stages if stage in loose_stages), "")
+            loose_stages.setdefault(step.stage, follows or step.name)
         found.append(StepUnlike(step.stage, step.name, step.text, step.line, differences, follows))
     config = tuple(_config(one.config, two.config))
     if config:

@@ -89,6 +89,18 @@ KINDS: dict[Kind, str] = {
 }
 
 _BUILD_ID = "it follows from all else in the program: mend that, or link with -Wl,--build-id=none"
+_COMMANDS = re.compile(r"&&|\|\||;|\n")
+_DRAWN = re.compile(r"\$\{?RANDOM\b|/u?random\b|\b(?:uuidgen|mktemp|shuf|pwgen)\b|\bopenssl rand\b|\bsort -R\b")
+_READ = re.compile(
+    r"/proc/(?:meminfo|uptime|loadavg|stat|cpuinfo|self|\d+)\b|/sys/|\b(?:free|uptime|df|stat|ps)\b|\$\$|\bls -\w*i"
+)
+_DATE = re.compile(r"\bdate\b")
+_PYTHON: dict[Kind, str] = {
+    "order": "sort what is listed; for sets of Python PYTHONHASHSEED=0",
+    "random": "give the generator a seed (Python's hash(): PYTHONHASHSEED=0), or a name that is fixed",
+}
+_MACHINES = "what the machine says of itself"
+_MACHINE = "do not write it down: it is another one on each machine and each time"
 _PATTERNS = tuple((re.compile(known.path), known) for known in PATHS)
 
 
@@ -106,7 +118,30 @@ def mending(path: str, what: str, kind: Kind, instruction: str, dated: bool = Fa
         if pattern.fullmatch(path):
             kind = known.kind if kind == "content" else kind
             return kind, known.about, known.mending or KINDS[kind]
-    return kind, "", KINDS[kind]
+    kind, about = _of_command(kind, _writer(instruction, path))
+    mended = _MACHINE if about == _MACHINES else KINDS[kind]
+    if kind in ("order", "random") and re.search(r"\bpython[0-9.]*\b", instruction):
+        mended = _PYTHON[kind]
+    return kind, about, mended
+
+
+def _of_command(kind: Kind, command: str) -> tuple[Kind, str]:
+    """What the command says that wrote a file whose looks say nothing: its kind, and where its bytes come from."""
+    if kind != "content" or not command:
+        return kind, ""
+    if _DRAWN.search(command):
+        return "random", ""
+    if _READ.search(command):
+        return kind, _MACHINES
+    return ("time", "") if _DATE.search(command) else (kind, "")
+
+
+def _writer(instruction: str, path: str) -> str:
+    """The command of a RUN that sends what it prints into the file; empty where none is seen to."""
+    if not instruction.upper().startswith("RUN"):
+        return ""
+    into = re.compile(r">\s*[\"']?(?:\S*/)?" + re.escape(path.rpartition("/")[2]) + r"(?![\w.-])")
+    return next((into.sub("", command) for command in _COMMANDS.split(instruction) if into.search(command)), "")
 
 
 def of_program(mended: str) -> str:

@@ -1,9 +1,9 @@
 """Differences that a user lets pass, by patterns of paths."""
 
-import re
 from collections.abc import Sequence
 
 from kezuri.reproduction.values import Reproduction
+from kezuri.tree.below import below
 
 
 def without(found: Reproduction, patterns: Sequence[str]) -> tuple[Reproduction, int]:
@@ -12,7 +12,7 @@ def without(found: Reproduction, patterns: Sequence[str]) -> tuple[Reproduction,
     config are matched by their names."""
     if not patterns:
         return found, 0
-    matchers = [_matcher(pattern.strip("/")) for pattern in patterns]
+    matchers = [below(pattern) for pattern in patterns]
     steps, passed = [], 0
     for step in found.steps:
         left = tuple(each for each in step.found if not any(m.fullmatch(each.path) for m in matchers))
@@ -20,13 +20,3 @@ def without(found: Reproduction, patterns: Sequence[str]) -> tuple[Reproduction,
         if left:
             steps.append(step._replace(found=left))
     return found._replace(steps=tuple(steps)), passed
-
-
-def _matcher(pattern: str) -> "re.Pattern[str]":
-    parts = []
-    for piece in re.split(r"(\*\*/?|\*|\?)", pattern):
-        if piece.startswith("**"):
-            parts.append("(?:.*/)?" if piece.endswith("/") else ".*")
-        else:
-            parts.append({"*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece)))
-    return re.compile("".join(parts) + "(?:/.*)?", re.DOTALL)

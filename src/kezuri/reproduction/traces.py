@@ -5,6 +5,7 @@ random. What has to be taken out until they are equal is what they differ in.
 """
 
 import re
+from struct import unpack_from
 from typing import NamedTuple
 
 from kezuri.reproduction.values import Kind
@@ -195,7 +196,8 @@ def _runs(one: bytes, two: bytes) -> list[tuple[int, int]]:
 
 
 def _timed(one: bytes, two: bytes, run: tuple[int, int], first: Window, second: Window) -> bool:
-    """Whether both have a time there: as a text, or as a number of four or eight bytes, either end first."""
+    """Whether both have a time there: as a text, or as a number of four or eight bytes, either end first, whole or with
+    a fraction (as databases keep it)."""
     start, end = run
     left, right = one[max(0, start - 24) : end + 24], two[max(0, start - 24) : end + 24]
     if _without("time", left, first) == _without("time", right, second):
@@ -207,6 +209,10 @@ def _timed(one: bytes, two: bytes, run: tuple[int, int], first: Window, second: 
                 for unit in (1, 1000) if size == 8 else (1,):
                     if first.has(was / unit) and second.has(now / unit):
                         return True
+    for at in range(max(0, end - 8), start + 1):
+        for form in ("<d", ">d") if at + 8 <= len(one) else ():
+            if first.has(unpack_from(form, one, at)[0]) and second.has(unpack_from(form, two, at)[0]):
+                return True
     return False
 
 
@@ -268,6 +274,8 @@ def _of_tar(one: bytes, two: bytes) -> Trace | None:
     without_modes = [[(name, size, content) for name, size, _, content in members] for members in kept]
     if without_modes[0] == without_modes[1]:
         return Trace("mode", "modes and times of what the archive holds")
+    if sorted(without_modes[0]) == sorted(without_modes[1]):
+        return Trace("order", "of what the archive holds; modes and times, too")
     return None
 
 

@@ -2,16 +2,14 @@
 turned around. Programs that rely on an order which no file system promises are found out by it."""
 
 import errno
-import fcntl
 import os
-import select
 import struct
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
-from kezuri.linux import intercept, libc, namespaces, privileges, syscalls
+from kezuri.linux import intercept, libc, syscalls
 from kezuri.linux.intercept import HAND_OVER, Call, Listener
-from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, NewMount
+from kezuri.sandbox import answering
 from kezuri.sandbox.seccomp import ALLOW, ARCH, AUDIT, JEQ, LD, NUMBER, RET, Code
 
 _NAME: Final = "getdents64"
@@ -53,51 +51,25 @@ def hand_over(filtering: bytes, hand: Callable[[int], None]) -> None:
 
 def start(listener: int) -> int:
     """Start the process that answers the calls which `listener` hears of; its number. OSError when it cannot be."""
-    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    return answering.started(lambda: _serve(listener))
+
+
+def _serve(listener: int) -> None:
+    answering.keep((listener, answering.own_proc()), _KEPT)
+    os.fchdir(4)
+    with Listener(3) as calls:
+        for call in answering.calls_of(calls):
+            _answer(calls, call)
+
+
+def _answer(calls: Listener, call: Call) -> None:
     try:
-        # Not into the step's PID namespace, which is that of the supervisor's children.
-        namespaces.enter(own, namespaces.NEWPID)
-    finally:
-        os.close(own)
-    pid = os.fork()
-    if pid == 0:
-        _serve(listener)
-    return pid
-
-
-def _serve(listener: int) -> NoReturn:
-    try:
-        with NewMount("proc") as new:
-            proc = new.detached(MS_NOSUID | MS_NODEV | MS_NOEXEC)
-        for number, fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (listener, proc)]):
-            os.dup2(fd, 3 + number, inheritable=False)
-        privileges.close_from(5)
-        kept = privileges.permitted() & privileges.mask(_KEPT)
-        privileges.set_capabilities(kept, kept, 0)
-        os.fchdir(4)
-        with Listener(3) as calls:
-            _answer_all(calls)
-    finally:
-        os._exit(0)
-
-
-def _answer_all(calls: Listener) -> None:
-    poll = select.poll()
-    poll.register(calls.fd, select.POLLIN)
-    while True:
-        ((_, events),) = poll.poll()
-        if not events & select.POLLIN:
-            return
-        call = calls.receive()
-        if call is None:
-            continue
-        try:
-            calls.answer(call, _read(calls, call))
-        except OSError as error:
-            if error.errno in (errno.ESRCH, errno.EPERM, errno.ENOSYS):
-                calls.go_on(call)  # We cannot do it in its place: nothing has been read yet.
-            else:
-                calls.answer(call, error=error.errno or errno.EIO)
+        calls.answer(call, _read(calls, call))
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.EPERM, errno.ENOSYS):
+            calls.go_on(call)  # We cannot do it in its place: nothing has been read yet.
+        else:
+            calls.answer(call, error=error.errno or errno.EIO)
 
 
 def _read(calls: Listener, call: Call) -> int:

@@ -7,21 +7,18 @@ have. Its root becomes the step's (`ids_reach.py`).
 """
 
 import errno
-import fcntl
 import os
 import resource
-import select
 import stat
 import struct
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final
 
-from kezuri.linux import namespaces, privileges, recorded, status, syscalls
+from kezuri.linux import recorded, status, syscalls
 from kezuri.linux.intercept import Call, Listener
-from kezuri.linux.mounts import MS_NODEV, MS_NOEXEC, MS_NOSUID, NewMount
 from kezuri.linux.recorded import Record
-from kezuri.sandbox import ids_filter
+from kezuri.sandbox import answering, ids_filter
 from kezuri.sandbox.credentials import SAME, Credentials
 from kezuri.sandbox.ids_reach import AT_HERE, AT_NOFOLLOW, Reach
 from kezuri.sandbox.seccomp import AUDIT, WITH
@@ -67,37 +64,14 @@ def start(listener: int, root: int, gid: int, *groups: int, here: int = -1) -> i
     """Start the process that answers the calls that `listener` hears of; its number. `root` is the step's root, `gid`
     and `groups` are those with which the step begins. Both descriptors stay the caller's, and so does `here`,
     the caller's own PID namespace, which is given where /proc does not show it. OSError when it cannot be started."""
-    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if here < 0 else os.dup(here)
-    try:
-        # Not into the step's PID namespace, which is that of the supervisor's children.
-        namespaces.enter(own, namespaces.NEWPID)
-    finally:
-        os.close(own)
-    pid = os.fork()
-    if pid == 0:
-        _serve(listener, root, Credentials((0, 0, 0), (gid, gid, gid), groups))
-    return pid
+    first = Credentials((0, 0, 0), (gid, gid, gid), groups)
+    return answering.started(lambda: _serve(listener, root, first), here)
 
 
-def _serve(listener: int, root: int, first: Credentials) -> NoReturn:
-    try:
-        proc = _own_proc()
-        # Out of the way of the three numbers that are taken.
-        for number, fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (listener, root, proc)]):
-            os.dup2(fd, 3 + number, inheritable=False)
-        privileges.close_from(6)
-        kept = privileges.permitted() & privileges.mask(_KEPT)
-        privileges.set_capabilities(kept, kept, 0)
-        with Listener(3) as calls:
-            Keeper(calls, 4, 5, first).serve()
-    finally:
-        os._exit(0)
-
-
-def _own_proc() -> int:
-    """A directory that shows the processes of this PID namespace; it is mounted nowhere."""
-    with NewMount("proc") as new:
-        return new.detached(MS_NOSUID | MS_NODEV | MS_NOEXEC)
+def _serve(listener: int, root: int, first: Credentials) -> None:
+    answering.keep((listener, root, answering.own_proc()), _KEPT)
+    with Listener(3) as calls:
+        Keeper(calls, 4, 5, first).serve()
 
 
 class Keeper:
@@ -115,15 +89,8 @@ class Keeper:
 
     def serve(self) -> None:
         """Answer; returns when nobody is left who could ask."""
-        poll = select.poll()
-        poll.register(self._calls.fd, select.POLLIN)
-        while True:
-            ((_, events),) = poll.poll()
-            if not events & select.POLLIN:
-                return
-            call = self._calls.receive()
-            if call is not None:
-                self._answer(call)
+        for call in answering.calls_of(self._calls):
+            self._answer(call)
 
     def _answer(self, call: Call) -> None:
         name = _NAMES.get((call.machine, call.number))

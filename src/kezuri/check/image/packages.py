@@ -141,7 +141,7 @@ class Installed(Gathering):
             if len(rest) > 1:
                 name = "/".join(rest[:2]) if rest[0].startswith("@") else rest[0]
                 directory = path[: at + 13] + name
-                self.node.setdefault(directory, Heap()).add(path, item.entry.size)
+                self.node.setdefault(directory, Heap()).add(item.entry.size, path)
                 self.layers[directory] = item.layer
             return False
         if path.endswith(".dist-info/METADATA"):

@@ -38,7 +38,7 @@ class Shipped(Gathering):
         if entry.kind == "file":
             cache = cache_of(path)
             if cache is not None and cache.rule == CACHES_RULE:
-                self.caches.setdefault((item.layer, cache.words), Heap()).add(path, entry.size)
+                self.caches.setdefault((item.layer, cache.words), Heap()).add(entry.size, path)
                 return False
         name = path.rpartition("/")[2]
         wanted = FILES if entry.kind == "file" else DIRECTORIES

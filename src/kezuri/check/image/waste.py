@@ -2,31 +2,21 @@
 
 from collections.abc import Iterator
 
+from kezuri.anatomy.heaps import GrowingHeap
 from kezuri.anatomy.walk import Item
 from kezuri.check.image.subject import Gathering
 
 _SHOWN = 3
 
 
-class Heap:
-    """Files of one kind: how many, of how many bytes, and the largest of them."""
+class Heap(GrowingHeap):
+    """Files of one kind, as a finding tells of them; `words` are what else there is to say."""
 
-    __slots__ = ("count", "largest", "size", "words")
+    __slots__ = ("words",)
 
     def __init__(self) -> None:
-        self.count = 0
-        self.size = 0
-        self.largest: list[tuple[int, str]] = []
+        super().__init__(_SHOWN)
         self.words: set[str] = set()
-
-    def add(self, path: str, size: int) -> None:
-        """One file more."""
-        self.count += 1
-        self.size += size
-        if len(self.largest) < _SHOWN or size > self.largest[-1][0]:
-            self.largest.append((size, path))
-            self.largest.sort(key=lambda each: (-each[0], each[1]))
-            del self.largest[_SHOWN:]
 
     def __str__(self) -> str:
         shown = ", ".join(f"/{shortened(path)}" for _, path in self.largest)
@@ -51,13 +41,13 @@ class Waste(Gathering):
         if entry.kind != "file" or not entry.size:
             return False
         if item.hidden >= 0 and item.removed:
-            self.removed.setdefault((item.hidden, item.layer), Heap()).add(entry.path, entry.size)
+            self.removed.setdefault((item.hidden, item.layer), Heap()).add(entry.size, entry.path)
         if item.over is not None:
             below = item.over.entry
             # What changes owner or mode keeps its time; what is written anew does not.
             if (below.size, below.mtime) == (entry.size, entry.mtime):
                 heap = self.repeated.setdefault((item.layer, item.over.layer), Heap())
-                heap.add(entry.path, entry.size)
+                heap.add(entry.size, entry.path)
                 if (below.uid, below.gid) != (entry.uid, entry.gid):
                     heap.words.add("owner")
                 elif below.mode != entry.mode:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from posixpath import normpath
 
-from kezuri.check.course import Courses, Step, courses
+from kezuri.check.course import Courses, courses
 from kezuri.check.rule import Example, Finding, Level, Rule
 from kezuri.check.rules.dependencies import EVERYTHING
 from kezuri.check.subject import Subject
@@ -151,11 +151,6 @@ def needless(subject: Subject, around: Surroundings) -> list[str]:
     names = {name.rstrip("/") for name in around.names()}
     ignore = subject.ignore
     return [n for n in (*SECRETS, *LARGE) if n in names and (ignore is None or not ignore.matches(n))]
-
-
-def copies_of(step: Step) -> tuple[str, ...]:
-    """The words of a COPY from the context as paths in it."""
-    return tuple(word.removeprefix("./").strip("/") for word in step.sources) if step.origin is None else ()
 
 
 def _secret(around: Surroundings | None, word: str) -> Level | None:
