@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from kezuri.anatomy.tree_view import Filter, Selection, TreeView
 from kezuri.anatomy.values import Piece
 from kezuri.app.exploring import Version
 from kezuri.cli.explorer.content_text import differences, drawn, hex_line, is_text
+from kezuri.cli.explorer.patterns import Limited, TooLong, compiled, matched
 from kezuri.cli.explorer.rows import Rows
 from kezuri.layer.entry import Entry
 
@@ -366,3 +368,48 @@ def test_versions_compared() -> None:
     assert told is not None and len(told) == 2 and told[0][0].startswith("-00000010") and told[1][1] == "green"
     # Beginnings that are equal, of files that are not.
     assert differences(version(b"x" * 10, 10), version(b"x" * 10, 20)) == []
+
+
+def test_expressions_that_run_away_or_are_too_large(tmp_path: Path) -> None:
+    tree = FileTree.of([Piece(Entry("a" * 60, "file"), 0), Piece(Entry("b", "file"), 0)], 1)
+    assert list(matched("/b$", tree)) == [0, 0, 1]
+    with pytest.raises(TooLong), Limited(0.05):
+        compiled("(a+)+$")("a" * 60 + "!")
+    for pattern in ("a{99999999999999999999}", "(" * 5000, "["):
+        with pytest.raises(re.error):
+            compiled(pattern)
+
+
+BROKEN = """
+import sys
+from kezuri.cli.explorer.app import Explorer
+from kezuri.cli.main import main
+
+def broken(self):
+    raise RuntimeError("a mistake of ours")
+
+Explorer.action_help = broken
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@needs_tmux
+def test_a_mistake_ends_with_a_sentence_and_a_runaway_expression_does_not_end_anything(
+    root: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(BROKEN)
+    with Tmux(tmp_path, [sys.executable, str(script), "--root", str(root), "explore", "img"], {}, 110, 30) as tmux:
+        tmux.wait("layer 2 ·")
+        for key in ("f", "/"):
+            tmux.keys(key)
+            tmux.wait("expression")
+            tmux.type(r"(.?.?.?)*(.?.?.?)*\d\d!")
+            tmux.keys("Enter")
+            tmux.wait("takes too long")
+            tmux.keys("Escape")
+            tmux.wait("layer 2 ·", without="takes too long")
+        tmux.keys("?")
+        tmux.wait("sorry, something unexpected went wrong: RuntimeError: a mistake of ours", without="Traceback")
+        assert tmux.code() == 125

@@ -127,11 +127,13 @@ class Filter(NamedTuple):
 class Selection:
     """What of a view a filter keeps. By the number of each node: `kept`, whether it is to be seen, for itself or for
     what is in it; `sizes`, the bytes that match, in it and of it. `matches` are how many nodes match that are no
-    directories. re.error where the pattern is none."""
+    directories. `found` says by the number of each node whether the pattern is found in its path; where it is not
+    given, that is found out: re.error where the pattern is none."""
 
-    def __init__(self, view: TreeView, wanted: Filter) -> None:
+    def __init__(self, view: TreeView, wanted: Filter, found: bytearray | None = None) -> None:
         self.view = view
         self.filter = wanted
+        self._found = found
         nodes = view.tree.nodes
         self.kept = bytearray(len(nodes))
         self.matches = 0
@@ -163,7 +165,8 @@ class Selection:
     def _some(self) -> None:
         view, wanted, kept = self.view, self.filter, self.kept
         nodes = view.tree.nodes
-        matching = _matcher(wanted.pattern)
+        found = self._found
+        matching = _matcher(wanted.pattern) if found is None else None
         own = [0] * len(nodes)
         paths = [""] * len(nodes) if matching is not None else []
         totals = view.wasted if wanted.wasted else view.gone if self.sizes is view.gone else view.sizes
@@ -188,7 +191,10 @@ class Selection:
                 continue
             if wanted.leftover and (stand is None or not stand.leftover):
                 continue
-            if matching is not None and matching(paths[number]) is None:
+            if found is not None:
+                if not found[number]:
+                    continue
+            elif matching is not None and matching(paths[number]) is None:
                 continue
             kept[number] = 1
             if not directory:

@@ -47,6 +47,8 @@ def execute(invocation: Invocation) -> int:
             explorer = Explorer(exploration, named.name, console.phrase)
             with Ending(lambda: explorer.call_from_thread(explorer.exit)):
                 explorer.run()
+            if explorer.broken is not None:
+                raise explorer.broken
             code = explorer.return_code or 0
     finally:
         exploration.close()

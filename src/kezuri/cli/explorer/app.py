@@ -1,6 +1,8 @@
 """The explorer: layers on one side, the files that they make on the other, on Textual."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from rich.text import Text
@@ -20,6 +22,7 @@ from kezuri.cli.explorer.lines import Lines, key
 from kezuri.cli.explorer.look import LOOK
 from kezuri.cli.explorer.messages import Done, Heard, Looked
 from kezuri.cli.explorer.panes import FilesPane, LayersPane
+from kezuri.cli.explorer.patterns import Limited, TooLong, matched
 from kezuri.cli.explorer.screens import ChoiceScreen, ContentScreen, HelpScreen
 from kezuri.cli.explorer.views import Views
 from kezuri.cli.explorer.words import name
@@ -66,11 +69,21 @@ class Explorer(App[None]):
         self._opened: Opened | None = None
         self._filter = Filter()
         self._aggregate = False
+        self._matched: tuple[str, bytearray | None] = ("", None)
+        self._mistyped = ""
+        self.broken: Exception | None = None
+        """What went wrong in here, to be raised once the terminal is given back."""
         self._asked = ""
         self._sought = ""
         self._shown: tuple[Node, int] | None = None
         self._views = Views(self.post_message)
         self._errands = Errands(exploration, phrase, self.post_message, self._say, self._push)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End, as Textual does, but leave it to whoever called to say why: a story on the screen helps no user."""
+        self.broken = self.broken or error
+        self._return_code = 125
+        self._close_messages_no_wait()
 
     # what is there
 
@@ -156,14 +169,24 @@ class Explorer(App[None]):
         layers = self._first.query_one(LayersPane)
         if opened.layers:
             self._first.query_one("#details", Static).update(Details(opened, self._phrase).layer(layers.cursor))
-        self._views.wish(opened, layers.cursor, self._filter, self._aggregate)
+        self._views.wish(opened, layers.cursor, self._filter, self._aggregate, self._matched[1])
+
+    @contextmanager
+    def _complaining(self) -> Iterator[None]:
+        """Say what is wrong with an expression."""
+        try:
+            yield
+        except re.error as error:
+            self._say(self._phrase("This is no regular expression: {}", error))
+        except TooLong:
+            self._say(self._phrase("This regular expression takes too long"))
 
     def on_looked(self, message: Looked) -> None:
         if not self._views.is_last(message):
             return
         if message.selection is None:
-            self._say(self._phrase("This is no regular expression: {}", message.error))
-            return
+            assert message.error is not None
+            raise message.error
         files = self._first.query_one(FilesPane)
         node = files.node
         files.rows.show(message.selection)
@@ -239,6 +262,14 @@ class Explorer(App[None]):
             self._wanted(Filter())
 
     def _wanted(self, wanted: Filter) -> None:
+        pattern = wanted.pattern
+        if pattern != self._matched[0] and self._opened is not None:
+            with self._complaining():
+                self._matched = pattern, matched(pattern, self._opened.tree) if pattern else None
+            if self._matched[0] != pattern:
+                self._mistyped = pattern  # what was shown before still is
+                return
+        self._mistyped = ""
         self._filter = wanted
         self._look()
 
@@ -280,7 +311,9 @@ class Explorer(App[None]):
         self._asked = what
         prompt = self._first.query_one("#prompt", Input)
         written = "./" + re.sub(r"[^\w.+@-]", "_", self._shown[0].name) if self._shown is not None else ""
-        prompt.value = {"filter": self._filter.pattern, "search": self._sought, "write": written}.get(what, "")
+        prompt.value = {"filter": self._mistyped or self._filter.pattern, "search": self._sought, "write": written}.get(
+            what, ""
+        )
         prompt.cursor_position = len(prompt.value)
         prompt.placeholder = {
             "filter": self._phrase("Show only paths with this regular expression"),
@@ -319,15 +352,13 @@ class Explorer(App[None]):
         files = self._first.query_one(FilesPane)
         if not self._sought:
             return
-        try:
-            found = files.rows.find(self._sought, files.node, backwards)
-        except re.error as error:
-            self._say(self._phrase("This is no regular expression: {}", error))
-            return
-        if found is None:
-            self._say(self._phrase("Nothing that is shown is called so: {}", visible(self._sought)))
-        else:
-            files.reveal(found)
+        with self._complaining():
+            with Limited():
+                found = files.rows.find(self._sought, files.node, backwards)
+            if found is None:
+                self._say(self._phrase("Nothing that is shown is called so: {}", visible(self._sought)))
+            else:
+                files.reveal(found)
 
     # contents
 

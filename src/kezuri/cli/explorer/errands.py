@@ -14,6 +14,7 @@ from kezuri.cli.explorer.screens import ContentScreen
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.quantities import size
 from kezuri.diagnostics import KezuriError, visible
+from kezuri.progress.calling_off import CalledOff
 
 
 class Errands:
@@ -84,6 +85,14 @@ class Errands:
                 reason = error.diagnostics[0].message if isinstance(error, KezuriError) else error.strerror
                 text = visible(reason or str(error))
                 then = lambda: self._say(text)  # noqa: E731
+            except CalledOff:
+                return
+            except Exception as error:
+                broken = error
+
+                def then() -> None:
+                    raise broken
+
             self._post(Done(then))
 
         self._say(self._phrase("Reading…"))

@@ -18,7 +18,7 @@ class Heard(Message):
 class Looked(Message):
     """A view was computed; `number` says for which wish."""
 
-    def __init__(self, number: int, selection: Selection | None, error: str = "") -> None:
+    def __init__(self, number: int, selection: Selection | None, error: Exception | None = None) -> None:
         super().__init__()
         self.number = number
         self.selection = selection

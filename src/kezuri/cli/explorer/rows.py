@@ -1,10 +1,10 @@
 """The rows of a tree of files of which some directories are open: what of it is drawn, without drawing it."""
 
-import re
 from collections.abc import Iterator
 
 from kezuri.anatomy.listing_tree import Node
 from kezuri.anatomy.tree_view import Selection
+from kezuri.cli.explorer.patterns import compiled
 
 _FEW = 200
 """A selection of no more paths than this is shown with all its directories open."""
@@ -110,8 +110,7 @@ class Rows:
     def find(self, pattern: str, after: Node | None, backwards: bool = False) -> Node | None:
         """The next node to be seen whose name the regular expression is found in, in the order of the rows when all is
         open, beginning anew at the end. re.error where the pattern is none."""
-        flags = 0 if any(char.isupper() for char in pattern) else re.IGNORECASE
-        search = re.compile(pattern, flags).search
+        search = compiled(pattern)
         first: Node | None = None
         last: Node | None = None
         passed = False

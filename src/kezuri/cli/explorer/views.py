@@ -1,6 +1,5 @@
 """What the panes show, made in a thread beside them, so that whoever moves on is never kept waiting."""
 
-import re
 from collections.abc import Callable
 
 from kezuri.anatomy.tree_view import Filter, Selection, TreeView
@@ -28,8 +27,9 @@ class Views:
         """Whether nothing else has been wished for since."""
         return looked.number == self._wish
 
-    def wish(self, opened: Opened, layer: int, wanted: Filter, aggregate: bool) -> None:
-        """Have made what is wanted of a layer; with `aggregate` of all layers from the base's on together."""
+    def wish(self, opened: Opened, layer: int, wanted: Filter, aggregate: bool, found: bytearray | None) -> None:
+        """Have made what is wanted of a layer; with `aggregate` of all layers from the base's on together. `found`
+        says which nodes the filter's pattern matches, as Selection has it."""
         since = _ground(opened, layer, wanted) if aggregate else layer - 1
         self._wish += 1
         number, views = self._wish, self._views
@@ -44,9 +44,9 @@ class Views:
                     while len(views) >= _MOST:
                         del views[next(iter(views))]
                     views[layer, since] = view
-                self._post(Looked(number, Selection(view, wanted)))
-            except re.error as error:
-                self._post(Looked(number, None, str(error)))
+                self._post(Looked(number, Selection(view, wanted, found)))
+            except Exception as error:
+                self._post(Looked(number, None, error))
 
         self._beside.post(work)
 
