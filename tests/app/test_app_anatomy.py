@@ -15,10 +15,13 @@ from tests.registry.registry_faults import FaultyRegistry, make_image
 import kezuri.app.anatomy_layers
 from kezuri.anatomy.values import Anatomy
 from kezuri.app.anatomy import Named, anatomy, opened_dissection
+from kezuri.app.diff import difference
+from kezuri.app.growth import Baseline, Measuring, gate, record
 from kezuri.app.pages import image_page
 from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
+from kezuri.growth.budgets import parse_budget
 from kezuri.layer.listing import Listing
 from kezuri.oci.descriptor import LAYER_GZIP, Descriptor
 
@@ -212,3 +215,24 @@ def test_closed_layers_are_known_by_their_media_types() -> None:
     closed = kezuri.app.anatomy_layers.closed
     assert not closed(Descriptor(LAYER_GZIP, SECRET.digest, 1))
     assert closed(Descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", SECRET.digest, 1))
+
+
+def test_an_image_of_which_a_layer_is_unread_keeps_to_no_budget(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "store")
+    shelf.put("odd", [LOWER], layers=[SECRET])
+    file = tmp_path / "sizes.jsonl"
+    wanted = Measuring("store:odd", "2026-01-02T03:04:05Z")
+    budget = parse_budget("unpacked=10GB")
+    with pytest.raises(KezuriError, match="store:odd: layer 2 could not be read: it is encrypted"):
+        record(shelf.settings, wanted, str(file), False, {})
+    with pytest.raises(KezuriError, match="store:odd: layer 2 could not be read: it is encrypted"):
+        gate(shelf.settings, wanted, [budget], Baseline(str(file)), {})
+    assert not file.exists()
+
+
+def test_images_of_which_other_layers_are_unread_are_not_the_same(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "store")
+    for name, layers in (("whole", []), ("odd", [SECRET])):
+        shelf.put(name, [LOWER], layers=layers)
+    assert not difference(shelf.settings, Named("store:whole"), Named("store:odd")).same
+    assert difference(shelf.settings, Named("store:odd"), Named("store:odd")).same

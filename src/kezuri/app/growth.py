@@ -62,8 +62,14 @@ class Gated(NamedTuple):
 
 def measure(settings: Settings, wanted: Measuring, environ: Mapping[str, str] | None) -> Measurement:
     """The image measured now. `environ` is where to look for the commit and the branch that are not told; None: they
-    are not asked for. KezuriError when there is no such image, or its layers cannot be had."""
+    are not asked for. KezuriError when there is no such image, or its layers cannot be had or read."""
     told = anatomy(settings, Named(wanted.image, wanted.platform))
+    unread = next((layer for layer in told.layers if layer.unread), None)
+    if unread is not None:  # It would seem to be small, and keep to every budget.
+        raise KezuriError.of(
+            f"{wanted.image}: layer {unread.number + 1} could not be read: {unread.unread}",
+            hint="a part of an image is not measured: mend the image, or measure one whose layers are all there",
+        )
     commit, branch = wanted.commit, wanted.branch
     if environ is not None and not (commit and branch):
         from kezuri.app.revisions import revision

@@ -119,8 +119,10 @@ class ImageDifference(NamedTuple):
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs that is looked at: not the layers alone, when what they show is the same."""
-        return not (self.settings or self.packages or self.tally.every)
+        """Whether nothing differs that is looked at: not the layers alone, when what they show is the same. Of one that
+        only one image has, and nobody could read, that is not known."""
+        unread = any(change.layer.unread for change in self.layers)
+        return not (self.settings or self.packages or self.tally.every or unread)
 
     def to_json(self) -> dict[str, Any]:
         """As `kezuri diff --format json` prints it."""
