@@ -67,6 +67,7 @@ def dive_figures(settings: Settings, image: Named, ignore: Sequence[str] = ()) -
                 raise KezuriError.of(
                     f"layer {number} could not be read: {layer.unread}",
                     hint="leave out --compat: without it, the other layers are told of",
+                    exit_code=125,
                 )
         return dive.dive_figures(dissection, patterns.matches) if ignore else dive.dive_figures(dissection)
 

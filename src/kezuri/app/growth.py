@@ -69,6 +69,7 @@ def measure(settings: Settings, wanted: Measuring, environ: Mapping[str, str] | 
         raise KezuriError.of(
             f"{wanted.image}: layer {unread.number + 1} could not be read: {unread.unread}",
             hint="a part of an image is not measured: mend the image, or measure one whose layers are all there",
+            exit_code=125,
         )
     commit, branch = wanted.commit, wanted.branch
     if environ is not None and not (commit and branch):
