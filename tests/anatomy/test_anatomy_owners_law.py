@@ -93,7 +93,7 @@ def test_a_file_belongs_to_the_package_that_its_layer_had(steps: list[tuple[Stat
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(layers)
 def test_a_file_always_belongs_to_the_package_that_its_layer_had(steps: list[tuple[State, frozenset[str]]]) -> None:
     check(steps)

@@ -103,7 +103,7 @@ def test_levels_agree(layers: list[list[Item]]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(layers=stacks)
 def test_levels_agree_often(layers: list[list[Item]]) -> None:
     agrees(layers)

@@ -285,7 +285,7 @@ WORDS = st.sampled_from([".", "a", "a/", "*/a", "b", "*.log", "a/*", ".k", "[i]"
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PATHS, min_size=1, max_size=14, unique=True), RULES, st.lists(WORDS, min_size=1, max_size=4), PATHS)
 def test_no_key_changes(tmp_path: Path, paths: list[str], rules: list[str], words: list[str], link: str) -> None:
     site = Site(tmp_path)

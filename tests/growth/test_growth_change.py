@@ -75,7 +75,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(STEPS, STEPS)
 def test_the_growth_of_the_steps_is_that_of_the_image(before: list[StepSize], after: list[StepSize]) -> None:
     """Every step is in one pair, so that nothing grows that nobody is told of."""

@@ -38,7 +38,7 @@ def measured(at: str = "2026-01-02T03:04:05Z", commit: str = "c", wire: int = 7,
     return Measurement(name, at, commit, "main", "linux/amd64", "sha256:d", {"wire": wire})
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(MEASUREMENTS)
 def test_a_line_comes_back(one: Measurement) -> None:
     line = line_of(one)
@@ -49,7 +49,7 @@ def test_a_line_comes_back(one: Measurement) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=300) | MEASUREMENTS.map(lambda one: line_of(one).encode()[:-1]))
 def test_any_bytes_are_read_or_passed_over(data: bytes) -> None:
     found = records.parsed(data)

@@ -180,7 +180,7 @@ def test_findings_stand_with_their_lines() -> None:
 
 
 @given(st.text())
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_any_title_is_a_title(title: str) -> None:
     made = html.page(title, [])
     assert b"</title>" in made and made.count(b"<script") == 3

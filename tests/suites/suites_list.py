@@ -85,6 +85,12 @@ _NAMED = (
     Suite("peers", ("tests/peers",), 90),
     Suite("command line", ("tests/cli",), 135, ("-m", "slow")),
     Suite("report", ("tests/report",), 60, ("-m", "slow")),
+    Suite(
+        "measured",
+        ("tests/anatomy", "tests/comparison", "tests/growth", "tests/packages", "tests/reproduction"),
+        240,
+        ("-m", "slow"),
+    ),
 )
 
 
