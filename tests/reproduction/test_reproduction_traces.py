@@ -64,6 +64,12 @@ def pyc(mtime: int) -> bytes:
         ("temporary name", b"cp /tmp/tmp.aB3dE6gH x\n", b"cp /tmp/tmp.Zz9yX8wV x\n", "random"),
         ("token", b"t=Zm9vYmFyYmF6cXV4MTIz\n", b"t=c29tZXRoaW5nZWxzZTQ1\n", "random"),
         ("digits of od", b"0000000 9f3a 11bc 77d0 52e8\n", b"0000000 04be 8a61 c9d3 fe27\n", "random"),
+        (
+            "figures",
+            b"MemFree: 1234567 Cached: 12345678 Dirty: 90",
+            b"MemFree: 7654321 Cached: 87654321 Dirty: 09",
+            "content",
+        ),
         ("words that differ", b"hello world\n", b"hello there\n", "content"),
         ("longer", b"a\n", b"a\nb\n", "content"),
         ("processors", b"workers 4, threads 4\n", b"workers 1, threads 1\n", "content"),

@@ -131,6 +131,7 @@ def _drawn(one: bytes, two: bytes) -> bool:
         and len(digits) >= 32
         and all(len(was) == len(now) for was, now in pairs)
         and re.fullmatch(rb"[0-9a-f]+|[0-9A-F]+", digits) is not None
+        and not digits.isdigit()  # figures of a machine are decimal, and what is drawn hardly ever is
         and len(set(digits)) >= 10
     )
 
