@@ -24,6 +24,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.growth.budgets import parse_budget
 from kezuri.layer.listing import Listing
 from kezuri.oci.descriptor import LAYER_GZIP, Descriptor
+from kezuri.store.store import Store
 
 STATUS = b"Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12.4\n\n"
 FILES = b"/.\n/usr/share/base\n"
@@ -93,6 +94,17 @@ def test_the_same_figures_wherever_an_image_is_and_no_layer_is_read_twice(tmp_pa
     with Session(shelf.settings, reading=True) as session, opened_dissection(session, Named("kept")) as image:
         assert len(list(image.pieces())) == 9
     assert not readings
+
+
+def test_a_slip_in_a_name_of_the_store_is_told_before_the_network_is_blamed(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "store")
+    with Store(str(shelf.root)) as store:
+        store.names.put("127.0.0.1:1/shop:7", shelf.put("", [LOWER]))
+    for name, hint in (("127.0.0.1:1/shp:7", "did you mean 127.0.0.1:1/shop:7?\n"), ("127.0.0.1:1/else:1", "")):
+        with pytest.raises(KezuriError) as raised:
+            anatomy(shelf.settings, Named(name))
+        said = raised.value.diagnostics[0].hint
+        assert said.startswith(hint) and ("did you mean" in said) is bool(hint)
 
 
 def test_a_page_reads_layers_once_where_nothing_can_be_kept(

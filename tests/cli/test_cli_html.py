@@ -43,7 +43,8 @@ def test_a_page_stands_beside_what_is_printed(tmp_path: Path, monkeypatch: pytes
     assert code == 2 and "--html" in err
     for command_name in ("check", "analyze"):
         assert kezuri(command_name, f"{file}", "--html=")[0] == 2
-    assert kezuri("check", f"{file}", "--html", f"{tmp_path}")[0] != 0, "a directory is no page"
+    code, _, err = kezuri("check", f"{file}", "--html", f"{tmp_path}")
+    assert code == 125 and "is a directory" in err and "--html=" in err, "1 would be findings"
 
     monkeypatch.setattr(html, "find_spec", lambda name: None)
     for words in (("analyze", "nothing"), ("compare", "nothing", "neither"), ("profile",)):

@@ -105,6 +105,8 @@ def test_it_is_said(desk: Desk) -> None:
     assert [line.split()[0] for line in out.splitlines() if re.match(r" +\d ", line)] == ["2", "3", "5", "6"]
     assert desk("profile", "--build", "0")[0] == desk("profile", "--last", "21")[0] == 2
     assert desk("profile", "--build", "9")[0] == 1
+    code, out, err = desk("profile", "nowhere")
+    assert (code, out) == (1, "") and "no build of" in err, "another project's build is not shown in its place"
     # In Japanese, and where layers are gone.
     desk("prune", "--all", "--force")
     profiled = profile(Settings(str(desk.root)), 0, str(desk.context))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from kezuri.app.distant_image import DistantImage, in_place, in_registry
@@ -107,7 +107,15 @@ def located(
         if kept is not None:
             yield StoredImage(name, kept)
             return
-    with in_registry(session, name, wanted, traffic, scratch) as distant:
+    with ExitStack() as held:
+        try:
+            distant = held.enter_context(in_registry(session, name, wanted, traffic, scratch))
+        except KezuriError as error:
+            from kezuri.images.kept import likely
+
+            # A slip in the name of an image of the store is the likeliest cause, before the network is.
+            meant = "" if word else likely(session.store, name)
+            raise (error.hinted(meant) if meant else error) from error.__cause__
         yield distant
 
 

@@ -17,12 +17,16 @@ from kezuri.tree.layers import LayerForm
 
 
 def profile(settings: Settings, build: int = 0, directory: str = "", last: int = 20) -> Profile:
-    """What the build with this number cost, else the last one that was made of or in `directory` (default: the
-    process's), else the last one; and what up to `last` builds of its project, up to that one, say of its steps.
-    KezuriError when there is none. Nothing is fetched."""
+    """What the build with this number cost, else the last one that was made of or in `directory`; without one the last
+    of the process's directory, else the last of all; and what up to `last` builds of its project, up to that one, say
+    of its steps. KezuriError when there is none. Nothing is fetched."""
     with Session(settings, reading=True) as session:
         journal = Journal(session.store.database)
         headings = journal.headings()
+        if directory and not build and not any(directory in (h.asked.context, h.asked.directory) for h in headings):
+            raise KezuriError.of(
+                f"the journal has no build of {directory}", hint="without a directory it is about the last build"
+            )
         chosen = choose(headings, build, directory or os.getcwd())
         known: dict[int, JournalBuild | None] = {}
 

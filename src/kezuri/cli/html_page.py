@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from kezuri.cli.console import Console
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Option, UsageError
-from kezuri.diagnostics import visible
+from kezuri.diagnostics import KezuriError, visible
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
@@ -30,6 +30,7 @@ def foresee_page(invocation: Invocation) -> None:
         from kezuri.report.html import library
 
         library()
+        _refuse_directory(invocation.parsed.text("--html"))
         check([(invocation.parsed.text("--html"), True)])
 
 
@@ -156,6 +157,13 @@ def _wanted(invocation: Invocation) -> bool:
     return invocation.parsed.given("--html")
 
 
+def _refuse_directory(path: str) -> None:
+    from os.path import isdir
+
+    if isdir(path):
+        raise KezuriError.of(f"{path} is a directory", hint="name a file in it: --html=report.html", exit_code=125)
+
+
 def _japanese() -> "Language":
     from kezuri.cli.language import Language, catalogue
 
@@ -167,6 +175,7 @@ def _write(invocation: Invocation, title: str, sections: Sequence[dict[str, Any]
     from kezuri.report.html import page
 
     console, file = invocation.console, invocation.parsed.text("--html")
+    _refuse_directory(file)
     # The page begins in the language in which the command speaks.
     language = "ja" if console.words("nothing found") != "nothing found" else "en"
     made = page(title, sections, language)

@@ -110,15 +110,32 @@ def find_all(store: Store, text: str) -> list[Kept]:
     raise NoSuchImage.of(f"no such image: {text}", hint=_meant(images, text, wanted))
 
 
-def _meant(images: list[Kept], text: str, wanted: Reference | None) -> str:
-    """What to write in the place of a name that no image has: another tag of the repository, or a name like it."""
+def likely(store: Store, text: str) -> str:
+    """A question whether another name was meant, which the store has; empty where none is near."""
+    near = _near(kept(store), text, Reference.maybe(text))
+    return f"did you mean {near}?" if near else ""
+
+
+def _near(images: list[Kept], text: str, wanted: Reference | None) -> str | None:
+    """The only other tag of the repository, or a name like it."""
     named = [image for image in images if image.name]
-    others = [i.familiar for i in named if i.reference and wanted and i.reference.repository == wanted.repository]
+    others = _others(named, wanted)
     # Of names of one or two letters any two are near each other.
     names = [n if ":" in text else n.removesuffix(":latest") for n in (image.familiar for image in named)]
-    near = others[0] if len(others) == 1 else nearest(text, names) if len(text) > 2 else None
+    return others[0] if len(others) == 1 else nearest(text, names) if len(text) > 2 else None
+
+
+def _others(images: list[Kept], wanted: Reference | None) -> list[str]:
+    """The names of images of the same repository."""
+    return [i.familiar for i in images if i.reference and wanted and i.reference.repository == wanted.repository]
+
+
+def _meant(images: list[Kept], text: str, wanted: Reference | None) -> str:
+    """What to write in the place of a name that no image has: another tag of the repository, or a name like it."""
+    near = _near(images, text, wanted)
     if near:
         return f"did you mean {near}?"
+    others = _others(images, wanted)
     return f"the store has {', '.join(sorted(others)[:5])}" if others else "`kezuri images` lists them"
 
 

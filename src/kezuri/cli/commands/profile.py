@@ -27,7 +27,8 @@ COMMAND = Command(
     most=1,
     description="Seconds, the bytes that an instruction added, those of them that the image does not show, those of\n"
     "lower layers that it hides, and how often it ran and why. Without --build it is about the last build that was\n"
-    "made of or in DIRECTORY (the current one), else about the last build. Nothing is built or fetched.",
+    "made of or in DIRECTORY; without a directory about the last one of the current directory, else the last of all.\n"
+    "Nothing is built or fetched.",
     completes="directory",
 )
 
