@@ -100,7 +100,10 @@ def test_a_slip_in_a_name_of_the_store_is_told_before_the_network_is_blamed(tmp_
     shelf = Shelf(tmp_path / "store")
     with Store(str(shelf.root)) as store:
         store.names.put("127.0.0.1:1/shop:7", shelf.put("", [LOWER]))
-    for name, hint in (("127.0.0.1:1/shp:7", "did you mean 127.0.0.1:1/shop:7?\n"), ("127.0.0.1:1/else:1", "")):
+    for name, hint in (
+        ("127.0.0.1:1/shp:7", "did you mean 127.0.0.1:1/shop:7?\n"),
+        ("127.0.0.1:1/nothing/like/it:1", ""),
+    ):
         with pytest.raises(KezuriError) as raised:
             anatomy(shelf.settings, Named(name))
         said = raised.value.diagnostics[0].hint
