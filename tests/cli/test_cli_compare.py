@@ -36,7 +36,7 @@ TABLE = Comparison(
 
 def compare(*argv: str, **environ: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
-    code = call(("compare", *argv), Console(out, err, {"HOME": "/nowhere", "KEZURI_ROOT": "/nowhere", **environ}))
+    code = call(("compare", *argv), Console(out, err, {"HOME": "/nowhere", "KEZURI_ROOT": "/proc/nowhere", **environ}))
     return code, out.getvalue(), err.getvalue()
 
 
