@@ -83,7 +83,7 @@ _NAMED = (
         command=("tests.users.users_run", "single"),
     ),
     Suite("peers", ("tests/peers",), 90),
-    Suite("command line", ("tests/cli",), 135, ("-m", "slow")),
+    Suite("command line", ("tests/cli",), 480, ("-m", "slow")),
     Suite("report", ("tests/report",), 60, ("-m", "slow")),
     Suite(
         "measured",
@@ -101,6 +101,6 @@ def suites() -> tuple[Suite, ...]:
     taken = {path for suite in own for path in suite.existing()}
     whole = {path for suite in own if "-m" not in suite.arguments for path in suite.existing()}
     rooms = sorted(f"tests/{path.name}" for path in TESTS.iterdir() if any(path.glob("test_*.py")))
-    found.append(Suite("rest", tuple(room for room in rooms if room not in taken), 900, ("-m", "slow")))
+    found.append(Suite("rest", tuple(room for room in rooms if room not in taken), 1100, ("-m", "slow")))
     found.append(Suite("quick", tuple(room for room in rooms if room not in whole), 170, ("-m", QUICK)))
     return tuple(sorted(found, key=lambda suite: -suite.seconds))
