@@ -80,7 +80,7 @@ def test_the_table_for_programs_has_every_run() -> None:
     assert rows[1]["runs_before"] == "510 500 520"
     assert rows[1]["saved"] == "0.5588"
     assert rows[2]["certain"] == "false"
-    assert rows[6]["after"] == "cmd|<b>", "no formula for a spreadsheet"
+    assert rows[6]["after"] == "'=cmd|<b>", "no formula for a spreadsheet, and nothing is lost"
     assert json.loads(json.dumps(TABLE.to_json()))["figures"][3]["after"] == {
         "absent": "no source file of the context is read"
     }
@@ -198,7 +198,11 @@ def test_two_dockerfiles_are_built_and_pulled(tmp_path: Path) -> None:
     broken = kezuri("compare", *words, f"{context}/before", f"{context}/after")
     assert broken.code
     assert f"{context}/before:2:6" in broken.err, "it points into the user's own file"
-    assert f"error: {context}/before cannot be built" in broken.err
+    assert f"({context})" in broken.err and "store/tmp" not in broken.err, "nor does it name our copy of the context"
+    assert "build, cold" not in broken.err, "nothing is built for it"
+    (context / "before").write_text('FROM scratch\nRUN ["/nothing"]\n')
+    broken = kezuri("compare", *words, f"{context}/before", f"{context}/after")
+    assert broken.code and f"error: {context}/before cannot be built" in broken.err
     assert os.listdir(tmp_path / "store" / "tmp") == []
 
 

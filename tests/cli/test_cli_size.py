@@ -1,5 +1,6 @@
 """`kezuri size`: recorded, shown, held against budgets; what is said and written, and with which exit code it ends."""
 
+import errno
 import io
 import json
 import re
@@ -121,6 +122,24 @@ FAULTS: list[tuple[tuple[str, ...], int, str]] = [
     (("show", "--metric", "wir"), 2, "did you mean wire?"),
     (("show", "--last", "0"), 2, "is not a number"),
 ]
+
+
+def test_what_was_written_before_stays_where_the_new_cannot_be(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.size("record", "app")
+    for words, path in ((("gate", "app", "--comment"), Path("c.md")), (("show", "--chart"), Path("chart.svg"))):
+        path.write_text("before")
+        path.chmod(0o640)
+        desk.size(*words, str(path))
+        assert path.read_text() != "before" and path.stat().st_mode & 0o777 == 0o640
+        kept = path.read_text()
+
+        def full(*args: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as broken:
+            broken.setattr("kezuri.export.destination.write_all", full)
+            assert "no space left" in desk.size(*words, str(path), code=125)[1]
+        assert path.read_text() == kept
 
 
 def test_what_cannot_be_done(desk: Desk) -> None:

@@ -5,22 +5,23 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Self
 
+from kezuri.app.clearing import remove
 from kezuri.app.compare_request import CompareRequest, NotDone, Program
+from kezuri.app.context import shown, trees_of
 from kezuri.app.definition import Definition
 from kezuri.app.image_proof import special
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
 from kezuri.comparison.edits import chosen_file, commented
 from kezuri.comparison.values import Reading
-from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.diagnostics import Diagnostic, KezuriError, SourceText
+from kezuri.forecast.context_use import takings
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.plan.inputs import BaseImage, Choice, ContextInput, ImageSource
+from kezuri.plan.inputs import BaseImage, ImageSource
 from kezuri.plan.operation import Plan
 from kezuri.progress.events import WorkName
 from kezuri.progress.reporter import Reporter
-from kezuri.tree.selection import select
-from kezuri.tree.tree import Tree
 
 _TAG = "kezuri.test/compared:built"
 
@@ -55,8 +56,8 @@ class BuiltSide:
 
 
 class Builds:
-    """Makes the sides and measures them. Use it in a `with`: the stores go at its end, and the rights to remove what
-    steps have made in them are the store's own business."""
+    """Makes the sides and measures them. Use it in a `with`: the stores go at its end, with all that steps have
+    made in them."""
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class Builds:
 
     def __exit__(self, *raised: object) -> None:
         for root in self._roots:
-            self._drop(root)
+            remove(root)
 
     def side(self, word: str, dockerfile: str, name: str) -> BuiltSide:
         """A Dockerfile with its context copied and its base images brought. KezuriError where it cannot be planned."""
@@ -152,8 +153,9 @@ class Builds:
             session = held.enter_context(Session(settings))
             definition = _Seeding(self._settings.root, settings, request, session, self._reporter, held)
             plan = definition.plan()
-            side.context_size = _size(definition.context.tree)
-            read = frozenset(_read(plan, definition.context.tree))
+            tree = definition.context.tree
+            side.context_size = sum(each.size for each in shown(tree))
+            read = _read(plan, definition)
         if self._request.edit:
             side.edited = os.path.normpath(self._request.edit)
             if not os.path.isfile(os.path.join(side.copy, side.edited)) or side.edited.startswith(("/", "..")):
@@ -180,20 +182,6 @@ class Builds:
             raise KezuriError.of(f"cannot make a store to build in: {str(error)[:300]}") from None
         return root
 
-    def _drop(self, root: str) -> None:
-        import shutil
-
-        if root in self._roots and os.path.isdir(root):
-            # Files of other ids are the business of those who may remove them.
-            if (
-                os.geteuid()
-                and os.path.isdir(os.path.join(root, "layers"))
-                and os.listdir(os.path.join(root, "layers"))
-            ):
-                self._program(root, "rmi", "--force", _TAG)
-                self._program(root, "prune", "--force", "--all")
-            shutil.rmtree(root, ignore_errors=True)
-
     # builds
 
     def _cold(self, side: BuiltSide, run: int, runs: int) -> None:
@@ -201,7 +189,7 @@ class Builds:
         title = f"{side.dockerfile}: build, cold ({run} of {runs})"
         self._again(side, title, side.cold, root)
         if run > 1:
-            self._drop(root)
+            remove(root)
 
     def _again(self, side: BuiltSide, title: str, times: list[float], root: str = "") -> None:
         with self._reporter.step(WorkName(title)):
@@ -215,14 +203,18 @@ class Builds:
 
 
 def _in_users_file(error: KezuriError, side: BuiltSide) -> KezuriError:
-    """The error, pointing into the file that the user has, not into our copy of it."""
-    told = (
-        each._replace(source=SourceText(side.dockerfile, each.source.text))
-        if each.source is not None and each.source.name == side.file
-        else each
-        for each in error.diagnostics
-    )
-    return KezuriError(*told, exit_code=error.exit_code)
+    """The error about the user's own file and context, not about our copies of them."""
+    context = side.context.rstrip("/") or "/"
+
+    def told(each: Diagnostic) -> Diagnostic:
+        each = each._replace(
+            message=each.message.replace(side.copy, context), hint=each.hint.replace(side.copy, context)
+        )
+        if each.source is not None and each.source.name == side.file:
+            each = each._replace(source=SourceText(side.dockerfile, each.source.text))
+        return each
+
+    return KezuriError(*map(told, error.diagnostics), exit_code=error.exit_code)
 
 
 def _share(source: str, target: str) -> str:
@@ -278,32 +270,8 @@ def _unheard(event: object) -> None:
     pass
 
 
-def _size(tree: Tree) -> int:
-    """The bytes of all files of a tree."""
-    total, todo = 0, [""]
-    while todo:
-        for found in tree.scan(todo.pop()):
-            if found.entry.kind == "dir":
-                todo.append(found.entry.path)
-            else:
-                total += found.entry.size
-    return total
-
-
-def _read(plan: Plan, tree: Tree) -> Sequence[str]:
-    """The files of the context that instructions of the plan read."""
-    found: list[str] = []
-    for stage in plan.stages:
-        for operation in stage.operations:
-            for _, choice in operation.pieces:
-                if isinstance(choice, Choice) and choice.input == ContextInput():
-                    found += _selected(tree, choice)
-    return found
-
-
-def _selected(tree: Tree, choice: Choice) -> Sequence[str]:
-    try:
-        roots = select(tree, choice.sources, parents=choice.parents, excludes=choice.excludes, literal=choice.literal)
-    except KezuriError:
-        return []
-    return [item.entry.path for root in roots for item in (root.top, *root.items) if item.entry.kind == "file"]
+def _read(plan: Plan, definition: Definition) -> frozenset[str]:
+    """The files of the context that instructions of the plan read. KezuriError, at the instruction, where something
+    that is named is not there: the build would say so, too, after what may take minutes."""
+    trees = trees_of(plan.stages, definition)
+    return frozenset(path for taking in takings(plan.stages, trees) if not taking.context for path in taking.files)

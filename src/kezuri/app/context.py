@@ -58,9 +58,7 @@ def looked(request: BuildRequest, settings: Settings, listener: Listener, held: 
         told += [f"{source.text}: {error}" for source, error in survey.absent.items()]
     stages = list(_stages(surveys))
     context = definition.context
-    trees: dict[str, Tree] = {"": context.tree}
-    for name in {t for stage in stages for t in _contexts(stage)}:
-        trees[name] = definition.tree(name)
+    trees = trees_of(stages, definition)
     taken = tuple(takings(stages, trees))
     ignore = context.ignore
     written = ignore.source.text.split("\n") if ignore is not None else []
@@ -69,7 +67,7 @@ def looked(request: BuildRequest, settings: Settings, listener: Listener, held: 
     def line(number: int) -> str:
         return written[number - 1].strip() if 0 < number <= len(written) else ""
 
-    every = lying(context.root, ignore) if context.root else _shown(context.tree)
+    every = lying(context.root, ignore) if context.root else shown(context.tree)
     wanted = {number for survey in surveys for number in _needed(survey)}
     use, tree = use_of(
         *(
@@ -85,6 +83,12 @@ def looked(request: BuildRequest, settings: Settings, listener: Listener, held: 
     )
     use = use._replace(told=(*use.told, *dict.fromkeys(told)))
     return Looked(session, use, tree, taken, surveys, trees, definition)
+
+
+def trees_of(stages: Iterable[StagePlan], definition: Definition) -> Mapping[str, Tree]:
+    """The trees of all contexts that the stages take files from, by name, the build context's under the empty one."""
+    names = {name for stage in stages for name in _contexts(stage)}
+    return {"": definition.context.tree, **{name: definition.tree(name) for name in names}}
 
 
 def needless(path: str) -> bool:
@@ -143,8 +147,8 @@ def _needed(survey: Survey) -> Iterable[int]:
     return seen
 
 
-def _shown(tree: Tree) -> Iterable[Lying]:
-    """The files of a context that is no directory: nothing in it is hidden."""
+def shown(tree: Tree) -> Iterable[Lying]:
+    """What a context's tree shows: of a directory what is not hidden, of an archive all."""
     todo = [""]
     while todo:
         for found in tree.scan(todo.pop()):

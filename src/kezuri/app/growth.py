@@ -286,20 +286,21 @@ _MOST = 1 << 20
 
 def plain_name(image: str) -> str:
     """What the measurements of an image are found by: its name without tag, digest and the word for its place; of a
-    layout or an archive the name of the file."""
-    for word in ("docker://", "store:", "docker-daemon:", "containers-storage:"):
-        if image.startswith(word):
-            image = image.removeprefix(word)
-            break
-    else:
-        for word in ("oci-layout://", "oci-layout:", "oci-archive:", "docker-archive:", "oci:"):
-            if image.startswith(word):
-                path, _, name = image.removeprefix(word).partition(":")
+    layout or an archive without a name in it, and of a directory, the name of the file."""
+    from kezuri.transfer.places import ArchivePlace, DirectoryPlace, LayoutPlace, RegistryPlace, read_place
+
+    try:
+        match read_place(image):
+            case RegistryPlace(reference):
+                named = str(reference)
+            case LayoutPlace(path, name) | ArchivePlace(_, path, name):
+                named = name
                 if not name:
                     return os.path.basename(os.path.abspath(path))
-                image = name
-                break
-    try:
-        return Reference.parse(image)._replace(tag="", digest="").familiar
+            case DirectoryPlace(path):
+                return os.path.basename(os.path.abspath(path))
+            case place:
+                named = place.name
+        return Reference.parse(named)._replace(tag="", digest="").familiar
     except KezuriError:
         return image

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from time import sleep
 from typing import Any, NamedTuple
 
-from kezuri.app.reproduction_process import Asked, Consecutive, remove
+from kezuri.app.clearing import remove
+from kezuri.app.reproduction_process import Asked, Consecutive
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.progress.events import Event, Listener

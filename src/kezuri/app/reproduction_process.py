@@ -137,18 +137,3 @@ class Asked:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def remove(place: str) -> None:
-    """Remove what both builds made. What other ids of ours own takes a process that has them: this one has threads."""
-    import subprocess
-    import sys
-    from shutil import rmtree
-
-    rmtree(place, ignore_errors=True)
-    if os.path.lexists(place):
-        clearing = "import sys; from kezuri.app.reproduction_worker import clear; clear(sys.argv[1])"
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        subprocess.run(
-            [sys.executable, "-P", "-c", clearing, place], env=environ, stderr=subprocess.DEVNULL, check=False
-        )

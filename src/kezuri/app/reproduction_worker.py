@@ -145,15 +145,6 @@ class Worker:
             return read
 
 
-def clear(path: str) -> None:
-    """Remove a directory with all that other ids own in it."""
-    from kezuri.linux.ownership import Privilege
-    from kezuri.store.store import remove_tree
-
-    Privilege().own()
-    remove_tree(path)
-
-
 def _form(session: Session, layer: str) -> tuple[LayerForm, bool]:
     """The layer's files as they leave, where it leaves, else as they are; and whether they leave."""
     if any(row.digest for row in session.store.database.forms(layer)):

@@ -6,6 +6,7 @@ from kezuri.cli.figures import chance, comparison_rows, headings, markdown_table
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.screen_text import one_line, width
 from kezuri.comparison.values import Comparison, Figure, Reading, Side
+from kezuri.report.cells import spreadsheet
 
 _GREEN, _RED, _RESET = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 
@@ -49,8 +50,7 @@ def csv(comparison: Comparison) -> str:
 
 def _value(reading: Reading) -> str:
     middle = reading.median
-    # What a spreadsheet takes for a formula, an image may have put there.
-    return f"{middle:.10g}" if middle is not None else reading.text.lstrip("=+-@\t\r")
+    return f"{middle:.10g}" if middle is not None else spreadsheet(reading.text)
 
 
 def _runs(reading: Reading) -> str:

@@ -1,4 +1,4 @@
-"""Text of others in the cells of a Markdown table: it is shown, and means nothing."""
+"""Text of others in the cells of tables, of Markdown and of spreadsheets: it is shown, and means nothing."""
 
 from kezuri.diagnostics import visible
 
@@ -13,3 +13,8 @@ def code(text: str) -> str:
 def cell(text: str) -> str:
     """What stands in a cell as it is, on one line."""
     return visible(" ".join(text.split("\n"))).translate(_ESCAPED)
+
+
+def spreadsheet(text: str) -> str:
+    """What stands in a field of CSV: no spreadsheet takes it for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

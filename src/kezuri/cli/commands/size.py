@@ -259,20 +259,16 @@ def _csv(found: "Sequence[object]") -> "list[str]":
     import io
 
     from kezuri.growth.values import Measurement
+    from kezuri.report.cells import spreadsheet
 
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(("at", "name", "branch", "commit", "platform", "digest", *METRICS))
     for one in found:
         assert isinstance(one, Measurement)
-        texts = (_safe(text) for text in (one.at, one.name, one.branch, one.commit, one.platform, one.digest))
+        texts = (spreadsheet(text) for text in (one.at, one.name, one.branch, one.commit, one.platform, one.digest))
         rows.writerow((*texts, *(one.figures.get(metric, "") for metric in METRICS)))
     return out.getvalue().splitlines()
-
-
-def _safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
 
 
 def _passed(invocation: Invocation, file: str, passed: "Sequence[tuple[int, str]]") -> None:
@@ -283,13 +279,9 @@ def _passed(invocation: Invocation, file: str, passed: "Sequence[tuple[int, str]
 
 
 def _write(path: str, text: str) -> None:
-    from kezuri.diagnostics import KezuriError
+    from kezuri.export.destination import write_text
 
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise KezuriError.of(f"{path}: cannot be written: {error.strerror}", exit_code=125) from error
+    write_text(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _merges(file: str) -> bool:
