@@ -23,16 +23,19 @@ class LayerRecords:
 
     def __init__(self, scratch: str = "") -> None:
         self.begun = False
+        self._scratch = scratch
+        self._clear()
+
+    def _clear(self) -> None:
         self.found: dict[str, Record] = {}
         self.left_out = 0
-        self._scratch = scratch
         self._room = _MOST_BYTES
         self._count = 0
         self._files = 0
 
     def begin(self) -> None:
-        """As Onlooker says."""
-        self.__init__(self._scratch)  # type: ignore[misc]
+        """As Onlooker says: a listing that is begun anew, from another blob, finds its records anew."""
+        self._clear()
         self.begun = True
 
     def wants(self, entry: Entry) -> bool:
