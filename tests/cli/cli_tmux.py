@@ -61,9 +61,13 @@ class Tmux:
         """Type letters as they are."""
         self._call("send-keys", "-l", text)
 
-    def resize(self, columns: int, lines: int) -> None:
-        """Give the terminal another size."""
-        self._call("resize-window", "-x", str(columns), "-y", str(lines))
+    def resize(self, *sizes: tuple[int, int]) -> None:
+        """Give the terminal another size, or several so quickly after each other that the program may see the last one
+        only."""
+        words: list[str] = []
+        for columns, lines in sizes:
+            words += [*([";"] if words else []), "resize-window", "-x", str(columns), "-y", str(lines)]
+        self._call(*words)
 
     def wait(self, *texts: str, without: str = "", seconds: float = 60.0) -> str:
         """The screen as soon as all these texts are on it, and the other one is not."""

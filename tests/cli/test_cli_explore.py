@@ -214,11 +214,15 @@ def test_small_terminals_no_colours_and_other_sizes(root: Path, tmp_path: Path) 
         assert "\x1b[38;" not in tmux.screen(styles=True) and "\x1b[7m" in tmux.screen(styles=True)
         tmux.keys("Tab")
         tmux.wait("COPY . .", without="etc/")
-        tmux.resize(120, 40)
+        tmux.resize((120, 40))
         tmux.wait("COPY . .", "etc/")
         for size in ((7, 3), (1, 1), (300, 80), (30, 10), (120, 40)):
-            tmux.resize(*size)
-        tmux.wait("COPY . .", "etc/", "layer 2 ·")
+            tmux.resize(size)
+        tmux.wait("COPY . .", "etc/", "layer 2 ·", "? keys")
+        for _ in range(5):
+            # What the terminal forgot meanwhile is drawn anew, though the size is what it was.
+            tmux.resize((20, 5), (120, 40))
+            tmux.wait("COPY . .", "etc/", "layer 2 ·", "? keys", seconds=20)
         tmux.keys("Tab", "End", "Home", "PageDown", "PageUp", "G", "g", "u", "d", "C-Space", "C-Space", "s", "b")
         tmux.wait("largest first")
         os.kill(tmux.pid, signal.SIGTERM)

@@ -111,6 +111,9 @@ class Explorer(App[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit(event.size.width, event.size.height)
+        # A terminal that was smaller for a moment has forgotten what it cut off, and Textual draws nothing anew where
+        # the size that it hears of is the one that it knows.
+        self.refresh()
 
     def _fit(self, width: int, height: int) -> None:
         for screen in self.screen_stack:
