@@ -1,6 +1,9 @@
 """The same thing built twice: what is the same, what is not and why, and what is left behind: nothing."""
 
 import os
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +124,16 @@ def test_a_machine_without_another_clock_is_not_ahead(bench: Bench, monkeypatch:
     monkeypatch.setattr("kezuri.sandbox.disguise.has_clock", lambda: False)
     twice = _Twice(BuildRequest(str(bench.context)), bench.settings, Wish(), lambda event: None, str(bench.temporary))
     assert [around.shift for around in twice._surroundings()] == [0, 0]
+
+
+def test_a_stopped_worker_ends_without_a_word(tmp_path: Path) -> None:
+    """A signal that comes when everything was left, as the interpreter waits for its threads, is nothing any more."""
+    ending = "from kezuri.app.reproduction_worker import serve; serve(); import os; os.kill(os.getpid(), 15)"
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", ending],
+        input=pickle.dumps(Settings(root=str(tmp_path))),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -28,6 +28,16 @@ class Order(NamedTuple):
 def serve() -> None:
     """Do what is asked on standard input until it ends, and answer on what was standard output: pickled pairs of
     `event`, `done` or `failed`, and a value. Who asks is the process that started this one."""
+    try:
+        try:
+            _serve()
+        finally:
+            _Stopped.late = True
+    except _Stopped:
+        return
+
+
+def _serve() -> None:
     import gc
     import pickle
 
@@ -47,20 +57,25 @@ def serve() -> None:
             except KezuriError as error:
                 answer = ("failed", (error.diagnostics, error.exit_code))
             except OSError as error:
-                answer = ("failed", (KezuriError.of(f"{error.filename}: {error.strerror}").diagnostics, 125))
+                why = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror or error}"
+                answer = ("failed", (KezuriError.of(why).diagnostics, 125))
             pickle.dump(answer, own)
             own.flush()
-    except (EOFError, BrokenPipeError, _Stopped):
+    except (EOFError, BrokenPipeError):
         return  # Nobody asks any more.
 
 
 class _Stopped(BaseException):
     """Somebody wants this process to end: every `with` is left."""
 
+    late = False
+    """Whether everything was left: a signal that comes now finds an interpreter that ends anyway."""
+
 
 def _stop(number: int, frame: object) -> None:
     signal.signal(number, signal.SIG_IGN)
-    raise _Stopped
+    if not _Stopped.late:
+        raise _Stopped
 
 
 def _teller(own: BinaryIO) -> Callable[[Event], None]:
