@@ -167,7 +167,7 @@ class Settings(NamedTuple):
     registries that may send us on to addresses of a private network. `progress` is how progress is shown when neither a
     flag nor a variable says so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age`
     (seconds) are what the cache is cut down to after builds and pulls, `max_local_cache` (bytes) is what an exported
-    cache is cut down to that says no size of its own; None for no limit.
+    cache is cut down to that says no size of its own; None for no limit. `db` is the database of advisories.
     """
 
     root: str
@@ -186,6 +186,7 @@ class Settings(NamedTuple):
     reserved_space: int | None = None
     keep_age: int | None = None
     max_local_cache: int | None = None
+    db: str = ""
 
     @property
     def limited(self) -> bool:
