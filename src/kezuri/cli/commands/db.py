@@ -15,7 +15,6 @@ from kezuri.diagnostics import KezuriError
 from kezuri.diagnostics.render import render
 
 if TYPE_CHECKING:
-    from kezuri.advisories.values import DataSet
     from kezuri.app.advisory_writing import Change
 
 _LOSSES = 5
@@ -34,8 +33,8 @@ UPDATE = Command(
     ),
     operands="[SET...]",
     most=-1,
-    description="Without a SET those that are fetched by default, and those that the database has beside (`kezuri db origins` "
-    "lists them). Exit code 1 when one of them could not be fetched: it stays as it was.",
+    description="Without a SET those that are fetched by default, and those that the database has beside "
+    "(`kezuri db origins` lists them). Exit code 1 when one of them could not be fetched: it stays as it was.",
 )
 IMPORT = Command(
     "db import",
@@ -45,8 +44,8 @@ IMPORT = Command(
     least=1,
     most=-1,
     completes="file",
-    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS, or the database "
-    "of another kezuri; what they are is seen by what they hold.",
+    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS, or the "
+    "database of another kezuri; what they are is seen by what they hold.",
 )
 STATUS = Command(
     "db status",
