@@ -44,8 +44,8 @@ IMPORT = Command(
     least=1,
     most=-1,
     completes="file",
-    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS, or the "
-    "database of another kezuri; what they are is seen by what they hold.",
+    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS, or "
+    "the database of another kezuri; what they are is seen by what they hold.",
 )
 STATUS = Command(
     "db status",
