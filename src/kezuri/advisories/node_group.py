@@ -1,8 +1,8 @@
 """The Node.js security group's advisories: `core`, about Node.js itself, and `npm`, about packages, up to 2019.
 
-https://github.com/nodejs/security-wg (`vuln/core`, `vuln/npm`, `vuln/deps`): JSON, one file an advisory, and `index.json`
-with all of a directory. Affected is what the range `vulnerable` takes in and `patched` does not. `deps` tells of faults
-of Node's own libraries that are none of Node's.
+https://github.com/nodejs/security-wg (`vuln/core`, `vuln/npm`, `vuln/deps`): JSON, one file an advisory, and
+`index.json` with all of a directory. Affected is what the range `vulnerable` takes in and `patched` does not. `deps`
+tells of faults of Node's own libraries that are none of Node's.
 """
 
 import re
@@ -31,12 +31,14 @@ _CVE = re.compile(r"CVE-\d{4}-\d{4,19}$")
 
 
 class NodeReading(Reading):
-    """The advisories of a directory, an archive or an index."""
+    """The advisories of a directory, an archive or an index: under the name `node` those about Node itself, under
+    `node/npm` those about packages, under any other all of them."""
 
     format = "node"
 
     def __iter__(self) -> Iterator[Entry]:
         seen: set[str] = set()
+        latest = ""
         for piece in pieces(self.address):
             if not piece.name.endswith(".json"):
                 continue
@@ -48,7 +50,7 @@ class NodeReading(Reading):
             for number, document in _documents(piece.name, value):
                 # The index repeats what has files of its own.
                 name = f"{'npm' if 'module_name' in mapping(document) else 'core'} {number}"
-                if name in seen:
+                if name in seen or self.name == ("node" if name.startswith("npm") else "node/npm"):
                     continue
                 seen.add(name)
                 try:
@@ -58,8 +60,12 @@ class NodeReading(Reading):
                     continue
                 for entry in entries:
                     self.date = max(self.date, entry.advisory.modified)
+                    latest = max(latest, entry.advisory.id[4:8] if entry.advisory.id.startswith("CVE-") else "")
                     self.ecosystems.update((each.ecosystem, each.release) for each in entry.affected)
                     yield entry
+        if self.date[:4] < latest:
+            # Most advisories about Node itself have no dates: those that have are not the last ones.
+            self.date = ""
 
 
 def _documents(name: str, value: Any) -> Iterator[tuple[str, Any]]:

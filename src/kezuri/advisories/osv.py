@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from kezuri.advisories.coordinates import normalised, place
 from kezuri.advisories.fields import (
     MOST_VERSIONS,
     Unusable,
@@ -24,7 +25,6 @@ from kezuri.advisories.fields import (
     word,
     words,
 )
-from kezuri.advisories.names import normalised
 from kezuri.advisories.pieces import LARGEST, Piece, pieces
 from kezuri.advisories.reading import Reading
 from kezuri.advisories.values import Advisory, Affected, Entry, Severity, Status
@@ -41,7 +41,6 @@ DISTRIBUTIONS: Final = frozenset(
 _KINDS: Final = ("introduced", "fixed", "last_affected", "limit")
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}$")
 _LAST_KNOWN = re.compile(r"(<=?) ?([^\s,<>=]+)$")
-_RED_HAT = re.compile(r"(?:enterprise_linux|rhel_eus|rhel_e4s|rhel_aus|rhel_tus):(\d+)")
 _MOST_AFFECTED = 50_000
 
 
@@ -172,7 +171,7 @@ class _Packages:
         if not isinstance(package, dict):
             self.trouble = self.trouble or "it names commits, and no package"
             return
-        ecosystem, release = _place(word(package.get("ecosystem"), "the ecosystem of a package"))
+        ecosystem, release = place(word(package.get("ecosystem"), "the ecosystem of a package"))
         name = normalised(ecosystem, word(package.get("name"), "the name of a package"))
         versions = words(given.get("versions"), "the versions of a package", self._left)
         self._left -= len(versions)
@@ -183,6 +182,10 @@ class _Packages:
                 events = self._events(each, last)
                 if events:
                     ranges.append(events)
+        systems = sequence(mapping(mapping(given.get("ecosystem_specific")).get("affects")).get("os"))
+        if systems and "linux" not in systems:
+            self.found[Affected(ecosystem, release, name, status="not-affected")] = None
+            return
         if not ranges and not versions:
             self.trouble = self.trouble or f"it names no versions of {name}"
             return
@@ -205,17 +208,6 @@ class _Packages:
             if known is not None:
                 found.append(Event("last_affected" if known[1] == "<=" else "limit", known[2]))
         return tuple(found)
-
-
-def _place(ecosystem: str) -> tuple[str, str]:
-    """The ecosystem without, and with the release that it may name: `Ubuntu:22.04:LTS` is 22.04 of Ubuntu, `Red
-    Hat:enterprise_linux:8::appstream` 8 of Red Hat."""
-    name, _, release = ecosystem.partition(":")
-    if name == "Ubuntu":
-        release = release.removesuffix(":LTS")
-    elif name == "Red Hat" and (found := _RED_HAT.match(release)):
-        release = found[1]
-    return name, release
 
 
 def _standing(given: dict[str, Any]) -> tuple[Status, Severity]:

@@ -26,14 +26,15 @@ _REPOSITORIES: Final = {"os": "Wolfi", "chainguard": "Chainguard", "extra-packag
 
 
 class SecdbReading(Reading):
-    """A repository's database."""
+    """A repository's database: the file at a path, or these bytes out of it."""
 
     format = "secdb"
 
-    def __init__(self, path: str, name: str, licence: str = "") -> None:
+    def __init__(self, path: str, name: str, licence: str = "", data: bytes | None = None) -> None:
         super().__init__(path, name, licence)
-        with plain(path) as stream:
-            data = stream.read(_LARGEST + 1)
+        if data is None:
+            with plain(path) as stream:
+                data = stream.read(_LARGEST + 1)
         if len(data) > _LARGEST:
             raise KezuriError.of(f"{path} has more than {_LARGEST} bytes, which are not read")
         self._document = mapping((json_value if data.lstrip()[:1] == b"{" else yaml_value)(data, path))
