@@ -25,7 +25,6 @@ ELSEWHERE: Mapping[str, str] = {
     "events": _ALONE,
     "scan": "kezuri does not look for vulnerabilities yet",
     "scout": "kezuri does not look for vulnerabilities yet",
-    "sbom": "kezuri writes no SBOM yet",
     "trust": "a digest in the name pins an image: FROM NAME@sha256:…",
     "network": "steps share the machine's network, or have none; --network of `kezuri run` is bridge, host or none",
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",

@@ -19,6 +19,7 @@ MODULES = {
     "inspect": "inspect",
     "history": "history",
     "analyze": "analyze",
+    "sbom": "sbom",
     "diff": "diff",
     "compare": "compare",
     "tag": "tag",
