@@ -37,7 +37,9 @@ def test_spdx_is_valid(bill: Bill) -> None:
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
     document = spdx.document(bill)
-    read = JsonLikeDictParser().parse(json.loads(wording.encoded(document)))
+    read = JsonLikeDictParser().parse(  # type: ignore[no-untyped-call]
+        json.loads(wording.encoded(document))
+    )
     assert validate_full_spdx_document(read) == []
     assert len(read.packages) == len(bill.components) + (2 if bill.distribution.id else 1)
 
