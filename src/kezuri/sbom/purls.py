@@ -34,7 +34,7 @@ class PackageURL(NamedTuple):
         if self.version:
             said += f"@{_quoted(self.version)}"
         if self.qualifiers:
-            said += "?" + "&".join(f"{key}={_quoted(value, ':/')}" for key, value in sorted(self.qualifiers) if value)
+            said += "?" + "&".join(f"{key}={_quoted(value)}" for key, value in sorted(self.qualifiers) if value)
         return f"{said}#{_quoted(self.subpath, '/')}" if self.subpath else said
 
     def qualifier(self, key: str) -> str:
