@@ -12,8 +12,8 @@ SYSTEM = ("deb", "apk", "rpm")
 
 
 def asked(bill: Bill, kinds: Sequence[str] = ("os", "library")) -> tuple[int, ...]:
-    """The numbers of the components that a database is asked about: those that are not foreign to the distribution that
-    its data is about, and of the kinds that are wanted, `os` for what the distribution has and `library` for the rest."""
+    """The numbers of the components that a database is asked about: those of the kinds that are wanted (`os` for what
+    the distribution has, `library` for the rest) that are not foreign to the distribution that its data is about."""
     return tuple(
         number
         for number, component in enumerate(bill.components)

@@ -67,7 +67,7 @@ _NAMES = {
 
 
 class Row(NamedTuple):
-    """A line of the report: a licence as it is written, what it asks, and the numbers of the components that have it."""
+    """A line of the report: a licence as it is written, what it asks, and the numbers of components that have it."""
 
     licence: str
     demand: Demand

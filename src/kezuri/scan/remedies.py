@@ -1,13 +1,12 @@
 """What to do about findings, as orders that a person can follow: which of them go by it, and which stay."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cmp_to_key
+from collections.abc import Mapping, Sequence
 
 from kezuri.packages.package import Package
-from kezuri.sbom.values import Bill
+from kezuri.sbom.values import Bill, BillLayer
 from kezuri.scan.findings import SYSTEM
 from kezuri.scan.mending import nearest_mending
-from kezuri.scan.values import Finding, Remedy
+from kezuri.scan.values import Doing, Finding, Remedy
 from kezuri.versions.order import Scheme, Unordered, comparison
 
 _SCHEMES: Mapping[str, Scheme] = {
@@ -38,6 +37,7 @@ _LANGUAGES: Mapping[str, str] = {
     "nuget": "dotnet add package {} --version {}",
     "maven": "{}:{}",
 }
+_PLAIN = "@/._+~:-"
 _MOST_NAMES = 12
 """Packages that one command names; of more the whole distribution is brought up to date."""
 _EVERYTHING: Mapping[str, str] = {
@@ -68,7 +68,7 @@ def remedies(bill: Bill, findings: Sequence[Finding]) -> tuple[Remedy, ...]:
     return tuple(sorted(found, key=lambda each: (each.kind == "none", each.findings[0])))
 
 
-_KINDS = {
+_KINDS: Mapping[str, Doing] = {
     "base": "base",
     "successor": "base",
     "packages": "packages",
@@ -82,9 +82,9 @@ _KINDS = {
 }
 
 
-def comes_with_base(bill: Bill, finding: Finding) -> bool:
+def comes_with_base(layers: Sequence[BillLayer], finding: Finding) -> bool:
     """Whether a finding's layer is one of the base image."""
-    return 0 <= finding.layer < len(bill.layers) and bill.layers[finding.layer].of_base
+    return 0 <= finding.layer < len(layers) and layers[finding.layer].of_base
 
 
 def _group(bill: Bill, finding: Finding) -> _Group | None:
@@ -100,7 +100,7 @@ def _group(bill: Bill, finding: Finding) -> _Group | None:
         return "successor" if finding.component < 0 else "move", finding.id, finding.fixed
     if not finding.fixed:
         return "none", "", ""
-    if comes_with_base(bill, finding):
+    if comes_with_base(bill.layers, finding):
         return "base", "", ""
     package = bill.components[finding.component].package if finding.component >= 0 else Package("", finding.name)
     if package.ecosystem in SYSTEM:
@@ -122,9 +122,9 @@ def _order(bill: Bill, group: _Group, findings: Sequence[Finding]) -> str:
     if kind == "packages":
         names = sorted({finding.name for finding in findings})
         plain = all(_is_plain(name) for name in names)
-        return _UPGRADES[ecosystem].format(" ".join(names)) if plain and len(names) <= _MOST_NAMES else (
-            _EVERYTHING[ecosystem]
-        )
+        if plain and len(names) <= _MOST_NAMES:
+            return _UPGRADES[ecosystem].format(" ".join(names))
+        return _EVERYTHING[ecosystem]
     if kind in ("language", "runtime"):
         return _update(ecosystem, findings)
     if kind == "secret":
@@ -148,18 +148,18 @@ def _update(ecosystem: str, findings: Sequence[Finding]) -> str:
     return form.format(name, version)
 
 
-def version_that_mends(ecosystem: str, findings: Iterable[Finding]) -> str:
+def version_that_mends(ecosystem: str, findings: Sequence[Finding]) -> str:
     """The nearest version that mends all these findings, which are about one package; the latest of those that mend
     one, where their versions cannot be compared."""
     each = [finding.fixed for finding in findings]
-    installed = next((finding.installed for finding in findings), "")
+    installed = findings[0].installed
     compare = comparison(_SCHEMES.get(ecosystem, "generic"))
     try:
         return nearest_mending(compare, installed, each)
     except Unordered:
-        return max((fixed[0] for fixed in each), key=cmp_to_key(lambda a, b: (a > b) - (a < b)))
+        return max(fixed[0] for fixed in each)
 
 
 def _is_plain(text: str) -> bool:
     """Whether a shell takes a word as it is: nobody's package makes a command of more than it names."""
-    return bool(text) and text[0] != "-" and all(char.isascii() and (char.isalnum() or char in "@/._+~:-") for char in text)
+    return bool(text) and text[0] != "-" and all(char.isascii() and (char.isalnum() or char in _PLAIN) for char in text)

@@ -14,7 +14,7 @@ from kezuri.sbom.values import Bill
 from kezuri.scan.values import Finding
 
 Status = Literal["not_affected", "affected", "fixed", "under_investigation"]
-_STATUSES = get_args(Status)
+_STATUSES: tuple[Status, ...] = get_args(Status)
 MOST_BYTES = 64 << 20
 """Bytes of a document that is read."""
 _MOST_STATEMENTS = 200_000
@@ -124,8 +124,7 @@ def _is_about(statement: Statement, finding: Finding, bill: Bill, image: Referen
         if any(same_package(each, finding.purl) for each in product.identifiers):
             return True
         if any(_names_image(each, bill, image) for each in product.identifiers) and (
-            not product.parts
-            or any(same_package(each, finding.purl) for part in product.parts for each in part)
+            not product.parts or any(same_package(each, finding.purl) for part in product.parts for each in part)
         ):
             return True
     return False
@@ -162,8 +161,8 @@ def _statement(raw: Any, default: str, where: str) -> Statement | str:
     """The statement, or why it is none."""
     if not isinstance(raw, dict):
         return "it is no object"
-    status = raw.get("status")
-    if status not in _STATUSES:
+    status = next((each for each in _STATUSES if each == raw.get("status")), None)
+    if status is None:
         return f"its status is none of {', '.join(_STATUSES)}"
     names = _names(raw.get("vulnerability"))
     if not names:
