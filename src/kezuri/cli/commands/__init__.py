@@ -18,6 +18,7 @@ MODULES = {
     "images": "images",
     "inspect": "inspect",
     "history": "history",
+    "scan": "scan",
     "analyze": "analyze",
     "sbom": "sbom",
     "diff": "diff",
