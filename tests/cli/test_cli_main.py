@@ -129,6 +129,8 @@ def test_golden_help() -> None:
         " [$KEZURI_CERT_DIR]\n"
         "      --authfile FILE             The file with credentials (default: those of docker and podman)"
         " [$KEZURI_AUTHFILE]\n"
+        "      --db FILE                   The database of advisories (default $XDG_CACHE_HOME/kezuri/advisories.db)"
+        " [$KEZURI_DB]\n"
         "      --max-parallelism N         How many steps may run at once (default: one per processor)"
         " [$KEZURI_MAX_PARALLELISM]\n"
         "      --tls-verify                Check the certificates of registries (default true); false: they may also"

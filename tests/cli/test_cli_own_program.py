@@ -23,6 +23,9 @@ def test_every_setting_reaches_it(tmp_path: Path) -> None:
         certificates="/certs",
         tls_verify=False,
         allow_private=("c.example",),
+        db="/advisories.db",
+        db_age=86400,
+        db_origins=(("kev", "http://127.0.0.1/kev.json"),),
     )
     OwnProgram(given, str(tmp_path), {})
     told = tomllib.loads((tmp_path / "config.toml").read_text())

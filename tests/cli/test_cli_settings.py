@@ -22,7 +22,7 @@ def read(*argv: str, **environ: str) -> Settings:
 
 
 def test_defaults() -> None:
-    assert read() == Settings(root="/home/u/.local/share/kezuri")
+    assert read() == Settings(root="/home/u/.local/share/kezuri", db="/home/u/.cache/kezuri/advisories.db")
     assert read(XDG_DATA_HOME="/data").root == "/data/kezuri"
     assert read(XDG_DATA_HOME="relative").root == "/home/u/.local/share/kezuri"
 
@@ -66,6 +66,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
         mirrors=(("ghcr.io", "http://m"),),
         insecure=("a:5000", "b:5000"),
         max_parallelism=3,
+        db="/home/u/.cache/kezuri/advisories.db",
     )
     variables = {
         "KEZURI_ROOT": "/e",
@@ -81,11 +82,16 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
         mirrors=(("docker.io", "https://one"), ("quay.io", "https://two")),
         insecure=("c",),
         max_parallelism=4,
+        db="/home/u/.cache/kezuri/advisories.db",
     )
     flags = ("--root=r", "--runtime=kezuri", "--registry-mirror=http://x?a=b", "--insecure-registry=d")
     flag = read(*flags, "--max-parallelism=5", **home, **variables)
     assert flag == Settings(
-        root=os.path.abspath("r"), mirrors=(("docker.io", "http://x?a=b"),), insecure=("d",), max_parallelism=5
+        root=os.path.abspath("r"),
+        mirrors=(("docker.io", "http://x?a=b"),),
+        insecure=("d",),
+        max_parallelism=5,
+        db="/home/u/.cache/kezuri/advisories.db",
     )
 
 

@@ -83,3 +83,5 @@ class DataSet(NamedTuple):
     ecosystems: tuple[tuple[str, str], ...] = ()
     """What it tells of, as pairs of ecosystem and release: where a pair is missing, no answer is not 'nothing
     known'."""
+    checked: str = ""
+    """When its server last said that this is what it still has (RFC 3339); empty where it was only brought along."""

@@ -8,7 +8,7 @@ from kezuri.layer.entry import Entry
 from kezuri.packages.package import Package, Record
 from kezuri.packages.records import LOOKED_INTO, kind_of, parse
 
-_MAGIC: Final = b"kezuri records 1\n"
+_MAGIC: Final = b"kezuri records 2\n"
 _MOST_RECORDS = 200_000
 _MOST_BYTES = 96 << 20
 """Records of a layer, and their bytes, that are read; of further ones nothing is known."""
@@ -86,7 +86,8 @@ class LayerRecords:
         import zlib
 
         rows = [
-            (path, record.kind, record.packages, record.files, record.trouble) for path, record in self.found.items()
+            (path, record.kind, record.packages, record.files, record.trouble, record.text)
+            for path, record in self.found.items()
         ]
         return _MAGIC + zlib.compress(json.dumps([self.left_out, rows], separators=(",", ":")).encode(), 1)
 
@@ -104,14 +105,14 @@ class LayerRecords:
             left_out, rows = json.loads(text if unpacker.eof else b"")
             records = cls()
             records.left_out = int(left_out)
-            records.found = {path: _record(kind, packages, files, why) for path, kind, packages, files, why in rows}
+            records.found = {path: _record(*row) for path, *row in rows}
         except (ValueError, TypeError, zlib.error):
             return None
         return records
 
 
-def _record(kind: str, packages: Sequence[Sequence[Any]], files: Sequence[str], trouble: str) -> Record:
-    return Record(kind, tuple([_package(*each) for each in packages]), tuple(files), trouble)
+def _record(kind: str, packages: Sequence[Sequence[Any]], files: Sequence[str], trouble: str, text: str) -> Record:
+    return Record(kind, tuple([_package(*each) for each in packages]), tuple(files), trouble, text)
 
 
 def _package(

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 @contextmanager
 def opened_database(settings: Settings) -> "Iterator[Database]":
     """The database of `settings.db`. KezuriError, with what to do, where there is none or it cannot be used."""
-    from kezuri.advisories.database import Database
+    from kezuri.advisories.database import Database, NoDatabase
 
+    if not settings.db:
+        raise NoDatabase.of(
+            "it is not known where the database of advisories is: HOME is not set",
+            hint="name it with --db or KEZURI_DB",
+            exit_code=2,
+        )
     with Database.open(settings.db) as database:
         yield database

@@ -167,7 +167,9 @@ class Settings(NamedTuple):
     registries that may send us on to addresses of a private network. `progress` is how progress is shown when neither a
     flag nor a variable says so. `max_used_space`, `min_free_space` and `reserved_space` (bytes) and `keep_age`
     (seconds) are what the cache is cut down to after builds and pulls, `max_local_cache` (bytes) is what an exported
-    cache is cut down to that says no size of its own; None for no limit. `db` is the database of advisories.
+    cache is cut down to that says no size of its own; None for no limit. `db` is the database of advisories
+    (empty where this user has no home directory), `db_age` how many seconds old its data may be before that is said
+    (None: a week), `db_origins` are (data set, URL) where that is not the usual one.
     """
 
     root: str
@@ -187,6 +189,8 @@ class Settings(NamedTuple):
     keep_age: int | None = None
     max_local_cache: int | None = None
     db: str = ""
+    db_age: int | None = None
+    db_origins: tuple[tuple[str, str], ...] = ()
 
     @property
     def limited(self) -> bool:

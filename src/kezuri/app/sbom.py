@@ -1,9 +1,12 @@
 """`kezuri sbom`: the bill of an image wherever it is, of a directory, or of a document that was written before."""
 
-from typing import NamedTuple
+import os
+from typing import Final, NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.sbom.values import Bill
+
+_MOST_DOCUMENT: Final = 512 << 20
 
 
 class BillRequest(NamedTuple):
@@ -19,4 +22,50 @@ class BillRequest(NamedTuple):
 def bill(settings: Settings, request: BillRequest) -> Bill:
     """The bill of the subject: nothing is unpacked, and what was read of a layer once is kept. KezuriError when there
     is no such subject, or it cannot be read."""
-    raise NotImplementedError((settings, request))
+    from kezuri.app.session import Session
+    from kezuri.sbom.collecting import bill_of
+
+    subject = request.subject
+    if subject.startswith("sbom:") or os.path.isfile(subject):
+        return _of_document(subject.removeprefix("sbom:"))
+    if subject.startswith("dir:") or os.path.isdir(subject):
+        return _of_directory(subject.removeprefix("dir:"))
+    from kezuri.app.anatomy import Named, opened_dissection
+
+    with (
+        Session(settings, reading=True) as session,
+        opened_dissection(session, Named(subject, request.platform, request.base)) as image,
+    ):
+        return bill_of(image)
+
+
+def _of_directory(path: str) -> Bill:
+    from kezuri.anatomy.dissection import Dissection, OwnLayer
+    from kezuri.anatomy.naming import recorded_names
+    from kezuri.anatomy.values import Maker
+    from kezuri.diagnostics import KezuriError
+    from kezuri.layer.listing import Listing
+    from kezuri.oci.config import ImageConfig
+    from kezuri.oci.platform import Platform
+    from kezuri.sbom.collecting import bill_of
+    from kezuri.tree.layers import DirectoryLayer
+
+    if not os.path.isdir(path):
+        raise KezuriError.of(f"{path!r} is no directory", exit_code=125)
+    layer = OwnLayer("", DirectoryLayer(path), Listing({}, frozenset(), {}, {}), Maker(""))
+    config = ImageConfig(Platform("linux", ""))
+    return bill_of(Dissection(path, config, [layer], naming=recorded_names), "directory")
+
+
+def _of_document(path: str) -> Bill:
+    from kezuri.diagnostics import KezuriError
+    from kezuri.sbom.reading import read
+
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST_DOCUMENT + 1)
+    except OSError as error:
+        raise KezuriError.of(f"cannot read {path!r}: {error.strerror}", exit_code=125) from error
+    if len(data) > _MOST_DOCUMENT:
+        raise KezuriError.of(f"{path!r} is too large for a bill", exit_code=125)
+    return read(data, path)

@@ -58,6 +58,9 @@ def _toml(settings: "Settings") -> str:
         "allow-private": list(settings.allow_private),
         "authfile": settings.authfile,
         "max-parallelism": settings.max_parallelism,
+        "db": settings.db,
+        "db-age": str(settings.db_age) if settings.db_age is not None else "",
+        "db-origin": [f"{name}={url}" for name, url in settings.db_origins],
     }
     # Texts and lists of texts are written alike in JSON and in TOML.
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in said.items() if value)

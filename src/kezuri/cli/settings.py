@@ -96,6 +96,29 @@ SETTINGS = (
         completes="file",
     ),
     Setting(
+        "db",
+        "path",
+        "The database of advisories (default $XDG_CACHE_HOME/kezuri/advisories.db)",
+        "$XDG_CACHE_HOME/kezuri/advisories.db",
+        "FILE",
+        completes="file",
+    ),
+    Setting(
+        "db-age",
+        "duration",
+        "How old advisories may be before it is said that they are (default 7d)",
+        "7d",
+        "DURATION",
+        "",
+    ),
+    Setting(
+        "db-origin",
+        "list",
+        "Where `kezuri db update` asks for the data set NAME instead of at its own address",
+        metavar="NAME=URL",
+        flag="",
+    ),
+    Setting(
         "max-parallelism",
         "number",
         "How many steps may run at once (default: one per processor)",
@@ -255,6 +278,9 @@ def settings(parsed: Parsed, environ: Mapping[str, str]) -> "Settings":
         reserved_space=_measure(told["reserved-space"], _size),
         keep_age=_measure(told["keep-age"], _duration),
         max_local_cache=_measure(told["max-local-cache"], _size),
+        db=path("db") or default_database(environ),
+        db_age=_measure(told["db-age"], _duration),
+        db_origins=tuple(_origin(value, told["db-origin"].origin) for value in split(told["db-origin"].values)),
     )
 
 
@@ -331,6 +357,20 @@ def _duration(origin: str, text: str) -> int:
 def default_root(environ: Mapping[str, str]) -> str:
     """Where the store is when nobody says so; empty where this user has no home directory."""
     return _home(environ, "XDG_DATA_HOME", ".local/share")
+
+
+def default_database(environ: Mapping[str, str]) -> str:
+    """Where the database of advisories is when nobody says so: it can be fetched again, and is a cache."""
+    directory = _home(environ, "XDG_CACHE_HOME", ".cache")
+    return os.path.join(directory, "advisories.db") if directory else ""
+
+
+def _origin(text: str, origin: str) -> tuple[str, str]:
+    """`NAME=URL` as (name, URL)."""
+    name, _, url = text.partition("=")
+    if not name or not url.startswith(("http://", "https://")) or not url.partition("://")[2]:
+        raise UsageError.because(f"not an origin of advisories: {text!r}", f"write NAME=https://HOST/FILE ({origin})")
+    return name, url
 
 
 def _mirror(text: str, origin: str) -> tuple[str, str]:

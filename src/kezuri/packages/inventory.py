@@ -11,6 +11,8 @@ ALWAYS: Final = 1 << 30
 """The end of what no layer takes away."""
 SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
 """The ecosystems of packages of the system."""
+BESIDE: Final = frozenset(("copyright", "os release"))
+"""Kinds of records that tell something of packages, and that no package is there."""
 _APART: Final = frozenset(("site-packages", "dist-packages", "node_modules"))
 """Directories whose files do not belong to the package around them."""
 
@@ -54,11 +56,18 @@ class Installed(NamedTuple):
         return self.until == ALWAYS
 
 
-class _Noted(NamedTuple):
+class Noted(NamedTuple):
+    """A record as a layer has it: from layer `since` on, before `until`, in which something else is in its place."""
+
     path: str
     since: int
     until: int
     record: Record
+
+    @property
+    def shown(self) -> bool:
+        """Whether the whole stack has it."""
+        return self.until == ALWAYS
 
 
 class Inventory:
@@ -72,7 +81,11 @@ class Inventory:
     def __init__(self) -> None:
         self.installed: list[Installed] = []
         self.troubles: list[str] = []
-        self._noted: list[_Noted] = []
+        self.records: tuple[Noted, ...] = ()
+        """What was added, in the order of paths and layers, once it is settled."""
+        self.resolved: Callable[[str], str] = lambda directory: directory
+        """Where a directory is whose path may lead over links."""
+        self._noted: list[Noted] = []
         self._declared: list[Package] = []
         self._files: dict[str, int | tuple[int, ...]] = {}
         self._directories: dict[str, tuple[int, ...]] = {}
@@ -84,7 +97,7 @@ class Inventory:
         """A record as a layer has it, and from which layer on it is hidden."""
         if record.trouble:
             self.troubles.append(record.trouble)
-        self._noted.append(_Noted(path, since, until, record))
+        self._noted.append(Noted(path, since, until, record))
 
     def declare(self, package: Package) -> None:
         """A package that somebody else than the files tells of; it counts where no record has one of its name."""
@@ -92,11 +105,15 @@ class Inventory:
 
     def settle(self, resolved: Callable[[str], str] = lambda directory: directory) -> None:
         """Put together what was added. `resolved` says where a directory is whose path may lead over links."""
+        self.resolved = resolved
         self._noted.sort()
-        by_kind: dict[str, list[_Noted]] = {}
+        self.records = tuple(self._noted)
+        by_kind: dict[str, list[Noted]] = {}
         for noted in self._noted:
             by_kind.setdefault(noted.record.kind, []).append(noted)
         self._noted = []
+        for kind in BESIDE:
+            by_kind.pop(kind, None)
         places = _Places(resolved)
         self._settle_dpkg(by_kind, places)
         self._settle_pairs(by_kind, places, "dpkg one", "dpkg sums", lambda path: path.removesuffix(".md5sums"))
@@ -110,9 +127,9 @@ class Inventory:
         known = {each.package.name for each in self.installed if each.package.ecosystem == "generic"}
         for package in self._declared:
             if package.name not in known:
-                self._enter(package, _Noted("", 0, ALWAYS, Record("declared")), places)
+                self._enter(package, Noted("", 0, ALWAYS, Record("declared")), places)
 
-    def _settle_dpkg(self, by_kind: dict[str, list[_Noted]], places: "_Places") -> None:
+    def _settle_dpkg(self, by_kind: dict[str, list[Noted]], places: "_Places") -> None:
         states = sorted(by_kind.pop("dpkg", []), key=lambda noted: noted.since)
         lists = by_kind.pop("dpkg files", [])
         known = [{(each.name, each.architecture): each for each in noted.record.packages} for noted in states]
@@ -134,14 +151,14 @@ class Inventory:
 
     def _settle_pairs(
         self,
-        by_kind: dict[str, list[_Noted]],
+        by_kind: dict[str, list[Noted]],
         places: "_Places",
         kind: str,
         files: str | tuple[str, ...],
         key: Callable[[str], str],
     ) -> None:
         """Packages whose files another record names, which belongs to the same place."""
-        lists: dict[str, list[_Noted]] = {}
+        lists: dict[str, list[Noted]] = {}
         for each in (files,) if isinstance(files, str) else files:
             for noted in by_kind.pop(each, []):
                 lists.setdefault(key(noted.path), []).append(noted)
@@ -153,7 +170,7 @@ class Inventory:
                     package._replace(files=package.files + (named.record.files if named else ())), noted, places
                 )
 
-    def _enter(self, package: Package, noted: _Noted, places: "_Places", itself: bool = True) -> None:
+    def _enter(self, package: Package, noted: Noted, places: "_Places", itself: bool = True) -> None:
         number = len(self.installed)
         self.installed.append(Installed(package, noted.path, noted.since, noted.until))
         if package.ecosystem in SYSTEM:

@@ -15,7 +15,8 @@ class Package(NamedTuple):
     down in it. Paths are relative to the root of the image. `source` and `source_version` are those of the package that
     it was built from, where they are its own they are empty. `licence` is in the words of the record. `size` is what
     the record says that it takes, in bytes. `built_here` says of a program that it was not fetched by its name and
-    version: whoever made the image made it, too.
+    version: whoever made the image made it, too. `vendor` is who the record says takes care of it: dpkg's `Maintainer`,
+    rpm's `Vendor`.
     """
 
     ecosystem: str
@@ -30,11 +31,13 @@ class Package(NamedTuple):
     licence: str = ""
     size: int = 0
     built_here: bool = False
+    vendor: str = ""
 
-    def purl(self, distribution: str = "") -> str:
-        """Its package URL. A `distribution` (`debian`, `alpine`) is the namespace of a package of the system."""
+    def purl(self, distribution: str = "", release: str = "") -> str:
+        """Its package URL. A `distribution` (`debian`, `alpine`) is the namespace of a package of the system, and the
+        `release` (`debian-12`) of which it is goes with it."""
         name, space, version = self.name, self.namespace or distribution, self.version
-        qualifiers = {"arch": self.architecture}
+        qualifiers = {"arch": self.architecture, "distro": release}
         if self.ecosystem in _LOWERED:
             name, space = name.lower(), space.lower()
         if self.ecosystem == "rpm":
@@ -57,12 +60,14 @@ class Package(NamedTuple):
 
 class Record(NamedTuple):
     """What one file of an image tells: `packages`, the first of them being what the file itself is, where it is a
-    program or an archive; or `files` of a package that another record names. `trouble` is what could not be read."""
+    program or an archive; or `files` of a package that another record names. `trouble` is what could not be read. A
+    `text` is what it tells otherwise: the licences that a file of Debian's copyright names, an os-release."""
 
     kind: str
     packages: tuple[Package, ...] = ()
     files: tuple[str, ...] = ()
     trouble: str = ""
+    text: str = ""
 
 
 class Peek(Protocol):

@@ -25,9 +25,15 @@ _ENDS: Final = {
     "gemspec": "gem",
     "egg-info": "python",
 }
+_BESIDE: Final = {
+    "copyright": ("copyright", re.compile(r"usr/share/doc/[^/]+/copyright$")),
+    "os-release": ("os release", re.compile(r"(?:etc|usr/lib)/os-release$")),
+}
 _STATUS_D = "var/lib/dpkg/status.d/"
 _GEM = re.compile(r"(?:^|/)specifications/(?:default/)?[^/]+\.gemspec$")
 _MOST: Final = {
+    "copyright": 4 << 20,
+    "os release": 64 << 10,
     "npm": 1 << 20,
     "python": 2 << 20,
     "gem": 2 << 20,
@@ -48,6 +54,9 @@ LOOKED_INTO: Final = frozenset(("program", "archive", "node program", "busybox p
 def kind_of(path: str, size: int, mode: int = 0o644) -> str:
     """The kind of record that a file with this path is; empty for what is none."""
     name = path[path.rfind("/") + 1 :]
+    if name in _BESIDE:
+        kind, pattern = _BESIDE[name]
+        return kind if pattern.match(path) else ""
     if name == "package.json":
         return "npm" if npm.is_record(path) else ""
     if name in _NAMES:
@@ -122,6 +131,13 @@ def _of_rpm(kind: str, path: str, data: bytes) -> Record:
 def _whole(kind: str, path: str, data: bytes) -> Record | None:
     packages: tuple[Package, ...] = ()
     files: tuple[str, ...] = ()
+    if kind == "copyright":
+        from kezuri.packages import dpkg
+
+        licences = dpkg.licences(data)
+        return Record(kind, text=licences) if licences else None
+    if kind == "os release":
+        return Record(kind, text=data.decode("utf-8", "replace"))
     if kind in ("dpkg", "dpkg one"):
         from kezuri.packages import dpkg
 

@@ -16,6 +16,7 @@ _HASH_MAGIC, _PAGE_HEADER = 0x061561, 26
 _UNSORTED, _OVERFLOW, _HASH, _OFF_PAGE = 2, 7, 13, 3
 _LETTERS: Final = {2: "H", 4: "I", 8: "Q"}
 _NAME, _VERSION, _RELEASE, _EPOCH, _SIZE, _LICENCE, _ARCH, _SOURCE = 1000, 1001, 1002, 1003, 1009, 1014, 1022, 1044
+_VENDOR = 1011
 _OLD_NAMES, _PLACES, _BASENAMES, _DIRNAMES, _LONG_SIZE = 1027, 1116, 1117, 1118, 5009
 _ENTRY = Struct(">IIII")
 
@@ -162,6 +163,7 @@ def header(blob: bytes) -> Package | None:
         source=text_of(fields.text(_SOURCE)),
         licence=text_of(fields.text(_LICENCE)),
         size=sizes[0] if sizes else 0,
+        vendor=text_of(fields.text(_VENDOR), 300),
     )
 
 

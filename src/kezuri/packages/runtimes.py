@@ -226,6 +226,10 @@ _DECLARED: Final = (
 )  # fmt: skip
 
 
+VARIABLES: Final = {name: variable for variable, name, _, _ in _DECLARED}
+"""By the name of a runtime the variable that tells its version."""
+
+
 def declared(environment: Mapping[str, str]) -> list[Package]:
     """The runtimes whose version the config of an image has in its environment, as official images do."""
     found = []

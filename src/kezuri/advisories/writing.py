@@ -1,0 +1,284 @@
+"""A new database of advisories: written aside, with what is kept of the one before, and published by rename."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import quote
+
+from kezuri.advisories.database import Database, damaged
+from kezuri.advisories.rows import (
+    APPLICATION,
+    INDEX,
+    TABLES,
+    VERSION,
+    advisory_row,
+    affected_row,
+    signal_row,
+    text,
+)
+from kezuri.advisories.values import DataSet, Entry, Signal
+from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import disk_error
+
+_AT_ONCE = 4096
+"""Rows that are handed to SQLite together."""
+_FAST = (
+    "PRAGMA page_size=8192", "PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA locking_mode=EXCLUSIVE",
+    "PRAGMA cache_size=-32768", "PRAGMA temp_store=FILE", f"PRAGMA application_id={APPLICATION}",
+    f"PRAGMA user_version={VERSION}",
+)  # fmt: skip
+"""Nobody else sees the file before it is whole, and it is written to the disk before it gets its name."""
+
+
+class Served(NamedTuple):
+    """What the server of a data set said of its file: ETag and Last-Modified as they were, empty where it says nothing,
+    and the SHA-256 of the bytes in hexadecimal."""
+
+    etag: str = ""
+    modified: str = ""
+    digest: str = ""
+
+
+UNSERVED = Served()
+"""What is known of a file that no server gave."""
+
+
+class Filled(NamedTuple):
+    """What came of a data set: advisories or signals, and packages that they are about."""
+
+    entries: int
+    affected: int
+
+
+class NewDatabase:
+    """A database that is being written; use it in a `with`. Without `publish` nothing remains of it, and the old one
+    is as it was. `keep` before `fill`. KezuriError for a disk that does not take it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._aside = f"{path}.{os.urandom(6).hex()}.part"
+        self._key = self._number = 0
+        self._places: dict[tuple[str, str], int] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
+            os.close(os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644))
+        except OSError as error:
+            raise disk_error(error, self._path) from error
+        self._connection = sqlite3.connect(self._aside, isolation_level=None, check_same_thread=False)
+        try:
+            for statement in _FAST:
+                self._connection.execute(statement)
+            self._connection.execute("BEGIN")
+            for statement in filter(str.strip, TABLES.split(";")):
+                self._connection.execute(statement)
+        except sqlite3.Error as error:
+            self._discard()
+            raise self._explained(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._discard()
+
+    def keep(self, old: str, without: Iterable[str] = ()) -> tuple[str, ...]:
+        """Take over what the database at `old` has, but for these data sets; the names of what was taken over.
+        DamagedDatabase where it cannot be read to its end."""
+        with Database.open(old):
+            pass
+        left_out = set(without)
+        attached = f"file:{quote(os.fsencode(os.path.abspath(old)))}?mode=ro&immutable=1"
+        try:
+            # Within a transaction nothing can be attached.
+            self._connection.execute("COMMIT")
+            self._connection.execute("ATTACH ? AS old", (attached,))
+        except sqlite3.Error as error:
+            raise damaged(old, str(error)) from error
+        try:
+            self._connection.execute("BEGIN")
+            sets = self._connection.execute("SELECT number, name FROM old.data").fetchall()
+            kept = {number: name for number, name in sets if name not in left_out}
+            numbers = ",".join(str(int(number)) for number in kept)
+            which = f"data IN ({numbers})"
+            for statement in (
+                f"INSERT INTO data SELECT * FROM old.data WHERE number IN ({numbers})",
+                f"INSERT INTO covered SELECT * FROM old.covered WHERE {which}",
+                "INSERT INTO place SELECT * FROM old.place",
+                f"INSERT INTO advisory SELECT * FROM old.advisory WHERE {which}",
+                "INSERT INTO affected SELECT * FROM old.affected"
+                if len(kept) == len(sets)
+                else "INSERT INTO affected SELECT * FROM old.affected WHERE advisory IN (SELECT key FROM advisory)",
+                f"INSERT INTO signal SELECT * FROM old.signal WHERE {which}",
+            ):
+                self._connection.execute(statement)
+            for number, ecosystem, release in self._connection.execute("SELECT * FROM place"):
+                self._places[ecosystem, release] = number
+            self._key = self._one("SELECT coalesce(max(key), 0) FROM advisory")
+            self._number = self._one("SELECT coalesce(max(number), 0) FROM data")
+            self._connection.execute("COMMIT")
+            self._connection.execute("DETACH old")
+            self._connection.execute("BEGIN")
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise damaged(old, str(error)) from error
+            raise self._explained(error) from error
+        return tuple(kept.values())
+
+    def fill(
+        self,
+        data: DataSet,
+        entries: Iterable[Entry | Signal],
+        served: Served = UNSERVED,
+        told: Callable[[int], None] = lambda count: None,
+    ) -> Filled:
+        """Put a data set into it. How many entries there are is counted here, whatever `data` says of it. Where `data`
+        names its ecosystems, packages of others are left out, for somebody else's data tells of them; else those are
+        noted that occur. A date that `data` does not have is that of the entry that was changed last, but for those
+        that were changed in the future. `told` hears now and then how many there are."""
+        self._number += 1
+        number, count, packages, latest = self._number, 0, 0, ""
+        declared = set(data.ecosystems)
+        whole = {ecosystem for ecosystem, release in declared if not release}
+        covered = set(declared)
+        advisories: list[tuple[object, ...]] = []
+        affected: list[tuple[object, ...]] = []
+        signals: list[tuple[object, ...]] = []
+        try:
+            for entry in entries:
+                count += 1
+                if isinstance(entry, Signal):
+                    signals.append(signal_row(number, entry))
+                    if len(signals) >= _AT_ONCE:
+                        self._put(advisories, affected, signals)
+                        told(count)
+                    continue
+                self._key += 1
+                said = entry.advisory
+                if latest < said.modified and (not data.fetched or said.modified <= data.fetched):
+                    latest = said.modified
+                advisories.append(advisory_row(self._key, number, said))
+                for one in entry.affected:
+                    pair = (one.ecosystem, one.release)
+                    if declared and pair not in declared and one.ecosystem not in whole:
+                        continue
+                    covered.add(pair)
+                    packages += 1
+                    if not said.withdrawn:
+                        affected.append(affected_row(self._place(pair), self._key, one))
+                if len(advisories) + len(affected) >= _AT_ONCE:
+                    self._put(advisories, affected, signals)
+                    told(count)
+            self._put(advisories, affected, signals)
+            self._connection.executemany(
+                "INSERT INTO covered VALUES (?, ?, ?)", sorted((number, text(a), text(b)) for a, b in covered)
+            )
+            self._connection.execute(
+                "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (number, text(data.name), text(data.address), text(data.date or latest), data.fetched, data.checked,
+                 count, text(data.licence), *map(text, served)),
+            )  # fmt: skip
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        return Filled(count, packages)
+
+    def checked(self, name: str, when: str) -> None:
+        """The server of a data set that was kept said at this time that it has nothing newer."""
+        try:
+            self._connection.execute("UPDATE data SET checked = ? WHERE name = ?", (when, name))
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def publish(self) -> None:
+        """Write it to the disk, look at it once more, and give it its name."""
+        try:
+            self._connection.execute(INDEX)
+            self._connection.execute("COMMIT")
+            self._connection.close()
+            with Database.open(self._aside):
+                pass
+            for path in (self._aside, os.path.dirname(os.path.abspath(self._path))):
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                if path == self._aside:
+                    os.rename(self._aside, self._path)
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        except OSError as error:
+            raise disk_error(error, self._path) from error
+
+    def _put(
+        self,
+        advisories: list[tuple[object, ...]],
+        affected: list[tuple[object, ...]],
+        signals: list[tuple[object, ...]],
+    ) -> None:
+        for table, rows in (("advisory", advisories), ("affected", affected)):
+            if rows:
+                marks = ",".join("?" * len(rows[0]))
+                self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                rows.clear()
+        # Of a CVE that is there twice the more urgent word counts.
+        self._connection.executemany(
+            "INSERT INTO signal VALUES (?, ?, ?, ?, ?) ON CONFLICT (cve, data) DO UPDATE SET "
+            "exploited = max(exploited, excluded.exploited), ransomware = max(ransomware, excluded.ransomware), "
+            "chance = max(chance, excluded.chance)",
+            signals,
+        )
+        signals.clear()
+
+    def _place(self, pair: tuple[str, str]) -> int:
+        number = self._places.get(pair)
+        if number is None:
+            number = self._places[pair] = max(self._places.values(), default=0) + 1
+            self._connection.execute("INSERT INTO place VALUES (?, ?, ?)", (number, text(pair[0]), text(pair[1])))
+        return number
+
+    def _one(self, sql: str) -> int:
+        return int(self._connection.execute(sql).fetchone()[0])
+
+    def _discard(self) -> None:
+        self._connection.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self._aside)
+
+    def _explained(self, error: sqlite3.Error) -> KezuriError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        number = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}.get(code, 0)
+        if code == sqlite3.SQLITE_IOERR:
+            number = _why(self._path)
+        if number:
+            return disk_error(OSError(number, os.strerror(number)), self._path)
+        return KezuriError.of(f"cannot write {self._path}: {error}", exit_code=125)
+
+
+def write(path: str, *entries: Entry | Signal, fetched: str = "") -> None:
+    """A database of nothing but these: each advisory in the data set that it names, signals in `kev` where they are
+    exploited and in `epss` where not."""
+    sets: dict[str, list[Entry | Signal]] = {}
+    for entry in entries:
+        name = entry.advisory.data if isinstance(entry, Entry) else "kev" if entry.exploited else "epss"
+        sets.setdefault(name, []).append(entry)
+    with NewDatabase(path) as new:
+        for name, own in sets.items():
+            new.fill(DataSet(name, "", fetched, fetched, len(own)), own)
+        new.publish()
+
+
+def _why(path: str) -> int:
+    """The errno that SQLite calls an I/O error: a limit on files, else that of a failing disk."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if most != resource.RLIM_INFINITY:
+        return errno.EFBIG
+    status = os.statvfs(os.path.dirname(os.path.abspath(path)))
+    return errno.ENOSPC if status.f_bavail * status.f_frsize < 1 << 20 else errno.EIO

@@ -1,0 +1,114 @@
+"""The bill of an image or a directory: the packages that its records and its config tell of, each with its layer."""
+
+from collections.abc import Mapping, Sequence
+
+from kezuri.advisories.coordinates import Distribution, distribution_of
+from kezuri.anatomy.dissection import Dissection
+from kezuri.anatomy.naming import RecordedNames
+from kezuri.packages.inventory import SYSTEM, Inventory
+from kezuri.packages.presence import Present, merged, present
+from kezuri.packages.runtimes import VARIABLES, declared
+from kezuri.sbom.foreign import Origins
+from kezuri.sbom.values import Bill, BillLayer, Component
+
+
+def bill_of(image: Dissection, kind: str = "image") -> Bill:
+    """The bill of an image whose layers can be read. What could not be found out is told in it. KezuriError where a
+    layer cannot be listed."""
+    naming = image.naming
+    assert isinstance(naming, RecordedNames)
+    inventory, config = naming.inventory, image.config
+    distribution = _distribution(inventory)
+    told = list(image.told)
+    found = present(inventory.records, inventory.resolved)
+    components = _components(found, inventory, Origins(distribution, found))
+    for component in _declared(image, found, config.env_map(), told):
+        components.append(component)
+    layers = tuple(
+        BillLayer(
+            layer.diff_id, layer.maker.text, layer.maker.dockerfile, layer.maker.line, number < naming.base_layers
+        )
+        for number, layer in enumerate(image.layers)
+    )
+    if kind == "directory":
+        components = [each._replace(layer=-1) for each in components]
+        layers = ()
+    bases = [layer.maker.base for layer in image.layers if layer.maker.of_base and layer.maker.base]
+    return Bill(
+        image.name,
+        kind,
+        image.digest,
+        str(config.platform) if kind == "image" else "",
+        config.created,
+        distribution,
+        layers,
+        tuple(sorted(components, key=_order)),
+        bases[-1] if bases else "",
+        tuple(dict.fromkeys(told)),
+    )
+
+
+def _order(component: Component) -> tuple[str, str, str, tuple[str, ...], str, int]:
+    package = component.package
+    return (
+        package.ecosystem,
+        package.full_name,
+        package.version,
+        component.evidence,
+        package.architecture,
+        component.layer,
+    )
+
+
+def _distribution(inventory: Inventory) -> Distribution:
+    """By the os-release that the image shows: the one in /etc comes first, as os-release(5) has it."""
+    texts = {each.path: each.record.text for each in inventory.records if each.shown and each.record.text}
+    for path in ("etc/os-release", "usr/lib/os-release"):
+        if path in texts:
+            return distribution_of(texts[path])
+    return Distribution()
+
+
+def _components(found: Sequence[Present], inventory: Inventory, origins: Origins) -> list[Component]:
+    """What is there in the end, but for what a package of the distribution brought: that one stands for it, since its
+    distribution mends it."""
+    kept: list[Present] = []
+    for each in found:
+        if each.package.ecosystem not in SYSTEM:
+            owner = inventory.owner(each.evidence[0])
+            package = inventory.installed[owner].package if owner >= 0 else None
+            if package is not None and package.ecosystem in SYSTEM and not origins.foreign(package):
+                continue
+        kept.append(each)
+    return [
+        Component(
+            each.package, each.since, each.evidence, each.package.ecosystem in SYSTEM and origins.foreign(each.package)
+        )
+        for each in merged(kept)
+    ]
+
+
+def _declared(
+    image: Dissection, found: Sequence[Present], variables: Mapping[str, str], told: list[str]
+) -> list[Component]:
+    """The runtimes of which only a variable of the config tells, if there is something of them."""
+    known = {each.package.name for each in found if each.package.ecosystem == "generic"}
+    components = []
+    for package in declared(variables):
+        if package.name in known:
+            continue
+        variable = VARIABLES[package.name]
+        places = [path for path in (*package.files, *package.directories) if image.tree.lookup(path) is not None]
+        if not places:
+            told.append(f"{variable} says {package.version}, and nothing of it is where official images have it")
+            continue
+        components.append(Component(package, _layer(image, places[0]), (f"env:{variable}", places[0])))
+    return components
+
+
+def _layer(image: Dissection, path: str) -> int:
+    """The lowest layer that has something at a path, which is where what is there began."""
+    for number, layer in enumerate(image.layers):
+        if layer.form.find(path) is not None:
+            return number
+    return -1

@@ -1,0 +1,129 @@
+"""A bill as a CycloneDX document (specification 1.6 and 1.7, JSON)."""
+
+from typing import Any, Final, Literal
+
+from kezuri import __version__
+from kezuri.oci.reference import Reference
+from kezuri.sbom import licences
+from kezuri.sbom.purls import PackageURL, of_package
+from kezuri.sbom.values import Bill, Component
+from kezuri.sbom.wording import clean, identity, located, moment, of_bill, of_component
+
+Version = Literal["1.6", "1.7"]
+VERSIONS: tuple[Version, ...] = ("1.6", "1.7")
+MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
+SUBJECT: Final = "subject"
+"""The `bom-ref` of what the bill is of."""
+
+_SOURCES: Final = ("deb", "apk", "rpm")
+
+
+def document(bill: Bill, version: Version = "1.6", *, with_files: bool = False) -> dict[str, Any]:
+    """The document as a JSON object: the same bill gives the same bytes. Its component number n has the `bom-ref`
+    `reference(n)`. `with_files` names each file of each component, as another occurrence of it."""
+    components = [_component(bill, number, each, with_files) for number, each in enumerate(bill.components)]
+    system = _system(bill)
+    metadata: dict[str, Any] = {}
+    if created := moment(bill.created):
+        metadata["timestamp"] = created
+    tool = {"type": "application", "name": "kezuri", "version": __version__}
+    metadata["lifecycles"] = [{"phase": "post-build"}]
+    metadata["tools"] = {"components": [tool]}
+    metadata["component"] = _subject(bill)
+    made: dict[str, Any] = {
+        "$schema": f"http://cyclonedx.org/schema/bom-{version}.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": version,
+        "version": 1,
+        "metadata": metadata,
+        "components": [*system, *components],
+        "dependencies": [{"ref": SUBJECT, "dependsOn": [each["bom-ref"] for each in (*system, *components)]}],
+        # Which component needs which is not told, and a program may hold what no record names.
+        "compositions": [{"aggregate": "unknown", "assemblies": [SUBJECT]}],
+    }
+    head = {"$schema": made.pop("$schema"), "bomFormat": made.pop("bomFormat"), "specVersion": version}
+    return {**head, "serialNumber": f"urn:uuid:{identity(made)}", **made}
+
+
+def reference(number: int) -> str:
+    """The `bom-ref` of the bill's component of this number."""
+    return f"component-{number}"
+
+
+def _subject(bill: Bill) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "bom-ref": SUBJECT,
+        "type": {"image": "container", "directory": "file"}.get(bill.kind, "application"),
+        "name": clean(bill.name) or "unnamed",
+    }
+    if bill.digest:
+        made["version"] = bill.digest
+        if purl := _image_purl(bill):
+            made["purl"] = purl
+    made["properties"] = _properties(of_bill(bill))
+    return made
+
+
+def _image_purl(bill: Bill) -> str:
+    """An image's package URL (type `oci`), by the registry that its name is of."""
+    reference = Reference.maybe(bill.name.removeprefix("docker://")) if bill.kind == "image" else None
+    if reference is None:
+        return ""
+    qualifiers = {"repository_url": reference.repository, "tag": reference.tag}
+    if bill.platform:
+        qualifiers["arch"] = bill.platform.split("/")[1] if "/" in bill.platform else bill.platform
+    pairs = tuple((key, value) for key, value in sorted(qualifiers.items()) if value)
+    return str(PackageURL("oci", "", reference.path.rpartition("/")[2], bill.digest, pairs))
+
+
+def _system(bill: Bill) -> list[dict[str, Any]]:
+    found = bill.distribution
+    if not found.id:
+        return []
+    made: dict[str, Any] = {"bom-ref": "system", "type": "operating-system", "name": clean(found.id)}
+    if found.version:
+        made["version"] = clean(found.version)
+    if found.title:
+        made["description"] = clean(found.title)
+    pairs = (("kezuri:codename", clean(found.codename)), ("kezuri:like", clean(" ".join(found.like))))
+    if properties := _properties(pairs):
+        made["properties"] = properties
+    return [made]
+
+
+def _component(bill: Bill, number: int, component: Component, with_files: bool) -> dict[str, Any]:
+    package = component.package
+    made: dict[str, Any] = {
+        "bom-ref": reference(number),
+        "type": "application" if package.built_here or package.ecosystem == "generic" else "library",
+    }
+    if package.namespace:
+        made["group"] = clean(package.namespace)
+    made["name"] = clean(package.name) or "unnamed"
+    if package.version:
+        made["version"] = clean(package.version)
+    if package.licence:
+        made["licenses"] = [_licence(clean(package.licence))]
+    if package.name:
+        made["purl"] = of_package(package, bill.distribution, foreign=component.foreign)
+    occurrences = [{"location": located(each), "additionalContext": "record"} for each in component.evidence]
+    if with_files:
+        occurrences += [{"location": located(each), "additionalContext": "file"} for each in package.files]
+    if occurrences:
+        made["evidence"] = {"occurrences": occurrences}
+    if properties := _properties(of_component(bill, component)):
+        made["properties"] = properties
+    return made
+
+
+def _licence(words: str) -> dict[str, Any]:
+    expression = licences.expression(words)
+    if expression and licences.is_one(expression):
+        return {"license": {"id": expression, "acknowledgement": "declared"}}
+    if expression:
+        return {"expression": expression, "acknowledgement": "declared"}
+    return {"license": {"name": words, "acknowledgement": "declared"}}
+
+
+def _properties(pairs: Any) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in pairs if value]

@@ -1,0 +1,80 @@
+"""Which packages of the system did not come from the distribution itself: its advisories say nothing of them."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from kezuri.advisories.coordinates import Distribution
+from kezuri.packages.package import Package
+from kezuri.packages.presence import Present
+
+_VENDORS: Final = re.compile(
+    r"\b(?:nodesource|nginx\.com|f5\.com|docker\.com|microsoft|google\.com|hashicorp|grafana|elastic(?:search)?\b|"
+    r"mongodb|yarnpkg|mariadb\.(?:com|org)|mysql|oracle\.com|redis\.com|redislabs|cloudflare|datadoghq|nvidia|"
+    r"amazon\.com|github\.com|gitlab\.com|jenkins|adoptium|azul\.com|bitnami|confluent|influxdata|clickhouse|"
+    r"newrelic|dynatrace|splunk|sury\.org|couchbase|cli\.github|kubernetes|opensuse build service|fluent|"
+    r"treasure-?data|vector\.dev|timescale|percona|varnish-software|haproxy\.com|rabbitmq\.com|erlang-solutions|"
+    r"neo4j|sonatype|hortonworks|cloudera|teleport|tailscale|netdata|wazuh|zabbix|puppet|chef\.io|saltstack)",
+    re.IGNORECASE,
+)
+"""Who looks after packages of repositories that are no distribution's, as they write it into them."""
+_VERSIONS: Final = re.compile(
+    r"(?:nodesource|pgdg|\+0~\d{8}|deb\.sury|~(?:bookworm|bullseye|buster|trixie|jammy|focal|noble)\b|"
+    r"~(?:debian|ubuntu)\.\d|\.remi\b|\.ngx\b|\.el\d+\.(?:elrepo|remi))"
+)
+"""What such repositories write into versions, and the distributions themselves do not."""
+_OWN: Final = {
+    "debian": re.compile(r"@(?:[\w.-]+\.)?(?:debian\.(?:org|net)|alioth)|debian", re.IGNORECASE),
+    "ubuntu": re.compile(
+        r"@(?:[\w.-]+\.)?(?:debian\.(?:org|net)|ubuntu\.com|canonical\.com)|debian|ubuntu", re.IGNORECASE
+    ),
+}
+_RPM_VENDORS: Final = {
+    "rhel": ("red hat",),
+    "centos": ("centos", "red hat"),
+    "rocky": ("rocky",),
+    "almalinux": ("almalinux",),
+    "fedora": ("fedora",),
+    "amzn": ("amazon",),
+    "ol": ("oracle",),
+    "opensuse": ("opensuse", "suse"),
+    "sles": ("suse",),
+    "mariner": ("microsoft",),
+    "azurelinux": ("microsoft",),
+    "photon": ("vmware", "broadcom"),
+}
+"""How the vendors of packages of distributions of rpm begin, by the id of the distribution."""
+
+
+class Origins:
+    """Where packages of the system come from, by what their records say. A package that says nothing is taken for the
+    distribution's own: what is known of it is better told than hidden."""
+
+    def __init__(self, distribution: Distribution, found: Sequence[Present]) -> None:
+        self._own = _OWN.get(distribution.id)
+        self._vendors: tuple[str, ...] = ()
+        for word in (distribution.id, *distribution.like):
+            key = "opensuse" if word.startswith("opensuse") else word
+            if not self._vendors:
+                self._vendors = _RPM_VENDORS.get(key, ())
+        self._known: dict[tuple[str, str, str], bool] = {}
+
+    def foreign(self, package: Package) -> bool:
+        """Whether a package of the system is of another origin than its distribution."""
+        key = (package.ecosystem, package.version, package.vendor)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._foreign(package)
+        return found
+
+    def _foreign(self, package: Package) -> bool:
+        if package.ecosystem == "rpm":
+            vendor = package.vendor.lower()
+            return bool(vendor and self._vendors and not vendor.startswith(self._vendors))
+        if package.ecosystem != "deb":
+            return False
+        if _VERSIONS.search(package.version):
+            return True
+        if self._own is not None and self._own.search(package.vendor):
+            return False
+        return bool(_VENDORS.search(package.vendor))

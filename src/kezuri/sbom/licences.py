@@ -1,0 +1,111 @@
+"""Words of records about licences held against SPDX: which of them are an expression of its grammar."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+_MOST = 2000
+"""Characters of a record's words that are looked at: whoever writes more writes a text, not a name."""
+_TOKEN = re.compile(r"\s*(?:([()])|([A-Za-z0-9.:+-]+))")
+_REFERENCE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+\Z")
+
+
+class Licences(NamedTuple):
+    """The identifiers of SPDX's list, by themselves in small letters."""
+
+    licences: dict[str, str]
+    exceptions: dict[str, str]
+
+
+@cache
+def known() -> Licences:
+    """SPDX's list of licences and exceptions, as it came with kezuri."""
+    text = files("kezuri.sbom").joinpath("licences.txt").read_text("utf-8")
+    first, _, second = text.partition("\n")[2].partition("\n\n")
+    return Licences(
+        {word.lower(): word for word in first.split()},
+        {word.lower(): word for word in second.split()},
+    )
+
+
+@cache
+def expression(words: str) -> str:
+    """The words as an expression of SPDX (specification 2.3, annex D), its identifiers as the list writes them; empty
+    where they are none: an unknown name makes an expression of nothing."""
+    if not words or len(words) > _MOST:
+        return ""
+    tokens = _tokens(words)
+    if not tokens:
+        return ""
+    said: list[str] = []
+    depth, wants, afterwards = 0, True, False
+    for token in tokens:
+        upper = token.upper()
+        if token == "(":
+            if not wants:
+                return ""
+            depth += 1
+            said.append("(")
+        elif token == ")":
+            if wants or depth == 0:
+                return ""
+            depth -= 1
+            afterwards = False
+            said.append(")")
+        elif upper in ("AND", "OR", "WITH"):
+            if wants or (upper == "WITH" and not afterwards):
+                return ""
+            wants = True
+            afterwards = False
+            said.append(upper)
+        else:
+            if not wants:
+                return ""
+            of_exception = bool(said) and said[-1] == "WITH"
+            name = _exception(token) if of_exception else _licence(token)
+            if not name:
+                return ""
+            wants, afterwards = False, not of_exception
+            said.append(name)
+    if wants or depth:
+        return ""
+    return " ".join(said).replace("( ", "(").replace(" )", ")")
+
+
+def is_one(text: str) -> bool:
+    """Whether an expression is one identifier of the list."""
+    return text.lower() in known().licences
+
+
+def identifiers(text: str) -> tuple[str, ...]:
+    """The licences that an expression names, each once, without exceptions."""
+    names = [token for token in _tokens(text) if token.upper() not in ("AND", "OR", "WITH", "(", ")")]
+    return tuple(dict.fromkeys(name for name in names if name.lower() not in known().exceptions))
+
+
+def _tokens(words: str) -> list[str]:
+    found, at = [], 0
+    words = words.strip()
+    while at < len(words):
+        token = _TOKEN.match(words, at)
+        if token is None:
+            return []
+        found.append(token[1] or token[2])
+        at = token.end()
+    return found
+
+
+def _licence(word: str) -> str:
+    if _REFERENCE.match(word):
+        return word
+    listed = known().licences
+    name = listed.get(word.lower(), "")
+    if not name and word.endswith("+"):
+        name = listed.get(word[:-1].lower(), "")
+        return f"{name}+" if name else ""
+    return name
+
+
+def _exception(word: str) -> str:
+    return known().exceptions.get(word.lower(), "")

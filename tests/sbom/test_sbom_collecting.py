@@ -1,0 +1,134 @@
+"""What the bill of an image has: what is there in the end, from which layer on, by which records."""
+
+from collections.abc import Sequence
+
+from tests.anatomy.anatomy_images import dissected
+from tests.packages.packages_made import MODULES, elf_with, go_info
+
+from kezuri.anatomy.naming import recorded_names
+from kezuri.anatomy.values import Maker
+from kezuri.check.image.rule import ExampleLayer, Made
+from kezuri.sbom.collecting import bill_of
+from kezuri.sbom.values import Bill, Component
+
+STATUS = "var/lib/dpkg/status"
+INFO = "var/lib/dpkg/info"
+APK = "lib/apk/db/installed"
+
+
+def status(*packages: str) -> Made:
+    said = []
+    for each in packages:
+        name, _, rest = each.partition("=")
+        version, _, vendor = rest.partition("|")
+        said.append(f"Package: {name}\nStatus: install ok installed\nVersion: {version}\nMaintainer: {vendor}\n")
+    return Made("\n".join(said).encode())
+
+
+def apk(*packages: str) -> Made:
+    return Made("".join(f"P:{each.partition('=')[0]}\nV:{each.partition('=')[2]}\n\n" for each in packages).encode())
+
+
+def bill(*layers: ExampleLayer, env: Sequence[str] = (), base: int = 0) -> Bill:
+    image = dissected(*layers, makers=[Maker(f"RUN {n}", "Dockerfile", n, n < base) for n in range(len(layers))])
+    image.config = image.config._replace(env=tuple(env))
+    image._make_naming = recorded_names
+    return bill_of(image)
+
+
+def said(found: Bill) -> list[str]:
+    return [f"{c.package.full_name} {c.package.version} {c.layer}" for c in found.components]
+
+
+def one(found: Bill, name: str) -> Component:
+    (only,) = [each for each in found.components if each.package.name == name]
+    return only
+
+
+def test_a_package_is_of_the_lowest_layer_in_which_it_is_as_it_is_now() -> None:
+    listed = Made(b"/.\n/usr/bin/x\n")
+    found = bill(
+        {STATUS: status("stays=1", "grows=1", "goes=1", "returns=1"), f"{INFO}/stays.list": listed},
+        {STATUS: status("stays=1", "grows=1", "goes=1")},
+        {STATUS: status("stays=1", "grows=2", "returns=1"), f"{INFO}/stays.list": listed},
+        {STATUS: status("stays=1", "grows=2", "returns=1", "comes=1")},
+    )
+    assert said(found) == ["comes 1 3", "grows 2 2", "returns 1 2", "stays 1 0"]
+    assert one(found, "stays").evidence == (STATUS, f"{INFO}/stays.list")
+    assert one(found, "stays").package.files == ("usr/bin/x",)
+    assert [layer.line for layer in found.layers] == [0, 1, 2, 3]
+
+
+def test_the_last_word_of_a_database_counts_whatever_lists_are_left() -> None:
+    listed = Made(b"/.\n/usr/bin/x\n")
+    gone, kept = Made(kind="whiteout"), {STATUS: status("one=1", "two=1"), f"{INFO}/one.list": listed}
+    assert said(bill(kept, {f"{INFO}/one.list": gone})) == ["one 1 0", "two 1 0"]
+    assert said(bill(kept, {STATUS: status("two=1")})) == ["two 1 0"]
+    assert said(bill(kept, {STATUS: status("one=2", "two=1")})) == ["one 2 1", "two 1 0"]
+    assert said(bill(kept, {STATUS: gone})) == []
+    assert said(bill(kept, {STATUS: gone}, kept)) == ["one 1 2", "two 1 2"]
+
+
+def test_databases_that_are_one_file_tell_layers_too() -> None:
+    found = bill({APK: apk("musl=1", "busybox=1")}, {APK: apk("musl=1", "busybox=2")}, {APK: apk("musl=1", "curl=3")})
+    assert said(found) == ["curl 3 2", "musl 1 0"]
+
+
+def test_what_the_distribution_brought_is_told_once() -> None:
+    metadata = Made(b"Name: requests\nVersion: 2\n\n")
+    place = "usr/lib/python3/dist-packages/requests-2.dist-info"
+    program = Made(elf_with({".go.buildinfo": go_info("go1.22.1", MODULES)}).ljust(100 << 10, b"\0"), mode=0o755)
+    layers: ExampleLayer = {
+        STATUS: status(
+            "python3-requests=2-1", "own=1|Somebody <a@debian.org>", "docker-ce=1|Docker <support@docker.com>"
+        ),
+        f"{INFO}/python3-requests.list": Made(f"/{place}/METADATA\n".encode()),
+        f"{INFO}/own.list": Made(b"/usr/bin/own\n"),
+        f"{INFO}/docker-ce.list": Made(b"/usr/bin/dockerd\n"),
+        f"{place}/METADATA": metadata,
+        "usr/bin/own": program,
+        "opt/lib/python3/site-packages/requests-2.dist-info/METADATA": metadata,
+    }
+    found = bill(layers)
+    assert said(found) == ["docker-ce 1 0", "own 1 0", "python3-requests 2-1 0", "requests 2 0"]
+    assert one(found, "docker-ce").foreign and not one(found, "own").foreign
+    # The distribution mends its own programs; nobody tells what is in somebody else's but the program itself.
+    found = bill({**layers, "usr/bin/dockerd": program})
+    assert one(found, "stdlib").evidence == ("usr/bin/dockerd",) and one(found, "stdlib").package.version == "1.22.1"
+
+
+def test_a_package_at_several_places_of_a_layer_is_one() -> None:
+    data = Made(b'{"name": "a", "version": "1", "license": "MIT"}')
+    found = bill(
+        {"app/node_modules/a/package.json": data, "app/node_modules/b/node_modules/a/package.json": data},
+        {"srv/node_modules/a/package.json": data},
+    )
+    assert said(found) == ["a 1 0", "a 1 1"]
+    assert found.components[0].evidence == (
+        "app/node_modules/a/package.json",
+        "app/node_modules/b/node_modules/a/package.json",
+    )
+
+
+def test_variables_tell_of_runtimes_that_are_there() -> None:
+    node = Made(b"node")
+    found = bill({"etc/x": node}, {"usr/local/bin/node": node}, env=["NODE_VERSION=20.11.1"])
+    assert said(found) == ["node 20.11.1 1"]
+    assert found.components[0].evidence == ("env:NODE_VERSION", "usr/local/bin/node")
+    nothing = bill({"etc/x": node}, env=["NODE_VERSION=20.11.1"])
+    assert nothing.components == ()
+    assert nothing.told == ("NODE_VERSION says 20.11.1, and nothing of it is where official images have it",)
+
+
+def test_licences_of_debian_are_those_of_the_copyright() -> None:
+    found = bill(
+        {
+            STATUS: status("one=1", "linked=1", "plain=1"),
+            "usr/share/doc/one/copyright": Made(b"License: MIT\n\nLicense:  GPL-2+ or Artistic\n x\nLicense: MIT\n"),
+            "usr/share/doc/linked": Made(kind="symlink", link="one"),
+            "usr/share/doc/plain/copyright": Made(b"see /usr/share/common-licenses/GPL-2."),
+        }
+    )
+    assert one(found, "one").package.licence == "(GPL-2+ or Artistic) AND MIT"
+    assert one(found, "linked").package.licence == "(GPL-2+ or Artistic) AND MIT"
+    assert one(found, "plain").package.licence == "GPL-2"
