@@ -19,6 +19,11 @@ _DISTRIBUTIONS: Final = {
     "rockylinux": "rocky", "fedora": "fedora", "oraclelinux": "ol",
 }  # fmt: skip
 """Official images that are a distribution: their version is its release."""
+_RUNTIMES: Final = {
+    "node": "node", "python": "python", "golang": "go", "ruby": "ruby", "php": "php", "rust": "rust",
+    "eclipse-temurin": "java", "amazoncorretto": "java", "openjdk": "java", "sapmachine": "java",
+}  # fmt: skip
+"""Official images that are a runtime, by the name that lives are listed by."""
 _DISTROLESS: Final = {
     "node": ("nodejs{line}", frozenset(("18", "20", "22", "24", "26"))),
     "eclipse-temurin": ("java{line}", frozenset(("11", "17", "21", "25"))),
@@ -48,12 +53,16 @@ class Choice(NamedTuple):
     tag: Tag
     made: bool | None
     candidates: tuple[Candidate, ...]
-    left_out: int = 0
 
 
 def line_depth(repository: str) -> int:
     """How many numbers of a version of this repository (`docker.io/library/node`) make its line."""
     return _LINES.get(official(repository), 1)
+
+
+def runtime_of(repository: str) -> str:
+    """The runtime, or the distribution, whose lines the versions of an official image are; empty for others."""
+    return _RUNTIMES.get(official(repository), "")
 
 
 def whole_tag(reference: Reference, catalogue: Catalogue) -> Tag:
@@ -72,7 +81,7 @@ def choose(
     ended: Callable[[Reference, Tag], bool] = lambda reference, tag: False,
 ) -> Choice:
     """The candidates for a base. `listed` are the tags that its registry has, None where it does not tell; `most` is
-    how many candidates are wanted; `ended` says whether a tag's life is known to be over: no newer line is offered
+    how many are likely to be looked at; `ended` says whether a tag's life is known to be over: no newer line is offered
     that is."""
     groups = catalogue.groups(reference.repository)
     made = None if not groups else catalogue.group(reference.repository, reference.tag) is not None
@@ -100,14 +109,13 @@ def choose(
     newer = _newer(tag, [each for each in found.values() if each.way == "newer"], depth, official(reference.repository))
     same.sort(key=lambda each: _nearness(tag, each.tag))
     without = list(_distroless(reference, tag))
-    order = _mixed(same, newer, without, most)
-    return Choice(tag, made, tuple(order[:most]), len(same) + len(newer) + len(without) - len(order[:most]))
+    return Choice(tag, made, tuple(_mixed(same, newer, without, most)))
 
 
 def _mixed(
     same: Sequence[Candidate], newer: Sequence[Candidate], without: Sequence[Candidate], most: int
 ) -> list[Candidate]:
-    """The same line has the first word, and leaves a third of the room to others, where there are any."""
+    """All of them. The same line has the first word, and leaves a third of the room to others, where there are any."""
     others = [*newer[:1], *without, *newer[1:]]
     room = max(most - len(others), most - most // 3) if others else most
     first = [*same[:room], *others]

@@ -49,14 +49,18 @@ def counted(database: Database, contents: Contents) -> Counted:
         if found.signal is not None and found.signal.exploited:
             exploited.add(key)
     numbers = {severity: sum(each == severity for each in worst.values()) for severity in SEVERITIES}
-    return Counted(Counts(**numbers, fixable=sum(mended.values()), exploited=len(exploited), uncovered=matched.uncovered))
+    return Counted(
+        Counts(**numbers, fixable=sum(mended.values()), exploited=len(exploited), uncovered=matched.uncovered)
+    )
 
 
 def ends(contents: Contents, lives: Lifecycles, day: str) -> tuple[End, ...]:
     """When the distribution and the runtimes of an image end, those that have an end; `day` is today (RFC 3339)."""
-    found = [lives.of_distribution(contents.distribution)]
-    for package in contents.runtimes:
-        found.append(lives.of_runtime(_NAMES.get(package.name, package.name), package.version))
+    runtimes = contents.runtimes
+    found = [
+        lives.of_distribution(contents.distribution),
+        *(lives.of_runtime(_NAMES.get(package.name, package.name), package.version) for package in runtimes),
+    ]
     return tuple(end for end in (_end(life, day) for life in found if life is not None) if end is not None)
 
 

@@ -81,9 +81,7 @@ def parse_tag(text: str) -> Tag:
             early = found.early or low in _UNRELEASED
             found = found._replace(distribution=distribution, release=number_of, early=early)
         elif release is not None:
-            found = found._replace(
-                distribution=_IDS.get(release[1], release[1]), release=release[2] or found.release
-            )
+            found = found._replace(distribution=_IDS.get(release[1], release[1]), release=release[2] or found.release)
         elif found.distribution and not found.release and _NUMBER.match(low):
             found = found._replace(release=low)  # `alpine-3.22`
         elif low == "slim" or low == "minimal":

@@ -17,8 +17,8 @@ Source = Literal["layers", "sbom", "kept"]
 
 
 class Contents(NamedTuple):
-    """What is in an image, as far as its distribution's records and the variables of its config tell. `read` is how many
-    bytes came over the network for it, of `size` that its layers have."""
+    """What is in an image, as far as its distribution's records and the variables of its config tell. `read` is how
+    many bytes came over the network for it, of `size` that its layers have."""
 
     digest: str
     created: str

@@ -95,18 +95,15 @@ class BaseImages:
         """The tags that there are. KezuriError where nobody tells."""
         if not self._place:
             return frozenset(self._session.registry().known_tags(reference))
-        from kezuri.app.transfers import Places
-        from kezuri.oci.layout import REF_NAME
-        from kezuri.transfer.places import read_place
+        from kezuri.images.layout import open_layout
+        from kezuri.transfer.places import LayoutPlace, read_place
 
-        with Places(self._session) as places:
-            root = places.source(read_place(self._place)).root()
-        found = set()
-        for entry in getattr(root.content, "manifests", ()):
-            name = Reference.maybe(entry.annotations.get(REF_NAME, ""))
-            if name is not None and name.repository == reference.repository:
-                found.add(name.tag)
-        return frozenset(found)
+        place = read_place(self._place)
+        if not isinstance(place, LayoutPlace):
+            return None
+        with open_layout(place.address.path) as layout:
+            names = [Reference.maybe(name) for name in layout.names()]
+        return frozenset(each.tag for each in names if each is not None and each.repository == reference.repository)
 
     def _in_place(self, reference: Reference) -> FoundImage:
         from kezuri.app.distant_image import in_place
@@ -115,9 +112,7 @@ class BaseImages:
         image = self._held.enter_context(in_place(self._session, name, self._platform, self._scratch))
         config = image.config()
         opened: Callable[[Descriptor], BinaryIO] = lambda layer: image.files.opener(layer)()  # noqa: E731
-        return FoundImage(
-            reference.familiar, image.digest, "", config, image.layers, opened, Traffic(), True
-        )
+        return FoundImage(reference.familiar, image.digest, "", config, image.layers, opened, Traffic(), True)
 
     def contents(self, image: FoundImage, layers: int = -1) -> Contents:
         """What is in the lowest `layers` of an image, in all of them where nothing is said. What was found out is kept
@@ -139,9 +134,7 @@ class BaseImages:
             if packages:
                 _save(path, known)
             distribution, packages, told = known
-            return Contents(
-                image.digest, created, size, distribution, packages, "layers", image.traffic.came, told
-            )
+            return Contents(image.digest, created, size, distribution, packages, "layers", image.traffic.came, told)
         distribution, packages, told = known
         return Contents(image.digest, created, size, distribution, packages, "kept", 0, told)
 

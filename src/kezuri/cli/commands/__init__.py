@@ -21,6 +21,7 @@ MODULES = {
     "analyze": "analyze",
     "diff": "diff",
     "compare": "compare",
+    "base": "base",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
