@@ -23,6 +23,7 @@ MODULES = {
     "sbom": "sbom",
     "diff": "diff",
     "compare": "compare",
+    "base": "base",
     "tag": "tag",
     "rmi": "rmi",
     "pull": "pull",
