@@ -3,7 +3,6 @@
 import re
 from typing import Final, NamedTuple
 
-from kezuri.advisories.names import normalised as normalised
 from kezuri.packages.package import Package
 from kezuri.versions.order import Scheme
 
@@ -91,6 +90,8 @@ _DEBIAN: Final = {
     "forky": "14",
     "duke": "15",
 }
+_SEPARATORS = re.compile(r"[-_.]+")
+_LOWERED: Final = frozenset(("NuGet", "Packagist", "Hex", "Pub"))
 _LINE = re.compile(r"\s*([A-Z][A-Z0-9_]*)=(.*)")
 _TOOLCHAIN = re.compile(r"(?:go)?(\d+\.\d+(?:\.\d+)?(?:(?:rc|beta)\d+)?)(?:[-+ ].*)?", re.DOTALL)
 _SOURCE_RPM = re.compile(r"(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm")
@@ -163,6 +164,14 @@ def place(ecosystem: str) -> tuple[str, str]:
     if name in ("Rocky Linux", "AlmaLinux", "Debian", "Amazon Linux", "Oracle Linux"):
         return name, rest.partition(".")[0]
     return name, rest
+
+
+def normalised(ecosystem: str, name: str) -> str:
+    """A package's name as its ecosystem compares it. Readers of advisories and `coordinates` both give names so. PyPI:
+    PEP 503; NuGet, Packagist, Hex, Pub: small letters; others: as it is written."""
+    if ecosystem == "PyPI":
+        return _SEPARATORS.sub("-", name).lower()
+    return name.lower() if ecosystem in _LOWERED else name
 
 
 def toolchain_version(version: str) -> str:
