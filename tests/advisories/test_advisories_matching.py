@@ -105,6 +105,22 @@ def test_an_update_for_several_faults_does_not_make_them_one() -> None:
     assert [each.advisory.id for each in found.matches] == ["DSA-1"]
 
 
+def test_two_cves_are_two_faults_whatever_name_they_share() -> None:
+    place = ("PyPI", "", "parlai")
+    data = Memory(
+        [
+            entry("PYSEC-1", place, range_of("0"), aliases=("CVE-1", "GHSA-a", "GHSA-b")),
+            entry("PYSEC-2", place, range_of("0"), aliases=("CVE-2", "GHSA-a")),
+            entry("GHSA-b", place, range_of("0"), aliases=("CVE-1",)),
+            entry("GHSA-a", place, range_of("0"), aliases=("CVE-2",)),
+            entry("GHSA-c", place, range_of("0"), aliases=("PYSEC-3",)),
+            entry("PYSEC-3", place, range_of("0")),
+        ]
+    )
+    found = match(data, [Package("pypi", "parlai", "1")], Distribution())
+    assert [each.advisory.id for each in found.matches] == ["PYSEC-1", "PYSEC-2", "PYSEC-3"]
+
+
 def test_what_the_keeper_says_apart_from_versions() -> None:
     place = ("Debian", "12", "openssl")
     data = Memory(

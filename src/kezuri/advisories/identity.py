@@ -32,30 +32,21 @@ _OTHERS: Final = ("GHSA-", "CVE-")
 
 
 def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
-    """Advisories about one package, each fault once. An advisory with several CVEs (an update that mends all of them)
-    makes no one fault of these; it is left out where each of them is told by itself."""
-    above = list(range(len(advisories)))
-
-    def top(place: int) -> int:
-        while above[place] != place:
-            above[place] = above[above[place]]
-            place = above[place]
-        return place
-
+    """Advisories about one package, each fault once. Two CVEs are two faults, whatever other name both are given. An
+    advisory with several CVEs (an update that mends all of them) makes no one fault of these; it is left out where each
+    of them is told by itself."""
     cves = [_cves(each) for each in advisories]
-    holder: dict[str, int] = {}
+    groups = _Groups(cves)
+    for place, known in enumerate(cves):
+        if len(known) == 1:
+            groups.take(place, next(iter(known)))
     for place, advisory in enumerate(advisories):
-        several = len(cves[place]) > 1
-        for name in _names(advisory):
-            if several and name in cves[place] and name != advisory.id:
-                continue
-            above[top(place)] = top(holder.setdefault(name, place))
-    groups: dict[int, list[int]] = {}
-    for place in range(len(advisories)):
-        groups.setdefault(top(place), []).append(place)
-    single = {next(iter(cves[place])) for place in range(len(advisories)) if len(cves[place]) == 1}
+        for name in (advisory.id, *advisory.aliases):
+            if name not in cves[place] or name == advisory.id:
+                groups.take(place, name)
+    single = {next(iter(known)) for known in cves if len(known) == 1}
     found = []
-    for members in groups.values():
+    for members in groups.members():
         told = set().union(*(cves[place] for place in members))
         if all(len(cves[place]) > 1 for place in members) and told <= single:
             continue
@@ -64,8 +55,38 @@ def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
     return found
 
 
-def _names(advisory: Advisory) -> set[str]:
-    return {advisory.id, *advisory.aliases} | _cves(advisory)
+class _Groups:
+    """Numbers put together by the names that they share."""
+
+    def __init__(self, cves: Sequence[set[str]]) -> None:
+        self._above = list(range(len(cves)))
+        self._cves = [set(each) for each in cves]
+        self._named: dict[str, list[int]] = {}
+
+    def _group(self, place: int) -> int:
+        above = self._above
+        while above[place] != place:
+            above[place] = above[above[place]]
+            place = above[place]
+        return place
+
+    def take(self, place: int, name: str) -> None:
+        """Put it with all that have this name, but for those of which it is known that they are about another CVE."""
+        groups = self._named.setdefault(name, [])
+        for other in groups:
+            one, another = self._group(place), self._group(other)
+            known, theirs = self._cves[one], self._cves[another]
+            if one != another and not (known and theirs and known.isdisjoint(theirs)):
+                theirs |= known
+                self._above[one] = another
+        if all(self._group(place) != self._group(other) for other in groups):
+            groups.append(place)
+
+    def members(self) -> list[list[int]]:
+        found: dict[int, list[int]] = {}
+        for place in range(len(self._above)):
+            found.setdefault(self._group(place), []).append(place)
+        return list(found.values())
 
 
 def _cves(advisory: Advisory) -> set[str]:
