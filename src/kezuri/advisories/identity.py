@@ -29,6 +29,8 @@ _KEEPERS: Final = {
 }
 """The beginnings of the names that the keepers of an ecosystem's data give, those first that are told rather."""
 _OTHERS: Final = ("GHSA-", "CVE-")
+_MOST: Final = 100
+"""So many faults may share a name before no more is asked of it."""
 
 
 def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
@@ -79,7 +81,7 @@ class _Groups:
             if one != another and not (known and theirs and known.isdisjoint(theirs)):
                 theirs |= known
                 self._above[one] = another
-        if all(self._group(place) != self._group(other) for other in groups):
+        if len(groups) < _MOST and all(self._group(place) != self._group(other) for other in groups):
             groups.append(place)
 
     def members(self) -> list[list[int]]:
