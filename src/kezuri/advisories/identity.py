@@ -34,11 +34,12 @@ _MOST: Final = 100
 
 
 def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
-    """Advisories about one package, each fault once. Two CVEs are two faults, whatever other name both are given. An
-    advisory with several CVEs (an update that mends all of them) makes no one fault of these; it is left out where each
-    of them is told by itself."""
+    """Advisories about one package, each fault once. Two CVEs are two faults, whatever other name both are given, and so
+    are two advisories of one keeper that have neither a CVE in common nor name each other. An advisory with several CVEs
+    (an update that mends all of them) makes no one fault of these; it is left out where each of them is told by
+    itself."""
     cves = [_cves(each) for each in advisories]
-    groups = _Groups(cves)
+    groups = _Groups([each.id for each in advisories], cves)
     for place, known in enumerate(cves):
         if len(known) == 1:
             groups.take(place, next(iter(known)))
@@ -60,9 +61,11 @@ def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
 class _Groups:
     """Numbers put together by the names that they share."""
 
-    def __init__(self, cves: Sequence[set[str]]) -> None:
-        self._above = list(range(len(cves)))
+    def __init__(self, ids: Sequence[str], cves: Sequence[set[str]]) -> None:
+        self._ids = ids
+        self._above = list(range(len(ids)))
         self._cves = [set(each) for each in cves]
+        self._keepers = [{each.partition("-")[0]} for each in ids]
         self._named: dict[str, list[int]] = {}
 
     def _group(self, place: int) -> int:
@@ -73,16 +76,28 @@ class _Groups:
         return place
 
     def take(self, place: int, name: str) -> None:
-        """Put it with all that have this name, but for those of which it is known that they are about another CVE."""
-        groups = self._named.setdefault(name, [])
-        for other in groups:
+        """Put it with all that have this name and may be about the same fault."""
+        others = self._named.setdefault(name, [])
+        for other in others:
             one, another = self._group(place), self._group(other)
-            known, theirs = self._cves[one], self._cves[another]
-            if one != another and not (known and theirs and known.isdisjoint(theirs)):
-                theirs |= known
+            if one != another and self._one_fault(place, other, name):
+                self._cves[another] |= self._cves[one]
+                self._keepers[another] |= self._keepers[one]
                 self._above[one] = another
-        if len(groups) < _MOST and all(self._group(place) != self._group(other) for other in groups):
-            groups.append(place)
+        if len(others) < _MOST and all(self._group(place) != self._group(other) for other in others):
+            others.append(place)
+
+    def _one_fault(self, place: int, other: int, name: str) -> bool:
+        one, another = self._group(place), self._group(other)
+        known, theirs = self._cves[one], self._cves[another]
+        if known & theirs:
+            return True
+        if known and theirs:
+            return False
+        first, second = self._ids[place], self._ids[other]
+        if first.partition("-")[0] == second.partition("-")[0]:
+            return name in (first, second)
+        return not self._keepers[one] & self._keepers[another]
 
     def members(self) -> list[list[int]]:
         found: dict[int, list[int]] = {}
