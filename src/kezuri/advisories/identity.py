@@ -34,9 +34,9 @@ _MOST: Final = 100
 
 
 def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
-    """Advisories about one package, each fault once. Two CVEs are two faults, whatever other name both are given, and so
-    are two advisories of one keeper that have neither a CVE in common nor name each other. An advisory with several CVEs
-    (an update that mends all of them) makes no one fault of these; it is left out where each of them is told by
+    """Advisories about one package, each fault once. Two CVEs are two faults, whatever other name both are given, and
+    so are two advisories of one keeper that have neither a CVE in common nor name each other. An advisory with several
+    CVEs (an update that mends all of them) makes no one fault of these; it is left out where each of them is told by
     itself."""
     cves = [_cves(each) for each in advisories]
     groups = _Groups([each.id for each in advisories], cves)
