@@ -49,7 +49,7 @@ def holds(scheme: Scheme, events: Sequence[Event], version: str) -> bool:
 
 
 def mending(scheme: Scheme, ranges: Sequence[Sequence[Event]], version: str) -> tuple[str, ...]:
-    """The versions later than this one at which a range is mended, the nearest first: `1.21.0` where a range ends before
+    """The versions later than this one at which a range is mended, the nearest first: `1.21.0` where one ends before
     everything that leads to it (`1.21.0-0`). Unordered as `holds`."""
     key = key_of(scheme)
     at = key(version)
