@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kezuri.advisories.fields import mapping, moment, sequence
-from kezuri.advisories.lifecycles import Lifecycle, titled
+from kezuri.advisories.lifecycle import Lifecycle, titled
 from kezuri.advisories.notation import json_value
 from kezuri.advisories.pieces import plain
 from kezuri.diagnostics import KezuriError
