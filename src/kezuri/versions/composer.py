@@ -6,13 +6,13 @@ from typing import Final
 
 from kezuri.versions.pieces import Key, Unordered, number
 
-_STAGE = r"(?:[._-]?(?P<stage>stable|beta|b|rc|alpha|a|patch|pl|p)(?P<counts>(?:[.-]?[0-9]+)*))?(?P<dev>[.-]?dev)?"
+_STAGE = r"[._-]?(?:(?P<stage>stable|beta|b|rc|alpha|a|patch|pl|p)(?P<counts>(?:[.-]?[0-9]+)*))?(?P<dev>[.-]?dev)?"
 _NUMBERED = re.compile(rf"v?(?P<numbers>[0-9]{{1,5}}(?:\.[0-9]+){{0,3}}){_STAGE}")
 _DATED = re.compile(rf"v?(?P<numbers>[0-9]{{4}}(?:[.:-]?[0-9]{{2}}){{1,6}}(?:[.:-]?[0-9]{{1,3}}){{0,2}}){_STAGE}")
 _BRANCH = re.compile(r"v?(?P<numbers>[0-9]+(?:\.(?:[0-9]+|[x*])){0,3})(?P<dev>-dev)")
 _BESIDES = re.compile(r"\s+as\s.*|#.*|@(?:stable|rc|beta|alpha|dev)$|\+[^\s]*", re.DOTALL)
 _NUMBER = re.compile(r"[0-9]+|[x*]")
-_STAGES: Final = {"alpha": 1, "a": 1, "beta": 2, "b": 2, "rc": 3, "": 4, "stable": 4, "patch": 5, "pl": 5, "p": 5}
+_STAGES: Final = {"alpha": 1, "a": 1, "beta": 2, "b": 2, "rc": 3, "": 4, "patch": 5, "pl": 5, "p": 5}
 _DEV: Final = 0
 _ANY: Final = number("9999999")
 """What Composer puts for the `x` of a branch."""
@@ -30,7 +30,10 @@ def key(version: str) -> Key:
     filling = _ANY if "x" in parts["numbers"] or "*" in parts["numbers"] else number("")
     numbers += [filling] * (4 - len(numbers))
     stage, dev = parts.get("stage") or "", bool(parts["dev"])
+    if stage == "stable":
+        # Whatever follows it is dropped.
+        stage, dev, parts["counts"] = "", False, ""
     if dev and not stage:
         return tuple(numbers), _DEV, (), 0
     counts = tuple([number(each) for each in _NUMBER.findall(parts.get("counts") or "")])
-    return tuple(numbers), _STAGES[stage], counts if stage != "stable" else (), int(not dev)
+    return tuple(numbers), _STAGES[stage], counts, int(not dev)

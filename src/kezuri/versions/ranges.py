@@ -49,8 +49,14 @@ def holds(scheme: Scheme, events: Sequence[Event], version: str) -> bool:
 
 
 def mending(scheme: Scheme, ranges: Sequence[Sequence[Event]], version: str) -> tuple[str, ...]:
-    """The versions later than this one at which a range is mended, the nearest first. Unordered as `holds`."""
+    """The versions later than this one at which a range is mended, the nearest first: `1.21.0` where one ends before
+    everything that leads to it (`1.21.0-0`). Unordered as `holds`."""
     key = key_of(scheme)
     at = key(version)
-    found = {event.version: key(event.version) for events in ranges for event in events if event.kind == "fixed"}
+    found = {
+        event.version.removesuffix("-0") if scheme in ("semver", "go") else event.version: key(event.version)
+        for events in ranges
+        for event in events
+        if event.kind == "fixed"
+    }
     return tuple(sorted((each for each, where in found.items() if at < where), key=found.__getitem__))

@@ -17,9 +17,9 @@ def key(version: str) -> Key:
     epoch, colon, rest = version.partition(":")
     if not colon or not epoch.strip().isdigit():
         epoch, rest = "", version if not colon or epoch.strip() else rest
-    own, _, release = rest.partition("-") if rest.count("-") == 1 else rest.rpartition("-")
-    if not own:
-        own, release = release, own
+    own, dash, release = rest.rpartition("-")
+    if not dash:
+        return number(epoch.strip()), _part(rest), ()
     return number(epoch.strip()), _part(own), _part(release)
 
 
