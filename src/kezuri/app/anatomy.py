@@ -13,7 +13,7 @@ from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.descriptor import Descriptor, Manifest
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
@@ -43,6 +43,25 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
     unpacked. A layer that is damaged, encrypted or elsewhere is `unread`, which the dissection's `told` says, too.
     KezuriError when there is no such image, or its layers cannot be had."""
     with _based(session, image, traffic) as found:
+        yield found.dissection()
+
+
+@contextmanager
+def opened_documents(
+    session: Session, name: str, digest: str, config: ImageConfig, manifest: Manifest
+) -> "Iterator[Dissection]":
+    """An image of which the documents are at hand and the layers in the store, as `opened_dissection` gives it. The
+    store need not know the image; `name` is what a user calls it."""
+
+    def of_store() -> "Sequence[ReadLayer]":
+        from kezuri.app.anatomy_layers import of_store
+
+        return of_store(session, config.diff_ids, manifest.layers, scratch, Traffic())
+
+    for layer, descriptor in zip(config.diff_ids, manifest.layers):
+        session.forms.know_pulled(layer, descriptor)
+    with session.store.scratch("anatomy") as scratch:
+        found = _checked(session, name, digest, config, manifest.layers, manifest.annotations, of_store, scratch)
         yield found.dissection()
 
 
