@@ -42,15 +42,15 @@ def with_bills(
 
 
 def _attestation(session: Session, image: Exported, entry: Descriptor, called: Sequence[str]) -> Attestation:
-    from kezuri.app.anatomy import opened_documents
+    from kezuri.app.anatomy import image_of_documents
+    from kezuri.app.sbom import bill_of_found
     from kezuri.sbom import spdx
-    from kezuri.sbom.collecting import bill_of
 
     manifest = Manifest.parse(image.documents[entry.digest], "the image")
     config = ImageConfig.parse(image.documents[manifest.config.digest], "the image")
     name = called[0] if called else ""
-    with opened_documents(session, name, entry.digest, config, manifest) as dissection:
-        bill = bill_of(dissection)
+    with image_of_documents(session, name, entry.digest, config, manifest) as found:
+        bill = bill_of_found(session, found)
     platform = str(entry.platform or config.platform)
     names = [_purl(name, platform) for name in called]
     return attestation(entry, [Statement.made(SPDX, spdx.document(bill), entry.digest, names)])
