@@ -8,6 +8,8 @@ from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.scan_words import MOST, ScanWords, parts, rows
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
+from kezuri.sbom.values import Bill
+from kezuri.scan.licences import report as licence_report
 from kezuri.scan.values import Finding, Report
 
 _BOLD, _DIM, _GREEN, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[0m"
@@ -41,9 +43,11 @@ class ScanText:
         self._colour = colour
         self._columns = columns
 
-    def page(self, report: Report, everything: bool = False, suppressed: bool = False) -> str:
+    def page(
+        self, report: Report, everything: bool = False, suppressed: bool = False, licences_of: Bill | None = None
+    ) -> str:
         """The whole page; tables have their first rows only unless `everything` is wanted. With `suppressed` what is
-        ignored is listed, too, and why."""
+        ignored is listed, too, and why; with `licences_of` the licences of a bill."""
         head = visible(report.name) + (f" {report.digest[:19]}" if report.digest else "")
         blocks = [[self._styled(head, _BOLD) + (f" ({visible(report.platform)})" if report.platform else "")]]
         blocks[0] += [self._words.about(report), *self._words.summary(report)]
@@ -53,6 +57,8 @@ class ScanText:
         faults, others = parts(report.findings)
         most = None if everything else MOST
         blocks += [self._remedies(report), self._others(report, others, most), self._faults(report, faults, most)]
+        if licences_of is not None:
+            blocks.append(self._licences(licences_of, most))
         if suppressed:
             blocks.append(self._ignored(report))
         blocks.append([f"{self.phrase('not known')}: {visible(self._told(told))}" for told in report.told])
@@ -107,6 +113,22 @@ class ScanText:
         heads = (self.phrase("SEVERITY"), self.phrase("RULE"), self.phrase("WHERE"), self.phrase("WHAT"))
         lines = self._table(tuple(Cell(head) for head in heads), table)
         return [*lines, *self._rest(len(others) - len(table))]
+
+    def _licences(self, bill: Bill, most: int | None) -> list[str]:
+        rows = licence_report(bill)
+        table = [
+            (
+                Cell(self._words.licence(row.licence)),
+                Cell(self._words.demand(row.demand)),
+                Cell(str(len(row.components))),
+                Cell(self._words.some(tuple(bill.components[each].package.full_name for each in row.components))),
+            )
+            for row in rows[:most]
+        ]
+        if not table:
+            return []
+        heads = (self.phrase("LICENCE"), self.phrase("ASKS FOR"), "#", self.phrase("PACKAGES"))
+        return [*self._table(tuple(Cell(head) for head in heads), table), *self._rest(len(rows) - len(table))]
 
     def _ignored(self, report: Report) -> list[str]:
         table = [

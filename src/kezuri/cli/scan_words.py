@@ -7,6 +7,7 @@ from kezuri.advisories.values import Severity
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.screen_text import one_line
 from kezuri.diagnostics import visible
+from kezuri.scan.licences import Demand
 from kezuri.scan.remedies import comes_with_base
 from kezuri.scan.urgency import counts, exploited
 from kezuri.scan.values import Finding, Remedy, Report
@@ -152,10 +153,28 @@ class ScanWords:
         )
         return self.phrase("{} go, {} stay", go, stay) if stay else self.phrase("{} go", go)
 
+    def licence(self, licence: str) -> str:
+        """A licence as it is written."""
+        return one_line(visible(licence)) or self.phrase("none is named")
+
+    def demand(self, demand: Demand) -> str:
+        """What a licence asks of those who ship what is under it."""
+        return {
+            "network": self.phrase("more than open source does, or the source of what is used over a network"),
+            "strong": self.phrase("the source of all that is linked with it"),
+            "weak": self.phrase("the source of changes to it"),
+            "notice": self.phrase("to be named"),
+            "unknown": self.phrase("not known"),
+        }[demand]
+
     def names(self, row: Row) -> str:
         """The packages of a row."""
-        named = ", ".join(visible(name) for name in row.names[:_MOST_NAMES])
-        more = len(row.names) - _MOST_NAMES
+        return self.some(row.names)
+
+    def some(self, names: Sequence[str]) -> str:
+        """The first of many names, and how many more there are."""
+        named = ", ".join(visible(name) for name in names[:_MOST_NAMES])
+        more = len(names) - _MOST_NAMES
         return self.phrase("{} and {} more", named, more) if more > 0 else named
 
 
@@ -169,8 +188,12 @@ def rows(findings: Iterable[Finding]) -> tuple[Row, ...]:
 
 
 def parts(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Faults of packages, and everything else; without what is ignored."""
-    shown = [finding for finding in findings if not finding.ignored]
+    """Faults of packages, and everything else; without what is ignored, and without licences that nobody forbids."""
+    shown = [
+        finding
+        for finding in findings
+        if not finding.ignored and (finding.kind != "licence" or finding.note.startswith("forbidden"))
+    ]
     return (
         tuple(finding for finding in shown if finding.kind == "vulnerability"),
         tuple(finding for finding in shown if finding.kind != "vulnerability"),

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from kezuri.packages.package import Package
+from kezuri.sbom.purls import SYSTEM
 from kezuri.sbom.values import Bill, BillLayer
-from kezuri.scan.findings import SYSTEM
 from kezuri.scan.mending import nearest_mending
 from kezuri.scan.values import Doing, Finding, Remedy
 from kezuri.versions.order import Scheme, Unordered, comparison
@@ -113,8 +113,9 @@ def _group(bill: Bill, finding: Finding) -> _Group | None:
 def _order(bill: Bill, group: _Group, findings: Sequence[Finding]) -> str:
     kind, ecosystem, _ = group
     if kind == "base":
-        named = f"a newer build of {bill.base}" if bill.base else "a newer build of its base image"
-        return f"build on {named}: kezuri build --pull"
+        if bill.base:
+            return f"build on a newer build of {bill.base}: kezuri build --pull"
+        return "build on a newer build of its base image: kezuri build --pull"
     if kind == "successor":
         return f"move to a base image with {findings[0].fixed[0]}"
     if kind == "move":

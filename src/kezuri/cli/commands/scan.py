@@ -217,16 +217,18 @@ def _say(invocation: Invocation, scanned: "Scanned", word: str) -> None:
     if form == "json" and word:
         form = "trivy"
     everything = parsed.flag("--all")
+    asked = {_SCANNERS.get(each, each) for each in _listed(parsed, "--scanners")}
+    licences_of = scanned.bill if "licence" in asked else None
     if form == "table" and not output:
         from kezuri.cli.scan_text import ScanText
 
         text = ScanText(console.phrase, console.words, console.colour(console.out), console.columns(console.out))
-        console.say(text.page(report, everything, parsed.flag("--show-suppressed")), styled=True)
+        console.say(text.page(report, everything, parsed.flag("--show-suppressed"), licences_of), styled=True)
         return
     if form == "table":
         from kezuri.cli.scan_text import ScanText
 
-        said = ScanText(console.phrase, console.words).page(report, True, parsed.flag("--show-suppressed"))
+        said = ScanText(console.phrase, console.words).page(report, True, parsed.flag("--show-suppressed"), licences_of)
     elif form == "markdown":
         from kezuri.cli.scan_markdown import ScanMarkdown
 
@@ -256,7 +258,7 @@ def _document(form: str, scanned: "Scanned") -> str:
     if form == "json":
         from kezuri.report.scan_json import document
 
-        return json_text(document(scanned.report, at), 2)
+        return json_text(document(scanned.report, scanned.bill, at), 2)
     from kezuri.report.scan_forms import data, written
 
     values = data(form, scanned.report, scanned.bill, at)
