@@ -33,6 +33,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "history": ("probe",),
     "analyze": ("probe",),
     "scan": ("--scanners", "licence", "probe"),
+    "sbom": ("probe",),
     "diff": ("probe", "probe"),
     "compare": ("--no-build-times", "--no-pull", "probe", "{context}"),
     "explore": ("probe",),

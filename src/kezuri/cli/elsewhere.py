@@ -24,7 +24,6 @@ ELSEWHERE: Mapping[str, str] = {
     "plugin": _ALONE,
     "events": _ALONE,
     "scout": "`kezuri scan IMAGE` finds what is known to be broken, `kezuri base IMAGE` better base images",
-    "sbom": "kezuri writes no SBOM yet",
     "trust": "a digest in the name pins an image: FROM NAME@sha256:…",
     "network": "steps share the machine's network, or have none; --network of `kezuri run` is bridge, host or none",
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
