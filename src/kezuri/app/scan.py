@@ -146,6 +146,7 @@ def _found(
 def _faults(
     settings: Settings, request: ScanRequest, bill: Bill, now: float, findings: list[Finding], told: list[str]
 ) -> tuple[DataSet, ...]:
+    from kezuri.advisories.coordinates import coordinates
     from kezuri.advisories.lifecycles import lifecycles
     from kezuri.advisories.matching import match
     from kezuri.app.advisories import opened_database
@@ -156,7 +157,9 @@ def _faults(
     packages = [bill.components[number].package for number in numbers]
     with opened_database(settings) as database:
         matched = match(database, packages, bill.distribution)
-        data = tuple(database.data())
+        places = {(at.ecosystem, at.release) for each in packages if (at := coordinates(each, bill.distribution))}
+        # What tells of no ecosystem (KEV, EPSS) tells of all.
+        data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
     _prove_covered(bill, numbers, matched)
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)

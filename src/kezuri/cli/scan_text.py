@@ -12,7 +12,7 @@ from kezuri.sbom.values import Bill
 from kezuri.scan.licences import report as licence_report
 from kezuri.scan.values import Finding, Report
 
-_BOLD, _DIM, _GREEN, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[0m"
+_BOLD, _DIM, _GREEN, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 _COLOURS: dict[Severity, str] = {
     "critical": "\x1b[1;31m",
     "high": "\x1b[31m",
@@ -20,7 +20,7 @@ _COLOURS: dict[Severity, str] = {
     "low": "\x1b[2m",
     "unknown": "\x1b[2m",
 }
-_WIDE, _WIDEST_CELL, _GAP = 140, 60, "  "
+_WIDEST_CELL, _WIDEST_LICENCE, _GAP = 60, 120, "  "
 
 
 class Cell(NamedTuple):
@@ -54,6 +54,7 @@ class ScanText:
         data = self._words.data(report, everything)
         if data:
             blocks[0].append(data)
+        blocks.append([self._unknown(told) for told in report.told])
         faults, others = parts(report.findings)
         most = None if everything else MOST
         blocks += [self._remedies(report), self._others(report, others, most), self._faults(report, faults, most)]
@@ -61,8 +62,10 @@ class ScanText:
             blocks.append(self._licences(licences_of, most))
         if suppressed:
             blocks.append(self._ignored(report))
-        blocks.append([f"{self.phrase('not known')}: {visible(self._told(told))}" for told in report.told])
         return "\n\n".join("\n".join(lines) for lines in blocks if lines)
+
+    def _unknown(self, told: str) -> str:
+        return f"{self._styled(self.phrase('not known'), _YELLOW)}: {visible(self._told(told))}"
 
     def _remedies(self, report: Report) -> list[str]:
         if not report.remedies:
@@ -118,16 +121,16 @@ class ScanText:
         rows = licence_report(bill)
         table = [
             (
-                Cell(self._words.licence(row.licence)),
-                Cell(self._words.demand(row.demand)),
                 Cell(str(len(row.components))),
+                Cell(self._words.demand(row.demand)),
                 Cell(self._words.some(tuple(bill.components[each].package.full_name for each in row.components))),
+                Cell(clip(self._words.licence(row.licence), _WIDEST_LICENCE)),
             )
             for row in rows[:most]
         ]
         if not table:
             return []
-        heads = (self.phrase("LICENCE"), self.phrase("ASKS FOR"), "#", self.phrase("PACKAGES"))
+        heads = ("#", self.phrase("ASKS FOR"), self.phrase("PACKAGES"), self.phrase("LICENCE"))
         return [*self._table(tuple(Cell(head) for head in heads), table), *self._rest(len(rows) - len(table))]
 
     def _ignored(self, report: Report) -> list[str]:

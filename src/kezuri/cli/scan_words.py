@@ -120,7 +120,9 @@ class ScanWords:
 
     def where(self, report: Report, finding: Finding) -> str:
         """The file and line of a finding, or its package, and what brought it."""
-        place = visible(finding.path) or visible(finding.name)
+        place = visible(finding.path) or (visible(finding.name) if finding.component >= 0 else "")
+        if finding.kind == "end-of-life":
+            place = visible(finding.name)
         if finding.path and finding.line:
             place = f"{place}:{finding.line}"
         brought = self.brought_by(report, finding)

@@ -37,6 +37,9 @@ _LANGUAGES: Mapping[str, str] = {
     "nuget": "dotnet add package {} --version {}",
     "maven": "{}:{}",
 }
+_GO = "go"
+_OF_GO = (_GO, "stdlib", "toolchain")
+"""Parts of Go, which are of one version."""
 _PLAIN = "@/._+~:-"
 _MOST_NAMES = 12
 """Packages that one command names; of more the whole distribution is brought up to date."""
@@ -105,7 +108,9 @@ def _group(bill: Bill, finding: Finding) -> _Group | None:
     package = bill.components[finding.component].package if finding.component >= 0 else Package("", finding.name)
     if package.ecosystem in SYSTEM:
         return "packages", package.ecosystem, finding.layer
-    kind = "runtime" if package.ecosystem in ("generic", "") or finding.name == "stdlib" else "language"
+    if finding.name in _OF_GO and package.ecosystem in ("generic", "golang"):
+        return "runtime", "golang", (_GO, finding.installed.removeprefix("go").removeprefix("v"))
+    kind = "runtime" if package.ecosystem in ("generic", "") else "language"
     # Of several copies of a package each version goes by itself: they may need different ones.
     return kind, package.ecosystem, (finding.name, finding.installed)
 
@@ -139,7 +144,7 @@ def _order(bill: Bill, group: _Group, findings: Sequence[Finding]) -> str:
 
 def _update(ecosystem: str, findings: Sequence[Finding]) -> str:
     name, version = findings[0].name, version_that_mends(ecosystem, findings)
-    if name == "stdlib" and ecosystem == "golang":
+    if name in _OF_GO and ecosystem == "golang":
         return f"build with Go {version.removeprefix('go').removeprefix('v')}"
     form = _LANGUAGES.get(ecosystem)
     if form is None or not (_is_plain(name) and _is_plain(version)):
