@@ -149,7 +149,7 @@ def _faults(
     from kezuri.advisories.coordinates import coordinates
     from kezuri.advisories.lifecycles import lifecycles
     from kezuri.advisories.matching import match
-    from kezuri.app.advisories import opened_database
+    from kezuri.app.advisories import age_remarks, opened_database
     from kezuri.oci.dates import timestamp
     from kezuri.scan.ends import findings as of_ends
 
@@ -163,6 +163,7 @@ def _faults(
     _prove_covered(bill, numbers, matched)
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
+    told += (remark.message for remark in age_remarks(settings, data, now))
     findings += of_ends(bill, lifecycles(), timestamp(int(now))[:10])
     return data
 

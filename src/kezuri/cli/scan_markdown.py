@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from kezuri.cli.phrase import Phrase, plainly
-from kezuri.cli.scan_words import MOST, ScanWords, parts, rows
+from kezuri.cli.scan_words import MOST, ScanWords, others_first, parts, rows
 from kezuri.report.cells import cell, code
 from kezuri.scan.values import Finding, Report
 
@@ -25,7 +25,8 @@ class ScanMarkdown:
         blocks.append([f"* {cell(self._told(told))}" for told in report.told])
         faults, others = parts(report.findings)
         most = None if everything else MOST
-        blocks += [self._remedies(report), self._others(report, others, most), self._faults(report, faults, most)]
+        tables = [self._faults(report, faults, most), self._others(report, others, most)]
+        blocks += [self._remedies(report), *(reversed(tables) if others_first(report) else tables)]
         return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
     def _remedies(self, report: Report) -> list[str]:

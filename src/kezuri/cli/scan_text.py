@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from kezuri.advisories.values import Severity
 from kezuri.cli.phrase import Phrase, plainly
-from kezuri.cli.scan_words import MOST, ScanWords, parts, rows
+from kezuri.cli.scan_words import MOST, ScanWords, others_first, parts, rows
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
 from kezuri.sbom.values import Bill
@@ -57,7 +57,8 @@ class ScanText:
         blocks.append([self._unknown(told) for told in report.told])
         faults, others = parts(report.findings)
         most = None if everything else MOST
-        blocks += [self._remedies(report), self._others(report, others, most), self._faults(report, faults, most)]
+        tables = [self._faults(report, faults, most), self._others(report, others, most)]
+        blocks += [self._remedies(report), *(reversed(tables) if others_first(report) else tables)]
         if licences_of is not None:
             blocks.append(self._licences(licences_of, most))
         if suppressed:

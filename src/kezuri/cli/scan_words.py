@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from kezuri.advisories.values import Severity
+from kezuri.advisories.values import DataSet, Severity
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.screen_text import one_line
 from kezuri.diagnostics import visible
@@ -76,12 +76,17 @@ class ScanWords:
         """Which data of which date was asked; empty where none was."""
         if not report.data:
             return ""
-        named = [f"{visible(each.name)} {visible(each.date[:10]) or '?'}" for each in report.data]
+        named = [self._dated(each) for each in report.data]
         most = len(named) if everything else _MOST_DATA
         text = ", ".join(named[:most])
         if len(named) > most:
             text = self.phrase("{} and {} more", text, len(named) - most)
         return self.phrase("data: {}", text)
+
+    def _dated(self, data: DataSet) -> str:
+        if data.date:
+            return self.phrase("{} of {}", visible(data.name), visible(data.date[:10]))
+        return self.phrase("{}, fetched on {}", visible(data.name), visible(data.fetched[:10]))
 
     def urgency(self, finding: Finding) -> str:
         """Whether it is known to be exploited, or how likely it will be; empty where nothing is known."""
@@ -200,3 +205,8 @@ def parts(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Findi
         tuple(finding for finding in shown if finding.kind == "vulnerability"),
         tuple(finding for finding in shown if finding.kind != "vulnerability"),
     )
+
+
+def others_first(report: Report) -> bool:
+    """Whether something else than a fault of a package is the most urgent."""
+    return bool(report.findings) and report.findings[0].kind != "vulnerability"
