@@ -80,6 +80,7 @@ def test_markdown() -> None:
     assert "\n# y" not in page and "a\\|b" in page
 
 
+@pytest.mark.slow
 def test_json_is_as_the_schema_says() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     made = document(report(told=("x",)), BILL, "2026-11-28T00:00:00Z")
@@ -139,6 +140,8 @@ def test_filters(scan: Scan) -> None:
     assert faults(scan, "--ignore-status", "affected") == ["CVE-2024-1"]
     assert faults(scan, "--pkg-types", "os") == []
     assert faults(scan, "--since", "root") == []
+    assert faults(scan, "--skip-dirs", "/app/**/lodash,other") == ["CVE-2024-2"]
+    assert faults(scan, "--skip-files", "**/package.json") == []
 
 
 def test_exit_codes(scan: Scan) -> None:

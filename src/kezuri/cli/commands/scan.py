@@ -82,6 +82,9 @@ COMMAND = Command(
         Option(("--show-suppressed",), "flag", "List what is ignored, and why"),
         Option(("--since",), "text", "Count only what this image does not have", "IMAGE", completes="image"),
         Option(
+            ("--skip-dirs", "--skip-files"), "repeated", "Leave out what is in these, by a pattern of paths", "PATTERN"
+        ),
+        Option(
             ("--vex",),
             "repeated",
             "Leave out what an OpenVEX document says does no harm; `attached`: what is beside the image",
@@ -174,6 +177,7 @@ def _request(parsed: Parsed, subject: "BillRequest", word: str) -> "ScanRequest"
         _known("--pkg-types", _listed(parsed, "--pkg-types"), ("os", "library")) or ("os", "library"),
         _known("--ignore-status", _listed(parsed, "--ignore-status"), (*STATUSES, *_NEVER)),
         any(each in ("attached", "oci") for each in vex),
+        tuple(each.removeprefix("./").lstrip("/") for each in _listed(parsed, "--skip-dirs")),
     )
 
 
