@@ -387,6 +387,7 @@ EVERY = [
     ("du",),
     ("config",),
     ("reproduce", "-f", "nothing", "."),
+    ("scan", "--db", "nothing", "nothing"),
     ("size", "record", "nothing"),
     ("size", "show"),
     ("size", "gate", "nothing", "--budget", "wire=+5%"),
