@@ -264,6 +264,16 @@ class Registry:
         while (tag := self._home.do(reference, where, lambda _: next(found, ""))) != "":
             yield tag
 
+    def known_tags(self, reference: Reference, most: int = 50_000) -> tuple[str, ...]:
+        """The tags as whoever images are read from knows them, a mirror before the registry: it may know fewer. At most
+        so many of them."""
+        from itertools import islice
+
+        from kezuri.registry import pages
+
+        where = reference.repository
+        return self._endpoints.read(reference, where, lambda place: tuple(islice(pages.tags(place, where), most)))
+
     def referrers(self, reference: Reference, digest: str, artifact_type: str = "") -> tuple[Descriptor, ...]:
         """What refers to a digest of the reference's repository: all of it, or what is of one artifact type."""
         from kezuri.registry import referrers

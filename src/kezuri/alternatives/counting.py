@@ -1,0 +1,70 @@
+"""How many faults are known in an image, and when its parts end."""
+
+from typing import Final, NamedTuple
+
+from kezuri.advisories.coordinates import coordinates
+from kezuri.advisories.database import Database
+from kezuri.advisories.lifecycles import Lifecycle, Lifecycles
+from kezuri.advisories.matching import match
+from kezuri.advisories.values import SEVERITIES, Severity
+from kezuri.alternatives.values import Contents, Counts, End
+
+_ROLLING: Final = frozenset(("Wolfi", "Chainguard", "Arch Linux", "MinimOS"))
+_SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
+_NAMES: Final = {"openjdk": "java", "Microsoft.NETCore.App": "dotnet"}
+"""What runtimes are called where their lives are listed, where that is not what their records call them."""
+
+
+class Counted(NamedTuple):
+    """The figures; none where they would be no answer, and `why` says that: a count of what nobody looked at is not
+    zero."""
+
+    counts: Counts | None
+    why: str = ""
+
+
+def counted(database: Database, contents: Contents) -> Counted:
+    """The faults of an image by what the database has. Each advisory counts once, by the worst severity that it has
+    for any package."""
+    system = [package for package in contents.packages if package.ecosystem in _SYSTEM]
+    if not contents.packages:
+        return Counted(None, "no record of packages was found in it")
+    if system and all(coordinates(package, contents.distribution) is None for package in system):
+        title = contents.distribution.title or contents.distribution.id or "its distribution"
+        return Counted(None, f"no data tells of packages of {title}")
+    matched = match(database, contents.packages, contents.distribution)
+    lacking = [(name, release) for name, release, _ in matched.uncovered if release or name in _ROLLING]
+    if lacking:
+        name, release = lacking[0]
+        return Counted(None, f"the database has no data about {f'{name} {release}'.rstrip()}")
+    worst: dict[str, Severity] = {}
+    mended: dict[str, bool] = {}
+    exploited: set[str] = set()
+    for found in matched.matches:
+        if found.status not in ("affected", "wont-fix") or found.advisory.kind:
+            continue
+        key = found.advisory.id
+        worst[key] = min(worst.get(key, "unknown"), found.severity, key=SEVERITIES.index)
+        mended[key] = mended.get(key, True) and bool(found.fixed)
+        if found.signal is not None and found.signal.exploited:
+            exploited.add(key)
+    numbers = {severity: sum(each == severity for each in worst.values()) for severity in SEVERITIES}
+    return Counted(
+        Counts(**numbers, fixable=sum(mended.values()), exploited=len(exploited), uncovered=matched.uncovered)
+    )
+
+
+def ends(contents: Contents, lives: Lifecycles, day: str) -> tuple[End, ...]:
+    """When the distribution and the runtimes of an image end, those that have an end; `day` is today (RFC 3339)."""
+    runtimes = contents.runtimes
+    found = [
+        lives.of_distribution(contents.distribution),
+        *(lives.of_runtime(_NAMES.get(package.name, package.name), package.version) for package in runtimes),
+    ]
+    return tuple(end for end in (_end(life, day) for life in found if life is not None) if end is not None)
+
+
+def _end(life: Lifecycle, day: str) -> End | None:
+    if life.rolling or not life.ends:
+        return None
+    return End(life.title, life.ends, life.standing(day) in ("ended", "extended"), life.extended)

@@ -1,0 +1,341 @@
+"""`kezuri base`: which base an image or a Dockerfile stands on, how old it is, and which would be better."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from kezuri.alternatives.catalogue import Catalogue, embedded, of_directory
+from kezuri.alternatives.choosing import Candidate, Choice, choose, runtime_of
+from kezuri.alternatives.tags import Tag
+from kezuri.alternatives.values import Advice, Base, Contents, Refresh, Row, Way
+from kezuri.app.base_images import BaseImages, FoundImage, missing, same_layers
+from kezuri.app.base_subject import Subject, dockerfile_of, of_dockerfile, of_image
+from kezuri.app.image_files import located
+from kezuri.app.layer_sources import Traffic
+from kezuri.app.request import Settings
+from kezuri.app.session import Session
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+
+if TYPE_CHECKING:
+    from kezuri.advisories.database import Database
+    from kezuri.advisories.lifecycles import Lifecycles
+
+_Answer = tuple[FoundImage, Contents] | KezuriError
+_TOGETHER = 4
+"""How many images are looked at at the same time."""
+_SILENT = 8
+"""After so many images in a row of which nobody answers no others are asked for."""
+
+
+class BaseRequest(NamedTuple):
+    """What is asked. `subject` is an image as `kezuri ls` finds it, the path of a Dockerfile or of a directory with
+    one. `base` is what the user knows of an image's base; `target` and `arguments` are of a Dockerfile. `place` is
+    where candidates are looked for instead of registries; `catalogue` a directory instead of the catalogue that comes
+    with kezuri; `most` how many candidates are looked at. `now` is the time in seconds since 1970."""
+
+    subject: str
+    platform: str = ""
+    base: str = ""
+    target: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
+    place: str = ""
+    catalogue: str = ""
+    most: int = 10
+    now: float = 0.0
+
+
+def base(settings: Settings, request: BaseRequest, say: Callable[[str], None] = lambda text: None) -> Advice:
+    """The base and what could replace it; `say` hears which image is being looked at. Where a registry does not answer,
+    or there is no database, that is told, and nothing is counted. KezuriError where the subject cannot be read."""
+    with Session(settings, reading=True) as session, ExitStack() as held:
+        return _Advising(settings, session, request, say, held).advice()
+
+
+class _Advising:
+    def __init__(
+        self, settings: Settings, session: Session, request: BaseRequest, say: Callable[[str], None], held: ExitStack
+    ) -> None:
+        from kezuri.advisories.lifecycles import lifecycles
+        from kezuri.oci.dates import timestamp
+
+        self._session = session
+        self._request = request
+        self._say = say
+        self._held = held
+        self._platform = Platform.parse(request.platform) if request.platform else Platform.host()
+        self._catalogue: Catalogue = of_directory(request.catalogue) if request.catalogue else embedded()
+        self._lives: Lifecycles = lifecycles()
+        self._day = timestamp(request.now)[:10]
+        self._told: list[str] = []
+        self._left_out = 0
+        self._images = held.enter_context(BaseImages(session, self._platform, request.place))
+        self._database, self._no_data = self._opened(settings)
+
+    def _opened(self, settings: Settings) -> "tuple[Database | None, str]":
+        from kezuri.app.advisories import opened_database
+
+        try:
+            return self._held.enter_context(opened_database(settings)), ""
+        except KezuriError as error:
+            first = error.diagnostics[0]
+            return None, f"{first.message}: {first.hint}" if first.hint else first.message
+
+    def advice(self) -> Advice:
+        """All of it."""
+        subject = self._subject()
+        reference = Reference.maybe(subject.base)
+        found, newest, refresh, why = self._found(subject, reference)
+        if subject.image is None and found is None:
+            raise KezuriError.of(f"{subject.base} could not be looked at: {why}", exit_code=125)
+        image = subject.image if subject.image is not None else found
+        assert image is not None
+        row = self._row(subject.base or subject.name, "same", image, subject.layers)
+        newer = None
+        if refresh == "newer" and newest is not None:
+            newer = self._row(newest.name, "same", newest)
+        choice = self._choice(reference) if reference is not None and reference.tag else None
+        rows = self._rows(choice, image, found) if choice is not None else ()
+        if reference is None:
+            self._told.append("nothing tells which base it is, and nothing can be compared: --base NAME says it")
+        elif choice is None:
+            self._told.append(f"{reference.familiar} names no tag: nothing can be found that would replace it")
+        chosen = Base(
+            subject.base,
+            subject.how,
+            row,
+            subject.layers,
+            refresh,
+            newer,
+            None if choice is None else choice.made,
+            why,
+            subject.dockerfile,
+            subject.line,
+        )
+        data = tuple(self._database.data()) if self._database is not None else ()
+        catalogue = " ".join(word for word in (self._catalogue.date, self._request.catalogue) if word)
+        told = tuple(dict.fromkeys(self._told))
+        return Advice(
+            self._request.subject,
+            str(self._platform),
+            chosen,
+            rows,
+            data,
+            catalogue,
+            self._no_data,
+            told,
+            self._left_out,
+        )
+
+    # the subject
+
+    def _subject(self) -> Subject:
+        request = self._request
+        path = dockerfile_of(request.subject)
+        if path:
+            subject = of_dockerfile(path, request.target, dict(request.arguments), self._platform)
+            if subject.platform is not None and subject.platform != self._platform:
+                self._platform = subject.platform
+                self._images = self._held.enter_context(BaseImages(self._session, self._platform, request.place))
+            return subject
+        traffic = Traffic()
+        scratch = self._held.enter_context(self._session.store.scratch("base"))
+        found = self._held.enter_context(located(self._session, request.subject, request.platform, traffic, scratch))
+        subject = of_image(self._session, found, request.subject, request.platform, request.base, traffic)
+        return subject if subject.base else self._recognised(subject)
+
+    def _recognised(self, subject: Subject) -> Subject:
+        """The base of an image of which nothing says it: the image itself where it is an official one, else a guess
+        that its layers prove."""
+        from kezuri.alternatives.guessing import guesses
+
+        image = subject.image
+        assert image is not None
+        own = Reference.maybe(image.name)
+        if own is not None and self._catalogue.groups(own.repository):
+            return subject._replace(base=own.familiar, how="itself", layers=len(image.layers))
+        self._say(image.name)
+        tried = 0
+        for name in guesses(self._images.contents(image)):
+            if tried == 4:
+                break
+            tried += 1
+            try:
+                found = self._images.find(Reference.parse(name))
+            except KezuriError as error:
+                if missing(error) == "unreachable" and not self._images.apart:
+                    break
+                continue
+            if same_layers(image.config.diff_ids, found.config.diff_ids):
+                return subject._replace(base=name, how="recognised", layers=len(found.config.diff_ids))
+        return subject
+
+    # the base and its newer build
+
+    def _found(
+        self, subject: Subject, reference: Reference | None
+    ) -> tuple[FoundImage | None, FoundImage | None, Refresh, str]:
+        """What a build would take, what the registry has by the tag now, whether that is another one, and why that is
+        not known."""
+        if reference is None:
+            stored = self._stored(subject) if subject.image is None else None
+            return stored, None, "unknown", "nothing tells the name of its base"
+        self._say(reference.familiar)
+        tagged = reference._replace(digest="") if reference.tag else reference
+        newest, why = None, ""
+        refresh: Refresh = "unknown"
+        try:
+            newest = self._images.find(tagged)
+        except KezuriError as error:
+            refresh = "gone" if missing(error) == "gone" else "unknown"
+            why = _first(error)
+        if subject.image is not None:
+            if newest is not None and subject.layers > 0:
+                of_base = subject.image.config.diff_ids[: subject.layers]
+                refresh = "current" if tuple(of_base) == tuple(newest.config.diff_ids) else "newer"
+            elif newest is not None:
+                refresh = "current" if same_layers(subject.image.config.diff_ids, newest.config.diff_ids) else "newer"
+            return newest, newest, refresh, why
+        used = self._used(subject, reference)
+        if used is not None and newest is not None:
+            refresh = "current" if used.digest == newest.digest else "newer"
+        elif newest is not None:
+            refresh = "current"
+        return used or newest, newest, refresh, why
+
+    def _used(self, subject: Subject, reference: Reference) -> FoundImage | None:
+        """What a build of the Dockerfile takes where that is not simply what the registry has: the image of the digest,
+        or the store's."""
+        if reference.digest:
+            try:
+                return self._images.find(reference._replace(tag=""))
+            except KezuriError as error:
+                self._told.append(f"{reference.familiar} could not be looked at: {_first(error)}")
+                return None
+        return None if self._images.apart else self._stored(subject)
+
+    def _stored(self, subject: Subject) -> FoundImage | None:
+        try:
+            return self._images.stored(subject.base, str(self._platform) if self._request.platform else "")
+        except KezuriError:
+            return None
+
+    # what could replace it
+
+    def _choice(self, reference: Reference) -> Choice:
+        listed: frozenset[str] | None = None
+        try:
+            listed = self._images.tags(reference)
+        except KezuriError as error:
+            self._told.append(f"the tags of {reference.repository} are not known: {_first(error)}")
+        architecture = self._platform.architecture
+        variant = self._platform.variant
+        named = f"{architecture}/{variant}" if architecture == "arm" and variant else architecture
+        return choose(reference, self._catalogue, listed, named, self._request.most, self._ended)
+
+    def _ended(self, reference: Reference, tag: Tag) -> bool:
+        name = runtime_of(reference.repository)
+        life = self._lives.of_runtime(name, tag.version) if name and tag.version else None
+        return life is not None and life.standing(self._day) in ("ended", "unreleased")
+
+    def _rows(self, choice: Choice, image: FoundImage, found: FoundImage | None) -> tuple[Row, ...]:
+        used = {image.digest, *((found.digest,) if found is not None else ())}
+        base_ids = tuple(found.config.diff_ids) if found is not None else ()
+        rows: dict[str, Row] = {}
+        for candidate, answer in self._looked(choice.candidates, lambda: self._enough(rows)):
+            if isinstance(answer, KezuriError):
+                if candidate.known or missing(answer) != "gone":
+                    row = Row(candidate.name, candidate.way, libc=candidate.tag.libc, absent=_first(answer))
+                    rows[candidate.name] = row
+                continue
+            looked, contents = answer
+            if looked.digest in used or (base_ids and tuple(looked.config.diff_ids) == base_ids):
+                continue
+            if looked.digest in rows:
+                earlier = rows[looked.digest]
+                rows[looked.digest] = earlier._replace(also=(*earlier.also, candidate.name))
+                continue
+            rows[looked.digest] = self._told_of(candidate.name, candidate.way, contents)
+        order = {"same": 0, "newer": 1, "distroless": 2}
+        return tuple(
+            sorted(
+                rows.values(),
+                key=lambda row: (
+                    bool(row.absent),
+                    order[row.way],
+                    row.counts is None,
+                    row.counts.badness if row.counts is not None else (),
+                    row.contents.size if row.contents is not None else 0,
+                ),
+            )
+        )
+
+    def _enough(self, rows: Mapping[str, Row]) -> bool:
+        return sum(not row.absent for row in rows.values()) >= self._request.most
+
+    def _looked(
+        self, candidates: Sequence[Candidate], enough: Callable[[], bool]
+    ) -> Iterator[tuple[Candidate, _Answer]]:
+        """Each candidate found, its packages read and kept, until there are `enough`, or nobody answers."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        together = 1 if self._images.apart else _TOGETHER
+        waiting = list(candidates)
+        silent = 0
+        with ThreadPoolExecutor(together) as pool:
+            while waiting and not enough() and silent < _SILENT:
+                batch, waiting = waiting[:together], waiting[together:]
+                for candidate, answer in zip(batch, pool.map(self._look, batch)):
+                    unreachable = isinstance(answer, KezuriError) and missing(answer) == "unreachable"
+                    silent = silent + 1 if unreachable else 0
+                    yield candidate, answer
+        self._left_out = len(waiting)
+
+    def _look(self, candidate: Candidate) -> _Answer:
+        self._say(candidate.name)
+        try:
+            found = self._images.find(Reference.parse(candidate.name))
+            return found, self._images.contents(found)
+        except KezuriError as error:
+            return error
+
+    # one image
+
+    def _row(self, name: str, way: Way, image: FoundImage, layers: int = -1) -> Row:
+        self._say(name)
+        try:
+            contents = self._images.contents(image, layers)
+        except KezuriError as error:
+            return Row(name, way, absent=_first(error))
+        return self._told_of(name, way, contents)
+
+    def _told_of(self, name: str, way: Way, contents: Contents) -> Row:
+        from kezuri.alternatives.counting import counted, ends
+
+        self._told += contents.told
+        counts = None
+        if self._database is not None:
+            answer = counted(self._database, contents)
+            counts = answer.counts
+            if answer.why:
+                self._told.append(f"{name} is not counted: {answer.why}")
+        ended = ends(contents, self._lives, self._day)
+        return Row(name, way, contents, counts, ended, contents.libc, contents.shell)
+
+
+def _first(error: KezuriError) -> str:
+    return error.diagnostics[0].message
+
+
+def age_days(contents: Contents, now: float) -> int | None:
+    """How many days ago an image was made; None where it does not say, or says a time of the future."""
+    from kezuri.oci.dates import seconds
+
+    made = seconds(contents.created) if contents.created else None
+    if made is None or made <= 0:
+        return None
+    with suppress(OverflowError):
+        days = int((now - made) // 86_400)
+        return days if days >= 0 else None
+    return None

@@ -1,0 +1,191 @@
+"""Images that are looked at as bases: found in a registry, another place or the store, and read as streams."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from hashlib import sha256
+from typing import BinaryIO, Literal, NamedTuple
+
+import kezuri
+from kezuri.advisories.coordinates import Distribution
+from kezuri.alternatives.values import Contents
+from kezuri.app.anatomy_kept import code
+from kezuri.app.layer_sources import InRegistry, InStore, Traffic
+from kezuri.app.session import Session
+from kezuri.diagnostics import KezuriError
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
+from kezuri.packages.package import Package
+
+Missing = Literal["", "gone", "unreachable", "refused"]
+_MOST_KEPT = 64 << 20
+
+
+class FoundImage(NamedTuple):
+    """An image of which only its documents were read. `digest` is its manifest's, `index` that of the index that it was
+    chosen from, empty for none; `opened` opens a layer; `here` tells that nothing comes over a network."""
+
+    name: str
+    digest: str
+    index: str
+    config: ImageConfig
+    layers: tuple[Descriptor, ...]
+    opened: Callable[[Descriptor], BinaryIO]
+    traffic: Traffic
+    here: bool = False
+
+
+class BaseImages:
+    """Where bases are looked for: in `place` (a layout or an archive as `kezuri copy` names it) where one is given,
+    else in registries. To be used in a `with`. Threads may share it, unless there is a place."""
+
+    def __init__(self, session: Session, platform: Platform, place: str = "") -> None:
+        self._session = session
+        self._platform = platform
+        self._place = place
+        self._held = ExitStack()
+        self._scratch = ""
+
+    def __enter__(self) -> "BaseImages":
+        self._scratch = self._held.enter_context(self._session.store.scratch("base"))
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._held.close()
+
+    @property
+    def apart(self) -> bool:
+        """Whether images are looked for in a place, one after the other."""
+        return bool(self._place)
+
+    def find(self, reference: Reference) -> FoundImage:
+        """The image by its tag, or by its digest where there is no tag. KezuriError when it is not there."""
+        if self._place:
+            return self._in_place(reference)
+        traffic = Traffic()
+        found = self._session.registry().resolve(reference, self._platform)
+        source = InRegistry(self._session, reference, traffic)
+        return FoundImage(
+            reference.familiar,
+            found.descriptor.digest,
+            found.index_digest,
+            found.config,
+            found.manifest.layers,
+            source.open,
+            traffic,
+        )
+
+    def stored(self, name: str, platform: str) -> FoundImage | None:
+        """The store's image of that name, whose layers are here as blobs."""
+        from kezuri.images.kept import NoSuchImage, choose
+
+        try:
+            kept = choose(self._session.store, name, platform)
+        except NoSuchImage:
+            return None
+        layers = kept.manifest.layers
+        if not all(self._session.store.blobs.has(layer.digest) for layer in layers):
+            return None
+        source = InStore(self._session)
+        return FoundImage(name, kept.digest, "", kept.config, layers, source.open, Traffic(), True)
+
+    def tags(self, reference: Reference) -> frozenset[str] | None:
+        """The tags that there are. KezuriError where nobody tells."""
+        if not self._place:
+            return frozenset(self._session.registry().known_tags(reference))
+        from kezuri.images.layout import open_layout
+        from kezuri.transfer.places import LayoutPlace, read_place
+
+        place = read_place(self._place)
+        if not isinstance(place, LayoutPlace):
+            return None
+        with open_layout(place.address.path) as layout:
+            names = [Reference.maybe(name) for name in layout.names()]
+        return frozenset(each.tag for each in names if each is not None and each.repository == reference.repository)
+
+    def _in_place(self, reference: Reference) -> FoundImage:
+        from kezuri.app.distant_image import in_place
+
+        name = f"{self._place}:{reference}"
+        image = self._held.enter_context(in_place(self._session, name, self._platform, self._scratch))
+        config = image.config()
+        opened: Callable[[Descriptor], BinaryIO] = lambda layer: image.files.opener(layer)()  # noqa: E731
+        return FoundImage(reference.familiar, image.digest, "", config, image.layers, opened, Traffic(), True)
+
+    def contents(self, image: FoundImage, layers: int = -1) -> Contents:
+        """What is in the lowest `layers` of an image, in all of them where nothing is said. What was found out is kept
+        in the store, by digest. KezuriError when a layer cannot be read."""
+        from kezuri.alternatives.package_streams import runtimes, system_packages
+
+        blobs = image.layers if layers < 0 else image.layers[:layers]
+        key = sha256(
+            json.dumps([kezuri.__version__, code(), [blob.digest for blob in blobs], image.config.env]).encode()
+        ).hexdigest()[:40]
+        created = _created(image.config, len(blobs))
+        size = sum(blob.size for blob in blobs)
+        path = self._session.store.path("listings", f"base-{key}")
+        known = _load(path)
+        if known is None:
+            found = system_packages(blobs, image.opened, image.name)
+            packages = tuple(package._replace(files=(), directories=()) for package in found.packages)
+            known = (found.distribution, (*packages, *runtimes(image.config.env_map())), found.told)
+            if packages:
+                _save(path, known)
+            distribution, packages, told = known
+            return Contents(image.digest, created, size, distribution, packages, "layers", image.traffic.came, told)
+        distribution, packages, told = known
+        return Contents(image.digest, created, size, distribution, packages, "kept", 0, told)
+
+
+def missing(error: KezuriError) -> Missing:
+    """What kind of answer an error is: `gone` where a registry says that there is no such image."""
+    from kezuri.registry.failure import Refused
+
+    at: BaseException | None = error
+    for _ in range(8):
+        if at is None:
+            break
+        if isinstance(at, Refused):
+            status = at.failure.status
+            return "gone" if status == 404 else "refused" if status < 500 else "unreachable"
+        at = at.__cause__ or at.__context__
+    return "unreachable"
+
+
+def _created(config: ImageConfig, layers: int) -> str:
+    """When the lowest layers were made, by the history; that of the whole image is in its config."""
+    made = [entry for entry in config.history if not entry.empty_layer]
+    if 0 < layers < len(config.diff_ids) and len(made) == len(config.diff_ids):
+        return made[layers - 1].created
+    return config.created
+
+
+_Kept = tuple[Distribution, tuple[Package, ...], tuple[str, ...]]
+
+
+def _load(path: str) -> _Kept | None:
+    try:
+        with open(path, "rb") as file:
+            row = json.loads(file.read(_MOST_KEPT))
+        distribution, packages, told = row
+        return (
+            Distribution(*(tuple(each) if isinstance(each, list) else each for each in distribution)),
+            tuple(Package(*(tuple(each) if isinstance(each, list) else each for each in row)) for row in packages),
+            tuple(told),
+        )
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _save(path: str, found: _Kept) -> None:
+    from kezuri.linux.replacement import replacement
+
+    with suppress(OSError), replacement(path, durable=False) as file:
+        file.write(json.dumps(found).encode())
+
+
+def same_layers(image: Sequence[str], base: Sequence[str]) -> bool:
+    """Whether an image stands on a base, by the diff ids of both."""
+    return 0 < len(base) <= len(image) and tuple(image[: len(base)]) == tuple(base)
