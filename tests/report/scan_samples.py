@@ -121,7 +121,17 @@ FINDINGS = (
         note="add USER node",
         references=("https://example.com/DS-0002",),
     ),
-    Finding("licence", "forbidden-licence", "x is under AGPL-3.0", "medium", 1, "@scope/x", "1.0.0", layer=1),
+    Finding(
+        "licence",
+        "AGPL-3.0-only",
+        "the licence AGPL-3.0-only is forbidden by AGPL-*",
+        "critical",
+        1,
+        "@scope/x",
+        "1.0.0",
+        layer=1,
+        note="forbidden: AGPL-*",
+    ),
 )
 BILL = Bill(
     "r.example.com/team/app:1",

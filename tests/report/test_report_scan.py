@@ -53,7 +53,8 @@ def test_sarif_stands_at_the_lines_of_the_dockerfile_and_names_each_rule_once() 
     made = run()
     rules = made["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == [
-        "CVE-2024-1", "GHSA-aaaa-bbbb-cccc", "GO-2024-3", "debian:10", "npm-token", "MissingUser", "forbidden-licence"
+        "CVE-2024-1", "GHSA-aaaa-bbbb-cccc", "GO-2024-3", "debian:10", "npm-token", "MissingUser",
+        "licence:AGPL-3.0-only",
     ]  # fmt: skip
     assert all(rules[each["ruleIndex"]]["id"] == each["ruleId"] for each in made["results"])
     places = [
@@ -69,7 +70,7 @@ def test_sarif_stands_at_the_lines_of_the_dockerfile_and_names_each_rule_once() 
         ("debian:10", "sub/Dockerfile", 1, "error"),
         ("npm-token", "sub/Dockerfile", 9, "error"),
         ("MissingUser", "sub/Dockerfile", 1, "warning"),
-        ("forbidden-licence", "sub/Dockerfile", 7, "warning"),
+        ("licence:AGPL-3.0-only", "sub/Dockerfile", 7, "error"),
     ]
     assert "CVE-2024-4" not in json.dumps(made), "what does not count is no alert"
     assert made["automationDetails"]["id"] == "kezuri/scan/team/app/"
@@ -153,7 +154,7 @@ def test_cyclonedx_has_the_bill_and_what_is_known_of_its_components() -> None:
     ]
     assert faults[0]["advisories"] == [{"url": "https://example.com/advisory"}]
     assert {"name": "kezuri:exploitedSince", "value": "2024-03-01"} in faults[0]["properties"]
-    assert faults[3]["analysis"] == {"state": "not_affected", "detail": "not reachable, until 2027-01-01"}
+    assert faults[3]["analysis"] == {"detail": "not reachable, until 2027-01-01"}
     assert said("cyclonedx")["serialNumber"] != said("cyclonedx", NOTHING)["serialNumber"]
 
 
@@ -237,8 +238,17 @@ def test_openvex_makes_a_statement_for_each_fault() -> None:
         assert each["status"] != "affected" or each["action_statement"]
         assert each["status"] != "not_affected" or each["impact_statement"]
     assert by_id["CVE-2024-4"]["status"] == "affected", "to bear a fault is not to have none"
-    never = SAMPLE._replace(findings=(SAMPLE.findings[4]._replace(status="not-affected"),))
-    assert said("openvex", never)["statements"][0]["impact_statement"] == "not reachable, until 2027-01-01"
+    by_vex = [
+        SAMPLE.findings[4]._replace(id=f"CVE-2024-{number}", ignored=text)
+        for number, text in enumerate(("a.vex: not_affected: it is not called", "a.vex: not_affected", "b: fixed"))
+    ]
+    vexed = SAMPLE._replace(findings=tuple(by_vex))
+    first, second, third = said("openvex", vexed)["statements"]
+    assert (first["status"], first["impact_statement"]) == ("not_affected", "it is not called")
+    assert (second["status"], second["impact_statement"]) == ("not_affected", "a.vex: not_affected")
+    assert (third["status"], third["status_notes"]) == ("fixed", "b: fixed")
+    states = [fault["analysis"].get("state") for fault in said("cyclonedx", vexed)["vulnerabilities"]]
+    assert states == ["not_affected", "not_affected", "resolved"]
     assert said("openvex", NOTHING)["statements"] == []
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from kezuri.diagnostics import visible
-from kezuri.report.scan_words import faults, links, page, solution
+from kezuri.report.scan_words import faults, let_pass, links, page, solution
 from kezuri.sbom.cyclonedx import Version, reference
 from kezuri.sbom.cyclonedx import document as bill_document
 from kezuri.sbom.values import Bill
@@ -91,7 +91,9 @@ def _affected(component: int) -> dict[str, Any]:
 
 def _analysis(finding: Finding) -> dict[str, Any]:
     if finding.ignored:
-        return {"state": "not_affected", "detail": visible(finding.ignored)}
+        status, why = let_pass(finding)
+        state = {"not_affected": "not_affected", "fixed": "resolved"}.get(status)
+        return {"state": state, "detail": why} if state else {"detail": why}
     if finding.status == "wont-fix":
         return {"state": "exploitable", "response": ["will_not_fix"]}
     if finding.status == "undetermined":

@@ -1,7 +1,7 @@
 """A scan as JUnit's XML: a suite for each kind of finding, a failed case for each finding."""
 
 from kezuri.diagnostics import visible
-from kezuri.report.scan_words import brought, counting, named, page, place, solution
+from kezuri.report.scan_words import brought, counting, named, page, place, rule, solution
 from kezuri.report.xml_forms import HEAD, escaped, quoted
 from kezuri.scan.values import Finding, Kind, Report
 
@@ -45,7 +45,7 @@ def _case(report: Report, finding: Finding) -> list[str]:
     where = f" /{finding.path}" if finding.path else ""
     line = f":{finding.line}" if finding.path and finding.line else ""
     of = named(finding).replace(" ", "-") if finding.kind == "vulnerability" else finding.kind
-    made = [f"    <testcase name={quoted(f'{finding.id}{where}{line}')} classname={quoted(of or finding.kind)}>"]
+    made = [f"    <testcase name={quoted(f'{rule(finding)}{where}{line}')} classname={quoted(of or finding.kind)}>"]
     if finding.ignored:
         made.append(f"      <skipped message={quoted(finding.ignored)}/>")
     else:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from kezuri import __version__
 from kezuri.diagnostics import visible
-from kezuri.report.scan_words import clipped, faults, fingerprint, page, solution
+from kezuri.report.scan_words import clipped, faults, fingerprint, let_pass, page, solution
 from kezuri.sbom.cyclonedx import document as bill_document
 from kezuri.sbom.purls import parse
 from kezuri.sbom.values import Bill
@@ -70,5 +70,10 @@ def _said(finding: Finding) -> dict[str, str]:
     if finding.status == "undetermined":
         return {"status": "under_investigation"}
     if finding.ignored:
-        return {"status": "affected", "action_statement": f"accepted: {visible(finding.ignored)}"}
+        status, why = let_pass(finding)
+        if status == "not_affected":
+            return {"status": status, "impact_statement": why}
+        if status == "fixed":
+            return {"status": status, "status_notes": why}
+        return {"status": "affected", "action_statement": f"accepted: {why}"}
     return {"status": "affected", "action_statement": solution(finding)}

@@ -7,6 +7,7 @@ from kezuri.diagnostics import visible
 from kezuri.report.sarif import MOST_RESULTS, SCHEMA
 from kezuri.report.scan_words import (
     HOME,
+    about,
     brought,
     clipped,
     counting,
@@ -17,6 +18,7 @@ from kezuri.report.scan_words import (
     place,
     relative,
     repository,
+    rule,
     score,
     solution,
     unversioned,
@@ -44,8 +46,9 @@ def document(report: Report) -> dict[str, Any]:
         found = found[:MOST_RESULTS]
     worst: dict[str, Finding] = {}
     for finding in found:
-        if finding.id not in worst or score(finding) > score(worst[finding.id]):
-            worst[finding.id] = finding
+        id = rule(finding)
+        if id not in worst or score(finding) > score(worst[id]):
+            worst[id] = finding
     numbers = {id: number for number, id in enumerate(worst)}
     seen: dict[str, int] = {}
     run: dict[str, Any] = {
@@ -63,15 +66,14 @@ def document(report: Report) -> dict[str, Any]:
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "where kezuri was called"}}},
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
-        "results": [_result(report, finding, numbers[finding.id], seen) for finding in found],
+        "results": [_result(report, finding, numbers[rule(finding)], seen) for finding in found],
         "properties": _about(report),
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
-    title = visible(finding.title if finding.kind == "vulnerability" else finding.name or finding.title)
-    summary = clipped(title or finding.id, _MOST_TEXT).rstrip(".") + "."
+    summary = clipped(about(finding) or rule(finding), _MOST_TEXT).rstrip(".") + "."
     addresses = links(finding, 20)
     words = [summary, solution(finding)] if finding.kind == "vulnerability" else [summary]
     urgent = _urgent(finding)
@@ -88,7 +90,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
     if finding.aliases:
         properties["aliases"] = [visible(alias) for alias in finding.aliases]
     made: dict[str, Any] = {
-        "id": visible(finding.id),
+        "id": rule(finding),
         "name": _RULES[finding.kind],
         "shortDescription": {"text": summary},
         "fullDescription": {"text": clipped(text, _MOST_TEXT)},
@@ -115,7 +117,7 @@ def _urgent(finding: Finding) -> str:
 
 def _result(report: Report, finding: Finding, number: int, seen: dict[str, int]) -> dict[str, Any]:
     uri, line = place(report, finding)
-    digest = fingerprint(finding.id, finding.kind, uri, finding.name, unversioned(finding.purl), finding.path)[:32]
+    digest = fingerprint(rule(finding), finding.kind, uri, finding.name, unversioned(finding.purl), finding.path)[:32]
     seen[digest] = times = seen.get(digest, 0) + 1
     physical = {
         "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
@@ -137,7 +139,7 @@ def _result(report: Report, finding: Finding, number: int, seen: dict[str, int])
         if value:
             properties[name] = visible(value) if isinstance(value, str) else value
     return {
-        "ruleId": visible(finding.id),
+        "ruleId": rule(finding),
         "ruleIndex": number,
         "level": _LEVELS.get(finding.severity, "note"),
         "message": {"text": _message(report, finding)},
@@ -160,7 +162,7 @@ def _message(report: Report, finding: Finding) -> str:
 
 def _about(report: Report) -> dict[str, Any]:
     """What was scanned, and what was known then."""
-    about: dict[str, Any] = {"imageName": visible(report.name)}
+    made: dict[str, Any] = {"imageName": visible(report.name)}
     for name, value in (
         ("digest", report.digest),
         ("platform", report.platform),
@@ -168,6 +170,6 @@ def _about(report: Report) -> dict[str, Any]:
         ("base", report.base),
     ):
         if value:
-            about[name] = visible(value)
-    about["data"] = [{"name": each.name, "date": each.date, "fetched": each.fetched} for each in report.data]
-    return about
+            made[name] = visible(value)
+    made["data"] = [{"name": each.name, "date": each.date, "fetched": each.fetched} for each in report.data]
+    return made

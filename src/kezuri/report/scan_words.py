@@ -20,6 +20,7 @@ SCORES: Final = {
 }
 """The scores of CVSS that each severity spans, and what is given where the severity is not by a score."""
 _URL: Final = re.compile(r"https?://[!-~]{1,2000}\Z")
+_BY_VEX: Final = re.compile(r": (not_affected|fixed)(?:: (.*))?\Z", re.DOTALL)
 _PAGES: Final = (
     ("CVE-", "https://nvd.nist.gov/vuln/detail/"),
     ("GHSA-", "https://github.com/advisories/"),
@@ -55,8 +56,11 @@ def score(finding: Finding) -> float:
 def place(report: Report, finding: Finding) -> tuple[str, int]:
     """The file and the line that a finding stands at, for readers who know files only: the line of the Dockerfile that
     brought it; a file of a directory; else what the image is called."""
-    if report.kind == "image" and 0 <= finding.layer < len(report.layers):
-        layer = report.layers[finding.layer]
+    number = finding.layer
+    if number < 0 and finding.kind == "end-of-life":
+        number = 0  # a distribution came with the lowest layer
+    if report.kind == "image" and 0 <= number < len(report.layers):
+        layer = report.layers[number]
         if layer.dockerfile:
             return relative(shown(layer.dockerfile)), max(1, layer.line)
     if report.kind == "image":
@@ -101,14 +105,38 @@ def brought(report: Report, finding: Finding) -> str:
 
 
 def solution(finding: Finding) -> str:
-    """What mends it, in a sentence."""
+    """What mends it, in a sentence; empty where nothing is to be said."""
+    fixed = visible(" or ".join(finding.fixed))
     if finding.kind == "vulnerability":
-        if finding.fixed:
-            return f"Update {visible(finding.name)} to {visible(' or '.join(finding.fixed))}."
+        if fixed:
+            return f"Update {visible(finding.name)} to {fixed}."
         if finding.status == "wont-fix":
             return "It will not be mended in this release."
         return "There is no fixed version yet."
-    return visible(finding.note)
+    if finding.kind == "end-of-life":
+        return f"Change over to {fixed}." if fixed else ""
+    return visible(finding.note) if finding.kind in ("secret", "misconfiguration") else ""
+
+
+def rule(finding: Finding) -> str:
+    """The name of what is found out about, that all findings of it share."""
+    return visible(f"licence:{finding.id}" if finding.kind == "licence" else finding.id)
+
+
+def about(finding: Finding) -> str:
+    """What such findings are about, in words that hold for each of them."""
+    if finding.kind == "secret":
+        return f"The image gives away {visible(finding.name)}"
+    if finding.kind == "misconfiguration":
+        return visible(finding.name)
+    return visible(finding.title) or rule(finding)
+
+
+def let_pass(finding: Finding) -> tuple[str, str]:
+    """Of a finding that does not count, what a VEX document says of it (`not_affected`, `fixed`), and why; the status
+    is empty where somebody only bears with it."""
+    said = _BY_VEX.search(finding.ignored)
+    return ("", visible(finding.ignored)) if said is None else (said[1], visible(said[2] or finding.ignored))
 
 
 def page(finding: Finding) -> str:
