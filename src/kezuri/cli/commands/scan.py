@@ -7,6 +7,8 @@ from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, Parsed, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kezuri.advisories.values import Severity
     from kezuri.app.sbom import BillRequest
     from kezuri.app.scan import Scanned, ScanRequest
@@ -238,7 +240,7 @@ def _say(invocation: Invocation, scanned: "Scanned", word: str) -> None:
 
         said = ScanMarkdown(console.phrase, console.words).page(report, everything)
     else:
-        said = _document(form, scanned)
+        said = _document(form, scanned, console.environ)
     if output:
         from kezuri.export.destination import write_text
 
@@ -251,7 +253,7 @@ def _say(invocation: Invocation, scanned: "Scanned", word: str) -> None:
         _warn(invocation, report)
 
 
-def _document(form: str, scanned: "Scanned") -> str:
+def _document(form: str, scanned: "Scanned", environ: "Mapping[str, str]") -> str:
     """The scan in a form for other programs."""
     from time import time
 
@@ -265,7 +267,7 @@ def _document(form: str, scanned: "Scanned") -> str:
         return json_text(document(scanned.report, scanned.bill, at), 2)
     from kezuri.report.scan_forms import data, written
 
-    values = data(form, scanned.report, scanned.bill, at)
+    values = data(form, scanned.report, scanned.bill, at, environ)
     return json_text(values, 2) if values is not None else written(form, scanned.report, scanned.bill).rstrip("\n")
 
 
