@@ -96,7 +96,7 @@ class _Advising:
         if refresh == "newer" and newest is not None:
             newer = self._row(newest.name, "same", newest)
         choice = self._choice(reference) if reference is not None and reference.tag else None
-        rows = self._rows(choice, image, found) if choice is not None else ()
+        rows = self._rows(choice, image, found, row) if choice is not None else ()
         if reference is None:
             self._told.append("nothing tells which base it is, and nothing can be compared: --base NAME says it")
         elif choice is None:
@@ -239,7 +239,7 @@ class _Advising:
         life = self._lives.of_runtime(name, tag.version) if name and tag.version else None
         return life is not None and life.standing(self._day) in ("ended", "unreleased")
 
-    def _rows(self, choice: Choice, image: FoundImage, found: FoundImage | None) -> tuple[Row, ...]:
+    def _rows(self, choice: Choice, image: FoundImage, found: FoundImage | None, own: Row) -> tuple[Row, ...]:
         used = {image.digest, *((found.digest,) if found is not None else ())}
         base_ids = tuple(found.config.diff_ids) if found is not None else ()
         rows: dict[str, Row] = {}
@@ -266,6 +266,7 @@ class _Advising:
                     order[row.way],
                     row.counts is None,
                     row.counts.badness if row.counts is not None else (),
+                    row.libc != own.libc,
                     row.contents.size if row.contents is not None else 0,
                 ),
             )

@@ -1,6 +1,6 @@
 """What is said of a base image and of those that could replace it, in the reader's language."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kezuri.alternatives.values import Advice, Base, Contents, End, Row
 from kezuri.cli.phrase import Phrase
@@ -18,6 +18,10 @@ def headings(phrase: Phrase) -> tuple[str, ...]:
         phrase("Made"),
         phrase("Note"),
     )
+
+
+Words = Callable[[str], str]
+"""Says a whole sentence in the reader's language (`Console.words`)."""
 
 
 def cells(row: Row, base: Row, phrase: Phrase, now: float) -> tuple[str, ...]:
@@ -41,9 +45,6 @@ def severities(row: Row, phrase: Phrase) -> str:
 
 def notes(row: Row, base: Row, phrase: Phrase) -> Iterator[str]:
     """What is to be known before an image is taken instead of the base."""
-    if row.absent:
-        yield one_line(row.absent)
-        return
     if row is not base:
         if row.libc and base.libc and row.libc != base.libc:
             yield phrase("{} instead of {}", _libc(row, phrase), _libc(base, phrase))
@@ -62,7 +63,7 @@ def _libc(row: Row, phrase: Phrase) -> str:
     return phrase("no C library") if row.libc == "none" else row.libc
 
 
-def facts(advice: Advice, phrase: Phrase, now: float) -> Iterator[tuple[str, str]]:
+def facts(advice: Advice, phrase: Phrase, words: Words, now: float) -> Iterator[tuple[str, str]]:
     """What is known of the base, as pairs of a word and what it says."""
     base = advice.base
     if base.name:
@@ -76,7 +77,9 @@ def facts(advice: Advice, phrase: Phrase, now: float) -> Iterator[tuple[str, str
             yield phrase("Made"), f"{one_line(contents.created)} ({since(contents.created, now)})"
         yield phrase("Digest"), contents.digest
         yield from _parts(contents, base.row.ends, phrase)
-    newer = refreshed(base, phrase)
+    if base.row.absent:
+        yield phrase("Contents"), one_line(words(base.row.absent))
+    newer = refreshed(base, phrase, words)
     if newer:
         yield phrase("Newer build"), newer
     if base.made is False:
@@ -116,7 +119,7 @@ def ended(end: End, phrase: Phrase) -> str:
     return phrase("{}; extended support until {}", text, end.extended) if end.extended > end.day else text
 
 
-def refreshed(base: Base, phrase: Phrase) -> str:
+def refreshed(base: Base, phrase: Phrase, words: Words) -> str:
     """Whether there is a newer build of the same tag; empty where that is not asked."""
     if base.refresh == "current":
         return phrase("none: this is what the tag names")
@@ -126,7 +129,7 @@ def refreshed(base: Base, phrase: Phrase) -> str:
     if base.refresh == "newer" and newest is not None:
         name = one_line(base.newest.name if base.newest is not None else "")
         return phrase("{} names another image now, made {} ({})", name, newest.created or "-", newest.digest[:19])
-    return phrase("not known: {}", one_line(base.why)) if base.why else ""
+    return phrase("not known: {}", one_line(words(base.why))) if base.why else ""
 
 
 def advised(advice: Advice, phrase: Phrase) -> Iterator[str]:
@@ -151,10 +154,10 @@ def advised(advice: Advice, phrase: Phrase) -> Iterator[str]:
         yield phrase("None of these has fewer known faults of the worst severities.")
 
 
-def asked(advice: Advice, phrase: Phrase) -> Iterator[str]:
+def asked(advice: Advice, phrase: Phrase, words: Words) -> Iterator[str]:
     """Which data the figures are of, and what could not be found out."""
     if advice.no_data:
-        yield phrase("Nothing is counted: {}", one_line(advice.no_data))
+        yield phrase("Nothing is counted: {}", one_line(words(advice.no_data)))
     for data in advice.data:
         yield phrase("Data: {} of {} ({})", one_line(data.name), data.date or "-", one_line(data.address))
     if any(row.counts is not None for row in (advice.base.row, *advice.rows)):
@@ -164,8 +167,8 @@ def asked(advice: Advice, phrase: Phrase) -> Iterator[str]:
     absent = [row for row in advice.rows if row.absent]
     if absent:
         names = ", ".join(one_line(row.name) for row in absent)
-        yield phrase("Could not be looked at: {} ({})", names, one_line(absent[0].absent))
+        yield phrase("Could not be looked at: {} ({})", names, one_line(words(absent[0].absent)))
     if advice.left_out:
         yield phrase("{} more tags were not looked at: --limit says how many are.", advice.left_out)
     for line in advice.told:
-        yield one_line(line)
+        yield one_line(words(line))

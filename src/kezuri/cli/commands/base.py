@@ -69,11 +69,11 @@ def execute(invocation: Invocation) -> int:
     elif form == "markdown":
         from kezuri.cli.base_text import markdown
 
-        console.say(markdown(advice, console.phrase, now))
+        console.say(markdown(advice, console.phrase, console.words, now))
     else:
         from kezuri.cli.base_text import text
 
-        console.say(text(advice, console.phrase, now, console.colour(console.out)), styled=True)
+        console.say(text(advice, console.phrase, console.words, now, console.colour(console.out)), styled=True)
     old = advice.base.refresh in ("newer", "gone") or any(end.past for end in advice.base.row.ends)
     return code if old else 0
 
