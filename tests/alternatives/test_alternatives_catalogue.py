@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kezuri.alternatives.catalogue import Group, compact, embedded, of_directory, official, read_compact
+from kezuri.alternatives.catalogue import compact, embedded, of_directory, official, read_compact
+from kezuri.alternatives.groups import Group
 from kezuri.alternatives.library_files import read_library
 from kezuri.diagnostics import KezuriError
 

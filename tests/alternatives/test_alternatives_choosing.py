@@ -1,7 +1,8 @@
 """What could replace a tag: the same line first, small ones and those with the same C library before others."""
 
-from kezuri.alternatives.catalogue import Catalogue, Group
+from kezuri.alternatives.catalogue import Catalogue
 from kezuri.alternatives.choosing import Choice, choose, line_depth
+from kezuri.alternatives.groups import Group
 from kezuri.oci.reference import Reference
 
 NODE = (

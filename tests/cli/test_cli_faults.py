@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "inspect": ("probe",),
     "history": ("probe",),
     "analyze": ("probe",),
+    "sbom": ("probe",),
     "diff": ("probe", "probe"),
     "compare": ("--no-build-times", "--no-pull", "probe", "{context}"),
     "base": ("{context}",),

@@ -348,6 +348,7 @@ EVERY = [
     ("inspect", "nothing"),
     ("history", "nothing"),
     ("analyze", "nothing"),
+    ("sbom", "nothing"),
     ("tag", "nothing", "more"),
     ("rmi", "nothing"),
     ("mutate", "nothing", "--user", "1"),

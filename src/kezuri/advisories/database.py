@@ -98,6 +98,12 @@ class Database:
             covered.setdefault(number, []).append((str(ecosystem), str(release)))
         return tuple(read_data(row, covered.get(row[0], ())) for row in self._rows(DATA))
 
+    def served(self, name: str) -> tuple[str, str]:
+        """ETag and Last-Modified of the file that a data set was fetched as, empty where its server said none."""
+        for etag, modified in self._rows("SELECT etag, modified FROM data WHERE name = ?", name):
+            return str(etag), str(modified)
+        return "", ""
+
     def covers(self, ecosystem: str, release: str) -> bool:
         """Whether data about this ecosystem and release is there at all."""
         found = self._rows("SELECT 1 FROM covered WHERE ecosystem = ? AND release = ? LIMIT 1", ecosystem, release)
@@ -137,6 +143,20 @@ class Database:
             for cve, exploited, ransomware, chance in self._rows(SIGNALS % _marks(some), *some):
                 found[str(cve)] = Signal(str(cve), str(exploited), bool(ransomware), float(str(chance)))
         return found
+
+    def verify(self) -> None:
+        """Look at every page and every entry of it: DamagedDatabase for the first thing that is wrong."""
+        for (said,) in self._rows("PRAGMA integrity_check(1)"):
+            if said != "ok":
+                raise damaged(self._path, str(said))
+        counts: dict[object, int] = {}
+        for table in ("advisory", "signal"):
+            for number, count in self._rows(f"SELECT data, count(*) FROM {table} GROUP BY data"):
+                counts[number] = counts.get(number, 0) + int(str(count))
+        for row in self._rows(DATA):
+            said = read_data(row, ())
+            if counts.get(row[0], 0) != said.entries:
+                raise damaged(self._path, f"{said.name} has {counts.get(row[0], 0)} entries of {said.entries}")
 
     def _place(self, ecosystem: str, release: str) -> int | None:
         if not self._places:

@@ -47,13 +47,6 @@ UNSERVED = Served()
 """What is known of a file that no server gave."""
 
 
-class Filled(NamedTuple):
-    """What came of a data set: advisories or signals, and packages that they are about."""
-
-    entries: int
-    affected: int
-
-
 class NewDatabase:
     """A database that is being written; use it in a `with`. Without `publish` nothing remains of it, and the old one
     is as it was. `keep` before `fill`. KezuriError for a disk that does not take it."""
@@ -98,29 +91,13 @@ class NewDatabase:
             # Within a transaction nothing can be attached.
             self._connection.execute("COMMIT")
             self._connection.execute("ATTACH ? AS old", (attached,))
+            self._connection.execute("BEGIN")
         except sqlite3.Error as error:
             raise damaged(old, str(error)) from error
         try:
-            self._connection.execute("BEGIN")
             sets = self._connection.execute("SELECT number, name FROM old.data").fetchall()
-            kept = {number: name for number, name in sets if name not in left_out}
-            numbers = ",".join(str(int(number)) for number in kept)
-            which = f"data IN ({numbers})"
-            for statement in (
-                f"INSERT INTO data SELECT * FROM old.data WHERE number IN ({numbers})",
-                f"INSERT INTO covered SELECT * FROM old.covered WHERE {which}",
-                "INSERT INTO place SELECT * FROM old.place",
-                f"INSERT INTO advisory SELECT * FROM old.advisory WHERE {which}",
-                "INSERT INTO affected SELECT * FROM old.affected"
-                if len(kept) == len(sets)
-                else "INSERT INTO affected SELECT * FROM old.affected WHERE advisory IN (SELECT key FROM advisory)",
-                f"INSERT INTO signal SELECT * FROM old.signal WHERE {which}",
-            ):
-                self._connection.execute(statement)
-            for number, ecosystem, release in self._connection.execute("SELECT * FROM place"):
-                self._places[ecosystem, release] = number
-            self._key = self._one("SELECT coalesce(max(key), 0) FROM advisory")
-            self._number = self._one("SELECT coalesce(max(number), 0) FROM data")
+            kept = {int(number): str(name) for number, name in sets if name not in left_out}
+            self._take_over(",".join(map(str, kept)), len(kept) == len(sets))
             self._connection.execute("COMMIT")
             self._connection.execute("DETACH old")
             self._connection.execute("BEGIN")
@@ -130,62 +107,106 @@ class NewDatabase:
             raise self._explained(error) from error
         return tuple(kept.values())
 
+    def _take_over(self, numbers: str, everything: bool) -> None:
+        """The rows of these data sets, with numbers and keys after those that are here already."""
+        run = self._connection.execute
+        run("CREATE TEMP TABLE there (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+        for number, ecosystem, release in run("SELECT number, ecosystem, release FROM old.place").fetchall():
+            run("INSERT INTO there VALUES (?, ?)", (number, self._place((ecosystem, release))))
+        columns = "name, address, date, fetched, checked, entries, licence, etag, modified, digest"
+        which = f"data IN ({numbers})"
+        by = {"number": self._number, "key": self._key}
+        run(f"INSERT INTO data SELECT number + :number, {columns} FROM old.data WHERE number IN ({numbers})", by)
+        run(f"INSERT INTO covered SELECT data + :number, ecosystem, release FROM old.covered WHERE {which}", by)
+        columns = "id, severity, score, kind, published, modified, withdrawn, rest"
+        run(f"INSERT INTO advisory SELECT key + :key, data + :number, {columns} FROM old.advisory WHERE {which}", by)
+        columns = "status, severity, ranges, versions"
+        # Read from its beginning to its end, and not place by place: the order of a CROSS JOIN is kept.
+        run(
+            f"INSERT INTO affected SELECT new, name, advisory + :key, {columns} "
+            "FROM old.affected CROSS JOIN there ON old = place"
+            + ("" if everything else f" WHERE advisory IN (SELECT key FROM old.advisory WHERE {which})"),
+            by,
+        )
+        run(
+            "INSERT INTO signal SELECT cve, data + :number, exploited, ransomware, chance FROM old.signal "
+            f"WHERE {which}",
+            by,
+        )
+        run("DROP TABLE there")
+        self._key = self._one("SELECT coalesce(max(key), 0) FROM advisory")
+        self._number = self._one("SELECT coalesce(max(number), 0) FROM data")
+
     def fill(
         self,
         data: DataSet,
         entries: Iterable[Entry | Signal],
         served: Served = UNSERVED,
         told: Callable[[int], None] = lambda count: None,
-    ) -> Filled:
-        """Put a data set into it. How many entries there are is counted here, whatever `data` says of it. Where `data`
-        names its ecosystems, packages of others are left out, for somebody else's data tells of them; else those are
-        noted that occur. A date that `data` does not have is that of the entry that was changed last, but for those
-        that were changed in the future. `told` hears now and then how many there are."""
+        after: Callable[[DataSet], DataSet] = lambda data: data,
+    ) -> DataSet:
+        """Put a data set into it, and give it as it is written down: how many entries there are is counted here,
+        whatever `data` says of it; entries of one id are one. Where `data` names its ecosystems, packages of others are
+        left out, for somebody else's data tells of them; else those are noted that occur. `after` says what is known
+        when the last entry was read. A date that is not known then is that of the entry that was changed last, but for
+        those that were changed in the future. `told` hears now and then how many there are."""
         self._number += 1
-        number, count, packages, latest = self._number, 0, 0, ""
+        number, count, latest = self._number, 0, ""
         declared = set(data.ecosystems)
         whole = {ecosystem for ecosystem, release in declared if not release}
         covered = set(declared)
+        known: dict[str, int] = {}
         advisories: list[tuple[object, ...]] = []
         affected: list[tuple[object, ...]] = []
         signals: list[tuple[object, ...]] = []
         try:
             for entry in entries:
-                count += 1
                 if isinstance(entry, Signal):
+                    count += entry.cve not in known
+                    known[entry.cve] = 0
                     signals.append(signal_row(number, entry))
                     if len(signals) >= _AT_ONCE:
                         self._put(advisories, affected, signals)
                         told(count)
                     continue
-                self._key += 1
                 said = entry.advisory
+                key = known.get(said.id)
+                if key is None:
+                    self._key += 1
+                    count += 1
+                    key = known[said.id] = self._key
+                    advisories.append(advisory_row(key, number, said))
                 if latest < said.modified and (not data.fetched or said.modified <= data.fetched):
                     latest = said.modified
-                advisories.append(advisory_row(self._key, number, said))
                 for one in entry.affected:
                     pair = (one.ecosystem, one.release)
                     if declared and pair not in declared and one.ecosystem not in whole:
                         continue
                     covered.add(pair)
-                    packages += 1
                     if not said.withdrawn:
-                        affected.append(affected_row(self._place(pair), self._key, one))
+                        affected.append(affected_row(self._place(pair), key, one))
                 if len(advisories) + len(affected) >= _AT_ONCE:
                     self._put(advisories, affected, signals)
                     told(count)
             self._put(advisories, affected, signals)
+            data = after(data)
+            if not declared:
+                covered.update(data.ecosystems)
+            data = data._replace(
+                date=data.date or latest,
+                entries=count,
+                ecosystems=tuple(sorted((text(a), text(b)) for a, b in covered)),
+            )
             self._connection.executemany(
-                "INSERT INTO covered VALUES (?, ?, ?)", sorted((number, text(a), text(b)) for a, b in covered)
+                "INSERT INTO covered VALUES (?, ?, ?)", ((number, *pair) for pair in data.ecosystems)
             )
             self._connection.execute(
                 "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, text(data.name), text(data.address), text(data.date or latest), data.fetched, data.checked,
-                 count, text(data.licence), *map(text, served)),
-            )  # fmt: skip
+                (number, *map(text, data[:4]), text(data.checked), count, text(data.licence), *map(text, served)),
+            )
         except sqlite3.Error as error:
             raise self._explained(error) from error
-        return Filled(count, packages)
+        return data
 
     def checked(self, name: str, when: str) -> None:
         """The server of a data set that was kept said at this time that it has nothing newer."""

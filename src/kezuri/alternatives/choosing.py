@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from kezuri.alternatives.catalogue import Catalogue, Group, official
+from kezuri.alternatives.catalogue import Catalogue, official
+from kezuri.alternatives.groups import Group
 from kezuri.alternatives.tags import Tag, parse_tag
 from kezuri.alternatives.values import Way
 from kezuri.oci.reference import Reference

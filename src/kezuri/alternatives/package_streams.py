@@ -27,7 +27,6 @@ _MOST_RECORDS = 20_000
 _BASE_FILES = ("base-files", "alpine-release", "alpine-baselayout-data", "alpine-baselayout")
 _DEBIANS_OWN = re.compile(r"(\d{1,3})(?:\.\d{1,3})?(?:\+deb\d+u\d+)?\Z")
 """The version of Debian's own base-files counts on from the release (`12.4+deb12u8`); that of others is another one."""
-_DEBIAN: Final = "Debian GNU/Linux"
 _VARIABLES: Final = (
     ("PYTHON_VERSION", "python"),
     ("JAVA_VERSION", "openjdk"),
@@ -166,7 +165,7 @@ def told_by(packages: Sequence[Package]) -> Distribution | None:
         if package.name not in _BASE_FILES:
             continue
         if package.ecosystem == "deb" and (own := _DEBIANS_OWN.match(package.version)) is not None:
-            return Distribution("debian", own[1], " ".join((_DEBIAN, own[1])))
+            return Distribution("debian", own[1], f"Debian {own[1]}")
         if package.ecosystem == "apk" and package.name == "alpine-release":
             version = package.version.partition("-")[0]
             return Distribution("alpine", version, f"Alpine Linux v{'.'.join(version.split('.')[:2])}")

@@ -1,25 +1,180 @@
-"""The database of advisories opened: where it is, and what is told about how old it is."""
+"""The database of advisories: opened, filled from files that were brought along, and what is in it."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.request import Settings
+from kezuri.diagnostics import Diagnostic, KezuriError, nearest
 
 if TYPE_CHECKING:
     from kezuri.advisories.database import Database
+    from kezuri.advisories.reading import Reading
+    from kezuri.advisories.values import DataSet
+    from kezuri.app.advisory_writing import Brought, Change, Rewritten
+
+
+class Status(NamedTuple):
+    """What the database has: its path, its size in bytes, its data sets, and what has to be said of their age."""
+
+    path: str
+    size: int
+    data: "Sequence[DataSet]"
+    remarks: tuple[Diagnostic, ...]
 
 
 @contextmanager
 def opened_database(settings: Settings) -> "Iterator[Database]":
     """The database of `settings.db`. KezuriError, with what to do, where there is none or it cannot be used."""
-    from kezuri.advisories.database import Database, NoDatabase
+    from kezuri.advisories.database import Database
 
+    with Database.open(database_path(settings)) as database:
+        yield database
+
+
+def database_path(settings: Settings) -> str:
+    """Where the database is. KezuriError where that is not known."""
     if not settings.db:
-        raise NoDatabase.of(
+        raise KezuriError.of(
             "it is not known where the database of advisories is: HOME is not set",
             hint="name it with --db or KEZURI_DB",
             exit_code=2,
         )
-    with Database.open(settings.db) as database:
-        yield database
+    return settings.db
+
+
+def age_remarks(settings: Settings, data: "Sequence[DataSet]", now: float) -> tuple[Diagnostic, ...]:
+    """What has to be said of the age of data, by the settings' limit. `now` is in seconds since the epoch."""
+    from kezuri.advisories.age import remarks
+
+    return remarks(data, now, settings.db_age)
+
+
+def status(settings: Settings, now: float, thorough: bool = False) -> Status:
+    """What the database has. With `thorough` every page of it is looked at. KezuriError as for `opened_database`."""
+    with opened_database(settings) as database:
+        if thorough:
+            database.verify()
+        data = database.data()
+        return Status(settings.db, os.stat(settings.db).st_size, data, age_remarks(settings, data, now))
+
+
+def import_data(
+    settings: Settings,
+    paths: Sequence[str],
+    waiting: Callable[[], None],
+    told: Callable[[str, int], None],
+) -> "Rewritten":
+    """Put what files and directories hold into the database, each data set in place of the one of its name: advisories
+    in any form that is known, or the database of another kezuri. KezuriError for a path that holds none, or that cannot
+    be read to its end: then the database is as it was."""
+    from kezuri.app.advisory_writing import Rewritten, alone, rewrite
+
+    path = database_path(settings)
+    with alone(path, waiting):
+        whole = [given for given in paths if _is_database(given)]
+        brought = _recognised([given for given in paths if given not in whole])
+        changes = tuple(change for given in whole for change in _merge(path, given))
+        rewritten = rewrite(path, brought, told=told) if brought else Rewritten((), {})
+        return Rewritten((*changes, *rewritten.changes), rewritten.failed)
+
+
+def remove(settings: Settings, names: Sequence[str], waiting: Callable[[], None]) -> tuple[str, ...]:
+    """Take data sets out of the database; a name is also for all that begin with it and a slash. The names of what is
+    gone. KezuriError for a name that it does not have."""
+    from kezuri.advisories.writing import NewDatabase
+    from kezuri.app.advisory_writing import alone, present
+
+    path = database_path(settings)
+    with alone(path, waiting):
+        there = [data.name for data in present(path) or ()]
+        gone: dict[str, None] = {}
+        for name in names:
+            own = [one for one in there if belongs(one, name)]
+            if not own:
+                raise unknown(name, there)
+            gone.update(dict.fromkeys(own))
+        with NewDatabase(path) as new:
+            new.keep(path, gone)
+            new.publish()
+        return tuple(gone)
+
+
+def belongs(name: str, asked: str) -> bool:
+    """Whether a data set is one of those that somebody asks for: `alpine` are all of Alpine, `alpine/v3.20` both
+    repositories of that release."""
+    return name == asked or name.startswith(asked.removesuffix("/") + "/")
+
+
+def unknown(name: str, names: Sequence[str]) -> KezuriError:
+    """The error for a name that is none of the data sets there are."""
+    guess = nearest(name, names)
+    return KezuriError.of(
+        f"there is no data set {name}",
+        hint=f"did you mean {guess}?"
+        if guess
+        else "`kezuri db status` lists what is there, `kezuri db origins` what there is",
+        exit_code=2,
+    )
+
+
+def _recognised(paths: Sequence[str]) -> "list[Brought]":
+    """What the paths hold, by the names of the data sets: several files may be parts of one."""
+    from kezuri.advisories.recognise import recognised
+    from kezuri.advisories.values import DataSet
+    from kezuri.app.advisory_writing import Brought
+
+    found: dict[str, list[tuple[str, int, Reading]]] = {}
+    for path in paths:
+        for number, reading in enumerate(recognised(path)):
+            found.setdefault(reading.name, []).append((path, number, reading))
+    brought = []
+    for name, parts in found.items():
+        address = ", ".join(dict.fromkeys(os.path.abspath(reading.address) for _, _, reading in parts))
+        ecosystem = name.removeprefix("osv/") if name.startswith("osv/") else ""
+        data = DataSet(name, address, "", "", 0, ecosystems=((ecosystem, ""),) if ecosystem else ())
+        readings = tuple(_Again(path, number, reading) for path, number, reading in parts)
+        brought.append(Brought(data, readings, trusted=True))
+    return brought
+
+
+class _Again:
+    """Opens a reading: the one that is there the first time, and the same data anew after that."""
+
+    def __init__(self, path: str, number: int, reading: "Reading") -> None:
+        self._path = path
+        self._number = number
+        self._reading: Reading | None = reading
+
+    def __call__(self) -> "Reading":
+        from kezuri.advisories.recognise import recognised
+
+        reading, self._reading = self._reading, None
+        return reading or recognised(self._path)[self._number]
+
+
+def _is_database(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(16) == b"SQLite format 3\x00"
+    except OSError:
+        return False
+
+
+def _merge(path: str, other: str) -> "Iterator[Change]":
+    """Take everything over that another database has."""
+    from kezuri.advisories.database import Database
+    from kezuri.advisories.writing import NewDatabase
+    from kezuri.app.advisory_writing import Change, present
+
+    before = {data.name: data.entries for data in present(path) or ()}
+    with Database.open(other) as database:
+        data = database.data()
+    with NewDatabase(path) as new:
+        if before:
+            new.keep(path, [one.name for one in data])
+        new.keep(other)
+        new.publish()
+    for one in data:
+        yield Change(one, before.get(one.name, -1), 0, ())

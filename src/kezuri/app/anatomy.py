@@ -33,7 +33,7 @@ class Named(NamedTuple):
 def anatomy(settings: Settings, image: Named, traffic: Traffic | None = None) -> Anatomy:
     """The figures of an image. They are kept in the store: a second look reads no layer. KezuriError when there is no
     such image, or its layers cannot be had."""
-    with Session(settings, reading=True) as session, _based(session, image, traffic) as found:
+    with Session(settings, reading=True) as session, found_image(session, image, traffic) as found:
         return _figures(session, found)
 
 
@@ -42,7 +42,7 @@ def opened_dissection(session: Session, image: Named, traffic: Traffic | None = 
     """The image, found as `kezuri ls` finds it, whose pieces can be looked at as long as it is open: nothing is
     unpacked. A layer that is damaged, encrypted or elsewhere is `unread`, which the dissection's `told` says, too.
     KezuriError when there is no such image, or its layers cannot be had."""
-    with _based(session, image, traffic) as found:
+    with found_image(session, image, traffic) as found:
         yield found.dissection()
 
 
@@ -51,12 +51,12 @@ def opened_with_figures(
     session: Session, image: Named, traffic: Traffic | None = None
 ) -> "Iterator[tuple[Dissection, Anatomy]]":
     """The image as `opened_dissection` gives it, and its figures as `anatomy` does, its layers read once."""
-    with _based(session, image, traffic) as found:
+    with found_image(session, image, traffic) as found:
         dissection = found.dissection()
         yield dissection, _figures(session, found, dissection)
 
 
-def _figures(session: Session, found: "_Found", dissection: "Dissection | None" = None) -> Anatomy:
+def _figures(session: Session, found: "FoundImage", dissection: "Dissection | None" = None) -> Anatomy:
     from kezuri.app.anatomy_kept import KeptAnatomies
 
     kept = KeptAnatomies(session.store)
@@ -72,7 +72,7 @@ def _figures(session: Session, found: "_Found", dissection: "Dissection | None" 
     return known._replace(name=found.name)
 
 
-class _Found(NamedTuple):
+class FoundImage(NamedTuple):
     """An image of which no layer has been read: `layers` reads them; `scratch` is a directory of its own meanwhile."""
 
     name: str
@@ -123,7 +123,9 @@ class _Found(NamedTuple):
 
 
 @contextmanager
-def _based(session: Session, image: Named, traffic: Traffic | None) -> Iterator[_Found]:
+def found_image(session: Session, image: Named, traffic: Traffic | None = None) -> Iterator[FoundImage]:
+    """The image, found as `kezuri ls` finds it: none of its layers is read before somebody asks for them. KezuriError
+    when there is no such image."""
     with _found(session, image, traffic) as found:
         if image.base:
             from kezuri.app.named_base import with_base
@@ -135,7 +137,7 @@ def _based(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
 
 
 @contextmanager
-def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[_Found]:
+def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[FoundImage]:
     traffic = Traffic() if traffic is None else traffic
     with (
         session.store.scratch("anatomy") as scratch,
@@ -147,7 +149,7 @@ def _found(session: Session, image: Named, traffic: Traffic | None) -> Iterator[
             yield _elsewhere(session, found, scratch, traffic)
 
 
-def _stored(session: Session, image: StoredImage, scratch: str, traffic: Traffic) -> _Found:
+def _stored(session: Session, image: StoredImage, scratch: str, traffic: Traffic) -> FoundImage:
     config, manifest, digest = image.kept.config, image.kept.manifest, image.kept.digest
 
     def of_store() -> "Sequence[ReadLayer]":
@@ -158,7 +160,7 @@ def _stored(session: Session, image: StoredImage, scratch: str, traffic: Traffic
     return _checked(session, image.name, digest, config, manifest.layers, manifest.annotations, of_store, scratch)
 
 
-def _elsewhere(session: Session, image: DistantImage, scratch: str, traffic: Traffic) -> _Found:
+def _elsewhere(session: Session, image: DistantImage, scratch: str, traffic: Traffic) -> FoundImage:
     config = image.config()
 
     def of_distant() -> "Sequence[ReadLayer]":
@@ -178,10 +180,10 @@ def _checked(
     annotations: Mapping[str, str],
     layers: "Callable[[], Sequence[ReadLayer]]",
     scratch: str,
-) -> _Found:
+) -> FoundImage:
     if len(config.diff_ids) != len(blobs):
         raise KezuriError.of(
             f"{name}: its config names {len(config.diff_ids)} layers and its manifest {len(blobs)}: damaged",
             exit_code=125,
         )
-    return _Found(name, digest, config, blobs, makers(session, name, config, annotations), layers, scratch, session)
+    return FoundImage(name, digest, config, blobs, makers(session, name, config, annotations), layers, scratch, session)

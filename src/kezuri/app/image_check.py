@@ -126,8 +126,11 @@ def _image(whole: Whole, heard: list[Diagnostic], origin: Origin | None = None) 
 _MOST_TOLD = 20
 
 
-def image_of(whole: Whole, unchecked: Callable[[str], None], origin: Origin | None = None) -> Image:
-    """The image as rules see it."""
+def image_of(
+    whole: Whole, unchecked: Callable[[str], None], origin: Origin | None = None, base_layers: int | None = None
+) -> Image:
+    """The image as rules see it. Without an `origin`, `base_layers` is how many of its layers came with its base, as
+    far as that is known."""
     nodes = origin.nodes if origin is not None else ()
     history = History(whole.name, whole.config.history, len(whole.layers), nodes, blotted)
     return Image(
@@ -135,7 +138,7 @@ def image_of(whole: Whole, unchecked: Callable[[str], None], origin: Origin | No
         whole.config,
         whole.layers,
         history,
-        base_layers=origin.base_layers if origin is not None else None,
+        base_layers=origin.base_layers if origin is not None else base_layers,
         scratch=whole.scratch,
         names=whole.names,
         built=origin.built if origin is not None else None,

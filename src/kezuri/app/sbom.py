@@ -22,21 +22,32 @@ class BillRequest(NamedTuple):
 def bill(settings: Settings, request: BillRequest) -> Bill:
     """The bill of the subject: nothing is unpacked, and what was read of a layer once is kept. KezuriError when there
     is no such subject, or it cannot be read."""
-    from kezuri.app.session import Session
-    from kezuri.sbom.collecting import bill_of
-
     subject = request.subject
     if subject.startswith("sbom:") or os.path.isfile(subject):
         return _of_document(subject.removeprefix("sbom:"))
     if subject.startswith("dir:") or os.path.isdir(subject):
         return _of_directory(subject.removeprefix("dir:"))
-    from kezuri.app.anatomy import Named, opened_dissection
+    return _of_image(settings, request)
 
-    with (
-        Session(settings, reading=True) as session,
-        opened_dissection(session, Named(subject, request.platform, request.base)) as image,
-    ):
-        return bill_of(image)
+
+def _of_image(settings: Settings, request: BillRequest) -> Bill:
+    from kezuri.app.anatomy import Named, found_image
+    from kezuri.app.sbom_kept import KeptBills
+    from kezuri.app.session import Session
+
+    named = Named(request.subject, request.platform, request.base)
+    with Session(settings, reading=True) as session, found_image(session, named) as found:
+        kept = KeptBills(session.store)
+        key = kept.key(found.config, found.blobs, found.makers, found.digest)
+        known = kept.load(key)
+        if known is None:
+            from kezuri.sbom.collecting import bill_of
+
+            image = found.dissection()
+            known = bill_of(image)
+            if image.naming.whole and not any(layer.unread for layer in image.layers):
+                kept.save(key, known)
+        return known._replace(name=found.name)
 
 
 def _of_directory(path: str) -> Bill:

@@ -1,17 +1,37 @@
 """`kezuri scan`: what is wrong with an image, a directory or a bill, and what to do about it."""
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from time import time
+from typing import TYPE_CHECKING, NamedTuple
 
-from kezuri.advisories.values import SEVERITIES, Severity
+from kezuri.advisories.values import SEVERITIES, DataSet, Severity
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest
+from kezuri.diagnostics import KezuriError
 from kezuri.sbom.values import Bill
-from kezuri.scan.values import Report
+from kezuri.scan.findings import asked, vulnerabilities
+from kezuri.scan.urgency import ordered
+from kezuri.scan.values import Finding, Report
+
+if TYPE_CHECKING:
+    from kezuri.advisories.matching import Matched
+
+SCANNERS = ("vuln", "secret", "misconfig", "licence")
+STATUSES = ("fixed", "affected", "will_not_fix", "under_investigation")
+"""Trivy's words for what becomes of a fault."""
+_LARGEST_IGNORE_FILE = 4 << 20
+_MOST_NAMED = 3
 
 
 class ScanRequest(NamedTuple):
-    """What is scanned, and for what. `scanners` are `vuln`, `secret`, `misconfig`, `licence`; `since` names an image
-    whose findings are no news; `vex` are documents of OpenVEX."""
+    """What is scanned, and for what. `scanners` are `vuln`, `secret`, `misconfig`, `licence`; `packages` the kinds that
+    are looked at, `os` for the distribution's and `library` for all others. What is shown is of these `severities`; of
+    faults not the `ignored_statuses` (see STATUSES), with `ignore_unfixed` only those that a version mends, with
+    `only_exploited` only those that are known to be exploited (KEV). `ignore_files` are those of Trivy, and one that is
+    not there is told; `vex` are documents of OpenVEX, and with `attached_vex` those that are beside the image count,
+    too. `since` names an image whose findings are no news. `forbidden_licences` are identifiers or patterns. `now` is
+    the time of the scan, in seconds since 1970; 0 for the clock's."""
 
     subject: BillRequest
     scanners: tuple[str, ...] = ("vuln", "secret", "misconfig")
@@ -22,13 +42,262 @@ class ScanRequest(NamedTuple):
     vex: tuple[str, ...] = ()
     since: str = ""
     forbidden_licences: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ("os", "library")
+    ignored_statuses: tuple[str, ...] = ()
+    attached_vex: bool = False
+    now: float = 0.0
+
+
+class Scanned(NamedTuple):
+    """A report, and the bill that it is about."""
+
+    report: Report
+    bill: Bill
 
 
 def scan(settings: Settings, request: ScanRequest) -> Report:
     """KezuriError where the subject cannot be read or, when it is asked for faults, there is no database."""
-    raise NotImplementedError((settings, request))
+    return scan_with_bill(settings, request).report
+
+
+def scan_with_bill(settings: Settings, request: ScanRequest) -> Scanned:
+    """As `scan`, with the bill of the subject."""
+    from kezuri.app.sbom import bill
+
+    if "vuln" in request.scanners:
+        _prove_database(settings)
+    found = bill(settings, request.subject)
+    return Scanned(scanned(settings, request, found), found)
 
 
 def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
-    """As `scan`, of a bill that is here already."""
-    raise NotImplementedError((settings, request, bill))
+    """As `scan`, of a bill that is here already. An image is read for secrets and settings only where these are asked
+    for, and a bill that a document has is of no image."""
+    now = request.now or time()
+    found, told, data = _found(settings, request, bill, now)
+    findings = _let_pass(settings, request, bill, found, told, now)
+    if request.since:
+        findings = _news(settings, request, findings, now)
+    shown = [finding for finding in findings if _is_wanted(finding, request)]
+    hidden = Counter(each.severity for each in findings if not _is_wanted(each, request) and not each.ignored)
+    from kezuri.scan.remedies import remedies
+
+    in_order = ordered(shown)
+    return Report(
+        bill.name,
+        bill.kind,
+        bill.digest,
+        bill.platform,
+        bill.distribution.title or f"{bill.distribution.id} {bill.distribution.version}".strip(),
+        bill.layers,
+        len(bill.components),
+        in_order,
+        remedies(bill, in_order),
+        data,
+        bill.base,
+        tuple(dict.fromkeys(told)),
+        tuple((severity, hidden[severity]) for severity in SEVERITIES if hidden[severity]),
+    )
+
+
+def _news(settings: Settings, request: ScanRequest, findings: Sequence[Finding], now: float) -> tuple[Finding, ...]:
+    from kezuri.scan.news import without_known
+
+    before = ScanRequest(
+        request.subject._replace(subject=request.since),
+        request.scanners,
+        forbidden_licences=request.forbidden_licences,
+        packages=request.packages,
+        now=now,
+    )
+    return without_known(findings, scan(settings, before).findings, request.since)
+
+
+def _prove_database(settings: Settings) -> None:
+    """Before anything is read that takes long, say that there is nothing to hold it against."""
+    from kezuri.app.advisories import opened_database
+
+    with opened_database(settings):
+        pass
+
+
+def _found(
+    settings: Settings, request: ScanRequest, bill: Bill, now: float
+) -> tuple[list[Finding], list[str], tuple[DataSet, ...]]:
+    findings: list[Finding] = []
+    told = list(bill.told)
+    data: tuple[DataSet, ...] = ()
+    if "vuln" in request.scanners:
+        data = _faults(settings, request, bill, now, findings, told)
+    inside = [name for name in ("secret", "misconfig") if name in request.scanners]
+    if inside and bill.kind != "sbom":
+        from kezuri.app.scan_inside import look_inside
+
+        seen = look_inside(settings, request.subject, bill, inside)
+        findings += seen.findings
+        told += seen.told
+    if "licence" in request.scanners or request.forbidden_licences:
+        from kezuri.scan.licences import findings as of_licences
+
+        findings += of_licences(bill, request.forbidden_licences, all_of_them="licence" in request.scanners)
+    return findings, told, data
+
+
+def _faults(
+    settings: Settings, request: ScanRequest, bill: Bill, now: float, findings: list[Finding], told: list[str]
+) -> tuple[DataSet, ...]:
+    from kezuri.advisories.lifecycles import lifecycles
+    from kezuri.advisories.matching import match
+    from kezuri.app.advisories import opened_database
+    from kezuri.oci.dates import timestamp
+    from kezuri.scan.ends import findings as of_ends
+
+    numbers = asked(bill, request.packages)
+    packages = [bill.components[number].package for number in numbers]
+    with opened_database(settings) as database:
+        matched = match(database, packages, bill.distribution)
+        data = tuple(database.data())
+    _prove_covered(bill, numbers, matched)
+    findings += vulnerabilities(bill, numbers, matched.matches)
+    told += _untold(bill, numbers, matched)
+    findings += of_ends(bill, lifecycles(), timestamp(int(now))[:10])
+    return data
+
+
+def _prove_covered(bill: Bill, numbers: Sequence[int], matched: "Matched") -> None:
+    """KezuriError where the database has no data about anything that the bill has: that nothing was found would say
+    nothing."""
+    if not matched.uncovered or matched.matches:
+        return
+    from kezuri.advisories.coordinates import coordinates
+
+    places = (coordinates(bill.components[number].package, bill.distribution) for number in numbers)
+    if sum(number for _, _, number in matched.uncovered) >= sum(place is not None for place in places):
+        names = _listed(sorted({f"{ecosystem} {release}".rstrip() for ecosystem, release, _ in matched.uncovered}))
+        raise KezuriError.of(
+            f"{bill.name}: the database of advisories has no data about {names}: nothing can be said of its packages",
+            hint="kezuri db update fetches data, kezuri db import FILE brings it along, kezuri db status shows what "
+            "there is",
+            exit_code=2,
+        )
+
+
+def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[str]:
+    """What the answer of the database leaves open, as sentences."""
+    for ecosystem, release, number in matched.uncovered:
+        named = f"{ecosystem} {release}".rstrip()
+        yield f"the database has no data about {named}: {_packages(number)} could not be asked about"
+    if matched.unordered:
+        names = [bill.components[numbers[each]].package.full_name for each in matched.unordered]
+        yield f"{_packages(len(names))} with a version that cannot be compared: {_listed(names)}"
+    foreign = [component.package.full_name for component in bill.components if component.foreign]
+    if foreign:
+        yield (
+            f"{_packages(len(foreign))} from elsewhere than the distribution, of which its data says nothing: "
+            f"{_listed(foreign)}"
+        )
+    if not bill.components:
+        yield f"{bill.name}: no packages were found, so nothing is known about it"
+
+
+def _packages(number: int) -> str:
+    return "1 package" if number == 1 else f"{number} packages"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _let_pass(
+    settings: Settings, request: ScanRequest, bill: Bill, findings: Sequence[Finding], told: list[str], now: float
+) -> tuple[Finding, ...]:
+    """The findings, with those marked that an ignore file or a VEX document lets pass."""
+    passed = tuple(findings)
+    if request.ignore_files:
+        from kezuri.diagnostics import SourceText
+        from kezuri.scan import ignore_file
+
+        entries: list[ignore_file.Passed] = []
+        for path in request.ignore_files:
+            text = _text(path, _LARGEST_IGNORE_FILE)
+            if text is None:
+                told.append(f"there is no ignore file {path}")
+                continue
+            file = ignore_file.read(SourceText(path, text.decode("utf-8", "surrogateescape")))
+            entries += file.entries
+            told += file.told
+        passed, expired = ignore_file.apply(passed, entries, now)
+        told += expired
+    if request.vex or request.attached_vex:
+        from kezuri.scan import vex
+
+        documents = [(path, _document(path)) for path in request.vex]
+        if request.attached_vex:
+            documents += _attached(settings, request, bill, told)
+        statements: list[vex.Statement] = []
+        for where, document in documents:
+            read = vex.read(document, where)
+            statements += read.statements
+            told += read.told
+        passed = vex.apply(passed, statements, bill)
+    return passed
+
+
+def _attached(settings: Settings, request: ScanRequest, bill: Bill, told: list[str]) -> list[tuple[str, bytes]]:
+    if bill.kind != "image":
+        told.append(f"{bill.name} is no image: nothing can be attached to it")
+        return []
+    from kezuri.app.attestations import VEX, attached
+    from kezuri.app.session import Session
+    from kezuri.transfer.places import read_place
+
+    with Session(settings, reading=True) as session:
+        found = attached(session, read_place(request.subject.subject), VEX, request.subject.platform)
+    if not found:
+        told.append(f"no VEX document is attached to {bill.name}")
+    return [(each.where, each.data) for each in found]
+
+
+def _document(path: str) -> bytes:
+    from kezuri.scan.vex import MOST_BYTES
+
+    data = _text(path, MOST_BYTES + 1)
+    if data is None:
+        raise KezuriError.of(f"there is no VEX document {path}", exit_code=2)
+    return data
+
+
+def _text(path: str, most: int) -> bytes | None:
+    """The bytes of a file; None where there is none. KezuriError for one that cannot be read, or has more."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise KezuriError.of(f"cannot read {path}: {error.strerror}", exit_code=2) from None
+    if len(data) > most:
+        raise KezuriError.of(f"{path} is larger than {most} bytes", exit_code=2)
+    return data
+
+
+def _is_wanted(finding: Finding, request: ScanRequest) -> bool:
+    if finding.kind == "end-of-life":
+        return True
+    if finding.severity not in request.severities:
+        return False
+    if finding.kind != "vulnerability":
+        return not request.only_exploited
+    if request.ignore_unfixed and not finding.fixed:
+        return False
+    if request.only_exploited and not (finding.signal is not None and finding.signal.exploited):
+        return False
+    return status(finding) not in request.ignored_statuses
+
+
+def status(finding: Finding) -> str:
+    """What becomes of a fault, in a word of STATUSES."""
+    if finding.fixed:
+        return "fixed"
+    return {"wont-fix": "will_not_fix", "undetermined": "under_investigation"}.get(finding.status, "affected")

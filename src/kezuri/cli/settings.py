@@ -116,7 +116,7 @@ SETTINGS = (
         "list",
         "Where `kezuri db update` asks for the data set NAME instead of at its own address",
         metavar="NAME=URL",
-        flag="",
+        flag="some",
     ),
     Setting(
         "max-parallelism",

@@ -1,21 +1,21 @@
 """A bill as a CycloneDX document (specification 1.6 and 1.7, JSON)."""
 
+from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 from kezuri import __version__
 from kezuri.oci.reference import Reference
+from kezuri.packages.package import Package
 from kezuri.sbom import licences
-from kezuri.sbom.purls import PackageURL, of_package
+from kezuri.sbom.purls import SYSTEM, PackageURL, of_package
 from kezuri.sbom.values import Bill, Component
-from kezuri.sbom.wording import clean, identity, located, moment, of_bill, of_component
+from kezuri.sbom.wording import UNNAMED, clean, identity, located, moment, of_bill, of_component
 
 Version = Literal["1.6", "1.7"]
 VERSIONS: tuple[Version, ...] = ("1.6", "1.7")
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
 SUBJECT: Final = "subject"
 """The `bom-ref` of what the bill is of."""
-
-_SOURCES: Final = ("deb", "apk", "rpm")
 
 
 def document(bill: Bill, version: Version = "1.6", *, with_files: bool = False) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _subject(bill: Bill) -> dict[str, Any]:
     made: dict[str, Any] = {
         "bom-ref": SUBJECT,
         "type": {"image": "container", "directory": "file"}.get(bill.kind, "application"),
-        "name": clean(bill.name) or "unnamed",
+        "name": clean(bill.name) or UNNAMED,
     }
     if bill.digest:
         made["version"] = bill.digest
@@ -99,7 +99,7 @@ def _component(bill: Bill, number: int, component: Component, with_files: bool) 
     }
     if package.namespace:
         made["group"] = clean(package.namespace)
-    made["name"] = clean(package.name) or "unnamed"
+    made["name"] = clean(package.name) or UNNAMED
     if package.version:
         made["version"] = clean(package.version)
     if package.licence:
@@ -111,9 +111,25 @@ def _component(bill: Bill, number: int, component: Component, with_files: bool) 
         occurrences += [{"location": located(each), "additionalContext": "file"} for each in package.files]
     if occurrences:
         made["evidence"] = {"occurrences": occurrences}
-    if properties := _properties(of_component(bill, component)):
+    if properties := _properties((*of_component(bill, component), *_for_trivy(package))):
         made["properties"] = properties
     return made
+
+
+def _for_trivy(package: Package) -> Iterator[tuple[str, str]]:
+    """The source package in Trivy's words: it takes the name of a package for that of its source where these are
+    missing, and finds nothing then."""
+    source, version = clean(package.source), clean(package.source_version or package.version)
+    if package.ecosystem not in SYSTEM or not (source or package.source_version):
+        return
+    if package.ecosystem == "rpm":
+        parts = source.removesuffix(".src.rpm").rsplit("-", 2)
+        if len(parts) != 3:
+            return
+        source, version, release = parts
+        yield "aquasecurity:trivy:SrcRelease", release
+    yield "aquasecurity:trivy:SrcName", source or clean(package.name)
+    yield "aquasecurity:trivy:SrcVersion", version
 
 
 def _licence(words: str) -> dict[str, Any]:

@@ -8,15 +8,16 @@ from kezuri.advisories.coordinates import Distribution
 from kezuri.packages.package import Package
 from kezuri.packages.presence import Present
 
-_VENDORS: Final = re.compile(
-    r"\b(?:nodesource|nginx\.com|f5\.com|docker\.com|microsoft|google\.com|hashicorp|grafana|elastic(?:search)?\b|"
-    r"mongodb|yarnpkg|mariadb\.(?:com|org)|mysql|oracle\.com|redis\.com|redislabs|cloudflare|datadoghq|nvidia|"
-    r"amazon\.com|github\.com|gitlab\.com|jenkins|adoptium|azul\.com|bitnami|confluent|influxdata|clickhouse|"
-    r"newrelic|dynatrace|splunk|sury\.org|couchbase|cli\.github|kubernetes|opensuse build service|fluent|"
-    r"treasure-?data|vector\.dev|timescale|percona|varnish-software|haproxy\.com|rabbitmq\.com|erlang-solutions|"
-    r"neo4j|sonatype|hortonworks|cloudera|teleport|tailscale|netdata|wazuh|zabbix|puppet|chef\.io|saltstack)",
-    re.IGNORECASE,
-)
+_VENDORS: Final = (
+    "nodesource", "nginx.com", "f5.com", "docker.com", "microsoft", "google.com", "hashicorp", "grafana",
+    "elastic.co", "elasticsearch", "mongodb", "yarnpkg", "mariadb.com", "mariadb.org", "mysql", "oracle.com",
+    "redis.com", "redislabs", "cloudflare", "datadoghq", "nvidia", "amazon.com", "github.com", "gitlab.com",
+    "jenkins", "adoptium", "azul.com", "bitnami", "confluent", "influxdata", "clickhouse", "newrelic", "dynatrace",
+    "splunk", "sury.org", "couchbase", "kubernetes", "obs://", "treasure-data", "treasuredata", "vector.dev",
+    "timescale", "percona", "varnish-software", "haproxy.com", "rabbitmq.com", "erlang-solutions", "neo4j",
+    "sonatype", "hortonworks", "cloudera", "teleport", "tailscale", "netdata", "wazuh", "zabbix", "puppet",
+    "chef.io", "saltstack",
+)  # fmt: skip
 """Who looks after packages of repositories that are no distribution's, as they write it into them."""
 _VERSIONS: Final = re.compile(
     r"(?:nodesource|pgdg|\+0~\d{8}|deb\.sury|~(?:bookworm|bullseye|buster|trixie|jammy|focal|noble)\b|"
@@ -77,4 +78,5 @@ class Origins:
             return True
         if self._own is not None and self._own.search(package.vendor):
             return False
-        return bool(_VENDORS.search(package.vendor))
+        vendor = package.vendor.lower()
+        return any(word in vendor for word in _VENDORS)

@@ -34,7 +34,7 @@ class PackageURL(NamedTuple):
         if self.version:
             said += f"@{_quoted(self.version)}"
         if self.qualifiers:
-            said += "?" + "&".join(f"{key}={_quoted(value, ':/')}" for key, value in sorted(self.qualifiers) if value)
+            said += "?" + "&".join(f"{key}={_quoted(value)}" for key, value in sorted(self.qualifiers) if value)
         return f"{said}#{_quoted(self.subpath, '/')}" if self.subpath else said
 
     def qualifier(self, key: str) -> str:
@@ -116,13 +116,18 @@ def of_package(package: Package, distribution: Distribution, *, foreign: bool = 
     return f"{base}?{'&'.join(sorted(pairs))}" if pairs else base
 
 
-def distribution(purl: PackageURL) -> Distribution:
-    """The distribution that a package of the system says it is of; an empty one where it does not say."""
+def distribution(purl: PackageURL) -> Distribution | None:
+    """The distribution that a package of the system says it is of; None where it does not say. The qualifier `distro`
+    is `debian-12`, or with some `12` alone."""
     if _CALLED.get(purl.type, purl.type) not in SYSTEM or not purl.namespace:
-        return Distribution()
-    name = purl.namespace.lower()
-    version = purl.qualifier("distro").removeprefix(f"{name}-").removeprefix(name)
-    return Distribution(name, version)
+        return None
+    said = purl.qualifier("distro")
+    name, dash, version = said.rpartition("-")
+    if dash and version[:1].isdigit() and not name[:1].isdigit():
+        return Distribution(name.lower(), version)
+    space = purl.namespace.lower()
+    version = said.removeprefix(f"{space}-")
+    return Distribution({"redhat": "rhel"}.get(space, space), version if version != space else "")
 
 
 def _quoted(text: str, safe: str = ":") -> str:

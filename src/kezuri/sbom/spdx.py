@@ -9,7 +9,7 @@ from kezuri import __version__
 from kezuri.sbom import licences
 from kezuri.sbom.purls import of_package
 from kezuri.sbom.values import Bill, Component
-from kezuri.sbom.wording import BEGINNING, clean, identity, located, moment, of_bill, of_component
+from kezuri.sbom.wording import BEGINNING, UNNAMED, clean, identity, located, moment, of_bill, of_component
 
 MEDIA_TYPE: Final = "application/spdx+json"
 _NOTHING: Final = "NOASSERTION"
@@ -31,7 +31,7 @@ def document(bill: Bill) -> dict[str, Any]:
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": _DOCUMENT,
-        "name": clean(bill.name) or "unnamed",
+        "name": clean(bill.name) or UNNAMED,
         "creationInfo": {"created": created, "creators": [f"Tool: kezuri-{__version__}"]},
         "packages": packages,
         "relationships": relationships,
@@ -40,7 +40,7 @@ def document(bill: Bill) -> dict[str, Any]:
         made["hasExtractedLicensingInfos"] = [
             {"licenseId": name, "name": words, "extractedText": words} for name, words in sorted(extracted.items())
         ]
-    name = quote(clean(bill.name)[:200] or "unnamed", safe="")
+    name = quote(clean(bill.name)[:200] or UNNAMED, safe="")
     space = f"https://kezuri.dev/spdx/{name}-{identity(made)}"
     return {
         **{key: made.pop(key) for key in ("spdxVersion", "dataLicense", "SPDXID", "name")},
@@ -50,7 +50,7 @@ def document(bill: Bill) -> dict[str, Any]:
 
 
 def _subject(bill: Bill, created: str) -> dict[str, Any]:
-    made: dict[str, Any] = {"SPDXID": _SUBJECT, "name": clean(bill.name) or "unnamed"}
+    made: dict[str, Any] = {"SPDXID": _SUBJECT, "name": clean(bill.name) or UNNAMED}
     if bill.digest:
         made["versionInfo"] = bill.digest
     made |= _unsaid()
@@ -80,7 +80,7 @@ def _system(bill: Bill, created: str) -> list[dict[str, Any]]:
 
 def _package(bill: Bill, number: int, component: Component, created: str, extracted: dict[str, str]) -> dict[str, Any]:
     package = component.package
-    made: dict[str, Any] = {"SPDXID": f"SPDXRef-component-{number}", "name": clean(package.full_name) or "unnamed"}
+    made: dict[str, Any] = {"SPDXID": f"SPDXRef-component-{number}", "name": clean(package.full_name) or UNNAMED}
     if package.version:
         made["versionInfo"] = clean(package.version)
     made |= _unsaid()

@@ -13,6 +13,8 @@ OURS: Final = "kezuri:"
 """What properties of ours begin with."""
 BEGINNING: Final = "1970-01-01T00:00:00Z"
 """The time of a document whose subject has none: a form demands one, and the clock's would make every document new."""
+UNNAMED: Final = "unnamed"
+"""The name of what has none: the forms demand one."""
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,12})?(Z|[+-]\d\d:\d\d)\Z")
 

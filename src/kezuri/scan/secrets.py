@@ -1,14 +1,160 @@
 """Secrets in an image as findings: in files of every layer, removed ones too, in its config and in its history."""
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from kezuri.anatomy.walk import Item
+from kezuri.check.image.guessed import guessed
+from kezuri.check.image.secret import Secret, passwords_in_urls, secrets
+from kezuri.check.image.secret_files import Secrets, secrets_of
+from kezuri.check.image.subject import Image
 from kezuri.scan.values import Finding
 
 if TYPE_CHECKING:
-    from kezuri.check.image.subject import Image
+    from kezuri.advisories.values import Severity
+    from kezuri.anatomy.reading import Peek
+
+HINT: Final = "take it back where it was given out; then give it to the step with RUN --mount=type=secret"
+_CRITICAL: Final = frozenset(
+    (
+        "aws-access-key-id",
+        "aws-secret-access-key",
+        "azure-storage-key",
+        "github-token",
+        "gitlab-token",
+        "google-cloud-credentials",
+        "kubernetes-key",
+        "npm-token",
+        "package-registry-token",
+        "pypi-token",
+        "vault-token",
+    )
+)
+_MEDIUM: Final = frozenset(("guessed-secret", "secret-in-env-file", "slack-webhook", "password-in-url"))
+_SETTINGS: Final = re.compile(
+    r"(?:^|/)(?:\.env(?:\.[\w-]+)?|[^/]+\.(?:env|ya?ml|json|toml|ini|cfg|conf|config|properties|xml|sh|bash|py|js|mjs|cjs|ts"
+    r"|rb|php|go|java|kt|cs|tf|tfvars|sql)|\.git/config|\.\w+_history|Dockerfile)$"
+)
+_LOCKS: Final = re.compile(
+    r"(?:^|/)(?:[^/]*lock[^/]*|composer\.json|manifest\.json|[^/]*\.min\.js|messages[^/]*)$|locale|i18n"
+)
+_LARGEST_GUESSED: Final = 256 << 10
+_MOST_OF_A_FILE: Final = 20
+_MOST: Final = 2000
 
 
-def secret_findings(image: "Image") -> Iterator[Finding]:
-    """What an image gives away. KezuriError where its layers cannot be read."""
-    raise NotImplementedError(image)
+class Hit(NamedTuple):
+    """A secret in a file of a layer. `hidden` is the layer that takes the file away again, -1 where the image shows
+    it; `line` counts from 1."""
+
+    path: str
+    line: int
+    layer: int
+    hidden: int
+    kind: str
+    what: str
+
+
+class SecretFiles(Secrets):
+    """Every secret in the files of every layer, those too that only look like one. `left` is how many small texts were
+    not read, since there were too many of them; `more` how many secrets are not told, for the same reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hits: list[Hit] = []
+        self.left = 0
+        self.more = 0
+
+    def take(self, item: Item) -> bool:
+        """As Gathering says."""
+        before = self.room
+        wanted = super().take(item)
+        self.left += not wanted and self.passed_over(item.entry, before)
+        return wanted
+
+    def read(self, item: Item, data: "Peek") -> None:
+        """As Gathering says."""
+        text = data.at(0, item.entry.size)
+        path = item.path
+        found = list(secrets_of(path, text))
+        if len(text) <= _LARGEST_GUESSED and _SETTINGS.search(path) and not _LOCKS.search(path):
+            also = (*passwords_in_urls(text), *guessed(text))
+            found += [one for one in also if not any(one.start < s.end and s.start < one.end for s in found)]
+        found.sort(key=lambda secret: secret.start)
+        seen: set[tuple[str, int]] = set()
+        line, at = 1, 0
+        for secret in found:
+            line += text.count(b"\n", at, secret.start)
+            at = secret.start
+            if (secret.kind, line) in seen:
+                continue
+            seen.add((secret.kind, line))
+            if len(seen) > _MOST_OF_A_FILE or len(self.hits) >= _MOST:
+                self.more += 1
+            else:
+                self.hits.append(Hit(path, line, item.layer, item.hidden, secret.kind, secret.what))
+
+
+def secret_findings(image: Image) -> Iterator[Finding]:
+    """What an image gives away: never the secret itself. KezuriError where its layers cannot be read."""
+    gathered = image.gathered(SecretFiles)
+    yield from (_in_file(image, hit) for hit in sorted(gathered.hits))
+    yield from _in_config(image)
+    if gathered.left:
+        image.unchecked(f"{gathered.left:,} files were not searched for secrets: there are too many of them")
+    if gathered.more:
+        image.unchecked(f"{gathered.more:,} more secrets are not listed")
+
+
+def severity_of(kind: str) -> "Severity":
+    """How bad it is that a secret of this kind is known."""
+    return "critical" if kind in _CRITICAL else "medium" if kind in _MEDIUM else "high"
+
+
+def _in_file(image: Image, hit: Hit) -> Finding:
+    title = f"/{hit.path} holds {hit.what}"
+    if hit.hidden >= 0:
+        title = f"/{hit.path} holds {hit.what}, which `{image.maker(hit.hidden)}` only hides"
+    return Finding(
+        "secret",
+        hit.kind,
+        title,
+        severity_of(hit.kind),
+        name=hit.what,
+        layer=hit.layer,
+        path=hit.path,
+        line=hit.line,
+        note=HINT,
+    )
+
+
+def _in_config(image: Image) -> Iterator[Finding]:
+    told: set[bytes] = set()
+    for line in image.history.lines:
+        raw = line.whole.encode("utf-8", "surrogateescape")
+        kinds: dict[str, str] = {}
+        for secret in _said(raw):
+            told.add(raw[secret.start : secret.end])
+            kinds.setdefault(secret.kind, secret.what)
+        for kind, what in kinds.items():
+            title = f"the history of the image holds {what}"
+            yield Finding("secret", kind, title, severity_of(kind), name=what, layer=line.layer, note=HINT)
+    config = image.config
+    said = [(f"ENV {name}", f"{name}={value}") for name, value in image.environment.items()]
+    said += [(f"LABEL {name}", f"{name}={value}") for name, value in config.labels.items()]
+    said += [("CMD", " ".join(config.cmd or ())), ("ENTRYPOINT", " ".join(config.entrypoint or ()))]
+    said += [("HEALTHCHECK", " ".join(map(str, (config.healthcheck or {}).get("Test") or ())))]
+    said += [("ONBUILD", text) for text in config.on_build]
+    for where, text in said:
+        raw = text.encode("utf-8", "surrogateescape")
+        found = next((secret for secret in _said(raw) if raw[secret.start : secret.end] not in told), None)
+        if found is not None:
+            title = f"{where} holds {found.what}"
+            yield Finding("secret", found.kind, title, severity_of(found.kind), name=found.what, note=HINT)
+
+
+def _said(raw: bytes) -> tuple[Secret, ...]:
+    """The secrets in what a config or a history says."""
+    known = (*secrets(raw), *passwords_in_urls(raw))
+    return (*known, *(one for one in guessed(raw) if not any(one.start < s.end and s.start < one.end for s in known)))

@@ -7,6 +7,9 @@ from kezuri.sbom.values import BillLayer
 
 Kind = Literal["vulnerability", "end-of-life", "secret", "misconfiguration", "licence"]
 
+Doing = Literal["base", "packages", "language", "runtime", "secret", "settings", "none"]
+"""What sort of thing there is to do."""
+
 
 class Finding(NamedTuple):
     """Something that is wrong. `id` is an advisory's, a rule's or a cycle's (`CVE-2024-1`, `aws-access-key`,
@@ -42,14 +45,15 @@ class Remedy(NamedTuple):
     findings go by it, and their numbers in the report. The last remedy of a report, with an empty order, has those that
     nothing mends."""
 
-    kind: Literal["base", "packages", "language", "runtime", "secret", "settings", "none"]
+    kind: Doing
     order: str
     findings: tuple[int, ...]
 
 
 class Report(NamedTuple):
-    """What a scan has found, the most urgent first. `layers` are those of the bill; `data` is what was asked; `told`
-    what could not be."""
+    """What a scan has found, the most urgent first, those that are ignored last. `layers` are those of the bill; `data`
+    is what was asked, which of it was found too old is among `told`, as all that could not be asked; `hidden` says how
+    many findings of each severity were left out because nobody wanted to see them."""
 
     name: str
     kind: str
@@ -63,3 +67,4 @@ class Report(NamedTuple):
     data: tuple[DataSet, ...]
     base: str = ""
     told: tuple[str, ...] = ()
+    hidden: tuple[tuple[Severity, int], ...] = ()

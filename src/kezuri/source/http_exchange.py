@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from kezuri.diagnostics import KezuriError
+from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.progress.calling_off import CalledOff
 from kezuri.registry.failure import redact
 from kezuri.registry.origin import Origin
@@ -36,6 +36,12 @@ class Wanted(NamedTuple):
     def host(self) -> str:
         """The host as secrets are named after it."""
         return Origin.of(self.url).host
+
+
+class Refusal(KezuriError):
+    """An answer that is no file: `status` is what it says."""
+
+    status = 0
 
 
 class HttpExchange:
@@ -90,7 +96,7 @@ class HttpExchange:
         return follow(self._transport, Request("GET", wanted.url, headers), terms)
 
 
-def refused(wanted: Wanted, status: int, last: Origin) -> KezuriError:
+def refused(wanted: Wanted, status: int, last: Origin) -> Refusal:
     """The error for an answer that is no file; `last` gave it, after redirects."""
     reason = f"{status} {_REASONS.get(status, '')}".strip()
     first = Origin.of(wanted.url)
@@ -113,7 +119,10 @@ def refused(wanted: Wanted, status: int, last: Origin) -> KezuriError:
     else:
         hint = ""
     who = host if last == first else f"it is at {last} now, which"
-    return KezuriError.of(f"{wanted.shown} cannot be downloaded: {who} answers {reason}", hint=hint)
+    message = f"{wanted.shown} cannot be downloaded: {who} answers {reason}"
+    refusal = Refusal(Diagnostic("error", message, hint=hint))
+    refusal.status = status
+    return refusal
 
 
 def unreachable(wanted: Wanted, error: TransportError) -> KezuriError:

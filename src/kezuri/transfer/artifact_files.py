@@ -1,4 +1,4 @@
-"""An artifact made of files of this machine, as something to copy from."""
+"""An artifact made of files of this machine, or of bytes at hand, as something to copy from."""
 
 import io
 import os
@@ -18,11 +18,15 @@ _CHUNK = 1 << 20
 
 
 class ArtifactFiles:
-    """The artifact with this manifest: a Source. `paths` says where its blobs are, by their digests."""
+    """The artifact with this manifest: a Source. `paths` says where its blobs are, by their digests; those of
+    `contents` are here."""
 
     where = "the artifact"
 
-    def __init__(self, manifest: Manifest, paths: Mapping[str, str]) -> None:
+    def __init__(
+        self, manifest: Manifest, paths: Mapping[str, str], contents: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._contents = {NOTHING.digest: EMPTY, **(contents or {})}
         raw = canonical(manifest.to_json())
         self._root = Document(Descriptor(manifest.media_type, digest_of(raw), len(raw)), raw, manifest)
         self._paths = paths
@@ -40,8 +44,8 @@ class ArtifactFiles:
 
     def open(self, descriptor: Descriptor) -> IO[bytes]:
         """A file's bytes, not verified: it may be written just now."""
-        if descriptor.digest == NOTHING.digest:
-            return io.BytesIO(EMPTY)
+        if descriptor.digest in self._contents:
+            return io.BytesIO(self._contents[descriptor.digest])
         path = self._paths[descriptor.digest]
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller's `with` holds it

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from kezuri.anatomy.reading import Peek
 from kezuri.anatomy.walk import Item
-from kezuri.check.image.secret import secrets
+from kezuri.check.image.secret import Secret, secrets
 from kezuri.check.image.subject import Gathering
+from kezuri.layer.entry import Entry
 
 _LARGEST = 1 << 20
 _MOST = 512 << 20
@@ -27,13 +29,32 @@ _AUTH_TOKEN: Final = re.compile(rb"_(?:authToken|auth|password)\s*=\s*[\"']?([^\
 _GIT_CREDENTIAL: Final = re.compile(rb"^https?://[^\s:/@]+:([^\s@/]{4,})@", re.MULTILINE)
 _AWS: Final = re.compile(rb"aws_secret_access_key\s*[=:]\s*[\"']?([A-Za-z0-9/+=]{40})\b", re.IGNORECASE)
 _NETRC: Final = re.compile(rb"\bpassword\s+(\S{4,})")
-_PASSWORD_LINE: Final = re.compile(rb"^\s*password\s*[=:]\s*(\S{4,})", re.MULTILINE)
-_KUBE: Final = re.compile(rb"^\s*(?:client-key-data|token):\s*[\"']?([A-Za-z0-9+/=._-]{20,})", re.MULTILINE)
+_PASSWORD_LINE: Final = re.compile(rb"^[ \t]{0,40}password[ \t]{0,40}[=:]\s*(\S{4,})", re.MULTILINE)
+_KUBE: Final = re.compile(
+    rb"^[ \t]{0,80}(?:client-key-data|token):[ \t]{0,40}[\"']?([A-Za-z0-9+/=._-]{20,})", re.MULTILINE
+)
 _ENV_SECRET: Final = re.compile(
-    rb"^\s*(?:export\s+)?[A-Z0-9_]*(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIALS?)[A-Z0-9_]*"
-    rb"\s*=\s*[\"']?([^\s\"'#$]{8,})",
+    rb"^[ \t]{0,40}(?:export[ \t]{1,40})?[A-Z0-9_]{0,60}"
+    rb"(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIALS?)[A-Z0-9_]{0,60}"
+    rb"[ \t]{0,40}=[ \t]{0,40}[\"']?([^\s\"'#$]{8,})",
     re.MULTILINE,
 )
+_GOOGLE: Final = re.compile(rb"\"(?:refresh_token|private_key)\"\s*:\s*\"([^\"\s]{8,})")
+_REGISTRY: Final = ("", "a token for a package registry", "package-registry-token", _AUTH_TOKEN)
+_NETRC_FILE: Final = ("", "a password", "netrc-password", _NETRC)
+_BY_NAME: Final = {
+    ".npmrc": _REGISTRY,
+    ".yarnrc": _REGISTRY,
+    ".yarnrc.yml": _REGISTRY,
+    ".git-credentials": ("", "a password for git", "git-password", _GIT_CREDENTIAL),
+    ".netrc": _NETRC_FILE,
+    "_netrc": _NETRC_FILE,
+    ".pypirc": ("", "a password for a package registry", "package-registry-password", _PASSWORD_LINE),
+    "credentials": (".aws", "the keys of an AWS account", "aws-secret-access-key", _AWS),
+    "config": (".kube", "the key of a Kubernetes cluster", "kubernetes-key", _KUBE),
+    "application_default_credentials.json": ("", "credentials of Google Cloud", "google-cloud-credentials", _GOOGLE),
+}
+"""By a file's name the directory that it must lie in (any, where it is empty), what it keeps and how."""
 _PLACEHOLDER: Final = re.compile(
     rb"example|sample|dummy|placeholder|change[-_]?me|your[_-]|notareal|xxxx|\*\*\*|<|^(?:password|secret|postgres|localhost|true|false)$",
     re.IGNORECASE,
@@ -54,17 +75,20 @@ class Secrets(Gathering):
 
     def __init__(self) -> None:
         self.found: list[Found] = []
-        self._room = _MOST
+        self.room = _MOST
+        """So many bytes may still be read."""
 
     def take(self, item: Item) -> bool:
         """As Gathering says."""
         entry = item.entry
-        if entry.kind != "file" or not 8 <= entry.size <= min(_LARGEST, self._room):
+        if entry.size > self.room or not _wanted(entry):
             return False
-        if _THEIRS.search(entry.path) or _NOT_TEXT.search(entry.path):
-            return False
-        self._room -= entry.size
+        self.room -= entry.size
         return True
+
+    def passed_over(self, entry: Entry, room: int) -> bool:
+        """Whether an entry was not taken for the reason alone that it takes more than this room."""
+        return entry.size > room and _wanted(entry)
 
     def read(self, item: Item, data: Peek) -> None:
         """As Gathering says."""
@@ -73,43 +97,52 @@ class Secrets(Gathering):
             self.found.append(Found(item.path, item.layer, item.hidden, what))
 
 
+def _wanted(entry: Entry) -> bool:
+    """Whether a file is small and may be a text of the image's own."""
+    if entry.kind != "file" or not 8 <= entry.size <= _LARGEST:
+        return False
+    return not _THEIRS.search(entry.path) and not _NOT_TEXT.search(entry.path)
+
+
 def secret_of(path: str, data: bytes) -> str:
     """What secret a file holds; empty for none."""
-    named = _by_name(path, data)
-    if named:
-        return named
-    first = next(secrets(data), None)
+    first = next(secrets_of(path, data), None)
     return first.what if first is not None else ""
 
 
-def _by_name(path: str, data: bytes) -> str:
+def secrets_of(path: str, data: bytes) -> Iterator[Secret]:
+    """The secrets that a file holds: those that are where its name says they would be, then those of a known form."""
+    told: list[Secret] = []
+    form = _form(path)
+    if form is not None:
+        what, kind, pattern = form
+        for found in pattern.finditer(data):
+            if not _PLACEHOLDER.search(found[1]):
+                told.append(Secret(what, found.start(1), found.end(1), kind))
+                yield told[-1]
+    elif _auths(path) and _docker_auth(data):
+        yield Secret("a password for a container registry", 0, 0, "container-registry-password")
+    for secret in secrets(data):
+        if not any(other.start < secret.end and secret.start < other.end for other in told):
+            yield secret
+
+
+def _form(path: str) -> tuple[str, str, re.Pattern[bytes]] | None:
+    """What a file of that name keeps secret, its kind, and how it is written; None for other files."""
     directory, _, name = path.rpartition("/")
-    within = directory.rpartition("/")[2]
-    if name in (".npmrc", ".yarnrc", ".yarnrc.yml"):
-        return "a token for a package registry" if _real(_AUTH_TOKEN, data) else ""
-    if name == ".git-credentials":
-        return "a password for git" if _real(_GIT_CREDENTIAL, data) else ""
-    if name in (".netrc", "_netrc"):
-        return "a password" if _real(_NETRC, data) else ""
-    if name == ".pypirc":
-        return "a password for a package registry" if _real(_PASSWORD_LINE, data) else ""
-    if name == "credentials" and within == ".aws":
-        return "the keys of an AWS account" if _real(_AWS, data) else ""
-    if name == "config.json" and within == ".docker":
-        return "a password for a container registry" if _docker_auth(data) else ""
-    if name == "config" and within == ".kube":
-        return "the key of a Kubernetes cluster" if _real(_KUBE, data) else ""
-    if name == "application_default_credentials.json":
-        return "credentials of Google Cloud" if b"refresh_token" in data or b"private_key" in data else ""
+    known = _BY_NAME.get(name)
+    if known is not None:
+        within, what, kind, pattern = known
+        return (what, kind, pattern) if within in ("", directory.rpartition("/")[2]) else None
     if (name == ".env" or name.startswith(".env.")) and not name.endswith(
         (".example", ".sample", ".template", ".dist", ".test")
     ):
-        return "a secret in an environment file" if _real(_ENV_SECRET, data) else ""
-    return ""
+        return "a secret in an environment file", "secret-in-env-file", _ENV_SECRET
+    return None
 
 
-def _real(pattern: re.Pattern[bytes], data: bytes) -> bool:
-    return any(not _PLACEHOLDER.search(found[1]) for found in pattern.finditer(data))
+def _auths(path: str) -> bool:
+    return path == ".docker/config.json" or path.endswith("/.docker/config.json")
 
 
 def _docker_auth(data: bytes) -> bool:

@@ -18,7 +18,9 @@ MODULES = {
     "images": "images",
     "inspect": "inspect",
     "history": "history",
+    "scan": "scan",
     "analyze": "analyze",
+    "sbom": "sbom",
     "diff": "diff",
     "compare": "compare",
     "base": "base",
@@ -67,6 +69,11 @@ MODULES = {
     "size record": "size:RECORD",
     "size show": "size:SHOW",
     "size gate": "size:GATE",
+    "db update": "db:UPDATE",
+    "db import": "db:IMPORT",
+    "db status": "db:STATUS",
+    "db origins": "db:ORIGINS",
+    "db rm": "db:RM",
     "doctor": "doctor",
     "store check": "store_check",
     "demo": "demo",
@@ -120,6 +127,9 @@ ALIASES = {
     "system prune": "prune",
     "volume list": "volume ls",
     "volume remove": "volume rm",
+    "db ls": "db status",
+    "db list": "db status",
+    "db remove": "db rm",
 }
 """Other names that people's fingers know."""
 
@@ -135,6 +145,7 @@ GROUPS = (
     "store",
     "volume",
     "size",
+    "db",
 )
 """First words that need a second one."""
 

@@ -1,0 +1,238 @@
+"""`kezuri db update`: every data set asked for at its own address, what is new fetched, the database written anew."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from kezuri.advisories.origins import Origin, origins
+from kezuri.app.advisories import belongs, database_path, unknown
+from kezuri.app.request import Settings
+from kezuri.diagnostics import KezuriError
+from kezuri.linux.disk import disk_error
+from kezuri.progress.calling_off import CallOff
+from kezuri.progress.events import Listener, WorkName, warning
+from kezuri.progress.reporter import Reporter
+from kezuri.registry.wire import Answer, Request, Transport, TransportError
+
+if TYPE_CHECKING:
+    from kezuri.advisories.values import DataSet
+    from kezuri.app.advisory_writing import Brought, Change
+    from kezuri.source.http_exchange import HttpExchange
+    from kezuri.source.http_file import Known
+
+_AWAY = frozenset(("resolve", "resolve-later", "refused", "connect-timeout", "certificate", "handshake", "proxy"))
+_GONE = (404, 410)
+
+
+class Updated(NamedTuple):
+    """What an update did: the sets that are new, those whose servers have nothing newer, and what went wrong with
+    others, by their names: these are as they were before."""
+
+    changes: "tuple[Change, ...]"
+    unchanged: tuple[str, ...]
+    failed: Mapping[str, KezuriError]
+
+
+def update(
+    settings: Settings, names: Sequence[str], listener: Listener, afresh: bool = False, cancel: CallOff | None = None
+) -> Updated:
+    """Bring the data sets up to date that are fetched by default, and those that the database has beside; or those of
+    these names. `afresh` fetches them whatever the database has, and keeps nothing of it. KezuriError for a name that
+    is none, and when nothing at all could be fetched."""
+    from kezuri.advisories.database import DamagedDatabase
+    from kezuri.app.advisory_writing import alone, present, rewrite
+
+    path, warn = database_path(settings), warning(listener)
+    known = origins(settings.db_origins)
+    for name in names:
+        if not any(belongs(own, name) for own in known):
+            raise unknown(name, tuple(known))
+    with alone(path, lambda: warn(f"another kezuri writes {path}: waiting until it is done")):
+        try:
+            there = {} if afresh else {data.name: data for data in present(path) or ()}
+        except DamagedDatabase as error:
+            warn(f"{error}: it is made anew")
+            there, afresh = {}, True
+        wanted = _wanted(known, names, there)
+        fetching = _Fetching(settings, path, there, Reporter(listener), cancel or CallOff())
+        with fetching.opened() as exchange:
+            for origin in wanted:
+                fetching.fetch(exchange, origin, asked=bool(names))
+        if not fetching.brought and not fetching.unchanged:
+            raise _nothing(fetching.failed)
+        with fetching.reporter.step(WorkName(f"write {path}")):
+            done = rewrite(path, fetching.brought, fetching.unchanged, tolerant=True, afresh=afresh)
+        fetching.clear()
+        for text in fetching.missing:
+            warn(text)
+    failed = {**fetching.failed, **done.failed}
+    if not done.changes and not fetching.unchanged:
+        raise _nothing(failed)
+    return Updated(done.changes, tuple(fetching.unchanged), failed)
+
+
+def _wanted(known: Mapping[str, Origin], names: Sequence[str], there: "Mapping[str, DataSet]") -> list[Origin]:
+    """The origins that are asked. Of those that a name is for beside others, what is expected is asked, too."""
+    if names:
+        return [origin for origin in known.values() if any(belongs(origin.name, name) for name in names)]
+    return [origin for origin in known.values() if origin.usual or origin.name in there]
+
+
+class _Fetching:
+    """Fetches one data set after the other. What came is kept beside the database until it was put into it: an update
+    that breaks off goes on there."""
+
+    def __init__(
+        self, settings: Settings, path: str, there: "Mapping[str, DataSet]", reporter: Reporter, cancel: CallOff
+    ) -> None:
+        self.reporter = reporter
+        self.brought: list[Brought] = []
+        self.unchanged: list[str] = []
+        self.failed: dict[str, KezuriError] = {}
+        self.missing: list[str] = []
+        self._settings = settings
+        self._path = path
+        self._directory = f"{path}.fetched"
+        self._there = there
+        self._cancel = cancel
+
+    @contextmanager
+    def opened(self) -> "Iterator[HttpExchange]":
+        """What asks servers, until it is left."""
+        from kezuri.app.registries import ca_bundle
+        from kezuri.registry.config import RegistryConfig
+        from kezuri.registry.transport import SocketTransport
+        from kezuri.source.http_exchange import HttpExchange
+
+        settings = self._settings
+        insecure = settings.insecure if settings.tls_verify else ("*",)
+        config = RegistryConfig(
+            insecure=insecure, ca_certificates=ca_bundle(settings.ca_certificates), environment=os.environ
+        )
+        transport = SocketTransport(config)
+        self._cancel.then(transport.close)
+        try:
+            os.makedirs(self._directory, exist_ok=True)
+            yield HttpExchange(_Once(transport), self._cancel)
+        except OSError as error:
+            raise disk_error(error, self._directory) from error
+        finally:
+            transport.close()
+
+    def fetch(self, exchange: "HttpExchange", origin: Origin, asked: bool) -> None:
+        """Fetch a data set unless what is there is still what its server has. Errors are kept in `failed`; that a set
+        is not there that nobody `asked` for by its name is only told."""
+        from kezuri.source.http_exchange import Refusal
+        from kezuri.source.http_file import NOTHING, HttpFile
+
+        there = self._there.get(origin.name)
+        known = self._known(there, origin) or NOTHING
+        file = HttpFile(exchange, origin.address, self._file(origin.name), self._cancel)
+        try:
+            with self.reporter.step(WorkName(f"fetch {origin.name}")) as ticket:
+                fetched = file.fetch(known, lambda now, whole: ticket.status("bytes", now, whole, now == whole))
+                if fetched is None:
+                    ticket.cached()
+        except Refusal as error:
+            if error.status not in _GONE or (asked and not origin.expected):
+                self.failed[origin.name] = error
+            elif not origin.expected:
+                self.missing.append(f"{origin.name} is not at {origin.address} any more")
+            return
+        except KezuriError as error:
+            if error.exit_code == 125:
+                raise
+            self.failed[origin.name] = error
+            return
+        if fetched is None:
+            self.unchanged.append(origin.name)
+            return
+        self.brought.append(_brought(origin, fetched.path, fetched.known, fetched.digest))
+
+    def clear(self) -> None:
+        """Remove what was fetched: it is in the database, or not worth keeping."""
+        for one in self.brought:
+            for path in (self._file(one.data.name), f"{self._file(one.data.name)}.json"):
+                with suppress(OSError):
+                    os.unlink(path)
+        with suppress(OSError):
+            os.rmdir(self._directory)
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self._directory, name.replace("/", "-").replace(" ", "_"))
+
+    def _known(self, there: "DataSet | None", origin: Origin) -> "Known | None":
+        """What its server said of the set that is there, if it came from the same address."""
+        from kezuri.advisories.database import Database
+        from kezuri.source.http_file import Known
+
+        if there is None or there.address != origin.address:
+            return None
+        with Database.open(self._path) as database:
+            return Known(*database.served(origin.name))
+
+
+def _brought(origin: Origin, path: str, known: "Known", digest: str) -> "Brought":
+    from time import time
+
+    from kezuri.advisories.age import instant
+    from kezuri.advisories.recognise import reading
+    from kezuri.advisories.values import DataSet
+    from kezuri.advisories.writing import Served
+    from kezuri.app.advisory_writing import Brought
+
+    now = instant(time())
+    date = _date(known.modified)
+    data = DataSet(origin.name, origin.address, date, now, 0, origin.licence, origin.ecosystems, checked=now)
+    opened = partial(reading, origin.format, path, origin.name)
+    return Brought(data, (opened,), Served(known.etag, known.modified, digest))
+
+
+def _date(modified: str) -> str:
+    """A date of HTTP as RFC 3339 has it, empty for none."""
+    from email.utils import parsedate_to_datetime
+
+    from kezuri.advisories.age import instant
+
+    try:
+        return instant(parsedate_to_datetime(modified).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return ""
+
+
+def _nothing(failed: Mapping[str, KezuriError]) -> KezuriError:
+    """The error when nothing at all was fetched: each thing that went wrong, once."""
+    told = {diagnostic.message: diagnostic for error in failed.values() for diagnostic in error.diagnostics}
+    return KezuriError.of(
+        "no advisories could be fetched",
+        hint="without a network, `kezuri db import FILE|DIR` takes files that were brought along",
+    ).noting(*list(told.values())[:5])
+
+
+class _Once:
+    """A transport that does not try again to reach a host that it could not reach: forty data sets lie on six hosts,
+    and each of them would be waited for."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._away: dict[str, TransportError] = {}
+
+    def send(self, request: Request) -> Answer:
+        """As the door has it."""
+        from kezuri.registry.origin import Origin as Host
+
+        host = str(Host.of(request.url))
+        if host in self._away:
+            raise self._away[host]
+        try:
+            return self._transport.send(request)
+        except TransportError as error:
+            if error.kind in _AWAY:
+                self._away[host] = error
+            raise
+
+    def close(self) -> None:
+        """As the door has it."""
+        self._transport.close()

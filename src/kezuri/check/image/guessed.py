@@ -1,0 +1,59 @@
+"""Secrets by what they are given to and how random they look: `api_key = "…"`, of no form that is anybody's."""
+
+import re
+from collections.abc import Iterator
+from math import log2
+from typing import Final
+
+from kezuri.check.image.secret import Secret
+from kezuri.check.sensitive import secret_name
+
+_GIVEN: Final = re.compile(
+    rb"(?i:secret|token|passw|pwd|api[_-]?key|access[_-]?key|private[_-]?key|credential)[A-Za-z0-9_.-]{0,40}"
+    rb"(?:=|[\"']?[ \t]{0,8}(?::=|=>|[:=])[ \t]{0,8}[\"'])([A-Za-z0-9_/+=.~-]{16,200})(?![A-Za-z0-9_/+=.~-])"
+)
+"""`NAME=value` without blanks, or a value in quotes; the name may begin further to the left."""
+_NAME: Final = re.compile(rb"[A-Za-z0-9_.-]{0,40}\Z")
+_PUBLIC: Final = re.compile(
+    rb"(?i)hash|sha\d|digest|checksum|integrity|public|pub_?key|csrf|nonce|_id\b|\bid_|url|path"
+)
+_PLAIN: Final = re.compile(
+    rb"(?i)example|sample|dummy|placeholder|change|your|test|xxxx|0000|1234|abcd|/usr/|/etc/|/run/"
+)
+_HEX: Final = re.compile(rb"[0-9a-fA-F]{32,}\Z")
+_WORDY: Final = re.compile(rb"[A-Z]?[a-z]{5,}")
+_LINE: Final = 500
+"""Longer lines are nobody's settings, but a program that was made small."""
+
+
+def guessed(data: bytes) -> Iterator[Secret]:
+    """What is given to a name that means a secret and looks random; where the value itself begins and ends."""
+    for found in _GIVEN.finditer(data):
+        value = found[1]
+        before = data[max(0, found.start() - _LINE) : found.start()].rpartition(b"\n")[2]
+        if len(before) >= _LINE or not random_looking(value):
+            continue
+        beginning = _NAME.search(before)
+        name = (beginning[0] if beginning else b"") + re.split(rb"[\"'=: \t]", found[0], maxsplit=1)[0]
+        if secret_name(name.decode()) and not _PUBLIC.search(name):
+            yield Secret("what looks like a secret", found.start(1), found.end(1), "guessed-secret")
+
+
+def random_looking(value: bytes) -> bool:
+    """Whether nobody has thought of these characters: letters of both cases with digits among them, or hexadecimal
+    digits, as evenly spread as chance spreads them; no words, paths and names."""
+    if _PLAIN.search(value):
+        return False
+    if _HEX.match(value):
+        return entropy(value.lower()) >= 3.0
+    digits = sum(48 <= byte <= 57 for byte in value)
+    lower = sum(97 <= byte <= 122 for byte in value)
+    upper = sum(65 <= byte <= 90 for byte in value)
+    if digits < 2 or lower < 2 or upper < 2 or value.count(b".") > 2 or value.count(b"/") > 3:
+        return False
+    return entropy(value) >= 3.6 and sum(map(len, _WORDY.findall(value))) * 2 < len(value)
+
+
+def entropy(value: bytes) -> float:
+    """Bits for each byte, by how often each is there (Shannon)."""
+    return -sum(many / len(value) * log2(many / len(value)) for many in map(value.count, set(value)))

@@ -1,0 +1,152 @@
+"""Packages held against advisories: what is told of them, once, and what could not be asked."""
+
+from tests.advisories.advisories_memory import Memory
+
+from kezuri.advisories.coordinates import Distribution
+from kezuri.advisories.matching import Match, match
+from kezuri.advisories.values import Advisory, Affected, Entry, Severity, Signal, Status
+from kezuri.packages.package import Package
+from kezuri.versions.ranges import Event
+
+BOOKWORM = Distribution("debian", "12", "Debian GNU/Linux 12 (bookworm)", "bookworm")
+
+
+def range_of(introduced: str, fixed: str = "", last: str = "") -> tuple[Event, ...]:
+    ends = (Event("fixed", fixed),) if fixed else (Event("last_affected", last),) if last else ()
+    return (Event("introduced", introduced), *ends)
+
+
+def entry(
+    name: str,
+    place: tuple[str, str, str],
+    *ranges: tuple[Event, ...],
+    aliases: tuple[str, ...] = (),
+    severity: Severity = "unknown",
+    status: Status = "affected",
+    versions: tuple[str, ...] = (),
+    score: float = 0.0,
+) -> Entry:
+    affected = Affected(*place, ranges=ranges, versions=versions, status=status, severity=severity)
+    return Entry(Advisory(name, "test", aliases, score=score), (affected,))
+
+
+def told(matches: tuple[Match, ...]) -> list[tuple[int, str, tuple[str, ...]]]:
+    return [(each.package, each.advisory.id, each.fixed) for each in matches]
+
+
+def test_a_package_of_a_distribution_is_judged_by_its_source() -> None:
+    packages = [
+        Package("deb", "libssl3", "3.0.11-1~deb12u1", source="openssl", source_version=""),
+        Package("deb", "libc-bin", "2.36-9+deb12u1+b1", source="glibc", source_version="2.36-9+deb12u1"),
+    ]
+    data = Memory(
+        [
+            entry("CVE-1", ("Debian", "12", "openssl"), range_of("0", "3.0.11-1~deb12u2"), severity="high"),
+            entry("CVE-2", ("Debian", "12", "openssl"), range_of("0", "3.0.11-1~deb12u1")),
+            entry("CVE-3", ("Debian", "12", "glibc"), range_of("0", "2.36-9+deb12u1")),
+            entry("CVE-4", ("Debian", "11", "openssl"), range_of("0")),
+            entry("CVE-5", ("Debian", "12", "libssl3"), range_of("0")),
+        ]
+    )
+    found = match(data, packages, BOOKWORM)
+    assert told(found.matches) == [(0, "CVE-1", ("3.0.11-1~deb12u2",))]
+    assert found.matches[0].severity == "high"
+    assert found.matches[0].at.name == "openssl"
+    assert (found.uncovered, found.unordered) == ((), ())
+
+
+def test_data_of_another_distribution_or_release_says_nothing_and_that_is_told() -> None:
+    packages = [Package("deb", "openssl", "1"), Package("deb", "curl", "1"), Package("npm", "x", "1.0.0")]
+    data = Memory([entry("CVE-4", ("Debian", "12", "openssl"), range_of("0"))])
+    found = match(data, packages, Distribution("raspbian", "12"))
+    assert found.matches == ()
+    assert found.uncovered == (("npm", "", 1), ("raspbian", "12", 2))
+    found = match(data, packages, Distribution())
+    assert found.uncovered == (("deb", "", 2), ("npm", "", 1))
+
+
+def test_a_runtime_that_no_advisory_names_is_told() -> None:
+    data = Memory([entry("CVE-1", ("runtime", "", "node"), range_of("18.0.0", "18.2.0"))])
+    packages = [Package("generic", "node", "18.1.0"), Package("generic", "openjdk", "17.0.1")]
+    found = match(data, packages, BOOKWORM)
+    assert told(found.matches) == [(0, "CVE-1", ("18.2.0",))]
+    assert found.uncovered == (("runtime", "openjdk", 1),)
+
+
+def test_one_fault_is_told_once_by_the_keeper_of_the_ecosystem() -> None:
+    place = ("PyPI", "", "jinja2")
+    data = Memory(
+        [
+            entry("GHSA-a", place, range_of("0", "2.11.3"), aliases=("CVE-1",), severity="high", score=7.5),
+            entry("PYSEC-1", place, range_of("0", "2.11.3"), aliases=("CVE-1", "GHSA-a")),
+            entry("PYSEC-2", place, range_of("0", "2.10.1")),
+        ],
+        [Signal("CVE-1", "2024-01-02", False, 0.5)],
+    )
+    found = match(data, [Package("pypi", "Jinja2", "2.10")], Distribution())
+    assert told(found.matches) == [(0, "PYSEC-1", ("2.11.3",)), (0, "PYSEC-2", ("2.10.1",))]
+    first = found.matches[0]
+    assert first.advisory.aliases == ("CVE-1", "GHSA-a")
+    assert (first.severity, first.advisory.score) == ("high", 7.5)
+    assert first.signal == Signal("CVE-1", "2024-01-02", False, 0.5)
+
+
+def test_an_update_for_several_faults_does_not_make_them_one() -> None:
+    place = ("Debian", "12", "openssl")
+    faults = [entry(f"CVE-{n}", place, range_of("0", "2")) for n in (1, 2)]
+    update = entry("DSA-1", place, range_of("0", "2"), aliases=("CVE-1", "CVE-2"))
+    more = entry("DSA-2", place, range_of("0", "2"), aliases=("CVE-2", "CVE-3"))
+    packages = [Package("deb", "openssl", "1")]
+    found = match(Memory([update, *faults]), packages, BOOKWORM)
+    assert [each.advisory.id for each in found.matches] == ["CVE-1", "CVE-2"]
+    found = match(Memory([more, *faults]), packages, BOOKWORM)
+    assert [each.advisory.id for each in found.matches] == ["CVE-1", "CVE-2", "DSA-2"]
+    found = match(Memory([update]), packages, BOOKWORM)
+    assert [each.advisory.id for each in found.matches] == ["DSA-1"]
+
+
+def test_what_the_keeper_says_apart_from_versions() -> None:
+    place = ("Debian", "12", "openssl")
+    data = Memory(
+        [
+            entry("CVE-1", place, range_of("0"), status="not-affected"),
+            entry("CVE-2", place, range_of("0"), status="wont-fix", severity="low"),
+            entry("CVE-3", place, status="undetermined"),
+            entry("CVE-4", place),
+        ]
+    )
+    found = match(data, [Package("deb", "openssl", "1")], BOOKWORM)
+    assert [(each.advisory.id, each.status) for each in found.matches] == [
+        ("CVE-2", "wont-fix"),
+        ("CVE-3", "undetermined"),
+    ]
+
+
+def test_versions_that_cannot_be_compared_are_told_and_hide_nothing() -> None:
+    place = ("npm", "", "x")
+    data = Memory([entry("GHSA-1", place, range_of("0", "2.0.0")), entry("GHSA-2", place, range_of("0", "not one"))])
+    packages = [Package("npm", "x", "latest"), Package("npm", "x", "1.0.0"), Package("npm", "y", "latest")]
+    found = match(data, packages, Distribution())
+    assert told(found.matches) == [(1, "GHSA-1", ("2.0.0",))]
+    assert found.unordered == (0, 1)
+    assert match(data, [Package("npm", "x", "")], Distribution()).unordered == (0,)
+
+
+def test_listed_versions_are_found_however_they_are_written() -> None:
+    data = Memory([entry("PYSEC-1", ("PyPI", "", "x"), versions=("1.0", "1.1"))])
+    versions = ["1.0", "1.0.0", "1.1rc1", "1.1"]
+    found = match(data, [Package("pypi", "x", version) for version in versions], Distribution())
+    assert [versions[each.package] for each in found.matches] == ["1.0", "1.0.0", "1.1"]
+
+
+def test_severity_without_a_vendor_is_that_of_the_score() -> None:
+    place = ("npm", "", "x")
+    data = Memory([entry(f"GHSA-{score}", place, range_of("0"), score=score) for score in (0.0, 3.9, 4.0, 8.9, 9.0)])
+    found = match(data, [Package("npm", "x", "1.0.0")], Distribution())
+    assert [(each.advisory.score, each.severity) for each in found.matches] == [
+        (9.0, "critical"),
+        (8.9, "high"),
+        (4.0, "medium"),
+        (3.9, "low"),
+        (0.0, "unknown"),
+    ]

@@ -1,0 +1,94 @@
+"""`kezuri sbom`: what is printed of an image, a directory and a document, and what is kept of an image."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.test_cli_analyze import archive
+
+from kezuri.check.image.rule import ExampleLayer, Made
+from kezuri.cli.console import Console
+from kezuri.cli.main import call
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "sbom.schema.json").read_text())
+STATUS = (
+    b"Package: libssl3\nStatus: install ok installed\nSource: openssl (3.0-1)\nVersion: 3.0-1+b1\nArchitecture: amd64\n"
+)
+LAYERS: tuple[ExampleLayer, ...] = (
+    {"etc/os-release": Made(b"ID=debian\nVERSION_ID=12\n"), "var/lib/dpkg/status": Made(STATUS)},
+    {"app/node_modules/a/package.json": Made(b'{"name": "a\\u001b[31m", "version": "1"}')},
+)
+
+
+@pytest.fixture
+def sbom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        known = {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"}
+        code = call(("sbom", *argv), Console(out, err, known))
+        return code, out.getvalue(), err.getvalue()
+
+    return run
+
+
+def test_a_table_says_what_brought_each_package(sbom: Any, tmp_path: Path) -> None:
+    code, out, err = sbom("--base", "1", archive(tmp_path / "image.tar", LAYERS))
+    assert (code, err) == (0, "")
+    assert "2 packages: 1 deb, 1 npm" in out and "\x1b" not in out
+    assert [line.split()[:3] for line in out.splitlines()[4:]] == [
+        ["deb", "libssl3", "3.0-1+b1"],
+        ["npm", "a\\x1b[31m", "1"],
+    ]
+    assert out.splitlines()[4].endswith("1 of the base") and out.splitlines()[5].endswith("2 COPY . /app")
+
+
+def test_json_is_as_its_schema_says(sbom: Any, tmp_path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    image = archive(tmp_path / "image.tar", LAYERS)
+    code, out, _ = sbom("--format=json", "--files", image)
+    document = json.loads(out)
+    jsonschema.validate(document, SCHEMA)
+    ssl, a = document["components"]
+    assert code == 0 and document["distribution"]["id"] == "debian"
+    assert ssl["purl"] == "pkg:deb/debian/libssl3@3.0-1%2Bb1?arch=amd64&distro=debian-12"
+    assert (ssl["source"], ssl["sourceVersion"], ssl["layer"], a["layer"]) == ("openssl", "3.0-1", 1, 2)
+    assert a["directories"] == ["app/node_modules/a"]
+    assert sbom("--format=json", "--files", image)[1] == out
+    (kept,) = (tmp_path / "root" / "listings").glob("bill-*")
+    for damaged in (b"", b"kezuri bill 1\n", kept.read_bytes()[:-9], b"kezuri bill 1\nx"):
+        kept.write_bytes(damaged)
+        assert sbom("--format=json", "--files", image)[1] == out
+    assert sbom("--format=json", image)[1] != out
+
+
+def test_what_is_kept_spares_reading_layers(sbom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = archive(tmp_path / "image.tar", LAYERS)
+    first = sbom(image)
+    monkeypatch.setattr("kezuri.app.anatomy_layers.of_distant", None)
+    assert sbom(image) == first
+
+
+def test_directories_and_documents_have_bills_too(sbom: Any, tmp_path: Path) -> None:
+    root = tmp_path / "rootfs"
+    (root / "var/lib/dpkg").mkdir(parents=True)
+    (root / "var/lib/dpkg/status").write_bytes(STATUS)
+    code, out, _ = sbom("--format=json", "dir:rootfs")
+    document = json.loads(out)
+    assert code == 0 and document["kind"] == "directory" and document["layers"] == []
+    assert [each["name"] for each in document["components"]] == ["libssl3"] and document["components"][0][
+        "layer"
+    ] is None
+    assert sbom("rootfs")[1] == sbom("dir:rootfs")[1].replace("dir:", "")
+    code, out, _ = sbom("--format=cyclonedx", "--output=bill.json", "rootfs")
+    assert (code, out) == (0, "")
+    assert "pkg:deb/libssl3@3.0-1%2Bb1?arch=amd64" in (tmp_path / "bill.json").read_text()
+
+
+@pytest.mark.parametrize("argv", [("dir:none",), ("sbom:none",), ("none",), ("-o", "spdx-json", "rootfs")])
+def test_what_is_not_there_is_an_error(sbom: Any, argv: tuple[str, ...]) -> None:
+    code, out, err = sbom(*argv)
+    assert code != 0 and out == "" and err
