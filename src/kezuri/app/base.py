@@ -33,7 +33,8 @@ class BaseRequest(NamedTuple):
     """What is asked. `subject` is an image as `kezuri ls` finds it, the path of a Dockerfile or of a directory with
     one. `base` is what the user knows of an image's base; `target` and `arguments` are of a Dockerfile. `place` is
     where candidates are looked for instead of registries; `catalogue` a directory instead of the catalogue that comes
-    with kezuri; `most` how many candidates are looked at. `now` is the time in seconds since 1970."""
+    with kezuri; `most` how many candidates are looked at; `attached`: the bills that lie beside images are
+    believed, and their layers not read. `now` is the time in seconds since 1970."""
 
     subject: str
     platform: str = ""
@@ -43,6 +44,7 @@ class BaseRequest(NamedTuple):
     place: str = ""
     catalogue: str = ""
     most: int = 10
+    attached: bool = False
     now: float = 0.0
 
 
@@ -69,8 +71,9 @@ class _Advising:
         self._lives: Lifecycles = lifecycles()
         self._day = timestamp(request.now)[:10]
         self._told: list[str] = []
+        self._doubts: dict[tuple[bool, str], list[str]] = {}
         self._left_out = 0
-        self._images = held.enter_context(BaseImages(session, self._platform, request.place))
+        self._images = self._looking()
         self._database, self._no_data = self._opened(settings)
 
     def _opened(self, settings: Settings) -> "tuple[Database | None, str]":
@@ -81,6 +84,10 @@ class _Advising:
         except KezuriError as error:
             first = error.diagnostics[0]
             return None, f"{first.message}: {first.hint}" if first.hint else first.message
+
+    def _looking(self) -> BaseImages:
+        request = self._request
+        return self._held.enter_context(BaseImages(self._session, self._platform, request.place, request.attached))
 
     def advice(self) -> Advice:
         """All of it."""
@@ -115,7 +122,7 @@ class _Advising:
         )
         data = tuple(self._database.data()) if self._database is not None else ()
         catalogue = " ".join(word for word in (self._catalogue.date, self._request.catalogue) if word)
-        told = tuple(dict.fromkeys(self._told))
+        told = tuple(dict.fromkeys((*self._told, *self._doubted())))
         return Advice(
             self._request.subject,
             str(self._platform),
@@ -128,6 +135,12 @@ class _Advising:
             self._left_out,
         )
 
+    def _doubted(self) -> Iterator[str]:
+        """What could not be counted, or in part only, each reason once."""
+        for (nothing, why), names in self._doubts.items():
+            of = ", ".join(dict.fromkeys(names))
+            yield f"not counted: {of}: {why}" if nothing else f"counted in part: {of}: {why}"
+
     # the subject
 
     def _subject(self) -> Subject:
@@ -137,7 +150,9 @@ class _Advising:
             subject = of_dockerfile(path, request.target, dict(request.arguments), self._platform)
             if subject.platform is not None and subject.platform != self._platform:
                 self._platform = subject.platform
-                self._images = self._held.enter_context(BaseImages(self._session, self._platform, request.place))
+                self._images = self._held.enter_context(
+                    BaseImages(self._session, self._platform, request.place, request.attached)
+                )
             return subject
         traffic = Traffic()
         scratch = self._held.enter_context(self._session.store.scratch("base"))
@@ -264,7 +279,7 @@ class _Advising:
                 key=lambda row: (
                     bool(row.absent),
                     order[row.way],
-                    row.counts is None,
+                    row.counts is None or row.counts.partial,
                     row.counts.badness if row.counts is not None else (),
                     row.libc != own.libc,
                     row.contents.size if row.contents is not None else 0,
@@ -320,7 +335,7 @@ class _Advising:
             answer = counted(self._database, contents)
             counts = answer.counts
             if answer.why:
-                self._told.append(f"{name} is not counted: {answer.why}")
+                self._doubts.setdefault((answer.counts is None, answer.why), []).append(name)
         ended = ends(contents, self._lives, self._day)
         return Row(name, way, contents, counts, ended, contents.libc, contents.shell)
 

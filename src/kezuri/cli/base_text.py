@@ -33,8 +33,8 @@ def markdown(advice: Advice, phrase: Phrase, words: Words, now: float) -> str:
     rows = [headings(phrase)]
     for title, group in _groups(advice, phrase):
         for row in group:
-            name, *rest = cells(row, advice.base.row, phrase, now)
-            rows.append((f"`{name.replace('`', chr(39))}`", *rest[:-1], "; ".join(filter(None, (title, rest[-1])))))
+            *figures, note = cells(row, advice.base.row, phrase, now)
+            rows.append((*figures, "; ".join(filter(None, (title, note)))))
     lines = [*known, "", *markdown_table(rows)]
     for sentences in (list(advised(advice, phrase)), list(asked(advice, phrase, words))):
         if sentences:

@@ -27,7 +27,7 @@ Words = Callable[[str], str]
 def cells(row: Row, base: Row, phrase: Phrase, now: float) -> tuple[str, ...]:
     """The row's cells, in the order of the headings."""
     counts, contents = row.counts, row.contents
-    total = str(counts.total) if counts is not None else "-"
+    total = "-" if counts is None else f"{counts.total}+" if counts.partial else str(counts.total)
     severity = severities(row, phrase) if counts is not None else "-"
     weight = size(contents.size) if contents is not None else "-"
     made = since(contents.created, now) if contents is not None and contents.created else "-"
@@ -150,7 +150,7 @@ def advised(advice: Advice, phrase: Phrase) -> Iterator[str]:
             one_line(base.row.name),
             own.total,
         )
-    elif own is not None and any(row.counts is not None for row in advice.rows):
+    elif own is not None and not own.partial and any(row.counts is not None for row in advice.rows):
         yield phrase("None of these has fewer known faults of the worst severities.")
 
 
@@ -158,8 +158,9 @@ def asked(advice: Advice, phrase: Phrase, words: Words) -> Iterator[str]:
     """Which data the figures are of, and what could not be found out."""
     if advice.no_data:
         yield phrase("Nothing is counted: {}", one_line(words(advice.no_data)))
-    for data in advice.data:
-        yield phrase("Data: {} of {} ({})", one_line(data.name), data.date or "-", one_line(data.address))
+    if advice.data:
+        sets = (f"{one_line(data.name)} {data.date[:10]}".rstrip() for data in advice.data)
+        yield phrase("Data: {}", ", ".join(sets))
     if any(row.counts is not None for row in (advice.base.row, *advice.rows)):
         yield phrase(
             "Counted are packages of the distribution and runtimes, each fault once; not those of npm, pip and so on."

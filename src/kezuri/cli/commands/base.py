@@ -9,6 +9,7 @@ COMMAND = Command(
     "base",
     "Show the base image, how old it is, and which would be better",
     (
+        Option(("--attached",), "flag", "Believe the bills that lie beside images, and do not read their layers"),
         Option(
             ("--base",), "text", "The base image, or how many of the lowest layers it has", "IMAGE|N", completes="image"
         ),
@@ -57,6 +58,7 @@ def execute(invocation: Invocation) -> int:
         parsed.text("--from"),
         parsed.text("--catalogue"),
         _number(parsed.text("--limit"), "--limit", _MOST, _DEFAULT),
+        parsed.flag("--attached"),
         now,
     )
     advice = base(invocation.settings, request)
