@@ -1,4 +1,4 @@
-"""Small images of official names in an OCI layout, as `kezuri base` looks at them, and a database that tells of them."""
+"""Small images of official names in an OCI layout, and a database that tells of faults in what they hold."""
 
 import gzip
 import io
@@ -94,9 +94,7 @@ class Layout:
         return digest
 
 
-def fault(
-    name: str, ecosystem: str, release: str, package: str, fixed: str, severity: Severity = "high"
-) -> Entry:
+def fault(name: str, ecosystem: str, release: str, package: str, fixed: str, severity: Severity = "high") -> Entry:
     """An advisory about one package, mended in a version, or in none where that is empty."""
     events = (Event("introduced", "0"), *((Event("fixed", fixed),) if fixed else ()))
     advisory = Advisory(name, f"test/{ecosystem}", severity=severity, modified="2026-08-01T00:00:00Z")

@@ -8,7 +8,7 @@ from kezuri.alternatives.catalogue import Catalogue, embedded, of_directory
 from kezuri.alternatives.choosing import Candidate, Choice, choose, runtime_of
 from kezuri.alternatives.tags import Tag
 from kezuri.alternatives.values import Advice, Base, Contents, Refresh, Row, Way
-from kezuri.app.base_images import BaseImages, FoundImage, missing, same_layers
+from kezuri.app.base_images import BaseImages, FoundImage, same_layers
 from kezuri.app.base_subject import Subject, dockerfile_of, of_dockerfile, of_image
 from kezuri.app.image_files import located
 from kezuri.app.layer_sources import Traffic
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _Answer = tuple[FoundImage, Contents] | KezuriError
 _TOGETHER = 4
 """How many images are looked at at the same time."""
+_GUESSES = 6
+"""So many names that may be an image's base are held against its layers."""
 _SILENT = 8
 """After so many images in a row of which nobody answers no others are asked for."""
 
@@ -167,24 +169,35 @@ class _Advising:
 
         image = subject.image
         assert image is not None
-        own = Reference.maybe(image.name)
+        own = Reference.maybe(_name_within(image.name))
         if own is not None and self._catalogue.groups(own.repository):
             return subject._replace(base=own.familiar, how="itself", layers=len(image.layers))
         self._say(image.name)
+        listed: dict[str, frozenset[str]] = {}
         tried = 0
         for name in guesses(self._images.contents(image)):
-            if tried == 4:
+            reference = Reference.parse(name)
+            if reference.path not in listed:
+                listed[reference.path] = self._known_tags(reference)
+            if reference.tag not in listed[reference.path]:
+                continue
+            if tried == _GUESSES:
                 break
             tried += 1
             try:
-                found = self._images.find(Reference.parse(name))
-            except KezuriError as error:
-                if missing(error) == "unreachable" and not self._images.apart:
-                    break
+                found = self._images.find(reference)
+            except KezuriError:
                 continue
             if same_layers(image.config.diff_ids, found.config.diff_ids):
                 return subject._replace(base=name, how="recognised", layers=len(found.config.diff_ids))
         return subject
+
+    def _known_tags(self, reference: Reference) -> frozenset[str]:
+        """The tags of a repository, none where nobody tells."""
+        try:
+            return self._images.tags(reference) or frozenset()
+        except KezuriError:
+            return frozenset()
 
     # the base and its newer build
 
@@ -203,7 +216,7 @@ class _Advising:
         try:
             newest = self._images.find(tagged)
         except KezuriError as error:
-            refresh = "gone" if missing(error) == "gone" else "unknown"
+            refresh = "gone" if self._images.missing(error) == "gone" else "unknown"
             why = _first(error)
         if subject.image is not None:
             if newest is not None and subject.layers > 0:
@@ -260,7 +273,7 @@ class _Advising:
         rows: dict[str, Row] = {}
         for candidate, answer in self._looked(choice.candidates, lambda: self._enough(rows)):
             if isinstance(answer, KezuriError):
-                if candidate.known or missing(answer) != "gone":
+                if candidate.known or self._images.missing(answer) != "gone":
                     row = Row(candidate.name, candidate.way, libc=candidate.tag.libc, absent=_first(answer))
                     rows[candidate.name] = row
                 continue
@@ -303,7 +316,7 @@ class _Advising:
             while waiting and not enough() and silent < _SILENT:
                 batch, waiting = waiting[:together], waiting[together:]
                 for candidate, answer in zip(batch, pool.map(self._look, batch)):
-                    unreachable = isinstance(answer, KezuriError) and missing(answer) == "unreachable"
+                    unreachable = isinstance(answer, KezuriError) and self._images.missing(answer) == "unreachable"
                     silent = silent + 1 if unreachable else 0
                     yield candidate, answer
         self._left_out = len(waiting)
@@ -338,6 +351,19 @@ class _Advising:
                 self._doubts.setdefault((answer.counts is None, answer.why), []).append(name)
         ended = ends(contents, self._lives, self._day)
         return Row(name, way, contents, counts, ended, contents.libc, contents.shell)
+
+
+def _name_within(name: str) -> str:
+    """The name that an image has in its place: `node:24` of `oci:images:node:24`."""
+    from kezuri.transfer.places import LayoutPlace, read_place
+
+    if not name.startswith("oci"):
+        return name
+    try:
+        place = read_place(name)
+    except KezuriError:
+        return ""
+    return place.selector if isinstance(place, LayoutPlace) else ""
 
 
 def _first(error: KezuriError) -> str:

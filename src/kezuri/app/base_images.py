@@ -27,13 +27,11 @@ _MOST_KEPT = 64 << 20
 
 
 class FoundImage(NamedTuple):
-    """An image of which only its documents were read. `digest` is its manifest's, `index` that of the index that it was
-    chosen from, empty for none; `opened` opens a layer; `here` tells that nothing comes over a network; `reference` is
-    how a registry knows it, None where it is elsewhere."""
+    """An image of which only its documents were read. `digest` is its manifest's; `opened` opens a layer; `here` tells
+    that nothing comes over a network; `reference` is how a registry knows it, None where it is elsewhere."""
 
     name: str
     digest: str
-    index: str
     config: ImageConfig
     layers: tuple[Descriptor, ...]
     opened: Callable[[Descriptor], BinaryIO]
@@ -77,7 +75,6 @@ class BaseImages:
         return FoundImage(
             reference.familiar,
             found.descriptor.digest,
-            found.index_digest,
             found.config,
             found.manifest.layers,
             source.open,
@@ -97,7 +94,7 @@ class BaseImages:
         if not all(self._session.store.blobs.has(layer.digest) for layer in layers):
             return None
         source = InStore(self._session)
-        return FoundImage(name, kept.digest, "", kept.config, layers, source.open, Traffic(), True)
+        return FoundImage(name, kept.digest, kept.config, layers, source.open, Traffic(), True)
 
     def tags(self, reference: Reference) -> frozenset[str] | None:
         """The tags that there are. KezuriError where nobody tells."""
@@ -109,9 +106,14 @@ class BaseImages:
         place = read_place(self._place)
         if not isinstance(place, LayoutPlace):
             return None
-        with open_layout(place.address.path) as layout:
+        with open_layout(place.directory) as layout:
             names = [Reference.maybe(name) for name in layout.names()]
         return frozenset(each.tag for each in names if each is not None and each.repository == reference.repository)
+
+    def missing(self, error: KezuriError) -> Missing:
+        """What kind of answer an error is: `gone` where there is no such image. A place of this machine answers
+        always."""
+        return "gone" if self._place else missing(error)
 
     def _in_place(self, reference: Reference) -> FoundImage:
         from kezuri.app.distant_image import in_place
@@ -120,7 +122,7 @@ class BaseImages:
         image = self._held.enter_context(in_place(self._session, name, self._platform, self._scratch))
         config = image.config()
         opened: Callable[[Descriptor], BinaryIO] = lambda layer: image.files.opener(layer)()  # noqa: E731
-        return FoundImage(reference.familiar, image.digest, "", config, image.layers, opened, Traffic(), True)
+        return FoundImage(reference.familiar, image.digest, config, image.layers, opened, Traffic(), True)
 
     def contents(self, image: FoundImage, layers: int = -1) -> Contents:
         """What is in the lowest `layers` of an image, in all of them where nothing is said. What was found out is kept
