@@ -74,4 +74,5 @@ def ends(contents: Contents, lives: Lifecycles, day: str) -> tuple[End, ...]:
 def _end(life: Lifecycle, day: str) -> End | None:
     if life.rolling or not life.ends:
         return None
-    return End(life.title, life.ends, life.standing(day) in ("ended", "extended"), life.extended)
+    standing = life.standing(day)
+    return End(life.title, life.ends, standing in ("ended", "extended"), life.extended, standing == "ended")

@@ -89,13 +89,15 @@ class Counts(NamedTuple):
 
 
 class End(NamedTuple):
-    """When the life of a part of an image ends: what it is (`Debian 12 bookworm`, `Node.js 20`), a day of RFC 3339, and
-    whether that is past. `extended` is the day when those stop who go on after its makers, empty for none."""
+    """When the life of a part of an image ends: what it is (`Debian 12 bookworm`, `Node.js 20`), the day when its
+    makers stop mending it (RFC 3339), and whether that is `past`. `extended` is the day when those stop who go on after
+    them, empty for none; `over`: nobody goes on."""
 
     title: str
     day: str
     past: bool
     extended: str = ""
+    over: bool = False
 
 
 class Row(NamedTuple):

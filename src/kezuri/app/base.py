@@ -1,7 +1,7 @@
 """`kezuri base`: which base an image or a Dockerfile stands on, how old it is, and which would be better."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.alternatives.catalogue import Catalogue, embedded, of_directory
@@ -27,6 +27,8 @@ _TOGETHER = 4
 """How many images are looked at at the same time."""
 _GUESSES = 6
 """So many names that may be an image's base are held against its layers."""
+_NAMED = 3
+"""So many tags are named of those that a registry does not have."""
 _SILENT = 8
 """After so many images in a row of which nobody answers no others are asked for."""
 
@@ -260,7 +262,13 @@ class _Advising:
         architecture = self._platform.architecture
         variant = self._platform.variant
         named = f"{architecture}/{variant}" if architecture == "arm" and variant else architecture
-        return choose(reference, self._catalogue, listed, named, self._request.most, self._ended)
+        choice = choose(reference, self._catalogue, listed, named, self._request.most, self._ended)
+        if listed is not None and not any(each.way == "newer" for each in choice.candidates):
+            elsewhere = choose(reference, self._catalogue, None, named, self._request.most, self._ended)
+            newer = [each.name for each in elsewhere.candidates if each.way == "newer"][:_NAMED]
+            if newer:
+                self._told.append(f"of newer lines its registry has none of the official tags: {', '.join(newer)}")
+        return choice
 
     def _ended(self, reference: Reference, tag: Tag) -> bool:
         name = runtime_of(reference.repository)
@@ -368,16 +376,3 @@ def _name_within(name: str) -> str:
 
 def _first(error: KezuriError) -> str:
     return error.diagnostics[0].message
-
-
-def age_days(contents: Contents, now: float) -> int | None:
-    """How many days ago an image was made; None where it does not say, or says a time of the future."""
-    from kezuri.oci.dates import seconds
-
-    made = seconds(contents.created) if contents.created else None
-    if made is None or made <= 0:
-        return None
-    with suppress(OverflowError):
-        days = int((now - made) // 86_400)
-        return days if days >= 0 else None
-    return None

@@ -45,7 +45,17 @@ class BaseImages:
     else in registries. To be used in a `with`. Threads may share it, unless there is a place."""
 
     def __init__(self, session: Session, platform: Platform, place: str = "", attached: bool = False) -> None:
-        """`attached`: what a bill that lies beside an image says of its packages is believed."""
+        """`attached`: what a bill that lies beside an image says of its packages is believed. KezuriError for a place
+        that is neither."""
+        if place:
+            from kezuri.transfer.places import ArchivePlace, LayoutPlace, read_place
+
+            if not isinstance(read_place(place), LayoutPlace | ArchivePlace):
+                raise KezuriError.of(
+                    f"bases cannot be looked for in {place}",
+                    hint="name a layout or an archive: oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE",
+                    exit_code=2,
+                )
         self._session = session
         self._platform = platform
         self._place = place

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from kezuri.alternatives.values import Advice, Base, Contents, End, Row
 from kezuri.cli.phrase import Phrase
-from kezuri.cli.quantities import since, size
+from kezuri.cli.quantities import size
 from kezuri.cli.screen_text import one_line
 
 
@@ -20,6 +20,8 @@ def headings(phrase: Phrase) -> tuple[str, ...]:
     )
 
 
+_DAY = 86_400
+
 Words = Callable[[str], str]
 """Says a whole sentence in the reader's language (`Console.words`)."""
 
@@ -30,7 +32,7 @@ def cells(row: Row, base: Row, phrase: Phrase, now: float) -> tuple[str, ...]:
     total = "-" if counts is None else f"{counts.total}+" if counts.partial else str(counts.total)
     severity = severities(row, phrase) if counts is not None else "-"
     weight = size(contents.size) if contents is not None else "-"
-    made = since(contents.created, now) if contents is not None and contents.created else "-"
+    made = age(contents, phrase, now) if contents is not None else "-"
     return one_line(row.name), total, severity, weight, made, "; ".join(notes(row, base, phrase))
 
 
@@ -51,12 +53,27 @@ def notes(row: Row, base: Row, phrase: Phrase) -> Iterator[str]:
         if not row.shell and base.shell:
             yield phrase("no shell")
     for end in row.ends:
-        if end.past:
+        if end.over and (row is base or end not in base.ends):
             yield phrase("{} ended {}", one_line(end.title), end.day)
     if row.counts is not None and row.counts.exploited:
         yield phrase("{} known to be exploited", row.counts.exploited)
     if row.also:
         yield phrase("also {}", ", ".join(map(one_line, row.also)))
+
+
+def age(contents: Contents, phrase: Phrase, now: float) -> str:
+    """How long ago an image was made; `-` where it does not say, or says what cannot be."""
+    from kezuri.oci.dates import seconds
+
+    made = seconds(contents.created) if contents.created else None
+    if made is None or made <= 0:
+        return "-"
+    days = int((now - made) // _DAY)
+    if days < 0:
+        return phrase("in the future")
+    if days < 2 * 30:
+        return phrase("{} days ago", days)
+    return phrase("{} months ago", days // 30) if days < 2 * 365 else phrase("{} years ago", days // 365)
 
 
 def _libc(row: Row, phrase: Phrase) -> str:
@@ -74,7 +91,7 @@ def facts(advice: Advice, phrase: Phrase, words: Words, now: float) -> Iterator[
     contents = base.row.contents
     if contents is not None:
         if contents.created:
-            yield phrase("Made"), f"{one_line(contents.created)} ({since(contents.created, now)})"
+            yield phrase("Made"), phrase("{} ({})", one_line(contents.created), age(contents, phrase, now))
         yield phrase("Digest"), contents.digest
         yield from _parts(contents, base.row.ends, phrase)
     if base.row.absent:

@@ -76,7 +76,7 @@ def execute(invocation: Invocation) -> int:
         from kezuri.cli.base_text import text
 
         console.say(text(advice, console.phrase, console.words, now, console.colour(console.out)), styled=True)
-    old = advice.base.refresh in ("newer", "gone") or any(end.past for end in advice.base.row.ends)
+    old = advice.base.refresh in ("newer", "gone") or any(end.over for end in advice.base.row.ends)
     return code if old else 0
 
 
