@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "sbom": ("probe",),
     "diff": ("probe", "probe"),
     "compare": ("--no-build-times", "--no-pull", "probe", "{context}"),
+    "base": ("{context}",),
     "explore": ("probe",),
     "tag": ("probe", "other"),
     "pull": ("-q", "127.0.0.1:1/none"),

@@ -375,6 +375,7 @@ EVERY = [
     ("image", "prune", "--force"),
     ("diff", "nothing", "nothing"),
     ("compare", "nothing", "nothing"),
+    ("base", "nothing"),
     ("explore", "nothing"),
     ("plan", "."),
     ("check", "."),
