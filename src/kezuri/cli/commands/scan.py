@@ -87,6 +87,9 @@ COMMAND = Command(
         Option(("--since",), "text", "Count only what this image does not have", "IMAGE", completes="image"),
         Option(("--template", "-t"), "text", "With --format template: @contrib/junit.tpl and the like", "TEMPLATE"),
         Option(
+            ("--skip-dirs", "--skip-files"), "repeated", "Leave out what is in these, by a pattern of paths", "PATTERN"
+        ),
+        Option(
             ("--vex",),
             "repeated",
             "Leave out what an OpenVEX document says does no harm; `attached`: what is beside the image",
@@ -183,6 +186,7 @@ def _request(parsed: Parsed, subject: "BillRequest", word: str) -> "ScanRequest"
         _known("--pkg-types", _listed(parsed, "--pkg-types"), ("os", "library")) or ("os", "library"),
         _known("--ignore-status", _listed(parsed, "--ignore-status"), (*STATUSES, *_NEVER)),
         any(each in ("attached", "oci") for each in vex),
+        tuple(each.removeprefix("./").lstrip("/") for each in _listed(parsed, "--skip-dirs")),
     )
 
 
@@ -246,16 +250,18 @@ def _say(invocation: Invocation, scanned: "Scanned", word: str, form: str) -> No
     if form == "json" and word:
         form = "trivy"
     everything = parsed.flag("--all")
+    asked = {_SCANNERS.get(each, each) for each in _listed(parsed, "--scanners")}
+    licences_of = scanned.bill if "licence" in asked else None
     if form == "table" and not output:
         from kezuri.cli.scan_text import ScanText
 
         text = ScanText(console.phrase, console.words, console.colour(console.out), console.columns(console.out))
-        console.say(text.page(report, everything, parsed.flag("--show-suppressed")), styled=True)
+        console.say(text.page(report, everything, parsed.flag("--show-suppressed"), licences_of), styled=True)
         return
     if form == "table":
         from kezuri.cli.scan_text import ScanText
 
-        said = ScanText(console.phrase, console.words).page(report, True, parsed.flag("--show-suppressed"))
+        said = ScanText(console.phrase, console.words).page(report, True, parsed.flag("--show-suppressed"), licences_of)
     elif form == "markdown":
         from kezuri.cli.scan_markdown import ScanMarkdown
 
@@ -285,7 +291,7 @@ def _document(form: str, scanned: "Scanned", environ: "Mapping[str, str]") -> st
     if form == "json":
         from kezuri.report.scan_json import document
 
-        return json_text(document(scanned.report, at), 2)
+        return json_text(document(scanned.report, scanned.bill, at), 2)
     from kezuri.report.scan_forms import data, written
 
     values = data(form, scanned.report, scanned.bill, at, environ)
