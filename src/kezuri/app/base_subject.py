@@ -81,14 +81,13 @@ def of_image(
 
     if isinstance(found, StoredImage):
         digest, config, manifest = found.kept.digest, found.kept.config, found.kept.manifest
-        image = FoundImage(found.name, digest, "", config, manifest.layers, InStore(session).open, Traffic(), here=True)
+        image = FoundImage(found.name, digest, config, manifest.layers, InStore(session).open, Traffic(), here=True)
         annotations = manifest.annotations
     else:
         files, here = found.files, not traffic.source
         image = FoundImage(
             found.name,
             found.digest,
-            "",
             found.config(),
             found.layers,
             lambda layer: files.opener(layer)(),

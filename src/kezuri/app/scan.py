@@ -88,6 +88,7 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
         findings = _news(settings, request, findings, now)
     shown = [finding for finding in findings if _is_wanted(finding, request)]
     hidden = Counter(each.severity for each in findings if not _is_wanted(each, request) and not each.ignored)
+    from kezuri.app.base_lines import with_base_lines
     from kezuri.scan.remedies import remedies
 
     in_order = ordered(shown)
@@ -97,7 +98,7 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
         bill.digest,
         bill.platform,
         bill.distribution.title or f"{bill.distribution.id} {bill.distribution.version}".strip(),
-        bill.layers,
+        with_base_lines(bill.layers),
         len(bill.components),
         in_order,
         remedies(bill, in_order),

@@ -9,6 +9,7 @@ COMMAND = Command(
     "base",
     "Show the base image, how old it is, and which would be better",
     (
+        Option(("--attached",), "flag", "Believe the bills that lie beside images, and do not read their layers"),
         Option(
             ("--base",), "text", "The base image, or how many of the lowest layers it has", "IMAGE|N", completes="image"
         ),
@@ -57,6 +58,7 @@ def execute(invocation: Invocation) -> int:
         parsed.text("--from"),
         parsed.text("--catalogue"),
         _number(parsed.text("--limit"), "--limit", _MOST, _DEFAULT),
+        parsed.flag("--attached"),
         now,
     )
     advice = base(invocation.settings, request)
@@ -69,12 +71,12 @@ def execute(invocation: Invocation) -> int:
     elif form == "markdown":
         from kezuri.cli.base_text import markdown
 
-        console.say(markdown(advice, console.phrase, now))
+        console.say(markdown(advice, console.phrase, console.words, now))
     else:
         from kezuri.cli.base_text import text
 
-        console.say(text(advice, console.phrase, now, console.colour(console.out)), styled=True)
-    old = advice.base.refresh in ("newer", "gone") or any(end.past for end in advice.base.row.ends)
+        console.say(text(advice, console.phrase, console.words, now, console.colour(console.out)), styled=True)
+    old = advice.base.refresh in ("newer", "gone") or any(end.over for end in advice.base.row.ends)
     return code if old else 0
 
 
