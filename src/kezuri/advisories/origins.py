@@ -85,7 +85,7 @@ ORIGINS = (
     ),
     # https://github.com/nodejs/security-wg: what is known to be broken in Node.js itself.
     Origin(
-        "node/core",
+        "node",
         "https://raw.githubusercontent.com/nodejs/security-wg/main/vuln/core/index.json",
         "node",
         "MIT",

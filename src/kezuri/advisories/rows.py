@@ -42,6 +42,24 @@ a single advisory wants is JSON in `rest`."""
 INDEX = "CREATE INDEX affected_name ON affected (place, name)"
 """Made when all rows are there: so it costs a sort, and not a search for each row."""
 
+TAKEN_OVER = """
+INSERT INTO data
+    SELECT number + :number, name, address, date, fetched, checked, entries, licence, etag, modified, digest
+    FROM old.data WHERE number IN temp.kept;
+INSERT INTO covered SELECT data + :number, ecosystem, release FROM old.covered WHERE data IN temp.kept;
+INSERT INTO advisory
+    SELECT key + :key, data + :number, id, severity, score, kind, published, modified, withdrawn, rest
+    FROM old.advisory WHERE data IN temp.kept;
+INSERT INTO affected
+    SELECT new, name, advisory + :key, status, severity, ranges, versions
+    FROM old.affected CROSS JOIN temp.there ON old = place
+    WHERE advisory IN (SELECT key FROM old.advisory WHERE data IN temp.kept);
+INSERT INTO signal
+    SELECT cve, data + :number, exploited, ransomware, chance FROM old.signal WHERE data IN temp.kept;
+"""
+"""Copies the data sets that `kept` lists from a database that is attached as `old`; `there` has the number of each of
+its places here. Its rows are read from the first to the last, for the order of a CROSS JOIN is kept."""
+
 _LETTERS: dict[Kind, str] = {"introduced": "i", "fixed": "f", "last_affected": "l", "limit": "m"}
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)

@@ -155,7 +155,15 @@ def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str, told
     try:
         filled = new.fill(one.data._replace(fetched=now), entries(), one.served, lambda count: told(name, count), after)
     except _Unreadable as error:
-        raise _Failed(name, error.error) from None
+        if one.trusted:
+            raise _Failed(name, error.error) from None
+        raise _Failed(
+            name,
+            KezuriError.of(
+                f"{name}: what {one.data.address} gives cannot be read: {error.error}",
+                hint="that is no answer to believe: what was there is kept",
+            ),
+        ) from None
     lost = sum(reading.losses.count for reading in opened)
     if not filled.entries:
         raise _Failed(

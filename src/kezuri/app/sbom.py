@@ -1,10 +1,14 @@
 """`kezuri sbom`: the bill of an image wherever it is, of a directory, or of a document that was written before."""
 
 import os
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.sbom.values import Bill
+
+if TYPE_CHECKING:
+    from kezuri.app.anatomy import FoundImage
+    from kezuri.app.session import Session
 
 _MOST_DOCUMENT: Final = 512 << 20
 
@@ -32,22 +36,28 @@ def bill(settings: Settings, request: BillRequest) -> Bill:
 
 def _of_image(settings: Settings, request: BillRequest) -> Bill:
     from kezuri.app.anatomy import Named, found_image
-    from kezuri.app.sbom_kept import KeptBills
     from kezuri.app.session import Session
 
     named = Named(request.subject, request.platform, request.base)
     with Session(settings, reading=True) as session, found_image(session, named) as found:
-        kept = KeptBills(session.store)
-        key = kept.key(found.config, found.blobs, found.makers, found.digest)
-        known = kept.load(key)
-        if known is None:
-            from kezuri.sbom.collecting import bill_of
+        return bill_of_found(session, found)
 
-            image = found.dissection()
-            known = bill_of(image)
-            if image.naming.whole and not any(layer.unread for layer in image.layers):
-                kept.save(key, known)
-        return known._replace(name=found.name)
+
+def bill_of_found(session: "Session", found: "FoundImage") -> Bill:
+    """The bill of an image that was found: the one that was kept, else one that is made now, and kept."""
+    from kezuri.app.sbom_kept import KeptBills
+
+    kept = KeptBills(session.store)
+    key = kept.key(found.config, found.blobs, found.makers, found.digest)
+    known = kept.load(key)
+    if known is None:
+        from kezuri.sbom.collecting import bill_of
+
+        image = found.dissection()
+        known = bill_of(image)
+        if image.naming.whole and not any(layer.unread for layer in image.layers):
+            kept.save(key, known)
+    return known._replace(name=found.name)
 
 
 def _of_directory(path: str) -> Bill:

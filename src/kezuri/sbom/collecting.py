@@ -11,6 +11,8 @@ from kezuri.packages.runtimes import VARIABLES, declared
 from kezuri.sbom.foreign import Origins
 from kezuri.sbom.values import Bill, BillLayer, Component
 
+_MOST_RELEASE = 64 << 10
+
 
 def bill_of(image: Dissection, kind: str = "image") -> Bill:
     """The bill of an image whose layers can be read. What could not be found out is told in it. KezuriError where a
@@ -18,12 +20,12 @@ def bill_of(image: Dissection, kind: str = "image") -> Bill:
     naming = image.naming
     assert isinstance(naming, RecordedNames)
     inventory, config = naming.inventory, image.config
-    distribution = _distribution(inventory)
+    distribution = _distribution(image, inventory)
     told = list(image.told)
     found = present(inventory.records, inventory.resolved)
-    components = _components(found, inventory, Origins(distribution, found))
-    for component in _declared(image, found, config.env_map(), told):
-        components.append(component)
+    variables = config.env_map()
+    components = [_witnessed(each, variables) for each in _components(found, inventory, Origins(distribution))]
+    components += _declared(image, found, variables, told)
     layers = tuple(
         BillLayer(
             layer.diff_id, layer.maker.text, layer.maker.dockerfile, layer.maker.line, number < naming.base_layers
@@ -60,13 +62,15 @@ def _order(component: Component) -> tuple[str, str, str, tuple[str, ...], str, i
     )
 
 
-def _distribution(inventory: Inventory) -> Distribution:
+def _distribution(image: Dissection, inventory: Inventory) -> Distribution:
     """By the os-release that the image shows: the one in /etc comes first, as os-release(5) has it."""
     texts = {each.path: each.record.text for each in inventory.records if each.shown and each.record.text}
     for path in ("etc/os-release", "usr/lib/os-release"):
         if path in texts:
             return distribution_of(texts[path])
-    return Distribution()
+    # It can be a link to anywhere.
+    data = image.tree.read("etc/os-release", _MOST_RELEASE)
+    return distribution_of(data.decode("utf-8", "replace")) if data else Distribution()
 
 
 def _components(found: Sequence[Present], inventory: Inventory, origins: Origins) -> list[Component]:
@@ -86,6 +90,18 @@ def _components(found: Sequence[Present], inventory: Inventory, origins: Origins
         )
         for each in merged(kept)
     ]
+
+
+def _witnessed(component: Component, variables: Mapping[str, str]) -> Component:
+    """A runtime with the variable that tells the same version of it."""
+    package = component.package
+    if package.ecosystem != "generic" or package.name not in VARIABLES:
+        return component
+    variable = VARIABLES[package.name]
+    said = variables.get(variable, "").strip().removeprefix("jdk-").lstrip("v")
+    if not package.version or not said.startswith(package.version):
+        return component
+    return component._replace(evidence=(*component.evidence, f"env:{variable}"))
 
 
 def _declared(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kezuri.sbom.purls import SYSTEM
-from kezuri.sbom.values import Bill, Component
+from kezuri.sbom.values import Bill, BillLayer, Component
 
 OURS: Final = "kezuri:"
 """What properties of ours begin with."""
@@ -65,7 +65,7 @@ def of_bill(bill: Bill) -> Iterator[tuple[str, str]]:
         start = f"{OURS}layer:{number}:"
         yield f"{start}diffId", layer.diff_id
         yield f"{start}instruction", clean(layer.text)
-        yield f"{start}dockerfile", f"{clean(layer.dockerfile)}:{layer.line}" if layer.dockerfile else ""
+        yield f"{start}dockerfile", _line(layer)
         yield f"{start}ofBase", "true" if layer.of_base else ""
     for text in bill.told:
         yield f"{OURS}told", clean(text)
@@ -78,7 +78,7 @@ def of_component(bill: Bill, component: Component) -> Iterator[tuple[str, str]]:
         layer = bill.layers[component.layer]
         yield f"{OURS}layer", str(component.layer)
         yield f"{OURS}layer:diffId", layer.diff_id
-        yield f"{OURS}layer:dockerfile", f"{clean(layer.dockerfile)}:{layer.line}" if layer.dockerfile else ""
+        yield f"{OURS}layer:dockerfile", _line(layer)
         yield f"{OURS}layer:ofBase", "true" if layer.of_base else ""
     yield f"{OURS}source", clean(package.source)
     yield f"{OURS}sourceVersion", clean(package.source_version)
@@ -86,6 +86,15 @@ def of_component(bill: Bill, component: Component) -> Iterator[tuple[str, str]]:
     yield f"{OURS}builtHere", "true" if package.built_here else ""
     yield f"{OURS}foreign", "true" if component.foreign else ""
     yield f"{OURS}architecture", clean(package.architecture) if package.ecosystem not in SYSTEM else ""
+
+
+def _line(layer: BillLayer) -> str:
+    """The file and line of an instruction. Whoever reads the document is to learn nothing about directories of the
+    machine that it was written on."""
+    file = clean(layer.dockerfile)
+    if file.startswith("/"):
+        file = file.rstrip("/").rpartition("/")[2]
+    return f"{file}:{layer.line}" if file else ""
 
 
 def located(evidence: str) -> str:

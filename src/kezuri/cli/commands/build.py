@@ -103,9 +103,9 @@ COMMAND = Command(
             "NAME|type=TYPE[,KEY=VALUE]",
         ),
         # As buildx has them: options with a value, which `=` or a blank stands before.
-        Option(("--sbom",), "text", "Attach an SBOM", "VALUE", refused=_LATER, harmless=_OFF),
+        Option(("--sbom",), "text", "Attach an SBOM to the image, in its index: true or false", "VALUE"),
         Option(("--provenance",), "text", "Attach provenance", "VALUE", refused=_LATER, harmless=_OFF),
-        Option(("--attest",), "repeated", "Attach an attestation", "ATTRIBUTES", refused=_LATER),
+        Option(("--attest",), "repeated", "Attach an attestation: type=sbom", "type=TYPE[,disabled=true]"),
         Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
         Option(("--squash",), "flag", "Make the new layers one, on those of the base"),
         Option(("--squash-all",), "flag", "Make all layers one, those of the base, too"),

@@ -33,8 +33,8 @@ UPDATE = Command(
     ),
     operands="[SET...]",
     most=-1,
-    description="Without a SET those that are fetched by default, and those that the database has beside "
-    "(`kezuri db origins` lists them). Exit code 1 when one of them could not be fetched: it stays as it was.",
+    description="Without a SET those that are fetched by default, and those that the database has beside.\n"
+    "Exit code 1 when one of them could not be fetched: it stays as it was.",
 )
 IMPORT = Command(
     "db import",
@@ -44,8 +44,8 @@ IMPORT = Command(
     least=1,
     most=-1,
     completes="file",
-    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS, or "
-    "the database of another kezuri; what they are is seen by what they hold.",
+    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS,\n"
+    "or the database of another kezuri: what they are is seen by what they hold.",
 )
 STATUS = Command(
     "db status",

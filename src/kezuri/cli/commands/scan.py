@@ -7,6 +7,8 @@ from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, Parsed, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kezuri.advisories.values import Severity
     from kezuri.app.sbom import BillRequest
     from kezuri.app.scan import Scanned, ScanRequest
@@ -81,6 +83,9 @@ COMMAND = Command(
         ),
         Option(("--show-suppressed",), "flag", "List what is ignored, and why"),
         Option(("--since",), "text", "Count only what this image does not have", "IMAGE", completes="image"),
+        Option(
+            ("--skip-dirs", "--skip-files"), "repeated", "Leave out what is in these, by a pattern of paths", "PATTERN"
+        ),
         Option(
             ("--vex",),
             "repeated",
@@ -174,6 +179,7 @@ def _request(parsed: Parsed, subject: "BillRequest", word: str) -> "ScanRequest"
         _known("--pkg-types", _listed(parsed, "--pkg-types"), ("os", "library")) or ("os", "library"),
         _known("--ignore-status", _listed(parsed, "--ignore-status"), (*STATUSES, *_NEVER)),
         any(each in ("attached", "oci") for each in vex),
+        tuple(each.removeprefix("./").lstrip("/") for each in _listed(parsed, "--skip-dirs")),
     )
 
 
@@ -217,22 +223,24 @@ def _say(invocation: Invocation, scanned: "Scanned", word: str) -> None:
     if form == "json" and word:
         form = "trivy"
     everything = parsed.flag("--all")
+    asked = {_SCANNERS.get(each, each) for each in _listed(parsed, "--scanners")}
+    licences_of = scanned.bill if "licence" in asked else None
     if form == "table" and not output:
         from kezuri.cli.scan_text import ScanText
 
         text = ScanText(console.phrase, console.words, console.colour(console.out), console.columns(console.out))
-        console.say(text.page(report, everything, parsed.flag("--show-suppressed")), styled=True)
+        console.say(text.page(report, everything, parsed.flag("--show-suppressed"), licences_of), styled=True)
         return
     if form == "table":
         from kezuri.cli.scan_text import ScanText
 
-        said = ScanText(console.phrase, console.words).page(report, True, parsed.flag("--show-suppressed"))
+        said = ScanText(console.phrase, console.words).page(report, True, parsed.flag("--show-suppressed"), licences_of)
     elif form == "markdown":
         from kezuri.cli.scan_markdown import ScanMarkdown
 
         said = ScanMarkdown(console.phrase, console.words).page(report, everything)
     else:
-        said = _document(form, scanned)
+        said = _document(form, scanned, console.environ)
     if output:
         from kezuri.export.destination import write_text
 
@@ -245,7 +253,7 @@ def _say(invocation: Invocation, scanned: "Scanned", word: str) -> None:
         _warn(invocation, report)
 
 
-def _document(form: str, scanned: "Scanned") -> str:
+def _document(form: str, scanned: "Scanned", environ: "Mapping[str, str]") -> str:
     """The scan in a form for other programs."""
     from time import time
 
@@ -256,10 +264,10 @@ def _document(form: str, scanned: "Scanned") -> str:
     if form == "json":
         from kezuri.report.scan_json import document
 
-        return json_text(document(scanned.report, at), 2)
+        return json_text(document(scanned.report, scanned.bill, at), 2)
     from kezuri.report.scan_forms import data, written
 
-    values = data(form, scanned.report, scanned.bill, at)
+    values = data(form, scanned.report, scanned.bill, at, environ)
     return json_text(values, 2) if values is not None else written(form, scanned.report, scanned.bill).rstrip("\n")
 
 
