@@ -58,8 +58,12 @@ def _finding(told: "Told", layer: int) -> Finding:
         told.message,
         _WORSE.get(told.rule.name) or _SEVERITIES.get(told.level, "low"),
         aliases=told.aliases,
-        name=told.rule.summary,
         layer=layer,
         references=(told.url,) if told.url else (),
         note=told.hint,
     )
+
+
+def summary_of(rule: str) -> str:
+    """What should be, by a rule's name; empty for what is no rule about images."""
+    return next((look.page.summary for look in every_look() if look.page.name == rule), "")

@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from kezuri.cli.html_page import HTML
 from kezuri.cli.invocation import Invocation
 from kezuri.cli.options import Command, Option, Parsed, UsageError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from kezuri.app.scan import Scanned, ScanRequest
     from kezuri.scan.values import Report
 
-FORMS = ("table", "json", "markdown", "sarif", "cyclonedx", "github", "gitlab", "junit", "openvex", "trivy")
+FORMS = ("table", "json", "markdown", "sarif", "cyclonedx", "github", "gitlab", "junit", "openvex", "trivy", "template")
 IGNORE_FILES = (".trivyignore", ".trivyignore.yaml", ".trivyignore.yml")
 """Files that are looked for in the current directory where none is named."""
 WORDS = ("image", "fs", "filesystem", "rootfs", "sbom")
@@ -47,6 +48,7 @@ COMMAND = Command(
             "LICENCE",
         ),
         Option(("--format", "-f"), "choice", "How to print", "FORMAT", FORMS),
+        HTML,
         Option(
             ("--ignore-status",),
             "repeated",
@@ -83,6 +85,7 @@ COMMAND = Command(
         ),
         Option(("--show-suppressed",), "flag", "List what is ignored, and why"),
         Option(("--since",), "text", "Count only what this image does not have", "IMAGE", completes="image"),
+        Option(("--template", "-t"), "text", "With --format template: @contrib/junit.tpl and the like", "TEMPLATE"),
         Option(
             ("--skip-dirs", "--skip-files"), "repeated", "Leave out what is in these, by a pattern of paths", "PATTERN"
         ),
@@ -108,12 +111,16 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Print what was found; the exit code as docs/exit-codes.md has it."""
     from kezuri.app.scan import scan_with_bill
+    from kezuri.cli.html_page import foresee_page, scan_page
 
     parsed = invocation.parsed
     word, subject = _subject(parsed)
     code, ended = _code(parsed, "--exit-code"), _code(parsed, "--exit-on-eol")
+    form = _form(parsed)
+    foresee_page(invocation, charts=False)
     scanned = scan_with_bill(invocation.settings, _request(parsed, subject, word))
-    _say(invocation, scanned, word)
+    if not scan_page(invocation, scanned.report):
+        _say(invocation, scanned, word, form)
     report = scanned.report
     if any(
         each.kind == "licence" and each.note.startswith("forbidden") and not each.ignored for each in report.findings
@@ -160,7 +167,9 @@ def _subject(parsed: Parsed) -> "tuple[str, BillRequest]":
 def _request(parsed: Parsed, subject: "BillRequest", word: str) -> "ScanRequest":
     from kezuri.app.scan import SCANNERS, STATUSES, ScanRequest
 
-    default = ("vuln", "secret") if word else ("vuln", "secret", "misconfig")
+    default: tuple[str, ...] = ("vuln", "secret", "misconfig")
+    if word:
+        default = ("vuln",) if word == "sbom" else ("vuln", "secret")
     scanners = [_SCANNERS.get(each, each) for each in _listed(parsed, "--scanners")]
     vex = parsed.all("--vex")
     for each in vex:
@@ -217,9 +226,29 @@ def _code(parsed: Parsed, option: str) -> int:
     raise UsageError.because(f"{option} is a number from 0 to 255, not {text!r}")
 
 
-def _say(invocation: Invocation, scanned: "Scanned", word: str) -> None:
+def _form(parsed: Parsed) -> str:
+    """How to print: in the place of a template of Trivy's the form that has the same."""
+    form, template = parsed.text("--format", "table"), parsed.text("--template")
+    if form != "template":
+        if template:
+            raise UsageError.because("--template goes with --format template")
+        return form
+    from kezuri.report.scan_forms import TEMPLATES
+
+    name = template.rpartition("/")[2].removeprefix("@")
+    if name == "html.tpl":
+        raise UsageError.because("kezuri fills in no templates", "--html FILE writes the page")
+    if name not in TEMPLATES:
+        raise UsageError.because(
+            "kezuri fills in no templates",
+            f"it has the same as {', '.join(TEMPLATES)}; the others can be made of --format trivy or json",
+        )
+    return TEMPLATES[name]
+
+
+def _say(invocation: Invocation, scanned: "Scanned", word: str, form: str) -> None:
     parsed, console = invocation.parsed, invocation.console
-    form, output, report = parsed.text("--format", "table"), parsed.text("--output"), scanned.report
+    output, report = parsed.text("--output"), scanned.report
     if form == "json" and word:
         form = "trivy"
     everything = parsed.flag("--all")
