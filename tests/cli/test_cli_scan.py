@@ -215,6 +215,24 @@ def test_words_of_trivy(scan: Scan) -> None:
     assert scan("sbom", "nowhere.json")[0]
 
 
+def test_documents(scan: Scan, tmp_path: Path) -> None:
+    parts = [{"type": "library", "name": "lodash", "version": "4.17.15", "purl": "pkg:npm/lodash@4.17.15"}]
+    (tmp_path / "a.json").write_text(json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": parts}))
+    code, out, _ = scan("a.json", "--exit-code", "9")
+    assert code == 9 and "CVE-2024-1" in out and "is a document" in out
+    code, out, _ = scan("sbom", "a.json", "--exit-code", "9")
+    assert code == 9 and "CVE-2024-1" in out and "is a document" not in out
+
+
+def test_an_image_of_before_of_which_nothing_is_known(scan: Scan, tmp_path: Path) -> None:
+    parts = [{"type": "library", "name": "x", "version": "1", "purl": "pkg:pypi/x@1"}]
+    (tmp_path / "old.json").write_text(
+        json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": parts})
+    )
+    assert scan("old.json")[0] == 2
+    assert faults(scan, "--since", "old.json") == ["CVE-2024-1", "CVE-2024-2"]
+
+
 def test_output(scan: Scan, tmp_path: Path) -> None:
     for form in ("table", "json", "markdown"):
         code, out, _ = scan("root", "--scanners", "vuln", "-f", form, "-o", f"{form}.txt")

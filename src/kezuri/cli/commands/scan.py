@@ -167,7 +167,9 @@ def _subject(parsed: Parsed) -> "tuple[str, BillRequest]":
 def _request(parsed: Parsed, subject: "BillRequest", word: str) -> "ScanRequest":
     from kezuri.app.scan import SCANNERS, STATUSES, ScanRequest
 
-    default = ("vuln", "secret") if word else ("vuln", "secret", "misconfig")
+    default: tuple[str, ...] = ("vuln", "secret", "misconfig")
+    if word:
+        default = ("vuln",) if word == "sbom" else ("vuln", "secret")
     scanners = [_SCANNERS.get(each, each) for each in _listed(parsed, "--scanners")]
     vex = parsed.all("--vex")
     for each in vex:
