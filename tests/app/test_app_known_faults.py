@@ -11,6 +11,7 @@ from kezuri.advisories.writing import write
 from kezuri.app.compare import compare
 from kezuri.app.compare_request import CompareRequest, Ran
 from kezuri.app.known_faults import KnownFaults, built_faults
+from kezuri.app.lint import CheckRequest, check_all
 from kezuri.app.request import Settings
 from kezuri.cli.scan_line import line
 from kezuri.versions.ranges import Event
@@ -102,3 +103,13 @@ def test_compared_images(shop: Workshop, settings: Settings) -> None:
 )
 def test_the_line(found: KnownFaults, said: str) -> None:
     assert line(found, "app") == said
+
+
+def test_a_check_of_an_image_tells_them(shop: Workshop, settings: Settings) -> None:
+    built(shop)
+    checks = check_all(CheckRequest(("app",)), lambda: settings)
+    ((name, faults),) = checks.faults
+    assert name == "app" and faults.faults == (("high", 2),)
+    write(settings.db, Entry(Advisory("CVE-2026-1", "debian"), (Affected("Debian", "13", "openssl"),)))
+    checks = check_all(CheckRequest(("app",)), lambda: settings)
+    assert not checks.faults and any("Debian 12" in each.message for each in checks.warnings)
