@@ -89,4 +89,5 @@ def test_the_embedded_one_says_what_one_image_is() -> None:
 
 def test_official() -> None:
     assert official("docker.io/library/node") == "node"
-    assert official("ghcr.io/library/node") == "" and official("docker.io/bitnami/node") == ""
+    assert official("harbor.example.org/hub/library/node") == "node" == official("localhost:5000/library/node")
+    assert official("ghcr.io/team/node") == "" == official("docker.io/bitnami/node")

@@ -40,11 +40,13 @@ class Catalogue(NamedTuple):
 
 
 def official(repository: str) -> str:
-    """The name of an official image by its repository, at Docker Hub or where the same images are; else empty."""
+    """The name of an official image by its repository: at Docker Hub, where the same images are, or in a registry that
+    keeps copies below `library/` as Docker Hub's are; else empty."""
     for library in LIBRARIES:
         if repository.startswith(library):
             return repository[len(library) :]
-    return ""
+    path, _, name = repository.rpartition("/")
+    return name if path.endswith("/library") else ""
 
 
 @lru_cache(1)

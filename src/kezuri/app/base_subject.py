@@ -12,6 +12,7 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.rebase import BASE_NAME
 from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
 from kezuri.plan.inputs import BaseImage, ImageSource
 
 _NAMES = ("Dockerfile", "Containerfile")
@@ -93,6 +94,7 @@ def of_image(
             lambda layer: files.opener(layer)(),
             traffic,
             here,
+            None if here else Reference.maybe(found.name),
         )
         annotations = found.annotations
     made = makers(session, image.name, image.config, annotations)

@@ -34,7 +34,7 @@ COMMAND = Command(
     completes="image",
     description="What could replace the base: the official tags of the same line of versions, then newer lines, then\n"
     "distroless images. Of each no more is read than the records of its distribution's packages, and faults are\n"
-    "counted by the database of `kezuri db`. docs/base.md has the definitions, and the JSON.",
+    "counted by the database that `kezuri db update` fills. docs/base.md has the definitions, and the JSON.",
     holds=True,
 )
 
