@@ -203,8 +203,11 @@ def test_what_is_no_document_is_told(data: bytes, told: str) -> None:
         reading.read(data, "bom.json")
 
 
-_ODD = (None, 0, -1, 1e308, True, "", "x" * 300, "\ud800", "\x00\x1b[31m", "pkg:deb/%ff%00@%ff", "sha256:", "@", "/", "a/",
-        "pkg:deb/debian/x@1?distro=-1&upstream=@", "999999999999", "-5", [], {}, [[]], [None], {"a": {}})  # fmt: skip
+_ODD: tuple[Any, ...] = (
+    *(None, 0, -1, 1e308, True, [], {}, [[]], [None], {"a": {}}),
+    *("", "x" * 300, "\ud800", "\x00\x1b[31m", "sha256:", "@", "/", "a/", "999999999999", "-5"),
+    *("pkg:deb/%ff%00@%ff", "pkg:deb/debian/x@1?distro=-1&upstream=@"),
+)
 
 
 def _mutated(value: Any, chance: Random, part: float) -> Any:
@@ -221,7 +224,7 @@ def test_whatever_is_read_can_be_written_and_read_again(writer: Any) -> None:
     document = json.loads(encoded(writer(bill_samples.image())))
     # What a mutation must not take away, lest nothing of the document is looked at.
     head = {key: document[key] for key in ("bomFormat", "spdxVersion") if key in document}
-    for number in range(60):
+    for number in range(24):
         mutated = _mutated(document, chance, (0.003, 0.02, 0.1)[number % 3])
         bill = _read({**(mutated if isinstance(mutated, dict) else {}), **head})
         for again in (cyclonedx.document, spdx.document):
