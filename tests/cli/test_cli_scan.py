@@ -108,9 +108,9 @@ def scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scan:
     ]
     write(f"{tmp_path}/a.db", *entries, Signal("CVE-2024-1", "2024-02-01"), fetched="2026-11-21T00:00:00Z")
 
-    def run(*words: str, db: str = "a.db") -> tuple[int, str, str]:
+    def run(*words: str, db: str = "a.db", **more: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
-        environ = {"KEZURI_DB": f"{tmp_path}/{db}", "KEZURI_ROOT": f"{tmp_path}/store", "HOME": f"{tmp_path}"}
+        environ = more | {"KEZURI_DB": f"{tmp_path}/{db}", "KEZURI_ROOT": f"{tmp_path}/store", "HOME": f"{tmp_path}"}
         code = call(["scan", *words], Console(out, err, environ))
         return code, out.getvalue(), err.getvalue()
 
@@ -215,6 +215,35 @@ def test_words_of_trivy(scan: Scan) -> None:
     assert scan("sbom", "nowhere.json")[0]
 
 
+def test_variables_of_trivy(scan: Scan, tmp_path: Path) -> None:
+    said = {"TRIVY_SEVERITY": "CRITICAL", "TRIVY_EXIT_CODE": "4", "TRIVY_IGNORE_UNFIXED": "true", "TRIVY_INSECURE": "1"}
+    assert scan("fs", "root", **{**said, "TRIVY_IGNORE_UNFIXED": ""})[0] == 4
+    assert scan("fs", "root", **said)[0] == 0
+    assert scan("fs", "root", "--severity", "HIGH", **said)[0] == 4
+    assert scan("root", "--scanners", "vuln", **said)[0] == 0
+    assert scan("fs", "root", TRIVY_EXIT_CODE="x")[0] == 2
+    (tmp_path / "trivy.yaml").write_text("severity: [HIGH]")
+    assert "trivy.yaml is not read" in scan("fs", "root")[2]
+
+
+def test_documents(scan: Scan, tmp_path: Path) -> None:
+    parts = [{"type": "library", "name": "lodash", "version": "4.17.15", "purl": "pkg:npm/lodash@4.17.15"}]
+    (tmp_path / "a.json").write_text(json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": parts}))
+    code, out, _ = scan("a.json", "--exit-code", "9")
+    assert code == 9 and "CVE-2024-1" in out and "is a document" in out
+    code, out, _ = scan("sbom", "a.json", "--exit-code", "9")
+    assert code == 9 and "CVE-2024-1" in out and "is a document" not in out
+
+
+def test_an_image_of_before_of_which_nothing_is_known(scan: Scan, tmp_path: Path) -> None:
+    parts = [{"type": "library", "name": "x", "version": "1", "purl": "pkg:pypi/x@1"}]
+    (tmp_path / "old.json").write_text(
+        json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": parts})
+    )
+    assert scan("old.json")[0] == 2
+    assert faults(scan, "--since", "old.json") == ["CVE-2024-1", "CVE-2024-2"]
+
+
 def test_output(scan: Scan, tmp_path: Path) -> None:
     for form in ("table", "json", "markdown"):
         code, out, _ = scan("root", "--scanners", "vuln", "-f", form, "-o", f"{form}.txt")
@@ -226,4 +255,4 @@ def test_forms_are_those_that_there_are() -> None:
     from kezuri.report.scan_forms import FORMATS
 
     choices = next(option.choices for option in COMMAND.options if option.key == "--format")
-    assert choices == ("table", "json", "markdown", *FORMATS)
+    assert choices == ("table", "json", "markdown", *FORMATS, "template")

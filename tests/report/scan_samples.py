@@ -116,7 +116,6 @@ FINDINGS = (
         "MissingUser",
         "the image runs as root",
         "medium",
-        name="The image that runs should have a USER",
         aliases=("DS-0002",),
         note="add USER node",
         references=("https://example.com/DS-0002",),

@@ -11,7 +11,7 @@ from kezuri.check.image.example import image_of
 from kezuri.check.image.guessed import guessed, random_looking
 from kezuri.check.image.rule import ExampleLayer, ImageExample, Made
 from kezuri.check.image.secret_files import secrets_of
-from kezuri.scan.misconfiguration import looks_for, misconfigurations
+from kezuri.scan.misconfiguration import looks_for, misconfigurations, summary_of
 from kezuri.scan.secrets import SecretFiles, secret_findings, severity_of
 from kezuri.scan.values import Finding
 
@@ -183,7 +183,7 @@ def test_rules_are_told_as_misconfigurations_with_their_layer() -> None:
     assert {"EmptyPassword", "MissingUser", "HealthcheckMissing", "SecretsUsedInArgOrEnv"} <= told.keys()
     empty = told["EmptyPassword"]
     assert (empty.kind, empty.layer, empty.severity) == ("misconfiguration", 1, "critical")
-    assert "DKL-LI-0001" in empty.aliases and empty.note and empty.name
+    assert "DKL-LI-0001" in empty.aliases and empty.note and summary_of(empty.id).startswith("No account")
     assert not {"SecretInLayer", "SecretInConfig", "LoaderMissing", "RemovalHidesBytes"} & told.keys()
     assert {look.page.name for look in looks_for(config=False)} == {"EmptyPassword", "AccountTwice"}
 

@@ -34,14 +34,22 @@ def opened_database(settings: Settings) -> "Iterator[Database]":
 
 
 def database_path(settings: Settings) -> str:
-    """Where the database is. KezuriError where that is not known."""
+    """Where the database is, behind all links. KezuriError where that is not known, or where something is that is no
+    file: it would be renamed away."""
     if not settings.db:
         raise KezuriError.of(
             "it is not known where the database of advisories is: HOME is not set",
             hint="name it with --db or KEZURI_DB",
             exit_code=2,
         )
-    return settings.db
+    path = os.path.realpath(settings.db)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise KezuriError.of(
+            f"the database of advisories cannot be {settings.db}: that is no file",
+            hint="--db or KEZURI_DB names another one",
+            exit_code=2,
+        )
+    return path
 
 
 def age_remarks(settings: Settings, data: "Sequence[DataSet]", now: float) -> tuple[Diagnostic, ...]:

@@ -51,7 +51,7 @@ def update(
             raise unknown(name, tuple(known))
     with alone(path, lambda: warn(f"another kezuri writes {path}: waiting until it is done")):
         try:
-            there = {} if afresh else {data.name: data for data in present(path) or ()}
+            there = {data.name: data for data in present(path) or () if not afresh}
         except DamagedDatabase as error:
             warn(f"{error}: it is made anew")
             there, afresh = {}, True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.advisories.values import SEVERITIES, DataSet, Severity
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest
+from kezuri.app.scan_subject import is_document
 from kezuri.diagnostics import KezuriError
 from kezuri.sbom.values import Bill
 from kezuri.scan.findings import asked, vulnerabilities
@@ -76,7 +77,7 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
     """As `scan`, of a bill that is here already. An image is read for secrets and settings only where these are asked
     for, and a bill that a document has is of no image."""
     now = request.now or time()
-    found, told, data = _found(settings, request, bill, now)
+    found, told, data = _found(settings, request, bill, now, demanding=True)
     if request.skip:
         from kezuri.dockerfile.ignore import Patterns
 
@@ -119,7 +120,11 @@ def _news(settings: Settings, request: ScanRequest, findings: Sequence[Finding],
         skip=request.skip,
         now=now,
     )
-    return without_known(findings, scan(settings, before).findings, request.since)
+    from kezuri.app.sbom import bill
+
+    # What the database does not know of the image of before was not found in it: it would be new.
+    found, _, _ = _found(settings, before, bill(settings, before.subject), now, demanding=False)
+    return without_known(findings, found, request.since)
 
 
 def _prove_database(settings: Settings) -> None:
@@ -131,15 +136,17 @@ def _prove_database(settings: Settings) -> None:
 
 
 def _found(
-    settings: Settings, request: ScanRequest, bill: Bill, now: float
+    settings: Settings, request: ScanRequest, bill: Bill, now: float, *, demanding: bool
 ) -> tuple[list[Finding], list[str], tuple[DataSet, ...]]:
     findings: list[Finding] = []
     told = list(bill.told)
     data: tuple[DataSet, ...] = ()
     if "vuln" in request.scanners:
-        data = _faults(settings, request, bill, now, findings, told)
+        data = _faults(settings, request, bill, now, findings, told, demanding)
     inside = [name for name in ("secret", "misconfig") if name in request.scanners]
-    if inside and bill.kind != "sbom":
+    if inside and is_document(request.subject.subject):
+        told.append(f"{request.subject.subject} is a document: there are no files to look for secrets and settings in")
+    elif inside:
         from kezuri.app.scan_inside import look_inside
 
         seen = look_inside(settings, request.subject, bill, inside)
@@ -153,7 +160,13 @@ def _found(
 
 
 def _faults(
-    settings: Settings, request: ScanRequest, bill: Bill, now: float, findings: list[Finding], told: list[str]
+    settings: Settings,
+    request: ScanRequest,
+    bill: Bill,
+    now: float,
+    findings: list[Finding],
+    told: list[str],
+    demanding: bool,
 ) -> tuple[DataSet, ...]:
     from kezuri.advisories.coordinates import coordinates
     from kezuri.advisories.lifecycles import lifecycles
@@ -169,7 +182,8 @@ def _faults(
         places = {(at.ecosystem, at.release) for each in packages if (at := coordinates(each, bill.distribution))}
         # What tells of no ecosystem (KEV, EPSS) tells of all.
         data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
-    _prove_covered(bill, numbers, matched)
+    if demanding:
+        _prove_covered(bill, numbers, matched)
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
     told += (remark.message for remark in age_remarks(settings, data, now))

@@ -4,8 +4,12 @@ from collections.abc import Callable
 
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.scan_words import MOST, ScanWords, others_first, parts, rows
+from kezuri.cli.screen_text import clip
 from kezuri.report.cells import cell, code
 from kezuri.scan.values import Finding, Report
+
+_LONGEST = 100
+"""Letters of what an advisory says in a table."""
 
 
 class ScanMarkdown:
@@ -53,7 +57,7 @@ class ScanMarkdown:
             finding = row.finding
             cells = (
                 words.severity(finding.severity),
-                cell(finding.id) + (f"<br>{cell(finding.title)}" if finding.title else ""),
+                cell(finding.id) + (f"<br>{cell(clip(finding.title, _LONGEST))}" if finding.title else ""),
                 cell(words.urgency(finding)),
                 cell(words.names(row)),
                 cell(finding.installed),

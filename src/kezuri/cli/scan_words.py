@@ -115,7 +115,7 @@ class ScanWords:
         if layer.of_base:
             return self.phrase("base image")
         if layer.line:
-            return f"{visible(layer.dockerfile) or 'Dockerfile'}:{layer.line}"
+            return f"{visible(layer.dockerfile.rpartition('/')[2]) or 'Dockerfile'}:{layer.line}"
         return one_line(visible(layer.text)) or self.phrase("layer {}", finding.layer + 1)
 
     def what(self, finding: Finding) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from kezuri.diagnostics import visible
 from kezuri.report.scan_snapshot import kind_of
-from kezuri.report.scan_words import clipped, counting, links, page, solution
+from kezuri.report.scan_words import about, clipped, counting, links, page, solution
 from kezuri.sbom.purls import SYSTEM, of_package
 from kezuri.sbom.values import Bill, Component
 from kezuri.scan.values import Finding, Report
@@ -155,7 +155,7 @@ def _settings(report: Report, found: Sequence[Finding]) -> list[dict[str, Any]]:
             one: dict[str, Any] = {
                 "Type": "Image Security Check",
                 "ID": finding.id,
-                "Title": visible(finding.name),
+                "Title": about(finding),
                 "Message": visible(finding.title),
                 "Resolution": solution(finding),
                 "Severity": finding.severity.upper(),

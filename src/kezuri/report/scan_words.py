@@ -128,7 +128,9 @@ def about(finding: Finding) -> str:
     if finding.kind == "secret":
         return f"The image gives away {visible(finding.name)}"
     if finding.kind == "misconfiguration":
-        return visible(finding.name)
+        from kezuri.scan.misconfiguration import summary_of
+
+        return visible(summary_of(finding.id) or finding.title)
     return visible(finding.title) or rule(finding)
 
 

@@ -133,7 +133,9 @@ def _for_trivy(package: Package) -> Iterator[tuple[str, str]]:
 
 
 def _licence(words: str) -> dict[str, Any]:
-    expression = licences.expression(words)
+    expression = licences.referenced(words)[0]
+    if expression.startswith("LicenseRef-") and " " not in expression:
+        expression = ""
     if expression and licences.is_one(expression):
         return {"license": {"id": expression, "acknowledgement": "declared"}}
     if expression:

@@ -120,7 +120,7 @@ class Draft:
         if package.ecosystem in purls.SYSTEM and not package.source_version and not package.source.endswith(".rpm"):
             package = package._replace(source_version=source_version if source_version != package.version else "")
         package = package._replace(
-            licence=licence[:_MOST_WORDS],
+            licence=first.get(f"{OURS}licence", licence)[:_MOST_WORDS],
             size=number_of(first.get(f"{OURS}size", "").encode("utf-8", "replace")),
             built_here=f"{OURS}builtHere" in first,
             architecture=package.architecture or first.get(f"{OURS}architecture", ""),

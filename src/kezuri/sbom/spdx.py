@@ -119,14 +119,11 @@ def _unsaid() -> dict[str, Any]:
 
 
 def _licence(words: str, extracted: dict[str, str]) -> str:
-    if expression := licences.expression(words):
-        for each in licences.identifiers(expression):
-            if each.startswith("LicenseRef-"):
-                extracted.setdefault(each, each)
-            elif each.startswith("DocumentRef-"):
-                break  # Of a document that is not here.
-        else:
-            return expression
+    expression, own = licences.referenced(words)
+    if expression and "DocumentRef-" not in expression:  # Of a document that is not here.
+        extracted.update({name: name for name in licences.identifiers(expression) if name.startswith("LicenseRef-")})
+        extracted.update(own)
+        return expression
     name = f"LicenseRef-{sha256(words.encode('utf-8', 'replace')).hexdigest()[:16]}"
     extracted[name] = words
     return name

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from kezuri.sbom.licences import referenced
 from kezuri.sbom.purls import SYSTEM
 from kezuri.sbom.values import Bill, BillLayer, Component
 
@@ -82,6 +83,8 @@ def of_component(bill: Bill, component: Component) -> Iterator[tuple[str, str]]:
         yield f"{OURS}layer:ofBase", "true" if layer.of_base else ""
     yield f"{OURS}source", clean(package.source)
     yield f"{OURS}sourceVersion", clean(package.source_version)
+    licence = clean(package.licence)
+    yield f"{OURS}licence", licence if referenced(licence)[0] not in ("", licence) else ""
     yield f"{OURS}size", str(package.size) if package.size else ""
     yield f"{OURS}builtHere", "true" if package.built_here else ""
     yield f"{OURS}foreign", "true" if component.foreign else ""

@@ -6,6 +6,7 @@ from kezuri.packages.package import Package
 from kezuri.sbom.purls import SYSTEM
 from kezuri.sbom.values import Bill, BillLayer
 from kezuri.scan.mending import nearest_mending
+from kezuri.scan.urgency import worst_first
 from kezuri.scan.values import Doing, Finding, Remedy
 from kezuri.versions.order import Scheme, Unordered, comparison
 
@@ -54,7 +55,8 @@ _Group = tuple[str, str, object]
 
 
 def remedies(bill: Bill, findings: Sequence[Finding]) -> tuple[Remedy, ...]:
-    """What mends the findings that count, which stand in order of urgency: first what mends the most urgent ones. What
+    """What mends the findings that count, which stand in order of urgency: first what mends the most urgent ones, of
+    equal urgency what mends more. What
     came with the base image goes with a newer one; a package of the distribution with an upgrade where it was
     installed; one of a language with the nearest version that mends all that is known of it; licences that are not
     forbidden need nothing. What nothing mends is last, with an empty order."""
@@ -68,7 +70,13 @@ def remedies(bill: Bill, findings: Sequence[Finding]) -> tuple[Remedy, ...]:
         Remedy(_KINDS[group[0]], _order(bill, group, [findings[each] for each in numbers]), tuple(numbers))
         for group, numbers in groups.items()
     ]
-    return tuple(sorted(found, key=lambda each: (each.kind == "none", each.findings[0])))
+
+    def urgency(remedy: Remedy) -> tuple[object, ...]:
+        first = findings[remedy.findings[0]]
+        known = first.signal is not None and bool(first.signal.exploited)
+        return remedy.kind == "none", not known, worst_first(first.severity), -len(remedy.findings), remedy.findings[0]
+
+    return tuple(sorted(found, key=urgency))
 
 
 _KINDS: Mapping[str, Doing] = {

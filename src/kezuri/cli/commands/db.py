@@ -35,6 +35,7 @@ UPDATE = Command(
     most=-1,
     description="Without a SET those that are fetched by default, and those that the database has beside.\n"
     "Exit code 1 when one of them could not be fetched: it stays as it was.",
+    holds=True,
 )
 IMPORT = Command(
     "db import",
@@ -46,6 +47,7 @@ IMPORT = Command(
     completes="file",
     description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS,\n"
     "or the database of another kezuri: what they are is seen by what they hold.",
+    holds=True,
 )
 STATUS = Command(
     "db status",
