@@ -145,3 +145,41 @@ def test_through_a_registry(workshop: Workshop, tmp_path: Path) -> None:
         data = encoded(cyclonedx.document(bill._replace(name="afterwards")))
         attach_document(workshop.settings, place, cyclonedx.MEDIA_TYPE, "bom.json", data)
         assert sorted(each.name for each in workshop.found(place)) == ["afterwards", "docker.io/library/app:1"]
+
+
+def _kezuri(workshop: Workshop, *argv: str, code: int = 0) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    environ = {"HOME": "/nowhere", "KEZURI_ROOT": workshop.settings.root, "NO_COLOR": "1"}
+    assert call(argv, Console(out, err, environ)) == code, err.getvalue()
+    return out.getvalue(), err.getvalue()
+
+
+def test_sbom_attaches_and_shows_what_is_attached(workshop: Workshop) -> None:
+    workshop.build(sbom=False)
+    _, told = _kezuri(workshop, "sbom", "app:1", "--attached", code=1)
+    assert "no SBOM is attached to app:1" in told
+    digest, _ = _kezuri(workshop, "sbom", "app:1", "--attach", "--format", "spdx")
+    assert digest == _kezuri(workshop, "sbom", "app:1", "--attach", "--format", "spdx-json")[0]
+    assert digest.strip() in _kezuri(workshop, "discover", "app:1", "--format", "json")[0]
+    ours = json.loads(_kezuri(workshop, "sbom", "app:1", "--format", "json")[0])
+    shown = json.loads(_kezuri(workshop, "sbom", "app:1", "--attached", "--format", "json")[0])
+    assert [each["name"] for each in shown["components"]] == ["libssl3"]
+    assert shown["components"] == ours["components"]
+    _kezuri(workshop, "sbom", "app:1", "--attach")
+    assert "2 SBOMs are attached" in _kezuri(workshop, "sbom", "app:1", "--attached")[1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("app:1", "--attach", "--attached"), "do not go with it"),
+        (("app:1", "--attached", "--base", "x"), "do not go with it"),
+        (("app:1", "--attach", "--format", "json"), "no form that others read"),
+        (("app:1", "--attach", "--output", "x"), "do not go together"),
+        (("CONTEXT", "--attach"), "is no image"),
+    ],
+)
+def test_what_sbom_does_not_attach(workshop: Workshop, argv: tuple[str, ...], told: str) -> None:
+    workshop.build(sbom=False)
+    argv = tuple(workshop.context if word == "CONTEXT" else word for word in argv)
+    assert told in _kezuri(workshop, "sbom", *argv, code=2)[1]

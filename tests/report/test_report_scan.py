@@ -242,6 +242,9 @@ def test_openvex_makes_a_statement_for_each_fault() -> None:
         SAMPLE.findings[4]._replace(id=f"CVE-2024-{number}", ignored=text)
         for number, text in enumerate(("a.vex: not_affected: it is not called", "a.vex: not_affected", "b: fixed"))
     ]
+    coded = by_vex[0]._replace(ignored="a.vex: not_affected: vulnerable_code_not_present")
+    (statement,) = said("openvex", SAMPLE._replace(findings=(coded,)))["statements"]
+    assert statement["justification"] == "vulnerable_code_not_present" and "impact_statement" not in statement
     vexed = SAMPLE._replace(findings=tuple(by_vex))
     first, second, third = said("openvex", vexed)["statements"]
     assert (first["status"], first["impact_statement"]) == ("not_affected", "it is not called")

@@ -12,6 +12,13 @@ from kezuri.sbom.wording import clean
 from kezuri.scan.values import Finding, Report
 
 CONTEXT: Final = "https://openvex.dev/ns/v0.2.0"
+JUSTIFICATIONS: Final = (
+    "component_not_present",
+    "vulnerable_code_not_present",
+    "vulnerable_code_not_in_execute_path",
+    "vulnerable_code_cannot_be_controlled_by_adversary",
+    "inline_mitigations_already_exist",
+)
 
 
 def document(report: Report, bill: Bill, at: str) -> dict[str, Any]:
@@ -72,7 +79,8 @@ def _said(finding: Finding) -> dict[str, str]:
     if finding.ignored:
         status, why = let_pass(finding)
         if status == "not_affected":
-            return {"status": status, "impact_statement": why}
+            field = "justification" if why in JUSTIFICATIONS else "impact_statement"
+            return {"status": status, field: why}
         if status == "fixed":
             return {"status": status, "status_notes": why}
         return {"status": "affected", "action_statement": f"accepted: {why}"}
