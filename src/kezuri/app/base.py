@@ -321,12 +321,17 @@ class _Advising:
         waiting = list(candidates)
         silent = 0
         with ThreadPoolExecutor(together) as pool:
-            while waiting and not enough() and silent < _SILENT:
-                batch, waiting = waiting[:together], waiting[together:]
-                for candidate, answer in zip(batch, pool.map(self._look, batch)):
-                    unreachable = isinstance(answer, KezuriError) and self._images.missing(answer) == "unreachable"
-                    silent = silent + 1 if unreachable else 0
-                    yield candidate, answer
+            try:
+                while waiting and not enough() and silent < _SILENT:
+                    batch, waiting = waiting[:together], waiting[together:]
+                    for candidate, answer in zip(batch, pool.map(self._look, batch)):
+                        unreachable = isinstance(answer, KezuriError) and self._images.missing(answer) == "unreachable"
+                        silent = silent + 1 if unreachable else 0
+                        yield candidate, answer
+            except KeyboardInterrupt:
+                # The pool waits for its threads, and these for a registry.
+                self._images.call_off()
+                raise
         self._left_out = len(waiting)
 
     def _look(self, candidate: Candidate) -> _Answer:
