@@ -170,7 +170,7 @@ def test_a_set_that_lost_most_of_what_it_had_is_not_believed(place: Place) -> No
         place.update("osv/PyPI")
     assert "20 entries, and the database 200" in raised.value.diagnostics[1].message
     assert place.entries() == {"osv/PyPI": 200}
-    assert remove(place.settings, ["osv"], lambda: None) == ("osv/PyPI",)
+    assert remove(place.settings, ["osv"], place.heard) == ("osv/PyPI",)
     place.update("osv/PyPI")
     assert place.entries() == {"osv/PyPI": 20}
 
@@ -252,14 +252,36 @@ def test_where_a_whole_family_is_asked_elsewhere() -> None:
     assert all(origin.address.startswith("https://") for origin in ORIGINS)
 
 
+def test_a_mirror_that_wants_to_know_who_asks(place: Place) -> None:
+    """The password goes to its host, and is nowhere else: not in the database, nor in an error."""
+    place.serve()
+    url = place.server.url.replace("http://", "http://me:s%2Fcret@")
+    settings = place.settings._replace(db_origins=(("kev", f"{url}/kev"), ("epss", f"{url}/none")))
+    updated = update(settings, ["kev", "epss"], place.heard)
+    assert place.server.asked[0][1]["authorization"] == "Basic bWU6cy9jcmV0"
+    with Database.open(str(place.path)) as database:
+        assert [data.address for data in database.data()] == [f"{place.server.url}/kev"]
+    assert "cret" not in str(updated.failed["epss"]) and b"cret" not in place.path.read_bytes()
+
+
+def test_nothing_is_fetched_into_a_directory_of_somebody_else(place: Place, tmp_path: Path) -> None:
+    place.serve()
+    place.path.parent.mkdir()
+    (tmp_path / "theirs").mkdir()
+    (place.path.parent / "advisories.db.fetched").symlink_to(tmp_path / "theirs")
+    with pytest.raises(KezuriError, match="another user's, or a link"):
+        place.update("kev")
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
 def test_import_is_all_or_nothing(place: Place, tmp_path: Path) -> None:
     (tmp_path / "good.zip").write_bytes(osv("PYSEC-1"))
     (tmp_path / "bad.json").write_bytes(kev("CVE-1-1")[:-20])
     paths = [str(tmp_path / "good.zip"), str(tmp_path / "bad.json")]
     with pytest.raises(KezuriError, match=r"bad\.json"):
-        import_data(place.settings, paths, lambda: None, lambda name, count: None)
+        import_data(place.settings, paths, place.heard)
     assert not place.path.exists()
-    done = import_data(place.settings, paths[:1], lambda: None, lambda name, count: None)
+    done = import_data(place.settings, paths[:1], place.heard)
     assert [change.data.entries for change in done.changes] == [1]
 
 
@@ -270,8 +292,8 @@ def test_a_database_that_was_brought_along(place: Place, tmp_path: Path) -> None
     (tmp_path / "own.zip").write_bytes(osv("PYSEC-9"))
     (tmp_path / "go.zip").write_bytes(osv("GO-1", ecosystem="Go"))
     other = place.settings._replace(db=str(tmp_path / "other.db"))
-    import_data(other, [str(tmp_path / "own.zip"), str(tmp_path / "go.zip")], lambda: None, lambda name, count: None)
-    import_data(other, [str(place.path)], lambda: None, lambda name, count: None)
+    import_data(other, [str(tmp_path / "own.zip"), str(tmp_path / "go.zip")], place.heard)
+    import_data(other, [str(place.path)], place.heard)
     with Database.open(other.db) as database:
         database.verify()
         assert {data.name: bool(data.checked) for data in database.data()}["osv/PyPI"]

@@ -44,7 +44,8 @@ def db(tmp_path: Path) -> Desk:
 
 
 def test_imported_shown_and_removed(db: Desk) -> None:
-    assert db("import", str(db.kev)) == ("kev: 2 entries (2020-01-01)\n", "")
+    out, err = db("import", str(db.kev))
+    assert out == "kev: 2 entries (2020-01-01)\n" and "#2 read kev\n#2 DONE" in err
     out, err = db("status")
     first, head, row = out.splitlines()
     assert first.startswith(f"{db.place}/advisories.db (") and head.split() == [
@@ -69,7 +70,7 @@ def test_what_could_not_be_read_is_said_even_if_nothing_else_is(db: Desk) -> Non
     odd = {"cveID": "no\x1b[31mCVE", "dateAdded": "2020-01-01", "knownRansomwareCampaignUse": "Unknown"}
     db.kev.write_text(json.dumps({**KEV, "vulnerabilities": [KEV["vulnerabilities"][0], odd]}))  # type: ignore[index]
     out, err = db("import", str(db.kev), "-q")
-    assert out == "" and "warning: kev: 1 parts could not be read" in err and "\x1b" not in err
+    assert out == "" and "warning: kev: 1 part could not be read" in err and "\x1b" not in err
 
 
 def test_there_is_none_or_it_is_something_else(db: Desk) -> None:

@@ -128,14 +128,13 @@ class NewDatabase:
         data: DataSet,
         entries: Iterable[Entry | Signal],
         served: Served = UNSERVED,
-        told: Callable[[int], None] = lambda count: None,
         after: Callable[[DataSet], DataSet] = lambda data: data,
     ) -> DataSet:
         """Put a data set into it, and give it as it is written down: how many entries there are is counted here,
         whatever `data` says of it; entries of one id are one. Where `data` names its ecosystems, packages of others are
         left out, for somebody else's data tells of them; else those are noted that occur. `after` says what is known
         when the last entry was read. A date that is not known then is that of the entry that was changed last, but for
-        those that were changed in the future. `told` hears now and then how many there are."""
+        those that were changed in the future."""
         self._number += 1
         number, count, latest = self._number, 0, ""
         declared = set(data.ecosystems)
@@ -153,7 +152,6 @@ class NewDatabase:
                     signals.append(signal_row(number, entry))
                     if len(signals) >= _AT_ONCE:
                         self._put(advisories, affected, signals)
-                        told(count)
                     continue
                 said = entry.advisory
                 key = known.get(said.id)
@@ -174,7 +172,6 @@ class NewDatabase:
                         affected.append(affected_row(self._place(pair), key, one))
                 if len(advisories) + len(affected) >= _AT_ONCE:
                     self._put(advisories, affected, signals)
-                    told(count)
             self._put(advisories, affected, signals)
             data = after(data)
             if not declared:

@@ -12,6 +12,7 @@ from kezuri.sbom.foreign import Origins
 from kezuri.sbom.values import Bill, BillLayer, Component
 
 _MOST_RELEASE = 64 << 10
+_DATABASES = frozenset(("dpkg", "dpkg one", "apk", "rpm sqlite", "rpm ndb", "rpm bdb", "rpm list"))
 
 
 def bill_of(image: Dissection, kind: str = "image") -> Bill:
@@ -26,6 +27,7 @@ def bill_of(image: Dissection, kind: str = "image") -> Bill:
     variables = config.env_map()
     components = [_witnessed(each, variables) for each in _components(found, inventory, Origins(distribution))]
     components += _declared(image, found, variables, told)
+    told += _lacking(inventory, distribution, components)
     layers = tuple(
         BillLayer(
             layer.diff_id, layer.maker.text, layer.maker.dockerfile, layer.maker.line, number < naming.base_layers
@@ -71,6 +73,22 @@ def _distribution(image: Dissection, inventory: Inventory) -> Distribution:
     # It can be a link to anywhere.
     data = image.tree.read("etc/os-release", _MOST_RELEASE)
     return distribution_of(data.decode("utf-8", "replace")) if data else Distribution()
+
+
+def _lacking(inventory: Inventory, distribution: Distribution, components: Sequence[Component]) -> list[str]:
+    """What is to be said of a system without a single package: nobody is to take it for one without faults."""
+    if any(each.package.ecosystem in SYSTEM for each in components):
+        return []
+    gone = [each for each in inventory.records if each.record.kind in _DATABASES and not each.shown]
+    if gone:
+        last = max(gone, key=lambda each: each.until)
+        return [f"layer {last.until + 1} removes /{last.path}: which packages of the system are there is not known"]
+    if any(each.record.kind == "dpkg files" for each in inventory.records):
+        return ["/var/lib/dpkg/info has lists of files, and there is no status: packages of the system are not known"]
+    if distribution.id:
+        name = distribution.title or distribution.id
+        return [f"{name}: no database of its packages is there: packages of the system are not known"]
+    return []
 
 
 def _components(found: Sequence[Present], inventory: Inventory, origins: Origins) -> list[Component]:
