@@ -2,7 +2,7 @@
 
 import pytest
 
-from kezuri.advisories.coordinates import Distribution, coordinates, distribution_of, normalised, of_distribution, place
+from kezuri.advisories.coordinates import Distribution, coordinates, distribution_of, of_distribution, place
 from kezuri.packages.package import Package
 
 
@@ -82,11 +82,6 @@ def test_data_that_name_each_package_are_asked_for_each() -> None:
     found = coordinates(package, Distribution("almalinux", "9.3"))
     assert found is not None
     assert found.name == "openssl-libs"
-
-
-def test_names_of_ecosystems() -> None:
-    assert normalised("PyPI", "Zope.Interface__x") == "zope-interface-x"
-    assert normalised("npm", "JSONStream") == "JSONStream"
 
 
 def test_os_release_as_a_shell_reads_it() -> None:

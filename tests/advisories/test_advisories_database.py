@@ -141,6 +141,18 @@ def test_there_is_none(tmp_path: Path) -> None:
         Database.open(str(tmp_path))
 
 
+def test_what_somebody_else_has_there_is_not_taken_for_one(tmp_path: Path) -> None:
+    import os
+
+    text, pipe = tmp_path / "Dockerfile", tmp_path / "pipe"
+    text.write_text("FROM scratch\n" * 20)
+    os.mkfifo(pipe)
+    for path in (text, pipe, Path("/dev/full")):
+        with pytest.raises(KezuriError, match=r"is no database|cannot read") as raised:
+            Database.open(str(path))
+        assert not isinstance(raised.value, DamagedDatabase)
+
+
 @pytest.mark.parametrize("length", [0, 99, 100, 4096, -1, -8192])
 def test_cut_short(tmp_path: Path, length: int) -> None:
     path = tmp_path / "advisories.db"
@@ -157,12 +169,42 @@ def test_a_newer_one_and_another_ones(tmp_path: Path) -> None:
     path = tmp_path / "advisories.db"
     write(str(path), Entry(ADVISORY, (AFFECTED,)))
     sqlite3.connect(path).execute("PRAGMA user_version=99").connection.close()
-    with pytest.raises(KezuriError, match="of another kezuri: its schema is 99") as raised:
+    with pytest.raises(KezuriError, match="of a newer kezuri: its schema is 99") as raised:
         Database.open(str(path))
-    assert "update kezuri" in raised.value.diagnostics[0].hint
+    assert "update kezuri" in raised.value.diagnostics[0].hint and not isinstance(raised.value, DamagedDatabase)
+    sqlite3.connect(path).execute("PRAGMA user_version=0").connection.close()
+    with pytest.raises(DamagedDatabase, match="of an older kezuri"):
+        Database.open(str(path))
     sqlite3.connect(path).execute("PRAGMA application_id=7").connection.close()
-    with pytest.raises(KezuriError, match="something else than advisories"):
+    with pytest.raises(KezuriError, match="no database of advisories"):
         Database.open(str(path))
+
+
+@pytest.mark.slow
+def test_bytes_that_changed_give_an_error_or_an_answer(tmp_path: Path) -> None:
+    """Never another error, whatever a disk made of the file; and a look at every page finds what was changed."""
+    from random import Random
+
+    path = tmp_path / "advisories.db"
+    entries = [Entry(ADVISORY._replace(id=f"X-{n}"), (AFFECTED._replace(name=f"p{n}"),)) for n in range(300)]
+    write(str(path), *entries, *(Signal(f"CVE-{n}", chance=0.5) for n in range(300)))
+    whole, random, names = path.read_bytes(), Random(13), [f"p{n}" for n in range(300)]
+    told = 0
+    for _ in range(600):
+        changed = bytearray(whole)
+        for _ in range(random.choice((1, 1, 8))):
+            changed[random.randrange(len(whole))] = random.randrange(256)
+        path.write_bytes(changed)
+        try:
+            with Database.open(str(path)) as database:
+                database.data()
+                keys = [hit.key for _, hit in database.about("PyPI", "", names)]
+                database.advisories(keys)
+                database.signals(f"CVE-{n}" for n in range(300))
+                database.verify()
+        except KezuriError:
+            told += 1
+    assert told > 60
 
 
 def test_damage_in_the_middle_is_no_silence(tmp_path: Path) -> None:

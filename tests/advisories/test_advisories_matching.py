@@ -105,6 +105,29 @@ def test_an_update_for_several_faults_does_not_make_them_one() -> None:
     assert [each.advisory.id for each in found.matches] == ["DSA-1"]
 
 
+def test_two_cves_are_two_faults_whatever_name_they_share() -> None:
+    place = ("PyPI", "", "parlai")
+    data = Memory(
+        [
+            entry("PYSEC-1", place, range_of("0"), aliases=("CVE-1", "GHSA-a", "GHSA-b")),
+            entry("PYSEC-2", place, range_of("0"), aliases=("CVE-2", "GHSA-a")),
+            entry("GHSA-b", place, range_of("0"), aliases=("CVE-1",)),
+            entry("GHSA-a", place, range_of("0"), aliases=("CVE-2",)),
+            entry("GHSA-c", place, range_of("0"), aliases=("PYSEC-3",)),
+            entry("PYSEC-3", place, range_of("0")),
+            entry("PYSEC-4", place, range_of("0"), aliases=("GHSA-d",)),
+            entry("PYSEC-5", place, range_of("0"), aliases=("GHSA-d",)),
+            entry("GHSA-d", place, range_of("0")),
+            entry("PYSEC-6", place, range_of("0"), aliases=("PYSEC-7",)),
+            entry("PYSEC-7", place, range_of("0")),
+            entry("PYSEC-8", place, range_of("0"), aliases=("CVE-8", "CVE-9", "GHSA-e")),
+            entry("PYSEC-9", place, range_of("0"), aliases=("CVE-8", "CVE-9", "GHSA-e")),
+        ]
+    )
+    found = match(data, [Package("pypi", "parlai", "1")], Distribution())
+    assert [each.advisory.id for each in found.matches] == [f"PYSEC-{number}" for number in (1, 2, 3, 4, 5, 6, 8)]
+
+
 def test_what_the_keeper_says_apart_from_versions() -> None:
     place = ("Debian", "12", "openssl")
     data = Memory(

@@ -31,6 +31,7 @@ OF_OTHERS = (
     "check/managers.py",
     "reproduction/mending.py",
     "anatomy/leftovers.py",
+    "scan/remedies.py",
 )
 """What checks say is about the commands of a Dockerfile: package managers, servers, runtimes."""
 

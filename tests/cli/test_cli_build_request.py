@@ -185,6 +185,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     # accepted without effect on the request
     ("--cache-from type=gha --cache-to type=gha", {}),
     ("--load=false --builder x --rm --force-rm --compress --call build --check", {}),
+    ("--sbom=true", {"sbom": True}),
+    ("--sbom false --attest type=sbom", {}),
+    ("--attest type=sbom", {"sbom": True}),
+    ("--attest sbom", {"sbom": True}),
+    ("--attest type=sbom,disabled=true --attest type=provenance,disabled=true", {}),
     (
         "--provenance=false --sbom=false --push=false --provenance false --sbom 0",
         {},
@@ -226,7 +231,7 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        *("--sbom", "--provenance", "--attest", "--policy"),
+        *("--provenance", "--policy"),
     } <= REFUSED
 
 

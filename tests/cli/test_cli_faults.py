@@ -32,9 +32,11 @@ WORDS: dict[str, tuple[str, ...]] = {
     "inspect": ("probe",),
     "history": ("probe",),
     "analyze": ("probe",),
+    "scan": ("--scanners", "licence", "probe"),
     "sbom": ("probe",),
     "diff": ("probe", "probe"),
     "compare": ("--no-build-times", "--no-pull", "probe", "{context}"),
+    "base": ("{context}",),
     "explore": ("probe",),
     "tag": ("probe", "other"),
     "pull": ("-q", "127.0.0.1:1/none"),
@@ -66,6 +68,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "tags": ("127.0.0.1:1/none",),
     "volume create": ("data",),
     "volume prune": ("-f",),
+    "db update": ("--db-origin", "kev=http://127.0.0.1:1/kev.json", "kev"),
+    "db import": ("{context}/Dockerfile",),
+    "db rm": ("kev",),
     "rmi": ("probe",),
 }
 """What each command is asked: one that is not here is asked for nothing. `rmi` comes last."""

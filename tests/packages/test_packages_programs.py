@@ -82,6 +82,30 @@ def test_go_before_1_18_had_pointers(form: tuple[bool, bool]) -> None:
     assert found[0] == "example.com/tool v1.2.3" and found[-1] == "stdlib 1.17.2"
 
 
+@pytest.mark.parametrize(
+    ("flags", "version"),
+    [
+        ("\"-s -w -X main.version=1.2.3 -X 'main.other=a b'\"", "v1.2.3"),
+        ("-X=main.version=v1.2.4-rc.1", "v1.2.4-rc.1"),
+        ('"-X example.com/tool/version.Tag=2.0 -X other.org/lib.Version=9.9"', "v2.0"),
+        ('"-X github.com/prometheus/common/version.Version=2.45.0"', "v2.45.0"),
+        ('"-X main.commit=1.2 -X main.versionless=1.2 -X main.version=dev"', ""),
+        ("-s", ""),
+    ],
+)
+def test_a_version_that_the_linker_was_given_is_the_programs(flags: str, version: str) -> None:
+    own = f"path\texample.com/tool\nmod\texample.com/tool\t(devel)\t\nbuild\t-ldflags={flags}\n"
+    assert said("tool", elf_with({".go.buildinfo": go_info("go1.22", own)}))[0] == f"example.com/tool {version}"
+    commit = own.replace("(devel)", "v0.0.0-20240102030405-0123456789ab+dirty")
+    assert (
+        said("tool", elf_with({".go.buildinfo": go_info("go1.24", commit)}))[0]
+        .split(" ")[1]
+        .startswith(version or "v0.0.0-")
+    )
+    released = own.replace("(devel)", "v3.1.0")
+    assert said("tool", elf_with({".go.buildinfo": go_info("go1.24", released)}))[0] == "example.com/tool v3.1.0"
+
+
 def test_what_only_built_a_program_of_rust_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     crates = {
         "packages": [
@@ -124,7 +148,17 @@ def test_an_archive_without_properties_is_what_its_manifest_or_its_name_says() -
         "Manifest-Version: 1.0\r\nImplementation-Title: thing\r\nImplementation-Version: 1.\r\n 5\r\n\r\nName: x\r\n"
     )
     assert said("lib/thing.jar", jar({"META-INF/MANIFEST.MF": manifest})) == ["thing 1.5"]
-    assert said("lib/spring-core-6.1.2.RELEASE.jar", jar({"x": b""})) == ["spring-core 6.1.2.RELEASE"]
+    assert said("lib/spring-core-6.1.2.RELEASE.jar", jar({"x": b""})) == [
+        "org.springframework:spring-core 6.1.2.RELEASE"
+    ]
+    bundle = "Bundle-SymbolicName: xerces\nBundle-Version: 2.11.0\nBundle-License: https://a/LICENSE\n"
+    record = told("xercesImpl-2.12.0.jar", jar({"META-INF/MANIFEST.MF": bundle}))
+    assert record is not None and record.packages == (
+        Package("maven", "xercesImpl", "2.12.0", namespace="xerces", licence="https://a/LICENSE"),
+    )
+    assert said("spring3-core-3.x.jar", jar({"META-INF/MANIFEST.MF": "Implementation-Version: 4.3\n"})) == []
+    assert said("groovy-2.4.21.jar", jar({"x": b""})) == ["org.codehaus.groovy:groovy 2.4.21"]
+    assert said("groovy-json-4.0.1.jar", jar({"x": b""})) == ["org.apache.groovy:groovy-json 4.0.1"]
     assert said("lib/own.jar", jar({"x": b""})) == []
     assert said("lib/own.jar", b"no zip") == [] and said("lib/own.jar", b"") == []
 
@@ -170,6 +204,23 @@ def test_rpm_is_read_from_each_of_its_databases() -> None:
         assert bash.purl("rhel") == "pkg:rpm/rhel/bash@5.1-8.el9?arch=x86_64"
     old = told("var/lib/rpm/rpmdb.sqlite", rpm_sqlite(rpm_header(t1000="old", t1001="1", t1027=["/etc/a", "/b"])))
     assert old is not None and old.packages[0].files == ("etc/a", "b")
+
+
+def test_images_without_rpm_have_a_list() -> None:
+    line = "bash\t5.1.8-4.cm2\t17\t16\tMicrosoft Corporation\t(none)\t7000000\tx86_64\t{}\tbash-5.1.8-4.cm2.src.rpm"
+    record = told("var/lib/rpmmanifest/container-manifest-2", f"{line.format(0)}\nbroken\n{line.format(2)}\n".encode())
+    assert record is not None
+    first, second = record.packages
+    assert first == Package(
+        "rpm",
+        "bash",
+        "5.1.8-4.cm2",
+        architecture="x86_64",
+        source="bash-5.1.8-4.cm2.src.rpm",
+        size=7_000_000,
+        vendor="Microsoft Corporation",
+    )
+    assert second.version == "2:5.1.8-4.cm2"
 
 
 def test_what_cannot_be_read_of_rpm_is_said() -> None:

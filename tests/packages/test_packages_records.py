@@ -75,6 +75,9 @@ def test_packages_of_node_lie_in_node_modules() -> None:
         only("node_modules/a/package.json", '{"name": "a", "version": "1", "license": {"type": "MIT"}}').licence
         == "MIT"
     )
+    for path in ("node_modules/.pnpm/a@1/node_modules/a/package.json", "test/node_modules/a/package.json"):
+        assert kind_of(path, 10) == "npm"
+    assert kind_of("node_modules/x/test/fixtures/node_modules/a/package.json", 10) == ""
     for path in ("app/package.json", "app/node_modules/a/dist/package.json", "app/node_modules/.cache/package.json"):
         assert kind_of(path, 10) == ""
     for broken in (
@@ -128,3 +131,29 @@ def test_package_urls_are_those_of_the_specification() -> None:
         (Package("npm", "a b\udce9", "1 0"), "", "pkg:npm/a%20b%E9@1%200"),
     ):  # fmt: skip
         assert package.purl(distribution) == url
+
+
+def test_licences_of_python_are_what_says_them_best() -> None:
+    place = "a/b-1.dist-info/METADATA"
+
+    def licence(*lines: str) -> str:
+        return only(place, "\n".join(("Name: b", "Version: 1", *lines, "", "License: no"))).licence
+
+    mit = "Classifier: License :: OSI Approved :: MIT License"
+    apache = "Classifier: License :: OSI Approved :: Apache Software License"
+    assert licence("License-Expression: MIT OR Apache-2.0", "License: x", mit) == "MIT OR Apache-2.0"
+    assert licence("License: BSD", mit) == "BSD"
+    assert licence("License: UNKNOWN", mit, apache) == "MIT OR Apache-2.0"
+    assert (
+        licence("License: Permission is hereby granted, free of charge, to any person", "        obtaining", mit)
+        == "MIT"
+    )
+    assert licence("Classifier: License :: OSI Approved :: BSD License") == "BSD License"
+    assert licence() == ""
+
+
+def test_packages_of_dpkg_that_are_not_configured_are_there() -> None:
+    states = ("unpacked", "half-configured", "triggers-awaited", "triggers-pending", "installed", "half-installed")
+    text = "\n".join(f"Package: {state}\nStatus: install ok {state}\nVersion: 1\n" for state in states)
+    record = told("var/lib/dpkg/status", text + "\nPackage: odd\nStatus: odd\nVersion: 1\n")
+    assert record is not None and [each.name for each in record.packages] == list(states[:-1])

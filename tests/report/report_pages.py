@@ -1,14 +1,19 @@
 """One page of each kind, from values that are made here."""
 
 from pathlib import Path
+from typing import Any
 
 from tests.anatomy.anatomy_images import dissected
 from tests.report.report_images import Large, hostile_section
+from tests.report.scan_samples import EVERY
 from tests.report.test_report_forms import CLEAN, ONE, SPREAD, told
 
 from kezuri.anatomy.summary import summarise
 from kezuri.cache.journal import Asked, Heading
 from kezuri.check.told import Sheet
+from kezuri.cli.language import Language, catalogue
+from kezuri.cli.phrase import plainly
+from kezuri.cli.scan_words import ScanWords
 from kezuri.comparison.values import Comparison, Conditions, Figure, Reading, Side
 from kezuri.diagnostics import SourceText
 from kezuri.explain.answers import Explanation
@@ -18,6 +23,10 @@ from kezuri.report.html_anatomy import anatomy_section
 from kezuri.report.html_comparison import comparison_section
 from kezuri.report.html_findings import findings_section
 from kezuri.report.html_profile import profile_section
+from kezuri.report.html_scan import scan_section
+from kezuri.sbom.values import Bill
+from kezuri.scan.remedies import remedies
+from kezuri.scan.values import Report
 
 LINES = "".join(f"RUN line {number}\n" for number in range(40))
 
@@ -52,6 +61,15 @@ def profile() -> Profile:
     return Profile(heading, 15.5, "RUN false: exit code 1", bases, steps, (heading,), False, why)
 
 
+def scanned(report: Report, bill: Bill) -> dict[str, Any]:
+    """A scan as a section of a page, as `kezuri scan --html` makes it."""
+    language = Language(catalogue("ja"))
+    japanese = ScanWords(lambda text, *gaps: language.phrase(text, gaps), language)
+    return scan_section(
+        report._replace(remedies=remedies(bill, report.findings)), ScanWords(plainly), japanese, language
+    )
+
+
 def write_pages(directory: Path, large: int) -> None:
     """`all.html`, whose first section is the hostile image, `check.html`, `nothing.html` of an image without
     layers and, with so many files, `large.html`."""
@@ -65,6 +83,7 @@ def write_pages(directory: Path, large: int) -> None:
     cost = profile_section(profile(), lambda step: ("it was new\nand more", "新しい\nほか"))
     sections = [hostile_section("Before"), hostile_section("After"), compared, cost, findings]
     (directory / "all.html").write_bytes(page("a page </title><script>", sections))
+    (directory / "scan.html").write_bytes(page("scan", [scanned(report, bill) for report, bill in EVERY]))
     (directory / "check.html").write_bytes(page("check", [findings]))
     nothing = dissected()
     (directory / "nothing.html").write_bytes(page("nothing", [anatomy_section(nothing, summarise(nothing))]))

@@ -202,6 +202,24 @@ def test_findings_stand_below_their_lines(window: Chromium, pages: Path) -> None
     assert "0 of" in window.text(".bar [role=status]")
 
 
+def test_findings_of_a_scan_are_filtered_sorted_and_said_in_japanese(window: Chromium, pages: Path) -> None:
+    window.open(pages / "scan.html")
+    rows = "return [...document.querySelectorAll('#section-0 table:has(.badge) tbody tr')].map((row) => row.innerText)"
+    assert len(window.run(rows)) == 8 and "ransomware" in window.run(rows)[0]
+    window.click("#section-0 .bar [data-level=warning]")
+    assert len(window.run(rows)) == 7
+    window.run("document.querySelector('#section-0 table:has(.badge) th button').click()")
+    assert window.run(rows)[0].startswith("critical") and window.run(rows)[-1].startswith("unknown")
+    window.click("#section-0 input")
+    window.press(*"scope/x")
+    assert [row.split()[0] for row in window.run(rows)] == ["critical"] * 3
+    assert "3 of 8" in window.text("#section-0 .bar [role=status]")
+    window.run("document.querySelector('#language').click()")
+    assert window.run("return document.documentElement.lang") == "ja"
+    assert window.run("return [...window.kezuri.unsaid]") == []
+    assert "<b>" in window.text("#section-2"), "names of others are text"
+
+
 def test_tables_are_sorted_and_shown_whole(window: Chromium, pages: Path) -> None:
     window.open(pages / "all.html").drawn()
     first = "return document.querySelector('#layers tbody tr').cells[0].innerText"

@@ -13,6 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.anatomy.test_anatomy_tree import stacks, taken_apart
 from tests.report.report_images import HOSTILE, Large, hostile_section
+from tests.report.report_pages import scanned
+from tests.report.scan_samples import BILL as SAMPLE_BILL
+from tests.report.scan_samples import EVERY
+from tests.report.scan_samples import REPORT as SAMPLE
 from tests.report.test_report_forms import ONE
 from tests.report.test_report_forms import told as finding
 
@@ -20,7 +24,7 @@ from kezuri.anatomy.dissection import Dissection
 from kezuri.check.told import Sheet
 from kezuri.diagnostics import KezuriError, SourceText, visible
 from kezuri.layer.entry import Item
-from kezuri.report import html
+from kezuri.report import html, html_scan
 from kezuri.report.html_anatomy import anatomy_section
 from kezuri.report.html_findings import findings_section
 from kezuri.report.html_tree import MOST, tree
@@ -184,3 +188,25 @@ def test_findings_stand_with_their_lines() -> None:
 def test_any_title_is_a_title(title: str) -> None:
     made = html.page(title, [])
     assert b"</title>" in made and made.count(b"<script") == 3
+
+
+def test_a_scan_is_a_section_in_both_languages() -> None:
+    section = scanned(SAMPLE, SAMPLE_BILL)
+    assert section["counts"] == {"critical": 4, "high": 2, "medium": 1, "low": 0, "unknown": 1}
+    assert section["exploited"] == 1 and len(section["findings"]) == len(SAMPLE.findings)
+    assert [each["id"] for each in section["findings"] if each["ignored"]] == ["CVE-2024-4"]
+    assert section["findings"][0]["url"].startswith("https://") and section["findings"][1]["where"].endswith(
+        "Dockerfile:7"
+    )
+    assert section["remedies"] and section["remedies"][-1]["none"]
+    for report, bill in EVERY:
+        found = scanned(report, bill)
+        text = json.dumps(found, ensure_ascii=False)
+        assert text.isprintable() and all(not each["url"] or each["url"].isascii() for each in found["findings"])
+        assert len(html.page("scan", [found])) < 150_000, "no charts, no library"
+
+
+def test_no_more_findings_than_a_page_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html_scan, "MOST", 3)
+    section = scanned(SAMPLE, SAMPLE_BILL)
+    assert len(section["findings"]) == 3 and section["more"] == len(SAMPLE.findings) - 3

@@ -91,4 +91,5 @@ def test_words_of_a_record_become_licences_of_spdx_or_stay_words() -> None:
     assert declared["@angular/core"] == "(MIT OR Apache-2.0)"
     assert declared["libgcc-s1"] == "NOASSERTION"
     told = {each["licenseId"]: each["extractedText"] for each in document["hasExtractedLicensingInfos"]}
-    assert told[declared["bash"]] == "GPLv3+" and told[declared["odd"]] == "do what you like"
+    assert declared["bash"] == "GPL-3.0-or-later" and declared["tzdata"] == "LicenseRef-public-domain AND MIT"
+    assert told["LicenseRef-public-domain"] == "public-domain" and told[declared["odd"]] == "do what you like"

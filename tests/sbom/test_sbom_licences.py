@@ -17,7 +17,12 @@ from kezuri.sbom import licences
         ("GPL-2.0-or-later WITH GCC-exception-3.1", "GPL-2.0-or-later WITH GCC-exception-3.1"),
         ("LicenseRef-x AND MIT", "LicenseRef-x AND MIT"),
         ("MIT GPL2+", ""),
-        ("GPLv2+", ""),
+        ("GPLv2+", "GPL-2.0-or-later"),
+        ("GPL-2", "GPL-2.0-only"),
+        ("LGPL-2+ and Expat", "LGPL-2.0-or-later AND MIT"),
+        ("gfdl-1.3", "GFDL-1.3"),
+        ("GPL-9", ""),
+        ("GPL", ""),
         ("MIT WITH MIT", ""),
         ("GCC-exception-3.1", ""),
         ("(MIT", ""),
@@ -35,6 +40,17 @@ from kezuri.sbom import licences
 )
 def test_expressions(words: str, expression: str) -> None:
     assert licences.expression(words) == expression
+
+
+def test_names_of_nobodys_list_become_the_documents_own() -> None:
+    assert licences.referenced("GPL-2+ AND public-domain") == (
+        "GPL-2.0-or-later AND LicenseRef-public-domain",
+        (("LicenseRef-public-domain", "public-domain"),),
+    )
+    assert licences.referenced("BSD+ AND MIT")[0] == "LicenseRef-BSD-or-later AND MIT"
+    assert licences.referenced("MIT") == ("MIT", ())
+    assert licences.referenced("see LICENSE") == ("", ())
+    assert licences.referenced("x WITH GCC-exception-3.1") == ("", ())
 
 
 def test_the_list_is_whole() -> None:

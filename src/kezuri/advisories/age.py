@@ -29,8 +29,8 @@ def seconds(text: str) -> float | None:
 
 def current(data: DataSet) -> str:
     """Until when data is known to be what its keeper says: when its server was asked last, else the date that it has
-    itself, else when it was brought here. Empty where nothing is known."""
-    return data.checked or data.date or data.fetched
+    itself. Empty where neither is known: when a file was brought here says nothing of that."""
+    return data.checked or data.date
 
 
 def remarks(sets: Sequence[DataSet], now: float, limit: int | None = None) -> tuple[Diagnostic, ...]:

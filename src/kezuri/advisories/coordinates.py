@@ -91,6 +91,7 @@ _DEBIAN: Final = {
     "duke": "15",
 }
 _SEPARATORS = re.compile(r"[-_.]+")
+_LOWERED: Final = frozenset(("NuGet", "Packagist", "Hex", "Pub"))
 _LINE = re.compile(r"\s*([A-Z][A-Z0-9_]*)=(.*)")
 _TOOLCHAIN = re.compile(r"(?:go)?(\d+\.\d+(?:\.\d+)?(?:(?:rc|beta)\d+)?)(?:[-+ ].*)?", re.DOTALL)
 _SOURCE_RPM = re.compile(r"(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm")
@@ -166,12 +167,11 @@ def place(ecosystem: str) -> tuple[str, str]:
 
 
 def normalised(ecosystem: str, name: str) -> str:
-    """A package's name as its ecosystem compares it. Readers of advisories and `coordinates` both give names so."""
+    """A package's name as its ecosystem compares it. Readers of advisories and `coordinates` both give names so. PyPI:
+    PEP 503; NuGet, Packagist, Hex, Pub: small letters; others: as it is written."""
     if ecosystem == "PyPI":
         return _SEPARATORS.sub("-", name).lower()
-    if ecosystem in ("NuGet", "Packagist", "Hex", "Pub"):
-        return name.lower()
-    return name
+    return name.lower() if ecosystem in _LOWERED else name
 
 
 def toolchain_version(version: str) -> str:

@@ -39,7 +39,7 @@ class NoDatabase(KezuriError):
 
 
 class DamagedDatabase(KezuriError):
-    """The file is no database of advisories, or no longer."""
+    """The file was a database of advisories, and can be read no longer: what is fetched anew may take its place."""
 
 
 class Database:
@@ -76,14 +76,19 @@ class Database:
         try:
             _check(descriptor, path)
             address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro&immutable=1"
-            connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
-            opened = cls(connection, path)
-            opened._rows("SELECT number FROM data LIMIT 1")
-            return opened
-        except sqlite3.Error as error:
-            raise damaged(path, str(error)) from None
+            try:
+                connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+            except sqlite3.Error as error:
+                raise damaged(path, str(error)) from None
         finally:
             os.close(descriptor)
+        opened = cls(connection, path)
+        try:
+            opened._rows("SELECT number FROM data LIMIT 1")
+        except KezuriError:
+            connection.close()
+            raise
+        return opened
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +101,10 @@ class Database:
         covered: dict[object, list[tuple[str, str]]] = {}
         for number, ecosystem, release in self._rows("SELECT data, ecosystem, release FROM covered"):
             covered.setdefault(number, []).append((str(ecosystem), str(release)))
-        return tuple(read_data(row, covered.get(row[0], ())) for row in self._rows(DATA))
+        try:
+            return tuple(read_data(row, covered.get(row[0], ())) for row in self._rows(DATA))
+        except (ValueError, TypeError):
+            raise damaged(self._path, "the list of its data sets cannot be read") from None
 
     def served(self, name: str) -> tuple[str, str]:
         """ETag and Last-Modified of the file that a data set was fetched as, empty where its server said none."""
@@ -141,7 +149,10 @@ class Database:
         found: dict[str, Signal] = {}
         for some in _portions(cves):
             for cve, exploited, ransomware, chance in self._rows(SIGNALS % _marks(some), *some):
-                found[str(cve)] = Signal(str(cve), str(exploited), bool(ransomware), float(str(chance)))
+                try:
+                    found[str(cve)] = Signal(str(cve), str(exploited), bool(ransomware), float(str(chance)))
+                except ValueError:
+                    raise damaged(self._path, f"how urgent {cve} is cannot be read") from None
         return found
 
     def verify(self) -> None:
@@ -149,14 +160,14 @@ class Database:
         for (said,) in self._rows("PRAGMA integrity_check(1)"):
             if said != "ok":
                 raise damaged(self._path, str(said))
-        counts: dict[object, int] = {}
+        counts: dict[str, int] = {}
         for table in ("advisory", "signal"):
-            for number, count in self._rows(f"SELECT data, count(*) FROM {table} GROUP BY data"):
-                counts[number] = counts.get(number, 0) + int(str(count))
-        for row in self._rows(DATA):
-            said = read_data(row, ())
-            if counts.get(row[0], 0) != said.entries:
-                raise damaged(self._path, f"{said.name} has {counts.get(row[0], 0)} entries of {said.entries}")
+            sql = f"SELECT name, count(*) FROM {table} JOIN data ON number = data GROUP BY name"
+            for name, count in self._rows(sql):
+                counts[str(name)] = counts.get(str(name), 0) + int(str(count))
+        for data in self.data():
+            if counts.get(data.name, 0) != data.entries:
+                raise damaged(self._path, f"{data.name} has {counts.get(data.name, 0)} entries of {data.entries}")
 
     def _place(self, ecosystem: str, release: str) -> int | None:
         if not self._places:
@@ -167,7 +178,8 @@ class Database:
     def _rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         try:
             return self._connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # SQLite quotes what it cannot read, which may be no text at all.
             raise damaged(self._path, str(error)) from None
 
 
@@ -192,21 +204,26 @@ def _check(descriptor: int, path: str) -> None:
             hint="--db or KEZURI_DB names another one",
             exit_code=2,
         ) from None
-    if len(header) < 100 or not header.startswith(_HEADER):
-        raise damaged(path, "it does not begin as one")
     application, version = int.from_bytes(header[68:72]), int.from_bytes(header[60:64])
-    if application != APPLICATION:
+    if not _HEADER.startswith(header[:16]) or (len(header) == 100 and application != APPLICATION):
+        # Somebody's file: it is not written over, whatever is asked for.
         raise KezuriError.of(
-            f"{path} is a database of something else than advisories",
-            hint="--db or KEZURI_DB names another one",
+            f"{path} is no database of advisories",
+            hint="--db or KEZURI_DB names another file; if this was one, remove it",
             exit_code=2,
         )
-    if version != VERSION:
+    if len(header) < 100:
+        raise damaged(path, "it is cut short")
+    if version > VERSION:
         raise KezuriError.of(
-            f"the database of advisories {path} is of another kezuri: its schema is {version}, not {VERSION}",
-            hint="update kezuri, or name another database with --db"
-            if version > VERSION
-            else "`kezuri db update` makes it anew",
+            f"the database of advisories {path} is of a newer kezuri: its schema is {version}, not {VERSION}",
+            hint="update kezuri, or name another database with --db",
+            exit_code=2,
+        )
+    if version < VERSION:
+        raise DamagedDatabase.of(
+            f"the database of advisories {path} is of an older kezuri: its schema is {version}, not {VERSION}",
+            hint="`kezuri db update` makes it anew",
             exit_code=2,
         )
     page = int.from_bytes(header[16:18])

@@ -29,33 +29,27 @@ _KEEPERS: Final = {
 }
 """The beginnings of the names that the keepers of an ecosystem's data give, those first that are told rather."""
 _OTHERS: Final = ("GHSA-", "CVE-")
+_MOST: Final = 100
+"""So many faults may share a name before no more is asked of it."""
 
 
 def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
-    """Advisories about one package, each fault once. An advisory with several CVEs (an update that mends all of them)
-    makes no one fault of these; it is left out where each of them is told by itself."""
-    above = list(range(len(advisories)))
-
-    def top(place: int) -> int:
-        while above[place] != place:
-            above[place] = above[above[place]]
-            place = above[place]
-        return place
-
+    """Advisories about one package, each fault once. Two CVEs are two faults, whatever other name both are given, and
+    so are two advisories of one keeper that have neither a CVE in common nor name each other. An advisory with several
+    CVEs (an update that mends all of them) makes no one fault of these; it is left out where each of them is told by
+    itself."""
     cves = [_cves(each) for each in advisories]
-    holder: dict[str, int] = {}
+    groups = _Groups([each.id for each in advisories], cves)
+    for place, known in enumerate(cves):
+        if len(known) == 1:
+            groups.take(place, next(iter(known)))
     for place, advisory in enumerate(advisories):
-        several = len(cves[place]) > 1
-        for name in _names(advisory):
-            if several and name in cves[place] and name != advisory.id:
-                continue
-            above[top(place)] = top(holder.setdefault(name, place))
-    groups: dict[int, list[int]] = {}
-    for place in range(len(advisories)):
-        groups.setdefault(top(place), []).append(place)
-    single = {next(iter(cves[place])) for place in range(len(advisories)) if len(cves[place]) == 1}
+        for name in (advisory.id, *advisory.aliases):
+            if name not in cves[place] or name == advisory.id:
+                groups.take(place, name)
+    single = {next(iter(known)) for known in cves if len(known) == 1}
     found = []
-    for members in groups.values():
+    for members in groups.members():
         told = set().union(*(cves[place] for place in members))
         if all(len(cves[place]) > 1 for place in members) and told <= single:
             continue
@@ -64,8 +58,52 @@ def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
     return found
 
 
-def _names(advisory: Advisory) -> set[str]:
-    return {advisory.id, *advisory.aliases} | _cves(advisory)
+class _Groups:
+    """Numbers put together by the names that they share."""
+
+    def __init__(self, ids: Sequence[str], cves: Sequence[set[str]]) -> None:
+        self._ids = ids
+        self._above = list(range(len(ids)))
+        self._cves = [set(each) for each in cves]
+        self._keepers = [{each.partition("-")[0]} for each in ids]
+        self._named: dict[str, list[int]] = {}
+
+    def _group(self, place: int) -> int:
+        above = self._above
+        while above[place] != place:
+            above[place] = above[above[place]]
+            place = above[place]
+        return place
+
+    def take(self, place: int, name: str) -> None:
+        """Put it with all that have this name and may be about the same fault."""
+        others = self._named.setdefault(name, [])
+        for other in others:
+            one, another = self._group(place), self._group(other)
+            if one != another and self._one_fault(place, other, name):
+                self._cves[another] |= self._cves[one]
+                self._keepers[another] |= self._keepers[one]
+                self._above[one] = another
+        if len(others) < _MOST and all(self._group(place) != self._group(other) for other in others):
+            others.append(place)
+
+    def _one_fault(self, place: int, other: int, name: str) -> bool:
+        one, another = self._group(place), self._group(other)
+        known, theirs = self._cves[one], self._cves[another]
+        if known & theirs:
+            return True
+        if known and theirs:
+            return False
+        first, second = self._ids[place], self._ids[other]
+        if first.partition("-")[0] == second.partition("-")[0]:
+            return name in (first, second)
+        return not self._keepers[one] & self._keepers[another]
+
+    def members(self) -> list[list[int]]:
+        found: dict[int, list[int]] = {}
+        for place in range(len(self._above)):
+            found.setdefault(self._group(place), []).append(place)
+        return list(found.values())
 
 
 def _cves(advisory: Advisory) -> set[str]:

@@ -1,7 +1,7 @@
 """Where advisories are fetched from: one table of addresses, formats and licences, and which are fetched by default."""
 
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from kezuri.advisories.reading import Format
 
@@ -9,7 +9,8 @@ from kezuri.advisories.reading import Format
 class Origin(NamedTuple):
     """A data set that can be fetched. `name` is its name in the database; `ecosystems` what it tells of, as pairs of
     ecosystem and release (an empty release: all of them), empty where only the data says so. A `usual` one is fetched
-    by `kezuri db update` without names. One that is `expected` will be there one day: nobody wonders that it is not."""
+    by `kezuri db update` without names. One that is `expected` will be there one day: nobody wonders that it is not.
+    `credentials` are NAME:PASSWORD for its host, where a user's own address has them."""
 
     name: str
     address: str
@@ -18,6 +19,14 @@ class Origin(NamedTuple):
     ecosystems: tuple[tuple[str, str], ...] = ()
     usual: bool = True
     expected: bool = False
+    credentials: str = ""
+
+    def at(self, url: str) -> "Origin":
+        """The same at another address, which may have NAME:PASSWORD@ before its host."""
+        scheme, mark, rest = url.partition("://")
+        place, slash, path = rest.partition("/")
+        credentials, _, host = place.rpartition("@")
+        return self._replace(address=f"{scheme}{mark}{host}{slash}{path}", credentials=unquote(credentials))
 
 
 def _osv(ecosystem: str, licence: str, usual: bool = True) -> Origin:
@@ -85,7 +94,7 @@ ORIGINS = (
     ),
     # https://github.com/nodejs/security-wg: what is known to be broken in Node.js itself.
     Origin(
-        "node/core",
+        "node",
         "https://raw.githubusercontent.com/nodejs/security-wg/main/vuln/core/index.json",
         "node",
         "MIT",
@@ -110,9 +119,9 @@ def origins(elsewhere: tuple[tuple[str, str], ...] = ()) -> dict[str, Origin]:
     for name, url in elsewhere:
         if not name.endswith("*"):
             if name in found:
-                found[name] = found[name]._replace(address=url)
+                found[name] = found[name].at(url)
             continue
         for own in found:
             if own.startswith(name[:-1]):
-                found[own] = found[own]._replace(address=url.replace("*", quote(own[len(name) - 1 :])))
+                found[own] = found[own].at(url.replace("*", quote(own[len(name) - 1 :])))
     return found

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from kezuri.advisories.values import Advisory, Affected, DataSet, Severity, Signal, Status
+from kezuri.advisories.values import SEVERITIES, Advisory, Affected, DataSet, Severity, Signal, Status
 from kezuri.versions.ranges import Event, Kind
 
 APPLICATION = 0x6B7A6164
@@ -42,8 +42,27 @@ a single advisory wants is JSON in `rest`."""
 INDEX = "CREATE INDEX affected_name ON affected (place, name)"
 """Made when all rows are there: so it costs a sort, and not a search for each row."""
 
+TAKEN_OVER = """
+INSERT INTO data
+    SELECT number + :number, name, address, date, fetched, checked, entries, licence, etag, modified, digest
+    FROM old.data WHERE number IN temp.kept;
+INSERT INTO covered SELECT data + :number, ecosystem, release FROM old.covered WHERE data IN temp.kept;
+INSERT INTO advisory
+    SELECT key + :key, data + :number, id, severity, score, kind, published, modified, withdrawn, rest
+    FROM old.advisory WHERE data IN temp.kept;
+INSERT INTO affected
+    SELECT new, name, advisory + :key, status, severity, ranges, versions
+    FROM old.affected CROSS JOIN temp.there ON old = place
+    WHERE advisory IN (SELECT key FROM old.advisory WHERE data IN temp.kept);
+INSERT INTO signal
+    SELECT cve, data + :number, exploited, ransomware, chance FROM old.signal WHERE data IN temp.kept;
+"""
+"""Copies the data sets that `kept` lists from a database that is attached as `old`; `there` has the number of each of
+its places here. Its rows are read from the first to the last, for the order of a CROSS JOIN is kept."""
+
 _LETTERS: dict[Kind, str] = {"introduced": "i", "fixed": "f", "last_affected": "l", "limit": "m"}
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
+_STATUSES: tuple[Status, ...] = ("affected", "wont-fix", "not-affected", "undetermined")
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
@@ -75,7 +94,7 @@ def read_advisory(row: Sequence[object]) -> Advisory:
     _, own, data, severity, score, kind, published, modified, withdrawn, rest = row
     aliases, summary, vectors, references = json.loads(str(rest))
     return Advisory(
-        str(own), str(data), tuple(aliases), summary, cast(Severity, severity), tuple(vectors),
+        str(own), str(data), tuple(aliases), summary, _severity(severity), tuple(vectors),
         float(cast(float, score)), str(published), str(modified), str(withdrawn), tuple(references), str(kind),
     )  # fmt: skip
 
@@ -103,9 +122,13 @@ def read_affected(ecosystem: str, release: str, row: Sequence[object]) -> Affect
         str(name),
         tuple(tuple(Event(_KINDS[event[0]], event[1:]) for event in one) for one in events),
         tuple(json.loads(str(versions))) if versions else (),
-        cast(Status, status),
-        cast(Severity, severity),
+        _STATUSES[_STATUSES.index(cast(Status, status))],
+        _severity(severity),
     )
+
+
+def _severity(word: object) -> Severity:
+    return SEVERITIES[SEVERITIES.index(cast(Severity, word))]
 
 
 def signal_row(data: int, said: Signal) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from kezuri.advisories.rows import (
     APPLICATION,
     INDEX,
     TABLES,
+    TAKEN_OVER,
     VERSION,
     advisory_row,
     affected_row,
@@ -97,7 +98,7 @@ class NewDatabase:
         try:
             sets = self._connection.execute("SELECT number, name FROM old.data").fetchall()
             kept = {int(number): str(name) for number, name in sets if name not in left_out}
-            self._take_over(",".join(map(str, kept)), len(kept) == len(sets))
+            self._take_over(kept)
             self._connection.execute("COMMIT")
             self._connection.execute("DETACH old")
             self._connection.execute("BEGIN")
@@ -107,33 +108,18 @@ class NewDatabase:
             raise self._explained(error) from error
         return tuple(kept.values())
 
-    def _take_over(self, numbers: str, everything: bool) -> None:
+    def _take_over(self, numbers: Iterable[int]) -> None:
         """The rows of these data sets, with numbers and keys after those that are here already."""
         run = self._connection.execute
+        run("CREATE TEMP TABLE kept (number INTEGER PRIMARY KEY)")
+        self._connection.executemany("INSERT INTO kept VALUES (?)", ((number,) for number in numbers))
         run("CREATE TEMP TABLE there (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
         for number, ecosystem, release in run("SELECT number, ecosystem, release FROM old.place").fetchall():
             run("INSERT INTO there VALUES (?, ?)", (number, self._place((ecosystem, release))))
-        columns = "name, address, date, fetched, checked, entries, licence, etag, modified, digest"
-        which = f"data IN ({numbers})"
-        by = {"number": self._number, "key": self._key}
-        run(f"INSERT INTO data SELECT number + :number, {columns} FROM old.data WHERE number IN ({numbers})", by)
-        run(f"INSERT INTO covered SELECT data + :number, ecosystem, release FROM old.covered WHERE {which}", by)
-        columns = "id, severity, score, kind, published, modified, withdrawn, rest"
-        run(f"INSERT INTO advisory SELECT key + :key, data + :number, {columns} FROM old.advisory WHERE {which}", by)
-        columns = "status, severity, ranges, versions"
-        # Read from its beginning to its end, and not place by place: the order of a CROSS JOIN is kept.
-        run(
-            f"INSERT INTO affected SELECT new, name, advisory + :key, {columns} "
-            "FROM old.affected CROSS JOIN there ON old = place"
-            + ("" if everything else f" WHERE advisory IN (SELECT key FROM old.advisory WHERE {which})"),
-            by,
-        )
-        run(
-            "INSERT INTO signal SELECT cve, data + :number, exploited, ransomware, chance FROM old.signal "
-            f"WHERE {which}",
-            by,
-        )
+        for statement in filter(str.strip, TAKEN_OVER.split(";")):
+            run(statement, {"number": self._number, "key": self._key})
         run("DROP TABLE there")
+        run("DROP TABLE kept")
         self._key = self._one("SELECT coalesce(max(key), 0) FROM advisory")
         self._number = self._one("SELECT coalesce(max(number), 0) FROM data")
 
@@ -142,14 +128,13 @@ class NewDatabase:
         data: DataSet,
         entries: Iterable[Entry | Signal],
         served: Served = UNSERVED,
-        told: Callable[[int], None] = lambda count: None,
         after: Callable[[DataSet], DataSet] = lambda data: data,
     ) -> DataSet:
         """Put a data set into it, and give it as it is written down: how many entries there are is counted here,
         whatever `data` says of it; entries of one id are one. Where `data` names its ecosystems, packages of others are
         left out, for somebody else's data tells of them; else those are noted that occur. `after` says what is known
         when the last entry was read. A date that is not known then is that of the entry that was changed last, but for
-        those that were changed in the future. `told` hears now and then how many there are."""
+        those that were changed in the future."""
         self._number += 1
         number, count, latest = self._number, 0, ""
         declared = set(data.ecosystems)
@@ -167,7 +152,6 @@ class NewDatabase:
                     signals.append(signal_row(number, entry))
                     if len(signals) >= _AT_ONCE:
                         self._put(advisories, affected, signals)
-                        told(count)
                     continue
                 said = entry.advisory
                 key = known.get(said.id)
@@ -176,8 +160,9 @@ class NewDatabase:
                     count += 1
                     key = known[said.id] = self._key
                     advisories.append(advisory_row(key, number, said))
-                if latest < said.modified and (not data.fetched or said.modified <= data.fetched):
-                    latest = said.modified
+                for date in (said.modified, said.published):
+                    if latest < date and (not data.fetched or date <= data.fetched):
+                        latest = date
                 for one in entry.affected:
                     pair = (one.ecosystem, one.release)
                     if declared and pair not in declared and one.ecosystem not in whole:
@@ -187,7 +172,6 @@ class NewDatabase:
                         affected.append(affected_row(self._place(pair), key, one))
                 if len(advisories) + len(affected) >= _AT_ONCE:
                     self._put(advisories, affected, signals)
-                    told(count)
             self._put(advisories, affected, signals)
             data = after(data)
             if not declared:

@@ -1,11 +1,12 @@
 """The catalogue of official tags: which tags of a repository are one image, and for which processors it is made."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from kezuri.alternatives.tags import Tag, parse_tag
+from kezuri.alternatives.groups import Group
+from kezuri.alternatives.library_files import read_library
 from kezuri.diagnostics import KezuriError
 
 _FILE = os.path.join(os.path.dirname(__file__), "catalogue.txt")
@@ -19,31 +20,6 @@ LIBRARIES = (
     "quay.io/lib/",
 )
 """Where the official images are, and registries that have the same ones."""
-
-
-class Group(NamedTuple):
-    """One image of a repository: all its tags, and the architectures in the words of Go (`amd64`, `arm64`, `arm/v7`);
-    empty where nobody tells them."""
-
-    tags: tuple[str, ...]
-    architectures: tuple[str, ...] = ()
-
-    @property
-    def tag(self) -> Tag:
-        """What its tags say together: the longest version, and whatever any of them tells."""
-        parsed = [parse_tag(text) for text in self.tags]
-        numbered = [tag for tag in parsed if tag.version] or parsed
-        best = max(numbered, key=lambda tag: (not tag.dated, tag.depth))
-        named = next((tag for tag in numbered if tag.distribution and tag.release), None)
-        named = named or next((tag for tag in parsed if tag.distribution and tag.release), best)
-        return best._replace(
-            distribution=named.distribution or best.distribution,
-            release=named.release or best.release,
-            slim=any(tag.slim for tag in numbered),
-            flavours=min((tag.flavours for tag in numbered), key=len),
-            early=any(tag.early for tag in parsed),
-            windows=any(tag.windows for tag in parsed),
-        )
 
 
 class Catalogue(NamedTuple):
@@ -64,11 +40,13 @@ class Catalogue(NamedTuple):
 
 
 def official(repository: str) -> str:
-    """The name of an official image by its repository, at Docker Hub or where the same images are; else empty."""
+    """The name of an official image by its repository: at Docker Hub, where the same images are, or in a registry that
+    keeps copies below `library/` as Docker Hub's are; else empty."""
     for library in LIBRARIES:
         if repository.startswith(library):
             return repository[len(library) :]
-    return ""
+    path, _, name = repository.rpartition("/")
+    return name if path.endswith("/library") else ""
 
 
 @lru_cache(1)
@@ -111,8 +89,6 @@ def compact(catalogue: Catalogue) -> Iterator[str]:
 def of_directory(path: str) -> Catalogue:
     """The library files of docker-library/official-images in a directory, one for each repository. KezuriError where
     there are none, or one cannot be read."""
-    from kezuri.alternatives.library_files import read_library
-
     found: dict[str, tuple[Group, ...]] = {}
     newest = 0.0
     try:
@@ -149,8 +125,3 @@ def _day(moment: float) -> str:
     from kezuri.oci.dates import timestamp
 
     return timestamp(moment)[:10] if moment > 86_400 else ""
-
-
-def grouped(tags: Sequence[str]) -> tuple[Group, ...]:
-    """Tags of a repository of which nobody tells what they have in common: each is an image of its own."""
-    return tuple(Group((tag,)) for tag in tags)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from kezuri.alternatives.catalogue import Catalogue, Group, official
+from kezuri.alternatives.catalogue import Catalogue, official
+from kezuri.alternatives.groups import Group
 from kezuri.alternatives.tags import Tag, parse_tag
 from kezuri.alternatives.values import Way
 from kezuri.oci.reference import Reference
@@ -92,7 +93,7 @@ def choose(
     for group in (*groups, *_unknown(groups, listed, depth)):
         if architecture and group.architectures and architecture not in group.architectures:
             continue
-        there = [text for text in group.tags if listed is None or text in listed]
+        there = [text for text in group.tags if (listed is None or text in listed) and _lasting(text)]
         about = _of_distribution(reference, group.tag)
         if not there or not about.number or about.early or about.windows or about.flavours != tag.flavours:
             continue
@@ -146,6 +147,12 @@ def _of_distribution(reference: Reference, tag: Tag) -> Tag:
     return tag._replace(distribution=distribution, release=release, number=number)
 
 
+def _lasting(text: str) -> bool:
+    """Whether a tag stays with its line: `latest` and `lts` do not."""
+    tag = parse_tag(text)
+    return bool(tag.number or tag.release)
+
+
 def _way(line: tuple[int, ...], own: tuple[int, ...]) -> Way | None:
     if not own or line == own or line[: len(own)] == own:
         return "same" if own else "newer"
@@ -156,7 +163,7 @@ def _nearness(own: Tag, other: Tag) -> tuple[object, ...]:
     """What is compared of candidates of one line: those with the same C library first, small ones, young releases."""
     release = tuple(-int(part) for part in other.release.split(".") if part.isdigit())
     return (
-        bool(own.libc and other.libc and own.libc != other.libc),
+        (own.libc or "glibc") != (other.libc or "glibc"),
         not other.slim,
         own.distribution != other.distribution,
         release,

@@ -5,19 +5,18 @@ from typing import Final, NamedTuple
 from kezuri.advisories.coordinates import coordinates
 from kezuri.advisories.database import Database
 from kezuri.advisories.lifecycles import Lifecycle, Lifecycles
-from kezuri.advisories.matching import match
+from kezuri.advisories.matching import Matched, match
 from kezuri.advisories.values import SEVERITIES, Severity
 from kezuri.alternatives.values import Contents, Counts, End
 
-_ROLLING: Final = frozenset(("Wolfi", "Chainguard", "Arch Linux", "MinimOS"))
 _SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
 _NAMES: Final = {"openjdk": "java", "Microsoft.NETCore.App": "dotnet"}
 """What runtimes are called where their lives are listed, where that is not what their records call them."""
 
 
 class Counted(NamedTuple):
-    """The figures; none where they would be no answer, and `why` says that: a count of what nobody looked at is not
-    zero."""
+    """The figures; none where they would be no answer: a count of what nobody looked at is not zero. `why` says that,
+    or of what some part could not be asked about."""
 
     counts: Counts | None
     why: str = ""
@@ -33,10 +32,13 @@ def counted(database: Database, contents: Contents) -> Counted:
         title = contents.distribution.title or contents.distribution.id or "its distribution"
         return Counted(None, f"no data tells of packages of {title}")
     matched = match(database, contents.packages, contents.distribution)
-    lacking = [(name, release) for name, release, _ in matched.uncovered if release or name in _ROLLING]
-    if lacking:
-        name, release = lacking[0]
-        return Counted(None, f"the database has no data about {f'{name} {release}'.rstrip()}")
+    asked = len(contents.packages) - sum(count for _, _, count in matched.uncovered)
+    lacking = [f"{name} {release}".rstrip() for name, release, _ in matched.uncovered if name != "runtime"]
+    why = f"the database has no data about {lacking[0]}" if lacking else ""
+    if lacking and (asked <= 0 or not contents.runtimes or _unasked_runtimes(contents, matched)):
+        return Counted(None, why)
+    if matched.unordered and not why:
+        why = f"{len(matched.unordered)} of its packages have versions that cannot be compared"
     worst: dict[str, Severity] = {}
     mended: dict[str, bool] = {}
     exploited: set[str] = set()
@@ -49,9 +51,14 @@ def counted(database: Database, contents: Contents) -> Counted:
         if found.signal is not None and found.signal.exploited:
             exploited.add(key)
     numbers = {severity: sum(each == severity for each in worst.values()) for severity in SEVERITIES}
-    return Counted(
-        Counts(**numbers, fixable=sum(mended.values()), exploited=len(exploited), uncovered=matched.uncovered)
-    )
+    fixable = sum(mended.values())
+    return Counted(Counts(**numbers, fixable=fixable, exploited=len(exploited), partial=bool(why)), why)
+
+
+def _unasked_runtimes(contents: Contents, matched: Matched) -> bool:
+    """Whether none of the runtimes could be asked about either."""
+    unknown = sum(count for name, _, count in matched.uncovered if name == "runtime")
+    return unknown >= len(contents.runtimes)
 
 
 def ends(contents: Contents, lives: Lifecycles, day: str) -> tuple[End, ...]:
@@ -67,4 +74,5 @@ def ends(contents: Contents, lives: Lifecycles, day: str) -> tuple[End, ...]:
 def _end(life: Lifecycle, day: str) -> End | None:
     if life.rolling or not life.ends:
         return None
-    return End(life.title, life.ends, life.standing(day) in ("ended", "extended"), life.extended)
+    standing = life.standing(day)
+    return End(life.title, life.ends, standing in ("ended", "extended"), life.extended, standing == "ended")

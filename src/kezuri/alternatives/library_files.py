@@ -1,6 +1,6 @@
 """Library files of official images as bashbrew reads them: fields in paragraphs, an image in each."""
 
-from kezuri.alternatives.catalogue import Group
+from kezuri.alternatives.groups import Group
 from kezuri.diagnostics import KezuriError
 
 _ARCHITECTURES = {

@@ -10,7 +10,7 @@ from kezuri.layer.decompression import Decompressed
 from kezuri.layer.tar_reader import read_tar
 from kezuri.oci.descriptor import Descriptor
 from kezuri.packages.package import Bytes, Package, Record
-from kezuri.packages.records import MOST_READ, kind_of, parse
+from kezuri.packages.records import kind_of, parse
 from kezuri.packages.runtimes import declared
 
 _WHOLE: Final = frozenset(("dpkg", "apk", "rpm sqlite", "rpm ndb", "rpm bdb"))
@@ -19,7 +19,10 @@ _STARTS: Final = (
     "var/lib/dpkg/", "lib/apk/db/", "usr/lib/apk/db/", "var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/",
 )  # fmt: skip
 _OS_RELEASES: Final = ("etc/os-release", "usr/lib/os-release")
+_PLACES: Final = (*_STARTS, *_OS_RELEASES)
 _MOST_OS_RELEASE = 64 << 10
+_LARGEST = 192 << 20
+"""Bytes of a record; no database of rpm's has as many."""
 _MOST_RECORDS = 20_000
 _BASE_FILES = ("base-files", "alpine-release", "alpine-baselayout-data", "alpine-baselayout")
 _DEBIANS_OWN = re.compile(r"(\d{1,3})(?:\.\d{1,3})?(?:\+deb\d+u\d+)?\Z")
@@ -110,16 +113,18 @@ def _look_into(layer: Descriptor, opened: Opener, search: _Search) -> None:
                 own.add(entry.path)
                 continue
             path = entry.path
-            if path.startswith(_STARTS):
-                if data is not None and not search.is_hidden(path):
-                    _record(path, entry.size, data, search)
-                    own.add(path)
-            elif path in _OS_RELEASES:
-                if data is not None and entry.size <= _MOST_OS_RELEASE and not search.is_hidden(path):
-                    search.releases[path] = data.read(entry.size).decode("utf-8", "replace")
-                    own.add(path)
-            else:
+            if not path.startswith(_PLACES) or entry.kind == "dir":
                 continue
+            own.add(path)
+            if search.is_hidden(path):
+                continue
+            if path in _OS_RELEASES:
+                if data is not None and entry.size <= _MOST_OS_RELEASE:
+                    search.releases[path] = data.read(entry.size).decode("utf-8", "replace")
+            elif data is not None:
+                _record(path, entry.size, data, search)
+            elif entry.kind != "file" and kind_of(path, 1) in _WHOLE:
+                search.told.append(f"/{path} is a link, and what it leads to was not read")
             if search.ended():
                 return
     search.hidden |= own
@@ -132,7 +137,7 @@ def _record(path: str, size: int, data: BinaryIO, search: _Search) -> None:
             return
     elif kind != "dpkg one" or path in search.single:
         return
-    if size > MOST_READ << 3:
+    if size > _LARGEST:
         raise KezuriError.of(f"/{path} has {size:,} bytes, which is too much for a record of packages", exit_code=125)
     record = parse(kind, path, size, Bytes(_read(data, size)))
     if record is None:
@@ -160,7 +165,7 @@ def told_by(packages: Sequence[Package]) -> Distribution | None:
         if package.name not in _BASE_FILES:
             continue
         if package.ecosystem == "deb" and (own := _DEBIANS_OWN.match(package.version)) is not None:
-            return Distribution("debian", own[1], f"Debian GNU/Linux {own[1]}")
+            return Distribution("debian", own[1], f"Debian {own[1]}")
         if package.ecosystem == "apk" and package.name == "alpine-release":
             version = package.version.partition("-")[0]
             return Distribution("alpine", version, f"Alpine Linux v{'.'.join(version.split('.')[:2])}")
@@ -175,4 +180,6 @@ def runtimes(environment: Mapping[str, str]) -> tuple[Package, ...]:
         version = environment.get(variable, "").strip().removeprefix("jdk-").removeprefix("jdk").lstrip("v")
         if version[:1].isdigit() and len(version) <= 60 and name not in known:
             found.append(Package("generic", name, version))
+    # What Go's toolchain builds has its standard library in it.
+    found += [Package("golang", "stdlib", each.version) for each in found if each.name == "go"]
     return tuple(found)

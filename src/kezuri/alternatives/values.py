@@ -55,7 +55,8 @@ _SHELLS = frozenset(("bash", "dash", "busybox", "busybox-binsh", "zsh", "ksh", "
 
 class Counts(NamedTuple):
     """How many faults are known, each once however many packages have it, by severity; `fixable` of them by newer
-    packages of the same release. `uncovered` are ecosystems of which there is no data, with how many packages."""
+    packages of the same release, `exploited` of them known to be. `partial`: of some packages there is no data, or they
+    cannot be compared, so that there may be more."""
 
     critical: int
     high: int
@@ -64,7 +65,7 @@ class Counts(NamedTuple):
     unknown: int = 0
     fixable: int = 0
     exploited: int = 0
-    uncovered: tuple[tuple[str, str, int], ...] = ()
+    partial: bool = False
 
     @property
     def total(self) -> int:
@@ -88,13 +89,15 @@ class Counts(NamedTuple):
 
 
 class End(NamedTuple):
-    """When the life of a part of an image ends: what it is (`Debian 12 bookworm`, `Node.js 20`), a day of RFC 3339, and
-    whether that is past. `extended` is the day when those stop who go on after its makers, empty for none."""
+    """When the life of a part of an image ends: what it is (`Debian 12 bookworm`, `Node.js 20`), the day when its
+    makers stop mending it (RFC 3339), and whether that is `past`. `extended` is the day when those stop who go on after
+    them, empty for none; `over`: nobody goes on."""
 
     title: str
     day: str
     past: bool
     extended: str = ""
+    over: bool = False
 
 
 class Row(NamedTuple):
@@ -146,9 +149,9 @@ class Advice(NamedTuple):
     @property
     def best(self) -> Row | None:
         """The first of the rows that is better than the base: fewer faults of the worst severity at which they differ;
-        None where there is none, or nothing could be counted."""
+        None where there is none, or nothing could be counted in full."""
         own = self.base.row.counts
-        if own is None:
+        if own is None or own.partial:
             return None
-        better = (row for row in self.rows if row.counts is not None and row.counts.badness < own.badness)
-        return next(better, None)
+        whole = ((row, row.counts) for row in self.rows if row.counts is not None and not row.counts.partial)
+        return next((row for row, counts in whole if counts.badness < own.badness), None)

@@ -5,6 +5,7 @@ from typing import Any, BinaryIO, Final
 
 from kezuri.anatomy.reading import PassingBy, Peek
 from kezuri.layer.entry import Entry
+from kezuri.packages.inventory import BESIDE
 from kezuri.packages.package import Package, Record
 from kezuri.packages.records import LOOKED_INTO, kind_of, parse
 
@@ -45,7 +46,7 @@ class LayerRecords:
         kind = kind_of(entry.path, entry.size, entry.mode)
         if not kind:
             return False
-        whole = kind not in LOOKED_INTO
+        whole = kind not in LOOKED_INTO and kind not in BESIDE
         if self._count >= _MOST_RECORDS or (whole and entry.size > self._room and not kind.startswith("rpm")):
             self.left_out += 1
             return False

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.diagnostics import Diagnostic, KezuriError, nearest
+from kezuri.progress.events import Listener, WorkName, warning
+from kezuri.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from kezuri.advisories.database import Database
@@ -34,14 +36,22 @@ def opened_database(settings: Settings) -> "Iterator[Database]":
 
 
 def database_path(settings: Settings) -> str:
-    """Where the database is. KezuriError where that is not known."""
+    """Where the database is, behind all links. KezuriError where that is not known, or where something is that is no
+    file: it would be renamed away."""
     if not settings.db:
         raise KezuriError.of(
             "it is not known where the database of advisories is: HOME is not set",
             hint="name it with --db or KEZURI_DB",
             exit_code=2,
         )
-    return settings.db
+    path = os.path.realpath(settings.db)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise KezuriError.of(
+            f"the database of advisories cannot be {settings.db}: that is no file",
+            hint="--db or KEZURI_DB names another one",
+            exit_code=2,
+        )
+    return path
 
 
 def age_remarks(settings: Settings, data: "Sequence[DataSet]", now: float) -> tuple[Diagnostic, ...]:
@@ -63,31 +73,43 @@ def status(settings: Settings, now: float, thorough: bool = False) -> Status:
 def import_data(
     settings: Settings,
     paths: Sequence[str],
-    waiting: Callable[[], None],
-    told: Callable[[str, int], None],
+    listener: Listener,
 ) -> "Rewritten":
     """Put what files and directories hold into the database, each data set in place of the one of its name: advisories
     in any form that is known, or the database of another kezuri. KezuriError for a path that holds none, or that cannot
     be read to its end: then the database is as it was."""
     from kezuri.app.advisory_writing import Rewritten, alone, rewrite
 
-    path = database_path(settings)
-    with alone(path, waiting):
+    path, reporter = database_path(settings), Reporter(listener)
+
+    def step(name: str) -> AbstractContextManager[object]:
+        return reporter.step(WorkName(name))
+
+    with alone(path, waiting(path, listener)):
         whole = [given for given in paths if _is_database(given)]
-        brought = _recognised([given for given in paths if given not in whole])
-        changes = tuple(change for given in whole for change in _merge(path, given))
-        rewritten = rewrite(path, brought, told=told) if brought else Rewritten((), {})
+        with step("recognise"):
+            brought = _recognised([given for given in paths if given not in whole])
+        changes: list[Change] = []
+        for given in whole:
+            with step(f"read {given}"):
+                changes += _merge(path, given)
+        rewritten = rewrite(path, brought, step=step) if brought else Rewritten((), {})
         return Rewritten((*changes, *rewritten.changes), rewritten.failed)
 
 
-def remove(settings: Settings, names: Sequence[str], waiting: Callable[[], None]) -> tuple[str, ...]:
+def waiting(path: str, listener: Listener) -> Callable[[], None]:
+    """Tells the listener that somebody else writes the database."""
+    return lambda: warning(listener)(f"another kezuri writes {path}: waiting until it is done")
+
+
+def remove(settings: Settings, names: Sequence[str], listener: Listener) -> tuple[str, ...]:
     """Take data sets out of the database; a name is also for all that begin with it and a slash. The names of what is
     gone. KezuriError for a name that it does not have."""
     from kezuri.advisories.writing import NewDatabase
     from kezuri.app.advisory_writing import alone, present
 
     path = database_path(settings)
-    with alone(path, waiting):
+    with alone(path, waiting(path, listener)):
         there = [data.name for data in present(path) or ()]
         gone: dict[str, None] = {}
         for name in names:

@@ -1,19 +1,20 @@
 """`kezuri db update`: every data set asked for at its own address, what is new fetched, the database written anew."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.advisories.origins import Origin, origins
-from kezuri.app.advisories import belongs, database_path, unknown
+from kezuri.app.advisories import belongs, database_path, unknown, waiting
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, WorkName, warning
-from kezuri.progress.reporter import Reporter
+from kezuri.progress.reporter import Reporter, reason
 from kezuri.registry.wire import Answer, Request, Transport, TransportError
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def update(
     for name in names:
         if not any(belongs(own, name) for own in known):
             raise unknown(name, tuple(known))
-    with alone(path, lambda: warn(f"another kezuri writes {path}: waiting until it is done")):
+    with alone(path, waiting(path, listener)):
         try:
-            there = {} if afresh else {data.name: data for data in present(path) or ()}
+            there = {data.name: data for data in present(path) or () if not afresh}
         except DamagedDatabase as error:
             warn(f"{error}: it is made anew")
             there, afresh = {}, True
@@ -62,8 +63,10 @@ def update(
                 fetching.fetch(exchange, origin, asked=bool(names))
         if not fetching.brought and not fetching.unchanged:
             raise _nothing(fetching.failed)
-        with fetching.reporter.step(WorkName(f"write {path}")):
-            done = rewrite(path, fetching.brought, fetching.unchanged, tolerant=True, afresh=afresh)
+        done = rewrite(
+            path, fetching.brought, fetching.unchanged, tolerant=True, afresh=afresh,
+            step=lambda name: fetching.reporter.step(WorkName(name)),
+        )  # fmt: skip
         fetching.clear()
         for text in fetching.missing:
             warn(text)
@@ -98,6 +101,20 @@ class _Fetching:
         self._there = there
         self._cancel = cancel
 
+    def _make_directory(self) -> None:
+        """A directory of our own: in one that somebody else laid there a link could lead what is fetched anywhere."""
+        try:
+            os.makedirs(self._directory, mode=0o700, exist_ok=True)
+            status = os.lstat(self._directory)
+        except OSError as error:
+            raise disk_error(error, self._directory) from error
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise KezuriError.of(
+                f"{self._directory} is another user's, or a link: nothing is fetched into it",
+                hint="remove it, or name a database elsewhere with --db",
+                exit_code=125,
+            )
+
     @contextmanager
     def opened(self) -> "Iterator[HttpExchange]":
         """What asks servers, until it is left."""
@@ -114,7 +131,7 @@ class _Fetching:
         transport = SocketTransport(config)
         self._cancel.then(transport.close)
         try:
-            os.makedirs(self._directory, exist_ok=True)
+            self._make_directory()
             yield HttpExchange(_Once(transport), self._cancel)
         except OSError as error:
             raise disk_error(error, self._directory) from error
@@ -124,32 +141,35 @@ class _Fetching:
     def fetch(self, exchange: "HttpExchange", origin: Origin, asked: bool) -> None:
         """Fetch a data set unless what is there is still what its server has. Errors are kept in `failed`; that a set
         is not there that nobody `asked` for by its name is only told."""
-        from kezuri.source.http_exchange import Refusal
         from kezuri.source.http_file import NOTHING, HttpFile
 
         there = self._there.get(origin.name)
         known = self._known(there, origin) or NOTHING
-        file = HttpFile(exchange, origin.address, self._file(origin.name), self._cancel)
+        file = HttpFile(exchange, origin.address, self._file(origin.name), self._cancel, _authorization(origin))
+        ticket = self.reporter.start(WorkName(f"fetch {origin.name}"))
         try:
-            with self.reporter.step(WorkName(f"fetch {origin.name}")) as ticket:
-                fetched = file.fetch(known, lambda now, whole: ticket.status("bytes", now, whole, now == whole))
-                if fetched is None:
-                    ticket.cached()
-        except Refusal as error:
-            if error.status not in _GONE or (asked and not origin.expected):
-                self.failed[origin.name] = error
-            elif not origin.expected:
-                self.missing.append(f"{origin.name} is not at {origin.address} any more")
-            return
-        except KezuriError as error:
-            if error.exit_code == 125:
-                raise
-            self.failed[origin.name] = error
+            fetched = file.fetch(known, lambda now, whole: ticket.status("bytes", now, whole, now == whole))
+        except BaseException as error:
+            ticket.failed(reason(error))
+            self._refused(origin, error, asked)
             return
         if fetched is None:
+            ticket.cached()
             self.unchanged.append(origin.name)
-            return
-        self.brought.append(_brought(origin, fetched.path, fetched.known, fetched.digest))
+        else:
+            ticket.done()
+            self.brought.append(_brought(origin, fetched.path, fetched.known, fetched.digest))
+
+    def _refused(self, origin: Origin, error: BaseException, asked: bool) -> None:
+        """Keep why a set was not fetched; what concerns all of them is raised."""
+        from kezuri.source.http_exchange import Refusal
+
+        if not isinstance(error, KezuriError) or error.exit_code == 125:
+            raise error
+        if not isinstance(error, Refusal) or error.status not in _GONE or (asked and not origin.expected):
+            self.failed[origin.name] = error
+        elif not origin.expected:
+            self.missing.append(f"{origin.name} is not at {origin.address} any more")
 
     def clear(self) -> None:
         """Remove what was fetched: it is in the database, or not worth keeping."""
@@ -188,6 +208,12 @@ def _brought(origin: Origin, path: str, known: "Known", digest: str) -> "Brought
     data = DataSet(origin.name, origin.address, date, now, 0, origin.licence, origin.ecosystems, checked=now)
     opened = partial(reading, origin.format, path, origin.name)
     return Brought(data, (opened,), Served(known.etag, known.modified, digest))
+
+
+def _authorization(origin: Origin) -> str:
+    from base64 import b64encode
+
+    return f"Basic {b64encode(origin.credentials.encode()).decode()}" if origin.credentials else ""
 
 
 def _date(modified: str) -> str:

@@ -3,7 +3,7 @@ never with less than it promises."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from glob import escape, glob
 from time import time
 from typing import NamedTuple
@@ -95,12 +95,12 @@ def rewrite(
     *,
     tolerant: bool = False,
     afresh: bool = False,
-    told: Callable[[str, int], None] = lambda name, count: None,
+    step: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> Rewritten:
     """Write the database anew: with what is brought, and with everything else that it had, unless it is made `afresh`.
     The servers of those that are `checked` said that they have nothing newer. With `tolerant` what cannot be read, or
-    not be believed, is left as it was, and told; else it is an error, and nothing changes at all. `told` hears how many
-    entries of a set there are. To be called `alone`."""
+    not be believed, is left as it was, and told; else it is an error, and nothing changes at all. Within `step` happens
+    what it is given the name of. To be called `alone`."""
     before = {} if afresh else {data.name: data for data in present(path) or ()}
     failed: dict[str, KezuriError] = {}
     while True:
@@ -113,11 +113,15 @@ def rewrite(
             with NewDatabase(path) as new:
                 if before:
                     new.keep(path, [one.data.name for one in wanted])
-                changes = tuple(_fill(new, one, before.get(one.data.name), now, told) for one in wanted)
+                changes = []
+                for one in wanted:
+                    with step(f"read {one.data.name}"):
+                        changes.append(_fill(new, one, before.get(one.data.name), now))
                 for name in checked:
                     new.checked(name, now)
-                new.publish()
-                return Rewritten(changes, failed)
+                with step(f"write {path}"):
+                    new.publish()
+                return Rewritten(tuple(changes), failed)
         except _Failed as error:
             if not tolerant:
                 raise error.error from None
@@ -131,7 +135,7 @@ class _Failed(Exception):
         self.error = error
 
 
-def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str, told: Callable[[str, int], None]) -> Change:
+def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str) -> Change:
     name = one.data.name
     opened: list[Reading] = []
 
@@ -153,9 +157,17 @@ def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str, told
         )
 
     try:
-        filled = new.fill(one.data._replace(fetched=now), entries(), one.served, lambda count: told(name, count), after)
+        filled = new.fill(one.data._replace(fetched=now), entries(), one.served, after)
     except _Unreadable as error:
-        raise _Failed(name, error.error) from None
+        if one.trusted:
+            raise _Failed(name, error.error) from None
+        raise _Failed(
+            name,
+            KezuriError.of(
+                f"{name}: what {one.data.address} gives cannot be read: {error.error}",
+                hint="that is no answer to believe: what was there is kept",
+            ),
+        ) from None
     lost = sum(reading.losses.count for reading in opened)
     if not filled.entries:
         raise _Failed(

@@ -13,7 +13,7 @@ from kezuri.app.request import Settings
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.config import ImageConfig
-from kezuri.oci.descriptor import Descriptor
+from kezuri.oci.descriptor import Descriptor, Manifest
 
 if TYPE_CHECKING:
     from kezuri.anatomy.dissection import Dissection
@@ -134,6 +134,24 @@ def found_image(session: Session, image: Named, traffic: Traffic | None = None) 
             makers = with_base(session, found.name, found.makers, config.diff_ids, image.base, image.platform)
             found = found._replace(makers=makers)
         yield found
+
+
+@contextmanager
+def image_of_documents(
+    session: Session, name: str, digest: str, config: ImageConfig, manifest: Manifest
+) -> Iterator[FoundImage]:
+    """An image of which the documents are at hand and the layers in the store, as `found_image` gives it. The store
+    need not know the image; `name` is what a user calls it."""
+
+    def of_store() -> "Sequence[ReadLayer]":
+        from kezuri.app.anatomy_layers import of_store
+
+        return of_store(session, config.diff_ids, manifest.layers, scratch, Traffic())
+
+    for layer, descriptor in zip(config.diff_ids, manifest.layers):
+        session.forms.know_pulled(layer, descriptor)
+    with session.store.scratch("anatomy") as scratch:
+        yield _checked(session, name, digest, config, manifest.layers, manifest.annotations, of_store, scratch)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from kezuri.transfer.places import LayoutPlace, Place, RegistryPlace, StorePlace
 if TYPE_CHECKING:
     from kezuri.app.artifacts import Attached
     from kezuri.app.request import Settings
+    from kezuri.sbom.values import Bill
     from kezuri.transfer.doors import Source
 
 BILLS: Final = (SPDX, CYCLONEDX)
@@ -52,6 +53,25 @@ def attached(
         for text in finder.told:
             tell(text)
     return tuple({(each.kind, digest_of(each.data)): each for each in found}.values())
+
+
+def attached_bill(
+    settings: "Settings", image: str, platform: str = "", tell: Callable[[str], None] = lambda text: None
+) -> "Bill":
+    """The bill that was attached to an image, by whomever: nothing of the image itself is read. Of several that one
+    counts that was found first: those of its index are before those that refer to it. `tell` hears of the others, and
+    of what cannot be read. KezuriError where there is none."""
+    from kezuri.sbom.reading import read
+
+    with Session(settings, reading=True, warn=tell) as session:
+        documents = attached(session, read_place(image), BILLS, platform, tell)
+    if not documents:
+        raise KezuriError.of(
+            f"no SBOM is attached to {image}", hint="leave out --attached: kezuri looks into the image itself then"
+        )
+    if len(documents) > 1:
+        tell(f"{len(documents)} SBOMs are attached to {image}: this is {documents[0].where}")
+    return read(documents[0].data, documents[0].where)
 
 
 def _by_tag(

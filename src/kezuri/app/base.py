@@ -1,14 +1,15 @@
 """`kezuri base`: which base an image or a Dockerfile stands on, how old it is, and which would be better."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+from kezuri.advisories.age import remarks
 from kezuri.alternatives.catalogue import Catalogue, embedded, of_directory
 from kezuri.alternatives.choosing import Candidate, Choice, choose, runtime_of
 from kezuri.alternatives.tags import Tag
 from kezuri.alternatives.values import Advice, Base, Contents, Refresh, Row, Way
-from kezuri.app.base_images import BaseImages, FoundImage, missing, same_layers
+from kezuri.app.base_images import BaseImages, FoundImage, same_layers
 from kezuri.app.base_subject import Subject, dockerfile_of, of_dockerfile, of_image
 from kezuri.app.image_files import located
 from kezuri.app.layer_sources import Traffic
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 _Answer = tuple[FoundImage, Contents] | KezuriError
 _TOGETHER = 4
 """How many images are looked at at the same time."""
+_GUESSES = 6
+"""So many names that may be an image's base are held against its layers."""
+_NAMED = 3
+"""So many tags are named of those that a registry does not have."""
 _SILENT = 8
 """After so many images in a row of which nobody answers no others are asked for."""
 
@@ -33,7 +38,8 @@ class BaseRequest(NamedTuple):
     """What is asked. `subject` is an image as `kezuri ls` finds it, the path of a Dockerfile or of a directory with
     one. `base` is what the user knows of an image's base; `target` and `arguments` are of a Dockerfile. `place` is
     where candidates are looked for instead of registries; `catalogue` a directory instead of the catalogue that comes
-    with kezuri; `most` how many candidates are looked at. `now` is the time in seconds since 1970."""
+    with kezuri; `most` how many candidates are looked at; `attached`: the bills that lie beside images are
+    believed, and their layers not read. `now` is the time in seconds since 1970."""
 
     subject: str
     platform: str = ""
@@ -43,6 +49,7 @@ class BaseRequest(NamedTuple):
     place: str = ""
     catalogue: str = ""
     most: int = 10
+    attached: bool = False
     now: float = 0.0
 
 
@@ -61,6 +68,7 @@ class _Advising:
         from kezuri.oci.dates import timestamp
 
         self._session = session
+        self._settings = settings
         self._request = request
         self._say = say
         self._held = held
@@ -69,8 +77,9 @@ class _Advising:
         self._lives: Lifecycles = lifecycles()
         self._day = timestamp(request.now)[:10]
         self._told: list[str] = []
+        self._doubts: dict[tuple[bool, str], list[str]] = {}
         self._left_out = 0
-        self._images = held.enter_context(BaseImages(session, self._platform, request.place))
+        self._images = self._looking()
         self._database, self._no_data = self._opened(settings)
 
     def _opened(self, settings: Settings) -> "tuple[Database | None, str]":
@@ -81,6 +90,10 @@ class _Advising:
         except KezuriError as error:
             first = error.diagnostics[0]
             return None, f"{first.message}: {first.hint}" if first.hint else first.message
+
+    def _looking(self) -> BaseImages:
+        request = self._request
+        return self._held.enter_context(BaseImages(self._session, self._platform, request.place, request.attached))
 
     def advice(self) -> Advice:
         """All of it."""
@@ -96,7 +109,7 @@ class _Advising:
         if refresh == "newer" and newest is not None:
             newer = self._row(newest.name, "same", newest)
         choice = self._choice(reference) if reference is not None and reference.tag else None
-        rows = self._rows(choice, image, found) if choice is not None else ()
+        rows = self._rows(choice, image, found, row) if choice is not None else ()
         if reference is None:
             self._told.append("nothing tells which base it is, and nothing can be compared: --base NAME says it")
         elif choice is None:
@@ -114,8 +127,9 @@ class _Advising:
             subject.line,
         )
         data = tuple(self._database.data()) if self._database is not None else ()
+        self._told += [remark.message for remark in remarks(data, self._request.now, self._settings.db_age)]
         catalogue = " ".join(word for word in (self._catalogue.date, self._request.catalogue) if word)
-        told = tuple(dict.fromkeys(self._told))
+        told = tuple(dict.fromkeys((*self._told, *self._doubted())))
         return Advice(
             self._request.subject,
             str(self._platform),
@@ -128,6 +142,12 @@ class _Advising:
             self._left_out,
         )
 
+    def _doubted(self) -> Iterator[str]:
+        """What could not be counted, or in part only, each reason once."""
+        for (nothing, why), names in self._doubts.items():
+            of = ", ".join(dict.fromkeys(names))
+            yield f"not counted: {of}: {why}" if nothing else f"counted in part: {of}: {why}"
+
     # the subject
 
     def _subject(self) -> Subject:
@@ -137,7 +157,9 @@ class _Advising:
             subject = of_dockerfile(path, request.target, dict(request.arguments), self._platform)
             if subject.platform is not None and subject.platform != self._platform:
                 self._platform = subject.platform
-                self._images = self._held.enter_context(BaseImages(self._session, self._platform, request.place))
+                self._images = self._held.enter_context(
+                    BaseImages(self._session, self._platform, request.place, request.attached)
+                )
             return subject
         traffic = Traffic()
         scratch = self._held.enter_context(self._session.store.scratch("base"))
@@ -152,24 +174,35 @@ class _Advising:
 
         image = subject.image
         assert image is not None
-        own = Reference.maybe(image.name)
+        own = Reference.maybe(_name_within(image.name))
         if own is not None and self._catalogue.groups(own.repository):
             return subject._replace(base=own.familiar, how="itself", layers=len(image.layers))
         self._say(image.name)
+        listed: dict[str, frozenset[str]] = {}
         tried = 0
         for name in guesses(self._images.contents(image)):
-            if tried == 4:
+            reference = Reference.parse(name)
+            if reference.path not in listed:
+                listed[reference.path] = self._known_tags(reference)
+            if reference.tag not in listed[reference.path]:
+                continue
+            if tried == _GUESSES:
                 break
             tried += 1
             try:
-                found = self._images.find(Reference.parse(name))
-            except KezuriError as error:
-                if missing(error) == "unreachable" and not self._images.apart:
-                    break
+                found = self._images.find(reference)
+            except KezuriError:
                 continue
             if same_layers(image.config.diff_ids, found.config.diff_ids):
                 return subject._replace(base=name, how="recognised", layers=len(found.config.diff_ids))
         return subject
+
+    def _known_tags(self, reference: Reference) -> frozenset[str]:
+        """The tags of a repository, none where nobody tells."""
+        try:
+            return self._images.tags(reference) or frozenset()
+        except KezuriError:
+            return frozenset()
 
     # the base and its newer build
 
@@ -188,7 +221,7 @@ class _Advising:
         try:
             newest = self._images.find(tagged)
         except KezuriError as error:
-            refresh = "gone" if missing(error) == "gone" else "unknown"
+            refresh = "gone" if self._images.missing(error) == "gone" else "unknown"
             why = _first(error)
         if subject.image is not None:
             if newest is not None and subject.layers > 0:
@@ -205,15 +238,12 @@ class _Advising:
         return used or newest, newest, refresh, why
 
     def _used(self, subject: Subject, reference: Reference) -> FoundImage | None:
-        """What a build of the Dockerfile takes where that is not simply what the registry has: the image of the digest,
-        or the store's."""
-        if reference.digest:
-            try:
-                return self._images.find(reference._replace(tag=""))
-            except KezuriError as error:
-                self._told.append(f"{reference.familiar} could not be looked at: {_first(error)}")
-                return None
-        return None if self._images.apart else self._stored(subject)
+        """What a build of the Dockerfile takes where that is not simply what the registry has: the store's image, or
+        the one of the digest. KezuriError where there is none of that digest."""
+        stored = None if self._images.apart else self._stored(subject)
+        if reference.digest and stored is None:
+            return self._images.find(reference._replace(tag=""))
+        return stored
 
     def _stored(self, subject: Subject) -> FoundImage | None:
         try:
@@ -232,20 +262,26 @@ class _Advising:
         architecture = self._platform.architecture
         variant = self._platform.variant
         named = f"{architecture}/{variant}" if architecture == "arm" and variant else architecture
-        return choose(reference, self._catalogue, listed, named, self._request.most, self._ended)
+        choice = choose(reference, self._catalogue, listed, named, self._request.most, self._ended)
+        if listed is not None and not any(each.way == "newer" for each in choice.candidates):
+            elsewhere = choose(reference, self._catalogue, None, named, self._request.most, self._ended)
+            newer = [each.name for each in elsewhere.candidates if each.way == "newer"][:_NAMED]
+            if newer:
+                self._told.append(f"of newer lines its registry has none of the official tags: {', '.join(newer)}")
+        return choice
 
     def _ended(self, reference: Reference, tag: Tag) -> bool:
         name = runtime_of(reference.repository)
         life = self._lives.of_runtime(name, tag.version) if name and tag.version else None
         return life is not None and life.standing(self._day) in ("ended", "unreleased")
 
-    def _rows(self, choice: Choice, image: FoundImage, found: FoundImage | None) -> tuple[Row, ...]:
+    def _rows(self, choice: Choice, image: FoundImage, found: FoundImage | None, own: Row) -> tuple[Row, ...]:
         used = {image.digest, *((found.digest,) if found is not None else ())}
         base_ids = tuple(found.config.diff_ids) if found is not None else ()
         rows: dict[str, Row] = {}
         for candidate, answer in self._looked(choice.candidates, lambda: self._enough(rows)):
             if isinstance(answer, KezuriError):
-                if candidate.known or missing(answer) != "gone":
+                if candidate.known or self._images.missing(answer) != "gone":
                     row = Row(candidate.name, candidate.way, libc=candidate.tag.libc, absent=_first(answer))
                     rows[candidate.name] = row
                 continue
@@ -264,8 +300,9 @@ class _Advising:
                 key=lambda row: (
                     bool(row.absent),
                     order[row.way],
-                    row.counts is None,
+                    row.counts is None or row.counts.partial,
                     row.counts.badness if row.counts is not None else (),
+                    row.libc != own.libc,
                     row.contents.size if row.contents is not None else 0,
                 ),
             )
@@ -284,12 +321,17 @@ class _Advising:
         waiting = list(candidates)
         silent = 0
         with ThreadPoolExecutor(together) as pool:
-            while waiting and not enough() and silent < _SILENT:
-                batch, waiting = waiting[:together], waiting[together:]
-                for candidate, answer in zip(batch, pool.map(self._look, batch)):
-                    unreachable = isinstance(answer, KezuriError) and missing(answer) == "unreachable"
-                    silent = silent + 1 if unreachable else 0
-                    yield candidate, answer
+            try:
+                while waiting and not enough() and silent < _SILENT:
+                    batch, waiting = waiting[:together], waiting[together:]
+                    for candidate, answer in zip(batch, pool.map(self._look, batch)):
+                        unreachable = isinstance(answer, KezuriError) and self._images.missing(answer) == "unreachable"
+                        silent = silent + 1 if unreachable else 0
+                        yield candidate, answer
+            except KeyboardInterrupt:
+                # The pool waits for its threads, and these for a registry.
+                self._images.call_off()
+                raise
         self._left_out = len(waiting)
 
     def _look(self, candidate: Candidate) -> _Answer:
@@ -319,23 +361,23 @@ class _Advising:
             answer = counted(self._database, contents)
             counts = answer.counts
             if answer.why:
-                self._told.append(f"{name} is not counted: {answer.why}")
+                self._doubts.setdefault((answer.counts is None, answer.why), []).append(name)
         ended = ends(contents, self._lives, self._day)
         return Row(name, way, contents, counts, ended, contents.libc, contents.shell)
 
 
+def _name_within(name: str) -> str:
+    """The name that an image has in its place: `node:24` of `oci:images:node:24`."""
+    from kezuri.transfer.places import LayoutPlace, read_place
+
+    if not name.startswith("oci"):
+        return name
+    try:
+        place = read_place(name)
+    except KezuriError:
+        return ""
+    return place.selector if isinstance(place, LayoutPlace) else ""
+
+
 def _first(error: KezuriError) -> str:
     return error.diagnostics[0].message
-
-
-def age_days(contents: Contents, now: float) -> int | None:
-    """How many days ago an image was made; None where it does not say, or says a time of the future."""
-    from kezuri.oci.dates import seconds
-
-    made = seconds(contents.created) if contents.created else None
-    if made is None or made <= 0:
-        return None
-    with suppress(OverflowError):
-        days = int((now - made) // 86_400)
-        return days if days >= 0 else None
-    return None

@@ -1,10 +1,10 @@
 """Images that are looked at as bases: found in a registry, another place or the store, and read as streams."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from hashlib import sha256
-from typing import BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import kezuri
 from kezuri.advisories.coordinates import Distribution
@@ -19,34 +19,50 @@ from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
 from kezuri.packages.package import Package
 
+if TYPE_CHECKING:
+    from kezuri.alternatives.package_streams import SystemPackages
+
 Missing = Literal["", "gone", "unreachable", "refused"]
 _MOST_KEPT = 64 << 20
 
 
 class FoundImage(NamedTuple):
-    """An image of which only its documents were read. `digest` is its manifest's, `index` that of the index that it was
-    chosen from, empty for none; `opened` opens a layer; `here` tells that nothing comes over a network."""
+    """An image of which only its documents were read. `digest` is its manifest's; `opened` opens a layer; `here` tells
+    that nothing comes over a network; `reference` is how a registry knows it, None where it is elsewhere."""
 
     name: str
     digest: str
-    index: str
     config: ImageConfig
     layers: tuple[Descriptor, ...]
     opened: Callable[[Descriptor], BinaryIO]
     traffic: Traffic
     here: bool = False
+    reference: Reference | None = None
 
 
 class BaseImages:
     """Where bases are looked for: in `place` (a layout or an archive as `kezuri copy` names it) where one is given,
     else in registries. To be used in a `with`. Threads may share it, unless there is a place."""
 
-    def __init__(self, session: Session, platform: Platform, place: str = "") -> None:
+    def __init__(self, session: Session, platform: Platform, place: str = "", attached: bool = False) -> None:
+        """`attached`: what a bill that lies beside an image says of its packages is believed. KezuriError for a place
+        that is neither."""
+        if place:
+            from kezuri.transfer.places import ArchivePlace, LayoutPlace, read_place
+
+            if not isinstance(read_place(place), LayoutPlace | ArchivePlace):
+                raise KezuriError.of(
+                    f"bases cannot be looked for in {place}",
+                    hint="name a layout or an archive: oci:DIRECTORY, oci-archive:FILE, docker-archive:FILE",
+                    exit_code=2,
+                )
         self._session = session
         self._platform = platform
         self._place = place
+        self._attached = attached
         self._held = ExitStack()
         self._scratch = ""
+        self._listed: dict[Reference, str] | None = None
 
     def __enter__(self) -> "BaseImages":
         self._scratch = self._held.enter_context(self._session.store.scratch("base"))
@@ -54,6 +70,11 @@ class BaseImages:
 
     def __exit__(self, *raised: object) -> None:
         self._held.close()
+
+    def call_off(self) -> None:
+        """End what is being read, in whichever thread."""
+        if not self._place:
+            self._session.registry().close()
 
     @property
     def apart(self) -> bool:
@@ -70,11 +91,11 @@ class BaseImages:
         return FoundImage(
             reference.familiar,
             found.descriptor.digest,
-            found.index_digest,
             found.config,
             found.manifest.layers,
             source.open,
             traffic,
+            reference=reference,
         )
 
     def stored(self, name: str, platform: str) -> FoundImage | None:
@@ -89,30 +110,44 @@ class BaseImages:
         if not all(self._session.store.blobs.has(layer.digest) for layer in layers):
             return None
         source = InStore(self._session)
-        return FoundImage(name, kept.digest, "", kept.config, layers, source.open, Traffic(), True)
+        return FoundImage(name, kept.digest, kept.config, layers, source.open, Traffic(), True)
 
     def tags(self, reference: Reference) -> frozenset[str] | None:
         """The tags that there are. KezuriError where nobody tells."""
         if not self._place:
             return frozenset(self._session.registry().known_tags(reference))
+        names = self._names()
+        if names is None:
+            return None
+        return frozenset(each.tag for each in names if each.repository == reference.repository)
+
+    def _names(self) -> dict[Reference, str] | None:
+        """What the images of a layout are called, and how it has that; None for a place that has no list."""
         from kezuri.images.layout import open_layout
         from kezuri.transfer.places import LayoutPlace, read_place
 
-        place = read_place(self._place)
-        if not isinstance(place, LayoutPlace):
-            return None
-        with open_layout(place.address.path) as layout:
-            names = [Reference.maybe(name) for name in layout.names()]
-        return frozenset(each.tag for each in names if each is not None and each.repository == reference.repository)
+        if self._listed is None:
+            place = read_place(self._place)
+            if not isinstance(place, LayoutPlace):
+                return None
+            with open_layout(place.directory) as layout:
+                pairs = [(Reference.maybe(name), name) for name in layout.names()]
+            self._listed = {reference: name for reference, name in pairs if reference is not None}
+        return self._listed
+
+    def missing(self, error: KezuriError) -> Missing:
+        """What kind of answer an error is: `gone` where there is no such image. A place of this machine answers
+        always."""
+        return "gone" if self._place else missing(error)
 
     def _in_place(self, reference: Reference) -> FoundImage:
         from kezuri.app.distant_image import in_place
 
-        name = f"{self._place}:{reference}"
+        name = f"{self._place}:{(self._names() or {}).get(reference, str(reference))}"
         image = self._held.enter_context(in_place(self._session, name, self._platform, self._scratch))
         config = image.config()
         opened: Callable[[Descriptor], BinaryIO] = lambda layer: image.files.opener(layer)()  # noqa: E731
-        return FoundImage(reference.familiar, image.digest, "", config, image.layers, opened, Traffic(), True)
+        return FoundImage(reference.familiar, image.digest, config, image.layers, opened, Traffic(), True)
 
     def contents(self, image: FoundImage, layers: int = -1) -> Contents:
         """What is in the lowest `layers` of an image, in all of them where nothing is said. What was found out is kept
@@ -120,23 +155,48 @@ class BaseImages:
         from kezuri.alternatives.package_streams import runtimes, system_packages
 
         blobs = image.layers if layers < 0 else image.layers[:layers]
-        key = sha256(
-            json.dumps([kezuri.__version__, code(), [blob.digest for blob in blobs], image.config.env]).encode()
-        ).hexdigest()[:40]
+        whole = len(blobs) == len(image.layers)
         created = _created(image.config, len(blobs))
         size = sum(blob.size for blob in blobs)
+        if self._attached and whole and image.reference is not None:
+            found = self._by_bill(image)
+            if found is not None:
+                packages = (*found.packages, *runtimes(image.config.env_map()))
+                return Contents(image.digest, created, size, found.distribution, packages, "sbom", 0, found.told)
+        made = [kezuri.__version__, code(), [blob.digest for blob in blobs], image.config.env]
+        key = sha256(json.dumps(made).encode()).hexdigest()[:40]
         path = self._session.store.path("listings", f"base-{key}")
         known = _load(path)
-        if known is None:
-            found = system_packages(blobs, image.opened, image.name)
-            packages = tuple(package._replace(files=(), directories=()) for package in found.packages)
-            known = (found.distribution, (*packages, *runtimes(image.config.env_map())), found.told)
-            if packages:
-                _save(path, known)
-            distribution, packages, told = known
-            return Contents(image.digest, created, size, distribution, packages, "layers", image.traffic.came, told)
-        distribution, packages, told = known
-        return Contents(image.digest, created, size, distribution, packages, "kept", 0, told)
+        if known is not None:
+            return Contents(image.digest, created, size, known.distribution, known.packages, "kept", 0, known.told)
+        found = system_packages(blobs, image.opened, image.name)
+        bare = tuple(package._replace(files=(), directories=()) for package in found.packages)
+        found = found._replace(packages=(*bare, *runtimes(image.config.env_map())))
+        if bare:
+            _save(path, found)
+        came = image.traffic.came
+        return Contents(image.digest, created, size, found.distribution, found.packages, "layers", came, found.told)
+
+    def _by_bill(self, image: FoundImage) -> "SystemPackages | None":
+        """The packages of the distribution by a bill beside the image; None where there is none that tells them."""
+        from kezuri.alternatives.package_streams import SystemPackages
+        from kezuri.app.attestations import BILLS, attached
+        from kezuri.packages.inventory import SYSTEM
+        from kezuri.sbom.reading import read
+        from kezuri.transfer.places import RegistryPlace
+
+        assert image.reference is not None
+        try:
+            for document in attached(self._session, RegistryPlace(image.reference), BILLS, str(self._platform)):
+                if document.subject != image.digest:
+                    continue
+                bill = read(document.data, document.where)
+                packages = tuple(each.package for each in bill.components if each.package.ecosystem in SYSTEM)
+                if packages and bill.distribution.id:
+                    return SystemPackages(packages, bill.distribution, bill.told)
+        except KezuriError:
+            pass  # The layers say it, too.
+        return None
 
 
 def missing(error: KezuriError) -> Missing:
@@ -162,28 +222,28 @@ def _created(config: ImageConfig, layers: int) -> str:
     return config.created
 
 
-_Kept = tuple[Distribution, tuple[Package, ...], tuple[str, ...]]
+def _load(path: str) -> "SystemPackages | None":
+    from kezuri.alternatives.package_streams import SystemPackages
 
-
-def _load(path: str) -> _Kept | None:
     try:
         with open(path, "rb") as file:
-            row = json.loads(file.read(_MOST_KEPT))
-        distribution, packages, told = row
-        return (
-            Distribution(*(tuple(each) if isinstance(each, list) else each for each in distribution)),
-            tuple(Package(*(tuple(each) if isinstance(each, list) else each for each in row)) for row in packages),
-            tuple(told),
+            distribution, packages, told = json.loads(file.read(_MOST_KEPT))
+        return SystemPackages(
+            tuple(Package(*_tuples(row)) for row in packages), Distribution(*_tuples(distribution)), tuple(told)
         )
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _save(path: str, found: _Kept) -> None:
+def _tuples(row: Sequence[Any]) -> Iterator[Any]:
+    return (tuple(each) if isinstance(each, list) else each for each in row)
+
+
+def _save(path: str, found: "SystemPackages") -> None:
     from kezuri.linux.replacement import replacement
 
     with suppress(OSError), replacement(path, durable=False) as file:
-        file.write(json.dumps(found).encode())
+        file.write(json.dumps([found.distribution, found.packages, found.told]).encode())
 
 
 def same_layers(image: Sequence[str], base: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.rebase import BASE_NAME
 from kezuri.oci.platform import Platform
+from kezuri.oci.reference import Reference
 from kezuri.plan.inputs import BaseImage, ImageSource
 
 _NAMES = ("Dockerfile", "Containerfile")
@@ -81,19 +82,19 @@ def of_image(
 
     if isinstance(found, StoredImage):
         digest, config, manifest = found.kept.digest, found.kept.config, found.kept.manifest
-        image = FoundImage(found.name, digest, "", config, manifest.layers, InStore(session).open, Traffic(), here=True)
+        image = FoundImage(found.name, digest, config, manifest.layers, InStore(session).open, Traffic(), here=True)
         annotations = manifest.annotations
     else:
         files, here = found.files, not traffic.source
         image = FoundImage(
             found.name,
             found.digest,
-            "",
             found.config(),
             found.layers,
             lambda layer: files.opener(layer)(),
             traffic,
             here,
+            None if here else Reference.maybe(found.name),
         )
         annotations = found.annotations
     made = makers(session, image.name, image.config, annotations)

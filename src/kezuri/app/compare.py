@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.values import Anatomy
@@ -22,6 +22,9 @@ from kezuri.progress.events import Listener, WorkName
 from kezuri.progress.reporter import Reporter
 from kezuri.source.reading import USUAL
 from kezuri.tree.tree import Tree
+
+if TYPE_CHECKING:
+    from kezuri.app.known_faults import KnownFaults
 
 _IMAGE = "an image is not built"
 
@@ -90,6 +93,11 @@ def compare(
             figures.append(figure("pull", times))
             conditions = conditions._replace(bandwidth=request.bandwidth, rtt=request.rtt, registry=registry)
         figures += _safety_figures(looked)
+        if settings.db and os.path.isfile(settings.db):
+            with reporter.step(WorkName("ask what is known to be broken")):
+                figures += _fault_figures(columns, platform, told)
+        else:
+            told.append("known faults are not compared: there is no database of advisories (`kezuri db update`)")
         if request.checks:
             with reporter.step(WorkName("check")):
                 figures += _findings(columns, request, platform, settings)
@@ -169,6 +177,36 @@ def _of(column: _Column, of: Callable[[BuiltSide], Reading]) -> Reading:
 def _safety_figures(looked: list[_Looked]) -> Iterator[Figure]:
     yield figure("user", (Reading(text=each.user) for each in looked))
     yield figure("setid", (Reading((each.setids,)) for each in looked))
+
+
+def _fault_figures(columns: list[_Column], platform: str, told: list[str]) -> list[Figure]:
+    from kezuri.app.known_faults import KnownFaults, known_faults
+    from kezuri.app.sbom import BillRequest
+
+    known: list[KnownFaults | str] = []
+    for column in columns:
+        try:
+            found = known_faults(column.settings, BillRequest(column.name, platform))
+            known.append(found)
+            if found.unasked:
+                told.append(
+                    f"{column.shown}: the database of advisories has no data about {found.unasked} of "
+                    f"{found.packages} packages"
+                )
+        except KezuriError as error:
+            known.append(error.diagnostics[0].message)
+    return [
+        figure(key, (Reading(absent=each) if isinstance(each, str) else Reading((of(each),)) for each in known))
+        for key, of in (("faults", _number), ("faults.severe", _severe))
+    ]
+
+
+def _number(known: "KnownFaults") -> int:
+    return sum(number for _, number in known.faults)
+
+
+def _severe(known: "KnownFaults") -> int:
+    return sum(number for severity, number in known.faults if severity in ("critical", "high"))
 
 
 def _findings(columns: list[_Column], request: CompareRequest, platform: str, settings: Settings) -> Iterator[Figure]:

@@ -64,10 +64,12 @@ class Delivery:
         for output in self._request.outputs:
             if not isinstance(output, StoredImage):
                 _check_platforms(output, plan)
+            if self._request.sbom:
+                _check_attested(output)
             if output.options is not None:
                 annotations = _annotations(output)
                 if annotations is not None:
-                    annotations.check(platforms, index=bool(plan.targets))
+                    annotations.check(platforms, index=bool(plan.targets) or self._request.sbom)
         files = [(path, True) for path in self._request.files]
         files += [(path, False) for path in (self._request.iidfile, self._request.metadata_file) if path]
         if files:
@@ -84,7 +86,7 @@ class Delivery:
         for output in self._request.outputs:
             if output.options is not None:
                 way = (self._packing(output), output.options.forced)
-                image = self._compose(output, parts[way], now, index=bool(plan.targets))
+                image = self._attested(output, self._compose(output, parts[way], now, index=bool(plan.targets)))
                 self._write(output, image)
             else:
                 self._write_root(output, plan, built)
@@ -215,6 +217,16 @@ class Delivery:
             squash=self._squash(output),
         )
 
+    def _attested(self, output: "ImageOutput", image: "Exported") -> "Exported":
+        """The image, with its bill where that was asked for."""
+        if not self._request.sbom:
+            return image
+        from kezuri.app.attesting import with_bills
+
+        called = (*self._names, *output.options.names)
+        with self._reporter.step(WorkName("generating sbom")):
+            return with_bills(self._session, image, tuple(dict.fromkeys(called)), _annotations(output))
+
     def _squash(self, output: "ImageOutput") -> "Squash | None":
         """What makes layers of each image one, if that was asked for."""
         if not self._request.squash:
@@ -329,6 +341,31 @@ def _check_platforms(output: "Output", plan: Plan) -> None:
         raise KezuriError.of(
             f"--output type=docker,dest={output.dest}: a docker archive cannot hold an image index",
             hint="use type=oci, or build one platform",
+            exit_code=2,
+        )
+
+
+def _check_attested(output: "Output") -> None:
+    """KezuriError when the output cannot carry what is said about its image."""
+    from kezuri.app.outputs import CacheOnly, DockerArchive, LoadedImage, RootDirectory, RootTar
+
+    if isinstance(output, LoadedImage | DockerArchive):
+        named = "--load" if isinstance(output, LoadedImage) else f"--output type=docker,dest={output.dest}"
+        raise KezuriError.of(
+            f"{named}: an SBOM is attached in an image index, which this form has not",
+            hint="use type=oci or --push; or write it to a file: kezuri sbom IMAGE --output FILE",
+            exit_code=2,
+        )
+    if isinstance(output, RootDirectory | RootTar):
+        raise KezuriError.of(
+            "--sbom: files that leave without an image have nothing that an SBOM could be attached to",
+            hint="write it to a file: kezuri sbom DIR --output FILE",
+            exit_code=2,
+        )
+    if not isinstance(output, CacheOnly) and output.options.docker_types:
+        raise KezuriError.of(
+            "--sbom: an SBOM cannot be attached to an image with oci-mediatypes=false",
+            hint="leave out oci-mediatypes",
             exit_code=2,
         )
 

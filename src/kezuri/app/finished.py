@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kezuri.app.check_places import Found
 from kezuri.app.request import BuildRequest, Settings
@@ -13,13 +14,17 @@ from kezuri.diagnostics import Diagnostic, KezuriError
 from kezuri.oci.platform import Platform
 from kezuri.progress.events import Listener
 
+if TYPE_CHECKING:
+    from kezuri.app.known_faults import KnownFaults
+
 _SAYS_WHERE = re.compile(
     r"(?:docker://|store:|oci-layout:|oci:|oci-archive:|docker-archive:|docker-daemon:|containers-storage:)"
 )
 
 
 class Finished:
-    """Checks images. `warnings` and `errors` are what of them could not be looked at."""
+    """Checks images. `warnings` and `errors` are what of them could not be looked at, `faults` what is known to be
+    broken in those that were named."""
 
     def __init__(
         self,
@@ -38,6 +43,7 @@ class Finished:
         self._listener = listener
         self.warnings: list[Diagnostic] = []
         self.errors: list[Diagnostic] = []
+        self.faults: list[tuple[str, KnownFaults]] = []
 
     def means_image(self, path: str) -> bool:
         """Whether a word of the command line names an image: it says so itself, or there is no such file and the store
@@ -57,7 +63,22 @@ class Finished:
         platform = str(self._platform) if self._platform is not None else ""
         found = check_named(self._settings(), name, platform, preferences.selection)
         self.warnings += found.warnings
+        self._ask_faults(name, platform)
         return found.sheet
+
+    def _ask_faults(self, name: str, platform: str) -> None:
+        """What is known to be broken in the image, where there is a database; what cannot be known is told."""
+        settings = self._settings()
+        if not settings.db or not os.path.isfile(settings.db):
+            return
+        from kezuri.app.known_faults import known_faults
+        from kezuri.app.sbom import BillRequest
+
+        try:
+            self.faults.append((name, known_faults(settings, BillRequest(name, platform))))
+        except KezuriError as error:
+            message = f"known faults of {name} are not counted: {error.diagnostics[0].message}"
+            self.warnings.append(Diagnostic("info", message))
 
     def built(self, dockerfile: Found, sheet: Sheet, preferences: Preferences, today: str) -> list[Sheet]:
         """A Dockerfile's sheet with what there is to say about the image that it is built to, where that is wanted, and

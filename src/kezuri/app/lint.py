@@ -22,6 +22,7 @@ from kezuri.progress.events import Listener
 
 if TYPE_CHECKING:
     from kezuri.app.fix_views import DocumentLooking
+    from kezuri.app.known_faults import KnownFaults
     from kezuri.app.request import BuildRequest
     from kezuri.check.document import DocumentSubject
     from kezuri.check.surroundings import Surroundings
@@ -54,13 +55,15 @@ class CheckRequest(NamedTuple):
 class Checks(NamedTuple):
     """What was found: a sheet for each file, in the order in which they were named, and what could not be read.
     `failed` tells that a finding weighs as much as it may not; `preferences` are those of the current directory, and
-    `warnings` what of all of them was not understood."""
+    `warnings` what of all of them was not understood. `faults` are what is known to be broken in the images that were
+    named, where there is a database of advisories."""
 
     sheets: tuple[Sheet, ...]
     unread: tuple[Diagnostic, ...]
     failed: bool
     preferences: Preferences
     warnings: tuple[Diagnostic, ...]
+    faults: "tuple[tuple[str, KnownFaults], ...]" = ()
 
 
 class Mend(Protocol):
@@ -120,7 +123,9 @@ def check_all(
     unknown = (d for sheet in sheets for d in sheet.unknown) if request.online else ()
     unchecked = (d._replace(severity="info", message=f"not checked: {d.message}") for d in unknown)
     warnings = tuple(dict.fromkeys((*files.warnings.warnings, *finished.warnings, *unchecked)))
-    return Checks(tuple(sheets), (*unread, *checker.errors, *finished.errors), failed, here, warnings)
+    return Checks(
+        tuple(sheets), (*unread, *checker.errors, *finished.errors), failed, here, warnings, tuple(finished.faults)
+    )
 
 
 class Checker:

@@ -73,7 +73,7 @@ class BuildRequest(NamedTuple):
     network alone is run again `retry_network` times. `cache_from` are caches of other machines that are looked into,
     `cache_to` those that are written. Without `outputs` nothing leaves. `squash` makes the new layers one (`new`), or
     those of the base, too (`all`); the image does not declare what is `unset`. `disguise` is what steps are shown
-    instead of what there is.
+    instead of what there is. With `sbom` each image has its bill attached.
     """
 
     context: str = "."
@@ -107,6 +107,7 @@ class BuildRequest(NamedTuple):
     cache_from: "tuple[CacheSource, ...]" = ()
     cache_to: "tuple[CacheTarget, ...]" = ()
     disguise: "Disguise | None" = None
+    sbom: bool = False
 
     @property
     def images(self) -> "tuple[ImageOutput, ...]":
@@ -134,8 +135,8 @@ class BuildRequest(NamedTuple):
     @property
     def passed_on(self) -> bool:
         """Whether all that is made goes to registries and nothing of it is kept here."""
-        if not self.pushed:
-            return False
+        if not self.pushed or self.sbom:
+            return False  # A bill is made of layers that are here.
         from kezuri.app.outputs import CacheOnly, PushedImage
 
         made = (output for output in self.outputs if not isinstance(output, CacheOnly))

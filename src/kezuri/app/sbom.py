@@ -1,17 +1,22 @@
 """`kezuri sbom`: the bill of an image wherever it is, of a directory, or of a document that was written before."""
 
 import os
-from typing import Final, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.sbom.values import Bill
+
+if TYPE_CHECKING:
+    from kezuri.app.anatomy import FoundImage
+    from kezuri.app.session import Session
 
 _MOST_DOCUMENT: Final = 512 << 20
 
 
 class BillRequest(NamedTuple):
-    """What a bill is wanted of: `subject` is an image as `kezuri ls` finds it, `dir:PATH` or the path of a directory,
-    or `sbom:PATH` or the path of a file that is a CycloneDX or SPDX document. `platform` and `base` are as in
+    """What a bill is wanted of: `subject` is an image as `kezuri ls` finds it, `dir:PATH` a root directory, `sbom:PATH`
+    a CycloneDX or SPDX document, or the path of any of them that is there. `platform` and `base` are as in
     `app.anatomy.Named`."""
 
     subject: str
@@ -22,50 +27,65 @@ class BillRequest(NamedTuple):
 def bill(settings: Settings, request: BillRequest) -> Bill:
     """The bill of the subject: nothing is unpacked, and what was read of a layer once is kept. KezuriError when there
     is no such subject, or it cannot be read."""
-    subject = request.subject
-    if subject.startswith("sbom:") or os.path.isfile(subject):
+    subject = placed(request.subject)
+    request = request._replace(subject=subject)
+    if subject.startswith("sbom:"):
         return _of_document(subject.removeprefix("sbom:"))
-    if subject.startswith("dir:") or os.path.isdir(subject):
-        return _of_directory(subject.removeprefix("dir:"))
+    if subject.startswith("dir:"):
+        from kezuri.app.sbom_directory import bill_of_directory
+
+        return bill_of_directory(subject.removeprefix("dir:"))
     return _of_image(settings, request)
 
 
 def _of_image(settings: Settings, request: BillRequest) -> Bill:
     from kezuri.app.anatomy import Named, found_image
-    from kezuri.app.sbom_kept import KeptBills
     from kezuri.app.session import Session
 
     named = Named(request.subject, request.platform, request.base)
     with Session(settings, reading=True) as session, found_image(session, named) as found:
-        kept = KeptBills(session.store)
-        key = kept.key(found.config, found.blobs, found.makers, found.digest)
-        known = kept.load(key)
-        if known is None:
-            from kezuri.sbom.collecting import bill_of
-
-            image = found.dissection()
-            known = bill_of(image)
-            if image.naming.whole and not any(layer.unread for layer in image.layers):
-                kept.save(key, known)
-        return known._replace(name=found.name)
+        return bill_of_found(session, found)
 
 
-def _of_directory(path: str) -> Bill:
-    from kezuri.anatomy.dissection import Dissection, OwnLayer
-    from kezuri.anatomy.naming import recorded_names
-    from kezuri.anatomy.values import Maker
-    from kezuri.diagnostics import KezuriError
-    from kezuri.layer.listing import Listing
-    from kezuri.oci.config import ImageConfig
-    from kezuri.oci.platform import Platform
-    from kezuri.sbom.collecting import bill_of
-    from kezuri.tree.layers import DirectoryLayer
+def bill_of_found(session: "Session", found: "FoundImage") -> Bill:
+    """The bill of an image that was found: the one that was kept, else one that is made now, and kept."""
+    from kezuri.app.sbom_kept import KeptBills
 
-    if not os.path.isdir(path):
-        raise KezuriError.of(f"{path!r} is no directory", exit_code=125)
-    layer = OwnLayer("", DirectoryLayer(path), Listing({}, frozenset(), {}, {}), Maker(""))
-    config = ImageConfig(Platform("linux", ""))
-    return bill_of(Dissection(path, config, [layer], naming=recorded_names), "directory")
+    kept = KeptBills(session.store)
+    key = kept.key(found.config, found.blobs, found.makers, found.digest)
+    known = kept.load(key)
+    if known is None:
+        from kezuri.sbom.collecting import bill_of
+
+        image = found.dissection()
+        known = bill_of(image)
+        if image.naming.whole and not any(layer.unread for layer in image.layers):
+            kept.save(key, known)
+    return known._replace(name=found.name)
+
+
+def placed(subject: str) -> str:
+    """A subject with the word of the place where it is, if it is the path of something that is there: a root directory,
+    a layout of OCI, an archive of images, a document. KezuriError where it cannot be looked at."""
+    if os.path.isdir(subject):
+        return f"{'oci' if os.path.isfile(os.path.join(subject, 'oci-layout')) else 'dir'}:{subject}"
+    if not os.path.isfile(subject):
+        return subject
+    from kezuri.store.archive_file import ArchiveFile, NoArchive
+
+    if _begins_as_document(subject):
+        return f"sbom:{subject}"
+    try:
+        with ArchiveFile.open(subject) as archive:
+            return f"{'oci' if archive.size('manifest.json') is None else 'docker'}-archive:{subject}"
+    except NoArchive:
+        return f"sbom:{subject}"
+
+
+def _begins_as_document(path: str) -> bool:
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<", b"")
+    return True
 
 
 def _of_document(path: str) -> Bill:

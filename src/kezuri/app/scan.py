@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.advisories.values import SEVERITIES, DataSet, Severity
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest
+from kezuri.app.scan_subject import is_document
 from kezuri.diagnostics import KezuriError
 from kezuri.sbom.values import Bill
 from kezuri.scan.findings import asked, vulnerabilities
@@ -29,9 +30,10 @@ class ScanRequest(NamedTuple):
     are looked at, `os` for the distribution's and `library` for all others. What is shown is of these `severities`; of
     faults not the `ignored_statuses` (see STATUSES), with `ignore_unfixed` only those that a version mends, with
     `only_exploited` only those that are known to be exploited (KEV). `ignore_files` are those of Trivy, and one that is
-    not there is told; `vex` are documents of OpenVEX, and with `attached_vex` those that are beside the image count,
-    too. `since` names an image whose findings are no news. `forbidden_licences` are identifiers or patterns. `now` is
-    the time of the scan, in seconds since 1970; 0 for the clock's."""
+    not there is told; what lies in files that the patterns `skip` match is no finding. `vex` are documents of OpenVEX,
+    and with `attached_vex` those that are beside the image count, too. `since` names an image whose findings are no
+    news. `forbidden_licences` are identifiers or patterns. `now` is the time of the scan, in seconds since 1970; 0 for
+    the clock's."""
 
     subject: BillRequest
     scanners: tuple[str, ...] = ("vuln", "secret", "misconfig")
@@ -45,6 +47,7 @@ class ScanRequest(NamedTuple):
     packages: tuple[str, ...] = ("os", "library")
     ignored_statuses: tuple[str, ...] = ()
     attached_vex: bool = False
+    skip: tuple[str, ...] = ()
     now: float = 0.0
 
 
@@ -74,12 +77,18 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
     """As `scan`, of a bill that is here already. An image is read for secrets and settings only where these are asked
     for, and a bill that a document has is of no image."""
     now = request.now or time()
-    found, told, data = _found(settings, request, bill, now)
+    found, told, data = _found(settings, request, bill, now, demanding=True)
+    if request.skip:
+        from kezuri.dockerfile.ignore import Patterns
+
+        skipped = Patterns.of(request.skip)
+        found = [finding for finding in found if not (finding.path and skipped.matches(finding.path))]
     findings = _let_pass(settings, request, bill, found, told, now)
     if request.since:
         findings = _news(settings, request, findings, now)
     shown = [finding for finding in findings if _is_wanted(finding, request)]
     hidden = Counter(each.severity for each in findings if not _is_wanted(each, request) and not each.ignored)
+    from kezuri.app.base_lines import with_base_lines
     from kezuri.scan.remedies import remedies
 
     in_order = ordered(shown)
@@ -89,7 +98,7 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
         bill.digest,
         bill.platform,
         bill.distribution.title or f"{bill.distribution.id} {bill.distribution.version}".strip(),
-        bill.layers,
+        with_base_lines(bill.layers),
         len(bill.components),
         in_order,
         remedies(bill, in_order),
@@ -108,9 +117,14 @@ def _news(settings: Settings, request: ScanRequest, findings: Sequence[Finding],
         request.scanners,
         forbidden_licences=request.forbidden_licences,
         packages=request.packages,
+        skip=request.skip,
         now=now,
     )
-    return without_known(findings, scan(settings, before).findings, request.since)
+    from kezuri.app.sbom import bill
+
+    # What the database does not know of the image of before was not found in it: it would be new.
+    found, _, _ = _found(settings, before, bill(settings, before.subject), now, demanding=False)
+    return without_known(findings, found, request.since)
 
 
 def _prove_database(settings: Settings) -> None:
@@ -122,15 +136,17 @@ def _prove_database(settings: Settings) -> None:
 
 
 def _found(
-    settings: Settings, request: ScanRequest, bill: Bill, now: float
+    settings: Settings, request: ScanRequest, bill: Bill, now: float, *, demanding: bool
 ) -> tuple[list[Finding], list[str], tuple[DataSet, ...]]:
     findings: list[Finding] = []
     told = list(bill.told)
     data: tuple[DataSet, ...] = ()
     if "vuln" in request.scanners:
-        data = _faults(settings, request, bill, now, findings, told)
+        data = _faults(settings, request, bill, now, findings, told, demanding)
     inside = [name for name in ("secret", "misconfig") if name in request.scanners]
-    if inside and bill.kind != "sbom":
+    if inside and is_document(request.subject.subject):
+        told.append(f"{request.subject.subject} is a document: there are no files to look for secrets and settings in")
+    elif inside:
         from kezuri.app.scan_inside import look_inside
 
         seen = look_inside(settings, request.subject, bill, inside)
@@ -144,11 +160,18 @@ def _found(
 
 
 def _faults(
-    settings: Settings, request: ScanRequest, bill: Bill, now: float, findings: list[Finding], told: list[str]
+    settings: Settings,
+    request: ScanRequest,
+    bill: Bill,
+    now: float,
+    findings: list[Finding],
+    told: list[str],
+    demanding: bool,
 ) -> tuple[DataSet, ...]:
+    from kezuri.advisories.coordinates import coordinates
     from kezuri.advisories.lifecycles import lifecycles
     from kezuri.advisories.matching import match
-    from kezuri.app.advisories import opened_database
+    from kezuri.app.advisories import age_remarks, opened_database
     from kezuri.oci.dates import timestamp
     from kezuri.scan.ends import findings as of_ends
 
@@ -156,10 +179,14 @@ def _faults(
     packages = [bill.components[number].package for number in numbers]
     with opened_database(settings) as database:
         matched = match(database, packages, bill.distribution)
-        data = tuple(database.data())
-    _prove_covered(bill, numbers, matched)
+        places = {(at.ecosystem, at.release) for each in packages if (at := coordinates(each, bill.distribution))}
+        # What tells of no ecosystem (KEV, EPSS) tells of all.
+        data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
+    if demanding:
+        _prove_covered(bill, numbers, matched)
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
+    told += (remark.message for remark in age_remarks(settings, data, now))
     findings += of_ends(bill, lifecycles(), timestamp(int(now))[:10])
     return data
 

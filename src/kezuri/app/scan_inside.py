@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Collection
-from contextlib import ExitStack
 from typing import NamedTuple
 
 from kezuri.anatomy.history import History
@@ -11,6 +10,7 @@ from kezuri.app.image_whole import opened_whole
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest
+from kezuri.app.scan_kept import KeptInside
 from kezuri.app.session import Session
 from kezuri.check.image.subject import Image
 from kezuri.diagnostics import KezuriError
@@ -35,7 +35,7 @@ class Inside(NamedTuple):
 def look_inside(settings: Settings, subject: BillRequest, bill: Bill, scanners: Collection[str]) -> Inside:
     """The secrets (`secret`) and the broken rules (`misconfig`) of what the bill is of: an image or a directory; a
     document has no files. Findings of files name their layer as the bill counts it. KezuriError when the subject cannot
-    be read."""
+    be read. What was found in an image is kept: a second look reads none of it."""
     if bill.kind == "sbom" or not {"secret", "misconfig"} & set(scanners):
         return Inside()
     told: list[str] = []
@@ -44,15 +44,20 @@ def look_inside(settings: Settings, subject: BillRequest, bill: Bill, scanners: 
         if len(told) < _MOST_TOLD:
             told.append(text)
 
-    with ExitStack() as held:
-        if bill.kind == "directory":
-            image = _directory(subject.subject.removeprefix("dir:"), unchecked)
-        else:
-            session = held.enter_context(Session(settings, reading=True))
-            whole = held.enter_context(opened_whole(session, subject.subject, subject.platform, Traffic()))
+    if bill.kind == "directory":
+        return Inside(_found(_directory(subject.subject.removeprefix("dir:"), unchecked), False, scanners), tuple(told))
+    with Session(settings, reading=True) as session:
+        kept = KeptInside(session.store)
+        key = kept.key(bill, {"secret", "misconfig"} & set(scanners))
+        known = kept.load(key) if key else None
+        if known is not None:
+            return Inside(known)
+        with opened_whole(session, subject.subject, subject.platform, Traffic()) as whole:
             base = sum(layer.of_base for layer in bill.layers)
-            image = image_of(whole, unchecked, base_layers=base or None)
-        return Inside(_found(image, bill.kind == "image", scanners), tuple(told))
+            found = _found(image_of(whole, unchecked, base_layers=base or None), True, scanners)
+        if key and not told:
+            kept.save(key, found)
+    return Inside(found, tuple(told))
 
 
 def _found(image: Image, config: bool, scanners: Collection[str]) -> tuple[Finding, ...]:

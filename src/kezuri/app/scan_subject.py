@@ -1,4 +1,4 @@
-"""What Trivy's `--input` names: an archive or a layout, as the name that images of it have."""
+"""What is scanned, by its name: documents, and what Trivy's `--input` names."""
 
 import os
 
@@ -13,3 +13,8 @@ def of_archive(path: str) -> str:
     with ArchiveFile.open(path) as archive:
         form = "docker" if archive.size("manifest.json") is not None else "oci"
     return f"{form}-archive:{path}"
+
+
+def is_document(subject: str) -> bool:
+    """Whether a subject is a bill in a file, as `app.sbom` reads it, and not an image or a directory."""
+    return subject.startswith("sbom:") or os.path.isfile(subject)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kezuri.alternatives.values import Advice, Row
-from kezuri.cli.base_words import advised, asked, cells, facts, headings
+from kezuri.cli.base_words import Words, advised, asked, cells, facts, headings
 from kezuri.cli.figures import markdown_table
 from kezuri.cli.phrase import Phrase
 from kezuri.cli.screen_text import width
@@ -13,30 +13,30 @@ _BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _RIGHT = (1, 3)
 
 
-def text(advice: Advice, phrase: Phrase, now: float, colour: bool = False) -> str:
+def text(advice: Advice, phrase: Phrase, words: Words, now: float, colour: bool = False) -> str:
     """For people at a terminal."""
     lines = []
-    known = list(facts(advice, phrase, now))
+    known = list(facts(advice, phrase, words, now))
     widest = max(width(word) for word, _ in known)
     lines += [f"{word}:{' ' * (widest - width(word))}{_GAP}{said}" for word, said in known]
     lines.append("")
     lines += _table(advice, phrase, now, colour)
-    for group in (list(advised(advice, phrase)), list(asked(advice, phrase))):
+    for group in (list(advised(advice, phrase)), list(asked(advice, phrase, words))):
         if group:
             lines += ["", *group]
     return "\n".join(lines)
 
 
-def markdown(advice: Advice, phrase: Phrase, now: float) -> str:
+def markdown(advice: Advice, phrase: Phrase, words: Words, now: float) -> str:
     """For pull requests and articles."""
-    known = [f"- {word}: {_safe(said)}" for word, said in facts(advice, phrase, now)]
+    known = [f"- {word}: {_safe(said)}" for word, said in facts(advice, phrase, words, now)]
     rows = [headings(phrase)]
     for title, group in _groups(advice, phrase):
         for row in group:
-            name, *rest = cells(row, advice.base.row, phrase, now)
-            rows.append((f"`{name.replace('`', chr(39))}`", *rest[:-1], "; ".join(filter(None, (title, rest[-1])))))
+            *figures, note = cells(row, advice.base.row, phrase, now)
+            rows.append((*figures, "; ".join(filter(None, (title, note)))))
     lines = [*known, "", *markdown_table(rows)]
-    for sentences in (list(advised(advice, phrase)), list(asked(advice, phrase))):
+    for sentences in (list(advised(advice, phrase)), list(asked(advice, phrase, words))):
         if sentences:
             lines += ["", *(f"- {_safe(line)}" for line in sentences)]
     return "\n".join(lines)

@@ -1,10 +1,10 @@
 """What is said of a base image and of those that could replace it, in the reader's language."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kezuri.alternatives.values import Advice, Base, Contents, End, Row
 from kezuri.cli.phrase import Phrase
-from kezuri.cli.quantities import since, size
+from kezuri.cli.quantities import size
 from kezuri.cli.screen_text import one_line
 
 
@@ -20,13 +20,19 @@ def headings(phrase: Phrase) -> tuple[str, ...]:
     )
 
 
+_DAY = 86_400
+
+Words = Callable[[str], str]
+"""Says a whole sentence in the reader's language (`Console.words`)."""
+
+
 def cells(row: Row, base: Row, phrase: Phrase, now: float) -> tuple[str, ...]:
     """The row's cells, in the order of the headings."""
     counts, contents = row.counts, row.contents
-    total = str(counts.total) if counts is not None else "-"
+    total = "-" if counts is None else f"{counts.total}+" if counts.partial else str(counts.total)
     severity = severities(row, phrase) if counts is not None else "-"
     weight = size(contents.size) if contents is not None else "-"
-    made = since(contents.created, now) if contents is not None and contents.created else "-"
+    made = age(contents, phrase, now) if contents is not None else "-"
     return one_line(row.name), total, severity, weight, made, "; ".join(notes(row, base, phrase))
 
 
@@ -41,16 +47,13 @@ def severities(row: Row, phrase: Phrase) -> str:
 
 def notes(row: Row, base: Row, phrase: Phrase) -> Iterator[str]:
     """What is to be known before an image is taken instead of the base."""
-    if row.absent:
-        yield one_line(row.absent)
-        return
     if row is not base:
         if row.libc and base.libc and row.libc != base.libc:
             yield phrase("{} instead of {}", _libc(row, phrase), _libc(base, phrase))
         if not row.shell and base.shell:
             yield phrase("no shell")
     for end in row.ends:
-        if end.past:
+        if end.over and (row is base or end not in base.ends):
             yield phrase("{} ended {}", one_line(end.title), end.day)
     if row.counts is not None and row.counts.exploited:
         yield phrase("{} known to be exploited", row.counts.exploited)
@@ -58,11 +61,26 @@ def notes(row: Row, base: Row, phrase: Phrase) -> Iterator[str]:
         yield phrase("also {}", ", ".join(map(one_line, row.also)))
 
 
+def age(contents: Contents, phrase: Phrase, now: float) -> str:
+    """How long ago an image was made; `-` where it does not say, or says what cannot be."""
+    from kezuri.oci.dates import seconds
+
+    made = seconds(contents.created) if contents.created else None
+    if made is None or made <= 0:
+        return "-"
+    days = int((now - made) // _DAY)
+    if days < 0:
+        return phrase("in the future")
+    if days < 2 * 30:
+        return phrase("{} days ago", days)
+    return phrase("{} months ago", days // 30) if days < 2 * 365 else phrase("{} years ago", days // 365)
+
+
 def _libc(row: Row, phrase: Phrase) -> str:
     return phrase("no C library") if row.libc == "none" else row.libc
 
 
-def facts(advice: Advice, phrase: Phrase, now: float) -> Iterator[tuple[str, str]]:
+def facts(advice: Advice, phrase: Phrase, words: Words, now: float) -> Iterator[tuple[str, str]]:
     """What is known of the base, as pairs of a word and what it says."""
     base = advice.base
     if base.name:
@@ -73,10 +91,12 @@ def facts(advice: Advice, phrase: Phrase, now: float) -> Iterator[tuple[str, str
     contents = base.row.contents
     if contents is not None:
         if contents.created:
-            yield phrase("Made"), f"{one_line(contents.created)} ({since(contents.created, now)})"
+            yield phrase("Made"), phrase("{} ({})", one_line(contents.created), age(contents, phrase, now))
         yield phrase("Digest"), contents.digest
         yield from _parts(contents, base.row.ends, phrase)
-    newer = refreshed(base, phrase)
+    if base.row.absent:
+        yield phrase("Contents"), one_line(words(base.row.absent))
+    newer = refreshed(base, phrase, words)
     if newer:
         yield phrase("Newer build"), newer
     if base.made is False:
@@ -116,7 +136,7 @@ def ended(end: End, phrase: Phrase) -> str:
     return phrase("{}; extended support until {}", text, end.extended) if end.extended > end.day else text
 
 
-def refreshed(base: Base, phrase: Phrase) -> str:
+def refreshed(base: Base, phrase: Phrase, words: Words) -> str:
     """Whether there is a newer build of the same tag; empty where that is not asked."""
     if base.refresh == "current":
         return phrase("none: this is what the tag names")
@@ -126,7 +146,7 @@ def refreshed(base: Base, phrase: Phrase) -> str:
     if base.refresh == "newer" and newest is not None:
         name = one_line(base.newest.name if base.newest is not None else "")
         return phrase("{} names another image now, made {} ({})", name, newest.created or "-", newest.digest[:19])
-    return phrase("not known: {}", one_line(base.why)) if base.why else ""
+    return phrase("not known: {}", one_line(words(base.why))) if base.why else ""
 
 
 def advised(advice: Advice, phrase: Phrase) -> Iterator[str]:
@@ -147,16 +167,17 @@ def advised(advice: Advice, phrase: Phrase) -> Iterator[str]:
             one_line(base.row.name),
             own.total,
         )
-    elif own is not None and any(row.counts is not None for row in advice.rows):
+    elif own is not None and not own.partial and any(row.counts is not None for row in advice.rows):
         yield phrase("None of these has fewer known faults of the worst severities.")
 
 
-def asked(advice: Advice, phrase: Phrase) -> Iterator[str]:
+def asked(advice: Advice, phrase: Phrase, words: Words) -> Iterator[str]:
     """Which data the figures are of, and what could not be found out."""
     if advice.no_data:
-        yield phrase("Nothing is counted: {}", one_line(advice.no_data))
-    for data in advice.data:
-        yield phrase("Data: {} of {} ({})", one_line(data.name), data.date or "-", one_line(data.address))
+        yield phrase("Nothing is counted: {}", one_line(words(advice.no_data)))
+    if advice.data:
+        sets = (f"{one_line(data.name)} {data.date[:10]}".rstrip() for data in advice.data)
+        yield phrase("Data: {}", ", ".join(sets))
     if any(row.counts is not None for row in (advice.base.row, *advice.rows)):
         yield phrase(
             "Counted are packages of the distribution and runtimes, each fault once; not those of npm, pip and so on."
@@ -164,8 +185,8 @@ def asked(advice: Advice, phrase: Phrase) -> Iterator[str]:
     absent = [row for row in advice.rows if row.absent]
     if absent:
         names = ", ".join(one_line(row.name) for row in absent)
-        yield phrase("Could not be looked at: {} ({})", names, one_line(absent[0].absent))
+        yield phrase("Could not be looked at: {} ({})", names, one_line(words(absent[0].absent)))
     if advice.left_out:
         yield phrase("{} more tags were not looked at: --limit says how many are.", advice.left_out)
     for line in advice.told:
-        yield one_line(line)
+        yield one_line(words(line))

@@ -66,6 +66,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         salvage=_salvage(parsed.all("--on-error")),
         cache_from=_cache_from(parsed, console),
         cache_to=_cache_to(parsed, build_args, console),
+        sbom=(parsed.given("--sbom") or parsed.given("--attest")) and _sbom(parsed),
     )
 
 
@@ -81,6 +82,43 @@ def built_request(parsed: Parsed, console: Console) -> BuildRequest:
         build_contexts=tuple(pair("--build-context", text, "NAME=SOURCE") for text in parsed.all("--build-context")),
         secrets=tuple(_secret(text) for text in parsed.all("--secret")),
     )
+
+
+def _sbom(parsed: Parsed) -> bool:
+    """Whether an SBOM is wanted: `--sbom=BOOL` and `--attest type=sbom[,disabled=BOOL]`, of which buildx lets the first
+    count. UsageError for a generator of another tool, and for attestations of other types that are not disabled."""
+    wanted = False
+    for text in parsed.all("--attest"):
+        said = dict(pairs("--attest", text)) if "=" in text else {"type": text}
+        kind = said.pop("type", "")
+        off = parse_bool(said.pop("disabled", "false"))
+        if off is None:
+            raise UsageError.because(f"--attest {text}: disabled is true or false")
+        if kind == "sbom":
+            wanted = not off
+            _no_generator("--attest", said)
+        elif not off:
+            raise UsageError.because(
+                f"--attest {text}: kezuri attaches SBOMs only",
+                "write type=sbom; docs/compatibility.md tells what is so",
+            )
+    given = parsed.text("--sbom")
+    if given:
+        asked = parse_bool(given)
+        if asked is None:
+            _no_generator("--sbom", dict(pairs("--sbom", given)) if "=" in given else {"generator": given})
+        wanted = bool(asked)
+    return wanted
+
+
+def _no_generator(option: str, said: Mapping[str, str]) -> None:
+    for key, value in said.items():
+        if key != "generator":
+            raise UsageError.because(f"{option}: unknown key {key!r}", "there are type and disabled")
+        raise UsageError.because(
+            f"{option}: generator={value}: kezuri writes SBOMs itself and runs no generator",
+            f"leave the generator out: {'--sbom=true' if option == '--sbom' else '--attest type=sbom'}",
+        )
 
 
 def _cache_from(parsed: Parsed, console: Console) -> "tuple[CacheSource, ...]":

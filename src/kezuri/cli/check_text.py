@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from kezuri.cli.console import Console
 from kezuri.cli.options import Parsed
+from kezuri.diagnostics import visible
 
 if TYPE_CHECKING:
     from kezuri.app.lint import Checks
@@ -72,6 +73,11 @@ def _summarise(checks: "Checks", console: Console) -> None:
 def _say_troubles(checks: "Checks", parsed: Parsed, console: Console) -> None:
     from kezuri.diagnostics.render import render
 
+    if checks.faults:
+        from kezuri.cli.scan_line import line
+
+        for name, faults in checks.faults:
+            console.note(line(faults, visible(name), console.phrase), styled=True)
     defects = [defect for sheet in checks.sheets for defect in sheet.defects]
     colour, columns = console.colour(console.err), console.columns(console.err)
     console.out.flush()

@@ -155,6 +155,36 @@ _TAGS = (
     *_taken("--no-creds", value=False),
 )
 
+_DATABASE = "`kezuri db update` fetches the database, `kezuri db status` tells how old it is"
+_POLICIES = "kezuri has no language for policies: --ignorefile, --vex and --forbid-licence name what may pass"
+_NO_SERVER = "kezuri is one program without a daemon: there is nothing to connect to"
+_SCAN = (
+    *_taken(
+        "--no-progress", "--skip-db-update", "--skip-update", "--skip-java-db-update", "--offline-scan", value=False
+    ),
+    *_taken("--skip-check-update", "--skip-policy-update", "--skip-vex-repo-update", "--dependency-tree", value=False),
+    *_taken("--list-all-pkgs", "--include-dev-deps", "--include-non-failures", "--light", "-d", value=False),
+    *_taken("--disable-telemetry", "--skip-version-check", "--no-color", value=False),
+    *_taken("--timeout", "--cache-dir", "--cache-backend", "--cache-ttl", "--parallel", "--db-repository"),
+    *_taken("--java-db-repository", "--checks-bundle-repository", "--detection-priority", "--image-config-scanners"),
+    *_taken("--misconfig-scanners", "--secret-config", "--pkg-relationships", "--vuln-severity-source"),
+    *_answered(_DATABASE, "--download-db-only", "--download-java-db-only", "--reset", "--clear-cache", value=False),
+    *_answered(_NO_SERVER, "--server", "--token", "--token-header", "--custom-headers"),
+    *_answered(_POLICIES, "--ignore-policy", "--config-check", "--config-policy", "--config-data", "--policy"),
+    *_answered(_POLICIES, "--check-namespaces", "--compliance", "--ignored-licenses"),
+    *_answered("--format sarif, gitlab, junit and markdown are what templates are mostly used for", "--template", "-t"),
+    *_answered("--tls-verify=false, or --insecure-registry HOST for one registry", "--insecure", value=False),
+    *_answered(
+        "the image's name says where it is: docker://NAME, docker-daemon:NAME, containers-storage:NAME", "--image-src"
+    ),
+    *_answered("`docker-daemon:NAME`, and DOCKER_HOST for its socket", "--docker-host", "--podman-host"),
+    *_answered("`kezuri sbom --attached IMAGE` reads what is beside an image", "--sbom-sources", "--rekor-url"),
+    *_answered(_CREDENTIALS, "--username", "--password", "--registry-token"),
+    *_answered("what removed packages left is known by the files that layers have", "--removed-pkgs", value=False),
+    *_answered("the licences of packages are those of their records", "--license-full", value=False),
+)
+"""Trivy's."""
+
 _LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
 _PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
 _ACCOUNT = (
@@ -201,6 +231,7 @@ _TABLES = {
     "copy": _COPY,
     "save": _SAVE,
     "analyze": _ANALYZE,
+    "scan": _SCAN,
     "import": _PLATFORM,
     **dict.fromkeys(("manifest create", "manifest add", "manifest annotate", "manifest push"), _MANIFEST),
     "tags": _TAGS,

@@ -17,19 +17,22 @@ if TYPE_CHECKING:
     from kezuri.cli.language import Language
     from kezuri.comparison.values import Comparison
     from kezuri.explain.profile import Profile
+    from kezuri.scan.values import Report
 
 HTML = Option(
     ("--html",), "text", "Write a report to FILE as well: one HTML page that needs no network", "FILE", completes="file"
 )
 
 
-def foresee_page(invocation: Invocation) -> None:
-    """For commands that take their time: KezuriError at once where the page could not be written at the end."""
+def foresee_page(invocation: Invocation, charts: bool = True) -> None:
+    """For commands that take their time: KezuriError at once where the page could not be written at the end, or, with
+    `charts`, not drawn."""
     if _wanted(invocation):
         from kezuri.export.destination import check
         from kezuri.report.html import library
 
-        library()
+        if charts:
+            library()
         _refuse_directory(invocation.parsed.text("--html"))
         check([(invocation.parsed.text("--html"), True)])
 
@@ -123,6 +126,19 @@ def findings_page(invocation: Invocation, checks: "Checks") -> Console:
 
         return Console(StringIO(), console.err, console.environ)
     return console
+
+
+def scan_page(invocation: Invocation, report: "Report") -> bool:
+    """Write the page of `scan`, as AnatomyPage does."""
+    if not _wanted(invocation):
+        return False
+    from kezuri.cli.phrase import plainly
+    from kezuri.cli.scan_words import ScanWords
+    from kezuri.report.html_scan import scan_section
+
+    japanese = _japanese()
+    other = ScanWords(lambda text, *gaps: japanese.phrase(text, gaps), japanese)
+    return _write(invocation, report.name, [scan_section(report, ScanWords(plainly), other, japanese)])
 
 
 def _named(section: dict[str, Any]) -> dict[str, Any]:

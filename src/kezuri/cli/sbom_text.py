@@ -61,7 +61,7 @@ def _made(bill: Bill, component: Component, phrase: Phrase) -> str:
 
 def _where(layer: BillLayer, phrase: Phrase) -> str:
     if layer.line:
-        return visible(f"{layer.dockerfile}:{layer.line}" if layer.dockerfile else phrase("line {}", layer.line))
+        return visible(f"{layer.dockerfile.rpartition('/')[2] or 'Dockerfile'}:{layer.line}")
     return phrase("of the base") if layer.of_base else visible(layer.text)
 
 

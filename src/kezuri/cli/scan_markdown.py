@@ -3,9 +3,13 @@
 from collections.abc import Callable
 
 from kezuri.cli.phrase import Phrase, plainly
-from kezuri.cli.scan_words import MOST, ScanWords, parts, rows
+from kezuri.cli.scan_words import MOST, ScanWords, others_first, parts, rows
+from kezuri.cli.screen_text import clip
 from kezuri.report.cells import cell, code
 from kezuri.scan.values import Finding, Report
+
+_LONGEST = 100
+"""Letters of what an advisory says in a table."""
 
 
 class ScanMarkdown:
@@ -22,10 +26,11 @@ class ScanMarkdown:
         blocks = [[f"### `{code(report.name)}`{platform}"]]
         lines = [self._words.about(report), *self._words.summary(report), self._words.data(report, everything)]
         blocks.append([f"{cell(line)}  " for line in lines if line])
+        blocks.append([f"* {cell(self._told(told))}" for told in report.told])
         faults, others = parts(report.findings)
         most = None if everything else MOST
-        blocks += [self._remedies(report), self._others(report, others, most), self._faults(report, faults, most)]
-        blocks.append([f"* {cell(self._told(told))}" for told in report.told])
+        tables = [self._faults(report, faults, most), self._others(report, others, most)]
+        blocks += [self._remedies(report), *(reversed(tables) if others_first(report) else tables)]
         return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
     def _remedies(self, report: Report) -> list[str]:
@@ -52,7 +57,7 @@ class ScanMarkdown:
             finding = row.finding
             cells = (
                 words.severity(finding.severity),
-                cell(finding.id) + (f"<br>{cell(finding.title)}" if finding.title else ""),
+                cell(finding.id) + (f"<br>{cell(clip(finding.title, _LONGEST))}" if finding.title else ""),
                 cell(words.urgency(finding)),
                 cell(words.names(row)),
                 cell(finding.installed),

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from kezuri.advisories.values import Severity
 from kezuri.cli.phrase import Phrase, plainly
-from kezuri.cli.scan_words import MOST, ScanWords, parts, rows
+from kezuri.cli.scan_words import MOST, ScanWords, others_first, parts, rows
 from kezuri.cli.screen_text import clip, width
 from kezuri.diagnostics import visible
+from kezuri.sbom.values import Bill
+from kezuri.scan.licences import report as licence_report
 from kezuri.scan.values import Finding, Report
 
-_BOLD, _DIM, _GREEN, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[0m"
+_BOLD, _DIM, _GREEN, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 _COLOURS: dict[Severity, str] = {
     "critical": "\x1b[1;31m",
     "high": "\x1b[31m",
@@ -18,7 +20,7 @@ _COLOURS: dict[Severity, str] = {
     "low": "\x1b[2m",
     "unknown": "\x1b[2m",
 }
-_WIDE, _WIDEST_CELL, _GAP = 140, 60, "  "
+_WIDEST_CELL, _WIDEST_LICENCE, _GAP = 60, 120, "  "
 
 
 class Cell(NamedTuple):
@@ -41,22 +43,30 @@ class ScanText:
         self._colour = colour
         self._columns = columns
 
-    def page(self, report: Report, everything: bool = False, suppressed: bool = False) -> str:
+    def page(
+        self, report: Report, everything: bool = False, suppressed: bool = False, licences_of: Bill | None = None
+    ) -> str:
         """The whole page; tables have their first rows only unless `everything` is wanted. With `suppressed` what is
-        ignored is listed, too, and why."""
+        ignored is listed, too, and why; with `licences_of` the licences of a bill."""
         head = visible(report.name) + (f" {report.digest[:19]}" if report.digest else "")
         blocks = [[self._styled(head, _BOLD) + (f" ({visible(report.platform)})" if report.platform else "")]]
         blocks[0] += [self._words.about(report), *self._words.summary(report)]
         data = self._words.data(report, everything)
         if data:
             blocks[0].append(data)
+        blocks.append([self._unknown(told) for told in report.told])
         faults, others = parts(report.findings)
         most = None if everything else MOST
-        blocks += [self._remedies(report), self._others(report, others, most), self._faults(report, faults, most)]
+        tables = [self._faults(report, faults, most), self._others(report, others, most)]
+        blocks += [self._remedies(report), *(reversed(tables) if others_first(report) else tables)]
+        if licences_of is not None:
+            blocks.append(self._licences(licences_of, most))
         if suppressed:
             blocks.append(self._ignored(report))
-        blocks.append([f"{self.phrase('not known')}: {visible(self._told(told))}" for told in report.told])
         return "\n\n".join("\n".join(lines) for lines in blocks if lines)
+
+    def _unknown(self, told: str) -> str:
+        return f"{self._styled(self.phrase('not known'), _YELLOW)}: {visible(self._told(told))}"
 
     def _remedies(self, report: Report) -> list[str]:
         if not report.remedies:
@@ -107,6 +117,22 @@ class ScanText:
         heads = (self.phrase("SEVERITY"), self.phrase("RULE"), self.phrase("WHERE"), self.phrase("WHAT"))
         lines = self._table(tuple(Cell(head) for head in heads), table)
         return [*lines, *self._rest(len(others) - len(table))]
+
+    def _licences(self, bill: Bill, most: int | None) -> list[str]:
+        rows = licence_report(bill)
+        table = [
+            (
+                Cell(str(len(row.components))),
+                Cell(self._words.demand(row.demand)),
+                Cell(self._words.some(tuple(bill.components[each].package.full_name for each in row.components))),
+                Cell(clip(self._words.licence(row.licence), _WIDEST_LICENCE)),
+            )
+            for row in rows[:most]
+        ]
+        if not table:
+            return []
+        heads = ("#", self.phrase("ASKS FOR"), self.phrase("PACKAGES"), self.phrase("LICENCE"))
+        return [*self._table(tuple(Cell(head) for head in heads), table), *self._rest(len(rows) - len(table))]
 
     def _ignored(self, report: Report) -> list[str]:
         table = [

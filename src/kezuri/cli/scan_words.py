@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from kezuri.advisories.values import Severity
+from kezuri.advisories.values import DataSet, Severity
 from kezuri.cli.phrase import Phrase, plainly
 from kezuri.cli.screen_text import one_line
 from kezuri.diagnostics import visible
+from kezuri.scan.licences import Demand
 from kezuri.scan.remedies import comes_with_base
 from kezuri.scan.urgency import counts, exploited
 from kezuri.scan.values import Finding, Remedy, Report
@@ -75,12 +76,17 @@ class ScanWords:
         """Which data of which date was asked; empty where none was."""
         if not report.data:
             return ""
-        named = [f"{visible(each.name)} {visible(each.date[:10]) or '?'}" for each in report.data]
+        named = [self._dated(each) for each in report.data]
         most = len(named) if everything else _MOST_DATA
         text = ", ".join(named[:most])
         if len(named) > most:
             text = self.phrase("{} and {} more", text, len(named) - most)
         return self.phrase("data: {}", text)
+
+    def _dated(self, data: DataSet) -> str:
+        if data.date:
+            return self.phrase("{} of {}", visible(data.name), visible(data.date[:10]))
+        return self.phrase("{}, fetched on {}", visible(data.name), visible(data.fetched[:10]))
 
     def urgency(self, finding: Finding) -> str:
         """Whether it is known to be exploited, or how likely it will be; empty where nothing is known."""
@@ -109,7 +115,7 @@ class ScanWords:
         if layer.of_base:
             return self.phrase("base image")
         if layer.line:
-            return f"{visible(layer.dockerfile) or 'Dockerfile'}:{layer.line}"
+            return f"{visible(layer.dockerfile.rpartition('/')[2]) or 'Dockerfile'}:{layer.line}"
         return one_line(visible(layer.text)) or self.phrase("layer {}", finding.layer + 1)
 
     def what(self, finding: Finding) -> str:
@@ -119,7 +125,9 @@ class ScanWords:
 
     def where(self, report: Report, finding: Finding) -> str:
         """The file and line of a finding, or its package, and what brought it."""
-        place = visible(finding.path) or visible(finding.name)
+        place = visible(finding.path) or (visible(finding.name) if finding.component >= 0 else "")
+        if finding.kind == "end-of-life":
+            place = visible(finding.name)
         if finding.path and finding.line:
             place = f"{place}:{finding.line}"
         brought = self.brought_by(report, finding)
@@ -152,10 +160,28 @@ class ScanWords:
         )
         return self.phrase("{} go, {} stay", go, stay) if stay else self.phrase("{} go", go)
 
+    def licence(self, licence: str) -> str:
+        """A licence as it is written."""
+        return one_line(visible(licence)) or self.phrase("none is named")
+
+    def demand(self, demand: Demand) -> str:
+        """What a licence asks of those who ship what is under it."""
+        return {
+            "network": self.phrase("more than open source does, or the source of what is used over a network"),
+            "strong": self.phrase("the source of all that is linked with it"),
+            "weak": self.phrase("the source of changes to it"),
+            "notice": self.phrase("to be named"),
+            "unknown": self.phrase("not known"),
+        }[demand]
+
     def names(self, row: Row) -> str:
         """The packages of a row."""
-        named = ", ".join(visible(name) for name in row.names[:_MOST_NAMES])
-        more = len(row.names) - _MOST_NAMES
+        return self.some(row.names)
+
+    def some(self, names: Sequence[str]) -> str:
+        """The first of many names, and how many more there are."""
+        named = ", ".join(visible(name) for name in names[:_MOST_NAMES])
+        more = len(names) - _MOST_NAMES
         return self.phrase("{} and {} more", named, more) if more > 0 else named
 
 
@@ -169,9 +195,18 @@ def rows(findings: Iterable[Finding]) -> tuple[Row, ...]:
 
 
 def parts(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Faults of packages, and everything else; without what is ignored."""
-    shown = [finding for finding in findings if not finding.ignored]
+    """Faults of packages, and everything else; without what is ignored, and without licences that nobody forbids."""
+    shown = [
+        finding
+        for finding in findings
+        if not finding.ignored and (finding.kind != "licence" or finding.note.startswith("forbidden"))
+    ]
     return (
         tuple(finding for finding in shown if finding.kind == "vulnerability"),
         tuple(finding for finding in shown if finding.kind != "vulnerability"),
     )
+
+
+def others_first(report: Report) -> bool:
+    """Whether something else than a fault of a package is the most urgent."""
+    return bool(report.findings) and report.findings[0].kind != "vulnerability"

@@ -31,6 +31,8 @@ _ROWS: Mapping[str, tuple[str, Unit, str]] = {
     "pull": ("Pull", "seconds", _PULL),
     "user": ("User", "text", "whom programs run as, by the image's settings"),
     "setid": ("Set-id files", "count", "files that run as their owner or group: set-user-ID, set-group-ID"),
+    "faults": ("Known faults", "count", "advisories about the image's packages, as `kezuri scan` counts them"),
+    "faults.severe": ("Known faults, critical and high", "count", "those of them that are critical or high"),
     "findings.dockerfile": ("Findings in the Dockerfile", "count", "what `kezuri check` says of the Dockerfile"),
     "findings.image": ("Findings in the image", "count", "what `kezuri check` says of the image"),
 }

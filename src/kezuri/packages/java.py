@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
+from kezuri.packages.maven_groups import group_of
 from kezuri.packages.package import Bytes, Package, Peek, Record, text_of
 
 _ENDS: Final = (".jar", ".war", ".ear", ".hpi", ".jpi")
@@ -19,7 +20,7 @@ _EXPANSION = 8
 _MOST_MEMBERS = 200_000
 _MOST_PACKAGES = 5_000
 _DEPTH = 3
-_NAMED = re.compile(r"(?:.*/)?(.+?)-(\d[A-Za-z0-9_.+-]*)\.[a-z]+$")
+_NAMED = re.compile(r"(?:.*/)?(.+?)-(?!\d+\.x\.)(\d[A-Za-z0-9_.+-]*)\.[a-z]+$")
 
 
 def is_archive(name: str) -> bool:
@@ -147,12 +148,13 @@ def _of_manifest(data: bytes, path: str) -> Package | None:
         if colon:
             fields.setdefault(text_of(key), text_of(value, 500))
     named = _NAMED.match(path)
-    version = fields.get("Implementation-Version") or fields.get("Bundle-Version") or (named[2] if named else "")
+    version = fields.get("Implementation-Version") or (named[2] if named else "") or fields.get("Bundle-Version", "")
     name = named[1] if named else ""
     name = name or fields.get("Implementation-Title") or fields.get("Bundle-SymbolicName", "").partition(";")[0]
     if not name or not version or " " in name:
         return None
-    return Package("maven", name, version, namespace=fields.get("Implementation-Vendor-Id", ""))
+    group = group_of(name, version) or fields.get("Implementation-Vendor-Id", "")
+    return Package("maven", name, version, namespace=group, licence=fields.get("Bundle-License", ""))
 
 
 class _Window(io.RawIOBase):

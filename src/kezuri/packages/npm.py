@@ -1,9 +1,15 @@
 """Packages of node: a directory in `node_modules` each, with a `package.json` that says what it is."""
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from kezuri.packages.package import Package
+
+_FIXTURE: Final = re.compile(
+    r"(?:^|/)node_modules/[^/]+/(?:[^/]+/)*(?:tests?|__tests__|specs?|fixtures?|__fixtures__|examples?|benchmarks?)/"
+    r"(?:[^/]+/)*node_modules/"
+)
 
 
 def package(data: bytes, path: str) -> Package | None:
@@ -34,8 +40,10 @@ def package(data: bytes, path: str) -> Package | None:
 
 def is_record(path: str) -> bool:
     """Whether a `package.json` is that of an installed package: it lies right in a directory of `node_modules`, or in
-    one of the places where official images unpack yarn."""
+    one of the places where official images unpack yarn. What a package keeps for its own tests is not installed."""
     directory = path.rpartition("/")[0]
+    if _FIXTURE.search(directory):
+        return False
     above, _, name = directory.rpartition("/")
     parent = above.rpartition("/")[2]
     if parent == "node_modules":

@@ -2,6 +2,7 @@
 cargo-auditable."""
 
 import json
+import re
 from typing import Any, Final
 
 from kezuri.elf.sections import Section, Sections
@@ -11,6 +12,14 @@ _GO_MAGIC: Final = b"\xff Go buildinf:"
 _MOST_INFO = 4 << 20
 _MOST_RUST = 16 << 20
 _MOST_VERSION = 200
+_MOST_FLAGS = 20_000
+_PSEUDO: Final = re.compile(r"^v0\.0\.0-|[-.]\d{14}-[0-9a-f]{12}\b|\+dirty$")
+"""What the compiler makes of a commit where there is no release."""
+_VARIABLE: Final = re.compile(
+    r"""-X[ =]+["']?(?P<package>[^\s"'=]{1,300})\.(?P<name>(?i:version|\w{1,40}version|releasetag|gittag|tag))="""
+    r"""["']?(?P<version>v?\d{1,9}\.\d[\w.+~-]{0,80})"""
+)
+"""A variable of a program that the linker sets to a version."""
 
 
 def record(data: Peek) -> Record | None:
@@ -81,10 +90,11 @@ def _modules(text: bytes) -> list[Package]:
     fetched, has no checksum."""
     main: Package | None = None
     found: list[Package] = []
+    flags = ""
     for line in text.decode("utf-8", "replace").split("\n"):
         word, *fields = line.split("\t")
         path, version, checksum = (*fields[:3], "", "", "")[:3]
-        if len(path) > 500 or len(version) > _MOST_VERSION:
+        if len(path) > (_MOST_FLAGS if word == "build" else 500) or len(version) > _MOST_VERSION:
             continue
         if word == "path" and main is None:
             main = module(path, built_here=True)
@@ -92,9 +102,29 @@ def _modules(text: bytes) -> list[Package]:
             main = module(path, version, not checksum)
         elif word == "dep":
             found.append(module(path, version))
+        elif word == "build" and path.startswith("-ldflags="):
+            flags = path.removeprefix("-ldflags=")
         elif word == "=>" and found and not path.startswith((".", "/")):
             found[-1] = module(path, version)
-    return [main or module("", built_here=True), *found]
+    main = main or module("", built_here=True)
+    if main.name and flags and (not main.version or _PSEUDO.search(main.version)):
+        main = main._replace(version=_given(flags, main.full_name) or main.version)
+    return [main, *found]
+
+
+def _given(flags: str, path: str) -> str:
+    """The version that a program's maker had the linker write into it (`-X main.version=1.2.3`), with the `v` that
+    versions of modules have; empty for none."""
+    if flags[:1] in ('"', "`"):
+        flags = flags[1:-1].replace('\\"', '"')
+    best, closest = "", 0
+    for match in _VARIABLE.finditer(flags):
+        package, version = match["package"], match["version"]
+        own = package == "main" or f"{package}/".startswith(f"{path}/")
+        rank = 3 if own and match["name"].lower() == "version" else 2 if own else 1
+        if rank > closest:
+            best, closest = version, rank
+    return f"v{best.removeprefix('v')}" if best else ""
 
 
 def _rust(data: Peek, section: Section) -> Record | None:

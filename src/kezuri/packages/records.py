@@ -32,7 +32,7 @@ _BESIDE: Final = {
 _STATUS_D = "var/lib/dpkg/status.d/"
 _GEM = re.compile(r"(?:^|/)specifications/(?:default/)?[^/]+\.gemspec$")
 _MOST: Final = {
-    "copyright": 4 << 20,
+    "copyright": 1 << 20,
     "os release": 64 << 10,
     "npm": 1 << 20,
     "python": 2 << 20,
@@ -57,6 +57,10 @@ def kind_of(path: str, size: int, mode: int = 0o644) -> str:
     if name in _BESIDE:
         kind, pattern = _BESIDE[name]
         return kind if pattern.match(path) else ""
+    if name == "rpmdb.sqlite-wal":
+        return "rpm journal" if path[: -len(name) - 1] in _RPM_PLACES else ""
+    if name == "container-manifest-2":
+        return "rpm list" if path == "var/lib/rpmmanifest/container-manifest-2" else ""
     if name == "package.json":
         return "npm" if npm.is_record(path) else ""
     if name in _NAMES:
@@ -106,6 +110,10 @@ def parse(kind: str, path: str, size: int, data: Peek) -> Record | None:
     if kind in runtimes.KINDS:
         found = runtimes.runtime(kind, path, data)
         return Record(kind, (found,)) if found is not None else None
+    if kind == "rpm journal":
+        return Record(kind, trouble=f"/{path} has changes that are not in the database yet, and is not read")
+    if kind == "copyright" and size > _MOST[kind]:
+        return None
     if size > _MOST.get(kind, MOST_READ):
         return Record(kind, trouble=f"/{path} is too large to be read as a record of packages")
     if kind in _RPM.values():
@@ -146,6 +154,10 @@ def _whole(kind: str, path: str, data: bytes) -> Record | None:
         from kezuri.packages import dpkg
 
         files = dpkg.files(data) if kind == "dpkg files" else dpkg.sums(data)
+    elif kind == "rpm list":
+        from kezuri.packages import rpm
+
+        packages = tuple(rpm.listed(data))
     elif kind == "apk":
         from kezuri.packages import apk
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final
 
-from kezuri.packages.package import Package, path_of, text_of
+from kezuri.packages.package import Package, number_of, path_of, text_of
 
 _MOST_ENTRIES = 4096
 _MOST_FILES = 2_000_000
@@ -204,3 +204,22 @@ class _Fields:
         if width not in (2, 4, 8) or count > _MOST_FILES or offset + count * width > len(self._store):
             return ()
         return Struct(f">{count}{_LETTERS[width]}").unpack_from(self._store, offset)
+
+
+def listed(data: bytes) -> Iterator[Package]:
+    """The packages of the list that images without rpm have in the place of its database: one a line, its tags between
+    tabs: name, version and release, two times, vendor, nothing, size, architecture, epoch, source."""
+    for line in data.split(b"\n"):
+        fields = [text_of(field, 300) for field in line.split(b"\t")]
+        if len(fields) != 10 or not fields[0] or fields[0] == "gpg-pubkey":
+            continue
+        name, version, _, _, vendor, _, size, architecture, epoch, source = fields
+        yield Package(
+            "rpm",
+            name,
+            f"{epoch}:{version}" if epoch not in ("", "0", "(none)") else version,
+            architecture=architecture,
+            source=source if source != "(none)" else "",
+            size=number_of(size.encode()),
+            vendor=vendor if vendor != "(none)" else "",
+        )

@@ -207,6 +207,7 @@ _READERS: Final = {
 
 _DECLARED: Final = (
     ("NODE_VERSION", "node", ("usr/local/bin/node",), ("usr/local/include/node",)),
+    ("PYTHON_VERSION", "python", ("usr/local/bin/python3",), ()),
     ("GOLANG_VERSION", "go", (), ("usr/local/go",)),
     ("REDIS_VERSION", "redis", tuple(f"usr/local/bin/redis-{name}" for name in
                                      ("server", "cli", "benchmark", "check-aof", "check-rdb", "sentinel")), ()),
@@ -226,7 +227,15 @@ _DECLARED: Final = (
 )  # fmt: skip
 
 
-VARIABLES: Final = {name: variable for variable, name, _, _ in _DECLARED}
+VARIABLES: Final = {
+    **{name: variable for variable, name, _, _ in _DECLARED},
+    "openjdk": "JAVA_VERSION",
+    "php": "PHP_VERSION",
+    "ruby": "RUBY_VERSION",
+    "rust": "RUST_VERSION",
+    "Microsoft.NETCore.App": "DOTNET_VERSION",
+    "Microsoft.AspNetCore.App": "ASPNET_VERSION",
+}
 """By the name of a runtime the variable that tells its version."""
 
 

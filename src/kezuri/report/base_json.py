@@ -65,9 +65,11 @@ def _row(row: Row) -> dict[str, Any]:
             "unknown": counts.unknown,
             "fixable": counts.fixable,
             "exploited": counts.exploited,
+            "partial": counts.partial,
         },
         "ends": [
-            {"title": end.title, "day": end.day, "past": end.past, "extended": end.extended or None} for end in row.ends
+            {"title": end.title, "day": end.day, "past": end.past, "extended": end.extended or None, "over": end.over}
+            for end in row.ends
         ],
     }
 

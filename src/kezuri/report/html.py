@@ -23,12 +23,14 @@ PROGRAM = (
     "comparison.js",
     "profile.js",
     "findings.js",
+    "scan.js",
     "main.js",
 )
 """The files of the page's program, in the order in which they are put together."""
 
 Section = Mapping[str, Any]
-"""What one part of a page shows, as values that become JSON; `kind` is anatomy, comparison, profile or findings."""
+"""What one part of a page shows, as values that become JSON; `kind` is anatomy, comparison, profile, findings or
+scan."""
 
 _MIT = """\
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated \
@@ -48,7 +50,7 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 def page(title: str, sections: Sequence[Section], language: str = "en") -> bytes:
     """The page with these sections, in UTF-8. Equal sections give equal bytes. KezuriError where the library of charts
     is not installed."""
-    drawn = any(section["kind"] != "findings" for section in sections)
+    drawn = any(section["kind"] not in ("findings", "scan") for section in sections)
     charts = library() if drawn else ""
     program = f"const WORDS = {_json(words())};\n" + "\n".join(own(name) for name in PROGRAM)
     data = {"version": __version__, "licence": _licence(charts) if drawn else None, "sections": sections}

@@ -3,7 +3,8 @@
 from typing import Any
 
 from kezuri.advisories.values import DataSet
-from kezuri.sbom.values import BillLayer
+from kezuri.sbom.values import Bill, BillLayer
+from kezuri.scan.licences import report as licences
 from kezuri.scan.urgency import counts, exploited
 from kezuri.scan.values import Finding, Report
 
@@ -11,7 +12,7 @@ VERSION = 1
 """Counted up when a field changes its meaning or goes; new ones may come without."""
 
 
-def document(report: Report, at: str) -> dict[str, Any]:
+def document(report: Report, bill: Bill, at: str) -> dict[str, Any]:
     """Everything that was found, at a time (RFC 3339). Layers are counted from 1, the lowest, components as `kezuri
     sbom --format json` lists them, from 1; where there is none stands null."""
     ignored = sum(1 for finding in report.findings if finding.ignored)
@@ -38,6 +39,10 @@ def document(report: Report, at: str) -> dict[str, Any]:
         ],
         "findings": [_finding(each) for each in report.findings],
         "layers": [_layer(each) for each in report.layers],
+        "licences": [
+            {"licence": row.licence or None, "asks": row.demand, "components": [each + 1 for each in row.components]}
+            for row in licences(bill)
+        ],
         "told": list(report.told),
     }
 

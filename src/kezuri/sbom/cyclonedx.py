@@ -97,6 +97,8 @@ def _component(bill: Bill, number: int, component: Component, with_files: bool) 
         "bom-ref": reference(number),
         "type": "application" if package.built_here or package.ecosystem == "generic" else "library",
     }
+    if vendor := " ".join(clean(package.vendor).split()):
+        made["supplier"] = {"name": vendor}
     if package.namespace:
         made["group"] = clean(package.namespace)
     made["name"] = clean(package.name) or UNNAMED
@@ -133,7 +135,9 @@ def _for_trivy(package: Package) -> Iterator[tuple[str, str]]:
 
 
 def _licence(words: str) -> dict[str, Any]:
-    expression = licences.expression(words)
+    expression = licences.referenced(words)[0]
+    if expression.startswith("LicenseRef-") and " " not in expression:
+        expression = ""
     if expression and licences.is_one(expression):
         return {"license": {"id": expression, "acknowledgement": "declared"}}
     if expression:

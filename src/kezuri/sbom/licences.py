@@ -3,11 +3,13 @@
 import re
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 _MOST = 2000
 """Characters of a record's words that are looked at: whoever writes more writes a text, not a name."""
 _TOKEN = re.compile(r"\s*(?:([()])|([A-Za-z0-9.:+-]+))")
+_GNU = re.compile(r"(A?GPL|LGPL|GFDL)-?v?([123])(\.[0-9])?(\+)?\Z", re.IGNORECASE)
+_CALLED: Final = {"expat": "MIT", "apache-2": "Apache-2.0", "mpl-2": "MPL-2.0"}
 _REFERENCE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+\Z")
 
 
@@ -32,7 +34,21 @@ def known() -> Licences:
 @cache
 def expression(words: str) -> str:
     """The words as an expression of SPDX (specification 2.3, annex D), its identifiers as the list writes them; empty
-    where they are none: an unknown name makes an expression of nothing."""
+    where they are none: an unknown name makes an expression of nothing. Names that Debian and Fedora have for licences
+    of the list are known."""
+    return _expression(words, False)
+
+
+@cache
+def referenced(words: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """As `expression`, but that names which the list has not become references to the document's own licences: these,
+    with what they stand for. Empty for words that have not even the shape of an expression."""
+    said = _expression(words, True)
+    unknown = {_own(token): token for token in _tokens(words) if _own(token) in said.replace("(", " ").split()}
+    return said, tuple(sorted(unknown.items()))
+
+
+def _expression(words: str, lenient: bool) -> str:
     if not words or len(words) > _MOST:
         return ""
     tokens = _tokens(words)
@@ -64,13 +80,20 @@ def expression(words: str) -> str:
                 return ""
             of_exception = bool(said) and said[-1] == "WITH"
             name = _exception(token) if of_exception else _licence(token)
+            if not name and lenient and not of_exception:
+                name = _own(token)
             if not name:
                 return ""
-            wants, afterwards = False, not of_exception
+            wants, afterwards = False, not of_exception and not name.startswith("LicenseRef-")
             said.append(name)
     if wants or depth:
         return ""
     return " ".join(said).replace("( ", "(").replace(" )", ")")
+
+
+def _own(word: str) -> str:
+    """The name of a licence of the document's own, for a word of a record."""
+    return f"LicenseRef-{word.replace('+', '-or-later').replace(':', '-')}"
 
 
 def is_one(text: str) -> bool:
@@ -101,6 +124,12 @@ def _licence(word: str) -> str:
         return word
     listed = known().licences
     name = listed.get(word.lower(), "")
+    if not name and word.lower() in _CALLED:
+        return _CALLED[word.lower()]
+    if not name and (gnu := _GNU.match(word)):
+        # Debian's copyright-format 1.0 and Fedora's old names: without a plus, this version alone.
+        kind, major, minor, later = gnu[1].upper(), gnu[2], gnu[3] or ".0", gnu[4]
+        return listed.get(f"{kind}-{major}{minor}-{'or-later' if later else 'only'}".lower(), "")
     if not name and word.endswith("+"):
         name = listed.get(word[:-1].lower(), "")
         return f"{name}+" if name else ""

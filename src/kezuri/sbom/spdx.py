@@ -65,7 +65,7 @@ def _system(bill: Bill, created: str) -> list[dict[str, Any]]:
     found = bill.distribution
     if not found.id:
         return []
-    made: dict[str, Any] = {"SPDXID": "SPDXRef-system", "name": clean(found.id)}
+    made: dict[str, Any] = {"SPDXID": "SPDXRef-OperatingSystem-system", "name": clean(found.id)}
     if found.version:
         made["versionInfo"] = clean(found.version)
     made |= _unsaid()
@@ -84,6 +84,8 @@ def _package(bill: Bill, number: int, component: Component, created: str, extrac
     if package.version:
         made["versionInfo"] = clean(package.version)
     made |= _unsaid()
+    if package.vendor:
+        made["supplier"] = _supplier(clean(package.vendor))
     if package.licence:
         made["licenseDeclared"] = _licence(clean(package.licence), extracted)
     if package.source:
@@ -107,6 +109,12 @@ def _package(bill: Bill, number: int, component: Component, created: str, extrac
     return made
 
 
+def _supplier(vendor: str) -> str:
+    """Who takes care of a package, in SPDX's words (section 7.5): an address in brackets behind the name."""
+    name, less, address = " ".join(vendor.split()).replace("(", "").replace(")", "").partition(" <")
+    return f"Organization: {name} ({address.rstrip('>')})" if less else f"Organization: {name}"
+
+
 def _unsaid() -> dict[str, Any]:
     return {
         "downloadLocation": _NOTHING,
@@ -119,14 +127,11 @@ def _unsaid() -> dict[str, Any]:
 
 
 def _licence(words: str, extracted: dict[str, str]) -> str:
-    if expression := licences.expression(words):
-        for each in licences.identifiers(expression):
-            if each.startswith("LicenseRef-"):
-                extracted.setdefault(each, each)
-            elif each.startswith("DocumentRef-"):
-                break  # Of a document that is not here.
-        else:
-            return expression
+    expression, own = licences.referenced(words)
+    if expression and "DocumentRef-" not in expression:  # Of a document that is not here.
+        extracted.update({name: name for name in licences.identifiers(expression) if name.startswith("LicenseRef-")})
+        extracted.update(own)
+        return expression
     name = f"LicenseRef-{sha256(words.encode('utf-8', 'replace')).hexdigest()[:16]}"
     extracted[name] = words
     return name

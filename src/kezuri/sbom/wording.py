@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from kezuri.sbom.licences import referenced
 from kezuri.sbom.purls import SYSTEM
-from kezuri.sbom.values import Bill, Component
+from kezuri.sbom.values import Bill, BillLayer, Component
 
 OURS: Final = "kezuri:"
 """What properties of ours begin with."""
@@ -16,12 +17,18 @@ BEGINNING: Final = "1970-01-01T00:00:00Z"
 UNNAMED: Final = "unnamed"
 """The name of what has none: the forms demand one."""
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,12})?(Z|[+-]\d\d:\d\d)\Z")
 
 
 def clean(text: str) -> str:
     """The text without halves of surrogate pairs, which stand for bytes of a record that are no UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not text.isascii() else text
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return _HALVES.sub("\ufffd", text)
 
 
 def encoded(document: Mapping[str, Any], *, indent: int | None = 2) -> bytes:
@@ -65,7 +72,7 @@ def of_bill(bill: Bill) -> Iterator[tuple[str, str]]:
         start = f"{OURS}layer:{number}:"
         yield f"{start}diffId", layer.diff_id
         yield f"{start}instruction", clean(layer.text)
-        yield f"{start}dockerfile", f"{clean(layer.dockerfile)}:{layer.line}" if layer.dockerfile else ""
+        yield f"{start}dockerfile", _line(layer)
         yield f"{start}ofBase", "true" if layer.of_base else ""
     for text in bill.told:
         yield f"{OURS}told", clean(text)
@@ -78,14 +85,25 @@ def of_component(bill: Bill, component: Component) -> Iterator[tuple[str, str]]:
         layer = bill.layers[component.layer]
         yield f"{OURS}layer", str(component.layer)
         yield f"{OURS}layer:diffId", layer.diff_id
-        yield f"{OURS}layer:dockerfile", f"{clean(layer.dockerfile)}:{layer.line}" if layer.dockerfile else ""
+        yield f"{OURS}layer:dockerfile", _line(layer)
         yield f"{OURS}layer:ofBase", "true" if layer.of_base else ""
     yield f"{OURS}source", clean(package.source)
     yield f"{OURS}sourceVersion", clean(package.source_version)
+    licence = clean(package.licence)
+    yield f"{OURS}licence", licence if referenced(licence)[0] not in ("", licence) else ""
     yield f"{OURS}size", str(package.size) if package.size else ""
     yield f"{OURS}builtHere", "true" if package.built_here else ""
     yield f"{OURS}foreign", "true" if component.foreign else ""
     yield f"{OURS}architecture", clean(package.architecture) if package.ecosystem not in SYSTEM else ""
+
+
+def _line(layer: BillLayer) -> str:
+    """The file and line of an instruction. Whoever reads the document is to learn nothing about directories of the
+    machine that it was written on."""
+    file = clean(layer.dockerfile)
+    if file.startswith("/"):
+        file = file.rstrip("/").rpartition("/")[2]
+    return f"{file}:{layer.line}" if file else ""
 
 
 def located(evidence: str) -> str:

@@ -31,7 +31,7 @@ def findings(bill: Bill, lives: "Lifecycles", day: str) -> tuple[Finding, ...]:
         life = lives.of_runtime(package.name, package.version)
         if life is not None:
             empty = Finding("end-of-life", "", "", "low", number, package.name, package.version)
-            empty = empty._replace(layer=component.layer, purl=purl(package, bill))
+            empty = empty._replace(layer=component.layer, purl=purl(component, bill))
             found.append(_finding(life, lives, day, empty))
     return tuple(finding for finding in found if finding is not None)
 
@@ -47,7 +47,8 @@ def _finding(life: "Lifecycle", lives: "Lifecycles", day: str, empty: Finding) -
     elif standing == "extended":
         severity, title = "medium", f"{life.title} has ended on {life.ends}: only others than its makers still mend it"
         if life.extended:
-            title = f"{title}, until {life.extended}"
+            until = life.extended
+            title = f"{life.title} has ended on {life.ends}: only others than its makers still mend it, until {until}"
     elif standing == "supported" and _is_soon(life.ends, day):
         severity, title = "low", f"{life.title} will end on {life.ends}"
     else:

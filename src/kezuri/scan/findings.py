@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 
 from kezuri.advisories.matching import Match
-from kezuri.packages.package import Package
-from kezuri.sbom.values import Bill
+from kezuri.sbom.purls import SYSTEM, of_package
+from kezuri.sbom.values import Bill, Component
 from kezuri.scan.values import Finding
-
-SYSTEM = ("deb", "apk", "rpm")
-"""Ecosystems of packages that a distribution has."""
 
 
 def asked(bill: Bill, kinds: Sequence[str] = ("os", "library")) -> tuple[int, ...]:
@@ -48,7 +45,7 @@ def _finding(bill: Bill, number: int, match: Match) -> Finding:
         aliases,
         component.layer,
         next((path for path in component.evidence if own and not path.startswith("env:")), ""),
-        purl=purl(package, bill),
+        purl=purl(component, bill),
         data=advisory.data,
         score=advisory.score,
         vectors=advisory.vectors,
@@ -67,6 +64,6 @@ def named(id: str, aliases: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     return first, tuple(each for each in every if each != first)
 
 
-def purl(package: Package, bill: Bill) -> str:
-    """The package URL of a component of the bill."""
-    return package.purl(bill.distribution.id if package.ecosystem in SYSTEM else "")
+def purl(component: Component, bill: Bill) -> str:
+    """The package URL of a component of the bill, as documents about the bill have it."""
+    return of_package(component.package, bill.distribution, foreign=component.foreign)

@@ -55,21 +55,19 @@ def apply(findings: Sequence[Finding], entries: Sequence[Passed], now: float) ->
     for entry in entries:
         by_id.setdefault(entry.id, []).append(entry)
     patterns = {entry.paths: Patterns.of(entry.paths) for entry in entries if entry.paths}
-    expired: dict[Passed, int] = {}
+    expired: dict[Passed, None] = {}
     marked = []
     for finding in findings:
         for entry in (each for id in (finding.id, *finding.aliases) for each in by_id.get(id, ())):
             if finding.ignored or not _is_meant(finding, entry, patterns):
                 continue
             if entry.expires is not None and entry.expires < now:
-                expired[entry] = expired.get(entry, 0) + 1
+                expired[entry] = None
                 continue
             reason = f"{entry.place}: {entry.statement}" if entry.statement else entry.place
             finding = finding._replace(ignored=reason)
         marked.append(finding)
-    return tuple(marked), [
-        f"{entry.place}: {entry.id} has expired: {number} findings count again" for entry, number in expired.items()
-    ]
+    return tuple(marked), [f"{entry.place}: {entry.id} has expired, and counts again" for entry in expired]
 
 
 def _is_meant(finding: Finding, entry: Passed, patterns: dict[tuple[str, ...], Patterns]) -> bool:

@@ -105,7 +105,7 @@ def findings(bill: Bill, forbidden: Sequence[str], *, all_of_them: bool) -> Iter
                 package.version,
                 layer=bill.components[number].layer,
                 path=next((path for path in bill.components[number].evidence if not path.startswith("env:")), ""),
-                purl=purl(package, bill),
+                purl=purl(bill.components[number], bill),
                 note=f"forbidden: {rule}" if rule else row.demand,
             )
 

@@ -21,6 +21,8 @@ _ALSO: Final = frozenset(("UserUnknown", "DevelopmentDependenciesShipped", "Buil
 """Unsafe without anybody's name: who it runs as, and programs that only an attacker needs."""
 _SECRETS: Final = frozenset(("SecretInLayer", "SecretInConfig"))
 """Told as secrets."""
+_OF_NAMES: Final = frozenset(("LatestBaseImage", "ContentTrust"))
+"""About what an image is called here, not about the image."""
 _OF_FILES: Final = frozenset(("EmptyPassword", "AccountTwice"))
 """What can be asked of a directory, which has no config."""
 _SEVERITIES: "Final[dict[Level, Severity]]" = {"error": "high", "warning": "medium", "info": "low", "style": "low"}
@@ -34,7 +36,7 @@ def looks_for(config: bool = True) -> "tuple[ImageLook, ...]":
 
 def _asked(look: "ImageLook", config: bool) -> bool:
     name = look.page.name
-    if name in _SECRETS or not (config or name in _OF_FILES):
+    if name in _SECRETS or name in _OF_NAMES or not (config or name in _OF_FILES):
         return False
     aliases = getattr(look, "aliases", None) or look.page.aliases
     return name in _ALSO or any(alias.startswith(_SAFETY) for alias in aliases)
@@ -58,8 +60,12 @@ def _finding(told: "Told", layer: int) -> Finding:
         told.message,
         _WORSE.get(told.rule.name) or _SEVERITIES.get(told.level, "low"),
         aliases=told.aliases,
-        name=told.rule.summary,
         layer=layer,
         references=(told.url,) if told.url else (),
         note=told.hint,
     )
+
+
+def summary_of(rule: str) -> str:
+    """What should be, by a rule's name; empty for what is no rule about images."""
+    return next((look.page.summary for look in every_look() if look.page.name == rule), "")

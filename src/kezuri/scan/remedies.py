@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from kezuri.packages.package import Package
+from kezuri.sbom.purls import SYSTEM
 from kezuri.sbom.values import Bill, BillLayer
-from kezuri.scan.findings import SYSTEM
 from kezuri.scan.mending import nearest_mending
+from kezuri.scan.urgency import worst_first
 from kezuri.scan.values import Doing, Finding, Remedy
 from kezuri.versions.order import Scheme, Unordered, comparison
 
@@ -37,6 +38,9 @@ _LANGUAGES: Mapping[str, str] = {
     "nuget": "dotnet add package {} --version {}",
     "maven": "{}:{}",
 }
+_GO = "go"
+_OF_GO = (_GO, "stdlib", "toolchain")
+"""Parts of Go, which are of one version."""
 _PLAIN = "@/._+~:-"
 _MOST_NAMES = 12
 """Packages that one command names; of more the whole distribution is brought up to date."""
@@ -51,7 +55,8 @@ _Group = tuple[str, str, object]
 
 
 def remedies(bill: Bill, findings: Sequence[Finding]) -> tuple[Remedy, ...]:
-    """What mends the findings that count, which stand in order of urgency: first what mends the most urgent ones. What
+    """What mends the findings that count, which stand in order of urgency: first what mends the most urgent ones, of
+    equal urgency what mends more. What
     came with the base image goes with a newer one; a package of the distribution with an upgrade where it was
     installed; one of a language with the nearest version that mends all that is known of it; licences that are not
     forbidden need nothing. What nothing mends is last, with an empty order."""
@@ -65,7 +70,13 @@ def remedies(bill: Bill, findings: Sequence[Finding]) -> tuple[Remedy, ...]:
         Remedy(_KINDS[group[0]], _order(bill, group, [findings[each] for each in numbers]), tuple(numbers))
         for group, numbers in groups.items()
     ]
-    return tuple(sorted(found, key=lambda each: (each.kind == "none", each.findings[0])))
+
+    def urgency(remedy: Remedy) -> tuple[object, ...]:
+        first = findings[remedy.findings[0]]
+        known = first.signal is not None and bool(first.signal.exploited)
+        return remedy.kind == "none", not known, worst_first(first.severity), -len(remedy.findings), remedy.findings[0]
+
+    return tuple(sorted(found, key=urgency))
 
 
 _KINDS: Mapping[str, Doing] = {
@@ -105,7 +116,9 @@ def _group(bill: Bill, finding: Finding) -> _Group | None:
     package = bill.components[finding.component].package if finding.component >= 0 else Package("", finding.name)
     if package.ecosystem in SYSTEM:
         return "packages", package.ecosystem, finding.layer
-    kind = "runtime" if package.ecosystem in ("generic", "") or finding.name == "stdlib" else "language"
+    if finding.name in _OF_GO and package.ecosystem in ("generic", "golang"):
+        return "runtime", "golang", (_GO, finding.installed.removeprefix("go").removeprefix("v"))
+    kind = "runtime" if package.ecosystem in ("generic", "") else "language"
     # Of several copies of a package each version goes by itself: they may need different ones.
     return kind, package.ecosystem, (finding.name, finding.installed)
 
@@ -113,8 +126,9 @@ def _group(bill: Bill, finding: Finding) -> _Group | None:
 def _order(bill: Bill, group: _Group, findings: Sequence[Finding]) -> str:
     kind, ecosystem, _ = group
     if kind == "base":
-        named = f"a newer build of {bill.base}" if bill.base else "a newer build of its base image"
-        return f"build on {named}: kezuri build --pull"
+        if bill.base:
+            return f"build on a newer build of {bill.base}: kezuri build --pull"
+        return "build on a newer build of its base image: kezuri build --pull"
     if kind == "successor":
         return f"move to a base image with {findings[0].fixed[0]}"
     if kind == "move":
@@ -138,7 +152,7 @@ def _order(bill: Bill, group: _Group, findings: Sequence[Finding]) -> str:
 
 def _update(ecosystem: str, findings: Sequence[Finding]) -> str:
     name, version = findings[0].name, version_that_mends(ecosystem, findings)
-    if name == "stdlib" and ecosystem == "golang":
+    if name in _OF_GO and ecosystem == "golang":
         return f"build with Go {version.removeprefix('go').removeprefix('v')}"
     form = _LANGUAGES.get(ecosystem)
     if form is None or not (_is_plain(name) and _is_plain(version)):

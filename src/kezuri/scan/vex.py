@@ -99,7 +99,7 @@ def apply(findings: Sequence[Finding], statements: Iterable[Statement], bill: Bi
 
 def same_package(wanted: str, purl: str) -> bool:
     """Whether a package URL is one of those that `wanted` means: its version and qualifiers count only where `wanted`
-    has them."""
+    has them, and of a distribution's release (`distro`) as much as both say: `debian-12.5` is one of `debian-12`."""
     asked, found = _parsed(wanted), _parsed(purl)
     if asked is None or found is None:
         return False
@@ -109,7 +109,16 @@ def same_package(wanted: str, purl: str) -> bool:
         return False
     if asked.subpath and asked.subpath != found.subpath:
         return False
-    return set(asked.qualifiers) <= set(found.qualifiers)
+    has = dict(found.qualifiers)
+    return all(
+        _same_release(value, has.get(key, "")) if key == "distro" else has.get(key) == value
+        for key, value in asked.qualifiers
+    )
+
+
+def _same_release(one: str, other: str) -> bool:
+    parts = zip(one.replace("-", ".").split("."), other.replace("-", ".").split("."), strict=False)
+    return all(a == b for a, b in parts)
 
 
 @lru_cache(4096)

@@ -44,7 +44,10 @@ class HttpFile:
     beside it, and gone on with as long as the server says that it is still the same file (RFC 9110 §13.1.5). One that
     came whole, and that nobody has taken away, is not fetched again while it is what the server has."""
 
-    def __init__(self, exchange: HttpExchange, url: str, path: str, cancel: threading.Event) -> None:
+    def __init__(
+        self, exchange: HttpExchange, url: str, path: str, cancel: threading.Event, authorization: str = ""
+    ) -> None:
+        """`authorization` is what the URL's own host gets as Authorization (empty: nothing)."""
         self._exchange = exchange
         self._path = path
         self._part = f"{path}.part"
@@ -52,7 +55,7 @@ class HttpFile:
         self._cancel = cancel
         # The exchange sends what the headers are at that time: after a break they ask for the rest.
         self._headers: dict[str, str] = {}
-        self._wanted = Wanted(url, self._headers)
+        self._wanted = Wanted(url, self._headers, authorization)
         self._told: Callable[[int, int], None] = lambda current, total: None
 
     def fetch(self, known: Known, told: Callable[[int, int], None]) -> Fetched | None:

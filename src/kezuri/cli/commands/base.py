@@ -9,6 +9,7 @@ COMMAND = Command(
     "base",
     "Show the base image, how old it is, and which would be better",
     (
+        Option(("--attached",), "flag", "Believe the bills that lie beside images, and do not read their layers"),
         Option(
             ("--base",), "text", "The base image, or how many of the lowest layers it has", "IMAGE|N", completes="image"
         ),
@@ -33,7 +34,7 @@ COMMAND = Command(
     completes="image",
     description="What could replace the base: the official tags of the same line of versions, then newer lines, then\n"
     "distroless images. Of each no more is read than the records of its distribution's packages, and faults are\n"
-    "counted by the database of `kezuri db`. docs/base.md has the definitions, and the JSON.",
+    "counted by the database that `kezuri db update` fills. docs/base.md has the definitions, and the JSON.",
     holds=True,
 )
 
@@ -44,6 +45,7 @@ def execute(invocation: Invocation) -> int:
 
     from kezuri.app.base import BaseRequest, base
     from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.screen_text import clip, one_line
 
     parsed, console = invocation.parsed, invocation.console
     code = _number(parsed.text("--exit-code"), "--exit-code", 255, 0)
@@ -57,9 +59,22 @@ def execute(invocation: Invocation) -> int:
         parsed.text("--from"),
         parsed.text("--catalogue"),
         _number(parsed.text("--limit"), "--limit", _MOST, _DEFAULT),
+        parsed.flag("--attached"),
         now,
     )
-    advice = base(invocation.settings, request)
+    live = console.live(console.err)
+
+    def say(name: str) -> None:
+        if live:
+            looking = clip(one_line(console.phrase("looking at {}", name)), (console.columns(console.err) or 80) - 1)
+            console.err.write(f"\r\x1b[K{looking}")
+            console.err.flush()
+
+    try:
+        advice = base(invocation.settings, request, say)
+    finally:
+        if live:
+            console.err.write("\r\x1b[K")
     form = parsed.text("--format")
     if form == "json":
         from kezuri.cli.json_text import json_text
@@ -69,12 +84,12 @@ def execute(invocation: Invocation) -> int:
     elif form == "markdown":
         from kezuri.cli.base_text import markdown
 
-        console.say(markdown(advice, console.phrase, now))
+        console.say(markdown(advice, console.phrase, console.words, now))
     else:
         from kezuri.cli.base_text import text
 
-        console.say(text(advice, console.phrase, now, console.colour(console.out)), styled=True)
-    old = advice.base.refresh in ("newer", "gone") or any(end.past for end in advice.base.row.ends)
+        console.say(text(advice, console.phrase, console.words, now, console.colour(console.out)), styled=True)
+    old = advice.base.refresh in ("newer", "gone") or any(end.over for end in advice.base.row.ends)
     return code if old else 0
 
 

@@ -1,5 +1,6 @@
 """`kezuri build`: a Dockerfile becomes an image."""
 
+import os
 from time import time
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,10 @@ COMMAND = Command(
             "NAME|type=TYPE[,KEY=VALUE]",
         ),
         # As buildx has them: options with a value, which `=` or a blank stands before.
-        Option(("--sbom",), "text", "Attach an SBOM", "VALUE", refused=_LATER, harmless=_OFF),
+        Option(("--scan",), "flag", "Say what is known to be broken in the image (default true)"),
+        Option(("--sbom",), "text", "Attach an SBOM to the image, in its index: true or false", "VALUE"),
         Option(("--provenance",), "text", "Attach provenance", "VALUE", refused=_LATER, harmless=_OFF),
-        Option(("--attest",), "repeated", "Attach an attestation", "ATTRIBUTES", refused=_LATER),
+        Option(("--attest",), "repeated", "Attach an attestation: type=sbom", "type=TYPE[,disabled=true]"),
         Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
         Option(("--squash",), "flag", "Make the new layers one, on those of the base"),
         Option(("--squash-all",), "flag", "Make all layers one, those of the base, too"),
@@ -212,11 +214,28 @@ def _build(request: "BuildRequest", invocation: Invocation, mode: str) -> "Build
                 console.note(f"Image size: {size(result.size)} compressed")
             else:
                 console.note(f"Image size: {size(result.unpacked)} unpacked, {size(result.size)} compressed")
+            _say_faults(invocation, result, time() - since)
     if settings.limited and result.ran:
         from kezuri.cli.tidying import tidy
 
         tidy(invocation, since, parsed.flag("--quiet"))
     return result
+
+
+def _say_faults(invocation: Invocation, result: "BuildResult", took: float) -> None:
+    """In one line what a scan of the image would say, where there is a database of advisories."""
+    settings = invocation.settings
+    if not invocation.parsed.flag("--scan", True) or not settings.db or not os.path.isfile(settings.db):
+        return
+    from kezuri.app.known_faults import built_faults
+
+    found = built_faults(settings, result.digest, result.ran, took)
+    if found is not None:
+        from kezuri.cli.scan_line import line
+
+        console = invocation.console
+        name = _familiar(result.names[0]) if result.names else result.digest[7:19]
+        console.note(line(found, name, console.phrase), styled=True)
 
 
 def _familiar(name: str) -> str:

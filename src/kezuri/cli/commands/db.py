@@ -16,6 +16,7 @@ from kezuri.diagnostics.render import render
 
 if TYPE_CHECKING:
     from kezuri.app.advisory_writing import Change
+    from kezuri.cli.progress_display import Progress
 
 _LOSSES = 5
 """How much of what could not be read is named for each data set."""
@@ -33,19 +34,21 @@ UPDATE = Command(
     ),
     operands="[SET...]",
     most=-1,
-    description="Without a SET those that are fetched by default, and those that the database has beside "
-    "(`kezuri db origins` lists them). Exit code 1 when one of them could not be fetched: it stays as it was.",
+    description="Without a SET those that are fetched by default, and those that the database has beside.\n"
+    "Exit code 1 when one of them could not be fetched: it stays as it was.",
+    holds=True,
 )
 IMPORT = Command(
     "db import",
     "Put advisories from files into the database, without a network",
-    (_QUIET,),
+    (PROGRESS, _QUIET),
     operands="FILE|DIR...",
     least=1,
     most=-1,
     completes="file",
-    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS, or "
-    "the database of another kezuri; what they are is seen by what they hold.",
+    description="OSV (JSON, YAML, zip), Debian's tracker, secdb of Alpine and Wolfi, RustSec, Node.js, KEV, EPSS,\n"
+    "or the database of another kezuri: what they are is seen by what they hold.",
+    holds=True,
 )
 STATUS = Command(
     "db status",
@@ -64,7 +67,7 @@ ORIGINS = Command(
 RM = Command(
     "db rm",
     "Take data sets out of the database",
-    (_QUIET,),
+    (PROGRESS, _QUIET),
     operands="SET...",
     least=1,
     most=-1,
@@ -90,14 +93,11 @@ def execute(invocation: Invocation) -> int:
 
 def _update(invocation: Invocation) -> int:
     from kezuri.app.advisory_update import update
-    from kezuri.cli.progress import open_progress
 
-    parsed, console, settings = invocation.parsed, invocation.console, invocation.settings
-    quiet = parsed.flag("--quiet")
-    mode = "quiet" if quiet else parsed.text("--progress")
-    with open_progress(mode, console, settings.progress, doing="updating") as progress:
-        updated = update(settings, parsed.operands, progress, parsed.flag("--afresh"))
-    if not quiet:
+    parsed, console = invocation.parsed, invocation.console
+    with _progress(invocation, "updating") as progress:
+        updated = update(invocation.settings, parsed.operands, progress, parsed.flag("--afresh"))
+    if not parsed.flag("--quiet"):
         _tell(console, updated.changes)
         if updated.unchanged:
             console.say(console.phrase("{}: nothing newer", ", ".join(updated.unchanged)))
@@ -109,7 +109,8 @@ def _import(invocation: Invocation) -> int:
     from kezuri.app.advisories import import_data
 
     parsed, console = invocation.parsed, invocation.console
-    done = import_data(invocation.settings, parsed.operands, _waiting(invocation), lambda name, count: None)
+    with _progress(invocation, "importing") as progress:
+        done = import_data(invocation.settings, parsed.operands, progress)
     if not parsed.flag("--quiet"):
         _tell(console, done.changes)
     _lost(console, done.changes)
@@ -166,35 +167,33 @@ def _origins(invocation: Invocation) -> int:
 def _remove(invocation: Invocation) -> int:
     from kezuri.app.advisories import remove
 
-    for name in remove(invocation.settings, invocation.parsed.operands, _waiting(invocation)):
-        if not invocation.parsed.flag("--quiet"):
+    with _progress(invocation, "removing") as progress:
+        gone = remove(invocation.settings, invocation.parsed.operands, progress)
+    if not invocation.parsed.flag("--quiet"):
+        for name in gone:
             invocation.console.say(f"Deleted: {name}")
     return 0
 
 
-def _waiting(invocation: Invocation) -> "Waiting":
-    return Waiting(invocation.console, invocation.settings.db)
+def _progress(invocation: Invocation, doing: str) -> "Progress":
+    from kezuri.cli.progress import open_progress
 
-
-class Waiting:
-    """Tells that somebody else writes the database."""
-
-    def __init__(self, console: Console, path: str) -> None:
-        self._console = console
-        self._path = path
-
-    def __call__(self) -> None:
-        self._console.warn(f"another kezuri writes {self._path}: waiting until it is done")
+    parsed = invocation.parsed
+    mode = "quiet" if parsed.flag("--quiet") else parsed.text("--progress")
+    return open_progress(mode, invocation.console, invocation.settings.progress, doing=doing)
 
 
 def _tell(console: Console, changes: "tuple[Change, ...]") -> None:
     for change in changes:
         data = change.data
         date = f" ({data.date[:10]})" if data.date else ""
-        if change.before < 0 or change.before == data.entries:
-            console.say(console.phrase("{}: {} entries{}", data.name, data.entries, date))
+        if change.before >= 0 and change.before != data.entries:
+            text = console.phrase("{}: {} entries, {} before{}", data.name, data.entries, change.before, date)
+        elif data.entries == 1:
+            text = console.phrase("{}: 1 entry{}", data.name, date)
         else:
-            console.say(console.phrase("{}: {} entries, {} before{}", data.name, data.entries, change.before, date))
+            text = console.phrase("{}: {} entries{}", data.name, data.entries, date)
+        console.say(text)
 
 
 def _lost(console: Console, changes: "tuple[Change, ...]") -> None:
@@ -202,7 +201,10 @@ def _lost(console: Console, changes: "tuple[Change, ...]") -> None:
     for change in changes:
         if not change.lost:
             continue
-        console.warn(console.phrase("{}: {} parts could not be read", change.data.name, change.lost))
+        if change.lost == 1:
+            console.warn(console.phrase("{}: 1 part could not be read", change.data.name))
+        else:
+            console.warn(console.phrase("{}: {} parts could not be read", change.data.name, change.lost))
         for loss in change.told[:_LOSSES]:
             console.note(f"  {loss.name}: {console.words(loss.why)}")
 

@@ -18,6 +18,8 @@ COMMAND = Command(
     "sbom",
     "Show what an image or a directory consists of: every package, what brought it, its licence",
     (
+        Option(("--attach",), "flag", "Attach it to the image, as an artifact that refers to it, and print its digest"),
+        Option(("--attached",), "flag", "Show the one that is attached to the image, without looking into the image"),
         Option(
             ("--base",), "text", "The base image, or how many of the lowest layers it has", "IMAGE|N", completes="image"
         ),
@@ -47,8 +49,17 @@ def execute(invocation: Invocation) -> int:
         raise UsageError.because(
             f"--output takes a file, not the form {file!r}", "use --format, and --output for the file"
         )
-    request = BillRequest(parsed.operands[0], parsed.text("--platform"), parsed.text("--base"))
-    found = bill(invocation.settings, request)
+    subject, platform = parsed.operands[0], parsed.text("--platform")
+    if parsed.flag("--attached"):
+        from kezuri.app.attestations import attached_bill
+
+        if parsed.flag("--attach") or parsed.given("--base"):
+            raise UsageError.because("--attached shows what is there: --attach and --base do not go with it")
+        found = attached_bill(invocation.settings, subject, platform, console.warn)
+    else:
+        found = bill(invocation.settings, BillRequest(subject, platform, parsed.text("--base")))
+    if parsed.flag("--attach"):
+        return _attach(found, subject, platform, invocation)
     if file and file != "-":
         from io import StringIO
 
@@ -61,6 +72,33 @@ def execute(invocation: Invocation) -> int:
         _say(found, parsed, console)
     for told in found.told:
         console.warn(told)
+    return 0
+
+
+def _attach(found: "Bill", subject: str, platform: str, invocation: Invocation) -> int:
+    """Put the bill beside its image, and print the digest of what was put there."""
+    from kezuri.app.attestations import attach_document
+    from kezuri.sbom import cyclonedx, spdx
+    from kezuri.sbom.wording import encoded
+
+    parsed, console = invocation.parsed, invocation.console
+    form = parsed.text("--format", "cyclonedx")
+    form = _ALSO.get(form, form)
+    if found.kind != "image":
+        raise UsageError.because(f"--attach: {subject} is no image", "kezuri attach puts any file beside an image")
+    if parsed.given("--output"):
+        raise UsageError.because("--attach and --output do not go together", "give the command twice")
+    if form == "spdx":
+        kind, name, document = spdx.MEDIA_TYPE, "sbom.spdx.json", spdx.document(found)
+    elif form in ("cyclonedx", "cyclonedx-1.7"):
+        document = cyclonedx.document(found, "1.7" if form.endswith("1.7") else "1.6")
+        kind, name = cyclonedx.MEDIA_TYPE, "sbom.cdx.json"
+    else:
+        raise UsageError.because(f"--attach: {form} is no form that others read", "use --format cyclonedx or spdx")
+    attached = attach_document(invocation.settings, subject, kind, name, encoded(document), platform, console.warn)
+    for told in found.told:
+        console.warn(told)
+    console.say(attached.descriptor.digest)
     return 0
 
 

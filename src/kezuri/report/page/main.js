@@ -1,7 +1,7 @@
 // The page put together: sections, the switches for language and colours, keys, and what is different on paper.
 
-const SECTIONS = {anatomy: anatomySection, comparison: comparisonSection, profile: profileSection, findings: findingsSection};
-const TITLES = {anatomy: "Anatomy of {}", comparison: "Before and after", profile: "What the build cost: {}", findings: "Findings"};
+const SECTIONS = {anatomy: anatomySection, comparison: comparisonSection, profile: profileSection, findings: findingsSection, scan: scanSection};
+const TITLES = {anatomy: "Anatomy of {}", comparison: "Before and after", profile: "What the build cost: {}", findings: "Findings", scan: "Scan of {}"};
 const KEYS = [["/", "search"], ["↑ ↓ PgUp PgDn Home End", "move in the tree"], ["→ ←", "open and close a directory"], ["Enter", "look into a directory: the treemap follows"], ["Backspace", "one directory up"], ["t", "light or dark"], ["L", "日本語 / English"]];
 
 const page = {data: null, states: [], charts: () => document.querySelectorAll(".chart")};

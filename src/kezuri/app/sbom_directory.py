@@ -1,0 +1,63 @@
+"""The bill of a directory that is the root of a system, or of a part of one."""
+
+import os
+from collections.abc import Iterator
+
+from kezuri.anatomy.dissection import Dissection, OwnLayer
+from kezuri.anatomy.naming import recorded_names
+from kezuri.anatomy.values import Maker
+from kezuri.diagnostics import KezuriError
+from kezuri.layer.listing import Listing
+from kezuri.linux.refusal import abridged
+from kezuri.oci.config import ImageConfig
+from kezuri.oci.platform import Platform
+from kezuri.sbom.collecting import bill_of
+from kezuri.sbom.values import Bill
+from kezuri.tree.layers import DirectoryLayer
+from kezuri.tree.tree import Found
+
+_KERNELS = frozenset(("proc", "sys", "dev"))
+"""Directories of a root that are the kernel's."""
+_NAMED = 5
+
+
+class RootDirectory(DirectoryLayer):
+    """A root directory as the only layer of an image. What may not be looked into is `unread`, and passed over; what
+    the kernel shows of itself is no file."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(directory)
+        self.unread: list[str] = []
+
+    def scan(self, path: str) -> Iterator[tuple[str, Found]]:
+        """As LayerForm says. KezuriError when the directory itself cannot be read."""
+        try:
+            for name, found in super().scan(path):
+                if path or name not in _KERNELS:
+                    yield name, found
+        except KezuriError:
+            if not path:
+                raise
+            self.unread.append(path)
+
+    def opaque(self, path: str) -> bool:
+        """As LayerForm says: there is nothing below."""
+        return False
+
+
+def bill_of_directory(path: str) -> Bill:
+    """The bill of a directory. KezuriError where it is none, or cannot be read."""
+    if not os.path.isdir(path):
+        raise KezuriError.of(f"{path!r} is no directory", exit_code=125)
+    layer = RootDirectory(path)
+    own = OwnLayer("", layer, Listing({}, frozenset(), {}, {}), Maker(""))
+    found = bill_of(Dissection(path, ImageConfig(Platform("linux", "")), [own], naming=recorded_names), "directory")
+    if not layer.unread:
+        return found
+    unread = sorted(set(layer.unread))
+    named = ", ".join(f"/{abridged(each)}" for each in unread[:_NAMED])
+    if len(unread) > _NAMED:
+        told = f"{len(unread):,} directories could not be read: {named}, …"
+    else:
+        told = f"directories could not be read: {named}"
+    return found._replace(told=(*found.told, told))

@@ -1,0 +1,258 @@
+"""`kezuri scan`: what is printed of a scan, in which form, with which exit code it ends; and what Trivy's words do."""
+
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.scan.scan_samples import BILL, fault
+
+from kezuri.advisories.values import Advisory, Affected, DataSet, Entry, Signal
+from kezuri.advisories.writing import write
+from kezuri.cli.commands.scan import COMMAND
+from kezuri.cli.console import Console
+from kezuri.cli.main import call
+from kezuri.cli.scan_markdown import ScanMarkdown
+from kezuri.cli.scan_text import ScanText
+from kezuri.report.scan_json import document
+from kezuri.scan.remedies import remedies
+from kezuri.scan.urgency import ordered
+from kezuri.scan.values import Finding, Report
+from kezuri.versions.ranges import Event
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "scan.schema.json").read_text())
+
+
+def report(*more: Finding, told: tuple[str, ...] = ()) -> Report:
+    """A scan with findings of all kinds."""
+    findings = ordered(
+        [
+            fault("CVE-2024-1", "critical", 0, ("3.0.2-1",), Signal("CVE-2024-1", "2024-02-01", True, 0.9)),
+            fault("CVE-2024-2", "high", 2, ("4.17.21",), Signal("CVE-2024-2", chance=0.42)),
+            fault("CVE-2024-3", "unknown", 1),
+            fault("CVE-2024-4", "low", 1)._replace(ignored=".trivyignore:1: why"),
+            Finding("secret", "aws-access-key", "an access key of AWS", "critical", path="app/.env", line=3, layer=2),
+            *more,
+        ]
+    )
+    data = (DataSet("debian", "https://x", "2026-11-20", "2026-11-21T00:00:00Z", 5, "", (("Debian", "12"),)),)
+    return Report(
+        BILL.name, "image", BILL.digest, BILL.platform, BILL.distribution.title, BILL.layers, len(BILL.components),
+        findings, remedies(BILL, findings), data, BILL.base, told, (("medium", 7),),
+    )  # fmt: skip
+
+
+def test_the_page() -> None:
+    page = ScanText().page(report(told=("one thing\x1b[31m",)), suppressed=True)
+    lines = [" ".join(line.split()) for line in page.splitlines()]
+    for line in (
+        "registry.example/team/app:1 sha256:abababababab (linux/amd64)",
+        "Debian GNU/Linux 12 (bookworm), 5 packages, base image node:20",
+        "critical 2, high 1, unknown 1 (1 known to be exploited)",
+        "not shown, as was asked: medium 7",
+        "data: debian of 2026-11-20",
+        "1 go build on a newer build of node:20: kezuri build --pull",
+        "1 go npm install lodash@4.17.21",
+        "1 stay nothing mends these yet",
+        "critical CVE-2024-1 ransomware libssl3 3.0.1-1 3.0.2-1 base image",
+        "high CVE-2024-2 42.0 % lodash 4.17.15 4.17.21 Dockerfile:5",
+        "critical aws-access-key app/.env:3 (Dockerfile:5) an access key of AWS",
+        "low CVE-2024-4 curl .trivyignore:1: why",
+    ):
+        assert line in lines
+    assert "\x1b" not in page
+    assert lines.index("data: debian of 2026-11-20") < next(n for n, x in enumerate(lines) if x.startswith("not known"))
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_page_fits_and_hostile_names_do_nothing(columns: int) -> None:
+    hostile = fault("CVE-2024-9")._replace(name="a\x1b]0;x\x07\n|`" * 30, title="</td>\u202e")
+    page = ScanText(columns=columns, colour=False).page(report(hostile))
+    assert all(char not in page for char in "\x1b\x07\u202e")
+    ScanMarkdown().page(report(hostile))
+
+
+def test_markdown() -> None:
+    page = ScanMarkdown().page(report(Finding("secret", "a|b", "`x`\n# y", "high", path="p`q")))
+    assert "| critical | CVE-2024-1<br>about CVE-2024-1 | ransomware | libssl3 | 3.0.1-1 | 3.0.2-1 |" in page
+    assert "\n# y" not in page and "a\\|b" in page
+
+
+@pytest.mark.slow
+def test_json_is_as_the_schema_says() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    made = document(report(told=("x",)), BILL, "2026-11-28T00:00:00Z")
+    check = jsonschema.Draft202012Validator(SCHEMA)
+    check.validate(json.loads(json.dumps(made)))
+    assert made["summary"]["severities"]["critical"] == 2
+    for broken in (made | {"version": 2}, {key: made[key] for key in made if key != "data"}, made | {"findings": [{}]}):
+        assert not check.is_valid(json.loads(json.dumps(broken)))
+
+
+Scan = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scan:
+    """Scans a root directory with two packages of npm, of which a database knows something."""
+    monkeypatch.chdir(tmp_path)
+    for name, version in (("lodash", "4.17.15"), ("minimist", "1.2.5")):
+        place = tmp_path / "root/app/node_modules" / name
+        place.mkdir(parents=True)
+        (place / "package.json").write_text(json.dumps({"name": name, "version": version, "license": "MIT"}))
+    entries = [
+        entry("GHSA-1", "lodash", "high", "4.17.21", "CVE-2024-1"),
+        entry("GHSA-2", "minimist", "critical", "", "CVE-2024-2"),
+    ]
+    write(f"{tmp_path}/a.db", *entries, Signal("CVE-2024-1", "2024-02-01"), fetched="2026-11-21T00:00:00Z")
+
+    def run(*words: str, db: str = "a.db", **more: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        environ = more | {"KEZURI_DB": f"{tmp_path}/{db}", "KEZURI_ROOT": f"{tmp_path}/store", "HOME": f"{tmp_path}"}
+        code = call(["scan", *words], Console(out, err, environ))
+        return code, out.getvalue(), err.getvalue()
+
+    return run
+
+
+def entry(id: str, name: str, severity: str, fixed: str, *aliases: str) -> Entry:
+    """An advisory about a package of npm."""
+    events = (Event("introduced", "0"), *((Event("fixed", fixed),) if fixed else ()))
+    advisory = Advisory(id, "osv/npm", aliases, f"about {name}", severity)  # type: ignore[arg-type]
+    return Entry(advisory, (Affected("npm", "", name, (events,)),))
+
+
+def faults(scan: Scan, *words: str) -> list[str]:
+    """The names of the faults that count."""
+    code, out, err = scan("root", "--scanners", "vuln", "--format", "json", *words)
+    assert code == 0, err
+    return [each["id"] for each in json.loads(out)["findings"] if not each["ignored"]]
+
+
+def test_filters(scan: Scan) -> None:
+    assert faults(scan) == ["CVE-2024-1", "CVE-2024-2"]
+    assert faults(scan, "--severity", "CRITICAL") == ["CVE-2024-2"]
+    assert faults(scan, "--severity", "low,medium") == []
+    assert faults(scan, "--ignore-unfixed") == ["CVE-2024-1"]
+    assert faults(scan, "--only-kev") == ["CVE-2024-1"]
+    assert faults(scan, "--ignore-status", "affected") == ["CVE-2024-1"]
+    assert faults(scan, "--pkg-types", "os") == []
+    assert faults(scan, "--since", "root") == []
+    assert faults(scan, "--skip-dirs", "/app/**/lodash,other") == ["CVE-2024-2"]
+    assert faults(scan, "--skip-files", "**/package.json") == []
+
+
+def test_exit_codes(scan: Scan) -> None:
+    assert scan("root", "--scanners", "vuln")[0] == 0
+    assert scan("root", "--scanners", "vuln", "--exit-code", "7")[0] == 7
+    assert scan("root", "--scanners", "vuln", "--exit-code", "7", "--severity", "LOW")[0] == 0
+    assert scan("root", "--scanners", "vuln", "--forbid-licence", "GPL-*")[0] == 0
+    assert scan("root", "--scanners", "vuln", "--forbid-licence", "MIT")[0] == 1
+    for words in (
+        ["--exit-code", "256"],
+        ["--exit-code", "-1"],
+        ["--severity", "bad"],
+        ["--scanners", "x"],
+        ["a", "b"],
+    ):
+        assert scan("root", *words)[0] == 2
+
+
+def test_ignore_files_are_found(scan: Scan, tmp_path: Path) -> None:
+    (tmp_path / ".trivyignore").write_text("CVE-2024-1\n")
+    (tmp_path / ".trivyignore.yaml").write_text("vulnerabilities:\n- id: GHSA-2\n  statement: far away\n")
+    assert faults(scan) == []
+    assert faults(scan, "--ignorefile", "/dev/null") == ["CVE-2024-1", "CVE-2024-2"]
+    assert "far away" in scan("root", "--scanners", "vuln", "--show-suppressed")[1]
+    assert "no ignore file nowhere" in scan("root", "--scanners", "vuln", "--ignorefile", "nowhere")[1]
+
+
+def test_vex(scan: Scan, tmp_path: Path) -> None:
+    statement = {"vulnerability": {"name": "GHSA-2"}, "products": ["pkg:npm/minimist"], "status": "not_affected"}
+    vex = {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [statement]}
+    (tmp_path / "vex.json").write_text(json.dumps(vex))
+    assert faults(scan, "--vex", "vex.json") == ["CVE-2024-1"]
+    for words in (["--vex", "root"], ["--vex", "nowhere"], ["--vex", "a.db"], ["--vex", "repo"]):
+        assert scan("root", "--scanners", "vuln", *words)[0] == 2
+
+
+def test_no_database_is_an_error(scan: Scan, tmp_path: Path) -> None:
+    code, out, err = scan("root", db="none.db")
+    assert (code, out) == (2, "") and "db update" in err
+    write(f"{tmp_path}/other.db", entry("GHSA-1", "x", "low", "")._replace(affected=(Affected("PyPI", "", "x"),)))
+    code, out, err = scan("root", db="other.db")
+    assert (code, out) == (2, "") and "no data about npm" in err
+    (tmp_path / "bad.db").write_bytes(b"x" * 5000)
+    assert scan("root", db="bad.db")[0] == 2
+
+
+def test_nothing_found_is_told(scan: Scan, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    code, out, _ = scan("empty")
+    assert code == 0 and "no packages were found" in out
+
+
+def test_words_of_trivy(scan: Scan) -> None:
+    quiet = ("--no-progress", "--skip-db-update", "--timeout", "5m", "--cache-dir", "x", "--quiet")
+    for word in ("fs", "rootfs", "filesystem"):
+        code, out, err = scan(
+            word, *quiet, "--severity", "HIGH,CRITICAL", "--exit-code", "1", "--vuln-type", "library", "root"
+        )
+        assert code == 1 and "CVE-2024-1" in out and not err
+    for words in (
+        ("repo", "x"),
+        ("config", "x"),
+        ("other", "x"),
+        ("image",),
+        (),
+        ("image", "a", "b"),
+        ("--server", "x", "y"),
+    ):
+        code, _, err = scan(*words)
+        assert code, words
+    assert scan("sbom", "nowhere.json")[0]
+
+
+def test_variables_of_trivy(scan: Scan, tmp_path: Path) -> None:
+    said = {"TRIVY_SEVERITY": "CRITICAL", "TRIVY_EXIT_CODE": "4", "TRIVY_IGNORE_UNFIXED": "true", "TRIVY_INSECURE": "1"}
+    assert scan("fs", "root", **{**said, "TRIVY_IGNORE_UNFIXED": ""})[0] == 4
+    assert scan("fs", "root", **said)[0] == 0
+    assert scan("fs", "root", "--severity", "HIGH", **said)[0] == 4
+    assert scan("root", "--scanners", "vuln", **said)[0] == 0
+    assert scan("fs", "root", TRIVY_EXIT_CODE="x")[0] == 2
+    (tmp_path / "trivy.yaml").write_text("severity: [HIGH]")
+    assert "trivy.yaml is not read" in scan("fs", "root")[2]
+
+
+def test_documents(scan: Scan, tmp_path: Path) -> None:
+    parts = [{"type": "library", "name": "lodash", "version": "4.17.15", "purl": "pkg:npm/lodash@4.17.15"}]
+    (tmp_path / "a.json").write_text(json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": parts}))
+    code, out, _ = scan("a.json", "--exit-code", "9")
+    assert code == 9 and "CVE-2024-1" in out and "is a document" in out
+    code, out, _ = scan("sbom", "a.json", "--exit-code", "9")
+    assert code == 9 and "CVE-2024-1" in out and "is a document" not in out
+
+
+def test_an_image_of_before_of_which_nothing_is_known(scan: Scan, tmp_path: Path) -> None:
+    parts = [{"type": "library", "name": "x", "version": "1", "purl": "pkg:pypi/x@1"}]
+    (tmp_path / "old.json").write_text(
+        json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": parts})
+    )
+    assert scan("old.json")[0] == 2
+    assert faults(scan, "--since", "old.json") == ["CVE-2024-1", "CVE-2024-2"]
+
+
+def test_output(scan: Scan, tmp_path: Path) -> None:
+    for form in ("table", "json", "markdown"):
+        code, out, _ = scan("root", "--scanners", "vuln", "-f", form, "-o", f"{form}.txt")
+        assert (code, out) == (0, "") and "CVE-2024-1" in (tmp_path / f"{form}.txt").read_text()
+    assert os.path.getsize("json.txt") > os.path.getsize("table.txt")
+
+
+def test_forms_are_those_that_there_are() -> None:
+    from kezuri.report.scan_forms import FORMATS
+
+    choices = next(option.choices for option in COMMAND.options if option.key == "--format")
+    assert choices == ("table", "json", "markdown", *FORMATS, "template")

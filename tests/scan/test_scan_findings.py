@@ -1,0 +1,151 @@
+"""What the room `scan` makes of matches: findings, their order, and what there is to do."""
+
+import random
+
+import pytest
+from tests.scan.scan_samples import BILL, COMPONENTS, fault, match
+
+from kezuri.advisories.values import Signal
+from kezuri.scan.findings import asked, named, vulnerabilities
+from kezuri.scan.mending import mends, nearest_mending
+from kezuri.scan.news import without_known
+from kezuri.scan.remedies import remedies
+from kezuri.scan.urgency import counts, exploited, ordered
+from kezuri.scan.values import Finding
+from kezuri.versions.order import Comparison
+
+
+def numbers(one: str, other: str) -> int:
+    """Versions of numbers compared, so that what is tested is not their order."""
+    a, b = ([int(part) for part in text.split(".")] for text in (one, other))
+    return (a > b) - (a < b)
+
+
+def test_foreign_packages_are_not_asked_about() -> None:
+    assert asked(BILL) == (0, 1, 2, 3)
+    assert asked(BILL, ["os"]) == (0, 1)
+    assert asked(BILL, ["library"]) == (2, 3)
+
+
+def test_a_fault_is_called_by_its_only_cve() -> None:
+    assert named("GHSA-x", ("CVE-2024-1",)) == ("CVE-2024-1", ("GHSA-x",))
+    assert named("CVE-2024-1", ("GHSA-x",)) == ("CVE-2024-1", ("GHSA-x",))
+    assert named("DSA-1", ("CVE-2024-1", "CVE-2024-2")) == ("DSA-1", ("CVE-2024-1", "CVE-2024-2"))
+    assert named("RUSTSEC-1", ()) == ("RUSTSEC-1", ())
+
+
+def test_findings_of_matches() -> None:
+    found = vulnerabilities(
+        BILL,
+        (1, 2),
+        [
+            match(0, "CVE-2024-1", fixed=("7.88-2",)),
+            match(1, "MAL-2024-1", "unknown", kind="malicious"),
+            match(1, "CVE-2024-3", status="not-affected"),
+        ],
+    )
+    assert [(each.name, each.component, each.severity, each.layer, each.path) for each in found] == [
+        ("curl", 1, "high", 1, ""),
+        ("lodash", 2, "critical", 2, "app/node_modules/lodash/package.json"),
+    ]
+    assert found[0].purl.startswith("pkg:deb/debian/curl@7.88-1?arch=amd64")
+    assert found[1].purl == "pkg:npm/lodash@4.17.15"
+
+
+def test_the_most_urgent_stands_first() -> None:
+    exploited_low = fault("CVE-1", "low", signal=Signal("CVE-1", "2024-01-01"))
+    ransomware = fault("CVE-2", "medium", signal=Signal("CVE-2", "2024-01-01", True))
+    likely = fault("CVE-3", "high", signal=Signal("CVE-3", chance=0.5))
+    likely_low = fault("CVE-4", "low", signal=Signal("CVE-4", chance=0.9))
+    critical = fault("CVE-5", "critical")
+    high = fault("CVE-6", "high", signal=Signal("CVE-6", chance=0.01))
+    low = fault("CVE-7", "low")
+    ignored = fault("CVE-8", "critical")._replace(ignored="why")
+    wanted = [ransomware, exploited_low, likely, critical, high, likely_low, low, ignored]
+    for seed in range(5):
+        mixed = wanted[:]
+        random.Random(seed).shuffle(mixed)
+        assert [each.id for each in ordered(mixed)] == [each.id for each in wanted]
+    assert counts(wanted) == {"critical": 1, "high": 2, "medium": 1, "low": 3, "unknown": 0}
+    assert exploited(wanted) == 2
+
+
+@pytest.mark.parametrize(
+    ("version", "fixed", "mended"),
+    [
+        ("1.21.5", ("1.21.3", "1.22.1"), True),
+        ("1.22.0", ("1.21.3", "1.22.1"), False),
+        ("1.22.1", ("1.21.3", "1.22.1"), True),
+        ("1.21.2", ("1.21.3", "1.22.1"), False),
+        ("3.0.1", ("2.1.5", "3.0.2"), False),
+        ("2.1.6", ("2.1.5", "3.0.2"), True),
+        ("4.0.0", ("2.1.5", "3.0.2"), True),
+    ],
+)
+def test_lines_of_releases(version: str, fixed: tuple[str, ...], mended: bool) -> None:
+    assert mends(numbers, version, fixed) is mended
+
+
+@pytest.mark.parametrize(
+    ("installed", "faults", "version"),
+    [
+        ("1.0.0", [("1.0.1",), ("1.2.0",)], "1.2.0"),
+        ("2.1.0", [("2.1.5", "3.0.2"), ("3.0.1",)], "3.0.2"),
+        ("2.1.0", [("2.1.5", "3.0.2"), ("2.1.6", "3.0.1")], "2.1.6"),
+        ("1.9.0", [("1.8.1", "2.0.0")], "2.0.0"),
+        ("1.0.0", [("1.0.1",)], "1.0.1"),
+    ],
+)
+def test_the_nearest_version_that_mends_all(installed: str, faults: list[tuple[str, ...]], version: str) -> None:
+    compare: Comparison = numbers
+    assert nearest_mending(compare, installed, faults) == version
+
+
+def test_remedies_say_where_each_is_mended() -> None:
+    findings = ordered(
+        [
+            fault("CVE-1", "critical", 0, ("3.0.2-1",)),
+            fault("CVE-2", "high", 0),
+            fault("CVE-3", "high", 1, ("7.88-2",)),
+            fault("CVE-4", "medium", 3, ("20.11.2",)),
+            fault("CVE-5", "low", 1)._replace(ignored="why"),
+            Finding("secret", "aws-access-key", "a key", "critical", path="app/.env"),
+            Finding("end-of-life", "debian:12", "", "high", fixed=("Debian 13 trixie",)),
+            Finding("licence", "GPL-3.0-only", "", "medium", 1),
+        ]
+    )
+    found = remedies(BILL, findings)
+    told = [(each.kind, each.order, [findings[number].id for number in each.findings]) for each in found]
+    assert sorted(told[:-1]) == [
+        ("base", "build on a newer build of node:20: kezuri build --pull", ["CVE-1", "CVE-4"]),
+        ("base", "move to a base image with Debian 13 trixie", ["debian:12"]),
+        ("packages", "apt-get update && apt-get install -y --only-upgrade curl", ["CVE-3"]),
+        (
+            "secret",
+            "take the secrets out of the image, and change them: whoever has the image has them",
+            ["aws-access-key"],
+        ),
+    ]
+    assert told[-1] == ("none", "", ["CVE-2"])
+
+
+def test_names_of_packages_are_no_commands() -> None:
+    name = "curl; rm -rf /"
+    bill = BILL._replace(
+        components=tuple(each._replace(package=each.package._replace(name=name)) for each in COMPONENTS)
+    )
+    finding = vulnerabilities(bill, range(5), [match(1, "CVE-3", fixed=("7.88-2",))])
+    assert remedies(bill, finding)[0].order == "apt-get update && apt-get upgrade -y"
+    other = vulnerabilities(bill, range(5), [match(2, "CVE-3", fixed=("4.17.21",))])[0]._replace(installed="x")
+    assert not remedies(bill, [other])[0].order.startswith("npm")
+
+
+def test_what_another_image_has_is_no_news() -> None:
+    older = fault("GHSA-1", aliases=("CVE-2024-1",))._replace(purl="pkg:npm/lodash@4.0.0")
+    same = fault("CVE-2024-1", aliases=("PYSEC-1",))
+    new = fault("CVE-2024-2")
+    elsewhere = fault("CVE-2024-1", component=1)
+    secret = Finding("secret", "key", "", "high", path="a")
+    found = without_known([same, new, elsewhere, secret, secret._replace(path="b")], [older, secret], "app:0")
+    assert [bool(each.ignored) for each in found] == [True, False, False, True, False]
+    assert found[0].ignored == "not new: app:0 has it"

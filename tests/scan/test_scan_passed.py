@@ -1,0 +1,267 @@
+"""What a project lives with: ignore files of Trivy, documents of OpenVEX, and licences that it forbids."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.scan.scan_samples import BILL, DIGEST, fault
+
+from kezuri.diagnostics import KezuriError, SourceText
+from kezuri.oci.dates import seconds
+from kezuri.scan import ignore_file, licences, vex
+from kezuri.scan.values import Finding
+
+NOW = seconds("2026-11-28T12:00:00Z") or 0.0
+
+
+def passed(text: str, name: str = ".trivyignore") -> tuple[list[str], list[str]]:
+    """Which of some findings a file lets pass, and what is told."""
+    file = ignore_file.read(SourceText(name, text))
+    findings = [
+        fault("CVE-2024-1", aliases=("GHSA-1",)),
+        fault("CVE-2024-2", component=1),
+        Finding("secret", "aws-access-key", "", "high", path="app/.env"),
+        Finding("licence", "GPL-3.0-only", "", "high", path="usr/share/x"),
+    ]
+    found, expired = ignore_file.apply(findings, file.entries, NOW)
+    return [f"{each.id}: {each.ignored}" for each in found if each.ignored], [*file.told, *expired]
+
+
+def test_lines() -> None:
+    text = "# why\n\nCVE-2024-1 # not reachable\naws-access-key exp:2027-01-01\nCVE-9\n"
+    assert passed(text) == (
+        ["CVE-2024-1: .trivyignore:3: not reachable", "aws-access-key: .trivyignore:4"],
+        [],
+    )
+
+
+def test_another_name_of_a_fault() -> None:
+    assert passed("GHSA-1") == (["CVE-2024-1: .trivyignore:1"], [])
+
+
+@pytest.mark.parametrize(
+    ("date", "holds"), [("2026-11-29", True), ("2026-11-28", False), ("2026-11-27", False), ("9999-12-31", True)]
+)
+def test_an_entry_expires_as_its_day_begins(date: str, holds: bool) -> None:
+    found, told = passed(f"CVE-2024-1 exp:{date}")
+    assert bool(found) is holds
+    assert bool(told) is not holds
+
+
+@pytest.mark.parametrize("date", ["tomorrow", "2026-13-01", "", "2026-02-30"])
+def test_what_is_no_date_does_not_count(date: str) -> None:
+    found, told = passed(f"CVE-2024-1 exp:{date}x")
+    assert (found, len(told)) == ([], 1)
+
+
+def test_yaml() -> None:
+    text = """
+vulnerabilities:
+  - id: CVE-2024-1
+    purls: ["pkg:npm/lodash"]
+    statement: only in tests
+  - id: CVE-2024-2
+    purls: ["pkg:npm/lodash"]
+  - id: CVE-2024-2
+    expired_at: 2020-01-01
+secrets:
+  - id: aws-access-key
+    paths: ["app/**"]
+licenses:
+  - id: GPL-3.0-only
+    paths: ["other/*"]
+"""
+    found, told = passed(text, ".trivyignore.yaml")
+    assert found == [
+        "CVE-2024-1: .trivyignore.yaml:3: only in tests",
+        "aws-access-key: .trivyignore.yaml:11",
+    ]
+    assert told == [".trivyignore.yaml:8: CVE-2024-2 has expired, and counts again"]
+
+
+@pytest.mark.parametrize("text", ["- a\n", "just text", "a: [\n"])
+def test_yaml_that_is_no_ignore_file(text: str) -> None:
+    with pytest.raises(KezuriError) as caught:
+        ignore_file.read(SourceText("x.yaml", text))
+    assert caught.value.exit_code == 2
+
+
+def test_yaml_that_is_wrong_in_parts_is_told() -> None:
+    text = "vulnerabilities:\n  - {paths: [a]}\n  - id: CVE-1\n    expired_at: soon\nothers: 1\nsecrets: 1\n"
+    file = ignore_file.read(SourceText("x.yaml", text))
+    assert file.entries == () and len(file.told) == 4
+
+
+def document(*statements: dict[str, Any], **more: Any) -> bytes:
+    """An OpenVEX document."""
+    return json.dumps(
+        {"@context": "https://openvex.dev/ns/v0.2.0", "timestamp": "2024-01-01T00:00:00Z", "statements": statements}
+        | more
+    ).encode()
+
+
+def about(*products: Any, status: str = "not_affected", name: str = "CVE-2024-1", **more: Any) -> dict[str, Any]:
+    """A statement."""
+    return {"vulnerability": {"name": name}, "products": list(products), "status": status} | more
+
+
+def excused(*statements: dict[str, Any]) -> bool:
+    """Whether a fault of lodash is let pass by these statements."""
+    read = vex.read(document(*statements), "a.json")
+    assert not read.told
+    return bool(vex.apply([fault("CVE-2024-1", aliases=("GHSA-1",))], read.statements, BILL)[0].ignored)
+
+
+LODASH = {"@id": "pkg:npm/lodash@4.17.15"}
+OCI = "pkg:oci/app?repository_url=registry.example/team/app&tag=1"
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        LODASH,
+        {"@id": "pkg:npm/lodash"},
+        {"@id": "x", "identifiers": {"purl": "pkg:npm/lodash"}},
+        "pkg:npm/lodash@4.17.15",
+        {"@id": OCI},
+        {"@id": "pkg:oci/app"},
+        {"@id": f"pkg:oci/app@sha256%3A{'ab' * 32}"},
+        {"@id": DIGEST},
+        {"@id": BILL.name},
+        {"@id": OCI, "subcomponents": [LODASH]},
+    ],
+)
+def test_products_that_are_meant(product: Any) -> None:
+    assert excused(about(product))
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        {"@id": "pkg:npm/lodash@4.17.16"},
+        {"@id": "pkg:npm/lodash?arch=amd64"},
+        {"@id": "pkg:npm/underscore"},
+        {"@id": "pkg:pypi/lodash"},
+        {"@id": "pkg:oci/app?tag=2"},
+        {"@id": "pkg:oci/other"},
+        {"@id": "pkg:oci/app?repository_url=elsewhere.example/team/app"},
+        {"@id": f"pkg:oci/app@sha256%3A{'cd' * 32}"},
+        {"@id": OCI, "subcomponents": [{"@id": "pkg:npm/other"}]},
+        {"@id": "https://example.com/product"},
+    ],
+)
+def test_products_that_are_not(product: Any) -> None:
+    assert not excused(about(product))
+
+
+def test_releases_of_distributions_are_compared_as_far_as_both_go() -> None:
+    purl = "pkg:deb/debian/curl@1?arch=amd64&distro=debian-12"
+    assert vex.same_package("pkg:deb/debian/curl?distro=debian-12.5", purl)
+    assert not vex.same_package("pkg:deb/debian/curl?distro=debian-11", purl)
+
+
+def test_statuses_and_names() -> None:
+    assert excused(about(LODASH, status="fixed"))
+    assert excused(about(LODASH, name="GHSA-1"))
+    assert not excused(about(LODASH, status="affected"))
+    assert not excused(about(LODASH, status="under_investigation"))
+    assert not excused(about(LODASH, name="CVE-2024-2"))
+
+
+def test_the_last_statement_counts() -> None:
+    later = {"timestamp": "2025-01-01T00:00:00Z"}
+    assert not excused(about(LODASH), about(LODASH, status="affected", **later))
+    assert excused(about(LODASH, **later), about(LODASH, status="affected"))
+    assert excused(about(LODASH, status="affected"), about(LODASH))
+    assert not excused(about(LODASH), about(LODASH, status="affected"))
+    assert excused(about(LODASH), about({"@id": "pkg:npm/other"}, status="affected", **later))
+
+
+def test_documents_of_before() -> None:
+    old = {
+        "@context": "https://openvex.dev/ns",
+        "statements": [
+            {
+                "vulnerability": "CVE-2024-1",
+                "products": ["pkg:oci/app"],
+                "subcomponents": ["pkg:npm/lodash"],
+                "status": "not_affected",
+                "justification": "vulnerable_code_not_present",
+            }
+        ],
+    }
+    statements = vex.read(json.dumps(old).encode(), "old.json").statements
+    marked = vex.apply([fault("CVE-2024-1")], statements, BILL)
+    assert marked[0].ignored == "old.json: not_affected: vulnerable_code_not_present"
+    inside = json.dumps({"_type": "https://in-toto.io/Statement/v1", "predicate": old}).encode()
+    assert vex.read(inside, "old.json").statements == statements
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{", b'{"@context": "https://cyclonedx.org"}', b"[" * 100_000, document() + b"\xff", b"NaN"]
+)
+def test_what_is_no_openvex(data: bytes) -> None:
+    with pytest.raises(KezuriError) as caught:
+        vex.read(data, "x")
+    assert caught.value.exit_code == 2
+
+
+def test_statements_that_say_nothing_are_told() -> None:
+    read = vex.read(document({}, "x", about(LODASH, status="x"), about({}), about(LODASH)), "x")
+    assert len(read.statements) == 1 and len(read.told) == 4
+
+
+@pytest.mark.parametrize(
+    ("licence", "demand"),
+    [
+        ("MIT", "notice"),
+        ("GPL-2.0-only", "strong"),
+        ("GPLv3+", "strong"),
+        ("LGPL-2.1-or-later", "weak"),
+        ("MIT OR GPL-3.0-only", "notice"),
+        ("MIT AND GPL-3.0-only", "strong"),
+        ("(MIT OR AGPL-3.0-only) AND MPL-2.0", "weak"),
+        ("AGPL-3.0-or-later", "network"),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", "strong"),
+        ("Apache License 2.0", "notice"),
+        ("", "unknown"),
+        ("do what you like", "unknown"),
+        ("GPL-2, MIT", "strong"),
+        ("((((", "unknown"),
+    ],
+)
+def test_what_licences_ask(licence: str, demand: str) -> None:
+    assert licences.demand(licence) == demand
+
+
+@pytest.mark.parametrize(
+    ("rule", "licence", "forbidden"),
+    [
+        ("GPL-3.0-only", "GPL-3.0-only", True),
+        ("GPL-3.0*", "GPLv3+", True),
+        ("gpl-3", "GPL-3.0-only", True),
+        ("GPL-*", "LGPL-3.0-only", False),
+        ("GPL-*", "MIT OR GPL-3.0-only", False),
+        ("GPL-*", "MIT AND GPL-3.0-only", True),
+        ("GPL-*", "GPL-2.0-only OR GPL-3.0-only", True),
+        ("unknown", "", True),
+        ("unknown", "MIT", False),
+        ("*", "MIT", True),
+    ],
+)
+def test_a_policy(rule: str, licence: str, forbidden: bool) -> None:
+    assert licences.forbids(rule, licence) is forbidden
+
+
+def test_alternatives_of_alternatives_end() -> None:
+    licence = " AND ".join(["(MIT OR GPL-3.0-only OR BSD-2-Clause)"] * 90)
+    assert licences.demand(licence) == "strong"
+    assert licences.forbids("GPL-3.0-only", licence)
+    assert licences.demand("(" * 5000) == "unknown"
+
+
+def test_findings_of_licences() -> None:
+    found = list(licences.findings(BILL, ["curl"], all_of_them=False))
+    assert [(each.name, each.severity, each.note) for each in found] == [("curl", "critical", "forbidden: curl")]
+    assert not list(licences.findings(BILL, ["GPL-*"], all_of_them=True))
+    assert [row.licence for row in licences.report(BILL)][-1] == ""
